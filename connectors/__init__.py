@@ -1,0 +1,1 @@
+"""The outside: one side each, in its own terms; no policy, no mapping."""

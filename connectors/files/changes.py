@@ -1,0 +1,225 @@
+"""One write against rows in memory: compare with what was expected, change, or say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from connectors.files.layout import TAGS, Layout
+from connectors.files.parts import Part, State, UnfitError, same, text_of
+from connectors.files.shelf import Shelf, Volume
+from reconcile.model import OpKind, Status
+from reconcile.ports import Json, Reply, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One Write on a shelf. `now` is the instant for modified_at, `new_key` makes the key of a new row.
+
+    `carry_out` gives the reply and the file that it depends on; a reply that is done gets its record once that file is
+    written. Nothing is changed where the reply is not done.
+    """
+
+    shelf: Shelf
+    write: Write
+    now: str
+    new_key: Callable[[Shelf], str]
+
+    @property
+    def layout(self) -> Layout:
+        """The entity's columns."""
+        return self.shelf.layout
+
+    def carry_out(self) -> tuple[Reply, Volume | None]:
+        """Do what the write says, in memory."""
+        try:
+            if self.write.key is not None and self.write.key in self.shelf.doubles:
+                return self._reply(Status.REJECTED, "DOUBLE_KEY", "its key stands more than once in the files"), None
+            return self._one()
+        except UnfitError as error:
+            return self._reply(Status.REJECTED, "INVALID_FIELD", str(error)), None
+
+    def _one(self) -> tuple[Reply, Volume | None]:
+        match self.write.kind:
+            case OpKind.CREATE:
+                return self._create()
+            case OpKind.UPDATE | OpKind.COMPLETE:
+                return self._existing(self._update)
+            case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
+                return self._existing(self._change_tags)
+            case OpKind.DELETE | OpKind.ARCHIVE:
+                return self._delete()
+            case OpKind.ADOPT | OpKind.FORGET:
+                return self._reply(Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side"), None
+            case _:
+                assert_never(self.write.kind)
+
+    # What each kind does.
+
+    def _create(self) -> tuple[Reply, Volume | None]:
+        own, volume = self.layout.settings, self.shelf.volumes[-1]
+        named = self.write.key or text_of(self.write.fields.get(own.key)).strip()
+        key = named or self.new_key(self.shelf)
+        if key in self.shelf.index:
+            reply = Reply(self.write.op_id, Status.REJECTED, key=key, code="DUPLICATE", detail="its key is taken")
+            return reply, None
+        part = Part(0, None, {}, state=State.NEW)
+        fields = {own.key: key, **{name: value for name, value in self.write.fields.items() if name != own.key}}
+        if own.parent and self.write.parent is not None:
+            fields[own.parent] = self.write.parent
+        if self.write.tags and TAGS not in fields:
+            fields[TAGS] = list(self.write.tags)
+        values = self._fitted(volume, part, {name: value for name, value in fields.items() if value is not None})
+        for name, value in {**values, **self._stamps(volume, part, values)}.items():
+            part.put(name, value)
+        volume.parts.append(part)
+        self.shelf.index[key] = (volume, part)
+        return Reply(self.write.op_id, Status.DONE, key=key), volume
+
+    def _update(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
+        if self.layout.settings.key in self.write.fields:
+            return self._reply(Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"), None
+        fitted = self._fitted(volume, part, self.write.fields)
+        held = part.values or {}
+        moved = {name: value for name, value in fitted.items() if not same(held.get(name), value)}
+        if not moved:
+            return self._reply(Status.DONE), volume
+        if stale := self._stale(held):
+            return stale, None
+        return self._put(volume, part, moved)
+
+    def _change_tags(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
+        column = self.layout.settings.tags
+        if column is None:
+            return self._reply(Status.REJECTED, "UNSUPPORTED", "no column of tags is declared"), None
+        held = self.layout.tags_of(part.values or {})
+        known = {tag.casefold() for tag in held}
+        named = {tag.casefold() for tag in self.write.tags}
+        if self.write.kind is OpKind.ADD_TAGS:
+            after = [*held, *(tag for tag in self.write.tags if tag.casefold() not in known)]
+        else:
+            after = [tag for tag in held if tag.casefold() not in named]
+        if after == held:
+            return self._reply(Status.DONE), volume
+        return self._put(volume, part, self._fitted(volume, part, {TAGS: list(after)}))
+
+    def _delete(self) -> tuple[Reply, Volume | None]:
+        column = self.layout.settings.deleted
+        if column is None and self.write.kind is OpKind.ARCHIVE:
+            return self._reply(Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared"), None
+        found = self.shelf.find(self.write.key or "")
+        if found is None or self.layout.is_deleted(found[1].values or {}):
+            return self._reply(Status.DONE), None
+        volume, part = found
+        if stale := self._stale(part.values or {}):
+            return stale, None
+        if column is not None:
+            mark = volume.sheet.fit(column, self._mark(volume, column), part)
+            return self._put(volume, part, {column: mark})
+        part.state = State.GONE
+        del self.shelf.index[self.write.key or ""]
+        return self._reply(Status.DONE), volume
+
+    # What they are made of.
+
+    def _existing(self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]) -> tuple[Reply, Volume | None]:
+        found = self.shelf.find(self.write.key or "")
+        if found is None or self.layout.is_deleted(found[1].values or {}):
+            return self._reply(Status.STALE, "NOT_FOUND", "the record is gone"), None
+        return work(*found)
+
+    def _put(self, volume: Volume, part: Part, moved: Mapping[str, Json]) -> tuple[Reply, Volume]:
+        for name, value in {**moved, **self._stamps(volume, part, moved)}.items():
+            part.put(name, value)
+        return self._reply(Status.DONE), volume
+
+    def _fitted(self, volume: Volume, part: Part, fields: Mapping[str, Json]) -> dict[str, Json]:
+        """Values by column as the file can hold them. Raises UnfitError for a column that is not there, or a value."""
+        fitted = {}
+        for name, value in fields.items():
+            column = name
+            if name == TAGS and self.layout.settings.tags is not None:
+                column, value = self.layout.settings.tags, self._tag_cell(volume, part, value)
+            if volume.sheet.columns is not None and column not in volume.sheet.columns:
+                raise UnfitError(f"{name}: {volume.label} has no such column")
+            try:
+                fitted[column] = volume.sheet.fit(column, value, part if part.state is not State.NEW else None)
+            except UnfitError as error:
+                raise UnfitError(f"{name}: {error}") from None
+        return fitted
+
+    def _tag_cell(self, volume: Volume, part: Part, value: Json) -> Json:
+        column = str(self.layout.settings.tags)
+        tags = [text_of(tag) for tag in value] if isinstance(value, list) else text_of(value).split(",")
+        before = (part.values or {}).get(column)
+        if set(tags) == set(self.layout.tags_of(part.values or {})):
+            return before
+        return self.layout.stored_tags([tag for tag in tags if tag], before, listed=volume.sheet.lists(column))
+
+    def _stale(self, held: Mapping[str, Json]) -> Reply | None:
+        """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
+        version, fields = self.layout.version, self.write.fields
+        shown = self.layout.record(held)
+        moved = [
+            name
+            for name, value in self.write.expected.items()
+            if name in shown.fields
+            and not same(shown.fields[name], value)
+            and not (name in fields and same(shown.fields[name], fields[name]))
+        ]
+        if version is not None and self.write.version is not None and shown.version != self.write.version:
+            moved.append(version)
+        if not moved:
+            return None
+        detail = f"changed since the plan was made: {', '.join(moved)}"
+        return Reply(self.write.op_id, Status.STALE, record=shown, key=self.write.key, code="STALE", detail=detail)
+
+    def _stamps(self, volume: Volume, part: Part, values: Mapping[str, Json]) -> dict[str, Json]:
+        """What a writer of this file is expected to set: the time of the change, and the next version."""
+        own, held = self.layout.settings, part.values or {}
+        stamps: dict[str, Json] = {}
+        if own.modified_at is not None and own.modified_at not in values:
+            like = held.get(own.modified_at) or self._example(volume, own.modified_at)
+            stamps[own.modified_at] = volume.sheet.fit(own.modified_at, self.layout.stamp(self.now, like), None)
+        if own.version is not None and own.version not in values and own.version != own.modified_at:
+            before = text_of(held.get(own.version))
+            after: Json = int(before) + 1 if before.isdecimal() else (1 if not before else self.now)
+            stamps[own.version] = volume.sheet.fit(own.version, after, None)
+        return stamps
+
+    def _mark(self, volume: Volume, column: str) -> Json:
+        """What says "deleted" in this column: a yes like the noes and yeses there, else the time."""
+        words = {text_of((part.values or {}).get(column)).lower() for part in volume.parts}
+        for yes, others in (("true", {"true", "false"}), ("1", {"0", "1"}), ("yes", {"yes", "no"})):
+            if words & others:
+                return True if yes == "true" and volume.sheet.columns is None else yes
+        return self.now
+
+    @staticmethod
+    def _example(volume: Volume, column: str) -> Json:
+        return next((held for part in volume.parts if (held := (part.values or {}).get(column)) is not None), None)
+
+    def _reply(self, status: Status, code: str = "", detail: str = "") -> Reply:
+        return Reply(self.write.op_id, status, key=self.write.key, code=code, detail=detail)
+
+
+def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
+    """Whether a row may be what a create in doubt made: the same email, or all that was written under the same parent."""
+    record = layout.record(values)
+    wanted = {name: value for name, value in write.fields.items() if value not in (None, "") and name != TAGS}
+    emails = [name for name in wanted if "mail" in name.lower() and layout.settings.parent is None]
+    if any(text_of(record.fields.get(name)).lower() == text_of(wanted[name]).lower() for name in emails):
+        return True
+    if write.parent is not None and layout.settings.parent and record.parent != write.parent:
+        return False
+    return bool(wanted) and all(same(values.get(name), value) for name, value in wanted.items())
+
+
+def next_key(shelf: Shelf, rule: str, *, mark: int, unique: Callable[[], str]) -> str:
+    """The key of a new row: the next whole number after any there ever was, or a unique one."""
+    keys: Sequence[str] = list(shelf.index)
+    numbered = bool(keys) and all(key.isdecimal() for key in keys)
+    if rule == "uuid" or (rule == "auto" and not numbered):
+        return unique()
+    return str(max([mark, *(int(key) for key in keys if key.isdecimal())]) + 1)

@@ -1,0 +1,216 @@
+"""Delimited text: every value is the text that stands there, every row keeps the bytes it had, every bad row its line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from connectors.files.encoding import Encoding, encoding_of, is_damaged
+from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
+from connectors.files.settings import FileSettings
+from reconcile.ports import Json
+
+DELIMITERS = (",", ";", "\t", "|")
+# A note may carry a whole e-mail; the csv module's own limit is 128 KiB, for the whole process.
+csv.field_size_limit(64 * 1024 * 1024)
+
+
+class _Tape:
+    """Lines as the csv module takes them, remembered until the record that they make is known."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._taken: list[str] = []
+        self.line = 0
+
+    def __iter__(self) -> _Tape:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.line += 1
+        self._taken.append(line)
+        return line
+
+    def take(self) -> str:
+        """The lines since the last time, as they stand in the file."""
+        raw, self._taken = "".join(self._taken), []
+        return raw
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    raw: str
+    cells: list[str] = field(default_factory=list)
+    why: str = ""
+
+
+class CsvSheet:
+    """One CSV file. Raises BrokenFileError where it has no header that can be read."""
+
+    def __init__(self, content: bytes, name: str, settings: FileSettings) -> None:
+        self._content = content
+        self._name = name
+        if not content.strip(b"\x00\xef\xbb\xbf\xfe\xff \r\n\t"):
+            raise BrokenFileError(f"{name} is empty", "it needs a first line with the names of its columns")
+        self._encoding = encoding_of(content, settings.encoding, name)
+        self._preamble, self._delimiter = self._delimiter_of(settings)
+        header = next((row for row in self._rows() if any(row.cells) or row.why), None)
+        if header is None or header.why:
+            why = header.why if header else "there is none"
+            raise BrokenFileError(f"{name}: the header cannot be read: {why}", "correct the first line")
+        self._header = header
+        self.columns = self._columns(header.cells)
+
+    @property
+    def encoding(self) -> Encoding:
+        """How its text is coded."""
+        return self._encoding
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between its columns."""
+        return self._delimiter
+
+    def parts(self) -> Iterator[Part]:
+        """Every row; a bad one says why."""
+        width = len(self.columns)
+        for row in self._rows():
+            if row.line <= self._header.line or not (row.why or any(row.cells)):
+                yield Part(row.line, row.raw)
+            elif row.why or len(row.cells) != width:
+                yield Part(row.line, row.raw, why=row.why or f"expected {width} columns, found {len(row.cells)}")
+            else:
+                values: dict[str, Json] = {
+                    name: cell or None for name, cell in zip(self.columns, row.cells, strict=True)
+                }
+                yield Part(row.line, row.raw, values)
+
+    def fit(self, column: str, value: Json, part: Part | None) -> Json:
+        """The text of a value."""
+        text = text_of(value)
+        if "\x00" in text or is_damaged(text):
+            raise UnfitError("it holds a character that no text file can hold")
+        if not self._encoding.can_hold(text):
+            raise UnfitError(f"it holds letters that {self._encoding.name} does not have; save {self._name} as UTF-8")
+        return text or None
+
+    def lists(self, column: str) -> bool:
+        """A cell holds text."""
+        return False
+
+    def dump(self, parts: Sequence[Part]) -> bytes:
+        """The file: what is kept as it stood, the rest in the style of its neighbours."""
+        texts = [
+            part.raw if part.state is State.KEPT else self._text(part) for part in parts if part.state is not State.GONE
+        ]
+        texts = [text for text in texts if text]
+        for at, text in enumerate(texts[:-1]):
+            if not text.endswith(("\n", "\r")):
+                texts[at] = text + self._end(self._header.raw)
+        return self._encoding.mark + self._encoding.bytes_of("".join(texts))
+
+    # How it is done.
+
+    def _delimiter_of(self, settings: FileSettings) -> tuple[bool, str]:
+        """Whether the first line is Excel's "sep=;", and the delimiter: declared, said there, or the one that fits."""
+        first = next(self._encoding.lines(self._content), "")
+        if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
+            return True, settings.delimiter or first[4]
+        if settings.delimiter is not None:
+            if len(settings.delimiter) != 1 or settings.delimiter in '"\r\n':
+                what = f"{self._name}: a delimiter is one character, not a quote or a line break"
+                raise BrokenFileError(what, 'declare one such as ";"')
+            return False, settings.delimiter
+        return False, self._fitting(settings)
+
+    def _fitting(self, settings: FileSettings) -> str:
+        headers = {}
+        for delimiter in DELIMITERS:
+            reader = csv.reader(self._encoding.lines(self._content), delimiter=delimiter)
+            try:
+                headers[delimiter] = [cell.strip() for cell in next((row for row in reader if any(row)), [])]
+            except csv.Error:
+                continue
+        with_key = {delimiter: names for delimiter, names in headers.items() if settings.key in names} or headers
+        return max(with_key, key=lambda delimiter: len(with_key[delimiter]), default=",")
+
+    def _rows(self) -> Iterator[_Row]:
+        tape = _Tape(self._encoding.lines(self._content))
+        if self._preamble:
+            next(tape)
+            yield _Row(1, tape.take())
+        reader = csv.reader(tape, delimiter=self._delimiter, strict=True)
+        while True:
+            line, why = tape.line + 1, ""
+            cells: list[str] = []
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                why = _said(str(error), line, tape.line)
+            raw = tape.take()
+            yield _Row(line, raw, cells, why or self._damage(raw))
+
+    def _damage(self, raw: str) -> str:
+        if is_damaged(raw):
+            return f"it holds bytes that are not {self._encoding.name}"
+        return "it holds a zero byte" if "\x00" in raw else ""
+
+    def _columns(self, cells: Sequence[str]) -> tuple[str, ...]:
+        names = [cell.strip() or f"column {at}" for at, cell in enumerate(cells, start=1)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            what = f"{self._name}: {', '.join(twice)} stands more than once in the header"
+            raise BrokenFileError(what, "give each column a name of its own")
+        return tuple(names)
+
+    def _text(self, part: Part) -> str:
+        """A row's line: cells that were not written to as they stood, a new row in the style of the header."""
+        pattern = self._header.raw if part.raw is None else str(part.raw)
+        end = self._end(pattern)
+        stood = self._cells(pattern.removesuffix(end))
+        values = part.values or {}
+        cells = []
+        for at, name in enumerate(self.columns):
+            old = stood[at] if len(stood) == len(self.columns) else ""
+            kept = part.raw is not None and name not in part.touched and len(stood) == len(self.columns)
+            cells.append(old if kept else self._cell(text_of(values.get(name)), quoted=old.startswith('"')))
+        return self._delimiter.join(cells) + end
+
+    def _cells(self, body: str) -> list[str]:
+        """The cells of a row as they stand, with their quotes."""
+        cells, begun, quoted = [], 0, False
+        for at, letter in enumerate(body):
+            if letter == '"':
+                quoted = not quoted
+            elif letter == self._delimiter and not quoted:
+                cells.append(body[begun:at])
+                begun = at + 1
+        return [*cells, body[begun:]]
+
+    def _cell(self, text: str, *, quoted: bool) -> str:
+        special = any(letter in text for letter in (self._delimiter, '"', "\r", "\n"))
+        # A blank alone on its line would be no row at all.
+        if quoted or special or (not text and len(self.columns) == 1):
+            return '"' + text.replace('"', '""') + '"'
+        return text
+
+    def _end(self, row: str) -> str:
+        for end in ("\r\n", "\n", "\r"):
+            if row.endswith(end):
+                return end
+        header = self._header.raw
+        return self._end(header) if row != header and header.endswith(("\n", "\r")) else "\n"
+
+
+def _said(error: str, first: int, last: int) -> str:
+    span = f" (up to line {last})" if last > first else ""
+    if "unexpected end" in error:
+        return f"a quote is opened and never closed{span}"
+    if "expected after" in error:
+        return f"a quote stands in the middle of a value, or one is not closed{span}"
+    return f"{error}{span}"

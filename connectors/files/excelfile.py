@@ -1,0 +1,201 @@
+"""Excel workbooks: what a cell shows as a plain value, with the workbook around it kept when cells are written."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import openpyxl
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
+from connectors.files.settings import FileSettings
+from reconcile.ports import Json
+
+_LONGEST = 32_767
+"""Excel's own limit of characters in a cell; openpyxl would cut the text without a word."""
+_OLE = b"\xd0\xcf\x11\xe0"
+
+
+class ExcelSheet:
+    """One sheet of one workbook. Raises BrokenFileError where there is no such sheet, or no header in it."""
+
+    def __init__(self, content: bytes, name: str, settings: FileSettings) -> None:
+        self._content = content
+        self._name = name
+        self._sheet = settings.sheet
+        self._header = 0
+        self.columns: tuple[str, ...] = ()
+        if content.startswith(_OLE):
+            what = f"{name} is an old .xls file, or locked with a password"
+            raise BrokenFileError(what, "save it as .xlsx without a password")
+        for at, cells in self._rows():
+            if any(value not in (None, "") for value, _ in cells):
+                self._header = at
+                self.columns = self._columns([value for value, _ in cells])
+                break
+        else:
+            raise BrokenFileError(f"{name} is empty", "the sheet needs a first row with the names of its columns")
+
+    def parts(self) -> Iterator[Part]:
+        """Every row below the header; a bad one says why."""
+        width = len(self.columns)
+        for at, cells in self._rows():
+            if at <= self._header or all(value in (None, "") and not formula for value, formula in cells):
+                continue
+            if any(value not in (None, "") for value, _ in cells[width:]):
+                yield Part(at, why=f"a value stands beyond the last of the {width} columns")
+                continue
+            padded = [*cells[:width], *[(None, False)] * (width - len(cells))]
+            why = next((why for value, formula in padded if (why := _problem(value, computed=formula))), "")
+            values: dict[str, Json] = {
+                name: _text(value) for name, (value, _) in zip(self.columns, padded, strict=True)
+            }
+            computed = frozenset(name for name, (_, formula) in zip(self.columns, padded, strict=True) if formula)
+            yield Part(at, computed, None if why else values, why)
+
+    def fit(self, column: str, value: Json, part: Part | None) -> Json:
+        """The text of a value."""
+        text = text_of(value)
+        if part is not None and part.raw and column in part.raw:
+            raise UnfitError("a formula computes it; take the formula out, or leave the field out of the mapping")
+        if len(text) > _LONGEST:
+            raise UnfitError(f"it is longer than the {_LONGEST} characters that a cell of Excel holds")
+        if ILLEGAL_CHARACTERS_RE.search(text):
+            raise UnfitError("it holds a control character that Excel does not take")
+        return text or None
+
+    def lists(self, column: str) -> bool:
+        """A cell holds text."""
+        return False
+
+    def dump(self, parts: Sequence[Part]) -> bytes:
+        """The workbook with changed cells written, new rows below the last, and rows that are gone taken out."""
+        with self._open(values=False) as book:
+            sheet = self._chosen(book)
+            last = max([self._header, *(part.line for part in parts if part.state is not State.NEW)])
+            for part in parts:
+                if part.state is State.CHANGED:
+                    self._write(sheet, part.line, part)
+                elif part.state is State.NEW:
+                    last += 1
+                    self._write(sheet, last, part)
+            for part in sorted((p for p in parts if p.state is State.GONE), key=lambda p: -p.line):
+                sheet.delete_rows(part.line)
+            out = io.BytesIO()
+            book.save(out)
+        return out.getvalue()
+
+    # How it is done.
+
+    @contextmanager
+    def _open(self, *, values: bool, reading: bool = False) -> Iterator[Any]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that it does not keep
+                macros = "xl/vbaProject.bin" in zipfile.ZipFile(io.BytesIO(self._content)).namelist()
+                book = openpyxl.load_workbook(
+                    io.BytesIO(self._content), data_only=values, read_only=reading, keep_vba=macros and not reading
+                )
+        except Exception as error:  # noqa: BLE001 - openpyxl fails in dozens of ways on a damaged workbook
+            what = f"{self._name} is not a workbook that can be read ({type(error).__name__})"
+            raise BrokenFileError(what, "open it in Excel and save it as .xlsx") from None
+        try:
+            yield book
+        finally:
+            book.close()
+
+    def _chosen(self, book: Any) -> Any:
+        names = [sheet.title for sheet in book.worksheets]
+        if self._sheet is not None and self._sheet not in names:
+            what = f'{self._name} has no sheet "{self._sheet}"; it has {", ".join(names) or "none"}'
+            raise BrokenFileError(what, "correct the sheet's name")
+        if not names:
+            raise BrokenFileError(f"{self._name} has no sheet with cells", "add one")
+        return book[self._sheet or names[0]]
+
+    def _rows(self) -> Iterator[tuple[int, list[tuple[Any, bool]]]]:
+        """Each row's number, and its cells: the value, and whether a formula computes it."""
+        with self._open(values=True, reading=True) as shown, self._open(values=False, reading=True) as written:
+            try:
+                pairs = zip(self._chosen(shown).iter_rows(), self._chosen(written).iter_rows(), strict=False)
+                for at, (values, sources) in enumerate(pairs, start=1):
+                    formulas = [cell.data_type == "f" for cell in sources]
+                    yield at, [(cell.value, formula) for cell, formula in zip(values, formulas, strict=False)]
+            except (ValueError, KeyError, SyntaxError, zipfile.BadZipFile, EOFError, OverflowError) as error:
+                what = f"{self._name} is damaged ({type(error).__name__})"
+                raise BrokenFileError(what, "open it in Excel and save it again") from None
+
+    def _columns(self, cells: Sequence[Any]) -> tuple[str, ...]:
+        names = [(_text(cell) or "").strip() or f"column {at}" for at, cell in enumerate(cells, start=1)]
+        while names and names[-1] == f"column {len(names)}" and cells[len(names) - 1] in (None, ""):
+            names.pop()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            what = f"{self._name}: {', '.join(twice)} stands more than once in the header"
+            raise BrokenFileError(what, "give each column a name of its own")
+        return tuple(names)
+
+    def _write(self, sheet: Any, row: int, part: Part) -> None:
+        for column, name in enumerate(self.columns, start=1):
+            cell = sheet.cell(row, column)
+            wanted = (part.values or {}).get(name)
+            if cell.data_type != "f" and _text(cell.value) != wanted:
+                _set(cell, wanted)
+
+
+def _problem(value: Any, *, computed: bool) -> str:
+    if computed and value is None:
+        return "a formula has no stored result; open the workbook in Excel and save it"
+    if isinstance(value, str) and value in ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"):
+        return f"a cell shows the error {value}"
+    return ""
+
+
+def _text(value: Any) -> str | None:
+    """A cell's value as text: whole numbers without a point, dates as ISO 8601, without a time where it is midnight."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value)
+
+
+def _set(cell: Any, wanted: Json) -> None:
+    """Write as the kind of value that stood there, where that says the same; else as text, which Excel cannot reinterpret."""
+    text = None if wanted is None else text_of(wanted)
+    typed = _alike(cell.value, text) if text is not None else None
+    if typed is not None:
+        cell.value = typed
+        return
+    cell.value = text
+    if text is not None:
+        cell.data_type = "s"
+        cell.number_format = "@"
+
+
+def _alike(held: Any, text: str) -> Any:
+    try:
+        typed: Any
+        if isinstance(held, bool):
+            typed = {"true": True, "false": False}.get(text)
+        elif isinstance(held, int | float):
+            typed = int(text) if text.lstrip("-").isdecimal() else float(text)
+        elif isinstance(held, datetime):
+            typed = datetime.fromisoformat(text)
+        else:
+            return None
+    except (ValueError, OverflowError):
+        return None
+    return typed if typed is not None and _text(typed) == text and not isinstance(held, timedelta) else None

@@ -1,0 +1,64 @@
+"""What a user declares of their files, so that everything else can be found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from reconcile.model import Entity
+
+FileFormat = Literal["csv", "jsonl", "parquet", "excel"]
+NewKey = Literal["auto", "uuid", "integer"]
+
+SUFFIXES: Mapping[FileFormat, tuple[str, ...]] = {
+    "csv": (".csv", ".tsv", ".txt"),
+    "jsonl": (".jsonl", ".ndjson"),
+    "parquet": (".parquet", ".pq"),
+    "excel": (".xlsx", ".xlsm"),
+}
+"""The names that count as files of a format where a folder is declared."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """One entity: a file, a folder of files, a pattern such as "people-*.csv", or an fsspec URL of any of these.
+
+    key, parent, modified_at, version, deleted, tags are columns. `version` is `modified_at` where none is declared.
+    `deleted` is a soft-delete column: a row counts as deleted where it is set, to anything but a no. Several tags in a
+    text stand between `tags_delimiter`s, or as a JSON list. `delimiter` and `encoding` (CSV, JSON lines) are detected
+    where not declared, `sheet` (Excel) is the first one. `new_key` is how keys of new rows are made: auto means the next
+    whole number where all keys are whole numbers, else a UUID.
+    """
+
+    path: str
+    key: str = "id"
+    parent: str | None = None
+    modified_at: str | None = None
+    version: str | None = None
+    deleted: str | None = None
+    tags: str | None = None
+    tags_delimiter: str = ","
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    new_key: NewKey = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSettings:
+    """Files of one format and what is in them.
+
+    `folder` is what paths are relative to. `fields` are the columns that the mapping uses, by entity; none given means
+    all. `timezone` is the IANA name of the zone of times without one. `backups` is how many earlier versions of a file
+    are kept beside it; `lock_seconds` is how long a write waits for another run's.
+    """
+
+    format: FileFormat
+    entities: Mapping[Entity, FileSettings]
+    folder: Path = Path()
+    fields: Mapping[Entity, tuple[str, ...]] = field(default_factory=dict)
+    timezone: str = "UTC"
+    backups: int = 3
+    lock_seconds: float = 10.0

@@ -1,0 +1,272 @@
+"""Where files lie: found, read whole, and replaced in one step, on a disk or behind any fsspec URL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from connectors.files.parts import BrokenFileError
+
+_PATTERN = set("*?[")
+
+
+class MovedError(Exception):
+    """A file was changed by someone else since it was read."""
+
+
+class BusyError(Exception):
+    """A file is held by someone else; the message says by whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file's content, and what tells whether it is still that."""
+
+    content: bytes
+    stamp: str
+
+
+class Storage(Protocol):
+    """A disk, or something like one."""
+
+    def find(self, path: str, suffixes: tuple[str, ...]) -> list[str]:
+        """The files that a declared path means, in order of their names. Raises BrokenFileError where there are none."""
+        ...
+
+    def stamp(self, name: str) -> str:
+        """What changes when the file does. Raises OSError."""
+        ...
+
+    def fetch(self, name: str) -> Held:
+        """The whole file. Raises OSError."""
+        ...
+
+    def keep(self, name: str, content: bytes, backups: int) -> None:
+        """Put the content beside the file as its newest backup, and let go of the oldest. Raises OSError."""
+        ...
+
+    def replace(self, name: str, content: bytes, stamp: str) -> None:
+        """Make the content the file's in one step. Raises MovedError where its stamp is another by now, OSError."""
+        ...
+
+    def locked(self, name: str, seconds: float) -> AbstractContextManager[None]:
+        """A context in which no other run writes to the file. Raises BusyError."""
+        ...
+
+    def highest(self, name: str, reached: int = 0) -> int:
+        """The highest whole number that was ever a key there, as far as is known; `reached` is remembered."""
+        ...
+
+
+def storage_of(path: str, folder: Path, sleep: Callable[[float], None]) -> tuple[Storage, str]:
+    """What a declared path lies on, and the path on it."""
+    if "://" in path and not path.startswith("file://"):
+        return _remote(path), path
+    local = Path(path.removeprefix("file://")).expanduser()
+    return Disk(sleep), str(local if local.is_absolute() else folder / local)
+
+
+def _counts(name: str, suffixes: tuple[str, ...]) -> bool:
+    return name.lower().endswith(suffixes) and not name.startswith((".", "~$"))
+
+
+def _nothing(path: str, what: str) -> BrokenFileError:
+    return BrokenFileError(f"{path} {what}", "correct the path, or put the file there")
+
+
+class Disk:
+    """A local disk. Symbolic links are followed, so that the file is replaced and not the link."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+
+    def find(self, path: str, suffixes: tuple[str, ...]) -> list[str]:
+        """See Storage."""
+        given = Path(path)
+        try:
+            if given.is_dir():
+                found = sorted(file for file in given.iterdir() if file.is_file() and _counts(file.name, suffixes))
+            elif _PATTERN & set(given.name) and not given.exists():
+                found = sorted(file for file in given.parent.glob(given.name) if _counts(file.name, suffixes))
+            elif not given.exists():
+                raise _nothing(path, "does not exist")
+            else:
+                return [str(given.resolve())]
+        except OSError as error:
+            raise _nothing(path, f"cannot be read ({error.strerror})") from None
+        if not found:
+            raise _nothing(path, f"holds no file named {' or '.join('*' + suffix for suffix in suffixes)}")
+        return [str(file.resolve()) for file in found]
+
+    def stamp(self, name: str) -> str:
+        """Inode, size and time of the last change."""
+        told = Path(name).stat()
+        return f"{told.st_ino}-{told.st_size}-{told.st_mtime_ns}"
+
+    def fetch(self, name: str) -> Held:
+        """Read between two equal stamps, so that no half of a write in place is taken for the file."""
+        for _ in range(5):
+            before = self.stamp(name)
+            content = Path(name).read_bytes()
+            if self.stamp(name) == before:
+                return Held(content, before)
+            self._sleep(0.05)
+        raise BrokenFileError(f"{name} keeps changing while it is read", "run again when its writer is done")
+
+    def keep(self, name: str, content: bytes, backups: int) -> None:
+        """name.bak-1 is the newest."""
+        for at in range(backups, 1, -1):
+            older = Path(f"{name}.bak-{at - 1}")
+            if older.exists():
+                older.replace(f"{name}.bak-{at}")
+        if backups:
+            self._durable(Path(f"{name}.bak-1"), content, like=name)
+
+    def replace(self, name: str, content: bytes, stamp: str) -> None:
+        """Through a temporary file beside it, synced before it takes the name."""
+        file = Path(name)
+        temporary = file.with_name(f".{file.name}.tmp")
+        try:
+            self._durable(temporary, content, like=name)
+            if self.stamp(name) != stamp:
+                raise MovedError(name)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+        directory = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    @staticmethod
+    def _durable(file: Path, content: bytes, *, like: str) -> None:
+        with file.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        shutil.copymode(like, file)
+
+    @contextmanager
+    def locked(self, name: str, seconds: float) -> Iterator[None]:
+        """An advisory lock that dies with its process, on a file beside; and a look for those that office programs leave."""
+        file = Path(name)
+        for other in (f"~${file.name}", f".~lock.{file.name}#"):
+            if (file.parent / other).exists():
+                raise BusyError(f"{name} is open in another program: close it and run again")
+        with ExitStack() as held:
+            lock = held.enter_context((file.parent / f".{file.name}.lock").open("a+"))
+            self._wait(lock.fileno(), name, seconds)
+            yield
+
+    def highest(self, name: str, reached: int = 0) -> int:
+        """Kept in the lock file: the number of a row that was deleted is never given to another."""
+        file = Path(name)
+        lock = file.parent / f".{file.name}.lock"
+        text = lock.read_text().strip() if lock.exists() else ""
+        known = int(text) if text.isdecimal() else 0
+        if reached > known:
+            lock.write_text(str(reached))
+        return max(known, reached)
+
+    def _wait(self, lock: int, name: str, seconds: float) -> None:
+        waited = 0.0
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if waited >= seconds:
+                    raise BusyError(f"{name} is being written by another run") from None
+            self._sleep(0.1)
+            waited += 0.1
+
+
+class Remote:
+    """Anything behind an fsspec URL. It has no locks: a stamp that moved is what tells of another writer."""
+
+    def __init__(self, files: Any, scheme: str) -> None:
+        self._files = files
+        self._scheme = scheme
+
+    def find(self, path: str, suffixes: tuple[str, ...]) -> list[str]:
+        """See Storage."""
+        try:
+            if _PATTERN & set(PurePosixPath(path).name):
+                found = sorted(name for name in self._files.glob(path) if _counts(PurePosixPath(name).name, suffixes))
+            elif self._files.isdir(path):
+                listed = self._files.ls(path, detail=False, refresh=True)
+                found = sorted(name for name in listed if _counts(PurePosixPath(name).name, suffixes))
+            else:
+                found = [path] if self._files.exists(path) else []
+        except Exception as error:  # noqa: BLE001 - each of fsspec's file systems fails in its own ways
+            raise _nothing(path, f"cannot be reached ({type(error).__name__})") from None
+        if not found:
+            raise _nothing(path, "does not exist, or holds no such files")
+        return [name if "://" in name else f"{self._scheme}://{name.lstrip('/')}" for name in found]
+
+    def stamp(self, name: str) -> str:
+        """What the file system tells of the file: an ETag, a time, a size."""
+        return str(self._call(lambda: self._files.ukey(name)))
+
+    def fetch(self, name: str) -> Held:
+        """The whole file."""
+        stamp = self.stamp(name)
+        content = self._call(lambda: self._files.cat_file(name))
+        if self.stamp(name) != stamp:
+            raise BrokenFileError(f"{name} changed while it was read", "run again when its writer is done")
+        return Held(content, stamp)
+
+    def keep(self, name: str, content: bytes, backups: int) -> None:
+        """name.bak-1 is the newest."""
+        self._call(lambda: self._rotate(name, backups))
+        if backups:
+            self._call(lambda: self._files.pipe_file(f"{name}.bak-1", content))
+
+    def _rotate(self, name: str, backups: int) -> None:
+        for at in range(backups, 1, -1):
+            if self._files.exists(f"{name}.bak-{at - 1}"):
+                self._files.pipe_file(f"{name}.bak-{at}", self._files.cat_file(f"{name}.bak-{at - 1}"))
+
+    def replace(self, name: str, content: bytes, stamp: str) -> None:
+        """One put, which object stores carry out whole or not at all."""
+        if self.stamp(name) != stamp:
+            raise MovedError(name)
+        self._call(lambda: self._files.pipe_file(name, content))
+
+    @contextmanager
+    def locked(self, name: str, seconds: float) -> Iterator[None]:
+        """Nothing to hold."""
+        yield
+
+    def highest(self, name: str, reached: int = 0) -> int:
+        """Nothing is kept beside a remote file."""
+        return reached
+
+    def _call(self, work: Callable[[], Any]) -> Any:
+        self._files.invalidate_cache()
+        try:
+            return work()
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - each of fsspec's file systems fails in its own ways
+            raise OSError(f"{type(error).__name__}") from None
+
+
+def _remote(path: str) -> Remote:
+    import fsspec
+
+    scheme = path.partition("://")[0]
+    try:
+        files, _ = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:
+        what = f"{scheme}:// cannot be opened ({type(error).__name__})"
+        raise BrokenFileError(what, "install the extra that this kind of URL needs") from None
+    return Remote(files, scheme)

@@ -1,0 +1,206 @@
+"""The GHL side of a pair, behind the one interface that every side fills."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from connectors.ghl import appointments, contacts, notes, schema, tasks
+from connectors.ghl.api import Api
+from connectors.ghl.endpoints import DIALECTS
+from connectors.ghl.faults import explain
+from connectors.ghl.finder import Finder
+from connectors.ghl.outgoing import Spelling
+from connectors.ghl.reader import Reader
+from connectors.ghl.settings import GhlSettings
+from connectors.ghl.shapes import FIELD_INFO, NATIVE, record, shape_of
+from connectors.ghl.writer import Writer
+from connectors.http import Auth, Client, Options, Transport
+from connectors.throttle import Budget, Throttle
+from reconcile.errors import InvalidField
+from reconcile.model import Entity, OpKind, Side
+from reconcile.ports import Description, FieldInfo, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
+
+WRITES = (
+    OpKind.CREATE,
+    OpKind.UPDATE,
+    OpKind.COMPLETE,
+    OpKind.ADD_TAGS,
+    OpKind.REMOVE_TAGS,
+    OpKind.ARCHIVE,
+    OpKind.DELETE,
+)
+
+
+class GhlConnector:
+    """One GHL location.
+
+    `auth` is a PrivateToken or an OAuth; `budget` is shared by all that send to this location (by default this
+    connector alone). `clock` gives epoch seconds, `sleep` takes seconds, `jitter` gives a share of one; `transport`
+    replaces the network in tests.
+    """
+
+    side = Side.GHL
+
+    def __init__(
+        self,
+        settings: GhlSettings,
+        *,
+        auth: Auth,
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        transport: Transport | None = None,
+    ) -> None:
+        self.settings = settings
+        self._throttle = Throttle(budget, reserve=settings.daily_reserve, clock=clock, sleep=sleep)
+        self._client = Client(
+            settings.url,
+            auth=auth,
+            throttle=self._throttle,
+            explain=explain,
+            options=_options(settings),
+            transport=transport,
+            sleep=sleep,
+            jitter=jitter,
+        )
+        self.api = Api(self._client, location=settings.location, dialect=DIALECTS[settings.version])
+        self._clock = clock
+        self._finder = Finder(self.api, shapes=self.shape, clock=clock)
+        self._custom: dict[str, schema.CustomField] | None = None
+        self._shaped: dict[Entity, Shape] = {}
+
+    def __repr__(self) -> str:
+        return f"GhlConnector(location={self.settings.location!r}, version={self.settings.version!r})"
+
+    def describe(self) -> Description:
+        """The location, its custom fields and users (three requests). Raises InvalidField for a field that is not there."""
+        where = schema.location(self.api)
+        company = where.get("companyId")
+        users = schema.users(self.api, company if isinstance(company, str) else None)
+        self._custom = self._fetch_custom()
+        self._shaped.clear()
+        fields = {entity: self._described(entity, users or {}) for entity in FIELD_INFO}
+        for entity in FIELD_INFO:
+            self.shape(entity)
+        return Description(
+            identity=":".join(["ghl", str(where.get("id") or self.settings.location), str(company or "")]),
+            fields=fields,
+            region=where.get("country") or None,
+            lag_seconds=self.settings.lag_seconds,
+            costs=dict.fromkeys(WRITES, 1.0),
+            bulk_tags=self.settings.tag_batch,
+            modified=frozenset({Entity.CONTACT, Entity.TASK}),
+            rewrites_tags=True,
+        )
+
+    def shape(self, entity: Entity) -> Shape:
+        """Where pages hold the fields in use. Raises InvalidField for one that GHL does not have, with near matches."""
+        if entity not in self._shaped:
+            self._shaped[entity] = self._shape(entity)
+        return self._shaped[entity]
+
+    def _shape(self, entity: Entity) -> Shape:
+        native = tuple(NATIVE[entity])
+        known = native + (tuple(self._customs()) if entity is Entity.CONTACT else ())
+        custom = self._ids() if entity is Entity.CONTACT and self._needs_custom(entity) else {}
+        return shape_of(entity, self.settings.used(entity, known), custom)
+
+    def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:  # noqa: B008 - frozen
+        """Pages, then a Proof (see the port). Raises Expired, Forbidden or WrongLocation; any other fault is in the Proof."""
+        reader = Reader(self.api, settings=self.settings, clock=self._clock)
+        match entity:
+            case Entity.CONTACT:
+                return reader.contacts(scope)
+            case Entity.TASK:
+                return reader.tasks(scope)
+            case Entity.NOTE:
+                return reader.notes(scope)
+            case _:
+                raise InvalidField(f"GHL has no {entity} to extract", remedy="tags are a field of contacts")
+
+    def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
+        """The record by GET, past the search index; None where it is gone. A task or note is read under its `parent`."""
+        found = self._get(entity, key, parent)
+        if found is None or found.get("deleted") is True:
+            return None
+        return record(found, self.shape(entity), parent=parent)
+
+    def _get(self, entity: Entity, key: str, parent: str | None) -> dict[str, Any] | None:
+        if entity is Entity.CONTACT:
+            return contacts.get(self.api, key)
+        if not parent:
+            raise InvalidField(f"a {entity} is read under its contact, none was named", remedy="pass its parent")
+        return tasks.get(self.api, parent, key) if entity is Entity.TASK else notes.get(self.api, parent, key)
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """Records that a create in doubt may have made; never a write."""
+        return self._finder.look(write)
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """One Reply a Write; see Writer.run for what is raised."""
+        clear = None if self.settings.clear_with == "null" else ""
+        custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(Entity.CONTACT)
+        spelling = Spelling(self._ids() if custom else {}, self.api.dialect.custom_value, clear)
+        writer = Writer(self.api, settings=self.settings, spelling=spelling, shapes=self.shape, finder=self._finder)
+        return writer.run(writes)
+
+    def appointments(self, contact: str) -> list[dict[str, Any]]:
+        """A contact's appointments as GHL gives them; their times are naive, in the location's time zone."""
+        return appointments.of_contact(self.api, contact)
+
+    def usage(self) -> Usage:
+        """Requests so far by endpoint template, what remains today, the window, and the answers with 429."""
+        counts = self._client.counts
+        return Usage(
+            requests=sum(counts.values()),
+            remaining_today=self._throttle.remaining_today(),
+            window=self._throttle.window(),
+            answers_429=self._throttle.refusals,
+            by_endpoint=counts,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _needs_custom(self, entity: Entity) -> bool:
+        used = self.settings.fields.get(entity)
+        return not used or any(name not in NATIVE[entity] for name in used)
+
+    def _customs(self) -> dict[str, schema.CustomField]:
+        if not self._needs_custom(Entity.CONTACT):
+            return {}
+        if self._custom is None:
+            self._custom = self._fetch_custom()
+        return self._custom
+
+    def _fetch_custom(self) -> dict[str, schema.CustomField]:
+        return {found.key: found for found in schema.custom_fields(self.api)}
+
+    def _ids(self) -> dict[str, str]:
+        return {key: found.id for key, found in self._customs().items()}
+
+    def _described(self, entity: Entity, users: dict[str, str]) -> dict[str, FieldInfo]:
+        described = dict(FIELD_INFO[entity])
+        for name in ("assignedTo", "userId"):
+            if name in described and users:
+                known = described[name]
+                described[name] = FieldInfo(known.type, known.writable, known.clearable, known.label, tuple(users))
+        if entity is Entity.CONTACT:
+            described |= {key: found.info for key, found in (self._custom or {}).items()}
+        return described
+
+
+def _options(settings: GhlSettings) -> Options:
+    return Options(
+        user_agent=settings.user_agent,
+        headers={"Version": settings.version},
+        connect_seconds=settings.connect_seconds,
+        read_seconds=settings.read_seconds,
+        connections=max(4, settings.concurrency * 2),
+        attempts=settings.attempts,
+    )

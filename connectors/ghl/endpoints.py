@@ -1,0 +1,131 @@
+"""Every GHL endpoint that this product uses, in both published API versions: the one table of paths, keys and headers.
+
+Sources: GHL's OpenAPI documents of 2026-06-19 (facts.md sections 1 and 2). `replay` follows facts.md section 3: creating a
+contact, task or note may not be repeated blindly, everything else may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from urllib.parse import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation of the API: method, path template, and whether repeating it is harmless."""
+
+    method: str
+    path: str
+    replay: bool = True
+
+    @property
+    def name(self) -> str:
+        """What it is counted and logged as."""
+        return f"{self.method} {self.path}"
+
+    def fill(self, parts: Mapping[str, str]) -> str:
+        """The path with its parts, each quoted: a record's key never changes the route."""
+        return self.path.format_map({name: quote(value, safe="") for name, value in parts.items()})
+
+
+_GET, _POST, _PUT, _DELETE = "GET", "POST", "PUT", "DELETE"
+
+_SHARED: dict[str, Endpoint] = {
+    "contact.search": Endpoint(_POST, "/contacts/search"),
+    "contact.duplicate": Endpoint(_GET, "/contacts/search/duplicate"),
+    "contact.get": Endpoint(_GET, "/contacts/{contact}"),
+    "contact.create": Endpoint(_POST, "/contacts/", replay=False),
+    "contact.update": Endpoint(_PUT, "/contacts/{contact}"),
+    "contact.delete": Endpoint(_DELETE, "/contacts/{contact}"),
+    "contact.upsert": Endpoint(_POST, "/contacts/upsert", replay=False),
+    "contact.business": Endpoint(_GET, "/contacts/business/{business}"),
+    "bulk.business": Endpoint(_POST, "/contacts/bulk/business"),
+    "bulk.tags": Endpoint(_POST, "/contacts/bulk/tags/update/{change}"),
+    "tag.add": Endpoint(_POST, "/contacts/{contact}/tags"),
+    "tag.remove": Endpoint(_DELETE, "/contacts/{contact}/tags"),
+    "tag.list": Endpoint(_GET, "/locations/{location}/tags"),
+    "tag.create": Endpoint(_POST, "/locations/{location}/tags", replay=False),
+    "tag.get": Endpoint(_GET, "/locations/{location}/tags/{tag}"),
+    "tag.rename": Endpoint(_PUT, "/locations/{location}/tags/{tag}"),
+    "tag.delete": Endpoint(_DELETE, "/locations/{location}/tags/{tag}"),
+    "task.search": Endpoint(_POST, "/locations/{location}/tasks/search"),
+    "task.list": Endpoint(_GET, "/contacts/{contact}/tasks"),
+    "task.get": Endpoint(_GET, "/contacts/{contact}/tasks/{task}"),
+    "task.create": Endpoint(_POST, "/contacts/{contact}/tasks", replay=False),
+    "task.update": Endpoint(_PUT, "/contacts/{contact}/tasks/{task}"),
+    "task.complete": Endpoint(_PUT, "/contacts/{contact}/tasks/{task}/completed"),
+    "task.delete": Endpoint(_DELETE, "/contacts/{contact}/tasks/{task}"),
+    "note.list": Endpoint(_GET, "/contacts/{contact}/notes"),
+    "note.get": Endpoint(_GET, "/contacts/{contact}/notes/{note}"),
+    "note.create": Endpoint(_POST, "/contacts/{contact}/notes", replay=False),
+    "note.update": Endpoint(_PUT, "/contacts/{contact}/notes/{note}"),
+    "note.delete": Endpoint(_DELETE, "/contacts/{contact}/notes/{note}"),
+    "appointment.list": Endpoint(_GET, "/contacts/{contact}/appointments"),
+    "field.list": Endpoint(_GET, "/locations/{location}/customFields"),
+    "field.create": Endpoint(_POST, "/locations/{location}/customFields", replay=False),
+    "business.list": Endpoint(_GET, "/businesses/"),
+    "business.get": Endpoint(_GET, "/businesses/{business}"),
+    "location.get": Endpoint(_GET, "/locations/{location}"),
+    "oauth.token": Endpoint(_POST, "/oauth/token", replay=False),
+}
+
+_V2: dict[str, Endpoint] = {
+    "contact.list": Endpoint(_GET, "/contacts/"),  # deprecated, and gone from v3
+    "user.list": Endpoint(_GET, "/users/"),
+    "oauth.location": Endpoint(_POST, "/oauth/locationToken", replay=False),
+}
+
+_V3: dict[str, Endpoint] = {
+    "user.list": Endpoint(_GET, "/users/search"),
+    "oauth.location": Endpoint(_POST, "/oauth/location-token", replay=False),
+}
+
+_SNAKE = (
+    "access_token",
+    "refresh_token",
+    "expires_in",
+    "client_id",
+    "client_secret",
+    "grant_type",
+    "user_type",
+    "redirect_uri",
+    "code_verifier",
+)
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One API version: its endpoints, its Version header, and the spelling of what is spelled differently.
+
+    `custom_value` is the key of a custom field's value in a write. `oauth` translates OAuth's own names.
+    """
+
+    version: str
+    endpoints: Mapping[str, Endpoint]
+    custom_value: str
+    oauth: Mapping[str, str] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Endpoint:
+        return self.endpoints[name]
+
+
+V2 = Dialect(
+    "2021-07-28",
+    MappingProxyType({**_SHARED, **_V2}),
+    "field_value",
+    MappingProxyType({name: name for name in _SNAKE}),
+)
+V3 = Dialect(
+    "v3",
+    MappingProxyType({**_SHARED, **_V3}),
+    "fieldValue",
+    MappingProxyType({name: _camel(name) for name in _SNAKE}),
+)
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({V2.version: V2, V3.version: V3})

@@ -1,0 +1,117 @@
+"""Records that a create in doubt may have made, found without writing."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from connectors.ghl import contacts, notes, tasks
+from connectors.ghl.api import Api
+from connectors.ghl.lines import Row
+from connectors.ghl.shapes import record
+from reconcile.errors import InvalidField
+from reconcile.model import Entity
+from reconcile.ports import Json, Record, Shape, Write
+
+SKEW_SECONDS = 120.0
+"""How far GHL's clock may be from ours, and how long a slow create may take."""
+
+_MARKUP = re.compile(r"<[^>]*>")
+
+
+class Finder:
+    """Looks for what a Write may have made. `clock` gives epoch seconds."""
+
+    def __init__(self, api: Api, *, shapes: Callable[[Entity], Shape], clock: Callable[[], float]) -> None:
+        self._api = api
+        self._shapes = shapes
+        self._clock = clock
+        self._ours: set[str] = set()
+
+    def claim(self, key: str) -> None:
+        """Note that a record was made by another write: it is not what this one may have made."""
+        self._ours.add(key)
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """Contacts with the write's email or phone (its name where it has neither); tasks and notes with its content."""
+        match write.entity:
+            case Entity.CONTACT:
+                return self._contacts(write)
+            case Entity.TASK | Entity.NOTE if not write.parent:
+                return []
+            case Entity.TASK:
+                return self._same(write, tasks.of_contact(self._api, write.parent or ""), ("title", "body"))
+            case Entity.NOTE:
+                return self._same(write, notes.of_contact(self._api, write.parent or ""), ("body", "title"))
+            case _:
+                raise InvalidField(f"there is no {write.entity} to look for", remedy="this is a fault of the plan")
+
+    def made(self, write: Write) -> tuple[Sequence[Record], bool]:
+        """What `look` finds that no other write made and that is not older, and whether GHL says that it is new."""
+        found = [item for item in self.look(write) if item.key not in self._ours]
+        ages = [(item, _added(item)) for item in found]
+        oldest = self._clock() - SKEW_SECONDS
+        young = [item for item, added in ages if added is None or added >= oldest]
+        return young, all(added is not None for _, added in ages)
+
+    def _contacts(self, write: Write) -> list[Record]:
+        email, phone = _text(write.fields.get("email")), _text(write.fields.get("phone"))
+        found = [contacts.duplicate(self._api, email=email)] if email else []
+        found += [contacts.duplicate(self._api, number=phone)] if phone else []
+        if not email and not phone and (name := _name(write)):
+            found += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
+        shape = self._dated(Entity.CONTACT)
+        records = [record(item, shape) for item in found if item is not None]
+        return list({item.key: item for item in records}.values())
+
+    def _same(self, write: Write, rows: Sequence[Row], names: tuple[str, ...]) -> list[Record]:
+        shape = self._dated(write.entity)
+        wanted = {name: plain(write.fields[name]) for name in names if write.fields.get(name) is not None}
+        found = []
+        for row in rows:
+            held: dict[str, Any] = msgspec.json.decode(row.raw)
+            if all(plain(held.get(name)) == text for name, text in wanted.items()):
+                found.append(record(held, shape, parent=write.parent))
+        return found
+
+    def _dated(self, entity: Entity) -> Shape:
+        shape = self._shapes(entity)
+        return dataclasses.replace(shape, fields={**shape.fields, "dateAdded": (("dateAdded",),)})
+
+
+def _added(found: Record) -> float | None:
+    """When the record was added, epoch seconds; None where GHL does not say, as for a contact's tasks."""
+    added = found.fields.get("dateAdded")
+    try:
+        moment = datetime.fromisoformat(added) if isinstance(added, str) else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def plain(value: Json) -> str:
+    """A text without markup and with single spaces: GHL's editor wraps bodies in HTML (facts.md section 6)."""
+    return " ".join(html.unescape(_MARKUP.sub(" ", str(value or ""))).split())
+
+
+def _text(value: Json) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _name(write: Write) -> str | None:
+    parts = [_text(write.fields.get(part)) for part in ("firstName", "lastName")]
+    return _text(write.fields.get("name")) or _text(" ".join(part for part in parts if part))
+
+
+def _same_name(item: dict[str, Any], name: str) -> bool:
+    first, last = (item.get(f"{part}Raw") or item.get(part) or "" for part in ("firstName", "lastName"))
+    stated = (item.get("name"), item.get("contactName"), f"{first} {last}".strip())
+    return name.casefold() in {str(text or "").casefold() for text in stated}

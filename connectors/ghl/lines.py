@@ -1,0 +1,106 @@
+"""Pages of GHL's JSON cut into lines without decoding the records, with only the head of each read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from reconcile.errors import Malformed
+
+
+class Head(msgspec.Struct):
+    """The few members of a record that paging looks at."""
+
+    id: str | None = None
+    alias: str | None = msgspec.field(name="_id", default=None)
+    contactId: str | None = None  # noqa: N815 - GHL's spelling
+    searchAfter: list[Any] | None = None  # noqa: N815 - GHL's spelling
+    deleted: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """The record's id under either name; tasks/search says `_id` (facts.md section 1.3: observed)."""
+        return self.id or self.alias or ""
+
+
+class SearchPage(msgspec.Struct):
+    """A reply of POST /contacts/search."""
+
+    contacts: list[msgspec.Raw]
+    total: int | None = None
+
+
+class TaskPage(msgspec.Struct):
+    """A reply of tasks/search or of a contact's task list."""
+
+    tasks: list[msgspec.Raw]
+
+
+class NotePage(msgspec.Struct):
+    """A reply of a contact's note list."""
+
+    notes: list[msgspec.Raw]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record: its head, and its JSON as it came."""
+
+    head: Head
+    raw: bytes
+
+
+_head = msgspec.json.Decoder(Head)
+
+
+def rows_of(raws: Iterable[msgspec.Raw]) -> list[Row]:
+    """The rows of a page. Raises Malformed for one without an id, or whose head has another type than documented."""
+    rows = []
+    for raw in raws:
+        text = bytes(raw)
+        try:
+            head = _head.decode(text)
+        except msgspec.ValidationError as error:
+            raise Malformed(f"a record does not have the documented form: {error}") from None
+        if not head.key:
+            raise Malformed("expected a record with an id, found one without")
+        rows.append(Row(head, text))
+    return rows
+
+
+def fresh(rows: Iterable[Row], seen: set[str]) -> list[Row]:
+    """The rows whose ids are new to `seen`, each once; they are added to it."""
+    found = {row.head.key: row for row in rows if row.head.key not in seen}
+    seen.update(found)
+    return list(found.values())
+
+
+def decode(body: bytes, page: type[Any]) -> Any:
+    """A reply's body as `page`. Raises Malformed where it has another form."""
+    try:
+        return msgspec.json.decode(body, type=page)
+    except msgspec.MsgspecError as error:
+        raise Malformed(f"expected {page.__name__}, found something else: {error}") from None
+
+
+def with_parent(row: Row, contact: str) -> Row:
+    """The row, naming its contact also where GHL left that out."""
+    if row.head.contactId:
+        return row
+    if b'"contactId"' in row.raw:  # there, but null: naming it twice would leave the reading to the reader
+        return Row(row.head, msgspec.json.encode({**msgspec.json.decode(row.raw), "contactId": contact}))
+    stated = b'{"contactId":' + msgspec.json.encode(contact)
+    rest = row.raw.lstrip()[1:]
+    return Row(row.head, stated + (b"}" if rest.strip() == b"}" else b"," + rest))
+
+
+def join(rows: Iterable[Row]) -> bytes:
+    """JSON lines: a record a line, also where GHL printed it over several."""
+    return b"".join(_line(row.raw) + b"\n" for row in rows)
+
+
+def _line(raw: bytes) -> bytes:
+    return msgspec.json.format(raw, indent=-1) if b"\n" in raw or b"\r" in raw else raw

@@ -1,0 +1,69 @@
+"""A Write's native fields as the body that GHL accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.ghl.shapes import CREATE_ONLY, FIELD_INFO
+from reconcile.errors import InvalidField
+from reconcile.model import Entity, OpKind
+from reconcile.ports import Json, Write
+
+NOT_NULLABLE = frozenset({"postalCode", "country", "companyName"})
+"""Strings that the PUT document does not let be null (facts.md section 6)."""
+
+LINKED = "businessId"
+"""Not in any contact body: it is set through the bulk business endpoint (facts.md section 1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How this location wants a body spelled: custom field key to id, the key of a custom value, what clears a field."""
+
+    custom: Mapping[str, str]
+    custom_value: str
+    clear: Json = None
+
+
+def body_of(write: Write, spelling: Spelling) -> dict[str, Json]:
+    """The fields that a create or update sends, without the business link.
+
+    Raises InvalidField for a field that this operation can never set, naming the field.
+    """
+    creating = write.kind is OpKind.CREATE
+    body: dict[str, Json] = {}
+    custom: list[Json] = []
+    for name, value in write.fields.items():
+        if name == LINKED or (creating and value is None):
+            continue
+        _check(write, name)
+        if name in spelling.custom:
+            cleared = spelling.clear if value is None else value
+            custom.append({"id": spelling.custom[name], spelling.custom_value: cleared})
+        else:
+            body[name] = _cleared(name, spelling) if value is None else value
+    if custom:
+        body["customFields"] = custom
+    return body
+
+
+def _cleared(name: str, spelling: Spelling) -> Json:
+    return "" if name in NOT_NULLABLE else spelling.clear
+
+
+def _check(write: Write, name: str) -> None:
+    known = FIELD_INFO[write.entity].get(name)
+    updating = write.kind is not OpKind.CREATE
+    if known is not None and not known.writable:
+        raise InvalidField(f"GHL does not let {name} be written", remedy="map it one way, from GHL", code="READ_ONLY")
+    if updating and write.entity is Entity.CONTACT and name in CREATE_ONLY:
+        raise InvalidField(
+            f"GHL sets {name} only when a contact is created", remedy="map it one way, from GHL", code="CREATE_ONLY"
+        )
+    if updating and write.entity is Entity.CONTACT and name == "tags":
+        raise InvalidField(
+            "an update never carries tags: GHL would replace them all",
+            remedy="plan ADD_TAGS and REMOVE_TAGS",
+            code="TAGS",
+        )

@@ -1,0 +1,93 @@
+"""Requests overlapped, so that latency does not cost throughput, with their results in the order they were asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from connectors.ghl.lines import Row
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+RAMP = 20
+"""One more page is asked for ahead for each so many read: what is asked for past the end stays under 5 %."""
+
+
+def overlapped(work: Callable[[In], Out], items: Iterable[In], *, width: int) -> Iterator[Out]:
+    """`work` on each item, `width` at a time; twice as many wait, so that one slow answer does not idle the others."""
+    flights: deque[Future[Out]] = deque()
+    with ThreadPoolExecutor(max(1, width)) as pool:
+        try:
+            for item in items:
+                flights.append(pool.submit(work, item))
+                if len(flights) >= 2 * width:
+                    yield flights.popleft().result()
+            while flights:
+                yield flights.popleft().result()
+        finally:
+            for flight in flights:
+                flight.cancel()
+
+
+def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple[list[Row], bool]]:
+    """Pages by skip that overlap by one row, and whether rows moved between a page and the one before.
+
+    (facts.md section 1.3: skip and limit over an unknown order, without a total.) Where the shared row differs, or a row
+    comes twice, some may have been missed. The end is where nothing new comes after a page that is shorter than another,
+    or where nothing new comes twice: a page may be cut short, and GHL may allow shorter pages than were asked for.
+    """
+    last, longest, ends, short, read = "", 0, 0, False, 0
+    with ThreadPoolExecutor(max(1, width)) as pool:
+        ahead = _Ahead(pool, fetch)
+        try:
+            while ends < 2:
+                depth = 1 if short else min(width, 1 + read // RAMP)
+                rows = ahead.next(depth, stride=max(1, longest - 1))
+                moved = len({row.head.key for row in rows}) < len(rows)
+                moved = moved or (bool(last) and (not rows or rows[0].head.key != last))
+                yield rows, moved
+                if moved:
+                    return
+                news = len(rows) - bool(last)
+                ends = 0 if news > 0 else ends + 1 + short
+                longest = max(longest, len(rows))
+                short = len(rows) < longest
+                read += 1
+                if rows:
+                    last = rows[-1].head.key
+                    ahead.advance(len(rows) - 1)
+        finally:
+            ahead.drop()
+
+
+class _Ahead:
+    """Pages asked for before it is known that they are needed; dropped where one before them had another length."""
+
+    def __init__(self, pool: ThreadPoolExecutor, fetch: Callable[[int], list[Row]]) -> None:
+        self._pool = pool
+        self._fetch = fetch
+        self._flights: deque[tuple[int, Future[list[Row]]]] = deque()
+        self._skip = 0
+
+    def next(self, depth: int, *, stride: int) -> list[Row]:
+        """The page at the present place, with `depth` pages in flight."""
+        if self._flights and self._flights[0][0] != self._skip:
+            self.drop()
+        asked = self._flights[-1][0] + stride if self._flights else self._skip
+        while len(self._flights) < depth:
+            self._flights.append((asked, self._pool.submit(self._fetch, asked)))
+            asked += stride
+        return self._flights.popleft()[1].result()
+
+    def advance(self, rows: int) -> None:
+        """Move the present place."""
+        self._skip += rows
+
+    def drop(self) -> None:
+        """Forget what was asked for ahead."""
+        for _, flight in self._flights:
+            flight.cancel()
+        self._flights.clear()

@@ -1,0 +1,185 @@
+"""Extractions of tasks, notes and parts of contacts, each ending in its Proof."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from connectors.ghl import contacts, notes, tasks
+from connectors.ghl.api import Api
+from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
+from connectors.ghl.overlap import overlapped, skipping
+from connectors.ghl.settings import GhlSettings
+from connectors.ghl.sweep import FATAL, Sweep, remember, single
+from reconcile.errors import ConnectorError
+from reconcile.ports import Page, Proof, Scope
+
+Item = TypeVar("Item")
+Listing: TypeAlias = Callable[[Api, str], list[Row]]
+Read: TypeAlias = Iterator[Page | Proof]
+
+PARENTS_A_PAGE = 200
+"""How many contacts' notes or tasks one Page combines."""
+
+
+class Reader:
+    """Reads one location in bulk. `clock` gives epoch seconds."""
+
+    def __init__(self, api: Api, *, settings: GhlSettings, clock: Callable[[], float]) -> None:
+        self._api = api
+        self._settings = settings
+        self._clock = clock
+
+    def contacts(self, scope: Scope) -> Iterator[Page | Proof]:
+        """Contacts: all of them, or the partial reads of a scope or of the configured businesses."""
+        if scope.keys is not None:
+            return self._guarded(self._by_key(scope.keys))
+        if self._settings.business_ids:
+            return self._guarded(self._of_businesses())
+        if scope.since is not None:
+            return self._guarded(self._since(scope.since))
+        width = self._settings.concurrency if self._settings.range_reads else 1
+        sweep = Sweep(self._search, page_size=self._settings.page_size, width=width, now=self._clock())
+        return sweep.pages()
+
+    def tasks(self, scope: Scope) -> Iterator[Page | Proof]:
+        """Tasks: all by the location-wide search, or those of the scope's parents."""
+        return self._guarded(_only(scope.keys, self._children(scope, tasks.of_contact, self._all_tasks)))
+
+    def notes(self, scope: Scope) -> Iterator[Page | Proof]:
+        """Notes of the scope's parents, or of every contact that search finds: a request a contact."""
+        return self._guarded(_only(scope.keys, self._children(scope, notes.of_contact, self._all_notes)))
+
+    def _children(self, scope: Scope, fetch: Listing, everything: Callable[[], Read]) -> Read:
+        if scope.parents is not None:
+            return self._under(scope.parents, fetch)
+        if self._settings.business_ids:
+            return self._under(self._business_keys(), fetch)
+        return everything()
+
+    def _guarded(self, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
+        """Turn a fault into an incomplete Proof; only credentials that cannot read anything more stop the run."""
+        rows = 0
+        try:
+            for page in pages:
+                rows += page.rows if isinstance(page, Page) else 0
+                yield page
+        except FATAL:
+            raise
+        except ConnectorError as error:
+            yield Proof(complete=False, why_incomplete=f"{rows} rows read, then: {error}")
+
+    def _search(self, filters: list[dict[str, Any]], after: list[Any] | None) -> SearchPage:
+        return contacts.search(self._api, page_size=self._settings.page_size, filters=filters, after=after)
+
+    def _by_key(self, keys: Sequence[str]) -> Iterator[Page | Proof]:
+        asked = overlapped(lambda key: (key, contacts.get(self._api, key)), keys, width=self._settings.concurrency)
+        for part in _runs(asked, PARENTS_A_PAGE):
+            found = [item for _, item in part]
+            rows = [Row(Head(id=str(item.get("id"))), msgspec.json.encode(item)) for item in found if item is not None]
+            yield Page(join(rows), len(rows), covers=tuple(key for key, _ in part))
+        yield Proof(complete=True, partial=True)
+
+    def _of_businesses(self) -> Iterator[Page | Proof]:
+        seen: set[str] = set()
+        for business in self._settings.business_ids:
+            for rows in contacts.of_business(self._api, business):
+                remember(seen, rows)
+                yield _covering(rows)
+        yield Proof(complete=True, partial=True)
+
+    def _business_keys(self) -> Iterator[str]:
+        for business in self._settings.business_ids:
+            for rows in contacts.of_business(self._api, business):
+                yield from (row.head.key for row in rows)
+
+    def _since(self, since: str) -> Iterator[Page | Proof]:
+        changed = [{"field": "dateUpdated", "operator": "range", "value": {"gte": since}}]
+        seen: set[str] = set()
+        for page in single(self._search, page_size=self._settings.page_size, filters=changed):
+            rows = rows_of(page.contacts)
+            remember(seen, rows)
+            if rows:
+                yield _covering(rows)
+        yield Proof(complete=True, partial=True)
+
+    def _under(self, parents: Iterable[str], fetch: Listing) -> Iterator[Page | Proof]:
+        asked = overlapped(
+            lambda contact: (contact, fetch(self._api, contact)), parents, width=self._settings.concurrency
+        )
+        for part in _runs(asked, PARENTS_A_PAGE):
+            rows = [row for _, listed in part for row in listed if not row.head.deleted]
+            yield Page(join(rows), len(rows), covers=tuple(contact for contact, _ in part))
+        yield Proof(complete=True, partial=True)
+
+    def _all_notes(self) -> Iterator[Page | Proof]:
+        ids: list[str] = []
+        shortfall = ""
+        for page in self.contacts(Scope()):
+            if isinstance(page, Proof):
+                shortfall = page.why_incomplete
+            else:
+                ids += [msgspec.json.decode(line, type=Head).key for line in page.lines.splitlines()]
+        for read in self._under(ids, notes.of_contact):
+            if isinstance(read, Page):
+                yield read
+        yield Proof(complete=not shortfall, why_incomplete=shortfall)
+
+    def _all_tasks(self) -> Iterator[Page | Proof]:
+        seen: set[str] = set()
+        loose = 0
+        for _ in range(self._settings.task_sweeps):
+            moved = False
+            for rows, shifted in skipping(self._task_page, width=self._settings.concurrency):
+                moved = moved or shifted
+                live = [row for row in fresh(rows, seen) if not row.head.deleted]
+                kept = [row for row in live if row.head.contactId]
+                loose += len(live) - len(kept)
+                if kept:
+                    yield Page(join(kept), len(kept))
+            if not moved:
+                yield Proof(complete=True, quarantined=_loose(loose))
+                return
+        why = f"tasks kept moving between pages through {self._settings.task_sweeps} reads"
+        yield Proof(complete=False, why_incomplete=why, quarantined=_loose(loose))
+
+    def _task_page(self, skip: int) -> list[Row]:
+        return tasks.search(self._api, limit=self._settings.task_page, skip=skip)
+
+
+def _only(keys: Sequence[str] | None, pages: Read) -> Read:
+    """The pages with these records alone: GHL has no reading of a task or note by its own key, without its contact."""
+    wanted = set(keys or ())
+    for page in pages:
+        if keys is None:
+            yield page
+        elif isinstance(page, Proof):
+            yield dataclasses.replace(page, partial=True, reported_total=None)
+        else:
+            heads = (Row(msgspec.json.decode(line, type=Head), line) for line in page.lines.splitlines())
+            rows = [row for row in heads if row.head.key in wanted]
+            yield Page(join(rows), len(rows))
+
+
+def _covering(rows: list[Row]) -> Page:
+    return Page(join(rows), len(rows), covers=tuple(row.head.key for row in rows))
+
+
+def _loose(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    return (f"{count} tasks belong to no contact and cannot be reconciled under one",)
+
+
+def _runs(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    run: list[Item] = []
+    for item in items:
+        run.append(item)
+        if len(run) == size:
+            yield run
+            run = []
+    if run:
+        yield run

@@ -1,0 +1,78 @@
+"""Businesses of a location (facts.md section 1.6)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from connectors.ghl.sandbox.answers import WRONG_LOCATION, Answer, Refusal
+from connectors.ghl.sandbox.call import Call
+from connectors.ghl.sandbox.dto import BUSINESS, CREATE_BUSINESS
+from connectors.ghl.sandbox.instants import iso
+from connectors.ghl.sandbox.nouns import Business, Row
+
+FIELDS = ("phone", "email", "website", "address", "city", "description", "state", "postalCode", "country")
+
+
+def list_businesses(call: Call) -> Answer:
+    """GET /businesses/?locationId=&limit=100&skip=0."""
+    location = call.location(call.query.get("locationId"))
+    held = call.state.live(Business, location.id)
+    skip, limit = call.number("skip", 0, len(held)), call.number("limit", 100, 100)
+    return Answer(200, {"businesses": [_shape(one) for one in held[skip : skip + limit]]})
+
+
+def get_business(call: Call) -> Answer:
+    """GET /businesses/{businessId}."""
+    return Answer(200, {"business": _shape(_held(call))})
+
+
+def create_business(call: Call) -> Answer:
+    """POST /businesses/: 201 with `buiseness` (sic)."""
+    body = call.checked(CREATE_BUSINESS)
+    location, now = call.location(body["locationId"]), call.state.now()
+    fields = {name: body[name] for name in FIELDS if name in body}
+    business = Business(
+        id=call.state.new_hex(), location_id=location.id, name=body["name"], added=now, updated=now, fields=fields
+    )
+    call.state.store.put(business)
+    return Answer(201, {"success": True, "buiseness": _shape(business)})
+
+
+def update_business(call: Call) -> Answer:
+    """PUT /businesses/{businessId}: `{success, buiseness}` (sic)."""
+    body = call.checked(BUSINESS)
+    held = _held(call)
+    business = msgspec.structs.replace(
+        held,
+        name=body.get("name", held.name),
+        fields={**held.fields, **{name: body[name] for name in FIELDS if name in body}},
+        updated=max(call.state.now(), held.updated + 1),
+    )
+    call.state.store.put(business)
+    return Answer(200, {"success": True, "buiseness": _shape(business)})
+
+
+def delete_business(call: Call) -> Answer:
+    """DELETE /businesses/{businessId}."""
+    call.state.store.put(msgspec.structs.replace(_held(call), deleted=True))
+    return Answer(200, {"success": True})
+
+
+def _held(call: Call) -> Business:
+    business = call.state.store.table(Business).get(call.path["businessId"])
+    if business is not None and not call.reaches(business.location_id):
+        raise Refusal(403, WRONG_LOCATION)
+    if business is None or business.deleted:
+        raise Refusal(400, f"Business not found for id:{call.path['businessId']}")
+    return business
+
+
+def _shape(business: Business) -> Row:
+    return {
+        "id": business.id,
+        "name": business.name,
+        "locationId": business.location_id,
+        **{name: business.fields.get(name) for name in FIELDS},
+        "createdAt": iso(business.added),
+        "updatedAt": iso(business.updated),
+    }

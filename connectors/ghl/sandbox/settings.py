@@ -1,0 +1,150 @@
+"""What a sandbox is told to be like: limits, lag, quirks and faults, from code or from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from connectors.ghl.sandbox.faults import Fault, FaultKind
+from reconcile.errors import ConfigError, Problem
+
+TokenKind = Literal["pit", "oauth", "agency"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`max` requests in any `window_seconds`, and `daily` requests a UTC day, per client and location (facts.md section 4)."""
+
+    max: int = 100
+    window_seconds: float = 10.0
+    daily: int = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything switchable. Seconds are seconds; `faults` are rules that are on from the start.
+
+    The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (facts.md, marked
+    "?"), there is a switch and the default is the less convenient reading.
+    """
+
+    pit: Limit = Limit()
+    oauth: Limit = Limit()
+    agency: Limit = Limit()
+    lag_seconds: float = 2.0
+    latency_seconds: float = 0.0
+    retry_after: bool = False
+    allow_duplicates: bool = False
+    match_order: tuple[str, ...] = ("email", "phone")
+    country: str = "US"
+    timezone: str = "America/New_York"
+    normalise_tags: bool = True
+    lower_case_names: bool = True
+    lower_case_email: bool = False
+    explicit_nulls: bool = True
+    deleted_tasks_in_search: bool = True
+    tasks_page_max: int = 100
+    access_token_seconds: int = 86_399
+    refresh_grace_seconds: float = 30.0
+    refresh_token_seconds: int = 31_536_000
+    seed: int | None = None
+    faults: tuple[Fault, ...] = ()
+
+    def limit(self, kind: TokenKind) -> Limit:
+        """The limit that holds for a kind of token."""
+        return {"pit": self.pit, "oauth": self.oauth, "agency": self.agency}[kind]
+
+    @staticmethod
+    def load(path: Path) -> Settings:
+        """Read settings from TOML: keys as the fields here, tables [pit], [oauth], [agency] and [[faults]].
+
+        Raises ConfigError with every problem found, each with its file and key.
+        """
+        try:
+            with path.open("rb") as file:
+                raw = tomllib.load(file)
+        except FileNotFoundError:
+            raise ConfigError([Problem(str(path), "there is no such file", "name an existing TOML file")]) from None
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError([Problem(str(path), f"not valid TOML: {error}", "mend the syntax there")]) from error
+        return _Reader(str(path)).settings(raw)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Collects every problem of one settings file before it refuses it."""
+
+    where: str
+    problems: list[Problem] = field(default_factory=list)
+
+    def settings(self, raw: Mapping[str, Any]) -> Settings:
+        sample = Settings()
+        chosen: dict[str, Any] = {}
+        for name, value in raw.items():
+            if name in ("pit", "oauth", "agency"):
+                chosen[name] = self._record(name, value, Limit())
+            elif name == "faults":
+                chosen[name] = self._faults(value)
+            else:
+                chosen |= self._scalar("", name, value, sample)
+        if self.problems:
+            raise ConfigError(self.problems)
+        return Settings(**chosen)
+
+    def _scalar(self, prefix: str, name: str, value: Any, sample: Settings | Limit) -> dict[str, Any]:
+        known = [item.name for item in fields(sample)]
+        if name not in known:
+            self._problem(prefix + name, "is not a setting", f"use one of: {', '.join(known)}")
+            return {}
+        wanted = 0 if name == "seed" else getattr(sample, name)
+        if isinstance(wanted, tuple):
+            if isinstance(value, list) and value and set(value) <= set(wanted):
+                return {name: tuple(value)}
+        elif _fits(value, wanted):
+            return {name: type(wanted)(value)}
+        self._problem(prefix + name, f"is {value!r}", f"give {_describe(wanted)}")
+        return {}
+
+    def _record(self, name: str, value: Any, sample: Limit) -> Limit:
+        if not isinstance(value, dict):
+            self._problem(name, f"is {value!r}", "write it as a table with max, window_seconds and daily")
+            return sample
+        chosen: dict[str, Any] = {}
+        for key, item in value.items():
+            chosen |= self._scalar(f"{name}.", key, item, sample)
+        return Limit(**chosen)
+
+    def _faults(self, rows: Any) -> tuple[Fault, ...]:
+        if not isinstance(rows, list):
+            self._problem("faults", f"is {rows!r}", "write each fault as a [[faults]] table")
+            return ()
+        return tuple(fault for at, row in enumerate(rows) if (fault := self._fault(f"faults[{at}]", row)))
+
+    def _fault(self, name: str, row: Any) -> Fault | None:
+        try:
+            return Fault.parse(row)
+        except (TypeError, ValueError) as error:
+            self._problem(name, str(error), f"kinds are: {', '.join(get_args(FaultKind))}")
+            return None
+
+    def _problem(self, key: str, what: str, remedy: str) -> None:
+        self.problems.append(Problem(f"{self.where}: {key}", what, remedy))
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(wanted, bool)
+    if isinstance(wanted, float):
+        return isinstance(value, (int, float)) and value >= 0
+    return isinstance(value, type(wanted)) and not (isinstance(value, int) and value < 0)
+
+
+def _describe(wanted: Any) -> str:
+    if isinstance(wanted, bool):
+        return "true or false"
+    if isinstance(wanted, tuple):
+        return f"a list of: {', '.join(wanted)}"
+    return {int: "a whole number of at least 0", float: "a number of at least 0", str: "a text"}[type(wanted)]

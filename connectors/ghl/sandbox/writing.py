@@ -1,0 +1,176 @@
+"""What a write body does to a contact: wire names to attributes, in the forms in which GHL stores them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.ghl.sandbox.answers import invalid
+from connectors.ghl.sandbox.dto import V2_CHANNELS, V3_CHANNELS
+from connectors.ghl.sandbox.instants import iso, parse_date, parse_instant
+from connectors.ghl.sandbox.nouns import Contact, CustomField, Location, User
+from connectors.ghl.sandbox.phones import e164, seeded
+from connectors.ghl.sandbox.state import State
+
+TEXTS = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "address1": "address1",
+    "city": "city",
+    "state": "state",
+    "postalCode": "postal_code",
+    "country": "country",
+    "website": "website",
+    "timezone": "timezone",
+    "source": "source",
+    "companyName": "company_name",
+    "gender": "gender",
+}
+CHANNELS = {**dict(zip(V3_CHANNELS, V2_CHANNELS, strict=True)), **{name: name for name in V2_CHANNELS}}
+LISTS = ("MULTIPLE_OPTIONS", "CHECKBOX", "TEXTBOX_LIST")
+NUMBERS = ("NUMERICAL", "MONETORY")
+MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Turns validated bodies into attribute changes for contacts of one location; `lenient` keeps bad phones and dates."""
+
+    state: State
+    location: Location
+    lenient: bool = False
+
+    def changes(self, body: Mapping[str, Any], current: Contact | None = None) -> dict[str, Any]:
+        """The attributes that this body sets; null and "" both clear. Raises Refusal 422 for a value GHL does not take."""
+        changed: dict[str, Any] = {attr: body[wire] or None for wire, attr in TEXTS.items() if wire in body}
+        if "name" in body and "firstName" not in body and "lastName" not in body:
+            first, _, last = (body["name"] or "").strip().partition(" ")
+            changed.update(first_name=first or None, last_name=last.strip() or None)
+        if "email" in body:
+            changed["email"] = self._email(body["email"])
+        if "phone" in body:
+            changed["phone"] = self._phone(body["phone"])
+        if "dateOfBirth" in body:
+            changed["date_of_birth"] = self._birth(body["dateOfBirth"])
+        if "assignedTo" in body:
+            changed["assigned_to"] = self.user(body["assignedTo"], "assignedTo")
+        if "tags" in body:
+            changed["tags"] = self.tags(body["tags"])
+        changed.update(self._settings(body, current))
+        if body.get("customFields"):
+            changed["custom_fields"] = self._custom(body["customFields"], current.custom_fields if current else {})
+        return changed
+
+    def tags(self, raw: list[str]) -> tuple[str, ...]:
+        """Tags as contacts hold them: trimmed, single-spaced, lower-case, once each."""
+        if not self.state.settings.normalise_tags:
+            return tuple(dict.fromkeys(one for one in raw if one))
+        return tuple(dict.fromkeys(clean for one in raw if (clean := " ".join(one.split()).lower())))
+
+    def user(self, user_id: str | None, name: str) -> str | None:
+        """A user of this location, where it has users at all; None clears."""
+        if not user_id or self.lenient:
+            return user_id or None
+        users = self.state.store.table(User)
+        if users and not (user_id in users and self.location.id in users[user_id].location_ids):
+            raise invalid(f"{name} must be a user of the location")
+        return user_id
+
+    def _email(self, value: str | None) -> str | None:
+        if not value:
+            return None
+        return value.lower() if self.state.settings.lower_case_email else value
+
+    def _phone(self, value: str | None) -> str | None:
+        if not value or not value.strip():
+            return None
+        if self.lenient:
+            return seeded(value, self.location.country)
+        number = e164(value, self.location.country)
+        if number is None:
+            raise invalid("phone must be a valid phone number")
+        return number
+
+    def _birth(self, value: str | None) -> str | None:
+        if not value:
+            return None
+        day = parse_date(value)
+        if day is None and not self.lenient:
+            raise invalid("dateOfBirth must be a valid date")
+        return day
+
+    def _settings(self, body: Mapping[str, Any], current: Contact | None) -> dict[str, Any]:
+        changed: dict[str, Any] = {}
+        if "dnd" in body:
+            changed["dnd"] = body["dnd"]
+        if "dndSettings" in body:
+            given = {CHANNELS[name]: dict(value) for name, value in body["dndSettings"].items()}
+            changed["dnd_settings"] = {**(current.dnd_settings if current else {}), **given}
+        if "inboundDndSettings" in body:
+            changed["inbound_dnd"] = dict(body["inboundDndSettings"])
+        return changed
+
+    def _custom(self, items: list[Mapping[str, Any]], held: Mapping[str, Any]) -> dict[str, Any]:
+        fields = self.state.fields(self.location.id)
+        by_key = {field.key: field for field in fields.values()}
+        merged = dict(held)
+        for at, item in enumerate(items):
+            field = _pick(item, fields, by_key)
+            value = item.get(
+                "fieldValue", item.get("field_value", item.get("value", MISSING) if self.lenient else MISSING)
+            )
+            # An unknown id, an unknown key or a value under another name is not saved, with no word (facts.md section 8).
+            if field is None or value is MISSING:
+                continue
+            stored = _stored(field, value, at)
+            merged.pop(field.id, None)
+            if stored is not None:
+                merged[field.id] = stored
+        return merged
+
+
+def _pick(
+    item: Mapping[str, Any], fields: Mapping[str, CustomField], by_key: Mapping[str, CustomField]
+) -> CustomField | None:
+    key = str(item.get("key") or item.get("id") or "")
+    return fields.get(str(item.get("id"))) or by_key.get(key) or by_key.get(f"contact.{key}")
+
+
+def _stored(field: CustomField, value: Any, at: int) -> Any:
+    if value is None or value == "" or value == []:
+        return None
+    if field.data_type in LISTS:
+        return (
+            [str(one) for one in value]
+            if isinstance(value, list)
+            else value
+            if isinstance(value, dict)
+            else [str(value)]
+        )
+    if field.data_type in NUMBERS:
+        return _number(value, at)
+    if field.data_type == "DATE":
+        return _day(value, at)
+    return value if isinstance(value, (str, dict, list)) else str(value)
+
+
+def _number(value: Any, at: int) -> float | int:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise invalid(f"customFields.{at}.field_value must be a number") from None
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise invalid(f"customFields.{at}.field_value must be a number")
+    return int(number) if number.is_integer() else number
+
+
+def _day(value: Any, at: int) -> str:
+    """A custom date loses its time part, with no word (facts.md section 6)."""
+    if isinstance(value, str) and (day := parse_date(value)):
+        return day
+    instant = parse_instant(value)
+    if instant is None:
+        raise invalid(f"customFields.{at}.field_value must be a valid date")
+    return iso(instant)[:10]

@@ -1,0 +1,90 @@
+"""What a location says of itself: settings, custom fields, users."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.ghl.api import Api
+from connectors.ghl.contacts import member
+from reconcile.errors import Forbidden, NotFound
+from reconcile.ports import FieldInfo, Json
+from reconcile.ports import FieldType as Type
+
+TYPES: Mapping[str, Type] = {
+    "TEXT": "text",
+    "LARGE_TEXT": "text",
+    "NUMERICAL": "decimal",
+    "MONETORY": "decimal",
+    "MONETARY": "decimal",
+    "PHONE": "phone",
+    "EMAIL": "email",
+    "DATE": "date",
+    "SINGLE_OPTIONS": "choice",
+    "RADIO": "choice",
+    "MULTIPLE_OPTIONS": "json",
+    "CHECKBOX": "json",
+    "TEXTBOX_LIST": "json",
+    "FILE_UPLOAD": "json",
+    "SIGNATURE": "json",
+}
+"""GHL's dataType to a field type; MONETORY is GHL's own spelling. A type that is not listed is read as text."""
+
+_READ_ONLY = frozenset({"FILE_UPLOAD", "SIGNATURE"})
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A custom field of the location's contacts: `key` is "contact.xyz"."""
+
+    id: str
+    key: str
+    info: FieldInfo
+
+
+def custom_fields(api: Api) -> list[CustomField]:
+    """All custom fields of contacts."""
+    found = api.call("field.list", params={"model": "contact"}).json().get("customFields") or []
+    return [_custom(item) for item in found if item.get("model") in (None, "contact")]
+
+
+def _custom(item: Mapping[str, Any]) -> CustomField:
+    kind = str(item.get("dataType") or "TEXT").upper()
+    choices = tuple(_choice(option) for option in item.get("picklistOptions") or [])
+    info = FieldInfo(
+        TYPES.get(kind, "text"), writable=kind not in _READ_ONLY, label=str(item.get("name") or ""), choices=choices
+    )
+    return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info)
+
+
+def _choice(option: Any) -> str:
+    return (
+        str(option.get("name") or option.get("value") or option.get("label"))
+        if isinstance(option, dict)
+        else str(option)
+    )
+
+
+def create_custom_field(api: Api, name: str, *, data_type: str = "TEXT") -> CustomField:
+    """A new custom field of contacts; its type cannot be changed afterwards."""
+    body: dict[str, Json] = {"name": name, "dataType": data_type, "model": "contact"}
+    return _custom(member(api.call("field.create", body=body).json(), "customField"))
+
+
+def location(api: Api) -> dict[str, Any]:
+    """The location with its settings: timezone, country, settings.allowDuplicateContact."""
+    return member(api.call("location.get").json(), "location")
+
+
+def users(api: Api, company: str | None = None) -> dict[str, str] | None:
+    """The location's users, id to name; None where the token may not list them (the scope users.readonly is optional)."""
+    params: dict[str, str | int] = {"locationId": api.location}
+    if api.dialect.version == "v3" and company:
+        params["companyId"] = company
+    try:
+        reply = api.call("user.list", params=params).json()
+    except (Forbidden, NotFound):
+        return None
+    found = [user for user in reply.get("users") or [] if isinstance(user, dict) and user.get("id")]
+    return {str(user["id"]): str(user.get("name") or user["id"]) for user in found}

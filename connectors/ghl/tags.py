@@ -1,0 +1,85 @@
+"""The tag endpoints: on one contact, on many at once, and the location's dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from connectors.ghl.api import Api
+from connectors.ghl.contacts import member
+from reconcile.errors import NotFound
+from reconcile.ports import Json
+
+Change = Literal["add", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class TagResult:
+    """What the bulk endpoint says of one contact: why nothing was done, or the tags it has afterwards where told."""
+
+    contact: str
+    error: str
+    after: tuple[str, ...] | None
+
+
+def change(api: Api, contact: str, tags: Sequence[str], *, change: Change) -> tuple[str, ...] | None:
+    """Add tags to a contact or remove them; all its tags afterwards, where GHL says them."""
+    name = "tag.add" if change == "add" else "tag.remove"
+    reply = api.call(name, {"contact": contact}, body={"tags": list(tags)}).json()
+    return _texts(reply.get("tags"))
+
+
+def change_many(api: Api, contacts: Sequence[str], tags: Sequence[str], *, change: Change) -> Mapping[str, TagResult]:
+    """The bulk endpoint, by contact: a 201 may hold failures of single contacts (facts.md section 1.5: GHL docs)."""
+    body: dict[str, Json] = {"contacts": list(contacts), "tags": list(tags), "locationId": api.location}
+    reply = api.call("bulk.tags", {"change": change}, body=body).json()
+    results = [_result(item) for item in reply.get("responses") or [] if isinstance(item, dict)]
+    return {result.contact: result for result in results}
+
+
+def _result(item: Mapping[str, Any]) -> TagResult:
+    failed = item.get("type") != "success"
+    error = str(item.get("message") or "no reason given") if failed else ""
+    return TagResult(str(item.get("contactId") or ""), error, None if failed else _after(item))
+
+
+def _after(item: Mapping[str, Any]) -> tuple[str, ...] | None:
+    before = _texts(item.get("oldTags"))
+    if before is None:
+        return None
+    removed = set(_texts(item.get("tagsRemoved")) or ())
+    added = _texts(item.get("tagsAdded")) or ()
+    return tuple(dict.fromkeys([*(tag for tag in before if tag not in removed), *added]))
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    return tuple(str(tag) for tag in value) if isinstance(value, list) else None
+
+
+def dictionary(api: Api) -> list[dict[str, Any]]:
+    """The location's tags: id, name, locationId."""
+    return list(api.call("tag.list").json().get("tags") or [])
+
+
+def define(api: Api, name: str) -> dict[str, Any]:
+    """A new tag in the location's dictionary."""
+    return member(api.call("tag.create", body={"name": name}).json(), "tag")
+
+
+def get(api: Api, tag: str) -> dict[str, Any]:
+    """One tag of the dictionary."""
+    return member(api.call("tag.get", {"tag": tag}).json(), "tag")
+
+
+def rename(api: Api, tag: str, name: str) -> dict[str, Any]:
+    """Rename a tag in the dictionary; contacts that carry it keep the old name (facts.md section 6: observed)."""
+    return member(api.call("tag.rename", {"tag": tag}, body={"name": name}).json(), "tag")
+
+
+def undefine(api: Api, tag: str) -> None:
+    """Remove a tag from the dictionary; one that is gone already is what was asked for."""
+    try:
+        api.call("tag.delete", {"tag": tag})
+    except NotFound:
+        return

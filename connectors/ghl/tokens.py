@@ -1,0 +1,174 @@
+"""OAuth tokens at rest: encrypted in a database that threads and processes share, with the lock that renewing takes."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import sqlalchemy as sa
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from connectors.ghl.auth import Tokens
+from reconcile.errors import StateError
+
+KEY_VARIABLE = "GHL_RECONCILE_KEY"
+KEYRING_SERVICE = "ghl-reconcile"
+
+LEASE_SECONDS = 60.0
+"""A renewal takes a second or two; a holder that has been silent this long has died."""
+
+TOKENS = sa.Table(
+    "oauth_tokens",
+    sa.MetaData(),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("body", sa.LargeBinary, nullable=True),
+    sa.Column("held_by", sa.String(32), nullable=True),
+    sa.Column("held_until", sa.Float, nullable=False),
+)
+
+
+class SqlTokenStore:
+    """One location's pair in `engine`, under `name`, encrypted with `cipher` (see `cipher_from`).
+
+    `clock` gives epoch seconds: all processes that share the database must agree on it.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        name: str,
+        *,
+        cipher: MultiFernet,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._engine = engine
+        self._name = name
+        self._cipher = cipher
+        self._clock = clock
+        self._sleep = sleep
+        TOKENS.create(engine, checkfirst=True)
+        self._seed()
+
+    def __repr__(self) -> str:
+        return f"SqlTokenStore({self._name!r})"
+
+    def _seed(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(TOKENS.insert().values(name=self._name, held_until=0.0))
+        except sa.exc.IntegrityError:
+            return  # it is there already
+
+    def load(self) -> Tokens | None:
+        """The pair as last stored; None where there is none. Raises StateError where no known key opens it."""
+        with self._engine.connect() as connection:
+            query = sa.select(TOKENS.c.body).where(TOKENS.c.name == self._name)
+            body = connection.execute(query).scalar_one_or_none()
+        if body is None:
+            return None
+        try:
+            return msgspec.json.decode(self._cipher.decrypt(body), type=Tokens)
+        except InvalidToken:
+            raise StateError(
+                f"the stored token of {self._name} cannot be opened with this key",
+                remedy=f"give the key it was stored with in {KEY_VARIABLE}, or run auth login again",
+                code="TOKEN_KEY",
+            ) from None
+
+    def save(self, tokens: Tokens) -> None:
+        """Store the pair; it is committed when this returns."""
+        body = self._cipher.encrypt(msgspec.json.encode(tokens))
+        with self._engine.begin() as connection:
+            connection.execute(TOKENS.update().where(TOKENS.c.name == self._name).values(body=body))
+
+    def forget(self) -> None:
+        """Remove the pair (logout)."""
+        with self._engine.begin() as connection:
+            connection.execute(TOKENS.update().where(TOKENS.c.name == self._name).values(body=None))
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Alone among all threads and processes; a lease, so that a process that died does not hold it for ever."""
+        holder = uuid.uuid4().hex
+        while not self._take(holder):
+            self._sleep(0.05)
+        try:
+            yield
+        finally:
+            self._release(holder)
+
+    def _take(self, holder: str) -> bool:
+        now = self._clock()
+        free = sa.and_(TOKENS.c.name == self._name, TOKENS.c.held_until <= now)
+        with self._engine.begin() as connection:
+            taken = connection.execute(
+                TOKENS.update().where(free).values(held_by=holder, held_until=now + LEASE_SECONDS)
+            )
+        return taken.rowcount == 1
+
+    def _release(self, holder: str) -> None:
+        mine = sa.and_(TOKENS.c.name == self._name, TOKENS.c.held_by == holder)
+        with self._engine.begin() as connection:
+            connection.execute(TOKENS.update().where(mine).values(held_by=None, held_until=0.0))
+
+
+def cipher_from(environment: Mapping[str, str], *, key_file: Path) -> MultiFernet:
+    """The cipher for tokens: keys from the environment (several, newest first, by comma), the keyring, or `key_file`.
+
+    The key file is made, with mode 0600, where none of them has a key. Raises StateError for a malformed key, and for a
+    key file that others can read.
+    """
+    stated = environment.get(KEY_VARIABLE) or _from_keyring()
+    text = stated or _from_file(key_file)
+    keys = [key.strip() for key in text.replace("\n", ",").split(",") if key.strip()]
+    try:
+        return MultiFernet([Fernet(key.encode()) for key in keys])
+    except ValueError:
+        where = KEY_VARIABLE if stated else str(key_file)
+        raise StateError(
+            f"{where} does not hold a Fernet key: 32 bytes in URL-safe base64 were expected",
+            remedy='make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+            code="TOKEN_KEY",
+        ) from None
+
+
+def _from_keyring() -> str:
+    """The key in the desktop's keyring; "" where there is no keyring, as on most servers."""
+    if importlib.util.find_spec("keyring") is None:
+        return ""
+    keyring, failures = importlib.import_module("keyring"), importlib.import_module("keyring.errors")
+    try:
+        return str(keyring.get_password(KEYRING_SERVICE, "tokens") or "")
+    except failures.KeyringError:
+        return ""
+
+
+def _from_file(path: Path) -> str:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _private(path)
+    with os.fdopen(handle, "wb") as file:
+        file.write(Fernet.generate_key() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return path.read_text()
+
+
+def _private(path: Path) -> str:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise StateError(
+            f"{path} has mode {mode:04o}: others can read the key",
+            remedy=f"chmod 600 {path}, and consider the tokens it protected as known",
+            code="TOKEN_KEY",
+        )
+    return path.read_text()

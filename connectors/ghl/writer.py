@@ -1,0 +1,222 @@
+"""Writes carried out: each kind by its endpoint, tags and business links in batches, a few requests at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, TypeAlias
+
+from connectors.ghl import contacts, notes, tasks
+from connectors.ghl.api import Api
+from connectors.ghl.batches import Job, jobs_of
+from connectors.ghl.bulk import bulk_business, bulk_tags, tagged
+from connectors.ghl.finder import Finder
+from connectors.ghl.outgoing import LINKED, Spelling, body_of
+from connectors.ghl.replies import FATAL, reply_to, skipped
+from connectors.ghl.settings import GhlSettings
+from connectors.ghl.shapes import record
+from connectors.ghl.tags import Change
+from connectors.ghl.tags import change as change_tags
+from reconcile.errors import ConnectorError, Exhausted, InvalidField
+from reconcile.model import Entity, OpKind, Status
+from reconcile.ports import Record, Reply, Shape, Write
+
+Found: TypeAlias = "dict[str, Any] | None"
+
+
+class Writer:
+    """Carries out Writes that do not depend on one another."""
+
+    def __init__(
+        self, api: Api, *, settings: GhlSettings, spelling: Spelling, shapes: Callable[[Entity], Shape], finder: Finder
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._spelling = spelling
+        self._shapes = shapes
+        self._finder = finder
+
+    def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
+
+        Raises Expired, Forbidden, WrongLocation or Blocked, after the replies to all writes.
+        """
+        waiting = list(reversed(jobs_of(writes, self._settings, self)))
+        flights: dict[Future[list[Reply]], Job] = {}
+        over: ConnectorError | None = None
+        with ThreadPoolExecutor(max(1, self._settings.concurrency)) as pool:
+            while flights or (waiting and over is None):
+                while waiting and over is None and len(flights) < self._settings.concurrency:
+                    job = waiting.pop()
+                    flights[pool.submit(job.run)] = job
+                landed, _ = wait(flights, return_when=FIRST_COMPLETED)
+                for future in landed:
+                    replies, failure = _result(future, flights.pop(future))
+                    over = over or failure
+                    yield from replies
+        if over is not None:
+            yield from (skipped(write, over) for job in reversed(waiting) for write in job.writes)
+        if isinstance(over, FATAL):
+            raise over
+
+    def one(self, write: Write) -> list[Reply]:
+        """Carry out a single write; its failure becomes its Reply, unless no other write could fare better."""
+        try:
+            return [self._done(write)]
+        except (*FATAL, Exhausted):
+            raise
+        except InvalidField as error:
+            return [
+                self._doubted(write, error)
+                if write.kind is OpKind.CREATE and error.status == 422
+                else reply_to(write, error)
+            ]
+        except ConnectorError as error:
+            return [reply_to(write, error)]
+
+    def tags(self, writes: Sequence[Write]) -> list[Reply]:
+        """The same tag change on many contacts, in one request; what it does not mention is sent alone."""
+        return bulk_tags(self._api, writes, self.one)
+
+    def business(self, writes: Sequence[Write]) -> list[Reply]:
+        """The same business link for many contacts, in one request; what it does not mention is sent alone."""
+        return bulk_business(self._api, writes, self.one)
+
+    def _done(self, write: Write) -> Reply:
+        match write.kind:
+            case OpKind.CREATE:
+                found = self._create(write)
+            case OpKind.UPDATE | OpKind.ARCHIVE if write.fields:
+                found = self._update(write)
+            case OpKind.COMPLETE:
+                completed = write.fields.get("completed", True) is True
+                found = tasks.complete(self._api, _parent(write), _key(write), completed=completed)
+            case OpKind.DELETE:
+                self._delete(write)
+                return Reply(write.op_id, Status.DONE, key=write.key)
+            case OpKind.ADD_TAGS:
+                return self._tags(write, "add")
+            case OpKind.REMOVE_TAGS:
+                return self._tags(write, "remove")
+            case _:
+                raise InvalidField(
+                    f"GHL has no {write.kind} of its own",
+                    remedy="say which fields mark a record as archived",
+                    code="UNSUPPORTED",
+                )
+        held = self._record(write, found)
+        if held is not None and write.kind is OpKind.CREATE:
+            self._finder.claim(held.key)
+        return Reply(write.op_id, Status.DONE, record=held, key=held.key if held else write.key)
+
+    def _record(self, write: Write, found: Found) -> Record | None:
+        if found is None:
+            return None
+        return record(found, self._shapes(write.entity), parent=write.parent)
+
+    def _create(self, write: Write) -> Found:
+        body = body_of(write, self._spelling)
+        match write.entity:
+            case Entity.CONTACT:
+                if write.tags:
+                    body["tags"] = list(write.tags)
+                made = contacts.create(self._api, body)
+                return self._linked(write, str(made.get("id") or ""), made)
+            case Entity.TASK:
+                return tasks.create(self._api, _parent(write), body)
+            case Entity.NOTE:
+                return notes.create(self._api, _parent(write), body)
+            case _:
+                raise InvalidField(f"GHL has no {write.entity} to create", remedy="plan ADD_TAGS on a contact")
+
+    def _update(self, write: Write) -> Found:
+        body, key = body_of(write, self._spelling), _key(write)
+        match write.entity:
+            case Entity.CONTACT:
+                found = contacts.update(self._api, key, body) if body else None
+                return self._linked(write, key, found or self._read_back(key))
+            case Entity.TASK:
+                return tasks.update(self._api, _parent(write), key, body)
+            case Entity.NOTE:
+                return notes.update(self._api, _parent(write), key, body)
+            case _:
+                raise InvalidField(f"GHL has no {write.entity} to update", remedy="plan ADD_TAGS or REMOVE_TAGS")
+
+    def _read_back(self, key: str) -> Found:
+        """The contact after a write that did not show it; None where it cannot be read: the write is done all the same."""
+        try:
+            return contacts.get(self._api, key)
+        except ConnectorError:
+            return None
+
+    def _linked(self, write: Write, contact: str, found: Found) -> Found:
+        """Set the business link, a request of its own, and say in the record what GHL said of it.
+
+        Where something else was written before, a failure here leaves the link out of the record, and is no failure of
+        the write: a create reported as failed would be made a second time.
+        """
+        business = write.fields.get(LINKED)
+        if LINKED not in write.fields or (write.kind is OpKind.CREATE and business is None):
+            return found
+        try:
+            done = contacts.link_business(self._api, [contact], business if isinstance(business, str) else None)
+        except ConnectorError:
+            if write.kind is OpKind.CREATE or len(write.fields) > 1:
+                return found
+            raise
+        return {**found, LINKED: business} if found is not None and contact in done else found
+
+    def _delete(self, write: Write) -> None:
+        match write.entity:
+            case Entity.CONTACT:
+                contacts.delete(self._api, _key(write))
+            case Entity.TASK:
+                tasks.delete(self._api, _parent(write), _key(write))
+            case Entity.NOTE:
+                notes.delete(self._api, _parent(write), _key(write))
+            case _:
+                raise InvalidField(f"GHL has no {write.entity} to delete", remedy="plan REMOVE_TAGS on a contact")
+
+    def _tags(self, write: Write, change: Change) -> Reply:
+        after = change_tags(self._api, _key(write), write.tags, change=change)
+        return tagged(write, after)
+
+    def _doubted(self, write: Write, error: InvalidField) -> Reply:
+        """A 422 may still have created the record (facts.md section 3: observed): look before calling it rejected."""
+        try:
+            made, dated = self._finder.made(write)
+        except (*FATAL, Exhausted):
+            raise
+        except ConnectorError:
+            return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
+        if len(made) == 1 and dated:
+            self._finder.claim(made[0].key)
+            return Reply(
+                write.op_id, Status.DONE, record=made[0], key=made[0].key, code=error.code, trace_id=error.trace_id
+            )
+        return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN) if made else reply_to(write, error)
+
+
+def _result(future: Future[list[Reply]], job: Job) -> tuple[list[Reply], ConnectorError | None]:
+    try:
+        return future.result(), None
+    except (*FATAL, Exhausted) as error:
+        # A batch that was being split may be done in part: its changes are harmless twice.
+        return [skipped(write, error) for write in job.writes], error
+
+
+def _key(write: Write) -> str:
+    if write.key:
+        return write.key
+    raise InvalidField(
+        f"a {write.kind} of a {write.entity} needs the record's key", remedy="this is a fault of the plan"
+    )
+
+
+def _parent(write: Write) -> str:
+    if write.parent:
+        return write.parent
+    raise InvalidField(
+        f"a {write.entity} is written under its contact, none was named", remedy="link the contact first"
+    )

@@ -1,0 +1,351 @@
+"""One HTTP request, sent, replayed where that is safe, its failure named: the thin edge of every connector that speaks HTTP."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import httpx
+import msgspec
+
+from connectors.throttle import Quota, Throttle, read_quota
+from reconcile.errors import (
+    Blocked,
+    ConnectorError,
+    Duplicate,
+    Exhausted,
+    Expired,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    NotFound,
+    Transient,
+    Uncertain,
+)
+from reconcile.ports import Json
+
+log = logging.getLogger("connectors.http")
+
+# httpx logs every URL with its query at INFO, and a duplicate search has an email address in it.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""Failures before the first byte of the request left: whatever it was, it was not carried out."""
+
+Transport: TypeAlias = httpx.BaseTransport
+"""What carries requests; tests swap it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. `endpoint` is its template, the name under which it is counted and logged ("PUT /contacts/{id}").
+
+    `replay` says that sending it twice does no harm. `body` goes as JSON, `form` as a form; at most one of them is given.
+    """
+
+    method: str
+    path: str
+    endpoint: str = ""
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    body: Json = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    replay: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is counted and logged as; never with a query, which may hold an email address."""
+        return self.endpoint or f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `headers` with lower-case names, `body` as sent; `attempts` counts this request's sendings."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    attempts: int = 1
+
+    @property
+    def trace_id(self) -> str | None:
+        """The side's own reference for its support, from a header or from the body."""
+        for name in ("x-trace-id", "x-request-id", "cf-ray"):
+            if found := self.headers.get(name):
+                return found
+        body = self.parsed()
+        found = body.get("traceId") if isinstance(body, dict) else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body is whole JSON: a gateway's page is not, nor is an answer cut off in its middle."""
+        try:
+            msgspec.json.decode(self.body, type=msgspec.Raw)  # checks the form without building objects
+        except msgspec.DecodeError:
+            return False
+        return True
+
+    def parsed(self) -> Any:
+        """The body as JSON, or None where it is not JSON."""
+        try:
+            return msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return None
+
+    def json(self, expected: type[dict[str, Any] | list[Any]] = dict) -> Any:
+        """The body as a JSON object (or list). Raises Malformed where it is anything else."""
+        value = self.parsed()
+        if isinstance(value, expected):
+            return value
+        raise Malformed(
+            f"expected a JSON {expected.__name__}, found {len(self.body)} bytes of {self.headers.get('content-type', '?')}",
+            remedy="repeat the run; if it stays, show the trace id to the side's support",
+            status=self.status,
+        )
+
+
+class Auth(Protocol):
+    """Credentials of a side: headers for a request, and a second chance when they are refused."""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers that carry the credentials, renewed beforehand where they are about to expire."""
+        ...
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """After a 401 on `refused`: True when other headers are to be had now, and the request is worth repeating."""
+        ...
+
+
+class NoAuth:
+    """A side that asks for no credentials."""
+
+    def headers(self) -> Mapping[str, str]:
+        """No header."""
+        return {}
+
+    def renew(self, refused: Mapping[str, str]) -> bool:
+        """There is nothing to renew."""
+        return False
+
+
+Explain: TypeAlias = Callable[[Request, Answer], ConnectorError | None]
+"""Names the failure in an answer; None where the answer is what was asked for."""
+
+
+def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
+    """The failure that a status alone tells, for sides without a dialect of their own."""
+    status = answer.status
+    if status < 400:
+        return None
+    kinds: dict[int, type[ConnectorError]] = {
+        401: Expired,
+        403: Forbidden,
+        404: NotFound,
+        409: Duplicate,
+        410: NotFound,
+    }
+    kind = kinds.get(status, Transient if status >= 500 or status == 408 else InvalidField)
+    if status == 429:
+        kind = Exhausted
+    elif status == 403 and not answer.is_json:
+        kind = Blocked
+    return kind(f"{request.name} was answered {status}", status=status, trace_id=answer.trace_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a Client sends: seconds, counts. `refusals` is how many 429 in a row one request bears before it gives up."""
+
+    user_agent: str = "ghl-reconcile/0.1"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+    connections: int = 16
+    attempts: int = 5
+    refusals: int = 8
+    backoff_seconds: float = 0.5
+    backoff_limit: float = 30.0
+
+
+class Client:
+    """A side's HTTP connections, held open; safe to use from many threads.
+
+    `explain` names failures in the side's own terms. `seen` is called after every answer with the request, the answer
+    and the seconds it took. `transport` is swapped in tests. No header is ever logged or put into an error.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: Auth | None = None,
+        throttle: Throttle | None = None,
+        explain: Explain = explain_status,
+        options: Options | None = None,
+        transport: Transport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        seen: Callable[[Request, Answer, float], None] | None = None,
+    ) -> None:
+        self._options = options or Options()
+        self._auth = auth or NoAuth()
+        self._throttle = throttle
+        self._explain = explain
+        self._sleep = sleep
+        self._jitter = jitter
+        self._seen = seen
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._http = _open(base_url, self._options, transport)
+
+    def __repr__(self) -> str:
+        return f"Client({str(self._http.base_url)!r})"
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Requests sent so far, by endpoint, replays included."""
+        with self._lock:
+            return dict(self._counts)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def send(self, request: Request) -> Answer:
+        """Send, replay what is safe to replay, and return an answer that `explain` finds no fault with.
+
+        Raises the ConnectorError of the last attempt; Uncertain where a request that must not be replayed may have been
+        carried out.
+        """
+        failures = refusals = renewals = 0
+        unsent = True
+        while True:
+            try:
+                return self._once(request, 1 + failures + refusals + renewals)
+            except _Unauthorized as refused:
+                renewals += 1
+                if renewals > 1 or not self._auth.renew(refused.credentials):
+                    raise refused.error from None
+            except Exhausted as error:
+                refusals += 1
+                if error.code != "EXHAUSTED_BURST" or refusals > self._options.refusals:
+                    raise
+                if self._throttle is None:
+                    self._back_off(refusals, at_least=error.until_seconds or 0.0)
+            except (Transient, Malformed) as error:
+                failures += 1
+                unsent = unsent and error.code == "UNSENT"
+                error.code = error.code if unsent or error.code != "UNSENT" else Transient.code
+                if failures >= self._options.attempts or (isinstance(error, Malformed) and not request.replay):
+                    raise
+                log.warning("replay %s: %s", request.name, error.code, extra={"attempt": failures})
+                self._back_off(failures)
+
+    def _back_off(self, failures: int, *, at_least: float = 0.0) -> None:
+        ceiling = min(self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1))
+        self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
+
+    def _once(self, request: Request, attempt: int) -> Answer:
+        credentials = self._auth.headers()
+        answer = self._exchange(request, credentials, attempt)
+        error = self._explain(request, answer)
+        if error is None:
+            return answer
+        if isinstance(error, Expired):
+            raise _Unauthorized(error, credentials)
+        if isinstance(error, Exhausted) and error.code == "EXHAUSTED":
+            error.code = "EXHAUSTED_BURST"
+        if isinstance(error, Transient | Malformed) and not request.replay:
+            raise _uncertain(request, error) from None
+        raise error
+
+    def _exchange(self, request: Request, credentials: Mapping[str, str], attempt: int) -> Answer:
+        ticket = self._throttle.enter() if self._throttle else ""
+        quota = Quota()
+        begun = time.monotonic()
+        try:
+            with self._lock:
+                self._counts[request.name] += 1
+            answer = _receive(self._http, request, credentials, attempt)
+            quota = read_quota(answer.status, answer.headers)
+        finally:
+            if self._throttle:
+                self._throttle.leave(ticket, quota)
+        if self._seen:
+            self._seen(request, answer, time.monotonic() - begun)
+        return answer
+
+
+class _Unauthorized(Exception):
+    def __init__(self, error: Expired, credentials: Mapping[str, str]) -> None:
+        super().__init__("unauthorized")
+        self.error = error
+        self.credentials = credentials
+
+
+def _open(base_url: str, options: Options, transport: Transport | None) -> httpx.Client:
+    return httpx.Client(
+        base_url=base_url,
+        transport=transport,
+        headers={"User-Agent": options.user_agent, "Accept": "application/json", **options.headers},
+        timeout=httpx.Timeout(options.read_seconds, connect=options.connect_seconds),
+        limits=httpx.Limits(max_connections=options.connections, max_keepalive_connections=options.connections),
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int) -> Answer:
+    headers = {**request.headers, **credentials}
+    content: bytes | None = None
+    if request.body is not None:
+        content = msgspec.json.encode(request.body)
+        headers["Content-Type"] = "application/json"
+    try:
+        response = http.request(
+            request.method,
+            request.path,
+            params=dict(request.params) or None,
+            content=content,
+            data=request.form,
+            headers=headers,
+        )
+    except httpx.HTTPError as error:
+        # `from None`: httpx keeps the request, and with it the credentials, on its exceptions.
+        raise _unanswered(request, error) from None
+    return Answer(
+        response.status_code,
+        {name.lower(): value for name, value in response.headers.items()},
+        response.content,
+        attempt,
+    )
+
+
+def _unanswered(request: Request, error: httpx.HTTPError) -> ConnectorError:
+    kind = type(error).__name__
+    if isinstance(error, UNSENT):
+        return Transient(
+            f"{request.name} could not be sent: {kind}", remedy="check the address and the network", code="UNSENT"
+        )
+    if request.replay:
+        return Transient(
+            f"{request.name} was not answered: {kind}", remedy="repeat the run when the side answers again"
+        )
+    return Uncertain(f"{request.name} was sent and not answered: {kind}", remedy="look for the record before repeating")
+
+
+def _uncertain(request: Request, error: ConnectorError) -> Uncertain:
+    return Uncertain(
+        f"{request.name} may have been carried out: answered {error.status} ({error.code})",
+        remedy="look for the record before repeating",
+        status=error.status,
+        trace_id=error.trace_id,
+    )

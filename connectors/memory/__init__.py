@@ -1,0 +1,377 @@
+"""The reference connector: a side held in a dict, against which every other connector and the engine are judged."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from connectors.memory.vices import FIELDS, Crash, Killed, Ticks, Vices
+from reconcile.model import RECORDS, Entity, OpKind, Side, Status
+from reconcile.ports import (
+    Description,
+    FieldInfo,
+    Json,
+    Page,
+    Proof,
+    Record,
+    Reply,
+    Scope,
+    Shape,
+    Usage,
+    Write,
+)
+
+__all__ = ["FIELDS", "Crash", "Killed", "MemoryConnector", "Ticks", "Vices"]
+
+PAGE = 100
+_EVERYTHING = Scope()
+_NO_VICES = Vices()
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"integer": (int,), "bool": (bool,), "tags": (list,), "json": (object,)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    fields: Mapping[str, Json]
+    parent: str | None
+    version: int
+    at: str
+
+
+_Table = dict[str, list["_Row | None"]]
+
+
+class MemoryConnector:
+    """A side in memory that fills reconcile.ports.Connector, in the role of either side.
+
+    `put`, `edit`, `delete` and `rows` are what its users do and see, behind the connector's back. `clock` gives the
+    instant as ISO 8601 text. Keys are deterministic: "<side>-<entity>-<n>". `vices` may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        side: Side,
+        *,
+        identity: str = "",
+        clock: Callable[[], str] | None = None,
+        vices: Vices = _NO_VICES,
+        fields: Mapping[Entity, Mapping[str, FieldInfo]] = FIELDS,
+    ) -> None:
+        self.side = side
+        self.vices = vices
+        self.carried_out = 0
+        self._identity = identity or f"memory:{side}"
+        self._clock = clock or Ticks()
+        self._fields = {entity: dict(fields.get(entity, {})) for entity in RECORDS}
+        self._tables: dict[Entity, _Table] = {entity: {} for entity in RECORDS}
+        self._made = dict.fromkeys(RECORDS, 0)
+        self._requests = 0
+        self._next_parent = 0
+        self._gone_at: dict[tuple[Entity, str], str] = {}
+
+    # What users do.
+
+    def put(
+        self, entity: Entity, fields: Mapping[str, Json], *, key: str | None = None, parent: str | None = None
+    ) -> str:
+        """Add a record as a user would, and give its key."""
+        if key is None:
+            self._made[entity] += 1
+            key = f"{self.side}-{entity}-{self._made[entity]}"
+        for name in fields:
+            self._fields[entity].setdefault(name, FieldInfo())
+        stored = {name: self._stored(entity, name, value) for name, value in fields.items()}
+        history = self._tables[entity].setdefault(key, [])
+        history.append(_Row(stored, parent, len(history) + 1, self._clock()))
+        return key
+
+    def edit(self, entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
+        """Change some fields of a record as a user would. Raises KeyError when it is gone."""
+        row = self._now(entity, key)
+        if row is None:
+            raise KeyError(key)
+        self.put(entity, {**row.fields, **fields}, key=key, parent=row.parent)
+
+    def delete(self, entity: Entity, key: str) -> None:
+        """Delete a record as a user would; a contact's tasks and notes go with it. Raises KeyError when it is gone."""
+        if self._now(entity, key) is None:
+            raise KeyError(key)
+        self._tables[entity][key].append(None)
+        self._gone_at[entity, key] = self._clock()
+        if entity is Entity.CONTACT:
+            for child in (Entity.TASK, Entity.NOTE):
+                for orphan in [name for name, row in self._current(child) if row.parent == key]:
+                    self.delete(child, orphan)
+
+    def rows(self, entity: Entity) -> dict[str, Record]:
+        """What is there now, by key."""
+        return {key: self._record(entity, key, row) for key, row in self._current(entity)}
+
+    # What the job does.
+
+    def describe(self) -> Description:
+        """What this side is; it never fails."""
+        return Description(
+            identity=self._identity,
+            fields={entity: dict(fields) for entity, fields in self._fields.items()},
+            region="US" if self.vices.e164 else None,
+            lag_seconds=self.vices.lag_seconds,
+            costs=dict.fromkeys(OpKind, 1.0),
+            modified=frozenset(RECORDS) - self.vices.undated,
+            rewrites_tags=self.vices.lowercase_tags,
+        )
+
+    def shape(self, entity: Entity) -> Shape:
+        """A flat object a line: the fields by name, and _key, _parent, _version, _modified_at."""
+        return Shape(
+            key=(("_key",),),
+            fields={name: ((name,),) for name in self._fields[entity]},
+            parent=(("_parent",),),
+            version=(("_version",),),
+            modified_at=(("_modified_at",),),
+        )
+
+    def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
+        """Pages of what the index shows, which trails by the lag, then the proof."""
+        records = [self._record(entity, key, row) for key, row in self._indexed(entity)]
+        partial = scope != _EVERYTHING
+        parents = self._parents_due(entity, scope)
+        if parents is not None:
+            records, partial = [record for record in records if record.parent in parents], True
+        if scope.keys is not None:
+            records = [record for record in records if record.key in scope.keys]
+        if scope.since is not None:
+            records = [record for record in records if (record.modified_at or "") >= scope.since]
+        why = self.vices.incomplete.get(entity, "")
+        total = None if partial else len(records)
+        records = records[: len(records) // 2] if why else records
+        covered = _covered(entity, scope, parents, records) if partial and not why else ()
+        yield from self._pages(records, covered)
+        yield Proof(complete=not why, why_incomplete=why, reported_total=total, partial=partial)
+
+    def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
+        """The record as it is now, past the lag."""
+        self._requests += 1
+        row = self._now(entity, key)
+        return None if row is None else self._record(entity, key, row)
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """Records with the same email, or holding all that the write holds under the same parent."""
+        self._requests += 1
+        wanted = {name: self._stored(write.entity, name, value) for name, value in write.fields.items()}
+        wanted = {name: value for name, value in wanted.items() if name not in self.vices.drops}
+        return [
+            self._record(write.entity, key, row)
+            for key, row in self._current(write.entity)
+            if (wanted.get("email") and row.fields.get("email") == wanted["email"])
+            or (row.parent == write.parent and all(_same(row.fields.get(name), wanted[name]) for name in wanted))
+        ]
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """Carry out each write in turn, with whatever vices are on."""
+        for write in writes:
+            self._requests += 1
+            yield self._refused(write) or self._carried_out(write)
+
+    def usage(self) -> Usage:
+        """Requests so far: one a page, a read and a write."""
+        return Usage(requests=self._requests)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    # How it is done.
+
+    def _now(self, entity: Entity, key: str) -> _Row | None:
+        return next(iter(self._tables[entity].get(key, [])[-1:]), None)
+
+    def _current(self, entity: Entity) -> Iterator[tuple[str, _Row]]:
+        for key, history in list(self._tables[entity].items()):
+            if history[-1] is not None:
+                yield key, history[-1]
+
+    def _indexed(self, entity: Entity) -> Iterator[tuple[str, _Row]]:
+        if not self.vices.lag_seconds:
+            yield from self._current(entity)
+            return
+        shown_until = datetime.fromisoformat(self._clock()) - timedelta(seconds=self.vices.lag_seconds)
+        for key, history in list(self._tables[entity].items()):
+            row = history[-1]
+            if self.vices.lags(entity, key):
+                row = self._as_of(entity, key, shown_until)
+            if row is not None:
+                yield key, row
+
+    def _as_of(self, entity: Entity, key: str, instant: datetime) -> _Row | None:
+        history = self._tables[entity][key]
+        if history[-1] is None and datetime.fromisoformat(self._gone_at[entity, key]) <= instant:
+            return None
+        known = [row for row in history if row is not None and datetime.fromisoformat(row.at) <= instant]
+        return known[-1] if known else None
+
+    def _record(self, entity: Entity, key: str, row: _Row) -> Record:
+        return Record(
+            key=key,
+            fields=dict(row.fields),
+            parent=row.parent,
+            version=None if self.vices.unversioned else str(row.version),
+            modified_at=None if entity in self.vices.undated else row.at,
+        )
+
+    def _parents_due(self, entity: Entity, scope: Scope) -> Sequence[str] | None:
+        """The contacts to which this extraction is limited: those asked for, or the next few when notes are rationed."""
+        if scope.parents is not None or entity is not Entity.NOTE or self.vices.notes_per_run is None:
+            return scope.parents
+        if scope != _EVERYTHING:
+            return None
+        contacts = sorted(key for key, _ in self._current(Entity.CONTACT))
+        start, self._next_parent = self._next_parent, self._next_parent + self.vices.notes_per_run
+        due = range(start, min(start + len(contacts), self._next_parent))
+        return [contacts[number % len(contacts)] for number in due]
+
+    def _pages(self, records: Sequence[Record], covered: Sequence[str]) -> Iterator[Page]:
+        for start in range(0, max(len(records), 1 if covered else 0), PAGE):
+            self._requests += 1
+            rows = records[start : start + PAGE]
+            lines = "".join(_line(record) for record in rows).encode()
+            yield Page(lines, len(rows), tuple(covered) if start == 0 else ())
+
+    def _stored(self, entity: Entity, name: str, value: Json) -> Json:
+        kind = self._fields[entity].get(name, FieldInfo()).type
+        if self.vices.e164 and kind == "phone" and isinstance(value, str) and value:
+            digits = re.sub(r"\D", "", value)
+            return f"+{digits}" if value.startswith("+") or len(digits) > 10 else f"+1{digits}"
+        if kind == "tags" and isinstance(value, list):
+            return _tag_set((str(tag) for tag in value), lower=self.vices.lowercase_tags)
+        return value
+
+    def _refused(self, write: Write) -> Reply | None:
+        if code := self.vices.rejects(write):
+            return _reply(write, Status.REJECTED, code=code, detail="refused by a rule of this side")
+        for name, value in write.fields.items():
+            if problem := _problem(self._fields[write.entity].get(name), value):
+                return _reply(write, Status.REJECTED, code="INVALID_FIELD", detail=f"{name}: {problem}")
+        if write.kind is OpKind.CREATE:
+            return self._duplicate(write)
+        row = self._now(write.entity, write.key or "")
+        if row is None:
+            gone_is_done = write.kind is OpKind.DELETE
+            status, code = (Status.DONE, "") if gone_is_done else (Status.STALE, "NOT_FOUND")
+            return _reply(write, status, code=code, detail="" if gone_is_done else "the record is gone")
+        return self._moved(write, row)
+
+    def _moved(self, write: Write, row: _Row) -> Reply | None:
+        if write.fields and all(_same(row.fields.get(name), value) for name, value in write.fields.items()):
+            return None
+        version_moved = write.version is not None and write.version != str(row.version)
+        moved = [name for name, value in write.expected.items() if not _same(row.fields.get(name), value)]
+        if not moved and not version_moved:
+            return None
+        detail = f"changed since the plan was made: {', '.join(moved) or 'its version'}"
+        record = self._record(write.entity, write.key or "", row)
+        return replace(_reply(write, Status.STALE, code="STALE", detail=detail), record=record)
+
+    def _duplicate(self, write: Write) -> Reply | None:
+        if write.entity is not Entity.CONTACT:
+            return None
+        for name in self.vices.unique:
+            wanted = self._stored(write.entity, name, write.fields.get(name))
+            for key, row in self._current(write.entity):
+                if wanted and str(row.fields.get(name)).casefold() == str(wanted).casefold():
+                    reply = _reply(write, Status.REJECTED, code="DUPLICATE", detail=f"another contact has this {name}")
+                    return replace(reply, key=key)
+        return None
+
+    def _carried_out(self, write: Write) -> Reply:
+        crash, doubt = self.vices.crash, self.vices.uncertain(write)
+        if crash is not None and crash.at == self.carried_out + 1 and crash.when == "before":
+            raise crash.error
+        if doubt == "lost":
+            return _reply(write, Status.UNCERTAIN, code="UNCERTAIN", detail="no answer came")
+        self.carried_out += 1
+        key = self._take_effect(write)
+        if crash is not None and crash.at == self.carried_out:
+            raise crash.error
+        if doubt is not None:
+            return _reply(write, Status.UNCERTAIN, code="UNCERTAIN", detail="no answer came")
+        return replace(_reply(write, Status.DONE), key=key, record=self.read(write.entity, key))
+
+    def _take_effect(self, write: Write) -> str:
+        kept = {name: value for name, value in write.fields.items() if name not in self.vices.drops}
+        key = write.key or ""
+        match write.kind:
+            case OpKind.CREATE:
+                return self.put(write.entity, kept, key=write.key, parent=write.parent)
+            case OpKind.UPDATE | OpKind.COMPLETE:
+                self.edit(write.entity, key, kept)
+            case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
+                self._change_tags(write, key)
+            case OpKind.DELETE | OpKind.ARCHIVE:
+                self.delete(write.entity, key)
+            case OpKind.ADOPT | OpKind.FORGET:
+                raise ValueError(f"{write.kind} is an operation on the ledger alone")
+            case _:
+                assert_never(write.kind)
+        return key
+
+    def _change_tags(self, write: Write, key: str) -> None:
+        row = self._now(write.entity, key)
+        held = row.fields.get("tags") if row is not None else None
+        tags = [str(tag) for tag in held] if isinstance(held, list) else []
+        named = {_fold(tag): tag for tag in write.tags}
+        if write.kind is OpKind.REMOVE_TAGS:
+            after = [tag for tag in tags if _fold(tag) not in named]
+        else:
+            known = {_fold(tag) for tag in tags}
+            after = [*tags, *(tag for folded, tag in named.items() if folded not in known)]
+        self.edit(write.entity, key, {"tags": list(after)})
+
+
+def _reply(write: Write, status: Status, *, code: str = "", detail: str = "") -> Reply:
+    return Reply(write.op_id, status, key=write.key, code=code, detail=detail)
+
+
+def _covered(entity: Entity, scope: Scope, parents: Sequence[str] | None, records: Sequence[Record]) -> Sequence[str]:
+    """What was read wholly: contacts by their own key, tasks and notes only by all that their contact has."""
+    if entity is not Entity.CONTACT:
+        return parents if parents is not None and scope.since is None and scope.keys is None else ()
+    if scope.keys is not None and scope.since is None:
+        return scope.keys
+    return [record.key for record in records]
+
+
+def _line(record: Record) -> str:
+    about = {"_key": record.key, "_parent": record.parent, "_version": record.version}
+    return json.dumps({**record.fields, **about, "_modified_at": record.modified_at}, ensure_ascii=False) + "\n"
+
+
+def _fold(tag: str) -> str:
+    return " ".join(tag.split()).casefold()
+
+
+def _tag_set(tags: Iterable[str], *, lower: bool) -> list[Json]:
+    return list(dict.fromkeys(tag.strip().casefold() if lower else tag for tag in tags))
+
+
+def _same(held: Json, wanted: Json) -> bool:
+    blank: tuple[Json, ...] = (None, "", [])
+    return held == wanted or (held in blank and wanted in blank)
+
+
+def _problem(info: FieldInfo | None, value: Json) -> str | None:
+    """Why a value cannot be stored in a field, without the value; None when it can."""
+    if info is None:
+        return "there is no such field"
+    if value is None:
+        return None
+    expected = _PYTHON_TYPES.get(info.type, (str,))
+    if not isinstance(value, expected) or (info.type == "integer" and isinstance(value, bool)):
+        return f"expected {info.type}, found {type(value).__name__}"
+    if info.type == "choice" and value not in ("", *info.choices):
+        return f"expected one of {', '.join(info.choices)}"
+    if info.type == "date" and value and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
+        return "expected a date as YYYY-MM-DD"
+    return None

@@ -1,0 +1,227 @@
+"""APPNAME as a JSON API that a user declares: where things lie in its answers, how it pages, and how it wants to be asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from connectors.http import Client, Options, Transport
+from connectors.rest.api import Api
+from connectors.rest.auth import Unlogged, auth_of
+from connectors.rest.changes import same
+from connectors.rest.lines import TAGS, Form, form_of
+from connectors.rest.places import leaves
+from connectors.rest.reading import Reader, Tally, proven
+from connectors.rest.refusals import explain
+from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings
+from connectors.rest.writing import Writer
+from connectors.throttle import LocalBudget, Throttle, Window
+from reconcile.errors import ConfigError, ConnectorError, Expired, NotFound, Problem
+from reconcile.model import Entity, OpKind, Side
+from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
+
+__all__ = ["AuthSettings", "EndpointSettings", "PagerSettings", "RestConnector", "RestSettings"]
+
+_EVERYTHING = Scope()
+_SAMPLE = 50
+"""How many records are looked at to learn the fields of an API that nobody has mapped yet."""
+
+
+class RestConnector:
+    """One JSON API as the app side; fills reconcile.ports.Connector.
+
+    `transport` and `sleep` are swapped in tests. Requests are spread over the declared window; a 429 slows them down.
+    """
+
+    side = Side.APP
+
+    def __init__(
+        self,
+        settings: RestSettings,
+        *,
+        transport: Transport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        window = Window(limit=settings.requests, interval=settings.seconds)
+        self._throttle = Throttle(LocalBudget(window), reserve=0.0, sleep=sleep)
+        options = Options(headers=settings.headers, connections=max(4, settings.concurrency * 2))
+        self._login = Client(settings.url, options=options, transport=transport, sleep=sleep)
+        self._client = Client(
+            settings.url,
+            auth=auth_of(settings.auth, self._login.send),
+            throttle=self._throttle,
+            explain=explain(list(settings.entities.values())),
+            options=options,
+            transport=transport,
+            sleep=sleep,
+        )
+        self._unlogged = Unlogged(settings.auth.token) if settings.auth.param else None
+        if self._unlogged:
+            logging.getLogger("httpx").addFilter(self._unlogged)
+        self._api = Api(self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {})
+        self._forms: dict[Entity, Form] = {}
+        self._contacts: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"RestConnector({self._settings!r})"
+
+    def describe(self) -> Description:
+        """Ask for one page of everything declared. Raises ConfigError with all that does not fit, Expired and the like."""
+        self._forms.clear()
+        problems: list[Problem] = []
+        fields = {}
+        for entity in self._settings.entities:
+            try:
+                samples = self._samples(entity)
+                fields[entity] = self._form(entity).described(samples)
+            except (ValueError, ConnectorError) as error:
+                if isinstance(error, Expired):
+                    raise
+                remedy = getattr(error, "remedy", "") or "compare the declaration with the API's documentation"
+                problems.append(Problem(f"app.{entity}", getattr(error, "what", str(error)), remedy))
+        if problems:
+            raise ConfigError(problems)
+        return Description(
+            identity=f"rest:{self._settings.url.rstrip('/')}",
+            fields=fields,
+            lag_seconds=self._settings.lag_seconds,
+            costs=dict.fromkeys(OpKind, 1.0),
+            modified=frozenset(e for e, endpoint in self._settings.entities.items() if endpoint.modified_at),
+        )
+
+    def shape(self, entity: Entity) -> Shape:
+        """Where a record of the API holds its fields."""
+        return self._form(entity).shape
+
+    def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
+        """Pages, then the proof: the totals agreed, every cursor advanced, no key came twice. A fault makes it incomplete."""
+        self._form(entity)
+        tally = Tally()
+        for part in proven(self._reader().extract(entity, scope, tally), tally, partly=scope != _EVERYTHING):
+            if isinstance(part, Proof) and entity is Entity.CONTACT and scope == _EVERYTHING:
+                self._contacts = tuple(tally.keys) if part.complete else None
+            yield part
+
+    def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
+        """The record as it is now. Raises ConnectorError when the API does not answer."""
+        form = self._form(entity)
+        try:
+            return form.record(self._api.get(form.endpoint, key, parent), parent)
+        except NotFound:
+            return None
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """Records that hold exactly what a create wrote, and contacts of the same email; found by search where declared."""
+        form = self._form(write.entity)
+        found = []
+        for item, parent in self._candidates(form, write):
+            record = form.record(item, parent)
+            if not record.deleted and _may_be(record, write):
+                found.append(record)
+        return found
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """One Reply a Write; see Writer.run for what is raised."""
+        forms = {entity: self._form(entity) for entity in self._settings.entities}
+        self._contacts = None
+        yield from Writer(self._api, forms, self._settings.concurrency).run(writes)
+
+    def usage(self) -> Usage:
+        """Requests so far by endpoint, the window, and the answers with 429."""
+        counts = {**self._login.counts, **self._client.counts}
+        return Usage(
+            requests=sum(counts.values()),
+            remaining_today=self._throttle.remaining_today(),
+            window=self._throttle.window(),
+            answers_429=self._throttle.refusals,
+            by_endpoint=counts,
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._unlogged:
+            logging.getLogger("httpx").removeFilter(self._unlogged)
+        self._client.close()
+        self._login.close()
+
+    # How it is done.
+
+    def _form(self, entity: Entity) -> Form:
+        if entity not in self._settings.entities:
+            what = f"no endpoint is declared for {entity} records"
+            raise ConfigError([Problem(f"app.{entity}", what, "declare its path, or leave the entity out")])
+        if entity not in self._forms:
+            endpoint = self._settings.entities[entity]
+            names = self._settings.fields.get(entity) or self._found(entity)
+            try:
+                self._forms[entity] = form_of(endpoint, names)
+            except ValueError as error:
+                raise ConfigError([Problem(f"app.{entity}", str(error), "correct the path")]) from None
+        return self._forms[entity]
+
+    def _found(self, entity: Entity) -> tuple[str, ...]:
+        """The fields of the first records, where no mapping names any."""
+        self._forms[entity] = form_of(self._settings.entities[entity], ())
+        try:
+            samples = self._samples(entity)
+        finally:
+            del self._forms[entity]
+        return tuple(dict.fromkeys(name for item in samples for name in leaves(item)))
+
+    def _samples(self, entity: Entity) -> list[dict[str, Any]]:
+        endpoint = self._form(entity).endpoint
+        parents: tuple[str | None, ...] = (None,)
+        if "{parent}" in endpoint.path:
+            parents = tuple(islice(self._contact_keys(), 3))
+        reader = self._reader()
+        lists = (next(reader.one_list(entity, parent, Tally(), {}), []) for parent in parents)
+        return [item for items in lists for item, _ in items][:_SAMPLE]
+
+    def _contact_keys(self) -> Sequence[str]:
+        """Every contact's key: from the last complete extraction of this connector, or from one for the purpose.
+
+        Raises ConnectorError where they cannot all be had.
+        """
+        if self._contacts is None:
+            *_, proof = self.extract(Entity.CONTACT)
+            if self._contacts is None:
+                why = proof.why_incomplete if isinstance(proof, Proof) else ""
+                raise ConnectorError(f"the contacts under which to look could not all be read: {why}")
+        return sorted(self._contacts)
+
+    def _reader(self) -> Reader:
+        return Reader(
+            self._api,
+            self._forms,
+            {entity: self._settings.pager_of(entity) for entity in self._settings.entities},
+            self._settings.url,
+            self._settings.concurrency,
+            self._contact_keys,
+        )
+
+    def _candidates(self, form: Form, write: Write) -> Iterator[tuple[dict[str, Any], str | None]]:
+        """What may be the record: found by each declared search, else all of the list under the parent, else all."""
+        reader, searched = self._reader(), False
+        for name, parameter in form.endpoint.search.items():
+            if (value := write.fields.get(name)) not in (None, ""):
+                searched = True
+                for items in reader.one_list(write.entity, write.parent, Tally(), {parameter: value}):
+                    yield from items
+        if not searched:
+            parent = write.parent if "{parent}" in form.endpoint.path else None
+            for items in reader.one_list(write.entity, parent, Tally(), {}):
+                yield from items
+
+
+def _may_be(record: Record, write: Write) -> bool:
+    if write.parent is not None and record.parent not in (None, write.parent):
+        return False
+    wanted = {name: value for name, value in write.fields.items() if value not in (None, "") and name != TAGS}
+    emails = [name for name in wanted if "mail" in name.lower() and write.entity is Entity.CONTACT]
+    if any(str(record.fields.get(name) or "").lower() == str(wanted[name]).lower() for name in emails):
+        return True
+    return bool(wanted) and all(same(record.fields.get(name), value) for name, value in wanted.items())

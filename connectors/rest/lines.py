@@ -1,0 +1,161 @@
+"""One record of an API as a line and as a Record: native members where they stood, and what has a meaning of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.rest.api import text
+from connectors.rest.places import find, parse
+from connectors.rest.settings import EndpointSettings
+from reconcile.errors import Malformed
+from reconcile.ports import FieldInfo, FieldType, Path, Record, Shape
+
+TAGS = "tags"
+"""The native field under which a contact's tags are shown, wherever they lie."""
+
+_PARENT, _MODIFIED, _DELETED, _TAGS = "#parent", "#modified_at", "#deleted", "#tags"
+_MS_FROM = 100_000_000_000
+"""Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
+_NOT_DELETED = frozenset({"", "false", "0", "no", "f"})
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One entity's places, parsed: `fields` by native name, without tags."""
+
+    endpoint: EndpointSettings
+    fields: Mapping[str, Path]
+    key: Path
+    parent: Path | None
+    modified_at: Path | None
+    version: Path | None
+    deleted: Path | None
+    tags: Path | None
+
+    @property
+    def shape(self) -> Shape:
+        """Native fields where they lie; what is dated, marked or attached by us in members of its own."""
+        fields: dict[str, tuple[Path, ...]] = {name: (path,) for name, path in self.fields.items()}
+        if self.tags is not None:
+            fields[TAGS] = ((_TAGS,),)
+        by_path = "{parent}" in self.endpoint.path or self.parent is not None
+        return Shape(
+            key=(self.key,),
+            fields=fields,
+            parent=((_PARENT,),) if by_path else (),
+            version=(self.version,) if self.version else (),
+            modified_at=((_MODIFIED,),) if self.modified_at else (),
+            deleted=((_DELETED,),) if self.deleted else (),
+        )
+
+    def key_of(self, item: Any) -> str:
+        """The key of a record. Raises Malformed for one without."""
+        found = find(item, self.key)
+        if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
+            return str(found)
+        raise Malformed(
+            f'a record of {self.endpoint.path} has no key at "{self.endpoint.key}"',
+            remedy='say in "key" where a record holds its key',
+        )
+
+    def line(self, item: dict[str, Any], parent: str | None) -> dict[str, Any]:
+        """The record with the members that the shape refers to."""
+        line = dict(item)
+        line[_PARENT] = self._parent(item, parent)
+        if self.modified_at:
+            line[_MODIFIED] = instant(find(item, self.modified_at))
+        if self.deleted:
+            line[_DELETED] = self._is_deleted(item)
+        if self.tags is not None:
+            line[_TAGS] = self.tags_of(item)
+        return line
+
+    def record(self, item: dict[str, Any], parent: str | None = None) -> Record:
+        """The same record for Python."""
+        fields = {name: find(item, path) for name, path in self.fields.items()}
+        if self.tags is not None:
+            fields[TAGS] = self.tags_of(item)
+        version = find(item, self.version) if self.version else None
+        return Record(
+            key=self.key_of(item),
+            fields=fields,
+            parent=self._parent(item, parent),
+            version=None if version is None else text(version),
+            modified_at=instant(find(item, self.modified_at)) if self.modified_at else None,
+            deleted=self._is_deleted(item),
+        )
+
+    def tags_of(self, item: dict[str, Any]) -> list[str]:
+        """The tags of a record, whether they are texts or objects."""
+        held = find(item, self.tags) if self.tags is not None else None
+        name = self.endpoint.tag_name
+        found = [find(tag, parse(name)) if name else tag for tag in held] if isinstance(held, list) else []
+        return [str(tag) for tag in found if tag not in (None, "")]
+
+    def tag_members(self, tags: Sequence[str]) -> list[Any]:
+        """Tags in the form that a record holds them in."""
+        name = self.endpoint.tag_name
+        return [{name: tag} for tag in tags] if name else list(tags)
+
+    def _parent(self, item: dict[str, Any], parent: str | None) -> str | None:
+        stated = find(item, self.parent) if self.parent else None
+        return parent if stated in (None, "") else str(stated)
+
+    def _is_deleted(self, item: dict[str, Any]) -> bool:
+        found = find(item, self.deleted) if self.deleted else None
+        return found is not None and found is not False and text(found).lower() not in _NOT_DELETED
+
+    def described(self, samples: Sequence[dict[str, Any]]) -> dict[str, FieldInfo]:
+        """What the sampled records tell of each field."""
+        fixed = {self.key, self.parent, self.modified_at, self.version, self.deleted}
+        known = {
+            name: FieldInfo(_type([find(item, path) for item in samples]), writable=path not in fixed, label=name)
+            for name, path in self.fields.items()
+        }
+        return known | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags is not None else {})
+
+
+def form_of(endpoint: EndpointSettings, names: Sequence[str]) -> Form:
+    """The places of an entity whose native fields are `names`. Raises ValueError for what is not a dotted path."""
+
+    def place(dotted: str | None) -> Path | None:
+        return parse(dotted) if dotted else None
+
+    hidden = {TAGS, endpoint.tags} if endpoint.tags else set()
+    return Form(
+        endpoint,
+        fields={name: parse(name) for name in names if name not in hidden},
+        key=parse(endpoint.key),
+        parent=place(endpoint.parent),
+        modified_at=place(endpoint.modified_at),
+        version=place(endpoint.version),
+        deleted=place(endpoint.deleted),
+        tags=place(endpoint.tags),
+    )
+
+
+def _type(values: Sequence[Any]) -> FieldType:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "bool"
+    if kinds == {int}:
+        return "integer"
+    return "json" if kinds & {list, dict} else "text"
+
+
+def instant(value: Any) -> str | None:
+    """A time as an ISO 8601 instant in UTC: epoch seconds or milliseconds, or ISO text, in UTC where it names no zone."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value / 1000 if abs(value) >= _MS_FROM else value, UTC)
+        elif isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+        else:
+            return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

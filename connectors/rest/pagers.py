@@ -1,0 +1,141 @@
+"""The ways in which APIs hand out pages, each with its own proof that the walk went forward and reached the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urljoin, urlsplit
+
+from connectors.rest.places import find, parse
+from connectors.rest.settings import PagerSettings
+from reconcile.errors import Malformed
+
+LAST = "@last."
+"""What the place of a cursor begins with where it lies in the page's last record."""
+
+_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]+)\s*)*)')
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page: its records as they came, the whole body, and its Link header."""
+
+    items: list[Any]
+    body: Any
+    link: str = ""
+
+
+Fetch: TypeAlias = Callable[[Mapping[str, Any] | str], ListPage]
+"""Fetches the page that the parameters, or an address, ask for."""
+
+
+def walk(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
+    """Every page of a list. `base` is the API's URL: a Link header may not lead elsewhere.
+
+    Raises Malformed where a cursor or a link does not advance. A page shorter than asked for ends nothing: servers cap
+    sizes. An empty page does, or the declared total.
+    """
+    match pager.kind:
+        case "none":
+            return iter([fetch({})])
+        case "page":
+            return _numbered(fetch, pager, pages=True)
+        case "offset":
+            return _numbered(fetch, pager, pages=False)
+        case "cursor":
+            return _by_cursor(fetch, pager)
+        case "link":
+            return _by_link(fetch, pager, base)
+
+
+def total_of(page: ListPage, pager: PagerSettings) -> int | None:
+    """The count of all records that a page tells. Raises Malformed where it is declared and not there."""
+    if pager.total is None:
+        return None
+    total = find(page.body, parse(pager.total))
+    if isinstance(total, str) and total.isdecimal():
+        total = int(total)
+    if isinstance(total, int) and not isinstance(total, bool):
+        return total
+    raise Malformed(
+        f'expected the total at "{pager.total}", found {type(total).__name__}',
+        remedy='correct "total" of the pager, or take it away',
+    )
+
+
+def _sized(pager: PagerSettings) -> dict[str, Any]:
+    return {pager.size_param: pager.size} if pager.size_param else {}
+
+
+def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[ListPage]:
+    at, seen = pager.first if pages else 0, 0
+    name = pager.param or ("page" if pages else "offset")
+    while True:
+        page = fetch({**_sized(pager), name: at})
+        seen += len(page.items)
+        yield page
+        total = total_of(page, pager)
+        if not page.items or (total is not None and seen >= total):
+            return
+        at += 1 if pages else len(page.items)
+
+
+def _by_cursor(fetch: Fetch, pager: PagerSettings) -> Iterator[ListPage]:
+    cursors: list[Any] = []
+    seen = 0
+    while True:
+        page = fetch({**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})})
+        seen += len(page.items)
+        yield page
+        total, cursor = total_of(page, pager), _next(page, pager)
+        if cursor in (None, "", False) or (total is not None and seen >= total):
+            return
+        if cursor in cursors[-1000:]:
+            raise Malformed(
+                "the cursor does not advance: it was given before", remedy='check "param" and "next" of the pager'
+            )
+        cursors.append(cursor)
+
+
+def _next(page: ListPage, pager: PagerSettings) -> Any:
+    place = pager.next or "next"
+    if not place.startswith(LAST):
+        return find(page.body, parse(place))
+    if not page.items:
+        return None
+    cursor = find(page.items[-1], parse(place.removeprefix(LAST)))
+    if cursor is None:
+        raise Malformed(
+            f'expected the cursor at "{place}", found none', remedy='say in "next" where the next cursor lies'
+        )
+    return cursor
+
+
+def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
+    asked: Mapping[str, Any] | str = _sized(pager)
+    addresses: set[str] = set()
+    while True:
+        page = fetch(asked)
+        yield page
+        address = next_link(page.link)
+        if address is None:
+            return
+        address = urljoin(base.rstrip("/") + "/", address)
+        if urlsplit(address)[:2] != urlsplit(base)[:2]:
+            # The credentials would go with it.
+            raise Malformed("the link to the next page leads to another host", remedy="use another pager")
+        if address in addresses:
+            raise Malformed("the link to the next page does not advance", remedy="use another pager")
+        addresses.add(address)
+        asked = address
+
+
+def next_link(header: str) -> str | None:
+    """The address of rel="next" in a Link header (RFC 8288)."""
+    for address, parameters in _LINK.findall(header):
+        relations = re.search(r'rel\s*=\s*"?([^";]*)"?', parameters, re.IGNORECASE)
+        if relations and "next" in relations[1].lower().split():
+            return str(address)
+    return None

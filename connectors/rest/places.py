@@ -1,0 +1,97 @@
+"""Dotted text as a path into JSON, read and written, so that a declared place means the same in both directions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from reconcile.ports import Item, Path
+
+_STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([^=\[\]]+)=([^\]]*)\]")
+
+
+def parse(text: str) -> Path:
+    """Dotted text as a Path: "a.b" is ("a", "b"), "list[id=x].value" looks in a list, "" is the object itself. Raises ValueError otherwise."""
+    steps: list[str | Item] = []
+    at = 0
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None:
+            raise ValueError(f'"{text}" is not a dotted path such as "data.name" or "fields[id=x9].value"')
+        name, where, equals = found.groups()
+        steps.append(Item(where, equals) if name is None else name)
+        at = found.end()
+    return tuple(steps)
+
+
+def find(value: Any, path: Path) -> Any:
+    """What lies at a path, None where there is nothing."""
+    for step in path:
+        value = _among(value, step) if isinstance(step, Item) else _member(value, step)
+    return value
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _among(value: Any, step: Item) -> Any:
+    items = value if isinstance(value, list) else []
+    return next((item for item in items if isinstance(item, dict) and item.get(step.where) == step.equals), None)
+
+
+def put(body: dict[str, Any], path: Path, value: Any) -> None:
+    """Set what lies at a path, making the objects and list members on the way."""
+    *way, last = path
+    holder: Any = body
+    for step, after in zip(way, path[1:], strict=True):
+        holder = _entered(holder, step, [] if isinstance(after, Item) else {})
+    if isinstance(last, Item):
+        raise TypeError("a value lies in a member of an object, not in a place of a list")
+    holder[last] = value
+
+
+def _entered(holder: Any, step: str | Item, empty: Any) -> Any:
+    if isinstance(step, str):
+        if not isinstance(holder.get(step), type(empty)):
+            holder[step] = empty
+        return holder[step]
+    member = _among(holder, step)
+    if member is None:
+        member = {step.where: step.equals}
+        holder.append(member)
+    return member
+
+
+def shows(value: Any, path: Path) -> bool:
+    """Whether an object says what lies at a path, be it null; a list says of every member whether it is there."""
+    for step in path:
+        if isinstance(step, Item):
+            return isinstance(value, list)
+        if not isinstance(value, dict) or step not in value:
+            return False
+        value = value[step]
+        if value is None:
+            return True
+    return True
+
+
+def leaves(value: Any, prefix: str = "") -> Iterator[str]:
+    """The dotted paths of the values in an object; a list is one value."""
+    for name, held in value.items():
+        if re.search(r"[.\[\]]", name) or not name:
+            continue
+        if isinstance(held, dict) and held:
+            yield from leaves(held, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def words(value: Any) -> Iterable[str]:
+    """Every text and number in a JSON value, for blanking them out of messages."""
+    if isinstance(value, dict):
+        return [word for held in value.values() for word in words(held)]
+    if isinstance(value, list):
+        return [word for held in value for word in words(held)]
+    return [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) else []

@@ -1,0 +1,117 @@
+"""What a JSON API's refusal means, and what it means for the Write behind it; no value of a record gets into a message."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from connectors.http import Answer, Request, explain_status
+from connectors.rest.places import find, parse, words
+from connectors.rest.settings import EndpointSettings
+from reconcile.errors import (
+    Blocked,
+    ConnectorError,
+    Duplicate,
+    Exhausted,
+    Expired,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    NotFound,
+    Stale,
+    Transient,
+    Uncertain,
+    WrongLocation,
+)
+from reconcile.model import OpKind, Status
+from reconcile.ports import Reply, Write
+
+FATAL = (Expired, Forbidden, WrongLocation, Blocked)
+"""No other write would fare better: the run stops with the error itself."""
+
+_MESSAGES = ("message", "error.message", "error_description", "detail", "title", "error", "errors")
+_LONGEST = 200
+
+
+def explain(endpoints: list[EndpointSettings]) -> Any:
+    """The Explain of an API: what a status alone tells, made more exact by the words that the endpoints declare."""
+    missing = {word.lower() for endpoint in endpoints for word in endpoint.missing}
+    duplicate = {word.lower() for endpoint in endpoints for word in endpoint.duplicate}
+    keys = [parse(endpoint.duplicate_key) for endpoint in endpoints if endpoint.duplicate_key]
+
+    def named(request: Request, answer: Answer) -> ConnectorError | None:
+        error = explain_status(request, answer)
+        if error is None or answer.status >= 500 or answer.status in (401, 403, 408, 429):
+            return error
+        said = _said(answer)
+        error = _again(
+            _kind(request, answer.status, said.lower(), missing, duplicate) or type(error), error, request, said
+        )
+        if isinstance(error, Duplicate):
+            held = next((found for key in keys if (found := find(answer.parsed(), key)) is not None), None)
+            error.key = None if held is None else str(held)
+        return error
+
+    return named
+
+
+def _kind(
+    request: Request, status: int, said: str, missing: set[str], duplicate: set[str]
+) -> type[ConnectorError] | None:
+    if status in (412, 428) or (status == 409 and request.method in ("PUT", "PATCH", "DELETE")):
+        return Stale
+    if any(word in said for word in duplicate):
+        return Duplicate
+    return NotFound if any(word in said for word in missing) else None
+
+
+def _again(kind: type[ConnectorError], error: ConnectorError, request: Request, said: str) -> ConnectorError:
+    what = f"{error.what}: {blanked(said, request)}" if said else error.what
+    return kind(what, remedy=error.remedy, status=error.status, trace_id=error.trace_id)
+
+
+def _said(answer: Answer) -> str:
+    body = answer.parsed()
+    found = next((held for name in _MESSAGES if (held := find(body, parse(name)))), None)
+    if isinstance(found, list | dict):
+        return "; ".join(words(found))
+    return "" if found is None else str(found)
+
+
+def blanked(said: str, request: Request) -> str:
+    """A message without the values that were sent: they may be a person's."""
+    sent = {*words(request.body), *map(str, request.params.values())}
+    for word in sorted(sent, key=len, reverse=True):
+        if len(word) > 2:
+            said = re.sub(re.escape(word), "…", said, flags=re.IGNORECASE)
+    return said[:_LONGEST]
+
+
+def reply_to(write: Write, error: ConnectorError) -> Reply:
+    """The Reply for a write whose request ended in `error`."""
+    key = error.key if isinstance(error, Duplicate) else write.key
+    if isinstance(error, NotFound) and write.kind is OpKind.DELETE:
+        return Reply(write.op_id, Status.DONE, key=key, trace_id=error.trace_id)
+    return Reply(
+        write.op_id, _status(write, error), key=key, code=error.code, detail=error.what, trace_id=error.trace_id
+    )
+
+
+def _status(write: Write, error: ConnectorError) -> Status:
+    if isinstance(error, Exhausted) or error.code == "UNSENT":
+        return Status.SKIPPED
+    if isinstance(error, Stale) or (isinstance(error, NotFound) and write.kind is not OpKind.CREATE):
+        return Status.STALE
+    if isinstance(error, Uncertain | Transient | Malformed):
+        return Status.UNCERTAIN
+    return Status.REJECTED
+
+
+def skipped(write: Write, error: ConnectorError) -> Reply:
+    """The Reply for a write that was never sent, because `error` ended the sending."""
+    return Reply(write.op_id, Status.SKIPPED, key=write.key, code=error.code, detail=error.what)
+
+
+def unsupported(what: str, remedy: str) -> InvalidField:
+    """The error for a kind of write that the API was not declared to take."""
+    return InvalidField(what, remedy=remedy, code="UNSUPPORTED")

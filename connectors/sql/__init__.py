@@ -1,0 +1,232 @@
+"""APPNAME in a database: PostgreSQL, MariaDB, MySQL, SQLite, or whatever else has an SQLAlchemy dialect."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from connectors.sql.copying import can_copy, copied, keyless
+from connectors.sql.engine import begin_snapshot, identity, open_engine
+from connectors.sql.lines import Tally
+from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stream, visible
+from connectors.sql.refusals import as_connector_error
+from connectors.sql.schema import Layout, find_layouts
+from connectors.sql.settings import SqlSettings, TableSettings, TagSettings
+from connectors.sql.writing import Writer
+from reconcile.errors import ConfigError, Problem
+from reconcile.model import Entity, OpKind, Side
+from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
+
+__all__ = ["SqlConnector", "SqlSettings", "TableSettings", "TagSettings"]
+
+_EVERYTHING = Scope()
+
+
+def _clock() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class SqlConnector:
+    """One database as the app side; fills reconcile.ports.Connector.
+
+    Extractions of everything share one snapshot until an entity is asked for again or something is written, so that
+    contacts, tasks and notes are seen at one moment. `clock` gives the ISO 8601 instant that modified_at columns get,
+    `sleep` waits before a write that met a lock is tried again.
+    """
+
+    side = Side.APP
+
+    def __init__(
+        self,
+        settings: SqlSettings,
+        *,
+        clock: Callable[[], str] = _clock,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._engine_: sa.Engine | None = None
+        self._layouts_: dict[Entity, Layout] | None = None
+        self._snapshot: sa.Connection | None = None
+        self._seen: set[Entity] = set()
+        self._requests = 0
+
+    def __repr__(self) -> str:
+        return f"SqlConnector({self._settings!r})"
+
+    def describe(self) -> Description:
+        """Find every declared table and column. Raises ConfigError with all that is missing, ConnectorError otherwise."""
+        self._release()
+        self._layouts_ = None
+        layouts = self._layouts
+        return Description(
+            identity=identity(self._engine),
+            fields={entity: layout.described() for entity, layout in layouts.items()},
+            costs=dict.fromkeys(OpKind, 0.0),
+            modified=frozenset(entity for entity, layout in layouts.items() if layout.modified_at is not None),
+        )
+
+    def shape(self, entity: Entity) -> Shape:
+        """A flat object a line: each field by its column's name, and what identifies and dates the record."""
+        return self._layout(entity).shape
+
+    def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
+        """Pages from one read-only snapshot, then the proof. A fault of the database ends it with an incomplete Proof."""
+        layout = self._layout(entity)
+        try:
+            if scope == _EVERYTHING:
+                yield from self._everything(layout)
+            else:
+                yield from self._part(layout, scope)
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            why = str(as_connector_error(error, f"reading {layout.table.name}"))
+            yield Proof(complete=False, why_incomplete=why, partial=scope != _EVERYTHING)
+
+    def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
+        """The record as it is now. Raises ConnectorError when the database does not answer."""
+        layout = self._layout(entity)
+        self._requests += 1
+        try:
+            with self._engine.connect() as connection:
+                return read_one(connection, layout, key)
+        except SQLAlchemyError as error:
+            raise as_connector_error(error, f"reading one record of {layout.table.name}") from None
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """Records that hold exactly what the create wrote, and contacts of the same email."""
+        layout = self._layout(write.entity)
+        self._requests += 1
+        try:
+            with self._engine.connect() as connection:
+                return look_for(connection, layout, write)
+        except SQLAlchemyError as error:
+            raise as_connector_error(error, f"looking into {layout.table.name}") from None
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """Carry out writes in transactions of at most `batch`; the replies of a batch come once it is committed."""
+        self._release()
+        self._requests += len(writes)
+        writer = Writer(self._engine, self._layouts, self._settings.batch, self._clock, self._sleep)
+        yield from writer.write(writes)
+
+    def usage(self) -> Usage:
+        """Statements so far; a database of one's own counts none of them against a quota."""
+        return Usage(requests=self._requests)
+
+    def close(self) -> None:
+        """Release the snapshot and the connections."""
+        self._release()
+        if self._engine_ is not None:
+            self._engine_.dispose()
+
+    # How it is done.
+
+    @property
+    def _engine(self) -> sa.Engine:
+        if self._engine_ is None:
+            self._engine_ = open_engine(self._settings)
+        return self._engine_
+
+    @property
+    def _layouts(self) -> dict[Entity, Layout]:
+        if self._layouts_ is None:
+            try:
+                with self._engine.connect() as connection:
+                    self._layouts_ = find_layouts(connection, self._settings)
+            except SQLAlchemyError as error:
+                raise as_connector_error(error, "connecting and looking at the tables") from None
+        return self._layouts_
+
+    def _layout(self, entity: Entity) -> Layout:
+        layout = self._layouts.get(entity)
+        if layout is None:
+            what = f"no table is declared for {entity} records"
+            raise ConfigError([Problem(f"{entity}: table", what, "declare its table, or leave the entity out")])
+        return layout
+
+    def _everything(self, layout: Layout) -> Iterator[Page | Proof]:
+        tally, rows, whole = Tally(), 0, False
+        try:
+            connection = self._moment(layout.entity)
+            total = _count(connection, layout)
+            shared = _shared_keys(connection, layout)
+            for page in _pages(connection, layout, tally):
+                self._requests += 1
+                rows += page.rows
+                yield page
+            whole = True
+        finally:
+            self._read_off(layout.entity, whole=whole)
+        yield _proof(layout, tally, rows=rows, total=total, shared=shared)
+
+    def _read_off(self, entity: Entity, *, whole: bool) -> None:
+        """Keep the shared snapshot for the entities that are still to come, not after a fault or an abandoned read."""
+        self._seen.add(entity)
+        if not whole or self._seen >= set(self._layouts):
+            self._release()
+
+    def _part(self, layout: Layout, scope: Scope) -> Iterator[Page | Proof]:
+        tally = Tally()
+        connection = begin_snapshot(self._engine)
+        try:
+            for part in slices(layout, scope):
+                self._requests += 1
+                yield from stream(connection, layout, part, rows=ROWS, tally=tally)
+        finally:
+            connection.close()
+        unread = f"{tally.unread} rows cannot be read" if tally.unread else ""
+        yield Proof(not unread, unread, partial=True, quarantined=tuple(tally.quarantined))
+
+    def _moment(self, entity: Entity) -> sa.Connection:
+        """The connection whose transaction all extractions share; a new one when this entity was read in it before."""
+        if entity in self._seen:
+            self._release()
+        if self._snapshot is None:
+            self._snapshot = begin_snapshot(self._engine)
+        return self._snapshot
+
+    def _release(self) -> None:
+        snapshot, self._snapshot = self._snapshot, None
+        self._seen = set()
+        if snapshot is not None:
+            snapshot.close()
+
+
+def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Iterator[Page]:
+    """A whole table, by the fastest way that the database has."""
+    if not can_copy(connection, layout):
+        yield from stream(connection, layout, Slice(), rows=ROWS, tally=tally)
+        return
+    yield from copied(connection, layout)
+    tally.quarantined += [f"{layout.table.name}: a row without a key"] * keyless(connection, layout)
+
+
+def _count(connection: sa.Connection, layout: Layout) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(layout.table).where(*visible(layout))).scalar_one()
+
+
+def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
+    """How many keys stand for more than one row: nothing to look for where the database forbids it."""
+    if layout.key_is_unique:
+        return 0
+    columns = [field.column for field in layout.key]
+    several = sa.select(*columns).where(*visible(layout), *(column.is_not(None) for column in columns))
+    groups = several.group_by(*columns).having(sa.func.count() > 1).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(groups)).scalar_one()
+
+
+def _proof(layout: Layout, tally: Tally, *, rows: int, total: int, shared: int) -> Proof:
+    name, why = layout.table.name, ""
+    if shared:
+        keys = ", ".join(field.name for field in layout.key)
+        why = f"{shared} keys of {name} stand for more than one row each, so {keys} is no key"
+    elif tally.unread:
+        why = f"{tally.unread} rows of {name} cannot be read"
+    elif rows + len(tally.quarantined) != total:
+        why = f"{name} changed while it was read: {total} rows were counted, {rows} were read"
+    return Proof(not why, why, reported_total=total, quarantined=tuple(tally.quarantined))

@@ -1,0 +1,271 @@
+"""One write against one row: lock it, compare it with what was expected, change it, read it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from connectors.sql import tags as tagging
+from connectors.sql.keys import key_is, key_text, key_values, new_key, text_key
+from connectors.sql.reading import fetch, fetch_key, is_deleted, joined_tags, record_of
+from connectors.sql.schema import TAGS, Layout
+from connectors.sql.values import Kind, UnfitError, coerce, native, same, stored_moment
+from reconcile.model import OpKind, Status
+from reconcile.ports import Json, Record, Reply, Write
+
+_COMPARABLE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOL, Kind.DATE, Kind.INSTANT, Kind.LOCAL, Kind.UUID})
+"""Kinds whose equality means the same to every database; floats, JSON and arrays do not compare reliably."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One Write, inside a transaction that is open. Raises UnfitError before it has touched anything."""
+
+    connection: sa.Connection
+    layout: Layout
+    write: Write
+    now: str
+
+    def carry_out(self) -> Reply:
+        """Do what the write says, or say why not."""
+        match self.write.kind:
+            case OpKind.CREATE:
+                return self._create()
+            case OpKind.UPDATE | OpKind.COMPLETE:
+                return self._update()
+            case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
+                return self._change_tags()
+            case OpKind.DELETE | OpKind.ARCHIVE:
+                return self._delete()
+            case OpKind.ADOPT | OpKind.FORGET:
+                return self._reply(Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side")
+            case _:
+                assert_never(self.write.kind)
+
+    # What each kind does.
+
+    def _create(self) -> Reply:
+        values = {name: value for name, value in self._values(self.write.fields).items() if value is not None}
+        values |= self._parent_values()
+        made = self._made_up(values)
+        tags = self._tags_named()
+        if tags is not None and self.layout.tags and self.layout.tags.field:
+            values[self.layout.tags.field.name] = tagging.stored(self.layout.tags, tags, None)
+        key = self._insert({**values, **made, **self._stamps({**values, **made}, None)})
+        if tags:
+            self._join(key, tags)
+        return self._done(key)
+
+    def _update(self) -> Reply:
+        values, tags = self._values(self.write.fields), self._tags_named()
+        row = self._locked()
+        if row is None:
+            return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
+        moved = {name: value for name, value in values.items() if not self._held(row, name, self.write.fields[name])}
+        retagged = tags is not None and set(tags) != set(self._held_tags(row))
+        if not moved and not retagged:
+            return self._done(self.write.key, row)
+        if stale := self._stale(row):
+            return stale
+        if retagged and self.layout.tags and self.layout.tags.field:
+            place = self.layout.tags.field
+            moved[place.name] = tagging.stored(self.layout.tags, tags or [], row[place.name])
+        elif retagged:
+            self._join(self.write.key, tags or [])
+        return self._changed(row, moved)
+
+    def _change_tags(self) -> Reply:
+        place = self.layout.tags
+        if place is None:
+            return self._reply(Status.REJECTED, "UNSUPPORTED", "no tags are declared for this table")
+        if self.write.kind is OpKind.ADD_TAGS:
+            tagging.check(place, self.write.tags)
+        row = self._locked()
+        if row is None:
+            return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
+        held = self._held_tags(row)
+        after = tagging.changed(held, self.write.kind, self.write.tags)
+        if after == held:
+            return self._done(self.write.key, row)
+        if place.field is None:
+            self._join(self.write.key, after)
+            return self._changed(row, {})
+        return self._changed(row, {place.field.name: tagging.stored(place, after, row[place.field.name])})
+
+    def _delete(self) -> Reply:
+        marker = self.layout.deleted
+        if marker is None and self.write.kind is OpKind.ARCHIVE:
+            return self._reply(Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table")
+        row = self._locked()
+        if row is None:
+            return self._reply(Status.DONE)
+        if stale := self._stale(row):
+            return stale
+        if marker is not None:
+            flag = coerce(marker, self.now if marker.kind in (Kind.INSTANT, Kind.LOCAL, Kind.DATE, Kind.TEXT) else 1)
+            self._set(row, {marker.name: True if marker.kind is Kind.BOOL and not marker.raw else flag})
+            return self._reply(Status.DONE)
+        if self.layout.tags is not None and self.layout.tags.contact is not None:
+            tagging.unjoin(self.connection, self.layout.tags, row[self.layout.key[0].name])
+        self.connection.execute(sa.delete(self.layout.table).where(self._is_key()))
+        return self._reply(Status.DONE)
+
+    # What they are made of.
+
+    def _values(self, fields: Mapping[str, Json]) -> dict[str, Any]:
+        """Column values by name. Raises UnfitError for a field that is not there, not writable, or takes no such value."""
+        values = {}
+        for name, value in fields.items():
+            if name == TAGS and self.layout.tags is not None:
+                continue
+            field = self.layout.fields.get(name)
+            if field is None or field.generated:
+                raise UnfitError(
+                    f"{name}: {'there is no such column' if field is None else 'the database computes it'}"
+                )
+            try:
+                values[name] = coerce(field, value)
+            except UnfitError as error:
+                raise UnfitError(f"{name}: {error}") from None
+        return values
+
+    def _tags_named(self) -> list[str] | None:
+        if self.layout.tags is None or TAGS not in self.write.fields:
+            return None
+        tags = tagging.wanted(self.write.fields[TAGS])
+        tagging.check(self.layout.tags, tags)
+        return tags
+
+    def _parent_values(self) -> dict[str, Any]:
+        if not self.layout.parent or self.write.parent is None:
+            return {}
+        try:
+            values = key_values(self.layout.parent, self.write.parent)
+        except UnfitError as error:
+            raise UnfitError(f"the parent's key: {error}") from None
+        return {field.name: value for field, value in zip(self.layout.parent, values, strict=True)}
+
+    def _made_up(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Key values that neither the write nor the database gives."""
+        if self.write.key is not None:
+            given = key_values(self.layout.key, self.write.key)
+            return {field.name: value for field, value in zip(self.layout.key, given, strict=True)}
+        returns = self.connection.dialect.insert_returning
+        missing = [field for field in self.layout.key if values.get(field.name) is None]
+        unmade = [field for field in missing if not field.automatic or (field.default and not returns)]
+        return {field.name: new_key(field, uuid4()) for field in unmade if text_key(field)}
+
+    def _insert(self, values: Mapping[str, Any]) -> str | None:
+        key, table = self.layout.key, self.layout.table
+        statement = sa.insert(table).values({name: _bound(self._column(name), value) for name, value in values.items()})
+        if self.connection.dialect.insert_returning:
+            made = self.connection.execute(statement.returning(*(field.column for field in key))).one()
+            return key_text(key, list(made))
+        result = self.connection.execute(statement)
+        return key_text(key, [values.get(field.name, result.lastrowid) for field in key])
+
+    def _locked(self) -> Row | None:
+        """The row as it is now, held until the transaction ends; a soft-deleted one is gone."""
+        row = fetch_key(self.connection, self.layout, self.write.key or "", lock=True)
+        return None if row is None or is_deleted(self.layout, row) else row
+
+    def _is_key(self) -> sa.ColumnElement[bool]:
+        return key_is(self.layout.key, self.write.key or "")
+
+    def _held(self, row: Row, name: str, wanted: Json) -> bool:
+        return name in self.layout.fields and same(self.layout.fields[name], row[name], wanted)
+
+    def _held_tags(self, row: Row) -> list[str]:
+        place = self.layout.tags
+        if place is None or place.field is None:
+            return joined_tags(self.connection, self.layout, row)
+        return tagging.parse(place, row[place.field.name])
+
+    def _stale(self, row: Row) -> Reply | None:
+        """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
+        version, fields = self.layout.version, self.write.fields
+        if version is not None and self.write.version is not None:
+            moved = [] if str(native(version, row[version.name])) == self.write.version else [version.name]
+        else:
+            expected = {name: value for name, value in self.write.expected.items() if name in self.layout.fields}
+            wrong = [name for name, value in expected.items() if not self._held(row, name, value)]
+            moved = [name for name in wrong if name not in fields or not self._held(row, name, fields[name])]
+        if not moved:
+            return None
+        detail = f"changed since the plan was made: {', '.join(moved)}"
+        return self._reply(Status.STALE, "STALE", detail, self._record(row))
+
+    def _changed(self, row: Row, values: Mapping[str, Any]) -> Reply:
+        if not self._set(row, values):
+            return self._reply(Status.STALE, "STALE", "changed while it was being written")
+        return self._done(self.write.key)
+
+    def _set(self, row: Row, values: Mapping[str, Any]) -> bool:
+        """Update one row if its version, or the columns about to change, are still what was read under the lock."""
+        after = {**values, **self._stamps(values, row)}
+        if not after:
+            return True
+        guards = [self._guard(name, row[name]) for name in self._guarded(values) if name in row]
+        bound = {name: _bound(self._column(name), value) for name, value in after.items()}
+        statement = sa.update(self.layout.table).where(self._is_key(), *guards).values(bound)
+        return self.connection.execute(statement).rowcount != 0
+
+    def _guarded(self, values: Mapping[str, Any]) -> Sequence[str]:
+        version = self.layout.version
+        return [version.name] if version is not None else [name for name in values if self._comparable(name)]
+
+    def _comparable(self, name: str) -> bool:
+        field = self.layout.fields.get(name)
+        return field is not None and field.kind in _COMPARABLE
+
+    def _guard(self, name: str, held: Any) -> sa.ColumnElement[bool]:
+        column = self._column(name)
+        return column.is_(None) if held is None else column == held
+
+    def _column(self, name: str) -> sa.Column[Any]:
+        return self.layout.table.columns[name]
+
+    def _stamps(self, values: Mapping[str, Any], row: Row | None) -> dict[str, Any]:
+        """What a writer of this table is expected to set: the time of the change, and the next version."""
+        stamps: dict[str, Any] = {}
+        modified, version = self.layout.modified_at, self.layout.version
+        if modified is not None and not modified.generated and modified.name not in values:
+            stamps |= {} if row is None and modified.default else {modified.name: stored_moment(modified, self.now)}
+        if version is None or version.generated or version.name in {**values, **stamps}:
+            return stamps
+        if version.kind in (Kind.INSTANT, Kind.LOCAL):
+            stamps[version.name] = stored_moment(version, self.now)
+        elif version.kind is not Kind.INTEGER:
+            return stamps
+        elif row is not None:
+            stamps[version.name] = (row[version.name] or 0) + 1
+        elif not version.default:
+            stamps[version.name] = 1
+        return stamps
+
+    def _join(self, key: str | None, tags: Sequence[str]) -> None:
+        if self.layout.tags is not None and self.layout.tags.contact is not None and key is not None:
+            tagging.join(self.connection, self.layout.tags, key_values(self.layout.key, key)[0], tags)
+
+    def _done(self, key: str | None, row: Row | None = None) -> Reply:
+        """Done, with the record as the database now holds it, after triggers and defaults."""
+        if row is None and key is not None:
+            row = next(iter(fetch(self.connection, self.layout, key_is(self.layout.key, key))), None)
+        return Reply(self.write.op_id, Status.DONE, record=None if row is None else self._record(row), key=key)
+
+    def _record(self, row: Row) -> Record:
+        return record_of(self.layout, row, joined_tags(self.connection, self.layout, row))
+
+    def _reply(self, status: Status, code: str = "", detail: str = "", record: Record | None = None) -> Reply:
+        return Reply(self.write.op_id, status, record=record, key=self.write.key, code=code, detail=detail)
+
+
+def _bound(column: sa.Column[Any], value: Any) -> Any:
+    """A JSON column takes None for the JSON null; what is meant is SQL's."""
+    return sa.null() if value is None and isinstance(column.type, sa.JSON) else value

@@ -1,0 +1,161 @@
+"""Turns the rows of a SELECT into JSON lines, a page at a time, with as little Python a row as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from connectors.sql import tags as tagging
+from connectors.sql.keys import key_text
+from connectors.sql.schema import TAGS, Layout
+from connectors.sql.values import Field, Kind, UnfitError, reader
+from reconcile.ports import Page
+
+_ENCODER = msgspec.json.Encoder()
+
+Row = Sequence[Any]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an extraction has set aside so far; `unread` counts the rows with a key, whose absence would mislead."""
+
+    quarantined: list[str] = field(default_factory=list)
+    unread: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a row holds: `fields` in order, the tags at `tags_at`, or in `preloaded` by the contact's key."""
+
+    fields: Sequence[Field]
+    tags_at: int | None = None
+    preloaded: Mapping[Any, list[str]] | None = None
+
+
+class Lines:
+    """Turns selected rows into pages; a row that cannot be read is set aside with a sentence.
+
+    The layout's fields come first among `columns`, so that a row zipped with their names is most of its line.
+    """
+
+    def __init__(self, layout: Layout, columns: Columns, tally: Tally) -> None:
+        self._table = layout.table.name
+        self._tally = tally
+        self._names = tuple(layout.fields)
+        at = {column.name: number for number, column in enumerate(columns.fields)}
+        self._raw = any(column.raw for column in columns.fields)
+        converters = ((name, _converter(column)) for name, column in layout.fields.items())
+        self._converters = [(name, convert) for name, convert in converters if convert is not None]
+        self._key_label = layout.labels["key"]
+        self._key = _key_reader(layout.key, at)
+        self._roles = _roles(layout, at)
+        if layout.tags is not None:
+            self._roles.append((TAGS, _tag_reader(layout, columns, at)))
+
+    def page(self, rows: Sequence[Row], *, own: bool) -> Page:
+        """Some rows as a page; with `own` it covers the keys that it shows."""
+        shown = [line for row in rows if (line := self._line(row)) is not None]
+        try:
+            lines = _ENCODER.encode_lines(shown)
+        except (ValueError, TypeError, OverflowError):
+            shown = [line for line in shown if self._encodes(line)]
+            lines = _ENCODER.encode_lines(shown)
+        return Page(lines, len(shown), tuple(str(line[self._key_label]) for line in shown) if own else ())
+
+    def _line(self, row: Row) -> dict[str, Any] | None:
+        key = None
+        try:
+            if self._raw and bytes in map(type, row):
+                row = [value.hex() if isinstance(value, bytes) else value for value in row]
+            key = self._key(row)
+            line = dict(zip(self._names, row, strict=False))
+            for name, convert in self._converters:
+                line[name] = convert(line[name])
+            for name, read in self._roles:
+                line[name] = read(row)
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            why = str(error) if isinstance(error, UnfitError) else "a value is not what its column says"
+            self._set_aside(key, why)
+            return None
+        if key is None:
+            self._tally.quarantined.append(f"{self._table}: a row without a key")
+            return None
+        line[self._key_label] = key
+        return line
+
+    def _encodes(self, line: Mapping[str, Any]) -> bool:
+        try:
+            _ENCODER.encode(line)
+        except (ValueError, TypeError, OverflowError):
+            self._set_aside(str(line[self._key_label]), "a text is no Unicode, or a number too large")
+            return False
+        return True
+
+    def _set_aside(self, key: str | None, why: str) -> None:
+        self._tally.unread += 1
+        self._tally.quarantined.append(f"{self._table} {key}: {why}")
+
+
+def _converter(column: Field) -> Callable[[Any], Any] | None:
+    """What a field's value needs; bytes where there should be text are seen to for the whole row."""
+    plain = column.raw and column.kind in (Kind.TEXT, Kind.INTEGER, Kind.OTHER)
+    return None if plain else reader(column)
+
+
+def _key_reader(columns: Sequence[Field], at: Mapping[str, int]) -> Callable[[Row], str | None]:
+    places = [at[column.name] for column in columns]
+    if len(columns) == 1 and columns[0].kind in (Kind.TEXT, Kind.INTEGER):
+        [place] = places
+
+        def simple(row: Row) -> str | None:
+            value = row[place]
+            return value if value is None or type(value) is str else key_text(columns, [value])
+
+        return simple
+    return lambda row: key_text(columns, [row[place] for place in places])
+
+
+def _roles(layout: Layout, at: Mapping[str, int]) -> list[tuple[str, Callable[[Row], Any]]]:
+    labels = layout.labels
+    roles: list[tuple[str, Callable[[Row], Any]]] = []
+    if layout.parent:
+        roles.append((labels["parent"], _key_reader(layout.parent, at)))
+    if layout.version:
+        roles.append((labels["version"], _key_reader((layout.version,), at)))
+    if layout.modified_at:
+        roles.append((labels["modified_at"], _value_reader(layout.modified_at, at)))
+    if layout.deleted:
+        roles.append((labels["deleted"], _mark_reader(layout.deleted, at)))
+    return roles
+
+
+def _value_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], Any]:
+    place, convert = at[column.name], reader(column)
+    return lambda row: row[place] if convert is None else convert(row[place])
+
+
+def _mark_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], bool]:
+    place = at[column.name]
+    return lambda row: marked(column, row[place])
+
+
+def marked(column: Field, value: Any) -> bool:
+    """Whether what a soft-delete column holds says that the record is deleted."""
+    if value in (None, "", 0, "0", False):
+        return False
+    convert = reader(column)
+    return (value if convert is None else convert(value)) not in (None, "", False)
+
+
+def _tag_reader(layout: Layout, columns: Columns, at: Mapping[str, int]) -> Callable[[Row], list[str]]:
+    place = layout.tags
+    assert place is not None  # noqa: S101  the caller asked
+    if place.field is not None or columns.tags_at is not None:
+        number = at[place.field.name] if place.field is not None else columns.tags_at or 0
+        return lambda row: tagging.parse(place, row[number])
+    preloaded, key = columns.preloaded or {}, at[layout.key[0].name]
+    return lambda row: tagging.parse(place, preloaded.get(row[key]))

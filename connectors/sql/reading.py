@@ -1,0 +1,212 @@
+"""Reads one database: everything, from one moment and in bounded memory, or single records as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.sql import tags as tagging
+from connectors.sql.keys import key_among, key_is, key_text
+from connectors.sql.lines import Columns, Lines, Tally, marked
+from connectors.sql.schema import TAGS, Layout
+from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, stored_moment
+from reconcile.model import Entity
+from reconcile.ports import Json, Page, Record, Scope, Write
+
+ROWS = 4_000
+"""Rows a page: large enough that a page costs nothing beside its rows, small enough to forget about memory."""
+
+KEYS = 500
+"""Keys a statement, below the 999 parameters that old SQLite versions take."""
+
+
+def needed(layout: Layout) -> list[Field]:
+    """Every column that a record is made of, once."""
+    place = layout.tags.field if layout.tags else None
+    roles = (*layout.key, *layout.parent, layout.version, layout.modified_at, layout.deleted, place)
+    return list({field.name: field for field in (*layout.fields.values(), *roles) if field is not None}.values())
+
+
+def expression(field: Field) -> sa.ColumnElement[Any]:
+    """A column as it is selected; what has no JSON form is selected as text."""
+    column = field.column
+    return sa.cast(column, sa.String()).label(field.name) if field.kind is Kind.OTHER and not field.raw else column
+
+
+def visible(layout: Layout) -> list[sa.ColumnElement[bool]]:
+    """The fixed filter, as conditions."""
+    return [] if layout.where is None else [layout.where]
+
+
+def is_deleted(layout: Layout, row: Mapping[str, Any]) -> bool:
+    """Whether the soft-delete column marks the record as deleted."""
+    return layout.deleted is not None and marked(layout.deleted, row[layout.deleted.name])
+
+
+def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) -> Record:
+    """One selected row as a Record; `held` are its tags from a join table. Raises UnfitError on a null key."""
+    key = key_text(layout.key, [row[field.name] for field in layout.key])
+    if key is None:
+        raise UnfitError("a record without a key")
+    fields: dict[str, Json] = {name: native(field, row[name]) for name, field in layout.fields.items()}
+    if layout.tags is not None:
+        place = layout.tags.field
+        fields[TAGS] = list(held) if place is None else list(tagging.parse(layout.tags, row[place.name]))
+    return Record(
+        key=key,
+        fields=fields,
+        parent=key_text(layout.parent, [row[field.name] for field in layout.parent]) if layout.parent else None,
+        version=_text(layout.version, row),
+        modified_at=_text(layout.modified_at, row),
+        deleted=is_deleted(layout, row),
+    )
+
+
+def _text(field: Field | None, row: Mapping[str, Any]) -> str | None:
+    shown = native(field, row[field.name]) if field else None
+    return shown if shown is None or isinstance(shown, str) else str(shown)
+
+
+def fetch(
+    connection: sa.Connection, layout: Layout, condition: sa.ColumnElement[bool], *, lock: bool = False
+) -> list[Mapping[str, Any]]:
+    """The rows that fulfil a condition, locked until the transaction ends if so wished."""
+    statement = sa.select(*map(expression, needed(layout))).where(condition)
+    statement = statement.with_for_update(of=layout.table) if lock else statement
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def fetch_key(connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False) -> Mapping[str, Any] | None:
+    """The row of a key; None when there is none. A collation that ignores case may find another's, which is none."""
+    rows = fetch(connection, layout, sa.and_(key_is(layout.key, key), *visible(layout)), lock=lock)
+    exact = (row for row in rows if key_text(layout.key, [row[field.name] for field in layout.key]) == key)
+    return next(exact, None)
+
+
+def joined_tags(connection: sa.Connection, layout: Layout, row: Mapping[str, Any]) -> list[str]:
+    """A fetched contact's tags from the join table; nothing where tags are kept otherwise."""
+    if layout.tags is None or layout.tags.contact is None:
+        return []
+    return tagging.joined(connection, layout.tags, row[layout.key[0].name])
+
+
+def read_one(connection: sa.Connection, layout: Layout, key: str) -> Record | None:
+    """The record of that key, None when there is none."""
+    row = fetch_key(connection, layout, key)
+    return None if row is None else record_of(layout, row, joined_tags(connection, layout, row))
+
+
+def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Record]:
+    """Records that hold exactly what a create wrote, and contacts of the same email."""
+    plain = {name: value for name, value in write.fields.items() if name in layout.fields and value not in (None, "")}
+    emails = [name for name, value in plain.items() if layout.entity is Entity.CONTACT and _is_email(name, value)]
+    conditions = [_all_held(layout, plain, write.parent)]
+    conditions += [sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails]
+    rows = fetch(connection, layout, sa.and_(sa.or_(*conditions), *visible(layout)))
+    return [
+        record_of(layout, row, joined_tags(connection, layout, row))
+        for row in rows
+        if not is_deleted(layout, row)
+        and (
+            any(str(row[name]).lower() == str(plain[name]).lower() for name in emails)
+            or all(same(layout.fields[name], row[name], value) for name, value in plain.items())
+        )
+    ]
+
+
+def _is_email(name: str, value: Json) -> bool:
+    return "mail" in name.lower() and isinstance(value, str) and "@" in value
+
+
+def _all_held(layout: Layout, plain: Mapping[str, Json], parent: str | None) -> sa.ColumnElement[bool]:
+    conditions = [_holds(layout.fields[name], value) for name, value in plain.items()]
+    if layout.parent and parent is not None:
+        conditions.append(key_is(layout.parent, parent))
+    return sa.and_(*conditions) if conditions else sa.false()
+
+
+def _holds(field: Field, value: Json) -> sa.ColumnElement[bool]:
+    """A condition that keeps every row that holds the value; what SQL cannot compare is compared afterwards."""
+    if field.kind in (Kind.FLOAT, Kind.JSON, Kind.ARRAY, Kind.OTHER, Kind.DECIMAL) or (
+        field.raw and field.kind is not Kind.TEXT
+    ):
+        return field.column.is_not(None)
+    try:
+        return sa.and_(field.column == coerce(field, value))
+    except UnfitError:
+        return sa.false()
+
+
+# Whole tables.
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of a table: what its rows fulfil, and what of the scope they cover. `own`: a contact covers itself."""
+
+    condition: sa.ColumnElement[bool] | None = None
+    covers: tuple[str, ...] = ()
+    own: bool = False
+
+
+def slices(layout: Layout, scope: Scope) -> Iterator[Slice]:
+    """The statements that a scope takes, each with what it covers wholly."""
+    contact = layout.entity is Entity.CONTACT
+    since = _since(layout, scope.since)
+    if scope.keys is not None:
+        for chunk in _chunks(scope.keys):
+            condition = _both(key_among(layout.key, chunk), since)
+            yield Slice(condition, chunk if contact and since is None else (), own=contact and since is not None)
+    elif scope.parents is not None and layout.parent:
+        for chunk in _chunks(scope.parents):
+            yield Slice(_both(key_among(layout.parent, chunk), since), chunk if since is None else ())
+    else:
+        yield Slice(since, own=contact and since is not None)
+
+
+def _chunks(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    distinct = tuple(dict.fromkeys(keys))
+    for start in range(0, len(distinct), KEYS):
+        yield distinct[start : start + KEYS]
+
+
+def _both(condition: sa.ColumnElement[bool], other: sa.ColumnElement[bool] | None) -> sa.ColumnElement[bool]:
+    return condition if other is None else sa.and_(condition, other)
+
+
+def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
+    if since is None or layout.modified_at is None:
+        return None
+    moment: sa.ColumnElement[bool] = layout.modified_at.column >= stored_moment(layout.modified_at, since)
+    return moment
+
+
+def select_for(connection: sa.Connection, layout: Layout, part: Slice) -> tuple[sa.Select[Any], Columns]:
+    """The SELECT of a slice, with the tags of the join table beside each contact where the database can do that."""
+    columns = needed(layout)
+    select = sa.select(*map(expression, columns)).where(*visible(layout))
+    select = select if part.condition is None else select.where(part.condition)
+    if layout.tags is None or layout.tags.contact is None:
+        return select, Columns(columns)
+    held = tagging.aggregated(layout, connection.dialect.name)
+    if held is None:
+        return select, Columns(columns, preloaded=tagging.all_joined(connection, layout.tags))
+    joined = layout.table.outerjoin(held, held.c.held_contact == layout.key[0].column)
+    return select.add_columns(held.c.held_tags).select_from(joined), Columns(columns, tags_at=len(columns))
+
+
+def stream(connection: sa.Connection, layout: Layout, part: Slice, *, rows: int, tally: Tally) -> Iterator[Page]:
+    """The pages of a slice, read through a server-side cursor where the driver has one."""
+    select, columns = select_for(connection, layout, part)
+    lines = Lines(layout, columns, tally)
+    covers = part.covers
+    with connection.execute(select, execution_options={"yield_per": rows}) as result:
+        for chunk in result.partitions(rows):
+            page = lines.page(chunk, own=part.own)
+            yield Page(page.lines, page.rows, covers or page.covers)
+            covers = ()
+    if covers:
+        yield Page(b"", 0, covers)

@@ -1,0 +1,103 @@
+"""Says why a database refused a statement: a stable code, and the constraint or column by name, never a value."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from reconcile.errors import ConnectorError, Forbidden, Transient
+
+_UNIQUE = ("23505", "1062", "1586", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+_CONSTRAINT = ("1048", "1364", "1451", "1452", "3819", "4025")
+_FORBIDDEN = ("42501", "1142", "1143", "1044", "1290", "25006", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")
+_LOCKED = (
+    "40001",
+    "40P01",
+    "55P03",
+    "1205",
+    "1213",
+    "1020",
+    "3572",
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_BUSY_SNAPSHOT",
+)
+_LOST = ("57P01", "57P02", "57P03", "53300", "1040", "1053")
+
+_NAMES = (
+    re.compile(r"constraint failed: ([\w., \"'`-]+?)$", re.IGNORECASE),
+    re.compile(r"(?:constraint|CONSTRAINT) [\"'`]([^\"'`]+)[\"'`]"),
+    re.compile(r"for key [\"'`]([^\"'`]+)[\"'`]"),
+    re.compile(r"[Cc]olumn [\"'`]([^\"'`]+)[\"'`]"),
+    re.compile(r"[Ff]ield [\"'`]([^\"'`]+)[\"'`] doesn't have a default"),
+)
+
+
+def state(error: BaseException) -> str:
+    """The database's own code: an SQLSTATE, an error number, or the name that SQLite gives it."""
+    orig: Any = getattr(error, "orig", error)
+    first = orig.args[0] if getattr(orig, "args", ()) else ""
+    if isinstance(first, int):
+        return str(first)
+    names = ("sqlite_errorname", "sqlstate", "pgcode")
+    return next((str(value) for name in names if (value := getattr(orig, name, None))), "")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is gone, or was never made."""
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or state(error) in _LOST):
+        return True
+    return isinstance(error, sa.exc.OperationalError) and error.statement is None
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether another transaction stood in the way, so that the same statement may succeed later."""
+    return state(error) in _LOCKED
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether a unique constraint was violated."""
+    return state(error) in _UNIQUE or (isinstance(error, sa.exc.IntegrityError) and "unique" in str(error.orig).lower())
+
+
+def explain(error: StatementError) -> tuple[str, str]:
+    """A code and a sentence without values."""
+    named = _named(error)
+    at = f" ({named})" if named else ""
+    if state(error) in _FORBIDDEN:
+        return Forbidden.code, f"the database user lacks the right to write here{at}"
+    if is_locked(error):
+        return Transient.code, "another transaction held a lock for too long"
+    if is_duplicate(error):
+        return "DUPLICATE", f"the database has another record with the same unique value{at}"
+    if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:
+        return "CONSTRAINT", f"the database refuses the record: a constraint is violated{at}"
+    number = state(error)
+    return "INVALID_FIELD", f"the database refuses a value{at}{f', its error is {number}' if number else ''}"
+
+
+def _named(error: StatementError) -> str:
+    """The constraint or column that the database names."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    if diagnosis is not None:
+        column = diagnosis.column_name
+        return str(diagnosis.constraint_name or (f"column {column}" if column else ""))
+    message = str(error.orig.args[-1]) if error.orig is not None and error.orig.args else ""
+    return next((match[1] for pattern in _NAMES if (match := pattern.search(message))), "")
+
+
+def as_connector_error(error: Exception, doing: str) -> ConnectorError:
+    """What a caller outside a write is told; the statement and its values stay inside."""
+    number = state(error)
+    suffix = f" ({number})" if number else ""
+    if number in _FORBIDDEN:
+        return Forbidden(f"the database user may not do this{suffix}: {doing}", remedy="grant SELECT on the tables")
+    if is_lost(error) or is_locked(error):
+        return Transient(
+            f"the database could not be reached{suffix}: {doing}", remedy="check that it runs, then repeat"
+        )
+    kind = type(error).__name__
+    return ConnectorError(f"the database answered with {kind}{suffix}: {doing}", remedy="run doctor on this pair")

@@ -1,0 +1,169 @@
+"""A contact's tags, whichever of the four ways a database keeps them in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.sql.schema import Layout, TagPlace
+from connectors.sql.values import Kind, UnfitError, coerce
+from reconcile.model import OpKind
+from reconcile.ports import Json
+
+_AGGREGATES = {
+    "postgresql": "json_agg",
+    "sqlite": "json_group_array",
+    "mysql": "json_arrayagg",
+    "mariadb": "json_arrayagg",
+}
+
+
+def parse(place: TagPlace, held: Any) -> list[str]:
+    """The tags in what a column (or an aggregate of the join table) holds. Raises UnfitError where it holds no tags."""
+    if held is None or held == "":
+        return []
+    if place.form == "delimited":
+        tags: Iterable[object] = str(held).split(place.delimiter)
+    else:
+        tags = _listed(held)
+    return list(dict.fromkeys(text for tag in tags if tag is not None and (text := str(tag).strip())))
+
+
+def _listed(held: Any) -> list[object]:
+    try:
+        parsed = json.loads(held) if isinstance(held, str | bytes) else held
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, list):
+        raise UnfitError("the tag column does not hold a JSON list")
+    return parsed
+
+
+def fold(tag: str) -> str:
+    """The form in which tags are compared: GHL knows them in lower case alone (observed behaviour)."""
+    return " ".join(tag.split()).casefold()
+
+
+def changed(held: Sequence[str], kind: OpKind, named: Sequence[str]) -> list[str]:
+    """The tags after some are added or removed; one that is there in another case is there."""
+    folded = {fold(tag) for tag in named}
+    if kind is OpKind.REMOVE_TAGS:
+        return [tag for tag in held if fold(tag) not in folded]
+    known = {fold(tag) for tag in held}
+    new = {fold(tag): tag for tag in named if fold(tag) not in known}
+    return [*held, *new.values()]
+
+
+def check(place: TagPlace, named: Sequence[str]) -> None:
+    """Raises UnfitError when a tag cannot be kept the way this database keeps tags."""
+    if place.form == "delimited" and any(place.delimiter in tag for tag in named):
+        raise UnfitError(f"a tag contains {place.delimiter!r}, which separates tags in this column")
+    if place.tag is not None and place.names_name is None:
+        for tag in named:
+            coerce(place.tag, tag)
+
+
+def stored(place: TagPlace, tags: Sequence[str], held: Any) -> Any:
+    """Tags as their column takes them, spaced as the column was."""
+    assert place.field is not None  # noqa: S101  only called for the forms that have a column
+    if place.form == "delimited":
+        spaced = isinstance(held, str) and f"{place.delimiter} " in held
+        return coerce(place.field, (f"{place.delimiter} " if spaced else place.delimiter).join(tags) or None)
+    if place.field.kind in (Kind.JSON, Kind.ARRAY) and not place.field.raw:
+        return list(tags)
+    return json.dumps(list(tags), ensure_ascii=False)
+
+
+def wanted(value: Json) -> list[str]:
+    """The tags of a native "tags" field. Raises UnfitError when it is no list of texts."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise UnfitError("tags: expected a list of texts")
+    return [str(tag) for tag in value]
+
+
+# The join table.
+
+
+def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
+    """The tag's text, and what it is selected from."""
+    assert place.tag is not None  # noqa: S101  only called for the form "table"
+    join = place.tag.column.table
+    if place.names_key is None or place.names_name is None:
+        return place.tag.column, join
+    names = place.names_name.column.table
+    return place.names_name.column, join.join(names, names.c[place.names_key.name] == place.tag.column)
+
+
+def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
+    """The join table as one row a contact (`held_contact`, `held_tags` as JSON); None where the database cannot aggregate so."""
+    place = layout.tags
+    if place is None or place.contact is None or dialect not in _AGGREGATES:
+        return None
+    text, source = _joined(place)
+    together = getattr(sa.func, _AGGREGATES[dialect])(text)
+    statement = sa.select(place.contact.column.label("held_contact"), together.label("held_tags")).select_from(source)
+    return statement.where(text.is_not(None)).group_by(place.contact.column).subquery("held_tags")
+
+
+def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str]]:
+    """Every contact's tags by the value of the join table's contact column: for databases that cannot aggregate."""
+    assert place.contact is not None  # noqa: S101  only called for the form "table"
+    text, source = _joined(place)
+    held: dict[Any, list[str]] = {}
+    for contact, tag in connection.execute(sa.select(place.contact.column, text).select_from(source)):
+        held.setdefault(contact, []).append(tag)
+    return held
+
+
+def joined(connection: sa.Connection, place: TagPlace, contact: Any) -> list[str]:
+    """One contact's tags from the join table."""
+    assert place.contact is not None  # noqa: S101  only called for the form "table"
+    text, source = _joined(place)
+    statement = sa.select(text).select_from(source).where(place.contact.column == contact)
+    return parse(place, list(connection.execute(statement).scalars()))
+
+
+def join(connection: sa.Connection, place: TagPlace, contact: Any, after: Sequence[str]) -> None:
+    """Make the join table hold exactly these tags for a contact, touching only the rows that differ."""
+    assert place.contact is not None  # noqa: S101  only called for the form "table"
+    assert place.tag is not None  # noqa: S101
+    held = joined(connection, place, contact)
+    table = place.contact.column.table
+    for tag in held:
+        if tag not in after:
+            ids = _ids(connection, place, tag)
+            connection.execute(sa.delete(table).where(place.contact.column == contact, place.tag.column.in_(ids)))
+    for tag in after:
+        if tag not in held:
+            ids = _ids(connection, place, tag) or [_named(connection, place, tag)]
+            row = {place.contact.name: contact, place.tag.name: ids[0]}
+            connection.execute(sa.insert(table).values(row))
+
+
+def unjoin(connection: sa.Connection, place: TagPlace, contact: Any) -> None:
+    """Remove a contact's rows from the join table before the contact itself goes."""
+    assert place.contact is not None  # noqa: S101  only called for the form "table"
+    connection.execute(sa.delete(place.contact.column.table).where(place.contact.column == contact))
+
+
+def _ids(connection: sa.Connection, place: TagPlace, tag: str) -> list[Any]:
+    """The values of the join table's tag column that mean this tag: the exact name first, then the same in another case."""
+    assert place.tag is not None  # noqa: S101  only called for the form "table"
+    if place.names_key is None or place.names_name is None:
+        return [coerce(place.tag, tag)]
+    name, key = place.names_name.column, place.names_key.column
+    rows = connection.execute(sa.select(key, name).where(sa.func.lower(name) == tag.lower())).all()
+    return [found for found, _ in sorted(rows, key=lambda row: row[1] != tag)]
+
+
+def _named(connection: sa.Connection, place: TagPlace, tag: str) -> Any:
+    assert place.names_key is not None  # noqa: S101  only called where tags have names of their own
+    assert place.names_name is not None  # noqa: S101
+    table = place.names_name.column.table
+    connection.execute(sa.insert(table).values({place.names_name.name: coerce(place.names_name, tag)}))
+    return _ids(connection, place, tag)[0]

@@ -1,0 +1,310 @@
+"""Turns what a driver gives into native JSON values, and native JSON values into what a column takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Literal, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+
+from reconcile.ports import FieldType, Json
+
+
+class Kind(StrEnum):
+    """What a column holds, whatever the database calls it."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOL = "bool"
+    DATE = "date"
+    INSTANT = "instant"
+    LOCAL = "local"
+    TIME = "time"
+    UUID = "uuid"
+    BYTES = "bytes"
+    JSON = "json"
+    ARRAY = "array"
+    OTHER = "other"
+
+
+Form = Literal["native", "sql", "iso", "epoch", "epoch_ms"]
+"""How a moment is kept: as the driver's own type, as "2026-01-02 03:04:05", as "2026-01-02T03:04:05Z", as a number."""
+
+FIELD_TYPES: dict[Kind, FieldType] = {
+    Kind.INTEGER: "integer",
+    Kind.FLOAT: "decimal",
+    Kind.DECIMAL: "decimal",
+    Kind.BOOL: "bool",
+    Kind.DATE: "date",
+    Kind.INSTANT: "instant",
+    Kind.LOCAL: "instant",
+    Kind.JSON: "json",
+    Kind.ARRAY: "json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column: where it is, what it holds, and what may be done with it. `raw`: the driver converts nothing."""
+
+    name: str
+    column: sa.Column[Any]
+    kind: Kind
+    zone: ZoneInfo
+    form: Form = "native"
+    raw: bool = False
+    nullable: bool = True
+    generated: bool = False
+    automatic: bool = False
+    default: bool = False
+    length: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+class UnfitError(ValueError):
+    """A native value that a column cannot take; the message says why, without the value."""
+
+
+_MS_FROM = 100_000_000_000
+"""Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
+
+
+def reader(field: Field) -> Callable[[Any], Any] | None:
+    """What to apply to a driver's value before it is encoded as JSON; None where nothing is needed."""
+    match field.kind:
+        case Kind.INSTANT | Kind.LOCAL:
+            return lambda value: None if value is None else moment(field, value)
+        case Kind.BOOL:
+            return lambda value: None if value is None else _flag(value)
+        case Kind.BYTES | Kind.OTHER:
+            return _plain
+        case Kind.TIME:
+            return lambda value: value if value is None or isinstance(value, str) else _clock_text(value)
+        case Kind.JSON if field.raw:
+            return _parsed
+        case Kind.FLOAT:
+            return lambda value: float(value) if isinstance(value, Decimal) else value
+        case Kind.DECIMAL if field.raw:
+            return lambda value: repr(value) if isinstance(value, float) else _number_text(value)
+        case Kind.DATE:
+            return lambda value: None if value is None else _date(value)
+        case _:
+            return _plain if field.raw else None
+
+
+def native(field: Field, value: Any) -> Json:
+    """A driver's value as a JSON value, the same that an extraction shows."""
+    convert = reader(field)
+    return cast("Json", msgspec.to_builtins(value if convert is None else convert(value)))
+
+
+def moment(field: Field, value: Any) -> datetime | str | None:
+    """A moment in UTC; text that is none stays as it is, for the codec to complain about."""
+    if isinstance(value, str):
+        if value.startswith("0000-00-00") or not value:
+            return None
+        try:
+            parsed = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        return _in_utc(field, parsed)
+    if isinstance(value, int | float | Decimal):
+        number = float(value)
+        return datetime.fromtimestamp(number / 1000 if abs(number) >= _MS_FROM else number, UTC)
+    return _in_utc(field, value if isinstance(value, datetime) else datetime.combine(value, time()))
+
+
+def _in_utc(field: Field, value: datetime) -> datetime:
+    if value.tzinfo is None:
+        if field.kind is Kind.INSTANT or field.zone.key == "UTC":
+            return value.replace(tzinfo=UTC)
+        value = value.replace(tzinfo=field.zone)
+    return value.astimezone(UTC)
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return any(value)
+    if isinstance(value, str):
+        return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}.get(value.lower(), value)
+    return bool(value)
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str | bytes) else value
+    except ValueError:
+        return _plain(value)
+
+
+def _number_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) else value
+
+
+def _clock_text(value: Any) -> str:
+    if isinstance(value, timedelta):
+        value = (datetime(2000, 1, 1, tzinfo=UTC) + value).time()
+    return str(value)
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, str):
+        return None if value.startswith("0000-00-00") or not value else value[:10]
+    return value
+
+
+def coerce(field: Field, value: Json) -> Any:
+    """A native value as the column takes it. Raises UnfitError with the reason; the value is never in it."""
+    if value is None or (value == "" and field.kind is not Kind.TEXT):
+        return _blank(field)
+    try:
+        result = _coerced(field, value)
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+        if isinstance(error, UnfitError):
+            raise
+        raise UnfitError(f"expected {FIELD_TYPES.get(field.kind, str(field.kind))}") from None
+    return _stored_raw(result) if field.raw else result
+
+
+def _blank(field: Field) -> Any:
+    """Blank in a text column that takes no null is the empty text."""
+    return "" if field.kind is Kind.TEXT and not field.nullable else None
+
+
+def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
+    match field.kind:
+        case Kind.INTEGER:
+            return _integer(value)
+        case Kind.FLOAT:
+            return float(_scalar(value))
+        case Kind.DECIMAL:
+            return _finite(Decimal(str(_scalar(value))))
+        case Kind.BOOL:
+            return _boolean(value)
+        case Kind.DATE:
+            return date.fromisoformat(str(value)[:10])
+        case Kind.INSTANT | Kind.LOCAL:
+            return stored_moment(field, str(value))
+        case Kind.TIME:
+            return time.fromisoformat(str(value))
+        case Kind.UUID:
+            return _uuid(field, value)
+        case Kind.BYTES:
+            return bytes.fromhex(str(value))
+        case Kind.JSON:
+            return value
+        case Kind.ARRAY:
+            return value if isinstance(value, list) else [value]
+        case Kind.TEXT | Kind.OTHER:
+            return _text(field, value)
+
+
+def _scalar(value: Json) -> str | int | float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise UnfitError("expected a number")
+    return value
+
+
+def _finite(value: Decimal) -> Decimal:
+    if not value.is_finite():
+        raise UnfitError("expected a finite number")
+    return value
+
+
+def _integer(value: Json) -> int:
+    number = Decimal(str(_scalar(value)))
+    if number != number.to_integral_value():
+        raise UnfitError("expected a whole number")
+    if not -(2**63) <= number < 2**63:
+        raise UnfitError("the number does not fit into 64 bits")
+    return int(number)
+
+
+def _boolean(value: Json) -> bool:
+    words = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
+    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if found is None:
+        raise UnfitError("expected true or false")
+    return found
+
+
+def _uuid(field: Field, value: Json) -> Any:
+    parsed = UUID(str(value))
+    return parsed if getattr(field.column.type, "as_uuid", True) else str(parsed)
+
+
+def _text(field: Field, value: Json) -> str:
+    if isinstance(value, bool | list | dict):
+        value = json.dumps(value, ensure_ascii=False)
+    text = str(value)
+    if field.length is not None and len(text) > field.length:
+        raise UnfitError(f"longer than the {field.length} characters the column holds")
+    if field.choices and text not in field.choices:
+        raise UnfitError(f"expected one of {', '.join(field.choices)}")
+    if re.search("[\ud800-\udfff]", text):
+        raise UnfitError("expected valid Unicode text")
+    return text
+
+
+def stored_moment(field: Field, text: str) -> Any:
+    """An ISO 8601 instant as the column keeps it. Raises ValueError when it is none."""
+    value = datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=field.zone)
+    value = value.astimezone(UTC)
+    local = value if field.kind is Kind.INSTANT else value.astimezone(field.zone)
+    match field.form:
+        case "epoch":
+            return int(value.timestamp())
+        case "epoch_ms":
+            return int(value.timestamp() * 1000)
+        case "iso":
+            return value.isoformat().replace("+00:00", "Z")
+        case "sql":
+            return local.replace(tzinfo=None).isoformat(sep=" ")
+        case _:
+            return local if getattr(field.column.type, "timezone", False) else local.replace(tzinfo=None)
+
+
+def _stored_raw(value: Any) -> Any:
+    """What a database without types of its own is given: text, numbers and bytes alone."""
+    match value:
+        case bool():
+            return int(value)
+        case int() | float() | str() | bytes():
+            return value
+        case list() | dict():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)
+
+
+def same(field: Field, held: Any, wanted: Json) -> bool:
+    """Whether a column holds a native value already, whatever form it is kept in; blank, null and absent are one."""
+    shown = native(field, held)
+    if shown in (None, "") or wanted in (None, ""):
+        return shown in (None, "") and wanted in (None, "")
+    try:
+        converted = native(field, coerce(field, wanted))
+    except UnfitError:
+        return shown == wanted
+    if field.kind in (Kind.DECIMAL, Kind.FLOAT, Kind.INTEGER):
+        return Decimal(str(shown)) == Decimal(str(converted))
+    return shown == converted

@@ -1,0 +1,341 @@
+"""One window of requests per location, so that threads and processes together never exceed what a side allows.
+
+A request occupies the window from the moment it is sent until one interval after its *answer*: whenever the side counted
+it, it has left the side's own sliding window by then. Hence no window of the published length ever holds more requests
+than the published limit, whatever the latency; the price is latency / interval of the rate (3 % at 300 ms in 10 s).
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from reconcile.errors import Exhausted
+
+Result = TypeVar("Result")
+
+MARGIN = 0.002
+"""Share of the interval kept free beside the latency, for clocks of different grain."""
+
+CREDIT = 0.2
+"""Share of the interval that requests may catch up after a slow start or an oversleep."""
+
+NOISE = 0.05
+"""Share of the limit below which an estimate of other clients' requests is noise."""
+
+ABANDONED_SECONDS = 180.0
+"""A request without an answer for this long belonged to a process that died."""
+
+OVERTAKING = 50
+"""How many requests may be in the air at once, at most."""
+
+FORGET_DAY_SECONDS = 600.0
+"""How long a daily remainder without a reset time is believed."""
+
+POLL_SECONDS = 0.1
+"""A waiting request looks again this often, so that a larger limit in an answer takes effect at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one answer said of the quotas: requests, seconds; None where it said nothing."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    interval: float | None = None
+    day_limit: int | None = None
+    day_left: int | None = None
+    day_resets_in: float | None = None
+    retry_after: float | None = None
+    refused: bool = False
+
+
+def _number(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(headers[name])
+    except (KeyError, ValueError):
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def _whole(headers: Mapping[str, str], name: str) -> int | None:
+    value = _number(headers, name)
+    return None if value is None else int(value)
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> float | None:
+    value = _number(headers, name)
+    return None if value is None else value / 1000
+
+
+def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
+    """The X-RateLimit headers (facts.md section 4: GHL docs; the daily reset in ms is observed) and Retry-After.
+
+    `headers` has lower-case names. Retry-After as an HTTP date is not read: GHL documents neither form.
+    """
+    return Quota(
+        limit=_whole(headers, "x-ratelimit-max"),
+        remaining=_whole(headers, "x-ratelimit-remaining"),
+        interval=_seconds(headers, "x-ratelimit-interval-milliseconds"),
+        day_limit=_whole(headers, "x-ratelimit-limit-daily"),
+        day_left=_whole(headers, "x-ratelimit-daily-remaining"),
+        day_resets_in=_seconds(headers, "x-ratelimit-daily-reset"),
+        retry_after=_number(headers, "retry-after"),
+        refused=status == 429,
+    )
+
+
+@dataclass(slots=True)
+class Window:
+    """What is known of one location's quotas; times are seconds of one clock shared by all who use the window."""
+
+    limit: int = 20
+    interval: float = 10.0
+    sent: list[float] = field(default_factory=list)
+    leaving: list[float] = field(default_factory=list)
+    flying: dict[str, float] = field(default_factory=dict)
+    next_at: float = 0.0
+    scale: float = 1.0
+    others: float = 0.0
+    latency: float = 0.0
+    blocked_until: float = 0.0
+    halved_at: float = -1.0
+    day_limit: int | None = None
+    day_left: int | None = None
+    day_resets_at: float | None = None
+    day_told_at: float = 0.0
+
+    @property
+    def capacity(self) -> int:
+        """How many requests of ours the window may hold: the limit less what others use.
+
+        What looks like one or two requests of others is the jitter of our own, and is ignored.
+        """
+        others = self.others if self.others > max(2.0, NOISE * self.limit) else 0.0
+        return max(1, math.floor(self.limit - others))
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two requests: the capacity spread over the window, twice that after a refusal."""
+        return (self.interval * (1 + MARGIN) + self.latency) / (self.capacity * self.scale)
+
+    def take(self, ticket: str, now: float, *, reserve: float) -> float:
+        """Enter the window (0.0), or the seconds to wait before asking again.
+
+        Raises Exhausted (EXHAUSTED_DAY) when one more request would touch `reserve`, a share of the daily quota.
+        """
+        self._forget(now)
+        self._refuse_reserve(now, reserve)
+        wait = max(self.blocked_until - now, self.next_at - now, self._until_free(now))
+        if wait > 0:
+            return wait
+        self.next_at = max(self.next_at, now - CREDIT * self.interval) + self.pace
+        self.flying[ticket] = now
+        bisect.insort(self.sent, now)
+        return 0.0
+
+    def answer(self, ticket: str, now: float, quota: Quota) -> None:
+        """Learn from an answer (or from its absence: an empty Quota); the request leaves one interval from `now`."""
+        sent_at = self.flying.pop(ticket, now)
+        self._learn_limits(quota)
+        bisect.insort(self.leaving, now + self.interval * (1 + MARGIN))
+        self.latency += 0.2 * (now - sent_at - self.latency)
+        self._learn_others(sent_at, quota)
+        self._learn_day(now, quota)
+        if quota.refused:
+            self._slow_down(sent_at, now, quota)
+        else:
+            self.scale = min(1.0, self.scale + 0.5 / self.capacity)
+
+    def _forget(self, now: float) -> None:
+        del self.leaving[: bisect.bisect_right(self.leaving, now)]
+        del self.sent[: bisect.bisect_left(self.sent, now - self.interval - self.latency - 1)]
+        self.flying = {ticket: at for ticket, at in self.flying.items() if now - at < ABANDONED_SECONDS}
+
+    def _until_free(self, now: float) -> float:
+        excess = len(self.leaving) + len(self.flying) - self.capacity
+        if excess < 0:
+            return 0.0
+        return self.leaving[excess] - now if excess < len(self.leaving) else POLL_SECONDS
+
+    def _refuse_reserve(self, now: float, reserve: float) -> None:
+        expires = self.day_resets_at if self.day_resets_at is not None else self.day_told_at + FORGET_DAY_SECONDS
+        if self.day_left is None or now >= expires:
+            self.day_left = None
+            return
+        kept = math.ceil(reserve * (self.day_limit or 0))
+        if self.day_left - len(self.flying) <= kept:
+            raise day_is_over(self.day_left, kept, self.day_resets_at and self.day_resets_at - now)
+
+    def _learn_limits(self, quota: Quota) -> None:
+        if quota.limit and quota.limit > self.limit:
+            self.next_at = 0.0  # the pace so far was that of a smaller window
+        self.limit = max(1, quota.limit) if quota.limit else self.limit
+        self.interval = quota.interval or self.interval
+
+    def _learn_others(self, sent_at: float, quota: Quota) -> None:
+        if quota.remaining is None:
+            return
+        first = bisect.bisect_right(self.sent, sent_at - self.interval)
+        ours = bisect.bisect_right(self.sent, sent_at) - first
+        seen = max(0.0, float(self.limit - quota.remaining - ours))
+        self.others += (0.5 if seen > self.others else 0.2) * (seen - self.others)
+
+    def _learn_day(self, now: float, quota: Quota) -> None:
+        if quota.day_left is None:
+            return
+        self.day_limit = quota.day_limit or self.day_limit
+        known = self.day_left
+        # Answers overtake one another: a slightly larger remainder is an older one, a much larger one a new day.
+        overtaken = known is not None and 0 < quota.day_left - known <= OVERTAKING
+        self.day_left = known if overtaken else quota.day_left
+        self.day_told_at = now
+        if quota.day_resets_in is not None:
+            self.day_resets_at = now + quota.day_resets_in
+
+    def _slow_down(self, sent_at: float, now: float, quota: Quota) -> None:
+        if (
+            sent_at > self.halved_at
+        ):  # requests that were in the air at the first refusal are refused for the same reason
+            self.scale = max(1 / 32, self.scale / 2)
+            self.halved_at = now
+        pause = quota.retry_after if quota.retry_after is not None else self.interval / 10
+        self.blocked_until = max(self.blocked_until, now + pause)
+
+
+def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
+    """The error that says that today's quota, less the reserve, is spent."""
+    error = Exhausted(
+        f"the daily quota is spent: {left} requests left, {kept} of them kept in reserve for others",
+        remedy="run again after the quota resets; what is left undone is kept",
+        code="EXHAUSTED_DAY",
+    )
+    error.until_seconds = resets_in
+    return error
+
+
+class Budget(Protocol):
+    """Where a Window is kept, so that everyone who sends to one location sees the same one."""
+
+    def change(self, step: Callable[[Window], Result]) -> Result:
+        """Run `step` on the window, alone; what it leaves in the window is seen by the next step."""
+        ...
+
+
+class LocalBudget:
+    """A window shared by the threads of one process."""
+
+    def __init__(self, window: Window | None = None) -> None:
+        self._window = window or Window()
+        self._lock = threading.Lock()
+
+    def change(self, step: Callable[[Window], Result]) -> Result:
+        """Run `step` on the window under the lock."""
+        with self._lock:
+            return step(self._window)
+
+
+BUDGETS = sa.Table(
+    "budgets",
+    sa.MetaData(),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+
+class SharedBudget:
+    """A window shared by processes through a database: SQLite in WAL mode or PostgreSQL.
+
+    `name` is the location's. All processes must use one clock: the wall clock of machines kept in time.
+    """
+
+    def __init__(self, engine: sa.Engine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+        BUDGETS.create(engine, checkfirst=True)
+        self._seed()
+
+    def _seed(self) -> None:
+        row = {"name": self._name, "revision": 0, "body": msgspec.json.encode(Window()).decode()}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(BUDGETS.insert().values(row))
+        except sa.exc.IntegrityError:
+            return  # another process, or an earlier run, was here first
+
+    def change(self, step: Callable[[Window], Result]) -> Result:
+        """Run `step` on the stored window in one transaction.
+
+        The first statement writes, so that SQLite and PostgreSQL alike take the row before anything is read from it.
+        """
+        mine = BUDGETS.c.name == self._name
+        with self._engine.begin() as connection:
+            connection.execute(BUDGETS.update().where(mine).values(revision=BUDGETS.c.revision + 1))
+            body = connection.execute(sa.select(BUDGETS.c.body).where(mine)).scalar_one()
+            window = msgspec.json.decode(body, type=Window)
+            result = step(window)
+            stored = msgspec.json.encode(window).decode()
+            connection.execute(BUDGETS.update().where(mine).values(body=stored))
+        return result
+
+
+class Throttle:
+    """The gate that every request passes: `enter` before it is sent, `leave` when it is answered.
+
+    `reserve` is the share of the daily quota left to others. `clock` gives seconds (the wall clock, where the budget is
+    shared), `sleep` takes seconds.
+    """
+
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        *,
+        reserve: float = 0.1,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._budget = budget or LocalBudget()
+        self._reserve = reserve
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = threading.Lock()
+        self._refusals = 0
+
+    @property
+    def refusals(self) -> int:
+        """How many answers with status 429 passed this gate."""
+        return self._refusals
+
+    def enter(self) -> str:
+        """Wait for a place in the window and return the ticket for `leave`. Raises Exhausted at the daily reserve."""
+        ticket = uuid.uuid4().hex
+        with self._turn:  # one thread asks at a time: first come, first served, and one reader of a shared budget
+            while (wait := self._ask(ticket)) > 0:
+                self._sleep(min(wait, POLL_SECONDS))
+        return ticket
+
+    def _ask(self, ticket: str) -> float:
+        return self._budget.change(lambda window: window.take(ticket, self._clock(), reserve=self._reserve))
+
+    def leave(self, ticket: str, quota: Quota) -> None:
+        """Hand back the ticket with what the answer said; `Quota()` where there was no answer."""
+        self._refusals += quota.refused
+        self._budget.change(lambda window: window.answer(ticket, self._clock(), quota))
+
+    def window(self) -> tuple[int, float]:
+        """The published limit as last seen: (requests, seconds)."""
+        return self._budget.change(lambda window: (window.limit, window.interval))
+
+    def remaining_today(self) -> int | None:
+        """Requests left today by the last answer, reserve included; None where the side does not say."""
+        return self._budget.change(lambda window: window.day_left)

@@ -1,0 +1,1 @@
+"""The shell: the clock, the environment, Prefect, the command line and its exit codes."""

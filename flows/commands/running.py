@@ -1,0 +1,94 @@
+"""plan, apply, run and audit: the commands that read both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from flows.commands.show import show
+from flows.config import load, require_live
+from flows.run import Options, Run, open_run, stopping_on_signals
+from flows.telling import Told, tell
+
+PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
+Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
+Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
+Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
+
+
+def plan(*, pair: PairFile, json: Json = False) -> int:
+    """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side."""
+    loaded = load(pair)
+    with open_run(loaded, Options("plan", writes=False)) as run:
+        from flows.sync import reconcile
+
+        return show(reconcile(run), as_json=json, operations=run.plan_path)
+
+
+def audit(*, pair: PairFile, json: Json = False) -> int:
+    """Read both sides and report on their data; nothing is written to either side."""
+    loaded = load(pair)
+    with open_run(loaded, Options("audit", writes=False)) as run:
+        from flows.sync import reconcile
+
+        return show(reconcile(run), as_json=json)
+
+
+def run(
+    *,
+    pair: PairFile,
+    json: Json = False,
+    allow: Allow = None,
+    verify: Verify = None,
+    max_minutes: float | None = None,
+    engine: Engine = "prefect",
+) -> int:
+    """Plan and apply unattended, inside the limits: the nightly job.
+
+    Parameters
+    ----------
+    max_minutes
+        stop cleanly after that time; the next run goes on
+    """
+    loaded = load(pair)
+    require_live(loaded)
+    options = Options("nightly", frozenset(allow or ()), verify, max_minutes)
+    return show(through(engine, loaded, options), as_json=json)
+
+
+def through(engine: str, loaded: object, options: Options) -> Told:
+    """Run a loaded pair through the engine of that name."""
+    from flows.config import Pair
+
+    assert isinstance(loaded, Pair)  # noqa: S101 - the name is imported here to keep the module quick
+    if engine == "prefect":
+        from flows.engine import run_pair
+
+        return run_pair(loaded, options)
+    from flows.sync import reconcile
+
+    with open_run(loaded, options) as opened, stopping_on_signals(opened):
+        return reconcile(opened)
+
+
+def apply(digest: str, /, *, pair: PairFile, json: Json = False, allow: Allow = None, verify: Verify = None) -> int:
+    """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason."""
+    loaded = load(pair)
+    require_live(loaded)
+    options = Options("apply", frozenset(allow or ()), verify)
+    with open_run(loaded, options, plan_digest=digest) as opened, stopping_on_signals(opened):
+        return show(_apply(opened, digest), as_json=json)
+
+
+def _apply(opened: Run, digest: str) -> Told:
+    from flows import steps
+    from flows.sync import carry_out
+
+    steps.recover(opened)
+    plan_found = steps.take_over(opened, digest)
+    steps.check(opened, plan_found)
+    carry_out(opened, plan_found)
+    return tell(opened, "stopped" if opened.stopped else "settled")

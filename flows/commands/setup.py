@@ -1,0 +1,72 @@
+"""init and doctor: the commands that come before the first run."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.prompt import Confirm
+
+from flows.commands.running import Json, PairFile
+from flows.config import load
+
+_HOST = "https://services.leadconnectorhq.com"
+_MARKS = {"ok": "[green]✓[/]", "note": "[blue]·[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+
+
+def init(
+    *,
+    app: Annotated[str, Parameter(help="the app: a database URL, env:NAME, a file or a folder of files")],
+    location: Annotated[str, Parameter(help="the GHL location's id")],
+    ghl_url: Annotated[str, Parameter(help="GHL's address, or sandbox:FILE")] = _HOST,
+    ghl_token_env: Annotated[str, Parameter(help="the environment variable that holds the token")] = "GHL_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    out: Annotated[Path, Parameter(help="the pair file to write")] = Path("pair.toml"),
+    name: Annotated[str | None, Parameter(help="the pair's name")] = None,
+    yes: Annotated[bool, Parameter(negative="", help="take what is likely, ask nothing")] = False,
+) -> int:
+    """Connect both sides, propose the field mapping with its evidence, and write a commented pair file."""
+    from flows.init import init as write_pair
+    from flows.init.run import Wish
+
+    wish = Wish(app, location, out, ghl_url, ghl_token_env, name)
+    console = Console()
+    asked = None if yes else lambda line: Confirm.ask(f"{line}", console=console, default=True)
+    written = write_pair(wish, ask=asked)
+    console.print(f"wrote {written.path}", highlight=False)
+    for sentence in written.todo:
+        console.print(f"  • {sentence}", highlight=False)
+    return 0
+
+
+def doctor(
+    *,
+    pair: PairFile,
+    probe: Annotated[bool, Parameter(negative="", help="also try GHL's unknowns with a throw-away contact")] = False,
+    yes: Annotated[bool, Parameter(negative="", help="do not ask before the probe")] = False,
+    json: Json = False,
+) -> int:
+    """Check credentials, scopes, tables, fields, types, quotas and versions; each finding says what to do. Changes nothing."""
+    from flows.doctor import check
+    from flows.doctor import probe as try_out
+
+    loaded = load(pair)
+    findings = check(loaded)
+    console = Console(stderr=json)
+    for finding in findings:
+        console.print(f"{_MARKS.get(str(finding.level), '·')} {finding.what}", highlight=False)
+        if finding.remedy:
+            console.print(f"    → {finding.remedy}", highlight=False)
+    answers = (
+        try_out(loaded, (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))) if probe else []
+    )
+    for answer in answers:
+        console.print(f"  {answer}", highlight=False)
+    if json:
+        listed = [{"level": str(f.level), "what": f.what, "remedy": f.remedy} for f in findings]
+        jsons.dump({"findings": listed, "answers": [str(answer) for answer in answers]}, sys.stdout, indent=1)
+        print()
+    return 3 if any(str(finding.level) == "error" for finding in findings) else 0

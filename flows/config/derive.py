@@ -1,0 +1,66 @@
+"""The form of a connector's settings, derived from its own dataclass, so that the two cannot drift apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Union
+
+from pydantic import Field, create_model
+
+from flows.config.part import Part, Secret, revealed
+
+
+def form_of(settings: type, *, leaving: frozenset[str] = frozenset(), **more: Any) -> type[Part]:
+    """The form of a settings dataclass without the fields `leaving`; `more` are fields of its own, as pydantic takes them.
+
+    Fields that are out of the repr are secrets. Tuples are lists in TOML, mappings tables, settings forms of their own.
+    """
+    hints = typing.get_type_hints(settings, localns={"Json": Any})
+    fields: dict[str, Any] = {
+        one.name: (_kind(hints[one.name], secret=not one.repr), _default(one))
+        for one in dataclasses.fields(settings)
+        if one.name not in leaving
+    }
+    name = settings.__name__.replace("Settings", "Form")
+    return create_model(name, __base__=Part, __doc__=settings.__doc__, **{**fields, **more})
+
+
+def _kind(hint: Any, *, secret: bool) -> Any:
+    if secret:
+        return Secret | None
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return form_of(hint) | None
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return list[args[0]]  # type: ignore[valid-type]
+    if origin is Mapping:
+        return dict[args[0], args[1]]  # type: ignore[valid-type]
+    if origin in (Union, types.UnionType):
+        return Union[tuple(_kind(arg, secret=False) for arg in args)]  # noqa: UP007 - built from a tuple
+    return hint
+
+
+def _default(one: dataclasses.Field[Any]) -> Any:
+    if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING:
+        return Field()
+    plain = isinstance(one.default, str | int | float | bool) and one.repr
+    return Field(default=one.default if plain else None, validate_default=False)
+
+
+def settings_of(form: Part, settings: type, **more: Any) -> Any:
+    """The dataclass that a form of it describes; what the file does not say keeps the dataclass's own default."""
+    hints = typing.get_type_hints(settings, localns={"Json": Any})
+    said = {name: getattr(form, name) for name in form.model_fields_set if name in hints}
+    return settings(**{name: _value(value, hints[name]) for name, value in said.items() if value is not None}, **more)
+
+
+def _value(value: Any, hint: Any) -> Any:
+    if isinstance(value, Part):
+        kinds = [hint, *typing.get_args(hint)]
+        return settings_of(
+            value, next(kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind))
+        )
+    return tuple(value) if isinstance(value, list) else revealed(value)

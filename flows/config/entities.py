@@ -1,0 +1,190 @@
+"""From `[contact]`, `[task]` and `[note]` to the mapping of the pair, checked as a whole."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from flows.config.fields import Setting, field_of
+from flows.config.form import FilterForm, MapForm, PairForm
+from flows.config.problems import Problems, near
+from flows.config.sides import MemoryForm, OutsideForm, TableForm
+from reconcile.codecs import Codec
+from reconcile.mapping import TAGS, EntityMap, Field, Filter, Mapping
+from reconcile.model import RECORDS, Cell, Entity, Side
+from reconcile.policy import Flow, OnCreate, OnDelete
+
+_ASKED_BY_GHL = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
+"""What GHL requires of a new task or note (facts.md sections 1.3 and 1.4: GHL docs); `completed` is false if not said."""
+
+_DEFAULT_MATCH = {
+    Entity.CONTACT: (("email",), ("phone",)),
+    Entity.TASK: (("title", "dueDate"),),
+    Entity.NOTE: (("body",),),
+}
+"""By GHL field: how unlinked records are matched where the pair file does not say."""
+
+
+def mapping_of(form: PairForm, problems: Problems) -> Mapping:
+    """The mapping of a whole pair file."""
+    maps = []
+    for entity in RECORDS:
+        declared = getattr(form, entity.value)
+        where = getattr(form.app, entity.value, None)
+        if declared is not None:
+            maps.append(_entity_map(declared, _setting(entity, form, problems)))
+            _check_declared(entity, form, problems)
+            _check_tags(maps[-1], where, problems)
+        elif where is not None:
+            what = f"[app.{entity}] says where the {entity}s are, but there is no [{entity}.fields]"
+            problems.add(("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away.")
+    return Mapping(tuple(maps))
+
+
+def _setting(entity: Entity, form: PairForm, problems: Problems) -> Setting:
+    where = getattr(form.app, entity.value, None)
+    modified = where.get("modified_at") if isinstance(where, dict) else getattr(where, "modified_at", None)
+    if isinstance(form.app, MemoryForm):
+        modified = "modified_at"
+    return Setting(entity, problems, form.region, form.timezone, modified)
+
+
+def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
+    where = getattr(form.app, entity.value, None)
+    if isinstance(form.app, MemoryForm) or (where is None and isinstance(form.app, OutsideForm)):
+        return
+    if where is None:
+        what = f"[{entity}.fields] maps {entity}s, but there is no [app.{entity}] that says where they are"
+        problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
+    elif entity is not Entity.CONTACT and not isinstance(where, dict) and not getattr(where, "parent", None):
+        what = f'[app.{entity}] has no "parent": which contact a {entity} belongs to is not known'
+        problems.add(("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.')
+
+
+def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
+    path = ("app", mapped.entity.value, "tags")
+    if mapped.has_tags and getattr(where, "tags", "") is None:
+        what = f"[{mapped.entity}.fields] maps tags, but [app.{mapped.entity}] does not say where they are"
+        table = 'Add tags = { column = "…", form = "json" }, or a join table.'
+        problems.add(path[:-1], what, table if isinstance(where, TableForm) else 'Add tags = "…" there.')
+    if not isinstance(where, TableForm) or where.tags is None:
+        return
+    if (where.tags.column is None) == (where.tags.table is None):
+        problems.add(
+            path, f"[app.{mapped.entity}] tags are in a column or in a table", 'Name either "column" or "table".'
+        )
+    elif where.tags.table is not None and not (where.tags.contact and where.tags.tag):
+        what = f"[app.{mapped.entity}] tags: the join table's columns are not named"
+        problems.add(path, what, 'Add contact = "…" and tag = "…".')
+
+
+def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
+    entity = setting.entity
+    fields = tuple(field_of(key, line, setting) for key, line in form.fields.items())
+    _check_twice(fields, setting)
+    _check_deletes(form, setting)
+    names = {key: field.name for key, field in zip(form.fields, fields, strict=True)}
+    match = _match(form, fields, names, setting)
+    if form.fields and form.create is not OnCreate.NONE:
+        _check_creates(form, fields, match, setting)
+    return EntityMap(
+        entity=entity,
+        fields=fields,
+        match=match,
+        create=form.create,
+        delete={Side.APP: form.delete.app, Side.GHL: form.delete.ghl},
+        absent_runs=form.absent_runs,
+        exclude=tuple(_filters(form, fields, names, setting)),
+    )
+
+
+def _check_twice(fields: Sequence[Field], setting: Setting) -> None:
+    writers: dict[tuple[Side, str], list[str]] = defaultdict(list)
+    for field in fields:
+        for side in Side:
+            if field.rule.flow.owner is not side:
+                for native in field.native(side):
+                    writers[side, native].append(field.name)
+    for (side, native), names in writers.items():
+        if len(names) > 1:
+            what = f'{" and ".join(names)} both write "{native}" in {side.label}'
+            remedy = f'Keep one of them, or give one the flow "{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
+            setting.problems.add(setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy)
+
+
+def _check_deletes(form: MapForm, setting: Setting) -> None:
+    if form.delete.ghl is OnDelete.ARCHIVE:
+        what = f"[{setting.entity}.delete] ghl: GHL has no archive"
+        setting.problems.add((setting.entity.value, "delete", "ghl"), what, "Use hold, mirror or ignore.")
+
+
+def _check_creates(
+    form: MapForm, fields: Sequence[Field], match: tuple[tuple[str, ...], ...], setting: Setting
+) -> None:
+    """What creating needs: a way to tell records apart, and what GHL asks of a new one."""
+    if setting.problems.touched(setting.path()) or setting.problems.touched((setting.entity.value, "match")):
+        return
+    mapped = {native for field in fields for native in field.ghl}
+    missing = [native for native in _ASKED_BY_GHL.get(setting.entity, ()) if native not in mapped]
+    if not match and not form.match and not missing:
+        what = f"[{setting.entity}] has no match rule: records that exist on both sides would be created again"
+        remedy = 'Name the fields that tell records apart: match = ["…"].'
+        setting.problems.add((setting.entity.value, "match"), what, remedy)
+    if missing and form.create.allows(Side.GHL):
+        what = f"[{setting.entity}.fields] has nothing for {' and '.join(missing)}, which GHL asks of each new {setting.entity}"
+        setting.problems.add(setting.path(), what, f'Map it, or write create = "app" in [{setting.entity}].')
+
+
+def _match(
+    form: MapForm, fields: Sequence[Field], names: dict[str, str], setting: Setting
+) -> tuple[tuple[str, ...], ...]:
+    if form.match is None:
+        rules = _default_match(fields, setting.entity)
+    else:
+        rules = tuple(_rule(rule, at, names, setting) for at, rule in enumerate(form.match))
+    return tuple(rule for rule in rules if rule)
+
+
+def _default_match(fields: Sequence[Field], entity: Entity) -> tuple[tuple[str, ...], ...]:
+    by_native = {native: field.name for field in fields for native in field.ghl if field.constant is None}
+    wanted = _DEFAULT_MATCH[entity]
+    return tuple(tuple(by_native[n] for n in rule) for rule in wanted if all(n in by_native for n in rule))
+
+
+def _rule(rule: Sequence[str], at: int, names: dict[str, str], setting: Setting) -> tuple[str, ...]:
+    path = (setting.entity.value, "match", at)
+    where = f"[{setting.entity}] match"
+    if not rule:
+        setting.problems.add(path, f"{where}: an empty rule matches everything", "Name a field, or take it away.")
+    for word in rule:
+        if setting.problems.touched(setting.path(word)):
+            continue
+        if word not in names and word not in names.values():
+            what = f'{where}: "{word}" is not a field of [{setting.entity}.fields]'
+            setting.problems.add(path, what, near(word, names))
+        elif names.get(word, word) == TAGS:
+            setting.problems.add(path, f"{where}: tags do not tell records apart", "Match by another field.")
+    return tuple(names.get(word, word) for word in rule if word in names or word in names.values())
+
+
+def _filters(form: MapForm, fields: Sequence[Field], names: dict[str, str], setting: Setting) -> Iterator[Filter]:
+    by_name = {field.name: field for field in fields}
+    for at, line in enumerate(form.exclude):
+        path = (setting.entity.value, "exclude", at)
+        name = names.get(line.field, line.field)
+        values = line.is_ if line.is_ is not None else line.not_
+        if setting.problems.touched(setting.path(line.field)):
+            continue
+        if name not in by_name:
+            what = f'[{setting.entity}] exclude: "{line.field}" is not a field of [{setting.entity}.fields]'
+            setting.problems.add(path, what, near(line.field, names))
+        elif values is None or (line.is_ is not None and line.not_ is not None):
+            what = f'[{setting.entity}] exclude: {line.field} needs exactly one of "is" and "not"'
+            setting.problems.add(path, what, 'Write { field = "…", is = ["…"] }.')
+        else:
+            yield _filter(name, line, values, by_name[name].codec)
+
+
+def _filter(name: str, line: FilterForm, values: Sequence[str], codec: Codec) -> Filter:
+    cells: tuple[Cell, ...] = tuple(codec.decode([value], Side.APP) for value in values)
+    return Filter(name, cells, negated=line.not_ is not None)

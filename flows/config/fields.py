@@ -1,0 +1,224 @@
+"""From one line of `[contact.fields]` to a field of the mapping, with everything that cannot work said beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flows.config import natives
+from flows.config.form import FieldForm
+from flows.config.lines import KeyPath
+from flows.config.problems import Problems, near
+from reconcile.codecs import Codec, codec_named
+from reconcile.mapping import TAGS, Field
+from reconcile.model import Cell, Entity, Side
+from reconcile.policy import TAGS as TAGS_RULE
+from reconcile.policy import Drift, Flow, OnConflict, Rule
+
+_SETS = frozenset({"tags", "set"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What holds for all fields of one entity: where problems go, and the pair's own defaults."""
+
+    entity: Entity
+    problems: Problems
+    region: str | None
+    timezone: str
+    modified_at: str | None
+
+    def path(self, *steps: str) -> KeyPath:
+        """A place under this entity's fields."""
+        return (self.entity.value, "fields", *steps)
+
+
+def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
+    """The field that one line declares; what is wrong is noted and the nearest thing that works is returned."""
+    app, ghl = _native(key, form, setting)
+    native = ghl[0] if ghl else ""
+    codec = _codec(key, form, native, setting)
+    name = TAGS if _is_tags(ghl, setting.entity) else key
+    rule = _rule(form, codec, to_ghl=bool(ghl))
+    built = Field(
+        name=name,
+        app=app,
+        ghl=ghl,
+        codec=codec,
+        rule=rule,
+        required=form.required,
+        fallback=_cell(key, "fallback", form.fallback, codec, setting),
+        constant=_cell(key, "constant", form.constant, codec, setting),
+        also=_also(form, native, setting.entity),
+    )
+    for word, what, remedy in _objections(form, built, setting):
+        setting.problems.add(setting.path(key, word), f"[{setting.entity}.fields] {key}: {what}", remedy)
+    return built
+
+
+def _native(key: str, form: FieldForm, setting: Setting) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The native names on the two sides; a constant has none on one of them."""
+    ghl = tuple(form.ghl or ())
+    if form.constant is not None:
+        return tuple(form.app or ()), ghl
+    for name in ghl:
+        _check_ghl(key, name, setting)
+    if _is_tags(ghl, setting.entity):
+        return (TAGS,), ghl
+    return tuple(form.app or (key,)), ghl
+
+
+def _is_tags(ghl: tuple[str, ...], entity: Entity) -> bool:
+    """Tags have one name on either side: which column or table they are in, [app.contact] tags says."""
+    return entity is Entity.CONTACT and ghl == (TAGS,)
+
+
+def _check_ghl(key: str, name: str, setting: Setting) -> None:
+    known = natives.known(setting.entity)
+    if name in known or natives.is_custom(setting.entity, name):
+        return
+    what = f'[{setting.entity}.fields] {key}: GHL\'s {setting.entity} has no field "{name}"'
+    custom = ' A custom field is written by its key, "contact.…".' if setting.entity is Entity.CONTACT else ""
+    setting.problems.add(setting.path(key, "ghl"), what, near(name, known) + custom)
+
+
+def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
+    default = "choice" if form.choices else natives.default_codec(setting.entity, native)
+    return codec_named(
+        form.codec or default,
+        region=_region(key, form, setting),
+        timezone=_timezone(key, form, setting),
+        choices=form.choices,
+    )
+
+
+def _region(key: str, form: FieldForm, setting: Setting) -> str | None:
+    if form.region is not None:
+        check_region(form.region, setting.path(key, "region"), setting.problems)
+    return form.region or setting.region
+
+
+def _timezone(key: str, form: FieldForm, setting: Setting) -> str:
+    if form.timezone is None:
+        return setting.timezone
+    return checked_timezone(form.timezone, setting.path(key, "timezone"), setting.problems)
+
+
+def check_region(region: str, path: KeyPath, problems: Problems) -> None:
+    """Note a country that telephone numbers do not know."""
+    import phonenumbers
+
+    if region not in phonenumbers.SUPPORTED_REGIONS:
+        problems.add(path, f'"{region}" is not a country', near(region, sorted(phonenumbers.SUPPORTED_REGIONS)))
+
+
+def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
+    """The zone's name, or UTC where there is no such zone, which is noted."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        problems.add(path, f'"{name}" is not a time zone', 'Write one of the IANA names, such as "America/New_York".')
+        return "UTC"
+    return name
+
+
+def _rule(form: FieldForm, codec: Codec, *, to_ghl: bool) -> Rule:
+    default = TAGS_RULE if codec.name in _SETS else Rule()
+    flow = form.flow or default.flow
+    if form.flow is None and form.constant is not None:
+        flow = Flow.TO_GHL if to_ghl else Flow.TO_APP
+    conflict = default.conflict if flow is Flow.BOTH else OnConflict.HOLD
+    return Rule(flow, form.conflict or conflict, form.drift or Drift.REVERT, form.blank or default.blank)
+
+
+def _cell(key: str, word: str, text: str | None, codec: Codec, setting: Setting) -> Cell:
+    if text is None:
+        return None
+    cell = codec.decode([text], Side.APP)
+    if (fault := codec.fault(cell)) is not None:
+        what = f'[{setting.entity}.fields] {key}: the {word} "{text}" is {fault}'
+        setting.problems.add(setting.path(key, word), what, f'Write a {word} that fits the codec "{codec.name}".')
+    if cell is None:
+        what = f"[{setting.entity}.fields] {key}: the {word} is blank"
+        setting.problems.add(setting.path(key, word), what, f'Write a value, or take "{word}" away.')
+    return cell
+
+
+def _also(form: FieldForm, native: str, entity: Entity) -> Mapping[Side, tuple[str, ...]]:
+    ghl = tuple(form.also.ghl) or natives.further(entity, native)
+    return {side: names for side, names in ((Side.APP, tuple(form.also.app)), (Side.GHL, ghl)) if names}
+
+
+_Objection = tuple[str, str, str]
+
+
+def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:
+    """All that is wrong with one field in itself: the key it concerns, what it is, what to do."""
+    yield from _side_objections(form, field, setting.entity)
+    yield from _codec_objections(form, field)
+    yield from _rule_objections(form, field, setting)
+
+
+def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
+    if form.constant is not None:
+        if bool(form.app) == bool(form.ghl):
+            yield (
+                "constant",
+                "a constant needs exactly one side to be written to",
+                'Name either "ghl" or "app", not both.',
+            )
+        elif form.flow is not None and form.flow is not (Flow.TO_GHL if form.ghl else Flow.TO_APP):
+            right = Flow.TO_GHL if form.ghl else Flow.TO_APP
+            yield (
+                "flow",
+                f'a constant for {"ghl" if form.ghl else "app"} cannot flow "{form.flow}"',
+                f'Write flow = "{right}".',
+            )
+    elif not field.ghl:
+        yield "ghl", "there is no GHL field for it", 'Add ghl = "…" or take the line away.'
+    if len(field.app) > 2 or len(field.ghl) > 2:
+        yield "ghl", "a value can be joined from two fields at most", "Name one or two fields."
+    elif max(len(field.app), len(field.ghl)) > 1 and field.codec.name != "name":
+        yield (
+            "codec",
+            f'the codec "{field.codec.name}" cannot be split over two fields',
+            'Use codec = "name", or one field.',
+        )
+    read_only = [n for n in field.ghl if (info := natives.known(entity).get(n)) is not None and not info.writable]
+    if read_only and field.rule.flow is not Flow.TO_APP:
+        yield "ghl", f'GHL does not let "{read_only[0]}" be written', 'Add flow = "ghl->app", or take the line away.'
+
+
+def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
+    codec = field.codec.name
+    if codec == "choice" and not form.choices:
+        yield "codec", "a choice needs its choices", 'Add choices = { our_word = "GHL\'s word" }.'
+    if form.choices and codec != "choice":
+        yield "choices", f'choices mean nothing to the codec "{codec}"', 'Use codec = "choice", or take them away.'
+    if form.region and codec != "phone":
+        yield "region", f'a region means nothing to the codec "{codec}"', "Take it away."
+    if form.timezone and codec != "instant":
+        yield "timezone", f'a time zone means nothing to the codec "{codec}"', "Take it away."
+    if field.ghl == (TAGS,) and field.name == TAGS and codec != "tags":
+        yield "codec", f'tags cannot be read as "{codec}"', 'Use codec = "tags", or leave it out.'
+    if field.name == TAGS and field.ghl != (TAGS,):
+        yield "ghl", 'the name "tags" is kept for GHL\'s tags', 'Write tags = "tags", or give this line another name.'
+
+
+def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:
+    one_way = field.rule.flow is not Flow.BOTH
+    if form.conflict and one_way:
+        yield "conflict", f'a field that flows "{field.rule.flow}" has no conflicts', 'Take "conflict" away.'
+    if form.drift and not one_way:
+        yield "drift", "a field that flows both ways has no drift", 'Take "drift" away, or set a one-way "flow".'
+    if form.conflict is OnConflict.UNION and field.codec.name not in _SETS:
+        yield "conflict", f'"union" needs a set, and the codec is "{field.codec.name}"', "Use hold, app, ghl or newest."
+    if form.conflict is not OnConflict.NEWEST:
+        return
+    if not natives.dated(setting.entity, Side.GHL, None):
+        what = f'"newest" needs to know when GHL changed a {setting.entity}, and it does not say'
+        yield "conflict", what, "Use hold, app or ghl."
+    elif not natives.dated(setting.entity, Side.APP, setting.modified_at):
+        what = f'"newest" needs to know when the app changed a {setting.entity}, and it does not say'
+        yield "conflict", what, f'Add modified_at = "…" to [app.{setting.entity}], or use hold, app or ghl.'

@@ -1,0 +1,133 @@
+"""The form of a pair file: what may stand where, read by the validator, the error messages and the editors' JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
+
+from pydantic import Field, create_model
+
+from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
+from flows.config.sides import AppForm, GhlForm
+from reconcile.limits import Limits
+from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete
+
+CodecName = Literal[
+    "text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html"
+]
+"""The names of reconcile.codecs.CODECS; a test compares them."""
+
+
+class AlsoForm(Part):
+    """Native fields with further values of the same kind: they count when matching and are never written."""
+
+    app: Names = Field(default=[])
+    ghl: Names = Field(default=[])
+
+
+class FieldForm(ShortPart):
+    """One field: `app_column = "ghlField"`, or a table that says more."""
+
+    short: ClassVar[str] = "ghl"
+
+    app: Names | None = Field(default=None, description="the app's column, or several; default: the key of this line")
+    ghl: Names | None = Field(
+        default=None, description='GHL\'s field, such as "firstName", or "contact.vip" for a custom field'
+    )
+    codec: CodecName | None = Field(default=None, description="the kind of value; default: by the GHL field")
+    flow: Flow | None = Field(default=None, strict=False, description="which way edits travel; default: both")
+    conflict: OnConflict | None = Field(default=None, strict=False, description="both sides changed; default: hold")
+    drift: Drift | None = Field(
+        default=None, strict=False, description="the other side of a one-way field changed; default: revert"
+    )
+    blank: Blank | None = Field(default=None, strict=False, description="whether clearing on one side clears the other")
+    required: bool = Field(default=False, description="a record without this value is reported and left alone")
+    fallback: Scalar | None = Field(default=None, description="written on create where the source is blank")
+    constant: Scalar | None = Field(default=None, description="the value itself; the other side has no field for it")
+    choices: dict[str, Scalar] | None = Field(default=None, description="GHL's word for each of the app's")
+    also: AlsoForm = AlsoForm()
+    region: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="phones: the country where none is written"
+    )
+    timezone: str | None = Field(default=None, description="instants: the zone where none is written")
+
+
+class FilterForm(Part):
+    """Records that are left out: those whose field is (or is not) one of the values; an empty text means blank."""
+
+    field: str
+    is_: list[Scalar] | None = Field(default=None, alias="is")
+    not_: list[Scalar] | None = Field(default=None, alias="not")
+
+
+class DeleteForm(Part):
+    """What happens to a record on each side when its counterpart is gone."""
+
+    app: OnDelete = Field(default=OnDelete.HOLD, strict=False)
+    ghl: OnDelete = Field(default=OnDelete.HOLD, strict=False)
+
+
+class MapForm(Part):
+    """One entity's mapping: its fields, how unlinked records are matched, what may be created and deleted where."""
+
+    match: NameRules | None = Field(
+        default=None, description="rules in order; a list in the list: all of these fields together"
+    )
+    create: OnCreate = Field(default=OnCreate.BOTH, strict=False, description="on which sides records may be created")
+    delete: DeleteForm = DeleteForm()
+    absent_runs: int = Field(
+        default=2, ge=1, description="complete runs a record must be missing before it counts as deleted"
+    )
+    exclude: list[FilterForm] = Field(default=[], description="records that are left out")
+    fields: dict[str, FieldForm] = Field(description='one line per field: app_column = "ghlField"')
+
+
+class VerifyForm(Part):
+    """How a run proves that it converged."""
+
+    mode: Literal["full", "written", "none"] = "written"
+
+
+class ApplyForm(Part):
+    """How a plan is carried out."""
+
+    recheck: Literal["always", "risky", "never"] = Field(
+        default="risky", description="which records are read again before a write"
+    )
+    max_minutes: int | None = Field(default=None, ge=1, description="stop cleanly after this time; default: no limit")
+    chunk: int = Field(default=200, ge=1, le=1000, description="writes per step of the flow")
+
+
+def _limit(default: float, kind: type[float]) -> tuple[Any, Any]:
+    share = kind is float
+    return kind, Field(default=default, ge=0, le=1 if share else None)
+
+
+if TYPE_CHECKING:
+    LimitsForm = Part
+else:
+    LimitsForm = create_model(
+        "LimitsForm",
+        __base__=Part,
+        __doc__="What one run may do unasked: the fields of reconcile.limits.Limits.",
+        **{name: _limit(getattr(Limits(), name), kind) for name, kind in get_type_hints(Limits).items()},
+    )
+
+
+class PairForm(Part):
+    """A pair: one application and one GHL location kept in agreement."""
+
+    pair: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="a name, used in reports and in the ledger")
+    store: str = Field(default="state", description="where runs are kept: a folder beside this file, or an fsspec URL")
+    ledger: Secret | None = Field(default=None, description="a database URL; default: SQLite in the store")
+    region: str | None = Field(
+        default=None, pattern="^[A-Z]{2}$", description="default country of phones; default: the location's"
+    )
+    timezone: str = Field(default="UTC", description="zone of times that are written without one")
+    app: AppForm
+    ghl: GhlForm
+    contact: MapForm
+    task: MapForm | None = None
+    note: MapForm | None = None
+    limits: LimitsForm = Field(default_factory=LimitsForm, description="what one run may do unasked")
+    verify: VerifyForm = VerifyForm()
+    apply: ApplyForm = ApplyForm()

@@ -1,0 +1,295 @@
+"""A pair as the rest of the product uses it, read from its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from flows.config.entities import mapping_of
+from flows.config.fields import check_region, checked_timezone
+from flows.config.form import ApplyForm, PairForm, VerifyForm
+from flows.config.problems import Document, Problems, formed, near, parsed
+from flows.config.references import Resolver
+from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
+from reconcile.codecs import Phone
+from reconcile.errors import ConfigError, Problem, Refused
+from reconcile.mapping import Mapping
+from reconcile.model import fingerprint
+
+SANDBOX = "sandbox:"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+"""The drivers that this product ships with, where a ledger's URL names none."""
+
+_NOT_IN_DIGEST = {
+    "ghl": {
+        "token",
+        "oauth",
+        "live",
+        "concurrency",
+        "attempts",
+        "page_size",
+        "task_page",
+        "range_reads",
+        "tag_batch",
+        "notes_budget",
+        "daily_reserve",
+    },
+    "app": {
+        "url",
+        "auth",
+        "headers",
+        "batch",
+        "backups",
+        "lag_seconds",
+        "lock_seconds",
+        "concurrency",
+        "requests",
+        "seconds",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One application and one GHL location, as their file says it, with secrets looked up and paths made whole.
+
+    `store` is an absolute folder or an fsspec URL. `app` and `ghl` are the two sides' tables. `config_digest` changes with
+    whatever may change a plan, and never with a secret.
+    """
+
+    name: str
+    path: Path
+    store: str
+    ledger_url: SecretStr
+    mapping: Mapping
+    app: AppForm
+    ghl: GhlForm
+    region: str | None
+    timezone: str
+    limits: Map[str, Any] = field(default_factory=dict)
+    verify: VerifyForm = field(default_factory=VerifyForm)
+    apply: ApplyForm = field(default_factory=ApplyForm)
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the GHL side is the sandbox, served in this process from a file."""
+        return self.ghl.url.startswith(SANDBOX)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether writes are allowed: to this machine always, to any other host only with `live = true`."""
+        return self.ghl.live or self.is_sandbox or is_loopback(self.ghl.url)
+
+    @property
+    def config_digest(self) -> str:
+        """A name for everything here that may change a plan."""
+        said = {
+            "mapping": self.mapping.digest,
+            "region": self.region,
+            "app": _plain(self.app, _NOT_IN_DIGEST["app"]),
+            "app_url": _without_password(getattr(self.app, "url", None)),
+            "ghl": _plain(self.ghl, _NOT_IN_DIGEST["ghl"]),
+        }
+        return fingerprint(json.dumps(said, sort_keys=True, default=str))
+
+    def located(self, region: str | None) -> Mapping:
+        """The mapping with `region` (of the location) for phones wherever the pair file names no country."""
+        entities = (
+            dataclasses.replace(
+                entity,
+                fields=tuple(
+                    dataclasses.replace(f, codec=dataclasses.replace(f.codec, region=region))
+                    if isinstance(f.codec, Phone) and f.codec.region is None
+                    else f
+                    for f in entity.fields
+                ),
+            )
+            for entity in self.mapping.entities
+        )
+        return Mapping(tuple(entities))
+
+
+def require_live(pair: Pair) -> None:
+    """Raise Refused unless writes to this pair's GHL host were asked for."""
+    if not pair.may_write:
+        raise Refused(
+            f"{pair.path.name} does not allow writes to {urlsplit(pair.ghl.url).hostname}",
+            remedy="Look at `plan` first; then write live = true under [ghl].",
+            code="NOT_LIVE",
+        )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    return (urlsplit(url).hostname or "") in _LOOPBACK
+
+
+def load(path: Path, *, environ: Map[str, str] = os.environ) -> Pair:
+    """The pair that a file describes. Raises ConfigError with every problem there is, each with its line and a remedy."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        what = f"the pair file cannot be read ({type(error).__name__})"
+        raise ConfigError(
+            [Problem(str(path), what, "Name a file that exists; `ghl-reconcile init` writes one.")]
+        ) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError(
+            [Problem(f"{path.name}:{line}", "this is not UTF-8 text", "Save the file as UTF-8.")]
+        ) from None
+    return read(text, path, environ=environ)
+
+
+def read(text: str, path: Path, *, environ: Map[str, str]) -> Pair:
+    """The pair that a text describes, as if it stood in `path`. Raises ConfigError like `load`."""
+    document, problems = parsed(text, path.name)
+    _check_connector(document, problems)
+    form = formed(document, problems)
+    if form is None:
+        problems.stop_if_any()
+        raise ConfigError(
+            [Problem(path.name, "the file cannot be understood", "Compare it with docs/pair.schema.json.")]
+        )
+    pair = _pair(form, path.absolute(), environ, problems)
+    problems.stop_if_any()
+    return pair
+
+
+def _check_connector(document: Document, problems: Problems) -> None:
+    """Note a connector that does not exist and take the nearest one, so that the rest of [app] can be checked."""
+    app = document.get("app")
+    word = app.get("connector", "sql") if isinstance(app, dict) else "sql"
+    if not isinstance(word, str) or word in CONNECTORS:
+        return
+    from importlib.metadata import entry_points
+
+    outside = [point.name for point in entry_points(group="ghl_reconcile.connectors")]
+    if isinstance(app, dict) and word not in outside:
+        known = [*CONNECTORS, *outside]
+        problems.add(("app", "connector"), f'[app] connector is "{word}", which is not installed', near(word, known))
+        guess = next((name for name in known if f'"{name}"' in near(word, known)), "memory")
+        app["connector"] = guess
+
+
+def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems) -> Pair:
+    folder = path.parent
+    resolver = Resolver(environ, folder, problems)
+    if form.region is not None:
+        check_region(form.region, ("region",), problems)
+    timezone = checked_timezone(form.timezone, ("timezone",), problems)
+    form = form.model_copy(update={"timezone": timezone})
+    mapping = mapping_of(form, problems)
+    store = form.store if "://" in form.store else str((folder / Path(form.store).expanduser()).resolve())
+    return Pair(
+        name=form.pair,
+        path=path,
+        store=store,
+        ledger_url=_ledger(form, store, resolver),
+        mapping=mapping,
+        app=_app(form.app, resolver),
+        ghl=_ghl(form.ghl, resolver),
+        region=form.region,
+        timezone=timezone,
+        limits=form.limits.model_dump(),
+        verify=form.verify,
+        apply=form.apply,
+    )
+
+
+def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:
+    if form.ledger is not None:
+        secret = resolver.secret(form.ledger, ("ledger",))
+        return _with_driver(_database(secret, resolver, ("ledger",)))
+    if "://" in store:
+        what = f'the store "{form.store}" cannot hold the ledger: a database needs a disk or a server'
+        resolver.problems.add(("store",), what, 'Add ledger = "env:LEDGER_URL", a PostgreSQL URL.')
+    return SecretStr(f"sqlite:///{Path(store) / 'ledger.db'}")
+
+
+def _with_driver(url: SecretStr) -> SecretStr:
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    return SecretStr(f"{_DRIVERS.get(scheme, scheme)}{separator}{rest}")
+
+
+def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> SecretStr:
+    """A database URL that stands on its own: SQLite paths made whole, the rest as it is."""
+    url = secret.get_secret_value()
+    if url and "://" not in url:
+        resolver.problems.add(path, f"{path[-1]} is not a database URL", 'Write one such as "sqlite:///app.db".')
+    if not url.startswith("sqlite") or "///" not in url:
+        return secret
+    scheme, _, file = url.partition("///")
+    if not file or file.startswith((":memory:", "file:")):
+        return secret
+    return SecretStr(f"{scheme}///{(resolver.folder / Path(file).expanduser()).resolve()}")
+
+
+def _app(form: AppForm, resolver: Resolver) -> AppForm:
+    if isinstance(form, OutsideForm):
+        return form.model_copy(update={key: resolver.loose(value, ("app", key)) for key, value in form})
+    app: AppForm = resolver.table(form, ("app",))
+    url = getattr(app, "url", None)
+    if isinstance(url, SecretStr):
+        return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
+    return app
+
+
+def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
+    ghl = resolver.table(form, ("ghl",))
+    if ghl.url.startswith(SANDBOX):
+        file = (resolver.folder / Path(ghl.url.removeprefix(SANDBOX)).expanduser()).resolve()
+        return ghl.model_copy(update={"url": f"{SANDBOX}{file}"})
+    if ghl.url:
+        _check_host(ghl.url, resolver.problems)
+    _check_credentials(ghl, resolver)
+    return ghl
+
+
+def _check_host(url: str, problems: Problems) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problems.add(("ghl", "url"), f'[ghl] url "{url}" is not a web address', 'Write "https://…" or "sandbox:FILE".')
+    elif parts.scheme == "http" and not is_loopback(url):
+        problems.add(("ghl", "url"), "[ghl] url would send the token unencrypted", 'Write "https://…".')
+
+
+def _check_credentials(form: GhlForm, resolver: Resolver) -> None:
+    if (form.token is None) == (form.oauth is None):
+        both = form.token is not None
+        state = "both a token and oauth" if both else "neither a token nor oauth"
+        remedy = f'{"Keep" if both else "Add"} one; token = "env:GHL_TOKEN" is the simple way.'
+        resolver.problems.add(("ghl",), f"[ghl] has {state}", remedy)
+    if is_loopback(form.url):
+        return
+    for path in sorted(resolver.kept, key=str):
+        if path[0] == "ghl":
+            what = f"[ghl] {path[-1]} stands in the file itself, where others can read it"
+            resolver.problems.add(path, what, 'Put it in an environment variable and write "env:NAME".')
+
+
+def _plain(form: BaseModel, without: set[str]) -> dict[str, Any]:
+    return form.model_dump(mode="json", exclude=without)
+
+
+def _without_password(url: object) -> str | None:
+    if isinstance(url, SecretStr):
+        url = url.get_secret_value()
+    if not isinstance(url, str):
+        return None
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url

@@ -1,0 +1,87 @@
+"""Secrets by reference: `env:NAME` and `file:PATH`, so that a pair file can be shown to anyone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, SecretStr
+
+from flows.config.lines import KeyPath
+from flows.config.problems import Problems, name
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text says where a secret is kept."""
+    return text.startswith(("env:", "file:")) and not text.startswith("file://")
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Follows references; `folder` is what file paths are relative to. `kept` are the places whose text stands in the file."""
+
+    environ: Mapping[str, str]
+    folder: Path
+    problems: Problems
+    kept: set[KeyPath] = field(default_factory=set)
+
+    def table(self, form: Form, path: KeyPath) -> Form:
+        """The same table with every reference replaced by what it refers to, in tables below it too."""
+        found: dict[str, object] = {}
+        for key in type(form).model_fields:
+            value = getattr(form, key)
+            if isinstance(value, SecretStr):
+                found[key] = self.secret(value, (*path, key))
+            elif isinstance(value, BaseModel):
+                found[key] = self.table(value, (*path, key))
+            elif isinstance(value, dict):
+                found[key] = self.loose(value, (*path, key))
+            elif isinstance(value, str) and value.startswith("env:"):
+                found[key] = self._variable(value.removeprefix("env:"), (*path, key))
+        return form.model_copy(update=found)
+
+    def loose(self, value: object, path: KeyPath) -> object:
+        """A table without a form: texts that are references become secrets, all else stays."""
+        if isinstance(value, dict):
+            return {key: self.loose(item, (*path, str(key))) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.loose(item, (*path, at)) for at, item in enumerate(value)]
+        if isinstance(value, str) and is_reference(value):
+            return self.secret(SecretStr(value), path)
+        return value
+
+    def secret(self, reference: SecretStr, path: KeyPath) -> SecretStr:
+        """What a reference refers to; the text itself where it is none."""
+        text = reference.get_secret_value()
+        if text.startswith("env:"):
+            return SecretStr(self._variable(text.removeprefix("env:"), path))
+        if is_reference(text):
+            return SecretStr(self._file(text.removeprefix("file:"), path))
+        if not text.strip():
+            self.problems.add(path, f"{name(path)} is empty", 'Write "env:NAME", the name of an environment variable.')
+        self.kept.add(path)
+        return reference
+
+    def _variable(self, variable: str, path: KeyPath) -> str:
+        value = self.environ.get(variable, "").strip()
+        if not value:
+            state = "is empty" if variable in self.environ else "is not set"
+            what = f"{name(path)}: the environment variable {variable or '(no name)'} {state}"
+            self.problems.add(path, what, f"Set it before the run: export {variable or 'NAME'}=…")
+        return value
+
+    def _file(self, written: str, path: KeyPath) -> str:
+        file = self.folder / Path(written).expanduser()
+        try:
+            value = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            what = f"{name(path)}: the file {written} cannot be read ({type(error).__name__})"
+            self.problems.add(path, what, "Put the secret there, alone, readable by the user who runs the job.")
+            return ""
+        if not value:
+            self.problems.add(path, f"{name(path)}: the file {written} is empty", "Put the secret there.")
+        return value

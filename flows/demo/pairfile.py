@@ -1,0 +1,151 @@
+"""The files that a user of the demo reads and changes: the pair file, where every choice says why, and the sandbox's settings."""
+
+from __future__ import annotations
+
+from string import Template
+
+LOCATION = "AcmeDemoLocation0001"
+PAIR_FILE = "acme.toml"
+SANDBOX_FILE = "ghl-sandbox.db"
+SETTINGS_FILE = "ghl-sandbox.toml"
+
+_TEXT = Template("""\
+# A pair: one application database and one GHL location that are kept in agreement.
+#
+# Change this file into your own: the tables under [app], the location under [ghl], then one line per field.
+#   ghl-reconcile doctor --pair acme.toml     checks both sides, and changes nothing
+#   ghl-reconcile plan   --pair acme.toml     shows what a run would do, and does not do it
+#   ghl-reconcile run    --pair acme.toml     does it, inside the limits at the end of this file
+# Every key there is: docs/pair.schema.json
+
+pair = "acme"
+store = "state"      # what runs remember: a folder beside this file, or an fsspec URL such as s3://bucket/acme
+region = "US"        # the country of telephone numbers that are written without one
+timezone = "UTC"     # the zone of times that the database keeps without one
+
+# ---------------------------------------------------------------- your application
+
+[app]
+connector = "sql"
+# Any SQLAlchemy URL. One with a password does not belong in this file: "env:ACME_DATABASE_URL" reads an
+# environment variable, "file:secret.txt" a file beside this one.
+url = "$url"
+
+[app.contact]
+table = "people"
+key = "id"
+modified_at = "updated_at"
+deleted = "deleted_at"                        # a soft-delete column: a time here means deleted
+tags = { column = "tags", form = "json" }     # or form = "delimited", or a join table
+
+[app.task]
+table = "todos"
+parent = "person_id"                          # the column with the key of the person it belongs to
+modified_at = "updated_at"
+
+[app.note]
+table = "remarks"
+parent = "person_id"
+
+# ---------------------------------------------------------------- GHL
+
+[ghl]
+url = "sandbox:$sandbox"        # a GHL look-alike, served from this file while a command runs; see $settings
+location = "$location"
+lag_seconds = 5                       # the sandbox's search trails a write by 2 s; the real one by up to a minute
+# For the real GHL, write this instead of the three lines above:
+# location = "your location's id"
+# token = "env:GHL_TOKEN"             # a private integration token
+# live = true                         # without it, nothing is written to a host that is not this machine
+# and another pair and store at the top: this store remembers the sandbox's contacts.
+
+# ---------------------------------------------------------------- people and contacts
+
+[contact]
+# How records that are not linked yet find each other: by the first rule that fits exactly one on either side. What
+# could be several is never guessed: it is held for you (`ghl-reconcile review`).
+match = ["email", "phone", ["last_name", "postal_code"]]
+create = "both"                       # whom only one side knows is created on the other
+# Where a record was deleted on one side, what becomes of its counterpart:
+# deleted in the app, it goes from GHL too; deleted in GHL, a person decides whether it goes from the app.
+delete = { ghl = "mirror", app = "hold" }
+# In how many complete runs in a row a record must be missing before it counts as deleted. The default is 2, because a
+# single strange answer of either side must never delete anybody; here it is 1, for the demo has no second night.
+absent_runs = 1
+
+[contact.fields]                      # your column = GHL's field
+first_name = "firstName"
+last_name = "lastName"
+email = "email"                       # compared without regard to case
+phone = "phone"                       # compared as numbers: (512) 555-0142 is +15125550142
+company = "companyName"
+street = "address1"
+city = "city"                         # changed on both sides to different values: held. Or: conflict = "newest"
+state = "state"
+postal_code = "postalCode"
+country = "country"
+birth_date = "dateOfBirth"
+source = { ghl = "source", flow = "app->ghl" }                  # ours alone: an edit in GHL is put back
+vip = { ghl = "contact.vip", codec = "bool", fallback = false }    # a custom field, by its key
+tags = "tags"                         # as a set: added here is added there, removed here is removed there
+
+# ---------------------------------------------------------------- to-dos and tasks
+
+[task]
+match = [["title", "due_at"]]         # among the tasks of one contact
+delete = { ghl = "hold", app = "mirror" }
+absent_runs = 1                       # see [contact]
+
+[task.fields]
+title = { ghl = "title", required = true }
+due_at = { ghl = "dueDate", required = true }         # GHL takes no task without one
+details = "body"                                      # GHL keeps HTML; a difference in markup alone is none
+# Two of our words mean "not completed" in GHL. Reopened there, a task becomes "open" here, the first of them.
+status = { ghl = "completed", choices = { open = false, waiting = false, done = true } }
+
+# ---------------------------------------------------------------- remarks and notes
+
+[note]
+match = ["body"]
+delete = { ghl = "hold", app = "hold" }
+
+[note.fields]
+body = { ghl = "body", required = true }
+
+# ---------------------------------------------------------------- what one run may do unasked
+
+[limits]
+max_deletes = 25                      # of one kind of record on one side; a run that wants more is refused as a whole
+max_first_creates = $creates               # of one kind on one side; more on a first run is most likely a wrong match rule
+""")
+
+
+def pair_text(url: str, *, contacts: int) -> str:
+    """The whole file. `url` is the app's database, relative to the file, or a reference to where its URL is kept."""
+    creates = max(50, contacts // 2)
+    names = {"sandbox": SANDBOX_FILE, "settings": SETTINGS_FILE, "location": LOCATION}
+    return _TEXT.substitute(names, url=url, creates=creates)
+
+
+_SETTINGS = Template("""\
+# What the sandbox beside this file is like; read when it is opened.
+
+lag_seconds = 2.0        # how long search trails a write
+seed = $seed                 # the same seed gives the same ids
+
+[pit]                    # what a private integration token may ask
+max = 300                # requests in any ...
+window_seconds = 2.0     # ... seconds. GHL documents 100 in 10: write that to see the real pace (three nights take 2 minutes)
+daily = 200000           # requests a day
+
+# Faults can be switched on. This one cuts the connection after every 20th write: was it carried out or not?
+# [[faults]]
+# kind = "reset_after"
+# method = "POST"
+# every = 20
+""")
+
+
+def settings_text(seed: int) -> str:
+    """The sandbox's settings file."""
+    return _SETTINGS.substitute(seed=seed)

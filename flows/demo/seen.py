@@ -1,0 +1,175 @@
+"""What each side holds now, read directly and brought to one form by the demo's own rules, so that it can judge the product."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.ghl.sandbox import Sandbox
+from flows.config import load
+from flows.config.sides import SqlForm
+from flows.demo.cast import VIP
+from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
+from flows.demo.world import open_sandbox
+from reconcile.errors import ConfigError, Problem
+
+CELLS = {
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "email": "email",
+    "phone": "phone",
+    "company": "companyName",
+    "street": "address1",
+    "city": "city",
+    "state": "state",
+    "postal_code": "postalCode",
+    "country": "country",
+    "birth_date": "dateOfBirth",
+    "source": "source",
+}
+"""The app's columns, and GHL's names for the same; `vip` lies in a custom field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task in one form for both sides."""
+
+    key: str
+    due: str
+    done: bool
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Someone as one side holds them. Cells are text, "" where blank; tasks by title; notes counted by their text."""
+
+    key: str
+    cells: Mapping[str, str]
+    tags: frozenset[str]
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
+    repeated: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """First and last name, or the key of somebody without."""
+        return f"{self.cells['first_name']} {self.cells['last_name']}".strip() or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both sides of a demo, open for direct work: past the product, and past GHL's API."""
+
+    engine: sa.Engine
+    sandbox: Sandbox
+    location: str
+
+    def app(self) -> dict[str, Holder]:
+        """Everyone the app holds, by key."""
+        with self.engine.connect() as connection:
+            people = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None))).mappings().all()
+            todos = connection.execute(sa.select(TODOS).order_by(TODOS.c.id)).mappings().all()
+            remarks = connection.execute(sa.select(REMARKS).order_by(REMARKS.c.id)).mappings().all()
+        tasks, notes = _by(todos, "person_id"), _by(remarks, "person_id")
+        return {str(row["id"]): _app_holder(dict(row), tasks[row["id"]], notes[row["id"]]) for row in people}
+
+    def ghl(self) -> dict[str, Holder]:
+        """Everyone GHL holds, by key."""
+        tasks = _by(self.sandbox.tasks(self.location), "contactId")
+        notes = _by(self.sandbox.notes(self.location), "contactId")
+        vip = next(key for key, found in self.sandbox.state.fields(self.location).items() if found.key == VIP)
+        people = self.sandbox.contacts(self.location)
+        return {row["id"]: _ghl_holder(row, vip, tasks[row["id"]], notes[row["id"]]) for row in people}
+
+
+@contextmanager
+def opened(folder: Path, pair_path: Path, sandbox: Sandbox | None) -> Iterator[Ends]:
+    """Both sides of the pair, closed afterwards; a `sandbox` that is given (because it is being served) stays open.
+
+    `pair_path` may be relative to `folder`. Raises ConfigError for a pair whose sides are not a database and a sandbox.
+    """
+    pair = load(folder / pair_path)
+    if not isinstance(pair.app, SqlForm) or not pair.is_sandbox:
+        what = "the demo's edits need a database and a sandbox"
+        raise ConfigError([Problem(pair.path.name, what, "use the pair file that the demo made")])
+    engine = engine_of(pair.app.url.get_secret_value())
+    used = sandbox or open_sandbox(Path(pair.ghl.url.removeprefix("sandbox:")))
+    try:
+        yield Ends(engine, used, pair.ghl.location)
+    finally:
+        engine.dispose()
+        if sandbox is None:
+            used.close()
+
+
+def _by(rows: Any, column: str) -> Mapping[Any, list[Any]]:
+    found: dict[Any, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row[column]].append(row)
+    return found
+
+
+def _app_holder(row: Mapping[str, Any], todos: list[Any], remarks: list[Any]) -> Holder:
+    cells = {name: _cell(name, row[name]) for name in CELLS} | {"vip": str(bool(row["vip"])).lower()}
+    tasks = {
+        todo["title"]: Task(str(todo["id"]), _moment(todo["due_at"]), todo["status"] == "done", plain(todo["details"]))
+        for todo in todos
+    }
+    return _holder(str(row["id"]), cells, row["tags"], tasks, [(str(one["id"]), one["body"]) for one in remarks])
+
+
+def _ghl_holder(row: Mapping[str, Any], vip: str, tasks: list[Any], notes: list[Any]) -> Holder:
+    custom = {item["id"]: item["value"] for item in row["customFields"]}
+    cells = {name: _cell(name, row[native]) for name, native in CELLS.items()}
+    cells["vip"] = str(custom.get(vip) or "false").lower()
+    found = {
+        task["title"]: Task(task["id"], _moment(task["dueDate"]), task["completed"], plain(task["body"]))
+        for task in tasks
+    }
+    return _holder(row["id"], cells, row["tags"], found, [(note["id"], note["body"]) for note in notes])
+
+
+def _holder(
+    key: str, cells: Mapping[str, str], tags: Any, tasks: Mapping[str, Task], notes: list[tuple[str, str]]
+) -> Holder:
+    texts = [(plain(body), note) for note, body in notes]
+    counted = Counter(text for text, _ in texts)
+    folded = frozenset(" ".join(tag.split()).lower() for tag in tags or ())
+    return Holder(key, cells, folded, tasks, dict(texts), counted)
+
+
+def _cell(name: str, value: Any) -> str:
+    text = " ".join(str(value or "").split())
+    if name == "email":
+        return text.lower() if re.fullmatch(r"[^@\s]+@[^@\s]+\.[A-Za-z]+", text) else ""
+    if name == "phone":
+        return _phone(text)
+    return text[:10] if name == "birth_date" else text
+
+
+def _phone(text: str) -> str:
+    """North American numbers alone are in the demo: ten digits, with or without the 1; anything else is no number."""
+    digits = re.sub(r"\D", "", text)
+    ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+    return f"+1{ten}" if len(ten) == 10 else ""
+
+
+def _moment(value: datetime | str) -> str:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{value:%Y-%m-%d %H:%M}"
+
+
+def plain(body: str | None) -> str:
+    """The words of a text or of HTML, single-spaced."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body or "")).split())

@@ -1,0 +1,134 @@
+"""Makes the demo's folder: the application's database, the sandbox's location, and the pair file between them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.ghl.sandbox import Sandbox, Settings
+from flows.demo.cast import Being, Casting, rich, stamp
+from flows.demo.pairfile import LOCATION, PAIR_FILE, SANDBOX_FILE, SETTINGS_FILE, pair_text, settings_text
+from flows.demo.people import MOST
+from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, recreate
+from flows.wiring import SANDBOX_TOKEN
+from reconcile.errors import ConfigError, Problem
+
+LEAST = 40
+"""Fewer people than this leave too few for the edits that come after."""
+
+DATABASE_FILE = "app.db"
+URL_FILE = "app-url.txt"
+
+
+def open_sandbox(file: Path) -> Sandbox:
+    """The sandbox that a file holds, with the settings beside it, if there are any."""
+    beside = file.with_suffix(".toml")
+    return Sandbox(Settings.load(beside) if beside.is_file() else Settings(), path=file)
+
+
+def make(folder: Path, *, contacts: int = 200, seed: int = 7, app_url: str | None = None) -> Path:
+    """Make both sides and the pair file in `folder`, which is created; returns the pair file's path.
+
+    The same `seed` makes the same world. With `app_url` (any SQLAlchemy URL) the tables are made there instead of in
+    SQLite, those of an earlier demo replaced; the URL is kept beside the pair file, not in it. Raises ConfigError where
+    a demo lies in the folder already, or `contacts` is out of range.
+    """
+    _check(folder, contacts)
+    folder.mkdir(parents=True, exist_ok=True)
+    beings = Casting(random.Random(seed)).all(contacts)  # noqa: S311 - made-up people, not secrets
+    fill_app(app_url or f"sqlite:///{folder / DATABASE_FILE}", beings)
+    (folder / SETTINGS_FILE).write_text(settings_text(seed), encoding="utf-8")
+    fill_ghl(folder / SANDBOX_FILE, beings)
+    pair = folder / PAIR_FILE
+    pair.write_text(pair_text(_reference(folder, app_url), contacts=contacts), encoding="utf-8")
+    return pair
+
+
+def _check(folder: Path, contacts: int) -> None:
+    problems = []
+    if not LEAST <= contacts <= MOST:
+        what = f"{contacts} contacts were asked for"
+        problems.append(Problem("demo", what, f"ask for at least {LEAST} and at most {MOST:,}"))
+    left = [name for name in (PAIR_FILE, DATABASE_FILE, SANDBOX_FILE) if (folder / name).exists()]
+    if left:
+        what = f"there is a demo already: {', '.join(left)}"
+        problems.append(Problem(str(folder), what, "name another folder, or delete this one"))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _reference(folder: Path, app_url: str | None) -> str:
+    """What the pair file says of the database: a file beside it, or the file that holds the URL with its password."""
+    if app_url is None:
+        return f"sqlite:///{DATABASE_FILE}"
+    secret = folder / URL_FILE
+    secret.touch(mode=0o600)
+    secret.write_text(app_url + "\n", encoding="utf-8")
+    return f"file:{URL_FILE}"
+
+
+def fill_app(url: str, beings: Sequence[Being]) -> None:
+    """Make the application's tables and put in what it knows of these beings."""
+    known = [being for being in beings if being.app is not None]
+    engine = engine_of(url)
+    recreate(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(PEOPLE), [being.app or {} for being in known])
+        ids = connection.scalars(sa.select(PEOPLE.c.id).order_by(PEOPLE.c.id)).all()
+        owned = list(zip(ids, known, strict=True))
+        _insert(connection, TODOS, (row for key, being in owned for row in _todos(key, being)))
+        _insert(connection, REMARKS, (row for key, being in owned for row in _remarks(key, being)))
+    engine.dispose()
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    listed = list(rows)
+    if listed:
+        connection.execute(sa.insert(table), listed)
+
+
+def _todos(person_id: int, being: Being) -> Iterable[dict[str, Any]]:
+    for todo in being.todos:
+        if todo.where != "ghl":
+            values = {"title": todo.title, "details": todo.details, "due_at": todo.due, "status": todo.status}
+            yield {"person_id": person_id, **values}
+
+
+def _remarks(person_id: int, being: Being) -> Iterable[dict[str, Any]]:
+    for remark in being.remarks:
+        if remark.where != "ghl":
+            yield {"person_id": person_id, "body": remark.body, "created_at": remark.at}
+
+
+def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
+    """Make the sandbox's location and put in what GHL knows of these beings, past its own refusal of duplicates."""
+    sandbox = open_sandbox(path)
+    try:
+        with sandbox.bulk():
+            sandbox.add_location(LOCATION, name="Acme (demo)", country="US", timezone="America/Chicago")
+            sandbox.add_token(SANDBOX_TOKEN, LOCATION)
+            sandbox.seed_custom_field(LOCATION, "VIP")
+            sandbox.seed_user(LOCATION, firstName="Dana", lastName="Reyes", email="dana.reyes@example.com")
+            for being in beings:
+                if being.ghl is not None:
+                    _seed(sandbox, being, being.ghl)
+    finally:
+        sandbox.close()
+
+
+def _seed(sandbox: Sandbox, being: Being, row: dict[str, Any]) -> None:
+    contact = sandbox.seed_contact(LOCATION, **row)
+    for todo in being.todos:
+        if todo.where != "app":
+            body, done = rich(todo.details), todo.status == "done"
+            added = stamp(todo.due - timedelta(days=30))
+            values: dict[str, Any] = {"title": todo.title, "body": body, "dueDate": stamp(todo.due), "completed": done}
+            sandbox.seed_task(contact, dateAdded=added, **values)
+    for remark in being.remarks:
+        if remark.where != "app":
+            sandbox.seed_note(contact, body=rich(remark.body), dateAdded=stamp(remark.at))

@@ -1,0 +1,86 @@
+"""The doctor's round: this machine, both sides, and whether the mapping fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flows.config import Pair
+from flows.doctor import location, machine
+from flows.doctor.finding import Finding, failures, ok, warning
+from flows.doctor.fit import fit
+from flows.wiring import connect
+from reconcile.errors import ConfigError, ConnectorError
+from reconcile.model import Side
+from reconcile.ports import Connector, Description
+
+if TYPE_CHECKING:
+    from connectors.http import Auth
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def check(
+    pair: Pair,
+    *,
+    auth: Auth | None = None,
+    now: Callable[[], datetime] = _now,
+    server: Callable[[], Iterable[Finding]] = machine.prefect_server,
+) -> list[Finding]:
+    """Everything a run needs, looked at without a write on either side, in the ledger or in the store.
+
+    `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start here.
+    """
+    found = [*machine.versions(), *server(), *machine.disk(pair), *machine.ledger(pair), *_live(pair)]
+    with ExitStack() as held:
+        try:
+            sides = held.enter_context(connect(pair, auth=auth))
+        except (ConnectorError, ConfigError) as failed:
+            return [*found, *failures("the connectors", failed)]
+        described: dict[Side, Description] = {}
+        for side, connector in sides.items():
+            found += _describe(side, connector, described)
+        found += _location(pair, sides[Side.GHL], now())
+        if len(described) == len(Side):
+            found += fit(pair.located(described[Side.GHL].region), described)
+    return found
+
+
+def _live(pair: Pair) -> Iterator[Finding]:
+    if pair.is_sandbox:
+        yield ok("GHL is the sandbox of this machine")
+    elif pair.may_write:
+        yield ok(f"writes to {urlsplit(pair.ghl.url).hostname} are allowed")
+    else:
+        what = f"writes to {urlsplit(pair.ghl.url).hostname} are not allowed: plan and audit work, run and apply refuse"
+        yield warning(what, "When a plan looks right, write live = true under [ghl].")
+
+
+def _describe(side: Side, connector: Connector, described: dict[Side, Description]) -> list[Finding]:
+    try:
+        described[side] = connector.describe()
+    except (ConnectorError, ConfigError) as failed:
+        return failures(side.label, failed)
+    fields = sum(map(len, described[side].fields.values()))
+    return [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
+
+
+def _location(pair: Pair, connector: Connector, now: datetime) -> list[Finding]:
+    """What only GHL's own requests can tell."""
+    from connectors.ghl import GhlConnector
+
+    if not isinstance(connector, GhlConnector):
+        return []
+    found = list(location.scopes(pair, connector.api))
+    try:
+        found += location.duplicates(connector.api)
+        found += location.clock(connector.api, now)
+        found += location.quota(pair, connector.usage(), location.estimate(pair, connector.api))
+    except ConnectorError as failed:
+        found += failures("GHL", failed)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,109 @@
+"""What a run needs of the GHL location: a token that works, its scopes, enough quota, and one idea of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from connectors.ghl import schema
+from connectors.ghl.api import Api
+from flows.config import Pair
+from flows.doctor.finding import Finding, error, failures, ok, warning
+from reconcile.errors import ConnectorError, Forbidden
+from reconcile.model import Entity
+from reconcile.ports import Json, Usage
+
+_SKEW_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A read that some entity needs, and the scope that GHL asks for it (facts.md sections 1 and 5: GHL docs)."""
+
+    endpoint: str
+    scope: str
+    entities: tuple[Entity, ...] = ()
+    body: Mapping[str, Json] | None = None
+    params: Mapping[str, str | int] | None = None
+
+
+def needs(location: str) -> tuple[Need, ...]:
+    """The reads of a run, each as small as it can be."""
+    contact, task, note = Entity.CONTACT, Entity.TASK, Entity.NOTE
+    return (
+        Need("location.get", "locations.readonly", (contact, task, note)),
+        Need("contact.search", "contacts.readonly", (contact, task, note), {"locationId": location, "pageLimit": 1}),
+        Need("field.list", "locations/customFields.readonly", (contact,), params={"model": "contact"}),
+        Need("tag.list", "locations/tags.readonly", (contact,)),
+        Need("task.search", "locations/tasks.readonly", (task,), {"limit": 1, "skip": 0}),
+        Need("user.list", "users.readonly", (), params={"locationId": location}),
+    )
+
+
+def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
+    """Whether every read of a run is allowed. Scopes for writing show only when something is written."""
+    mapped = {entity.entity for entity in pair.mapping.entities}
+    for need in needs(pair.ghl.location):
+        if need.entities and not mapped.intersection(need.entities):
+            continue
+        try:
+            api.call(need.endpoint, params=need.params, body=dict(need.body) if need.body else None)
+        except Forbidden as failed:
+            what = f"the token lacks the scope {need.scope} ({failed.what})"
+            remedy = f"Add {need.scope} to the integration in GHL."
+            yield error(what, remedy) if need.entities else warning(f"{what}; names of users stay unknown", remedy)
+        except ConnectorError as failed:
+            yield from failures("GHL", failed)
+        else:
+            yield ok(f"the scope {need.scope} is there")
+
+
+def duplicates(api: Api) -> Iterator[Finding]:
+    """Whether the location may hold several contacts with one email: such a match is ambiguous, and held."""
+    if (schema.location(api).get("settings") or {}).get("allowDuplicateContact") is True:
+        what = "the location allows duplicate contacts: a match that is not unique is held for a person, never guessed"
+        yield warning(what, "Switch it off in GHL (Settings, Business Profile), or expect such holds in `review`.")
+
+
+def clock(api: Api, now: datetime) -> Iterator[Finding]:
+    """Whether this machine's clock and GHL's agree: times of change are compared with it."""
+    said = api.call("location.get").headers.get("date")
+    if not said:
+        return
+    skew = (now - parsedate_to_datetime(said)).total_seconds()
+    if abs(skew) > _SKEW_SECONDS:
+        what = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} GHL's"
+        yield warning(what, 'Let the machine keep its time (NTP): "newest" and watermarks depend on it.')
+    else:
+        yield ok(f"the clock is within {_SKEW_SECONDS:.0f} s of GHL's")
+
+
+def estimate(pair: Pair, api: Api) -> int | None:
+    """The requests of one full read (facts.md section 9), from the location's own count of contacts; None if it gives none."""
+    body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
+    total: Any = api.call("contact.search", body=body).json().get("total")
+    if not isinstance(total, int):
+        return None
+    pages = 4 + -(-total // pair.ghl.page_size)
+    if Entity.NOTE not in pair.mapping:
+        return pages
+    return pages + (total if pair.ghl.notes_budget is None else min(total, pair.ghl.notes_budget))
+
+
+def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
+    """Whether what remains of the day's requests is enough for one full read, beside the reserve for others."""
+    if usage.remaining_today is None or needed is None:
+        yield ok("GHL has not said how many requests remain today")
+        return
+    free = int(usage.remaining_today * (1 - pair.ghl.daily_reserve))
+    said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
+    if needed > free:
+        remedy = (
+            "Set notes_budget under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
+        )
+        yield warning(f"{said}, of which {free:,} are free for this job", remedy)
+    else:
+        yield ok(said)

@@ -1,0 +1,67 @@
+"""The jobs as Prefect flows: the same steps as tasks, and what a run tells as artifacts; nothing of the core knows of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+for _name, _value in {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from prefect import flow, task  # noqa: E402 - Prefect reads its settings when it is imported
+from prefect.artifacts import create_markdown_artifact  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
+
+from flows.config import Pair, load, require_live  # noqa: E402
+from flows.run import Options, open_run  # noqa: E402
+from flows.sync import reconcile  # noqa: E402
+from flows.telling import Told  # noqa: E402
+
+
+def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
+    """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
+    return task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(step)(*arguments)
+
+
+@flow(name="ghl-reconcile", validate_parameters=False, persist_result=False)
+def run_pair(pair: Pair, options: Options) -> Told:
+    """One run of a pair that is loaded already."""
+    with open_run(pair, options) as run:
+        told = reconcile(run, as_task)
+    publish(pair, told)
+    return told
+
+
+@flow(name="nightly", persist_result=False)
+def nightly(
+    pair: str,
+    allow: list[str] | None = None,
+    verify: str | None = None,
+    max_minutes: float | None = None,
+) -> None:
+    """Reconcile one pair, guarded by its limits.
+
+    pair: path of the pair file. allow: names of limits that this run may go over. verify: full, written or none.
+    max_minutes: stop cleanly after that time; the next run goes on. The flow fails where records failed.
+    """
+    loaded = load(Path(pair))
+    require_live(loaded)
+    told = run_pair.fn(loaded, Options("nightly", frozenset(allow or ()), verify, max_minutes))
+    if told.exit_code >= 2:
+        raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")
+
+
+def publish(pair: Pair, told: Told) -> None:
+    """The report as an artifact of the flow run."""
+    if "md" in told.paths:
+        key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
+        create_markdown_artifact(
+            told.paths["md"].read_text(encoding="utf-8"), key=key, description=f"{pair.name}: {told.state}"
+        )

@@ -1,0 +1,125 @@
+"""Why a record or a value is what it is: the link, what each side last showed, and every write to it with its run and reason."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from reconcile import schema
+from reconcile.errors import StateError
+from reconcile.ledger import Ledger
+from reconcile.model import Entity
+
+
+def explanation(ledger: Ledger, entity: str, key: str, field: str | None) -> dict[str, Any]:
+    """The story of a record, found by its key on either side; `lines` tells it in sentences.
+
+    Raises StateError where nothing was ever linked, written or asked under that key.
+    """
+    link = _link(ledger, entity, key)
+    writes = [write for write in _writes(ledger, entity, key, link) if field is None or field in write["changed"]]
+    asked = _asked(ledger, entity, key, link, field)
+    if link is None and not writes and not asked:
+        raise StateError(
+            f"nothing is known of {entity} {key}",
+            remedy="it is on one side only and was never asked about, or the key is another side's; look at the report",
+            code="NO_RECORD",
+        )
+    told: dict[str, Any] = {"entity": entity, "key": key, "link": link, "writes": writes, "holds": asked}
+    told["lines"] = [*_of_link(link, field), *map(_of_write, writes), *map(_of_hold, asked)]
+    return told
+
+
+def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
+    table = schema.link
+    query = sa.select(table).where(
+        table.c.pair == ledger.pair, table.c.entity == entity, sa.or_(table.c.app_key == key, table.c.ghl_key == key)
+    )
+    with ledger.engine.connect() as connection:
+        row = connection.execute(query.limit(1)).mappings().one_or_none()
+    if row is None:
+        return None
+    kept = ("link_id", "app_key", "ghl_key", "how", "since_run")
+    cells = {side: json.loads(row[f"{side}_cells"]) for side in ("app", "ghl")}
+    return {**{name: row[name] for name in kept}, "last_shown": cells}
+
+
+def _writes(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
+    journal, run = schema.journal, schema.run
+    query = (
+        sa.select(journal.c.run_id, journal.c.operation, journal.c.outcome, journal.c.status, journal.c.ended_at)
+        .join(run, run.c.run_id == journal.c.run_id)
+        .where(run.c.pair == ledger.pair)
+        .order_by(journal.c.begun_at, journal.c.op_id)
+    )
+    words = [key, *([link["link_id"]] if link else [])]
+    query = query.where(sa.or_(*(journal.c.operation.contains(word, autoescape=True) for word in words)))
+    found = []
+    with ledger.engine.connect() as connection:
+        for row in connection.execute(query):
+            operation, outcome = json.loads(row.operation), json.loads(row.outcome or "{}")
+            ends = {operation.get("key"), operation.get("source_key"), outcome.get("key")}
+            same = operation["entity"] in (entity, *(["tag"] if entity == Entity.CONTACT else []))
+            if same and (key in ends or (link and operation["link_id"] == link["link_id"])):
+                found.append(_write(row, operation, outcome))
+    return found
+
+
+def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
+    before, after = operation.get("before", {}), operation.get("after", {})
+    return {
+        "run_id": row.run_id,
+        "at": row.ended_at,
+        "kind": operation["kind"],
+        "side": operation["side"],
+        "changed": {name: [before.get(name), cell] for name, cell in after.items()},
+        "because": operation["because"],
+        "status": row.status or "in doubt",
+        "code": outcome.get("code", ""),
+        "detail": outcome.get("detail", ""),
+        "trace_id": outcome.get("trace_id"),
+    }
+
+
+def _asked(
+    ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None, field: str | None
+) -> list[dict[str, Any]]:
+    subjects = {key, link["link_id"] if link else key}
+    found = []
+    for row in ledger.holds(only_open=False):
+        body = json.loads(row.body)
+        same = body["entity"] == entity and ({body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects)
+        if same and (field is None or body.get("field") in (None, field)):
+            decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
+            found.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
+    return found
+
+
+def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
+    if link is None:
+        return ["It is not linked to a record on the other side."]
+    lines = [
+        f"Linked since run {link['since_run']}: app {link['app_key']} = GHL {link['ghl_key']} ({link['how']}).",
+        "What each side last showed:",
+    ]
+    app, ghl = link["last_shown"]["app"], link["last_shown"]["ghl"]
+    for name in sorted(set(app) | set(ghl)):
+        if field in (None, name):
+            lines.append(f"  {name}: app {app.get(name)!r}, GHL {ghl.get(name)!r}")
+    return lines
+
+
+def _of_write(write: dict[str, Any]) -> str:
+    where = "the app" if write["side"] == "app" else "GHL"
+    changed = "; ".join(f"{name}: {before!r} → {after!r}" for name, (before, after) in write["changed"].items())
+    ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
+    trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
+    return f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
+
+
+def _of_hold(hold: dict[str, Any]) -> str:
+    state = "open" if hold["open"] else "closed"
+    decided = f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}" if hold["decision"] else ""
+    return f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): {hold['because']}{decided}"

@@ -1,0 +1,7 @@
+"""`init`: looks at both sides, proposes the mapping, and writes the pair file for a person to correct."""
+
+from flows.init.proposal import Line, Place, Proposal, Unplaced
+from flows.init.propose import propose
+from flows.init.run import Written, init
+
+__all__ = ["Line", "Place", "Proposal", "Unplaced", "Written", "init", "propose"]

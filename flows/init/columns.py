@@ -1,0 +1,185 @@
+"""Which column is which GHL field: by its name in any convention or language, and by the values it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from flows.init.evidence import evidence, is_moment, is_yes_or_no
+from flows.init.proposal import SURE, Line, Unplaced
+from flows.init.survey import Column, Table
+from flows.init.words import CONTACT, DONE, GENDER, NOTE, ROLE, SECRET_WORDS, TASK, Concept, likeness, words
+from reconcile.model import Entity
+from reconcile.ports import FieldInfo
+
+CUSTOM = "contact."
+_CONCEPTS: Mapping[Entity, Mapping[Concept, str]] = {
+    Entity.CONTACT: {concept: said for concept, said in CONTACT.items() if concept != "tags"},
+    Entity.TASK: TASK,
+    Entity.NOTE: NOTE,
+}
+_BY_VALUE = {"email": 0.75, "phone": 0.62}
+_CODECS = {"date": "date", "decimal": "decimal", "integer": "decimal", "bool": "bool", "instant": "instant"}
+_MANY_WORDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """That a column is a concept, how sure, and why."""
+
+    column: Column
+    concept: Concept
+    confidence: float
+    because: str
+
+
+def role(table: Table, name: Concept) -> Column | None:
+    """The column with a role of its own, such as modified_at."""
+    scored = [(likeness(column.name, ROLE[name], context=words(table.name)), column) for column in table.columns]
+    best = max(scored, key=lambda pair: pair[0], default=None)
+    if best is None or best[0] < 0.9 or (name == "modified_at" and not _timely(best[1])):
+        return None
+    return best[1]
+
+
+def _timely(column: Column) -> bool:
+    return is_moment(column) or not column.samples
+
+
+def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str]) -> Guess:
+    """How sure it is that a column is a concept, by its name first and by its values second."""
+    by_name = likeness(column.name, synonyms, context=context)
+    seen = evidence(column, concept)
+    if by_name and seen.share is not None:
+        confidence = by_name * (0.7 + 0.3 * seen.share) if seen.share >= 0.5 else by_name * 0.5
+    elif by_name:
+        confidence = by_name * 0.95
+    else:
+        confidence = _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0) if (seen.share or 0) >= 0.8 else 0.0
+    reasons = [f'the name "{column.name}"'] if by_name else []
+    return Guess(column, concept, round(confidence, 2), " and ".join([*reasons, *([seen.words] if seen.words else [])]))
+
+
+def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
+    """The best concept of each column and the best column of each concept, surest first."""
+    candidates = [
+        guess(column, concept, synonyms, words(table.name))
+        for column in free_columns(table)
+        for concept, synonyms in _CONCEPTS[entity].items()
+    ]
+    candidates.sort(key=lambda one: -one.confidence)
+    chosen: dict[Concept, Guess] = {}
+    for one in candidates:
+        taken = {other.column.name for other in chosen.values()}
+        if one.confidence >= SURE and one.concept not in chosen and one.column.name not in taken:
+            chosen[one.concept] = one
+    return tuple(_names_settled(chosen).values())
+
+
+def free_columns(table: Table) -> list[Column]:
+    """The columns that are neither keys nor references nor have a role of their own."""
+    roles = {column.name for name in ROLE if (column := role(table, name)) is not None}
+    taken = {*table.key, *table.references, *roles}
+    return [column for column in table.columns if column.name not in taken]
+
+
+def _names_settled(chosen: dict[Concept, Guess]) -> dict[Concept, Guess]:
+    """A "name" beside a first name is the last name, beside a last name the first: Name and Vorname, nombre and apellidos."""
+    whole = chosen.get("name")
+    if whole is None or ("firstName" in chosen) == ("lastName" in chosen):
+        if whole is not None and "firstName" in chosen:
+            del chosen["name"]
+        return chosen
+    missing = "lastName" if "firstName" in chosen else "firstName"
+    chosen[missing] = replace(whole, concept=missing, because=f"{whole.because}, beside the other part of the name")
+    del chosen["name"]
+    return chosen
+
+
+def lines(
+    table: Table, entity: Entity, known: Mapping[str, FieldInfo], *, parent: str | None = None
+) -> Iterator[Line | Unplaced]:
+    """A line for each column that has a place, or a word why it has none, in the order of the columns but `parent`."""
+    placed = {one.column.name: one for one in guesses(table, entity)}
+    more = _more(table, placed.values())
+    extra = {name for names in more.values() for name in names}
+    for column in free_columns(table):
+        if column.name in extra or column.name == parent:
+            continue
+        if (found := placed.get(column.name)) is not None:
+            yield _line(found, entity, also=more.get(found.concept, ()))
+        elif (
+            entity is Entity.CONTACT
+            and not SECRET_WORDS.intersection(words(column.name))
+            and (custom := _custom(column, known, table)) is not None
+        ):
+            yield custom
+        else:
+            yield Unplaced(f"{table.name}.{column.name}", _why(column, placed, entity), entity)
+
+
+def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...]]:
+    """Further columns with emails or phones: they count when matching."""
+    taken = {one.column.name for one in placed}
+    found: dict[Concept, tuple[str, ...]] = {}
+    for concept in ("email", "phone"):
+        others = [column for column in free_columns(table) if column.name not in taken]
+        sure = [guess(column, concept, CONTACT[concept], words(table.name)) for column in others]
+        names = tuple(one.column.name for one in sure if one.confidence >= SURE)
+        if names and any(one.concept == concept for one in placed):
+            found[concept] = names
+    return found
+
+
+def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unplaced:
+    column, concept = found.column, found.concept
+    line = Line(entity, column.name, (concept,), found.confidence, found.because, column.distinct[:3], also=also)
+    if entity is Entity.TASK and concept == "completed":
+        return _completed(line, column)
+    if concept == "name":
+        return replace(line, ghl=("firstName", "lastName"), codec="name")
+    return line
+
+
+def _completed(line: Line, column: Column) -> Line | Unplaced:
+    """GHL's tasks are completed or not; a status of several words needs a table of choices."""
+    if is_yes_or_no(column):
+        return line
+    if is_moment(column):
+        why = "it holds a time, and GHL wants yes or no: offer a view with a yes-or-no column"
+        return Unplaced(f"task.{column.name}", why, Entity.TASK)
+    if not column.distinct or len(column.distinct) > _MANY_WORDS:
+        return Unplaced(f"task.{column.name}", "which of its words mean that a task is done is not known", Entity.TASK)
+    choices = {word: bool(DONE.intersection(words(word))) for word in column.distinct}
+    return replace(line, choices=choices, because=f"{line.because}; check which words mean done")
+
+
+def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Line | None:
+    """The custom field whose key or label is closest to the column's name."""
+    scored = [
+        (max(likeness(column.name, " ".join(words(said)), context=words(table.name)) for said in _said(key, info)), key)
+        for key, info in known.items()
+        if key.startswith(CUSTOM) and info.writable
+    ]
+    confidence, key = max(scored, default=(0.0, ""))
+    if confidence < SURE:
+        return None
+    because = f'the custom field "{known[key].label or key}"'
+    codec = _CODECS.get(known[key].type)
+    return Line(Entity.CONTACT, column.name, (key,), round(confidence, 2), because, column.distinct[:3], codec=codec)
+
+
+def _said(key: str, info: FieldInfo) -> list[str]:
+    return [said for said in (key.removeprefix(CUSTOM), info.label) if said]
+
+
+def _why(column: Column, placed: Mapping[str, Guess], entity: Entity) -> str:
+    if SECRET_WORDS.intersection(words(column.name)):
+        return "it looks like a secret, which has no business in GHL"
+    if entity is Entity.CONTACT and likeness(column.name, GENDER) >= SURE:
+        return "GHL takes a gender only when a contact is created"
+    if entity is Entity.CONTACT and likeness(column.name, CONTACT["name"]) >= SURE and len(placed) > 1:
+        return "first and last name have columns of their own"
+    if entity is Entity.CONTACT:
+        return 'GHL has no such field; make a custom field and write its key, "contact.…"'
+    return f"GHL's {entity}s have no such field"

@@ -1,0 +1,69 @@
+"""What `init` proposes: where the app keeps its entities, which column is which GHL field, and what found no place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconcile.model import Entity
+
+SURE = 0.6
+"""From this confidence on a line is written into the pair file; below, it is only mentioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The table of an entity. `tags` is what the pair file says of them, as a TOML table."""
+
+    entity: Entity
+    table: str
+    key: tuple[str, ...]
+    confidence: float
+    because: str
+    parent: str | None = None
+    modified_at: str | None = None
+    version: str | None = None
+    deleted: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One field: a column and its GHL field (two, for a name that GHL splits), with the reason and a few samples."""
+
+    entity: Entity
+    column: str
+    ghl: tuple[str, ...]
+    confidence: float
+    because: str
+    samples: tuple[str, ...] = ()
+    codec: str | None = None
+    choices: Mapping[str, bool] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """A column, or a whole entity, that found no place; `why` is a sentence for a person."""
+
+    where: str
+    why: str
+    entity: Entity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The whole: places, lines in the order of the columns, and what found no place."""
+
+    places: tuple[Place, ...]
+    lines: tuple[Line, ...]
+    unplaced: tuple[Unplaced, ...] = ()
+    region: str | None = None
+
+    def place(self, entity: Entity) -> Place | None:
+        """The table of an entity, if one was found."""
+        return next((place for place in self.places if place.entity is entity), None)
+
+    def fields(self, entity: Entity) -> tuple[Line, ...]:
+        """The lines of an entity."""
+        return tuple(line for line in self.lines if line.entity is entity)

@@ -1,0 +1,221 @@
+"""`init` from end to end: connect, look, propose, ask where it is unsure, write."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from flows.config.pair import SANDBOX, is_loopback, read
+from flows.config.sides import GhlForm
+from flows.init.files import FileSurvey, survey_files
+from flows.init.proposal import SURE, Line, Proposal, Unplaced
+from flows.init.propose import propose
+from flows.init.survey import survey
+from flows.init.writing import Head, pair_text
+from reconcile.errors import ConfigError, Problem
+from reconcile.mapping import TAGS
+from reconcile.model import Entity
+from reconcile.ports import Description
+
+HOST = "https://services.leadconnectorhq.com"
+APP_VARIABLE = "APP_DATABASE_URL"
+_DOUBT = 0.9
+
+Ask = Callable[[Line], bool]
+"""Asks a person whether a proposed line is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `init` did: the file, what it proposed, and what a person has to do next, a sentence each."""
+
+    path: Path
+    proposal: Proposal
+    todo: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `init` is told: the flags of the command line. `app_url` is a database URL, "env:NAME", or a file or folder."""
+
+    app_url: str
+    location: str
+    out: Path
+    ghl_url: str = HOST
+    token_env: str = "GHL_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    name: str | None = None
+
+
+def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.environ) -> Written:
+    """Connect both sides, propose the mapping and write a commented pair file; nothing is written to either side.
+
+    `ask` is called for every line that is not quite sure; without it (`--yes`) what is likely is taken and the rest is
+    mentioned in the file. Raises ConfigError where a side cannot be reached, no table looks like contacts, or the file
+    exists.
+    """
+    if wish.out.exists():
+        raise _refused("--out", f"{wish.out} exists already", "Name another file, or move that one away.")
+    files = _files(wish)
+    tables = files.tables if files else survey(_database_url(wish, environ))
+    proposal = propose(tables, _described(wish, environ))
+    if files:
+        proposal = _without_joins(proposal)
+    if proposal.place(Entity.CONTACT) is None:
+        seen = ", ".join(table.name for table in tables) or "none at all"
+        remedy = "Offer a view with names, emails and telephone numbers, or write the pair file by hand."
+        raise _refused("--app", f"no table looks like contacts; tables seen: {seen}", remedy)
+    proposal = _checked_keys(proposal)
+    if ask is not None:
+        proposal = _asked(proposal, ask)
+    head = _head(wish, files)
+    text = pair_text(proposal, head)
+    read(text, wish.out.absolute(), environ={**environ, APP_VARIABLE: wish.app_url})
+    _write(wish.out, text)
+    return Written(wish.out, proposal, _todo(proposal, head, environ))
+
+
+def _refused(where: str, what: str, remedy: str) -> ConfigError:
+    return ConfigError([Problem(where, what, remedy)])
+
+
+def _database_url(wish: Wish, environ: Mapping[str, str]) -> str:
+    url = _app_url(wish, environ)
+    if url.startswith(("http://", "https://")):
+        what = "a JSON API does not say what it holds, so no mapping can be proposed for it"
+        raise _refused("--app", what, 'Write the pair file by hand, with connector = "rest" under [app].')
+    return url
+
+
+def _app_url(wish: Wish, environ: Mapping[str, str]) -> str:
+    if not wish.app_url.startswith("env:"):
+        return wish.app_url
+    variable = wish.app_url.removeprefix("env:")
+    if not environ.get(variable):
+        raise _refused("--app", f"the environment variable {variable} is not set", f"export {variable}=…")
+    return environ[variable]
+
+
+def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
+    from flows.wiring import connect_ghl
+
+    token = environ.get(wish.token_env, "").strip()
+    sandbox = wish.ghl_url.startswith(SANDBOX)
+    if not token and not sandbox:
+        what = f"the environment variable {wish.token_env} is not set"
+        raise _refused(
+            "--ghl-token-env", what, f"Make a private integration token in GHL, then: export {wish.token_env}=…"
+        )
+    url = f"{SANDBOX}{Path(wish.ghl_url.removeprefix(SANDBOX)).absolute()}" if sandbox else wish.ghl_url
+    if url.startswith("http://") and not is_loopback(url):
+        raise _refused("--ghl-url", "the token would go unencrypted", "Write https://…")
+    form = GhlForm(url=url, location=wish.location, token=SecretStr(token) if token else None)
+    with connect_ghl(form) as connector:
+        return connector.describe()
+
+
+def _checked_keys(proposal: Proposal) -> Proposal:
+    """Without the entities whose table has no key to know a record by: they could not be kept apart."""
+    keyless = [place for place in proposal.places if not place.key]
+    if any(place.entity is Entity.CONTACT for place in keyless):
+        what = f"the table {keyless[0].table} has no primary key, so its records cannot be told apart"
+        raise _refused("--app", what, "Give it a primary key, or write the pair file by hand and name the key.")
+    gone = {place.entity for place in keyless}
+    return replace(
+        proposal,
+        places=tuple(place for place in proposal.places if place.entity not in gone),
+        lines=tuple(line for line in proposal.lines if line.entity not in gone),
+        unplaced=(
+            *proposal.unplaced,
+            *(Unplaced(p.entity.value, f"the table {p.table} has no primary key") for p in keyless),
+        ),
+    )
+
+
+def _asked(proposal: Proposal, ask: Ask) -> Proposal:
+    kept: list[Line] = []
+    for line in proposal.lines:
+        if line.confidence >= _DOUBT:
+            kept.append(line)
+        else:
+            kept.append(replace(line, confidence=1.0 if ask(line) else 0.0))
+    return replace(proposal, lines=tuple(kept))
+
+
+def _files(wish: Wish) -> FileSurvey | None:
+    """What the files hold, where the app is a file or a folder on this machine."""
+    path = Path(wish.app_url).expanduser()
+    return survey_files(path) if "://" not in wish.app_url and path.exists() else None
+
+
+def _without_joins(proposal: Proposal) -> Proposal:
+    """Files have no join tables: tags that are in a file of their own are said, not mapped."""
+    joined = [place for place in proposal.places if place.tags and "table" in place.tags]
+    if not joined:
+        return proposal
+    why = "tags are in a file of their own: put them into a column of the contacts"
+    return replace(
+        proposal,
+        places=tuple(replace(place, tags=None) if place in joined else place for place in proposal.places),
+        lines=tuple(line for line in proposal.lines if line.ghl != (TAGS,)),
+        unplaced=(*proposal.unplaced, Unplaced(TAGS, why)),
+    )
+
+
+def _head(wish: Wish, files: FileSurvey | None) -> Head:
+    return Head(
+        connector=files.format if files else "sql",
+        paths={name: _beside(wish.out, str(path)) for name, path in files.paths.items()} if files else {},
+        name=wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.out.stem).strip("-.") or "pair",
+        app_url=_written_url(wish),
+        ghl_url=_written_sandbox(wish) if wish.ghl_url.startswith(SANDBOX) else wish.ghl_url,
+        location=wish.location,
+        token=None if wish.ghl_url.startswith(SANDBOX) else f"env:{wish.token_env}",
+    )
+
+
+def _written_url(wish: Wish) -> str:
+    """How the app's URL stands in the file: never with a password, SQLite's path relative to the file where it can be."""
+    if wish.app_url.startswith("env:"):
+        return wish.app_url
+    scheme, slashes, file = wish.app_url.partition(":///")
+    if scheme.startswith("sqlite") and slashes:
+        return f"{scheme}:///{_beside(wish.out, file)}"
+    return f"env:{APP_VARIABLE}" if "@" in urlsplit(wish.app_url).netloc else wish.app_url
+
+
+def _written_sandbox(wish: Wish) -> str:
+    return f"{SANDBOX}{_beside(wish.out, wish.ghl_url.removeprefix(SANDBOX))}"
+
+
+def _beside(out: Path, file: str) -> str:
+    whole, folder = Path(file).absolute(), out.absolute().parent
+    return str(whole.relative_to(folder)) if whole.is_relative_to(folder) else str(whole)
+
+
+def _write(out: Path, text: str) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = out.with_name(f".{out.name}.part")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(out)
+
+
+def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[str, ...]:
+    said = []
+    if head.app_url == f"env:{APP_VARIABLE}" and APP_VARIABLE not in environ:
+        said.append(
+            f"The URL holds a password, so the file says env:{APP_VARIABLE}: export that variable before each run."
+        )
+    unsure = [line for line in proposal.lines if SURE <= line.confidence < _DOUBT]
+    if unsure:
+        said.append(f"Check the lines that are not quite sure: {', '.join(line.column for line in unsure)}.")
+    if any(line.choices for line in proposal.lines):
+        said.append("Check which words mean that a task is done, and add those that the samples did not show.")
+    if proposal.unplaced:
+        said.append("Some columns found no place; the file says which, and why.")
+    return tuple(said)

@@ -1,0 +1,232 @@
+"""What one run holds open: the pair, its two sides, the ledger with the lease, the stage, the journal and a clock."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconcile import runs
+from reconcile.apply import Desk
+from reconcile.errors import StalePlan
+from reconcile.journal import Journal
+from reconcile.ledger import Ledger
+from reconcile.limits import Limits
+from reconcile.mapping import Mapping as PairMapping
+from reconcile.model import Outcome, Side
+from reconcile.plan import Plan
+from reconcile.ports import Connector, Description
+from reconcile.settle import Settlement
+from reconcile.stage import Stage
+
+if TYPE_CHECKING:
+    from flows.config import Pair
+    from reconcile.verify import Residual
+
+LEASE = timedelta(minutes=5)
+_RENEW_SECONDS = 60.0
+
+
+def now() -> str:
+    """The present moment as ISO 8601 in UTC, to the millisecond."""
+    return moment(datetime.now(UTC))
+
+
+def moment(at: datetime) -> str:
+    """An aware moment as the ledger writes it: it sorts as text."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def new_run_id(job: str) -> str:
+    """A name for a run: it sorts by time, and two runs started in the same second differ."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{job}-{secrets.token_hex(2)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode."""
+
+    job: str = "nightly"
+    allowed: frozenset[str] = frozenset()
+    verify: str | None = None
+    max_minutes: float | None = None
+    writes: bool = True
+
+
+@dataclass
+class Run:
+    """One run of one pair."""
+
+    pair: Pair
+    run_id: str
+    options: Options
+    folder: Path
+    ledger: Ledger
+    connectors: Mapping[Side, Connector]
+    stage: Stage
+    started_at: str
+    clock: Callable[[], str] = now
+    holder: str = ""
+    plan: Plan | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped: str = ""
+    recovered: int = 0
+    looked_again: int = 0
+    settlement: Settlement | None = None
+    residuals: list[Residual] = field(default_factory=list)
+    replan: Plan | None = None
+
+    @cached_property
+    def described(self) -> Mapping[Side, Description]:
+        """What each side says it is; asked once."""
+        return {side: connector.describe() for side, connector in self.connectors.items()}
+
+    @cached_property
+    def mapping(self) -> PairMapping:
+        """The pair's mapping with the location's region for phones that have none of their own."""
+        return self.pair.located(self.described[Side.GHL].region)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What this run may do unasked."""
+        return Limits(**self.pair.limits)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """This run's journal."""
+        return Journal(self.ledger, self.run_id)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What applying this run's plan needs at hand."""
+        return self.desk_for(self.journal)
+
+    def desk_for(self, journal: Journal) -> Desk:
+        """The same for another run's journal, to finish what it left."""
+        free = frozenset(side for side, described in self.described.items() if not any(described.costs.values()))
+        return Desk(
+            mapping=self.mapping,
+            connectors=self.connectors,
+            journal=journal,
+            now=self.clock,
+            parents=lambda link_id, side: self.ledger.key_of(link_id, side),
+            recheck=self.pair.apply.recheck,
+            free=free,
+        )
+
+    @cached_property
+    def until(self) -> str | None:
+        """When the run has to stop by itself, if it has to."""
+        minutes = self.options.max_minutes or self.pair.apply.max_minutes
+        if minutes is None:
+            return None
+        return moment(datetime.fromisoformat(self.started_at) + timedelta(minutes=minutes))
+
+    @property
+    def verify_mode(self) -> str:
+        """full, written or none: how far this run proves that it converged."""
+        return self.options.verify or self.pair.verify.mode
+
+    @contextmanager
+    def again(self) -> Iterator[Run]:
+        """A second look at the same pair, under the same lease, with a stage of its own that is thrown away."""
+        folder = self.folder / "proof"
+        with Stage(folder) as stage:
+            yield replace(self, run_id=f"{self.run_id}.proof", folder=folder, stage=stage, started_at=self.clock())
+        shutil.rmtree(folder)
+
+    @property
+    def plan_path(self) -> Path:
+        """Where the plan file lies."""
+        return self.folder / "plan.jsonl"
+
+
+@contextmanager
+def stopping_on_signals(run: Run) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the run after the chunk it is at, with everything settled; a second one ends it at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        if run.stopped:
+            raise KeyboardInterrupt
+        run.stopped = f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run"
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) -> Iterator[Run]:
+    """Open everything a run needs and hold the pair's lease for as long; with `plan_digest`, the run that made that plan.
+
+    Raises Locked where another run holds the pair, StateError where the ledger cannot be opened.
+    """
+    from flows.wiring import connect
+
+    with ExitStack() as held:
+        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+        held.callback(ledger.close)
+        name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
+        folder = runs_folder(pair) / name
+        holder = f"{socket.gethostname()}/{os.getpid()}/{name}"
+        held.enter_context(lease(ledger, holder))
+        connectors = held.enter_context(connect(pair))
+        stage = held.enter_context(Stage(folder))
+        run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
+        if plan_digest is None:
+            runs.start(ledger, name, options.job, at=run.started_at)
+        yield run
+
+
+def _run_of(ledger: Ledger, plan_digest: str) -> str:
+    row = runs.find(ledger, plan_digest=plan_digest)
+    if row is None:
+        raise StalePlan(f"there is no plan {plan_digest}", remedy="make one with `plan`", code="NO_PLAN")
+    if row.state not in ("planned", "refused"):
+        raise StalePlan(
+            f"plan {plan_digest} was carried out already", remedy="make a new one with `plan`", code="PLAN_USED"
+        )
+    return row.run_id
+
+
+def runs_folder(pair: Pair) -> Path:
+    """Where a pair's runs are worked on: in its store when that is a folder, else beside the pair file."""
+    store = Path(pair.store) if "://" not in pair.store else pair.path.parent / ".ghl-reconcile" / pair.name
+    return store / "runs"
+
+
+@contextmanager
+def lease(ledger: Ledger, holder: str) -> Iterator[None]:
+    """Hold the pair's lease and renew it in the background; a killed holder's lease runs out by itself."""
+    _take(ledger, holder)
+    done = threading.Event()
+    renewer = threading.Thread(target=_renew, args=(ledger, holder, done), name="lease", daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewer.join()
+        ledger.release(holder)
+
+
+def _take(ledger: Ledger, holder: str) -> None:
+    ledger.acquire(holder, now=now(), until=moment(datetime.now(UTC) + LEASE))
+
+
+def _renew(ledger: Ledger, holder: str, done: threading.Event) -> None:
+    while not done.wait(_RENEW_SECONDS):
+        _take(ledger, holder)

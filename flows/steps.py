@@ -1,0 +1,239 @@
+"""The steps of every job, in order; each is a plain function over a Run, so that it does the same with Prefect and without."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from flows.run import Run, moment
+from reconcile import compare, draft, planfile, runs, settle, sweep, verify
+from reconcile.apply import apply_chunk
+from reconcile.errors import Blocked, ConnectorError, Exhausted, Expired, Forbidden, Refused, StalePlan, WrongLocation
+from reconcile.journal import Journal
+from reconcile.ledger import PairState
+from reconcile.limits import Facts, breaches
+from reconcile.link import digest_kind, load_base, load_graves
+from reconcile.model import Entity, Operation, Outcome, Side
+from reconcile.plan import Plan, estimate
+from reconcile.ports import Scope
+from reconcile.recover import resolve
+from reconcile.stage import Spooled
+
+log = logging.getLogger("flows.steps")
+
+_SPENT = ("EXHAUSTED", "EXHAUSTED_DAY")
+
+Spool = tuple[Entity, Side, Spooled]
+"""One entity of one side, read onto disk."""
+
+
+def recover(run: Run) -> int:
+    """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs."""
+    names = runs.unsettled(run.ledger)
+    for name in names:
+        journal = Journal(run.ledger, name)
+        outcomes = resolve(run.desk_for(journal), run.ledger)
+        with run.ledger.transaction() as connection:
+            settle.settle_operations(run.ledger, connection, journal, run_id=name, at=run.clock())
+            state = run.ledger.state()
+            run.ledger.advance(connection, replace(state, generation=state.generation + 1))
+            runs.mark_within(connection, name, state="recovered", ended_at=run.clock())
+        log.info("recovered", extra={"run": name, "in_doubt": len(outcomes)})
+    run.recovered = len(names)
+    return len(names)
+
+
+def extract(run: Run) -> list[Spool]:
+    """Read all of both sides that can be read in bulk onto disk, both sides at once."""
+    with ThreadPoolExecutor(max_workers=len(run.connectors)) as sides:
+        found = sides.map(lambda side: _extract_side(run, side), run.connectors)
+        return [spool for spools in found for spool in spools]
+
+
+def _extract_side(run: Run, side: Side) -> list[Spool]:
+    swept = Entity.NOTE if side is Side.GHL else None
+    return [_extract_one(run, m.entity, side, Scope()) for m in run.mapping.entities if m.entity is not swept]
+
+
+def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
+    began = run.clock()
+    spooled = run.stage.spool(entity, side, run.connectors[side].extract(entity, scope), taken_at=began)
+    return entity, side, spooled
+
+
+def stage(run: Run, spools: Sequence[Spool]) -> None:
+    """Load what was read into DuckDB, beside the links and digests that the ledger remembers."""
+    for spool in spools:
+        _stage_one(run, spool)
+    for mapped in run.mapping.entities:
+        load_base(run.stage, run.ledger, mapped.entity)
+    load_graves(run.stage, run.ledger, since=_an_hour_before(run.started_at))
+
+
+def _stage_one(run: Run, spool: Spool) -> None:
+    entity, side, spooled = spool
+    snapshot = run.stage.load(run.mapping[entity], side, run.connectors[side].shape(entity), spooled)
+    log.info("staged", extra={"entity": entity, "side": side, "rows": snapshot.rows, "complete": snapshot.complete})
+
+
+def _an_hour_before(at: str) -> str:
+    """Well before any index could still lag."""
+    return moment(datetime.fromisoformat(at) - timedelta(hours=1))
+
+
+def sweep_notes(run: Run) -> None:
+    """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
+    if Entity.NOTE in run.mapping:
+        contacts = sweep.choose(run.stage, run.ledger, budget=run.pair.ghl.notes_budget)
+        _stage_one(run, _extract_one(run, Entity.NOTE, Side.GHL, Scope(parents=tuple(contacts))))
+
+
+def link(run: Run) -> None:
+    """Find which links moved, and propose links for records that have none."""
+    compare.link(run.stage, run.ledger, run.mapping)
+
+
+def diff(run: Run) -> None:
+    """Compare three ways; look again, by key, at what a lagging index cannot prove."""
+    compare.diff(run.stage, run.ledger, run.mapping)
+    run.looked_again = compare.look_again(run.stage, run.mapping, run.connectors, most=run.limits.max_confirm)
+    if run.looked_again:
+        compare.link(run.stage, run.ledger, run.mapping)
+        compare.diff(run.stage, run.ledger, run.mapping)
+
+
+def make_plan(run: Run) -> Plan:
+    """Judge every difference and write the plan file."""
+    compare.make_draft(run.stage, run.mapping)
+    groups = draft.groups(run.stage)
+    counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")
+    head = Plan(
+        run_id=run.run_id,
+        pair=run.pair.name,
+        generation=run.ledger.state().generation,
+        config_digest=run.pair.config_digest,
+        snapshots={f"{entity}.{side}": s.fingerprint for (entity, side), s in sorted(run.stage.snapshots.items())},
+        groups=groups,
+        holds={str(kind): int(str(count)) for kind, count in counted},
+        estimates={
+            side: estimate(groups, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck)
+            for side, connector in run.connectors.items()
+        },
+    )
+    run.plan = planfile.write(run.plan_path, head, draft.operations(run.stage), draft.holds(run.stage))
+    runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
+    return run.plan
+
+
+def check(run: Run, plan: Plan) -> None:
+    """The last gate. Raises Refused, with every limit the plan goes over, before anything is written."""
+    state = run.ledger.state()
+    known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
+    facts = Facts(
+        snapshots=run.stage.snapshots,
+        links={m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in run.mapping.entities},
+        changed_identity=[
+            side for side, identity in known.items() if identity not in (None, run.described[side].identity)
+        ],
+    )
+    found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
+    if found:
+        raise Refused(
+            "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
+            remedy="look at the plan; change what is wrong, or allow what is right by name",
+            code="LIMIT",
+        )
+
+
+def begin_apply(run: Run) -> None:
+    """From here on the run may have written something."""
+    runs.mark(run.ledger, run.run_id, state="applying")
+
+
+def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
+    """Carry out one chunk of the plan. What cannot go on (credentials, quota) stops the run; what was done is settled."""
+    try:
+        outcomes = apply_chunk(run.desk, operations)
+    except (Exhausted, Expired, Forbidden, WrongLocation, Blocked) as error:
+        run.stopped = str(error)
+        return []
+    run.outcomes.extend(outcomes)
+    if any(outcome.code in _SPENT for outcome in outcomes):
+        run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
+    return outcomes
+
+
+def must_stop(run: Run) -> bool:
+    """Whether the run has to end after the chunk it has just done."""
+    if run.until is not None and run.clock() >= run.until:
+        run.stopped = run.stopped or "the time given to the run is over; the rest is planned again on the next run"
+    return bool(run.stopped)
+
+
+def resolve_doubts(run: Run) -> None:
+    """Look up what may or may not have happened, before anything is settled."""
+    try:
+        run.outcomes.extend(resolve(run.desk, run.ledger))
+    except ConnectorError as error:
+        run.stopped = run.stopped or str(error)
+
+
+def settle_run(run: Run) -> settle.Settlement:
+    """Advance the ledger to what is known, in one transaction."""
+    ledger, stage = run.ledger, run.stage
+    advanced = linked = 0
+    with ledger.transaction() as connection:
+        forgotten = settle.settled_links(
+            planfile.operations(run.plan_path), ledger, connection, run_id=run.run_id, at=run.clock()
+        )
+        for mapped in run.mapping.entities:
+            more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
+            advanced, linked = advanced + more, linked + new
+        made, gone = settle.settle_operations(ledger, connection, run.journal, run_id=run.run_id, at=run.clock())
+        runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock())
+        covered = (
+            [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []
+        )
+        sweep.checked(ledger, connection, covered, at=run.started_at)
+        generation = ledger.state().generation + 1
+        state = PairState(
+            generation=generation,
+            app_identity=run.described[Side.APP].identity,
+            ghl_identity=run.described[Side.GHL].identity,
+            mapping_digest=run.mapping.digest,
+            digest_kind=digest_kind(stage),
+        )
+        ledger.advance(connection, state)
+        doubtful = any(run.journal.in_doubt())
+        runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
+    run.settlement = settle.Settlement(generation, advanced, linked + made, forgotten + gone)
+    return run.settlement
+
+
+def read_back(run: Run) -> None:
+    """Read every written record again, by key."""
+    if run.verify_mode != "none" and not run.stopped:
+        run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
+
+
+def take_over(run: Run, digest: str) -> Plan:
+    """Take an approved plan as it was shown. Raises StalePlan where it no longer fits the ledger, the pair file or its digest."""
+    plan = planfile.read(run.plan_path)
+    if planfile.digest(run.plan_path) != digest:
+        raise StalePlan("the plan file was changed after it was made", remedy="make the plan again")
+    if plan.generation != run.ledger.state().generation:
+        raise StalePlan("another run settled since the plan was made", remedy="make the plan again and look at it")
+    if plan.config_digest != run.pair.config_digest:
+        raise StalePlan(
+            "the pair file was changed since the plan was made", remedy="make the plan again and look at it"
+        )
+    run.plan = plan
+    return plan
+
+
+def operations(run: Run) -> Iterator[Operation]:
+    """The plan's operations, streamed from its file: what is applied is what was shown."""
+    return planfile.operations(run.plan_path)

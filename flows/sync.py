@@ -1,0 +1,75 @@
+"""The job, top to bottom: extract, stage, link, diff, plan, check, apply, settle, verify, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flows import steps
+from flows.observe import Progress
+from flows.run import Run
+from flows.telling import Told, tell
+from reconcile.apply import chunks
+from reconcile.errors import Refused
+from reconcile.plan import Plan
+
+Do = Callable[..., Any]
+"""How a step is carried out: called plainly, or as a Prefect task. The same function does the same either way."""
+
+
+def plainly(step: Callable[..., Any], *arguments: Any) -> Any:
+    """Carry out a step by calling it."""
+    return step(*arguments)
+
+
+def reconcile(run: Run, do: Do = plainly) -> Told:
+    """One run of one pair. Raises Refused where a limit stops it before anything is written; the report is made all the same."""
+    do(steps.recover, run)
+    compare(run, do)
+    plan = do(steps.make_plan, run)
+    if not run.options.writes:
+        return tell(run, "planned")
+    try:
+        do(steps.check, run, plan)
+    except Refused as refusal:
+        tell(run, "refused", refusal=str(refusal))
+        raise
+    carry_out(run, plan, do)
+    return tell(run, "stopped" if run.stopped else "settled")
+
+
+def compare(run: Run, do: Do = plainly) -> None:
+    """From two sides to what differs between them."""
+    spools = do(steps.extract, run)
+    do(steps.stage, run, spools)
+    do(steps.sweep_notes, run)
+    do(steps.link, run)
+    do(steps.diff, run)
+
+
+def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
+    """Apply a plan that passed the check, settle what became of it, and prove it."""
+    apply(run, plan, do)
+    do(steps.settle_run, run)
+    do(steps.read_back, run)
+    prove(run, do)
+
+
+def apply(run: Run, plan: Plan, do: Do = plainly) -> None:
+    """Write chunk by chunk until the plan is done or the run has to stop; what is left is planned again next time."""
+    do(steps.begin_apply, run)
+    with Progress("applying", total=plan.writes) as progress:
+        for chunk in chunks(steps.operations(run), run.pair.apply.chunk):
+            if steps.must_stop(run):
+                break
+            do(steps.apply, run, chunk)
+            progress.advance(len(chunk))
+    do(steps.resolve_doubts, run)
+
+
+def prove(run: Run, do: Do = plainly) -> None:
+    """Read both sides anew and plan again: what is still to do, with its reasons, is the convergence certificate."""
+    if run.verify_mode == "full" and not run.stopped:
+        with run.again() as second:
+            compare(second, do)
+            run.replan = do(steps.make_plan, second)

@@ -1,0 +1,132 @@
+"""Links that lost an end: what a missing record may mean, and what is done about it; never on the word of one absence alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconcile.mapping import EntityMap
+from reconcile.model import Entity, Side
+from reconcile.policy import OnDelete
+from reconcile.stage import Stage, literal
+
+_ABSENCE = """
+CREATE OR REPLACE TABLE absence_{e} AS
+WITH lost AS (
+    SELECT m.link_id, m.app_key, m.ghl_key, m.parent, m.app_state, m.ghl_state,
+        CASE WHEN app_state IN ('absent', 'deleted') THEN 'app' ELSE 'ghl' END AS gone,
+        app_state IN ('absent', 'deleted') AND ghl_state IN ('absent', 'deleted') AS both_gone,
+        app_state = 'unknown' OR ghl_state = 'unknown' AS unknown,
+        'deleted' IN (app_state, ghl_state) AS tombstone,
+        CASE WHEN app_state IN ('absent', 'deleted') THEN m.app_absent ELSE m.ghl_absent END + 1 AS runs
+    FROM moved_{e} m WHERE NOT (app_state = 'present' AND ghl_state = 'present')
+), read AS (
+    SELECT l.*, CASE WHEN gone = 'app' THEN 'ghl' ELSE 'app' END AS side,
+        CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END AS key,
+        CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
+        CASE WHEN gone = 'app' THEN {ghl_touched} ELSE {app_touched} END AS touched,
+        CASE WHEN gone = 'app' THEN {ghl_cells} ELSE {app_cells} END AS cells,
+        CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
+        coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
+        {survivor} AS survivor, {follows} AS follows
+    FROM lost l
+    LEFT JOIN cell_{e}_app a ON a.key = l.app_key LEFT JOIN cell_{e}_ghl g ON g.key = l.ghl_key
+    LEFT JOIN basecell_{e} b USING (link_id)
+), judged AS (
+    SELECT r.*, md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
+        md5(r.cells::VARCHAR)[1:20] AS values_digest,
+        CASE WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
+             WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'
+             WHEN survivor IS NOT NULL THEN 'hold' WHEN touched AND policy <> 'ignore' THEN 'hold' ELSE policy END AS action,
+        CASE gone WHEN 'app' THEN 'the app' ELSE 'GHL' END AS where_gone,
+        CASE gone WHEN 'app' THEN 'GHL' ELSE 'the app' END AS where_kept
+    FROM read r
+)
+SELECT j.* REPLACE (
+    CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice IN ('restore', 'relink') THEN 'forget'
+         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
+    CASE WHEN d.choice IS NOT NULL AND j.action = 'hold' THEN 'decided by ' || d.by || ': ' || d.choice
+         WHEN both_gone THEN 'gone from both sides'
+         WHEN unknown THEN 'not read on both sides in this run'
+         WHEN follows THEN 'its contact is gone from ' || where_gone || ' too; it follows its contact'
+         WHEN excluded THEN 'deleted in ' || where_gone || '; left out by an exclude rule'
+         WHEN j.action = 'quarantine' THEN 'missing from ' || where_gone || ' in ' || runs || ' of {absent_runs} complete runs'
+         WHEN survivor IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'
+         WHEN touched AND j.action = 'hold' THEN 'deleted in ' || where_gone || ', changed in ' || where_kept
+         ELSE 'deleted in ' || where_gone END AS because
+FROM judged j LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest;
+"""
+
+
+def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
+    """Create `absence_e`, one row for each link that lost an end.
+
+    Its `action` is one of mirror, archive, hold, ignore, forget, follow,
+    quarantine, not_checked; `side`, `key` and `cells` are those of the end that is still there. `children` are what hangs
+    on a contact: one that was added or changed where the contact is still there is a change of the contact.
+    """
+    entity = mapped.entity
+    fields = range(len(mapped.fields))
+    touched = {
+        f"{side}_touched": " OR ".join(
+            [
+                *(f"{row}.c{i} IS DISTINCT FROM b.{side}{i}" for i in fields),
+                *(_child_touched(child, side) for child in children),
+            ]
+        )
+        for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
+    }
+    cells = {
+        f"{side}_cells": "json_object("
+        + ", ".join(f"{literal(mapped.fields[i].name)}, {row}.c{i}" for i in fields)
+        + ")"
+        for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
+    }
+    policy = {f"{side}_policy": literal(mapped.delete.get(side, OnDelete.HOLD)) for side in Side}
+    survivor = "NULL::VARCHAR"
+    follows = "EXISTS (FROM absence_contact c WHERE c.link_id = l.parent AND c.gone = l.gone)"
+    if entity is Entity.CONTACT:
+        survivor = (
+            f"(SELECT min(u.key) FROM unsure_{entity} u WHERE u.side = gone AND u.kind = 'duplicate' "
+            "AND list_contains(u.candidates, CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END))"
+        )
+        follows = "false"
+    stage.run(
+        _ABSENCE.format(
+            e=entity,
+            entity=literal(entity),
+            absent_runs=mapped.absent_runs,
+            survivor=survivor,
+            follows=follows,
+            **touched,
+            **cells,
+            **policy,
+        )
+    )
+
+
+def _child_touched(child: EntityMap, side: Side) -> str:
+    """SQL for whether a contact has a task or note that its other end never had, or had in another form."""
+    entity = child.entity
+    moved = " OR ".join(f"x.c{i} IS DISTINCT FROM y.{side}{i}" for i, _ in enumerate(child.fields))
+    return (
+        f"EXISTS (FROM cell_{entity}_{side} x SEMI JOIN unlinked_{entity}_{side} u ON u.key = x.key "
+        f"WHERE x.parent = l.{side}_key AND NOT x.excluded) OR "
+        f"EXISTS (FROM cell_{entity}_{side} x JOIN moved_{entity} m ON m.{side}_key = x.key JOIN basecell_{entity} y USING (link_id) "
+        f"WHERE x.parent = l.{side}_key AND ({moved}))"
+    )
+
+
+def unconfirmed(stage: Stage, mapped: EntityMap, side: Side, *, most: int) -> list[tuple[str, str | None]]:
+    """(key, parent key) of missing records on `side` that something would be done about: to be confirmed by a read by key.
+
+    Empty where there are more than `most`: then a limit refuses the run anyway, and reading them all would cost the quota.
+    """
+    entity = mapped.entity
+    owner = "" if entity is Entity.CONTACT else "LEFT JOIN owner o ON o.link_id = a.parent"
+    parent = "NULL" if entity is Entity.CONTACT else f"o.{side}_key"
+    query = (
+        f"SELECT a.{side}_key, {parent} FROM absence_{entity} a {owner} WHERE a.{side}_state = 'absent' "
+        "AND a.action IN ('mirror', 'archive', 'hold', 'forget') ORDER BY 1"
+    )
+    found = [(str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)]
+    return found if len(found) <= most else []

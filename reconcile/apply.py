@@ -1,0 +1,199 @@
+"""Carries out a plan: intent to the journal, look where it is risky, send, result to the journal; and nothing but the plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal
+
+from reconcile.journal import Journal
+from reconcile.mapping import TAGS, EntityMap
+from reconcile.mapping import Mapping as PairMapping
+from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan import LEDGER_ONLY
+from reconcile.ports import Connector, Record, Reply, Write
+
+Recheck = Literal["always", "risky", "never"]
+
+_TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What applying needs at hand. `parents` finds a contact's key on a side by link_id, from the ledger.
+
+    `free` are the sides whose reads cost no requests: there every record is looked at before it is touched.
+    `created` collects the keys that this run's creates were given.
+    """
+
+    mapping: PairMapping
+    connectors: Mapping[Side, Connector]
+    journal: Journal
+    now: Callable[[], str]
+    parents: Callable[[str, Side], str | None]
+    recheck: Recheck = "risky"
+    free: frozenset[Side] = frozenset({Side.APP})
+    created: dict[tuple[str, Side], str] = field(default_factory=dict)
+
+
+def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
+    """Runs of operations that do not depend on one another: one kind, one entity, one side, at most `size`."""
+    for _, run in groupby(operations, key=lambda o: (o.kind, o.entity, o.side)):
+        chunk: list[Operation] = []
+        for operation in run:
+            chunk.append(operation)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+
+
+def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
+    """Carry out one chunk; every operation ends with an outcome in the journal, or stays in doubt there if this is killed.
+
+    Raises what a connector raises when nothing further can be sent (expired credentials, an exhausted quota).
+    """
+    known = desk.journal.known([operation.op_id for operation in operations])
+    todo = [o for o in operations if o.kind not in LEDGER_ONLY and known.get(o.op_id) in (None, Status.SKIPPED)]
+    outcomes: list[Outcome] = []
+    writes: list[tuple[Operation, Write]] = []
+    for operation in todo:
+        prepared = _prepare(desk, operation)
+        if isinstance(prepared, Outcome):
+            outcomes.append(prepared)
+        else:
+            writes.append((operation, prepared))
+    if not todo:
+        return []
+    desk.journal.begin(todo, desk.now())
+    for outcome in outcomes:
+        desk.journal.end(outcome, desk.now())
+    return outcomes + _send(desk, writes)
+
+
+def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
+    if not writes:
+        return []
+    by_id = {operation.op_id: operation for operation, _ in writes}
+    outcomes = []
+    for reply in desk.connectors[writes[0][0].side].write([write for _, write in writes]):
+        operation = by_id[reply.op_id]
+        outcome = outcome_of(desk.mapping, operation, reply)
+        if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
+            desk.created[operation.link_id, operation.side] = outcome.key
+        desk.journal.end(outcome, desk.now())
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
+    """The write to send; or the outcome where there is nothing to send."""
+    parent = operation.parent_key
+    if operation.parent and parent is None:
+        parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
+        if parent is None:
+            return Outcome(operation.op_id, Status.SKIPPED, code="NO_PARENT", detail="its contact was not created")
+    if not _looks_first(desk, operation):
+        return write_of(desk.mapping, operation, parent)
+    connector = desk.connectors[operation.side]
+    record = connector.read(operation.entity, operation.key or "", parent)
+    mapped = desk.mapping[operation.entity]
+    told = _told(mapped, operation, record)
+    return told or write_of(desk.mapping, operation, parent, seen=record)
+
+
+def _looks_first(desk: Desk, operation: Operation) -> bool:
+    if operation.kind is OpKind.CREATE or operation.kind in _TAGGING or desk.recheck == "never":
+        return False
+    return desk.recheck == "always" or operation.side in desk.free or operation.risk == "high"
+
+
+def _told(mapped: EntityMap, operation: Operation, record: Record | None) -> Outcome | None:
+    """The outcome, where a look at the record shows that it is done already, or no longer what the plan expected."""
+    deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
+    if record is None or record.deleted:
+        if deleting:
+            return Outcome(operation.op_id, Status.DONE, detail="it was gone already")
+        return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
+    held = mapped.decode(record, operation.side)
+    if not deleting and all(held[name] == cell for name, cell in operation.after.items()):
+        return _done(operation, record, held)
+    changed = sorted(name for name, cell in operation.before.items() if held.get(name) != cell)
+    if changed:
+        return Outcome(
+            operation.op_id,
+            Status.STALE,
+            code="CHANGED",
+            detail=f"changed since the plan was made: {', '.join(changed)}",
+        )
+    return None
+
+
+def write_of(mapping: PairMapping, operation: Operation, parent: str | None, *, seen: Record | None = None) -> Write:
+    """The operation in its side's own terms. `seen` is the record as it was just read: its native values are the guard."""
+    if operation.kind in _TAGGING:
+        tags = tuple(json.loads(operation.after[TAGS] or "[]"))
+        return Write(operation.op_id, operation.kind, Entity.CONTACT, key=operation.key, tags=tags)
+    mapped = mapping[operation.entity]
+    fields = mapped.encode(operation.after, operation.side)
+    expected = {name: seen.fields[name] for name in fields if name in seen.fields} if seen else {}
+    return Write(
+        op_id=operation.op_id,
+        kind=operation.kind,
+        entity=operation.entity,
+        key=operation.key,
+        parent=parent,
+        fields=fields,
+        expected=expected,
+        version=seen.version if seen else operation.guard,
+    )
+
+
+def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outcome:
+    """What a side's reply means for the operation. A duplicate that the side names is adopted, not created again."""
+    if reply.status is Status.DONE:
+        if reply.record is None:
+            return Outcome(operation.op_id, Status.DONE, key=reply.key, trace_id=reply.trace_id, detail=reply.detail)
+        held = _cells(mapping, operation, reply.record)
+        return _done(operation, reply.record, held, trace_id=reply.trace_id)
+    adopted = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
+    return Outcome(
+        operation.op_id,
+        reply.status,
+        key=reply.key,
+        code="EXISTS" if adopted else reply.code,
+        detail=reply.detail,
+        trace_id=reply.trace_id,
+    )
+
+
+def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    mapped = mapping[entity]
+    if operation.kind in _TAGGING:
+        field = mapped.field(TAGS)
+        return (
+            {TAGS: field.decode(record.fields, operation.side)}
+            if field.native(operation.side)[0] in record.fields
+            else {}
+        )
+    return mapped.decode(record, operation.side)
+
+
+def _done(operation: Operation, record: Record, held: Cells, *, trace_id: str | None = None) -> Outcome:
+    dropped = sorted(name for name, cell in operation.after.items() if name in held and held[name] != cell)
+    tagging = operation.kind in _TAGGING
+    return Outcome(
+        operation.op_id,
+        Status.DONE,
+        key=record.key,
+        after=held,
+        version=record.version,
+        modified_at=record.modified_at,
+        code="VALUE_DROPPED" if dropped and not tagging else "",
+        detail=f"accepted, but not stored as sent: {', '.join(dropped)}" if dropped and not tagging else "",
+        trace_id=trace_id,
+    )

@@ -1,0 +1,404 @@
+"""Native value to canonical value and back: one total, idempotent form per kind of value, so that equal means equal text."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+
+from reconcile.markup import plain
+from reconcile.model import Cell, Side
+from reconcile.ports import Json
+
+Raw = str | None
+"""A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""
+
+
+def raw_text(value: Json) -> Raw:
+    """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses."""
+
+    name: str = "codec"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        """The canonical form of native values; what cannot be understood stays as trimmed text (see `fault`)."""
+        return _clean(raws) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        """The native values, `arity` of them, whose canonical form is `cell`."""
+        return (cell,) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
+        return None
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
+        return None
+
+    def blur(self, column: str) -> str:
+        """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
+        return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
+
+
+def _clean(raws: Sequence[Raw]) -> str:
+    return " ".join(part for raw in raws if raw is not None and (part := unicodedata.normalize("NFC", raw).strip()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Codec):
+    """One line or more of plain text, trimmed, in Unicode's composed form; inner spaces and case are kept."""
+
+    name: str = "text"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        return _clean(raws).replace("\r\n", "\n") or None
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name(Codec):
+    """A person's name: spaces collapsed, case kept. Over two native fields it joins and splits first and last name."""
+
+    name: str = "name"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        return " ".join(_clean(raws).split()) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        if arity == 1 or cell is None:
+            return (cell,) * arity
+        first, _, last = cell.rpartition(" ")
+        return (first, last) if first else (last, None)
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '[!-~]+( [!-~]+)*')", column
+
+
+_EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(Codec):
+    """An email address, lower-cased and trimmed."""
+
+    name: str = "email"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        return _clean(raws).lower() or None
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or re.fullmatch(_EMAIL.replace("''", "'"), cell):
+            return None
+        return "not an email address"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '{_EMAIL}', 'i')", f"lower({column})"
+
+
+# Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.
+_E164 = r"\+(1[2-9][0-9]{2}[2-9][0-9]{6}|(31|32|33|34|41|44|45|46|47|48|61|64)[1-9][0-9]{8})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone(Codec):
+    """A telephone number in E.164; `region` (ISO 3166) is assumed where there is no country code."""
+
+    region: str | None = None
+    name: str = "phone"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        number = self._parse(text)
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text or None
+
+    def _parse(self, text: str) -> phonenumbers.PhoneNumber | None:
+        try:
+            number = phonenumbers.parse(text, self.region)
+        except phonenumbers.NumberParseException:
+            return None
+        return number if phonenumbers.is_possible_number(number) and not number.extension else None
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (cell.startswith("+") and self._parse(cell)):
+            return None
+        return "not a telephone number" + ("" if self.region else " (and no default region is set)")
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '{_E164}')", column
+
+    def blur(self, column: str) -> str:
+        """The last digits, which every notation shares; NULL (may equal anything) where letters stand for digits."""
+        digits = f"right(regexp_replace({column}, '[^0-9]', '', 'g'), 6)"
+        return f"CASE WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
+
+
+_DATE_FORMS = (
+    re.compile(r"(?P<y>\d{4})[-/._](?P<m>\d{1,2})[-/._](?P<d>\d{1,2})(?:[T ].*)?"),
+    re.compile(r"(?P<m>\d{1,2})[-/._](?P<d>\d{1,2})[-/._](?P<y>\d{4})"),
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Date(Codec):
+    """A calendar date, YYYY-MM-DD. A time or zone behind it is dropped unconverted: a birthday has no time zone.
+
+    GHL documents YYYY/MM/DD, MM/DD/YYYY and their variants for writes, and answers ISO with Z, or epoch milliseconds in
+    search results.
+    """
+
+    name: str = "date"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        try:
+            return self._parse(text).isoformat() if text else None
+        except (ValueError, OverflowError):
+            return text
+
+    @staticmethod
+    def _parse(text: str) -> date:
+        if re.fullmatch(r"-?\d{5,}", text):
+            return (_EPOCH + timedelta(milliseconds=int(text))).date()
+        for form in _DATE_FORMS:
+            if found := form.fullmatch(text):
+                return date(int(found["y"]), int(found["m"]), int(found["d"]))
+        raise ValueError(text)
+
+    def fault(self, cell: Cell) -> str | None:
+        try:
+            return None if cell is None or date.fromisoformat(cell).isoformat() == cell else "not a date"
+        except ValueError:
+            return "not a date (expected YYYY-MM-DD)"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        return f"{shaped} AND try_cast({column} AS DATE) IS NOT NULL", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant(Codec):
+    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000); without a zone it is read in `timezone`."""
+
+    timezone: str = "UTC"
+    name: str = "instant"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        try:
+            return self._parse(text).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
+        except (ValueError, OverflowError):
+            return text
+
+    def _parse(self, text: str) -> datetime:
+        if re.fullmatch(r"-?\d{9,}", text):
+            return _EPOCH + timedelta(milliseconds=int(text))
+        if not re.match(r"\d{4}-\d{2}-\d{2}", text):
+            raise ValueError(text)
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(self.timezone))
+        return moment.astimezone(UTC)
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cell):
+            return None
+        return "not a moment (expected ISO 8601, such as 2026-01-31T09:00:00Z)"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.]000)?Z')"
+        return f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL", f"{column}[1:19] || 'Z'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number(Codec):
+    """A decimal number in plain notation without trailing zeros; 12, "12" and 12.0 are one."""
+
+    name: str = "decimal"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        number = self._parse(text)
+        if number is None:
+            return text or None
+        return "0" if number == 0 else f"{number.normalize():f}"
+
+    @staticmethod
+    def _parse(text: str) -> Decimal | None:
+        if not re.fullmatch(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII):
+            return None
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            return None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        number = None if cell is None else self._parse(cell)
+        if number is None:
+            return (cell,) * arity
+        if number == number.to_integral_value() and abs(number) < 2**53:
+            return (int(number),) * arity
+        return ((float(number) if Decimal(str(float(number))) == number else cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell is None or self._parse(cell) is not None else "not a number"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '0|-?[1-9][0-9]{{0,17}}')", column
+
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bool(Codec):
+    """Yes or no: true or false."""
+
+    name: str = "bool"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        word = text.lower()
+        return "true" if word in _TRUE else "false" if word in _FALSE else text or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell in (None, "true", "false") else "neither yes nor no"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"{column} IN ('true', 'false')", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(Codec):
+    """A closed list whose words differ by side: `table` gives GHL's word for each of the app's.
+
+    Several of the app's words may share one of GHL's (open and waiting are both "not completed"); the first is written back.
+    """
+
+    table: Mapping[str, str] = field(default_factory=dict)
+    name: str = "choice"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        return (self.table.get(text, text) if side is Side.APP else text) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        if side is Side.APP:
+            return (next((app for app, ghl in self.table.items() if ghl == cell), cell),) * arity
+        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or cell in self.table.values():
+            return None
+        return "not one of the declared choices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels(Codec):
+    """A set of words: a JSON list, or text with a delimiter. Tags are compared as GHL stores them: lower case, trimmed."""
+
+    folded: bool = True
+    delimiter: str = ","
+    name: str = "tags"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        words = {folded for raw in raws for word in self._words(raw) if (folded := self._fold(word))}
+        return json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
+
+    def _fold(self, word: str) -> str:
+        tidy = " ".join(unicodedata.normalize("NFC", word).split())
+        return unicodedata.normalize("NFC", tidy.lower()) if self.folded else tidy
+
+    def _words(self, raw: Raw) -> list[str]:
+        if raw is None or not raw.strip():
+            return []
+        try:
+            listed = json.loads(raw) if raw.lstrip().startswith("[") else None
+        except ValueError:
+            listed = None
+        if isinstance(listed, list):
+            return [word if isinstance(word, str) else json.dumps(word) for word in listed if word is not None]
+        return raw.split(self.delimiter)
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        words: list[Json] = json.loads(cell) if cell else []
+        return (words,) * arity
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"{column} = '[]'", "NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RichText(Codec):
+    """Text that one side may hold as HTML: markup is dropped, blank lines and runs of spaces are folded.
+
+    GHL's own editor stores note and task bodies as HTML, its API takes plain text: a difference in markup alone is none.
+    """
+
+    name: str = "html"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        lines = (" ".join(line.split()) for line in plain(_clean(raws)).splitlines())
+        return unicodedata.normalize("NFC", "\n".join(line for line in lines if line)) or None
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '[!-%''-;=-~]+( [!-%''-;=-~]+)*')", column
+
+
+def codec_named(
+    name: str, *, region: str | None = None, timezone: str = "UTC", choices: Mapping[str, str] | None = None
+) -> Codec:
+    """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
+    made: dict[str, Codec] = {
+        "text": Text(),
+        "name": Name(),
+        "email": Email(),
+        "phone": Phone(region=region),
+        "date": Date(),
+        "instant": Instant(timezone=timezone),
+        "decimal": Number(),
+        "bool": Bool(),
+        "choice": Choice(table=choices or {}),
+        "tags": Labels(),
+        "set": Labels(folded=False, name="set"),
+        "html": RichText(),
+    }
+    return made[name]
+
+
+CODECS: tuple[str, ...] = (
+    "text",
+    "name",
+    "email",
+    "phone",
+    "date",
+    "instant",
+    "decimal",
+    "bool",
+    "choice",
+    "tags",
+    "set",
+    "html",
+)
+"""The names of the codecs, as a pair file writes them."""

@@ -1,0 +1,70 @@
+"""From two loaded sides to a draft: link, diff, look again where a bulk read is no proof, judge, draft; parents first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+
+from reconcile.absence import judge_absences, unconfirmed
+from reconcile.diff import doubtful, make_delta
+from reconcile.draft import begin, draft, extend_owner, number
+from reconcile.judge import judge, load_decisions
+from reconcile.ledger import Ledger
+from reconcile.link import digest_kind, find_moved, load_baseline
+from reconcile.mapping import Mapping
+from reconcile.match import make_owner, match_children, match_contacts
+from reconcile.model import Entity, Side
+from reconcile.ports import Connector
+from reconcile.stage import Stage
+
+
+def link(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
+    """Find what moved, and propose links for rows that have none, entity by entity."""
+    state = ledger.state()
+    trusted = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    load_decisions(stage, ledger.decisions())
+    for mapped in mapping.entities:
+        find_moved(stage, mapped, trusted=trusted)
+        if mapped.entity is Entity.CONTACT:
+            match_contacts(stage, mapped)
+            make_owner(stage)
+        else:
+            match_children(stage, mapped)
+
+
+def diff(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
+    """Compare what moved field by field, and judge what lost an end."""
+    for mapped in mapping.entities:
+        load_baseline(stage, ledger, mapped)
+        make_delta(stage, mapped)
+    children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
+    for mapped in mapping.entities:
+        judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
+
+
+def look_again(stage: Stage, mapping: Mapping, connectors: Map[Side, Connector], *, most: int) -> int:
+    """Read by key what a bulk read cannot prove: our own late writes, and records that seem to be gone. Returns how many.
+
+    Where it is not 0, the stage shows them as they are now, and link and diff have to be run again.
+    """
+    looked = 0
+    for mapped in mapping.entities:
+        for side, connector in connectors.items():
+            lag = connector.describe().lag_seconds
+            sought = dict(doubtful(stage, mapped, side, lag_seconds=lag))
+            sought |= dict(unconfirmed(stage, mapped, side, most=most))
+            found = [(key, connector.read(mapped.entity, key, parent)) for key, parent in sorted(sought.items())]
+            if found:
+                stage.refresh(mapped, side, found)
+                looked += len(found)
+    return looked
+
+
+def make_draft(stage: Stage, mapping: Mapping) -> None:
+    """Judge every difference and draft all operations and holds, in order."""
+    begin(stage)
+    for mapped in mapping.entities:
+        judge(stage, mapped)
+        draft(stage, mapped)
+        if mapped.entity is Entity.CONTACT:
+            extend_owner(stage)
+    number(stage)

@@ -1,0 +1,346 @@
+"""Drafts operations and holds from what was found, judged and missed: everything that a plan will say, as two tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from reconcile.lines import hold_from, operation_from
+from reconcile.mapping import EntityMap, Field
+from reconcile.model import Entity, Hold, Operation, OpKind, Side
+from reconcile.plan import Group
+from reconcile.stage import Stage, literal
+
+_TABLES = """
+CREATE OR REPLACE TABLE operation (
+    phase INTEGER, kind VARCHAR, entity VARCHAR, side VARCHAR, link_id VARCHAR, key VARCHAR, source_key VARCHAR,
+    parent VARCHAR, parent_key VARCHAR, source JSON, before JSON, after JSON, guard VARCHAR, because VARCHAR, risk VARCHAR);
+CREATE OR REPLACE TABLE hold (
+    hold_id VARCHAR, kind VARCHAR, entity VARCHAR, subject VARCHAR, field VARCHAR, side VARCHAR, app_key VARCHAR,
+    ghl_key VARCHAR, because VARCHAR, options VARCHAR[], "values" JSON, values_digest VARCHAR);
+CREATE OR REPLACE TABLE passed (entity VARCHAR, side VARCHAR, key VARCHAR, class VARCHAR, because VARCHAR);
+CREATE TABLE IF NOT EXISTS looked (entity VARCHAR, side VARCHAR, key VARCHAR);
+"""
+
+_ADOPT = """
+INSERT INTO operation
+SELECT 0, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, NULL, '{{}}', '{{}}', '{{}}', NULL,
+    CASE WHEN f.how LIKE 'decided%' THEN f.how ELSE 'the two records have the same ' || f.how END, 'low' FROM found_{e} f;
+"""
+
+# {s}: the side that has the record, {t}: the side that lacks it.
+_ORPHANS = """
+CREATE OR REPLACE TEMP TABLE orphan AS
+WITH filled AS (
+    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, {filled},
+        {lacking} AS lacking, (SELECT string_agg(field || ' is ' || why, '; ' ORDER BY field) FROM fault_{e}_{s} x
+        WHERE x.key = f.key AND x.field IN ({required})) AS faulty, {checked} AS checked
+    FROM free_{e}_{s} f {owner}
+)
+SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, CASE
+    WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
+    WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
+INSERT INTO operation
+SELECT {phase}, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
+    'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan WHERE class = 'create';
+INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
+    WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
+    WHEN 'not_checked' THEN '{other} was not read completely in this run, so whether it exists there is not known'
+    WHEN 'unsyncable' THEN CASE WHEN {parentless} THEN 'its contact is not linked' WHEN {forsaken} THEN 'its contact is gone from {other}'
+        ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
+FROM orphan WHERE class <> 'create';
+"""
+
+_FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
+
+_EXCLUDED = """
+INSERT INTO passed SELECT {entity}, '{s}', c.key, 'excluded', 'left out by an exclude rule'
+FROM cell_{e}_{s} c SEMI JOIN unlinked_{e}_{s} u USING (key) WHERE c.excluded;
+"""
+
+_UPDATES = """
+INSERT INTO operation
+WITH due AS (
+    SELECT j.*, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target, CASE winner WHEN 'app' THEN app ELSE ghl END AS value,
+        CASE winner WHEN 'app' THEN ghl ELSE app END AS held
+    FROM judged_{e} j WHERE action = 'agree' AND item IS NULL
+), reasons AS (
+    SELECT link_id, target, because, string_agg(field, ', ' ORDER BY field) AS fields FROM due GROUP BY ALL
+), said AS (
+    SELECT link_id, target, string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because FROM reasons GROUP BY ALL
+), grouped AS (
+    SELECT link_id, target, to_json(map_from_entries(list(struct_pack(k := field, v := held) ORDER BY field))) AS before, to_json(map_from_entries(list(struct_pack(k := field, v := value) ORDER BY field))) AS after,
+        list_sort(list(field)) AS fields, bool_or(kind = 'conflict') AS contested
+    FROM due GROUP BY link_id, target
+)
+SELECT 2, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
+    CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
+    {parent}, {parent_key}, '{{}}', before, after,
+    CASE target WHEN 'app' THEN a.version ELSE g.version END, said.because, CASE WHEN contested THEN 'high' ELSE 'low' END
+FROM grouped JOIN said USING (link_id, target) JOIN wide_{e} w USING (link_id)
+JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key {owner};
+"""
+
+_TAGS = """
+INSERT INTO operation
+WITH due AS (
+    SELECT j.link_id, item, j.because, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
+        CASE winner WHEN 'app' THEN app ELSE ghl END IS NOT NULL AS adds
+    FROM judged_{e} j WHERE action = 'agree' AND item IS NOT NULL
+), said AS (
+    SELECT link_id, target, adds, because, string_agg(item, ', ' ORDER BY item) AS items FROM due GROUP BY ALL
+)
+SELECT CASE WHEN adds THEN 3 ELSE 4 END, CASE WHEN adds THEN 'add_tags' ELSE 'remove_tags' END, 'tag', target, link_id,
+    CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
+    NULL, NULL, '{{}}', '{{}}', json_object('tags', (SELECT to_json(list_sort(list(item)))::VARCHAR FROM due d
+        WHERE d.link_id = said.link_id AND d.target = said.target AND d.adds = said.adds)), NULL,
+    string_agg(items || ': ' || because, '; ' ORDER BY items), 'low'
+FROM said JOIN wide_{e} w USING (link_id) GROUP BY link_id, target, adds, w.app_key, w.ghl_key;
+"""
+
+_ABSENCES = """
+INSERT INTO operation
+SELECT CASE action WHEN 'forget' THEN 9 ELSE {phase} END, CASE action WHEN 'mirror' THEN 'delete' ELSE action END, {entity}, side,
+    absence_{e}.link_id, key, CASE gone WHEN 'app' THEN absence_{e}.app_key ELSE absence_{e}.ghl_key END, parent, {parent_key}, '{{}}',
+    CASE WHEN action = 'forget' THEN '{{}}' ELSE cells END, '{{}}', version, because,
+    CASE action WHEN 'forget' THEN 'low' ELSE 'high' END
+FROM absence_{e} {owner} WHERE action IN ('mirror', 'archive', 'forget');
+INSERT INTO hold
+SELECT hold_id, 'delete', {entity}, link_id, NULL, side, app_key, ghl_key, because,
+    CASE WHEN survivor IS NULL THEN ['delete', 'restore', 'keep'] ELSE ['delete', 'relink', 'keep'] END,
+    json_object('gone', gone, 'kept', cells, 'survivor', survivor), values_digest
+FROM absence_{e} WHERE action = 'hold';
+"""
+
+_HOLDS = """
+INSERT INTO hold
+SELECT hold_id, CASE action WHEN 'ask' THEN 'conflict' ELSE 'unsyncable' END, {entity}, link_id, CASE WHEN item IS NULL THEN field ELSE field || ': ' || item END,
+    CASE winner WHEN 'app' THEN 'ghl' WHEN 'ghl' THEN 'app' END, w.app_key, w.ghl_key, because,
+    CASE action WHEN 'ask' THEN ['app', 'ghl', 'leave'] ELSE [] END,
+    json_object('base_app', base_app, 'base_ghl', base_ghl, 'app', app, 'ghl', ghl), values_digest
+FROM judged_{e} JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable');
+INSERT INTO hold
+SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' THEN u.key END, CASE u.side WHEN 'ghl' THEN u.key END,
+    u.because, u.options, json_object('rule', u.rule, 'candidates', u.candidates), md5(u.candidates::VARCHAR)[1:20]
+FROM unsure_{e}_now u;
+"""
+
+_UNSURE = """
+CREATE OR REPLACE TABLE unsure_{e}_now AS
+WITH all_unsure AS (
+    SELECT u.side, u.key, min(u.kind) AS kind, min(u.rule) AS rule, list_sort(list_distinct(flatten(list(u.candidates)))) AS candidates,
+        md5('unsure' || chr(31) || {entity} || chr(31) || u.side || chr(31) || u.key)[1:20] AS hold_id
+    FROM unsure_{e} u GROUP BY u.side, u.key
+)
+SELECT a.*, CASE kind WHEN 'ambiguous' THEN 'several records, or records that contradict each other, have the same ' || rule
+        ELSE 'another record has the same ' || rule || ' already' END AS because,
+    CASE WHEN kind = 'ambiguous' AND a.side = 'app' THEN list_concat(list_transform(candidates, lambda c: 'link:' || c), ['create', 'ignore'])
+         ELSE ['create', 'ignore'] END AS options, d.choice
+FROM all_unsure a LEFT JOIN decision d ON d.hold_id = a.hold_id AND d.values_digest = md5(a.candidates::VARCHAR)[1:20];
+INSERT INTO passed SELECT {entity}, side, key, CASE WHEN choice = 'ignore' THEN 'excluded' ELSE 'ambiguous' END, because
+FROM unsure_{e}_now WHERE choice IS DISTINCT FROM 'create';
+INSERT INTO free_{e}_app SELECT c.* {parent_app} FROM cell_{e}_app c {owner_app} WHERE c.key IN (SELECT key FROM unsure_{e}_now WHERE side = 'app' AND choice = 'create');
+INSERT INTO free_{e}_ghl SELECT c.* {parent_ghl} FROM cell_{e}_ghl c {owner_ghl} WHERE c.key IN (SELECT key FROM unsure_{e}_now WHERE side = 'ghl' AND choice = 'create');
+DELETE FROM unsure_{e}_now WHERE choice IN ('create', 'ignore');
+"""
+
+
+def begin(stage: Stage) -> None:
+    """Create the empty tables of a draft."""
+    stage.run(_TABLES)
+
+
+def draft(stage: Stage, mapped: EntityMap) -> None:
+    """Add one entity's operations to `operation`, its questions to `hold`, and what is left out with its reason to `passed`."""
+    entity = mapped.entity
+    quoted = literal(entity)
+    _draft_unsure(stage, mapped)
+    stage.run(_ADOPT.format(e=entity, entity=quoted))
+    for side in Side:
+        stage.run(_EXCLUDED.format(e=entity, entity=quoted, s=side))
+        _draft_creates(stage, mapped, side)
+    _draft_updates(stage, mapped)
+    if mapped.has_tags:
+        stage.run(_TAGS.format(e=entity))
+    phase = 6 if entity is Entity.CONTACT else 5
+    child = entity is not Entity.CONTACT
+    owner = f"LEFT JOIN owner o ON o.link_id = absence_{entity}.parent" if child else ""
+    parent_key = "CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL"
+    stage.run(_ABSENCES.format(e=entity, entity=quoted, phase=phase, owner=owner, parent_key=parent_key))
+    stage.run(_HOLDS.format(e=entity, entity=quoted))
+
+
+def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
+    child = mapped.entity is not Entity.CONTACT
+    joins = {
+        f"{part}_{side}": text
+        for side in Side
+        for part, text in (
+            ("parent", ", o.link_id" if child else ""),
+            ("owner", f"LEFT JOIN owner o ON o.{side}_key = c.parent" if child else ""),
+        )
+    }
+    stage.run(_UNSURE.format(e=mapped.entity, entity=literal(mapped.entity), **joins))
+
+
+def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
+    """Creates on the other side for `side`'s orphans."""
+    entity, target = mapped.entity, side.other
+    sent = [(at, field) for at, field in enumerate(mapped.fields) if _travels(field, side)]
+    required = [field.name for _, field in sent if field.required]
+    child = entity is not Entity.CONTACT
+    stage.run(
+        _ORPHANS.format(
+            e=entity,
+            s=side,
+            t=target,
+            entity=literal(entity),
+            parent_link="o.link_id" if child else "NULL",
+            parent_key=f"o.{target}_key" if child else "NULL",
+            owner=f"LEFT JOIN owner o ON o.{side}_key = f.parent" if child else "",
+            parentless="parent IS NULL" if child else "false",
+            forsaken=_FORSAKEN.format(t=target) if child else "false",
+            filled=", ".join(_filled(mapped, entity, side)),
+            lacking=_lacking(sent),
+            required=", ".join(literal(name) for name in required) or "NULL",
+            checked=_checked(stage, mapped, target),
+            allowed=str(mapped.create.allows(target)).lower(),
+            phase=1,
+            source=_object([(at, field) for at, field in enumerate(mapped.fields)]),
+            after=f"json_merge_patch('{{}}', {_object(sent, prefix='v')})",
+            label=side.label,
+            other=target.label,
+        )
+    )
+
+
+def _travels(field: Field, side: Side) -> bool:
+    """Whether a create on the other side carries this field."""
+    return field.rule.flow.owner in (None, side) and bool(field.native(side.other))
+
+
+def _filled(mapped: EntityMap, entity: Entity, side: Side) -> Iterator[str]:
+    for at, field in enumerate(mapped.fields):
+        sound = f"NOT EXISTS (FROM fault_{entity}_{side} x WHERE x.key = f.key AND x.field = {literal(field.name)})"
+        yield f"f.c{at}, coalesce(CASE WHEN {sound} THEN f.c{at} END, {literal(field.fallback)}) AS v{at}"
+
+
+def _lacking(sent: list[tuple[int, Field]]) -> str:
+    tests = [
+        f"CASE WHEN coalesce(f.c{at}, {literal(field.fallback)}) IS NULL THEN {literal(field.name)} END"
+        for at, field in sent
+        if field.required
+    ]
+    return f"nullif(concat_ws(', ', {', '.join(tests)}), '')" if tests else "NULL"
+
+
+def _object(fields: list[tuple[int, Field]], prefix: str = "c") -> str:
+    members = ", ".join(f"{literal(field.name)}, {prefix}{at}" for at, field in fields)
+    return f"json_merge_patch('{{}}', json_object({members}))" if members else "'{}'"
+
+
+def _checked(stage: Stage, mapped: EntityMap, target: Side) -> str:
+    """SQL for whether the other side was read far enough to know that a record is not there."""
+    entity = mapped.entity
+    snapshot = stage.snapshots[entity, target]
+    if snapshot.complete and not snapshot.partial:
+        return "true"
+    looked = f"f.key IN (SELECT key FROM looked WHERE entity = {literal(entity)} AND side = '{target.other}')"
+    if entity is Entity.CONTACT or not snapshot.partial:
+        return looked
+    return f"({looked} OR o.{target}_key IS NULL OR o.{target}_key IN (SELECT key FROM cover_{entity}_{target}))"
+
+
+def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
+    entity = mapped.entity
+    child = entity is not Entity.CONTACT
+    completed = [field.name for field in mapped.fields if field.ghl == ("completed",)]
+    stage.run(
+        _UPDATES.format(
+            e=entity,
+            entity=literal(entity),
+            completed=literal(completed[0]) if completed else "''",
+            parent="o.link_id" if child else "NULL",
+            parent_key="CASE target WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL",
+            owner="LEFT JOIN owner o ON o.app_key = a.parent" if child else "",
+        )
+    )
+
+
+def extend_owner(stage: Stage) -> None:
+    """Add the contacts that are about to be created to `owner`: tasks and notes may hang on them already."""
+    stage.run(
+        "INSERT INTO owner SELECT link_id, CASE side WHEN 'ghl' THEN source_key END, CASE side WHEN 'app' THEN source_key END "
+        "FROM operation WHERE kind = 'create' AND entity = 'contact'"
+    )
+
+
+_NUMBERED = """
+CREATE OR REPLACE TABLE planned AS
+SELECT row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq,
+    md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before::VARCHAR, after::VARCHAR))[1:20] AS op_id,
+    * EXCLUDE (phase), side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive') AS starts_workflows, phase
+FROM operation;
+"""
+
+
+def number(stage: Stage) -> None:
+    """Create `planned`: the operations in the order they are carried out, parents first, each with its op_id."""
+    stage.run(_NUMBERED)
+
+
+def groups(stage: Stage) -> tuple[Group, ...]:
+    """The planned operations by entity, side and kind."""
+    deltas: dict[tuple[object, ...], list[int]] = {}
+    identical = "SELECT side, kind, count(*) AS many FROM planned WHERE entity = 'tag' GROUP BY side, kind, after::VARCHAR ORDER BY many"
+    for side, kind, many in stage.rows(identical):
+        deltas.setdefault((side, kind), []).append(int(str(many)))
+    counted = (
+        "SELECT entity, side, kind, count(*), count(*) FILTER (risk = 'high'), count(*) FILTER (starts_workflows) "
+        "FROM planned GROUP BY ALL ORDER BY min(seq)"
+    )
+    return tuple(
+        Group(
+            entity=Entity(str(entity)),
+            side=Side(str(side)),
+            kind=OpKind(str(kind)),
+            count=int(str(count)),
+            risky=int(str(risky)),
+            starts_workflows=int(str(starting)),
+            deltas=tuple(deltas.get((side, kind), ())) if entity == "tag" else (),
+        )
+        for entity, side, kind, count, risky, starting in stage.rows(counted)
+    )
+
+
+def operations(stage: Stage) -> Iterator[Operation]:
+    """The planned operations in order, streamed."""
+    columns = ("op_id", "kind", "entity", "side", "link_id", "because", "key", "source_key", "parent", "parent_key")
+    objects = ("source", "before", "after")
+    selected = ", ".join([*columns, *(f"{name}::VARCHAR" for name in objects), "guard", "risk", "starts_workflows"])
+    for batch in stage.stream(f"SELECT {selected} FROM planned ORDER BY seq"):
+        for row in batch:
+            members = dict(zip((*columns, *objects, "guard", "risk", "starts_workflows"), row, strict=True))
+            yield operation_from(members | {name: json.loads(str(members[name] or "{}")) for name in objects})
+
+
+def holds(stage: Stage) -> Iterator[Hold]:
+    """The questions for a person, in a stable order."""
+    columns = (
+        "hold_id",
+        "kind",
+        "entity",
+        "subject",
+        "because",
+        "field",
+        "side",
+        "app_key",
+        "ghl_key",
+        "options",
+        "values_digest",
+    )
+    query = f'SELECT {", ".join(columns)}, "values"::VARCHAR FROM hold ORDER BY entity, kind, subject, field, hold_id'
+    for batch in stage.stream(query):
+        for row in batch:
+            members = {name: value for name, value in zip(columns, row, strict=False) if value is not None}
+            yield hold_from(members | {"values": json.loads(str(row[-1]))})

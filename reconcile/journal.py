@@ -1,0 +1,88 @@
+"""Intents and results in order: what was about to happen is written down before it happens, what happened after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from reconcile import schema
+from reconcile.ledger import Ledger
+from reconcile.lines import operation_from, operation_json, outcome_from, outcome_json
+from reconcile.model import Operation, Outcome, Status
+
+_BATCH = 1_000
+
+
+class Journal:
+    """One run's journal in the ledger."""
+
+    def __init__(self, ledger: Ledger, run_id: str) -> None:
+        self.ledger = ledger
+        self.run_id = run_id
+
+    def begin(self, operations: Sequence[Operation], now: str) -> None:
+        """Commit the intent to carry these out; from here until `end` each is in doubt."""
+        table = schema.journal
+        again = [o.op_id for o in operations]
+        rows = [
+            {"run_id": self.run_id, "op_id": o.op_id, "operation": operation_json(o), "begun_at": now}
+            for o in operations
+        ]
+        if rows:
+            with self.ledger.transaction() as connection:
+                connection.execute(sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again)))
+                connection.execute(sa.insert(table), rows)
+
+    def end(self, outcome: Outcome, now: str) -> None:
+        """Commit what became of one operation."""
+        table = schema.journal
+        with self.ledger.transaction() as connection:
+            connection.execute(
+                sa.update(table)
+                .where(table.c.run_id == self.run_id, table.c.op_id == outcome.op_id)
+                .values(
+                    status=outcome.status.value, outcome=outcome_json(replace(outcome, settled_at=now)), ended_at=now
+                )
+            )
+
+    def known(self, op_ids: Sequence[str]) -> dict[str, Status | None]:
+        """Those of the operations that were begun before, with their status (None: in doubt)."""
+        table = schema.journal
+        query = sa.select(table.c.op_id, table.c.status).where(
+            table.c.run_id == self.run_id, table.c.op_id.in_(list(op_ids))
+        )
+        with self.ledger.engine.connect() as connection:
+            return {op_id: Status(status) if status else None for op_id, status in connection.execute(query)}
+
+    def in_doubt(self) -> list[Operation]:
+        """Operations begun and not ended, or ended without a certain answer, in the order they were begun."""
+        table = schema.journal
+        query = (
+            sa.select(table.c.operation)
+            .where(table.c.run_id == self.run_id, sa.or_(table.c.status.is_(None), table.c.status == Status.UNCERTAIN.value))
+            .order_by(table.c.begun_at, table.c.op_id)
+        )
+        with self.ledger.engine.connect() as connection:
+            return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
+
+    def entries(self) -> Iterator[tuple[Operation, Outcome]]:
+        """Every ended operation with its outcome, streamed in a stable order."""
+        table = schema.journal
+        query = (
+            sa.select(table.c.operation, table.c.outcome)
+            .where(table.c.run_id == self.run_id, table.c.status.is_not(None))
+            .order_by(table.c.ended_at, table.c.op_id)
+        )
+        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for line, outcome in connection.execute(query):
+                yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
+
+    def summary(self) -> Mapping[str, int]:
+        """How many operations ended in each status; "in_doubt" for those that did not."""
+        table = schema.journal
+        query = sa.select(table.c.status, sa.func.count()).where(table.c.run_id == self.run_id).group_by(table.c.status)
+        with self.ledger.engine.connect() as connection:
+            return {status or "in_doubt": count for status, count in connection.execute(query)}

@@ -1,0 +1,68 @@
+"""Looks up the verdict of every difference: the policy is enumerated in Python once, and joined to as a table."""
+
+from __future__ import annotations
+
+from reconcile.ledger import Decision
+from reconcile.mapping import EntityMap
+from reconcile.policy import Agree, Ask, Leave, decide, situations
+from reconcile.stage import Stage, literal
+
+_JUDGED = """
+CREATE OR REPLACE TABLE judged_{e} AS
+WITH asked AS (
+    SELECT d.*, v.action, v.winner, v.because, v.required,
+        md5('conflict' || chr(31) || {entity} || chr(31) || d.link_id || chr(31) || d.field || chr(31) || coalesce(d.item, ''))[1:20] AS hold_id,
+        md5(coalesce('=' || d.app, '-') || chr(31) || coalesce('=' || d.ghl, '-'))[1:20] AS values_digest
+    FROM delta_{e} d JOIN verdict v ON v.field = d.field AND v.kind = d.kind AND v.newer IS NOT DISTINCT FROM d.newer
+        AND v.app_blank = (d.app IS NULL) AND v.ghl_blank = (d.ghl IS NULL)
+), decided AS (
+    SELECT a.* REPLACE (
+        CASE WHEN a.action = 'ask' AND c.choice IN ('app', 'ghl') THEN 'agree' WHEN a.action = 'ask' AND c.choice = 'leave' THEN 'leave'
+             ELSE a.action END AS action,
+        CASE WHEN a.action = 'ask' AND c.choice IN ('app', 'ghl') THEN c.choice ELSE a.winner END AS winner,
+        CASE WHEN a.action = 'ask' AND c.choice IS NOT NULL THEN 'decided by ' || c.by || coalesce(': ' || nullif(c.reason, ''), '')
+             ELSE a.because END AS because)
+    FROM asked a LEFT JOIN decision c ON c.hold_id = a.hold_id AND c.values_digest = a.values_digest
+)
+SELECT * REPLACE (
+    CASE WHEN action = 'agree' AND fault IS NOT NULL THEN 'unsyncable'
+         WHEN action = 'agree' AND required AND value IS NULL THEN 'unsyncable' ELSE action END AS action,
+    CASE WHEN action = 'agree' AND fault IS NOT NULL THEN because || '; but it is ' || fault
+         WHEN action = 'agree' AND required AND value IS NULL THEN because || '; but the field is required and the value is blank'
+         ELSE because END AS because)
+FROM (SELECT *, CASE winner WHEN 'app' THEN app_fault WHEN 'ghl' THEN ghl_fault END AS fault,
+             CASE winner WHEN 'app' THEN app WHEN 'ghl' THEN ghl END AS value FROM decided);
+"""
+
+
+def load_decisions(stage: Stage, decisions: list[Decision]) -> None:
+    """Create `decision` (hold_id, choice, values_digest, by, reason)."""
+    columns = [(name, "VARCHAR") for name in ("hold_id", "choice", "values_digest", "by", "reason")]
+    rows = [(d.hold_id, d.choice, d.values_digest, d.by, d.reason) for d in decisions]
+    stage.fill("decision", columns, [rows])
+
+
+def judge(stage: Stage, mapped: EntityMap) -> None:
+    """Create `judged_e`: every difference with its action (agree, ask, leave, unsyncable), winner and because."""
+    columns = [(name, "VARCHAR") for name in ("field", "kind", "newer", "app_blank", "ghl_blank")]
+    columns += [("action", "VARCHAR"), ("winner", "VARCHAR"), ("because", "VARCHAR"), ("required", "VARCHAR")]
+    stage.fill("verdict", [(n, "BOOLEAN" if n in _TRUTHS else t) for n, t in columns], [_verdicts(mapped)])
+    stage.run(_JUDGED.format(e=mapped.entity, entity=literal(mapped.entity)))
+
+
+_TRUTHS = ("app_blank", "ghl_blank", "required")
+
+
+def _verdicts(mapped: EntityMap) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for field in mapped.fields:
+        for situation in situations():
+            head = (field.name, situation.kind, situation.newer, situation.app_blank, situation.ghl_blank)
+            match decide(field.rule, situation):
+                case Agree(winner, because):
+                    rows.append((*head, "agree", winner, because, field.required))
+                case Ask(because):
+                    rows.append((*head, "ask", None, because, field.required))
+                case Leave(because):
+                    rows.append((*head, "leave", None, because, field.required))
+    return rows

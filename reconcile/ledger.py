@@ -1,0 +1,301 @@
+"""Everything remembered between runs: links with their baselines, runs, holds and decisions, the sweep, the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection, Engine, Row
+
+from reconcile import schema
+from reconcile.errors import Locked, StateError
+from reconcile.model import Entity
+
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class PairState:
+    """What the ledger knows of a pair as a whole. A generation of 0 means that nothing was ever settled."""
+
+    generation: int = 0
+    app_identity: str | None = None
+    ghl_identity: str | None = None
+    mapping_digest: str | None = None
+    digest_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's answer to a hold: `choice` is one of its options; it counts while `values_digest` is the same."""
+
+    hold_id: str
+    choice: str
+    values_digest: str
+    by: str
+    at: str
+    reason: str
+
+
+class Ledger:
+    """One pair's view of the ledger database; safe to use from several processes, each with its own."""
+
+    def __init__(self, url: str, pair: str) -> None:
+        self.pair = pair
+        self.engine = _engine(url)
+        try:
+            _migrate(self.engine)
+        except sa.exc.SQLAlchemyError as error:
+            raise StateError(
+                f"the ledger cannot be opened: {type(error).__name__}",
+                remedy="check the `ledger` setting of the pair file and the rights of its user",
+                code="LEDGER",
+            ) from error
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it or nothing."""
+        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def state(self) -> PairState:
+        """What is known of the pair; the default where it was never settled."""
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(schema.pair).where(schema.pair.c.pair == self.pair)).one_or_none()
+        if row is None:
+            return PairState()
+        return PairState(row.generation, row.app_identity, row.ghl_identity, row.mapping_digest, row.digest_kind)
+
+    def advance(self, connection: Connection, state: PairState) -> None:
+        """Replace the pair's state, inside a settlement."""
+        table = schema.pair
+        values = {
+            "generation": state.generation,
+            "app_identity": state.app_identity,
+            "ghl_identity": state.ghl_identity,
+            "mapping_digest": state.mapping_digest,
+            "digest_kind": state.digest_kind,
+        }
+        done = connection.execute(sa.update(table).where(table.c.pair == self.pair).values(values))
+        if done.rowcount == 0:
+            connection.execute(sa.insert(table).values(pair=self.pair, **values))
+
+    # links ------------------------------------------------------------------------------------------------------
+
+    def links(self, entity: Entity, columns: Sequence[str]) -> Iterator[list[Row[tuple[object, ...]]]]:
+        """Batches of link rows with the given columns, streamed."""
+        table = schema.link
+        query = sa.select(*(table.c[name] for name in columns)).where(
+            table.c.pair == self.pair, table.c.entity == entity.value
+        )
+        with self.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for batch in connection.execute(query).partitions():
+                yield list(batch)
+
+    def link_rows(
+        self, entity: Entity, link_ids: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[list[Row[tuple[object, ...]]]]:
+        """Batches of the named links' rows."""
+        table = schema.link
+        selected = [table.c[name] for name in columns]
+        with self.engine.connect() as connection:
+            for start in range(0, len(link_ids), _BATCH):
+                chunk = list(link_ids[start : start + _BATCH])
+                query = sa.select(*selected).where(
+                    table.c.pair == self.pair, table.c.entity == entity.value, table.c.link_id.in_(chunk)
+                )
+                yield list(connection.execute(query))
+
+    def put_links(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert or replace whole link rows (all columns but pair)."""
+        if not rows:
+            return
+        table = schema.link
+        for entity, ids in _by_entity([(str(row["entity"]), str(row["link_id"])) for row in rows]):
+            there = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+            connection.execute(sa.delete(table).where(*there))
+        connection.execute(sa.insert(schema.link), [{"pair": self.pair, **row} for row in rows])
+
+    def bury_links(self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str) -> int:
+        """Forget links by (entity, link_id), and those of a forgotten contact's tasks and notes; remember their keys as gone."""
+        mine = schema.link.c.pair == self.pair
+        buried = 0
+        for entity, ids in _by_entity(names):
+            named = sa.and_(mine, schema.link.c.entity == entity, schema.link.c.link_id.in_(ids))
+            buried += self._bury(connection, named, at)
+            if entity == Entity.CONTACT.value:
+                buried += self._bury(connection, sa.and_(mine, schema.link.c.parent.in_(ids)), at)
+        return buried
+
+    def _bury(self, connection: Connection, which: sa.ColumnElement[bool], at: str) -> int:
+        table, graves = schema.link, schema.grave
+        rows = list(connection.execute(sa.select(table.c.entity, table.c.app_key, table.c.ghl_key).where(which)))
+        ends = [
+            {"pair": self.pair, "entity": row.entity, "side": side, "key": key, "at": at}
+            for row in rows
+            for side, key in (("app", row.app_key), ("ghl", row.ghl_key))
+        ]
+        if ends:
+            same = sa.and_(*(graves.c[name] == sa.bindparam(f"old_{name}") for name in ("pair", "entity", "side", "key")))
+            connection.execute(sa.delete(graves).where(same), [{f"old_{name}": v for name, v in end.items()} for end in ends])
+            connection.execute(sa.insert(graves), ends)
+            connection.execute(sa.delete(table).where(which))
+        return len(rows)
+
+    def graves(self, *, since: str) -> list[tuple[str, str, str, str]]:
+        """(entity, side, key, at) of records whose link was forgotten since then."""
+        table = schema.grave
+        query = sa.select(table.c.entity, table.c.side, table.c.key, table.c.at).where(
+            table.c.pair == self.pair, table.c.at >= since
+        )
+        with self.engine.connect() as connection:
+            return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
+
+    def add_links(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert those of the link rows whose link_id is not there yet."""
+        table = schema.link
+        wanted = [str(row["link_id"]) for row in rows]
+        query = sa.select(table.c.entity, table.c.link_id).where(table.c.pair == self.pair, table.c.link_id.in_(wanted))
+        there = {(entity, link_id) for entity, link_id in connection.execute(query)}
+        new = [row for row in rows if (row["entity"], row["link_id"]) not in there]
+        if new:
+            connection.execute(sa.insert(table), [{"pair": self.pair, **row} for row in new])
+
+    def linked_keys(self, entity: Entity, side: str, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are linked."""
+        table = schema.link
+        column = table.c[f"{side}_key"]
+        query = sa.select(column).where(
+            table.c.pair == self.pair, table.c.entity == entity.value, column.in_(list(keys))
+        )
+        with self.engine.connect() as connection:
+            return {key for (key,) in connection.execute(query)}
+
+    def key_of(self, link_id: str, side: str) -> str | None:
+        """A linked contact's key on a side."""
+        table = schema.link
+        query = sa.select(table.c[f"{side}_key"]).where(
+            table.c.pair == self.pair, table.c.entity == Entity.CONTACT.value, table.c.link_id == link_id
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    # holds ------------------------------------------------------------------------------------------------------
+
+    def holds(self, *, only_open: bool = True) -> list[Row[tuple[object, ...]]]:
+        """Hold rows, oldest first."""
+        table = schema.hold
+        query = sa.select(table).where(table.c.pair == self.pair).order_by(table.c.first_seen, table.c.hold_id)
+        if only_open:
+            query = query.where(table.c.open)
+        with self.engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def decisions(self) -> list[Decision]:
+        """Every decision on record."""
+        table = schema.hold
+        query = sa.select(table).where(table.c.pair == self.pair, table.c.decision.is_not(None))
+        with self.engine.connect() as connection:
+            return [
+                Decision(row.hold_id, row.decision, row.values_digest, row.decided_by, row.decided_at, row.reason or "")
+                for row in connection.execute(query)
+            ]
+
+    def decide(self, decision: Decision) -> None:
+        """Record a person's answer. Raises StateError where there is no such hold."""
+        table = schema.hold
+        with self.transaction() as connection:
+            done = connection.execute(
+                sa.update(table)
+                .where(table.c.pair == self.pair, table.c.hold_id == decision.hold_id)
+                .values(
+                    decision=decision.choice,
+                    decided_by=decision.by,
+                    decided_at=decision.at,
+                    reason=decision.reason,
+                )
+            )
+            if done.rowcount == 0:
+                raise StateError(
+                    f"there is no hold {decision.hold_id}", remedy="list them with `review`", code="NO_HOLD"
+                )
+
+    # the lease --------------------------------------------------------------------------------------------------
+
+    def acquire(self, holder: str, *, now: str, until: str) -> None:
+        """Take or renew the pair's lease. Raises Locked while another holder's has not expired."""
+        table = schema.lease
+        with self.transaction() as connection:
+            free = sa.or_(table.c.holder == holder, table.c.expires_at <= now)
+            done = connection.execute(
+                sa.update(table).where(table.c.pair == self.pair, free).values(holder=holder, expires_at=until)
+            )
+            if done.rowcount:
+                return
+            row = connection.execute(sa.select(table).where(table.c.pair == self.pair)).one_or_none()
+            if row is not None:
+                raise Locked(
+                    f"pair {self.pair!r} is being run by {row.holder} until {row.expires_at}",
+                    remedy="wait for it to end, or for its lease to expire if it was killed",
+                )
+            try:
+                connection.execute(sa.insert(table).values(pair=self.pair, holder=holder, expires_at=until))
+            except sa.exc.IntegrityError as error:
+                raise Locked(
+                    f"pair {self.pair!r} was taken by another run just now", remedy="wait for it to end"
+                ) from error
+
+    def release(self, holder: str) -> None:
+        """Give the lease back, if it is still this holder's."""
+        table = schema.lease
+        with self.transaction() as connection:
+            connection.execute(sa.delete(table).where(table.c.pair == self.pair, table.c.holder == holder))
+
+
+def _by_entity(names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Chunks of link_ids with their entity."""
+    for entity in sorted({entity for entity, _ in names}):
+        ids = [link_id for kind, link_id in names if kind == entity]
+        for start in range(0, len(ids), _BATCH):
+            yield entity, ids[start : start + _BATCH]
+
+
+def _engine(url: str) -> Engine:
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database and engine.url.database != ":memory:":
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _sqlite_settings)
+        sa.event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_settings(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    connection.isolation_level = None  # type: ignore[attr-defined] # SQLAlchemy begins transactions itself
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer that begins as a reader can deadlock with another on the upgrade; a reader must not lock writers out.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

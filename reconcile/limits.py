@@ -1,0 +1,148 @@
+"""The last gate: what one run may do unasked, and the words that say what would have happened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconcile.model import Entity, OpKind, Side, Snapshot
+from reconcile.plan import Plan
+
+_DELETING = (OpKind.DELETE, OpKind.ARCHIVE)
+_UPDATING = (OpKind.UPDATE, OpKind.COMPLETE, OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may do without a person's word. Shares are of the linked records of an entity.
+
+    max_deletes, max_delete_share: a run deletes no more than either, per entity and side (the share counts from
+    `small` records up). max_update_share: the same for updates, from `small` linked records up. max_create_share: creates
+    against the records the side has, once links exist. max_first_creates: creates of a first run, which nothing that was
+    ever linked vouches for. min_rows_share: how far a side may have shrunk since it was last settled.
+    """
+
+    max_deletes: int = 25
+    max_delete_share: float = 0.02
+    max_update_share: float = 0.5
+    max_create_share: float = 0.3
+    max_first_creates: int = 50
+    min_rows_share: float = 0.7
+    small: int = 50
+    max_confirm: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the limits look at, beside the plan: snapshots, how many links each entity has, and whether identities changed."""
+
+    snapshots: Mapping[tuple[Entity, Side], Snapshot]
+    links: Mapping[Entity, int]
+    changed_identity: Collection[Side] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A limit that a plan goes over: its name (what `--allow NAME` overrides), what would happen, and the danger."""
+
+    name: str
+    what: str
+    danger: str
+
+    def __str__(self) -> str:
+        return f"{self.what}\n    To allow it all the same: --allow {self.name}   ({self.danger})"
+
+
+def breaches(plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()) -> list[Breach]:
+    """Every limit that the plan goes over and that was not allowed by name."""
+    found = [
+        *_identities(facts),
+        *_empty(facts),
+        *_shrunk(facts, limits),
+        *(breach for entity in facts.links for breach in _deletes(plan, facts, limits, entity)),
+        *(breach for entity in facts.links for breach in _updates(plan, facts, limits, entity)),
+        *(breach for entity in facts.links for breach in _creates(plan, facts, limits, entity)),
+    ]
+    return [breach for breach in found if breach.name not in allowed]
+
+
+def _identities(facts: Facts) -> Iterator[Breach]:
+    for side in facts.changed_identity:
+        yield Breach(
+            f"another-{side}",
+            f"{side.label} is not the {'database' if side is Side.APP else 'location'} that the ledger knows: "
+            "every link would be taken for deleted, or linked to a stranger",
+            "the crosswalk belongs to the former one; start a new pair instead, unless it was only moved or renamed",
+        )
+
+
+def _empty(facts: Facts) -> Iterator[Breach]:
+    for (entity, side), snapshot in facts.snapshots.items():
+        if snapshot.complete and not snapshot.partial and snapshot.rows == 0 and facts.links.get(entity):
+            yield Breach(
+                f"empty-{side}",
+                f"{side.label} answered with no {entity}s at all, though {facts.links[entity]} are linked",
+                f"every linked {entity} would count as deleted in {side.label}",
+            )
+
+
+def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
+    for (entity, side), snapshot in facts.snapshots.items():
+        linked = facts.links.get(entity, 0)
+        if snapshot.partial or not snapshot.complete or linked < limits.small or not snapshot.rows:
+            continue
+        if snapshot.rows < linked * limits.min_rows_share:
+            yield Breach(
+                f"shrunk-{side}",
+                f"{side.label} has {snapshot.rows} {entity}s, {linked} are linked: fewer than {limits.min_rows_share:.0%} are left",
+                f"{linked - snapshot.rows} {entity}s would count as deleted in {side.label}",
+            )
+
+
+def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
+    linked = facts.links[entity]
+    for side in Side:
+        count = plan.count(entity, *_DELETING, side=side)
+        too_many = count > limits.max_deletes
+        too_large = linked >= limits.small and count > linked * limits.max_delete_share
+        if count and (too_many or too_large):
+            limit = (
+                f"{limits.max_deletes} (max_deletes)"
+                if too_many
+                else f"{limits.max_delete_share:.0%} (max_delete_share)"
+            )
+            yield Breach(
+                "deletes",
+                f"{count} of {linked} linked {entity}s would be deleted in {side.label}; the limit is {limit}",
+                f"deletes {count} {entity}s in {side.label}; GHL restores contacts by hand only, for 60 days",
+            )
+
+
+def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
+    linked = facts.links[entity]
+    for side in Side:
+        count = plan.count(entity, *_UPDATING, side=side)
+        if linked >= limits.small and count > linked * limits.max_update_share:
+            yield Breach(
+                "updates",
+                f"{count} of {linked} linked {entity}s would be changed in {side.label}; the limit is {limits.max_update_share:.0%} (max_update_share)",
+                f"overwrites values in {count} {entity}s; check first that a mapping or a bulk edit did not go wrong",
+            )
+
+
+def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
+    linked = facts.links[entity]
+    for side in Side:
+        count = plan.count(entity, OpKind.CREATE, side=side)
+        if not linked and count > limits.max_first_creates:
+            yield Breach(
+                "first-creates",
+                f"this first run would create {count} {entity}s in {side.label}; the limit is {limits.max_first_creates} (max_first_creates)",
+                f"creates {count} {entity}s in {side.label}, each of which may start workflows; look at the plan's matches first",
+            )
+        elif linked >= limits.small and count > linked * limits.max_create_share:
+            yield Breach(
+                "creates",
+                f"{count} {entity}s would be created in {side.label}, where {linked} are linked; the limit is {limits.max_create_share:.0%} (max_create_share)",
+                f"creates {count} {entity}s in {side.label}; a lost key column or a second import looks just like this",
+            )

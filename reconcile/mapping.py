@@ -1,0 +1,146 @@
+"""What corresponds to what: entities and fields of the two sides, and the way from native values to cells and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from functools import cached_property
+
+from reconcile.codecs import Codec, raw_text
+from reconcile.model import Cell, Cells, Entity, Side, fingerprint
+from reconcile.policy import OnCreate, OnDelete, Rule
+from reconcile.ports import Json, Record
+
+TAGS = "tags"
+"""The name of the one field that holds a contact's tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of `[contact.fields]`: a canonical value and the native fields it has on each side.
+
+    `app` and `ghl` are native field names (two for a name split in first and last; none for a constant's other side).
+    `fallback` is written on create where the source is blank; `required` makes a record without value and fallback
+    unsyncable. `constant` is the value itself. `also` names native fields of a side that hold further values of the same
+    kind (GHL's additionalEmails): they count when matching and are never written.
+    """
+
+    name: str
+    app: tuple[str, ...]
+    ghl: tuple[str, ...]
+    codec: Codec
+    rule: Rule = dataclasses.field(default_factory=Rule)
+    required: bool = False
+    fallback: Cell = None
+    constant: Cell = None
+    also: Map[Side, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def native(self, side: Side) -> tuple[str, ...]:
+        """The native field names on `side`."""
+        return self.app if side is Side.APP else self.ghl
+
+    def decode(self, native: Map[str, Json], side: Side) -> Cell:
+        """The cell that native values give; the constant where this side has no field of its own."""
+        names = self.native(side)
+        if not names:
+            return self.constant
+        return self.codec.decode([raw_text(native.get(name)) for name in names], side)
+
+    def encode(self, cell: Cell, side: Side) -> dict[str, Json]:
+        """The native fields to write so that the side holds `cell`."""
+        names = self.native(side)
+        return dict(zip(names, self.codec.encode(cell, side, len(names)), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A rule that leaves records out: those whose `field` is (or, negated, is not) one of `values`; None means blank."""
+
+    field: str
+    values: tuple[Cell, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntityMap:
+    """One entity: its fields, how unlinked records are matched, and what may be created or deleted on which side.
+
+    `match` lists rules in order; a rule is the names of the fields that must all be equal and not blank.
+    `absent_runs` is in how many complete runs a record must be missing before it counts as deleted.
+    """
+
+    entity: Entity
+    fields: tuple[Field, ...]
+    match: tuple[tuple[str, ...], ...] = ()
+    create: OnCreate = OnCreate.BOTH
+    delete: Map[Side, OnDelete] = dataclasses.field(
+        default_factory=lambda: {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
+    )
+    absent_runs: int = 2
+    exclude: tuple[Filter, ...] = ()
+
+    def field(self, name: str) -> Field:
+        """The field of that name. Raises KeyError where there is none."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether this entity carries tags."""
+        return any(candidate.name == TAGS for candidate in self.fields)
+
+    def native(self, side: Side) -> tuple[str, ...]:
+        """Every native field of `side` that is read, in order, once each."""
+        names = (name for field in self.fields for name in (*field.native(side), *field.also.get(side, ())))
+        return tuple(dict.fromkeys(names))
+
+    def decode(self, record: Record, side: Side) -> dict[str, Cell]:
+        """All cells of a native record."""
+        return {field.name: field.decode(record.fields, side) for field in self.fields}
+
+    def encode(self, cells: Cells, side: Side) -> dict[str, Json]:
+        """The native fields to write for these cells."""
+        native: dict[str, Json] = {}
+        for name, cell in cells.items():
+            native |= self.field(name).encode(cell, side)
+        return native
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The whole correspondence of a pair, parents first."""
+
+    entities: tuple[EntityMap, ...]
+
+    def __getitem__(self, entity: Entity) -> EntityMap:
+        """The map of one entity. Raises KeyError where it is not mapped."""
+        for candidate in self.entities:
+            if candidate.entity is entity:
+                return candidate
+        raise KeyError(entity)
+
+    def __contains__(self, entity: Entity) -> bool:
+        """Whether the entity is mapped."""
+        return any(candidate.entity is entity for candidate in self.entities)
+
+    @cached_property
+    def digest(self) -> str:
+        """A name for this mapping that changes when anything in it does."""
+        return fingerprint(json.dumps([_plain(entity) for entity in self.entities], sort_keys=True))
+
+
+def _plain(value: object) -> object:
+    """A JSON form of nested dataclasses, the class names of codecs included."""
+    if isinstance(value, Codec):
+        return [type(value).__name__, {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Map):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value

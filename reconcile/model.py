@@ -1,0 +1,183 @@
+"""The nouns of the domain: what is read, compared, planned, written and remembered."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Cell = str | None
+"""A canonical value: text in the one form its codec gives it, or None for blank (absent, null and "" are one)."""
+
+Cells = Mapping[str, Cell]
+"""The canonical values of one record, by field name."""
+
+
+class Side(StrEnum):
+    """One of the two ends of a pair."""
+
+    APP = "app"
+    GHL = "ghl"
+
+    @property
+    def other(self) -> Side:
+        """The side across."""
+        return Side.GHL if self is Side.APP else Side.APP
+
+    @property
+    def label(self) -> str:
+        """The side's name in sentences for people."""
+        return "the app" if self is Side.APP else "GHL"
+
+
+class Entity(StrEnum):
+    """A kind of thing that is reconciled. Tags live on contacts as a set, and are counted apart."""
+
+    CONTACT = "contact"
+    TASK = "task"
+    NOTE = "note"
+    TAG = "tag"
+
+
+RECORDS: tuple[Entity, ...] = (Entity.CONTACT, Entity.TASK, Entity.NOTE)
+"""The entities that are records of their own, parents first."""
+
+
+class Kind(StrEnum):
+    """What the three-way comparison says of one field (or one tag) of a linked record."""
+
+    CONVERGED = "converged"
+    APP_MOVED = "app_moved"
+    GHL_MOVED = "ghl_moved"
+    CONFLICT = "conflict"
+    STANDING = "standing"
+
+
+class OpKind(StrEnum):
+    """What an operation does. Adopt and Forget touch the ledger alone."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    COMPLETE = "complete"
+    ADD_TAGS = "add_tags"
+    REMOVE_TAGS = "remove_tags"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+    ADOPT = "adopt"
+    FORGET = "forget"
+
+
+class Status(StrEnum):
+    """What became of an operation."""
+
+    DONE = "done"
+    REJECTED = "rejected"
+    STALE = "stale"
+    UNCERTAIN = "uncertain"
+    SKIPPED = "skipped"
+
+
+def fingerprint(*parts: str | None) -> str:
+    """A short stable name (20 hex digits) for a sequence of texts; None and "" differ, and so do ("ab",) and ("a", "b")."""
+    hasher = hashlib.blake2b(digest_size=10)
+    for part in parts:
+        hasher.update(b"\x00" if part is None else b"\x01%d:" % len(part.encode()) + part.encode())
+    return hasher.hexdigest()
+
+
+def link_name(entity: Entity, origin: Side, key: str) -> str:
+    """The link_id of the thing that `origin` knows as `key`: stable from the plan that creates it to the end of its life."""
+    return hashlib.md5(f"{entity}\x1f{origin}\x1f{key}".encode(), usedforsecurity=False).hexdigest()[:20]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one side held of one entity when it was read, with the proof whether that is all of it.
+
+    `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks only of what it covers.
+    """
+
+    entity: Entity
+    side: Side
+    rows: int
+    complete: bool
+    taken_at: str
+    fingerprint: str
+    why_incomplete: str = ""
+    reported_total: int | None = None
+    partial: bool = False
+    quarantined: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One write of the plan, or one change of the ledger alone (adopt, forget).
+
+    `key` is the record's key on `side` (None while it is to be created), `source_key` its key on the other side.
+    `parent` is the link_id of the contact of a task or note, `parent_key` the contact's key on `side` where it is known
+    already. `source` holds, for a create, all cells of the record it is made from. `before` and `after` hold canonical values of the fields
+    that change; for tags they hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
+    `guard` is the version the record had when it was read, where the side has versions. `because` is a sentence for the
+    person who asks "why did it change my record?".
+    """
+
+    op_id: str
+    kind: OpKind
+    entity: Entity
+    side: Side
+    link_id: str
+    because: str
+    key: str | None = None
+    source_key: str | None = None
+    parent: str | None = None
+    parent_key: str | None = None
+    source: Cells = dataclasses.field(default_factory=dict)
+    before: Cells = dataclasses.field(default_factory=dict)
+    after: Cells = dataclasses.field(default_factory=dict)
+    guard: str | None = None
+    risk: Literal["low", "high"] = "low"
+    starts_workflows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A question for a person. `subject` is a link_id, or the key of a record without a link on `side`.
+
+    `options` are what can be decided, each a short word with its meaning; `values` are what the question is about
+    (base_app, base_ghl, app, ghl for a conflict; candidate keys and evidence for an ambiguous match).
+    """
+
+    hold_id: str
+    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping"]
+    entity: Entity
+    subject: str
+    because: str
+    field: str | None = None
+    side: Side | None = None
+    app_key: str | None = None
+    ghl_key: str | None = None
+    options: tuple[str, ...] = ()
+    values_digest: str = ""
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation: the key it now has, what the side said it stores, and the side's own reference.
+
+    `settled_at` is our own time when the outcome was written down.
+    """
+
+    op_id: str
+    status: Status
+    key: str | None = None
+    after: Cells | None = None
+    version: str | None = None
+    modified_at: str | None = None
+    code: str = ""
+    detail: str = ""
+    trace_id: str | None = None
+    settled_at: str | None = None

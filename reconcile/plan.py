@@ -1,0 +1,103 @@
+"""The plan as a whole: what it was made from, what it will do, what it will cost; the operations themselves stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconcile.model import Entity, OpKind, Side
+from reconcile.ports import Description, Usage
+
+LEDGER_ONLY = frozenset({OpKind.ADOPT, OpKind.FORGET})
+"""Operations that send nothing to either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Operations of one kind on one side. For tags, `deltas` lists how many contacts need each identical change."""
+
+    entity: Entity
+    side: Side
+    kind: OpKind
+    count: int
+    risky: int = 0
+    starts_workflows: int = 0
+    deltas: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan costs on one side: requests by kind of operation, the least seconds the window allows, nights of quota."""
+
+    requests: int = 0
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    nights: int = 0
+
+    @property
+    def says(self) -> str:
+        """The estimate in words."""
+        if not self.requests:
+            return "no requests"
+        fits = "fits tonight" if self.nights <= 1 else f"takes {self.nights} nights"
+        return f"{self.requests} requests, at least {self.seconds:.0f} s, {fits}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The head of a plan: everything but its operations and holds, which stand in the plan file, one a line.
+
+    `digest` names the plan file's content; a person approves that. `generation` is the ledger's when the plan was made.
+    """
+
+    run_id: str
+    pair: str
+    generation: int
+    config_digest: str
+    snapshots: Mapping[str, str]
+    groups: tuple[Group, ...] = ()
+    holds: Mapping[str, int] = field(default_factory=dict)
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def operations(self) -> int:
+        """How many operations there are."""
+        return sum(group.count for group in self.groups)
+
+    @property
+    def writes(self) -> int:
+        """How many of them write to a side."""
+        return sum(group.count for group in self.groups if group.kind not in LEDGER_ONLY)
+
+    def count(self, entity: Entity, *kinds: OpKind, side: Side | None = None) -> int:
+        """How many operations of these kinds there are."""
+        return sum(
+            group.count
+            for group in self.groups
+            if group.entity is entity and group.kind in kinds and side in (None, group.side)
+        )
+
+
+def estimate(groups: Iterable[Group], side: Side, described: Description, usage: Usage, *, recheck: str) -> Estimate:
+    """Requests and time that these groups cost on `side`, against what remains of today's quota there."""
+    by_kind: dict[str, int] = {}
+    for group in groups:
+        if group.side is not side or group.kind in LEDGER_ONLY:
+            continue
+        cost = math.ceil(group.count * described.costs.get(group.kind, 0.0))
+        if cost and described.bulk_tags and group.deltas:
+            cost = sum(math.ceil(many / described.bulk_tags) for many in group.deltas)
+        by_kind[group.kind] = by_kind.get(group.kind, 0) + cost
+        looks = {"always": group.count, "risky": group.risky}.get(recheck, 0)
+        if cost and looks and group.kind is not OpKind.CREATE:
+            by_kind["recheck"] = by_kind.get("recheck", 0) + looks
+    requests = sum(by_kind.values())
+    window, seconds = usage.window or (0, 0.0)
+    took = max(0.0, math.ceil(requests / window) - 1) * seconds if window else 0.0
+    nights = 0
+    if requests:
+        left = usage.remaining_today
+        nights = 1 if left is None or requests <= left else 1 + math.ceil((requests - left) / max(left, 1))
+    return Estimate(requests, by_kind, took, nights)

@@ -1,0 +1,180 @@
+"""Declared behaviour, and the verdict it gives for each situation of a field: pure, total, and small enough to enumerate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+
+from reconcile.model import Kind, Side
+
+
+class Flow(StrEnum):
+    """Which way a field's edits travel. A one-way field is owned by the side it comes from."""
+
+    BOTH = "both"
+    TO_GHL = "app->ghl"
+    TO_APP = "ghl->app"
+
+    @property
+    def owner(self) -> Side | None:
+        """The owning side of a one-way field."""
+        return {Flow.TO_GHL: Side.APP, Flow.TO_APP: Side.GHL}.get(self)
+
+
+class OnConflict(StrEnum):
+    """What happens where both sides moved to different values."""
+
+    HOLD = "hold"
+    APP = "app"
+    GHL = "ghl"
+    NEWEST = "newest"
+    UNION = "union"
+
+
+class Drift(StrEnum):
+    """What happens where the side that does not own a one-way field moved it."""
+
+    REVERT = "revert"
+    LEAVE = "leave"
+
+
+class Blank(StrEnum):
+    """Whether clearing a value on one side clears it on the other."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+
+
+class OnCreate(StrEnum):
+    """On which sides a record that exists only across may be created."""
+
+    BOTH = "both"
+    APP = "app"
+    GHL = "ghl"
+    NONE = "none"
+
+    def allows(self, side: Side) -> bool:
+        """Whether records may be created on `side`."""
+        return self is OnCreate.BOTH or self.value == side.value
+
+
+class OnDelete(StrEnum):
+    """What happens to a record on this side when its counterpart is gone."""
+
+    HOLD = "hold"
+    MIRROR = "mirror"
+    ARCHIVE = "archive"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The behaviour of one field."""
+
+    flow: Flow = Flow.BOTH
+    conflict: OnConflict = OnConflict.HOLD
+    drift: Drift = Drift.REVERT
+    blank: Blank = Blank.KEEP
+
+
+TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
+"""The default for sets: an element removed on one side is removed on the other; where both moved apart, it stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested."""
+
+    kind: Kind
+    newer: Side | None = None
+    app_blank: bool = False
+    ghl_blank: bool = False
+
+    def blank(self, side: Side) -> bool:
+        """Whether `side` holds nothing."""
+        return self.app_blank if side is Side.APP else self.ghl_blank
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """Both sides shall hold `winner`'s value."""
+
+    winner: Side
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A person decides."""
+
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Both sides stay as they are."""
+
+    because: str
+
+
+Verdict = Agree | Ask | Leave
+
+
+def decide(rule: Rule, situation: Situation) -> Verdict:
+    """The verdict of `rule` in `situation`."""
+    match situation.kind:
+        case Kind.CONVERGED:
+            return Leave("both sides hold the same value")
+        case Kind.STANDING:
+            return Leave("the sides differ as before and neither moved")
+        case Kind.APP_MOVED:
+            return _moved(rule, situation, Side.APP)
+        case Kind.GHL_MOVED:
+            return _moved(rule, situation, Side.GHL)
+        case Kind.CONFLICT:
+            return _both_moved(rule, situation)
+
+
+def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
+    owner = rule.flow.owner
+    if owner is None or owner is mover:
+        return _agree(rule, situation, mover, f"changed in {mover.label}, not in {mover.other.label}")
+    if rule.drift is Drift.LEAVE:
+        return Leave(f"changed in {mover.label}, but the field comes from {owner.label}; the rule leaves it")
+    return _agree(rule, situation, owner, f"changed in {mover.label}, but the field comes from {owner.label}: restored")
+
+
+def _both_moved(rule: Rule, situation: Situation) -> Verdict:
+    owner = rule.flow.owner
+    if owner is not None:
+        return _agree(rule, situation, owner, f"changed on both sides; the field comes from {owner.label}")
+    if rule.conflict is OnConflict.UNION:
+        return Agree(Side.GHL if situation.app_blank else Side.APP, "changed on both sides; what either holds is kept")
+    if rule.blank is Blank.KEEP and situation.app_blank != situation.ghl_blank:
+        kept = Side.GHL if situation.app_blank else Side.APP
+        return Agree(kept, f"cleared in {kept.other.label}, changed in {kept.label}; a blank does not clear a value")
+    match rule.conflict:
+        case OnConflict.APP | OnConflict.GHL:
+            winner = Side(rule.conflict.value)
+            return _agree(rule, situation, winner, f"changed on both sides; the rule prefers {winner.label}")
+        case OnConflict.NEWEST if situation.newer is not None:
+            newer = situation.newer
+            return _agree(rule, situation, newer, f"changed on both sides; {newer.label} was changed last")
+        case OnConflict.NEWEST:
+            return Ask("changed on both sides to different values, and which came last is not known")
+    return Ask("changed on both sides to different values")
+
+
+def _agree(rule: Rule, situation: Situation, winner: Side, because: str) -> Verdict:
+    if rule.blank is Blank.KEEP and situation.blank(winner):
+        return Leave(f"{because}; but it is blank there, and a blank does not clear a value")
+    return Agree(winner, because)
+
+
+def situations() -> Iterator[Situation]:
+    """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field."""
+    blanks = (False, True)
+    for kind, newer, app_blank, ghl_blank in product(Kind, (None, *Side), blanks, blanks):
+        yield Situation(kind, newer, app_blank, ghl_blank)

@@ -1,0 +1,216 @@
+"""The one interface that a connector fills: read a side in its own terms, write to it, and look when in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from reconcile.model import Entity, OpKind, Side, Status
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+"""A native value on its way in or out. Dates, instants and decimals travel as text (ISO 8601; plain decimal)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A step of a Path into a list of objects: the first one whose `where` member equals `equals`."""
+
+    where: str
+    equals: str
+
+
+Path: TypeAlias = tuple[str | Item, ...]
+"""Where a value lies in a JSON object: ("a", "b") is a.b; ("customFields", Item("id", "x9"), "value") looks in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Where a side's JSON lines hold what the job needs, so that DuckDB can read pages without a Python object a record.
+
+    Each entry lists paths in order of preference: the first that holds a value other than null wins. `fields` is keyed
+    by native field name, the names that a mapping may use.
+    """
+
+    key: tuple[Path, ...]
+    fields: Mapping[str, tuple[Path, ...]]
+    parent: tuple[Path, ...] = ()
+    version: tuple[Path, ...] = ()
+    modified_at: tuple[Path, ...] = ()
+    deleted: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One native row as a connector yields it: `fields` by native name, `modified_at` an ISO 8601 instant in UTC."""
+
+    key: str
+    fields: Mapping[str, Json]
+    parent: str | None = None
+    version: str | None = None
+    modified_at: str | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`rows` records as JSON lines (one object a line, UTF-8, newline-terminated) of the connector's Shape.
+
+    `covers` lists keys (contacts) or parents (tasks, notes) that this page covers wholly when the extraction is partial:
+    what is not there under a covered key is absent, and of any other key nothing is said.
+    """
+
+    lines: bytes
+    rows: int
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The last thing an extraction yields: whether all of it was read, and why not.
+
+    `reported_total` is the side's own count where it gives one. `partial` says that only what pages cover was asked for.
+    `quarantined` are rows that could not be read, each said in one sentence with its file and line or key.
+    """
+
+    complete: bool
+    why_incomplete: str = ""
+    reported_total: int | None = None
+    partial: bool = False
+    quarantined: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What to extract: everything (the default), or only `keys`, only under `parents`, or changed since `since`.
+
+    `since` is an ISO 8601 instant in UTC. An extraction with any of them set is partial.
+    """
+
+    keys: tuple[str, ...] | None = None
+    parents: tuple[str, ...] | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write in a side's own terms. For tags, `tags` holds what to add or remove and `fields` is empty.
+
+    `expected` holds the native values that the plan saw in the fields it changes, and `version` the version it saw: a
+    connector that can compare them without another request must (SQL: in the WHERE clause), and answers `stale`.
+    """
+
+    op_id: str
+    kind: OpKind
+    entity: Entity
+    key: str | None = None
+    parent: str | None = None
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    expected: Mapping[str, Json] = field(default_factory=dict)
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a side said to one Write.
+
+    done: `record` is what it says it now holds (None after a delete; for tags, `record.fields["tags"]` is the whole set
+    when the side told it). rejected: `code` and `detail` say why; code DUPLICATE with `key` names the record that exists.
+    stale: the record is not as expected. uncertain: it may or may not have happened. skipped: it was never sent.
+    """
+
+    op_id: str
+    status: Status
+    record: Record | None = None
+    key: str | None = None
+    code: str = ""
+    detail: str = ""
+    trace_id: str | None = None
+
+
+FieldType = Literal["text", "email", "phone", "date", "instant", "decimal", "integer", "bool", "choice", "tags", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What a side says of one native field: its type, whether it can be written or cleared, its choices, a few samples."""
+
+    type: FieldType = "text"
+    writable: bool = True
+    clearable: bool = True
+    label: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a side is: its identity, its fields, and what it can do.
+
+    `identity` names the database or location itself, so that a changed one is noticed before it is taken for a wipe.
+    `region` is the ISO 3166 country for phones without a prefix. `lag_seconds` is how long a bulk read may trail a write.
+    `costs` is requests per single write by kind (0 where the side does not count requests); `bulk_tags` is how many
+    contacts one tag request takes (0: none). `modified` tells which entities carry a modification time.
+    """
+
+    identity: str
+    fields: Mapping[Entity, Mapping[str, FieldInfo]]
+    region: str | None = None
+    lag_seconds: float = 0.0
+    costs: Mapping[OpKind, float] = field(default_factory=dict)
+    bulk_tags: int = 0
+    modified: frozenset[Entity] = frozenset()
+    rewrites_tags: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Requests so far, and what the side says remains (None where it does not say). `window` is (requests, seconds)."""
+
+    requests: int = 0
+    remaining_today: int | None = None
+    window: tuple[int, float] | None = None
+    answers_429: int = 0
+    by_endpoint: Mapping[str, int] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """One side. Safe to call from one thread at a time; parallelism is the connector's own business.
+
+    Errors: the tree under reconcile.errors.ConnectorError. Nothing here maps a field or decides anything.
+    """
+
+    side: Side
+
+    def describe(self) -> Description:
+        """Connect, check that declared tables, columns and fields exist, and say what this side is."""
+        ...
+
+    def shape(self, entity: Entity) -> Shape:
+        """Where `extract`'s JSON lines hold this entity's fields."""
+        ...
+
+    def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:
+        """Yield pages in bounded memory, then exactly one Proof. A fault ends it with an incomplete Proof, never short."""
+        ...
+
+    def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
+        """The record as it is now, past any index that lags; None if it is gone."""
+        ...
+
+    def look(self, write: Write) -> Sequence[Record]:
+        """After a create in doubt: the records that it may have made (same identity or content), never a write."""
+        ...
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """Carry out writes that do not depend on one another and concern a record each; one Reply a Write, in any order."""
+        ...
+
+    def usage(self) -> Usage:
+        """Requests so far and what remains."""
+        ...
+
+    def close(self) -> None:
+        """Release what is held open."""
+        ...

@@ -1,0 +1,93 @@
+"""After a crash: everything in doubt is resolved by looking at the side, never by repeating the request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from reconcile.apply import Desk, write_of
+from reconcile.ledger import Ledger
+from reconcile.mapping import TAGS
+from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Status
+from reconcile.ports import Record
+
+_NOT_APPLIED = "NOT_APPLIED"
+
+
+def resolve(desk: Desk, ledger: Ledger) -> list[Outcome]:
+    """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened."""
+    outcomes = []
+    for operation in desk.journal.in_doubt():
+        outcome = _look(desk, ledger, operation)
+        desk.journal.end(outcome, desk.now())
+        if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
+            desk.created[operation.link_id, operation.side] = outcome.key
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    if operation.kind is OpKind.CREATE:
+        return _look_for_created(desk, ledger, operation)
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    record = desk.connectors[operation.side].read(entity, operation.key or "", operation.parent_key)
+    if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
+        gone = record is None or record.deleted
+        return Outcome(operation.op_id, Status.DONE if gone else Status.SKIPPED, code="" if gone else _NOT_APPLIED)
+    if record is None:
+        return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
+    held = desk.mapping[entity].decode(record, operation.side)
+    if _holds(operation, held):
+        return Outcome(
+            operation.op_id,
+            Status.DONE,
+            key=record.key,
+            after=held,
+            version=record.version,
+            modified_at=record.modified_at,
+            detail="found done after an interruption",
+        )
+    return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
+
+
+def _holds(operation: Operation, held: Cells) -> bool:
+    """Whether a record shows that the operation was carried out."""
+    if operation.kind not in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
+        return all(held.get(name) == cell for name, cell in operation.after.items())
+    named, there = (set(json.loads(text or "[]")) for text in (operation.after[TAGS], held.get(TAGS)))
+    return named <= there if operation.kind is OpKind.ADD_TAGS else not named & there
+
+
+def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    parent = operation.parent_key
+    if operation.parent and parent is None:
+        parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
+    candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
+    found = _ours(desk, ledger, operation, candidates)
+    if found is None:
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
+    return Outcome(
+        operation.op_id,
+        Status.DONE,
+        key=found.key,
+        after=desk.mapping[operation.entity].decode(found, operation.side),
+        version=found.version,
+        modified_at=found.modified_at,
+        detail="found created after an interruption",
+    )
+
+
+def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]) -> Record | None:
+    """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content."""
+    mapped = desk.mapping[operation.entity]
+    linked = ledger.linked_keys(operation.entity, operation.side, [record.key for record in candidates])
+    for record in sorted(candidates, key=lambda record: record.key):
+        if record.key in linked or record.deleted:
+            continue
+        held = mapped.decode(record, operation.side)
+        same = {name for name, cell in operation.after.items() if cell is not None and held.get(name) == cell}
+        whole = same == {name for name, cell in operation.after.items() if cell is not None}
+        identity = operation.entity is Entity.CONTACT and any(set(rule) <= same for rule in mapped.match)
+        if whole or identity:
+            return record
+    return None

@@ -1,0 +1,55 @@
+"""What a report needs to know of a run beside its stage: who ran, when, how it ended, what it cost, what came before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reconcile.model import Entity, Side, Snapshot
+from reconcile.plan import Plan
+from reconcile.ports import Description, Usage
+from reconcile.settle import Settlement
+from reconcile.verify import Residual
+
+RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """One run, seen from outside.
+
+    `replan` is the plan made again after the run: what it still holds did not converge. `residuals` are writes that were
+    read back and found different. `stopped` says why a run ended early, `refusal` why nothing was written, both for
+    people. `notes_oldest` is the instant of the longest-ago look at any contact's notes. `history` lists `summary`
+    of earlier documents, newest first. `opened` gives, by hold_id, the instant a question was first asked.
+    `recheck` is the pair's mode of looking before writing, which the estimate depends on. Instants are ISO 8601 in UTC.
+    """
+
+    run_id: str
+    pair: str
+    job: str
+    started_at: str
+    ended_at: str | None
+    state: RunState
+    plan: Plan | None = None
+    replan: Plan | None = None
+    residuals: Sequence[Residual] = ()
+    usage: Mapping[Side, Usage] = field(default_factory=dict)
+    snapshots: Mapping[tuple[Entity, Side], Snapshot] = field(default_factory=dict)
+    described: Mapping[Side, Description] = field(default_factory=dict)
+    settlement: Settlement | None = None
+    looked_again: int = 0
+    recovered: int = 0
+    stopped: str = ""
+    refusal: str = ""
+    notes_oldest: str | None = None
+    history: Sequence[Mapping[str, Any]] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    opened: Mapping[str, str] = field(default_factory=dict)
+    recheck: str = "risky"
+
+    @property
+    def wrote(self) -> bool:
+        """Whether the run came to write; else the report says what would happen."""
+        return self.state in ("settled", "stopped") or (self.state == "failed" and self.plan is not None)

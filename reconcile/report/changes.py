@@ -1,0 +1,129 @@
+"""What the plan did or would do, one entry an operation: the record's name, both keys, each field before and after, and the outcome."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from typing import Any
+
+from reconcile.mapping import TAGS, EntityMap, Mapping
+from reconcile.model import Cell, Entity, OpKind
+from reconcile.report.labels import record_entity, shown
+from reconcile.report.remedies import remedy
+from reconcile.stage import Stage
+
+FAILED = ("rejected", "in_doubt", "stale", "skipped", "value_dropped")
+"""What became of an operation that is not as planned."""
+
+_EXAMPLES = 50
+
+_QUERY = """
+WITH named AS ({names}), contact AS ({contacts})
+SELECT p.op_id, p.entity, p.kind, p.side, coalesce(n.label, p.key, p.source_key) AS label, u.label AS under,
+    CASE p.side WHEN 'app' THEN coalesce(p.key, f.made_key) ELSE p.source_key END AS app_key,
+    CASE p.side WHEN 'ghl' THEN coalesce(p.key, f.made_key) ELSE p.source_key END AS ghl_key,
+    p.before::VARCHAR, p.after::VARCHAR, p.because, f.fate, coalesce(o.code, '') AS code, coalesce(o.detail, '') AS detail,
+    o.trace_id, CASE WHEN o.code = 'VALUE_DROPPED' THEN o.outcome END AS outcome, p.risk, p.starts_workflows
+FROM planned p JOIN fate f USING (op_id) LEFT JOIN outcome o USING (op_id)
+LEFT JOIN named n ON n.entity = f.entity AND n.app_key IS NOT DISTINCT FROM (CASE p.side WHEN 'app' THEN p.key ELSE p.source_key END)
+    AND n.ghl_key IS NOT DISTINCT FROM (CASE p.side WHEN 'ghl' THEN p.key ELSE p.source_key END)
+LEFT JOIN contact u ON u.link_id = p.parent
+ORDER BY p.seq
+"""
+
+_NAMES = """
+SELECT DISTINCT ON (app_key, ghl_key) '{e}' AS entity, o.app_key, o.ghl_key, coalesce(a.label, g.label) AS label
+FROM (SELECT DISTINCT CASE side WHEN 'app' THEN key ELSE source_key END AS app_key, CASE side WHEN 'ghl' THEN key ELSE source_key END AS ghl_key
+      FROM fate WHERE entity = '{e}') o
+LEFT JOIN name_{e}_app a ON a.key = o.app_key LEFT JOIN name_{e}_ghl g ON g.key = o.ghl_key
+"""
+
+_CONTACTS = """
+SELECT o.link_id, any_value(coalesce(a.label, g.label)) AS label
+FROM owner o LEFT JOIN name_contact_app a ON a.key = o.app_key LEFT JOIN name_contact_ghl g ON g.key = o.ghl_key GROUP BY o.link_id
+"""
+
+_NOBODY = "SELECT NULL::VARCHAR AS link_id, NULL::VARCHAR AS label WHERE false"
+
+
+def changes(stage: Stage, mapping: Mapping, *, applied: bool) -> Iterator[dict[str, Any]]:
+    """Every operation in plan order; `status` is "planned" for all where nothing was applied."""
+    names = " UNION ALL ".join(f"({_NAMES.format(e=mapped.entity)})" for mapped in mapping.entities)
+    contacts = _CONTACTS if Entity.CONTACT in mapping else _NOBODY
+    for batch in stage.stream(_QUERY.format(names=names, contacts=contacts)):
+        for row in batch:
+            yield _change(mapping, row, applied=applied)
+
+
+_COLUMNS = (
+    *(
+        "op_id",
+        "entity",
+        "kind",
+        "side",
+        "label",
+        "under",
+        "app_key",
+        "ghl_key",
+        "before",
+        "after",
+        "because",
+        "status",
+    ),
+    *("code", "detail", "trace_id", "outcome", "risk", "starts_workflows"),
+)
+
+
+def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
+    mapped = mapping[record_entity(Entity(entry["entity"]))]
+    before, after = (json.loads(entry.pop(name) or "{}") for name in ("before", "after"))
+    stored = json.loads(entry.pop("outcome") or "{}").get("after") or {}
+    if entry["kind"] == OpKind.REMOVE_TAGS:
+        before, after = after, {TAGS: None}
+    entry["fields"] = _fields(mapped, before, after, stored)
+    entry["status"] = entry["status"] if applied else "planned"
+    if applied and entry["status"] == "skipped" and not entry["code"]:
+        entry["code"] = "NOT_SENT"
+    return entry
+
+
+def _fields(
+    mapped: EntityMap, before: Map[str, Cell], after: Map[str, Cell], stored: Map[str, Cell]
+) -> list[dict[str, Cell]]:
+    known = {field.name: field for field in mapped.fields}
+    parts: list[dict[str, Cell]] = []
+    for name in [*(n for n in known if n in before or n in after), *(n for n in after if n not in known)]:
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        part: dict[str, Cell] = {
+            "field": name,
+            "before": shown(known.get(name), old),
+            "after": shown(known.get(name), new),
+        }
+        if name in stored and stored[name] != new:
+            part["stored"] = shown(known.get(name), stored[name])
+        parts.append(part)
+    return parts
+
+
+def failures(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Failed operations grouped by code, the most frequent first, each group with its meaning, its remedy and examples."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        if entry["status"] in FAILED:
+            grouped.setdefault(str(entry["code"] or entry["status"].upper()), []).append(entry)
+    return [
+        {
+            "code": code,
+            **remedy(code)._asdict(),
+            "count": len(group),
+            "examples": [
+                {name: entry[name] for name in ("op_id", "entity", "kind", "side", "label", "detail", "trace_id")}
+                for entry in group[:_EXAMPLES]
+            ],
+        }
+        for code, group in sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]

@@ -1,0 +1,116 @@
+"""The classes of the statement: every row of every snapshot is in exactly one, and each has a name, a tone and a meaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """How a class reads: settled, done by this run, a decision is needed, a failure, or outside the comparison."""
+
+    QUIET = "quiet"
+    DONE = "done"
+    ASK = "ask"
+    FAIL = "fail"
+    ASIDE = "aside"
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """One class: `name` is stable, `label` and `meaning` are for people."""
+
+    name: str
+    label: str
+    tone: Tone
+    meaning: str
+
+
+UNEXPLAINED = "unexplained"
+IN_SYNC = "in_sync"
+
+CLASSES: tuple[Class, ...] = (
+    Class(
+        UNEXPLAINED,
+        "Unexplained",
+        Tone.FAIL,
+        "no rule, operation or question accounts for this record: a fault of the job",
+    ),
+    Class("rejected", "Write rejected", Tone.FAIL, "the side refused the write"),
+    Class(
+        "in_doubt",
+        "Write in doubt",
+        Tone.FAIL,
+        "no answer came to the write; the next run looks before it repeats anything",
+    ),
+    Class(
+        "stale",
+        "Changed meanwhile",
+        Tone.FAIL,
+        "the record changed between plan and write, so nothing was written; the next run compares again",
+    ),
+    Class("skipped", "Not carried out", Tone.FAIL, "planned, but not sent in this run; the next run plans it again"),
+    Class(
+        "conflict", "Conflict held", Tone.ASK, "both sides changed the same field to different values; a person decides"
+    ),
+    Class(
+        "unsyncable",
+        "Cannot be synced",
+        Tone.ASK,
+        "a required value is missing or invalid, or the contact it belongs to is not linked",
+    ),
+    Class(
+        "value_dropped",
+        "Value not stored as sent",
+        Tone.FAIL,
+        "the write was accepted, but the side stores another value",
+    ),
+    Class("ambiguous", "Ambiguous match held", Tone.ASK, "several records could be its counterpart; a person decides"),
+    Class("duplicate", "Duplicate held", Tone.ASK, "another record of the same side has the same identity"),
+    Class("absence_held", "Deletion held", Tone.ASK, "its counterpart is gone; a person decides what that means"),
+    Class(
+        "deleted",
+        "Deleted",
+        Tone.DONE,
+        "its counterpart was deleted, and so was this record; or it is marked as deleted itself",
+    ),
+    Class("created", "Created", Tone.DONE, "its counterpart was created on the other side"),
+    Class("updated", "Updated", Tone.DONE, "this record or its counterpart was updated"),
+    Class("accepted", "Difference accepted", Tone.QUIET, "the sides differ, and a rule or a decision leaves it so"),
+    Class(
+        "quarantined",
+        "Absence watched",
+        Tone.ASIDE,
+        "its counterpart is missing, but not yet in enough complete runs to act on it",
+    ),
+    Class("excluded", "Excluded by rule", Tone.ASIDE, "a rule of the pair file, or a decision, leaves this record out"),
+    Class(
+        "not_checked",
+        "Not checked",
+        Tone.ASIDE,
+        "the other side was not read far enough to compare; it does not count as matched",
+    ),
+    Class(
+        "timing",
+        "Timing",
+        Tone.QUIET,
+        "an index that trails our own last write, or a record that turned up while writing",
+    ),
+    Class("formatting_only", "Formatting only", Tone.QUIET, "only the form of a value changed, not its meaning"),
+    Class(
+        IN_SYNC, "In sync", Tone.QUIET, "compared and equal, or unchanged on both sides since they were last compared"
+    ),
+)
+"""All classes, the most urgent first: a record that several apply to is in the first of them."""
+
+BY_NAME = {each.name: each for each in CLASSES}
+
+
+def urgency_sql(column: str) -> str:
+    """SQL for the place of a class in CLASSES; whatever is not a class counts as unexplained."""
+    return f"coalesce(array_position([{', '.join(repr(each.name) for each in CLASSES)}], {column}), 1)"
+
+
+def class_sql(place: str) -> str:
+    """SQL for the name of the class at a place of CLASSES."""
+    return f"[{', '.join(repr(each.name) for each in CLASSES)}][{place}]"

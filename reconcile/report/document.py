@@ -1,0 +1,199 @@
+"""The whole report as one JSON-able document: equal states give equal documents, but for the run's name and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from datetime import datetime
+from typing import Any
+
+from reconcile.mapping import Mapping
+from reconcile.model import Side, Snapshot
+from reconcile.report import figures
+from reconcile.report.about import About
+from reconcile.report.changes import changes, failures
+from reconcile.report.classes import BY_NAME, CLASSES
+from reconcile.report.labels import make_labels
+from reconcile.report.quality import quality
+from reconcile.report.questions import left_out, questions
+from reconcile.report.schema import FORMAT
+from reconcile.report.statement import Account, EntityStatement, Identity, Statement, planned, statement
+from reconcile.report.verdict import verdict
+from reconcile.stage import Stage
+
+_TRENDS = 30  # earlier runs shown
+
+
+def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
+    """The report of a run, in the form that docs/report.schema.json describes.
+
+    A run that never came to a plan has its head, its costs and its reason, and nothing else.
+    """
+    reached = planned(stage)
+    state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
+    if reached:
+        make_labels(stage, mapping)
+    entries = list(changes(stage, mapping, applied=about.wrote)) if reached else []
+    holds = questions(stage, mapping, about) if reached else []
+    whole = _head(about) | {
+        "entities": figures.entities(mapping, about, state, entries, holds),
+        "statement": _statement(state),
+        "holds": holds,
+        "failures": failures(entries),
+        "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
+        "quality": quality(stage, mapping, about) if reached else {},
+        "usage": figures.usage(about),
+        "certificate": _certificate(about),
+        "provenance": _provenance(mapping, about),
+        "changes": entries,
+    }
+    whole["verdict"] = verdict(whole)
+    whole["trends"] = _trends(about, whole["entities"])
+    return whole
+
+
+def _head(about: About) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "run_id": about.run_id,
+        "pair": about.pair,
+        "job": about.job,
+        "state": about.state,
+        "applied": about.wrote,
+        "started_at": about.started_at,
+        "ended_at": about.ended_at,
+        "seconds": _seconds(about.started_at, about.ended_at),
+        "refusal": about.refusal,
+        "stopped": about.stopped,
+    }
+
+
+def _seconds(start: str, end: str | None) -> float | None:
+    if end is None:
+        return None
+    return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)
+
+
+def _statement(state: Statement) -> dict[str, Any]:
+    return {
+        "applied": state.applied,
+        "clean": state.clean,
+        "unexplained": state.unexplained,
+        "classes": [{"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in CLASSES],
+        "entities": [_entity(each) for each in state.entities],
+        "broken": [_identity(each) for each in state.broken],
+    }
+
+
+def _entity(each: EntityStatement) -> dict[str, Any]:
+    return {
+        "entity": each.entity.value,
+        "linked": each.linked,
+        "unexplained": each.unexplained,
+        "sides": [_account(account) for account in each.sides],
+        "identities": [_identity(identity) for identity in each.identities],
+    }
+
+
+def _account(account: Account) -> dict[str, Any]:
+    order = [name for name in BY_NAME if name in account.classes]
+    unknown = sorted(set(account.classes) - set(BY_NAME))
+    return {
+        "side": account.side.value,
+        "read": account.read,
+        "corrected": account.corrected,
+        "rows": account.rows,
+        "classes": {name: account.classes[name] for name in [*order, *unknown]},
+        "aside": {name: account.aside[name] for name in [*order, *unknown] if name in account.aside},
+        "created": account.created,
+        "met": account.met,
+        "unread": account.unread,
+        "adjusted": account.adjusted,
+        "unexplained": account.unexplained,
+        "unexplained_keys": list(account.unexplained_keys),
+    }
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    return {"says": identity.says, "left": identity.left, "right": identity.right, "holds": identity.holds}
+
+
+def _certificate(about: About) -> dict[str, Any]:
+    """What proves that the run did what it says; `mode` none where nothing was written or nothing was read again."""
+    mode = "none"
+    if about.replan is not None:
+        mode = "replanned"
+    elif about.wrote and not about.stopped:
+        mode = "read_back"
+    residuals = [
+        {
+            "op_id": each.op_id,
+            "entity": each.entity.value,
+            "key": each.key,
+            "fields": list(each.fields),
+            "because": each.because,
+        }
+        for each in sorted(about.residuals, key=lambda each: (each.entity, each.key or "", each.op_id))
+    ]
+    return {
+        "mode": mode,
+        "residual_operations": about.replan.operations if about.replan is not None else len(residuals),
+        "residual_holds": sum(about.replan.holds.values()) if about.replan is not None else None,
+        "groups": [
+            {"entity": g.entity.value, "side": g.side.value, "kind": g.kind.value, "count": g.count}
+            for g in (about.replan.groups if about.replan is not None else ())
+        ],
+        "residuals": residuals,
+    }
+
+
+def _provenance(mapping: Mapping, about: About) -> dict[str, Any]:
+    plan = about.plan
+    settled = about.settlement
+    return {
+        "plan_digest": plan.digest if plan else None,
+        "config_digest": plan.config_digest if plan else None,
+        "mapping_digest": mapping.digest,
+        "generation_before": plan.generation if plan else None,
+        "generation_after": settled.generation if settled else None,
+        "identities": {side.value: about.described[side].identity for side in Side if side in about.described},
+        "snapshots": [_snapshot(each) for _, each in sorted(about.snapshots.items())],
+        "looked_again": about.looked_again,
+        "recovered": about.recovered,
+        "versions": dict(sorted(about.versions.items())),
+    }
+
+
+def _snapshot(each: Snapshot) -> dict[str, Any]:
+    return {
+        "entity": each.entity.value,
+        "side": each.side.value,
+        "rows": each.rows,
+        "reported_total": each.reported_total,
+        "complete": each.complete,
+        "partial": each.partial,
+        "why_incomplete": each.why_incomplete,
+        "quarantined": list(each.quarantined),
+        "fingerprint": each.fingerprint,
+        "taken_at": each.taken_at,
+    }
+
+
+def _trends(about: About, entities: Map[str, Any]) -> list[dict[str, Any]]:
+    """Earlier runs and this one, oldest first: the figures of each."""
+    names = ("run_id", "job", "state", "started_at")
+    now = {
+        "run_id": about.run_id,
+        "job": about.job,
+        "state": about.state,
+        "started_at": about.started_at,
+        "entities": entities,
+    }
+    earlier = [run for run in about.history if run.get("run_id") != about.run_id and run.get("entities")]
+    runs = [now, *earlier[:_TRENDS]]
+    return [
+        {
+            **{name: run.get(name) for name in names},
+            "entities": {name: dict(row) for name, row in run["entities"].items()},
+        }
+        for run in reversed(runs)
+    ]

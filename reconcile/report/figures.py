@@ -1,0 +1,148 @@
+"""The figures of a run by entity: what was done, what is asked, what failed, what it cost against the estimate, what is left to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
+from typing import Any
+
+from reconcile.mapping import Mapping
+from reconcile.model import Entity, OpKind, Side
+from reconcile.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.ports import Usage
+from reconcile.report.about import About
+from reconcile.report.changes import FAILED
+from reconcile.report.statement import Statement
+
+_COLUMN = {
+    OpKind.CREATE: "creates",
+    OpKind.UPDATE: "updates",
+    OpKind.COMPLETE: "updates",
+    OpKind.ADD_TAGS: "creates",
+    OpKind.REMOVE_TAGS: "deletes",
+    OpKind.ARCHIVE: "deletes",
+    OpKind.DELETE: "deletes",
+    OpKind.ADOPT: "linked",
+    OpKind.FORGET: "forgotten",
+}
+_COUNTED = ("creates", "updates", "deletes", "linked", "forgotten")
+_HARD = ("rejected", "in_doubt")
+_WRITING = frozenset(
+    {"create", "update", "delete", "complete", "upsert", "add", "remove", "rename", "tags", "business"}
+)
+
+
+def entities(
+    mapping: Mapping, about: About, state: Statement, entries: Iterable[Map[str, Any]], holds: Iterable[Map[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Figures of each mapped entity, and of tags. For tags, creates are contacts that got tags, deletes those that lost some."""
+    counted: dict[str, Counter[str]] = {entity.value: Counter() for entity in listed(mapping)}
+    for entry in entries:
+        row = counted[entry["entity"]]
+        if entry["status"] in ("done", "exists", "planned", "value_dropped"):
+            row["linked" if entry["status"] == "exists" else _COLUMN[OpKind(entry["kind"])]] += 1
+        if entry["status"] in FAILED:
+            row["undone"] += entry["status"] != "value_dropped"
+            row["failed" if entry["status"] in _HARD else "left"] += 1
+    for hold in holds:
+        row = counted[_asked_of(mapping, hold)]
+        row["holds"] += 1
+        row["conflicts"] += hold["kind"] == "conflict"
+    for each in state.entities:
+        counted[each.entity]["left"] += _left(each.app.aside, each.ghl.aside)
+    return {name: _figures(Entity(name), row, about) for name, row in counted.items()}
+
+
+def listed(mapping: Mapping) -> tuple[Entity, ...]:
+    """The mapped entities, with tags after contacts where contacts have tags."""
+    found: list[Entity] = []
+    for mapped in mapping.entities:
+        found += [mapped.entity, *([Entity.TAG] if mapped.has_tags else [])]
+    return tuple(dict.fromkeys(found))
+
+
+def _asked_of(mapping: Mapping, hold: Map[str, Any]) -> str:
+    about_tag = (hold["field"] or "").startswith("tags: ") and Entity.TAG in listed(mapping)
+    return Entity.TAG.value if about_tag else str(hold["entity"])
+
+
+def _left(*sides: Map[str, int]) -> int:
+    """Rows that stay without a counterpart until a person corrects them, or until the other side can be read whole."""
+    return sum(aside.get(name, 0) for aside in sides for name in ("unsyncable", "not_checked"))
+
+
+def _figures(entity: Entity, row: Counter[str], about: About) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in (*_COUNTED, "conflicts", "holds", "failed", "left")},
+        "requests": requests_of(entity, about.usage),
+        "estimate": estimated(entity, about),
+        "residual_operations": residual(entity, row, about),
+    }
+
+
+def requests_of(entity: Entity, usage: Map[Side, Usage]) -> int | None:
+    """Requests spent on an entity, on the sides that count them by endpoint; None where none does."""
+    counting = [each.by_endpoint for each in usage.values() if each.by_endpoint]
+    if not counting:
+        return None
+    return sum(many for counts in counting for endpoint, many in counts.items() if _concerns(endpoint) is entity)
+
+
+def _concerns(endpoint: str) -> Entity | None:
+    words = endpoint.replace("/", ".").rstrip("s").split(".")
+    if "tag" in words or "tags" in words:
+        return Entity.TAG
+    return next((entity for entity in Entity if entity.value == words[0].rstrip("s")), None)
+
+
+def estimated(entity: Entity, about: About) -> int:
+    """Requests that the plan's operations of an entity were estimated to cost, on both sides."""
+    if about.plan is None:
+        return 0
+    groups = [group for group in about.plan.groups if group.entity is entity]
+    return sum(
+        estimate(groups, side, described, Usage(), recheck=about.recheck).requests
+        for side, described in about.described.items()
+    )
+
+
+def residual(entity: Entity, row: Counter[str], about: About) -> int:
+    """Operations still to do: those of the plan made again, or else all that was not written as planned."""
+    if about.replan is not None:
+        return sum(group.count for group in about.replan.groups if group.entity is entity)
+    if not about.wrote:
+        return writes_of(about.plan, entity) if about.plan is not None else 0
+    return row["undone"] + sum(1 for each in about.residuals if each.entity is entity)
+
+
+def writes_of(plan: Plan, entity: Entity) -> int:
+    """Operations of a plan on an entity that send something."""
+    return sum(group.count for group in plan.groups if group.entity is entity and group.kind not in LEDGER_ONLY)
+
+
+def usage(about: About) -> dict[str, dict[str, Any]]:
+    """What each side cost: requests for reading and for writing apart, beside the estimate of the writes."""
+    return {side.value: _side(about, side, each) for side, each in sorted(about.usage.items())}
+
+
+def _side(about: About, side: Side, used: Usage) -> dict[str, Any]:
+    writing = sum(
+        many
+        for endpoint, many in used.by_endpoint.items()
+        if endpoint.rpartition(".")[2] in _WRITING and not endpoint.endswith("list")
+    )
+    expected = about.plan.estimates.get(side) if about.plan is not None else None
+    return {
+        "requests": used.requests,
+        "writing": writing if used.by_endpoint else None,
+        "reading": used.requests - writing if used.by_endpoint else None,
+        "estimate": expected.requests if expected else 0,
+        "estimate_by_kind": dict(sorted(expected.by_kind.items())) if expected else {},
+        "estimate_says": expected.says if expected else "no requests",
+        "metered": bool(used.window or used.remaining_today is not None or used.by_endpoint),
+        "remaining_today": used.remaining_today,
+        "window": list(used.window) if used.window else None,
+        "answers_429": used.answers_429,
+        "by_endpoint": dict(sorted(used.by_endpoint.items())),
+    }

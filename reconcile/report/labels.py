@@ -1,0 +1,74 @@
+"""Names records for people: what the looked-at rows of a stage are called, and how a cell is shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from reconcile.codecs import Email, Labels, Name, Phone, RichText
+from reconcile.mapping import EntityMap, Field, Mapping
+from reconcile.model import Cell, Entity, Side
+from reconcile.stage import Stage
+
+_LONGEST = 80  # characters of a note's text that serve as its name
+
+
+def make_labels(stage: Stage, mapping: Mapping) -> None:
+    """Create `name_e_s` (key, label, under): what a looked-at record is called, and the key of its contact."""
+    for mapped in mapping.entities:
+        for side in Side:
+            stage.run(
+                f"CREATE OR REPLACE TABLE name_{mapped.entity}_{side} AS SELECT DISTINCT ON (key) key, {_label(mapped)} AS label, "
+                f"parent AS under FROM cell_{mapped.entity}_{side}"
+            )
+
+
+def _label(mapped: EntityMap) -> str:
+    columns = {field.name: f"c{at}" for at, field in enumerate(mapped.fields)}
+    names = [columns[field.name] for field in mapped.fields if isinstance(field.codec, Name)]
+    joined = [f"nullif(trim(concat_ws(' ', {', '.join(names)})), '')"] if names else []
+    rest = [
+        columns[field.name]
+        for field in sorted(mapped.fields, key=_telling)
+        if not isinstance(field.codec, Name | Labels)
+    ]
+    chosen = ", ".join([*joined, *rest, "key"])
+    return f"left(regexp_replace(coalesce({chosen}), '\\s+', ' ', 'g'), {_LONGEST})"
+
+
+def _telling(field: Field) -> tuple[bool, ...]:
+    """Fields that name a record best come first."""
+    named = field.name in ("name", "full_name", "title", "subject")
+    return (
+        not named,
+        not isinstance(field.codec, Email),
+        not isinstance(field.codec, Phone),
+        not isinstance(field.codec, RichText),
+    )
+
+
+def shown(field: Field | None, cell: Cell) -> Cell:
+    """A cell as people read it: a set as its words, everything else as it is."""
+    if cell is None or field is None or not isinstance(field.codec, Labels):
+        return cell
+    return ", ".join(json.loads(cell))
+
+
+def records(stage: Stage, mapped: EntityMap, side: Side, keys: Iterable[str]) -> dict[str, dict[str, Cell]]:
+    """The cells of looked-at records, by key, blanks left out."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    columns = ", ".join(f"c{at}" for at, _ in enumerate(mapped.fields))
+    query = f"SELECT key, {columns} FROM cell_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
+    return {str(row[0]): _cells(mapped, row[1:]) for row in stage.rows(query, wanted)}
+
+
+def _cells(mapped: EntityMap, row: Sequence[object]) -> dict[str, Cell]:
+    pairs = zip(mapped.fields, row, strict=True)
+    return {field.name: shown(field, str(cell)) for field, cell in pairs if cell is not None}
+
+
+def record_entity(entity: Entity) -> Entity:
+    """The entity that a record is of: tags are on contacts."""
+    return Entity.CONTACT if entity is Entity.TAG else entity

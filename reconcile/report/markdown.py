@@ -1,0 +1,206 @@
+"""The report in Markdown, short enough for an orchestrator's page or a terminal: verdict, figures, statement, questions, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from typing import Any
+
+from reconcile.model import Side
+from reconcile.report.verdict import many
+
+_MARKS = {"good": "✅", "ask": "🟡", "bad": "❌", "plain": "📄"}
+_MOST = 50  # holds and changes listed
+_NONE, _MINUS = "–", "−"  # noqa: RUF001 - a dash and a minus as people set them
+_FIGURES = (
+    ("creates", "created"),
+    ("updates", "updated"),
+    ("deletes", "deleted"),
+    ("linked", "linked"),
+    ("conflicts", "conflicts"),
+    ("holds", "held"),
+    ("failed", "failed"),
+    ("left", "left"),
+    ("requests", "requests"),
+    ("estimate", "estimated"),
+    ("residual_operations", "still to do"),
+)
+
+
+def markdown(document: Map[str, Any]) -> str:
+    """The report of `document` as Markdown."""
+    parts = [_head, _figures, _statement, _holds, _failures, _changes, _costs, _provenance]
+    return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> Iterator[str]:
+    """A Markdown table; all but the first `left` columns are numbers."""
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "|".join("---" if at < left else "---:" for at, _ in enumerate(heads)) + "|"
+    for row in rows:
+        yield "| " + " | ".join(_cell(value) for value in row) + " |"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return _NONE
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _head(document: Map[str, Any]) -> Iterator[str]:
+    verdict = document["verdict"]
+    yield f"# {_MARKS[verdict['tone']]} {verdict['headline']}"
+    yield ""
+    took = f" · {document['seconds']:g} s" if document["seconds"] is not None else ""
+    yield f"Pair **{_cell(document['pair'])}** · {document['job']} run `{document['run_id']}` · {document['started_at']}{took}"
+    for sentence in verdict["sentences"]:
+        yield ""
+        yield _cell(sentence)
+
+
+def _figures(document: Map[str, Any]) -> Iterator[str]:
+    heads = ["", *(label for _, label in _FIGURES)]
+    rows = [[entity, *(figures[name] for name, _ in _FIGURES)] for entity, figures in document["entities"].items()]
+    if rows:
+        yield from table(heads, rows)
+
+
+def _statement(document: Map[str, Any]) -> Iterator[str]:
+    state = document["statement"]
+    if not state["entities"]:
+        return
+    labels = {each["name"]: each["label"] for each in state["classes"]}
+    yield "## Statement"
+    yield ""
+    heads = ["", *(f"{entity['entity']}, {side['side']}" for entity in state["entities"] for side in entity["sides"])]
+    accounts = [side for entity in state["entities"] for side in entity["sides"]]
+    used = [name for name in labels if any(name in account["aside"] for account in accounts)]
+    rows: list[list[object]] = [["Records read", *(account["read"] for account in accounts)]]
+    rows += [["± corrected by a look at the record", *(account["corrected"] for account in accounts)]]
+    rows += [
+        [f"{_MINUS} {labels[name].lower()}, no counterpart", *(-account["aside"].get(name, 0) for account in accounts)]
+        for name in used
+    ]
+    for name, label in (
+        ("created", "+ created here"),
+        ("met", "+ found while writing"),
+        ("unread", "+ linked, not read in this run"),
+    ):
+        rows.append([label, *(account[name] for account in accounts)])
+    rows = [row for row in rows if row[0] == "Records read" or any(row[1:])]
+    rows.append(["**= linked pairs**", *(f"**{account['adjusted']:,}**" for account in accounts)])
+    rows.append(["unexplained", *(account["unexplained"] for account in accounts)])
+    yield from table(heads, rows)
+    yield ""
+    yield from _classes(labels, accounts, heads)
+    for identity in state["broken"]:
+        yield f"\n**Does not hold:** {_cell(identity['says'])}: {identity['left']:,} is not {identity['right']:,}"
+
+
+def _classes(labels: Map[str, str], accounts: Sequence[Map[str, Any]], heads: Sequence[str]) -> Iterator[str]:
+    """Every record in one class."""
+    used = [name for name in labels if any(name in account["classes"] for account in accounts)]
+    yield from table(
+        ["every record is in one class", *heads[1:]],
+        [[labels[name], *(account["classes"].get(name, 0) for account in accounts)] for name in used],
+    )
+
+
+def _holds(document: Map[str, Any]) -> Iterator[str]:
+    holds = document["holds"]
+    if not holds:
+        return
+    yield f"## {many(len(holds), 'decision')} needed"
+    yield ""
+    yield from table(
+        ["id", "record", "question", "the app", "GHL", "choices", "days"],
+        [_hold(hold) for hold in holds[:_MOST]],
+        left=6,
+    )
+    if len(holds) > _MOST:
+        yield f"\n… and {len(holds) - _MOST:,} more in the full report."
+
+
+def _hold(hold: Map[str, Any]) -> list[object]:
+    values = hold["values"]
+    shown = [values.get(side.value) for side in Side]
+    if hold["kind"] != "conflict":
+        shown = [next((end["label"] for end in hold["records"] if end["side"] == side), None) for side in Side]
+    choices = ", ".join(option["choice"] for option in hold["options"])
+    field = f" · {hold['field']}" if hold["field"] else ""
+    return [
+        f"`{hold['hold_id']}`",
+        f"{hold['entity']} {hold['label']}{field}",
+        hold["because"],
+        *shown,
+        choices,
+        hold["age_days"],
+    ]
+
+
+def _failures(document: Map[str, Any]) -> Iterator[str]:
+    groups = document["failures"]
+    if not groups:
+        return
+    yield "## What did not go as planned"
+    yield ""
+    rows = [[group["code"], group["meaning"], group["remedy"], _some(group), group["count"]] for group in groups]
+    yield from table(["code", "what it means", "what to do", "for example", "how many"], rows, left=4)
+
+
+def _some(group: Map[str, Any]) -> str:
+    example = group["examples"][0]
+    return f"{example['kind']} {example['entity']} {example['label']}" + (
+        f": {example['detail']}" if example["detail"] else ""
+    )
+
+
+def _changes(document: Map[str, Any]) -> Iterator[str]:
+    written = [entry for entry in document["changes"] if entry["kind"] not in ("adopt", "forget")]
+    if not written:
+        return
+    yield "## What changed" if document["applied"] else "## What would change"
+    yield ""
+    rows = [
+        [
+            entry["kind"].replace("_", " "),
+            entry["entity"],
+            entry["side"],
+            entry["label"],
+            _fields(entry),
+            entry["because"],
+            entry["status"],
+        ]
+        for entry in written[:_MOST]
+    ]
+    yield from table(["what", "", "in", "record", "fields", "because", "outcome"], rows, left=7)
+    if len(written) > _MOST:
+        yield f"\n… and {len(written) - _MOST:,} more in the full report."
+
+
+def _fields(entry: Map[str, Any]) -> str:
+    if entry["kind"] in ("create", "delete", "archive"):
+        return many(len(entry["fields"]), "field")
+    return "; ".join(f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}" for part in entry["fields"])
+
+
+def _costs(document: Map[str, Any]) -> Iterator[str]:
+    metered = {side: used for side, used in document["usage"].items() if used["metered"]}
+    if not metered:
+        return
+    yield "## Requests"
+    yield ""
+    columns = ("requests", "reading", "writing", "estimate", "answers_429", "remaining_today")
+    rows = [[side, *(used[name] for name in columns)] for side, used in metered.items()]
+    yield from table(["", "requests", "reading", "writing", "writing, estimated", "refused (429)", "left today"], rows)
+
+
+def _provenance(document: Map[str, Any]) -> Iterator[str]:
+    made = document["provenance"]
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    yield f"Plan `{made['plan_digest'] or _NONE}` · configuration `{made['config_digest'] or _NONE}` · mapping `{made['mapping_digest']}` · {versions or 'versions unknown'}"
+    for snapshot in made["snapshots"]:
+        if not snapshot["complete"]:
+            yield f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: {_cell(snapshot['why_incomplete'])}"

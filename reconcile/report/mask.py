@@ -1,0 +1,87 @@
+"""Takes personal values out of a document, so that a report can be shown around: names, addresses and texts become initials and dots."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping as Map
+from typing import Any
+
+_DOTS = "•••"
+_EMAIL = re.compile(r"[^\s@,;:<>\"']+@[^\s@,;:<>\"']+")
+_DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
+_PLAIN = ("true", "false")
+
+
+def masked(document: Map[str, Any]) -> dict[str, Any]:
+    """The same document with every value of a person masked; keys, counts, rules and reasons stay."""
+    whole = copy.deepcopy(dict(document))
+    for entry in whole["changes"]:
+        _change(entry)
+    for hold in whole["holds"]:
+        _hold(hold)
+    for group in whole["failures"]:
+        for example in group["examples"]:
+            example["label"], example["detail"] = mask(example["label"]), scrub(example["detail"])
+    for record in whole["passed"]["records"]:
+        record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["key"]
+    for twin in whole["quality"].get("twins", ()):
+        twin["value"] = mask(twin["value"])
+    for residual in whole["certificate"]["residuals"]:
+        residual["because"] = scrub(residual["because"])
+    return whole
+
+
+def mask(value: str | None) -> str | None:
+    """Initials and dots; an address keeps its form, a truth value is nobody's."""
+    if value is None or value in _PLAIN:
+        return value
+    if "@" in value and _EMAIL.fullmatch(value):
+        name, _, host = value.partition("@")
+        return f"{name[:1]}{_DOTS}@{host[:1]}{_DOTS}"
+    if _DIGITS.fullmatch(value):
+        return f"{_DOTS}{value[-2:]}"
+    words = value.split()
+    return " ".join(word[:1] + _DOTS for word in words[:3]) + (" …" if len(words) > 3 else "")
+
+
+def scrub(text: str) -> str:
+    """A sentence with addresses and numbers of people taken out."""
+    return _DIGITS.sub(_DOTS, _EMAIL.sub(_DOTS, text))
+
+
+def _change(entry: dict[str, Any]) -> None:
+    own_keys = (entry["app_key"], entry["ghl_key"])
+    if entry["label"] not in own_keys:
+        entry["label"] = mask(entry["label"])
+    entry["under"] = mask(entry["under"])
+    entry["because"] = _without_tags(entry) if entry["entity"] == "tag" else scrub(entry["because"])
+    entry["detail"] = scrub(entry["detail"])
+    for part in entry["fields"]:
+        _values(part, ("before", "after", "stored"))
+
+
+def _without_tags(entry: Map[str, Any]) -> str:
+    """The reasons of a tag change, without the tags that stand before each."""
+    reasons = (part.rpartition(": ")[2] for part in str(entry["because"]).split("; "))
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def _hold(hold: dict[str, Any]) -> None:
+    hold["label"] = mask(hold["label"]) if hold["label"] not in (hold["app_key"], hold["ghl_key"]) else hold["label"]
+    hold["because"] = scrub(hold["because"])
+    if (hold["field"] or "").startswith("tags: "):
+        hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
+    kept = hold["values"].get("kept")
+    if isinstance(kept, dict):
+        _values(kept, kept)
+    _values(hold["values"], ("app", "ghl", "base_app", "base_ghl"))
+    for record in (*hold["records"], *hold["candidates"]):
+        record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["label"]
+        _values(record["values"], record["values"])
+
+
+def _values(members: dict[str, Any], names: Iterable[str]) -> None:
+    for name in list(names):
+        if isinstance(members.get(name), str):
+            members[name] = mask(members[name])

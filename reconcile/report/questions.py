@@ -1,0 +1,164 @@
+"""The questions for a person, with the values, the candidates and the age that are needed to answer them, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Map
+from datetime import datetime
+from typing import Any
+
+from reconcile import draft
+from reconcile.mapping import TAGS, EntityMap, Mapping
+from reconcile.model import Hold, Side
+from reconcile.report.about import About
+from reconcile.report.labels import records, shown
+from reconcile.stage import Stage, literal
+
+_MOST_LISTED = 20_000
+_CANDIDATES = 6
+
+MEANINGS = {
+    "app": "the app's value is written to GHL",
+    "ghl": "GHL's value is written to the app",
+    "leave": "both sides stay as they are",
+    "delete": "the record that is left is deleted too",
+    "restore": "the record that is left is created again across",
+    "relink": "the link is dropped; the next run matches the record anew",
+    "keep": "the record that is left stays, without a counterpart",
+    "create": "a record of its own is created on the other side",
+    "ignore": "the record is left out from now on",
+}
+"""What each choice does."""
+
+
+def meaning(option: str) -> str:
+    """What a choice does, in words."""
+    if option.startswith("link:"):
+        return f"linked with {option.removeprefix('link:')}"
+    return MEANINGS.get(option, option)
+
+
+def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
+    """Every hold, oldest first, with labels, shown values, options with their meaning, evidence and age in days."""
+    found = list(draft.holds(stage))
+    entries = []
+    for mapped in mapping.entities:
+        mine = [hold for hold in found if hold.entity is mapped.entity]
+        seen = _Records(stage, mapped, mine)
+        entries += [_question(mapped, hold, seen, about) for hold in mine]
+    return sorted(entries, key=lambda entry: entry["opened"] or about.started_at)
+
+
+class _Records:
+    """Cells and labels of all records that an entity's holds speak of, read once."""
+
+    def __init__(self, stage: Stage, mapped: EntityMap, holds: Iterable[Hold]) -> None:
+        keys: dict[Side, set[str]] = {side: set() for side in Side}
+        for hold in holds:
+            for side, key in ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key)):
+                keys[side] |= {key} if key else set()
+            listed = hold.values.get("candidates")
+            candidates = [str(key) for key in listed][:_CANDIDATES] if isinstance(listed, list) else []
+            for side in Side:
+                keys[side] |= set(candidates)
+        self.cells = {side: records(stage, mapped, side, keys[side]) for side in Side}
+        self.labels = {
+            side: {
+                str(key): str(label)
+                for key, label in stage.rows(
+                    f"SELECT key, label FROM name_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)",
+                    sorted(keys[side]),
+                )
+            }
+            for side in Side
+        }
+
+    def entry(self, side: Side, key: str) -> dict[str, Any]:
+        """One record as evidence."""
+        return {
+            "side": side.value,
+            "key": key,
+            "label": self.labels[side].get(key, key),
+            "values": self.cells[side].get(key, {}),
+        }
+
+    def candidate(self, hold: Hold, key: str) -> dict[str, Any]:
+        """A candidate: on the other side, or, for a twin, on the same one."""
+        side = hold.side or Side.APP
+        across = key in self.cells[side.other] or key not in self.cells[side]
+        return self.entry(side.other if across else side, key)
+
+
+def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> dict[str, Any]:
+    opened = about.opened.get(hold.hold_id, about.started_at)
+    keys = ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key))
+    ends = [seen.entry(side, key) for side, key in keys if key]
+    listed = hold.values.get("candidates")
+    candidates = [seen.candidate(hold, str(key)) for key in listed[:_CANDIDATES]] if isinstance(listed, list) else []
+    named = next((end["label"] for end in ends if end["label"] != end["key"]), hold.subject)
+    return {
+        "hold_id": hold.hold_id,
+        "kind": hold.kind,
+        "entity": hold.entity.value,
+        "label": named,
+        "field": hold.field,
+        "side": None if hold.side is None else hold.side.value,
+        "app_key": hold.app_key,
+        "ghl_key": hold.ghl_key,
+        "because": hold.because,
+        "values": _values(mapped, hold),
+        "records": ends,
+        "candidates": candidates,
+        "options": [{"choice": option, "meaning": meaning(option)} for option in hold.options],
+        "values_digest": hold.values_digest,
+        "opened": opened,
+        "age_days": _days(opened, about.started_at),
+    }
+
+
+def _values(mapped: EntityMap, hold: Hold) -> dict[str, Any]:
+    """base_app, base_ghl, app and ghl of a conflict as people read them; what was kept, for a deletion."""
+    name = (hold.field or "").partition(": ")[0]
+    field = next((each for each in mapped.fields if each.name == name and name != TAGS), None)
+    sides = ("base_app", "base_ghl", "app", "ghl")
+    values: dict[str, Any] = {}
+    for key, value in sorted(hold.values.items()):
+        if key in sides:
+            values[key] = shown(field, None if value is None else str(value))
+        elif key != "candidates":
+            values[key] = _plain(mapped, value)
+    return values
+
+
+def _plain(mapped: EntityMap, value: object) -> object:
+    if not isinstance(value, Map):
+        return value
+    known = {field.name: field for field in mapped.fields}
+    return {str(name): shown(known.get(str(name)), cell) for name, cell in sorted(value.items()) if cell is not None}
+
+
+def _days(since: str, until: str) -> int:
+    try:
+        return max(0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days)
+    except (ValueError, TypeError):
+        return 0
+
+
+def left_out(stage: Stage, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
+    """Records without a counterpart that nothing is done about: `counts` by reason, and `records`, as many as are worth listing."""
+    counted = stage.rows(
+        "SELECT entity, side, class, because, count(*) AS many FROM passed GROUP BY ALL ORDER BY many DESC, entity, side, class, because"
+    )
+    names = ("entity", "side", "class", "because", "count")
+    parts = " UNION ALL ".join(
+        f"SELECT p.entity, p.side, p.key, coalesce(n.label, p.key) AS label, p.class, p.because FROM passed p "
+        f"LEFT JOIN name_{mapped.entity}_{side} n USING (key) WHERE p.entity = {literal(mapped.entity)} AND p.side = '{side}'"
+        for mapped in mapping.entities
+        for side in Side
+    )
+    listed = stage.rows(f"SELECT * FROM ({parts}) ORDER BY class, entity, side, key LIMIT {_MOST_LISTED}")
+    columns = ("entity", "side", "key", "label", "class", "because")
+    return {
+        "counts": [dict(zip(names, row, strict=True)) for row in counted],
+        "records": [dict(zip(columns, row, strict=True)) for row in listed],
+    }

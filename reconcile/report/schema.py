@@ -1,0 +1,266 @@
+"""The published form of the report: a JSON Schema, kept as docs/report.schema.json, that every document is valid against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconcile.model import RECORDS, Entity, OpKind, Side
+from reconcile.report.classes import CLASSES, Tone
+
+FORMAT = 1
+"""Raised when a member is taken away or changes its meaning; new members do not raise it."""
+
+_TEXT = {"type": "string"}
+_COUNT = {"type": "integer", "minimum": 0}
+_NUMBER = {"type": "integer"}
+_TRUTH = {"type": "boolean"}
+_SIDE = {"enum": [side.value for side in Side]}
+_ENTITY = {"enum": [entity.value for entity in Entity]}
+_RECORD = {"enum": [entity.value for entity in RECORDS]}
+_STATUS = ["planned", "done", "exists", "value_dropped", "rejected", "stale", "in_doubt", "skipped"]
+
+
+def _maybe(form: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [form, {"type": "null"}]}
+
+
+def _object(about: str = "", **members: dict[str, Any]) -> dict[str, Any]:
+    told = {"description": about} if about else {}
+    return {"type": "object", **told, "properties": members, "required": list(members)}
+
+
+def _list(form: dict[str, Any], about: str = "") -> dict[str, Any]:
+    return {"type": "array", **({"description": about} if about else {}), "items": form}
+
+
+def _counts(about: str) -> dict[str, Any]:
+    return {"type": "object", "description": about, "additionalProperties": _COUNT}
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a report."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Reconciliation report",
+        **_object(
+            "One run of one pair. Instants are ISO 8601 in UTC. Members may be added; `format` rises when one changes.",
+            format={"const": FORMAT},
+            run_id=_TEXT,
+            pair=_TEXT,
+            job=_TEXT,
+            state={"enum": ["settled", "planned", "refused", "stopped", "failed", "audit"]},
+            applied={**_TRUTH, "description": "false: the report says what would happen"},
+            started_at=_TEXT,
+            ended_at=_maybe(_TEXT),
+            seconds=_maybe({"type": "number"}),
+            refusal=_TEXT,
+            stopped=_TEXT,
+            verdict=_verdict(),
+            entities={
+                "type": "object",
+                "propertyNames": _ENTITY,
+                "additionalProperties": figures(),
+                "description": "figures by entity; for tags, creates are contacts that got tags and deletes contacts that lost some",
+            },
+            statement=_statement(),
+            changes=_list(_change(), "every operation in plan order"),
+            holds=_list(_hold(), "every question for a person, oldest first"),
+            failures=_list(_failure(), "operations that did not go as planned, by code"),
+            passed=_passed(),
+            quality={
+                "type": "object",
+                "description": "what the looked-at records show; empty where the run came to no plan",
+            },
+            usage={"type": "object", "propertyNames": _SIDE, "additionalProperties": _usage()},
+            certificate=_certificate(),
+            trends=_list(_trend(), "earlier runs and this one, oldest first"),
+            provenance=_provenance(),
+        ),
+    }
+
+
+def figures() -> dict[str, Any]:
+    """The figures of one entity."""
+    return _object(
+        creates=_COUNT,
+        updates=_COUNT,
+        deletes=_COUNT,
+        linked={**_COUNT, "description": "records linked without a write"},
+        forgotten=_COUNT,
+        conflicts=_COUNT,
+        holds=_COUNT,
+        failed={**_COUNT, "description": "rejected or in doubt"},
+        left={
+            **_COUNT,
+            "description": "neither failed nor asked about, but not in agreement: skipped, stale, unsyncable, not checked",
+        },
+        requests={**_maybe(_COUNT), "description": "requests spent, where a side counts them by endpoint"},
+        estimate={**_COUNT, "description": "requests that the planned writes were estimated to cost"},
+        residual_operations={**_COUNT, "description": "operations still to do after the run"},
+    )
+
+
+def _verdict() -> dict[str, Any]:
+    return _object(code=_TEXT, tone={"enum": ["good", "ask", "bad", "plain"]}, headline=_TEXT, sentences=_list(_TEXT))
+
+
+def _statement() -> dict[str, Any]:
+    identity = _object(says=_TEXT, left=_NUMBER, right=_NUMBER, holds=_TRUTH)
+    side = _object(
+        side=_SIDE,
+        read=_COUNT,
+        corrected=_NUMBER,
+        rows=_COUNT,
+        classes=_counts("rows by class; they sum up to rows"),
+        aside=_counts("of these, rows without a counterpart after the run"),
+        created=_COUNT,
+        met=_COUNT,
+        unread=_COUNT,
+        adjusted={**_NUMBER, "description": "rows - aside + created + met + unread = linked"},
+        unexplained=_COUNT,
+        unexplained_keys=_list(_TEXT),
+    )
+    entity = _object(entity=_RECORD, linked=_COUNT, unexplained=_COUNT, sides=_list(side), identities=_list(identity))
+    named = _object(
+        name={"enum": [c.name for c in CLASSES]}, label=_TEXT, tone={"enum": [t.value for t in Tone]}, meaning=_TEXT
+    )
+    return _object(
+        applied=_TRUTH,
+        clean=_TRUTH,
+        unexplained=_COUNT,
+        classes=_list(named),
+        entities=_list(entity),
+        broken=_list(identity),
+    )
+
+
+def _change() -> dict[str, Any]:
+    field = _object(field=_TEXT, before=_maybe(_TEXT), after=_maybe(_TEXT))
+    field["properties"] |= {"stored": {**_maybe(_TEXT), "description": "what the side stores instead of `after`"}}
+    return _object(
+        op_id=_TEXT,
+        entity=_ENTITY,
+        kind={"enum": [kind.value for kind in OpKind]},
+        side={**_SIDE, "description": "the side that is written to"},
+        label=_TEXT,
+        under={**_maybe(_TEXT), "description": "the contact of a task or note"},
+        app_key=_maybe(_TEXT),
+        ghl_key=_maybe(_TEXT),
+        fields=_list(field),
+        because=_TEXT,
+        status={"enum": _STATUS},
+        code=_TEXT,
+        detail=_TEXT,
+        trace_id=_maybe(_TEXT),
+        risk={"enum": ["low", "high"]},
+        starts_workflows=_TRUTH,
+    )
+
+
+def _evidence() -> dict[str, Any]:
+    return _object(side=_SIDE, key=_TEXT, label=_TEXT, values={"type": "object", "additionalProperties": _maybe(_TEXT)})
+
+
+def _hold() -> dict[str, Any]:
+    return _object(
+        hold_id=_TEXT,
+        kind={"enum": ["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping"]},
+        entity=_RECORD,
+        label=_TEXT,
+        field=_maybe(_TEXT),
+        side=_maybe(_SIDE),
+        app_key=_maybe(_TEXT),
+        ghl_key=_maybe(_TEXT),
+        because=_TEXT,
+        values={"type": "object"},
+        records=_list(_evidence()),
+        candidates=_list(_evidence()),
+        options=_list(_object(choice=_TEXT, meaning=_TEXT)),
+        values_digest=_TEXT,
+        opened=_TEXT,
+        age_days=_COUNT,
+    )
+
+
+def _failure() -> dict[str, Any]:
+    example = _object(
+        op_id=_TEXT, entity=_ENTITY, kind=_TEXT, side=_SIDE, label=_TEXT, detail=_TEXT, trace_id=_maybe(_TEXT)
+    )
+    return _object(
+        code=_TEXT, meaning=_TEXT, remedy=_TEXT, settles_itself=_TRUTH, count=_COUNT, examples=_list(example)
+    )
+
+
+def _passed() -> dict[str, Any]:
+    reason: dict[str, dict[str, Any]] = {"entity": _RECORD, "side": _SIDE, "class": _TEXT, "because": _TEXT}
+    return _object(
+        "records without a counterpart that nothing is done about",
+        counts=_list(_object("", **reason, count=_COUNT)),
+        records=_list(_object("", **reason, key=_TEXT, label=_TEXT)),
+    )
+
+
+def _usage() -> dict[str, Any]:
+    return _object(
+        requests=_COUNT,
+        writing=_maybe(_COUNT),
+        reading=_maybe(_COUNT),
+        estimate=_COUNT,
+        estimate_by_kind=_counts("by kind of operation"),
+        estimate_says=_TEXT,
+        metered={**_TRUTH, "description": "whether the side counts requests against a quota"},
+        remaining_today=_maybe(_COUNT),
+        window=_maybe(_list({"type": "number"}, "requests, seconds")),
+        answers_429=_COUNT,
+        by_endpoint=_counts("requests by endpoint"),
+    )
+
+
+def _certificate() -> dict[str, Any]:
+    residual = _object(op_id=_TEXT, entity=_ENTITY, key=_maybe(_TEXT), fields=_list(_TEXT), because=_TEXT)
+    group = _object(entity=_ENTITY, side=_SIDE, kind=_TEXT, count=_COUNT)
+    return _object(
+        mode={"enum": ["replanned", "read_back", "none"]},
+        residual_operations=_COUNT,
+        residual_holds=_maybe(_COUNT),
+        groups=_list(group),
+        residuals=_list(residual),
+    )
+
+
+def _trend() -> dict[str, Any]:
+    row = {"type": "object", "additionalProperties": True}
+    return _object(
+        run_id=_maybe(_TEXT),
+        job=_maybe(_TEXT),
+        state=_maybe(_TEXT),
+        started_at=_maybe(_TEXT),
+        entities={"type": "object", "additionalProperties": row},
+    )
+
+
+def _provenance() -> dict[str, Any]:
+    snapshot = _object(
+        entity=_RECORD,
+        side=_SIDE,
+        rows=_COUNT,
+        reported_total=_maybe(_COUNT),
+        complete=_TRUTH,
+        partial=_TRUTH,
+        why_incomplete=_TEXT,
+        quarantined=_list(_TEXT),
+        fingerprint=_TEXT,
+        taken_at=_TEXT,
+    )
+    return _object(
+        plan_digest=_maybe(_TEXT),
+        config_digest=_maybe(_TEXT),
+        mapping_digest=_TEXT,
+        generation_before=_maybe(_COUNT),
+        generation_after=_maybe(_COUNT),
+        identities={"type": "object", "additionalProperties": _TEXT},
+        snapshots=_list(snapshot),
+        looked_again=_COUNT,
+        recovered=_COUNT,
+        versions={"type": "object", "additionalProperties": _TEXT},
+    )

@@ -1,0 +1,250 @@
+"""The statement: both sides' totals, adjusted by classified differences to one figure, with every identity checked by code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+
+from reconcile.mapping import EntityMap, Mapping
+from reconcile.model import Entity, Side
+from reconcile.report.classes import UNEXPLAINED
+from reconcile.report.rows import begin, class_rows
+from reconcile.stage import Stage, literal
+
+_EXAMPLES = 20
+
+_MADE = """
+SELECT count(*) FILTER (fate <> 'exists'), count(*) FILTER (fate = 'exists' AND made_key NOT IN (SELECT key FROM raw_{e}_{s}))
+FROM fate WHERE kind = 'create' AND entity = {entity} AND side = '{s}' AND fate IN ('done', 'value_dropped', 'exists')
+"""
+
+_FIGURE = """
+SELECT (SELECT count(*) FROM tie_{e} WHERE paired)
+    + (SELECT count(*) FROM fate WHERE kind = 'create' AND entity = {entity} AND fate IN ('done', 'value_dropped', 'exists'))
+"""
+
+_STRAY = """
+SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
+    WHEN kind = 'create' AND side = 'ghl' THEN source_key IN (SELECT key FROM row_{e}_app)
+    WHEN kind = 'create' THEN source_key IN (SELECT key FROM row_{e}_ghl)
+    ELSE link_id IN (SELECT link_id FROM tie_{e}) END)
+"""
+
+_UNASKED = """
+SELECT count(*) FROM hold h WHERE entity = {entity} AND NOT (CASE
+    WHEN kind IN ('ambiguous', 'duplicate') AND side = 'app' THEN subject IN (SELECT key FROM row_{e}_app)
+    WHEN kind IN ('ambiguous', 'duplicate') THEN subject IN (SELECT key FROM row_{e}_ghl)
+    ELSE subject IN (SELECT link_id FROM tie_{e}) END)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Two figures that were counted in different ways and must be equal."""
+
+    says: str
+    left: int
+    right: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether they are equal."""
+        return self.left == self.right
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One side of one entity: from the rows of its snapshot to the number of linked pairs after the run.
+
+    `read` rows came in bulk, `corrected` were added or taken out (negative) by a look by key; `classes` counts each row
+    in exactly one class; `aside` counts, by class, those without a counterpart after the run. `created` are records this
+    run made here, `met` records that writing turned up here, `unread` linked records this run did not read here.
+    `unexplained_keys` names the first of them.
+    """
+
+    side: Side
+    read: int
+    corrected: int
+    classes: Map[str, int]
+    aside: Map[str, int]
+    created: int
+    met: int
+    unread: int
+    unexplained_keys: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """The rows that are classified."""
+        return self.read + self.corrected
+
+    @property
+    def adjusted(self) -> int:
+        """The rows, plus and minus what is accounted for."""
+        return self.rows - sum(self.aside.values()) + self.created + self.met + self.unread
+
+    @property
+    def unexplained(self) -> int:
+        """Rows in no class, or in the class of what nothing accounts for."""
+        return abs(self.rows - sum(self.classes.values())) + self.classes.get(UNEXPLAINED, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityStatement:
+    """Both sides of one entity; `linked` is the figure that both must come to, counted from the links alone."""
+
+    entity: Entity
+    app: Account
+    ghl: Account
+    linked: int
+    identities: tuple[Identity, ...]
+
+    @property
+    def sides(self) -> tuple[Account, Account]:
+        """Both accounts."""
+        return (self.app, self.ghl)
+
+    @property
+    def unexplained(self) -> int:
+        """Rows that nothing accounts for, on both sides."""
+        return self.app.unexplained + self.ghl.unexplained
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The statement of one run; `applied` is False where it says what would happen."""
+
+    entities: tuple[EntityStatement, ...]
+    applied: bool
+
+    @property
+    def unexplained(self) -> int:
+        """Rows that nothing accounts for."""
+        return sum(entity.unexplained for entity in self.entities)
+
+    @property
+    def broken(self) -> tuple[Identity, ...]:
+        """Identities that do not hold."""
+        return tuple(each for entity in self.entities for each in entity.identities if not each.holds)
+
+    @property
+    def clean(self) -> bool:
+        """Whether every row is accounted for and every identity holds."""
+        return not self.unexplained and not self.broken
+
+    def __getitem__(self, entity: Entity) -> EntityStatement:
+        """The statement of one entity. Raises KeyError where there is none."""
+        for each in self.entities:
+            if each.entity is entity:
+                return each
+        raise KeyError(entity)
+
+
+def statement(
+    stage: Stage, mapping: Mapping, *, applied: bool | None = None, looked_again: int | None = None
+) -> Statement:
+    """Balance every entity of a run's stage.
+
+    `applied` None takes the run as applied where it has outcomes. `looked_again` is how many rows were read by key, if
+    known. A stage that never came to a plan gives a statement without entities.
+    """
+    if not planned(stage):
+        return Statement((), applied=bool(applied))
+    done = has_outcomes(stage) if applied is None else applied
+    begin(stage, applied=done)
+    for mapped in mapping.entities:
+        class_rows(stage, mapped)
+    return Statement(tuple(_entity(stage, mapped, looked_again) for mapped in mapping.entities), applied=done)
+
+
+def planned(stage: Stage) -> bool:
+    """Whether the run came as far as a plan."""
+    return "planned" in tables(stage)
+
+
+def has_outcomes(stage: Stage) -> bool:
+    """Whether anything of the plan was carried out."""
+    return "outcome" in tables(stage) and stage.count("SELECT count(*) FROM outcome") > 0
+
+
+def tables(stage: Stage) -> set[str]:
+    """The names of the tables in a stage."""
+    return {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
+
+
+def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> EntityStatement:
+    entity = mapped.entity
+    app, ghl = (_account(stage, entity, side) for side in Side)
+    linked = stage.count(_FIGURE.format(e=entity, entity=literal(entity)))
+    identities = (
+        *_identities(stage, entity, app, linked, looked_again),
+        *_identities(stage, entity, ghl, linked, looked_again),
+        Identity(f"{entity}: operations that belong to no record = 0", _counted(stage, entity, _STRAY), 0),
+        Identity(f"{entity}: questions about no record = 0", _counted(stage, entity, _UNASKED), 0),
+        *_both(stage, entity),
+    )
+    return EntityStatement(entity, app, ghl, linked, identities)
+
+
+def _counted(stage: Stage, entity: Entity, query: str) -> int:
+    return stage.count(query.format(e=entity, entity=literal(entity)))
+
+
+def _account(stage: Stage, entity: Entity, side: Side) -> Account:
+    table = f"row_{entity}_{side}"
+    classes: dict[str, int] = {}
+    aside: dict[str, int] = {}
+    for name, paired, count in stage.rows(f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"):
+        classes[str(name)] = classes.get(str(name), 0) + int(str(count))
+        if not paired:
+            aside[str(name)] = int(str(count))
+    created, met = stage.one(_MADE.format(e=entity, s=side, entity=literal(entity)))
+    snapshot = stage.snapshots[entity, side]
+    lost = stage.rows(f"SELECT key FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}")
+    return Account(
+        side=side,
+        read=snapshot.rows,
+        corrected=stage.count(f"SELECT count(*) FROM raw_{entity}_{side}") - snapshot.rows,
+        classes=classes,
+        aside=aside,
+        created=int(str(created)),
+        met=int(str(met)),
+        unread=stage.count(f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"),
+        unexplained_keys=tuple(str(key) for (key,) in lost),
+    )
+
+
+def _identities(
+    stage: Stage, entity: Entity, account: Account, linked: int, looked_again: int | None
+) -> tuple[Identity, ...]:
+    side = account.side
+    snapshot = stage.snapshots[entity, side]
+    whole = snapshot.complete and not snapshot.partial
+    slack = abs(account.corrected) if looked_again is None else looked_again
+    return (
+        Identity(f"{entity}, {side}: rows = sum of all classes", account.rows, sum(account.classes.values())),
+        Identity(f"{entity}, {side}: rows, adjusted = linked pairs", account.adjusted, linked),
+        Identity(
+            f"{entity}, {side}: linked records not read, of a whole snapshot = 0", account.unread if whole else 0, 0
+        ),
+        Identity(
+            f"{entity}, {side}: rows corrected beyond those looked at by key = 0",
+            max(0, abs(account.corrected) - slack),
+            0,
+        ),
+    )
+
+
+def _both(stage: Stage, entity: Entity) -> tuple[Identity, ...]:
+    """What was read on both sides of a link is in the same class on both, counted from each side's own rows."""
+    whole = "app_row AND ghl_row AND app_state = 'present' AND ghl_state = 'present'"
+    counted: dict[str, dict[str, int]] = {}
+    for side in Side:
+        query = f"SELECT r.class, count(*) FROM row_{entity}_{side} r JOIN tie_{entity} ON {side}_key = r.key WHERE {whole} GROUP BY 1"
+        for name, count in stage.rows(query):
+            counted.setdefault(str(name), {})[side] = int(str(count))
+    return tuple(
+        Identity(
+            f"{entity}: {name}, counted in the app = counted in GHL", sides.get(Side.APP, 0), sides.get(Side.GHL, 0)
+        )
+        for name, sides in sorted(counted.items())
+    )

@@ -1,0 +1,136 @@
+"""The verdict: what an owner needs to know in one minute, as a headline and a few sentences, drawn from the document's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from typing import Any, Literal
+
+Tone = Literal["good", "ask", "bad", "plain"]
+
+ENTITY_WORDS = {
+    "contact": ("contact", "contacts"),
+    "task": ("task", "tasks"),
+    "note": ("note", "notes"),
+    "tag": ("tag", "tags"),
+}
+
+
+def many(count: int, word: str, plural: str | None = None) -> str:
+    """A count with its noun: 1 contact, 2,000 contacts."""
+    return f"{count:,} {word if count == 1 else plural or word + 's'}"
+
+
+def verdict(whole: Map[str, Any]) -> dict[str, Any]:
+    """`code`, `tone`, `headline` and `sentences` for a document that has its figures already."""
+    code, tone, headline = _headline(whole)
+    sentences = [
+        sentence
+        for sentence in (_done(whole), _asked(whole), _failed(whole), _balance(whole), _proof(whole))
+        if sentence
+    ]
+    reason = whole["refusal"] or whole["stopped"]
+    return {"code": code, "tone": tone, "headline": headline, "sentences": ([reason] if reason else []) + sentences}
+
+
+def total(whole: Map[str, Any], *names: str) -> int:
+    """The sum of figures over all entities."""
+    return sum(entity[name] for entity in whole["entities"].values() for name in names)
+
+
+def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
+    state, holds, failed = whole["state"], total(whole, "holds"), total(whole, "failed")
+    if state == "refused":
+        return "refused", "bad", "Refused: nothing was written"
+    if state == "failed":
+        return "failed", "bad", "The run failed before it was finished"
+    if not whole["statement"]["clean"]:
+        return "unbalanced", "bad", "The statement does not balance"
+    if state == "stopped":
+        return "stopped", "ask", "Stopped early; the rest follows in the next run"
+    if state == "audit":
+        return "audit", "plain", "Audit: nothing was written"
+    if state == "planned":
+        writes = total(whole, "creates", "updates", "deletes")
+        return (
+            "planned",
+            "plain",
+            f"Planned: {many(writes, 'write')}, nothing written yet"
+            if writes
+            else "Planned: there is nothing to write",
+        )
+    if failed:
+        return "failures", "bad", f"{many(failed, 'write')} failed"
+    if holds:
+        return "holds", "ask", f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision"
+    if total(whole, "left"):
+        return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
+    return "agreed", "good", "Both sides agree"
+
+
+def _done(whole: Map[str, Any]) -> str:
+    parts = []
+    for name, verb in (("creates", "created"), ("updates", "updated"), ("deletes", "deleted")):
+        counts = [
+            (entity, figures[name])
+            for entity, figures in whole["entities"].items()
+            if figures[name] and entity != "tag"
+        ]
+        if counts:
+            parts.append(_listed([many(count, *ENTITY_WORDS[entity]) for entity, count in counts]) + f" {verb}")
+    tags = whole["entities"].get("tag", {})
+    if changed := tags.get("creates", 0) + tags.get("deletes", 0):
+        parts.append(f"tags changed on {many(changed, 'contact')}")
+    if not parts:
+        return "Nothing had to be changed." if whole["applied"] else ""
+    would = "" if whole["applied"] else "Would be done: "
+    text = "; ".join(parts) + "."
+    return would + text
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _asked(whole: Map[str, Any]) -> str:
+    holds = whole["holds"]
+    if not holds:
+        return ""
+    oldest = max(hold["age_days"] for hold in holds)
+    age = f"; the oldest has waited {many(oldest, 'day')}" if oldest else ""
+    return f"{many(len(holds), 'question')} {'waits' if len(holds) == 1 else 'wait'} for a decision{age}. Nothing else is held up by them."
+
+
+def _failed(whole: Map[str, Any]) -> str:
+    groups = whole["failures"]
+    if not groups:
+        return ""
+    most = groups[0]
+    return f"{many(sum(group['count'] for group in groups), 'operation')} did not go as planned, most often because {most['meaning']}."
+
+
+def _balance(whole: Map[str, Any]) -> str:
+    state = whole["statement"]
+    if not state["entities"]:
+        return ""
+    if state["clean"]:
+        rows = sum(side["rows"] for entity in state["entities"] for side in entity["sides"])
+        return f"All {many(rows, 'record')} that were read are accounted for; unexplained: 0."
+    broken = (
+        f"; {many(len(state['broken']), 'identity', 'identities')} of the statement do not hold"
+        if state["broken"]
+        else ""
+    )
+    return f"{many(state['unexplained'], 'record')} not accounted for{broken}. Keep the run's folder and report this."
+
+
+def _proof(whole: Map[str, Any]) -> str:
+    proof = whole["certificate"]
+    if proof["mode"] == "replanned":
+        left = proof["residual_operations"]
+        return (
+            f"Read again and planned again: {'nothing left to do' if not left else many(left, 'operation') + ' left'}."
+        )
+    if proof["mode"] == "read_back":
+        wrong = len(proof["residuals"])
+        return f"Every write was read back; {'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."
+    return ""

@@ -1,0 +1,128 @@
+"""The ledger's tables, in one place, for the code that reads them and the migrations that make them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+_NAME = String(200)
+_KEY = String(400)
+_MOMENT = String(32)  # ISO 8601 in UTC: sorts as text, and reads the same in every database
+
+pair = Table(
+    "pair",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("app_identity", Text),
+    Column("ghl_identity", Text),
+    Column("mapping_digest", _NAME),
+    Column("digest_kind", _NAME),
+    comment="One row a pair: the generation counts settlements; identities tell a changed database from a wiped one.",
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("entity", String(20), primary_key=True),
+    Column("link_id", String(40), primary_key=True),
+    Column("app_key", _KEY, nullable=False),
+    Column("ghl_key", _KEY, nullable=False),
+    Column("parent", String(40)),
+    Column("how", _NAME, nullable=False),
+    Column("since_run", _NAME, nullable=False),
+    Column("app_digest", BigInteger),
+    Column("ghl_digest", BigInteger),
+    Column("app_cells", Text, nullable=False),
+    Column("ghl_cells", Text, nullable=False),
+    Column("app_modified", _MOMENT),
+    Column("ghl_modified", _MOMENT),
+    Column("app_written", _MOMENT),
+    Column("ghl_written", _MOMENT),
+    Column("app_absent", Integer, nullable=False, default=0),
+    Column("ghl_absent", Integer, nullable=False, default=0),
+    Index("link_by_app_key", "pair", "entity", "app_key", unique=True),
+    Index("link_by_ghl_key", "pair", "entity", "ghl_key", unique=True),
+    Index("link_by_parent", "pair", "parent"),
+    comment="The crosswalk and the baseline: what each side last showed of each linked record.",
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("run_id", _NAME, primary_key=True),
+    Column("pair", _NAME, nullable=False),
+    Column("job", _NAME, nullable=False),
+    Column("started_at", _MOMENT, nullable=False),
+    Column("ended_at", _MOMENT),
+    Column("state", _NAME, nullable=False),
+    Column("generation", Integer),
+    Column("plan_digest", _NAME),
+    Column("summary", Text, nullable=False, default="{}"),
+    Index("run_by_pair", "pair", "started_at"),
+    comment="Every run. States: running, planned, applying, settled, refused, failed.",
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("run_id", _NAME, primary_key=True),
+    Column("op_id", String(40), primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("begun_at", _MOMENT, nullable=False),
+    Column("status", String(20)),
+    Column("outcome", Text),
+    Column("ended_at", _MOMENT),
+    Index("journal_open", "run_id", "status"),
+    comment="Intent before the request, result after: a row without a status is in doubt.",
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("hold_id", String(40), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("values_digest", _NAME, nullable=False),
+    Column("first_run", _NAME, nullable=False),
+    Column("first_seen", _MOMENT, nullable=False),
+    Column("last_run", _NAME, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("decision", _NAME),
+    Column("decided_by", _NAME),
+    Column("decided_at", _MOMENT),
+    Column("reason", Text),
+    comment="Questions for a person and their answers; an answer holds while the values it was given for are the same.",
+)
+
+sweep = Table(
+    "sweep",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("contact_key", _KEY, primary_key=True),
+    Column("checked_at", _MOMENT),
+    Column("hinted_at", _MOMENT),
+    comment="When each GHL contact's notes were last read, and when something hinted that they changed.",
+)
+
+grave = Table(
+    "grave",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("entity", String(20), primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("key", _KEY, primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    comment="Records whose link was forgotten, and when: an index that lags may still show them, as if they were new.",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("holder", _NAME, nullable=False),
+    Column("expires_at", _MOMENT, nullable=False),
+    comment="Who runs a pair; a lease that has expired may be taken over.",
+)

@@ -1,0 +1,317 @@
+"""Advances the ledger to what is known, in one transaction: what snapshots showed, then what the sides said to our writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from reconcile import schema
+from reconcile.journal import Journal
+from reconcile.ledger import Ledger
+from reconcile.lines import line
+from reconcile.mapping import TAGS, EntityMap
+from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.stage import Stage, literal
+
+_BATCH = 1_000
+
+_PENDING = """
+CREATE OR REPLACE TEMP TABLE pending AS
+SELECT link_id, list(DISTINCT field) FILTER (item IS NULL) AS fields, list(DISTINCT item) FILTER (item IS NOT NULL) AS items
+FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable') GROUP BY link_id;
+"""
+
+_ADVANCED = """
+CREATE OR REPLACE TABLE advanced_{e} AS
+SELECT w.link_id, w.app_key, w.ghl_key, w.fresh, f.parent, f.how,
+    CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN a.digest END AS app_digest,
+    CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN g.digest END AS ghl_digest,
+    {app_cells} AS app_cells, {ghl_cells} AS ghl_cells,
+    greatest(a.modified_at, b.app_modified) AS app_modified, greatest(g.modified_at, b.ghl_modified) AS ghl_modified
+FROM wide_{e} w
+JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
+LEFT JOIN both_{e} b ON b.link_id = w.link_id LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
+WHERE NOT w.excluded;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a settlement did: the generation it made, links advanced, new links, links forgotten."""
+
+    generation: int
+    advanced: int
+    linked: int
+    forgotten: int
+
+
+def advance_from_snapshots(
+    stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, *, run_id: str
+) -> tuple[int, int]:
+    """Move the baseline of looked-at links to what both sides showed, except where something is still to be done or decided.
+
+    Returns (links advanced, links new). Links that lost an end only count their absence.
+    """
+    entity = mapped.entity
+    stage.run(_PENDING.format(e=entity))
+    cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
+    stage.run(_ADVANCED.format(e=entity, **cells))
+    names = "link_id, app_key, ghl_key, parent, how, app_digest, ghl_digest, app_cells::VARCHAR, ghl_cells::VARCHAR, app_modified, ghl_modified"
+    advanced = linked = 0
+    for batch in stage.stream(f"SELECT {names} FROM advanced_{entity} WHERE fresh"):
+        ledger.put_links(connection, [_new_link(entity, run_id, row) for row in batch])
+        linked += len(batch)
+    for batch in stage.stream(f"SELECT {names} FROM advanced_{entity} WHERE NOT fresh"):
+        connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
+        advanced += len(batch)
+    for side in Side:
+        missing = f"SELECT link_id, runs FROM absence_{entity} WHERE gone = '{side}' AND action NOT IN ('not_checked', 'follow')"
+        table = schema.link
+        update = (
+            sa.update(table)
+            .where(
+                table.c.pair == ledger.pair, table.c.entity == entity.value, table.c.link_id == sa.bindparam("named")
+            )
+            .values({f"{side}_absent": sa.bindparam("runs"), f"{side}_digest": None})
+        )
+        for batch in stage.stream(missing):
+            connection.execute(update, [{"named": link_id, "runs": runs} for link_id, runs in batch])
+    return advanced, linked
+
+
+_UPDATE = (
+    sa.update(schema.link)
+    .where(
+        schema.link.c.pair == sa.bindparam("in_pair"),
+        schema.link.c.entity == sa.bindparam("of_entity"),
+        schema.link.c.link_id == sa.bindparam("named"),
+    )
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("app_digest", "ghl_digest", "app_cells", "ghl_cells", "app_modified", "ghl_modified")
+        }
+        | {"app_absent": 0, "ghl_absent": 0}
+    )
+)
+
+
+def _cells(mapped: EntityMap, side: Side) -> str:
+    members = []
+    for at, mapped_field in enumerate(mapped.fields):
+        name, now, base = mapped_field.name, f"w.{side}{at}", f"w.base_{side}{at}"
+        if name == TAGS:
+            listed = "coalesce(from_json({}, '[\"VARCHAR\"]'), [])"
+            kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(p.items, x), false))"
+            still = f"list_filter({listed.format(base)}, lambda x: coalesce(list_contains(p.items, x), false))"
+            joined = f"list_sort(list_distinct(list_concat({kept}, {still})))"
+            value = f"CASE WHEN len({joined}) > 0 THEN to_json({joined})::VARCHAR END"
+        else:
+            value = f"CASE WHEN list_contains(p.fields, {literal(name)}) THEN {base} ELSE {now} END"
+        members.append(f"{literal(name)}, {value}")
+    return f"json_merge_patch('{{}}', json_object({', '.join(members)}))"
+
+
+def _new_link(entity: Entity, run_id: str, row: Sequence[Any]) -> dict[str, Any]:
+    names = (
+        "link_id",
+        "app_key",
+        "ghl_key",
+        "parent",
+        "how",
+        "app_digest",
+        "ghl_digest",
+        "app_cells",
+        "ghl_cells",
+        "app_modified",
+        "ghl_modified",
+    )
+    return _blank_link(entity, run_id) | dict(zip(names, row, strict=True))
+
+
+def _moved_link(pair: str, entity: Entity, row: Sequence[Any]) -> dict[str, Any]:
+    names = (
+        "named",
+        "app_key",
+        "ghl_key",
+        "parent",
+        "how",
+        "app_digest",
+        "ghl_digest",
+        "app_cells",
+        "ghl_cells",
+        "app_modified",
+        "ghl_modified",
+    )
+    unused = ("app_key", "ghl_key", "parent", "how")
+    members = {name: value for name, value in zip(names, row, strict=True) if name not in unused}
+    return members | {"in_pair": pair, "of_entity": entity.value}
+
+
+def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
+    times = {f"{side}_{what}": None for side in Side for what in ("modified", "written", "digest")}
+    absent = {f"{side}_absent": 0 for side in Side}
+    return {
+        "entity": entity.value,
+        "since_run": run_id,
+        "parent": None,
+        "app_cells": "{}",
+        "ghl_cells": "{}",
+        **times,
+        **absent,
+    }
+
+
+# what the sides said to our writes -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Page:
+    """Link rows being changed, by (entity, link_id); None for those to be dropped."""
+
+    rows: dict[tuple[Entity, str], dict[str, Any] | None] = field(default_factory=dict)
+
+
+def settle_operations(ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str) -> tuple[int, int]:
+    """Bring what done operations changed into the ledger. Returns (links new, links forgotten).
+
+    It needs nothing but the journal, so that a run that was killed is settled by the next one.
+    """
+    entries = journal.entries()
+    linked = forgotten = 0
+    while batch := list(islice(entries, _BATCH)):
+        done = [(o, outcome) for o, outcome in batch if outcome.status is Status.DONE or outcome.code == "EXISTS"]
+        page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
+        for operation, outcome in done:
+            linked += _settle_one(page, operation, outcome, run_id=run_id)
+        dropped = [(entity.value, link_id) for (entity, link_id), row in page.rows.items() if row is None]
+        forgotten += ledger.bury_links(connection, dropped, at=at)
+        ledger.put_links(connection, [row for row in page.rows.values() if row is not None])
+    return linked, forgotten
+
+
+def _load(
+    ledger: Ledger, connection: Connection, operations: Iterable[Operation]
+) -> dict[tuple[Entity, str], dict[str, Any] | None]:
+    wanted: dict[Entity, list[str]] = {entity: [] for entity in RECORDS}
+    for operation in operations:
+        wanted[_entity(operation)].append(operation.link_id)
+    found: dict[tuple[Entity, str], dict[str, Any] | None] = {}
+    table = schema.link
+    for entity, link_ids in wanted.items():
+        query = sa.select(table).where(
+            table.c.pair == ledger.pair, table.c.entity == entity.value, table.c.link_id.in_(link_ids)
+        )
+        for row in connection.execute(query).mappings():
+            found[entity, row["link_id"]] = {name: value for name, value in row.items() if name != "pair"}
+    return found
+
+
+def _entity(operation: Operation) -> Entity:
+    return Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+
+
+def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: str) -> int:
+    """Change one link on the page; 1 where it is new."""
+    name = (_entity(operation), operation.link_id)
+    if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET):
+        page.rows[name] = None
+        return 0
+    row = page.rows.get(name)
+    new = row is None
+    side, other = operation.side, operation.side.other
+    if row is None:
+        if outcome.key is None and operation.key is None:
+            return 0
+        row = _blank_link(name[0], run_id) | {
+            "link_id": operation.link_id,
+            f"{side}_key": outcome.key or operation.key,
+            f"{other}_key": operation.source_key,
+            "parent": operation.parent,
+            "how": "created by this job" if operation.kind is OpKind.CREATE else "linked",
+        }
+        page.rows[name] = row
+    mine, theirs = (json.loads(row[f"{at}_cells"]) for at in (side, other))
+    _bring(operation, outcome, mine, theirs)
+    row[f"{side}_cells"], row[f"{other}_cells"] = _packed(mine), _packed(theirs)
+    row[f"{side}_digest"] = None
+    row[f"{side}_written"] = outcome.settled_at
+    row[f"{side}_modified"] = max(filter(None, (row[f"{side}_modified"], _moment(outcome.modified_at))), default=None)
+    return int(new)
+
+
+def _moment(text: str | None) -> str | None:
+    """A side's instant in the one form that staged rows have, which sorts as text; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs: dict[str, Cell]) -> None:
+    """What the operation's side (mine) and the other side (theirs) are now known to hold, of what the operation changed.
+
+    Only that: another field of the same reply may show a third party's edit, which the next run must still see as one.
+    """
+    if operation.kind is OpKind.CREATE:
+        if outcome.status is Status.DONE:
+            mine |= outcome.after if outcome.after is not None else operation.after
+            theirs |= operation.source
+        return
+    if operation.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
+        named = set(json.loads(operation.after[TAGS] or "[]"))
+        told = (
+            None if outcome.after is None or TAGS not in outcome.after else set(json.loads(outcome.after[TAGS] or "[]"))
+        )
+        adding = operation.kind is OpKind.ADD_TAGS
+        mine[TAGS] = _tags(
+            mine.get(TAGS), named if told is None else named & told if adding else named - told, adding=adding
+        )
+        theirs[TAGS] = _tags(theirs.get(TAGS), named, adding=adding)
+        return
+    for name, cell in operation.after.items():
+        mine[name] = outcome.after[name] if outcome.after is not None and name in outcome.after else cell
+        theirs[name] = cell
+
+
+def _tags(cell: Cell, named: set[str], *, adding: bool) -> Cell:
+    there = set(json.loads(cell or "[]"))
+    tags = sorted(there | named if adding else there - named)
+    return line(tags) if tags else None
+
+
+def _packed(cells: dict[str, Cell]) -> str:
+    return line({name: cell for name, cell in cells.items() if cell is not None})
+
+
+def settled_links(operations: Iterator[Operation], ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
+    """Adopt and forget what the plan says of the ledger alone. Returns how many links were forgotten."""
+    forgotten: list[tuple[str, str]] = []
+    adopted: list[dict[str, Any]] = []
+    for operation in operations:
+        if operation.kind is OpKind.FORGET:
+            forgotten.append((operation.entity.value, operation.link_id))
+        elif operation.kind is OpKind.ADOPT:
+            adopted.append(
+                _blank_link(operation.entity, run_id)
+                | {
+                    "link_id": operation.link_id,
+                    "app_key": operation.source_key,
+                    "ghl_key": operation.key,
+                    "parent": operation.parent,
+                    "how": operation.because,
+                }
+            )
+        if len(adopted) >= _BATCH:
+            ledger.add_links(connection, adopted)
+            adopted = []
+    ledger.add_links(connection, adopted)
+    return ledger.bury_links(connection, forgotten, at=at)

@@ -1,0 +1,297 @@
+"""Loads what both sides hold into DuckDB: wide tables of raw values with one digest a row, streamed in bounded memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import msgspec
+
+from reconcile.codecs import raw_text
+from reconcile.errors import ConnectorError
+from reconcile.lines import snapshot_from, snapshot_json
+from reconcile.mapping import EntityMap
+from reconcile.model import Entity, Side, Snapshot
+from reconcile.ports import Item, Page, Proof, Record, Shape
+from reconcile.ports import Path as JsonPath
+
+_ENCODER = msgspec.json.Encoder()
+_BIGGEST_RECORD = 64 * 1024 * 1024  # bytes; a note may carry a whole e-mail
+
+DIGEST_KIND = "(hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
+"""SQL for a name of DuckDB's hash function: it changed between 1.1 and 1.3, so stored digests count only under its name."""
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str | None) -> str:
+    """An SQL string literal, or NULL."""
+    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An extraction on disk, as JSON lines, with what it proves and covers; `taken_at` is when it was begun."""
+
+    path: Path
+    proof: Proof
+    covered: tuple[str, ...]
+    taken_at: str
+
+
+class Stage:
+    """One run's DuckDB file, and the folder where pages are spooled before DuckDB reads them.
+
+    Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0, r1, ..., digest),
+    `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
+    """
+
+    def __init__(self, folder: Path, *, memory_limit: str = "1GB", threads: int = 2) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.sql = duckdb.connect(str(folder / "stage.duckdb"))
+        self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
+        self.sql.execute(f"SET threads = {threads}")
+        self.sql.execute("SET preserve_insertion_order = false")
+        self.sql.execute("SET TimeZone = 'UTC'")
+        self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        self.snapshots = self._remembered()
+
+    def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
+        """The snapshots that an earlier process staged in this file."""
+        self.run("CREATE TABLE IF NOT EXISTS snapshot (line VARCHAR)")
+        found = [snapshot_from(json.loads(str(text))) for (text,) in self.rows("SELECT line FROM snapshot")]
+        return {(snapshot.entity, snapshot.side): snapshot for snapshot in found}
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        self.snapshots[snapshot.entity, snapshot.side] = snapshot
+        lines = [[(snapshot_json(known),)] for known in self.snapshots.values()]
+        self.fill("snapshot", [("line", "VARCHAR")], lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the tables stay in it."""
+        self.sql.close()
+
+    def run(self, statements: str) -> None:
+        """Carry out SQL without a result."""
+        self.sql.execute(statements).fetchall()
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """All rows of a small result."""
+        return self.sql.execute(query, list(values)).fetchall()
+
+    def one(self, query: str, *values: object) -> tuple[object, ...]:
+        """The one row of a result that always has one."""
+        row = self.sql.execute(query, list(values)).fetchone()
+        if row is None:
+            raise AssertionError("a query for one row gave none")
+        return row
+
+    def count(self, query: str) -> int:
+        """The one number a query gives."""
+        (number,) = self.one(query)
+        return int(str(number))
+
+    def stream(self, query: str, batch: int = 10_000) -> Iterator[list[tuple[object, ...]]]:
+        """Batches of a large result, on a cursor of its own."""
+        cursor = self.sql.cursor()
+        try:
+            cursor.execute(query)
+            while rows := cursor.fetchmany(batch):
+                yield rows
+        finally:
+            cursor.close()
+
+    def fill(
+        self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
+    ) -> None:
+        """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
+        spool = self.folder / f"{table}.ndjson"
+        with spool.open("wb") as out:
+            for batch in batches:
+                out.write(b"".join(_ENCODER.encode(list(row)) + b"\n" for row in batch))
+        typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
+        listed = "columns = {json: 'VARCHAR[]'}, format = 'newline_delimited', records = false"
+        self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM read_json({literal(str(spool))}, {listed})")
+        spool.unlink()
+
+    # snapshots --------------------------------------------------------------------------------------------------
+
+    def spool(self, entity: Entity, side: Side, pages: Iterator[Page | Proof], *, taken_at: str) -> Spooled:
+        """Read an extraction to its end onto disk, in bounded memory; a fault on the way makes it incomplete, with the reason.
+
+        It touches no table, so that both sides can be read at once.
+        """
+        path = self.folder / f"{entity}_{side}.ndjson"
+        covered: list[str] = []
+        proof = Proof(complete=False, why_incomplete="the extraction ended without saying whether it is complete")
+        with path.open("wb") as out:
+            try:
+                for part in pages:
+                    if isinstance(part, Proof):
+                        proof = part
+                    else:
+                        out.write(part.lines)
+                        covered.extend(part.covers)
+            except ConnectorError as error:
+                proof = Proof(complete=False, why_incomplete=str(error))
+        return Spooled(path, proof, tuple(covered), taken_at)
+
+    def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
+        """Load spooled pages into `raw_e_s` and say what they prove."""
+        name = f"{mapped.entity}_{side}"
+        self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
+        spooled.path.unlink()
+        self.run(f"CREATE OR REPLACE TABLE proven_{name} (key VARCHAR)")
+        self.fill(f"cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
+        self._remember(snapshot)
+        return snapshot
+
+    def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
+        table = f"raw_{entity}_{side}"
+        keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
+        twice = self.count(f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1)")
+        why = [proof.why_incomplete] if proof.why_incomplete else []
+        why += [f"{keyless} rows have no key"] if keyless else []
+        why += [f"{twice} keys came more than once"] if twice else []
+        why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
+        if twice or keyless:
+            self.run(
+                f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
+                "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
+            )
+        rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
+        return Snapshot(
+            entity=entity,
+            side=side,
+            rows=int(str(rows)),
+            complete=proof.complete and not why,
+            taken_at=taken_at,
+            fingerprint=f"{rows}-{xor}",
+            why_incomplete="; ".join(why),
+            reported_total=proof.reported_total,
+            partial=proof.partial,
+            quarantined=proof.quarantined,
+        )
+
+    def refresh(self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]) -> None:
+        """Put what was read by key in place of what a bulk read showed; None takes the row out."""
+        table, natives = f"raw_{mapped.entity}_{side}", mapped.native(side)
+        pairs = list(found)
+        flat = [[key, record is None, *_flat(record, natives)] for key, record in pairs]
+        columns = [
+            "key",
+            "gone",
+            "parent",
+            "version",
+            "modified_at",
+            "deleted",
+            *(f"r{at}" for at in range(len(natives))),
+        ]
+        types = [(name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns]
+        self.fill("refreshed", types, [flat])
+        kept = ", ".join(columns[2:])
+        self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
+        self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
+        self.run(
+            f"INSERT INTO {table} SELECT key, {kept}, {_digest(len(natives))} AS digest FROM refreshed WHERE NOT gone;"
+            "DROP TABLE refreshed"
+        )
+
+
+def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
+
+    if record is None:
+        return [None] * (4 + len(natives))
+    head: list[object] = [record.parent, record.version, record.modified_at, record.deleted]
+    return head + [raw_text(record.fields.get(name)) for name in natives]
+
+
+def _digest(natives: int) -> str:
+    columns = ", ".join(["parent", *(f"r{at}" for at in range(natives))])
+    return f"(hash({columns}) >> 1)::BIGINT"
+
+
+def _load_raw(name: str, spool: Path, natives: Sequence[str], shape: Shape) -> str:
+    paths = {
+        "key": shape.key,
+        "parent": shape.parent,
+        "version": shape.version,
+        "modified_at": shape.modified_at,
+        "deleted": shape.deleted,
+        **{f"r{at}": shape.fields[native] for at, native in enumerate(natives)},
+    }
+    tops = _top_level(path for choices in paths.values() for path in choices)
+    selected = ", ".join(f"{_first_of(choices, tops)} AS {column}" for column, choices in paths.items())
+    truth = "coalesce(lower(deleted) NOT IN ('', 'false', '0', 'f', 'no'), false)"
+    columns = ", ".join(f"{literal(top)}: '{kind}'" for top, kind in tops.items())
+    source = (
+        f"read_json({literal(str(spool))}, format = 'newline_delimited', columns = {{{columns}}}, "
+        f"maximum_object_size = {_BIGGEST_RECORD})"
+    )
+    return (
+        f"CREATE OR REPLACE TABLE raw_{name} AS SELECT * REPLACE ({truth} AS deleted), {_digest(len(natives))} AS digest "
+        f"FROM (SELECT {selected} FROM {source})"
+    )
+
+
+def _top_level(paths: Iterable[JsonPath]) -> dict[str, str]:
+    """Each top-level member with the SQL type to read it as: text, unless a path goes into it."""
+    tops: dict[str, str] = {}
+    for path in paths:
+        top = path[0]
+        if isinstance(top, Item):
+            raise TypeError("a path starts with the name of a member")
+        if len(path) > 1 or top not in tops:
+            tops[top] = "JSON" if len(path) > 1 else "VARCHAR"
+    return tops
+
+
+def _first_of(choices: Sequence[JsonPath], tops: dict[str, str]) -> str:
+    values = [_value(path, tops) for path in choices]
+    if not values:
+        return "NULL::VARCHAR"
+    return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
+
+
+def _value(path: JsonPath, tops: dict[str, str]) -> str:
+    top = str(path[0])
+    if len(path) == 1:
+        return quoted(top) if tops[top] == "VARCHAR" else f"json_extract_string({quoted(top)}, '$')"
+    value = quoted(top)
+    for step in path[1:-1]:
+        value = _inside(value, step)
+    last = path[-1]
+    return (
+        f"json_extract_string({value}, {literal(_pointer(last))})"
+        if isinstance(last, str)
+        else f"({_inside(value, last)} ->> '$')"
+    )
+
+
+def _inside(value: str, step: str | Item) -> str:
+    if isinstance(step, str):
+        return f"json_extract({value}, {literal(_pointer(step))})"
+    same = f"json_extract_string(x, {literal(_pointer(step.where))}) = {literal(step.equals)}"
+    return f"list_filter(from_json({value}, '[\"JSON\"]'), lambda x: {same})[1]"
+
+
+def _pointer(member: str) -> str:
+    return '$."' + member.replace('"', '\\"') + '"'

@@ -1,0 +1,197 @@
+"""Runs a World once more with a hand on its stage, so that a test can look at what a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from random import Random
+from typing import Any
+
+from connectors.memory import MemoryConnector, Vices
+from flows import steps
+from flows.run import Run
+from reconcile import archive, runs
+from reconcile.apply import chunks
+from reconcile.mapping import Filter
+from reconcile.model import RECORDS, Entity, Side
+from reconcile.policy import OnCreate, OnDelete
+from reconcile.ports import Json
+from reconcile.report.about import About
+from reconcile.stage import Stage
+from tests.builders import World, contacts, mapping_of, notes, tasks
+
+_NAMES = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A run with its stage still open."""
+
+    run: Run
+    about: About
+
+    @property
+    def stage(self) -> Stage:
+        """The run's stage."""
+        return self.run.stage
+
+
+@contextmanager
+def seen(world: World, *, apply: bool = True, most: int | None = None, **about: Any) -> Iterator[Seen]:
+    """One whole run of `world`; with `most`, it stops after so many chunks. `about` replaces members of the About."""
+    name = f"s{next(_NAMES):05d}"
+    with Stage(world.folder / "runs" / name, memory_limit="256MB", threads=1) as stage:
+        run = world.open(stage)
+        world.look(run)
+        if apply:
+            _apply(run, most)
+        archive.load_outcomes(stage, run.journal)
+        yield Seen(run, replace(about_of(run, apply=apply), **about))
+
+
+def _apply(run: Run, most: int | None) -> None:
+    steps.begin_apply(run)
+    for done, chunk in enumerate(chunks(steps.operations(run), run.pair.apply.chunk)):
+        if most is not None and done >= most:
+            run.stopped = "the time budget of the run was used up"
+            break
+        steps.apply(run, chunk)
+    steps.settle_run(run)
+    steps.read_back(run)
+
+
+def about_of(run: Run, *, apply: bool = True) -> About:
+    """What a report is told of a run."""
+    return About(
+        run_id=run.run_id,
+        pair=run.pair.name,
+        job="nightly",
+        started_at=run.started_at,
+        ended_at=run.clock(),
+        state=("stopped" if run.stopped else "settled") if apply else "planned",
+        plan=run.plan,
+        residuals=tuple(run.residuals),
+        usage={side: connector.usage() for side, connector in run.connectors.items()},
+        snapshots=run.stage.snapshots,
+        described=run.described,
+        settlement=run.settlement,
+        looked_again=run.looked_again,
+        stopped=run.stopped,
+        history=tuple(dict(row.summary) for row in runs.runs(run.ledger) if row.summary),
+        versions={"python": "3", "ghl-reconcile": "0"},
+    )
+
+
+def busy_world(**settings: Any) -> World:
+    """A world in which nearly everything that can happen has happened; one run of it is done."""
+    world = World(**settings)
+    app, ghl = world.app, world.ghl
+    people = {
+        "ann": {"first_name": "Ann", "last_name": "Lee", "email": "ann@x.com", "tags": ["vip", "lead"]},
+        "bob": {"first_name": "Bob", "last_name": "Ray", "email": "bob@x.com", "company": "B"},
+        "cyd": {"first_name": "Cyd", "phone": "8885553333"},
+        "eve": {"first_name": "Eve", "email": "eve@x.com", "company": "E"},
+    }
+    keys = {name: app.put(Entity.CONTACT, fields) for name, fields in people.items()}
+    ghl.put(Entity.CONTACT, {"first_name": "Ann", "email": "ANN@x.com", "phone": "+18885551212"})
+    ghl.put(Entity.CONTACT, {"first_name": "Dee", "email": "dee@x.com"})
+    app.put(Entity.TASK, {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}, parent=keys["ann"])
+    app.put(Entity.NOTE, {"body": "met her at the fair"}, parent=keys["bob"])
+    world.run()
+    there = {str(cells.get("first_name")): key for key, cells in world.cells(Side.GHL).items()}
+    app.edit(Entity.CONTACT, keys["ann"], {"company": "ACME", "tags": ["vip", "won"]})
+    app.edit(Entity.CONTACT, keys["bob"], {"company": "From the app"})
+    ghl.edit(Entity.CONTACT, there["Bob"], {"company": "From GHL"})
+    app.delete(Entity.CONTACT, keys["cyd"])
+    app.edit(Entity.CONTACT, keys["eve"], {"email": "EVE@x.com"})
+    for _ in range(2):
+        app.put(Entity.CONTACT, {"first_name": "Fay", "email": "fay@x.com"})
+    ghl.put(Entity.CONTACT, {"first_name": "Fay", "email": "fay@x.com"})
+    app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com", "tags": ["new"]})
+    ghl.put(Entity.TASK, {"title": "Mail", "due": "2025-01-02T10:00:00Z", "completed": False}, parent=there["Eve"])
+    ghl.put(Entity.TASK, {"title": "", "due": "2026-01-02T10:00:00Z", "completed": False}, parent=there["Eve"])
+    return world
+
+
+# worlds made by chance ----------------------------------------------------------------------------------------------
+
+_NAMES_OF_PEOPLE = ("Ann", "Bob", "Cyd", "Dee", "Eve")
+_EMAILS = (None, "a@x.com", "b@x.com", "B@x.com ", "c@x.com", "not an email")
+_PHONES = (None, "8885551212", "(888) 555-1212", "+18885553333", "12")
+_COMPANIES = (None, "ACME", "acme", "", "Mill Ltd")
+_TAG_SETS: tuple[list[str], ...] = ([], ["vip"], ["VIP", "lead"], ["lead", "won"])
+
+
+def random_world(chance: Random) -> World:
+    """A world with rules and vices by chance, and a few records on each side."""
+    choose = chance.choice
+    mapped = mapping_of(
+        contacts(
+            delete={side: choose(list(OnDelete)) for side in Side},
+            absent_runs=choose((1, 1, 2)),
+            create=choose((OnCreate.BOTH, OnCreate.BOTH, *OnCreate)),
+            exclude=(Filter("company", ("ACME",)),) if chance.random() < 0.3 else (),
+        ),
+        tasks(delete={side: choose(list(OnDelete)) for side in Side}),
+        notes(),
+    )
+    world = World(mapping=mapped, vices={side: _vices(chance) for side in Side}, notes_budget=choose((None, None, 1)))
+    for _ in range(chance.randint(2, 9)):
+        edit(world, chance)
+    return world
+
+
+def _vices(chance: Random) -> Vices:
+    sometimes = chance.random
+    return Vices(
+        lowercase_tags=sometimes() < 0.5,
+        e164=sometimes() < 0.5,
+        lag_seconds=20.0 if sometimes() < 0.2 else 0.0,
+        drops=frozenset({"company"}) if sometimes() < 0.2 else frozenset(),
+        rejects=(lambda write: "INVALID_FIELD" if write.fields.get("company") == "Mill Ltd" else None)
+        if sometimes() < 0.3
+        else (lambda write: None),
+        unique=("email",) if sometimes() < 0.3 else (),
+        incomplete={chance.choice(RECORDS): "the side broke off"} if sometimes() < 0.15 else {},
+    )
+
+
+def edit(world: World, chance: Random) -> None:
+    """What some user does on some side."""
+    side = world.sides[chance.choice(list(Side))]
+    people = sorted(side.rows(Entity.CONTACT))
+    children = [(entity, key) for entity in (Entity.TASK, Entity.NOTE) for key in sorted(side.rows(entity))]
+    action = chance.random()
+    if action < 0.4 or not people:
+        side.put(Entity.CONTACT, _person(chance))
+    elif action < 0.6:
+        key = chance.choice(people)
+        name = chance.choice(("first_name", "email", "phone", "company", "tags"))
+        side.edit(Entity.CONTACT, key, {name: _person(chance)[name]})
+    elif action < 0.7:
+        side.delete(Entity.CONTACT, chance.choice(people))
+    elif action < 0.9 or not children:
+        _add_child(side, chance, chance.choice(people))
+    else:
+        side.delete(*chance.choice(children))
+
+
+def _add_child(side: MemoryConnector, chance: Random, parent: str) -> None:
+    if chance.random() < 0.5:
+        title = chance.choice(("Call", "Mail", ""))
+        side.put(Entity.TASK, {"title": title, "due": "2026-01-02T10:00:00Z", "completed": chance.random() < 0.5}, parent=parent)
+    else:
+        side.put(Entity.NOTE, {"body": chance.choice(("hello", "<p>hello</p>", "bye"))}, parent=parent)
+
+
+def _person(chance: Random) -> dict[str, Json]:
+    choose = chance.choice
+    return {
+        "first_name": choose(_NAMES_OF_PEOPLE),
+        "email": choose(_EMAILS),
+        "phone": choose(_PHONES),
+        "company": choose(_COMPANIES),
+        "tags": list[Json](choose(_TAG_SETS)),
+    }

@@ -1,0 +1,488 @@
+"""The files connector shows the contract's behaviour on each format, and leaves a file it did not change as it was."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import fsspec
+import openpyxl
+import pandas
+import pytest
+
+from connectors.files import FilesConnector, FileSettings, FilesSettings
+from connectors.memory import Ticks
+from reconcile.errors import ConfigError, Malformed
+from reconcile.model import Entity, OpKind, Status
+from reconcile.ports import Json, Page, Proof, Scope, Write
+from tests.connectors.contract import Can, ConnectorContract, Rig, create
+
+COLUMNS = {
+    Entity.CONTACT: ["id", "name", "mail", "visits", "labels", "gone", "changed", "rev"],
+    Entity.TASK: ["id", "person", "title", "done"],
+    Entity.NOTE: ["id", "person", "words"],
+}
+TEXT = {Entity.CONTACT: "name", Entity.TASK: "title", Entity.NOTE: "words"}
+FIELDS = {
+    Entity.CONTACT: ("name", "mail", "visits", "tags"),
+    Entity.TASK: ("title", "done"),
+    Entity.NOTE: ("words",),
+}
+SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "excel": "xlsx"}
+
+
+def files_settings(folder: Path, form: Any = "csv", **more: Any) -> FilesSettings:
+    """Contacts, tasks and notes in a file each."""
+    suffix = SUFFIX[form]
+    entities = {
+        Entity.CONTACT: FileSettings(
+            f"people.{suffix}", modified_at="changed", version="rev", deleted="gone", tags="labels", tags_delimiter="|"
+        ),
+        Entity.TASK: FileSettings(f"tasks.{suffix}", parent="person"),
+        Entity.NOTE: FileSettings(f"notes.{suffix}", parent="person"),
+    }
+    return replace(FilesSettings(form, entities, folder, FIELDS), **more)
+
+
+def connect(settings: FilesSettings) -> FilesConnector:
+    """A connector with a clock of its own and keys k1, k2, ..."""
+    numbers = itertools.count(1)
+    clock = Ticks("2026-06-01T00:00:00Z")
+    return FilesConnector(settings, clock=clock, unique=lambda: f"k{next(numbers)}", sleep=lambda seconds: None)
+
+
+# What users do with their files, each through another library than the connector's own code.
+
+Rows = list[dict[str, Any]]
+
+
+def write_csv(file: Path, columns: list[str], rows: Rows) -> None:
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(file: Path) -> Rows:
+    with file.open(newline="", encoding="utf-8") as text:
+        return [{name: cell or None for name, cell in row.items()} for row in csv.DictReader(text)]
+
+
+def write_jsonl(file: Path, columns: list[str], rows: Rows) -> None:
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def read_jsonl(file: Path) -> Rows:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+
+
+def write_parquet(file: Path, columns: list[str], rows: Rows) -> None:
+    types = {"visits": "INTEGER", "labels": "VARCHAR[]", "done": "BOOLEAN"}
+    with duckdb.connect() as sql:
+        declared = ", ".join(f"{name} {types.get(name, 'VARCHAR')}" for name in columns)
+        sql.execute(f"CREATE TABLE t ({declared})")
+        for row in rows:
+            values = [row.get(name) for name in columns]
+            sql.execute(f"INSERT INTO t VALUES ({', '.join('?' * len(columns))})", values)
+        sql.execute(f"COPY t TO '{file}' (FORMAT parquet)")
+
+
+def read_parquet(file: Path) -> Rows:
+    with duckdb.connect() as sql:
+        found = sql.execute("SELECT * FROM read_parquet(?)", [str(file)])
+        names = [column[0] for column in found.description or []]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def write_excel(file: Path, columns: list[str], rows: Rows) -> None:
+    pandas.DataFrame(rows, columns=columns, dtype=object).to_excel(file, index=False)
+
+
+def read_excel(file: Path) -> Rows:
+    first, *rest = openpyxl.load_workbook(file).active.iter_rows(values_only=True)
+    return [dict(zip(first, row, strict=True)) for row in rest]
+
+
+HANDS: dict[str, tuple[Callable[[Path, list[str], Rows], None], Callable[[Path], Rows]]] = {
+    "csv": (write_csv, read_csv),
+    "jsonl": (write_jsonl, read_jsonl),
+    "parquet": (write_parquet, read_parquet),
+    "excel": (write_excel, read_excel),
+}
+
+
+class Folder:
+    """A folder of files in one format, and its user."""
+
+    def __init__(self, folder: Path, form: str) -> None:
+        self.form = form
+        self.write, self.read = HANDS[form]
+        self.files = {
+            Entity.CONTACT: folder / f"people.{SUFFIX[form]}",
+            Entity.TASK: folder / f"tasks.{SUFFIX[form]}",
+            Entity.NOTE: folder / f"notes.{SUFFIX[form]}",
+        }
+        self.ticks = 0
+        for entity, file in self.files.items():
+            self.write(file, COLUMNS[entity], [])
+
+    def seed(self, entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
+        rows = self.read(self.files[entity])
+        self.ticks += 1
+        row: dict[str, Any] = {"id": f"u{self.ticks}", **fields}
+        if parent is not None:
+            row["person"] = parent
+        self._save(entity, [*rows, self._stamped(entity, row)])
+        return str(row["id"])
+
+    def edit(self, entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
+        self.ticks += 1
+        rows = self.read(self.files[entity])
+        self._save(entity, [self._stamped(entity, {**row, **fields}) if row["id"] == key else row for row in rows])
+
+    def remove(self, entity: Entity, key: str) -> None:
+        self._save(entity, [row for row in self.read(self.files[entity]) if row["id"] != key])
+
+    def _stamped(self, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
+        if entity is not Entity.CONTACT:
+            return row
+        return {**row, "changed": f"2026-01-01T00:00:{self.ticks:02d}Z", "rev": str(int(row.get("rev") or 0) + 1)}
+
+    def _save(self, entity: Entity, rows: Rows) -> None:
+        self.write(self.files[entity], COLUMNS[entity], rows)
+
+
+def sample_of(form: str) -> Callable[[Entity, int], dict[str, Json]]:
+    typed = form in ("jsonl", "parquet")
+
+    def sample(entity: Entity, number: int) -> dict[str, Json]:
+        match entity:
+            case Entity.CONTACT:
+                visits: Json = 2 if typed else "2"
+                return {"name": f"Ann{number}", "mail": f"ann{number}@example.test", "visits": visits}
+            case Entity.TASK:
+                return {"title": f"call {number}", "done": False if typed else "no"}
+            case _:
+                return {"words": f"note {number}"}
+
+    return sample
+
+
+@pytest.mark.parametrize("form", list(HANDS))
+class TestFiles(ConnectorContract):
+    @pytest.fixture
+    def rig(self, form: str, tmp_path: Path) -> Iterator[Rig]:  # type: ignore[override]
+        folder = Folder(tmp_path, form)
+        connector = connect(files_settings(tmp_path, form))
+        typed = form in ("jsonl", "parquet")
+        bad: dict[str, Json] = {"parquet": {"visits": "no number"}, "excel": {"name": "bell\x07rings"}}.get(form, {})
+        yield Rig(
+            connector=connector,
+            sample=sample_of(form),
+            text=TEXT,
+            seed=folder.seed,
+            edit=folder.edit,
+            remove=folder.remove,
+            can=frozenset(Can),
+            bad={Entity.CONTACT: bad or {"name": "\ud800 is half a letter"}},
+            completed={"done": True if typed else "yes"},
+        )
+        connector.close()
+
+
+# Beyond the contract: what stands in a file stays as it is.
+
+HEAD = "id,name,mail,visits,labels,gone,changed,rev"
+
+
+def people(folder: Path, content: str | bytes, **more: Any) -> FilesConnector:
+    """A connector on one CSV file of people."""
+    (folder / "people.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    settings = files_settings(folder)
+    contact = replace(settings.entities[Entity.CONTACT], **more)
+    return connect(replace(settings, entities={Entity.CONTACT: contact}))
+
+
+def shown(connector: FilesConnector, entity: Entity = Entity.CONTACT) -> list[dict[str, Any]]:
+    """The lines of an extraction."""
+    pages = [page for page in connector.extract(entity) if isinstance(page, Page)]
+    return [json.loads(line) for page in pages for line in page.lines.splitlines()]
+
+
+def proof_of(connector: FilesConnector) -> Proof:
+    *_, proof = connector.extract(Entity.CONTACT)
+    assert isinstance(proof, Proof)
+    return proof
+
+
+def change(key: str, **fields: Json) -> Write:
+    return Write("op", OpKind.UPDATE, Entity.CONTACT, key, fields=fields)
+
+
+def only(connector: FilesConnector, write: Write) -> Any:
+    [reply] = connector.write([write])
+    return reply
+
+
+@pytest.mark.parametrize(
+    "value", ["007", "1.10", "1e5", "NA", "null", "None", "nan", "TRUE", "2026-01-02", "01/02/2026", "+1 415", " x "]
+)
+def test_values_are_never_guessed(tmp_path: Path, value: str) -> None:
+    """Leading zeros, words for nothing, dates and numbers are the text that stands there, read and written back."""
+    connector = people(tmp_path, f"{HEAD}\n1,{value},a@b.test,{value},,,,\n")
+    assert [(line["name"], line["visits"]) for line in shown(connector)] == [(value, value)]
+    assert only(connector, change("1", mail="new@b.test")).record.fields["visits"] == value
+    assert f"1,{value},new@b.test,{value},,," in (tmp_path / "people.csv").read_text()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_an_update_keeps_every_other_byte(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
+    """Encoding, mark, delimiter, line ends, quoting and the other rows are as they were; one row differs."""
+    body = [HEAD, '1,"Zoë ",a@b.test,1,,,,', "", '"2","Bo""b",,"2","","","",""', "3,Cy,,3,,,,"]
+    before = end.join(body).replace(",", delimiter).encode(encoding)
+    connector = people(tmp_path, before)
+    assert [line["name"] for line in shown(connector)] == ["Zoë ", 'Bo"b', "Cy"]
+    assert only(connector, change("2", name="José")).status is Status.DONE
+    after = (tmp_path / "people.csv").read_bytes()
+    body[3] = '"2","José",,"2","","","2026-06-01T00:00:01Z","1"'
+    assert after == end.join(body).replace(",", delimiter).encode(encoding)
+
+
+def test_a_row_is_added_to_a_file_without_a_last_line_end(tmp_path: Path) -> None:
+    """The new row stands on a line of its own, with the next number as its key."""
+    connector = people(tmp_path, f"{HEAD}\r\n8,Ann,,,,,,\r\n9,Bob,,,,,,")
+    reply = only(connector, create(Entity.CONTACT, {"name": "Cy"}))
+    assert (reply.status, reply.key) == (Status.DONE, "10")
+    assert (tmp_path / "people.csv").read_bytes().endswith(b"9,Bob,,,,,,\r\n10,Cy,,,,,2026-06-01T00:00:01Z,1\r\n")
+
+
+def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
+    """After the last row was deleted by a connector, its number is not that of the next new row."""
+    connector = people(tmp_path, f"{HEAD}\n8,Ann,,,,,,\n9,Bob,,,,,,\n", deleted=None)
+    assert only(connector, Write("op", OpKind.DELETE, Entity.CONTACT, "9")).status is Status.DONE
+    assert only(connect(connector._settings), create(Entity.CONTACT, {"name": "Cy"})).key == "10"
+
+
+def test_a_number_is_not_made_up_beside_rows_that_cannot_be_read(tmp_path: Path) -> None:
+    """Where a quarantined row may hold the next number, a create is refused and nothing is written."""
+    connector = people(tmp_path, f"{HEAD}\n8,Ann,,,,,,\n9,Bob\n")
+    before = (tmp_path / "people.csv").read_bytes()
+    reply = only(connector, create(Entity.CONTACT, {"name": "Cy"}))
+    assert (reply.status, reply.code) == (Status.REJECTED, "INVALID_FIELD")
+    assert (tmp_path / "people.csv").read_bytes() == before
+
+
+def test_backups_go_round(tmp_path: Path) -> None:
+    """Each run that writes leaves the file as it was before; the oldest of the declared number goes."""
+    for name in ("One", "Two", "Three"):
+        settings = files_settings(tmp_path, backups=2)
+        connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n") if name == "One" else connect(settings)
+        connector = connect(replace(connector._settings, backups=2))
+        assert only(connector, change("1", name=name)).status is Status.DONE
+        assert only(connector, change("1", name=f"{name} again")).status is Status.DONE
+    kept = {file.name: file.read_text() for file in tmp_path.glob("people.csv.bak-*")}
+    assert sorted(kept) == ["people.csv.bak-1", "people.csv.bak-2"]
+    assert "Two again" in kept["people.csv.bak-1"]
+    assert "One again" in kept["people.csv.bak-2"]
+
+
+def test_a_file_changed_by_another_program_is_read_again_and_kept(tmp_path: Path) -> None:
+    """A user's change between two calls is seen by the next, and not undone by it."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n2,Bob,,,,,,\n")
+    assert connector.read(Entity.CONTACT, "2") is not None
+    (tmp_path / "people.csv").write_text(f"{HEAD}\n1,Ann,,,,,,\n2,Eve,,,,,,\n3,Cy,,,,,,\n")
+    assert only(connector, change("1", name="Zoë")).status is Status.DONE
+    assert [line["name"] for line in shown(connector)] == ["Zoë", "Eve", "Cy"]
+
+
+def test_a_file_changed_while_it_is_written_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that ignores the lock and writes in between loses nothing: our change is made again on top of its."""
+    from connectors.files.storage import Disk
+
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
+    keep, calls = Disk.keep, []
+
+    def meddle(self: Disk, name: str, content: bytes, backups: int) -> None:
+        keep(self, name, content, backups)
+        if not calls:
+            calls.append(name)
+            with (tmp_path / "people.csv").open("a") as file:
+                file.write("2,Eve,,,,,,\n")
+
+    monkeypatch.setattr(Disk, "keep", meddle)
+    assert only(connector, change("1", name="Zoë")).status is Status.DONE
+    assert [line["name"] for line in shown(connector)] == ["Zoë", "Eve"]
+
+
+def test_a_second_writer_waits_and_then_is_told(tmp_path: Path) -> None:
+    """While another run holds the lock nothing is written, and the writes are left for the next run."""
+    import fcntl
+
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
+    with (tmp_path / ".people.csv.lock").open("a+") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        reply = only(connector, change("1", name="Zoë"))
+    assert (reply.status, reply.code) == (Status.SKIPPED, "LOCKED")
+    assert only(connector, change("1", name="Zoë")).status is Status.DONE
+
+
+def test_a_file_open_in_an_office_program_is_left_alone(tmp_path: Path) -> None:
+    """Excel's own mark beside a file means that what we wrote would be overwritten."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
+    (tmp_path / "~$people.csv").touch()
+    assert only(connector, change("1", name="Zoë")).code == "LOCKED"
+    assert [line["name"] for line in shown(connector)] == ["Ann"]
+
+
+@pytest.mark.parametrize("step", ["keep", "replace"])
+def test_a_disk_that_is_full_leaves_the_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """A failure on the way changes nothing, leaves nothing behind, and the writes are not said to be done."""
+    from connectors.files.storage import Disk
+
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
+    before = (tmp_path / "people.csv").read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Disk, "_durable" if step == "replace" else "keep", full)
+    reply = only(connector, change("1", name="Zoë"))
+    assert (reply.status, reply.code) == (Status.SKIPPED, "UNWRITABLE")
+    assert (tmp_path / "people.csv").read_bytes() == before
+    assert not list(tmp_path.glob(".*.tmp"))
+    monkeypatch.undo()
+    assert only(connector, change("1", name="Zoë")).status is Status.DONE
+
+
+def test_letters_that_an_encoding_lacks_are_refused(tmp_path: Path) -> None:
+    """A file in cp1252 cannot take Japanese; the write is rejected and says what to do."""
+    connector = people(tmp_path, f"{HEAD}\n1,Zoë,,,,,,\n".encode("cp1252"))
+    reply = only(connector, change("1", name="寿司"))
+    assert (reply.status, reply.code) == (Status.REJECTED, "INVALID_FIELD")
+    assert "save people.csv as UTF-8" in reply.detail
+
+
+def test_a_folder_is_one_table(tmp_path: Path) -> None:
+    """Rows of all files are read, a key in two files is quarantined with both places, new rows go to the last file."""
+    folder = tmp_path / "people"
+    folder.mkdir()
+    (folder / "2025.csv").write_text(f"{HEAD}\n1,Ann,,,,,,\n2,Bob,,,,,,\n")
+    (folder / "2026.csv").write_text("name,id,mail,visits,labels,gone,changed,rev\nCy,3,,,,,,\nEve,2,,,,,,\n")
+    (folder / "2026.csv.bak-1").write_text("not a table")
+    settings = files_settings(tmp_path)
+    contact = replace(settings.entities[Entity.CONTACT], path="people")
+    connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
+    assert [line["name"] for line in shown(connector)] == ["Ann", "Cy"]
+    assert proof_of(connector).quarantined == ("the key 2 stands more than once: 2025.csv line 3, 2026.csv line 3",)
+    assert only(connector, change("2", name="Zoë")).code == "DOUBLE_KEY"
+    with pytest.raises(Malformed):
+        connector.read(Entity.CONTACT, "2")
+    assert only(connector, create(Entity.CONTACT, {"name": "Di"})).key == "4"
+    assert (folder / "2026.csv").read_text().endswith("Eve,2,,,,,,\nDi,4,,,,,2026-06-01T00:00:02Z,1\n")
+
+
+def test_a_url_is_as_good_as_a_disk() -> None:
+    """Files behind an fsspec URL are found, read, written and backed up."""
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/pair/people.csv", f"{HEAD}\n1,Ann,,,,,,\n".encode())
+    settings = files_settings(Path())
+    contact = replace(settings.entities[Entity.CONTACT], path="memory://pair/people.csv")
+    connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
+    assert only(connector, change("1", name="Zoë")).status is Status.DONE
+    assert [line["name"] for line in shown(connector)] == ["Zoë"]
+    assert b"Ann" in files.cat_file("/pair/people.csv.bak-1")
+    files.rm("/pair", recursive=True)
+    assert not proof_of(connector).complete
+
+
+def test_tags_keep_the_form_they_have(tmp_path: Path) -> None:
+    """A JSON list stays one, delimited text stays that, and a tag with the delimiter in it is refused."""
+    connector = people(tmp_path, f'{HEAD}\n1,Ann,,,"[""vip""]",,,\n2,Bob,,,vip|old,,,\n')
+    for key in "12":
+        reply = only(connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("new lead",)))
+        assert reply.status is Status.DONE
+    rows = {row["id"]: row["labels"] for row in read_csv(tmp_path / "people.csv")}
+    assert rows == {"1": '["vip", "new lead"]', "2": "vip|old|new lead"}
+    assert only(connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, "2", tags=("a|b",))).status is Status.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("marks", "wrote"), [("no", "yes"), ("0", "1"), ("false", "true"), ("", "2026-06-01T00:00:01Z")]
+)
+def test_a_soft_delete_is_written_as_the_column_has_it(tmp_path: Path, marks: str, wrote: str) -> None:
+    """Where the column says yes and no it says yes, where it holds times it holds the time; the row stays."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,{marks},,\n2,Bob,,,,{marks},,\n")
+    assert only(connector, Write("op", OpKind.DELETE, Entity.CONTACT, "1")).status is Status.DONE
+    assert [row["gone"] or "" for row in read_csv(tmp_path / "people.csv")] == [wrote, marks]
+    assert [line["#deleted"] for line in shown(connector)] == [True, False]
+
+
+def test_times_without_a_zone_are_local(tmp_path: Path) -> None:
+    """They are read in the declared zone, and a new one is written in the form that the column has."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,2026-01-01 09:30:00,\n")
+    connector = connect(replace(connector._settings, timezone="America/New_York"))
+    assert [line["#modified_at"] for line in shown(connector)] == ["2026-01-01T14:30:00.000Z"]
+    assert only(connector, change("1", name="Zoë")).record.modified_at == "2026-06-01T00:00:01.000Z"
+    assert [row["changed"] for row in read_csv(tmp_path / "people.csv")] == ["2026-05-31 20:00:01"]
+
+
+def test_json_numbers_keep_every_digit(tmp_path: Path) -> None:
+    """A decimal is read as its text; members that were not written to keep theirs, in a changed line too."""
+    (tmp_path / "people.jsonl").write_text('{"id": 7, "name": "Ann", "rate": 1.10,  "big": 12345678901234567890.10}\n')
+    settings = FilesSettings("jsonl", {Entity.CONTACT: FileSettings("people.jsonl")}, tmp_path)
+    connector = connect(settings)
+    assert [line["rate"] for line in shown(connector)] == ["1.10"]
+    assert only(connector, change("7", name="Zoë")).status is Status.DONE
+    assert (tmp_path / "people.jsonl").read_text() == (
+        '{"id": 7, "name": "Zoë", "rate": 1.10, "big": 12345678901234567890.10}\n'
+    )
+
+
+def test_a_workbook_keeps_its_other_sheets_and_formulas(tmp_path: Path) -> None:
+    """What is around the table stays, text that looks like a number or a formula stays text, pandas reads it back."""
+    book = openpyxl.Workbook()
+    for row in (["id", "name", "mail", "changed"], [1, "Ann", "=1+1", None], [2, "Bob", None, None]):
+        book.active.append(row)
+    book.create_sheet("Sums")["A1"] = "=COUNTA(Sheet!A:A)"
+    book.active["C2"] = "x"
+    book.save(tmp_path / "people.xlsx")
+    connector = connect(FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path))
+    replies = connector.write([change("1", name="007"), replace(change("2", name="=2+2"), op_id="formula")])
+    assert {reply.status for reply in replies} == {Status.DONE}
+    after = pandas.read_excel(tmp_path / "people.xlsx", dtype=object)
+    assert list(after["name"]) == ["007", "=2+2"]
+    assert list(after["id"]) == [1, 2]
+    assert openpyxl.load_workbook(tmp_path / "people.xlsx")["Sums"]["A1"].value == "=COUNTA(Sheet!A:A)"
+
+
+def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
+    """Numbers, dates and lists are still that after a write, and rows keep their order."""
+    with duckdb.connect() as sql:
+        rows = "(1, 'Ann', DATE '2026-01-02', 1.50::DECIMAL(9,2), ['a']), (2, 'Bob', NULL, NULL, NULL)"
+        sql.execute(f"COPY (FROM (VALUES {rows}) t(id, name, born, rate, labels)) TO '{tmp_path}/people.parquet'")
+    connector = connect(
+        FilesSettings("parquet", {Entity.CONTACT: FileSettings("people.parquet", tags="labels")}, tmp_path)
+    )
+    first = shown(connector)[0]
+    assert (first["born"], first["rate"], first["tags"]) == ("2026-01-02", "1.50", ["a"])
+    assert only(connector, change("2", born="2025-03-04", rate="2.5", tags=["b", "c"])).status is Status.DONE
+    with duckdb.connect() as sql:
+        kinds = [str(row[1]) for row in sql.execute(f"DESCRIBE FROM '{tmp_path}/people.parquet'").fetchall()]
+    assert kinds == ["INTEGER", "VARCHAR", "DATE", "DECIMAL(9,2)", "VARCHAR[]"]
+    assert [str(row["rate"]) for row in read_parquet(tmp_path / "people.parquet")] == ["1.50", "2.50"]
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    """A missing file, a missing folder and a missing column are three problems of one error."""
+    (tmp_path / "people.csv").write_text("id,name\n")
+    with pytest.raises(ConfigError) as raised:
+        connect(files_settings(tmp_path)).describe()
+    assert [problem.where for problem in raised.value.problems] == ["app.contact", "app.task", "app.note"]

@@ -1,0 +1,264 @@
+"""Random small worlds, many in one: each case has identities of its own, so that one run of the engine judges hundreds of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import product
+from random import Random
+from typing import Any
+
+from connectors.memory import Ticks
+from reconcile.codecs import Bool, Date, Email, Labels, Phone, Text
+from reconcile.ledger import PairState
+from reconcile.mapping import EntityMap, Field, Filter
+from reconcile.model import Entity, OpKind, Side
+from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
+from reconcile.ports import FieldInfo, Json
+from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
+from tests.reconcile.oracle import Behaviour, Kind, Population, Row, Tie, Verdicts
+
+VALUES = (None, "x", "y", "z")
+TAGS = ("red", "green", "blue")
+BAD = "31 June"
+
+
+@dataclass
+class Policies:
+    """What one run's mapping does with whole records."""
+
+    create: OnCreate = OnCreate.BOTH
+    delete: dict[Side, OnDelete] = field(default_factory=lambda: dict.fromkeys(Side, OnDelete.MIRROR))
+    absent_runs: int = 1
+    named: bool = True
+
+
+def rules(named: bool) -> dict[str, Rule]:
+    """A field for each policy there is; without those that name a side unless `named`."""
+    made = {}
+    for flow, conflict, drift, blank in product(Flow, OnConflict, Drift, Blank):
+        if conflict is OnConflict.UNION or (flow is not Flow.BOTH and conflict is not OnConflict.HOLD):
+            continue
+        if flow is Flow.BOTH and drift is Drift.LEAVE:
+            continue
+        if not named and (flow is not Flow.BOTH or conflict in (OnConflict.APP, OnConflict.GHL)):
+            continue
+        words = (flow.value.replace("->", "_to_"), conflict.value, drift.value, blank.value)
+        made["_".join(words)] = Rule(flow, conflict, drift, blank)
+    return made
+
+
+def mapped(policies: Policies) -> tuple[EntityMap, EntityMap, EntityMap]:
+    """The three maps of a run."""
+    wholes: dict[str, Any] = {
+        "create": policies.create,
+        "delete": policies.delete,
+        "absent_runs": policies.absent_runs,
+    }
+    fields = [
+        field_of("email", Email()),
+        field_of("phone", Phone(region="US")),
+        field_of("tags", Labels(), rule=Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)),
+        field_of("born", Date(), rule=Rule(blank=Blank.CLEAR)),
+        field_of("must", Text(), rule=Rule(blank=Blank.CLEAR), required=True, fallback="none"),
+        *(field_of(name, rule=rule) for name, rule in rules(policies.named).items()),
+    ]
+    return (
+        contacts(*fields, exclude=(Filter("both_hold_revert_keep", ("z",)),) if policies.named else (), **wholes),
+        tasks(field_of("title", required=True), field_of("due", Date()), field_of("completed", Bool()), **wholes),
+        notes(field_of("body"), **wholes),
+    )
+
+
+def behaviour(f: Field) -> Behaviour:
+    """The same field in the oracle's words."""
+    rule = f.rule
+    words = (rule.flow.value, rule.conflict.value, rule.drift.value, rule.blank.value)
+    bad = frozenset({BAD}) if isinstance(f.codec, Date) else frozenset[str]()
+    return Behaviour(*words, f.required, f.fallback, is_set=f.name == "tags", bad=bad)
+
+
+def kind(m: EntityMap) -> Kind:
+    """The same entity in the oracle's words."""
+    return Kind(
+        m.entity.value,
+        {f.name: behaviour(f) for f in m.fields},
+        m.match,
+        m.create.value,
+        {side.value: policy.value for side, policy in m.delete.items()},
+        m.absent_runs,
+        {f.field: frozenset(f.values) for f in m.exclude},
+    )
+
+
+@dataclass
+class Small:
+    """A world of many small cases, before it is put anywhere: by side, records; and the links between them."""
+
+    chance: Random
+    policies: Policies
+
+    def __post_init__(self) -> None:
+        self.maps = mapped(self.policies)
+        self.people = {m.entity: Population(kind(m), {"app": {}, "ghl": {}}, []) for m in self.maps}
+        self.made = 0
+
+    def cells(self, m: EntityMap, likely: dict[str, str | None] | None = None) -> dict[str, str | None]:
+        """Random cells; each is one of `likely` four times in five."""
+        found: dict[str, str | None] = {}
+        for f in m.fields:
+            if likely is not None and self.chance.random() < 0.8:
+                found[f.name] = likely.get(f.name)
+            elif f.name == "tags":
+                some = sorted(self.chance.sample(TAGS, self.chance.randint(0, 3)))
+                found[f.name] = json.dumps(some, separators=(",", ":")) if some else None
+            elif isinstance(f.codec, Date):
+                found[f.name] = self.chance.choice((None, "2026-01-01", "2026-01-02", BAD))
+            elif isinstance(f.codec, Bool):
+                found[f.name] = self.chance.choice((None, "true", "false"))
+            elif f.name not in ("email", "phone"):
+                found[f.name] = self.chance.choice(VALUES)
+        return {name: cell for name, cell in found.items() if cell is not None}
+
+    def add(self, entity: Entity, side: str, cells: dict[str, str | None], parent: str | None = None) -> str:
+        """One record."""
+        self.made += 1
+        key = f"{side}-{entity}-{self.made:05d}"
+        order = self.chance.randint(1, 3)
+        self.people[entity].rows[side][key] = Row(key, cells, parent, order)
+        return key
+
+    def tie(self, entity: Entity, keys: dict[str, str], base: dict[str, Any], parent: str | None = None) -> Tie:
+        """One link, with a baseline."""
+        self.made += 1
+        tie = Tie(f"link{self.made:05d}", keys["app"], keys["ghl"], base["app"], base["ghl"], parent, self.chance.randint(0, 1))
+        self.people[entity].ties.append(tie)
+        return tie
+
+    def linked(self, entity: Entity, parent: Tie | None, identity: dict[str, str | None]) -> Tie:
+        """A linked record with either end there, moved, or gone."""
+        m = next(m for m in self.maps if m.entity is entity)
+        common = self.cells(m) | identity
+        base = {side: self.cells(m, common) | identity for side in ("app", "ghl")}
+        keys = {}
+        for side in ("app", "ghl"):
+            there = self.chance.random() < 0.85
+            mine = parent.key(side) if parent else None
+            if parent is not None and mine not in self.people[Entity.CONTACT].rows[side]:
+                there = False
+            if there:
+                keys[side] = self.add(entity, side, self.cells(m, base[side]) | identity, mine)
+            else:
+                self.made += 1
+                keys[side] = f"{side}-{entity}-{self.made:05d}"
+        return self.tie(entity, keys, base, parent.name if parent else None)
+
+    def case(self) -> None:
+        """One small world: a linked contact or an identity that several records share, with what hangs on it."""
+        number = self.made
+        identity: dict[str, str | None] = {"email": f"p{number}@x.com"} if self.chance.random() < 0.7 else {"phone": f"+1888{5550000 + number}"}
+        owners: list[dict[str, str]] = []
+        ties: list[Tie | None] = []
+        if self.chance.random() < 0.7:
+            tie = self.linked(Entity.CONTACT, None, identity)
+            ties.append(tie)
+            owners.append({side: tie.key(side) for side in ("app", "ghl") if tie.key(side) in self.people[Entity.CONTACT].rows[side]})
+        if not ties or self.chance.random() < 0.15:
+            found: dict[str, str] = {}
+            shared = self.cells(self.maps[0])
+            for side in ("app", "ghl"):
+                for _ in range(self.chance.choice((0, 1, 1, 1, 1, 2) if not ties else (0, 1))):
+                    found[side] = self.add(Entity.CONTACT, side, self.cells(self.maps[0], shared) | identity)
+            owners.append(found)
+            ties.append(None)
+        for owner, contact in zip(owners, ties, strict=True):
+            self.hang(owner, contact)
+
+    def hang(self, owner: dict[str, str], contact: Tie | None) -> None:
+        """Tasks and notes under one contact."""
+        for m in self.maps[1:]:
+            if contact is not None and self.chance.random() < 0.5:
+                for _ in range(self.chance.randint(1, 2)):
+                    self.linked(m.entity, contact, {})
+            shared = self.cells(m)
+            for side, key in sorted(owner.items()):
+                for _ in range(self.chance.choice((0, 0, 0, 1, 1, 2))):
+                    self.add(m.entity, side, self.cells(m, shared), key)
+
+    def swapped(self) -> Small:
+        """The same world with the sides exchanged."""
+        turn = {"app": "ghl", "ghl": "app"}
+        other = Small(self.chance, Policies(self.policies.create, self.policies.delete, self.policies.absent_runs, named=False))
+        for entity, population in self.people.items():
+            mine = other.people[entity]
+            mine.rows.update({turn[side]: rows for side, rows in population.rows.items()})
+            mine.ties.extend(Tie(t.name, t.ghl_key, t.app_key, t.ghl, t.app, t.parent, t.absent) for t in population.ties)
+        return other
+
+    def world(self, *, shuffled: Random | None = None) -> World:
+        """The world for real: two memory sides and a ledger that knows the links."""
+        world = World(mapping=mapping_of(*self.maps))
+        for m in self.maps:
+            for side in Side:
+                rows = self.people[m.entity].rows[side.value]
+                for row in sorted(rows.values(), key=lambda row: row.order):
+                    self._put(world, m, side, row)
+        rows_of = [_link_row(m.entity, tie) for m in self.maps for tie in self.people[m.entity].ties]
+        with world.ledger.transaction() as connection:
+            world.ledger.put_links(connection, rows_of)
+            world.ledger.advance(connection, PairState(generation=1, mapping_digest=world.mapping.digest))
+        if shuffled is not None:
+            for side in Side:
+                world.sides[side].shuffle(shuffled)
+        return world
+
+    @staticmethod
+    def _put(world: World, m: EntityMap, side: Side, row: Row) -> None:
+        connector = world.sides[side]
+        for f in m.fields:
+            connector._fields[m.entity].setdefault(f.name, FieldInfo())
+        native: dict[str, Json] = {name: json.loads(cell) if name == "tags" else cell for name, cell in row.cells.items() if cell is not None}
+        at, connector._clock = connector._clock, Ticks(f"2025-01-0{row.order}T00:00:00Z")
+        connector.put(m.entity, native, key=row.key, parent=row.parent)
+        connector._clock = at
+
+
+def _link_row(entity: Entity, tie: Tie) -> dict[str, object]:
+    blank = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written")}
+    return {
+        "entity": entity.value,
+        "link_id": tie.name,
+        "app_key": tie.app_key,
+        "ghl_key": tie.ghl_key,
+        "parent": tie.parent,
+        "how": "email",
+        "since_run": "r0",
+        "app_cells": json.dumps(dict(tie.app)),
+        "ghl_cells": json.dumps(dict(tie.ghl)),
+        "app_absent": tie.absent,
+        "ghl_absent": tie.absent,
+        **blank,
+    }
+
+
+def said(result: Result) -> Verdicts:
+    """An engine's plan in the oracle's words."""
+    verdicts = Verdicts()
+    for o in result.operations:
+        match o.kind:
+            case OpKind.ADOPT:
+                told: tuple[Any, ...] = ("adopt", o.entity.value, o.source_key, o.key)
+            case OpKind.FORGET:
+                keys = (o.source_key, o.key) if o.side is Side.GHL else (o.key, o.source_key)
+                told = ("forget", o.entity.value, *keys)
+            case OpKind.CREATE:
+                told = ("create", o.entity.value, o.side.value, o.source_key, tuple(sorted(o.after.items())))
+            case OpKind.DELETE | OpKind.ARCHIVE:
+                told = (o.kind.value, o.entity.value, o.side.value, o.key)
+            case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
+                told = (o.kind.value, "tag", o.side.value, o.key, tuple(json.loads(o.after["tags"] or "[]")))
+            case _:
+                told = (o.kind.value, o.entity.value, o.side.value, o.key, tuple(sorted(o.after.items())))
+        verdicts.operations.add(told)
+    verdicts.holds = {(h.kind, h.entity.value, h.app_key, h.ghl_key, h.field) for h in result.holds}
+    return verdicts
