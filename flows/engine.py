@@ -11,7 +11,7 @@ for _name, _value in {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -20,7 +20,7 @@ from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 
 from flows.config import Pair, load, require_live  # noqa: E402
-from flows.run import Options, open_run  # noqa: E402
+from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
 from flows.telling import Told  # noqa: E402
 
@@ -30,12 +30,20 @@ def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     return task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(step)(*arguments)
 
 
-@flow(name="ghl-reconcile", validate_parameters=False, persist_result=False)
-def run_pair(pair: Pair, options: Options) -> Told:
-    """One run of a pair that is loaded already."""
-    with open_run(pair, options) as run:
+@flow(name="ghl-reconcile", persist_result=False)
+def run_pair(
+    pair: str,
+    job: str = "nightly",
+    allow: list[str] | None = None,
+    verify: str | None = None,
+    max_minutes: float | None = None,
+) -> Told:
+    """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
+    loaded = load(Path(pair))
+    require_live(loaded)
+    with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run, stopping_on_signals(run):
         told = reconcile(run, as_task)
-    publish(pair, told)
+    publish(loaded, told)
     return told
 
 
@@ -51,9 +59,7 @@ def nightly(
     pair: path of the pair file. allow: names of limits that this run may go over. verify: full, written or none.
     max_minutes: stop cleanly after that time; the next run goes on. The flow fails where records failed.
     """
-    loaded = load(Path(pair))
-    require_live(loaded)
-    told = run_pair.fn(loaded, Options("nightly", frozenset(allow or ()), verify, max_minutes))
+    told = run_pair.fn(pair, "nightly", allow, verify, max_minutes)
     if told.exit_code >= 2:
         raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")
 

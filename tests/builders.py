@@ -24,7 +24,7 @@ from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
 from reconcile.plan import Plan
 from reconcile.policy import TAGS, OnCreate, OnDelete, Rule
-from reconcile.ports import Record
+from reconcile.ports import Json, Record
 from reconcile.settle import Settlement
 from reconcile.stage import Stage
 from reconcile.verify import Residual
@@ -112,7 +112,13 @@ def plan_of(**members: Any) -> Plan:
 
 
 class Witness(MemoryConnector):
-    """A memory side whose past can be looked at, and whose order of records can be changed."""
+    """A memory side whose past can be looked at, whose order of records can be changed, and which may not keep some tags."""
+
+    unkept_tags: frozenset[str] = frozenset()
+
+    def _stored(self, entity: Entity, name: str, value: Json) -> Json:
+        stored = super()._stored(entity, name, value)
+        return [tag for tag in stored if tag not in self.unkept_tags] if isinstance(stored, list) else stored
 
     def history(self, entity: Entity, key: str) -> list[Record]:
         """Every state that a record ever had, oldest first."""

@@ -19,7 +19,7 @@ from connectors.rest.refusals import explain
 from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings
 from connectors.rest.writing import Writer
 from connectors.throttle import LocalBudget, Throttle, Window
-from reconcile.errors import ConfigError, ConnectorError, Expired, NotFound, Problem
+from reconcile.errors import ConfigError, ConnectorError, Expired, NotFound, Problem, Transient
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
 
@@ -78,11 +78,13 @@ class RestConnector:
             try:
                 samples = self._samples(entity)
                 fields[entity] = self._form(entity).described(samples)
-            except (ValueError, ConnectorError) as error:
-                if isinstance(error, Expired):
-                    raise
-                remedy = getattr(error, "remedy", "") or "compare the declaration with the API's documentation"
-                problems.append(Problem(f"app.{entity}", getattr(error, "what", str(error)), remedy))
+            except ConfigError as error:
+                problems += error.problems
+            except (Expired, Transient):
+                raise
+            except ConnectorError as error:
+                remedy = error.remedy or "compare the declaration with the API's documentation"
+                problems.append(Problem(f"app.{entity}", error.what, remedy))
         if problems:
             raise ConfigError(problems)
         return Description(

@@ -69,28 +69,43 @@ def _sized(pager: PagerSettings) -> dict[str, Any]:
     return {pager.size_param: pager.size} if pager.size_param else {}
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a walk has come towards the declared total. A total that is too low must not end it early."""
+
+    pager: PagerSettings
+    seen: int = 0
+    longest: int = 0
+
+    def is_all(self, page: ListPage) -> bool:
+        """Whether the total is reached, and by a page that is shorter than a page may be."""
+        first = self.seen == 0
+        self.seen += len(page.items)
+        self.longest = max(self.longest, len(page.items))
+        total = total_of(page, self.pager)
+        short = len(page.items) < (self.pager.size if first else self.longest)
+        return total is not None and self.seen >= total and short
+
+
 def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[ListPage]:
-    at, seen = pager.first if pages else 0, 0
+    at, progress = pager.first if pages else 0, _Progress(pager)
     name = pager.param or ("page" if pages else "offset")
     while True:
         page = fetch({**_sized(pager), name: at})
-        seen += len(page.items)
         yield page
-        total = total_of(page, pager)
-        if not page.items or (total is not None and seen >= total):
+        if progress.is_all(page) or not page.items:
             return
         at += 1 if pages else len(page.items)
 
 
 def _by_cursor(fetch: Fetch, pager: PagerSettings) -> Iterator[ListPage]:
     cursors: list[Any] = []
-    seen = 0
+    progress = _Progress(pager)
     while True:
         page = fetch({**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})})
-        seen += len(page.items)
         yield page
-        total, cursor = total_of(page, pager), _next(page, pager)
-        if cursor in (None, "", False) or (total is not None and seen >= total):
+        cursor = _next(page, pager)
+        if cursor in (None, "", False) or progress.is_all(page):
             return
         if cursor in cursors[-1000:]:
             raise Malformed(

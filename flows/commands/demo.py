@@ -13,7 +13,6 @@ from rich.console import Console
 
 from flows.commands.running import Engine, Json, through
 from flows.commands.show import tell_paths, tell_run
-from flows.config import load
 from flows.run import Options
 from flows.telling import Told
 
@@ -61,7 +60,7 @@ def demo(
 
 def _night(console: Console, pair_file: Path, engine: str) -> Told:
     with console.status("reconciling …"):
-        told = through(engine, load(pair_file), Options("nightly", verify="full"))
+        told = through(engine, pair_file, Options("nightly", verify="full"))
     tell_run(console, told.document)
     return told
 

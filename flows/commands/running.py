@@ -53,24 +53,21 @@ def run(
     max_minutes
         stop cleanly after that time; the next run goes on
     """
-    loaded = load(pair)
-    require_live(loaded)
+    require_live(load(pair))
     options = Options("nightly", frozenset(allow or ()), verify, max_minutes)
-    return show(through(engine, loaded, options), as_json=json)
+    return show(through(engine, pair, options), as_json=json)
 
 
-def through(engine: str, loaded: object, options: Options) -> Told:
-    """Run a loaded pair through the engine of that name."""
-    from flows.config import Pair
-
-    assert isinstance(loaded, Pair)  # noqa: S101 - the name is imported here to keep the module quick
+def through(engine: str, pair: Path, options: Options) -> Told:
+    """Run the pair in that file through the engine of that name."""
     if engine == "prefect":
         from flows.engine import run_pair
 
-        return run_pair(loaded, options)
+        allowed = sorted(options.allowed)
+        return run_pair(str(pair), options.job, allowed, options.verify, options.max_minutes)
     from flows.sync import reconcile
 
-    with open_run(loaded, options) as opened, stopping_on_signals(opened):
+    with open_run(load(pair), options) as opened, stopping_on_signals(opened):
         return reconcile(opened)
 
 

@@ -43,6 +43,7 @@ class Shop:
     elsewhere: str = ""
     fail_after: int | None = None
     lose_answer: bool = False
+    lose_updates: int = 0
     key: str | None = None
 
     def put(self, name: str, members: Mapping[str, Any]) -> int:
@@ -56,6 +57,11 @@ class Shop:
         row = self.rows[name][number]
         merge(row, members)
         row |= self._stamp(row["meta"]["revision"] + 1)
+
+    def lose_once(self) -> bool:
+        """Whether the answer to this update is lost on its way."""
+        self.lose_updates -= 1
+        return self.lose_updates >= 0
 
     def _stamp(self, revision: int) -> dict[str, Any]:
         self.ticks += 1
@@ -71,101 +77,104 @@ def merge(row: dict[str, Any], members: Mapping[str, Any]) -> None:
             row[name] = value
 
 
-def app_of(shop: Shop) -> Starlette:
-    """The API of a shop."""
+class _Api:
+    """The requests of a shop, answered."""
 
-    async def token(request: Request) -> Response:
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+
+    async def token(self, request: Request) -> Response:
         form = await request.form()
         if (form.get("client_id"), form.get("client_secret")) != CLIENT:
             return JSONResponse({"error": "invalid_client"}, 401)
-        shop.tokens += 1
-        shop.valid.add(f"token-{shop.tokens}")
-        return JSONResponse({"access_token": f"token-{shop.tokens}", "expires_in": 3600})
+        self.shop.tokens += 1
+        self.shop.valid.add(f"token-{self.shop.tokens}")
+        return JSONResponse({"access_token": f"token-{self.shop.tokens}", "expires_in": 3600})
 
-    async def gate(request: Request) -> Response:
-        body = await request.body()
-        shop.seen.append((request.method, request.url.path, dict(request.headers), body))
-        if shop.key is not None:
-            if request.query_params.get("api_key", request.headers.get("x-api-key")) != shop.key:
-                return JSONResponse({"detail": "no"}, 401)
-        elif request.headers.get("authorization", "").removeprefix("Bearer ") not in shop.valid:
+    async def gate(self, request: Request) -> Response:
+        shop, body = self.shop, await request.body()
+        shop.seen.append((request.method, str(request.url.path), dict(request.headers), body))
+        if not self._is_known(request):
             return JSONResponse({"detail": "no"}, 401)
         if shop.fail_after is not None:
             shop.fail_after -= 1
             if shop.fail_after < 0:
                 return JSONResponse({"detail": "broken"}, 503)
-        name = request.path_params["name"]
+        name, number = request.path_params["name"], request.path_params.get("number")
         if name not in COLLECTIONS:
             return JSONResponse({"detail": "no such thing"}, 404)
-        number = request.path_params.get("number")
-        answer = collection(request, name, body) if number is None else one(request, name, number, body)
+        answer = self._collection(request, name, body) if number is None else self._one(request, name, number, body)
         return JSONResponse({"detail": "lost"}, 502) if shop.lose_answer and request.method == "POST" else answer
 
-    def collection(request: Request, name: str, body: bytes) -> Response:
+    def _is_known(self, request: Request) -> bool:
+        if self.shop.key is not None:
+            return self.shop.key in (request.query_params.get("api_key"), request.headers.get("x-api-key"))
+        return request.headers.get("authorization", "").removeprefix("Bearer ") in self.shop.valid
+
+    def _collection(self, request: Request, name: str, body: bytes) -> Response:
+        shop = self.shop
         if request.method == "POST":
             members = json.loads(body)[COLLECTIONS[name]]
-            if problem := check(name, members):
+            if problem := _problem(name, members):
                 return JSONResponse({"detail": problem}, 422)
             number = shop.put(name, members)
             return JSONResponse({COLLECTIONS[name]: shop.rows[name][number]}, 201)
         query = request.query_params
         rows = [row for row in shop.rows[name].values() if query.get("mail") in (None, row.get("mail"))]
-        return listed(request, rows, int(query.get("per", "3")))
+        return self._listed(request, rows, min(int(query.get("per", "3")), shop.page_cap))
 
-    def listed(request: Request, rows: list[dict[str, Any]], per: int) -> Response:
-        query, per = request.query_params, min(per, shop.page_cap)
-        if shop.pager in ("link", "cursor"):
-            start = int(query.get("from", "0"))
-        elif shop.pager == "offset":
-            start = int(query.get("skip", "0"))
-        else:
-            start = (int(query.get("page", "1")) - 1) * per
-        part, more = rows[start : start + per], start + per < len(rows)
+    def _listed(self, request: Request, rows: list[dict[str, Any]], per: int) -> Response:
+        shop, query = self.shop, request.query_params
+        start = {"offset": int(query.get("skip", "0")), "page": (int(query.get("page", "1")) - 1) * per}.get(
+            shop.pager, int(query.get("from", "0"))
+        )
         after = start if shop.stuck else start + per
-        body: dict[str, Any] = {"data": {"rows": part}, "paging": {"count": len(rows) + shop.lie_about_total}}
+        paging: dict[str, Any] = {"count": len(rows) + shop.lie_about_total}
         headers = {}
-        if more and shop.pager == "cursor":
-            body["paging"]["next"] = str(after)
-        if more and shop.pager == "link":
+        if start + per < len(rows) and shop.pager == "cursor":
+            paging["next"] = str(after)
+        if start + per < len(rows) and shop.pager == "link":
             headers["link"] = f'<{shop.elsewhere}{request.url.path}?per={per}&from={after}>; title="a, b"; rel="next"'
-        return JSONResponse(body, headers=headers)
+        return JSONResponse({"data": {"rows": rows[start : start + per]}, "paging": paging}, headers=headers)
 
-    def one(request: Request, name: str, number: str, body: bytes) -> Response:
+    def _one(self, request: Request, name: str, number: str, body: bytes) -> Response:
+        shop = self.shop
         row = shop.rows[name].get(int(number)) if number.isdecimal() else None
         if row is None:
             return JSONResponse({"detail": "no such record"}, 404)
-        wanted = request.headers.get("if-match")
-        if wanted is not None and wanted != f'"{row["meta"]["revision"]}"':
+        if request.headers.get("if-match") not in (None, f'"{row["meta"]["revision"]}"'):
             return JSONResponse({"detail": "it moved"}, 412)
         if request.method == "DELETE":
             del shop.rows[name][int(number)]
             return Response(status_code=204)
-        if request.method in ("PATCH", "PUT"):
-            members = json.loads(body)[COLLECTIONS[name]]
-            if request.method == "PUT":
-                members = {
-                    **dict.fromkeys(MEMBERS[name] & set(row)),
-                    **{k: v for k, v in members.items() if k not in OURS},
-                }
-            if problem := check(name, members):
-                return JSONResponse({"detail": problem}, 422)
-            shop.edit(name, int(number), members)
-            return Response(status_code=204)
-        return JSONResponse({COLLECTIONS[name]: row})
+        if request.method not in ("PATCH", "PUT"):
+            return JSONResponse({COLLECTIONS[name]: row})
+        members = json.loads(body)[COLLECTIONS[name]]
+        if request.method == "PUT":
+            members = {**dict.fromkeys(MEMBERS[name] & set(row)), **{k: v for k, v in members.items() if k not in OURS}}
+        if problem := _problem(name, members):
+            return JSONResponse({"detail": problem}, 422)
+        shop.edit(name, int(number), members)
+        return JSONResponse({"detail": "lost"}, 502) if shop.lose_once() else Response(status_code=204)
 
-    def check(name: str, members: Mapping[str, Any]) -> str:
-        if unknown := set(members) - MEMBERS[name]:
-            return f"unknown members {sorted(unknown)}"
-        if not isinstance(members.get("visits", 0), int | None):
-            return f"visits: {members['visits']} is not a whole number"
-        return ""
 
+def _problem(name: str, members: Mapping[str, Any]) -> str:
+    if unknown := set(members) - MEMBERS[name]:
+        return f"unknown members {sorted(unknown)}"
+    if not isinstance(members.get("visits", 0), int | None):
+        return f"visits: {members['visits']} is not a whole number"
+    return ""
+
+
+def app_of(shop: Shop) -> Starlette:
+    """The API of a shop."""
+    api = _Api(shop)
     methods = ["GET", "POST", "PATCH", "PUT", "DELETE"]
     return Starlette(
         routes=[
-            Route("/oauth/token", token, methods=["POST"]),
-            Route("/v1/{name}", gate, methods=methods),
-            Route("/v1/{name}/{number}", gate, methods=methods),
+            Route("/oauth/token", api.token, methods=["POST"]),
+            Route("/v1/{name}", api.gate, methods=methods),
+            Route("/v1/{name}/{number}", api.gate, methods=methods),
         ]
     )
 

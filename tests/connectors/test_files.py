@@ -20,7 +20,7 @@ from connectors.files import FilesConnector, FileSettings, FilesSettings
 from connectors.memory import Ticks
 from reconcile.errors import ConfigError, Malformed
 from reconcile.model import Entity, OpKind, Status
-from reconcile.ports import Json, Page, Proof, Scope, Write
+from reconcile.ports import Json, Page, Proof, Write
 from tests.connectors.contract import Can, ConnectorContract, Rig, create
 
 COLUMNS = {

@@ -100,7 +100,7 @@ def test_writing_never_spoils_it(broken: Broken, connector: FilesConnector, file
 
 def test_reading_one_row_raises_nothing_but_what_is_declared(broken: Broken, connector: FilesConnector) -> None:
     """A row that can be read is read; any other failure is one of the errors that a connector may raise."""
-    if broken.keys is None or (("1",) != broken.keys[:1] and "more than once" in _said(connector)):
+    if broken.keys is None or (broken.keys[:1] != ("1",) and "more than once" in _said(connector)):
         with pytest.raises(ReconcileError) as raised:
             connector.read(Entity.CONTACT, "1")
         assert getattr(raised.value, "remedy", "")

@@ -84,7 +84,7 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
 
 
 ALONE = ("limits", "allow", "refused", "crash")
-_SETTINGS = ("rules", "contact", "task", "note", "vices", "recheck")
+_SETTINGS = ("rules", "contact", "task", "note", "vices", "recheck", "unkept_tags")
 
 
 def groups() -> list[list[tuple[str, dict[str, Any]]]]:
@@ -121,6 +121,11 @@ class Play:
         vices = {side: _vices(case.get("vices", {}).get(side, {})) for side in Side}
         limits = {"max_first_creates": 1000, "max_deletes": 1000, **case.get("limits", {})}
         self.world = World(mapping=mapping_for(case), vices=vices, limits=limits, recheck=case.get("recheck", "risky"))
+        for side, connector in self.world.sides.items():
+            connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
+            for entity, names in _FIELDS.items():
+                for name in names:
+                    connector._fields[entity].setdefault(name, FieldInfo())
         self.holds: tuple[Hold, ...] = ()
         self._baseline()
 
@@ -155,8 +160,6 @@ class Play:
     def _put(self, side: Side, name: str, fields: Mapping[str, Json]) -> None:
         entity, parent = _place(name)
         connector = self.world.sides[side]
-        for native in _FIELDS[entity]:
-            connector._fields[entity].setdefault(native, FieldInfo())
         key = self._key_of(side, name)
         if key in connector.rows(entity):
             connector.edit(entity, key, fields)
@@ -231,17 +234,17 @@ class Play:
         came = [Came(end=self._ends(index)) for index, _ in enumerate(self.cases)]
         by_id = {o.op_id: o for o in result.operations}
         for o in result.operations:
-            came[self._case(o)].operations.append(self.operation_words(o))
+            came[self._case(o)].operations.append(_outward(self.operation_words(o)))
         for h in result.holds:
-            came[self._case(h)].holds.append(self.hold_words(h))
+            came[self._case(h)].holds.append(_outward(self.hold_words(h)))
         for p in result.passed:
             name = self.name(Side(p[1]), Entity(p[0]), p[2])
-            came[int(name.partition("~")[0])].passed.append(self.passed_words(p))
+            came[int(name.partition("~")[0])].passed.append(_outward(self.passed_words(p)))
         for outcome in result.outcomes:
             if outcome.status != "done" or outcome.code:
                 about = by_id[outcome.op_id]
                 words = f"{self.operation_words(about).partition(' |')[0]} | {outcome.status} {outcome.code}: {outcome.detail}"
-                came[self._case(about)].outcomes.append(words)
+                came[self._case(about)].outcomes.append(_outward(words))
         return came
 
     def _case(self, noun: Operation | Hold) -> int:
@@ -294,9 +297,7 @@ class Play:
         """`conflict ann company (app, ghl, leave) | why`."""
         known = [self.short(side, h.entity, key) for side, key in ((Side.APP, h.app_key), (Side.GHL, h.ghl_key)) if key]
         field_name = f" {h.field}" if h.field else ""
-        because = re.sub(r"(app|ghl):\d+~", "", h.because)
-        options = ", ".join(re.sub(r"(app|ghl):\d+~", "", option) for option in h.options)
-        return f"{h.kind} {known[0]}{field_name} ({options}) | {because}"
+        return f"{h.kind} {known[0]}{field_name} ({', '.join(h.options)}) | {h.because}"
 
     def passed_words(self, passed: tuple[str, str, str, str, str]) -> str:
         """`ann from app: excluded | why`."""
@@ -311,13 +312,17 @@ class Play:
                 name = self.name(side, entity, key)
                 if name.partition("~")[0] == str(index):
                     usual = _native(name, entity, {})
-                    outward = {n: re.sub(r"@x\d+[.]com", "@x.com", c or "") for n, c in cells.items() if usual.get(n) != c}
-                    held[name.partition("~")[2]] = outward
+                    held[name.partition("~")[2]] = {n: _outward(c or "") for n, c in cells.items() if usual.get(n) != c}
         return held
 
 
+def _outward(words: str) -> str:
+    """Words without the numbers that keep cases apart."""
+    return re.sub(r"(app|ghl):\d+~", "", re.sub(r"@x\d+[.]com", "@x.com", words))
+
+
 def _vices(said: Mapping[str, Any]) -> Vices:
-    lists = {name: frozenset(value) if name == "drops" else tuple(value) for name, value in said.items() if isinstance(value, list)}
+    lists = {name: frozenset(value) if name in ("drops", "undated") else tuple(value) for name, value in said.items() if isinstance(value, list)}
     plain = {name: value for name, value in said.items() if not isinstance(value, list | dict)}
     incomplete = {Entity(name): why for name, why in said.get("incomplete", {}).items()}
     return Vices(**plain, **lists, incomplete=incomplete)

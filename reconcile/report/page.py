@@ -1,0 +1,100 @@
+"""The report as one HTML file that needs no network: the template filled, the records packed, style and script put in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping as Map
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconcile.report import sections
+from reconcile.report.mask import masked as mask_document
+from reconcile.report.packed import packed
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_ASSETS = Path(__file__).with_name("assets")
+_SHOWN_HOLDS = 60
+_ICON = {"good": "%2316794f", "ask": "%23b45309", "bad": "%23b42318", "plain": "%234b5563"}
+
+
+def page(document: Map[str, Any], *, masked: bool = False) -> str:
+    """The HTML of `document`. `masked` takes personal values out first."""
+    from markupsafe import Markup
+
+    whole = mask_document(document) if masked else document
+    css, js = (_asset(name) for name in ("page.css", "page.js"))
+    environment = _environment()
+    rows, data = packed(whole)
+    return environment.get_template("page.html.j2").render(
+        d=whole,
+        masked=masked,
+        css=Markup(css),
+        js=Markup(js),
+        data=Markup(data),
+        policy=_policy(css, js),
+        icon_colour=_ICON[whole["verdict"]["tone"]],
+        total_rows=rows,
+        shown_holds=_SHOWN_HOLDS,
+        **sections.context(whole, rows),
+    )
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _policy(css: str, js: str) -> str:
+    """A content security policy that lets this page's own style and script run, and nothing be fetched."""
+    hashed = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in (("css", css), ("js", js))}
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{hashed['css']}'; script-src 'sha256-{hashed['js']}'; base-uri 'none'; form-action 'none'"
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "n": _number,
+        "signed": _signed,
+        "moment": moment,
+        "duration": _duration,
+        "words": lambda text: str(text).replace("_", " "),
+        "side": lambda side: "GHL" if side == "ghl" else "the app",
+        "blank": lambda value: "blank" if value is None else value,
+        "capital": lambda text: text[:1].upper() + text[1:],
+    }
+    macros = environment.get_template("question.html.j2").module
+    environment.globals["question"] = macros.question  # type: ignore[attr-defined]
+    return environment
+
+
+def _number(value: int | float | None) -> str:
+    return "not told" if value is None else f"{value:,}"
+
+
+def _signed(value: int) -> str:
+    return f"{value:+,}".replace("-", "\N{MINUS SIGN}") if value else "0"
+
+
+def moment(text: str | None) -> str:
+    """An instant as people write it, in UTC."""
+    if not text:
+        return "not yet"
+    try:
+        at = datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return text
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+

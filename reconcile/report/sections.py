@@ -1,0 +1,255 @@
+"""Arranges a document for the page: what stands in which card, with which words and charts; no figure is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping as Map
+from typing import Any
+
+from markupsafe import Markup
+
+from reconcile.report.charts import Part, against, columns, stacked
+from reconcile.report.verdict import ENTITY_WORDS, many
+
+_SIDES = {"app": "App", "ghl": "GHL"}
+
+
+def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
+    """Everything the template needs beside the document itself."""
+    quality = list(_quality(document))
+    return {
+        "sections": list(_sections(document, rows, quality)),
+        "tiles": list(_tiles(document)),
+        "statement": [_balance(document, each) for each in document["statement"]["entities"]],
+        **_classes(document),
+        "checked": sum(len(each["identities"]) for each in document["statement"]["entities"]),
+        "quality": quality,
+        "looked": _looked(document),
+        "costs": list(_costs(document)),
+        "trends": list(_trends(document)),
+        "certificate": _certificate(document),
+        "provenance": list(_provenance(document)),
+    }
+
+
+def _sections(document: Map[str, Any], rows: int, quality: list[Any]) -> Iterator[tuple[str, str, int]]:
+    if document["statement"]["entities"]:
+        yield "statement", "Statement", 0
+    if document["holds"]:
+        yield "decisions", "Decisions", len(document["holds"])
+    if document["failures"]:
+        yield "failures", "Failures", sum(group["count"] for group in document["failures"])
+    if rows:
+        yield "records", "Records", rows
+    if quality:
+        yield "quality", "Quality", 0
+    yield "costs", "Cost", 0
+    yield "proof", "Proof", 0
+
+
+_TILES = (
+    ("creates", "created", "done", "kind=create"),
+    ("updates", "updated", "done", "kind=update"),
+    ("deletes", "deleted", "done", "kind=delete"),
+    ("linked", "linked", "done", "kind=adopt"),
+    ("holds", "to decide", "ask", ""),
+    ("failed", "failed", "fail", "status=rejected"),
+)
+
+
+def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    entities = document["entities"]
+    for name, label, tone, chosen in _TILES:
+        parts = [(entity, figures[name]) for entity, figures in entities.items() if figures[name]]
+        records = [(entity, count) for entity, count in parts if entity != "tag"]
+        value = sum(count for entity, count in (parts if name in ("holds", "failed") else records))
+        detail = " · ".join(_told(entity, count, name) for entity, count in parts)
+        href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records") if value else "#main"
+        would = "" if document["applied"] or tone != "done" else "to be "
+        yield {"value": value, "label": would + label, "tone": tone, "detail": detail, "href": href, "filter": chosen if value else ""}
+
+
+def _told(entity: str, count: int, name: str) -> str:
+    if entity == "tag" and name in ("creates", "deletes"):
+        return f"tags on {many(count, 'contact')}"
+    return many(count, *ENTITY_WORDS[entity])
+
+
+# the statement ------------------------------------------------------------------------------------------------------
+
+
+def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
+    app, ghl = each["sides"]
+    known = {c["name"]: c for c in document["statement"]["classes"]}
+    lines = [_line("Records read", app["read"], ghl["read"])]
+    lines.append(_line("corrected by a look at the record", app["corrected"], ghl["corrected"], delta=True))
+    lines += [
+        _line(f"{known[name]['label']}, no counterpart", -app["aside"].get(name, 0), -ghl["aside"].get(name, 0), delta=True, tone=known[name]["tone"])
+        for name in known
+    ]
+    for name, label in (("created", "created here"), ("met", "found while writing"), ("unread", "linked, not read in this run")):
+        lines.append(_line(label, app[name], ghl[name], delta=True))
+    return {
+        "entity": each["entity"],
+        "title": f"{each['entity'].capitalize()}s",
+        "lines": [lines[0], *(line for line in lines[1:] if any(line["numbers"]))],
+        "adjusted": [app["adjusted"], ghl["adjusted"]],
+        "good": not each["unexplained"] and all(identity["holds"] for identity in each["identities"]),
+        "bars": [{"side": _SIDES[side["side"]], "svg": Markup(_bar(each["entity"], side, known))} for side in each["sides"]],
+    }
+
+
+def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dict[str, Any]:
+    return {"label": label, "numbers": numbers, "delta": delta, "tone": tone if tone in ("ask", "fail") else ""}
+
+
+def _bar(entity: str, side: Map[str, Any], known: Map[str, Any]) -> str:
+    parts = [Part(known[name]["label"], count, f"class-{name}") for name, count in reversed(side["classes"].items()) if name in known]
+    return stacked(parts, title=f"{entity}s in {_SIDES[side['side']]} by class: " + ", ".join(f"{part.label} {part.value:,}" for part in parts))
+
+
+def _classes(document: Map[str, Any]) -> dict[str, Any]:
+    state = document["statement"]
+    accounts = [side for entity in state["entities"] for side in entity["sides"]]
+    heads = [f"{entity['entity'].capitalize()}s, {_SIDES[side['side']]}" for entity in state["entities"] for side in entity["sides"]]
+    rows = [
+        {**each, "numbers": [account["classes"].get(each["name"], 0) for account in accounts]}
+        for each in reversed(state["classes"])
+        if each["name"] == "unexplained" or any(each["name"] in account["classes"] for account in accounts)
+    ]
+    return {"class_heads": heads, "class_rows": rows}
+
+
+# the state of the records -------------------------------------------------------------------------------------------
+
+
+def _looked(document: Map[str, Any]) -> str:
+    if document["state"] == "audit":
+        return "Every record was looked at."
+    return "Of the records that were looked at in this run: those that moved, and those without a counterpart. An audit looks at all of them."
+
+
+def _quality(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    found = document["quality"]
+    if not found:
+        return
+    cards = (
+        ("Values that are not well-formed", [_fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each)) for each in found["invalid"]]),
+        ("Missing", [_fact(f"{_of(each)} without {each['field']}", each["count"]) for each in found["missing"]]),
+        ("Twins within a side", [_fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each)) for each in found["twins"]]),
+        ("Without a contact", [_fact(_of(each), each["count"], _keys(each)) for each in found["orphans"]]),
+        ("Open and overdue", [_fact(f"tasks in {_SIDES[each['side']]}, over {each['days']} days", each["count"], _keys(each)) for each in found["overdue_tasks"]]),
+        ("New links by rule", [_fact(f"{each['entity']}s by {each['rule']}", each["linked"], _doubt(each)) for each in found["match_rules"]]),
+        ("Agreement of the compared pairs", [_agreed(each) for each in found["agreement"] if each["equal"] < each["compared"]]),
+        ("Tags most used", [_fact(each["tag"], f"{each['app']:,} · {each['ghl']:,}") for each in found["tags"][:8]]),
+        ("Tags that may be one", [_fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}") for each in found["similar_tags"]]),
+        ("Left out, by reason", [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"][:8]]),
+    )
+    for title, lines in cards:
+        if lines:
+            yield {"title": title, "lines": lines[:8]}
+    if found["notes_oldest"]:
+        yield {"title": "Notes", "lines": [_fact(f"every contact’s notes were read since {found['notes_oldest'][:10]}", found["notes_covered"], "contacts in this run")]}
+
+
+def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
+    return {"text": text, "value": f"{value:,}" if isinstance(value, int) else value, "detail": detail}
+
+
+def _of(each: Map[str, Any]) -> str:
+    return f"{each['entity']}s in {_SIDES[each['side']]}"
+
+
+def _keys(each: Map[str, Any]) -> str:
+    more = ", …" if each["count"] > 3 else ""
+    return ", ".join(each["keys"][:3]) + more
+
+
+def _doubt(each: Map[str, Any]) -> str:
+    return f"{each['in_doubt']:,} in doubt" if each["in_doubt"] else ""
+
+
+def _agreed(each: Map[str, Any]) -> dict[str, Any]:
+    share = each["equal"] / each["compared"]
+    return _fact(f"{each['entity']} {each['field']}", f"{share:.1%}", f"of {each['compared']:,}")
+
+
+# costs and trends ---------------------------------------------------------------------------------------------------
+
+
+def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    for side, used in document["usage"].items():
+        if not used["metered"]:
+            continue
+        written = used["writing"] if used["writing"] is not None else used["requests"]
+        refused = f" {many(used['answers_429'], 'answer')} said “too many requests”." if used["answers_429"] else ""
+        left = f" {used['remaining_today']:,} requests remain today." if used["remaining_today"] is not None else ""
+        ordered = sorted(used["by_endpoint"].items(), key=lambda item: (-item[1], item[0]))
+        yield {
+            "name": "GHL" if side == "ghl" else "the app",
+            "used": used,
+            "says": f"The plan expected {many(used['estimate'], 'request')} to write (the mark).{left}{refused}",
+            "svg": Markup(against(written, used["estimate"], title=f"{written:,} requests to write, {used['estimate']:,} expected")),
+            "endpoints": ordered,
+        }
+
+
+_TRENDS = (
+    ("Changes a run", (("creates", "created", "tone-create"), ("updates", "updated", "tone-done"), ("deletes", "deleted", "tone-delete"))),
+    ("Questions open", (("holds", "open", "tone-ask"),)),
+    ("Failures", (("failed", "failed", "tone-fail"), ("left", "left", "tone-aside"))),
+    ("Requests", (("requests", "requests", "tone-done"),)),
+)
+
+
+def _trends(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    runs = document["trends"]
+    if len(runs) < 2:
+        return
+    for title, figures in _TRENDS:
+        drawn = [(str(run["started_at"])[:16].replace("T", " "), [Part(label, _sum(run, name), style) for name, label, style in figures]) for run in runs]
+        svg = columns(drawn, title=f"{title}, over {len(runs)} runs")
+        if svg:
+            last = sum(part.value for part in drawn[-1][1])
+            yield {"title": title, "svg": Markup(svg), "first": drawn[0][0][:10], "says": f"this run: {last:,}"}
+
+
+def _sum(run: Map[str, Any], name: str) -> int:
+    return sum(int(figures.get(name) or 0) for figures in run["entities"].values())
+
+
+# proof --------------------------------------------------------------------------------------------------------------
+
+
+def _certificate(document: Map[str, Any]) -> dict[str, str]:
+    proof = document["certificate"]
+    left = proof["residual_operations"]
+    holds = proof["residual_holds"]
+    if proof["mode"] == "replanned":
+        asked = f", and {many(holds, 'question')} that a person decides" if holds else ""
+        says = "After the run both sides were read again and the plan was made again. It holds " + (many(left, "operation") if left else "no operation") + asked + "."
+        return {"title": "Converged" if not left else "Not converged yet", "tone": "good" if not left else "ask", "says": says}
+    if proof["mode"] == "read_back":
+        wrong = many(left, "record") + (" is" if left == 1 else " are") + " not as written."
+        says = "Every record that was written was read again, by key, past any index. " + ("All are as they were written." if not left else wrong)
+        return {"title": "Read back", "tone": "good" if not left else "ask", "says": says}
+    return {"title": "Nothing to prove", "tone": "plain", "says": "Nothing was written in this run, or it ended before its writes could be read again."}
+
+
+def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
+    made = document["provenance"]
+    named = (("plan_digest", "Plan"), ("config_digest", "Configuration"), ("mapping_digest", "Mapping"))
+    for name, label in named:
+        if made[name]:
+            yield label, str(made[name])
+    if made["generation_before"] is not None:
+        after = made["generation_after"]
+        yield "Ledger", f"generation {made['generation_before']}" + (f" → {after}" if after is not None else "")
+    for side, identity in made["identities"].items():
+        yield _SIDES[side], identity
+    yield "Looked at by key", f"{made['looked_again']:,}"
+    if made["recovered"]:
+        yield "Finished for earlier runs", f"{made['recovered']:,}"
+    for name, version in made["versions"].items():
+        yield name, version
+
+
