@@ -6,9 +6,10 @@ import atexit
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 app = App(
     name="ghl-reconcile",
@@ -23,11 +24,23 @@ COMMANDS = {
     "plan": ("flows.commands.running:plan", "Read both sides, compare, write the plan file; write to neither side."),
     "apply": ("flows.commands.running:apply", "Carry out an approved plan, by its digest."),
     "run": ("flows.commands.running:run", "Plan and apply unattended, inside the limits: the nightly job."),
+    "migrate": (
+        "flows.commands.moving:migrate",
+        "Load one side into the other, once; over days, if the quota takes days.",
+    ),
+    "delta": ("flows.commands.moving:delta", "Carry over only what changed since the last look, or what is named."),
+    "fleet": ("flows.commands.operating:fleet", "Run every pair of a folder, each in a process of its own."),
     "audit": ("flows.commands.running:audit", "Report on both sides' data; write to neither."),
     "review": ("flows.commands.looking:review", "List what is held for a person, and decide it."),
+    "undo": ("flows.commands.mending:undo", "Take a run back: shows the plan; apply it by its digest, or with --yes."),
+    "prune": ("flows.commands.mending:prune", "Remove the files of old runs, by the pair file's [keep]."),
     "history": ("flows.commands.looking:history", "List past runs."),
     "report": ("flows.commands.looking:report", "Show a run's report again."),
     "explain": ("flows.commands.looking:explain", "Say why a record or a value is what it is."),
+    "auth": ("flows.commands.access:auth", "Get, show and remove the tokens of a pair that says oauth."),
+    "webhooks": ("flows.commands.operating:webhooks", "Take GHL's webhooks, and note what to look at next."),
+    "deploy": ("flows.commands.operating:deploy", "Prefect deployments and schedules for pairs."),
+    "ledger": ("flows.commands.operating:ledger", "Back up and migrate the ledger."),
     "sandbox": ("flows.commands.serving:sandbox", "Serve a GHL look-alike on this machine."),
 }
 
@@ -37,19 +50,29 @@ for _name, (_path, _help) in COMMANDS.items():
 
 def main() -> NoReturn:
     """Run a command and end with its exit code: 0 agree, 1 holds remain, 2 some failed, 3 refused or fatal."""
-    from reconcile.errors import ReconcileError
+    from flows.observe import log_to_stderr
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
     atexit.register(_leave)
+    log_to_stderr(os.environ.get("GHL_RECONCILE_LOG", "WARNING"))
+    _end(call())
+
+
+def call(tokens: Sequence[str] | None = None) -> int:
+    """Carry out a command line (that of this process, or `tokens`); returns the exit code, having said what went wrong."""
     try:
-        code = app(result_action="return_value")
-        _end(code if isinstance(code, int) else 0)
-    except ReconcileError as error:
-        print(error, file=sys.stderr)
-        _end(3)
+        code = app(tokens, result_action="return_value", exit_on_error=False)
+    except CycloptsError:
+        return 3  # said already
     except KeyboardInterrupt:
         print("interrupted; the next run takes up what is left", file=sys.stderr)
-        _end(3)
+        return 3
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, says that both sides are read and holds remain
+        from flows.failing import told
+
+        print(told(error), file=sys.stderr)
+        return 3
+    return code if isinstance(code, int) else 0
 
 
 _EXIT = [0]

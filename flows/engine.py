@@ -18,11 +18,14 @@ for _name, _value in {
 from prefect import flow, task  # noqa: E402 - Prefect reads its settings when it is imported
 from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.events import emit_event  # noqa: E402
 
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
 from flows.telling import Told  # noqa: E402
+from reconcile.report.markdown import markdown  # noqa: E402
+from reconcile.report.mask import masked  # noqa: E402
 
 
 def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
@@ -65,9 +68,12 @@ def nightly(
 
 
 def publish(pair: Pair, told: Told) -> None:
-    """The report as an artifact of the flow run."""
-    if "md" in told.paths:
-        key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
-        create_markdown_artifact(
-            told.paths["md"].read_text(encoding="utf-8"), key=key, description=f"{pair.name}: {told.state}"
+    """The report as an artifact of the flow run, with people's values masked: Prefect's database is no place for them."""
+    key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
+    create_markdown_artifact(markdown(masked(told.document)), key=key, description=f"{pair.name}: {told.state}")
+    for alert in told.document.get("alerts", ()):
+        emit_event(
+            event=f"ghl-reconcile.{alert['name']}",
+            resource={"prefect.resource.id": f"ghl-reconcile.pair.{pair.name}", "prefect.resource.name": pair.name},
+            payload={"run": told.document["run_id"], "severity": alert["severity"], "what": alert["what"]},
         )

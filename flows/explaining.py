@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -12,10 +13,16 @@ from reconcile.errors import StateError
 from reconcile.ledger import Ledger
 from reconcile.model import Entity
 
+if TYPE_CHECKING:
+    from flows.past import Evidence
 
-def explanation(ledger: Ledger, entity: str, key: str, field: str | None) -> dict[str, Any]:
+
+def explanation(
+    ledger: Ledger, entity: str, key: str, field: str | None, *, evidence: Evidence | None = None
+) -> dict[str, Any]:
     """The story of a record, found by its key on either side; `lines` tells it in sentences.
 
+    With `evidence`, each write says what was compared: the baseline and the values of both sides, and the rule's word.
     Raises StateError where nothing was ever linked, written or asked under that key.
     """
     link = _link(ledger, entity, key)
@@ -27,8 +34,11 @@ def explanation(ledger: Ledger, entity: str, key: str, field: str | None) -> dic
             remedy="it is on one side only and was never asked about, or the key is another side's; look at the report",
             code="NO_RECORD",
         )
+    if evidence is not None:
+        writes = [{**write, "situation": evidence.of(entity, write)} for write in writes]
     told: dict[str, Any] = {"entity": entity, "key": key, "link": link, "writes": writes, "holds": asked}
-    told["lines"] = [*_of_link(link, field), *map(_of_write, writes), *map(_of_hold, asked)]
+    told["write_lines"] = [_of_write(write) for write in writes]
+    told["lines"] = [*_of_link(link, field), *told["write_lines"], *map(_of_hold, asked)]
     return told
 
 
@@ -71,6 +81,10 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
     before, after = operation.get("before", {}), operation.get("after", {})
     return {
         "run_id": row.run_id,
+        "op_id": operation["op_id"],
+        "link_id": operation["link_id"],
+        "key": outcome.get("key") or operation.get("key"),
+        "stored": outcome.get("after"),
         "at": row.ended_at,
         "kind": operation["kind"],
         "side": operation["side"],
@@ -105,10 +119,8 @@ def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
         "What each side last showed:",
     ]
     app, ghl = link["last_shown"]["app"], link["last_shown"]["ghl"]
-    for name in sorted(set(app) | set(ghl)):
-        if field in (None, name):
-            lines.append(f"  {name}: app {app.get(name)!r}, GHL {ghl.get(name)!r}")
-    return lines
+    shown = [name for name in sorted(set(app) | set(ghl)) if field in (None, name)]
+    return lines + [f"  {name}: app {app.get(name)!r}, GHL {ghl.get(name)!r}" for name in shown]
 
 
 def _of_write(write: dict[str, Any]) -> str:
@@ -116,7 +128,14 @@ def _of_write(write: dict[str, Any]) -> str:
     changed = "; ".join(f"{name}: {before!r} → {after!r}" for name, (before, after) in write["changed"].items())
     ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
     trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
-    return f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
+    told = f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
+    return "\n".join([told, *(f"    {_of_situation(each)}" for each in write.get("situation", ()))])
+
+
+def _of_situation(row: Mapping[str, Any]) -> str:
+    what = row["field"] + (f" ({row['item']})" if row["item"] else "")
+    values = f"app {row['base_app']!r} → {row['app']!r}, GHL {row['base_ghl']!r} → {row['ghl']!r}"
+    return f"{what}: {row['kind'].replace('_', ' ')}; last shown → then: {values}; {row['because']}"
 
 
 def _of_hold(hold: dict[str, Any]) -> str:

@@ -31,6 +31,7 @@ from reconcile.stage import Stage
 
 if TYPE_CHECKING:
     from flows.config import Pair
+    from flows.focus import Sought
     from reconcile.verify import Residual
 
 LEASE = timedelta(minutes=5)
@@ -85,11 +86,18 @@ class Run:
     settlement: Settlement | None = None
     residuals: list[Residual] = field(default_factory=list)
     replan: Plan | None = None
+    sought: Sought | None = None
+    """What a partial run is about; None: everything."""
 
     @cached_property
     def described(self) -> Mapping[Side, Description]:
         """What each side says it is; asked once."""
         return {side: connector.describe() for side, connector in self.connectors.items()}
+
+    @property
+    def lags(self) -> Mapping[Side, float]:
+        """By how many seconds each side's bulk reads may trail a write."""
+        return {side: described.lag_seconds for side, described in self.described.items()}
 
     @cached_property
     def mapping(self) -> PairMapping:
@@ -153,7 +161,13 @@ class Run:
 
 @contextmanager
 def stopping_on_signals(run: Run) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the run after the chunk it is at, with everything settled; a second one ends it at once."""
+    """Let SIGTERM and SIGINT stop the run after the chunk it is at, with everything settled; a second one ends it at once.
+
+    Python takes signals in its main thread alone: in another one (a Prefect task runner's) it changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, _frame: object) -> None:
         if run.stopped:
@@ -186,7 +200,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         folder = runs_folder(pair) / name
         holder = f"{socket.gethostname()}/{os.getpid()}/{name}"
         held.enter_context(lease(ledger, holder))
-        connectors = held.enter_context(connect(pair))
+        connectors = held.enter_context(connect(pair, engine=ledger.engine))
         stage = held.enter_context(Stage(folder))
         run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
         if plan_digest is None:

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from sqlalchemy.engine import Connection
+
+from flows import focus
 from flows.run import Run, moment
-from reconcile import compare, draft, planfile, runs, settle, sweep, verify
+from reconcile import compare, draft, planfile, runs, settle, sweep, takeback, verify, watermark
 from reconcile.apply import apply_chunk
 from reconcile.errors import Blocked, ConnectorError, Exhausted, Expired, Forbidden, Refused, StalePlan, WrongLocation
 from reconcile.journal import Journal
 from reconcile.ledger import PairState
 from reconcile.limits import Facts, breaches
-from reconcile.link import digest_kind, load_base, load_graves
+from reconcile.link import digest_kind, keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side
 from reconcile.plan import Plan, estimate
 from reconcile.ports import Scope
@@ -37,7 +41,7 @@ def recover(run: Run) -> int:
         journal = Journal(run.ledger, name)
         outcomes = resolve(run.desk_for(journal), run.ledger)
         with run.ledger.transaction() as connection:
-            settle.settle_operations(run.ledger, connection, journal, run_id=name, at=run.clock())
+            takeback.settle_journal(run.ledger, connection, journal, run_id=name, at=run.clock())
             state = run.ledger.state()
             run.ledger.advance(connection, replace(state, generation=state.generation + 1))
             runs.mark_within(connection, name, state="recovered", ended_at=run.clock())
@@ -69,8 +73,13 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
     for spool in spools:
         _stage_one(run, spool)
     for mapped in run.mapping.entities:
-        load_base(run.stage, run.ledger, mapped.entity)
+        load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
     load_graves(run.stage, run.ledger, since=_an_hour_before(run.started_at))
+
+
+def _kept(run: Run) -> Path:
+    """Where copies of the links lie between runs."""
+    return run.folder.parent.parent / "links"
 
 
 def _stage_one(run: Run, spool: Spool) -> None:
@@ -99,7 +108,9 @@ def link(run: Run) -> None:
 def diff(run: Run) -> None:
     """Compare three ways; look again, by key, at what a lagging index cannot prove."""
     compare.diff(run.stage, run.ledger, run.mapping)
-    run.looked_again = compare.look_again(run.stage, run.mapping, run.connectors, most=run.limits.max_confirm)
+    run.looked_again = compare.look_again(
+        run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
+    )
     if run.looked_again:
         compare.link(run.stage, run.ledger, run.mapping)
         compare.diff(run.stage, run.ledger, run.mapping)
@@ -187,36 +198,64 @@ def settle_run(run: Run) -> settle.Settlement:
     advanced = linked = 0
     with ledger.transaction() as connection:
         forgotten = settle.settled_links(
-            planfile.operations(run.plan_path), ledger, connection, run_id=run.run_id, at=run.clock()
+            stage, run.plan_path, ledger, connection, run_id=run.run_id, at=run.clock()
         )
         for mapped in run.mapping.entities:
             more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
             advanced, linked = advanced + more, linked + new
         made, gone = settle.settle_operations(ledger, connection, run.journal, run_id=run.run_id, at=run.clock())
-        runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock())
+        within = focus.subjects(run) if run.sought else None
+        runs.put_holds(
+            ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within
+        )
         covered = (
             [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []
         )
         sweep.checked(ledger, connection, covered, at=run.started_at)
-        generation = ledger.state().generation + 1
-        state = PairState(
-            generation=generation,
-            app_identity=run.described[Side.APP].identity,
-            ghl_identity=run.described[Side.GHL].identity,
-            mapping_digest=run.mapping.digest,
-            digest_kind=digest_kind(stage),
-        )
+        _move_watermarks(run, connection)
+        state = _advanced(run)
         ledger.advance(connection, state)
         doubtful = any(run.journal.in_doubt())
         runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
-    run.settlement = settle.Settlement(generation, advanced, linked + made, forgotten + gone)
+    if not run.sought:
+        keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))
+    run.settlement = settle.Settlement(state.generation, advanced, linked + made, forgotten + gone)
     return run.settlement
+
+
+def _advanced(run: Run) -> PairState:
+    """The pair's next state. What a partial run did not look at was last seen under the former mapping: that stays."""
+    before = run.ledger.state()
+    if run.sought:
+        return replace(before, generation=before.generation + 1)
+    return PairState(
+        generation=before.generation + 1,
+        app_identity=run.described[Side.APP].identity,
+        ghl_identity=run.described[Side.GHL].identity,
+        mapping_digest=run.mapping.digest,
+        digest_kind=digest_kind(run.stage),
+    )
+
+
+def _move_watermarks(run: Run, connection: Connection) -> None:
+    """What a side showed and this run settled, no delta needs to look at again."""
+    if run.stopped or (run.sought and not run.sought.by_time):
+        return
+    for side in run.connectors:
+        known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
+        whole = [snapshot.taken_at for snapshot in known if not snapshot.partial]
+        if all(snapshot.complete for snapshot in known) and (whole or run.sought):
+            watermark.put(run.ledger, connection, side, run.started_at if run.sought else min(whole))
 
 
 def read_back(run: Run) -> None:
     """Read every written record again, by key."""
-    if run.verify_mode != "none" and not run.stopped:
+    if run.verify_mode == "none" or run.stopped:
+        return
+    try:
         run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
+    except Exhausted as error:
+        run.stopped = f"not all was read back: {error}"
 
 
 def take_over(run: Run, digest: str) -> Plan:

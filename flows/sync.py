@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows import steps
+from flows import doomed, steps
 from flows.observe import Progress
 from flows.run import Run
 from flows.telling import Told, tell
@@ -49,6 +49,7 @@ def compare(run: Run, do: Do = plainly) -> None:
 
 def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
     """Apply a plan that passed the check, settle what became of it, and prove it."""
+    do(doomed.keep, run)
     apply(run, plan, do)
     do(steps.settle_run, run)
     do(steps.read_back, run)

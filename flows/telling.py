@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from reconcile.report.document import document
-
+from flows import alerts
 from flows.run import Run
 from reconcile import archive, report, runs, sweep
+from reconcile.model import Side
 from reconcile.report.about import About, RunState
+from reconcile.report.document import document
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -29,10 +30,18 @@ class Told:
     paths: Mapping[str, Path] = field(default_factory=dict)
 
 
-def tell(run: Run, state: RunState, *, refusal: str = "") -> Told:
-    """Write the report and the archive of a run, and remember its summary for the trends of later ones."""
-    archive.load_outcomes(run.stage, run.journal)
-    about = About(
+Write = Callable[[Run, About], dict[str, Any]]
+"""How a run's report is made of what it has to tell."""
+
+
+def reconciled(run: Run, about: About) -> dict[str, Any]:
+    """The report of a run that compared both sides."""
+    return document(run.stage, run.mapping, about)
+
+
+def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
+    """A run as its report sees it."""
+    return About(
         run_id=run.run_id,
         pair=run.pair.name,
         job=run.options.job,
@@ -56,13 +65,24 @@ def tell(run: Run, state: RunState, *, refusal: str = "") -> Told:
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,
     )
-    whole = document(run.stage, run.mapping, about)
-    paths = report.write(run.stage, run.mapping, about, run.folder, whole=whole)
-    archive.store(run.stage, run.mapping, run.folder)
-    told = Told(exit_code(state, whole), state, whole, paths)
-    runs.remember(
-        run.ledger, run.run_id, state=None if state == "settled" else state, summary=summary(whole), at=run.clock()
-    )
+
+
+def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:
+    """Write the report and the archive of a run, raise its alerts, and remember its summary for the trends of later ones."""
+    archive.load_outcomes(run.stage, run.journal)
+    about = about_of(run, state, refusal=refusal)
+    whole = write(run, about)
+    brief = summary(whole)
+    raised = alerts.raised(brief, about.history, run.pair.alerts)
+    whole["alerts"] = [asdict(alert) for alert in raised]
+    brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]
+    alerts.log_all(run.pair.name, run.run_id, raised)
+    paths = report.write_document(whole, run.folder)
+    archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
+    told = Told(max(exit_code(state, whole), alerts.exit_code(raised)), state, whole, paths)
+    # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.
+    kept = state == "settled" or any(run.journal.in_doubt())
+    runs.remember(run.ledger, run.run_id, state=None if kept else state, summary=brief, at=run.clock())
     return told
 
 
@@ -78,9 +98,14 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
     """What the ledger keeps of a report, for trends and `history`."""
-    return {
-        name: whole[name] for name in ("run_id", "job", "state", "started_at", "ended_at", "entities") if name in whole
+    names = ("run_id", "job", "state", "started_at", "ended_at", "entities")
+    rows = {
+        f"{each['entity']}.{each['side']}": each["rows"]
+        for each in whole["provenance"]["snapshots"]
+        if each["complete"] and not each["partial"]
     }
+    brief = {name: whole[name] for name in names if name in whole} | {"rows": rows}
+    return brief | ({"undoes": whole["undo"]["of"]} if "undo" in whole else {})
 
 
 def versions() -> dict[str, str]:

@@ -26,6 +26,8 @@ from reconcile.model import RECORDS, Entity, Side
 from reconcile.ports import Connector
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
     from connectors.ghl import Budget, GhlConnector, GhlSettings
     from connectors.http import Auth
     from connectors.sql.settings import TableSettings, TagSettings
@@ -42,19 +44,39 @@ Fields = Mapping[Entity, tuple[str, ...]]
 
 @contextmanager
 def connect(
-    pair: Pair, *, auth: Auth | None = None, budget: Budget | None = None
+    pair: Pair, *, auth: Auth | None = None, budget: Budget | None = None, engine: Engine | None = None
 ) -> Iterator[Mapping[Side, Connector]]:
     """Both connectors of a pair, closed at the end; a sandbox is served for as long.
 
-    `auth` is needed where the pair says oauth (its tokens are in the ledger), `budget` where several workers share the
-    location's requests. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
+    `engine` is the ledger's: a pair that says oauth has its tokens there, and workers that share a ledger server share
+    each location's window of requests through it. `auth` and `budget` take their place. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
     """
     with ExitStack() as held:
+        if engine is not None:
+            auth = auth or _auth(pair, engine, held)
+            budget = budget or _shared(pair, engine)
         app = _app(pair)
         held.callback(app.close)
         ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget)
         held.callback(ghl.close)
         yield {Side.APP: app, Side.GHL: ghl}
+
+
+def _auth(pair: Pair, engine: Engine, held: ExitStack) -> Auth | None:
+    if pair.ghl.oauth is None:
+        return None
+    from flows.credentials import auth_of
+
+    return auth_of(pair, engine, held.callback)
+
+
+def _shared(pair: Pair, engine: Engine) -> Budget | None:
+    """The location's window where it is shared; None for a ledger in a file, whose pair one process at a time works on."""
+    if engine.dialect.name == "sqlite":
+        return None
+    from connectors.throttle import SharedBudget
+
+    return SharedBudget(engine, f"{pair.ghl.url} {pair.ghl.location}"[:200])
 
 
 @contextmanager

@@ -27,7 +27,7 @@ WITH lost AS (
         CASE WHEN gone = 'app' THEN {ghl_cells} ELSE {app_cells} END AS cells,
         CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
-        {survivor} AS survivor, {follows} AS follows
+        {survivor} AS survivor, {follows} AS follows, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
     FROM lost l
     LEFT JOIN cell_{e}_app a ON a.key = l.app_key LEFT JOIN cell_{e}_ghl g ON g.key = l.ghl_key
     LEFT JOIN basecell_{e} b USING (link_id)
@@ -35,6 +35,7 @@ WITH lost AS (
     SELECT r.*, md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
         md5(r.cells::VARCHAR)[1:20] AS values_digest,
         CASE WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
+             WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
              WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'
              WHEN survivor IS NOT NULL THEN 'hold' WHEN touched AND policy <> 'ignore' THEN 'hold' ELSE policy END AS action,
         CASE gone WHEN 'app' THEN 'the app' ELSE 'GHL' END AS where_gone,
@@ -42,12 +43,12 @@ WITH lost AS (
     FROM read r
 )
 SELECT j.* REPLACE (
-    CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice IN ('restore', 'relink') THEN 'forget'
-         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
+    CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
     CASE WHEN d.choice IS NOT NULL AND j.action = 'hold' THEN 'decided by ' || d.by || ': ' || d.choice
          WHEN both_gone THEN 'gone from both sides'
          WHEN unknown THEN 'not read on both sides in this run'
          WHEN follows THEN 'its contact is gone from ' || where_gone || ' too; it follows its contact'
+         WHEN undone IS NOT NULL THEN 'missing from ' || where_gone || ', ' || undone || ': shall it be there again, or go from ' || where_kept || ' too?'
          WHEN excluded THEN 'deleted in ' || where_gone || '; left out by an exclude rule'
          WHEN j.action = 'quarantine' THEN 'missing from ' || where_gone || ' in ' || runs || ' of {absent_runs} complete runs'
          WHEN survivor IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'

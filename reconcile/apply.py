@@ -184,8 +184,7 @@ def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
 
 
 def _done(operation: Operation, record: Record, held: Cells, *, trace_id: str | None = None) -> Outcome:
-    dropped = sorted(name for name, cell in operation.after.items() if name in held and held[name] != cell)
-    tagging = operation.kind in _TAGGING
+    dropped = _dropped(operation, held)
     return Outcome(
         operation.op_id,
         Status.DONE,
@@ -193,7 +192,17 @@ def _done(operation: Operation, record: Record, held: Cells, *, trace_id: str | 
         after=held,
         version=record.version,
         modified_at=record.modified_at,
-        code="VALUE_DROPPED" if dropped and not tagging else "",
-        detail=f"accepted, but not stored as sent: {', '.join(dropped)}" if dropped and not tagging else "",
+        code="VALUE_DROPPED" if dropped else "",
+        detail=f"accepted, but not stored as sent: {', '.join(dropped)}" if dropped else "",
         trace_id=trace_id,
     )
+
+
+def _dropped(operation: Operation, held: Cells) -> list[str]:
+    """The fields (or tags) that the side holds otherwise than they were sent."""
+    if operation.kind not in _TAGGING:
+        return sorted(name for name, cell in operation.after.items() if name in held and held[name] != cell)
+    if TAGS not in held:
+        return []
+    named, there = (set(json.loads(cell or "[]")) for cell in (operation.after[TAGS], held[TAGS]))
+    return sorted(named - there if operation.kind is OpKind.ADD_TAGS else named & there)

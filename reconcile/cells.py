@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from reconcile.codecs import Raw
@@ -44,29 +44,52 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, keys: str) -> Non
     (key, field, why) with every value that is not well-formed.
     """
     name = f"{mapped.entity}_{side}"
-    stage.run(f"CREATE OR REPLACE TABLE picked AS SELECT * FROM raw_{name} WHERE key IN (SELECT key FROM {keys})")
     made = columns(mapped, side)
-    slow = [_slow(stage, column, side) for column in made]
-    values = ", ".join(
-        f"{_cell(column, has_slow)} AS {column.name}" for column, has_slow in zip(made, slow, strict=True)
-    )
-    joins = " ".join(_join(column) for column, has_slow in zip(made, slow, strict=True) if has_slow)
+    slow = _pick(stage, name, side, keys=keys, made=made)
     moment = "strftime(try_cast(p.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
-    stage.run(
-        f"CREATE OR REPLACE TABLE cell_{name} AS SELECT *, {_excluded(mapped)} AS excluded FROM ("
-        f"SELECT p.key, p.parent, p.version, {moment} AS modified_at, p.deleted, p.digest, {values} FROM picked p {joins})"
-    )
+    head = f"p.key, p.parent, p.version, {moment} AS modified_at, p.deleted, p.digest"
+    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, head, made, slow)}")
     faults = [
         f"SELECT p.key, {literal(column.field.name)} AS field, s.fault AS why FROM picked p {_join(column, 's')} WHERE s.fault IS NOT NULL"
-        for column, has_slow in zip(made, slow, strict=True)
-        if has_slow
+        for column in made
+        if column.name in slow
     ]
     empty = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS field, NULL::VARCHAR AS why WHERE false"
     stage.run(f"CREATE OR REPLACE TABLE fault_{name} AS {' UNION ALL '.join([empty, *faults])}")
-    for column, has_slow in zip(made, slow, strict=True):
-        if has_slow:
-            stage.run(f"DROP TABLE slow_{column.name}")
-    stage.run("DROP TABLE picked")
+    _put_back(stage, slow)
+
+
+def make_known(stage: Stage, mapped: EntityMap, side: Side, *, keys: str, names: Collection[str]) -> None:
+    """Create `known_e_s` (key, excluded, and the columns of the fields `names`) for the rows whose key is in `keys`."""
+    name = f"{mapped.entity}_{side}"
+    made = [column for column in columns(mapped, side) if column.field.name in names]
+    slow = _pick(stage, name, side, keys=keys, made=made)
+    stage.run(f"CREATE OR REPLACE TABLE known_{name} AS {_decoded(mapped, 'p.key', made, slow)}")
+    _put_back(stage, slow)
+
+
+def _pick(stage: Stage, name: str, side: Side, *, keys: str, made: Sequence[Column]) -> set[str]:
+    """Create `picked`, the raw rows with those keys; decode what SQL cannot. Returns the columns that have such values."""
+    raws = dict.fromkeys(raw for column in made for raw in column.raws)
+    head = ["key", "parent", "version", "modified_at", "deleted", "digest"]
+    everyone = stage.count(f"SELECT count(*) FROM raw_{name} ANTI JOIN {keys} USING (key)") == 0
+    # Where nothing is left out, as on a first run, a copy of all raw rows would only cost its writing.
+    form, among = ("VIEW", "") if everyone else ("TABLE", f"WHERE key IN (SELECT key FROM {keys})")
+    stage.run(f"CREATE {form} picked AS SELECT {', '.join([*head, *raws])} FROM raw_{name} {among}")
+    return {column.name for column in made if _slow(stage, column, side)}
+
+
+def _put_back(stage: Stage, slow: Iterable[str]) -> None:
+    for column in slow:
+        stage.run(f"DROP TABLE slow_{column}")
+    form = "VIEW" if stage.count("SELECT count(*) FROM duckdb_views() WHERE view_name = 'picked'") else "TABLE"
+    stage.run(f"DROP {form} picked")
+
+
+def _decoded(mapped: EntityMap, head: str, made: Sequence[Column], slow: Collection[str]) -> str:
+    values = "".join(f", {_cell(column, column.name in slow)} AS {column.name}" for column in made)
+    joins = " ".join(_join(column) for column in made if column.name in slow)
+    return f"SELECT *, {_excluded(mapped)} AS excluded FROM (SELECT {head}{values} FROM picked p {joins})"
 
 
 def _source(column: Column, row: str = "p") -> str:
@@ -135,24 +158,22 @@ def _excluded(mapped: EntityMap) -> str:
     return f"({' OR '.join(tests)})" if tests else "false"
 
 
-def identities(stage: Stage, mapped: EntityMap, side: Side, rule: Iterable[str], *, keys: str) -> str:
-    """SQL (key, identity) for a match rule: one row for each value a row of `cell_e_s` in `keys` is known by, further ones included."""
+def identities(
+    stage: Stage, mapped: EntityMap, side: Side, rule: Iterable[str], *, keys: str | None = None, of: str = "cell"
+) -> str:
+    """SQL (key, identity) for a match rule: one row for each value a row of `cell_e_s` (or `known_e_s`) is known by, further ones included."""
     place = {field.name: f"c{at}" for at, field in enumerate(mapped.fields)}
     names = list(rule)
     whole = " AND ".join(f"{place[name]} IS NOT NULL" for name in names)
     joined = " || chr(31) || ".join(place[name] for name in names)
-    main = f"SELECT key, {joined} AS identity FROM cell_{mapped.entity}_{side} WHERE key IN (SELECT key FROM {keys}) AND {whole}"
+    known = f"{of}_{mapped.entity}_{side}"
+    among = f"key IN (SELECT key FROM {keys or known})"
+    main = f"SELECT key, {joined} AS identity FROM {known} WHERE {whole}" + (f" AND {among}" if keys else "")
     if len(names) > 1:
         return main
     more = [column for column in further(mapped, side) if column.field.name == names[0]]
-    parts = [
-        main,
-        *(
-            f"SELECT key, identity FROM {_further(stage, mapped, side, column)} WHERE key IN (SELECT key FROM {keys})"
-            for column in more
-        ),
-    ]
-    return " UNION ".join(parts)
+    parts = [f"SELECT key, identity FROM {_further(stage, mapped, side, column)} WHERE {among}" for column in more]
+    return " UNION ".join([main, *parts])
 
 
 def _further(stage: Stage, mapped: EntityMap, side: Side, column: Column) -> str:

@@ -25,7 +25,11 @@ def raw_text(value: Json) -> Raw:
     """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
+
+
+_ESCAPE = re.compile(r"\\(?:\\|u[0-9a-f]{4})")  # DuckDB writes the digits in upper case, Python in lower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +115,11 @@ class Email(Codec):
     def fast(self, column: str) -> tuple[str, str] | None:
         return f"regexp_full_match({column}, '{_EMAIL}', 'i')", f"lower({column})"
 
+    def blur(self, column: str) -> str:
+        """Lower case without the white space around it; NULL (may equal anything) where letters are not ASCII alone."""
+        white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
+        return f"CASE WHEN strlen({column}) = length({column}) THEN lower(trim({column}, {white})) END"
+
 
 # Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.
 _E164 = r"\+(1[2-9][0-9]{2}[2-9][0-9]{6}|(31|32|33|34|41|44|45|46|47|48|61|64)[1-9][0-9]{8})"
@@ -146,7 +155,8 @@ class Phone(Codec):
     def blur(self, column: str) -> str:
         """The last digits, which every notation shares; NULL (may equal anything) where letters stand for digits."""
         digits = f"right(regexp_replace({column}, '[^0-9]', '', 'g'), 6)"
-        return f"CASE WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
+        plain = f"regexp_full_match({column}, '[+]?[0-9]{{6,}}') THEN right({column}, 6)"
+        return f"CASE WHEN {plain} WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
 
 
 _DATE_FORMS = (
@@ -387,18 +397,4 @@ def codec_named(
     return made[name]
 
 
-CODECS: tuple[str, ...] = (
-    "text",
-    "name",
-    "email",
-    "phone",
-    "date",
-    "instant",
-    "decimal",
-    "bool",
-    "choice",
-    "tags",
-    "set",
-    "html",
-)
-"""The names of the codecs, as a pair file writes them."""
+CODECS = ("text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html")

@@ -8,8 +8,8 @@ from reconcile.absence import judge_absences, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
 from reconcile.judge import judge, load_decisions
-from reconcile.ledger import Ledger
-from reconcile.link import digest_kind, find_moved, load_baseline
+from reconcile.ledger import Decision, Ledger
+from reconcile.link import digest_kind, find_moved, load_baseline, release
 from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.model import Entity, Side
@@ -17,12 +17,16 @@ from reconcile.ports import Connector
 from reconcile.stage import Stage
 
 
-def link(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
-    """Find what moved, and propose links for rows that have none, entity by entity."""
+def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:
+    """Find what moved, and propose links for rows that have none, entity by entity.
+
+    `decisions` are those that count in this run; by default all that people made.
+    """
     state = ledger.state()
     trusted = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
-    load_decisions(stage, ledger.decisions())
+    load_decisions(stage, ledger.decisions() if decisions is None else decisions)
     for mapped in mapping.entities:
+        release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         if mapped.entity is Entity.CONTACT:
             match_contacts(stage, mapped)
@@ -41,16 +45,19 @@ def diff(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
         judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
 
 
-def look_again(stage: Stage, mapping: Mapping, connectors: Map[Side, Connector], *, most: int) -> int:
+def look_again(
+    stage: Stage, mapping: Mapping, connectors: Map[Side, Connector], *, lags: Map[Side, float], most: int
+) -> int:
     """Read by key what a bulk read cannot prove: our own late writes, and records that seem to be gone. Returns how many.
+
+    `lags` is by how many seconds each side's bulk reads may trail a write.
 
     Where it is not 0, the stage shows them as they are now, and link and diff have to be run again.
     """
     looked = 0
     for mapped in mapping.entities:
         for side, connector in connectors.items():
-            lag = connector.describe().lag_seconds
-            sought = dict(doubtful(stage, mapped, side, lag_seconds=lag))
+            sought = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
             sought |= dict(unconfirmed(stage, mapped, side, most=most))
             found = [(key, connector.read(mapped.entity, key, parent)) for key, parent in sorted(sought.items())]
             if found:

@@ -27,19 +27,21 @@ SELECT link_id, app_key, ghl_key, true, NULL, NULL, NULL, NULL FROM found_{e};
 _WIDE = """
 CREATE OR REPLACE TABLE wide_{e} AS
 WITH ends AS (
-    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.excluded OR g.excluded AS excluded,
+    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, a.excluded OR g.excluded AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
         coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, {cells}
     FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key
 )
-SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo,
+SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
+    greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
     CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer, {values}
 FROM ends e LEFT JOIN basecell_{e} b USING (link_id);
 """
 
+# A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 25 million rows).
 _FIELD = """
 SELECT link_id, {name} AS field, NULL AS item, newer, base_app{i} AS base_app, base_ghl{i} AS base_ghl, app{i} AS app, ghl{i} AS ghl
-FROM wide_{e} WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i})
+FROM wide_{e} WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR NOT fresh AND (app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i}))
 """
 
 _SET = """
@@ -48,7 +50,7 @@ SELECT link_id, {name} AS field, item, newer,
     CASE WHEN list_contains(a, item) THEN item END, CASE WHEN list_contains(g, item) THEN item END
 FROM (SELECT *, unnest(list_distinct(list_concat(list_concat(a, g), list_concat(ba, bg)))) AS item FROM (
     SELECT link_id, newer, {app} AS a, {ghl} AS g, {base_app} AS ba, {base_ghl} AS bg FROM wide_{e}
-    WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i})))
+    WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR NOT fresh AND (app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i}))))
 WHERE NOT (list_contains(a, item) AND list_contains(g, item) AND list_contains(ba, item) AND list_contains(bg, item))
 """
 

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS looked (entity VARCHAR, side VARCHAR, key VARCHAR);
 
 _ADOPT = """
 INSERT INTO operation
-SELECT 0, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, NULL, '{{}}', '{{}}', '{{}}', NULL,
+SELECT 1, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, NULL, '{{}}', '{{}}', '{{}}', NULL,
     CASE WHEN f.how LIKE 'decided%' THEN f.how ELSE 'the two records have the same ' || f.how END, 'low' FROM found_{e} f;
 """
 
@@ -41,7 +41,7 @@ SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, 
     WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
     WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
 INSERT INTO operation
-SELECT {phase}, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
+SELECT 2, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
     'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan WHERE class = 'create';
 INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
     WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
@@ -73,7 +73,7 @@ WITH due AS (
         list_sort(list(field)) AS fields, bool_or(kind = 'conflict') AS contested
     FROM due GROUP BY link_id, target
 )
-SELECT 2, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
+SELECT 3, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
     CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
     {parent}, {parent_key}, '{{}}', before, after,
     CASE target WHEN 'app' THEN a.version ELSE g.version END, said.because, CASE WHEN contested THEN 'high' ELSE 'low' END
@@ -90,7 +90,7 @@ WITH due AS (
 ), said AS (
     SELECT link_id, target, adds, because, string_agg(item, ', ' ORDER BY item) AS items FROM due GROUP BY ALL
 )
-SELECT CASE WHEN adds THEN 3 ELSE 4 END, CASE WHEN adds THEN 'add_tags' ELSE 'remove_tags' END, 'tag', target, link_id,
+SELECT CASE WHEN adds THEN 4 ELSE 5 END, CASE WHEN adds THEN 'add_tags' ELSE 'remove_tags' END, 'tag', target, link_id,
     CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
     NULL, NULL, '{{}}', '{{}}', json_object('tags', (SELECT to_json(list_sort(list(item)))::VARCHAR FROM due d
         WHERE d.link_id = said.link_id AND d.target = said.target AND d.adds = said.adds)), NULL,
@@ -98,9 +98,14 @@ SELECT CASE WHEN adds THEN 3 ELSE 4 END, CASE WHEN adds THEN 'add_tags' ELSE 're
 FROM said JOIN wide_{e} w USING (link_id) GROUP BY link_id, target, adds, w.app_key, w.ghl_key;
 """
 
+_RELEASED = """
+INSERT INTO operation
+SELECT 0, 'forget', {entity}, 'ghl', link_id, ghl_key, app_key, parent, NULL, '{{}}', '{{}}', '{{}}', NULL, because, 'low' FROM released_{e};
+"""
+
 _ABSENCES = """
 INSERT INTO operation
-SELECT CASE action WHEN 'forget' THEN 9 ELSE {phase} END, CASE action WHEN 'mirror' THEN 'delete' ELSE action END, {entity}, side,
+SELECT CASE action WHEN 'forget' THEN 0 ELSE {phase} END, CASE action WHEN 'mirror' THEN 'delete' ELSE action END, {entity}, side,
     absence_{e}.link_id, key, CASE gone WHEN 'app' THEN absence_{e}.app_key ELSE absence_{e}.ghl_key END, parent, {parent_key}, '{{}}',
     CASE WHEN action = 'forget' THEN '{{}}' ELSE cells END, '{{}}', version, because,
     CASE action WHEN 'forget' THEN 'low' ELSE 'high' END
@@ -155,14 +160,14 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     quoted = literal(entity)
     _draft_unsure(stage, mapped)
-    stage.run(_ADOPT.format(e=entity, entity=quoted))
+    stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
     for side in Side:
         stage.run(_EXCLUDED.format(e=entity, entity=quoted, s=side))
         _draft_creates(stage, mapped, side)
     _draft_updates(stage, mapped)
     if mapped.has_tags:
         stage.run(_TAGS.format(e=entity))
-    phase = 6 if entity is Entity.CONTACT else 5
+    phase = 7 if entity is Entity.CONTACT else 6
     child = entity is not Entity.CONTACT
     owner = f"LEFT JOIN owner o ON o.link_id = absence_{entity}.parent" if child else ""
     parent_key = "CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL"
@@ -205,7 +210,6 @@ def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             required=", ".join(literal(name) for name in required) or "NULL",
             checked=_checked(stage, mapped, target),
             allowed=str(mapped.create.allows(target)).lower(),
-            phase=1,
             source=_object([(at, field) for at, field in enumerate(mapped.fields)]),
             after=f"json_merge_patch('{{}}', {_object(sent, prefix='v')})",
             label=side.label,
@@ -270,7 +274,7 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
 def extend_owner(stage: Stage) -> None:
     """Add the contacts that are about to be created to `owner`: tasks and notes may hang on them already."""
     stage.run(
-        "INSERT INTO owner SELECT link_id, CASE side WHEN 'ghl' THEN source_key END, CASE side WHEN 'app' THEN source_key END "
+        "INSERT INTO due_owner SELECT link_id, CASE side WHEN 'ghl' THEN source_key END, CASE side WHEN 'app' THEN source_key END "
         "FROM operation WHERE kind = 'create' AND entity = 'contact'"
     )
 

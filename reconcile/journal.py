@@ -16,6 +16,9 @@ from reconcile.model import Operation, Outcome, Status
 _BATCH = 1_000
 
 
+_DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
+
+
 class Journal:
     """One run's journal in the ledger."""
 

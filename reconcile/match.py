@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconcile.cells import identities, make_cells
+from reconcile.cells import identities, make_cells, make_known
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.stage import Stage, literal
@@ -12,8 +12,8 @@ from reconcile.stage import Stage, literal
 _START = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);
 CREATE OR REPLACE TABLE unsure_{e} (side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[]);
-CREATE OR REPLACE TABLE free_{e}_app AS SELECT c.* FROM cell_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
-CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT c.* FROM cell_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
+CREATE OR REPLACE TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
+CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
 """
 
 # strong: the row has an identity under the first rule; two strong rows that meet only under a later rule contradict each other.
@@ -85,57 +85,79 @@ FROM a JOIN g USING (parent_link, content, place);
 
 _DECIDED = """
 INSERT INTO found_{e}
-SELECT md5({entity} || chr(31) || 'app' || chr(31) || f.key)[1:20], f.key, g.key, NULL, 'decided by ' || d.by
+SELECT md5({entity} || chr(31) || 'app' || chr(31) || f.key)[1:20], f.key, g.key, {parent}, 'decided by ' || d.by
 FROM free_{e}_app f
 JOIN decision d ON d.hold_id = md5('unsure' || chr(31) || {entity} || chr(31) || 'app' || chr(31) || f.key)[1:20]
-JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key;
+JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key AND {parent} IS NOT DISTINCT FROM {ghl_parent};
 """
 
 
 def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` (new links), `unsure_e` (held rows with candidates) and leave the orphans in `free_e_s`."""
+    find_links(stage, mapped)
     entity = mapped.entity
-    _cells(stage, mapped)
-    stage.run(_START.format(e=entity))
     for side in Side:
+        _focus(stage, mapped, side, f"UNION SELECT unnest(candidates) FROM unsure_{entity}")
+        stage.run(
+            f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c SEMI JOIN free_{entity}_{side} f USING (key)"
+        )
+
+
+def find_links(stage: Stage, mapped: EntityMap) -> None:
+    """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone: rule by rule, on nothing but what rows are known by."""
+    entity = mapped.entity
+    for side in Side:
+        _make_known(stage, mapped, side)
         stage.run(f"CREATE OR REPLACE TEMP TABLE strong_{side} (key VARCHAR)")
-    stage.run(_DECIDED.format(e=entity, entity=literal(entity)) + _SETTLED.format(e=entity))
-    for rule in mapped.match:
+    stage.run(_START.format(e=entity, wanted="c.key", cells="known"))
+    _link_decided(stage, entity, parent="NULL", ghl_parent="NULL")
+    for at, rule in enumerate(mapped.match, start=1):
         _apply_rule(stage, mapped, rule)
-        for side in Side:
-            everyone = identities(stage, mapped, side, rule, keys=f"cell_{entity}_{side}")
+        for side in Side if at < len(mapped.match) else ():
+            everyone = identities(stage, mapped, side, rule, of="known")
             stage.run(f"INSERT INTO strong_{side} SELECT DISTINCT key FROM ({everyone})")
+
+
+def _link_decided(stage: Stage, entity: Entity, *, parent: str, ghl_parent: str) -> None:
+    decided = _DECIDED.format(e=entity, entity=literal(entity), parent=parent, ghl_parent=ghl_parent)
+    stage.run(decided + _SETTLED.format(e=entity))
 
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     entity, named = mapped.entity, literal(" + ".join(rule))
-    free = {side: identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}") for side in Side}
+    free = {side: identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
     stage.run(
         _RULE.format(e=entity, entity=literal(entity), rule=named, parent="NULL", **free) + _SETTLED.format(e=entity)
     )
-    for side in Side:
+    for side in _with_orphans(stage, entity):
         taken = f"(SELECT {side.other}_key AS key FROM base_{entity} UNION SELECT {side.other}_key FROM found_{entity})"
-        others = identities(stage, mapped, side.other, rule, keys=taken)
-        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}")
+        others = identities(stage, mapped, side.other, rule, keys=taken, of="known")
+        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
         stage.run(_TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others))
     stage.run(_SETTLED.format(e=entity))
-    for side in Side:
-        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}")
+    for side in _with_orphans(stage, entity):
+        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
         stage.run(_TWINS.format(e=entity, s=side, rule=named, free=mine))
     stage.run(_SETTLED.format(e=entity))
+
+
+def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
+    return [side for side in Side if stage.count(f"SELECT count(*) FROM free_{entity}_{side}")]
 
 
 def match_children(stage: Stage, mapped: EntityMap) -> None:
     """The same for tasks and notes, among those whose contacts are linked: equal content first, then the declared rules."""
     entity = mapped.entity
-    _cells(stage, mapped)
-    stage.run(_START.format(e=entity))
     for side in Side:
+        _focus(stage, mapped, side)
         stage.run(f"CREATE OR REPLACE TEMP TABLE strong_{side} (key VARCHAR)")
+    stage.run(_START.format(e=entity, wanted="c.*", cells="cell"))
+    for side in Side:
         stage.run(
             f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT f.*, o.link_id AS parent_link "
             f"FROM free_{entity}_{side} f LEFT JOIN owner o ON o.{side}_key = f.parent"
         )
+    _link_decided(stage, entity, parent="f.parent_link", ghl_parent="g.parent_link")
     cells = ", ".join(f"c{at}" for at, _ in enumerate(mapped.fields))
     stage.run(
         _TWIN_CONTENT.format(e=entity, entity=literal(entity), cells=f"to_json([{cells}])::VARCHAR")
@@ -161,23 +183,37 @@ def _apply_within_parent(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -
 
 
 def make_owner(stage: Stage) -> None:
-    """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on."""
+    """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on.
+
+    A view: a copy of a million links would cost as long as finding which of them moved. `due_owner` holds those yet to be made.
+    """
     stage.run(
-        "CREATE OR REPLACE TABLE owner AS SELECT link_id, app_key, ghl_key FROM base_contact "
-        "UNION ALL SELECT link_id, app_key, ghl_key FROM found_contact"
+        "CREATE OR REPLACE TABLE due_owner (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR);"
+        "CREATE OR REPLACE VIEW owner AS SELECT link_id, app_key, ghl_key FROM base_contact "
+        "UNION ALL SELECT link_id, app_key, ghl_key FROM found_contact UNION ALL FROM due_owner"
     )
 
 
-def _cells(stage: Stage, mapped: EntityMap) -> None:
-    """Make the cells of every row that may matter: moved, unlinked, and linked rows that an unlinked one may equal."""
+def _focus(stage: Stage, mapped: EntityMap, side: Side, also: str = "") -> None:
+    """Make the cells of every row that may be compared or created: moved and unlinked ones, `also` those of further keys."""
     entity = mapped.entity
-    for side in Side:
-        alike = _alike(stage, mapped, side)
-        stage.run(
-            f"CREATE OR REPLACE TABLE focus_{entity}_{side} AS SELECT {side}_key AS key FROM moved_{entity} "
-            f"UNION SELECT key FROM unlinked_{entity}_{side} {alike}"
-        )
-        make_cells(stage, mapped, side, keys=f"focus_{entity}_{side}")
+    stage.run(
+        f"CREATE OR REPLACE TABLE focus_{entity}_{side} AS SELECT {side}_key AS key FROM moved_{entity} "
+        f"UNION SELECT key FROM unlinked_{entity}_{side} {also}"
+    )
+    make_cells(stage, mapped, side, keys=f"focus_{entity}_{side}")
+
+
+def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
+    """Create `known_e_s`: what unlinked and moved rows are known by, and linked rows that an unlinked one may equal."""
+    entity = mapped.entity
+    alike = _alike(stage, mapped, side)
+    stage.run(
+        f"CREATE OR REPLACE TABLE alike_{entity}_{side} AS SELECT {side}_key AS key FROM moved_{entity} "
+        f"UNION SELECT key FROM unlinked_{entity}_{side} {alike}"
+    )
+    names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
+    make_known(stage, mapped, side, keys=f"alike_{entity}_{side}", names=names)
 
 
 def _alike(stage: Stage, mapped: EntityMap, side: Side) -> str:

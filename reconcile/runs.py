@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,10 +108,19 @@ def _row(row: Any) -> RunRow:
     )
 
 
-def put_holds(ledger: Ledger, connection: Connection, holds: Iterable[Hold], *, run_id: str, at: str) -> int:
+def put_holds(
+    ledger: Ledger,
+    connection: Connection,
+    holds: Iterable[Hold],
+    *,
+    run_id: str,
+    at: str,
+    within: Collection[str] | None = None,
+) -> int:
     """Bring the open questions up to date: new ones enter, known ones keep their age, answered and vanished ones close.
 
-    A decision is forgotten when the values it was given for have changed. Returns how many are open.
+    A decision is forgotten when the values it was given for have changed. `within` are the subjects that a partial run
+    looked at: no other question is closed by it, and none about a deletion. Returns how many came.
     """
     table = schema.hold
     known = {row.hold_id: row for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))}
@@ -139,10 +148,19 @@ def put_holds(ledger: Ledger, connection: Connection, holds: Iterable[Hold], *, 
         connection.execute(sa.update(table).where(*mine).values(**changed))
     if fresh:
         connection.execute(sa.insert(table), fresh)
-    closed = [hold_id for hold_id, row in known.items() if row.open and hold_id not in seen]
+    closed = [
+        hold_id for hold_id, row in known.items() if row.open and hold_id not in seen and _may_close(row.body, within)
+    ]
     for start_at in range(0, len(closed), 1_000):
         chunk = closed[start_at : start_at + 1_000]
         connection.execute(
             sa.update(table).where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk)).values(open=False)
         )
     return len(seen)
+
+
+def _may_close(body: str, within: Collection[str] | None) -> bool:
+    if within is None:
+        return True
+    hold = json.loads(body)
+    return hold["kind"] != "delete" and hold["subject"] in within

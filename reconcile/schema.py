@@ -107,6 +107,24 @@ sweep = Table(
     comment="When each GHL contact's notes were last read, and when something hinted that they changed.",
 )
 
+watermark = Table(
+    "watermark",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    comment="Up to when each side was looked at for changes: where the next delta begins, less an overlap.",
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("webhook_id", _NAME, primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    comment="Webhooks that were taken, by GHL's id of the delivery: one that comes again is refused.",
+)
+
 grave = Table(
     "grave",
     metadata,

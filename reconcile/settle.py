@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,24 +22,35 @@ from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Outcome, S
 from reconcile.stage import Stage, literal
 
 _BATCH = 1_000
+_BIGGEST_LINE = 16 * 1024 * 1024  # bytes; an operation may carry a whole note, before and after
 
 _PENDING = """
-CREATE OR REPLACE TEMP TABLE pending AS
+CREATE OR REPLACE TABLE pending AS
 SELECT link_id, list(DISTINCT field) FILTER (item IS NULL) AS fields, list(DISTINCT item) FILTER (item IS NOT NULL) AS items
 FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable') GROUP BY link_id;
 """
 
 _ADVANCED = """
-CREATE OR REPLACE TABLE advanced_{e} AS
-SELECT w.link_id, w.app_key, w.ghl_key, w.fresh, f.parent, f.how,
-    CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN a.digest END AS app_digest,
-    CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN g.digest END AS ghl_digest,
-    {app_cells} AS app_cells, {ghl_cells} AS ghl_cells,
-    greatest(a.modified_at, b.app_modified) AS app_modified, greatest(g.modified_at, b.ghl_modified) AS ghl_modified
-FROM wide_{e} w
-JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
-LEFT JOIN both_{e} b ON b.link_id = w.link_id LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
-WHERE NOT w.excluded;
+SELECT {wanted} FROM (
+    SELECT w.link_id, w.app_key, w.ghl_key, f.parent, f.how,
+        CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN w.app_digest END AS app_digest,
+        CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN w.ghl_digest END AS ghl_digest,
+        {app_cells} AS app_cells, {ghl_cells} AS ghl_cells, w.app_modified, w.ghl_modified
+    FROM wide_{e} w LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
+    WHERE NOT w.excluded AND w.fresh = {fresh}
+)
+"""
+
+_MOVES = ("app_digest", "ghl_digest", "app_cells", "ghl_cells", "app_modified", "ghl_modified")
+_KNOWN = ("link_id", "app_key", "ghl_key", "parent", "how", *_MOVES)
+
+# What the plan says of the ledger alone; new links that both sides' rows are there for come with their baseline below.
+_TOLD = """
+CREATE OR REPLACE TABLE told AS
+SELECT kind, entity, link_id, source_key, key, parent, because
+FROM read_json({path}, format = 'newline_delimited', maximum_object_size = {biggest}, columns = {{
+    kind: 'VARCHAR', entity: 'VARCHAR', link_id: 'VARCHAR', source_key: 'VARCHAR', key: 'VARCHAR', parent: 'VARCHAR', because: 'VARCHAR'}})
+WHERE kind IN ('adopt', 'forget')
 """
 
 
@@ -61,14 +73,14 @@ def advance_from_snapshots(
     """
     entity = mapped.entity
     stage.run(_PENDING.format(e=entity))
-    cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
-    stage.run(_ADVANCED.format(e=entity, **cells))
-    names = "link_id, app_key, ghl_key, parent, how, app_digest, ghl_digest, app_cells::VARCHAR, ghl_cells::VARCHAR, app_modified, ghl_modified"
-    advanced = linked = 0
-    for batch in stage.stream(f"SELECT {names} FROM advanced_{entity} WHERE fresh"):
-        ledger.put_links(connection, [_new_link(entity, run_id, row) for row in batch])
-        linked += len(batch)
-    for batch in stage.stream(f"SELECT {names} FROM advanced_{entity} WHERE NOT fresh"):
+    blank = _blank_link(entity, run_id)
+    constant = {name: value for name, value in blank.items() if name not in _KNOWN}
+    fresh = _advanced(
+        mapped, [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())], fresh="true"
+    )
+    linked = ledger.insert_links(connection, [*_KNOWN, *constant], stage.stream(fresh))
+    advanced = 0
+    for batch in stage.stream(_advanced(mapped, ["link_id", *_MOVES], fresh="false")):
         connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
         advanced += len(batch)
     for side in Side:
@@ -93,13 +105,7 @@ _UPDATE = (
         schema.link.c.entity == sa.bindparam("of_entity"),
         schema.link.c.link_id == sa.bindparam("named"),
     )
-    .values(
-        {
-            name: sa.bindparam(name)
-            for name in ("app_digest", "ghl_digest", "app_cells", "ghl_cells", "app_modified", "ghl_modified")
-        }
-        | {"app_absent": 0, "ghl_absent": 0}
-    )
+    .values({name: sa.bindparam(name) for name in _MOVES} | {"app_absent": 0, "ghl_absent": 0})
 )
 
 
@@ -119,40 +125,18 @@ def _cells(mapped: EntityMap, side: Side) -> str:
     return f"json_merge_patch('{{}}', json_object({', '.join(members)}))"
 
 
-def _new_link(entity: Entity, run_id: str, row: Sequence[Any]) -> dict[str, Any]:
-    names = (
-        "link_id",
-        "app_key",
-        "ghl_key",
-        "parent",
-        "how",
-        "app_digest",
-        "ghl_digest",
-        "app_cells",
-        "ghl_cells",
-        "app_modified",
-        "ghl_modified",
-    )
-    return _blank_link(entity, run_id) | dict(zip(names, row, strict=True))
+def _advanced(mapped: EntityMap, wanted: Sequence[str], *, fresh: Literal["true", "false"]) -> str:
+    """SQL for the looked-at links with what both sides showed."""
+    cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
+    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, **cells)
 
 
-def _moved_link(pair: str, entity: Entity, row: Sequence[Any]) -> dict[str, Any]:
-    names = (
-        "named",
-        "app_key",
-        "ghl_key",
-        "parent",
-        "how",
-        "app_digest",
-        "ghl_digest",
-        "app_cells",
-        "ghl_cells",
-        "app_modified",
-        "ghl_modified",
-    )
-    unused = ("app_key", "ghl_key", "parent", "how")
-    members = {name: value for name, value in zip(names, row, strict=True) if name not in unused}
-    return members | {"in_pair": pair, "of_entity": entity.value}
+def _constant(value: object) -> str:
+    return str(value) if isinstance(value, int) else literal(value if isinstance(value, str) else None)
+
+
+def _moved_link(pair: str, entity: Entity, row: Sequence[object]) -> dict[str, object]:
+    return dict(zip(("named", *_MOVES), row, strict=True)) | {"in_pair": pair, "of_entity": entity.value}
 
 
 def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
@@ -179,7 +163,9 @@ class _Page:
     rows: dict[tuple[Entity, str], dict[str, Any] | None] = field(default_factory=dict)
 
 
-def settle_operations(ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str) -> tuple[int, int]:
+def settle_operations(
+    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str
+) -> tuple[int, int]:
     """Bring what done operations changed into the ledger. Returns (links new, links forgotten).
 
     It needs nothing but the journal, so that a run that was killed is settled by the next one.
@@ -188,6 +174,7 @@ def settle_operations(ledger: Ledger, connection: Connection, journal: Journal, 
     linked = forgotten = 0
     while batch := list(islice(entries, _BATCH)):
         done = [(o, outcome) for o, outcome in batch if outcome.status is Status.DONE or outcome.code == "EXISTS"]
+        done = _unclaimed(ledger, connection, done)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
         for operation, outcome in done:
             linked += _settle_one(page, operation, outcome, run_id=run_id)
@@ -195,6 +182,33 @@ def settle_operations(ledger: Ledger, connection: Connection, journal: Journal, 
         forgotten += ledger.bury_links(connection, dropped, at=at)
         ledger.put_links(connection, [row for row in page.rows.values() if row is not None])
     return linked, forgotten
+
+
+_Done = list[tuple[Operation, Outcome]]
+
+
+def _unclaimed(ledger: Ledger, connection: Connection, done: _Done) -> _Done:
+    """Without the creates that were answered with a record that another link has: two things must not become one."""
+    table = schema.link
+    claimed: set[tuple[Entity, Side, str]] = set()
+    for (entity, side), made in groupby(
+        sorted((o.entity, o.side, outcome.key or "", o.link_id) for o, outcome in done if o.kind is OpKind.CREATE),
+        key=lambda row: row[:2],
+    ):
+        names = {key: link_id for _, _, key, link_id in reversed(list(made))}
+        column = table.c[f"{side}_key"]
+        query = sa.select(column, table.c.link_id).where(
+            table.c.pair == ledger.pair, table.c.entity == entity.value, column.in_(list(names))
+        )
+        claimed |= {(entity, side, key) for key, link_id in connection.execute(query) if link_id != names[key]}
+    kept, seen = [], set(claimed)
+    for operation, outcome in done:
+        name = (operation.entity, operation.side, outcome.key or "")
+        if operation.kind is OpKind.CREATE and name in seen:
+            continue
+        seen |= {name} if operation.kind is OpKind.CREATE else set()
+        kept.append((operation, outcome))
+    return kept
 
 
 def _load(
@@ -224,7 +238,7 @@ def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: 
     if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET):
         page.rows[name] = None
         return 0
-    row = page.rows.get(name)
+    row = None if operation.kind is OpKind.CREATE else page.rows.get(name)
     new = row is None
     side, other = operation.side, operation.side.other
     if row is None:
@@ -292,26 +306,31 @@ def _packed(cells: dict[str, Cell]) -> str:
     return line({name: cell for name, cell in cells.items() if cell is not None})
 
 
-def settled_links(operations: Iterator[Operation], ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
-    """Adopt and forget what the plan says of the ledger alone. Returns how many links were forgotten."""
-    forgotten: list[tuple[str, str]] = []
-    adopted: list[dict[str, Any]] = []
-    for operation in operations:
-        if operation.kind is OpKind.FORGET:
-            forgotten.append((operation.entity.value, operation.link_id))
-        elif operation.kind is OpKind.ADOPT:
-            adopted.append(
-                _blank_link(operation.entity, run_id)
-                | {
-                    "link_id": operation.link_id,
-                    "app_key": operation.source_key,
-                    "ghl_key": operation.key,
-                    "parent": operation.parent,
-                    "how": operation.because,
-                }
+def settled_links(stage: Stage, plan: Path, ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
+    """Forget and adopt what the plan file says of the ledger alone. Returns how many links were forgotten.
+
+    A link whose two records were compared is left to `advance_from_snapshots`, which knows its baseline.
+    """
+    stage.run(_TOLD.format(path=literal(str(plan)), biggest=_BIGGEST_LINE))
+    named = stage.rows("SELECT entity, link_id FROM told WHERE kind = 'forget' ORDER BY ALL")
+    forgotten = ledger.bury_links(connection, [(str(entity), str(link_id)) for entity, link_id in named], at=at)
+    for entity in RECORDS:
+        compared = (
+            f"SELECT link_id FROM wide_{entity} WHERE fresh AND NOT excluded"
+            if _has(stage, f"wide_{entity}")
+            else "SELECT NULL"
+        )
+        rest = (
+            f"SELECT link_id, source_key, key, parent, because FROM told ANTI JOIN ({compared}) c(link_id) USING (link_id) "
+            f"WHERE kind = 'adopt' AND entity = {literal(entity)} ORDER BY link_id"
+        )
+        names = ("link_id", "app_key", "ghl_key", "parent", "how")
+        for batch in stage.stream(rest):
+            ledger.add_links(
+                connection, [_blank_link(entity, run_id) | dict(zip(names, row, strict=True)) for row in batch]
             )
-        if len(adopted) >= _BATCH:
-            ledger.add_links(connection, adopted)
-            adopted = []
-    ledger.add_links(connection, adopted)
-    return ledger.bury_links(connection, forgotten, at=at)
+    return forgotten
+
+
+def _has(stage: Stage, table: str) -> bool:
+    return stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0

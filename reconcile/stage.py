@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -125,7 +125,7 @@ class Stage:
         spool = self.folder / f"{table}.ndjson"
         with spool.open("wb") as out:
             for batch in batches:
-                out.write(b"".join(_ENCODER.encode(list(row)) + b"\n" for row in batch))
+                out.write(_ENCODER.encode_lines(batch))
         typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
         listed = "columns = {json: 'VARCHAR[]'}, format = 'newline_delimited', records = false"
         self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM read_json({literal(str(spool))}, {listed})")
@@ -164,6 +164,13 @@ class Stage:
         self._remember(snapshot)
         return snapshot
 
+    def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
+        """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
+        name = f"kept_{mapped.entity}_{side}"
+        self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
+        spooled.path.unlink()
+        self.fill(f"cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+
     def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
         table = f"raw_{entity}_{side}"
         keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
@@ -177,14 +184,14 @@ class Stage:
                 f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
                 "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
             )
-        rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
+        rows, fingerprint = self._content(table)
         return Snapshot(
             entity=entity,
             side=side,
-            rows=int(str(rows)),
+            rows=rows,
             complete=proof.complete and not why,
             taken_at=taken_at,
-            fingerprint=f"{rows}-{xor}",
+            fingerprint=fingerprint,
             why_incomplete="; ".join(why),
             reported_total=proof.reported_total,
             partial=proof.partial,
@@ -214,6 +221,14 @@ class Stage:
             f"INSERT INTO {table} SELECT key, {kept}, {_digest(len(natives))} AS digest FROM refreshed WHERE NOT gone;"
             "DROP TABLE refreshed"
         )
+        rows, fingerprint = self._content(table)
+        seen = self.snapshots[mapped.entity, side]
+        self.snapshots[mapped.entity, side] = replace(seen, rows=rows, fingerprint=fingerprint)
+
+    def _content(self, table: str) -> tuple[int, str]:
+        """How many rows a raw table has, and a name for what is in it, whatever their order."""
+        rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
+        return int(str(rows)), f"{rows}-{xor}"
 
 
 def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
@@ -246,10 +261,34 @@ def _load_raw(name: str, spool: Path, natives: Sequence[str], shape: Shape) -> s
         f"read_json({literal(str(spool))}, format = 'newline_delimited', columns = {{{columns}}}, "
         f"maximum_object_size = {_BIGGEST_RECORD})"
     )
+    for (top, where), members in _lookups(path for choices in paths.values() for path in choices).items():
+        form = json.dumps([{where: "VARCHAR"} | dict.fromkeys(members, "JSON")])
+        read = f"SELECT *, from_json({quoted(top)}, {literal(form)}) AS {_listed(top, where)} FROM {source}"
+        known = f"list_transform({_listed(top, where)}, lambda x: x.{quoted(where)})"
+        source = f"(SELECT *, {known} AS {_named(top, where)} FROM ({read}))"
     return (
         f"CREATE OR REPLACE TABLE raw_{name} AS SELECT * REPLACE ({truth} AS deleted), {_digest(len(natives))} AS digest "
         f"FROM (SELECT {selected} FROM {source})"
     )
+
+
+def _lookups(paths: Iterable[JsonPath]) -> dict[tuple[str, str], list[str]]:
+    """The members looked up in each list of objects, by (list, member that names an object): each list is parsed once a row."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in paths:
+        match path:
+            case (str(top), Item(where), str(member)):
+                members = found.setdefault((top, where), [])
+                members += [member] if member not in (*members, where) else []
+    return found
+
+
+def _listed(top: str, where: str) -> str:
+    return quoted(f"{top}, each by {where}")
+
+
+def _named(top: str, where: str) -> str:
+    return quoted(f"{top}, every {where}")
 
 
 def _top_level(paths: Iterable[JsonPath]) -> dict[str, str]:
@@ -275,6 +314,10 @@ def _value(path: JsonPath, tops: dict[str, str]) -> str:
     top = str(path[0])
     if len(path) == 1:
         return quoted(top) if tops[top] == "VARCHAR" else f"json_extract_string({quoted(top)}, '$')"
+    match path:
+        case (_, Item(where, equals), str(member)):
+            at = f"list_position({_named(top, where)}, {literal(equals)})"
+            return f"({_listed(top, where)}[{at}].{quoted(member)} ->> '$')"
     value = quoted(top)
     for step in path[1:-1]:
         value = _inside(value, step)

@@ -54,3 +54,23 @@ def oldest(ledger: Ledger) -> str | None:
     with ledger.engine.connect() as connection:
         query = sa.select(sa.func.min(table.c.checked_at)).where(table.c.pair == ledger.pair)
         return connection.execute(query).scalar_one_or_none()
+
+
+def hinted(ledger: Ledger) -> list[str]:
+    """Keys of the GHL contacts of which something hinted, since they were last read, that they or theirs changed."""
+    table = schema.sweep
+    query = sa.select(table.c.contact_key).where(
+        table.c.pair == ledger.pair, table.c.hinted_at > sa.func.coalesce(table.c.checked_at, "")
+    )
+    with ledger.engine.connect() as connection:
+        return [key for (key,) in connection.execute(query.order_by(table.c.contact_key))]
+
+
+def hint(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, at: str) -> None:
+    """Remember that something (a webhook) hinted at that moment that these GHL contacts, or theirs, changed."""
+    table = schema.sweep
+    for key in dict.fromkeys(keys):
+        mine = (table.c.pair == ledger.pair, table.c.contact_key == key)
+        done = connection.execute(sa.update(table).where(*mine).values(hinted_at=at))
+        if not done.rowcount:
+            connection.execute(sa.insert(table).values(pair=ledger.pair, contact_key=key, hinted_at=at))

@@ -157,9 +157,7 @@ class Result:
 
     def of(self, kind: OpKind, entity: Entity | None = None, side: Side | None = None) -> list[Operation]:
         """The operations of one kind."""
-        return [
-            o for o in self.operations if o.kind is kind and entity in (None, o.entity) and side in (None, o.side)
-        ]
+        return [o for o in self.operations if o.kind is kind and entity in (None, o.entity) and side in (None, o.side)]
 
 
 @dataclass
@@ -304,9 +302,7 @@ class World:
         steps.resolve_doubts(run)
         settlement = steps.settle_run(run)
         steps.read_back(run)
-        return replace(
-            result, outcomes=tuple(run.outcomes), residuals=tuple(run.residuals), settlement=settlement
-        )
+        return replace(result, outcomes=tuple(run.outcomes), residuals=tuple(run.residuals), settlement=settlement)
 
     def plan(self) -> Result:
         """A run that stops at the plan."""

@@ -181,7 +181,11 @@ def edit(world: World, chance: Random) -> None:
 def _add_child(side: MemoryConnector, chance: Random, parent: str) -> None:
     if chance.random() < 0.5:
         title = chance.choice(("Call", "Mail", ""))
-        side.put(Entity.TASK, {"title": title, "due": "2026-01-02T10:00:00Z", "completed": chance.random() < 0.5}, parent=parent)
+        side.put(
+            Entity.TASK,
+            {"title": title, "due": "2026-01-02T10:00:00Z", "completed": chance.random() < 0.5},
+            parent=parent,
+        )
     else:
         side.put(Entity.NOTE, {"body": chance.choice(("hello", "<p>hello</p>", "bye"))}, parent=parent)
 

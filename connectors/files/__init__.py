@@ -16,6 +16,7 @@ from connectors.files.library import Library
 from connectors.files.parts import BrokenFileError
 from connectors.files.settings import FileFormat, FileSettings, FilesSettings
 from connectors.files.shelf import records, surveyed
+from connectors.files.storage import bare
 from connectors.files.writing import Writer
 from reconcile.errors import ConfigError, Malformed, Problem
 from reconcile.model import Entity, OpKind, Side
@@ -57,7 +58,7 @@ class FilesConnector:
         self._layouts: dict[Entity, Layout] = {}
 
     def __repr__(self) -> str:
-        return f"FilesConnector({self._settings!r})"
+        return bare(f"FilesConnector({self._settings!r})")
 
     def describe(self) -> Description:
         """Open every file and find every declared column. Raises ConfigError with all that is missing or broken."""
@@ -66,9 +67,8 @@ class FilesConnector:
         problems = [problem for entity in entities for problem in self._library.problems(entity)]
         if problems:
             raise ConfigError(problems)
-        names = [name for entity in entities for name in (self._library.place(entity)[1][:1])]
         return Description(
-            identity=f"{self._settings.format}:{';'.join(name.rpartition('/')[0] for name in names)}",
+            identity=self._library.identity(),
             fields={entity: self._layout(entity).described() for entity in entities},
             costs=dict.fromkeys(OpKind, 0.0),
             modified=frozenset(entity for entity, file in entities.items() if file.modified_at),

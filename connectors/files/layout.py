@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from connectors.files.parts import UnfitError, text_of
@@ -166,8 +167,12 @@ def _listed(text: str) -> Json:
 def instant(value: Json, zone: ZoneInfo) -> str | None:
     """A time as an ISO 8601 instant in UTC; None for blank. Raises ValueError for what is no time."""
     text = text_of(value).strip()
-    if not text:
-        return None
+    return _moment(text, zone) if text else None
+
+
+@lru_cache(maxsize=4096)
+def _moment(text: str, zone: ZoneInfo) -> str:
+    """Asked for the same text several times a row, and the same times stand in many rows."""
     try:
         if text.isdecimal():
             number = int(text)

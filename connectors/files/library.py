@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connectors.files.layout import TAGS, Layout
 from connectors.files.parts import BrokenFileError
 from connectors.files.settings import SUFFIXES, FilesSettings
 from connectors.files.shelf import Shelf, Volume, sheet_of
-from connectors.files.storage import Storage, storage_of
+from connectors.files.storage import Storage, bare, storage_of
 from reconcile.errors import Problem
 from reconcile.model import Entity
 
@@ -30,6 +31,13 @@ class Library:
         own = self.settings
         storage, path = storage_of(own.entities[entity].path, own.folder, self.sleep)
         return storage, storage.find(path, SUFFIXES[own.format])
+
+    def identity(self) -> str:
+        """What names these files and no others."""
+        own = self.settings
+        paths = [storage_of(file.path, own.folder, self.sleep)[1] for file in own.entities.values()]
+        whole = [bare(path) if "://" in path else str(Path(path).resolve()) for path in paths]
+        return f"{own.format}:{';'.join(whole)}"
 
     def open(self, entity: Entity) -> list[Volume]:
         """Every file of an entity, read whole and checked for the declared columns."""

@@ -47,6 +47,8 @@ class ParquetSheet:
         if value in (None, ""):
             return None
         kind = self._types[column]
+        if kind == "VARCHAR" and "\x00" not in text_of(value):
+            return text_of(value)
         try:
             with duckdb.connect() as sql:
                 held = sql.execute(f"SELECT CAST(? AS {kind})", [_bound(value, kind)]).fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -77,8 +78,13 @@ def _counts(name: str, suffixes: tuple[str, ...]) -> bool:
     return name.lower().endswith(suffixes) and not name.startswith((".", "~$"))
 
 
+def bare(path: str) -> str:
+    """A path as it may be shown: a URL without user and password."""
+    return re.sub(r"//[^/@]*@", "//", path)
+
+
 def _nothing(path: str, what: str) -> BrokenFileError:
-    return BrokenFileError(f"{path} {what}", "correct the path, or put the file there")
+    return BrokenFileError(f"{bare(path)} {what}", "correct the path, or put the file there")
 
 
 class Disk:

@@ -48,7 +48,7 @@ class Writer:
             except BusyError as error:
                 replies = [_reply(write, Status.SKIPPED, "LOCKED", str(error)) for write in writes]
             except (BrokenFileError, OSError) as error:
-                replies = [_reply(write, Status.SKIPPED, "UNREADABLE", str(error)) for write in writes]
+                replies = [_reply(write, Status.SKIPPED, "UNREADABLE", _why(error)) for write in writes]
             yield from replies
             if not left:
                 return
@@ -145,7 +145,7 @@ def _with_record(shelf: Shelf, reply: Reply) -> Reply:
 def _why(error: BrokenFileError | OSError) -> str:
     if isinstance(error, BrokenFileError):
         return str(error)
-    return f"the file cannot be written ({error.strerror or type(error).__name__})"
+    return f"the file cannot be locked or written ({error.strerror or type(error).__name__})"
 
 
 def _reply(write: Write, status: Status, code: str, detail: str) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from typing import Any
 
 from connectors.http import Client, Options, Transport
@@ -178,7 +177,8 @@ class RestConnector:
         endpoint = self._form(entity).endpoint
         parents: tuple[str | None, ...] = (None,)
         if "{parent}" in endpoint.path:
-            parents = tuple(islice(self._contact_keys(), 3))
+            contact = self._form(Entity.CONTACT)
+            parents = tuple(contact.key_of(item) for item in self._samples(Entity.CONTACT)[:3])
         reader = self._reader()
         lists = (next(reader.one_list(entity, parent, Tally(), {}), []) for parent in parents)
         return [item for items in lists for item, _ in items][:_SAMPLE]

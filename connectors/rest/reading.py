@@ -94,8 +94,9 @@ class Reader:
             totals |= set() if total is None else {total}
             seen += len(page.items)
             fresh = [(item, parent) for item in page.items if self._is_fresh(form, item, tally)]
-            if page.items and not fresh and not tally.unread:
-                tally.doubt(f"{name} gave a page of nothing but records it gave before")
+            if page.items and not fresh:
+                # A server that ignores the pager would be asked for ever.
+                tally.doubt(f"{name} gave a page without a single new record")
                 return
             yield fresh
         if len(totals) > 1:

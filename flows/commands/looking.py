@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -16,10 +16,19 @@ from rich.table import Table
 
 from flows.commands.running import Json, PairFile
 from flows.config import Pair, load
+from flows.review.deciding import answer
 from flows.run import now, runs_folder
 from reconcile import runs
 from reconcile.errors import StateError
-from reconcile.ledger import Decision, Ledger
+from reconcile.ledger import Ledger
+from reconcile.model import Entity
+
+if TYPE_CHECKING:
+    from flows.past import Evidence
+
+
+_RUN_ID, _HOLD_ID = 28, 20
+"""How wide a column is so that what identifies can be copied from it, however narrow the terminal."""
 
 
 @contextmanager
@@ -45,7 +54,10 @@ def history(*, pair: PairFile, json: Json = False, limit: int = 20) -> int:
         return 0
     table = Table(box=None, header_style="dim")
     for head in ("run", "state", "started", "created", "updated", "deleted", "held", "failed"):
-        table.add_column(head, justify="left" if head in ("run", "state", "started") else "right")
+        named = head in ("run", "state", "started")
+        table.add_column(
+            head, justify="left" if named else "right", no_wrap=named, min_width=_RUN_ID if head == "run" else None
+        )
     for row in rows:
         entities = row.summary.get("entities", {}).values()
         sums = [
@@ -96,22 +108,28 @@ def review(
     from_file: Annotated[
         Path | None, Parameter(help="a report's spreadsheet with its decision column filled in")
     ] = None,
+    web: Annotated[bool, Parameter(negative="", help="answer in a local web page, until Ctrl-C")] = False,
+    port: Annotated[int, Parameter(help="the page's port; default: a free one")] = 0,
     json: Json = False,
 ) -> int:
     """List what is held for a person, oldest first; or answer one. The next run applies the answer."""
     who = by or getpass.getuser()
-    with _ledger(pair) as (_, ledger):
-        if from_file is not None:
-            from reconcile.report.sheet import decisions_from
+    with _ledger(pair) as (loaded, ledger):
+        if web:
+            _serve(loaded, ledger, who, port)
+        elif from_file is not None:
+            from reconcile.report.decisions import decisions_from
 
             for each_id, each_choice, each_reason in decisions_from(from_file):
-                _decide(ledger, each_id, each_choice, each_reason, who)
+                answer(ledger, each_id, each_choice, by=who, at=now(), reason=each_reason)
         elif hold_id is not None:
             if choice is None:
                 raise StateError("an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE")
-            _decide(ledger, hold_id, choice, reason, who)
+            answer(ledger, hold_id, choice, by=who, at=now(), reason=reason)
         rows = ledger.holds()
-    listed = [{**jsons.loads(row.body), "first_seen": row.first_seen, "decision": row.decision} for row in rows]
+    listed = [
+        {"options": [], **jsons.loads(row.body), "first_seen": row.first_seen, "decision": row.decision} for row in rows
+    ]
     if json:
         jsons.dump(listed, sys.stdout, ensure_ascii=False, indent=1)
         print()
@@ -120,23 +138,19 @@ def review(
     return int(any(row["decision"] is None for row in listed))
 
 
-def _decide(ledger: Ledger, hold_id: str, choice: str, reason: str, by: str) -> None:
-    row = next((row for row in ledger.holds(only_open=False) if row.hold_id == hold_id), None)
-    options = jsons.loads(row.body).get("options", []) if row else []
-    if row is None or choice not in options:
-        known = ", ".join(options) or "none"
-        raise StateError(
-            f"{choice!r} is no answer to hold {hold_id}" if row else f"there is no hold {hold_id}",
-            remedy=f"its options are: {known}" if row else "list them with `review`",
-            code="NO_CHOICE" if row else "NO_HOLD",
-        )
-    ledger.decide(Decision(hold_id, choice, row.values_digest, by, now(), reason))
+def _serve(loaded: Pair, ledger: Ledger, who: str, port: int) -> None:
+    from flows.review.questions import Evidence
+    from flows.review.serving import serve
+    from flows.review.web import Desk
+
+    desk = Desk(ledger, Evidence(runs_folder(loaded)), who, now)
+    serve(desk, port=port, tell=lambda url: print(url, flush=True))
 
 
 def _list(listed: list[dict[str, Any]]) -> None:
     table = Table(box=None, header_style="dim")
     for head in ("hold", "since", "what", "question", "options", "decided"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", min_width=_HOLD_ID if head == "hold" else None)
     for row in listed:
         what = f"{row['kind']} {row['entity']} {row.get('app_key') or ''} {row.get('ghl_key') or ''} {row.get('field') or ''}"
         table.add_row(
@@ -157,18 +171,42 @@ def explain(
     /,
     *,
     pair: PairFile,
+    as_of: Annotated[
+        str | None, Parameter(help="what both sides held at that moment: 2026-01-31, or with a time")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
     from flows.explaining import explanation
+    from flows.past import Evidence
 
-    with _ledger(pair) as (_, ledger):
-        told = explanation(ledger, entity, key, field)
+    with _ledger(pair) as (loaded, ledger), Evidence(runs_folder(loaded)) as evidence:
+        told = explanation(ledger, entity, key, field, evidence=evidence)
+        if as_of is not None:
+            told = _at(loaded, ledger, evidence, told, as_of, field)
     if json:
         jsons.dump(told, sys.stdout, ensure_ascii=False, indent=1)
         print()
         return 0
     console = Console()
     for line in told["lines"]:
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     return 0
+
+
+def _at(
+    loaded: Pair, ledger: Ledger, evidence: Evidence, told: dict[str, Any], as_of: str, field: str | None
+) -> dict[str, Any]:
+    """The story up to a moment, with what each side held then."""
+    from flows.explaining import explanation
+    from flows.past import lines_at, moment_of, values_at
+
+    at = moment_of(as_of)
+    archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))
+    region = next((each.manifest.get("region") for each in archives if each), None)
+    whole = explanation(ledger, told["entity"], told["key"], None)
+    entity = Entity(told["entity"])
+    held = values_at(ledger, evidence, loaded.located(region), entity=entity, told=whole, at=at)
+    before = [write for write in told["writes"] if write["at"] and write["at"] <= at]
+    lines = [*lines_at(held, at, field), *(told["write_lines"][told["writes"].index(write)] for write in before)]
+    return {**told, "as_of": at, "held": held, "writes": before, "lines": lines}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from flows.commands.show import show
-from flows.config import load, require_live
+from flows.config import Pair, load, require_live
 from flows.run import Options, Run, open_run, stopping_on_signals
 from flows.telling import Told, tell
 
@@ -19,13 +20,36 @@ Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help=
 Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
 
 
-def plan(*, pair: PairFile, json: Json = False) -> int:
-    """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side."""
+def plan(
+    *,
+    pair: PairFile,
+    json: Json = False,
+    backtest: Annotated[int | None, Parameter(help="try the pair file on the last so many runs instead")] = None,
+) -> int:
+    """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side.
+
+    With --backtest N neither side is asked anything: the pair file is tried on what the last N runs archived, and what
+    their plans would have been is compared with what they were.
+    """
     loaded = load(pair)
+    if backtest is not None:
+        return _backtest(loaded, backtest, as_json=json)
     with open_run(loaded, Options("plan", writes=False)) as run:
         from flows.sync import reconcile
 
         return show(reconcile(run), as_json=json, operations=run.plan_path)
+
+
+def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
+    from flows.backtest import backtests
+    from flows.backtest import show as show_backtests
+    from reconcile.ledger import Ledger
+
+    ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
+    try:
+        return show_backtests(loaded, backtests(loaded, ledger, max(1, count)), as_json=as_json)
+    finally:
+        ledger.close()
 
 
 def audit(*, pair: PairFile, json: Json = False) -> int:
@@ -61,6 +85,8 @@ def run(
 def through(engine: str, pair: Path, options: Options) -> Told:
     """Run the pair in that file through the engine of that name."""
     if engine == "prefect":
+        # This command line tells what goes wrong itself; Prefect would print its traceback before.
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
         from flows.engine import run_pair
 
         allowed = sorted(options.allowed)
@@ -81,9 +107,11 @@ def apply(digest: str, /, *, pair: PairFile, json: Json = False, allow: Allow = 
 
 
 def _apply(opened: Run, digest: str) -> Told:
-    from flows import steps
+    from flows import steps, undoing
     from flows.sync import carry_out
 
+    if undoing.is_undo(opened):
+        return undoing.apply(opened, digest)
     steps.recover(opened)
     plan_found = steps.take_over(opened, digest)
     steps.check(opened, plan_found)

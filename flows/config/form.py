@@ -97,6 +97,25 @@ class ApplyForm(Part):
     chunk: int = Field(default=200, ge=1, le=1000, description="writes per step of the flow")
 
 
+class AlertsForm(Part):
+    """When a run raises an alert: in the log, in its exit code and as a Prefect event."""
+
+    failed_share: float = Field(
+        default=0.05, ge=0, le=1, strict=False, description="share of a run's writes that may fail"
+    )
+    count_deviation: float = Field(
+        default=0.2, ge=0, le=1, strict=False, description="share by which a side's records may differ from the usual"
+    )
+    runs: int = Field(default=10, ge=3, le=100, description="earlier runs that say what is usual")
+
+
+class KeepForm(Part):
+    """Which runs' files `prune` keeps: the newest ones, and the younger ones; what either rule keeps stays."""
+
+    runs: int = Field(default=30, ge=1, description="this many of the newest runs")
+    days: int = Field(default=90, ge=1, description="and all that are not older than this")
+
+
 def _limit(default: float, kind: type[float]) -> tuple[Any, Any]:
     share = kind is float
     return kind, Field(default=default, ge=0, le=1 if share else None)
@@ -131,3 +150,5 @@ class PairForm(Part):
     limits: LimitsForm = Field(default_factory=LimitsForm, description="what one run may do unasked")
     verify: VerifyForm = VerifyForm()
     apply: ApplyForm = ApplyForm()
+    alerts: AlertsForm = AlertsForm()
+    keep: KeepForm = KeepForm()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
-from flows.config.form import ApplyForm, PairForm, VerifyForm
+from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
@@ -83,6 +83,8 @@ class Pair:
     limits: Map[str, Any] = field(default_factory=dict)
     verify: VerifyForm = field(default_factory=VerifyForm)
     apply: ApplyForm = field(default_factory=ApplyForm)
+    alerts: AlertsForm = field(default_factory=AlertsForm)
+    keep: KeepForm = field(default_factory=KeepForm)
 
     @property
     def is_sandbox(self) -> bool:
@@ -208,6 +210,8 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         limits=form.limits.model_dump(),
         verify=form.verify,
         apply=form.apply,
+        alerts=form.alerts,
+        keep=form.keep,
     )
 
 

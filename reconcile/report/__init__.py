@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from reconcile.mapping import Mapping
 from reconcile.report.about import About
+from reconcile.report.decisions import decisions_from
 from reconcile.report.document import document
+from reconcile.report.frames import Run, changes
 from reconcile.report.markdown import markdown
 from reconcile.stage import Stage
 
-__all__ = ["About", "document", "markdown", "write"]
+__all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "write", "write_document"]
 
 
-def write(
-    stage: Stage, mapping: Mapping, about: About, folder: Path, *, whole: Map[str, Any] | None = None
-) -> dict[str, Path]:
-    """Write report.json and report.md into `folder`, each whole or not at all; returns their paths.
+def write(stage: Stage, mapping: Mapping, about: About, folder: Path) -> dict[str, Path]:
+    """Write report.json, .md, .html and .xlsx into `folder`, each whole or not at all; returns their paths by ending."""
+    return write_document(document(stage, mapping, about), folder)
 
-    `whole` is the document, where the caller has it already.
-    """
-    made = document(stage, mapping, about) if whole is None else whole
+
+def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) -> dict[str, Path]:
+    """The same from a document that is there already; `masked` takes personal values out of all of them."""
+    from reconcile.report.mask import masked as mask_document
+    from reconcile.report.page import page
+    from reconcile.report.sheet import sheet
+
+    made = mask_document(whole) if masked else whole
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"json": dumped(made), "md": markdown(made)}
-    return {kind: _place(folder / f"report.{kind}", text) for kind, text in texts.items()}
+    texts = {"json": dumped(made), "md": markdown(made), "html": page(made)}
+    paths = {kind: _place(folder / f"report.{kind}", text) for kind, text in texts.items()}
+    return paths | {"xlsx": sheet(made, folder / "report.xlsx")}
 
 
 def dumped(document: Map[str, Any]) -> str:
-    """The document as JSON text: equal documents give equal bytes."""
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+    """The document as JSON text: members in the document's order, so that equal documents give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
 
 
 def _place(path: Path, text: str) -> Path:

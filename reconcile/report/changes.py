@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
+
+import msgspec
 
 from reconcile.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Entity, OpKind
@@ -17,6 +18,7 @@ FAILED = ("rejected", "in_doubt", "stale", "skipped", "value_dropped")
 """What became of an operation that is not as planned."""
 
 _EXAMPLES = 50
+_DECODER = msgspec.json.Decoder(dict[str, Any])
 
 _QUERY = """
 WITH named AS ({names}), contact AS ({contacts})
@@ -77,35 +79,37 @@ _COLUMNS = (
 
 def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict[str, Any]:
     entry: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    mapped = mapping[record_entity(Entity(entry["entity"]))]
-    before, after = (json.loads(entry.pop(name) or "{}") for name in ("before", "after"))
-    stored = json.loads(entry.pop("outcome") or "{}").get("after") or {}
+    before, after = _cells(entry.pop("before")), _cells(entry.pop("after"))
+    outcome = entry.pop("outcome")
+    stored = _cells(outcome).get("after") or {} if outcome else {}
     if entry["kind"] == OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
-    entry["fields"] = _fields(mapped, before, after, stored)
-    entry["status"] = entry["status"] if applied else "planned"
-    if applied and entry["status"] == "skipped" and not entry["code"]:
+    entry["fields"] = _fields(mapping[record_entity(Entity(entry["entity"]))], before, after, stored)
+    if not applied:
+        entry["status"] = "planned"
+    elif entry["status"] == "skipped" and not entry["code"]:
         entry["code"] = "NOT_SENT"
     return entry
 
 
+def _cells(text: str | None) -> dict[str, Any]:
+    return _DECODER.decode(text) if text else {}
+
+
 def _fields(
-    mapped: EntityMap, before: Map[str, Cell], after: Map[str, Cell], stored: Map[str, Cell]
+    mapped: EntityMap, before: Map[str, Cell], after: Map[str, Cell], stored: Map[str, Any]
 ) -> list[dict[str, Cell]]:
-    known = {field.name: field for field in mapped.fields}
+    """What differs, in the mapping's order; then what the mapping no longer knows."""
+    known = {field.name: field for field in mapped.fields if field.name in before or field.name in after}
     parts: list[dict[str, Cell]] = []
-    for name in [*(n for n in known if n in before or n in after), *(n for n in after if n not in known)]:
+    for name in [*known, *(name for name in after if name not in known)]:
         old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        part: dict[str, Cell] = {
-            "field": name,
-            "before": shown(known.get(name), old),
-            "after": shown(known.get(name), new),
-        }
-        if name in stored and stored[name] != new:
-            part["stored"] = shown(known.get(name), stored[name])
-        parts.append(part)
+        if old != new:
+            field = known.get(name)
+            part: dict[str, Cell] = {"field": name, "before": shown(field, old), "after": shown(field, new)}
+            if name in stored and stored[name] != new:
+                part["stored"] = shown(field, stored[name])
+            parts.append(part)
     return parts
 
 

@@ -30,7 +30,9 @@ def stacked(parts: Sequence[Part], *, title: str) -> str:
     for part in found:
         width = _LEAST + spare * part.value / whole
         tip = escape(f"{part.label}: {part.value:,}")
-        pieces.append(f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{max(width - 2, 3):.1f}" height="10"><title>{tip}</title></rect>')
+        pieces.append(
+            f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{max(width - 2, 3):.1f}" height="10"><title>{tip}</title></rect>'
+        )
         at += width
     return _svg(f"0 0 {_WIDE} 10", "bar", title, pieces)
 
@@ -47,7 +49,9 @@ def columns(runs: Sequence[tuple[str, Sequence[Part]]], *, title: str) -> str:
         x = 320 - step * (len(runs) - number) + (step - width) / 2
         told = ", ".join(f"{part.label} {part.value:,}" for part in parts)
         opacity = "" if number == len(runs) - 1 else ' opacity=".45"'
-        pieces.append(f"<g{opacity}><title>{escape(f'{name}: {told}')}</title>{_column(parts, x=x, width=width, tallest=tallest)}</g>")
+        pieces.append(
+            f"<g{opacity}><title>{escape(f'{name}: {told}')}</title>{_column(parts, x=x, width=width, tallest=tallest)}</g>"
+        )
     return _svg("0 0 320 82", "columns", title, pieces)
 
 
@@ -57,7 +61,9 @@ def _column(parts: Sequence[Part], *, x: float, width: float, tallest: int) -> s
         if part.value:
             height = max(1.5, 78 * part.value / tallest)
             y -= height
-            drawn.append(f'<rect class="{part.style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"></rect>')
+            drawn.append(
+                f'<rect class="{part.style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"></rect>'
+            )
     return "".join(drawn)
 
 

@@ -58,6 +58,9 @@ def _head(document: Map[str, Any]) -> Iterator[str]:
     for sentence in verdict["sentences"]:
         yield ""
         yield _cell(sentence)
+    for alert in document.get("alerts", ()):
+        yield ""
+        yield f"**{alert['severity']}**: {_cell(alert['what'])}"
 
 
 def _figures(document: Map[str, Any]) -> Iterator[str]:

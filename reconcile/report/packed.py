@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping as Map
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from typing import Any
+
+import msgspec
 
 _NOTHING = -1
 
@@ -35,18 +37,24 @@ def packed(document: Map[str, Any]) -> tuple[int, str]:
 
 def script_safe(value: object) -> str:
     """JSON that may stand inside a script element, whatever texts it holds."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = msgspec.json.encode(value).decode()
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _changes(document: Map[str, Any], words: _Words) -> Iterator[list[Any]]:
+    place = words.place
     for entry in document["changes"]:
         values: list[Any] = []
         for part in entry["fields"]:
-            values += (words.place(part["field"]), part["before"], part["after"], part.get("stored", 0))
+            values += (place(part["field"]), part["before"], part["after"], part.get("stored", 0))
         yield [
-            *(words.place(text) for text in ("change", entry["kind"], entry["entity"], entry["side"], entry["because"])),
-            *(words.place(text) for text in (entry["status"], entry["code"])),
+            place("change"),
+            place(entry["kind"]),
+            place(entry["entity"]),
+            place(entry["side"]),
+            place(entry["because"]),
+            place(entry["status"]),
+            place(entry["code"]),
             entry["label"],
             entry["under"] or 0,
             entry["app_key"] or 0,
@@ -67,7 +75,12 @@ def _questions(document: Map[str, Any], words: _Words) -> Iterator[list[Any]]:
         for record in (*hold["records"], *hold["candidates"]):
             if not values or record in hold["candidates"]:
                 told = " · ".join(str(value) for value in record["values"].values())
-                values += [words.place(f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}"), None, told or record["label"], 0]
+                values += [
+                    words.place(f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}"),
+                    None,
+                    told or record["label"],
+                    0,
+                ]
         heads = ("question", hold["kind"], hold["entity"], hold["side"], hold["because"], "held", hold["hold_id"])
         yield [*map(words.place, heads), hold["label"], 0, hold["app_key"] or 0, hold["ghl_key"] or 0, 0, 0, values]
 

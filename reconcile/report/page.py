@@ -23,8 +23,6 @@ _ICON = {"good": "%2316794f", "ask": "%23b45309", "bad": "%23b42318", "plain": "
 
 def page(document: Map[str, Any], *, masked: bool = False) -> str:
     """The HTML of `document`. `masked` takes personal values out first."""
-    from markupsafe import Markup
-
     whole = mask_document(document) if masked else document
     css, js = (_asset(name) for name in ("page.css", "page.js"))
     environment = _environment()
@@ -32,9 +30,9 @@ def page(document: Map[str, Any], *, masked: bool = False) -> str:
     return environment.get_template("page.html.j2").render(
         d=whole,
         masked=masked,
-        css=Markup(css),
-        js=Markup(js),
-        data=Markup(data),
+        css=css,
+        js=js,
+        data=data,
         policy=_policy(css, js),
         icon_colour=_ICON[whole["verdict"]["tone"]],
         total_rows=rows,
@@ -49,7 +47,10 @@ def _asset(name: str) -> str:
 
 def _policy(css: str, js: str) -> str:
     """A content security policy that lets this page's own style and script run, and nothing be fetched."""
-    hashed = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in (("css", css), ("js", js))}
+    hashed = {
+        name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for name, text in (("css", css), ("js", js))
+    }
     return f"default-src 'none'; img-src data:; style-src 'sha256-{hashed['css']}'; script-src 'sha256-{hashed['js']}'; base-uri 'none'; form-action 'none'"
 
 
@@ -57,7 +58,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(_ASSETS), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=FileSystemLoader(_ASSETS),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
     environment.filters |= {
         "n": _number,
@@ -74,7 +79,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _number(value: int | float | None) -> str:
+def _number(value: float | None) -> str:
     return "not told" if value is None else f"{value:,}"
 
 
@@ -97,4 +102,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:g} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-

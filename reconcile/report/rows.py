@@ -73,7 +73,7 @@ WITH found AS (
     SELECT f.link_id, 'unexplained' FROM found_{e} f ANTI JOIN wide_{e} w USING (link_id)
     UNION ALL
     SELECT f.link_id, 'unexplained' FROM fate f ANTI JOIN (FROM absent_{e} WHERE dropped) x ON x.op_id = f.op_id
-    WHERE f.entity = {entity} AND f.kind IN ('delete', 'archive', 'forget')
+    WHERE f.entity = {entity} AND f.kind IN ('delete', 'archive', 'forget') AND f.link_id NOT IN ({released})
 )
 SELECT link_id, {class} AS class FROM (SELECT link_id, min({urgency}) AS place FROM found GROUP BY link_id);
 """
@@ -154,6 +154,12 @@ LEFT JOIN aside p USING (key) LEFT JOIN asked q USING (key));
 """
 
 
+def released_sql(stage: Stage, entity: Entity) -> str:
+    """SQL for the link_ids that a person's decision took apart before anything was compared: their rows count as unlinked."""
+    there = stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = 'released_{entity}'")
+    return f"SELECT link_id FROM released_{entity}" if there else "SELECT NULL WHERE false"
+
+
 def begin(stage: Stage, *, applied: bool) -> None:
     """Create `fate`: each planned operation with what became of it; before apply, as if all were done."""
     stage.run(_NO_OUTCOMES)
@@ -164,6 +170,7 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     """Create `row_e_s` (key, class, because, paired, linked) for both sides, and `tie_e` (links); contacts come first."""
     entity = mapped.entity
     named = {"e": entity, "entity": literal(entity), "class": class_sql("place"), "urgency": urgency_sql("class")}
+    named["released"] = released_sql(stage, entity)
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
     stage.run(_WRITTEN.format(**named))

@@ -39,6 +39,19 @@ def _counts(about: str) -> dict[str, Any]:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a report."""
+    whole = _whole()
+    alert = _object(name=_TEXT, severity={"enum": ["info", "warning", "error"]}, what=_TEXT)
+    whole["properties"] |= {
+        "alerts": _list(alert, "what the run gave reason to tell; absent where nobody asked"),
+        "undo": {
+            "type": "object",
+            "description": "of a run that takes another back: which one, what stays, what is lost",
+        },
+    }
+    return whole
+
+
+def _whole() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Reconciliation report",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as Map
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from typing import Any
-
-from markupsafe import Markup
 
 from reconcile.report.charts import Part, against, columns, stacked
 from reconcile.report.verdict import ENTITY_WORDS, many
 
 _SIDES = {"app": "App", "ghl": "GHL"}
+_PLACES = {"app": "the app", "ghl": "GHL"}
 
 
 def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
@@ -52,26 +52,54 @@ _TILES = (
     ("deletes", "deleted", "done", "kind=delete"),
     ("linked", "linked", "done", "kind=adopt"),
     ("holds", "to decide", "ask", ""),
-    ("failed", "failed", "fail", "status=rejected"),
+    ("failed", "failed", "fail", ""),
 )
 
 
 def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    entities = document["entities"]
+    """The figures of records, with tags in a tile of their own; what did not happen and seldom does has none."""
+    records = {entity: figures for entity, figures in document["entities"].items() if entity != "tag"}
+    tags = document["entities"].get("tag", {})
     for name, label, tone, chosen in _TILES:
-        parts = [(entity, figures[name]) for entity, figures in entities.items() if figures[name]]
-        records = [(entity, count) for entity, count in parts if entity != "tag"]
-        value = sum(count for entity, count in (parts if name in ("holds", "failed") else records))
-        detail = " · ".join(_told(entity, count, name) for entity, count in parts)
-        href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records") if value else "#main"
-        would = "" if document["applied"] or tone != "done" else "to be "
-        yield {"value": value, "label": would + label, "tone": tone, "detail": detail, "href": href, "filter": chosen if value else ""}
+        counted = document["entities"] if name in ("holds", "failed") else records
+        parts = [(entity, figures[name]) for entity, figures in counted.items() if figures[name]]
+        if name == "holds" and tags:
+            yield _tag_tile(document, tags)
+        if parts or name != "linked":
+            detail = " · ".join(many(count, *ENTITY_WORDS[entity]) for entity, count in parts)
+            href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records")
+            yield _tile(document, sum(count for _, count in parts), label, detail, tone=tone, href=href, chosen=chosen)
 
 
-def _told(entity: str, count: int, name: str) -> str:
-    if entity == "tag" and name in ("creates", "deletes"):
-        return f"tags on {many(count, 'contact')}"
-    return many(count, *ENTITY_WORDS[entity])
+def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
+    parts = [
+        f"{word} {many(tags[name], 'contact')}"
+        for name, word in (("creates", "added to"), ("deletes", "removed from"))
+        if tags[name]
+    ]
+    return _tile(
+        document,
+        tags["creates"] + tags["deletes"],
+        "changed in tags",
+        " · ".join(parts),
+        tone="done",
+        href="#records",
+        chosen="entity=tag",
+    )
+
+
+def _tile(
+    document: Map[str, Any], value: int, label: str, detail: str, *, tone: str, href: str, chosen: str
+) -> dict[str, Any]:
+    would = "to be " if tone == "done" and not document["applied"] else ""
+    return {
+        "value": value,
+        "label": would + label,
+        "detail": detail,
+        "tone": tone if value else "none",
+        "href": href if value else "#main",
+        "filter": chosen if value else "",
+    }
 
 
 # the statement ------------------------------------------------------------------------------------------------------
@@ -83,10 +111,20 @@ def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
     lines = [_line("Records read", app["read"], ghl["read"])]
     lines.append(_line("corrected by a look at the record", app["corrected"], ghl["corrected"], delta=True))
     lines += [
-        _line(f"{known[name]['label']}, no counterpart", -app["aside"].get(name, 0), -ghl["aside"].get(name, 0), delta=True, tone=known[name]["tone"])
+        _line(
+            f"{known[name]['label']}, no counterpart",
+            -app["aside"].get(name, 0),
+            -ghl["aside"].get(name, 0),
+            delta=True,
+            tone=known[name]["tone"],
+        )
         for name in known
     ]
-    for name, label in (("created", "created here"), ("met", "found while writing"), ("unread", "linked, not read in this run")):
+    for name, label in (
+        ("created", "created here"),
+        ("met", "found while writing"),
+        ("unread", "linked, not read in this run"),
+    ):
         lines.append(_line(label, app[name], ghl[name], delta=True))
     return {
         "entity": each["entity"],
@@ -94,8 +132,19 @@ def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
         "lines": [lines[0], *(line for line in lines[1:] if any(line["numbers"]))],
         "adjusted": [app["adjusted"], ghl["adjusted"]],
         "good": not each["unexplained"] and all(identity["holds"] for identity in each["identities"]),
-        "bars": [{"side": _SIDES[side["side"]], "svg": Markup(_bar(each["entity"], side, known))} for side in each["sides"]],
+        "legend": list(_legend(each, known)),
+        "bars": [{"side": _SIDES[side["side"]], "svg": _bar(each["entity"], side, known)} for side in each["sides"]],
     }
+
+
+def _legend(each: Map[str, Any], known: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the colours of a bar mean, with the counts in the app and in GHL."""
+    app, ghl = (side["classes"] for side in each["sides"])
+    for name in reversed(list(known)):
+        counts = (app.get(name, 0), ghl.get(name, 0))
+        if any(counts):
+            told = f"{counts[0]:,}" if counts[0] == counts[1] else f"{counts[0]:,} · {counts[1]:,}"
+            yield {"name": name, "label": known[name]["label"], "counts": told}
 
 
 def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dict[str, Any]:
@@ -103,14 +152,24 @@ def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dic
 
 
 def _bar(entity: str, side: Map[str, Any], known: Map[str, Any]) -> str:
-    parts = [Part(known[name]["label"], count, f"class-{name}") for name, count in reversed(side["classes"].items()) if name in known]
-    return stacked(parts, title=f"{entity}s in {_SIDES[side['side']]} by class: " + ", ".join(f"{part.label} {part.value:,}" for part in parts))
+    parts = [
+        Part(known[name]["label"], side["classes"].get(name, 0), f"class-{name}") for name in reversed(list(known))
+    ]
+    return stacked(
+        parts,
+        title=f"{entity}s in {_SIDES[side['side']]} by class: "
+        + ", ".join(f"{part.label} {part.value:,}" for part in parts if part.value),
+    )
 
 
 def _classes(document: Map[str, Any]) -> dict[str, Any]:
     state = document["statement"]
     accounts = [side for entity in state["entities"] for side in entity["sides"]]
-    heads = [f"{entity['entity'].capitalize()}s, {_SIDES[side['side']]}" for entity in state["entities"] for side in entity["sides"]]
+    heads = [
+        f"{entity['entity'].capitalize()}s, {_SIDES[side['side']]}"
+        for entity in state["entities"]
+        for side in entity["sides"]
+    ]
     rows = [
         {**each, "numbers": [account["classes"].get(each["name"], 0) for account in accounts]}
         for each in reversed(state["classes"])
@@ -133,22 +192,67 @@ def _quality(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if not found:
         return
     cards = (
-        ("Values that are not well-formed", [_fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each)) for each in found["invalid"]]),
+        (
+            "Values that are not well-formed",
+            [
+                _fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each))
+                for each in found["invalid"]
+            ],
+        ),
         ("Missing", [_fact(f"{_of(each)} without {each['field']}", each["count"]) for each in found["missing"]]),
-        ("Twins within a side", [_fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each)) for each in found["twins"]]),
+        (
+            "Twins within a side",
+            [
+                _fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each))
+                for each in found["twins"]
+            ],
+        ),
         ("Without a contact", [_fact(_of(each), each["count"], _keys(each)) for each in found["orphans"]]),
-        ("Open and overdue", [_fact(f"tasks in {_SIDES[each['side']]}, over {each['days']} days", each["count"], _keys(each)) for each in found["overdue_tasks"]]),
-        ("New links by rule", [_fact(f"{each['entity']}s by {each['rule']}", each["linked"], _doubt(each)) for each in found["match_rules"]]),
-        ("Agreement of the compared pairs", [_agreed(each) for each in found["agreement"] if each["equal"] < each["compared"]]),
+        (
+            "Open and overdue",
+            [
+                _fact(f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each))
+                for each in found["overdue_tasks"]
+            ],
+        ),
+        (
+            "New links by rule",
+            [
+                _fact(f"{each['entity']}s by {each['rule']}", each["linked"], _doubt(each))
+                for each in found["match_rules"]
+            ],
+        ),
+        (
+            "Agreement of the compared pairs",
+            [_agreed(each) for each in found["agreement"] if each["equal"] < each["compared"]],
+        ),
         ("Tags most used", [_fact(each["tag"], f"{each['app']:,} · {each['ghl']:,}") for each in found["tags"][:8]]),
-        ("Tags that may be one", [_fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}") for each in found["similar_tags"]]),
-        ("Left out, by reason", [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"][:8]]),
+        (
+            "Tags that may be one",
+            [
+                _fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}")
+                for each in found["similar_tags"]
+            ],
+        ),
+        (
+            "Left out, by reason",
+            [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"][:8]],
+        ),
     )
     for title, lines in cards:
         if lines:
             yield {"title": title, "lines": lines[:8]}
     if found["notes_oldest"]:
-        yield {"title": "Notes", "lines": [_fact(f"every contact’s notes were read since {found['notes_oldest'][:10]}", found["notes_covered"], "contacts in this run")]}
+        yield {
+            "title": "Notes",
+            "lines": [
+                _fact(
+                    f"the notes of every contact were read since {found['notes_oldest'][:10]}",
+                    found["notes_covered"],
+                    "contacts in this run",
+                )
+            ],
+        }
 
 
 def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
@@ -156,7 +260,7 @@ def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any
 
 
 def _of(each: Map[str, Any]) -> str:
-    return f"{each['entity']}s in {_SIDES[each['side']]}"
+    return f"{each['entity']}s in {_PLACES[each['side']]}"
 
 
 def _keys(each: Map[str, Any]) -> str:
@@ -188,13 +292,22 @@ def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
             "name": "GHL" if side == "ghl" else "the app",
             "used": used,
             "says": f"The plan expected {many(used['estimate'], 'request')} to write (the mark).{left}{refused}",
-            "svg": Markup(against(written, used["estimate"], title=f"{written:,} requests to write, {used['estimate']:,} expected")),
+            "svg": against(
+                written, used["estimate"], title=f"{written:,} requests to write, {used['estimate']:,} expected"
+            ),
             "endpoints": ordered,
         }
 
 
 _TRENDS = (
-    ("Changes a run", (("creates", "created", "tone-create"), ("updates", "updated", "tone-done"), ("deletes", "deleted", "tone-delete"))),
+    (
+        "Changes a run",
+        (
+            ("creates", "created", "tone-create"),
+            ("updates", "updated", "tone-done"),
+            ("deletes", "deleted", "tone-delete"),
+        ),
+    ),
     ("Questions open", (("holds", "open", "tone-ask"),)),
     ("Failures", (("failed", "failed", "tone-fail"), ("left", "left", "tone-aside"))),
     ("Requests", (("requests", "requests", "tone-done"),)),
@@ -206,11 +319,23 @@ def _trends(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if len(runs) < 2:
         return
     for title, figures in _TRENDS:
-        drawn = [(str(run["started_at"])[:16].replace("T", " "), [Part(label, _sum(run, name), style) for name, label, style in figures]) for run in runs]
+        drawn = [
+            (
+                str(run["started_at"])[:16].replace("T", " "),
+                [Part(label, _sum(run, name), style) for name, label, style in figures],
+            )
+            for run in runs
+        ]
         svg = columns(drawn, title=f"{title}, over {len(runs)} runs")
         if svg:
-            last = sum(part.value for part in drawn[-1][1])
-            yield {"title": title, "svg": Markup(svg), "first": drawn[0][0][:10], "says": f"this run: {last:,}"}
+            sums = [sum(part.value for part in parts) for _, parts in drawn]
+            yield {
+                "title": title,
+                "svg": svg,
+                "first": drawn[0][0][:10],
+                "says": f"this run {sums[-1]:,} · most {max(sums):,}",
+                "legend": [{"label": label, "style": style} for _, label, style in figures] if len(figures) > 1 else [],
+            }
 
 
 def _sum(run: Map[str, Any], name: str) -> int:
@@ -226,13 +351,28 @@ def _certificate(document: Map[str, Any]) -> dict[str, str]:
     holds = proof["residual_holds"]
     if proof["mode"] == "replanned":
         asked = f", and {many(holds, 'question')} that a person decides" if holds else ""
-        says = "After the run both sides were read again and the plan was made again. It holds " + (many(left, "operation") if left else "no operation") + asked + "."
-        return {"title": "Converged" if not left else "Not converged yet", "tone": "good" if not left else "ask", "says": says}
+        says = (
+            "After the run both sides were read again and the plan was made again. It holds "
+            + (many(left, "operation") if left else "no operation")
+            + asked
+            + "."
+        )
+        return {
+            "title": "Converged" if not left else "Not converged yet",
+            "tone": "good" if not left else "ask",
+            "says": says,
+        }
     if proof["mode"] == "read_back":
         wrong = many(left, "record") + (" is" if left == 1 else " are") + " not as written."
-        says = "Every record that was written was read again, by key, past any index. " + ("All are as they were written." if not left else wrong)
+        says = "Every record that was written was read again, by key, past any index. " + (
+            "All are as they were written." if not left else wrong
+        )
         return {"title": "Read back", "tone": "good" if not left else "ask", "says": says}
-    return {"title": "Nothing to prove", "tone": "plain", "says": "Nothing was written in this run, or it ended before its writes could be read again."}
+    return {
+        "title": "Nothing to prove",
+        "tone": "plain",
+        "says": "Nothing was written in this run, or it ended before its writes could be read again.",
+    }
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
@@ -251,5 +391,3 @@ def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Finished for earlier runs", f"{made['recovered']:,}"
     for name, version in made["versions"].items():
         yield name, version
-
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
 from reconcile.report.classes import UNEXPLAINED
-from reconcile.report.rows import begin, class_rows
+from reconcile.report.rows import begin, class_rows, released_sql
 from reconcile.stage import Stage, literal
 
 _EXAMPLES = 20
@@ -27,6 +27,7 @@ _STRAY = """
 SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
     WHEN kind = 'create' AND side = 'ghl' THEN source_key IN (SELECT key FROM row_{e}_app)
     WHEN kind = 'create' THEN source_key IN (SELECT key FROM row_{e}_ghl)
+    WHEN kind = 'forget' THEN link_id IN (SELECT link_id FROM tie_{e} UNION ALL {released})
     ELSE link_id IN (SELECT link_id FROM tie_{e}) END)
 """
 
@@ -186,7 +187,7 @@ def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> Entity
 
 
 def _counted(stage: Stage, entity: Entity, query: str) -> int:
-    return stage.count(query.format(e=entity, entity=literal(entity)))
+    return stage.count(query.format(e=entity, entity=literal(entity), released=released_sql(stage, entity)))
 
 
 def _account(stage: Stage, entity: Entity, side: Side) -> Account:

@@ -40,12 +40,15 @@ def _listening(port: int) -> bool:
 
 
 def server_url(name: str) -> str:
-    """The URL of a test server; skips the test where there is none."""
+    """The URL of a test server; skips the test where there is none, or fails it with GHL_RECONCILE_REQUIRE_SERVERS=1."""
     variable, url, port = SERVERS[name]
     if variable in os.environ:
         return os.environ[variable]
     if not _listening(port):
-        pytest.skip(f"no {name} server: set {variable}, or start one on port {port}")
+        lacking = f"no {name} server: set {variable}, or start one on port {port}"
+        if os.environ.get("GHL_RECONCILE_REQUIRE_SERVERS") == "1":
+            pytest.fail(lacking, pytrace=False)
+        pytest.skip(lacking)
     return url
 
 

@@ -17,7 +17,7 @@ import pandas
 import pytest
 
 from connectors.files import FilesConnector, FileSettings, FilesSettings
-from connectors.memory import Ticks
+from connectors.memory import Killed, Ticks
 from reconcile.errors import ConfigError, Malformed
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Page, Proof, Write
@@ -362,6 +362,27 @@ def test_a_disk_that_is_full_leaves_the_file_whole(tmp_path: Path, monkeypatch: 
     assert only(connector, change("1", name="Zoë")).status is Status.DONE
 
 
+def test_a_run_that_was_killed_leaves_the_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped just before the new file takes the name, the old one stands; the next run is not in its way."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
+    before = (tmp_path / "people.csv").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            list(connector.write([change("1", name="Zoë")]))
+    assert (tmp_path / "people.csv").read_bytes() == before
+    assert (tmp_path / ".people.csv.tmp").exists()
+    again = connect(connector._settings)
+    assert [line["name"] for line in shown(again)] == ["Ann"]
+    assert only(again, change("1", name="Zoë")).status is Status.DONE
+    assert not (tmp_path / ".people.csv.tmp").exists()
+
+
 def test_letters_that_an_encoding_lacks_are_refused(tmp_path: Path) -> None:
     """A file in cp1252 cannot take Japanese; the write is rejected and says what to do."""
     connector = people(tmp_path, f"{HEAD}\n1,Zoë,,,,,,\n".encode("cp1252"))
@@ -401,6 +422,15 @@ def test_a_url_is_as_good_as_a_disk() -> None:
     assert b"Ann" in files.cat_file("/pair/people.csv.bak-1")
     files.rm("/pair", recursive=True)
     assert not proof_of(connector).complete
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    """Neither the repr nor a problem holds what stands before the host."""
+    contact = FileSettings("memory://ann:hush-hush@nowhere/people.csv")
+    connector = connect(FilesSettings("csv", {Entity.CONTACT: contact}))
+    with pytest.raises(ConfigError) as raised:
+        connector.describe()
+    assert "hush-hush" not in f"{connector!r} {raised.value}"
 
 
 def test_tags_keep_the_form_they_have(tmp_path: Path) -> None:

@@ -359,7 +359,7 @@ def scripted(answers: Callable[[httpx.Request], httpx.Response], **more: Any) ->
         "https://api.example.test",
         {Entity.CONTACT: endpoint, Entity.NOTE: child},
         fields={Entity.CONTACT: ("name", "email"), Entity.NOTE: ("text",)},
-        pager=PagerSettings("page", 2, total="total"),
+        pager=PagerSettings("page", 5, total="total"),
         requests=1_000_000,
     )
     return opened(settings, httpx.MockTransport(answers))
@@ -367,7 +367,7 @@ def scripted(answers: Callable[[httpx.Request], httpx.Response], **more: Any) ->
 
 def test_a_list_that_moves_while_it_is_read_is_no_proof() -> None:
     """A record on two pages means that another slipped through, though the number of records agrees."""
-    pages = [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}]]
+    pages = [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}], []]
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"rows": pages[int(request.url.params["page"]) - 1], "total": 4})
@@ -387,6 +387,19 @@ def test_a_total_that_changes_on_the_way_is_no_proof() -> None:
 
     _, proof = proof_of(scripted(answer))
     assert "its total went from 3 to 4" in proof.why_incomplete
+
+
+def test_a_server_that_ignores_the_pager_is_not_asked_for_ever() -> None:
+    """The same page again and again ends the walk after the second, incomplete, with bad records in it too."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["page"])
+        return httpx.Response(200, json={"rows": [{"id": 1}, {"no": "key"}], "total": 100})
+
+    lines, proof = proof_of(scripted(answer))
+    assert (len(lines), asked) == (1, ["1", "2"])
+    assert "without a single new record" in proof.why_incomplete
 
 
 def test_a_list_that_is_not_found_is_not_an_empty_one() -> None:
@@ -580,6 +593,19 @@ def test_fields_are_found_where_no_mapping_names_them(shop: Shop, url: str) -> N
     described = connect(url, fields={}).describe().fields[Entity.CONTACT]
     assert {"person.first", "person.last", "mail", "visits", "tags"} <= set(described)
     assert described["visits"].type == "integer"
+
+
+def test_a_description_asks_for_one_page_of_each() -> None:
+    """However many contacts there are, lists under them are sampled under the first three alone."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        rows = [{"id": number} for number in range(5)] if request.url.path == "/people" else []
+        return httpx.Response(200, json={"rows": rows, "total": 1000})
+
+    scripted(answer).describe()
+    assert asked == ["/people", "/people", "/people/0/notes", "/people/1/notes", "/people/2/notes"]
 
 
 def test_since_is_the_apis_parameter_where_declared() -> None:

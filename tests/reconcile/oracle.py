@@ -123,7 +123,9 @@ def _gone(population: Population, tie: Tie) -> str | None:
 # fields ----------------------------------------------------------------------------------------------------------
 
 
-def three_way(rule: Behaviour, base: Mapping[str, str | None], now: Mapping[str, str | None], newer: str | None) -> str | None:
+def three_way(
+    rule: Behaviour, base: Mapping[str, str | None], now: Mapping[str, str | None], newer: str | None
+) -> str | None:
     """Which side's value both shall have: "app" or "ghl"; None where nothing is done; "ask" where a person decides."""
     if now["app"] == now["ghl"]:
         return None
@@ -179,7 +181,9 @@ def _compare(population: Population, ties: Iterable[Tie], verdicts: Verdicts) ->
         for side, values in sent.items():
             if values:
                 kind = "complete" if side == "ghl" and set(values) == {"completed"} else "update"
-                verdicts.operations.add((kind, population.kind.name, side, tie.key(side), tuple(sorted(values.items()))))
+                verdicts.operations.add(
+                    (kind, population.kind.name, side, tie.key(side), tuple(sorted(values.items())))
+                )
 
 
 def _compare_set(
@@ -231,7 +235,9 @@ def _child_touched(family: Population, contact: Tie, side: str) -> bool:
         if row.parent != contact.key(side):
             continue
         tie = linked.get(row.key)
-        if (tie is None and not _excluded(family.kind, row)) or (tie and _differs(family.kind, row.cells, tie.base(side))):
+        if (tie is None and not _excluded(family.kind, row)) or (
+            tie and _differs(family.kind, row.cells, tie.base(side))
+        ):
             return True
     return False
 
@@ -239,7 +245,9 @@ def _child_touched(family: Population, contact: Tie, side: str) -> bool:
 def _survivor(population: Population, kept: Row, gone: str, _: set[str]) -> bool:
     linked = {tie.key(gone) for tie in population.ties}
     return any(
-        row.key not in linked and not _excluded(population.kind, row) and _identity(kept, rule) == _identity(row, rule) is not None
+        row.key not in linked
+        and not _excluded(population.kind, row)
+        and _identity(kept, rule) == _identity(row, rule) is not None
         for row in population.rows[gone].values()
         for rule in population.kind.match
     )
@@ -274,7 +282,13 @@ def _match_contacts(population: Population, verdicts: Verdicts) -> tuple[list[Ti
 
 
 def _match_group(
-    population: Population, rule: Any, identity: Any, group: dict[str, list[Row]], free: Any, found: list[Tie], verdicts: Verdicts
+    population: Population,
+    rule: Any,
+    identity: Any,
+    group: dict[str, list[Row]],
+    free: Any,
+    found: list[Tie],
+    verdicts: Verdicts,
 ) -> None:
     app, ghl = group["app"], group["ghl"]
     taken = {
@@ -328,7 +342,12 @@ def _create(population: Population, orphans: dict[str, list[Row]], verdicts: Ver
 
 
 def _children(
-    family: Population, contacts: Population, owners: list[Tie], gone: Mapping[str, str], verdicts: Verdicts, new: dict[str, list[Row]]
+    family: Population,
+    contacts: Population,
+    owners: list[Tie],
+    gone: Mapping[str, str],
+    verdicts: Verdicts,
+    new: dict[str, list[Row]],
 ) -> None:
     owner = {side: {tie.key(side): tie.name for tie in owners} for side in SIDES}
     created = {op[3] for op in verdicts.operations if op[0] == "create" and op[1] == "contact"}
@@ -370,24 +389,30 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
         same = [
             g
             for g in free["ghl"].values()
-            if parent is not None and owner["ghl"].get(str(g.parent)) == parent and not _differs(kind, app.cells, g.cells)
+            if parent is not None
+            and owner["ghl"].get(str(g.parent)) == parent
+            and not _differs(kind, app.cells, g.cells)
         ]
         if same:
             pair(app, same[0])
     for rule in kind.match:
-        groups: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: {"app": [], "ghl": []})
-        for side in SIDES:
-            for row in free[side].values():
-                parent, identity = owner[side].get(str(row.parent)), _identity(row, rule)
-                if parent is not None and identity is not None:
-                    groups[parent, identity][side].append(row)
-        for group in groups.values():
+        for group in _within_parents(rule, owner, free):
             if len(group["app"]) == len(group["ghl"]) == 1:
                 pair(group["app"][0], group["ghl"][0])
-            elif group["app"] and group["ghl"]:
-                for side in SIDES:
-                    for row in group[side]:
-                        keys = (row.key, None) if side == "app" else (None, row.key)
-                        verdicts.holds.add(("ambiguous", kind.name, *keys, None))
-                        free[side].pop(row.key)
+                continue
+            for side, row in [(at, row) for at in SIDES for row in group[at] if group["app"] and group["ghl"]]:
+                keys = (row.key, None) if side == "app" else (None, row.key)
+                verdicts.holds.add(("ambiguous", kind.name, *keys, None))
+                free[side].pop(row.key)
     return found, {side: list(free[side].values()) for side in SIDES}
+
+
+def _within_parents(rule: tuple[str, ...], owner: Any, free: Any) -> list[dict[str, list[Row]]]:
+    """Rows without a link that share a contact and an identity, by side."""
+    groups: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: {"app": [], "ghl": []})
+    for side in SIDES:
+        for row in free[side].values():
+            parent, identity = owner[side].get(str(row.parent)), _identity(row, rule)
+            if parent is not None and identity is not None:
+                groups[parent, identity][side].append(row)
+    return list(groups.values())

@@ -131,7 +131,15 @@ class Small:
     def tie(self, entity: Entity, keys: dict[str, str], base: dict[str, Any], parent: str | None = None) -> Tie:
         """One link, with a baseline."""
         self.made += 1
-        tie = Tie(f"link{self.made:05d}", keys["app"], keys["ghl"], base["app"], base["ghl"], parent, self.chance.randint(0, 1))
+        tie = Tie(
+            f"link{self.made:05d}",
+            keys["app"],
+            keys["ghl"],
+            base["app"],
+            base["ghl"],
+            parent,
+            self.chance.randint(0, 1),
+        )
         self.people[entity].ties.append(tie)
         return tie
 
@@ -156,13 +164,21 @@ class Small:
     def case(self) -> None:
         """One small world: a linked contact or an identity that several records share, with what hangs on it."""
         number = self.made
-        identity: dict[str, str | None] = {"email": f"p{number}@x.com"} if self.chance.random() < 0.7 else {"phone": f"+1888{5550000 + number}"}
+        identity: dict[str, str | None] = (
+            {"email": f"p{number}@x.com"} if self.chance.random() < 0.7 else {"phone": f"+1888{5550000 + number}"}
+        )
         owners: list[dict[str, str]] = []
         ties: list[Tie | None] = []
         if self.chance.random() < 0.7:
             tie = self.linked(Entity.CONTACT, None, identity)
             ties.append(tie)
-            owners.append({side: tie.key(side) for side in ("app", "ghl") if tie.key(side) in self.people[Entity.CONTACT].rows[side]})
+            owners.append(
+                {
+                    side: tie.key(side)
+                    for side in ("app", "ghl")
+                    if tie.key(side) in self.people[Entity.CONTACT].rows[side]
+                }
+            )
         if not ties or self.chance.random() < 0.15:
             found: dict[str, str] = {}
             shared = self.cells(self.maps[0])
@@ -188,11 +204,15 @@ class Small:
     def swapped(self) -> Small:
         """The same world with the sides exchanged."""
         turn = {"app": "ghl", "ghl": "app"}
-        other = Small(self.chance, Policies(self.policies.create, self.policies.delete, self.policies.absent_runs, named=False))
+        other = Small(
+            self.chance, Policies(self.policies.create, self.policies.delete, self.policies.absent_runs, named=False)
+        )
         for entity, population in self.people.items():
             mine = other.people[entity]
             mine.rows.update({turn[side]: rows for side, rows in population.rows.items()})
-            mine.ties.extend(Tie(t.name, t.ghl_key, t.app_key, t.ghl, t.app, t.parent, t.absent) for t in population.ties)
+            mine.ties.extend(
+                Tie(t.name, t.ghl_key, t.app_key, t.ghl, t.app, t.parent, t.absent) for t in population.ties
+            )
         return other
 
     def world(self, *, shuffled: Random | None = None) -> World:
@@ -217,7 +237,9 @@ class Small:
         connector = world.sides[side]
         for f in m.fields:
             connector._fields[m.entity].setdefault(f.name, FieldInfo())
-        native: dict[str, Json] = {name: json.loads(cell) if name == "tags" else cell for name, cell in row.cells.items() if cell is not None}
+        native: dict[str, Json] = {
+            name: json.loads(cell) if name == "tags" else cell for name, cell in row.cells.items() if cell is not None
+        }
         at, connector._clock = connector._clock, Ticks(f"2025-01-0{row.order}T00:00:00Z")
         connector.put(m.entity, native, key=row.key, parent=row.parent)
         connector._clock = at

@@ -17,11 +17,13 @@ CASES = 150
 
 
 def _small(seed: int, *, named: bool = True) -> Small:
-    chance = Random(seed)
+    chance = Random(seed)  # noqa: S311 - a reproducible choice, no secret
     deletes = [OnDelete.MIRROR, OnDelete.HOLD, OnDelete.IGNORE, OnDelete.ARCHIVE]
     policies = Policies(
         create=chance.choice(list(OnCreate)) if named and seed % 2 else OnCreate.BOTH,
-        delete={side: chance.choice(deletes) for side in Side} if named else dict.fromkeys(Side, chance.choice(deletes)),
+        delete={side: chance.choice(deletes) for side in Side}
+        if named
+        else dict.fromkeys(Side, chance.choice(deletes)),
         absent_runs=chance.choice((1, 2)),
         named=named,
     )
@@ -58,8 +60,14 @@ def test_swapping_the_sides_swaps_the_plan(seed: int) -> None:
         straight = said(world.plan())
     with small.swapped().world() as world:
         turned = said(world.plan())
-    assert sorted(map(str, (_turned(o) for o in turned.operations))) == sorted(map(str, straight.operations | set()))
+    assert sorted(map(str, map(_turned, _even(turned)))) == sorted(map(str, _even(straight)))
     assert {(k, e, g, a, f) for k, e, a, g, f in turned.holds} == straight.holds
+
+
+def _even(verdicts: Verdicts) -> list[tuple[object, ...]]:
+    """Operations without what is one-sided by nature: GHL's own way to complete a task, and its notes of contacts that are gone."""
+    plain = [("update", *o[1:]) if o[0] == "complete" else o for o in verdicts.operations]
+    return [o for o in plain if o[:2] != ("forget", "note")]
 
 
 def _turned(operation: tuple[object, ...]) -> tuple[object, ...]:
@@ -74,7 +82,7 @@ def test_the_order_of_records_changes_no_byte_of_the_plan(seed: int) -> None:
     """The plan file of a world read in another order is the same, byte for byte, but for the name of the run."""
     small = _small(2000 + seed)
     bodies = []
-    for shuffled in (None, Random(seed), Random(seed + 1)):
+    for shuffled in (None, Random(seed), Random(seed + 1)):  # noqa: S311 - a reproducible choice, no secret
         with small.world(shuffled=shuffled) as world:
             result = world.plan()
             bodies.append(result.path.read_bytes())

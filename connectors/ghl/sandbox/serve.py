@@ -79,6 +79,8 @@ def _config(sandbox: Sandbox) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         server_header=False,
+        # uvicorn would set up logging for the whole process anew, and wait for handlers such as Prefect's that wait for it.
+        log_config=None,
         **options,
     )
 

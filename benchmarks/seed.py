@@ -1,0 +1,53 @@
+"""Fills a ledger with what both sides held the day before, as if the job had settled it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from benchmarks.world import TAKEN_AT, World, mapping
+from reconcile import runs
+from reconcile.cells import columns, make_cells
+from reconcile.ledger import Ledger, PairState
+from reconcile.link import digest_kind, keep_base
+from reconcile.model import Entity, Side
+from reconcile.stage import Stage, literal
+
+NAMES = (
+    "entity", "link_id", "app_key", "ghl_key", "how", "since_run", "app_digest", "ghl_digest", "app_cells", "ghl_cells",
+    "app_modified", "ghl_modified", "app_absent", "ghl_absent",
+)  # fmt: skip
+
+
+def open_ledger(folder: Path) -> Ledger:
+    """The benchmark's ledger in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ledger(f"sqlite:///{folder / 'ledger.db'}", "bench")
+
+
+def remember(world: World) -> None:
+    """Link every contact of the base, with digests and values as they were."""
+    ledger, contacts = open_ledger(world.folder), mapping()[Entity.CONTACT]
+    folder = world.folder / "seed"
+    with Stage(folder, memory_limit="4GB") as stage:
+        for side in Side:
+            world.stage(stage, side, f"base_{side}")
+            make_cells(stage, contacts, side, keys=f"raw_contact_{side}")
+        stage.run(f"ATTACH {literal(str(world.folder / 'wide.duckdb'))} AS wide (READ_ONLY)")
+        made = columns(contacts, Side.APP)
+        cells = {
+            side: "json_object(" + ", ".join(f"{literal(c.field.name)}, {side}.{c.name}" for c in made) + ")" for side in Side
+        }
+        rows = (
+            f"SELECT 'contact', md5('contact' || chr(31) || 'app' || chr(31) || app.key)[1:20], app.key, ghl.key, 'email', 'seed', "
+            f"app.digest, ghl.digest, {cells[Side.APP]}::VARCHAR, {cells[Side.GHL]}::VARCHAR, app.modified_at, ghl.modified_at, 0, 0 "
+            "FROM wide.base b JOIN cell_contact_app app ON app.key = b.app_id JOIN cell_contact_ghl ghl ON ghl.key = b.ghl_id"
+        )
+        runs.start(ledger, "seed", "nightly", at=TAKEN_AT)
+        with ledger.transaction() as connection:
+            ledger.insert_links(connection, NAMES, stage.stream(rows))
+            runs.mark_within(connection, "seed", state="settled", generation=0)
+            ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage)))
+        keep_base(stage, ledger, [Entity.CONTACT], world.folder / "links")
+    ledger.close()
+    shutil.rmtree(folder)

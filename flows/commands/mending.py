@@ -1,0 +1,83 @@
+"""undo and prune: the commands that take a run back, and that clear away what old runs left."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.text import Text
+
+from flows.commands.running import Allow, Json, PairFile
+from flows.commands.show import show
+from flows.config import load, require_live
+from flows.run import Options, now, open_run, runs_folder, stopping_on_signals
+from reconcile.ledger import Ledger
+
+Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="carry it out at once, inside the limits")]
+
+_MOST = 20
+
+
+def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False, allow: Allow = None) -> int:
+    """Take a run back: restore what it overwrote, delete what it created, create again what it deleted, on both sides.
+
+    Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
+    """
+    from flows import undoing
+
+    loaded = load(pair)
+    if yes:
+        require_live(loaded)
+    options = Options("undo", frozenset(allow or ()), writes=yes)
+    with open_run(loaded, options) as opened, stopping_on_signals(opened):
+        told = undoing.undo(opened, run_id)
+        code = show(told, as_json=json, operations=None if yes else opened.plan_path)
+    if not json:
+        tell_undo(Console(file=sys.stdout), told.document["undo"])
+    return code
+
+
+def tell_undo(console: Console, undo: Mapping[str, Any]) -> None:
+    """What an undo leaves alone, and what nothing brings back."""
+    for title, lines in (
+        ("Stays as it is:", [f"{e['entity']} {e['key']} in {e['side']}: {e['because']}" for e in undo["left"]]),
+        ("Cannot come back:", undo["lost"]),
+    ):
+        if lines:
+            console.print(Text(f"\n{title}", style="bold"))
+        for line in lines[:_MOST]:
+            console.print(Text(f"  {line}"))
+        if len(lines) > _MOST:
+            console.print(Text(f"  … and {len(lines) - _MOST:,} more in the report", style="dim"))
+
+
+def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
+    """Remove the files of runs that the pair file's [keep] does not keep, and the stages of settled runs.
+
+    Kept in any case: the newest settled run, runs with open questions, and runs that are not finished. Without --yes it
+    only says what it would remove.
+    """
+    from dataclasses import asdict
+
+    from flows.pruning import Keep
+    from flows.pruning import prune as remove
+
+    loaded = load(pair)
+    ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
+    try:
+        keep = Keep(loaded.keep.runs, loaded.keep.days)
+        pruned = remove(ledger, runs_folder(loaded), keep, now=now(), really=yes)
+    finally:
+        ledger.close()
+    if json:
+        jsons.dump({**asdict(pruned), "removed": yes}, sys.stdout, indent=1)
+        print()
+        return 0
+    did = "Removed" if yes else "Would remove"
+    size = f"{pruned.bytes / 1e6:,.1f} MB"
+    print(f"{did} the files of {len(pruned.runs):,} runs and the stages of {len(pruned.stages):,} others: {size}")
+    return 0

@@ -1,0 +1,124 @@
+"""delta and migrate: the commands beside the nightly run that write to both sides."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from flows.commands.running import Allow, Engine, Json, PairFile
+from flows.commands.show import show, tell_run
+from flows.config import Pair, load, require_live
+from flows.focus import Sought
+from flows.migrate import Mode, Move, Moved, To, begun
+from flows.run import Options, open_run, stopping_on_signals
+from flows.telling import Told
+from reconcile.ledger import Ledger
+
+Keys = list[str] | None
+
+
+def delta(
+    *,
+    pair: PairFile,
+    app: Annotated[Keys, Parameter(help="a contact's key in the app; may be repeated, as may the others")] = None,
+    ghl: Annotated[Keys, Parameter(help="a contact's id in GHL")] = None,
+    app_task: Annotated[Keys, Parameter(help="a task's key in the app")] = None,
+    ghl_task: Annotated[Keys, Parameter(help="a task's id in GHL")] = None,
+    app_note: Annotated[Keys, Parameter(help="a note's key in the app")] = None,
+    allow: Allow = None,
+    json: Json = False,
+    engine: Engine = "local",
+) -> int:
+    """Carry over only what changed since the last look, or what is named: a contact with its tags, tasks and notes.
+
+    Deletions wait for a full run. Without Prefect by default, so that a trigger's work is done before Prefect would start.
+    """
+    loaded = load(pair)
+    require_live(loaded)
+    sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_task, ghl_task, app_note)))
+    return show(_delta(engine, loaded, sought, frozenset(allow or ())), as_json=json)
+
+
+def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -> Told:
+    if engine == "prefect":
+        from flows.jobs import delta_pair
+
+        told: Told = delta_pair(str(loaded.path), sought, allow=sorted(allowed))
+        return told
+    from flows.delta import reconcile
+
+    with open_run(loaded, Options("delta", allowed)) as run, stopping_on_signals(run):
+        return reconcile(run, sought)
+
+
+def migrate(
+    *,
+    pair: PairFile,
+    to: Annotated[To, Parameter(help="on which side records are created")] = "ghl",
+    mode: Annotated[
+        Mode, Parameter(help="whether what is there already is looked for, and linked")
+    ] = "match-then-create",
+    approve: Annotated[str | None, Parameter(help="the digest of the plan that was looked at")] = None,
+    yes: Annotated[bool, Parameter(negative="", help="carry it out without looking at the plan first")] = False,
+    wait: Annotated[bool, Parameter(help="when the day's quota is spent, wait and go on; else call again")] = False,
+    json: Json = False,
+    engine: Literal["prefect", "local"] = "local",
+) -> int:
+    """Load one side into the other, once. The first call shows the plan; --approve DIGEST, or --yes, carries it out.
+
+    It may take days: the same command again goes on where the quota, a signal or a crash ended it, until the cutover
+    report says that it is complete.
+    """
+    loaded = load(pair)
+    require_live(loaded)
+    move = Move(to, mode, wait)
+    if not (yes or approve or _begun(loaded)):
+        return _propose(loaded, move, as_json=json)
+    if engine == "prefect":
+        from flows.jobs import migrate_pair
+
+        return _tell(migrate_pair(str(loaded.path), move, approved=approve), as_json=json)
+    from flows.migrate import migrate as carry_out
+
+    return _tell(carry_out(loaded, move, approved=approve), as_json=json)
+
+
+def _begun(pair: Pair) -> bool:
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    try:
+        return begun(ledger)
+    finally:
+        ledger.close()
+
+
+def _propose(pair: Pair, move: Move, *, as_json: bool) -> int:
+    from flows.migrate import propose
+
+    told = propose(pair, move)
+    code = show(told, as_json=as_json)
+    if not as_json:
+        digest = told.document["provenance"]["plan_digest"]
+        words = f"--pair {pair.path.name} --to {move.to} --mode {move.mode} --approve {digest}"
+        Console().print(f"Nothing was written. To carry it out: ghl-reconcile migrate {words}", highlight=False)
+    return code
+
+
+def _tell(moved: Moved, *, as_json: bool) -> int:
+    """The cutover report; the exit code is 0 where the migration is complete, 1 where it goes on or something is left."""
+    from flows.cutover import facts, markdown
+
+    if as_json:
+        jsons.dump(
+            {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)}, sys.stdout, indent=1
+        )
+        print()
+    else:
+        console = Console()
+        tell_run(console, moved.told.document)
+        console.print(markdown(moved.report), highlight=False)
+        console.print(f"Cutover report: {moved.report.paths['md']}", highlight=False, soft_wrap=True)
+    return max(moved.told.exit_code, 0 if moved.complete else 1)

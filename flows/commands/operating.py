@@ -1,0 +1,159 @@
+"""fleet, webhooks, deploy and ledger: the commands for whoever runs this unattended."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from flows.commands.running import Json, PairFile
+from flows.config import load
+from flows.fleet import FleetReport, Job
+from reconcile.errors import ConfigError, Problem
+
+Pairs = Annotated[list[Path], Parameter(name=["--pair", "-p"], help="a pair file; may be repeated")]
+Runner = Literal["processes", "threads", "dask", "ray"]
+
+
+def fleet(
+    folder: Annotated[Path, Parameter(help="the folder with the pair files")],
+    /,
+    *,
+    job: Annotated[Job, Parameter(help="what to do with each pair")] = "run",
+    workers: Annotated[int, Parameter(help="how many pairs at a time")] = 2,
+    runner: Annotated[Runner, Parameter(help="processes here, or Prefect's task runners")] = "processes",
+    out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
+    json: Json = False,
+) -> int:
+    """Run every pair of a folder, each in a process of its own; one that fails never stops the others.
+
+    The exit code is the worst of all.
+    """
+    from flows.fleet import fleet as run_all
+    from flows.fleet import pair_files, write
+
+    files = pair_files(folder)
+    if runner == "processes":
+        report = run_all(files, job, workers=workers)
+    else:
+        from flows.fleetflow import fleet_on
+
+        report = fleet_on(runner, files, job, workers=workers)
+    paths = write(report, out)
+    if json:
+        jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)
+        print()
+    else:
+        _show(report, paths["html"])
+    return report.exit_code
+
+
+def _show(report: FleetReport, page: Path) -> None:
+    table = Table(box=None, header_style="dim")
+    for head in ("pair", "result", "seconds", "what"):
+        table.add_column(head, overflow="fold")
+    for run in report.runs:
+        table.add_row(run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error)
+    console = Console()
+    console.print(table)
+    console.print(f"Fleet report: {page}", highlight=False, soft_wrap=True)
+
+
+def webhooks(
+    *,
+    pair: Pairs,
+    host: str = "127.0.0.1",
+    port: int = 8767,
+    key: Annotated[str | None, Parameter(help="the sender's Ed25519 public key; default: GHL's own")] = None,
+    emit: Annotated[bool, Parameter(negative="", help="tell Prefect too, whose automations may start deltas")] = False,
+) -> int:
+    """Take GHL's webhooks until interrupted, and note which contacts the next run is to look at.
+
+    Put a server with TLS in front of it: GHL sends to https alone.
+    """
+    import uvicorn
+
+    from flows.intake import PUBLIC_KEY, Intake, Notify, make_app
+    from reconcile.ledger import Ledger
+
+    notify: Notify | None = None
+    if emit:
+        from flows.hints import notify as tell_prefect
+
+        notify = tell_prefect
+    with ExitStack() as held:
+        ledgers = {}
+        for path in pair:
+            loaded = load(path)
+            if loaded.ghl.location in ledgers:
+                what = f"two pairs name location {loaded.ghl.location}"
+                raise ConfigError([Problem(path.name, what, "name one of them: a webhook can hint at one ledger")])
+            ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
+            held.callback(ledger.close)
+            ledgers[loaded.ghl.location] = ledger
+        app = make_app(Intake(ledgers, key=key or PUBLIC_KEY, notify=notify))
+        print(f"http://{host}:{port}/", flush=True)
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    return 0
+
+
+def deploy(
+    *,
+    pair: Pairs,
+    pool: Annotated[
+        str, Parameter(help="the work pool; made, as a process pool, where there is none")
+    ] = "ghl-reconcile",
+    cron: Annotated[str, Parameter(help="when the nightly run starts")] = "0 2 * * *",
+    timezone: Annotated[str | None, Parameter(help="of the schedule; default: the pair's")] = None,
+    approval: Annotated[bool, Parameter(negative="", help="pause risky plans for a person's answer")] = False,
+    minutes: Annotated[int | None, Parameter(help="also a delta every so many minutes")] = None,
+    file: Annotated[Path | None, Parameter(help="write a prefect.yaml there instead of deploying")] = None,
+    json: Json = False,
+) -> int:
+    """Make Prefect deployments of each pair's jobs: nightly on a schedule, delta, audit and migrate, one run a pair at a time."""
+    from flows.schedule import Wish, deployments, yaml_text
+
+    wish = Wish(pool, cron, timezone, approval, minutes)
+    planned = [one for path in pair for one in deployments(load(path), wish)]
+    if file is not None:
+        file.write_text(yaml_text(planned, wish), encoding="utf-8")
+        names = [one.full_name for one in planned]
+    else:
+        from flows.deploying import apply
+
+        names = apply(planned, wish)
+    if json:
+        jsons.dump(names, sys.stdout, indent=1)
+        print()
+    else:
+        print("\n".join(names))
+    return 0
+
+
+ledger = App(name="ledger", help="Back up and migrate the ledger, which holds everything that runs remember.")
+
+
+@ledger.command
+def backup(file: Path, /, *, pair: PairFile) -> int:
+    """Copy the ledger into a new file, whole and at one moment, while runs may go on."""
+    from flows.ledgers import back_up
+
+    print(back_up(load(pair), file))
+    return 0
+
+
+@ledger.command
+def migrate(*, pair: PairFile) -> int:
+    """Bring the ledger's tables to this version; every command does so by itself when it opens the ledger."""
+    from flows.ledgers import revision
+
+    before, after = revision(load(pair))
+    print(f"{before or 'new'} -> {after}" if before != after else f"{after}: nothing to do")
+    return 0

@@ -1,0 +1,38 @@
+"""What a person is told when a command cannot go on: a sentence and a remedy, and frames of the code only for a defect."""
+
+from __future__ import annotations
+
+import traceback
+
+from flows.observe import redacted
+from reconcile.errors import ReconcileError
+
+_STORES = ("sqlalchemy", "sqlite3", "psycopg", "pymysql", "duckdb")
+
+
+def told(error: BaseException) -> str:
+    """The lines for standard error. They hold no value of a record: of an unknown error its type and place alone are shown."""
+    if isinstance(error, ReconcileError):
+        return str(error)
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return f"[MACHINE] {error.strerror or type(error).__name__}{place} → {_MACHINE}"
+    if type(error).__module__.partition(".")[0] in _STORES:
+        return f"[STORE] {_store(error)} → {_STORE}"
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}[DEFECT] {type(error).__name__} → {_DEFECT}"
+
+
+_MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
+_STORE = (
+    "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
+)
+_DEFECT = (
+    "This is a defect: please report it with the lines above. What was done is in the journal; the next run goes on."
+)
+
+
+def _store(error: BaseException) -> str:
+    """The first line of what a database said, by its own error rather than by what wraps it with the statement's values."""
+    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    return redacted(f"{type(error).__name__}: {said}")

@@ -1,0 +1,85 @@
+"""Care for the ledger: a backup at one moment while runs go on, and its version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from flows.config.pair import Pair
+from reconcile.errors import StateError
+from reconcile.ledger import Ledger
+
+
+def back_up(pair: Pair, file: Path) -> Path:
+    """Copy the ledger to a new file: an SQLite database, or what pg_dump writes for PostgreSQL (its custom format).
+
+    Raises StateError where the file is there already, or the ledger cannot be copied.
+    """
+    if file.exists():
+        raise StateError(f"{file} is there already", remedy="name a new file; a backup replaces nothing", code="BACKUP")
+    url = sa.make_url(pair.ledger_url.get_secret_value())
+    partial = file.with_name(file.name + ".partial")
+    if url.get_backend_name() == "sqlite":
+        _sqlite(Path(url.database or ""), partial)
+    elif url.get_backend_name() == "postgresql":
+        _postgres(url, partial)
+    else:
+        kind = url.get_backend_name()
+        raise StateError(f"a ledger in {kind} has tools of its own", remedy=f"use those of {kind}", code="BACKUP")
+    return partial.replace(file)
+
+
+def _sqlite(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise StateError(f"there is no ledger at {source}", remedy="nothing was run yet", code="BACKUP")
+    there, here = sqlite3.connect(source), sqlite3.connect(target)
+    try:
+        there.backup(here)
+    finally:
+        here.close()
+        there.close()
+
+
+def _postgres(url: sa.URL, target: Path) -> None:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise StateError("pg_dump is not installed", remedy="install PostgreSQL's client programs", code="BACKUP")
+    environment = {"PGPASSWORD": url.password} if url.password else {}
+    parts = {"-h": url.host, "-p": url.port, "-U": url.username, "-d": url.database, "-f": target}
+    stated = [word for name, value in parts.items() if value is not None for word in (name, str(value))]
+    done = subprocess.run(  # noqa: S603 - a program by its full path, with the ledger's own address
+        [program, "--format=custom", *stated],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StateError(f"pg_dump failed: {done.stderr.strip()[-500:]}", remedy="see its message", code="BACKUP")
+
+
+def revision(pair: Pair) -> tuple[str | None, str | None]:
+    """The version of the ledger's tables before and after it was opened, which migrates it."""
+    url = pair.ledger_url.get_secret_value()
+    before = _version(url)
+    Ledger(url, pair.name).close()
+    return before, _version(url)
+
+
+def _version(url: str) -> str | None:
+    parts = sa.make_url(url)
+    if parts.get_backend_name() == "sqlite" and not Path(parts.database or "").exists():
+        return None
+    engine = sa.create_engine(parts)
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("ledger_version"):
+                return None
+            return connection.execute(sa.text("SELECT version_num FROM ledger_version")).scalar_one_or_none()
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""Where holds are answered: what is asked with its evidence, the one place that records an answer, and a local web page."""

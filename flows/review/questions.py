@@ -1,0 +1,145 @@
+"""What is asked, as people need to see it: the ledger's holds with the evidence that the run which asked put into its report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from reconcile.ledger import Ledger
+from reconcile.model import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One record as evidence: its canonical values by field, blanks left out."""
+
+    side: Side
+    key: str
+    label: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was decided, by whom, when, and why."""
+
+    choice: str
+    by: str
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One open hold. `values` are those of the hold: base_app, base_ghl, app, ghl; rule; gone.
+
+    `records` are what it is about, `candidates` what one of them may be; both are empty where the report of the run that
+    asked is gone.
+    """
+
+    hold_id: str
+    kind: str
+    entity: str
+    label: str
+    because: str
+    asked_at: str
+    age_days: int
+    digest: str
+    field: str | None
+    side: Side | None
+    app_key: str | None
+    ghl_key: str | None
+    run_id: str
+    options: tuple[str, ...]
+    values: Mapping[str, Any]
+    records: tuple[Shown, ...]
+    candidates: tuple[Shown, ...]
+    answer: Answer | None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that any of its records has a value in: the contested one first."""
+        named = sorted({name for shown in (*self.records, *self.candidates) for name in shown.values})
+        return tuple(sorted(named, key=lambda name: name != self.field))
+
+
+class _Report(msgspec.Struct):
+    """The one part of a run's report.json that is read here; the rest, which may be large, is skipped."""
+
+    holds: list[dict[str, Any]] = []
+
+
+class Evidence:
+    """What the runs' reports say of each hold, read once per run: report.json lies in the run's folder and never changes.
+
+    The report is taken rather than the raw rows, since it has the values as they were compared, under their field names.
+    """
+
+    def __init__(self, runs_folder: Path) -> None:
+        self._folder = runs_folder
+        self._known: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def of(self, run_id: str, hold_id: str, digest: str) -> Mapping[str, Any]:
+        """The report's entry for a hold; empty where there is none, or where it is about other values."""
+        if run_id not in self._known:
+            found = _read(self._folder / run_id / "report.json")
+            if found is None:
+                return {}
+            self._known[run_id] = found
+        entry = self._known[run_id].get(hold_id, {})
+        return entry if entry.get("values_digest") == digest else {}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]] | None:
+    try:
+        report = msgspec.json.decode(path.read_bytes(), type=_Report)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return {str(entry.get("hold_id")): entry for entry in report.holds}
+
+
+def questions(ledger: Ledger, evidence: Evidence, *, now: str) -> list[Question]:
+    """Every open hold, oldest first, answered or not."""
+    return [_question(row, evidence, now) for row in ledger.holds()]
+
+
+def _question(row: Any, evidence: Evidence, now: str) -> Question:
+    body = json.loads(row.body)
+    told = evidence.of(row.last_run, row.hold_id, row.values_digest)
+    decided = row.decision is not None
+    return Question(
+        hold_id=row.hold_id,
+        kind=body["kind"],
+        entity=body["entity"],
+        label=str(told.get("label") or body.get("app_key") or body.get("ghl_key") or body["subject"]),
+        because=body["because"],
+        asked_at=row.first_seen,
+        age_days=_days(row.first_seen, now),
+        digest=row.values_digest,
+        field=body.get("field"),
+        side=Side(body["side"]) if body.get("side") else None,
+        app_key=body.get("app_key"),
+        ghl_key=body.get("ghl_key"),
+        run_id=row.last_run,
+        options=tuple(body.get("options", ())),
+        values=told.get("values") or body.get("values", {}),
+        records=tuple(_shown(told.get("records", ()))),
+        candidates=tuple(_shown(told.get("candidates", ()))),
+        answer=Answer(row.decision, row.decided_by or "", row.decided_at or "", row.reason or "") if decided else None,
+    )
+
+
+def _shown(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shown]:
+    for entry in entries:
+        values = {str(name): str(value) for name, value in entry["values"].items() if value is not None}
+        yield Shown(Side(entry["side"]), str(entry["key"]), str(entry["label"]), values)
+
+
+def _days(since: str, until: str) -> int:
+    return max(0, (datetime.fromisoformat(until) - datetime.fromisoformat(since)).days)

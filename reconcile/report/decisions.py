@@ -1,0 +1,112 @@
+"""Reads back what a person decided in the spreadsheet; whatever is not one of a question's choices is named with its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reconcile.errors import ConfigError, Problem
+from reconcile.report.sheet import DECISIONS
+
+_NEEDED = ("hold_id", "decision", "reason")
+
+
+class Decided(NamedTuple):
+    """One answer: the question, the choice, and why, in the person's words."""
+
+    hold_id: str
+    choice: str
+    reason: str
+
+
+def decisions_from(path: Path) -> list[Decided]:
+    """The answers in a spreadsheet that `sheet` wrote, in its order; rows without a decision are left for later.
+
+    Raises ConfigError with every problem found: a file that is none of ours, or a decision that is no choice of its question.
+    """
+    rows, choices = _read(path)
+    heads = [str(head or "").strip().lower() for head in (rows[0] if rows else ())]
+    missing = [name for name in _NEEDED if name not in heads]
+    if missing:
+        raise ConfigError(
+            [
+                Problem(
+                    f"{path.name}, sheet {DECISIONS}, row 1",
+                    f"no column named {', '.join(missing)}",
+                    "keep the columns as the report has them",
+                )
+            ]
+        )
+    problems: list[Problem] = []
+    found = list(_answers(path, rows, heads, choices, problems))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
+    """The rows of the sheet of decisions, and the choices of each question by its row's hold_id column."""
+    import zipfile
+
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            [Problem(str(path.name), "no such file", "name the report.xlsx in which you decided")]
+        ) from error
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
+        raise ConfigError(
+            [Problem(str(path.name), "not an Excel workbook (.xlsx)", "save it as .xlsx and name it again")]
+        ) from error
+    try:
+        if DECISIONS not in book.sheetnames:
+            raise ConfigError(
+                [Problem(path.name, f"no sheet named {DECISIONS}", "name a report.xlsx that `report` made")]
+            )
+        rows: list[Sequence[object]] = list(book[DECISIONS].iter_rows(values_only=True))
+        return rows, _choices(rows)
+    finally:
+        book.close()
+
+
+def _choices(rows: Sequence[Sequence[object]]) -> dict[str, list[str]]:
+    """The choices that stand beside each question: a person may sort the sheet, so the hidden sheet's order does not count."""
+    if not rows or "choices" not in rows[0] or "hold_id" not in rows[0]:
+        return {}
+    listed, named = rows[0].index("choices"), rows[0].index("hold_id")
+    return {str(row[named]): str(row[listed] or "").split(", ") for row in rows[1:] if row[named]}
+
+
+def _answers(
+    path: Path,
+    rows: Sequence[Sequence[object]],
+    heads: Sequence[str],
+    choices: dict[str, list[str]],
+    problems: list[Problem],
+) -> Iterator[Decided]:
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        hold_id, choice, reason = (str(row[heads.index(name)] or "").strip() for name in _NEEDED)
+        if not choice:
+            continue
+        where = f"{path.name}, sheet {DECISIONS}, row {number}"
+        allowed = choices.get(hold_id)
+        if not hold_id:
+            problems.append(Problem(where, "a decision without a hold_id", "do not clear the hold_id column"))
+        elif hold_id in seen:
+            problems.append(
+                Problem(where, f"question {hold_id} is answered in row {seen[hold_id]} too", "answer it once")
+            )
+        elif allowed is not None and choice not in allowed:
+            problems.append(
+                Problem(
+                    where, f"{choice!r} is not a choice here; expected {' or '.join(allowed)}", "choose from the list"
+                )
+            )
+        else:
+            yield Decided(hold_id, choice, reason)
+        seen.setdefault(hold_id, number)

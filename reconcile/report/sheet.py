@@ -1,0 +1,260 @@
+"""The report as a spreadsheet: a sheet for each class of change, and one in which decisions are made and read back from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Map
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconcile.model import Side
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+DECISIONS = "Decisions"
+CHOICES = "Choices"
+HEADS = (
+    "decision",
+    "reason",
+    "record",
+    "entity",
+    "question",
+    "field",
+    "the app",
+    "GHL",
+    "before",
+    "days",
+    "choices",
+    "hold_id",
+)
+"""The columns of the sheet of decisions; reading back looks for decision, reason and hold_id by name."""
+
+_MOST_ROWS = 1_000_000  # Excel holds 1,048,576
+_LONGEST = 32_000  # Excel holds 32,767 characters a cell
+_MOST_LISTS = 60_000  # Excel holds 65,530 drop-downs a sheet
+_WIDTHS = {
+    "decision": 18,
+    "reason": 26,
+    "record": 26,
+    "question": 44,
+    "because": 44,
+    "values": 60,
+    "before": 28,
+    "after": 28,
+    "stored": 28,
+}
+_USUAL_WIDTH = 15
+
+_RECORD = ("entity", "in", "record", "contact", "key in the app", "key in GHL")
+_FAILED = (
+    "what",
+    *_RECORD,
+    "field",
+    "before",
+    "after",
+    "because",
+    "outcome",
+    "code",
+    "detail",
+    "trace id",
+    "stored",
+    "what to do",
+)
+_SHEETS = (
+    ("Created", ("create",)),
+    ("Updated", ("update", "complete")),
+    ("Deleted", ("delete", "archive")),
+    ("Tags", ("add_tags", "remove_tags")),
+    ("Linked", ("adopt", "forget")),
+)
+_AS_PLANNED = ("done", "exists", "planned")
+
+
+def sheet(document: Map[str, Any], path: Path) -> Path:
+    """Write the workbook of `document` at `path`, whole or not at all, in memory that does not grow with the records."""
+    import xlsxwriter
+
+    partial = path.with_name(path.name + ".partial")
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(str(partial), options) as book:
+        formats = {
+            "head": book.add_format({"bold": True, "bottom": 1}),
+            "ask": book.add_format({"bg_color": "#FDF1DE"}),
+        }
+        _table(book, formats, "Summary", ("entity", "figure", "value"), _summary(document))
+        _table(book, formats, "Statement", ("entity", "side", "line", "records", "what it means"), _statement(document))
+        _decisions(book, formats, document["holds"])
+        _by_kind(book, formats, document)
+        _table(book, formats, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document))
+    return partial.replace(path)
+
+
+def _table(
+    book: Workbook, formats: Map[str, Any], name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    made = book.add_worksheet(name)
+    _heads(made, formats, heads)
+    last = 0
+    for last, row in enumerate(rows, start=1):
+        if last > _MOST_ROWS:
+            break
+        _write(made, last, row)
+    made.autofilter(0, 0, max(last, 1), len(heads) - 1)
+
+
+def _heads(made: Worksheet, formats: Map[str, Any], heads: Sequence[str]) -> None:
+    made.freeze_panes(1, 0)
+    for column, head in enumerate(heads):
+        made.set_column(column, column, _WIDTHS.get(head, _USUAL_WIDTH))
+    made.write_row(0, 0, heads, formats["head"])
+
+
+def _write(made: Worksheet, row: int, values: Sequence[object]) -> None:
+    for column, value in enumerate(values):
+        if isinstance(value, int | float):
+            made.write_number(row, column, value)
+        elif value is not None and value != "":
+            made.write_string(row, column, str(value)[:_LONGEST])
+
+
+# decisions ----------------------------------------------------------------------------------------------------------
+
+
+def _decisions(book: Workbook, formats: Map[str, Any], holds: Sequence[Map[str, Any]]) -> None:
+    """The questions with a drop-down each; the choices stand in a hidden sheet, as Excel takes lists of 255 characters only."""
+    made, hidden = book.add_worksheet(DECISIONS), book.add_worksheet(CHOICES)
+    hidden.hide()
+    _heads(made, formats, HEADS)
+    for row, hold in enumerate(holds[:_MOST_ROWS], start=1):
+        choices = [option["choice"] for option in hold["options"]]
+        made.write_blank(row, 0, None, formats["ask"] if choices else None)
+        made.write_blank(row, 1, None, formats["ask"] if choices else None)
+        _write(made, row, _question(hold, choices))
+        hidden.write_row(row, 0, choices)
+        if choices and row <= _MOST_LISTS:
+            made.data_validation(row, 0, row, 0, _drop_down(row, len(choices)))
+    made.autofilter(0, 0, max(len(holds), 1), len(HEADS) - 1)
+
+
+def _drop_down(row: int, choices: int) -> dict[str, Any]:
+    from xlsxwriter.utility import xl_range_abs
+
+    return {
+        "validate": "list",
+        "source": f"={CHOICES}!{xl_range_abs(row, 0, row, choices - 1)}",
+        "error_title": "Not a choice",
+        "error_message": "Choose one of the list, or leave it empty to decide later.",
+    }
+
+
+def _question(hold: Map[str, Any], choices: list[str]) -> list[object]:
+    values = hold["values"]
+    shown = [values.get(side.value) for side in Side]
+    if not any(side.value in values for side in Side):
+        shown = [_told(hold, side) for side in Side]
+    before = (
+        values.get("base_app")
+        if values.get("base_app") == values.get("base_ghl")
+        else f"{values.get('base_app')} / {values.get('base_ghl')}"
+    )
+    return [
+        *("", "", hold["label"], hold["entity"], hold["because"], hold["field"], *shown, before),
+        *(hold["age_days"], ", ".join(choices), hold["hold_id"]),
+    ]
+
+
+def _told(hold: Map[str, Any], side: Side) -> str:
+    """The records of one side that a question is about."""
+    found = [record for record in chain(hold["records"], hold["candidates"]) if record["side"] == side]
+    return "; ".join(f"{record['label']} ({record['key']})" for record in found)
+
+
+# changes ------------------------------------------------------------------------------------------------------------
+
+
+def _by_kind(book: Workbook, formats: Map[str, Any], document: Map[str, Any]) -> None:
+    changes = document["changes"]
+    for name, kinds in _SHEETS:
+        mine = (entry for entry in changes if entry["kind"] in kinds and entry["status"] in _AS_PLANNED)
+        if name in ("Updated", "Tags"):
+            _table(book, formats, name, (*_RECORD, "field", "before", "after", "because"), _by_field(mine))
+        else:
+            _table(book, formats, name, (*_RECORD, "values", "because"), _by_record(mine))
+    failed = (entry for entry in changes if entry["status"] not in _AS_PLANNED)
+    _table(book, formats, "Failed", _FAILED, _failed(document, failed))
+
+
+def _record(entry: Map[str, Any]) -> tuple[object, ...]:
+    return (entry["entity"], entry["side"], entry["label"], entry["under"], entry["app_key"], entry["ghl_key"])
+
+
+_NO_FIELD: Map[str, Any] = {"field": "", "before": "", "after": ""}
+
+
+def _by_field(entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
+    for entry in entries:
+        for part in entry["fields"] or [_NO_FIELD]:
+            yield (*_record(entry), part["field"], part["before"], part["after"], entry["because"])
+
+
+def _by_record(entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
+    for entry in entries:
+        values = "; ".join(
+            f"{part['field']}: {part['after'] if part['after'] is not None else part['before']}"
+            for part in entry["fields"]
+        )
+        yield (*_record(entry), values, entry["because"])
+
+
+def _failed(document: Map[str, Any], entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
+    remedies = {group["code"]: group["remedy"] for group in document["failures"]}
+    for entry in entries:
+        told = [entry[name] for name in ("because", "status", "code", "detail", "trace_id")]
+        remedy = remedies.get(entry["code"] or entry["status"].upper())
+        for part in entry["fields"] or [_NO_FIELD]:
+            values = (part["field"], part["before"], part["after"])
+            yield (entry["kind"].replace("_", " "), *_record(entry), *values, *told, part.get("stored"), remedy)
+
+
+# the rest -----------------------------------------------------------------------------------------------------------
+
+
+def _summary(document: Map[str, Any]) -> Iterator[list[object]]:
+    yield ["", "verdict", document["verdict"]["headline"]]
+    for sentence in document["verdict"]["sentences"]:
+        yield ["", "", sentence]
+    for name in ("pair", "job", "run_id", "started_at", "ended_at", "state"):
+        yield ["", name.replace("_", " "), document[name]]
+    for entity, figures in document["entities"].items():
+        for name, value in figures.items():
+            yield [entity, name.replace("_", " "), value]
+
+
+def _statement(document: Map[str, Any]) -> Iterator[list[object]]:
+    known = {each["name"]: each for each in document["statement"]["classes"]}
+    for entity in document["statement"]["entities"]:
+        for side in entity["sides"]:
+            head = [entity["entity"], side["side"]]
+            yield [*head, "read", side["read"], "rows of the snapshot"]
+            yield [*head, "corrected", side["corrected"], "by a look at the record"]
+            for name, count in side["aside"].items():
+                yield [*head, f"less: {known[name]['label']}", -count, "no counterpart after the run"]
+            for name in ("created", "met", "unread"):
+                yield [*head, f"plus: {name}", side[name], ""]
+            yield [*head, "linked pairs", side["adjusted"], f"must be {entity['linked']:,}"]
+            for name, count in side["classes"].items():
+                yield [*head, f"class: {known[name]['label']}", count, known[name]["meaning"]]
+            yield [*head, "unexplained", side["unexplained"], "must be 0"]
+
+
+def _left_out(document: Map[str, Any]) -> Iterator[list[object]]:
+    for record in document["passed"]["records"]:
+        yield [record[name] for name in ("class", "entity", "side", "label", "key", "because")]

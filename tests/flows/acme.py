@@ -1,0 +1,142 @@
+"""The demo's world for tests: made, served in the test's own process or from its file, run, and judged independently."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.ghl.sandbox import Sandbox, serve
+from flows.config import load
+from flows.demo import make
+from flows.demo.pairfile import LOCATION, SANDBOX_FILE
+from flows.demo.seen import CELLS, plain
+from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
+from flows.demo.world import DATABASE_FILE, open_sandbox
+from flows.run import Options, open_run
+from flows.sync import reconcile
+from flows.telling import Told
+from reconcile import planfile
+from reconcile.model import Hold, Operation
+
+State = dict[str, Counter[tuple[Any, ...]]]
+"""What both sides hold, without their own keys and times: how often each person, task and note is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acme:
+    """A demo in a folder. `app_url` is its database; `pair` its pair file, with the sandbox served from its file."""
+
+    folder: Path
+    pair: Path
+    app_url: str
+
+    @staticmethod
+    def made(folder: Path, *, contacts: int = 60, app_url: str | None = None, search_lag: float = 0.0) -> Acme:
+        """A new world; its sandbox answers as fast as it can."""
+        pair = make(folder, contacts=contacts, app_url=app_url)
+        settings = (folder / SANDBOX_FILE).with_suffix(".toml")
+        text = settings.read_text(encoding="utf-8").replace("lag_seconds = 2.0", f"lag_seconds = {search_lag}")
+        settings.write_text(text.replace("max = 300", "max = 100000"), encoding="utf-8")
+        text = pair.read_text(encoding="utf-8")
+        pair.write_text(text.replace("\nlag_seconds = 5 ", f"\nlag_seconds = {search_lag * 2} "), encoding="utf-8")
+        return Acme(folder, pair, app_url or f"sqlite:///{folder / DATABASE_FILE}")
+
+    def run(self, *, pair: Path | None = None, job: str = "nightly", **options: Any) -> Night:
+        """One run through the local engine."""
+        with open_run(load(pair or self.pair), Options(job, **options)) as run:
+            told = reconcile(run)
+            path = run.plan_path
+        return Night(told, list(planfile.operations(path)), list(planfile.holds(path)))
+
+    @contextmanager
+    def served(self) -> Iterator[Served]:
+        """The sandbox served by this process: its state survives whoever talks to it."""
+        with open_sandbox(self.folder / SANDBOX_FILE) as sandbox, serve(sandbox) as url:
+            text = self.pair.read_text(encoding="utf-8")
+            pair = self.pair.with_name("served.toml")
+            pair.write_text(
+                text.replace(f'url = "sandbox:{SANDBOX_FILE}"', f'url = "{url}"\ntoken = "file:token.txt"'),
+                encoding="utf-8",
+            )
+            (self.folder / "token.txt").write_text("sandbox", encoding="utf-8")
+            yield Served(sandbox, pair)
+
+    def state(self, sandbox: Sandbox | None = None) -> State:
+        """What both sides hold now. A `sandbox` that is being served has to be given."""
+        if sandbox is not None:
+            return _app_state(self.app_url) | _ghl_state(sandbox)
+        with open_sandbox(self.folder / SANDBOX_FILE) as opened:
+            return _app_state(self.app_url) | _ghl_state(opened)
+
+    def replaced_by(self, other: Path) -> None:
+        """Put everything in the folder back to what it was in a copy. The path stays: a database is known by it."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(other, self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A sandbox in this process, and the pair file that leads to it over HTTP."""
+
+    sandbox: Sandbox
+    pair: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a run came to."""
+
+    told: Told
+    operations: Sequence[Operation]
+    holds: Sequence[Hold]
+
+    @property
+    def residual(self) -> int:
+        """How many operations a plan from fresh snapshots still has."""
+        return sum(entity["residual_operations"] or 0 for entity in self.told.document["entities"].values())
+
+
+def _app_state(url: str) -> State:
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        people = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None))).mappings().all()
+        todos = connection.execute(sa.select(TODOS)).mappings().all()
+        remarks = connection.execute(sa.select(REMARKS)).mappings().all()
+    engine.dispose()
+    names = {row["id"]: _name(row["first_name"], row["last_name"], row["email"], row["phone"]) for row in people}
+    cells = (*CELLS, "vip")
+    return {
+        "app people": Counter((*(row[name] for name in cells), *sorted(row["tags"] or ())) for row in people),
+        "app todos": Counter(
+            (names.get(row["person_id"]), row["title"], row["status"], str(row["due_at"]), row["details"])
+            for row in todos
+        ),
+        "app remarks": Counter((names.get(row["person_id"]), row["body"]) for row in remarks),
+    }
+
+
+def _ghl_state(sandbox: Sandbox) -> State:
+    contacts = sandbox.contacts(LOCATION)
+    names = {row["id"]: _name(row["firstName"], row["lastName"], row["email"], row["phone"]) for row in contacts}
+    return {
+        "ghl contacts": Counter(
+            (*(row[native] for native in CELLS.values()), *sorted(row["tags"]), str(row["customFields"]))
+            for row in contacts
+        ),
+        "ghl tasks": Counter(
+            (names.get(row["contactId"]), row["title"], row["completed"], row["dueDate"], row["body"])
+            for row in sandbox.tasks(LOCATION)
+        ),
+        "ghl notes": Counter((names.get(row["contactId"]), plain(row["body"])) for row in sandbox.notes(LOCATION)),
+    }
+
+
+def _name(*parts: Any) -> str:
+    return "/".join(str(part or "") for part in parts)

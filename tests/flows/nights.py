@@ -1,0 +1,67 @@
+"""Whole nights on a World: the jobs as the command line runs them, without Prefect, with archive, report and summary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
+
+from flows import sync, undoing
+from flows.run import Options, Run
+from flows.telling import Told
+from reconcile import runs
+from reconcile.model import RECORDS, Cell, Entity, Side
+from reconcile.stage import Stage
+from tests.builders import World
+
+_NUMBERS = count(1)
+
+Held = dict[tuple[Side, Entity], list[tuple[tuple[str, Cell], ...]]]
+
+
+@contextmanager
+def opened(world: World, job: str, *, name: str | None = None, **more: Any) -> Iterator[Run]:
+    """A Run of that job on the world; `name` opens one that is there already, as `apply DIGEST` does."""
+    run_id = name or f"n{next(_NUMBERS):04d}"
+    with Stage(world.folder / "runs" / run_id, memory_limit="256MB", threads=1) as stage:
+        run = world.open(stage)
+        run.options = Options(job, **more)
+        pair = cast("Any", run.pair)
+        pair.alerts = SimpleNamespace(failed_share=0.05, count_deviation=0.2, runs=10)
+        if name is None:
+            runs.start(world.ledger, run_id, job, at=world.clock())
+        yield run
+
+
+def night(world: World, *, during: Callable[[Run], None] | None = None, **more: Any) -> Told:
+    """One nightly run. Refused passes through. `during` gets the Run before it starts."""
+    with opened(world, "nightly", **more) as run:
+        if during is not None:
+            during(run)
+        return sync.reconcile(run)
+
+
+def take_back(world: World, of: Told, *, between: Callable[[], None] | None = None, **more: Any) -> Told:
+    """Plan the undo of a run, let `between` happen, and apply the plan by its digest."""
+    with opened(world, "undo", writes=False, **more) as run:
+        planned = undoing.undo(run, of.document["run_id"])
+    if between is not None:
+        between()
+    with opened(world, "apply", name=planned.document["run_id"], **more) as run:
+        return undoing.apply(run, planned.document["provenance"]["plan_digest"])
+
+
+def state(world: World) -> Held:
+    """What both sides hold, in canonical form and without keys; tasks and notes with the name of their contact."""
+    return {(side, entity): sorted(_rows(world, side, entity), key=repr) for side in Side for entity in RECORDS}
+
+
+def _rows(world: World, side: Side, entity: Entity) -> Iterator[tuple[tuple[str, Cell], ...]]:
+    contacts = world.cells(side)
+    for key, record in world.sides[side].rows(entity).items():
+        cells = dict(world.cells(side, entity)[key])
+        if record.parent is not None:
+            cells["of"] = contacts.get(record.parent, {}).get("first_name")
+        yield tuple(sorted(cells.items()))

@@ -1,0 +1,147 @@
+"""A changed pair file, tried on what earlier runs saw: the same file plans the same, another one says what it would change."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from connectors.memory import MemoryConnector
+from flows import backtest
+from reconcile.backtest import Difference
+from reconcile.errors import StateError
+from reconcile.mapping import Mapping
+from reconcile.model import Entity, Side
+from reconcile.policy import OnConflict, Rule
+from tests.builders import World, by_email, contacts, field_of, mapping_of
+from tests.flows.nights import night
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A first run, a night with edits on both sides, a conflict and a deletion, and a quiet one."""
+    with World(limits={"max_first_creates": 100}) as world:
+        keys = {
+            name: world.app.put(Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "company": name[0]})
+            for name in ("ann", "bob", "cyd", "dee")
+        }
+        task = {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}
+        world.app.put(Entity.TASK, task, parent=keys["ann"])
+        night(world)
+        world.app.edit(Entity.CONTACT, keys["ann"], {"company": "from the app"})
+        world.ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "ann@x.com"), {"company": "from GHL"})
+        world.app.edit(Entity.CONTACT, keys["bob"], {"company": "BB"})
+        world.ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "cyd@x.com"), {"last_name": "Young"})
+        world.app.delete(Entity.CONTACT, keys["dee"])
+        night(world)
+        night(world)
+        yield world
+
+
+def tried(world: World, mapping: Mapping, *, count: int = 3, **limits: Any) -> list[Difference]:
+    """The differences of the last runs, oldest first, without anything that could send a request."""
+    pair = SimpleNamespace(
+        name="p",
+        store=str(world.folder),
+        path=Path("p.toml"),
+        config_digest="x",
+        limits=dict(world.limits) | limits,
+        located=lambda region: mapping,
+    )
+    return list(backtest.backtests(cast("Any", pair), world.ledger, count))[::-1]
+
+
+def contacts_with(**company: Any) -> Mapping:
+    """The world's mapping with another rule for the company."""
+    usual = mapping_of()
+    changed = tuple(
+        dataclasses.replace(f, **company) if f.name == "company" else f for f in usual[Entity.CONTACT].fields
+    )
+    rest = tuple(each for each in usual.entities if each.entity is not Entity.CONTACT)
+    return Mapping((dataclasses.replace(usual[Entity.CONTACT], fields=changed), *rest))
+
+
+def test_the_same_mapping_plans_the_same(world: World) -> None:
+    """Compared anew from its archive, each run comes to the very operations and holds that it had."""
+    found = tried(world, world.mapping)
+    assert [each.same for each in found] == [True, True, True]
+    assert [each.operations_then for each in found] == [each.operations_now for each in found]
+    assert found[1].operations_then >= 3
+    assert found[1].holds_then == 1
+
+
+def test_g8_backtest_says_what_another_conflict_rule_would_have_done(world: World) -> None:
+    """With `conflict = app` the held conflict becomes an operation; nothing else changes."""
+    _, edited, quiet = tried(world, contacts_with(rule=Rule(conflict=OnConflict.APP)))
+    assert [(row["kind"], row["after"]) for row in edited.gained] == [("update", {"company": "from the app"})]
+    assert [row["field"] for row in edited.holds_lost] == ["company"]
+    assert not edited.lost
+    assert not edited.holds_gained
+    assert [row["after"] for row in quiet.gained] == [{"company": "from the app"}]
+
+
+def test_a_field_that_is_mapped_no_more_loses_its_operations(world: World) -> None:
+    """Without the company, its update and its conflict are gone, and the creates of the first run carry less."""
+    fields = tuple(f for f in world.mapping[Entity.CONTACT].fields if f.name != "company")
+    first, edited, _ = tried(world, mapping_of(contacts(*fields), *world.mapping.entities[1:]))
+    assert [row["key"] for row in edited.lost] == [by_email(world, Side.GHL, "bob@x.com")]
+    assert edited.holds_lost
+    assert {row["kind"] for row in first.changed} == {"create"}
+    assert all("company" in row["then"] and "company" not in row["after"] for row in first.changed)
+
+
+def test_a_field_that_was_never_read_is_left_out_and_said(world: World) -> None:
+    """Nothing is guessed of what the archive does not hold: the field is named and left out."""
+    fields = (*world.mapping[Entity.CONTACT].fields, field_of("city"))
+    found = tried(world, mapping_of(contacts(*fields), *world.mapping.entities[1:]))
+    assert all(each.caveats == ["contact.city: city, city was not read then; the field is left out"] for each in found)
+    assert all(each.same for each in found)
+
+
+def test_limits_of_the_changed_file_are_tried_too(world: World) -> None:
+    """A plan that the changed limits would refuse is named with the limit."""
+    first, _, quiet = tried(world, world.mapping, max_first_creates=1)
+    assert [breach.name for breach in first.refused] == ["first-creates"]
+    assert not quiet.refused
+
+
+def test_a_backtest_sends_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither side is read or written while a backtest runs."""
+
+    def sent(*_: object, **__: object) -> None:
+        raise AssertionError("a backtest asks no side")
+
+    for name in ("extract", "read", "write", "look", "describe"):
+        monkeypatch.setattr(MemoryConnector, name, sent)
+    assert len(tried(world, world.mapping)) == 3
+
+
+def test_only_as_many_runs_as_asked_for_are_tried(world: World) -> None:
+    """`--backtest 1` tries the newest run."""
+    assert len(tried(world, world.mapping, count=1)) == 1
+
+
+def test_without_an_archive_there_is_nothing_to_try_on() -> None:
+    """A pair that never ran gives an error that says what to do."""
+    with World() as empty, pytest.raises(StateError, match="make a plan or a run first"):
+        tried(empty, empty.mapping)
+
+
+def test_the_differences_are_told_as_a_table_and_as_json(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both forms name the run and count the same; the exit code says whether anything would differ."""
+    mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
+    pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))
+    found = tried(world, mapping)
+    assert backtest.show(pair, iter(found), as_json=True) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [len(each["gained"]) for each in document["runs"]] == [len(each.gained) for each in found]
+    assert backtest.show(pair, iter(found), as_json=False) == 1
+    assert found[1].run_id in capsys.readouterr().out
+    assert backtest.show(pair, iter(tried(world, world.mapping)), as_json=False) == 0

@@ -1,0 +1,179 @@
+"""A fleet: every pair is run, each in a process of its own, a broken one is reported and stops nobody, no location's limit is passed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
+from connectors.throttle import BUDGETS
+from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, page, pair_files, told, write
+from reconcile.errors import ConfigError
+from tests.connectors.databases import fresh_database
+
+soak = pytest.mark.skipif(not os.environ.get("GHL_RECONCILE_SOAK"), reason="takes minutes: ./dev soak")
+
+PAIR = """\
+pair = "{name}"
+region = "US"
+ledger = "{ledger}"
+[app]
+connector = "sql"
+url = "sqlite:///{name}.db"
+[app.contact]
+table = "people"
+modified_at = "updated_at"
+[ghl]
+url = "{url}"
+token = "pit-{name}"
+location = "{name}"
+lag_seconds = 1
+[contact]
+match = ["mail"]
+[contact.fields]
+name = "lastName"
+mail = "email"
+"""
+
+PEOPLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A folder of pairs, and the one sandbox that holds all their locations."""
+
+    folder: Path
+    sandbox: Sandbox
+    names: tuple[str, ...]
+
+    def arrived(self, name: str) -> int:
+        return len(self.sandbox.contacts(name))
+
+
+@contextmanager
+def places(folder: Path, count: int, ledger: str, *, limit: Limit, broken: str = "") -> Iterator[Places]:
+    names = tuple(f"place{number:02d}" for number in range(count))
+    with ExitStack() as held:
+        sandbox = held.enter_context(Sandbox(Settings(pit=limit, lag_seconds=0.0, seed=5)))
+        url = held.enter_context(serve(sandbox))
+        for name in names:
+            sandbox.add_location(name)
+            sandbox.add_token(f"pit-{name}", name)
+            with sqlite3.connect(folder / f"{name}.db") as app:
+                app.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, updated_at TEXT)")
+                rows = [(f"Person {i}", f"{i}@{name}.example.com") for i in range(PEOPLE)]
+                app.executemany(
+                    "INSERT INTO people (name, mail, updated_at) VALUES (?, ?, '2026-01-01T00:00:00Z')", rows
+                )
+            app.close()
+            text = PAIR.format(name=name, url=url, ledger=ledger or f"sqlite:///{name}-ledger.db")
+            if name == broken:
+                text = text.replace('table = "people"', 'table = "nobody"')
+            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+        (folder / "sandbox-settings.toml").write_text("lag_seconds = 0\n", encoding="utf-8")
+        yield Places(folder, sandbox, names)
+
+
+def test_one_broken_pair_stops_nobody(tmp_path: Path) -> None:
+    """Of three pairs the broken one is reported, with what is wrong and what to do; the others are reconciled."""
+    with places(tmp_path, 3, "", limit=Limit(), broken="place01") as made:
+        report = fleet(pair_files(tmp_path), workers=2)
+        assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
+    assert report.exit_code == 3
+    assert [(run.pair, run.exit_code) for run in report.runs] == [("place01", 3), ("place00", 0), ("place02", 0)]
+    assert "nobody" in report.runs[0].error
+    assert report.runs[1].figures == {"creates": PEOPLE, "updates": 0, "deletes": 0, "holds": 0, "failed": 0}
+    paths = write(report, tmp_path / "out")
+    assert json.loads(paths["json"].read_text())["runs"][0]["pair"] == "place01"
+    assert "1 refused or broken" in paths["md"].read_text()
+    assert '<tr data-code="3"><td>place01</td>' in paths["html"].read_text()
+
+
+@soak
+def test_twenty_pairs_over_one_ledger(tmp_path: Path) -> None:
+    """Twenty pairs on two workers over one PostgreSQL ledger: all right but the broken one, no window above its limit."""
+    limit = Limit(max=20, window_seconds=2.0)
+    with (
+        fresh_database("postgresql", tmp_path) as ledger,
+        places(tmp_path, 20, ledger, limit=limit, broken="place07") as made,
+    ):
+        report = fleet(pair_files(tmp_path), workers=2)
+        assert {name: made.arrived(name) for name in made.names if name != "place07"} == {
+            name: PEOPLE for name in made.names if name != "place07"
+        }
+        assert max(made.sandbox.max_in_window(name) for name in made.names) <= limit.max
+        assert [run.pair for run in report.runs if run.exit_code] == ["place07"]
+        engine = sa.create_engine(ledger.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.connect() as connection:
+            shared = connection.execute(sa.select(sa.func.count()).select_from(BUDGETS)).scalar_one()
+        engine.dispose()
+        assert shared >= 19
+
+
+@soak
+@pytest.mark.parametrize("runner", ["threads", "dask", "ray"])
+def test_through_a_task_runner(tmp_path: Path, runner: str, prefect: Path) -> None:
+    """The same fleet through Prefect's task runners, where they are installed."""
+    if runner != "threads":
+        pytest.importorskip(f"prefect_{runner}")
+    from flows.fleetflow import fleet_on
+
+    with places(tmp_path, 3, "", limit=Limit(), broken="place01") as made:
+        report = fleet_on(runner, pair_files(tmp_path), "run", workers=2)  # type: ignore[arg-type]
+        assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
+    assert [run.pair for run in report.runs if run.exit_code] == ["place01"]
+
+
+def test_workers_at_a_time() -> None:
+    """No more pairs run at a time than there are workers, and all are run."""
+    most, running, lock, seen = 0, 0, threading.Lock(), threading.Event()
+
+    def runner(path: Path, job: Job) -> PairRun:
+        nonlocal most, running
+        with lock:
+            running += 1
+            most = max(most, running)
+            if running == 2:
+                seen.set()
+        seen.wait(10)
+        with lock:
+            running -= 1
+        return PairRun(path.stem, 0, 0.0)
+
+    report = fleet([Path(f"p{i}.toml") for i in range(6)], workers=2, runner=runner)
+    assert (most, len(report.runs)) == (2, 6)
+
+
+def test_other_files_are_no_pairs(tmp_path: Path) -> None:
+    """TOML files that say of no pair are left alone; one that cannot be read is a broken pair, not a missing one."""
+    (tmp_path / "settings.toml").write_text("lag_seconds = 1\n")
+    with pytest.raises(ConfigError, match="no pair file"):
+        pair_files(tmp_path)
+    (tmp_path / "torn.toml").write_text("pair = \n")
+    assert [path.name for path in pair_files(tmp_path)] == ["torn.toml"]
+
+
+def test_last_words_without_secrets() -> None:
+    """What a process that told no report said last is kept, without what looks like a token."""
+    run = told(Path("a.toml"), 1, "no json", "Traceback\nBearer pit-abc123 was refused", 1.0)
+    assert run.exit_code == 1
+    assert "pit-abc123" not in run.error
+    assert told(Path("a.toml"), -9, "", "", 1.0).exit_code == 3
+    assert told(Path("a.toml"), 0, "", "", 1.0).exit_code == 3
+
+
+def test_pages_escape() -> None:
+    """A pair's words cannot break the table or the page."""
+    run = PairRun("a<b", 2, 1.0, headline="x | <script>")
+    report = FleetReport("run", "2026-01-01T00:00:00.000Z", 1.0, 1, (run,))
+    assert "<script>" not in page(report).replace("&lt;script&gt;", "")
+    assert "x / <script>" in markdown(report)

@@ -1,0 +1,281 @@
+"""A run that is taken back: both sides as they were before it, and a next run that neither redoes it nor forgets it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.memory import Crash, Killed
+from flows import undoing
+from flows.telling import Told
+from reconcile.errors import Refused, StalePlan, StateError
+from reconcile.ledger import Decision
+from reconcile.model import Entity, OpKind, Side
+from tests.builders import World, by_email
+from tests.flows.nights import night, opened, state, take_back
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Ann and Bob agree on both sides, with a task and a note; Eve too."""
+    with World(limits={"max_first_creates": 100}) as world:
+        ann = world.app.put(
+            Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A", "tags": ["vip", "lead"]}
+        )
+        bob = world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com", "company": "B"})
+        world.app.put(Entity.CONTACT, {"first_name": "Eve", "email": "eve@x.com", "tags": ["cold"]})
+        for key, title in ((ann, "Call"), (bob, "Mail")):
+            world.app.put(
+                Entity.TASK, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=key
+            )
+            world.app.put(Entity.NOTE, {"body": f"note of {title}"}, parent=key)
+        night(world)
+        yield world
+
+
+def edit_everything(world: World) -> None:
+    """Edits of every kind, each on the side where it happens, so that the next run writes every kind of operation to both."""
+    app, ghl = world.app, world.ghl
+    app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME", "tags": ["vip", "won"]})
+    ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "eve@x.com"), {"last_name": "Young", "tags": ["hot"]})
+    app.delete(Entity.CONTACT, by_email(world, Side.APP, "bob@x.com"))
+    ann = by_email(world, Side.APP, "ann@x.com")
+    task = next(key for key, record in app.rows(Entity.TASK).items() if record.parent == ann)
+    app.edit(Entity.TASK, task, {"completed": True})
+    note = next(key for key, record in ghl.rows(Entity.NOTE).items() if record.parent == by_email(world, Side.GHL, "ann@x.com"))
+    ghl.edit(Entity.NOTE, note, {"body": "note, edited in GHL"})
+    guy = app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com", "tags": ["new"]})
+    app.put(Entity.TASK, {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False}, parent=guy)
+    ghl.put(Entity.CONTACT, {"first_name": "Hal", "email": "hal@x.com"})
+    ghl.put(Entity.NOTE, {"body": "new in GHL"}, parent=by_email(world, Side.GHL, "eve@x.com"))
+
+
+def restored(told: Told) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for entry in told.document["changes"]:
+        counted[entry["status"]] = counted.get(entry["status"], 0) + 1
+    return counted
+
+
+def test_undo_restores_what_every_kind_of_write_changed_on_both_sides(world: World) -> None:
+    """After an undo both sides hold, but for new ids, exactly what they held before the run."""
+    edit_everything(world)
+    before = state(world)
+    told = night(world)
+    assert state(world) != before
+    back = take_back(world, told, allowed=frozenset({"deletes"}))
+    assert back.state == "settled"
+    assert restored(back).keys() == {"done"}
+    assert back.document["undo"]["left"] == []
+    assert state(world) == before
+
+
+def test_the_run_after_an_undo_leaves_it_undone_and_asks(world: World) -> None:
+    """The next runs write nothing: a field stays as it was put back, a missing counterpart becomes a question."""
+    edit_everything(world)
+    before = state(world)
+    take_back(world, night(world))
+    for _ in range(2):
+        after = night(world)
+        written = [entry for entry in after.document["changes"] if entry["kind"] not in ("adopt", "forget")]
+        assert written == []
+        assert state(world) == before
+        assert {hold["kind"] for hold in after.document["holds"]} == {"delete"}
+        assert after.document["statement"]["clean"]
+
+
+def test_an_edit_after_an_undo_travels_as_ever(world: World) -> None:
+    """What somebody changes once a run was taken back is an edit like any other."""
+    ann = by_email(world, Side.APP, "ann@x.com")
+    world.app.edit(Entity.CONTACT, ann, {"company": "Wrong"})
+    take_back(world, night(world))
+    assert world.cells(Side.GHL)[by_email(world, Side.GHL, "ann@x.com")]["company"] == "A"
+    night(world)
+    world.app.edit(Entity.CONTACT, ann, {"company": "Right"})
+    night(world)
+    assert world.cells(Side.GHL)[by_email(world, Side.GHL, "ann@x.com")]["company"] == "Right"
+
+
+def test_a_person_may_have_an_undone_create_made_again(world: World) -> None:
+    """The question that an undo leaves can be answered with restore, and then the record is created anew, once."""
+    world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+    take_back(world, night(world))
+    asked = night(world)
+    (hold,) = asked.document["holds"]
+    assert "undone by run" in hold["because"]
+    row = next(row for row in world.ledger.holds() if row.hold_id == hold["hold_id"])
+    world.ledger.decide(Decision(row.hold_id, "restore", row.values_digest, "Ada", world.clock(), ""))
+    night(world)
+    night(world)
+    assert [cells["email"] for cells in world.cells(Side.GHL).values()].count("guy@x.com") == 1
+
+
+def test_what_changed_since_the_run_is_left_alone_and_named(world: World) -> None:
+    """A field, or a created record, that somebody changed after the run is not taken back; the report says which."""
+    world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME", "last_name": "Lee"})
+    world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+    told = night(world)
+    ann, guy = (by_email(world, Side.GHL, email) for email in ("ann@x.com", "guy@x.com"))
+    world.ghl.edit(Entity.CONTACT, ann, {"company": "by hand"})
+    world.ghl.edit(Entity.CONTACT, guy, {"phone": "+18885551212"})
+    back = take_back(world, told)
+    left = {(each["key"], each["because"]) for each in back.document["undo"]["left"]}
+    assert left == {
+        (ann, "changed since by somebody else: company"),
+        (guy, "it stays, because it changed since: phone"),
+    }
+    assert world.cells(Side.GHL)[ann] == {**world.cells(Side.GHL)[ann], "company": "by hand"}
+    assert "last_name" not in world.cells(Side.GHL)[ann]
+    assert guy in world.cells(Side.GHL)
+
+
+def test_a_created_contact_stays_while_somebody_elses_task_hangs_on_it(world: World) -> None:
+    """Deleting a contact takes its tasks along: it is not done where one of them is not the run's."""
+    world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+    told = night(world)
+    guy = by_email(world, Side.GHL, "guy@x.com")
+    world.ghl.put(Entity.TASK, {"title": "Mine", "due": "2026-03-01T10:00:00Z", "completed": False}, parent=guy)
+    back = take_back(world, told)
+    assert [each["because"] for each in back.document["undo"]["left"]] == [
+        "it stays, because what hangs on it is not the run's, or changed since: 1 task"
+    ]
+    assert guy in world.cells(Side.GHL)
+
+
+def test_what_changes_between_the_plan_and_its_application_drops_out(world: World) -> None:
+    """Each record is looked at right before it is touched: one edited in between is stale, the rest is done."""
+    for name in ("ann", "eve"):
+        world.app.edit(Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"})
+    told = night(world)
+    ann, eve = (by_email(world, Side.GHL, f"{name}@x.com") for name in ("ann", "eve"))
+    back = take_back(world, told, between=lambda: world.ghl.edit(Entity.CONTACT, ann, {"company": "by hand"}))
+    assert restored(back) == {"stale": 1, "done": 1}
+    assert world.cells(Side.GHL)[ann]["company"] == "by hand"
+    assert "company" not in world.cells(Side.GHL)[eve]
+
+
+def test_a_deleted_contact_comes_back_with_tags_tasks_and_notes(world: World) -> None:
+    """What hung on a contact that the run deleted is in the archive, and comes back with it under its new id."""
+    old = by_email(world, Side.GHL, "ann@x.com")
+    world.app.delete(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"))
+    told = night(world)
+    assert old not in world.cells(Side.GHL)
+    back = take_back(world, told)
+    new = by_email(world, Side.GHL, "ann@x.com")
+    assert new != old
+    assert json.loads(str(world.cells(Side.GHL)[new]["tags"])) == ["lead", "vip"]
+    assert [r.parent for r in world.ghl.rows(Entity.TASK).values() if r.fields["title"] == "Call"] == [new]
+    assert [r.parent for r in world.ghl.rows(Entity.NOTE).values() if "Call" in str(r.fields["body"])] == [new]
+    assert any(f"contact {old} comes back with a new id" in line for line in back.document["undo"]["lost"])
+
+
+def delete_ann_without_reading_notes(world: World) -> Told:
+    """Ann and Bob with a note each; Ann is deleted in a run whose budget reads no notes."""
+    ann, bob = (world.app.put(Entity.CONTACT, {"first_name": n, "email": f"{n}@x.com"}) for n in ("Ann", "Bob"))
+    for key, body in ((ann, "kept"), (bob, "other")):
+        world.app.put(Entity.NOTE, {"body": body}, parent=key)
+    night(world)
+    night(world)
+    world.notes_budget = 0
+    world.app.delete(Entity.CONTACT, ann)
+    told = night(world)
+    assert [cells["body"] for cells in world.cells(Side.GHL, Entity.NOTE).values()] == ["other"]
+    return told
+
+
+def test_notes_outside_the_budget_are_read_before_their_contact_is_deleted() -> None:
+    """A contact that is about to go is looked at first, whatever the notes budget, so that an undo has its notes."""
+    with World(limits={"max_first_creates": 100}) as world:
+        told = delete_ann_without_reading_notes(world)
+        assert (world.folder / "runs" / told.document["run_id"] / "raw_kept_note_ghl.parquet").exists()
+        take_back(world, told)
+        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == ["kept", "other"]
+
+
+def test_notes_that_the_run_could_not_read_come_from_an_earlier_archive() -> None:
+    """Where the run that deleted a contact has not kept its notes, the newest run that read them is asked."""
+    with World(limits={"max_first_creates": 100}) as world:
+        told = delete_ann_without_reading_notes(world)
+        for path in (world.folder / "runs" / told.document["run_id"]).glob("*_kept_note_ghl.parquet"):
+            path.unlink()
+        take_back(world, told)
+        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == ["kept", "other"]
+
+
+def test_an_undo_can_be_taken_back(world: World) -> None:
+    """Undoing the undo brings both sides to where the run had left them."""
+    edit_everything(world)
+    told = night(world)
+    after = state(world)
+    again = take_back(world, take_back(world, told))
+    assert again.document["undo"]["left"] == []
+    assert state(world) == after
+
+
+def test_a_second_undo_of_the_same_run_has_nothing_to_do(world: World) -> None:
+    """What is as it was before the run needs no operation."""
+    edit_everything(world)
+    told = night(world)
+    take_back(world, told)
+    before = state(world)
+    second = take_back(world, told)
+    assert second.document["changes"] == []
+    assert state(world) == before
+    assert second.document["verdict"]["headline"].startswith("Nothing of run")
+
+
+def test_the_limits_hold_for_an_undo(world: World) -> None:
+    """An undo that would delete more than a run may is refused before anything is written, and can be allowed by name."""
+    for number in range(30):
+        world.app.put(Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"})
+    told = night(world)
+    before = state(world)
+    with pytest.raises(Refused, match="30 of 33 linked contacts would be deleted"):
+        take_back(world, told)
+    assert state(world) == before
+    take_back(world, told, allowed=frozenset({"deletes"}))
+    assert len(world.cells(Side.GHL)) == 3
+
+
+def test_an_undo_plan_is_stale_once_another_run_settled(world: World) -> None:
+    """What is applied is what was shown: a plan made before another settlement is refused."""
+    world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME"})
+    told = night(world)
+    with pytest.raises(StalePlan):
+        take_back(world, told, between=lambda: night(world) and None)
+
+
+def test_a_killed_undo_is_settled_as_an_undo_by_the_next_run(world: World) -> None:
+    """Recovery knows what the interrupted run was for: what it had put back is not done again."""
+    for name in ("ann", "bob", "eve"):
+        world.app.edit(Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"})
+    told = night(world)
+    world.set_vices(Side.GHL, crash=Crash(world.ghl.carried_out + 2, "after"))
+    with pytest.raises(Killed):
+        take_back(world, told)
+    world.set_vices(Side.GHL, crash=None)
+    world.reopen()
+    before = state(world)
+    night(world)
+    assert state(world) == before
+    take_back(world, told)
+    assert {cells.get("company") for cells in world.cells(Side.GHL).values()} == {"A", "B", None}
+
+
+def test_an_unknown_run_is_an_error_that_says_where_to_look(world: World) -> None:
+    """There is nothing to take back of a run that the ledger does not know."""
+    with opened(world, "undo", writes=False) as run, pytest.raises(StateError, match="list runs with `history`"):
+        undoing.undo(run, "nobody")
+
+
+def test_the_estimate_of_an_undo_counts_its_writes(world: World) -> None:
+    """The plan of an undo has groups and an estimate, like any other."""
+    world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME"})
+    told = night(world)
+    with opened(world, "undo", writes=False) as run:
+        undoing.undo(run, told.document["run_id"])
+        assert run.plan is not None
+        assert [(g.kind, g.count) for g in run.plan.groups] == [(OpKind.UPDATE, 1)]
+        assert run.plan.estimates[Side.GHL].by_kind == {"update": 1, "recheck": 1}

@@ -1,0 +1,149 @@
+"""The invariants of the architecture, on a world that users of both sides edit while the job runs, fails and is killed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from connectors.memory import Vices
+from reconcile.mapping import EntityMap
+from reconcile.model import Entity, Side
+from reconcile.policy import Blank
+from reconcile.ports import Json
+from tests.builders import contacts, mapping_of, notes, tasks
+from tests.properties.profiles import profile
+from tests.properties.simulation import Simulation
+
+SIDES = st.sampled_from(list(Side))
+PICK = st.integers(0, 50)
+NAMES = st.sampled_from(["Ann", "Bob", "ann", "Åsa", " Cy  D ", None])
+COMPANIES = st.sampled_from(["ACME", "Böb & Co", "x,y", 'q"uote', "", None])
+TAGS = st.lists(st.sampled_from(["VIP", "lead", " Hot ", "a b", "Ünï"]), max_size=3, unique=True)
+PERSON = st.fixed_dictionaries({}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS})
+CHILD = st.sampled_from([Entity.TASK, Entity.NOTE])
+TITLES = st.sampled_from(["Call", "Mail", "Visit"])
+BODIES = st.sampled_from(["hello", "<p>hello</p>", "a &amp; b", "two\nlines"])
+GHL_VICES = st.sampled_from(
+    [
+        Vices(lowercase_tags=True, e164=True, unique=("email",)),
+        Vices(lowercase_tags=True, e164=True, unique=("email",), lag_seconds=30),
+        Vices(unversioned=True),
+    ]
+)
+
+
+def _clearing(mapped: EntityMap) -> EntityMap:
+    fields = tuple(replace(f, rule=replace(f.rule, blank=Blank.CLEAR)) for f in mapped.fields)
+    return replace(mapped, fields=fields)
+
+
+class World(RuleBasedStateMachine):
+    """Users edit, the job runs; every run is checked, and a further one must have nothing to do."""
+
+    @initialize(vices=GHL_VICES)
+    def begin(self, vices: Vices) -> None:
+        mapping = mapping_of(*(_clearing(m) for m in (contacts(), tasks(), notes())))
+        recheck = "always" if vices.unversioned else "risky"
+        self.simulation = Simulation(vices={Side.GHL: vices}, mapping=mapping, recheck=recheck)
+        self.lag = vices.lag_seconds
+        self.clean = True
+
+    def teardown(self) -> None:
+        self.simulation.close()
+
+    def key(self, side: Side, entity: Entity, pick: int) -> str | None:
+        keys = self.simulation.keys(side, entity)
+        return keys[pick % len(keys)] if keys else None
+
+    @rule(side=SIDES, fields=PERSON)
+    def add_contact(self, side: Side, fields: dict[str, Json]) -> None:
+        self.simulation.add_contact(side, fields)
+
+    @rule(side=SIDES, pick=PICK, fields=PERSON)
+    def enter_the_same_person_across(self, side: Side, pick: int, fields: dict[str, Json]) -> None:
+        key = self.key(side, Entity.CONTACT, pick)
+        world = self.simulation.world
+        if key is not None:
+            email = world.sides[side].rows(Entity.CONTACT)[key].fields["email"]
+            there = {str(r.fields["email"]).lower() for r in world.sides[side.other].rows(Entity.CONTACT).values()}
+            if str(email).lower() not in there:
+                world.sides[side.other].put(Entity.CONTACT, {"email": str(email).upper(), **fields})
+
+    @rule(side=SIDES, pick=PICK, fields=PERSON)
+    def edit_contact(self, side: Side, pick: int, fields: dict[str, Json]) -> None:
+        key = self.key(side, Entity.CONTACT, pick)
+        if key is not None and fields:
+            self.simulation.edit(side, Entity.CONTACT, key, fields)
+
+    @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
+    def add_child(self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool) -> None:
+        parent = self.key(side, Entity.CONTACT, pick)
+        if parent is not None:
+            due = "2026-01-01T10:00:00.000Z"
+            task: dict[str, Json] = {"title": title, "due": due, "completed": done}
+            self.simulation.add_child(side, entity, parent, task if entity is Entity.TASK else {"body": body})
+
+    @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
+    def edit_child(self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool) -> None:
+        key = self.key(side, entity, pick)
+        if key is not None:
+            task: dict[str, Json] = {"completed": done} if done else {"title": title}
+            self.simulation.edit(side, entity, key, task if entity is Entity.TASK else {"body": body})
+
+    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(list(Entity)[:3]))
+    def delete(self, side: Side, pick: int, entity: Entity) -> None:
+        key = self.key(side, entity, pick)
+        if key is not None:
+            self.simulation.delete(side, entity, key)
+
+    @rule(side=SIDES, at=st.integers(1, 5), when=st.sampled_from(["before", "after"]))
+    def kill(self, side: Side, at: int, when: str) -> None:
+        self.catch_up()
+        self.simulation.crash(side, at, when)
+
+    @rule(side=SIDES, entity=st.sampled_from(list(Entity)[:3]))
+    def read_only_half(self, side: Side, entity: Entity) -> None:
+        """An incomplete snapshot yields no delete on the other side (invariant 6)."""
+        self.catch_up()
+        self.simulation.world.set_vices(side, incomplete={entity: "page 2 answered 500"})
+        result = self.simulation.run()
+        self.simulation.world.set_vices(side, incomplete={})
+        gone = [
+            o for o in result.operations if o.entity is entity and o.side is side.other and o.kind.value == "delete"
+        ]
+        assert not gone, gone
+
+    @rule(data=st.data())
+    def edit_between_plan_and_apply(self, data: st.DataObject) -> None:
+        self.catch_up()
+        side, pick, fields = data.draw(SIDES), data.draw(PICK), data.draw(PERSON)
+        self.simulation.run(between=lambda: self.edit_contact.__wrapped__(self, side, pick, fields))  # type: ignore[attr-defined]
+
+    @rule()
+    def run(self) -> None:
+        """A whole run: all is shown, nothing is lost, both sides agree, and the next run has nothing to do."""
+        self.catch_up()
+        result = self.simulation.run()
+        self.simulation.check_quiet()
+        self.simulation.check_converged(result)
+        self.simulation.check_complete(result)
+
+    @precondition(lambda self: not self.lag)
+    @rule(seed=st.integers(0, 99))
+    def shuffle(self, seed: int) -> None:
+        self.simulation.check_order(seed)
+
+    def catch_up(self) -> None:
+        """Users wait for an index before they look; our own writes of a moment ago are what it hides from the job."""
+        self.simulation.world.clock.advance(self.lag + 1)
+
+    @invariant()
+    def the_ledger_never_runs_ahead(self) -> None:
+        if hasattr(self, "simulation"):
+            self.simulation.check_ledger()
+
+
+TestInvariants = World.TestCase
+TestInvariants.settings = profile(ci=(4, 10), soak=(200, 30))

@@ -1,0 +1,288 @@
+"""The report's page: one file that asks for nothing, in which anybody finds any record, in a real browser."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from reconcile.report.page import page
+from reconcile.report.schema import schema
+from tests.builders_report import change_of, question_of, report_of
+from tests.chromium import Browser, chromium
+
+NASTY = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028'
+
+
+def test_the_builder_makes_valid_reports() -> None:
+    """What these tests show has the published form."""
+    jsonschema.validate(report_of(600), schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_the_verdict_comes_first() -> None:
+    """The page's title and first heading are the verdict."""
+    html = page(report_of(holds=2))
+    assert "<title>2 questions wait for a decision · acme</title>" in html
+    assert html.index("2 questions wait for a decision</h1>") < html.index("<h2")
+
+
+def test_nothing_is_fetched() -> None:
+    """The page's own policy forbids every request, and no address stands in it that could be one."""
+    html = page(report_of())
+    assert "default-src &#39;none&#39;" in html
+    assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in html
+
+
+def test_a_report_without_anything_has_a_page() -> None:
+    """A run that failed before its plan has its reason on the page."""
+    bare = report_of(changes=0, holds=0, state="failed", stopped="GHL did not answer", entities={}, quality={})
+    bare |= {"passed": {"counts": [], "records": []}, "trends": [], "usage": {}}
+    bare["statement"] |= {"entities": []}
+    bare["verdict"] = {
+        "code": "failed",
+        "tone": "bad",
+        "headline": "The run failed",
+        "sentences": ["GHL did not answer"],
+    }
+    html = page(bare)
+    assert "GHL did not answer" in html
+    assert 'id="records"' not in html
+
+
+def test_a_masked_page_names_nobody() -> None:
+    """Names, addresses and values are masked; keys and reasons stay."""
+    whole = report_of(holds=1)
+    whole["changes"] = [change_of(1, label="Grace Hopper", detail="grace@navy.example was refused")]
+    html = page(whole, masked=True)
+    for personal in ("Hopper", "grace@", "person1@mail.example", "zoe@mail.example", "From the app", "Young"):
+        assert personal not in html
+    assert "100001" in html
+    assert "Personal values are masked" in html
+
+
+def test_alerts_stand_beside_the_verdict() -> None:
+    """What a run gave reason to tell is on the page, under the verdict."""
+    alert = {"name": "DEVIATION", "severity": "warning", "what": "half the contacts are gone"}
+    html = page(report_of() | {"alerts": [alert]})
+    assert "half the contacts are gone" in html
+    assert html.index("half the contacts") < html.index("<h2")
+
+
+# in a browser -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of 50,000 changes, one of which is hostile."""
+    whole = report_of(50_000, holds=3)
+    whole["changes"][7] = change_of(7, label=NASTY, because=NASTY)
+    whole["holds"][0] = question_of(0, label=NASTY)
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page(whole), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def shown(browser: Browser, large: Path) -> Browser:
+    """The large page, freshly opened at desktop size."""
+    browser.seen.clear()
+    browser.complaints.clear()
+    size(browser, 1280, 900)
+    browser.open(large.as_uri())
+    return browser
+
+
+def size(browser: Browser, width: int, height: int) -> None:
+    browser.call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+    )
+
+
+def until(browser: Browser, condition: str) -> None:
+    """Until a JavaScript expression is true; the page's own clock says when it is too late."""
+    browser.js(
+        "new Promise((done, late) => { const end = performance.now() + 20000; const look = () => "
+        f"({condition}) ? done(true) : performance.now() > end ? late(new Error('never true')) : setTimeout(look, 15); look(); }})"
+    )
+
+
+def fill(browser: Browser, name: str, value: str) -> None:
+    browser.js(
+        f"(() => {{ const f = document.getElementById('filters').elements['{name}']; f.value = {value!r}; "
+        "f.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+
+
+FOUND = "document.getElementById('found').textContent"
+FIRST = "document.querySelector('#table tbody button.open').textContent"
+
+
+def test_it_opens_without_a_complaint_or_a_request(shown: Browser, large: Path) -> None:
+    """No console error, no exception, and no request but for the file itself; hostile values are text."""
+    until(shown, "document.querySelectorAll('#table tbody tr.row').length > 5")
+    assert shown.complaints == []
+    assert [url for url in shown.seen if not url.startswith("data:")] == [large.as_uri()]
+    assert shown.js("document.title") != "owned"
+    assert shown.js("document.querySelectorAll('img').length") == 0
+
+
+def test_fifty_thousand_records_are_a_screenful_of_rows(shown: Browser, large: Path) -> None:
+    """Only what is in view is in the page, and the file stays under 15 MB."""
+    assert shown.js(FOUND) == "50,004 records"
+    assert shown.js("document.querySelectorAll('#table tbody tr').length") < 60
+    assert large.stat().st_size < 15_000_000
+
+
+def test_search_finds_one_among_fifty_thousand(shown: Browser) -> None:
+    """A name, an email or a key finds its record."""
+    for sought, name in (("person49996@mail", "49996"), ("g0000000000395942081", "49999"), ("fay 40", "Fay")):
+        fill(shown, "q", sought)
+        until(shown, f"{FOUND}.includes(' of ') && {FIRST}.includes('{name}')")
+
+
+def test_filters_narrow_the_list(shown: Browser) -> None:
+    """Entity and outcome together leave what is both."""
+    fill(shown, "entity", "note")
+    until(shown, f"{FOUND}.startsWith('10,000 of')")
+    fill(shown, "status", "rejected")
+    until(shown, f"{FOUND}.startsWith('100 of')")
+    shown.js("document.querySelector('#filters button[type=reset]').click()")
+    until(shown, f"{FOUND} === '50,004 records'")
+
+
+def test_a_click_on_a_head_sorts(shown: Browser) -> None:
+    """Once upwards, twice downwards, and the head says so to assistive technology."""
+    head = "document.querySelector('th[data-sort=label]')"
+    fill(shown, "entity", "task")
+    until(shown, f"{FOUND}.includes(' of ')")
+    shown.js(f"{head}.querySelector('button').click()")
+    until(shown, f"{head}.getAttribute('aria-sort') === 'ascending' && {FIRST}.startsWith('Ann Abbott')")
+    shown.js(f"{head}.querySelector('button').click()")
+    until(
+        shown,
+        f"{head}.getAttribute('aria-sort') === 'descending' && {FIRST}.startsWith('t1') || {FIRST}.startsWith('Guy Khan')",
+    )
+
+
+def test_the_end_of_the_list_is_reached_by_scrolling(shown: Browser) -> None:
+    """The last of 50,004 records is there when the list is scrolled to its end."""
+    shown.js("(() => { const v = document.getElementById('viewport'); v.scrollTop = v.scrollHeight; })()")
+    until(shown, "document.querySelector('#table tbody tr.row[aria-rowindex=\"50005\"]') !== null")
+
+
+def test_a_record_opens_with_its_values(shown: Browser) -> None:
+    """A click on a row shows each field before and after, the reason and both keys; the arrows go on to the next."""
+    shown.js("document.querySelector('#table tbody tr.row').click()")
+    text = "document.getElementById('detail').innerText"
+    until(shown, "document.getElementById('detail').open")
+    told = shown.js(text)
+    for part in ("Company 0 Ltd", "Company 0 of the North Ltd", "changed in GHL, not in the app", "100000"):
+        assert part in told
+    shown.js("document.getElementById('after').click()")
+    assert "person1@mail.example" in shown.js(text)
+
+
+def test_the_keyboard_is_enough(shown: Browser) -> None:
+    """From the search field with the tab key to a row, with the arrows along the rows, Enter opens and Escape closes."""
+    shown.js("document.getElementById('filters').elements.q.focus()")
+    for _ in range(20):
+        shown.press("Tab", code=9)
+        if shown.js("document.activeElement.classList.contains('open')"):
+            break
+    assert shown.js("document.activeElement.dataset.place") == "0"
+    shown.press("ArrowDown", code=40)
+    shown.press("ArrowDown", code=40)
+    assert shown.js("document.activeElement.dataset.place") == "2"
+    shown.press("End", code=35)
+    until(shown, "document.activeElement.dataset.place === '50003'")
+    shown.press("Enter", code=13, text="\r")
+    until(shown, "document.getElementById('detail').open")
+    shown.press("Escape", code=27)
+    until(shown, "!document.getElementById('detail').open")
+
+
+def test_a_figure_leads_to_its_records(shown: Browser) -> None:
+    """A click on the figure of created records shows just them."""
+    shown.js("document.querySelector('.tiles a[data-filter=\"kind=create\"]').click()")
+    until(shown, f"{FOUND}.startsWith('10,000 of')")
+
+
+def test_the_theme_follows_the_system_and_can_be_chosen(shown: Browser) -> None:
+    """Dark where the system is dark, and light, dark or the system's at a click."""
+    ground = "getComputedStyle(document.body).backgroundColor"
+    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+    light = shown.js(ground)
+    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    dark = shown.js(ground)
+    assert light != dark
+    shown.js("document.getElementById('theme').click()")
+    assert shown.js(ground) == light
+    shown.js("document.getElementById('theme').click()")
+    assert shown.js(ground) == dark
+    shown.js("document.getElementById('theme').click()")
+    shown.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_phone_shows_it_without_scrolling_sideways(shown: Browser) -> None:
+    """At 375 pixels nothing is wider than the screen."""
+    size(shown, 375, 800)
+    until(shown, "document.documentElement.scrollWidth <= 375")
+
+
+def test_it_prints(shown: Browser) -> None:
+    """On paper the first records stand in full, and the rest is named by its number."""
+    shown.js("window.dispatchEvent(new Event('beforeprint'))")
+    assert shown.js("document.querySelectorAll('#table tbody tr.row').length") == 400
+    assert shown.js(FOUND) == "The first 400 of 50,004"
+    shown.js("window.dispatchEvent(new Event('afterprint'))")
+    assert shown.js("document.querySelectorAll('#table tbody tr.row').length") < 60
+
+
+def test_contrast_and_names(shown: Browser) -> None:
+    """Every control has a name, every heading follows its parent, and landmarks are there once."""
+    nameless = shown.js(
+        "[...document.querySelectorAll('button, a, input:not([type=hidden]), select')].filter(e => e.offsetParent && "
+        "!(e.textContent.trim() || e.getAttribute('aria-label') || e.closest('label')?.textContent.trim())).length"
+    )
+    assert nameless == 0
+    levels = shown.js(
+        "[...document.querySelectorAll('h1,h2,h3')].filter(e => !e.closest('dialog')).map(e => Number(e.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert shown.js("['main', 'header', 'footer', 'nav'].map(t => document.querySelectorAll(t).length)") == [1, 1, 1, 1]
+
+
+AXE = importlib.util.find_spec("axe_playwright_python")
+
+
+@pytest.mark.skipif(
+    AXE is None, reason="axe-core is not installed (pip install axe-playwright-python brings its script)"
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(shown: Browser, scheme: str) -> None:
+    """The accessibility rules of axe-core hold, in light and in dark, with a record open too."""
+    assert AXE is not None
+    (folder,) = AXE.submodule_search_locations or ()
+    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    shown.js((Path(folder) / "axe.min.js").read_text(encoding="utf-8") + "; 0")
+    for opened in (False, True):
+        if opened:
+            shown.js("document.querySelector('#table tbody tr.row').click()")
+        found: list[dict[str, Any]] = shown.js(
+            "axe.run().then(r => r.violations.map(v => ({id: v.id, nodes: v.nodes.map(n => n.html + ' ' + n.failureSummary)})))"
+        )
+        assert found == []
+    shown.call("Emulation.setEmulatedMedia", features=[])

@@ -1,0 +1,182 @@
+"""The spreadsheet: a sheet for each class, and decisions that are read back as they were made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from reconcile.errors import ConfigError
+from reconcile.report import decisions_from, write_document
+from reconcile.report.sheet import DECISIONS, HEADS, sheet
+from tests.builders_report import change_of, question_of, report_of
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A workbook with three questions and ten changes."""
+    return sheet(report_of(10, holds=3), tmp_path / "report.xlsx")
+
+
+def decide(path: Path, answers: dict[int, tuple[Any, Any]]) -> Path:
+    """Fill in decision and reason by row, as a person does in Excel, and save."""
+    book = openpyxl.load_workbook(path)
+    for row, (decision, reason) in answers.items():
+        book[DECISIONS].cell(row, 1).value = decision
+        book[DECISIONS].cell(row, 2).value = reason
+    book.save(path)
+    book.close()
+    return path
+
+
+def test_every_class_has_a_sheet(written: Path) -> None:
+    """Created, updated, deleted, tags, linked, failed, left out and decisions stand apart; the lists of choices are hidden."""
+    book = openpyxl.load_workbook(written)
+    assert book.sheetnames == [
+        *(
+            "Summary",
+            "Statement",
+            "Decisions",
+            "Choices",
+            "Created",
+            "Updated",
+            "Deleted",
+            "Tags",
+            "Linked",
+            "Failed",
+            "Left out",
+        )
+    ]
+    assert book["Choices"].sheet_state == "hidden"
+    book.close()
+
+
+def test_heads_are_frozen_and_filtered(written: Path) -> None:
+    """Every sheet that people read keeps its head in view and can be filtered."""
+    book = openpyxl.load_workbook(written)
+    for name in book.sheetnames:
+        if name != "Choices":
+            assert book[name].freeze_panes == "A2"
+            assert book[name].auto_filter.ref
+    book.close()
+
+
+def test_each_question_has_a_list_of_its_own_choices(written: Path) -> None:
+    """The drop-down of a row refers to that question's choices."""
+    book = openpyxl.load_workbook(written)
+    lists = {str(each.sqref): each.formula1 for each in book[DECISIONS].data_validations.dataValidation}
+    assert lists["A2"] == "Choices!$A$2:$C$2"
+    assert [cell.value for cell in book["Choices"][2]] == ["app", "ghl", "leave"]
+    assert [cell.value for cell in book[DECISIONS][1]] == list(HEADS)
+    book.close()
+
+
+def test_an_update_has_a_row_for_each_field(written: Path) -> None:
+    """Field, before and after stand in columns of their own."""
+    book = openpyxl.load_workbook(written)
+    rows = list(book["Updated"].iter_rows(values_only=True))
+    assert rows[1][6:9] == ("company", "Company 0 Ltd", "Company 0 of the North Ltd")
+    book.close()
+
+
+def test_a_value_is_never_a_formula(tmp_path: Path) -> None:
+    """What a stranger typed into a form stays text in the spreadsheet."""
+    whole = report_of(0)
+    whole["changes"] = [
+        change_of(
+            0, label='=HYPERLINK("http://x.example")', fields=[{"field": "company", "before": "+1", "after": "=1+1"}]
+        )
+    ]
+    book = openpyxl.load_workbook(sheet(whole, tmp_path / "report.xlsx"))
+    row = book["Updated"][2]
+    assert [cell.data_type for cell in row if cell.value is not None] == ["s"] * sum(
+        cell.value is not None for cell in row
+    )
+    book.close()
+
+
+def test_decisions_come_back(written: Path) -> None:
+    """What was chosen and why is read back; rows left empty are left for later."""
+    decide(written, {2: ("app", "she called"), 4: (" leave ", None)})
+    assert decisions_from(written) == [(f"{0:020d}", "app", "she called"), (f"{2:020d}", "leave", "")]
+
+
+def test_a_decision_that_is_no_choice_is_named_with_its_row(written: Path) -> None:
+    """All wrong decisions are told at once, each with its row and what could be chosen."""
+    decide(written, {2: ("both", ""), 3: ("yes", "")})
+    with pytest.raises(ConfigError) as told:
+        decisions_from(written)
+    assert len(told.value.problems) == 2
+    assert "report.xlsx, sheet Decisions, row 2: 'both' is not a choice here; expected app or ghl or leave" in str(
+        told.value
+    )
+
+
+def test_a_question_answered_twice_is_refused(written: Path) -> None:
+    """Two answers to one question are a mistake, not a choice."""
+    book = openpyxl.load_workbook(written)
+    for row in (2, 3):
+        book[DECISIONS].cell(row, 1).value = "app"
+        book[DECISIONS].cell(row, HEADS.index("hold_id") + 1).value = "same"
+    book.save(written)
+    book.close()
+    with pytest.raises(ConfigError, match="answered in row 2 too"):
+        decisions_from(written)
+
+
+def test_a_decision_without_its_question_is_refused(written: Path) -> None:
+    """A row whose hold_id was cleared cannot be assigned."""
+    decide(written, {2: ("app", "")})
+    book = openpyxl.load_workbook(written)
+    book[DECISIONS].cell(2, HEADS.index("hold_id") + 1).value = None
+    book.save(written)
+    book.close()
+    with pytest.raises(ConfigError, match="without a hold_id"):
+        decisions_from(written)
+
+
+@pytest.mark.parametrize(("content", "problem"), [(None, "no such file"), (b"not a workbook", "not an Excel workbook")])
+def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
+    """A missing file, or one of another kind, is said to be so."""
+    path = tmp_path / "mine.xlsx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=problem):
+        decisions_from(path)
+
+
+def test_another_workbook_is_refused(tmp_path: Path) -> None:
+    """A workbook without the sheet, or without its columns, is not taken for a report."""
+    book = openpyxl.Workbook()
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(ConfigError, match="no sheet named Decisions"):
+        decisions_from(tmp_path / "a.xlsx")
+    book.create_sheet(DECISIONS).append(["decision"])
+    book.save(tmp_path / "b.xlsx")
+    book.close()
+    with pytest.raises(ConfigError, match="no column named hold_id, reason"):
+        decisions_from(tmp_path / "b.xlsx")
+
+
+def test_a_long_list_of_candidates_is_a_list_too(tmp_path: Path) -> None:
+    """Choices longer than the 255 characters that Excel takes in a rule are chosen from all the same."""
+    options = [{"choice": f"link:{'x' * 20}{number}", "meaning": "linked"} for number in range(20)]
+    path = sheet(
+        report_of(0, holds=0) | {"holds": [question_of(kind="ambiguous", options=options)]}, tmp_path / "report.xlsx"
+    )
+    decide(path, {2: (options[19]["choice"], "")})
+    assert decisions_from(path)[0].choice == options[19]["choice"]
+
+
+def test_all_forms_are_written_whole(tmp_path: Path) -> None:
+    """Four files, and no partial one beside them."""
+    paths = write_document(report_of(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.html",
+        "report.json",
+        "report.md",
+        "report.xlsx",
+    ]
+    assert sorted(paths) == ["html", "json", "md", "xlsx"]

@@ -1,0 +1,84 @@
+"""Policies: every situation of every rule has a verdict, and it keeps the promises of the rule."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from reconcile.diff import KIND, classify
+from reconcile.model import Kind, Side
+from reconcile.policy import Agree, Ask, Blank, Drift, Flow, Leave, OnConflict, Rule, decide, situations
+
+RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank)]
+EVERY = [(rule, situation) for rule in RULES for situation in situations()]
+
+
+def test_every_situation_has_a_verdict_with_a_reason() -> None:
+    """All rules in all situations give agree, ask or leave, each with a because."""
+    for rule, situation in EVERY:
+        assert decide(rule, situation).because
+
+
+def test_where_nobody_moved_nothing_is_done() -> None:
+    """Converged and standing differences are left alone, whatever the rule."""
+    for rule, situation in EVERY:
+        if situation.kind in (Kind.CONVERGED, Kind.STANDING):
+            assert isinstance(decide(rule, situation), Leave)
+
+
+def test_a_blank_never_clears_a_value_unless_the_rule_says_so() -> None:
+    """With blank = keep no verdict makes both sides blank where one holds a value."""
+    for rule, situation in EVERY:
+        verdict = decide(rule, situation)
+        if rule.blank is Blank.KEEP and isinstance(verdict, Agree):
+            assert not situation.blank(verdict.winner) or situation.blank(verdict.winner.other)
+
+
+def test_only_hold_and_an_unknown_newest_ask() -> None:
+    """A question is asked of two-way fields alone, where both moved and the rule does not decide."""
+    for rule, situation in EVERY:
+        if isinstance(decide(rule, situation), Ask):
+            assert situation.kind is Kind.CONFLICT
+            assert rule.flow is Flow.BOTH
+            assert rule.conflict is OnConflict.HOLD or (rule.conflict is OnConflict.NEWEST and situation.newer is None)
+
+
+@pytest.mark.parametrize("flow", [Flow.TO_GHL, Flow.TO_APP])
+def test_a_one_way_field_never_takes_the_other_sides_value(flow: Flow) -> None:
+    """Where a side owns a field, no verdict lets the other one win."""
+    for rule, situation in EVERY:
+        verdict = decide(rule, situation)
+        if rule.flow is flow and isinstance(verdict, Agree):
+            assert verdict.winner is flow.owner
+
+
+def test_rules_are_symmetric_where_they_name_no_side() -> None:
+    """Swapping the sides of a situation swaps the winner of the verdict."""
+    turned = {Kind.APP_MOVED: Kind.GHL_MOVED, Kind.GHL_MOVED: Kind.APP_MOVED}
+    for rule, s in EVERY:
+        if rule.flow is not Flow.BOTH or rule.conflict in (OnConflict.APP, OnConflict.GHL, OnConflict.UNION):
+            continue
+        newer = s.newer.other if s.newer else None
+        other = decide(rule, type(s)(turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank))
+        mine = decide(rule, s)
+        assert type(mine) is type(other)
+        if isinstance(mine, Agree) and isinstance(other, Agree):
+            assert mine.winner is other.winner.other
+
+
+def test_the_sql_truth_table_is_the_python_one() -> None:
+    """Over every combination of three values and blank on the four places, SQL and Python classify alike."""
+    import duckdb
+
+    values = (None, "x", "y", "z", "")
+    combinations = list(product(values, repeat=4))
+    with duckdb.connect() as sql:
+        sql.execute("CREATE TABLE t (base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR)")
+        sql.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", combinations)
+        rows = sql.execute(f"SELECT base_app, base_ghl, app, ghl, {KIND} FROM t").fetchall()
+    assert len(rows) == 625
+    for *four, kind in rows:
+        assert classify(*four) == kind
+    assert {kind for *_, kind in rows} == {kind.value for kind in Kind}
+    assert Side.APP.other is Side.GHL

@@ -1,0 +1,147 @@
+"""What is asked of every file here: size, names, docstrings, and nothing that belongs to one machine."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = ("reconcile", "connectors", "flows")
+MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 400, 40, 8
+FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
+UNPUBLISHED = {".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "demo"}
+TEXTS = {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".yml", ".j2", ".css", ".js", ".cfg", ".sh", ""}
+_FOREIGN = re.compile(
+    r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|devpi|pkg\.dev|index-url)[\w.-]*"
+    r"|(?<![\w.:/}])/(?:home|work|Users|root)/\w+"
+)
+"""A package registry's host, or an absolute path of somebody's machine."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _files(*suffixes: str) -> Iterator[Path]:
+    """The files of the checkout with one of these suffixes."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(set(folders) - UNPUBLISHED)
+        yield from (Path(folder, name) for name in sorted(names) if Path(name).suffix in suffixes)
+
+
+@cache
+def _product() -> list[tuple[Path, ast.Module, str]]:
+    found = []
+    for path in _files(".py"):
+        if path.relative_to(ROOT).parts[0] in PRODUCT:
+            text = path.read_text(encoding="utf-8")
+            found.append((path, ast.parse(text), text))
+    assert len(found) > 100
+    return found
+
+
+def _functions(tree: ast.AST) -> Iterator[Function]:
+    for node in ast.walk(tree):
+        if isinstance(node, Function):
+            yield node
+
+
+def _body_lines(function: Function) -> int:
+    """Lines of a function's body, its docstring left out."""
+    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+def _said(path: Path, line: int = 1) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def test_files_are_short() -> None:
+    """No product file has more than 400 lines."""
+    long = [f"{_said(path)} has {count}" for path, _, text in _product() if (count := text.count("\n")) > MOST_LINES]
+    assert not long, "\n".join(long)
+
+
+def test_functions_are_short() -> None:
+    """No function of the product is above 40 lines, and half of them are below 8."""
+    lengths = [
+        (_body_lines(function), _said(path, function.lineno), function.name)
+        for path, tree, _ in _product()
+        for function in _functions(tree)
+    ]
+    assert not [each for each in lengths if each[0] > MOST_IN_FUNCTION]
+    assert statistics.median(length for length, _, _ in lengths) < MEDIAN
+
+
+def test_no_empty_names() -> None:
+    """No file, class or function is called utils, helpers, common or manager: such names say nothing."""
+    found = [_said(path) for path, _, _ in _product() if {*path.parts, path.stem} & set(FORBIDDEN_NAMES)]
+    for path, tree, _ in _product():
+        for node in ast.walk(tree):
+            if isinstance(node, Function | ast.ClassDef) and _words(node.name) & set(FORBIDDEN_NAMES):
+                found += [f"{_said(path, node.lineno)} {node.name}"]
+    assert not found
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def test_modules_say_why_in_a_sentence() -> None:
+    """Each module's docstring starts with one sentence on one line, and has no second one beside it."""
+    for path, tree, _ in _product():
+        first = (ast.get_docstring(tree) or "").partition("\n")[0]
+        assert first.endswith("."), f"{_said(path)}: {first!r} is no sentence"
+        assert not re.search(r"[a-z]\. [A-Z]", first), f"{_said(path)}: {first!r} is more than one sentence"
+
+
+def test_every_test_states_a_fact() -> None:
+    """Each test has a docstring: one sentence, ending with a full stop."""
+    lacking = []
+    for path in _files(".py"):
+        if path.relative_to(ROOT).parts[0] != "tests" or not path.name.startswith("test_"):
+            continue
+        for function in _functions(ast.parse(path.read_text(encoding="utf-8"))):
+            if function.name.startswith("test_") and not (ast.get_docstring(function) or "").rstrip().endswith("."):
+                lacking += [f"{_said(path, function.lineno)} {function.name}"]
+    assert not lacking, "\n".join(lacking)
+
+
+def test_nothing_of_one_machine() -> None:
+    """No file names a package registry's host or an absolute path of a machine."""
+    found = []
+    for path in _files(*TEXTS):
+        if path == Path(__file__) or path.is_relative_to(ROOT / "tests" / "data"):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+            if hit := _FOREIGN.search(line):
+                found.append(f"{_said(path, number)}: {hit[0]}")
+    assert not found, "\n".join(found)
+
+
+def test_what_the_check_would_find() -> None:
+    """The pattern for what belongs to one machine finds a registry and a home, and lets a repository's path be."""
+    assert _FOREIGN.search("--index-url https://pypi.example.org/simple")
+    assert _FOREIGN.search('open("/home/kim/x")')
+    assert not _FOREIGN.search("https://services.leadconnectorhq.com/contacts/home/x")
+
+
+def test_arrows_point_one_way() -> None:
+    """Import-linter's contracts hold."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    ended = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - the tests' own command
+    assert ended.returncode == 0, ended.stdout[-4000:]
+
+
+@pytest.mark.parametrize("package", ["prefect", "pandas"])
+def test_core_imports_nothing_heavy(package: str) -> None:
+    """The steps of a run import neither the orchestrator nor pandas."""
+    code = f"import sys, flows.sync, flows.cli; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0  # noqa: S603 - the tests' own command
