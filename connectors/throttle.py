@@ -262,8 +262,15 @@ class SharedBudget:
     def __init__(self, engine: sa.Engine, name: str) -> None:
         self._engine = engine
         self._name = name
-        BUDGETS.create(engine, checkfirst=True)
+        self._create()
         self._seed()
+
+    def _create(self) -> None:
+        try:
+            BUDGETS.create(self._engine, checkfirst=True)
+        except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
+            if not sa.inspect(self._engine).has_table(BUDGETS.name):  # else another process made it just now
+                raise
 
     def _seed(self) -> None:
         row = {"name": self._name, "revision": 0, "body": msgspec.json.encode(Window()).decode()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 for _name, _value in {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -20,6 +20,7 @@ from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.events import emit_event  # noqa: E402
 
+from flows.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
@@ -45,22 +46,26 @@ def run_pair(
     loaded = load(Path(pair))
     require_live(loaded)
     with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run, stopping_on_signals(run):
-        told = reconcile(run, as_task)
+        told = reconcile(run, Watched(as_task, loaded))
     publish(loaded, told)
+    tables(loaded, told)
     return told
 
 
-@flow(name="nightly", persist_result=False)
+@flow(name="nightly", persist_result=False, on_crashed=[let_go], on_cancellation=[let_go])
 def nightly(
     pair: str,
     allow: list[str] | None = None,
-    verify: str | None = None,
+    verify: Literal["full", "written", "none"] | None = None,
     max_minutes: float | None = None,
 ) -> None:
-    """Reconcile one pair, guarded by its limits.
+    """Reconcile one pair, guarded by its limits. The flow fails where records failed.
 
-    pair: path of the pair file. allow: names of limits that this run may go over. verify: full, written or none.
-    max_minutes: stop cleanly after that time; the next run goes on. The flow fails where records failed.
+    Args:
+        pair: path of the pair file, on the worker
+        allow: names of limits that this run may go over
+        verify: how far to prove that the run converged; default: as the pair file says
+        max_minutes: stop cleanly after that time; the next run goes on
     """
     told = run_pair.fn(pair, "nightly", allow, verify, max_minutes)
     if told.exit_code >= 2:
@@ -68,7 +73,7 @@ def nightly(
 
 
 def publish(pair: Pair, told: Told) -> None:
-    """The report as an artifact of the flow run, with people's values masked: Prefect's database is no place for them."""
+    """The report as an artifact of the flow run, people's values masked as Prefect's database is no place for them; alerts as events."""
     key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
     create_markdown_artifact(markdown(masked(told.document)), key=key, description=f"{pair.name}: {told.state}")
     for alert in told.document.get("alerts", ()):

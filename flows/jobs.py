@@ -8,21 +8,22 @@ from typing import Any, Literal
 from flows.engine import as_task, publish  # isort: skip - it settles Prefect's settings before Prefect is imported
 
 from prefect import flow, pause_flow_run
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.input import RunInput
 from pydantic import Field
 
 from flows.approving import Proposal, carry_out, propose
+from flows.artifacts import Watched, key_of, let_go, tables
 from flows.config import Pair, load, require_live
 from flows.cutover import markdown
 from flows.delta import reconcile as reconcile_delta
 from flows.focus import Sought
-from flows.leases import release_dead
-from flows.migrate import Mode, Move, Moved, To
+from flows.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
 from flows.migrate import migrate as move_all
 from flows.run import Options, open_run, stopping_on_signals
 from flows.sync import reconcile
 from flows.telling import Told
+from reconcile.ledger import Ledger
 
 
 class Approval(RunInput):
@@ -33,14 +34,6 @@ class Approval(RunInput):
     reason: str = ""
 
 
-# Prefect calls hooks by these very names of their arguments; under a worker, others fail without a word.
-def let_go(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 - see above
-    """After a crash or a cancellation: give back the lease of the process that is gone. The journal knows the rest."""
-    pair = (flow_run.parameters or {}).get("pair")
-    if isinstance(pair, str):
-        release_dead(Path(pair))
-
-
 HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
 
 
@@ -49,7 +42,7 @@ def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Tol
     """A delta of the pair in that file, told to the caller."""
     loaded = _live(pair)
     with open_run(loaded, Options("delta", frozenset(allow or ()))) as run, stopping_on_signals(run):
-        told = reconcile_delta(run, sought, as_task)
+        told = reconcile_delta(run, sought, Watched(as_task, loaded))
     tell(loaded, told)
     return told
 
@@ -58,7 +51,7 @@ def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Tol
 def migrate_pair(pair: str, move: Move, approved: str | None = None) -> Moved:
     """A migration of the pair in that file, told to the caller."""
     loaded = _live(pair)
-    moved = move_all(loaded, move, as_task, approved=approved)
+    moved = move_all(loaded, move, Watched(as_task, loaded), approved=approved)
     tell(loaded, moved.told)
     create_markdown_artifact(
         markdown(moved.report), key=key_of("cutover", loaded), description=f"{loaded.name}: cutover"
@@ -122,11 +115,10 @@ def migrate(
         ask: pause with the plan until a person resumes the run; not with `approved`
     """
     move = Move(to, mode, wait)
-    if ask and approved is None:
-        from flows.migrate import ALLOWED, shaped
-
-        proposal = propose(shaped(_live(pair), move), "migrate", as_task, allowed=ALLOWED)
-        if not _asked(_live(pair), proposal, hours=72).approve:
+    loaded = _live(pair)
+    if ask and approved is None and not _begun(loaded):
+        proposal = propose(shaped(loaded, move), "migrate", as_task, allowed=ALLOWED)
+        if not _asked(loaded, proposal, hours=72).approve:
             return
         approved = proposal.plan.digest
     moved = migrate_pair.fn(pair, move, approved)
@@ -158,7 +150,7 @@ def nightly_approved(
     if not answer.approve:
         return
     options = Options("nightly", frozenset(answer.allow), verify)
-    told = carry_out(loaded, proposal.plan.digest, options, as_task)
+    told = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
     tell(loaded, told)
     _judge(told)
 
@@ -177,32 +169,23 @@ def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
 
 
 def tell(pair: Pair, told: Told) -> None:
-    """The statement, tables of what is held and what failed, and the way to the report, as artifacts without a person's values."""
+    """The statement, tables and the way to the report, as artifacts without a person's values."""
     publish(pair, told)
-    holds = [
-        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field", "because")}
-        for hold in told.document.get("holds", ())
-    ]
-    create_table_artifact(holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions")
-    failed = [
-        {name: change.get(name) for name in ("op_id", "kind", "entity", "side", "status", "code")}
-        for change in told.document.get("changes", ())
-        if change["status"] not in ("done", "planned")
-    ]
-    create_table_artifact(failed, key=key_of("failures", pair), description=f"{pair.name}: {len(failed)} failures")
-    if "html" in told.paths:
-        create_link_artifact(told.paths["html"].absolute().as_uri(), key=key_of("report", pair), link_text="the report")
-
-
-def key_of(kind: str, pair: Pair) -> str:
-    """An artifact's key: lower-case letters, digits and dashes, which is all that Prefect takes."""
-    return f"{kind}-" + "".join(letter if letter.isalnum() else "-" for letter in pair.name.lower())
+    tables(pair, told)
 
 
 def _live(pair: str) -> Pair:
     loaded = load(Path(pair))
     require_live(loaded)
     return loaded
+
+
+def _begun(pair: Pair) -> bool:
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    try:
+        return begun(ledger)
+    finally:
+        ledger.close()
 
 
 def _judge(told: Told) -> None:

@@ -6,6 +6,8 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -16,6 +18,22 @@ _SECRET = re.compile(
     r"(?i)(bearer\s+|pit-|token[\"'=:\s]+|secret[\"'=:\s]+|password[\"'=:\s]+|://[^/\s:@]*:)[^\s\"',;@]+"
 )
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+_ACTIVE: list[str] = []
+
+
+@contextmanager
+def named(run_id: str) -> Iterator[None]:
+    """While it lasts, every log event of this process says which run it belongs to, from whichever thread it comes.
+
+    Not where several runs go on in one process: then an event belongs to no known one.
+    """
+    _ACTIVE.append(run_id)
+    try:
+        yield
+    finally:
+        _ACTIVE.remove(run_id)
 
 
 def redacted(text: str) -> str:
@@ -30,6 +48,8 @@ class Lines(logging.Formatter):
         """The line for one record."""
         told = {name: str(value) for name, value in vars(record).items() if name not in _OWN}
         head = {"at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), "level": record.levelname, "logger": record.name}
+        if len(_ACTIVE) == 1:
+            head["run"] = _ACTIVE[0]
         if record.exc_info:
             told["error"] = repr(record.exc_info[1])
         return redacted(json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False))

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
 from reconcile.errors import StalePlan
@@ -199,6 +200,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
         holder = f"{socket.gethostname()}/{os.getpid()}/{name}"
+        held.enter_context(named(name))
         held.enter_context(lease(ledger, holder))
         connectors = held.enter_context(connect(pair, engine=ledger.engine))
         stage = held.enter_context(Stage(folder))

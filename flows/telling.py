@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import alerts
+from flows.keeping import keep
 from flows.run import Run
 from reconcile import archive, report, runs, sweep
 from reconcile.model import Side
@@ -79,6 +80,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     alerts.log_all(run.pair.name, run.run_id, raised)
     paths = report.write_document(whole, run.folder)
     archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
+    keep(run.pair, run.folder)
     told = Told(max(exit_code(state, whole), alerts.exit_code(raised)), state, whole, paths)
     # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.
     kept = state == "settled" or any(run.journal.in_doubt())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconcile.mapping import TAGS, EntityMap
-from reconcile.model import Side
+from reconcile.model import Entity, Side
 from reconcile.stage import Stage, literal
 
 KIND = """CASE
@@ -16,10 +16,10 @@ KIND = """CASE
 
 _BOTH = """
 CREATE OR REPLACE TABLE both_{e} AS
-SELECT link_id, app_key, ghl_key, false AS fresh, app_modified, ghl_modified, app_written, ghl_written
+SELECT link_id, app_key, ghl_key, parent, false AS fresh, app_modified, ghl_modified, app_written, ghl_written
 FROM moved_{e} WHERE app_state = 'present' AND ghl_state = 'present'
 UNION ALL
-SELECT link_id, app_key, ghl_key, true, NULL, NULL, NULL, NULL FROM found_{e};
+SELECT link_id, app_key, ghl_key, parent, true, NULL, NULL, NULL, NULL FROM found_{e};
 """
 
 # An index entry older than what the side itself told us on our last write is an echo: the baseline is nearer the truth.
@@ -27,16 +27,20 @@ SELECT link_id, app_key, ghl_key, true, NULL, NULL, NULL, NULL FROM found_{e};
 _WIDE = """
 CREATE OR REPLACE TABLE wide_{e} AS
 WITH ends AS (
-    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, a.excluded OR g.excluded AS excluded,
+    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
         coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, {cells}
-    FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key
+    FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
 )
-SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
+SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
     CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer, {values}
 FROM ends e LEFT JOIN basecell_{e} b USING (link_id);
 """
+
+# A task or note that hangs on another contact than when it was linked: moved by a person, or its key was given again to
+# another record (SQLite does so). Nothing is compared then: the other end may be another person's.
+_STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
 
 # A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 25 million rows).
 _FIELD = """
@@ -76,7 +80,7 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
     """Create `wide_e` (moved links with both ends present, side by side) and `delta_e` (what differs in them).
 
-    `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
+    What is excluded, or strayed to another contact, is not compared. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
     """
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity))
@@ -88,7 +92,9 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
         f"CASE WHEN e.ghl_echo THEN b.ghl{i} ELSE e.g{i} END AS ghl{i}"
         for i in count
     )
-    stage.run(_WIDE.format(e=entity, cells=cells, values=values))
+    child = entity is not Entity.CONTACT
+    strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
+    stage.run(_WIDE.format(e=entity, cells=cells, values=values, strayed=strayed, contact=contact))
     parts = [_differences(mapped, i) for i in count]
     stage.run(
         f"CREATE OR REPLACE TABLE delta_{entity} AS SELECT d.*, {KIND} AS kind, fa.why AS app_fault, fg.why AS ghl_fault "
@@ -127,8 +133,13 @@ def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float)
         f"SELECT u.key FROM unlinked_{entity}_{side} u JOIN grave x ON x.key = u.key AND x.entity = {literal(entity)} "
         f"AND x.side = '{side}' AND date_diff('millisecond', x.at::TIMESTAMPTZ, {taken}::TIMESTAMPTZ) < {lag_seconds * 1000}"
     )
+    parent, owner = "r.parent", ""
+    if entity is not Entity.CONTACT:
+        # A row that is missing does not say under which contact it would be; its link does.
+        parent = f"coalesce(r.parent, o.{side}_key)"
+        owner = f"LEFT JOIN moved_{entity} m ON m.{side}_key = k.key LEFT JOIN owner o ON o.link_id = m.parent"
     query = (
-        f"SELECT k.key, r.parent FROM ({moved} UNION {echoes} UNION {missing} UNION {buried}) k "
-        f"LEFT JOIN raw_{entity}_{side} r ON r.key = k.key ORDER BY 1"
+        f"SELECT k.key, {parent} AS parent FROM ({moved} UNION {echoes} UNION {missing} UNION {buried}) k "
+        f"LEFT JOIN raw_{entity}_{side} r ON r.key = k.key {owner} ORDER BY 1"
     )
     return [(str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)]

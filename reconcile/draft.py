@@ -130,6 +130,24 @@ SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' 
 FROM unsure_{e}_now u;
 """
 
+_STRAYED = """
+CREATE OR REPLACE TEMP TABLE strayed AS
+SELECT w.*, md5('strayed' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id, d.choice, d."by",
+    md5(concat_ws(chr(31), a.parent, g.parent))[1:20] AS values_digest, a.parent AS app_parent, g.parent AS ghl_parent
+FROM wide_{e} w JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
+LEFT JOIN decision d ON d.hold_id = md5('strayed' || chr(31) || {entity} || chr(31) || link_id)[1:20]
+    AND d.values_digest = md5(concat_ws(chr(31), a.parent, g.parent))[1:20]
+WHERE w.strayed;
+INSERT INTO operation
+SELECT 0, 'forget', {entity}, 'ghl', link_id, ghl_key, app_key, NULL, NULL, '{{}}', '{{}}', '{{}}', NULL, 'decided by ' || "by" || ': unlink', 'low'
+FROM strayed WHERE choice = 'unlink';
+INSERT INTO hold
+SELECT hold_id, 'unsyncable', {entity}, link_id, NULL, NULL, app_key, ghl_key,
+    'it hangs on another contact than when it was linked: moved, or its key was given to another record; GHL cannot move it',
+    ['unlink', 'keep'], json_object('app_contact', app_parent, 'ghl_contact', ghl_parent), values_digest
+FROM strayed WHERE choice IS NULL;
+"""
+
 _UNSURE = """
 CREATE OR REPLACE TABLE unsure_{e}_now AS
 WITH all_unsure AS (
@@ -173,6 +191,8 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     parent_key = "CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL"
     stage.run(_ABSENCES.format(e=entity, entity=quoted, phase=phase, owner=owner, parent_key=parent_key))
     stage.run(_HOLDS.format(e=entity, entity=quoted))
+    if child:
+        stage.run(_STRAYED.format(e=entity, entity=quoted))
 
 
 def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:

@@ -19,6 +19,7 @@ from reconcile.errors import Locked, StateError
 from reconcile.model import Entity
 
 _BATCH = 5_000
+_MIGRATING = 7_241_655  # the advisory lock's number: any, but the same for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,5 +341,7 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":  # two workers that open a new ledger at once would both make its tables
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

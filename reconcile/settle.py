@@ -10,6 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, Literal
 
+import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -22,7 +23,7 @@ from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Outcome, S
 from reconcile.stage import Stage, literal
 
 _BATCH = 1_000
-_BIGGEST_LINE = 16 * 1024 * 1024  # bytes; an operation may carry a whole note, before and after
+_USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may carry a whole note, before and after
 
 _PENDING = """
 CREATE OR REPLACE TABLE pending AS
@@ -311,7 +312,10 @@ def settled_links(stage: Stage, plan: Path, ledger: Ledger, connection: Connecti
 
     A link whose two records were compared is left to `advance_from_snapshots`, which knows its baseline.
     """
-    stage.run(_TOLD.format(path=literal(str(plan)), biggest=_BIGGEST_LINE))
+    try:
+        stage.run(_TOLD.format(path=literal(str(plan)), biggest=_USUAL_LINE))
+    except duckdb.InvalidInputException:  # DuckDB sets aside a multiple of what a line may have at most
+        stage.run(_TOLD.format(path=literal(str(plan)), biggest=_BIGGEST_LINE))
     named = stage.rows("SELECT entity, link_id FROM told WHERE kind = 'forget' ORDER BY ALL")
     forgotten = ledger.bury_links(connection, [(str(entity), str(link_id)) for entity, link_id in named], at=at)
     for entity in RECORDS:

@@ -61,6 +61,9 @@ class Stage:
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
         self.sql.execute(f"SET threads = {threads}")
         self.sql.execute("SET preserve_insertion_order = false")
+        # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
+        self.sql.execute("SET allocator_flush_threshold = '16MB'")
+        self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET TimeZone = 'UTC'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         self.snapshots = self._remembered()

@@ -118,7 +118,8 @@ def test_nothing_of_one_machine() -> None:
     """No file names a package registry's host or an absolute path of a machine."""
     found = []
     for path in _files(*TEXTS):
-        if path == Path(__file__) or path.is_relative_to(ROOT / "tests" / "data"):
+        # A container's paths are its own; the documents in tests/data are GHL's.
+        if path in (Path(__file__), ROOT / "Dockerfile") or path.is_relative_to(ROOT / "tests" / "data"):
             continue
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
             if hit := _FOREIGN.search(line):

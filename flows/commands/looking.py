@@ -7,6 +7,7 @@ import json as jsons
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from flows.commands.running import Json, PairFile
 from flows.config import Pair, load
+from flows.health import health
 from flows.review.deciding import answer
 from flows.run import now, runs_folder
 from reconcile import runs
@@ -41,10 +43,20 @@ def _ledger(pair: Path) -> Iterator[tuple[Pair, Ledger]]:
         ledger.close()
 
 
-def history(*, pair: PairFile, json: Json = False, limit: int = 20) -> int:
+def history(
+    *,
+    pair: PairFile,
+    json: Json = False,
+    limit: int = 20,
+    max_age_hours: Annotated[
+        float | None, Parameter(help="for monitors: say whether all is well, and exit 0 or 2")
+    ] = None,
+) -> int:
     """List past runs, newest first."""
     with _ledger(pair) as (_, ledger):
-        rows = runs.runs(ledger, limit=limit)
+        rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
+    if max_age_hours is not None:
+        return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
     if json:
         listed = [
             {"run_id": r.run_id, "job": r.job, "state": r.state, "started_at": r.started_at, **r.summary} for r in rows
@@ -67,6 +79,20 @@ def history(*, pair: PairFile, json: Json = False, limit: int = 20) -> int:
         table.add_row(row.run_id, row.state, row.started_at, *(sums if row.summary else ["–"] * 5))  # noqa: RUF001
     Console().print(table)
     return 0
+
+
+_JUDGED = 200
+"""So many runs are searched for the last one that carried something: deltas and plans may lie in between."""
+
+
+def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int:
+    found = health(rows, at=now(), max_age=max_age)
+    if as_json:
+        jsons.dump(found.told, sys.stdout)
+        print()
+    else:
+        print("; ".join(found.reasons) or f"well: {found.run_id}")
+    return 0 if found.well else 2
 
 
 def report(

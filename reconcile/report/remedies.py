@@ -28,6 +28,10 @@ REMEDIES: dict[str, Remedy] = {
     "DUPLICATE": Remedy(
         "a record with the same identity exists there already", "merge the two, or link them with `review`"
     ),
+    "EXISTS": Remedy(
+        "a record with the same identity exists there already, and it is linked with another one",
+        "merge the two records, or decide the question about them with `review`",
+    ),
     "CHANGED": Remedy(
         "somebody changed the record between plan and write",
         "nothing: the next run compares it again",

@@ -9,13 +9,22 @@ from reconcile.stage import Stage, literal
 
 _FATE = """
 CREATE OR REPLACE TABLE fate AS
-SELECT p.op_id, p.kind, CASE p.entity WHEN 'tag' THEN 'contact' ELSE p.entity END AS entity, p.side, p.link_id, p.key,
+SELECT p.seq, p.op_id, p.kind, CASE p.entity WHEN 'tag' THEN 'contact' ELSE p.entity END AS entity, p.side, p.link_id, p.key,
     p.source_key, p.after, p.because, o.key AS made_key, o.detail,
     CASE WHEN p.kind IN ('adopt', 'forget') OR NOT {applied} THEN 'done' WHEN o.op_id IS NULL THEN 'skipped'
          WHEN o.status = 'rejected' AND o.code = 'EXISTS' THEN 'exists'
          WHEN o.status = 'done' AND o.code = 'VALUE_DROPPED' THEN 'value_dropped'
          WHEN o.status = 'uncertain' THEN 'in_doubt' ELSE o.status END AS fate
 FROM planned p LEFT JOIN outcome o USING (op_id);
+"""
+
+# A record that writing turned up is linked only if nothing else is: a record has one counterpart.
+_TAKEN = """
+UPDATE fate SET fate = 'rejected' WHERE kind = 'create' AND fate = 'exists' AND entity = {entity} AND (
+    CASE side WHEN 'app' THEN made_key IN (SELECT app_key FROM base_{e} UNION ALL SELECT app_key FROM found_{e})
+              ELSE made_key IN (SELECT ghl_key FROM base_{e} UNION ALL SELECT ghl_key FROM found_{e}) END
+    OR EXISTS (FROM fate o WHERE o.kind = 'create' AND o.entity = {entity} AND o.side = fate.side AND o.made_key = fate.made_key
+        AND (o.fate IN ('done', 'value_dropped') OR o.fate = 'exists' AND o.seq < fate.seq)));
 """
 
 _NO_OUTCOMES = """
@@ -173,6 +182,7 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     named["released"] = released_sql(stage, entity)
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
+    stage.run(_TAKEN.format(**named))
     stage.run(_WRITTEN.format(**named))
     stage.run(
         _ABSENT.format(

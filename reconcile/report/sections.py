@@ -7,15 +7,15 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.report.charts import Part, against, columns, stacked
+from reconcile.report.records import cards, looked
 from reconcile.report.verdict import ENTITY_WORDS, many
 
 _SIDES = {"app": "App", "ghl": "GHL"}
-_PLACES = {"app": "the app", "ghl": "GHL"}
 
 
 def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
     """Everything the template needs beside the document itself."""
-    quality = list(_quality(document))
+    quality = list(cards(document))
     return {
         "sections": list(_sections(document, rows, quality)),
         "tiles": list(_tiles(document)),
@@ -23,7 +23,7 @@ def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
         **_classes(document),
         "checked": sum(len(each["identities"]) for each in document["statement"]["entities"]),
         "quality": quality,
-        "looked": _looked(document),
+        "looked": looked(document),
         "costs": list(_costs(document)),
         "trends": list(_trends(document)),
         "certificate": _certificate(document),
@@ -68,7 +68,9 @@ def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
         if parts or name != "linked":
             detail = " · ".join(many(count, *ENTITY_WORDS[entity]) for entity, count in parts)
             href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records")
-            yield _tile(document, sum(count for _, count in parts), label, detail, tone=tone, href=href, chosen=chosen)
+            would = "to be " if tone == "done" and not document["applied"] else ""
+            tile = _tile(sum(count for _, count in parts), would + label, detail, tone=tone)
+            yield tile | _leads(tile["value"], href, chosen)
 
 
 def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
@@ -77,29 +79,18 @@ def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
         for name, word in (("creates", "added to"), ("deletes", "removed from"))
         if tags[name]
     ]
-    return _tile(
-        document,
-        tags["creates"] + tags["deletes"],
-        "changed in tags",
-        " · ".join(parts),
-        tone="done",
-        href="#records",
-        chosen="entity=tag",
-    )
+    would = "" if document["applied"] else "to be "
+    tile = _tile(tags["creates"] + tags["deletes"], would + "changed in tags", " · ".join(parts), tone="done")
+    return tile | _leads(tile["value"], "#records", "entity=tag")
 
 
-def _tile(
-    document: Map[str, Any], value: int, label: str, detail: str, *, tone: str, href: str, chosen: str
-) -> dict[str, Any]:
-    would = "to be " if tone == "done" and not document["applied"] else ""
-    return {
-        "value": value,
-        "label": would + label,
-        "detail": detail,
-        "tone": tone if value else "none",
-        "href": href if value else "#main",
-        "filter": chosen if value else "",
-    }
+def _tile(value: int, label: str, detail: str, *, tone: str) -> dict[str, Any]:
+    return {"value": value, "label": label, "detail": detail, "tone": tone if value else "none"}
+
+
+def _leads(value: int, href: str, chosen: str) -> dict[str, str]:
+    """Where a figure leads to; nowhere if it is nought."""
+    return {"href": href if value else "#main", "filter": chosen if value else ""}
 
 
 # the statement ------------------------------------------------------------------------------------------------------
@@ -176,105 +167,6 @@ def _classes(document: Map[str, Any]) -> dict[str, Any]:
         if each["name"] == "unexplained" or any(each["name"] in account["classes"] for account in accounts)
     ]
     return {"class_heads": heads, "class_rows": rows}
-
-
-# the state of the records -------------------------------------------------------------------------------------------
-
-
-def _looked(document: Map[str, Any]) -> str:
-    if document["state"] == "audit":
-        return "Every record was looked at."
-    return "Of the records that were looked at in this run: those that moved, and those without a counterpart. An audit looks at all of them."
-
-
-def _quality(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    found = document["quality"]
-    if not found:
-        return
-    cards = (
-        (
-            "Values that are not well-formed",
-            [
-                _fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each))
-                for each in found["invalid"]
-            ],
-        ),
-        ("Missing", [_fact(f"{_of(each)} without {each['field']}", each["count"]) for each in found["missing"]]),
-        (
-            "Twins within a side",
-            [
-                _fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each))
-                for each in found["twins"]
-            ],
-        ),
-        ("Without a contact", [_fact(_of(each), each["count"], _keys(each)) for each in found["orphans"]]),
-        (
-            "Open and overdue",
-            [
-                _fact(f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each))
-                for each in found["overdue_tasks"]
-            ],
-        ),
-        (
-            "New links by rule",
-            [
-                _fact(f"{each['entity']}s by {each['rule']}", each["linked"], _doubt(each))
-                for each in found["match_rules"]
-            ],
-        ),
-        (
-            "Agreement of the compared pairs",
-            [_agreed(each) for each in found["agreement"] if each["equal"] < each["compared"]],
-        ),
-        ("Tags most used", [_fact(each["tag"], f"{each['app']:,} · {each['ghl']:,}") for each in found["tags"][:8]]),
-        (
-            "Tags that may be one",
-            [
-                _fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}")
-                for each in found["similar_tags"]
-            ],
-        ),
-        (
-            "Left out, by reason",
-            [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"][:8]],
-        ),
-    )
-    for title, lines in cards:
-        if lines:
-            yield {"title": title, "lines": lines[:8]}
-    if found["notes_oldest"]:
-        yield {
-            "title": "Notes",
-            "lines": [
-                _fact(
-                    f"the notes of every contact were read since {found['notes_oldest'][:10]}",
-                    found["notes_covered"],
-                    "contacts in this run",
-                )
-            ],
-        }
-
-
-def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
-    return {"text": text, "value": f"{value:,}" if isinstance(value, int) else value, "detail": detail}
-
-
-def _of(each: Map[str, Any]) -> str:
-    return f"{each['entity']}s in {_PLACES[each['side']]}"
-
-
-def _keys(each: Map[str, Any]) -> str:
-    more = ", …" if each["count"] > 3 else ""
-    return ", ".join(each["keys"][:3]) + more
-
-
-def _doubt(each: Map[str, Any]) -> str:
-    return f"{each['in_doubt']:,} in doubt" if each["in_doubt"] else ""
-
-
-def _agreed(each: Map[str, Any]) -> dict[str, Any]:
-    share = each["equal"] / each["compared"]
-    return _fact(f"{each['entity']} {each['field']}", f"{share:.1%}", f"of {each['compared']:,}")
 
 
 # costs and trends ---------------------------------------------------------------------------------------------------

@@ -126,3 +126,25 @@ def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(caplog: pytest.Log
     assert good.exit_code == 0
     logged = [(record.levelname, record.__dict__["alert"]) for record in caplog.records if record.msg == "alert"]
     assert logged == [("ERROR", "failed-share"), ("INFO", "recovered")]
+
+
+def test_i8_alerts_become_prefect_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each alert is an event about the pair, with the run, the severity and the sentence; no record's value is in it."""
+    from types import SimpleNamespace
+    from typing import cast
+
+    from flows import engine
+
+    sent: list[dict[str, Any]] = []
+    monkeypatch.setattr(engine, "emit_event", lambda **event: sent.append(event))
+    monkeypatch.setattr(engine, "create_markdown_artifact", lambda *_, **__: None)
+    with World(limits={"max_first_creates": 100}) as world:
+        world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
+        world.set_vices(world.ghl.side, rejects=lambda write: "INVALID_FIELD")
+        told = night(world)
+    engine.publish(cast("Any", SimpleNamespace(name="acme")), told)
+    (event,) = sent
+    assert event["event"] == "ghl-reconcile.failed-share"
+    assert event["resource"]["prefect.resource.id"] == "ghl-reconcile.pair.acme"
+    assert event["payload"]["run"] == told.document["run_id"]
+    assert "ann@x.com" not in repr(event)

@@ -50,12 +50,17 @@ def acme(kept: tuple[Acme, Path]) -> Iterator[Acme]:
     world.replaced_by(copy)
 
 
+def _own_environment() -> dict[str, str]:
+    """Without what the tests' own Prefect server needs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+
+
 def _process(*words: object, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "flows.cli", *map(str, words)]
     return subprocess.Popen(  # noqa: S603 - the tests' own command
         command,
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**_own_environment(), "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -366,14 +371,19 @@ def test_expired_lease_is_taken_over(acme: Acme) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_run_settles_and_the_next_goes_on(acme: Acme, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "engine"), [(signal.SIGTERM, "local"), (signal.SIGINT, "local"), (signal.SIGTERM, "prefect")]
+)
+def test_stopped_run_settles_and_the_next_goes_on(
+    acme: Acme, tmp_path: Path, number: signal.Signals, engine: str
+) -> None:
     """A signal in mid-apply ends the run after its chunk with all settled; the next run does the rest, and nothing twice."""
     made = edits(acme.folder, acme.pair)
     with acme.served() as served:
         reached = _Reached(served.sandbox.log)
         served.sandbox.log = reached
-        process = _process("run", "--pair", served.pair, "--engine", "local", "--verify", "none", "--json")
+        words = ("run", "--pair", served.pair, "--engine", engine, "--verify", "none", "--json")
+        process = _process(*words, PREFECT_HOME=str(tmp_path))
         reached.signalled = (process.pid, number)
         out, errors = process.communicate(timeout=120)
         assert process.returncode in (0, 1), errors

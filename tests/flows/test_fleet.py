@@ -103,7 +103,7 @@ def test_twenty_pairs_over_one_ledger(tmp_path: Path) -> None:
     """Twenty pairs on two workers over one PostgreSQL ledger: all right but the broken one, no window above its limit."""
     limit = Limit(max=20, window_seconds=2.0)
     with (
-        fresh_database("postgresql", tmp_path) as ledger,
+        contextmanager(fresh_database)("postgresql", tmp_path) as ledger,
         places(tmp_path, 20, ledger, limit=limit, broken="place07") as made,
     ):
         report = fleet(pair_files(tmp_path), workers=2)
@@ -112,7 +112,7 @@ def test_twenty_pairs_over_one_ledger(tmp_path: Path) -> None:
         }
         assert max(made.sandbox.max_in_window(name) for name in made.names) <= limit.max
         assert [run.pair for run in report.runs if run.exit_code] == ["place07"]
-        engine = sa.create_engine(ledger.replace("postgresql://", "postgresql+psycopg://"))
+        engine = sa.create_engine(sa.make_url(ledger).set(drivername="postgresql+psycopg"))
         with engine.connect() as connection:
             shared = connection.execute(sa.select(sa.func.count()).select_from(BUDGETS)).scalar_one()
         engine.dispose()

@@ -57,9 +57,11 @@ class Prefect:
         self.wait(self._healthy, "the server answers")
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{words[0]}.log").open("wb")
         command = [str(Path(sys.executable).parent / "prefect"), *words]
-        return subprocess.Popen(command, env=self.env, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - Prefect itself
+        with (self.folder / f"{words[0]}.log").open("wb") as log:
+            return subprocess.Popen(  # noqa: S603 - Prefect itself
+                command, env=self.env, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT
+            )
 
     def _healthy(self) -> bool:
         try:
@@ -77,14 +79,21 @@ class Prefect:
         assert done.returncode == 0, done.stderr
 
     def post(self, path: str, **body: Any) -> Any:
-        answer = self.client.post(path, json=body)
+        return self.send("POST", path, body)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """One request; its database may be locked for a moment, which it answers with 503."""
+
+        def answered() -> httpx.Response | None:
+            answer = self.client.request(method, path, json=body)
+            return answer if answer.status_code != 503 else None
+
+        answer = self.wait(answered, f"{path} is answered")
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def deployment(self, name: str) -> dict[str, Any]:
-        found = self.client.get(f"/deployments/name/{name}")
-        found.raise_for_status()
-        return dict(found.json())
+        return dict(self.send("GET", f"/deployments/name/{name}"))
 
     def begin(self, name: str) -> str:
         return str(self.post(f"/deployments/{self.deployment(name)['id']}/create_flow_run")["id"])
@@ -94,7 +103,7 @@ class Prefect:
         return list(self.post("/flow_runs/filter", deployments=chosen, sort="EXPECTED_START_TIME_ASC"))
 
     def state(self, run: str) -> str:
-        return str(self.client.get(f"/flow_runs/{run}").json()["state_type"])
+        return str(self.send("GET", f"/flow_runs/{run}")["state_type"])
 
     def artifacts(self, run: str) -> dict[str, dict[str, Any]]:
         chosen = {"flow_run_id": {"any_": [run]}}
@@ -151,7 +160,7 @@ def test_nightly_on_schedule(server: Prefect, acme: Acme) -> None:
         return next((run["id"] for run in server.runs(name) if run["state_type"] == "COMPLETED"), "")
 
     run = server.wait(completed, "a scheduled run is completed")
-    server.client.patch(f"/deployments/{deployed['id']}", json={"paused": True}).raise_for_status()
+    server.send("PATCH", f"/deployments/{deployed['id']}", {"paused": True})
     (mine,) = [each for each in server.runs(name) if each["id"] == run]
     assert mine["auto_scheduled"] is True
     artifacts = server.artifacts(run)

@@ -62,12 +62,11 @@ def _values(acme: Acme) -> list[bytes]:
 
 def _said(pair: Path, home: Path, *words: str, expected: int) -> bytes:
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         "PYTHONPATH": str(ROOT),
         "ACME_TOKEN": TOKEN,
         "GHL_RECONCILE_LOG": "DEBUG",
         "PREFECT_HOME": str(home),
-        "PREFECT_API_URL": "",
         "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db",
         "PREFECT_LOGGING_LEVEL": "DEBUG",
     }

@@ -6,6 +6,9 @@ import asyncio
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +34,7 @@ from reconcile.ledger import Ledger
 from reconcile.model import Side
 
 HOST = "127.0.0.1:4711"
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass
@@ -298,6 +302,20 @@ def test_without_a_report_the_question_still_stands(session: Session, tmp_path: 
 def test_a_question_that_is_not_open_has_no_page(session: Session) -> None:
     """An unknown question is told to be settled or never asked."""
     assert session.get("question/nope").status_code == 404
+
+
+def test_the_command_serves_until_it_is_interrupted(after_one_night: Path) -> None:
+    """`review --web` prints an address on loopback, answers there, and ends on Ctrl-C with what is still open."""
+    command = [sys.executable, "-m", "flows.cli", "review", "--web", "--pair", str(after_one_night / "acme.toml")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", url)
+        assert "wait for an answer" in httpx.get(url, trust_env=False).text
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.wait(timeout=60) == 1
+    assert "conflict" in rest
 
 
 def test_answering_needs_a_known_hold_and_one_of_its_options(session: Session) -> None:

@@ -111,6 +111,22 @@ def test_a_rejected_write_is_a_class_of_its_own() -> None:
             assert state.clean, why(state)
 
 
+def test_a_record_is_not_linked_twice() -> None:
+    """A create that turned up a record which is linked already is counted as rejected, and the statement balances."""
+    with World() as world:
+        world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "a@x.com"})
+        world.run()
+        world.app.put(Entity.CONTACT, {"first_name": "Twin", "email": "a@x.com"})
+        (hold,) = world.run().holds
+        world.decide(hold, "create")
+        world.set_vices(Side.GHL, unique=("email",))
+        with seen(world) as found:
+            state = balanced(found, world)
+            assert dict(state[Entity.CONTACT].app.classes) == {"in_sync": 1, "rejected": 1}
+            assert state[Entity.CONTACT].linked == 1
+            assert state.clean, why(state)
+
+
 def test_a_stage_without_a_plan_has_a_statement_without_entities() -> None:
     """A run that ended before its plan has nothing to balance."""
     with World(mapping=mapping_of(contacts())) as world, seen(world, apply=False) as found:

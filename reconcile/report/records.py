@@ -1,0 +1,101 @@
+"""Arranges the state of the records for the page: one card for each kind of finding, with the first of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Map
+from typing import Any
+
+_PLACES = {"app": "the app", "ghl": "GHL"}
+_LINES = 8  # lines a card shows
+
+Found = Map[str, Any]
+
+
+def looked(document: Map[str, Any]) -> str:
+    """Which records the findings are of."""
+    if document["state"] == "audit":
+        return "Every record was looked at."
+    return "Of the records that were looked at in this run: those that moved, and those without a counterpart. An audit looks at all of them."
+
+
+def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    """A title and lines for each kind of finding that there is."""
+    found = document["quality"]
+    if not found:
+        return
+    for name, (title, line) in _CARDS.items():
+        lines = [line(each) for each in found[name] if name != "agreement" or each["equal"] < each["compared"]]
+        if lines:
+            yield {"title": title, "lines": lines[:_LINES]}
+    reasons = [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"]]
+    if reasons:
+        yield {"title": "Left out, by reason", "lines": reasons[:_LINES]}
+    if found["notes_oldest"]:
+        since = f"the notes of every contact were read since {found['notes_oldest'][:10]}"
+        yield {"title": "Notes", "lines": [_fact(since, found["notes_covered"], "contacts in this run")]}
+
+
+def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
+    return {"text": text, "value": f"{value:,}" if isinstance(value, int) else value, "detail": detail}
+
+
+def _of(each: Found) -> str:
+    return f"{each['entity']}s in {_PLACES[each['side']]}"
+
+
+def _keys(each: Found) -> str:
+    more = ", …" if each["count"] > 3 else ""
+    return ", ".join(each["keys"][:3]) + more
+
+
+def _invalid(each: Found) -> dict[str, Any]:
+    return _fact(f"{_of(each)}: {each['field']} is {each['why']}", each["count"], _keys(each))
+
+
+def _missing(each: Found) -> dict[str, Any]:
+    return _fact(f"{_of(each)} without {each['field']}", each["count"])
+
+
+def _twin(each: Found) -> dict[str, Any]:
+    return _fact(f"{_of(each)} with {each['field']} {each['value']}", each["count"], _keys(each))
+
+
+def _orphan(each: Found) -> dict[str, Any]:
+    return _fact(_of(each), each["count"], _keys(each))
+
+
+def _overdue(each: Found) -> dict[str, Any]:
+    return _fact(f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each))
+
+
+def _rule(each: Found) -> dict[str, Any]:
+    doubt = f"{each['in_doubt']:,} in doubt" if each["in_doubt"] else ""
+    return _fact(f"{each['entity']}s by {each['rule']}", each["linked"], doubt)
+
+
+def _agreed(each: Found) -> dict[str, Any]:
+    return _fact(
+        f"{each['entity']} {each['field']}", f"{each['equal'] / each['compared']:.1%}", f"of {each['compared']:,}"
+    )
+
+
+def _tag(each: Found) -> dict[str, Any]:
+    return _fact(each["tag"], f"{each['app']:,} · {each['ghl']:,}")
+
+
+def _similar(each: Found) -> dict[str, Any]:
+    return _fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}")
+
+
+_CARDS: dict[str, tuple[str, Callable[[Found], dict[str, Any]]]] = {
+    "invalid": ("Values that are not well-formed", _invalid),
+    "missing": ("Missing", _missing),
+    "twins": ("Twins within a side", _twin),
+    "orphans": ("Without a contact", _orphan),
+    "overdue_tasks": ("Open and overdue", _overdue),
+    "match_rules": ("New links by rule", _rule),
+    "agreement": ("Agreement of the compared pairs", _agreed),
+    "tags": ("Tags most used", _tag),
+    "similar_tags": ("Tags that may be one", _similar),
+}

@@ -1,0 +1,257 @@
+"""What whoever runs this unattended relies on: leases of the dead, backups, health, log lines with their run, deployments as data."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from connectors.ghl.auth import Tokens
+from connectors.ghl.tokens import KEY_VARIABLE
+from flows.config import Pair, load
+from flows.credentials import auth_of, store_of
+from flows.health import health
+from flows.keeping import fetch, keep
+from flows.leases import holder_of, release_dead
+from flows.ledgers import back_up, revision
+from flows.observe import Lines, named
+from flows.run import Options, lease, moment, open_run
+from flows.schedule import Wish, deployments, yaml_text
+from flows.wiring import _shared
+from reconcile import runs
+from reconcile.errors import Expired, Locked, StateError
+from reconcile.ledger import Ledger
+from reconcile.runs import RunRow
+from tests.flows.test_wiring import PAIR
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Pair:
+    file = tmp_path / "acme.toml"
+    file.write_text(PAIR)
+    return load(file, environ={})
+
+
+@pytest.fixture
+def ledger(pair: Pair) -> Iterator[Ledger]:
+    made = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    yield made
+    made.close()
+
+
+# leases ---------------------------------------------------------------------------------------------------------------
+
+
+def _dead_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("holder", "released"),
+    [
+        (f"{socket.gethostname()}/{{dead}}/run", True),
+        (f"{socket.gethostname()}/{os.getpid()}/run", False),
+        ("elsewhere/{dead}/run", False),
+        ("somebody", False),
+    ],
+)
+def test_only_the_dead_let_go(pair: Pair, ledger: Ledger, holder: str, *, released: bool) -> None:
+    """A lease is given back for a process of this host that is gone; not for a live one, nor for another host's."""
+    name = holder.format(dead=_dead_process())
+    ledger.acquire(name, now=moment(NOW), until="2999-01-01T00:00:00.000Z")
+    assert release_dead(pair.path) is released
+    assert (holder_of(ledger) is None) is released
+
+
+def test_two_runs_at_once(pair: Pair, ledger: Ledger) -> None:
+    """The second run of a pair is refused and told who holds it; when the first is done it may go."""
+    with lease(ledger, "first"), pytest.raises(Locked, match="first"), open_run(pair, Options()):
+        pass
+    with lease(ledger, "second"):
+        assert holder_of(ledger) == "second"
+
+
+def test_an_expired_lease_is_taken_over(ledger: Ledger) -> None:
+    """The lease of a holder that was killed expires, and whoever comes then takes it."""
+    ledger.acquire("killed", now="2026-01-01T00:00:00.000Z", until="2026-01-01T00:05:00.000Z")
+    with pytest.raises(Locked, match="killed"):
+        ledger.acquire("next", now="2026-01-01T00:04:59.000Z", until="2026-01-01T00:10:00.000Z")
+    ledger.acquire("next", now="2026-01-01T00:05:00.000Z", until="2026-01-01T00:10:00.000Z")
+    assert holder_of(ledger) == "next"
+
+
+# the ledger -----------------------------------------------------------------------------------------------------------
+
+
+def test_backup(pair: Pair, ledger: Ledger, tmp_path: Path) -> None:
+    """A backup holds what the ledger holds, made while it is open; it replaces no file."""
+    runs.start(ledger, "r1", "nightly", at=moment(NOW))
+    file = tmp_path / "backup.db"
+    assert back_up(pair, file) == file
+    copy = Ledger(f"sqlite:///{file}", pair.name)
+    assert [row.run_id for row in runs.runs(copy)] == ["r1"]
+    copy.close()
+    with pytest.raises(StateError, match="there already"):
+        back_up(pair, file)
+
+
+def test_backup_of_nothing(pair: Pair, tmp_path: Path) -> None:
+    """Where no ledger is yet, there is nothing to copy, and none is made."""
+    with pytest.raises(StateError, match="no ledger"):
+        back_up(pair, tmp_path / "backup.db")
+    assert not (tmp_path / "backup.db").exists()
+
+
+def test_an_older_ledger_is_migrated(pair: Pair, ledger: Ledger) -> None:
+    """A ledger from before watermarks gets their table, and keeps what it holds."""
+    runs.start(ledger, "r1", "nightly", at=moment(NOW))
+    with ledger.transaction() as connection:
+        for table in ("watermark", "delivery"):
+            connection.execute(sa.text(f"DROP TABLE {table}"))
+        connection.execute(sa.text("UPDATE ledger_version SET version_num = '0001'"))
+    before, after = revision(pair)
+    assert (before, after != before) == ("0001", True)
+    assert {"watermark", "delivery"} <= set(sa.inspect(ledger.engine).get_table_names())
+    assert [row.run_id for row in runs.runs(ledger)] == ["r1"]
+
+
+def test_an_object_store_keeps_the_runs(pair: Pair, tmp_path: Path) -> None:
+    """What a run leaves is copied to an object store and can be fetched back; a store that is away costs no run."""
+    folder = tmp_path / "runs" / "r1"
+    folder.mkdir(parents=True)
+    for name in ("planned.parquet", "plan.jsonl", "report.html", "stage.duckdb"):
+        (folder / name).write_text(name)
+    away = replace(pair, store="memory://bucket/acme")
+    assert [Path(path).name for path in keep(away, folder)] == ["plan.jsonl", "planned.parquet", "report.html"]
+    shutil.rmtree(folder)
+    assert fetch(away, folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["plan.jsonl", "planned.parquet", "report.html"]
+    assert not fetch(away, folder.with_name("r2"))
+    assert keep(pair, folder) == []
+    assert keep(replace(pair, store="nosuch://bucket"), folder) == []
+
+
+# health and logs ------------------------------------------------------------------------------------------------------
+
+
+def _row(hours: float, state: str = "settled", job: str = "nightly", failed: int = 0, *, ended: bool = True) -> RunRow:
+    at = moment(NOW - timedelta(hours=hours))
+    summary = {"entities": {"contact": {"failed": failed}}}
+    return RunRow(f"{job}-{hours}", job, state, at, at if ended else None, 1, None, summary)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([_row(6)], ""),
+        ([_row(1, "planned", "plan"), _row(6)], ""),
+        ([_row(0.5, "applying", ended=False)], ""),
+        ([], "never run"),
+        ([_row(1, "planned", "plan")], "never run"),
+        ([_row(30)], "30 hours ago"),
+        ([_row(6, "refused"), _row(30)], "was refused"),
+        ([_row(6, failed=3)], "3 records failed"),
+        ([_row(40, "applying", ended=False)], "did not end"),
+    ],
+)
+def test_health(rows: list[RunRow], reason: str) -> None:
+    """A pair is well when its last carrying run is recent, ended well, and nothing failed; otherwise it says why."""
+    found = health(rows, at=moment(NOW), max_age=timedelta(hours=26))
+    assert found.well is (reason == "")
+    assert reason in "; ".join(found.reasons)
+
+
+def test_log_lines_name_their_run() -> None:
+    """While a run goes on, each log line says which; where two go on in one process, none is guessed."""
+
+    def line() -> dict[str, Any]:
+        record = logging.makeLogRecord({"msg": "staged", "name": "flows.steps"})
+        return dict(json.loads(Lines().format(record)))
+
+    assert "run" not in line()
+    with named("r1"):
+        assert line()["run"] == "r1"
+        with named("r2"):
+            assert "run" not in line()
+
+
+# deployments, credentials, shared windows -----------------------------------------------------------------------------
+
+
+def test_deployments(pair: Pair) -> None:
+    """A pair is deployed as nightly, delta, audit and migrate, the nightly one on its schedule in the pair's zone."""
+    made = {one.name: one for one in deployments(pair, Wish(cron="30 1 * * *", timezone="Europe/Lisbon", minutes=5))}
+    assert sorted(made) == ["audit-acme", "delta-acme", "migrate-acme", "nightly-acme"]
+    assert (made["nightly-acme"].cron, made["nightly-acme"].timezone) == ("30 1 * * *", "Europe/Lisbon")
+    assert made["delta-acme"].cron == "*/5 * * * *"
+    assert {one.flow for one in deployments(pair, Wish(approval=True))} == {
+        "nightly_approved",
+        "delta",
+        "audit",
+        "migrate",
+    }
+
+
+def test_flows_are_where_deployments_say(pair: Pair) -> None:
+    """Every entrypoint, in what `deploy` writes and in the repository's prefect.yaml, names a function that is there."""
+    root = Path(__file__).parents[2]
+    texts = [(root / "prefect.yaml").read_text(), yaml_text(list(deployments(pair, Wish())), Wish())]
+    found = [line.split(":", 1)[1].strip() for text in texts for line in text.splitlines() if "entrypoint:" in line]
+    assert len(found) >= 10
+    for entrypoint in found:
+        file, _, name = entrypoint.partition(":")
+        assert f"\ndef {name}(" in (root / file).read_text(), entrypoint
+
+
+def _oauth(folder: Path) -> Pair:
+    text = PAIR.replace(
+        'url = "sandbox:ghl.db"', 'url = "http://127.0.0.1:9"\noauth = { client_id = "c", client_secret = "s" }'
+    )
+    file = folder / "oauth.toml"
+    file.write_text(text)
+    return load(file, environ={})
+
+
+def test_oauth_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pair that says oauth signs with the tokens of its ledger, or with the agency's; without any it says to log in."""
+    monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
+    pair = _oauth(tmp_path)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    closed: list[Any] = []
+    with pytest.raises(Expired, match="auth login"):
+        auth_of(pair, ledger.engine, closed.append)
+    later = NOW.timestamp() * 2
+    store_of(pair, ledger.engine, level="Company").save(Tokens("agency", "r", later, company="co"))
+    assert repr(auth_of(pair, ledger.engine, closed.append)) == "OAuth(…)"
+    store_of(pair, ledger.engine).save(Tokens("mine", "r", later, location="loc1"))
+    auth = auth_of(pair, ledger.engine, closed.append)
+    assert auth is not None
+    assert auth.headers() == {"Authorization": "Bearer mine"}
+    assert len(closed) == 3
+    for close in closed:
+        close()
+    ledger.close()
+    stored = (tmp_path / "state" / "ledger.db").read_bytes()
+    assert b"mine" not in stored
+
+
+def test_a_ledger_in_a_file_shares_no_window(pair: Pair, ledger: Ledger) -> None:
+    """A pair whose ledger is a file is worked on by one process at a time, whose window is its own."""
+    assert _shared(pair, ledger.engine) is None
