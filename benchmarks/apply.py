@@ -35,8 +35,15 @@ from reconcile.model import Entity, Operation, OpKind, Side, Status, fingerprint
 from reconcile.plan import Group, estimate  # noqa: E402
 from reconcile.ports import Page  # noqa: E402
 
-FIELDS = {"first_name": ("firstName", Name()), "email": ("email", Email()), "company": ("companyName", Text()), "tags": ("tags", Labels())}
-MAPPING = Mapping((EntityMap(Entity.CONTACT, tuple(Field(name, (name,), (ghl,), codec) for name, (ghl, codec) in FIELDS.items())),))
+FIELDS = {
+    "first_name": ("firstName", Name()),
+    "email": ("email", Email()),
+    "company": ("companyName", Text()),
+    "tags": ("tags", Labels()),
+}
+MAPPING = Mapping(
+    (EntityMap(Entity.CONTACT, tuple(Field(name, (name,), (ghl,), codec) for name, (ghl, codec) in FIELDS.items())),)
+)
 
 
 def plan(keys: list[str], writes: int) -> Iterator[Operation]:
@@ -112,7 +119,10 @@ def main() -> None:
     parser.add_argument("--writes", type=int, default=2_000)
     parser.add_argument("--latency", type=float, default=0.3)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, location(Scenario("apply", chosen.writes, 100, chosen.latency)) as url:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        location(Scenario("apply", chosen.writes, 100, chosen.latency)) as url,
+    ):
         result = measure(url, Path(folder), chosen.writes)
     for name, value in result.items():
         print(f"{name:<22}{value:>10}")

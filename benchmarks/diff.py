@@ -221,7 +221,9 @@ def main() -> None:
         result = PARTS[chosen.part](chosen.folder, chosen.rows)
         print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
-    print(f"{'rows':>10}{'stage':>9}{'ledger':>9}{'link':>8}{'diff':>8}{'plan':>8}{'compare':>9}{'peak MB':>9}{'bare join':>12}{'peak MB':>9}")
+    print(
+        f"{'rows':>10}{'stage':>9}{'ledger':>9}{'link':>8}{'diff':>8}{'plan':>8}{'compare':>9}{'peak MB':>9}{'bare join':>12}{'peak MB':>9}"
+    )
     points: list[tuple[int, float]] = []
     result = {}
     for rows in sorted({chosen.rows, *(int(size) for size in chosen.sizes.split(",") if size)}):
@@ -235,7 +237,9 @@ def main() -> None:
 
 def summary(folder: Path, rows: int, own: dict[str, float], bare: dict[str, float]) -> dict[str, Any]:
     found = measured("match", folder, rows)
-    print(f"matching {rows:,} with {rows:,}: {found['match']:.2f} s, normalising alone {found['normalise']:.2f} s, {found['peak_mb']:.0f} MB")
+    print(
+        f"matching {rows:,} with {rows:,}: {found['match']:.2f} s, normalising alone {found['normalise']:.2f} s, {found['peak_mb']:.0f} MB"
+    )
     return {
         "rows": rows,
         "planned": own["planned"],

@@ -36,7 +36,8 @@ def remember(world: World) -> None:
         stage.run(f"ATTACH {literal(str(world.folder / 'wide.duckdb'))} AS wide (READ_ONLY)")
         made = columns(contacts, Side.APP)
         cells = {
-            side: "json_object(" + ", ".join(f"{literal(c.field.name)}, {side}.{c.name}" for c in made) + ")" for side in Side
+            side: "json_object(" + ", ".join(f"{literal(c.field.name)}, {side}.{c.name}" for c in made) + ")"
+            for side in Side
         }
         rows = (
             f"SELECT 'contact', md5('contact' || chr(31) || 'app' || chr(31) || app.key)[1:20], app.key, ghl.key, 'email', 'seed', "

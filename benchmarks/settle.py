@@ -91,7 +91,16 @@ def main() -> None:
     ratio = statistics.median(taken / alone for taken, alone in runs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{chosen.links:,} links settled in {seconds:.2f} s; the same rows inserted and nothing else: {bare:.2f} s")
-    print(json.dumps({"links": chosen.links, "seconds": round(seconds, 2), "vs_bare_insert": round(ratio, 3), "peak_mb": round(peak)}))
+    print(
+        json.dumps(
+            {
+                "links": chosen.links,
+                "seconds": round(seconds, 2),
+                "vs_bare_insert": round(ratio, 3),
+                "peak_mb": round(peak),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

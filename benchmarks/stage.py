@@ -149,7 +149,9 @@ def insert(sql: duckdb.DuckDBPyConnection, batch: list[dict[str, Any]], folder: 
         (folder / "batch.ndjson").write_text("\n".join(map(json.dumps, batch)))
         columns = ", ".join(f"'{name}': '{'VARCHAR[]' if name == 'tags' else 'VARCHAR'}'" for name in batch[0])
         source = f"read_json('{folder / 'batch.ndjson'}', format = 'newline_delimited', columns = {{{columns}}})"
-    sql.execute(f"CREATE TABLE IF NOT EXISTS contact AS SELECT * FROM {source} LIMIT 0; INSERT INTO contact SELECT * FROM {source}")
+    sql.execute(
+        f"CREATE TABLE IF NOT EXISTS contact AS SELECT * FROM {source} LIMIT 0; INSERT INTO contact SELECT * FROM {source}"
+    )
 
 
 PARTS = {step.__name__: step for step in (make, ours, pydantic)}
@@ -186,7 +188,9 @@ def main() -> None:
     theirs = {key: statistics.median(run[1][key] for run in runs) for key in runs[0][1]}
     assert own["rows"] == theirs["rows"]
     print(f"{'way':<12}{'seconds':>9}{'peak MB':>9}")
-    print(f"{'ours':<12}{own['seconds']:>9.2f}{own['peak_mb']:>9.0f}   (pages to lines {own['spool']:.2f}, staged {own['load']:.2f})")
+    print(
+        f"{'ours':<12}{own['seconds']:>9.2f}{own['peak_mb']:>9.0f}   (pages to lines {own['spool']:.2f}, staged {own['load']:.2f})"
+    )
     print(f"{'pydantic':<12}{theirs['seconds']:>9.2f}{theirs['peak_mb']:>9.0f}")
     print(
         json.dumps(

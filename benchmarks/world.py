@@ -128,7 +128,9 @@ class World:
 def _selected(side: Side) -> str:
     if side is Side.APP:
         # One phone in fifty is written as people write them.
-        written = "CASE WHEN n % 50 = 1 THEN '(' || phone[3:5] || ') ' || phone[6:8] || '-' || phone[9:12] ELSE phone END"
+        written = (
+            "CASE WHEN n % 50 = 1 THEN '(' || phone[3:5] || ') ' || phone[6:8] || '-' || phone[9:12] ELSE phone END"
+        )
         return f"SELECT * EXCLUDE (n, ghl_id) REPLACE ({written} AS phone)"
     plain = ", ".join(f"{app} AS {literal(ghl)[1:-1]}" for app, (ghl, _) in PLAIN.items() if app != "dnd")
     custom = ", ".join(

@@ -56,7 +56,11 @@ def _failed(now: Mapping[str, Any], settings: AlertsForm) -> Iterator[Alert]:
     tried = failed + _total(now, _WRITES)
     if failed and failed > tried * settings.failed_share:
         share = failed / tried
-        yield Alert(FAILED, "error", f"{failed} of {tried} writes failed ({share:.0%}; the limit is {settings.failed_share:.0%})")
+        yield Alert(
+            FAILED,
+            "error",
+            f"{failed} of {tried} writes failed ({share:.0%}; the limit is {settings.failed_share:.0%})",
+        )
 
 
 def _deviations(now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], settings: AlertsForm) -> Iterator[Alert]:
@@ -69,7 +73,9 @@ def _deviations(now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], setti
         usual = median(known) if len(known) >= ENOUGH else 0
         if usual and abs(rows - usual) > usual * settings.count_deviation:
             entity, _, side = name.partition(".")
-            yield Alert(DEVIATION, "warning", f"{side} has {rows} {entity}s; usual in the last {len(known)} runs: {usual:.0f}")
+            yield Alert(
+                DEVIATION, "warning", f"{side} has {rows} {entity}s; usual in the last {len(known)} runs: {usual:.0f}"
+            )
     for name in _WRITES:
         count, most = _total(now, (name,)), max(_total(run, (name,)) for run in alike)
         if count >= NOTABLE and count > MANY_TIMES * most:

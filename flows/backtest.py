@@ -44,7 +44,9 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
             return
     if not found:
         raise StateError(
-            "no earlier run left an archive to try the pair file on", remedy="make a plan or a run first", code="NO_ARCHIVE"
+            "no earlier run left an archive to try the pair file on",
+            remedy="make a plan or a run first",
+            code="NO_ARCHIVE",
         )
 
 

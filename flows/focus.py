@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from flows.run import Run
 from reconcile import compare, sweep
 from reconcile.cells import identities
+from reconcile.errors import Transient
 from reconcile.link import load_base
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import RECORDS, Entity, OpKind, Side
-from reconcile.ports import Scope, Write
+from reconcile.ports import Proof, Scope, Write
 from reconcile.stage import literal
 
 log = logging.getLogger("flows.focus")
@@ -79,7 +80,10 @@ def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
     if entity is Entity.NOTE and side is Side.GHL:
         return set()
     whole = entity is Entity.TASK and side is Side.GHL
-    _load(run, entity, side, Scope() if whole else Scope(since=since))
+    proof = _load(run, entity, side, Scope() if whole else Scope(since=since))
+    if not proof.complete and not proof.quarantined:
+        why = f"which {entity}s changed in {side.label} could not be read: {proof.why_incomplete}"
+        raise Transient(why, remedy="nothing was written; the next look begins where this one did")
     owner = "key" if entity is Entity.CONTACT else "parent"
     rows = run.stage.rows(
         f"SELECT DISTINCT r.{owner} FROM raw_{entity}_{side} r LEFT JOIN base_{entity} b ON b.{side}_key = r.key "
@@ -108,10 +112,11 @@ def _owners(run: Run, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[
     return found
 
 
-def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> None:
+def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> Proof:
     connector = run.connectors[side]
     spooled = run.stage.spool(entity, side, connector.extract(entity, scope), taken_at=run.clock())
     run.stage.load(run.mapping[entity], side, connector.shape(entity), spooled)
+    return spooled.proof
 
 
 def _widen(run: Run, focus: Focus) -> None:
@@ -164,17 +169,16 @@ def stage_contacts(run: Run, focus: Focus) -> None:
 def _stage_neighbourhood(run: Run, focus: Focus) -> None:
     for side in run.connectors:
         _load(run, Entity.CONTACT, side, Scope())
-    whole = {side: run.stage.snapshots[Entity.CONTACT, side].complete for side in Side}
+    read = {side: run.stage.snapshots[Entity.CONTACT, side] for side in Side}
+    whole = {side: snapshot.complete and not snapshot.partial for side, snapshot in read.items()}
     _refresh_late(run, focus)
     mapped = run.mapping[Entity.CONTACT]
     link(run, Mapping((mapped,)))
     near = _near(run, mapped, focus)
     _prune(run, near)
     for side in Side:
-        if whole[side.other]:
-            rows = [("contact", side.value, key) for key in sorted(focus.fresh[side])]
-            for entity, at, key in rows:
-                run.stage.rows("INSERT INTO looked VALUES (?, ?, ?)", entity, at, key)
+        for key in sorted(focus.fresh[side]) if whole[side.other] else ():
+            run.stage.rows("INSERT INTO looked VALUES ('contact', ?, ?)", side.value, key)
 
 
 def _refresh_late(run: Run, focus: Focus) -> None:

@@ -31,7 +31,7 @@ def keep(pair: Pair, folder: Path) -> list[str]:
             system.put_file(str(path), f"{target}/{path.name}")
             put.append(f"{target}/{path.name}")
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        log.error("not kept", extra={"store": pair.store.partition("://")[0], "why": type(error).__name__})
+        log.warning("not kept", extra={"store": pair.store.partition("://")[0], "why": type(error).__name__})
     return put
 
 

@@ -1,4 +1,4 @@
-"""After a crash or a cancellation: gives back the lease of a run whose process is gone, so that the next one need not wait for it to expire."""
+"""Gives back the lease of a run whose process is gone, so that the next one need not wait for it to expire."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from flows.config import load
 from reconcile import schema
 from reconcile.ledger import Ledger
 
@@ -20,27 +19,44 @@ def holder_of(ledger: Ledger) -> str | None:
         return connection.execute(sa.select(table.c.holder).where(table.c.pair == ledger.pair)).scalar_one_or_none()
 
 
-def release_dead(pair: Path) -> bool:
-    """Give back the pair's lease where its holder was a process of this host that no longer runs. Whether it was.
+def place() -> str:
+    """Where this process runs, so that its number means something: host, boot and process namespace (Linux)."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+        space = str(Path("/proc/self/ns/pid").readlink()).partition("[")[2].rstrip("]")
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}:{boot}:{space}"
 
-    What that run left in doubt stays in the journal: the next run looks it up before it does anything.
-    """
+
+def release_dead(pair: Path) -> bool:
+    """Give back the lease of the pair in that file where its holder is gone. Whether it was."""
+    from flows.config import load
+
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
-        holder = holder_of(ledger)
-        if holder is None or not _dead(holder):
-            return False
-        ledger.release(holder)
-        return True
+        return free(ledger)
     finally:
         ledger.close()
 
 
+def free(ledger: Ledger) -> bool:
+    """Give back the pair's lease where its holder was a process of this place that no longer runs. Whether it was.
+
+    What that run left in doubt stays in the journal: the next run looks it up before it does anything.
+    """
+    holder = holder_of(ledger)
+    if holder is None or not _dead(holder):
+        return False
+    ledger.release(holder)
+    return True
+
+
 def _dead(holder: str) -> bool:
-    host, _, rest = holder.partition("/")
+    where, _, rest = holder.partition("/")
     number = rest.partition("/")[0]
-    if host != socket.gethostname() or not number.isdigit():
+    if where != place() or not number.isdigit():
         return False
     try:
         os.kill(int(number), 0)

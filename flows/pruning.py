@@ -47,9 +47,7 @@ def expendable(rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collectio
     newest = next((row.run_id for row in rows if row.state == "settled"), None)
     safe = {newest, *asked, *(row.run_id for row in rows[: keep.runs])}
     return [
-        row.run_id
-        for row in rows
-        if row.run_id not in safe and row.started_at < since and row.state not in _UNFINISHED
+        row.run_id for row in rows if row.run_id not in safe and row.started_at < since and row.state not in _UNFINISHED
     ]
 
 
@@ -63,7 +61,9 @@ def prune(ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool) -
     stages = [
         row.run_id
         for row in rows
-        if row.run_id not in gone and row.state in _FINAL and (folder / row.run_id / MANIFEST).exists()
+        if row.run_id not in gone
+        and row.state in _FINAL
+        and (folder / row.run_id / MANIFEST).exists()
         and (folder / row.run_id / "stage.duckdb").exists()
     ]
     doomed = [folder / name for name in gone] + [path for name in stages for path in _stage_files(folder / name)]

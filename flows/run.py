@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows import leases
+from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
@@ -199,7 +200,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         held.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
-        holder = f"{socket.gethostname()}/{os.getpid()}/{name}"
+        holder = f"{place()}/{os.getpid()}/{name}"
         held.enter_context(named(name))
         held.enter_context(lease(ledger, holder))
         connectors = held.enter_context(connect(pair, engine=ledger.engine))
@@ -229,7 +230,11 @@ def runs_folder(pair: Pair) -> Path:
 
 @contextmanager
 def lease(ledger: Ledger, holder: str) -> Iterator[None]:
-    """Hold the pair's lease and renew it in the background; a killed holder's lease runs out by itself."""
+    """Hold the pair's lease and renew it in the background.
+
+    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once.
+    """
+    leases.free(ledger)
     _take(ledger, holder)
     done = threading.Event()
     renewer = threading.Thread(target=_renew, args=(ledger, holder, done), name="lease", daemon=True)

@@ -197,17 +197,13 @@ def settle_run(run: Run) -> settle.Settlement:
     ledger, stage = run.ledger, run.stage
     advanced = linked = 0
     with ledger.transaction() as connection:
-        forgotten = settle.settled_links(
-            stage, run.plan_path, ledger, connection, run_id=run.run_id, at=run.clock()
-        )
+        forgotten = settle.settled_links(stage, run.plan_path, ledger, connection, run_id=run.run_id, at=run.clock())
         for mapped in run.mapping.entities:
             more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
             advanced, linked = advanced + more, linked + new
         made, gone = settle.settle_operations(ledger, connection, run.journal, run_id=run.run_id, at=run.clock())
         within = focus.subjects(run) if run.sought else None
-        runs.put_holds(
-            ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within
-        )
+        runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within)
         covered = (
             [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []
         )

@@ -260,5 +260,3 @@ def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:
     except (OSError, ValueError):
         return {}
     return {(each["entity"], side, each[f"{side}_key"]): each["label"] for each in changes for side in ("app", "ghl")}
-
-

@@ -50,8 +50,18 @@ def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = 
     what the snapshot shows. `region` is the location's, which completes a mapping without asking the location again.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tables = [f"{kind}_{mapped.entity}_{side}" for mapped in mapping.entities for side in Side for kind in ("raw", "cover", "proven")]
-    tables += [f"{kind}_kept_{mapped.entity}_{side}" for mapped in mapping.entities for side in Side for kind in ("raw", "cover")]
+    tables = [
+        f"{kind}_{mapped.entity}_{side}"
+        for mapped in mapping.entities
+        for side in Side
+        for kind in ("raw", "cover", "proven")
+    ]
+    tables += [
+        f"{kind}_kept_{mapped.entity}_{side}"
+        for mapped in mapping.entities
+        for side in Side
+        for kind in ("raw", "cover")
+    ]
     tables += [f"{kind}_{mapped.entity}" for mapped in mapping.entities for kind in ("base", "basecell", "judged")]
     tables += ["planned", "hold", "outcome", "passed", "decision", "grave"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
@@ -79,7 +89,8 @@ def _columns(mapped: EntityMap) -> dict[str, Any]:
     return {
         "natives": {side.value: list(mapped.native(side)) for side in Side},
         "fields": [
-            {"name": f.name, "app": list(f.app), "ghl": list(f.ghl), "codec": codec_name(f.codec)} for f in mapped.fields
+            {"name": f.name, "app": list(f.app), "ghl": list(f.ghl), "codec": codec_name(f.codec)}
+            for f in mapped.fields
         ],
     }
 
@@ -166,9 +177,7 @@ class Archived:
             return
         natives = self.manifest["entities"][entity.value]["natives"][side.value]
         names = ", ".join(f"r{at}" for at in range(len(natives)))
-        query = (
-            f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} WHERE {column} = ? AND NOT deleted ORDER BY key"
-        )
+        query = f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} WHERE {column} = ? AND NOT deleted ORDER BY key"
         for key, parent, modified, *values in self.sql.execute(query, [equals]).fetchall():
             yield Kept(str(key), parent, modified, dict(zip(natives, values, strict=True)))
 
@@ -179,7 +188,9 @@ class Archived:
             return True
         if not self.has(table):
             return False
-        return bool(self.sql.execute(f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]).fetchall()[0][0])
+        return bool(
+            self.sql.execute(f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]).fetchall()[0][0]
+        )
 
     def link_of(self, entity: Entity, side: Side, key: str) -> tuple[str, str] | None:
         """(link_id, key on the other side) of a record that was linked when the run began."""
@@ -207,6 +218,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StateError(
-            f"run {folder.name} left no archive", remedy="it was pruned, or never ended; choose another run", code="NO_ARCHIVE"
+            f"run {folder.name} left no archive",
+            remedy="it was pruned, or never ended; choose another run",
+            code="NO_ARCHIVE",
         ) from error
     return manifest

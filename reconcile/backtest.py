@@ -88,7 +88,9 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
         fields.append(_without_unread(each, then))
         before = _field_then(then, each.name)
         if before is not None and before[1]["codec"] != codec_name(each.codec):
-            caveats.append(f"{mapped.entity}.{each.name}: its codec differs from then; moved values may seem moved again")
+            caveats.append(
+                f"{mapped.entity}.{each.name}: its codec differs from then; moved values may seem moved again"
+            )
     names = {each.name for each in fields}
     rules = tuple(rule for rule in mapped.match if set(rule) <= names)
     excluded = tuple(rule for rule in mapped.exclude if rule.field in names)
@@ -126,17 +128,25 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
             stage.snapshots[entity, side] = _snapshot(archived, entity, side)
         stage.run(f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}")
     graves = archived.relation("grave") if archived.has("grave") else None
-    empty = "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
+    empty = (
+        "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
+    )
     stage.run(f"CREATE TABLE grave AS {f'FROM {graves}' if graves else empty}")
 
 
 def _keys(archived: Archived, table: str) -> str:
-    return f"SELECT key FROM {archived.relation(table)}" if archived.has(table) else "SELECT NULL::VARCHAR AS key WHERE false"
+    return (
+        f"SELECT key FROM {archived.relation(table)}"
+        if archived.has(table)
+        else "SELECT NULL::VARCHAR AS key WHERE false"
+    )
 
 
 def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
     found = archived.snapshot(entity, side)
-    return found or Snapshot(entity, side, 0, complete=False, taken_at="", fingerprint="", why_incomplete="not archived")
+    return found or Snapshot(
+        entity, side, 0, complete=False, taken_at="", fingerprint="", why_incomplete="not archived"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +207,11 @@ def _base_value(then: Map[str, Any], each: Field, at: int, side: Side, *, kept: 
         return f"NULL::VARCHAR AS {name}"
     same = tuple(before[1][side.value]) == each.native(side)
     shown = f"{'a' if side is Side.APP else 'g'}.c{at}" if same else "NULL::VARCHAR"
-    return f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}{before[0]} ELSE {shown} END AS {name}" if kept else f"{shown} AS {name}"
+    return (
+        f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}{before[0]} ELSE {shown} END AS {name}"
+        if kept
+        else f"{shown} AS {name}"
+    )
 
 
 # the difference -----------------------------------------------------------------------------------------------------

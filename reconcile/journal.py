@@ -65,7 +65,10 @@ class Journal:
         table = schema.journal
         query = (
             sa.select(table.c.operation)
-            .where(table.c.run_id == self.run_id, sa.or_(table.c.status.is_(None), table.c.status == Status.UNCERTAIN.value))
+            .where(
+                table.c.run_id == self.run_id,
+                sa.or_(table.c.status.is_(None), table.c.status == Status.UNCERTAIN.value),
+            )
             .order_by(table.c.begun_at, table.c.op_id)
         )
         with self.ledger.engine.connect() as connection:

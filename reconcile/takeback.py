@@ -25,7 +25,9 @@ _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 Row = dict[str, Any]
 
 
-def settle_journal(ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str) -> tuple[int, int]:
+def settle_journal(
+    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str
+) -> tuple[int, int]:
     """Bring what a run's done operations changed into the ledger, as its job asks. Returns (links new, links forgotten)."""
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
@@ -95,9 +97,7 @@ def _created(
     }
 
 
-def _taken(
-    ledger: Ledger, connection: Connection, entity: Entity, keys: dict[Side, str | None], link_id: str
-) -> bool:
+def _taken(ledger: Ledger, connection: Connection, entity: Entity, keys: dict[Side, str | None], link_id: str) -> bool:
     table = schema.link
     either = sa.or_(*(table.c[f"{side}_key"] == key for side, key in keys.items()))
     query = sa.select(table.c.link_id).where(table.c.pair == ledger.pair, table.c.entity == entity.value, either)

@@ -128,7 +128,11 @@ def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present:
     changed = sorted(n for n, cell in wrote.items() if held.get(n) not in (cell, operation.before.get(n)))
     if changed:
         made.leave(operation, operation.key, f"changed since by somebody else: {', '.join(changed)}")
-    back = {n: operation.before.get(n) for n in wrote if n in held and n not in changed and held[n] != operation.before.get(n)}
+    back = {
+        n: operation.before.get(n)
+        for n in wrote
+        if n in held and n not in changed and held[n] != operation.before.get(n)
+    }
     if back:
         before = {name: held[name] for name in back}
         made.operations.append(_inverse(made, operation, operation.kind, parent, record, before=before, after=back))
@@ -165,9 +169,7 @@ def _remove(made: Undo, operation: Operation, outcome: Outcome, present: Present
     if operation.entity is Entity.CONTACT and (more := _more_on_it(made, operation.side, key, present)):
         made.leave(operation, key, f"it stays, because what hangs on it is not the run's, or changed since: {more}")
         return
-    made.operations.append(
-        _inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key)
-    )
+    made.operations.append(_inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key))
 
 
 def _more_on_it(made: Undo, side: Side, key: str, present: Present) -> str:
@@ -205,9 +207,7 @@ def _bring_back(
                 _bring_back_children(made, operation, child, present, deleted, there=there)
 
 
-def _there(
-    present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None
-) -> str | None:
+def _there(present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None) -> str | None:
     """Which of the keys a record is there under; a task or note whose contact is gone is gone with it."""
     for key in dict.fromkeys(keys):
         record = present.read(side, entity, key, parent) if key and (parent or entity is Entity.CONTACT) else None
@@ -231,7 +231,9 @@ def _bring_back_children(
     side = contact.side
     kept = present.buried(side, entity, contact.key or "")
     if kept is None:
-        made.lost.append(f"the {entity}s of contact {contact.key} in {side.label} were never read, so they are not archived")
+        made.lost.append(
+            f"the {entity}s of contact {contact.key} in {side.label} were never read, so they are not archived"
+        )
         return
     for one in kept:
         link_id = one.link_id or link_name(entity, side, one.key)

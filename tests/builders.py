@@ -236,6 +236,7 @@ class World:
         """A Run on this world, as flows.run.open_run makes it for real sides."""
         pair = SimpleNamespace(
             name="p",
+            store=str(self.folder),
             limits=dict(self.limits),
             config_digest=self.config_digest,
             apply=SimpleNamespace(recheck=self.recheck, max_minutes=None, chunk=self.chunk),

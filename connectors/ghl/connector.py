@@ -153,8 +153,9 @@ class GhlConnector:
         return appointments.of_contact(self.api, contact)
 
     def usage(self) -> Usage:
-        """Requests so far by endpoint template, what remains today, the window, and the answers with 429."""
-        counts = self._client.counts
+        """Requests so far by endpoint ("contact.create"), what remains today, the window, and the answers with 429."""
+        names = {endpoint.name: name for name, endpoint in self.api.dialect.endpoints.items()}
+        counts = {names.get(template, template): many for template, many in self._client.counts.items()}
         return Usage(
             requests=sum(counts.values()),
             remaining_today=self._throttle.remaining_today(),

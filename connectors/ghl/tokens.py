@@ -54,11 +54,18 @@ class SqlTokenStore:
         self._cipher = cipher
         self._clock = clock
         self._sleep = sleep
-        TOKENS.create(engine, checkfirst=True)
+        self._create()
         self._seed()
 
     def __repr__(self) -> str:
         return f"SqlTokenStore({self._name!r})"
+
+    def _create(self) -> None:
+        try:
+            TOKENS.create(self._engine, checkfirst=True)
+        except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
+            if not sa.inspect(self._engine).has_table(TOKENS.name):  # else another process made it just now
+                raise
 
     def _seed(self) -> None:
         try:

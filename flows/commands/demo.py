@@ -31,6 +31,7 @@ def demo(
     across and holds the conflict; the third finds nothing left to do.
     """
     console = Console(stderr=json, quiet=json and not sys.stderr.isatty())
+    folder = folder.absolute()
     _clear(folder)
     from flows.demo import edit, make
 

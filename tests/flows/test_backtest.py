@@ -132,9 +132,7 @@ def test_without_an_archive_there_is_nothing_to_try_on() -> None:
         tried(empty, empty.mapping)
 
 
-def test_the_differences_are_told_as_a_table_and_as_json(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_differences_are_told_as_a_table_and_as_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Both forms name the run and count the same; the exit code says whether anything would differ."""
     mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
     pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,11 @@ from flows.focus import Sought
 from flows.run import Options, Run, moment, open_run
 from flows.telling import Told
 from reconcile import planfile, runs, schema, sweep, watermark
-from reconcile.errors import Refused
+from reconcile.errors import Refused, Transient
 from reconcile.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.plan import LEDGER_ONLY
+from reconcile.ports import Proof
 from tests.flows.acme import Acme
 
 DUE = datetime(2026, 12, 24, 9, 0)  # noqa: DTZ001 - UTC, as the app's tables keep it
@@ -388,6 +390,19 @@ def test_the_watermark_moves_with_looks_by_time(world: World) -> None:
         assert {watermark.get(ledger, side) for side in Side} == {newest.started_at}
 
 
+def test_a_look_that_failed_moves_nothing(world: World) -> None:
+    """Where a side cannot tell what changed, nothing is written and the next look begins where this one did."""
+    with world.ledger() as ledger:
+        before = {side: watermark.get(ledger, side) for side in Side}
+    cut = Proof(complete=False, why_incomplete="cut off")
+    with world.run() as run:
+        run.connectors[Side.GHL].extract = lambda entity, scope: iter([cut])  # type: ignore[method-assign]
+        with pytest.raises(Transient, match="could not be read"):
+            delta.reconcile(run)
+    with world.ledger() as ledger:
+        assert {side: watermark.get(ledger, side) for side in Side} == before
+
+
 def test_a_linked_contact_costs_few_requests(world: World) -> None:
     """One named contact costs its own reads, the location's description and the write: not a sweep of everybody."""
     app, _ = world.linked()
@@ -413,3 +428,15 @@ def test_before_the_first_run(tmp_path: Path) -> None:
     acme = Acme.made(tmp_path / "world")
     with open_run(load(acme.pair), Options("delta")) as run, pytest.raises(Refused, match="never reconciled"):
         delta.reconcile(run, Sought(app=("1",)))
+
+
+def test_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """`delta --app KEY --json` prints the run's document and ends with its exit code."""
+    from flows.commands.moving import delta as command
+
+    app, ghl = world.linked()
+    world.app(sa.update(PEOPLE).where(PEOPLE.c.id == int(app)).values(city="Recife"))
+    assert command(pair=world.acme.pair, app=[app], json=True) in (0, 1)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["job"], told["entities"]["contact"]["updates"]) == ("delta", 1)
+    assert world.contact(ghl)["city"] == "Recife"

@@ -133,12 +133,20 @@ class Place:
             ):
                 app.execute(sa.text(f"CREATE TABLE {table}"))
             rows = [
-                {"i": i, "n": f"Person {i}", "m": f"p{i}@example.com", "t": f"+1512{i:07d}", "l": dice.choice(["", "a", "a;b"])}
+                {
+                    "i": i,
+                    "n": f"Person {i}",
+                    "m": f"p{i}@example.com",
+                    "t": f"+1512{i:07d}",
+                    "l": dice.choice(["", "a", "a;b"]),
+                }
                 for i in range(people)
             ]
             app.execute(sa.text("INSERT INTO people VALUES (:i, :n, :m, :t, :l, '2026-02-01T00:00:00Z')"), rows)
             every = [{"p": i} for i in range(0, people, 4)]
-            app.execute(sa.text("INSERT INTO todos (person_id, what, due) VALUES (:p, 'Call', '2026-05-01T09:00:00Z')"), every)
+            app.execute(
+                sa.text("INSERT INTO todos (person_id, what, due) VALUES (:p, 'Call', '2026-05-01T09:00:00Z')"), every
+            )
             app.execute(sa.text("INSERT INTO remarks (person_id, said) VALUES (:p, 'Kind.')"), every[::2])
 
     def pair(self, url: str) -> Pair:
@@ -156,8 +164,15 @@ class Place:
     def due(self) -> tuple[Counter[str], int, int, Counter[str]]:
         with self.engine.connect() as app:
             emails = Counter(app.execute(sa.text("SELECT mail FROM people")).scalars())
-            tags = Counter(tag for row in app.execute(sa.text("SELECT labels FROM people")).scalars() for tag in (row or "").split(";") if tag)
-            tasks, notes = (app.execute(sa.text(f"SELECT count(*) FROM {t}")).scalar_one() for t in ("todos", "remarks"))
+            tags = Counter(
+                tag
+                for row in app.execute(sa.text("SELECT labels FROM people")).scalars()
+                for tag in (row or "").split(";")
+                if tag
+            )
+            tasks, notes = (
+                app.execute(sa.text(f"SELECT count(*) FROM {t}")).scalar_one() for t in ("todos", "remarks")
+            )
         return emails, tasks, notes, tags
 
 
@@ -167,7 +182,9 @@ def killer() -> Killer:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killer: Killer) -> Iterator[tuple[Place, Pair]]:
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killer: Killer
+) -> Iterator[tuple[Place, Pair]]:
     people, daily = getattr(request, "param", (60, 100_000))
     made = Place(tmp_path, people=people, daily=daily)
 
@@ -273,6 +290,22 @@ def test_other_limits_hold(place: tuple[Place, Pair]) -> None:
     made.sandbox.add_location("loc1", company_id="another")
     with pytest.raises(Refused, match="location"):
         migrate(pair, Move())
+
+
+def test_command(place: tuple[Place, Pair], capsys: pytest.CaptureFixture[str]) -> None:
+    """`migrate` shows the plan and writes nothing; with its digest it is carried out; called again, it has nothing left."""
+    from flows.commands.moving import migrate as command
+
+    made, pair = place
+    command(pair=pair.path, json=True)
+    digest = json.loads(capsys.readouterr().out)["provenance"]["plan_digest"]
+    assert made.moved()[0].total() == 0
+    assert command(pair=pair.path, approve=digest, json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["complete"] is True
+    assert made.moved() == made.due()
+    assert command(pair=pair.path, json=True) == 0
+    assert json.loads(capsys.readouterr().out)["cutover"]["planned"] == 0
 
 
 @pytest.mark.parametrize("place", [(20_000, 12_000) if SOAK else (2_000, 1_200)], indirect=True)

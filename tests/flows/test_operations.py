@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from flows.config import Pair, load
 from flows.credentials import auth_of, store_of
 from flows.health import health
 from flows.keeping import fetch, keep
-from flows.leases import holder_of, release_dead
+from flows.leases import holder_of, place, release_dead
 from flows.ledgers import back_up, revision
 from flows.observe import Lines, named
 from flows.run import Options, lease, moment, open_run
@@ -66,8 +65,8 @@ def _dead_process() -> int:
 @pytest.mark.parametrize(
     ("holder", "released"),
     [
-        (f"{socket.gethostname()}/{{dead}}/run", True),
-        (f"{socket.gethostname()}/{os.getpid()}/run", False),
+        (f"{place()}/{{dead}}/run", True),
+        (f"{place()}/{os.getpid()}/run", False),
         ("elsewhere/{dead}/run", False),
         ("somebody", False),
     ],
@@ -255,3 +254,23 @@ def test_oauth_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_ledger_in_a_file_shares_no_window(pair: Pair, ledger: Ledger) -> None:
     """A pair whose ledger is a file is worked on by one process at a time, whose window is its own."""
     assert _shared(pair, ledger.engine) is None
+
+
+def test_auth_status_and_logout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`auth status` tells what the token is for and never the token; after `auth logout` there is none."""
+    from flows.commands.access import logout, status
+
+    monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
+    pair = _oauth(tmp_path)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    store_of(pair, ledger.engine).save(Tokens("mine-alone", "r-alone", NOW.timestamp(), location="loc1"))
+    ledger.close()
+    assert status(pair=pair.path, json=True) == 0
+    told = capsys.readouterr().out
+    assert json.loads(told)["location"] == "loc1"
+    assert "alone" not in told
+    assert logout(pair=pair.path) == 0
+    assert status(pair=pair.path, json=True) == 1
+    assert json.loads(capsys.readouterr().out) == {"logged_in": False}

@@ -27,9 +27,7 @@ def world() -> Iterator[World]:
         bob = world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com", "company": "B"})
         world.app.put(Entity.CONTACT, {"first_name": "Eve", "email": "eve@x.com", "tags": ["cold"]})
         for key, title in ((ann, "Call"), (bob, "Mail")):
-            world.app.put(
-                Entity.TASK, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=key
-            )
+            world.app.put(Entity.TASK, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=key)
             world.app.put(Entity.NOTE, {"body": f"note of {title}"}, parent=key)
         night(world)
         yield world
@@ -44,7 +42,9 @@ def edit_everything(world: World) -> None:
     ann = by_email(world, Side.APP, "ann@x.com")
     task = next(key for key, record in app.rows(Entity.TASK).items() if record.parent == ann)
     app.edit(Entity.TASK, task, {"completed": True})
-    note = next(key for key, record in ghl.rows(Entity.NOTE).items() if record.parent == by_email(world, Side.GHL, "ann@x.com"))
+    note = next(
+        key for key, record in ghl.rows(Entity.NOTE).items() if record.parent == by_email(world, Side.GHL, "ann@x.com")
+    )
     ghl.edit(Entity.NOTE, note, {"body": "note, edited in GHL"})
     guy = app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com", "tags": ["new"]})
     app.put(Entity.TASK, {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False}, parent=guy)

@@ -201,8 +201,12 @@ def _check_record(key: str, operations: list[Operation], was: Cells, now: Cells)
             continue
         if name == "tags":
             then, there = (set(json.loads(cells.get(name) or "[]")) for cells in (was, now))
-            added = {tag for o in operations if o.kind is OpKind.ADD_TAGS for tag in json.loads(o.after["tags"] or "[]")}
-            removed = {tag for o in operations if o.kind is OpKind.REMOVE_TAGS for tag in json.loads(o.after["tags"] or "[]")}
+            added = {
+                tag for o in operations if o.kind is OpKind.ADD_TAGS for tag in json.loads(o.after["tags"] or "[]")
+            }
+            removed = {
+                tag for o in operations if o.kind is OpKind.REMOVE_TAGS for tag in json.loads(o.after["tags"] or "[]")
+            }
             assert there - then <= added, (key, then, there, added)
             assert then - there <= removed, (key, then, there, removed)
             continue

@@ -139,7 +139,14 @@ def test_a_created_record_that_changed_stays() -> None:
 def test_a_created_contact_goes_after_the_tasks_that_go_with_it() -> None:
     """Children first; and it stays where one of them stays."""
     task = operation_of(
-        OpKind.CREATE, op_id="op2", entity=Entity.TASK, link_id="l2", key=None, parent="l1", before={}, after={"title": "Call"}
+        OpKind.CREATE,
+        op_id="op2",
+        entity=Entity.TASK,
+        link_id="l2",
+        key=None,
+        parent="l1",
+        before={},
+        after={"title": "Call"},
     )
     sides = contact(first_name="Ann", company="A")
     sides.records[Side.GHL, Entity.TASK, "t1"] = {"title": "Call"}
@@ -220,7 +227,9 @@ def test_the_same_journal_gives_the_same_plan_in_any_order() -> None:
     one, other = sides.undo(*entries), sides.undo(*reversed(entries))
     assert one.operations == other.operations
     assert len({o.op_id for o in one.operations}) == 2
-    assert [(g.kind, g.count, g.risky, g.starts_workflows) for g in groups(one.operations)] == [(OpKind.UPDATE, 2, 2, 2)]
+    assert [(g.kind, g.count, g.risky, g.starts_workflows) for g in groups(one.operations)] == [
+        (OpKind.UPDATE, 2, 2, 2)
+    ]
 
 
 def test_writes_that_may_have_started_workflows_are_counted() -> None:

@@ -67,12 +67,12 @@ def test_a_wrong_token_is_expired() -> None:
 
 
 def test_usage_counts_by_endpoint() -> None:
-    """Requests are counted under their templates, with the window and the daily remainder as GHL told them."""
+    """Requests are counted under their endpoints' names, with the window and the daily remainder as GHL told them."""
     with hosted(unlimited(pit=Limit(max=500, daily=1000))) as host:
         keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(3)])
         list(host.connector.extract(Entity.CONTACT, Scope(keys=tuple(keys))))
         usage = host.connector.usage()
-        assert usage.by_endpoint == {"GET /contacts/{contact}": 3}
+        assert usage.by_endpoint == {"contact.get": 3}
         assert (usage.requests, usage.remaining_today, usage.window) == (3, 997, (500, 10.0))
 
 
