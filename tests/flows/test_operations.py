@@ -65,15 +65,15 @@ def _dead_process() -> int:
 @pytest.mark.parametrize(
     ("holder", "released"),
     [
-        (f"{place()}/{{dead}}/run", True),
-        (f"{place()}/{os.getpid()}/run", False),
+        ("{here}/{dead}/run", True),
+        ("{here}/{alive}/run", False),
         ("elsewhere/{dead}/run", False),
         ("somebody", False),
     ],
 )
 def test_only_the_dead_let_go(pair: Pair, ledger: Ledger, holder: str, *, released: bool) -> None:
     """A lease is given back for a process of this host that is gone; not for a live one, nor for another host's."""
-    name = holder.format(dead=_dead_process())
+    name = holder.format(here=place(), alive=os.getpid(), dead=_dead_process())
     ledger.acquire(name, now=moment(NOW), until="2999-01-01T00:00:00.000Z")
     assert release_dead(pair.path) is released
     assert (holder_of(ledger) is None) is released
