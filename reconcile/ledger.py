@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy.engine import Connection, Engine, Row
 
 from reconcile import schema
@@ -53,7 +54,15 @@ class Ledger:
         self.engine = _engine(url)
         try:
             _migrate(self.engine)
+        except CommandError as error:
+            self.engine.dispose()
+            raise StateError(
+                "the ledger was made by a newer version of ghl-reconcile",
+                remedy="install that version or a later one; nothing was changed",
+                code="LEDGER",
+            ) from error
         except sa.exc.SQLAlchemyError as error:
+            self.engine.dispose()
             raise StateError(
                 f"the ledger cannot be opened: {type(error).__name__}",
                 remedy="check the `ledger` setting of the pair file and the rights of its user",
@@ -243,12 +252,16 @@ class Ledger:
             ]
 
     def decide(self, decision: Decision) -> None:
-        """Record a person's answer. Raises StateError where there is no such hold."""
+        """Record a person's answer to what they were shown. Raises StateError where no hold asks about those values."""
         table = schema.hold
         with self.transaction() as connection:
             done = connection.execute(
                 sa.update(table)
-                .where(table.c.pair == self.pair, table.c.hold_id == decision.hold_id)
+                .where(
+                    table.c.pair == self.pair,
+                    table.c.hold_id == decision.hold_id,
+                    table.c.values_digest == decision.values_digest,
+                )
                 .values(
                     decision=decision.choice,
                     decided_by=decision.by,
@@ -258,7 +271,9 @@ class Ledger:
             )
             if done.rowcount == 0:
                 raise StateError(
-                    f"there is no hold {decision.hold_id}", remedy="list them with `review`", code="NO_HOLD"
+                    f"there is no hold {decision.hold_id} about these values",
+                    remedy="list the questions with `review`",
+                    code="NO_HOLD",
                 )
 
     # the lease --------------------------------------------------------------------------------------------------

@@ -12,6 +12,12 @@ _DELETING = (OpKind.DELETE, OpKind.ARCHIVE)
 _UPDATING = (OpKind.UPDATE, OpKind.COMPLETE, OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
 
+_BACK = {
+    Side.APP: "what the application deletes for good, only its backup brings back",
+    Side.GHL: "GHL restores contacts by hand only, for 60 days, and maybe not their tasks and notes",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one run may do without a person's word. Shares are of the linked records of an entity.
@@ -114,7 +120,7 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             yield Breach(
                 "deletes",
                 f"{count} of {linked} linked {entity}s would be deleted in {side.label}; the limit is {limit}",
-                f"deletes {count} {entity}s in {side.label}; GHL restores contacts by hand only, for 60 days",
+                f"deletes {count} {entity}s in {side.label}; {_BACK[side]}",
             )
 
 

@@ -14,37 +14,15 @@ from reconcile.journal import Journal
 from reconcile.ledger import Decision, Ledger, PairState
 from reconcile.model import Entity, Outcome, Status
 from tests.builders import hold_of, operation_of
+from tests.connectors.databases import fresh_database
 
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 T0, T1, T2 = "2026-01-01T00:00:00.000Z", "2026-01-01T00:05:00.000Z", "2026-01-01T00:06:00.000Z"
-
-
-def _postgres() -> bool:
-    engine = sa.create_engine(POSTGRES, connect_args={"connect_timeout": 1})
-    try:
-        engine.connect().close()
-    except sa.exc.OperationalError:
-        return False
-    finally:
-        engine.dispose()
-    return True
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/ledger.db"
-        return
-    if not _postgres():
-        pytest.skip("no PostgreSQL at 127.0.0.1:5432")
-    engine = sa.create_engine(POSTGRES)
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA IF EXISTS ledger_test CASCADE"))
-        connection.execute(sa.text("CREATE SCHEMA ledger_test"))
-    yield POSTGRES + "?options=-csearch_path%3Dledger_test"
-    with engine.begin() as connection:
-        connection.execute(sa.text("DROP SCHEMA ledger_test CASCADE"))
-    engine.dispose()
+    """The URL of an empty database for the ledger."""
+    yield from fresh_database(request.param, tmp_path)
 
 
 @pytest.fixture
@@ -169,6 +147,23 @@ def test_an_answer_to_no_question_is_an_error(ledger: Ledger) -> None:
     """Deciding a hold that does not exist says so."""
     with pytest.raises(StateError, match="no hold h9"):
         ledger.decide(Decision("h9", "app", "", "Ada", T0, ""))
+
+
+def test_an_answer_to_values_that_changed_is_an_error(ledger: Ledger) -> None:
+    """An answer counts for what the person was shown; when the values moved meanwhile it is refused, not kept."""
+    with ledger.transaction() as connection:
+        runs.put_holds(ledger, connection, [hold_of(values_digest="d2")], run_id="r1", at=T0)
+    with pytest.raises(StateError, match="no hold h1 about these values"):
+        ledger.decide(Decision("h1", "app", "d1", "Ada", T1, ""))
+    assert ledger.decisions() == []
+
+
+def test_a_newer_versions_ledger_is_left_alone(ledger: Ledger, url: str) -> None:
+    """A ledger that a newer version migrated is refused with what to do."""
+    with ledger.transaction() as connection:
+        connection.execute(sa.text("UPDATE ledger_version SET version_num = '9999'"))
+    with pytest.raises(StateError, match="newer version"):
+        Ledger(url, "p")
 
 
 def test_begun_and_not_ended_is_in_doubt_and_so_is_an_answer_that_was_lost(ledger: Ledger) -> None:
