@@ -65,8 +65,8 @@ def history(
         print()
         return 0
     table = Table(box=None, header_style="dim")
-    for head in ("run", "state", "started", "created", "updated", "deleted", "held", "failed"):
-        named = head in ("run", "state", "started")
+    for head in ("run", "state", "created", "updated", "deleted", "held", "failed"):
+        named = head in ("run", "state")
         table.add_column(
             head, justify="left" if named else "right", no_wrap=named, min_width=_RUN_ID if head == "run" else None
         )
@@ -76,7 +76,7 @@ def history(
             str(sum(entity[name] for entity in entities))
             for name in ("creates", "updates", "deletes", "holds", "failed")
         ]
-        table.add_row(row.run_id, row.state, row.started_at, *(sums if row.summary else ["–"] * 5))  # noqa: RUF001
+        table.add_row(row.run_id, row.state, *(sums if row.summary else ["–"] * 5))  # noqa: RUF001
     Console().print(table)
     return 0
 
