@@ -28,7 +28,7 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
     compare(run, do)
     plan = do(steps.make_plan, run)
     if not run.options.writes:
-        return tell(run, "planned")
+        return tell(run, "audit" if run.options.job == "audit" else "planned")
     try:
         do(steps.check, run, plan)
     except Refused as refusal:

@@ -105,6 +105,15 @@ def test_reading_commands_print_one_document(acme: Acme, words: list[str], membe
     assert members <= set(said.document)
 
 
+def test_an_audit_looks_at_every_record(acme: Acme) -> None:
+    """An audit's figures are about all records of both sides, not only about those that moved, and nothing is written."""
+    audited = say("audit", "--pair", acme.pair, "--json").document
+    assert (audited["state"], audited["applied"]) == ("audit", False)
+    read = {(each["entity"], each["side"]): each["rows"] for each in audited["provenance"]["snapshots"]}
+    looked_at = audited["quality"]["looked_at"]
+    assert {(entity, side): looked_at[entity][side] for entity, side in read} == read
+
+
 def test_looking_commands(acme: Acme) -> None:
     """history, report, review and explain tell of the run that was, for people and as JSON."""
     history = say("history", "--pair", acme.pair, "--json")
