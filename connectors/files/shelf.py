@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from connectors.files.csvfile import CsvSheet
-from connectors.files.excelfile import ExcelSheet
 from connectors.files.jsonlfile import JsonlSheet
 from connectors.files.layout import Layout
-from connectors.files.parquetfile import ParquetSheet
 from connectors.files.parts import BrokenFileError, Part, Sheet, State
 from connectors.files.settings import FileFormat, FileSettings
 from connectors.files.storage import Held
@@ -26,8 +24,14 @@ def sheet_of(form: FileFormat, content: bytes, name: str, settings: FileSettings
         case "jsonl":
             return JsonlSheet(content, name, settings)
         case "parquet":
+            # DuckDB, which no command needs that only looks at the ledger
+            from connectors.files.parquetfile import ParquetSheet
+
             return ParquetSheet(content, name, settings)
         case "excel":
+            # numpy comes with openpyxl: a sixth of the start-up of any command, for those few who have Excel
+            from connectors.files.excelfile import ExcelSheet
+
             return ExcelSheet(content, name, settings)
 
 

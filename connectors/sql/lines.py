@@ -53,6 +53,7 @@ class Lines:
         self._key_label = layout.labels["key"]
         self._key = _key_reader(layout.key, at)
         self._roles = _roles(layout, at)
+        self._shown = _shown(layout)
         if layout.tags is not None:
             self._roles.append((TAGS, _tag_reader(layout, columns, at)))
 
@@ -77,6 +78,8 @@ class Lines:
                 line[name] = convert(line[name])
             for name, read in self._roles:
                 line[name] = read(row)
+            for name, shown in self._shown:
+                line[name] = line[shown]
         except (ValueError, TypeError, OverflowError, OSError) as error:
             why = str(error) if isinstance(error, UnfitError) else "a value is not what its column says"
             self._set_aside(key, why)
@@ -126,11 +129,17 @@ def _roles(layout: Layout, at: Mapping[str, int]) -> list[tuple[str, Callable[[R
         roles.append((labels["parent"], _key_reader(layout.parent, at)))
     if layout.version:
         roles.append((labels["version"], _key_reader((layout.version,), at)))
-    if layout.modified_at:
+    if layout.modified_at and not _shown(layout):
         roles.append((labels["modified_at"], _value_reader(layout.modified_at, at)))
     if layout.deleted:
         roles.append((labels["deleted"], _mark_reader(layout.deleted, at)))
     return roles
+
+
+def _shown(layout: Layout) -> list[tuple[str, str]]:
+    """Roles whose column is read as a field in the same form, and that field: what was converted once need not be again."""
+    own = layout.modified_at
+    return [(layout.labels["modified_at"], own.name)] if own and layout.fields.get(own.name) == own else []
 
 
 def _value_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], Any]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from connectors.sql.schema import Layout, TagPlace
@@ -29,14 +30,23 @@ def parse(place: TagPlace, held: Any) -> list[str]:
         tags: Iterable[object] = str(held).split(place.delimiter)
     else:
         tags = _listed(held)
-    return list(dict.fromkeys(text for tag in tags if tag is not None and (text := str(tag).strip())))
+    named = [text for tag in tags if tag is not None and (text := str(tag).strip())]
+    return named if len(set(named)) == len(named) else list(dict.fromkeys(named))
+
+
+def _parsed(held: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(held)
+    except (ValueError, msgspec.DecodeError):
+        pass  # what json takes beyond the standard
+    try:
+        return json.loads(held)
+    except ValueError:
+        return None
 
 
 def _listed(held: Any) -> list[object]:
-    try:
-        parsed = json.loads(held) if isinstance(held, str | bytes) else held
-    except ValueError:
-        parsed = None
+    parsed = _parsed(held) if isinstance(held, str | bytes) else held
     if not isinstance(parsed, list):
         raise UnfitError("the tag column does not hold a JSON list")
     return parsed

@@ -80,11 +80,14 @@ _MS_FROM = 100_000_000_000
 """Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
 
 
+_TO_THE_SECOND = len("2026-01-31 09:00:00")
+
+
 def reader(field: Field) -> Callable[[Any], Any] | None:
     """What to apply to a driver's value before it is encoded as JSON; None where nothing is needed."""
     match field.kind:
         case Kind.INSTANT | Kind.LOCAL:
-            return lambda value: None if value is None else moment(field, value)
+            return _moments(field)
         case Kind.BOOL:
             return lambda value: None if value is None else _flag(value)
         case Kind.BYTES | Kind.OTHER:
@@ -107,6 +110,23 @@ def native(field: Field, value: Any) -> Json:
     """A driver's value as a JSON value, the same that an extraction shows."""
     convert = reader(field)
     return cast("Json", msgspec.to_builtins(value if convert is None else convert(value)))
+
+
+def _moments(field: Field) -> Callable[[Any], datetime | str | None]:
+    """`moment` for many values: what SQLite and MySQL hold as a rule, naive moments in UTC, takes one call instead of four."""
+    utc = field.kind is Kind.INSTANT or field.zone.key == "UTC"
+
+    def read(value: Any) -> datetime | str | None:
+        if value is None:
+            return None
+        if utc and type(value) is str and len(value) == _TO_THE_SECOND:
+            try:
+                return datetime.fromisoformat(f"{value}+00:00")
+            except ValueError:
+                return moment(field, value)
+        return moment(field, value)
+
+    return read
 
 
 def moment(field: Field, value: Any) -> datetime | str | None:

@@ -16,12 +16,12 @@ from typing import Any, Literal
 import pytest
 import sqlalchemy as sa
 
+from connectors.contract import Can, Rig
 from connectors.memory import Ticks
 from connectors.sql import SqlConnector, SqlSettings, TableSettings, TagSettings
 from connectors.sql.engine import database_url
 from reconcile.model import Entity
 from reconcile.ports import Json
-from tests.connectors.contract import Can, Rig
 
 SERVERS = {
     "postgresql": ("GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test", 5432),

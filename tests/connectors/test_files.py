@@ -16,12 +16,12 @@ import openpyxl
 import pandas
 import pytest
 
+from connectors.contract import Can, ConnectorContract, Rig, create
 from connectors.files import FilesConnector, FileSettings, FilesSettings
 from connectors.memory import Killed, Ticks
 from reconcile.errors import ConfigError, Malformed
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Page, Proof, Write
-from tests.connectors.contract import Can, ConnectorContract, Rig, create
 
 COLUMNS = {
     Entity.CONTACT: ["id", "name", "mail", "visits", "labels", "gone", "changed", "rev"],

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors.contract import create, read_line
 from connectors.files import FilesConnector, FileSettings, FilesSettings
 from reconcile.errors import ConfigError, ReconcileError
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Page, Proof, Write
 from tests.connectors.broken_files import Broken, cases
-from tests.connectors.contract import create, read_line
 
 SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "excel": "xlsx"}
 NUMBER = 52

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from connectors.contract import ALL, ConnectorContract, Rig, create, read_line
 from connectors.memory import Crash, Killed, MemoryConnector, Ticks, Vices
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Json, Page, Proof, Reply, Scope, Write
-from tests.connectors.contract import ALL, ConnectorContract, Rig, create, read_line
 
 TEXT = {Entity.CONTACT: "first_name", Entity.TASK: "title", Entity.NOTE: "body"}
 

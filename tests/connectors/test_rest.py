@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.contract import Can, ConnectorContract, Rig, create
 from connectors.ghl.sandbox import Sandbox, serve
 from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
 from reconcile.errors import ConfigError, Expired
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Page, Proof, Scope, Write
-from tests.connectors.contract import Can, ConnectorContract, Rig, create
 from tests.connectors.ghl.hosted import LOCATION, TOKEN, unlimited
 from tests.connectors.ghl.test_connector_contract import sample as ghl_sample
 from tests.connectors.shop_api import CLIENT, Shop, app_of, served

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.connectors.contract import ConnectorContract, Rig
+from connectors.contract import ConnectorContract, Rig
 from tests.connectors.databases import Application, Variant, fresh_database
 
 VARIANTS = [

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from connectors.contract import ALL, read_line
 from connectors.sql import SqlConnector, SqlSettings, TableSettings, TagSettings
 from connectors.sql import tags as tagging
 from connectors.sql.engine import database_url
@@ -19,7 +20,6 @@ from connectors.sql.reading import Slice, stream
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Entity
 from reconcile.ports import Page, Proof, Record, Scope
-from tests.connectors.contract import ALL, read_line
 from tests.connectors.databases import fresh_database, opened, run
 
 CONTACT = Entity.CONTACT

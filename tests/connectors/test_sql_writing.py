@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from connectors.contract import create
 from connectors.sql import SqlConnector, SqlSettings, TableSettings, TagSettings
 from connectors.sql.engine import database_url
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Reply, Write
-from tests.connectors.contract import create
 from tests.connectors.databases import fresh_database, opened, run
 from tests.connectors.test_sql_reading import kill_others
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from connectors.contract import Can, ConnectorContract, Rig
 from reconcile.model import Entity
 from reconcile.ports import Json
-from tests.connectors.contract import Can, ConnectorContract, Rig
 from tests.connectors.ghl.hosted import LOCATION, VERSIONS, Hosted, hosted, unlimited
 
 TEXT = {Entity.CONTACT: "city", Entity.TASK: "title", Entity.NOTE: "body"}
