@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from flows.config.derive import settings_of
-from flows.config.pair import SANDBOX, Pair
+from flows.config.pair import DEMO, SANDBOX, Pair
 from flows.config.part import revealed
 from flows.config.sides import (
     FilesForm,
@@ -46,7 +47,7 @@ Fields = Mapping[Entity, tuple[str, ...]]
 def connect(
     pair: Pair, *, auth: Auth | None = None, budget: Budget | None = None, engine: Engine | None = None
 ) -> Iterator[Mapping[Side, Connector]]:
-    """Both connectors of a pair, closed at the end; a sandbox is served for as long.
+    """Both connectors of a pair, closed at the end; a sandbox, and the demo's JSON API, are served for as long.
 
     `engine` is the ledger's: a pair that says oauth has its tokens there, and workers that share a ledger server share
     each location's window of requests through it. `auth` and `budget` take their place. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
@@ -55,7 +56,7 @@ def connect(
         if engine is not None:
             auth = auth or _auth(pair, engine, held)
             budget = budget or _shared(pair, engine)
-        app = _app(pair)
+        app = _app(pair, held)
         held.callback(app.close)
         ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget)
         held.callback(ghl.close)
@@ -92,13 +93,13 @@ def _fields(pair: Pair, side: Side) -> Fields:
     return {entity.entity: entity.native(side) for entity in pair.mapping.entities}
 
 
-def _app(pair: Pair) -> Connector:
+def _app(pair: Pair, held: ExitStack) -> Connector:
     fields = _fields(pair, Side.APP)
     match pair.app:
         case SqlForm() as form:
             return _sql(form, fields, pair.timezone)
         case RestForm() as form:
-            return _rest(form, fields)
+            return _rest(form, fields, held)
         case FilesForm() as form:
             return _files(form, fields, pair)
         case MemoryForm():
@@ -157,7 +158,7 @@ def _tags(form: TagsForm) -> TagSettings:
     )
 
 
-def _rest(form: RestForm, fields: Fields) -> Connector:
+def _rest(form: RestForm, fields: Fields, held: ExitStack) -> Connector:
     from connectors.rest import RestConnector
     from connectors.rest.settings import EndpointSettings, RestSettings
 
@@ -166,7 +167,13 @@ def _rest(form: RestForm, fields: Fields) -> Connector:
         for entity in RECORDS
         if (endpoint := getattr(form, entity.value)) is not None
     }
-    return RestConnector(settings_of(form, RestSettings, entities=entities, fields=fields))
+    settings = settings_of(form, RestSettings, entities=entities, fields=fields)
+    if not settings.url.startswith(DEMO):
+        return RestConnector(settings)
+    from flows.demo.api import serve
+
+    url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
+    return RestConnector(replace(settings, url=url), identity=f"rest:{settings.url}")
 
 
 def _files(form: FilesForm, fields: Fields, pair: Pair) -> Connector:

@@ -33,6 +33,7 @@ class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
     `transport` and `sleep` are swapped in tests. Requests are spread over the declared window; a 429 slows them down.
+    `identity` says which API this is where its address does not: one that is served anew for every run.
     """
 
     side = Side.APP
@@ -41,10 +42,12 @@ class RestConnector:
         self,
         settings: RestSettings,
         *,
+        identity: str | None = None,
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
+        self._identity = identity or f"rest:{settings.url.rstrip('/')}"
         window = Window(limit=settings.requests, interval=settings.seconds)
         self._throttle = Throttle(LocalBudget(window), reserve=0.0, sleep=sleep)
         options = Options(headers=settings.headers, connections=max(4, settings.concurrency * 2))
@@ -87,7 +90,7 @@ class RestConnector:
         if problems:
             raise ConfigError(problems)
         return Description(
-            identity=f"rest:{self._settings.url.rstrip('/')}",
+            identity=self._identity,
             fields=fields,
             lag_seconds=self._settings.lag_seconds,
             costs=dict.fromkeys(OpKind, 1.0),

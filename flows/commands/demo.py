@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.console import Console
 
-from flows.commands.running import Engine, Json, through
+from flows.commands.options import Engine, Json
+from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
 from flows.run import Options
 from flows.telling import Told
@@ -21,11 +22,13 @@ def demo(
     *,
     folder: Annotated[Path, Parameter(help="where to make it; an earlier demo there is replaced")] = Path("demo"),
     contacts: Annotated[int, Parameter(help="how many people there are altogether")] = 200,
-    app: Annotated[str | None, Parameter(help="a database URL to use in place of SQLite")] = None,
+    app: Annotated[
+        str | None, Parameter(help='in place of SQLite: a database URL, "rest" (a JSON API) or "csv" (files)')
+    ] = None,
     json: Json = False,
     engine: Engine = "prefect",
 ) -> int:
-    """Run the whole job on an example: a small application's database, and GHL's look-alike over HTTP.
+    """Run the whole job on an example: a small application, and GHL's look-alike over HTTP.
 
     Three nights: the first brings both sides together; then people edit both sides; the second night carries the edits
     across and holds the conflict; the third finds nothing left to do.
@@ -35,7 +38,7 @@ def demo(
     _clear(folder)
     from flows.demo import edit, make
 
-    pair_file = make(folder, contacts=contacts, app_url=app)
+    pair_file = make(folder, contacts=contacts, app=app)
     told: list[Told] = []
     console.rule("First night: two sides that overlap in part")
     told.append(_night(console, pair_file, engine))

@@ -3,11 +3,96 @@
 from __future__ import annotations
 
 from string import Template
+from typing import Literal
 
 LOCATION = "AcmeDemoLocation0001"
 PAIR_FILE = "acme.toml"
 SANDBOX_FILE = "ghl-sandbox.db"
 SETTINGS_FILE = "ghl-sandbox.toml"
+
+AppKind = Literal["sql", "rest", "csv"]
+"""What the demo's application may be: a database, a JSON API over one, or files."""
+
+_SQL = """\
+[app]
+connector = "sql"
+# Any SQLAlchemy URL. One with a password does not belong in this file: "env:ACME_DATABASE_URL" reads an
+# environment variable, "file:secret.txt" a file beside this one.
+url = "{url}"
+
+[app.contact]
+table = "people"
+key = "id"
+modified_at = "updated_at"
+deleted = "deleted_at"                        # a soft-delete column: a time here means deleted
+tags = {{ column = "tags", form = "json" }}     # or form = "delimited", or a join table
+
+[app.task]
+table = "todos"
+parent = "person_id"                          # the column with the key of the person it belongs to
+modified_at = "updated_at"
+
+[app.note]
+table = "remarks"
+parent = "person_id"
+"""
+
+_REST = """\
+[app]
+connector = "rest"
+# The address of any JSON API. This one is the demo's own: it is served over the database file while a command runs.
+url = "{url}"
+requests = 500                                # at most so many requests ...
+seconds = 1                                   # ... in any so many seconds
+pager = {{ kind = "offset", param = "offset", size = 100, total = "total" }}
+
+[app.contact]
+path = "people"
+items = "items"                               # where a page holds its records
+update = "PATCH"
+modified_at = "updated_at"
+since = "updated_since"                       # the parameter for what changed since
+search = {{ email = "email" }}                  # the parameters that find records
+deleted = "deleted_at"                        # a time here means deleted
+tags = "tags"
+
+[app.task]
+path = "todos"
+items = "items"
+update = "PATCH"
+parent = "person_id"                          # the member with the key of the person it belongs to
+modified_at = "updated_at"
+
+[app.note]
+path = "remarks"
+items = "items"
+update = "PATCH"
+parent = "person_id"
+"""
+
+_CSV = """\
+[app]
+connector = "csv"                             # or "jsonl", "parquet", "excel"
+
+[app.contact]
+path = "people.csv"                           # beside this file; or a folder, a pattern, an fsspec URL
+key = "id"
+modified_at = "updated_at"
+deleted = "deleted_at"                        # a column; a time here means deleted
+tags = "tags"
+tags_delimiter = ";"
+
+[app.task]
+path = "todos.csv"
+parent = "person_id"                          # the column with the key of the person it belongs to
+modified_at = "updated_at"
+
+[app.note]
+path = "remarks.csv"
+parent = "person_id"
+"""
+
+_APPS: dict[AppKind, str] = {"sql": _SQL, "rest": _REST, "csv": _CSV}
 
 _TEXT = Template("""\
 # A pair: one application database and one GHL location that are kept in agreement.
@@ -21,32 +106,11 @@ _TEXT = Template("""\
 pair = "acme"
 store = "state"      # what runs remember: a folder beside this file, or an fsspec URL such as s3://bucket/acme
 region = "US"        # the country of telephone numbers that are written without one
-timezone = "UTC"     # the zone of times that the database keeps without one
+timezone = "UTC"     # the zone of times that the application keeps without one
 
 # ---------------------------------------------------------------- your application
 
-[app]
-connector = "sql"
-# Any SQLAlchemy URL. One with a password does not belong in this file: "env:ACME_DATABASE_URL" reads an
-# environment variable, "file:secret.txt" a file beside this one.
-url = "$url"
-
-[app.contact]
-table = "people"
-key = "id"
-modified_at = "updated_at"
-deleted = "deleted_at"                        # a soft-delete column: a time here means deleted
-tags = { column = "tags", form = "json" }     # or form = "delimited", or a join table
-
-[app.task]
-table = "todos"
-parent = "person_id"                          # the column with the key of the person it belongs to
-modified_at = "updated_at"
-
-[app.note]
-table = "remarks"
-parent = "person_id"
-
+$app
 # ---------------------------------------------------------------- GHL
 
 [ghl]
@@ -120,11 +184,11 @@ max_first_creates = $creates               # of one kind on one side; more on a 
 """)
 
 
-def pair_text(url: str, *, contacts: int) -> str:
-    """The whole file. `url` is the app's database, relative to the file, or a reference to where its URL is kept."""
+def pair_text(kind: AppKind, url: str, *, contacts: int) -> str:
+    """The whole file. `url` is where the app is, relative to the file, or a reference to where that is kept."""
     creates = max(50, contacts // 2)
     names = {"sandbox": SANDBOX_FILE, "settings": SETTINGS_FILE, "location": LOCATION}
-    return _TEXT.substitute(names, url=url, creates=creates)
+    return _TEXT.substitute(names, app=_APPS[kind].format(url=url), creates=creates)
 
 
 _SETTINGS = Template("""\

@@ -15,8 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox
-from flows.config import load
-from flows.config.sides import SqlForm
+from flows.config import Pair, load
+from flows.config.pair import DEMO
+from flows.config.sides import FilesForm, RestForm, SqlForm
+from flows.demo import sheets
 from flows.demo.cast import VIP
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import open_sandbox
@@ -96,20 +98,45 @@ class Ends:
 def opened(folder: Path, pair_path: Path, sandbox: Sandbox | None) -> Iterator[Ends]:
     """Both sides of the pair, closed afterwards; a `sandbox` that is given (because it is being served) stays open.
 
-    `pair_path` may be relative to `folder`. Raises ConfigError for a pair whose sides are not a database and a sandbox.
+    `pair_path` may be relative to `folder`. Files are written back at the end. Raises ConfigError for a pair whose sides
+    are not the demo's.
     """
     pair = load(folder / pair_path)
-    if not isinstance(pair.app, SqlForm) or not pair.is_sandbox:
-        what = "the demo's edits need a database and a sandbox"
-        raise ConfigError([Problem(pair.path.name, what, "use the pair file that the demo made")])
-    engine = engine_of(pair.app.url.get_secret_value())
-    used = sandbox or open_sandbox(Path(pair.ghl.url.removeprefix("sandbox:")))
+    if not pair.is_sandbox:
+        raise _unfit(pair)
+    with _application(pair) as engine:
+        used = sandbox or open_sandbox(Path(pair.ghl.url.removeprefix("sandbox:")))
+        try:
+            yield Ends(engine, used, pair.ghl.location)
+        finally:
+            if sandbox is None:
+                used.close()
+
+
+def _unfit(pair: Pair) -> ConfigError:
+    what = "the demo's edits need the demo's application and a sandbox"
+    return ConfigError([Problem(pair.path.name, what, "use the pair file that the demo made")])
+
+
+@contextmanager
+def _application(pair: Pair) -> Iterator[sa.Engine]:
+    """The app's tables: the database itself, the one behind the demo's API, or its files."""
+    match pair.app:
+        case SqlForm() as form:
+            url = form.url.get_secret_value()
+        case RestForm() as form if str(getattr(form, "url", "")).startswith(DEMO):
+            url = f"sqlite:///{str(getattr(form, 'url', '')).removeprefix(DEMO)}"
+        case FilesForm(connector="csv"):
+            with sheets.opened(pair.path.parent) as engine:
+                yield engine
+            return
+        case _:
+            raise _unfit(pair)
+    engine = engine_of(url)
     try:
-        yield Ends(engine, used, pair.ghl.location)
+        yield engine
     finally:
         engine.dispose()
-        if sandbox is None:
-            used.close()
 
 
 def _by(rows: Any, column: str) -> Mapping[Any, list[Any]]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from connectors.sql.engine import database_url
 from reconcile.errors import ConfigError, Problem
 
 MARK = "made by ghl-reconcile demo"
@@ -90,8 +91,9 @@ for _touched in (PEOPLE, TODOS):
 
 
 def engine_of(url: str) -> sa.Engine:
-    """An engine for a database URL, with the driver that it names."""
-    return sa.create_engine(url, poolclass=sa.NullPool)
+    """An engine for a database URL, with the driver that it names, or the one that the connector would take."""
+    # The connector refuses an SQLite file that is not there; the demo is about to make it.
+    return sa.create_engine(url if url.startswith("sqlite") else database_url(url), poolclass=sa.NullPool)
 
 
 def recreate(engine: sa.Engine) -> None:

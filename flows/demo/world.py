@@ -1,9 +1,10 @@
-"""Makes the demo's folder: the application's database, the sandbox's location, and the pair file between them."""
+"""Makes the demo's folder: the application, the sandbox's location, and the pair file between them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox, Settings
+from flows.config.pair import DEMO
+from flows.demo import sheets
 from flows.demo.cast import Being, Casting, rich, stamp
-from flows.demo.pairfile import LOCATION, PAIR_FILE, SANDBOX_FILE, SETTINGS_FILE, pair_text, settings_text
+from flows.demo.pairfile import LOCATION, PAIR_FILE, SANDBOX_FILE, SETTINGS_FILE, AppKind, pair_text, settings_text
 from flows.demo.people import MOST
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, recreate
 from flows.wiring import SANDBOX_TOKEN
@@ -31,22 +34,54 @@ def open_sandbox(file: Path) -> Sandbox:
     return Sandbox(Settings.load(beside) if beside.is_file() else Settings(), path=file)
 
 
-def make(folder: Path, *, contacts: int = 200, seed: int = 7, app_url: str | None = None) -> Path:
+def make(folder: Path, *, contacts: int = 200, seed: int = 7, app: str | None = None) -> Path:
     """Make both sides and the pair file in `folder`, which is created; returns the pair file's path.
 
-    The same `seed` makes the same world. With `app_url` (any SQLAlchemy URL) the tables are made there instead of in
-    SQLite, those of an earlier demo replaced; the URL is kept beside the pair file, not in it. Raises ConfigError where
-    a demo lies in the folder already, or `contacts` is out of range.
+    The same `seed` makes the same world. `app` is what the application shall be in place of an SQLite file: "rest" a
+    JSON API over one, "csv" files in the folder, or any SQLAlchemy URL, where the tables of an earlier demo are replaced
+    and which is kept beside the pair file, not in it. Raises ConfigError where a demo lies in the folder already,
+    `contacts` is out of range, or `app` is none of these.
     """
+    kind, url = _kind(app)
     _check(folder, contacts)
     folder.mkdir(parents=True, exist_ok=True)
     beings = Casting(random.Random(seed)).all(contacts)  # noqa: S311 - made-up people, not secrets
-    fill_app(app_url or f"sqlite:///{folder / DATABASE_FILE}", beings)
+    with _application(folder, kind, url) as engine:
+        fill_app(engine, beings)
     (folder / SETTINGS_FILE).write_text(settings_text(seed), encoding="utf-8")
     fill_ghl(folder / SANDBOX_FILE, beings)
     pair = folder / PAIR_FILE
-    pair.write_text(pair_text(_reference(folder, app_url), contacts=contacts), encoding="utf-8")
+    pair.write_text(pair_text(kind, _reference(folder, kind, url), contacts=contacts), encoding="utf-8")
     return pair
+
+
+def _kind(app: str | None) -> tuple[AppKind, str | None]:
+    """What the application is, and its URL where it is a database of the person's own."""
+    match app:
+        case None:
+            return "sql", None
+        case "rest" | "csv":
+            return app, None
+        case url if "://" in url:
+            return "sql", url
+        case other:
+            what = f"{other!r} is no application that the demo can make"
+            raise ConfigError([Problem("app", what, 'write "rest", "csv", or a database URL')])
+
+
+@contextmanager
+def _application(folder: Path, kind: AppKind, url: str | None) -> Iterator[sa.Engine]:
+    """The new application's tables, empty."""
+    if kind == "csv":
+        with sheets.opened(folder) as engine:
+            yield engine
+        return
+    engine = engine_of(url or f"sqlite:///{folder / DATABASE_FILE}")
+    try:
+        recreate(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _check(folder: Path, contacts: int) -> None:
@@ -54,7 +89,8 @@ def _check(folder: Path, contacts: int) -> None:
     if not LEAST <= contacts <= MOST:
         what = f"{contacts} contacts were asked for"
         problems.append(Problem("demo", what, f"ask for at least {LEAST} and at most {MOST:,}"))
-    left = [name for name in (PAIR_FILE, DATABASE_FILE, SANDBOX_FILE) if (folder / name).exists()]
+    files = (PAIR_FILE, DATABASE_FILE, SANDBOX_FILE, sheets.file_of(folder, PEOPLE).name)
+    left = [name for name in files if (folder / name).exists()]
     if left:
         what = f"there is a demo already: {', '.join(left)}"
         problems.append(Problem(str(folder), what, "name another folder, or delete this one"))
@@ -62,28 +98,25 @@ def _check(folder: Path, contacts: int) -> None:
         raise ConfigError(problems)
 
 
-def _reference(folder: Path, app_url: str | None) -> str:
-    """What the pair file says of the database: a file beside it, or the file that holds the URL with its password."""
-    if app_url is None:
-        return f"sqlite:///{DATABASE_FILE}"
+def _reference(folder: Path, kind: AppKind, url: str | None) -> str:
+    """What the pair file says of where the app is: a file beside it, or the file that holds the URL with its password."""
+    if url is None:
+        return f"{DEMO if kind == 'rest' else 'sqlite:///'}{DATABASE_FILE}"
     secret = folder / URL_FILE
     secret.touch(mode=0o600)
-    secret.write_text(app_url + "\n", encoding="utf-8")
+    secret.write_text(url + "\n", encoding="utf-8")
     return f"file:{URL_FILE}"
 
 
-def fill_app(url: str, beings: Sequence[Being]) -> None:
-    """Make the application's tables and put in what it knows of these beings."""
+def fill_app(engine: sa.Engine, beings: Sequence[Being]) -> None:
+    """Put what the application knows of these beings into its empty tables."""
     known = [being for being in beings if being.app is not None]
-    engine = engine_of(url)
-    recreate(engine)
     with engine.begin() as connection:
         connection.execute(sa.insert(PEOPLE), [being.app or {} for being in known])
         ids = connection.scalars(sa.select(PEOPLE.c.id).order_by(PEOPLE.c.id)).all()
         owned = list(zip(ids, known, strict=True))
         _insert(connection, TODOS, (row for key, being in owned for row in _todos(key, being)))
         _insert(connection, REMARKS, (row for key, being in owned for row in _remarks(key, being)))
-    engine.dispose()
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:

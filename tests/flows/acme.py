@@ -16,7 +16,7 @@ from connectors.ghl.sandbox import Sandbox, serve
 from flows.config import load
 from flows.demo import make
 from flows.demo.pairfile import LOCATION, SANDBOX_FILE
-from flows.demo.seen import CELLS, plain
+from flows.demo.seen import CELLS, Holder, opened, plain
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import DATABASE_FILE, open_sandbox
 from flows.run import Options, open_run
@@ -31,7 +31,7 @@ State = dict[str, Counter[tuple[Any, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Acme:
-    """A demo in a folder. `app_url` is its database; `pair` its pair file, with the sandbox served from its file."""
+    """A demo in a folder. `app_url` is its database, if it has one; `pair` its pair file, with the sandbox served from its file."""
 
     folder: Path
     pair: Path
@@ -39,14 +39,15 @@ class Acme:
 
     @staticmethod
     def made(folder: Path, *, contacts: int = 60, app_url: str | None = None, search_lag: float = 0.0) -> Acme:
-        """A new world; its sandbox answers as fast as it can."""
-        pair = make(folder, contacts=contacts, app_url=app_url)
+        """A new world; its sandbox answers as fast as it can. `app_url` is what `make` takes as `app`."""
+        pair = make(folder, contacts=contacts, app=app_url)
         settings = (folder / SANDBOX_FILE).with_suffix(".toml")
         text = settings.read_text(encoding="utf-8").replace("lag_seconds = 2.0", f"lag_seconds = {search_lag}")
         settings.write_text(text.replace("max = 300", "max = 100000"), encoding="utf-8")
         text = pair.read_text(encoding="utf-8")
         pair.write_text(text.replace("\nlag_seconds = 5 ", f"\nlag_seconds = {search_lag * 2} "), encoding="utf-8")
-        return Acme(folder, pair, app_url or f"sqlite:///{folder / DATABASE_FILE}")
+        file = f"sqlite:///{folder / DATABASE_FILE}"
+        return Acme(folder, pair, {None: file, "rest": file, "csv": ""}.get(app_url, app_url or ""))
 
     def run(self, *, pair: Path | None = None, job: str = "nightly", **options: Any) -> Night:
         """One run through the local engine."""
@@ -75,6 +76,11 @@ class Acme:
         with open_sandbox(self.folder / SANDBOX_FILE) as opened:
             return _app_state(self.app_url) | _ghl_state(opened)
 
+    def ends(self) -> dict[str, Counter[str]]:
+        """What both sides hold now by the demo's own reading, whatever the app is made of: people with all that is theirs."""
+        with opened(self.folder, self.pair, None) as ends:
+            return {"app": Counter(map(_held, ends.app().values())), "ghl": Counter(map(_held, ends.ghl().values()))}
+
     def replaced_by(self, other: Path) -> None:
         """Put everything in the folder back to what it was in a copy. The path stays: a database is known by it."""
         shutil.rmtree(self.folder)
@@ -101,6 +107,11 @@ class Night:
     def residual(self) -> int:
         """How many operations a plan from fresh snapshots still has."""
         return sum(entity["residual_operations"] or 0 for entity in self.told.document["entities"].values())
+
+
+def _held(one: Holder) -> str:
+    tasks = sorted((title, task.due, task.done, task.details) for title, task in one.tasks.items())
+    return repr((sorted(one.cells.items()), sorted(one.tags), tasks, sorted(one.repeated.items())))
 
 
 def _app_state(url: str) -> State:

@@ -164,6 +164,25 @@ def test_too_few_contacts(tmp_path: Path) -> None:
     assert not (tmp_path / "small").exists()
 
 
+@pytest.mark.parametrize("app", ["soap", "acme.db"])
+def test_unknown_application(app: str, tmp_path: Path) -> None:
+    """An application that the demo cannot make is refused with the ones that it can, before anything is made."""
+    with pytest.raises(ConfigError, match='"rest", "csv", or a database URL'):
+        make(tmp_path / "demo", app=app)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_files_and_api_hold_the_same_world(made: Path, tmp_path: Path) -> None:
+    """As CSV files, and behind its JSON API, the application knows the same people as in a database; files can be edited."""
+    for kind in ("csv", "rest"):
+        pair = make(tmp_path / kind, app=kind)
+        assert _sides(pair) == _sides(made)
+    assert (tmp_path / "csv" / "people.csv").read_text(encoding="utf-8").count("\n") > 100
+    before = _sides(tmp_path / "csv" / "acme.toml")
+    edit(tmp_path / "csv", tmp_path / "csv" / "acme.toml")
+    assert len(_sides(tmp_path / "csv" / "acme.toml")[0]) == len(before[0])
+
+
 def test_existing_demo_is_left_alone(world: Path) -> None:
     """A folder that holds a demo already is refused, and nothing in it changes."""
     before = world.read_bytes()
@@ -315,7 +334,7 @@ def _words(holders: Mapping[str, Holder]) -> list[str]:
 def test_on_a_database_server(server: str, made: Path, tmp_path: Path) -> None:
     """The same world is made on PostgreSQL and MariaDB, again and again; the pair file names the URL without holding it."""
     for folder in ("one", "two"):
-        pair = make(tmp_path / folder, app_url=server)
+        pair = make(tmp_path / folder, app=server)
     assert _words(_sides(pair)[0]) == _words(_sides(made)[0])
     assert 'url = "file:app-url.txt"' in pair.read_text()
     assert (pair.parent / "app-url.txt").stat().st_mode & 0o077 == 0
@@ -329,6 +348,6 @@ def test_somebody_elses_table_is_not_dropped(server: str, tmp_path: Path) -> Non
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE todos (mine INTEGER)")
     with pytest.raises(ConfigError, match="a table 'todos' that the demo did not make"):
-        make(tmp_path / "demo", app_url=server)
+        make(tmp_path / "demo", app=server)
     assert [column["name"] for column in sa.inspect(engine).get_columns(TODOS.name)] == ["mine"]
     engine.dispose()

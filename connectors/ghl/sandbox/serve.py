@@ -38,15 +38,22 @@ def make_app(sandbox: Sandbox) -> Starlette:
 @contextmanager
 def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve in a daemon thread; yields the base URL and stops cleanly at the end. Port 0 takes a free one."""
+    with hosted(make_app(sandbox), host=host, port=port) as url:
+        yield url
+
+
+@contextmanager
+def hosted(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve any ASGI application in a daemon thread; yields the base URL and stops cleanly at the end."""
     with _listen(host, port) as sock:
-        server = uvicorn.Server(_config(sandbox))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="ghl-sandbox", daemon=True)
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="hosted", daemon=True)
         ready = threading.Event()
         thread.start()
         while not server.started and thread.is_alive():
             ready.wait(0.005)
         if not server.started:
-            raise RuntimeError("the sandbox's server did not start; its log says why")
+            raise RuntimeError("the server did not start; its log says why")
         try:
             yield _url(sock)
         finally:
@@ -64,17 +71,17 @@ def run(settings: Settings = DEFAULTS, path: Path | None = None, host: str = "12
         with _listen(host, port) as sock:
             sys.stdout.write("\n".join((_url(sock), *sandbox.furnish(), "")))
             sys.stdout.flush()
-            uvicorn.Server(_config(sandbox)).run(sockets=[sock])
+            uvicorn.Server(_config(make_app(sandbox))).run(sockets=[sock])
     except KeyboardInterrupt:
         return
     finally:
         sandbox.close()
 
 
-def _config(sandbox: Sandbox) -> uvicorn.Config:
+def _config(app: Starlette) -> uvicorn.Config:
     options: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none"}
     return uvicorn.Config(
-        make_app(sandbox),
+        app,
         http=_Protocol,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
