@@ -32,7 +32,7 @@ def remember(world: World) -> None:
     with Stage(folder, memory_limit="4GB") as stage:
         for side in Side:
             world.stage(stage, side, f"base_{side}")
-            make_cells(stage, contacts, side, keys=f"raw_contact_{side}")
+            make_cells(stage, contacts, side)
         stage.run(f"ATTACH {literal(str(world.folder / 'wide.duckdb'))} AS wide (READ_ONLY)")
         made = columns(contacts, Side.APP)
         cells = {

@@ -19,7 +19,7 @@ from reconcile.journal import Journal
 from reconcile.lines import line, outcome_json, snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Cell, Entity, Side, Snapshot
-from reconcile.stage import Stage, literal
+from reconcile.stage import DIGEST_KIND, Stage, literal
 
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""
@@ -63,7 +63,7 @@ def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = 
         for kind in ("raw", "cover")
     ]
     tables += [f"{kind}_{mapped.entity}" for mapped in mapping.entities for kind in ("base", "basecell", "judged")]
-    tables += ["planned", "hold", "outcome", "passed", "decision", "grave"]
+    tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
     written = []
     for table in tables:
@@ -79,7 +79,14 @@ def _describe(stage: Stage, mapping: Mapping, folder: Path, region: str | None) 
     snapshots = [json.loads(snapshot_json(each)) for _, each in sorted(stage.snapshots.items())]
     entities = {mapped.entity.value: _columns(mapped) for mapped in mapping.entities}
     partial = folder / f"{MANIFEST}.partial"
-    described = {"mapping": mapping.digest, "region": region, "entities": entities, "snapshots": snapshots}
+    (digests,) = stage.one(f"SELECT {DIGEST_KIND}")
+    described = {
+        "mapping": mapping.digest,
+        "digests": str(digests),
+        "region": region,
+        "entities": entities,
+        "snapshots": snapshots,
+    }
     partial.write_text(line(described), encoding="utf-8")
     partial.replace(folder / MANIFEST)
 

@@ -37,114 +37,112 @@ def further(mapped: EntityMap, side: Side) -> list[Column]:
     return [Column(f"x{at}", field, (place[native],)) for at, (field, native) in enumerate(also)]
 
 
-def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, keys: str) -> None:
-    """Create `cell_e_s` for the rows of `raw_e_s` whose key is in the relation `keys`.
+def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None = None) -> None:
+    """Create `cell_e_s` for those rows of `raw_e_s` that the relation `rows` (row: a digest) names; for all without one.
 
     Columns: key, parent, version, modified_at (normal form), deleted, digest, excluded, c0, c1, ...; and `fault_e_s`
     (key, field, why) with every value that is not well-formed.
     """
     name = f"{mapped.entity}_{side}"
     made = columns(mapped, side)
-    slow = _pick(stage, name, side, keys=keys, made=made)
-    moment = "strftime(try_cast(p.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
-    head = f"p.key, p.parent, p.version, {moment} AS modified_at, p.deleted, p.digest"
-    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, head, made, slow)}")
+    moment = "strftime(try_cast(r.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
+    head = f"r.key, r.parent, r.version, {moment} AS modified_at, r.deleted, r.digest"
+    slow = _make_rough(stage, f"raw_{name} r", made, side, head=head, rows=rows)
+    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, slow)}")
     faults = [
-        f"SELECT p.key, {literal(column.field.name)} AS field, s.fault AS why FROM picked p {_join(column, 's')} WHERE s.fault IS NOT NULL"
-        for column in made
-        if column.name in slow
+        f"SELECT c.key, {literal(field)} AS field, s.fault AS why FROM rough c JOIN slow_{column} s ON s.raw = c.{column} WHERE s.fault IS NOT NULL"
+        for column, field in slow.items()
     ]
     empty = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS field, NULL::VARCHAR AS why WHERE false"
     stage.run(f"CREATE OR REPLACE TABLE fault_{name} AS {' UNION ALL '.join([empty, *faults])}")
-    _put_back(stage, slow)
+    _drop(stage, slow)
 
 
-def make_known(stage: Stage, mapped: EntityMap, side: Side, *, keys: str, names: Collection[str]) -> None:
-    """Create `known_e_s` (key, excluded, and the columns of the fields `names`) for the rows whose key is in `keys`."""
+def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None) -> None:
+    """Create `known_e_s` (key, excluded, and the columns of the fields `names`) for the rows that `rows` names."""
     name = f"{mapped.entity}_{side}"
     made = [column for column in columns(mapped, side) if column.field.name in names]
-    slow = _pick(stage, name, side, keys=keys, made=made)
-    stage.run(f"CREATE OR REPLACE TABLE known_{name} AS {_decoded(mapped, 'p.key', made, slow)}")
-    _put_back(stage, slow)
+    slow = _make_rough(stage, f"raw_{name} r", made, side, head="r.key", rows=rows)
+    stage.run(f"CREATE OR REPLACE TEMP TABLE known_{name} AS {_decoded(mapped, slow)}")
+    _drop(stage, slow)
 
 
-def _pick(stage: Stage, name: str, side: Side, *, keys: str, made: Sequence[Column]) -> set[str]:
-    """Create `picked`, the raw rows with those keys; decode what SQL cannot. Returns the columns that have such values."""
-    raws = dict.fromkeys(raw for column in made for raw in column.raws)
-    head = ["key", "parent", "version", "modified_at", "deleted", "digest"]
-    everyone = stage.count(f"SELECT count(*) FROM raw_{name} ANTI JOIN {keys} USING (key)") == 0
-    # Where nothing is left out, as on a first run, a copy of all raw rows would only cost its writing.
-    form, among = ("VIEW", "") if everyone else ("TABLE", f"WHERE key IN (SELECT key FROM {keys})")
-    stage.run(f"CREATE {form} picked AS SELECT {', '.join([*head, *raws])} FROM raw_{name} {among}")
-    return {column.name for column in made if _slow(stage, column, side)}
+_UNDONE = "chr(1)"
+"""Before a raw value that SQL did not make canonical; nothing that it makes canonical begins so."""
 
 
-def _put_back(stage: Stage, slow: Iterable[str]) -> None:
-    for column in slow:
-        stage.run(f"DROP TABLE slow_{column}")
-    form = "VIEW" if stage.count("SELECT count(*) FROM duckdb_views() WHERE view_name = 'picked'") else "TABLE"
-    stage.run(f"DROP {form} picked")
+def _make_rough(
+    stage: Stage, source: str, made: Sequence[Column], side: Side, *, head: str, rows: str | None
+) -> dict[str, str]:
+    """Create `rough`, with what SQL can decode, and `slow_c` for each column c with values that it cannot: by column, its field.
+
+    One look at each value: a copy of the raw rows first, or a second test of the same value, costs as much again.
+    """
+    values = "".join(f", {_value(column)} AS {column.name}" for column in made)
+    among = f"SEMI JOIN {rows} chosen ON chosen.row = r.digest" if rows else ""
+    stage.run(f"CREATE OR REPLACE TEMP TABLE rough AS SELECT {head}{values} FROM {source} {among}")
+    doubted = [column for column in made if _fast(column)[0] != "true"]
+    if not doubted:
+        return {}
+    flags = stage.one(f"SELECT {', '.join(f'bool_or(starts_with({c.name}, {_UNDONE}))' for c in doubted)} FROM rough")
+    found = [column for column, flag in zip(doubted, flags, strict=True) if flag]
+    for column in found:
+        _decode(stage, column, side)
+    return {column.name: column.field.name for column in found}
 
 
-def _decoded(mapped: EntityMap, head: str, made: Sequence[Column], slow: Collection[str]) -> str:
-    values = "".join(f", {_cell(column, column.name in slow)} AS {column.name}" for column in made)
-    joins = " ".join(_join(column) for column in made if column.name in slow)
-    return f"SELECT *, {_excluded(mapped)} AS excluded FROM (SELECT {head}{values} FROM picked p {joins})"
+def _drop(stage: Stage, slow: Iterable[str]) -> None:
+    stage.run("".join(f"DROP TABLE slow_{column};" for column in slow) + "DROP TABLE rough")
 
 
-def _source(column: Column, row: str = "p") -> str:
+def _decoded(mapped: EntityMap, slow: Iterable[str]) -> str:
+    """SQL for the rows of `rough` with the slow values in place, and whether a rule leaves them out."""
+    names = list(slow)
+    put = ", ".join(f"CASE WHEN starts_with(c.{n}, {_UNDONE}) THEN s_{n}.cell ELSE c.{n} END AS {n}" for n in names)
+    joins = " ".join(f"LEFT JOIN slow_{n} s_{n} ON s_{n}.raw = c.{n}" for n in names)
+    whole = f"SELECT c.* REPLACE ({put}) FROM rough c {joins}" if names else "FROM rough"
+    return f"SELECT *, {_excluded(mapped)} AS excluded FROM ({whole})"
+
+
+def _source(column: Column) -> str:
     """The text that stands for all raw values of a column: the value itself, or a JSON list of several."""
     if len(column.raws) == 1:
-        return f"{row}.{column.raws[0]}"
-    return f"to_json([{', '.join(f'{row}.{raw}' for raw in column.raws)}])::VARCHAR"
+        return f"r.{column.raws[0]}"
+    return f"to_json([{', '.join(f'r.{raw}' for raw in column.raws)}])::VARCHAR"
 
 
-def _fast(column: Column, row: str = "p") -> tuple[str, str]:
+def _fast(column: Column) -> tuple[str, str]:
     """SQL (condition, value) for what needs no Python."""
     if not column.raws:
         return "true", literal(column.field.constant)
     if len(column.raws) > 1:
-        blank = " AND ".join(f"coalesce({row}.{raw}, '') = ''" for raw in column.raws)
+        blank = " AND ".join(f"coalesce(r.{raw}, '') = ''" for raw in column.raws)
         return blank, "NULL"
-    source = _source(column, row)
+    source = _source(column)
     blank = f"coalesce({source}, '') = ''"
     fast = column.field.codec.fast(source)
     if fast is None:
         return blank, "NULL"
     condition, value = fast
-    return f"({blank} OR ({condition}))", f"CASE WHEN {blank} THEN NULL ELSE {value} END"
+    return f"{blank} OR ({condition})", f"CASE WHEN {blank} THEN NULL ELSE {value} END"
 
 
-def _slow(stage: Stage, column: Column, side: Side) -> bool:
-    """Decode in Python each distinct value that SQL cannot; False where there is none."""
-    condition, _ = _fast(column)
-    if condition == "true":
-        return False
-    found = stage.rows(f"SELECT DISTINCT {_source(column)} FROM picked p WHERE NOT ({condition})")
-    if not found:
-        return False
+def _value(column: Column) -> str:
+    condition, value = _fast(column)
+    return f"(CASE WHEN {condition} THEN {value} ELSE {_UNDONE} || {_source(column)} END)::VARCHAR"
+
+
+def _decode(stage: Stage, column: Column, side: Side) -> None:
+    """Create `slow_c`: each distinct value of `rough` that SQL could not decode, as Python does, with what is wrong with it."""
+    query = f"SELECT DISTINCT {column.name} FROM rough WHERE starts_with({column.name}, {_UNDONE})"
     codec, many = column.field.codec, len(column.raws) > 1
     rows = []
-    for (text,) in found:
-        raws: list[Raw] = json.loads(str(text)) if many else [str(text)]
+    for (marked,) in stage.rows(query):
+        text = str(marked)[1:]
+        raws: list[Raw] = json.loads(text) if many else [text]
         cell = codec.decode(raws, side)
-        rows.append((text, cell, codec.fault(cell)))
+        rows.append((marked, cell, codec.fault(cell)))
     stage.fill(f"slow_{column.name}", [("raw", "VARCHAR"), ("cell", "VARCHAR"), ("fault", "VARCHAR")], [rows])
-    return True
-
-
-def _cell(column: Column, has_slow: bool) -> str:  # noqa: FBT001 - the second half of a pair
-    condition, value = _fast(column)
-    if condition == "true":
-        return f"{value}::VARCHAR"
-    rest = f"s_{column.name}.cell" if has_slow else "NULL"
-    return f"(CASE WHEN {condition} THEN {value} ELSE {rest} END)::VARCHAR"
-
-
-def _join(column: Column, alias: str | None = None) -> str:
-    table, condition = f"slow_{column.name}", _fast(column)[0]
-    name = alias or f"s_{column.name}"
-    return f"LEFT JOIN {table} {name} ON {name}.raw = {_source(column)} AND NOT ({condition})"
 
 
 def _excluded(mapped: EntityMap) -> str:
@@ -172,13 +170,24 @@ def identities(
     if len(names) > 1:
         return main
     more = [column for column in further(mapped, side) if column.field.name == names[0]]
-    parts = [f"SELECT key, identity FROM {_further(stage, mapped, side, column)} WHERE {among}" for column in more]
+    parts = [
+        f"SELECT key, identity FROM {further_values(stage, mapped, side, column)} WHERE {among}" for column in more
+    ]
     return " UNION ".join([main, *parts])
 
 
-def _further(stage: Stage, mapped: EntityMap, side: Side, column: Column) -> str:
+def forget_further(stage: Stage, mapped: EntityMap, side: Side) -> None:
+    """Drop the tables of further values, which the rows may have left behind."""
+    stage.run("".join(f"DROP TABLE IF EXISTS {_further_table(mapped, side, c)};" for c in further(mapped, side)))
+
+
+def _further_table(mapped: EntityMap, side: Side, column: Column) -> str:
+    return f"further_{mapped.entity}_{side}_{column.name}"
+
+
+def further_values(stage: Stage, mapped: EntityMap, side: Side, column: Column) -> str:
     """A table (key, identity) of further values, each decoded on its own."""
-    table = f"further_{mapped.entity}_{side}_{column.name}"
+    table = _further_table(mapped, side, column)
     known = stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}")
     if known:
         return table

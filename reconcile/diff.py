@@ -6,6 +6,9 @@ from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
 from reconcile.stage import Stage, literal
 
+_PART = 125_000
+"""Links fetched wide at a time: joined at once, a first run of a million needs more than 512 MB."""
+
 KIND = """CASE
     WHEN app IS NOT DISTINCT FROM ghl THEN 'converged'
     WHEN app IS NOT DISTINCT FROM base_app AND ghl IS NOT DISTINCT FROM base_ghl THEN 'standing'
@@ -15,7 +18,7 @@ KIND = """CASE
 """The three-way statement: each side against its own baseline, then against the other. See `classify` for the same in Python."""
 
 _BOTH = """
-CREATE OR REPLACE TABLE both_{e} AS
+CREATE OR REPLACE TEMP TABLE both_{e} AS
 SELECT link_id, app_key, ghl_key, parent, false AS fresh, app_modified, ghl_modified, app_written, ghl_written
 FROM moved_{e} WHERE app_state = 'present' AND ghl_state = 'present'
 UNION ALL
@@ -25,12 +28,12 @@ SELECT link_id, app_key, ghl_key, parent, true, NULL, NULL, NULL, NULL FROM foun
 # An index entry older than what the side itself told us on our last write is an echo: the baseline is nearer the truth.
 # Where something would be done about such a link, `doubtful` has it read by key, and what was read by key is no echo.
 _WIDE = """
-CREATE OR REPLACE TABLE wide_{e} AS
+{into}
 WITH ends AS (
     SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
         coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, {cells}
-    FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
+    FROM (SELECT * FROM both_{e} WHERE rowid >= {start} AND rowid < {stop}) l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
 )
 SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
@@ -94,7 +97,11 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     )
     child = entity is not Entity.CONTACT
     strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
-    stage.run(_WIDE.format(e=entity, cells=cells, values=values, strayed=strayed, contact=contact))
+    into, links = f"CREATE OR REPLACE TABLE wide_{entity} AS", stage.count(f"SELECT count(*) FROM both_{entity}")
+    for start in range(0, max(links, 1), _PART):
+        part = {"start": start, "stop": start + _PART, "into": into}
+        stage.run(_WIDE.format(e=entity, cells=cells, values=values, strayed=strayed, contact=contact, **part))
+        into = f"INSERT INTO wide_{entity}"
     parts = [_differences(mapped, i) for i in count]
     stage.run(
         f"CREATE OR REPLACE TABLE delta_{entity} AS SELECT d.*, {KIND} AS kind, fa.why AS app_fault, fg.why AS ghl_fault "

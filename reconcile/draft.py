@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from reconcile.lines import hold_from, operation_from
+from reconcile.lines import hold_from, hold_line
 from reconcile.mapping import EntityMap, Field
-from reconcile.model import Entity, Hold, Operation, OpKind, Side
+from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import Group
 from reconcile.stage import Stage, literal
 
 _TABLES = """
-CREATE OR REPLACE TABLE operation (
+CREATE OR REPLACE TEMP TABLE operation (
     phase INTEGER, kind VARCHAR, entity VARCHAR, side VARCHAR, link_id VARCHAR, key VARCHAR, source_key VARCHAR,
-    parent VARCHAR, parent_key VARCHAR, source JSON, before JSON, after JSON, guard VARCHAR, because VARCHAR, risk VARCHAR);
+    parent VARCHAR, parent_key VARCHAR, source VARCHAR, before VARCHAR, after VARCHAR, guard VARCHAR, because VARCHAR, risk VARCHAR);
 CREATE OR REPLACE TABLE hold (
     hold_id VARCHAR, kind VARCHAR, entity VARCHAR, subject VARCHAR, field VARCHAR, side VARCHAR, app_key VARCHAR,
     ghl_key VARCHAR, because VARCHAR, options VARCHAR[], "values" JSON, values_digest VARCHAR);
@@ -33,9 +33,10 @@ _ORPHANS = """
 CREATE OR REPLACE TEMP TABLE orphan AS
 WITH filled AS (
     SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, {filled},
-        {lacking} AS lacking, (SELECT string_agg(field || ' is ' || why, '; ' ORDER BY field) FROM fault_{e}_{s} x
-        WHERE x.key = f.key AND x.field IN ({required})) AS faulty, {checked} AS checked
-    FROM free_{e}_{s} f {owner}
+        {lacking} AS lacking, x.faulty, {checked} AS checked
+    FROM free_{e}_{s} f LEFT JOIN (
+        SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
+        FROM fault_{e}_{s} GROUP BY key) x USING (key) {owner}
 )
 SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, CASE
     WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
@@ -69,7 +70,7 @@ WITH due AS (
 ), said AS (
     SELECT link_id, target, string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because FROM reasons GROUP BY ALL
 ), grouped AS (
-    SELECT link_id, target, to_json(map_from_entries(list(struct_pack(k := field, v := held) ORDER BY field))) AS before, to_json(map_from_entries(list(struct_pack(k := field, v := value) ORDER BY field))) AS after,
+    SELECT link_id, target, {before} AS before, {after} AS after,
         list_sort(list(field)) AS fields, bool_or(kind = 'conflict') AS contested
     FROM due GROUP BY link_id, target
 )
@@ -155,7 +156,7 @@ WITH all_unsure AS (
         md5('unsure' || chr(31) || {entity} || chr(31) || u.side || chr(31) || u.key)[1:20] AS hold_id
     FROM unsure_{e} u GROUP BY u.side, u.key
 )
-SELECT a.*, CASE kind WHEN 'ambiguous' THEN 'several records, or records that contradict each other, have the same ' || rule
+SELECT a.*, CASE WHEN starts_with(rule, 'likeness') THEN 'probably the same as a record of the other side, though no match rule says so; ' || rule WHEN kind = 'ambiguous' THEN 'several records, or records that contradict each other, have the same ' || rule
         ELSE 'another record has the same ' || rule || ' already' END AS because,
     CASE WHEN kind = 'ambiguous' AND a.side = 'app' THEN list_concat(list_transform(candidates, lambda c: 'link:' || c), ['create', 'ignore'])
          ELSE ['create', 'ignore'] END AS options, d.choice
@@ -225,13 +226,13 @@ def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             owner=f"LEFT JOIN owner o ON o.{side}_key = f.parent" if child else "",
             parentless="parent IS NULL" if child else "false",
             forsaken=_FORSAKEN.format(t=target) if child else "false",
-            filled=", ".join(_filled(mapped, entity, side)),
+            filled=", ".join(_filled(mapped)),
             lacking=_lacking(sent),
             required=", ".join(literal(name) for name in required) or "NULL",
             checked=_checked(stage, mapped, target),
             allowed=str(mapped.create.allows(target)).lower(),
             source=_object([(at, field) for at, field in enumerate(mapped.fields)]),
-            after=f"json_merge_patch('{{}}', {_object(sent, prefix='v')})",
+            after=_object(sent, prefix="v"),
             label=side.label,
             other=target.label,
         )
@@ -243,9 +244,9 @@ def _travels(field: Field, side: Side) -> bool:
     return field.rule.flow.owner in (None, side) and bool(field.native(side.other))
 
 
-def _filled(mapped: EntityMap, entity: Entity, side: Side) -> Iterator[str]:
+def _filled(mapped: EntityMap) -> Iterator[str]:
     for at, field in enumerate(mapped.fields):
-        sound = f"NOT EXISTS (FROM fault_{entity}_{side} x WHERE x.key = f.key AND x.field = {literal(field.name)})"
+        sound = f"x.fields IS NULL OR NOT list_contains(x.fields, {literal(field.name)})"
         yield f"f.c{at}, coalesce(CASE WHEN {sound} THEN f.c{at} END, {literal(field.fallback)}) AS v{at}"
 
 
@@ -259,8 +260,17 @@ def _lacking(sent: list[tuple[int, Field]]) -> str:
 
 
 def _object(fields: list[tuple[int, Field]], prefix: str = "c") -> str:
-    members = ", ".join(f"{literal(field.name)}, {prefix}{at}" for at, field in fields)
-    return f"json_merge_patch('{{}}', json_object({members}))" if members else "'{}'"
+    """SQL for a JSON object of the fields that are not blank, its members in order."""
+    named = sorted((field.name, at) for at, field in fields)
+    members = (f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({prefix}{at})" for name, at in named)
+    return f"'{{' || concat_ws(',', {', '.join(['NULL', *members])}) || '}}'"
+
+
+def _gathered(value: str) -> str:
+    """SQL for a JSON object of the grouped rows' fields, blank ones as null."""
+    return (
+        f"'{{' || string_agg(to_json(field) || ':' || coalesce(to_json({value}), 'null'), ',' ORDER BY field) || '}}'"
+    )
 
 
 def _checked(stage: Stage, mapped: EntityMap, target: Side) -> str:
@@ -284,6 +294,8 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
             e=entity,
             entity=literal(entity),
             completed=literal(completed[0]) if completed else "''",
+            before=_gathered("held"),
+            after=_gathered("value"),
             parent="o.link_id" if child else "NULL",
             parent_key="CASE target WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL",
             owner="LEFT JOIN owner o ON o.app_key = a.parent" if child else "",
@@ -302,7 +314,7 @@ def extend_owner(stage: Stage) -> None:
 _NUMBERED = """
 CREATE OR REPLACE TABLE planned AS
 SELECT row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq,
-    md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before::VARCHAR, after::VARCHAR))[1:20] AS op_id,
+    md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before, after))[1:20] AS op_id,
     * EXCLUDE (phase), side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive') AS starts_workflows, phase
 FROM operation;
 """
@@ -316,7 +328,9 @@ def number(stage: Stage) -> None:
 def groups(stage: Stage) -> tuple[Group, ...]:
     """The planned operations by entity, side and kind."""
     deltas: dict[tuple[object, ...], list[int]] = {}
-    identical = "SELECT side, kind, count(*) AS many FROM planned WHERE entity = 'tag' GROUP BY side, kind, after::VARCHAR ORDER BY many"
+    identical = (
+        "SELECT side, kind, count(*) AS many FROM planned WHERE entity = 'tag' GROUP BY side, kind, after ORDER BY many"
+    )
     for side, kind, many in stage.rows(identical):
         deltas.setdefault((side, kind), []).append(int(str(many)))
     counted = (
@@ -337,15 +351,24 @@ def groups(stage: Stage) -> tuple[Group, ...]:
     )
 
 
-def operations(stage: Stage) -> Iterator[Operation]:
-    """The planned operations in order, streamed."""
-    columns = ("op_id", "kind", "entity", "side", "link_id", "because", "key", "source_key", "parent", "parent_key")
-    objects = ("source", "before", "after")
-    selected = ", ".join([*columns, *(f"{name}::VARCHAR" for name in objects), "guard", "risk", "starts_workflows"])
-    for batch in stage.stream(f"SELECT {selected} FROM planned ORDER BY seq"):
-        for row in batch:
-            members = dict(zip((*columns, *objects, "guard", "risk", "starts_workflows"), row, strict=True))
-            yield operation_from(members | {name: json.loads(str(members[name] or "{}")) for name in objects})
+_TEXTS = ("because", "guard", "key", "link_id", "op_id", "parent", "parent_key", "source_key")
+_WORDS = ("entity", "kind", "side")
+
+
+def lines(stage: Stage) -> Iterator[str]:
+    """The body of a plan file: each operation in order, then each question, as `reconcile.lines` writes them.
+
+    The operations' lines are made in SQL: a Python object for each of them takes ten times as long as the comparison does.
+    """
+    members = {name: f"'\"{name}\":' || to_json({name})" for name in _TEXTS}
+    members |= {name: f"'\"{name}\":\"' || {name} || '\"'" for name in _WORDS}
+    members |= {name: f"'\"{name}\":' || nullif({name}, '{{}}')" for name in ("after", "before", "source")}
+    members["risk"] = "CASE risk WHEN 'low' THEN NULL ELSE '\"risk\":\"' || risk || '\"' END"
+    members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
+    whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
+    for batch in stage.stream(f"SELECT {whole} FROM planned ORDER BY seq"):
+        yield from (str(text) for (text,) in batch)
+    yield from map(hold_line, holds(stage))
 
 
 def holds(stage: Stage) -> Iterator[Hold]:

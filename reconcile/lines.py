@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconcile.model import Entity, Hold, Operation, OpKind, Outcome, Side, Snapshot, Status
@@ -34,6 +35,17 @@ def operation_from(members: dict[str, Any]) -> Operation:
 def hold_json(hold: Hold) -> str:
     """One hold."""
     return line({name: value for name in _HOLD if (value := getattr(hold, name)) not in (None, (), {}, "")})
+
+
+def hold_line(hold: Hold) -> str:
+    """One hold as a line of a plan file, among operations."""
+    return '{"hold":' + hold_json(hold) + "}"
+
+
+def body(operations: Iterable[Operation], holds: Iterable[Hold]) -> Iterator[str]:
+    """The body of a plan file."""
+    yield from map(operation_json, operations)
+    yield from map(hold_line, holds)
 
 
 def hold_from(members: dict[str, Any]) -> Hold:

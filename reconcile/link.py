@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import Raw
+
 from reconcile import copies
 from reconcile.ledger import Ledger
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.stage import DIGEST_KIND, Stage, literal
+from reconcile.stage import DIGEST_KIND, Stage, literal, quoted
 
 _NARROW = (
     ("link_id", "VARCHAR"),
@@ -26,27 +28,48 @@ _NARROW = (
     ("ghl_absent", "INTEGER"),
 )
 
+# What falls out of a join of digests: rows that are new or changed, and links whose row changed or is gone. A row's key is
+# part of its digest, so that one join of numbers does: of keys and digests together it takes twice as long.
+_APART = """
+CREATE OR REPLACE TEMP TABLE ends_{s} AS {ends};
+CREATE OR REPLACE TEMP TABLE apart_{s} AS
+SELECT r.key, r.digest, r.deleted FROM raw_{e}_{s} r SEMI JOIN ends_{s} x ON x.row = r.rowid;
+"""
+
+_DIGESTS = """
+SELECT r.rowid AS row, b.rowid AS link FROM raw_{e}_{s} r FULL JOIN base_{e} b ON r.digest = b.{s}_digest AND NOT r.deleted
+WHERE r.rowid IS NULL OR b.rowid IS NULL
+"""
+
+_EVERYTHING = "SELECT rowid AS row, NULL AS link FROM raw_{e}_{s} UNION ALL SELECT NULL, rowid FROM base_{e}"
+
+# The last two parts of `suspect` are for what digests alone would lose if two rows ever had the same one.
 _MOVED = """
 CREATE OR REPLACE TABLE moved_{e} AS
-WITH seen AS (
-    SELECT b.*,
-        CASE WHEN a.key IS NOT NULL AND NOT a.deleted THEN 'present' WHEN a.key IS NOT NULL THEN 'deleted'
-             WHEN {app_covered} THEN 'absent' ELSE 'unknown' END AS app_state,
-        CASE WHEN g.key IS NOT NULL AND NOT g.deleted THEN 'present' WHEN g.key IS NOT NULL THEN 'deleted'
-             WHEN {ghl_covered} THEN 'absent' ELSE 'unknown' END AS ghl_state
-    FROM base_{e} b
-    LEFT JOIN raw_{e}_app a ON a.key = b.app_key
-    LEFT JOIN raw_{e}_ghl g ON g.key = b.ghl_key
+WITH suspect AS (
+    SELECT link FROM ends_app WHERE link IS NOT NULL UNION SELECT link FROM ends_ghl WHERE link IS NOT NULL
+    UNION SELECT b.rowid FROM base_{e} b SEMI JOIN apart_app x ON x.key = b.app_key
+    UNION SELECT b.rowid FROM base_{e} b SEMI JOIN apart_ghl x ON x.key = b.ghl_key
+), seen AS (
+    SELECT b.*, {app_state} AS app_state, {ghl_state} AS ghl_state,
+        coalesce(a.digest, CASE WHEN al.link IS NULL THEN b.app_digest END) AS app_row,
+        coalesce(g.digest, CASE WHEN gl.link IS NULL THEN b.ghl_digest END) AS ghl_row
+    FROM base_{e} b SEMI JOIN suspect ON suspect.link = b.rowid
+    LEFT JOIN apart_app a ON a.key = b.app_key LEFT JOIN ends_app al ON al.link = b.rowid
+    LEFT JOIN apart_ghl g ON g.key = b.ghl_key LEFT JOIN ends_ghl gl ON gl.link = b.rowid
     {owner}
-    WHERE NOT ({trusted} AND a.digest IS NOT DISTINCT FROM b.app_digest AND g.digest IS NOT DISTINCT FROM b.ghl_digest
-               AND a.key IS NOT NULL AND g.key IS NOT NULL AND NOT a.deleted AND NOT g.deleted)
 )
 SELECT * FROM seen WHERE NOT (app_state = 'unknown' AND ghl_state = 'unknown');
 """
 
+_STATE = """
+CASE WHEN {row}.key IS NOT NULL THEN CASE WHEN {row}.deleted THEN 'deleted' ELSE 'present' END
+     WHEN {link}.link IS NULL THEN 'present' WHEN {covered} THEN 'absent' ELSE 'unknown' END
+"""
+
 _UNLINKED = """
-CREATE OR REPLACE TABLE unlinked_{e}_{s} AS
-SELECT key FROM raw_{e}_{s} r WHERE NOT deleted AND NOT EXISTS (FROM base_{e} b WHERE b.{s}_key = r.key);
+CREATE OR REPLACE TEMP TABLE unlinked_{e}_{s} AS
+SELECT x.key, x.digest AS row FROM apart_{s} x ANTI JOIN moved_{e} m ON m.{s}_key = x.key WHERE NOT x.deleted;
 """
 
 
@@ -92,39 +115,44 @@ def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """Create `basecell_e` (link_id, how, app0, ghl0, app1, ...): the baseline's values of the moved links alone."""
     entity = mapped.entity
     moved = [str(link_id) for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")]
-    columns = ["link_id", "app_cells", "ghl_cells", "how"]
-    batches = ([tuple(row) for row in batch] for batch in ledger.link_rows(entity, moved, columns))
-    stage.fill("packed", [(name, "VARCHAR") for name in columns], batches)
-    # One look into each text for all fields: a look for each field parses it anew, 2 s for 25,000 links.
-    paths = ", ".join(literal(f'$."{field.name}"') for field in mapped.fields)
-    lists = ", ".join(f"json_extract_string({side}_cells, [{paths}]) AS {side}s" for side in Side)
-    values = ", ".join(f"{side}s[{at + 1}] AS {side}{at}" for at, _ in enumerate(mapped.fields) for side in Side)
-    stage.run(
-        f"CREATE OR REPLACE TABLE basecell_{entity} AS SELECT link_id, how, {values} FROM (SELECT link_id, how, {lists} FROM packed);"
-        "DROP TABLE packed"
+    columns = ["link_id", "how", "app_cells", "ghl_cells"]
+    rows = (row for batch in ledger.link_rows(entity, moved, columns) for row in batch)
+    # The values go as they lie there, texts of JSON: DuckDB reads them into columns in one pass.
+    lines = (
+        {"link_id": link_id, "how": how, "app": Raw(app.encode()), "ghl": Raw(ghl.encode())}
+        for link_id, how, app, ghl in rows
     )
+    form = f"STRUCT({', '.join(f'{quoted(field.name)} VARCHAR' for field in mapped.fields)})"
+    types = {"link_id": "VARCHAR", "how": "VARCHAR", "app": form, "ghl": form}
+    values = ", ".join(
+        f"{side}.{quoted(field.name)} AS {side}{at}" for at, field in enumerate(mapped.fields) for side in Side
+    )
+    stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, {values}")
 
 
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
-    """Create `moved_e` (links whose row differs from its stored digest, or lost an end) and `unlinked_e_s`.
+    """Create `moved_e` (links whose row differs from its stored digest, or lost an end) and `unlinked_e_s` (key, row).
+
+    `row`, and `app_row` and `ghl_row` of `moved_e`, are digests: by them the rows of `raw_e_s` are found.
 
     With `trusted` False (another mapping, another hash function) every link is looked at.
     """
     entity = mapped.entity
-    owner = ""
-    if entity is not Entity.CONTACT:
-        owner = "LEFT JOIN base_contact o ON o.link_id = b.parent"
-    stage.run(
-        _MOVED.format(
-            e=entity,
-            app_covered=_covered(stage, entity, Side.APP),
-            ghl_covered=_covered(stage, entity, Side.GHL),
-            owner=owner,
-            trusted=str(trusted).lower(),
-        )
-    )
+    child = entity is not Entity.CONTACT
+    ends = _DIGESTS if trusted else _EVERYTHING
+    # Row ids hold within a transaction; after it, a checkpoint may move rows.
+    stage.run("BEGIN")
+    for side in Side:
+        stage.run(_APART.format(e=entity, s=side, ends=ends.format(e=entity, s=side)))
+    states = {
+        f"{side}_state": _STATE.format(row=side[0], link=f"{side[0]}l", covered=_covered(stage, entity, side))
+        for side in Side
+    }
+    owner = "LEFT JOIN base_contact o ON o.link_id = b.parent" if child else ""
+    stage.run(_MOVED.format(e=entity, owner=owner, **states))
     for side in Side:
         stage.run(_UNLINKED.format(e=entity, s=side))
+    stage.run("COMMIT")
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:

@@ -98,6 +98,11 @@ class EntityMap:
         names = (name for field in self.fields for name in (*field.native(side), *field.also.get(side, ())))
         return tuple(dict.fromkeys(names))
 
+    def blurred(self) -> tuple[Field, ...]:
+        """The fields that contacts' match rules begin with, each once, where both sides hold it in one native field."""
+        firsts = dict.fromkeys(rule[0] for rule in self.match if self.entity is Entity.CONTACT)
+        return tuple(f for f in map(self.field, firsts) if len(f.app) == 1 and len(f.ghl) == 1)
+
     def decode(self, record: Record, side: Side) -> dict[str, Cell]:
         """All cells of a native record."""
         return {field.name: field.decode(record.fields, side) for field in self.fields}

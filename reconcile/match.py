@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from reconcile.cells import identities, make_cells, make_known
+from reconcile.cells import forget_further, further, further_values, identities, make_cells, make_known
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage, literal
+from reconcile.stage import ANY, Stage, blurred, literal
 
 _START = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);
 CREATE OR REPLACE TABLE unsure_{e} (side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[]);
-CREATE OR REPLACE TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
-CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
+CREATE OR REPLACE TEMP TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
+CREATE OR REPLACE TEMP TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
 """
 
-# strong: the row has an identity under the first rule; two strong rows that meet only under a later rule contradict each other.
-_RULE = """
-CREATE OR REPLACE TEMP TABLE known_app AS SELECT i.key, i.identity, i.key IN (SELECT key FROM strong_app) AS strong FROM ({app}) i;
-CREATE OR REPLACE TEMP TABLE known_ghl AS SELECT i.key, i.identity, i.key IN (SELECT key FROM strong_ghl) AS strong FROM ({ghl}) i;
+# strong: the row has an identity under an earlier rule; two strong rows that meet only under a later rule contradict each other.
+_MEETING = """
+CREATE OR REPLACE TEMP TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong FROM ({app}) i;
+CREATE OR REPLACE TEMP TABLE known_ghl AS SELECT i.key, i.identity, {ghl_strong} AS strong FROM ({ghl}) i;
 CREATE OR REPLACE TEMP TABLE meeting AS
 SELECT identity, a.rows AS app_rows, g.rows AS ghl_rows, a.weak AS app_weak, g.weak AS ghl_weak, a.one AS app_key, g.one AS ghl_key
 FROM (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_app GROUP BY identity) a
 JOIN (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_ghl GROUP BY identity) g
 USING (identity);
-CREATE OR REPLACE TEMP TABLE pairs AS SELECT DISTINCT app_key, ghl_key FROM meeting WHERE app_rows = 1 AND ghl_rows = 1;
-CREATE OR REPLACE TEMP TABLE crowded AS
-SELECT 'app' AS side, k.key, m.identity FROM known_app k JOIN meeting m USING (identity)
-WHERE (app_rows > 1 OR ghl_rows > 1) AND (NOT k.strong OR m.ghl_weak > 0)
-UNION SELECT 'ghl', k.key, m.identity FROM known_ghl k JOIN meeting m USING (identity)
-WHERE (app_rows > 1 OR ghl_rows > 1) AND (NOT k.strong OR m.app_weak > 0)
-UNION SELECT 'app', p.app_key, k.identity FROM pairs p JOIN known_app k ON k.key = p.app_key
-WHERE p.app_key IN (SELECT app_key FROM pairs GROUP BY app_key HAVING count(*) > 1)
-UNION SELECT 'ghl', p.ghl_key, k.identity FROM pairs p JOIN known_ghl k ON k.key = p.ghl_key
-WHERE p.ghl_key IN (SELECT ghl_key FROM pairs GROUP BY ghl_key HAVING count(*) > 1)
-UNION SELECT 'app', p.app_key, k.identity FROM pairs p JOIN known_app k ON k.key = p.app_key
-WHERE p.ghl_key IN (SELECT ghl_key FROM pairs GROUP BY ghl_key HAVING count(*) > 1)
-UNION SELECT 'ghl', p.ghl_key, k.identity FROM pairs p JOIN known_ghl k ON k.key = p.ghl_key
-WHERE p.app_key IN (SELECT app_key FROM pairs GROUP BY app_key HAVING count(*) > 1)
-UNION SELECT 'app', p.app_key, k.identity FROM pairs p JOIN known_app k ON k.key = p.app_key
+CREATE OR REPLACE TEMP TABLE pairs AS SELECT {distinct} app_key, ghl_key FROM meeting WHERE app_rows = 1 AND ghl_rows = 1;
+"""
+
+_CROWDED = """
+SELECT '{s}' AS side, k.key, m.identity FROM known_{s} k JOIN meeting m USING (identity)
+WHERE (app_rows > 1 OR ghl_rows > 1) AND (NOT k.strong OR m.{o}_weak > 0)
+"""
+
+# Where a row has several identities, it may meet one row under each of them.
+_TORN = """
+SELECT '{s}', p.{s}_key, k.identity FROM pairs p JOIN known_{s} k ON k.key = p.{s}_key
+WHERE p.{s}_key IN (SELECT {s}_key FROM pairs GROUP BY {s}_key HAVING count(*) > 1)
+OR p.{o}_key IN (SELECT {o}_key FROM pairs GROUP BY {o}_key HAVING count(*) > 1)
+"""
+
+_CONTRARY = """
+SELECT '{s}', p.{s}_key, k.identity FROM pairs p JOIN known_{s} k ON k.key = p.{s}_key
 WHERE p.app_key IN (SELECT key FROM strong_app) AND p.ghl_key IN (SELECT key FROM strong_ghl)
-UNION SELECT 'ghl', p.ghl_key, k.identity FROM pairs p JOIN known_ghl k ON k.key = p.ghl_key
-WHERE p.app_key IN (SELECT key FROM strong_app) AND p.ghl_key IN (SELECT key FROM strong_ghl);
+"""
+
+_MET = """
+CREATE OR REPLACE TEMP TABLE crowded AS {crowded};
 INSERT INTO unsure_{e}
 SELECT 'app', c.key, 'ambiguous', {rule}, list_sort(list(DISTINCT k.key))[1:20] FROM crowded c JOIN known_ghl k USING (identity) WHERE c.side = 'app' GROUP BY c.key
 UNION ALL
@@ -69,8 +73,8 @@ WHERE NOT k.strong OR c.weak > 0 GROUP BY k.key;
 """
 
 _SETTLED = """
-DELETE FROM free_{e}_app WHERE key IN (SELECT app_key FROM found_{e} UNION SELECT key FROM unsure_{e} WHERE side = 'app');
-DELETE FROM free_{e}_ghl WHERE key IN (SELECT ghl_key FROM found_{e} UNION SELECT key FROM unsure_{e} WHERE side = 'ghl');
+CREATE OR REPLACE TEMP TABLE free_{e}_{s} AS SELECT f.* FROM free_{e}_{s} f ANTI JOIN (
+    SELECT {s}_key AS key FROM found_{e} UNION ALL SELECT key FROM unsure_{e} WHERE side = '{s}') done USING (key);
 """
 
 _TWIN_CONTENT = """
@@ -97,15 +101,17 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     find_links(stage, mapped)
     entity = mapped.entity
     for side in Side:
-        _focus(stage, mapped, side, f"UNION SELECT unnest(candidates) FROM unsure_{entity}")
+        _focus(stage, mapped, side, candidates=True)
         stage.run(
-            f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c SEMI JOIN free_{entity}_{side} f USING (key)"
+            f"CREATE OR REPLACE TEMP TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c SEMI JOIN free_{entity}_{side} f USING (key)"
         )
 
 
 def find_links(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone: rule by rule, on nothing but what rows are known by."""
     entity = mapped.entity
+    for side in Side:
+        forget_further(stage, mapped, side)
     for side in Side:
         _make_known(stage, mapped, side)
         stage.run(f"CREATE OR REPLACE TEMP TABLE strong_{side} (key VARCHAR)")
@@ -120,25 +126,59 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
 
 def _link_decided(stage: Stage, entity: Entity, *, parent: str, ghl_parent: str) -> None:
     decided = _DECIDED.format(e=entity, entity=literal(entity), parent=parent, ghl_parent=ghl_parent)
-    stage.run(decided + _SETTLED.format(e=entity))
+    stage.run(decided)
+    _settle(stage, entity)
+
+
+def _settle(stage: Stage, entity: Entity) -> None:
+    """Take rows that are linked or held out of those that are free."""
+    for side in _with_orphans(stage, entity):
+        stage.run(_SETTLED.format(e=entity, s=side))
+
+
+def _meet(
+    stage: Stage,
+    mapped: EntityMap,
+    rule: Sequence[str],
+    known: Mapping[Side, str],
+    *,
+    parent: str,
+    several: bool = False,
+    later: bool = False,
+) -> None:
+    """Link rows that share an identity one to one; hold those that share it with several, or contradict each other."""
+    entity, sides = mapped.entity, [{"s": side, "o": side.other} for side in Side]
+    strong = {f"{side}_strong": f"i.key IN (SELECT key FROM strong_{side})" if later else "false" for side in Side}
+    sides_known = {side.value: query for side, query in known.items()}
+    stage.run(_MEETING.format(distinct="DISTINCT" if several else "", **strong, **sides_known))
+    crowded = [_CROWDED, *([_TORN] if several else []), *([_CONTRARY] if later else [])]
+    parts = " UNION ".join(part.format(**each) for part in crowded for each in sides)
+    named = {"rule": literal(" + ".join(rule)), "entity": literal(entity)}
+    stage.run(_MET.format(e=entity, crowded=parts, parent=parent, **named))
+    _settle(stage, entity)
 
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     entity, named = mapped.entity, literal(" + ".join(rule))
     free = {side: identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
-    stage.run(
-        _RULE.format(e=entity, entity=literal(entity), rule=named, parent="NULL", **free) + _SETTLED.format(e=entity)
+    several = len(rule) == 1 and any(
+        stage.count(f"SELECT count(*) FROM {further_values(stage, mapped, side, column)}")
+        for side in Side
+        for column in further(mapped, side)
+        if column.field.name == rule[0]
     )
+    later = rule != mapped.match[0]
+    _meet(stage, mapped, rule, free, parent="NULL", several=several, later=later)
     for side in _with_orphans(stage, entity):
-        taken = f"(SELECT {side.other}_key AS key FROM base_{entity} UNION SELECT {side.other}_key FROM found_{entity})"
+        taken = f"(SELECT key FROM taken_{side.other} UNION ALL SELECT {side.other}_key FROM found_{entity})"
         others = identities(stage, mapped, side.other, rule, keys=taken, of="known")
         mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
         stage.run(_TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others))
-    stage.run(_SETTLED.format(e=entity))
+    _settle(stage, entity)
     for side in _with_orphans(stage, entity):
         mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
         stage.run(_TWINS.format(e=entity, s=side, rule=named, free=mine))
-    stage.run(_SETTLED.format(e=entity))
+    _settle(stage, entity)
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
@@ -154,15 +194,13 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_START.format(e=entity, wanted="c.*", cells="cell"))
     for side in Side:
         stage.run(
-            f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT f.*, o.link_id AS parent_link "
+            f"CREATE OR REPLACE TEMP TABLE free_{entity}_{side} AS SELECT f.*, o.link_id AS parent_link "
             f"FROM free_{entity}_{side} f LEFT JOIN owner o ON o.{side}_key = f.parent"
         )
     _link_decided(stage, entity, parent="f.parent_link", ghl_parent="g.parent_link")
     cells = ", ".join(f"c{at}" for at, _ in enumerate(mapped.fields))
-    stage.run(
-        _TWIN_CONTENT.format(e=entity, entity=literal(entity), cells=f"to_json([{cells}])::VARCHAR")
-        + _SETTLED.format(e=entity)
-    )
+    stage.run(_TWIN_CONTENT.format(e=entity, entity=literal(entity), cells=f"to_json([{cells}])::VARCHAR"))
+    _settle(stage, entity)
     for rule in mapped.match:
         _apply_within_parent(stage, mapped, rule)
 
@@ -172,14 +210,11 @@ def _apply_within_parent(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -
     whole = " AND ".join(f"{place[name]} IS NOT NULL" for name in rule)
     joined = " || chr(31) || ".join(["parent_link", *(place[name] for name in rule)])
     known = {
-        side.value: f"SELECT key, {joined} AS identity FROM free_{entity}_{side} WHERE parent_link IS NOT NULL AND {whole}"
+        side: f"SELECT key, {joined} AS identity FROM free_{entity}_{side} WHERE parent_link IS NOT NULL AND {whole}"
         for side in Side
     }
     parent = f"(SELECT parent_link FROM free_{entity}_app f WHERE f.key = app_key)"
-    named = literal(" + ".join(rule))
-    stage.run(
-        _RULE.format(e=entity, entity=literal(entity), rule=named, parent=parent, **known) + _SETTLED.format(e=entity)
-    )
+    _meet(stage, mapped, rule, known, parent=parent)
 
 
 def make_owner(stage: Stage) -> None:
@@ -194,54 +229,77 @@ def make_owner(stage: Stage) -> None:
     )
 
 
-def _focus(stage: Stage, mapped: EntityMap, side: Side, also: str = "") -> None:
-    """Make the cells of every row that may be compared or created: moved and unlinked ones, `also` those of further keys."""
+def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = False) -> None:
+    """Make the cells of every row that may be compared or created: moved and unlinked ones, and those it may be mistaken for."""
     entity = mapped.entity
-    stage.run(
-        f"CREATE OR REPLACE TABLE focus_{entity}_{side} AS SELECT {side}_key AS key FROM moved_{entity} "
-        f"UNION SELECT key FROM unlinked_{entity}_{side} {also}"
+    also = ""
+    if candidates and stage.count(f"SELECT count(*) FROM unsure_{entity}"):
+        named = f"SELECT unnest(candidates) AS key FROM unsure_{entity}"
+        also = f"UNION SELECT r.digest FROM raw_{entity}_{side} r SEMI JOIN ({named}) n ON n.key = r.key"
+    stage.run(f"CREATE OR REPLACE TEMP TABLE focus AS {_looked_at(entity, side)} {also}")
+    make_cells(stage, mapped, side, rows="focus")
+
+
+def _looked_at(entity: Entity, side: Side) -> str:
+    """SQL (row) for the rows of moved links and those without a link."""
+    return (
+        f"SELECT {side}_row AS row FROM moved_{entity} WHERE {side}_row IS NOT NULL "
+        f"UNION ALL SELECT row FROM unlinked_{entity}_{side}"
     )
-    make_cells(stage, mapped, side, keys=f"focus_{entity}_{side}")
 
 
 def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Create `known_e_s`: what unlinked and moved rows are known by, and linked rows that an unlinked one may equal."""
+    """Create `known_e_s`: what unlinked and moved rows are known by, and linked rows that an unlinked one may equal.
+
+    And `taken_s` (key): those of them that are linked already.
+    """
     entity = mapped.entity
     alike = _alike(stage, mapped, side)
-    stage.run(
-        f"CREATE OR REPLACE TABLE alike_{entity}_{side} AS SELECT {side}_key AS key FROM moved_{entity} "
-        f"UNION SELECT key FROM unlinked_{entity}_{side} {alike}"
-    )
+    stage.run(f"CREATE OR REPLACE TEMP TABLE alike AS {' UNION '.join([_looked_at(entity, side), *alike])}")
     names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
-    make_known(stage, mapped, side, keys=f"alike_{entity}_{side}", names=names)
+    make_known(stage, mapped, side, rows="alike", names=names)
+    linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
+    stage.run(f"CREATE OR REPLACE TEMP TABLE taken_{side} AS {linked}")
 
 
-def _alike(stage: Stage, mapped: EntityMap, side: Side) -> str:
-    """SQL that adds the keys of `side`'s rows whose blurred match value occurs among the other side's unlinked rows."""
+def _alike(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
+    """SQL (row) for `side`'s rows that the other side's unlinked rows may be equal to under some rule."""
     entity, other = mapped.entity, side.other
-    if entity is not Entity.CONTACT or not stage.count(f"SELECT count(*) FROM unlinked_{entity}_{other}"):
-        return ""
-    place = {at: {name: f"r{i}" for i, name in enumerate(mapped.native(at))} for at in Side}
+    linked = stage.count(f"SELECT count(*) FROM base_{entity}")
+    if not linked or not stage.count(f"SELECT count(*) FROM unlinked_{entity}_{other}"):
+        return []
+    quick = mapped.blurred()
+    if any(mapped.field(rule[0]) not in quick for rule in mapped.match):
+        return [f"SELECT digest FROM raw_{entity}_{side}"]
+    known = f"SELECT row FROM blur_{entity}_{side}"
     parts = []
-    for name in dict.fromkeys(rule[0] for rule in mapped.match):
-        field = mapped.field(name)
-        if not (field.native(side) and field.native(other)):
-            continue
-        sought = " UNION ".join(
-            f"SELECT {field.codec.blur(f'r.{place[other][native]}')} AS blur FROM raw_{entity}_{other} r SEMI JOIN unlinked_{entity}_{other} u ON u.key = r.key"
-            for native in field.native(other)
-        )
-        if len(field.native(side)) > 1 or len(field.native(other)) > 1:
-            parts.append(f"SELECT key FROM raw_{entity}_{side}")
-            continue
-        blurred = field.codec.blur(place[side][field.native(side)[0]])
-        column = place[side][field.native(side)[0]]
-        parts.append(
-            f"SELECT key FROM (SELECT key, {blurred} AS blur FROM raw_{entity}_{side} WHERE coalesce({column}, '') <> '') "
-            f"WHERE blur IS NULL OR blur IN (FROM ({sought}) WHERE blur IS NOT NULL) OR (SELECT count(*) FROM ({sought}) WHERE blur IS NULL) > 0"
-        )
+    for at, field in enumerate(quick):
+        if _seek(stage, mapped, other, at):
+            parts.append(f"{known} WHERE k{at} IS NOT NULL")
+        else:
+            parts.append(f"{known} SEMI JOIN sought_{other}_{at} USING (k{at})")
         parts += [
-            f"SELECT key FROM raw_{entity}_{side} WHERE coalesce({place[side][native]}, '') NOT IN ('', '[]')"
-            for native in field.also.get(side, ())
+            f"SELECT digest FROM raw_{entity}_{side} SEMI JOIN {further_values(stage, mapped, side, column)} USING (key)"
+            for column in further(mapped, side)
+            if column.field is field
         ]
-    return " ".join(f"UNION {part}" for part in parts)
+    return parts
+
+
+def _seek(stage: Stage, mapped: EntityMap, side: Side, at: int) -> bool:
+    """Create `sought_s_n`: the blurs of the unlinked rows' values of the nth field. Returns whether one may equal anything."""
+    entity, field, into = mapped.entity, mapped.blurred()[at], f"sought_{side}_{at}"
+    free = f"unlinked_{entity}_{side}"
+    found = [f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL"]
+    found += [
+        f"SELECT {blurred(field.codec, 'identity')} FROM {further_values(stage, mapped, side, column)} SEMI JOIN {free} USING (key)"
+        for column in further(mapped, side)
+        if column.field is field
+    ]
+    stage.run(
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})"
+    )
+    if stage.count(f"SELECT count(*) FROM {into} WHERE k{at} = {ANY}"):
+        return True
+    stage.run(f"INSERT INTO {into} VALUES ({ANY})")
+    return False

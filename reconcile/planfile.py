@@ -5,35 +5,36 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from reconcile.errors import StateError
-from reconcile.lines import hold_from, hold_json, line, operation_from, operation_json
+from reconcile.lines import hold_from, line, operation_from
 from reconcile.model import Entity, Hold, Operation, OpKind, Side
 from reconcile.plan import Estimate, Group, Plan
 
 _FORMAT = 1
 
 
-def write(path: Path, plan: Plan, operations: Iterable[Operation], holds: Iterable[Hold]) -> Plan:
-    """Write a plan file, whole or not at all; returns the plan with its digest.
+def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
+    """Write a plan file, whole or not at all; returns the plan with its digest. `body` is a line for each operation and hold.
 
     The digest covers what will be done and what it was concluded from, not the run's name: equal worlds give equal digests.
     """
     hasher = _concluded(plan)
-    body, partial = path.with_suffix(".body"), path.with_suffix(".partial")
-    with body.open("w", encoding="utf-8") as out:
-        for text in chain(map(operation_json, operations), ('{"hold":' + hold_json(hold) + "}" for hold in holds)):
-            out.write(text + "\n")
-            hasher.update(text.encode())
+    written, partial = path.with_suffix(".body"), path.with_suffix(".partial")
+    with written.open("wb") as out:
+        for text in body:
+            encoded = text.encode()
+            hasher.update(encoded)
+            out.write(encoded + b"\n")
     finished = dataclasses.replace(plan, digest=hasher.hexdigest()[:16])
-    with partial.open("w", encoding="utf-8") as out, body.open(encoding="utf-8") as lines:
-        out.write(line({"format": _FORMAT, "plan": dataclasses.asdict(finished)}) + "\n")
-        out.writelines(lines)
-    body.unlink()
+    with partial.open("wb") as out, written.open("rb") as lines:
+        out.write((line({"format": _FORMAT, "plan": dataclasses.asdict(finished)}) + "\n").encode())
+        shutil.copyfileobj(lines, out, 1 << 20)
+    written.unlink()
     partial.replace(path)
     return finished
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +13,7 @@ from typing import Self
 import duckdb
 import msgspec
 
-from reconcile.codecs import raw_text
+from reconcile.codecs import Codec, raw_text
 from reconcile.errors import ConnectorError
 from reconcile.lines import snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap
@@ -21,10 +22,11 @@ from reconcile.ports import Item, Page, Proof, Record, Shape
 from reconcile.ports import Path as JsonPath
 
 _ENCODER = msgspec.json.Encoder()
+_BATCH = 5_000
 _BIGGEST_RECORD = 64 * 1024 * 1024  # bytes; a note may carry a whole e-mail
 
-DIGEST_KIND = "(hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
-"""SQL for a name of DuckDB's hash function: it changed between 1.1 and 1.3, so stored digests count only under its name."""
+DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
+"""SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
 
 
 def quoted(name: str) -> str:
@@ -51,7 +53,7 @@ class Stage:
     """One run's DuckDB file, and the folder where pages are spooled before DuckDB reads them.
 
     Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0, r1, ..., digest),
-    `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
+    `blur_e_s` (see `blur`), `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
     """
 
     def __init__(self, folder: Path, *, memory_limit: str = "1GB", threads: int = 2) -> None:
@@ -64,6 +66,8 @@ class Stage:
         # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
+        # Tables of moved rows are many and small: to compress and write each as it is made takes longer than making it.
+        self.sql.execute("SET checkpoint_threshold = '256MB'")
         self.sql.execute("SET TimeZone = 'UTC'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         self.snapshots = self._remembered()
@@ -93,6 +97,8 @@ class Stage:
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
+        if not statements:
+            return
         self.sql.execute(statements).fetchall()
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
@@ -125,13 +131,22 @@ class Stage:
         self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
     ) -> None:
         """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
-        spool = self.folder / f"{table}.ndjson"
-        with spool.open("wb") as out:
-            for batch in batches:
-                out.write(_ENCODER.encode_lines(batch))
         typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
-        listed = "columns = {json: 'VARCHAR[]'}, format = 'newline_delimited', records = false"
-        self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM read_json({literal(str(spool))}, {listed})")
+        rows = (row for batch in batches for row in batch)
+        self.read_lines(table, rows, {"json": "VARCHAR[]"}, typed, "records = false")
+
+    def read_lines(
+        self, table: str, lines: Iterable[object], types: Mapping[str, str], selected: str, *settings: str
+    ) -> None:
+        """Create `table` as what is `selected` from JSON lines whose members have these SQL types."""
+        spool = self.folder / f"{table}.ndjson"
+        rest = iter(lines)
+        with spool.open("wb") as out:
+            while batch := list(islice(rest, _BATCH)):
+                out.write(_ENCODER.encode_lines(batch))
+        listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
+        how = ", ".join([f"columns = {{{listed}}}", "format = 'newline_delimited'", *settings])
+        self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})")
         spool.unlink()
 
     # snapshots --------------------------------------------------------------------------------------------------
@@ -161,11 +176,18 @@ class Stage:
         name = f"{mapped.entity}_{side}"
         self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
         spooled.path.unlink()
+        self.blur(mapped, side)
         self.run(f"CREATE OR REPLACE TABLE proven_{name} (key VARCHAR)")
         self.fill(f"cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
         snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
         self._remember(snapshot)
         return snapshot
+
+    def blur(self, mapped: EntityMap, side: Side) -> None:
+        """Create `blur_e_s` (row: a digest, k0, k1, ...): what each row may be known by, as numbers that are quick to look up."""
+        name = f"{mapped.entity}_{side}"
+        if mapped.blurred():
+            self.run(f"CREATE OR REPLACE TABLE blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r")
 
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
         """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
@@ -218,12 +240,18 @@ class Stage:
         types = [(name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns]
         self.fill("refreshed", types, [flat])
         kept = ", ".join(columns[2:])
+        again = f"FROM {table} r WHERE key IN (SELECT key FROM refreshed)"
+        known = f"blur_{mapped.entity}_{side}" if mapped.blurred() else None
+        if known:
+            self.run(f"DELETE FROM {known} WHERE row IN (SELECT digest {again})")
         self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
         self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
         self.run(
-            f"INSERT INTO {table} SELECT key, {kept}, {_digest(len(natives))} AS digest FROM refreshed WHERE NOT gone;"
-            "DROP TABLE refreshed"
+            f"INSERT INTO {table} SELECT key, {kept}, {_digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
         )
+        if known:
+            self.run(f"INSERT INTO {known} SELECT {_blurs(mapped, side)} {again}")
+        self.run("DROP TABLE refreshed")
         rows, fingerprint = self._content(table)
         seen = self.snapshots[mapped.entity, side]
         self.snapshots[mapped.entity, side] = replace(seen, rows=rows, fingerprint=fingerprint)
@@ -232,6 +260,23 @@ class Stage:
         """How many rows a raw table has, and a name for what is in it, whatever their order."""
         rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
         return int(str(rows)), f"{rows}-{xor}"
+
+
+ANY = "(hash(chr(1)) >> 1)::BIGINT"
+"""SQL for the number of a value that may be equal to any other."""
+
+
+def blurred(codec: Codec, value: str) -> str:
+    """SQL for a number that is equal wherever two values' canonical forms are, or ANY; NULL where there is no value."""
+    return f"CASE WHEN {value} <> '' THEN (hash(coalesce({codec.blur(value)}, chr(1))) >> 1)::BIGINT END"
+
+
+def _blurs(mapped: EntityMap, side: Side) -> str:
+    place = {native: f"r.r{at}" for at, native in enumerate(mapped.native(side))}
+    fields = enumerate(mapped.blurred())
+    return ", ".join(
+        ["r.digest AS row", *(f"{blurred(f.codec, place[f.native(side)[0]])} AS k{at}" for at, f in fields)]
+    )
 
 
 def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
@@ -243,7 +288,8 @@ def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
 
 
 def _digest(natives: int) -> str:
-    columns = ", ".join(["parent", *(f"r{at}" for at in range(natives))])
+    """SQL for a row's digest. Its key is part of it: no two rows of a side have the same one, so that it also names the row."""
+    columns = ", ".join(["key", "parent", *(f"r{at}" for at in range(natives))])
     return f"(hash({columns}) >> 1)::BIGINT"
 
 

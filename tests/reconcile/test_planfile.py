@@ -9,6 +9,7 @@ import pytest
 
 from reconcile import planfile
 from reconcile.errors import StateError
+from reconcile.lines import body
 from reconcile.model import OpKind
 from tests.builders import hold_of, operation_of, plan_of
 
@@ -17,7 +18,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Operations, holds and head come back as they were."""
     operations = [operation_of(), operation_of(OpKind.CREATE, op_id="op2", key=None, source={"email": "a@x.com"})]
     path = tmp_path / "plan.jsonl"
-    plan = planfile.write(path, plan_of(), operations, [hold_of()])
+    plan = planfile.write(path, plan_of(), body(operations, [hold_of()]))
     assert planfile.read(path) == plan
     assert list(planfile.operations(path)) == operations
     assert list(planfile.holds(path)) == [hold_of()]
@@ -27,14 +28,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_the_digest_is_of_what_will_be_done(tmp_path: Path) -> None:
     """Equal plans of two runs have one digest; another value, hold, generation or configuration gives another."""
     path = tmp_path / "plan.jsonl"
-    first = planfile.write(path, plan_of(), [operation_of()], []).digest
-    assert planfile.write(path, plan_of(run_id="r2"), [operation_of()], []).digest == first
+    first = planfile.write(path, plan_of(), body([operation_of()], [])).digest
+    assert planfile.write(path, plan_of(run_id="r2"), body([operation_of()], [])).digest == first
     others = [
-        planfile.write(path, plan_of(), [operation_of(after={"company": "Other"})], []).digest,
-        planfile.write(path, plan_of(), [operation_of()], [hold_of()]).digest,
-        planfile.write(path, plan_of(generation=1), [operation_of()], []).digest,
-        planfile.write(path, plan_of(config_digest="d"), [operation_of()], []).digest,
-        planfile.write(path, plan_of(snapshots={"contact.app": "1-2"}), [operation_of()], []).digest,
+        planfile.write(path, plan_of(), body([operation_of(after={"company": "Other"})], [])).digest,
+        planfile.write(path, plan_of(), body([operation_of()], [hold_of()])).digest,
+        planfile.write(path, plan_of(generation=1), body([operation_of()], [])).digest,
+        planfile.write(path, plan_of(config_digest="d"), body([operation_of()], [])).digest,
+        planfile.write(path, plan_of(snapshots={"contact.app": "1-2"}), body([operation_of()], [])).digest,
     ]
     assert len({first, *others}) == 6
 
@@ -42,7 +43,7 @@ def test_the_digest_is_of_what_will_be_done(tmp_path: Path) -> None:
 def test_a_plan_that_somebody_edited_has_another_digest(tmp_path: Path) -> None:
     """One changed letter in an operation changes the digest of the file."""
     path = tmp_path / "plan.jsonl"
-    plan = planfile.write(path, plan_of(), [operation_of()], [])
+    plan = planfile.write(path, plan_of(), body([operation_of()], []))
     path.write_text(path.read_text().replace("New", "Nev"))
     assert planfile.digest(path) != plan.digest
 
@@ -53,7 +54,7 @@ def test_a_plan_that_somebody_edited_has_another_digest(tmp_path: Path) -> None:
 def test_a_broken_line_is_named(tmp_path: Path, line: str, expected: str) -> None:
     """A line that is none says file, line and what was expected."""
     path = tmp_path / "plan.jsonl"
-    planfile.write(path, plan_of(), [operation_of()], [])
+    planfile.write(path, plan_of(), body([operation_of()], []))
     with path.open("a") as out:
         out.write(line + "\n")
     with pytest.raises(StateError, match=f"plan.jsonl:3: not {expected}"):
@@ -72,12 +73,12 @@ def test_a_missing_plan_and_another_format_are_named(tmp_path: Path) -> None:
 def test_a_broken_write_leaves_the_former_plan(tmp_path: Path) -> None:
     """A plan file is written whole or not at all."""
     path = tmp_path / "plan.jsonl"
-    plan = planfile.write(path, plan_of(), [operation_of()], [])
+    plan = planfile.write(path, plan_of(), body([operation_of()], []))
 
     def breaking() -> object:
         yield operation_of(op_id="op2")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        planfile.write(path, plan_of(), breaking(), [])  # type: ignore[arg-type]
+        planfile.write(path, plan_of(), body(breaking(), []))  # type: ignore[arg-type]
     assert planfile.digest(path) == plan.digest
