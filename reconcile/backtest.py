@@ -15,7 +15,7 @@ from reconcile.archive import Archived, codec_name
 from reconcile.diff import make_delta
 from reconcile.ledger import Decision, PairState
 from reconcile.limits import Breach, Facts, Limits, breaches
-from reconcile.link import digest_kind
+from reconcile.lines import line
 from reconcile.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.plan import Plan
@@ -58,7 +58,7 @@ def backtest(archived: Archived, mapping: Mapping, stage: Stage, *, limits: Limi
     """
     known, caveats = _known(archived, mapping)
     _load(stage, archived, known)
-    _compare(stage, archived, known)
+    _compare(stage, archived, known, flapping=limits.flapping if archived.has("swing") else 0)
     return _difference(stage, archived, known, limits, run_id=run_id, caveats=caveats)
 
 
@@ -123,6 +123,7 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
             stage.run(
                 f"CREATE TABLE raw_{name} AS SELECT {final} FROM (SELECT {kept} FROM {archived.relation(f'raw_{name}')})"
             )
+            stage.blur(mapped, side)
             for kind in ("cover", "proven"):
                 stage.run(f"CREATE TABLE {kind}_{name} AS {_keys(archived, f'{kind}_{name}')}")
             stage.snapshots[entity, side] = _snapshot(archived, entity, side)
@@ -150,12 +151,22 @@ def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question of that run, as the ledger keeps one."""
+
+    body: str
+    decision: str | None
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Then:
     """What the ledger knew when the run began, as far as a comparison asks it: decisions, and under which mapping it settled."""
 
     mapping_digest: str
     digest_kind: str
     taken: tuple[Decision, ...]
+    asked: tuple[_Asked, ...]
 
     def state(self) -> PairState:
         return PairState(mapping_digest=self.mapping_digest, digest_kind=self.digest_kind)
@@ -163,9 +174,14 @@ class _Then:
     def decisions(self) -> list[Decision]:
         return list(self.taken)
 
+    def holds(self, *, only_open: bool = True) -> list[_Asked]:
+        return [each for each in self.asked if each.open or not only_open]
 
-def _compare(stage: Stage, archived: Archived, mapping: Mapping) -> None:
-    then = _Then(archived.manifest["mapping"], digest_kind(stage), tuple(_decisions(archived)))
+
+def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: int) -> None:
+    taken = tuple(_decisions(archived))
+    kind = archived.manifest.get("digests", "")
+    then = _Then(archived.manifest["mapping"], kind, taken, tuple(_questions(archived, taken)))
     compare.link(stage, cast("Ledger", then), mapping)
     for mapped in mapping.entities:
         _make_baseline(stage, archived, mapped)
@@ -173,7 +189,9 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping) -> None:
     children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
     for mapped in mapping.entities:
         judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
-    compare.make_draft(stage, mapping)
+    if flapping:
+        stage.run(f"CREATE TABLE swing AS FROM {archived.relation('swing')}")
+    compare.make_draft(stage, mapping, flapping=flapping)
 
 
 def _decisions(archived: Archived) -> Iterator[Decision]:
@@ -181,6 +199,15 @@ def _decisions(archived: Archived) -> Iterator[Decision]:
         query = f'SELECT hold_id, choice, values_digest, "by", reason FROM {archived.relation("decision")}'
         for hold_id, choice, values_digest, by, reason in archived.sql.execute(query).fetchall():
             yield Decision(hold_id, choice, values_digest, by, "", reason)
+
+
+def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked]:
+    if archived.has("hold"):
+        answers = {decision.hold_id: decision.choice for decision in taken}
+        query = f'SELECT hold_id, side, subject, "values" FROM {archived.relation("hold")} WHERE side IS NOT NULL'
+        for hold_id, side, subject, values in archived.sql.execute(query).fetchall():
+            body = {"side": side, "subject": subject, "values": json.loads(values)}
+            yield _Asked(line(body), answers.get(hold_id))
 
 
 def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:

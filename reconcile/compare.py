@@ -7,6 +7,7 @@ from collections.abc import Mapping as Map
 from reconcile.absence import judge_absences, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
+from reconcile.flapping import hold
 from reconcile.judge import judge, load_decisions
 from reconcile.ledger import Decision, Ledger
 from reconcile.link import digest_kind, find_moved, load_baseline, release
@@ -15,6 +16,7 @@ from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.model import Entity, Side
 from reconcile.ports import Connector
 from reconcile.stage import Stage
+from reconcile.suggest import remember
 
 
 def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:
@@ -24,12 +26,14 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     """
     state = ledger.state()
     trusted = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
     for mapped in mapping.entities:
         release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         if mapped.entity is Entity.CONTACT:
             match_contacts(stage, mapped)
+            remember(stage, ledger, mapped)
             make_owner(stage)
         else:
             match_children(stage, mapped)
@@ -66,11 +70,15 @@ def look_again(
     return looked
 
 
-def make_draft(stage: Stage, mapping: Mapping) -> None:
-    """Judge every difference and draft all operations and holds, in order."""
+def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
+    """Judge every difference and draft all operations and holds, in order.
+
+    With `flapping`, what `swing` says was taken back in as many runs is asked about.
+    """
     begin(stage)
     for mapped in mapping.entities:
         judge(stage, mapped)
+        hold(stage, mapped, times=flapping)
         draft(stage, mapped)
         if mapped.entity is Entity.CONTACT:
             extend_owner(stage)

@@ -32,6 +32,7 @@ class Journal:
         again = [o.op_id for o in operations]
         rows = [
             {"run_id": self.run_id, "op_id": o.op_id, "operation": operation_json(o), "begun_at": now}
+            | {"link_id": o.link_id}
             for o in operations
         ]
         if rows:

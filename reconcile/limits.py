@@ -25,7 +25,9 @@ class Limits:
     max_deletes, max_delete_share: a run deletes no more than either, per entity and side (the share counts from
     `small` records up). max_update_share: the same for updates, from `small` linked records up. max_create_share: creates
     against the records the side has, once links exist. max_first_creates: creates of a first run, which nothing that was
-    ever linked vouches for. min_rows_share: how far a side may have shrunk since it was last settled.
+    ever linked vouches for. min_rows_share: how far a side may have shrunk since it was last settled. max_confirm: how many
+    records that seem to be gone are looked up by key. flapping: a value that this many runs wrote, and that its side took
+    back each time within 30 days, is asked about instead of written once more; 0 never asks.
     """
 
     max_deletes: int = 25
@@ -36,6 +38,7 @@ class Limits:
     min_rows_share: float = 0.7
     small: int = 50
     max_confirm: int = 500
+    flapping: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,13 @@ def estimate(groups: Iterable[Group], side: Side, described: Description, usage:
     requests = sum(by_kind.values())
     window, seconds = usage.window or (0, 0.0)
     took = max(0.0, math.ceil(requests / window) - 1) * seconds if window else 0.0
-    nights = 0
-    if requests:
-        left = usage.remaining_today
-        nights = 1 if left is None or requests <= left else 1 + math.ceil((requests - left) / max(left, 1))
-    return Estimate(requests, by_kind, took, nights)
+    return Estimate(requests, by_kind, took, _nights(requests, usage))
+
+
+def _nights(requests: int, usage: Usage) -> int:
+    """How many days' quotas, each less the reserve for others, so many requests take."""
+    left = usage.remaining_today
+    if left is None or not requests:
+        return int(requests > 0)
+    today, a_day = (max(0, quota - usage.reserved) for quota in (left, usage.daily or left))
+    return 1 + math.ceil(max(0, requests - today) / max(a_day, 1))

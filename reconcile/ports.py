@@ -165,10 +165,15 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests so far, and what the side says remains (None where it does not say). `window` is (requests, seconds)."""
+    """Requests so far, and what the side says remains (None where it does not say). `window` is (requests, seconds).
+
+    `daily` is the quota of a whole day; of it, and of what remains, `reserved` requests are left to others.
+    """
 
     requests: int = 0
     remaining_today: int | None = None
+    daily: int | None = None
+    reserved: int = 0
     window: tuple[int, float] | None = None
     answers_429: int = 0
     by_endpoint: Mapping[str, int] = field(default_factory=dict)

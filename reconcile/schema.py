@@ -75,7 +75,9 @@ journal = Table(
     Column("status", String(20)),
     Column("outcome", Text),
     Column("ended_at", _MOMENT),
+    Column("link_id", String(40)),
     Index("journal_open", "run_id", "status"),
+    Index("journal_by_link", "link_id"),
     comment="Intent before the request, result after: a row without a status is in doubt.",
 )
 
@@ -134,6 +136,15 @@ grave = Table(
     Column("key", _KEY, primary_key=True),
     Column("at", _MOMENT, nullable=False),
     comment="Records whose link was forgotten, and when: an index that lags may still show them, as if they were new.",
+)
+
+pair_file = Table(
+    "pair_file",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    comment="Pair files of a fleet, as TOML, for workers without a disk of their own; secrets stay references.",
 )
 
 lease = Table(

@@ -28,17 +28,20 @@ _USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may c
 _PENDING = """
 CREATE OR REPLACE TABLE pending AS
 SELECT link_id, list(DISTINCT field) FILTER (item IS NULL) AS fields, list(DISTINCT item) FILTER (item IS NOT NULL) AS items
-FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable') GROUP BY link_id;
+FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable', 'flapping') GROUP BY link_id;
 """
 
+# Most links are quiet, and both their ends alike: their cells are put together once.
 _ADVANCED = """
 SELECT {wanted} FROM (
-    SELECT w.link_id, w.app_key, w.ghl_key, f.parent, f.how,
-        CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN w.app_digest END AS app_digest,
-        CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN w.ghl_digest END AS ghl_digest,
-        {app_cells} AS app_cells, {ghl_cells} AS ghl_cells, w.app_modified, w.ghl_modified
-    FROM wide_{e} w LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
-    WHERE NOT w.excluded AND w.fresh = {fresh}
+    SELECT *, CASE WHEN quiet AND {alike} THEN app_cells ELSE {ghl_cells} END AS ghl_cells FROM (
+        SELECT w.* REPLACE (
+                CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN w.app_digest END AS app_digest,
+                CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN w.ghl_digest END AS ghl_digest),
+            f.parent, f.how, p.fields, p.items, p.link_id IS NULL AS quiet, {app_cells} AS app_cells
+        FROM wide_{e} w LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
+        WHERE NOT w.excluded AND w.fresh = {fresh}
+    )
 )
 """
 
@@ -111,25 +114,30 @@ _UPDATE = (
 
 
 def _cells(mapped: EntityMap, side: Side) -> str:
+    """SQL for what a side showed, as JSON without nulls; of what is pending the baseline stays.
+
+    Put together as text: json_object, and a patch that drops its nulls, takes 1.4 times as long (measured).
+    """
     members = []
     for at, mapped_field in enumerate(mapped.fields):
-        name, now, base = mapped_field.name, f"w.{side}{at}", f"w.base_{side}{at}"
+        name, now, base = mapped_field.name, f"{side}{at}", f"base_{side}{at}"
         if name == TAGS:
             listed = "coalesce(from_json({}, '[\"VARCHAR\"]'), [])"
-            kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(p.items, x), false))"
-            still = f"list_filter({listed.format(base)}, lambda x: coalesce(list_contains(p.items, x), false))"
+            kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(items, x), false))"
+            still = f"list_filter({listed.format(base)}, lambda x: coalesce(list_contains(items, x), false))"
             joined = f"list_sort(list_distinct(list_concat({kept}, {still})))"
-            value = f"CASE WHEN len({joined}) > 0 THEN to_json({joined})::VARCHAR END"
+            value = f"CASE WHEN items IS NULL THEN {now} WHEN len({joined}) > 0 THEN to_json({joined})::VARCHAR END"
         else:
-            value = f"CASE WHEN list_contains(p.fields, {literal(name)}) THEN {base} ELSE {now} END"
-        members.append(f"{literal(name)}, {value}")
-    return f"json_merge_patch('{{}}', json_object({', '.join(members)}))"
+            value = f"CASE WHEN list_contains(fields, {literal(name)}) THEN {base} ELSE {now} END"
+        members.append(f"{literal(json.dumps(name) + ':')} || to_json({value})::VARCHAR")
+    return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
 
 def _advanced(mapped: EntityMap, wanted: Sequence[str], *, fresh: Literal["true", "false"]) -> str:
     """SQL for the looked-at links with what both sides showed."""
     cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
-    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, **cells)
+    alike = " AND ".join(f"app{at} IS NOT DISTINCT FROM ghl{at}" for at, _ in enumerate(mapped.fields))
+    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, alike=alike, **cells)
 
 
 def _constant(value: object) -> str:

@@ -75,10 +75,12 @@ class Simulation:
 
     def run(self, *, between: Callable[[], None] | None = None) -> Result:
         """One run with the checks that every run must pass."""
-        baseline = {entity: self.world.baseline(entity) for entity in RECORDS}
+        baseline: dict[Entity, dict[str, dict[str, str]]] = {}
         seen: list[Held] = []
 
         def pause() -> None:
+            # Only now: a run begins with settling what a former one left.
+            baseline.update({entity: self.world.baseline(entity) for entity in RECORDS})
             if between is not None:
                 between()
             seen.append(self.held())

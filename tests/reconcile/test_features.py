@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from connectors.memory import Vices
+from flows import steps
+from flows.picking import narrowed
+from flows.run import Options
 from reconcile import planfile
+from reconcile.apply import chunks
 from reconcile.errors import Refused
 from reconcile.limits import Facts, Limits, breaches
 from reconcile.model import Entity, OpKind, Side, Snapshot, Status
 from reconcile.plan import Group, estimate
 from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import Description, Usage
-from tests.builders import HOLD, Result, World, by_email, contacts, field_of, mapping_of, notes, plan_of, tasks
+from reconcile.stage import Stage
+from tests.builders import HOLD, MIRROR, Result, World, by_email, contacts, field_of, mapping_of, notes, plan_of, tasks
 
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 
@@ -347,6 +354,52 @@ def test_g4_each_record_is_rechecked_and_only_the_stale_one_drops_out() -> None:
         assert world.cells(Side.GHL)[theirs]["company"] == "Theirs"
 
 
+@pytest.mark.parametrize(
+    ("only", "carried"),
+    [
+        (("contact.update",), {"company"}),
+        (("task",), {"due"}),
+        (("a1",), {"company"}),
+        (("ghl.low", "t1"), {"company", "due"}),
+    ],
+)
+def test_g5_a_part_of_the_plan_can_be_approved(only: tuple[str, ...], carried: set[str]) -> None:
+    """The named part is carried out, the rest of the plan is not, and the next plan has exactly the rest; limits see the part."""
+    mapping = mapping_of(contacts(delete=MIRROR), tasks())
+    with World(mapping=mapping, limits={"max_deletes": 0, "max_delete_share": 0.0}) as world:
+        for key in ("a1", "a2", "a3"):
+            world.app.put(C, {"email": f"{key}@x.com"}, key=key)
+        world.app.put(T, {"title": "Call", "completed": False}, parent="a2", key="t1")
+        world.run()
+        world.app.edit(C, "a1", {"company": "X"})
+        world.app.edit(T, "t1", {"due": "2026-01-01T10:00:00Z"})
+        world.app.delete(C, "a3")
+        whole = {o.op_id for o in world.plan().operations}
+        with Stage(world.folder / "runs" / "part") as stage:
+            run = world.open(stage)
+            plan = world.look(run)
+            with pytest.raises(Refused, match="deletes"):
+                steps.check(run, plan)
+            run.options = Options(only=only)
+            part = narrowed(plan, lambda: steps.operations(run), only)
+            steps.check(run, part)
+            for chunk in chunks(steps.operations(run), 200):
+                steps.apply(run, chunk)
+            steps.settle_run(run)
+            done = {o.op_id: set(o.after) for o in steps.operations(run)}
+        assert {name for fields in done.values() for name in fields} == carried
+        assert part.operations == len(done) == len(run.outcomes)
+        left = world.plan().operations
+        assert len(left) == len(whole) - len(done)
+        assert OpKind.DELETE in {o.kind for o in left}
+
+
+def test_g5_a_part_that_the_plan_has_not_is_refused() -> None:
+    """A word that fits nothing is named, rather than taken for nothing to do."""
+    with pytest.raises(Refused, match=r"nothing in the plan is contact\.dleete"):
+        narrowed(plan_of(), list, ("contact.dleete",))
+
+
 def test_g6_deletes_and_contested_values_are_the_risky_tier() -> None:
     """A mirrored delete is of high risk, a plain update of low."""
     with World() as world:
@@ -372,6 +425,18 @@ def test_g7_the_estimate_says_whether_it_fits_tonight() -> None:
     assert "fits tonight" in estimate(groups[1:], Side.GHL, described, usage, recheck="never").says
 
 
+@pytest.mark.parametrize(
+    ("requests", "left", "nights"),
+    [(900, 1000, 1), (901, 1000, 2), (1800, 1000, 2), (1801, 1000, 3), (901, 950, 2), (1, 100, 2), (901, 40, 3)],
+)
+def test_h4_the_estimate_leaves_the_reserve_to_others(requests: int, left: int, nights: int) -> None:
+    """Of a daily quota of 1,000 with 100 reserved, a night has 900 requests; the first has what is left of today's above the 100."""
+    described = Description("x", {}, costs={OpKind.CREATE: 1.0})
+    usage = Usage(remaining_today=left, daily=1000, reserved=100)
+    found = estimate([Group(C, Side.GHL, OpKind.CREATE, requests)], Side.GHL, described, usage, recheck="never")
+    assert found.nights == nights
+
+
 def test_g9_the_plan_counts_writes_that_can_start_workflows(settled: Settled) -> None:
     """Creates, updates and tags in GHL may start its workflows; writes to the app do not."""
     _, first, _ = settled
@@ -379,3 +444,19 @@ def test_g9_the_plan_counts_writes_that_can_start_workflows(settled: Settled) ->
         expected = operation.side is Side.GHL and operation.kind not in (OpKind.ADOPT, OpKind.FORGET)
         assert operation.starts_workflows is expected
     assert HOLD[Side.APP] is OnDelete.HOLD
+
+
+PROMISED = {"b": 9, "c": 9, "d": 5, "e": 9, "g": 9}
+"""The features of change detection, identity, conflicts, delete safety and approval, by letter: so many of each."""
+
+
+def test_every_promised_feature_has_a_test_named_after_it() -> None:
+    """B1-B9, C1-C9, D1-D5, E1-E9 and G1-G9 each stand in the name of a test function."""
+    root = Path(__file__).parents[1]
+    named = {
+        feature
+        for path in root.rglob("test_*.py")
+        for name in re.findall(r"^def test_(\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for feature in re.findall(r"(?:^|_)([bcdeg][1-9])(?=_)", name)
+    }
+    assert sorted({f"{letter}{at}" for letter, count in PROMISED.items() for at in range(1, count + 1)} - named) == []

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
+import reconcile.migrations
 from reconcile import runs, schema
 from reconcile.errors import Locked, StateError
 from reconcile.journal import Journal
-from reconcile.ledger import Decision, Ledger, PairState
+from reconcile.ledger import Decision, Ledger, PairState, newest
 from reconcile.model import Entity, Outcome, Status
 from tests.builders import hold_of, operation_of
 from tests.connectors.databases import fresh_database
@@ -164,6 +169,20 @@ def test_a_newer_versions_ledger_is_left_alone(ledger: Ledger, url: str) -> None
         connection.execute(sa.text("UPDATE ledger_version SET version_num = '9999'"))
     with pytest.raises(StateError, match="newer version"):
         Ledger(url, "p")
+
+
+def test_the_newest_version_is_the_head_of_the_migrations() -> None:
+    """The newest version is known by the numbers of the files, and is the one at which the migrations end."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(reconcile.migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest()]
+
+
+def test_a_ledger_of_the_newest_version_is_opened_without_migrating(ledger: Ledger, url: str) -> None:
+    """Opening a ledger that is up to date does not even import what migrates it."""
+    assert ledger.state().generation == 0
+    code = f"import sys; from reconcile.ledger import Ledger; Ledger({url!r}, 'p').close(); sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0  # noqa: S603
 
 
 def test_begun_and_not_ended_is_in_doubt_and_so_is_an_answer_that_was_lost(ledger: Ledger) -> None:

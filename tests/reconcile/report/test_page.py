@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
+from reconcile.report.markdown import markdown
+from reconcile.report.packed import packed
 from reconcile.report.page import page
 from reconcile.report.schema import schema
 from tests.builders_report import change_of, question_of, report_of
-from tests.chromium import Browser, chromium
+from tests.chromium import Browser, chromium, needs_axe, violations
 
 NASTY = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)>\u2028'
 
@@ -53,6 +54,33 @@ def test_a_report_without_anything_has_a_page() -> None:
     html = page(bare)
     assert "GHL did not answer" in html
     assert 'id="records"' not in html
+
+
+def test_a_run_that_undoes_another_says_what_it_does_not() -> None:
+    """What stays, by reason and with the records, and what nothing brings back stand on the page and in the Markdown; masked, nobody is named."""
+    left = [
+        {
+            "entity": "contact",
+            "side": "ghl",
+            "key": f"g{at}",
+            "because": "it changed since: email is “grace@navy.example” now",
+        }
+        for at in range(30)
+    ]
+    whole = report_of(3) | {
+        "undo": {"of": "20260101-nightly", "left": left, "lost": ["note n1 comes back in GHL with a new key"]}
+    }
+    html, text = page(whole), markdown(whole)
+    assert "What is not undone" in html
+    assert "It changed since" in html
+    assert "contact g19 in GHL" in html
+    assert "and 10 more" in html
+    for form in (html, text):
+        assert "note n1 comes back in GHL with a new key" in form.replace("Note n1", "note n1")
+        assert "grace@navy.example" in form
+    assert "`g29` in GHL stays as it is" in text
+    assert "grace@" not in page(whole, masked=True)
+    assert "What is not undone" not in page(report_of(3))
 
 
 def test_a_masked_page_names_nobody() -> None:
@@ -182,8 +210,19 @@ def test_the_end_of_the_list_is_reached_by_scrolling(shown: Browser) -> None:
     until(shown, "document.querySelector('#table tbody tr.row[aria-rowindex=\"50005\"]') !== null")
 
 
+def test_what_failed_comes_first_and_what_wrote_nothing_last() -> None:
+    """The list opens with what went wrong; links, which change no record, stand behind the writes."""
+    whole = report_of(0, holds=0)
+    kinds = {"b": {"kind": "adopt", "fields": []}, "c": {}, "d": {"status": "rejected"}, "a": {}}
+    whole["changes"] = [change_of(0, label=name, **more) for name, more in kinds.items()]
+    data = packed(whole)[1]
+    assert [row[7] for row in json.loads(data)["rows"][:4]] == ["d", "c", "a", "b"]
+
+
 def test_a_record_opens_with_its_values(shown: Browser) -> None:
     """A click on a row shows each field before and after, the reason and both keys; the arrows go on to the next."""
+    fill(shown, "status", "done")
+    until(shown, f"{FOUND}.includes(' of ')")
     shown.js("document.querySelector('#table tbody tr.row').click()")
     text = "document.getElementById('detail').innerText"
     until(shown, "document.getElementById('detail').open")
@@ -265,24 +304,12 @@ def test_contrast_and_names(shown: Browser) -> None:
     assert shown.js("['main', 'header', 'footer', 'nav'].map(t => document.querySelectorAll(t).length)") == [1, 1, 1, 1]
 
 
-AXE = importlib.util.find_spec("axe_playwright_python")
-
-
-@pytest.mark.skipif(
-    AXE is None, reason="axe-core is not installed (pip install axe-playwright-python brings its script)"
-)
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(shown: Browser, scheme: str) -> None:
     """The accessibility rules of axe-core hold, in light and in dark, with a record open too."""
-    assert AXE is not None
-    (folder,) = AXE.submodule_search_locations or ()
     shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    shown.js((Path(folder) / "axe.min.js").read_text(encoding="utf-8") + "; 0")
-    for opened in (False, True):
-        if opened:
-            shown.js("document.querySelector('#table tbody tr.row').click()")
-        found: list[dict[str, Any]] = shown.js(
-            "axe.run().then(r => r.violations.map(v => ({id: v.id, nodes: v.nodes.map(n => n.html + ' ' + n.failureSummary)})))"
-        )
-        assert found == []
+    assert violations(shown) == []
+    shown.js("document.querySelector('#table tbody tr.row').click()")
+    assert violations(shown) == []
     shown.call("Emulation.setEmulatedMedia", features=[])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from reconcile import draft
 from reconcile.model import Entity, Side
 from reconcile.report.classes import BY_NAME
+from reconcile.report.standing import load_standing
 from reconcile.report.statement import Statement, statement
 from tests.builders import World, contacts, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen
@@ -83,6 +84,42 @@ def test_a_change_of_form_alone_is_formatting() -> None:
         with seen(world) as found:
             state = balanced(found, world)
             assert dict(state[Entity.CONTACT].app.classes) == {"formatting_only": 1}
+
+
+def test_a_difference_that_was_left_is_not_in_sync() -> None:
+    """Two sides that differ since a person said so, unmoved, are an accepted difference on every later night; made equal, they are in sync."""
+    with World() as world:
+        key = world.app.put(Entity.CONTACT, {"email": "ann@x.com", "company": "A"})
+        other = world.ghl.put(Entity.CONTACT, {"email": "ann@x.com", "company": "B"})
+        for email in ("bob@x.com", "cyd@x.com"):
+            world.app.put(Entity.CONTACT, {"email": email})
+        (hold,) = world.run().holds
+        world.decide(hold, "leave")
+        world.run()
+        with seen(world) as found:
+            load_standing(found.stage, world.ledger, world.mapping)
+            state = balanced(found, world)
+            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [{"accepted": 1, "in_sync": 2}] * 2
+            assert state.clean, why(state)
+        world.app.edit(Entity.CONTACT, key, {"company": "C"})
+        world.ghl.edit(Entity.CONTACT, other, {"company": "C"})
+        world.run()
+        with seen(world) as found:
+            load_standing(found.stage, world.ledger, world.mapping)
+            assert [dict(side.classes) for side in balanced(found, world)[Entity.CONTACT].sides] == [{"in_sync": 3}] * 2
+
+
+def test_after_a_change_of_mapping_nothing_is_called_formatting() -> None:
+    """Under another mapping every digest differs: what was compared and is equal is in sync, not a change of form."""
+    with World() as world:
+        world.app.put(Entity.CONTACT, {"email": "ann@x.com", "company": "A"})
+        world.run()
+        world.run()
+        world.mapping = mapping_of(contacts(*(field for field in contacts().fields if field.name != "company")))
+        with seen(world) as found:
+            state = balanced(found, world)
+            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [{"in_sync": 1}] * 2
+            assert state.clean, why(state)
 
 
 def test_rows_that_were_not_compared_never_count_as_matched() -> None:
