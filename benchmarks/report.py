@@ -1,7 +1,8 @@
 """A report of many changes, from the stage of a finished run to its four files, beside datacompy's HTML of as many rows.
 
-Prints a table for people, and as its last line one JSON object: changes, seconds, megabytes (of the HTML page), the
-seconds of each part, open_seconds (in a headless Chromium, until the list of records is there; null without one),
+Prints a table for people, and as its last line one JSON object: changes, seconds, cpu_seconds (of all threads: what
+stays the same on a busy machine), megabytes (of the HTML page), the seconds of each part, open_seconds (in a headless
+Chromium, until the list of records is there; null without one),
 vs_datacompy_html (writing our page / writing their HTML of as many differing rows, each from its own finished
 comparison) and vs_datacompy_whole (our document, statement included, and page / their comparison and HTML). The last
 two are null where datacompy is not installed.
@@ -88,16 +89,24 @@ def timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
 
 def ours(changes: int, folder: Path) -> dict[str, Any]:
     parts: dict[str, float] = {}
+    spent = time.process_time
     with finished(changes) as (found, world):
+        began = spent()
         whole = timed(parts, "document", lambda: document(found.stage, world.mapping, found.about))
     html, path = folder / "report.html", folder / "report.json"
     timed(parts, "json", lambda: path.write_text(dumped(whole), encoding="utf-8"))
     timed(parts, "markdown", lambda: (folder / "report.md").write_text(markdown(whole), encoding="utf-8"))
     timed(parts, "html", lambda: html.write_text(page(whole), encoding="utf-8"))
     timed(parts, "xlsx", lambda: sheet(whole, folder / "report.xlsx"))
+    took = spent() - began
     if not whole["statement"]["clean"]:
         raise SystemExit("the statement does not balance: the benchmark's world is wrong")
-    return {"changes": len(whole["changes"]), "megabytes": html.stat().st_size / 1e6, "parts": parts}
+    return {
+        "changes": len(whole["changes"]),
+        "megabytes": html.stat().st_size / 1e6,
+        "parts": parts,
+        "cpu_seconds": took,
+    }
 
 
 def opening(html: Path) -> float | None:
@@ -150,6 +159,7 @@ def main() -> None:
     for file, size in sizes.items():
         print(f"{file:<12} {size:7.2f} MB")
     told = {"seconds": round(seconds, 2), "megabytes": round(found["megabytes"], 2), "changes": found["changes"]}
+    told["cpu_seconds"] = round(found["cpu_seconds"], 2)
     told |= {"open_seconds": opened and round(opened, 2), "vs_datacompy_html": None, "vs_datacompy_whole": None}
     if other is not None:
         told["vs_datacompy_html"] = round(parts["html"] / other[1], 3)

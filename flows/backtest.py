@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.config import Pair
+from flows.keeping import brought
 from flows.run import runs_folder
 from reconcile import runs
 from reconcile.archive import MANIFEST, Archived
@@ -35,8 +36,10 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
     """How the plans of the last `count` archived runs would have differed, newest first. Raises StateError where there is none."""
     found = 0
     for row in runs.runs(ledger, limit=10_000):
-        folder = runs_folder(pair) / row.run_id
-        if row.job not in WHOLE or not (folder / MANIFEST).exists() or not (folder / "planned.parquet").exists():
+        if row.job not in WHOLE:
+            continue
+        folder = brought(pair, runs_folder(pair) / row.run_id)
+        if not (folder / MANIFEST).exists() or not (folder / "planned.parquet").exists():
             continue
         yield _one(pair, row.run_id, folder)
         found += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +23,16 @@ from reconcile.stage import literal
 _SITUATION = ("field", "item", "kind", "base_app", "base_ghl", "app", "ghl", "because")
 
 
-class Evidence:
-    """The archives of a pair's runs, opened as they are asked; close them by `with`."""
+def _as_it_is(folder: Path) -> Path:
+    return folder
 
-    def __init__(self, folder: Path) -> None:
+
+class Evidence:
+    """The archives of a pair's runs, opened as they are asked; close them by `with`. `bring` fetches a run's folder."""
+
+    def __init__(self, folder: Path, *, bring: Callable[[Path], Path] = _as_it_is) -> None:
         self.folder = folder
+        self._bring = bring
         self._held = ExitStack()
         self._opened: dict[str, Archived | None] = {}
 
@@ -40,7 +45,7 @@ class Evidence:
     def archive(self, run_id: str) -> Archived | None:
         """A run's archive, where it is still there."""
         if run_id not in self._opened:
-            folder = self.folder / run_id
+            folder = self._bring(self.folder / run_id)
             there = (folder / MANIFEST).exists()
             self._opened[run_id] = self._held.enter_context(Archived(folder)) if there else None
         return self._opened[run_id]

@@ -51,13 +51,16 @@ def expendable(rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collectio
     ]
 
 
-def prune(ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool) -> Pruned:
+def prune(ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool, away: Collection[str] = ()) -> Pruned:
     """Remove the files of expendable runs under `folder`, and the stages of settled ones at once; look only, unless `really`.
+
+    Runs in `away` have files elsewhere: they are named among the removed, for the caller to remove those.
 
     The ledger keeps its rows: history and explain go on telling what was done. What has no archive keeps its stage.
     """
     rows = runs.runs(ledger, limit=1_000_000)
-    gone = [name for name in expendable(rows, keep, now=now, asked=_asked(ledger)) if (folder / name).is_dir()]
+    spare = expendable(rows, keep, now=now, asked=_asked(ledger))
+    gone = [name for name in spare if (folder / name).is_dir() or name in away]
     stages = [
         row.run_id
         for row in rows
@@ -66,7 +69,9 @@ def prune(ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool) -
         and (folder / row.run_id / MANIFEST).exists()
         and (folder / row.run_id / "stage.duckdb").exists()
     ]
-    doomed = [folder / name for name in gone] + [path for name in stages for path in _stage_files(folder / name)]
+    doomed = [folder / name for name in gone if (folder / name).is_dir()] + [
+        path for name in stages for path in _stage_files(folder / name)
+    ]
     freed = sum(_size(path) for path in doomed)
     for path in doomed if really else ():
         shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -16,6 +16,7 @@ from reconcile import archive, report, runs, sweep
 from reconcile.model import Side
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
+from reconcile.report.standing import load_standing
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -37,6 +38,7 @@ Write = Callable[[Run, About], dict[str, Any]]
 
 def reconciled(run: Run, about: About) -> dict[str, Any]:
     """The report of a run that compared both sides."""
+    load_standing(run.stage, run.ledger, run.mapping)
     return document(run.stage, run.mapping, about)
 
 
@@ -80,7 +82,10 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     alerts.log_all(run.pair.name, run.run_id, raised)
     paths = report.write_document(whole, run.folder)
     archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
-    keep(run.pair, run.folder)
+    waits = "://" in run.pair.store and state in ("planned", "refused")  # for a person, who may be elsewhere
+    if waits:
+        run.stage.run("CHECKPOINT")  # so that the file alone is the whole stage
+    keep(run.pair, run.folder, stage=waits)
     told = Told(max(exit_code(state, whole), alerts.exit_code(raised)), state, whole, paths)
     # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.
     kept = state == "settled" or any(run.journal.in_doubt())

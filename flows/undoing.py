@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flows import steps, sync
+from flows.keeping import brought
 from flows.run import Run
 from flows.sync import Do, plainly
 from flows.telling import Told, tell
@@ -20,6 +21,7 @@ from reconcile.archive import MANIFEST, Archived, Buried
 from reconcile.errors import ConnectorError, Refused, StateError
 from reconcile.journal import Journal
 from reconcile.limits import Facts, breaches
+from reconcile.lines import body
 from reconcile.mapping import Mapping
 from reconcile.model import Entity, Outcome, Side
 from reconcile.plan import Plan, estimate
@@ -92,7 +94,7 @@ def make_plan(run: Run, of: str) -> Plan:
             for side, connector in run.connectors.items()
         },
     )
-    run.plan = planfile.write(run.plan_path, head, made.operations, ())
+    run.plan = planfile.write(run.plan_path, head, body(made.operations, ()))
     runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
     return run.plan
 
@@ -181,7 +183,7 @@ class _Graves:
 
     def _open(self, name: str) -> Archived | None:
         if name not in self.opened:
-            folder = self.run.folder.parent / name
+            folder = brought(self.run.pair, self.run.folder.parent / name)
             whole = (folder / MANIFEST).exists()
             mapping = None if whole else _mapping_then(self.run, folder)
             there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
@@ -256,7 +258,9 @@ def told(run: Run, about: About) -> dict[str, Any]:
 def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:
     """What the report of the run that is taken back calls its records."""
     try:
-        changes = json.loads((run.folder.parent / of / "report.json").read_text(encoding="utf-8"))["changes"]
+        changes = json.loads((brought(run.pair, run.folder.parent / of) / "report.json").read_text(encoding="utf-8"))[
+            "changes"
+        ]
     except (OSError, ValueError):
         return {}
     return {(each["entity"], side, each[f"{side}_key"]): each["label"] for each in changes for side in ("app", "ghl")}

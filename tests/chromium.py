@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -121,3 +122,21 @@ def _tab(port: int) -> str:
 
     tabs = httpx.get(f"http://127.0.0.1:{port}/json/list", trust_env=False).json()
     return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
+
+
+AXE = importlib.util.find_spec("axe_playwright_python")
+
+needs_axe = pytest.mark.skipif(
+    AXE is None, reason="axe-core is not installed (pip install axe-playwright-python brings its script)"
+)
+
+
+def violations(browser: Browser) -> list[dict[str, Any]]:
+    """What axe-core finds wrong with the page as it is now: rule and elements."""
+    assert AXE is not None
+    (folder,) = AXE.submodule_search_locations or ()
+    browser.js((Path(folder) / "axe.min.js").read_text(encoding="utf-8") + "; 0")
+    found: list[dict[str, Any]] = browser.js(
+        "axe.run().then(r => r.violations.map(v => ({id: v.id, nodes: v.nodes.map(n => n.html + ' ' + n.failureSummary)})))"
+    )
+    return found

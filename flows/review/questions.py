@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,20 +75,25 @@ class _Report(msgspec.Struct):
     holds: list[dict[str, Any]] = []
 
 
+def _as_it_is(folder: Path) -> Path:
+    return folder
+
+
 class Evidence:
     """What the runs' reports say of each hold, read once per run: report.json lies in the run's folder and never changes.
 
     The report is taken rather than the raw rows, since it has the values as they were compared, under their field names.
     """
 
-    def __init__(self, runs_folder: Path) -> None:
+    def __init__(self, runs_folder: Path, *, bring: Callable[[Path], Path] = _as_it_is) -> None:
         self._folder = runs_folder
+        self._bring = bring
         self._known: dict[str, dict[str, dict[str, Any]]] = {}
 
     def of(self, run_id: str, hold_id: str, digest: str) -> Mapping[str, Any]:
         """The report's entry for a hold; empty where there is none, or where it is about other values."""
         if run_id not in self._known:
-            found = _read(self._folder / run_id / "report.json")
+            found = _read(self._bring(self._folder / run_id) / "report.json")
             if found is None:
                 return {}
             self._known[run_id] = found

@@ -197,5 +197,10 @@ def _environment() -> Environment:
     environment.filters["raw"] = Markup
     environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ") + " UTC"
     environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
-    environment.globals |= {"kinds": wording.KINDS, "title": wording.title, "sentence": wording.sentence}
+    environment.globals |= {
+        "kinds": wording.KINDS,
+        "kind": wording.kind,
+        "title": wording.title,
+        "sentence": wording.sentence,
+    }
     return environment

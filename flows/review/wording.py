@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flows.review.questions import Question
 from reconcile.model import Side
+from reconcile.suggest import RULE
 
 _TITLES = {
     "app": "Take the app's value",
@@ -26,6 +27,11 @@ KINDS = {
     "flapping": "Changes back and forth",
 }
 """What each kind of question is called in a heading or a filter."""
+
+
+def kind(question: Question) -> str:
+    """What a question is about, in a heading."""
+    return "Probably the same" if str(question.values.get("rule", "")).startswith(RULE) else KINDS[question.kind]
 
 
 def title(question: Question, choice: str) -> str:

@@ -54,6 +54,12 @@ CLASSES: tuple[Class, ...] = (
         "conflict", "Conflict held", Tone.ASK, "both sides changed the same field to different values; a person decides"
     ),
     Class(
+        "flapping",
+        "Back and forth held",
+        Tone.ASK,
+        "what runs write to a field is taken back each time; a person decides",
+    ),
+    Class(
         "unsyncable",
         "Cannot be synced",
         Tone.ASK,
@@ -66,6 +72,12 @@ CLASSES: tuple[Class, ...] = (
         "the write was accepted, but the side stores another value",
     ),
     Class("ambiguous", "Ambiguous match held", Tone.ASK, "several records could be its counterpart; a person decides"),
+    Class(
+        "suggested",
+        "Suggested link held",
+        Tone.ASK,
+        "a record of the other side is probably the same, though no rule says so; a person decides",
+    ),
     Class("duplicate", "Duplicate held", Tone.ASK, "another record of the same side has the same identity"),
     Class("absence_held", "Deletion held", Tone.ASK, "its counterpart is gone; a person decides what that means"),
     Class(
@@ -76,7 +88,12 @@ CLASSES: tuple[Class, ...] = (
     ),
     Class("created", "Created", Tone.DONE, "its counterpart was created on the other side"),
     Class("updated", "Updated", Tone.DONE, "this record or its counterpart was updated"),
-    Class("accepted", "Difference accepted", Tone.QUIET, "the sides differ, and a rule or a decision leaves it so"),
+    Class(
+        "accepted",
+        "Difference accepted",
+        Tone.QUIET,
+        "the sides are known to differ, and a rule or a decision leaves it so",
+    ),
     Class(
         "quarantined",
         "Absence watched",

@@ -29,7 +29,7 @@ _FIGURES = (
 
 def markdown(document: Map[str, Any]) -> str:
     """The report of `document` as Markdown."""
-    parts = [_head, _figures, _statement, _holds, _failures, _changes, _costs, _provenance]
+    parts = [_head, _figures, _undo, _statement, _holds, _failures, _changes, _costs, _provenance]
     return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
 
 
@@ -68,6 +68,21 @@ def _figures(document: Map[str, Any]) -> Iterator[str]:
     rows = [[entity, *(figures[name] for name, _ in _FIGURES)] for entity, figures in document["entities"].items()]
     if rows:
         yield from table(heads, rows)
+
+
+def _undo(document: Map[str, Any]) -> Iterator[str]:
+    undo = document.get("undo")
+    if not undo or not (undo["left"] or undo["lost"]):
+        return
+    yield "## What is not undone"
+    yield ""
+    for each in undo["left"][:_MOST]:
+        place = "GHL" if each["side"] == "ghl" else "the app"
+        yield f"- {each['entity']} `{_cell(each['key'])}` in {place} stays as it is: {_cell(each['because'])}"
+    if len(undo["left"]) > _MOST:
+        yield f"- and {len(undo['left']) - _MOST:,} more"
+    for lost in undo["lost"]:
+        yield f"- nothing brings back: {_cell(lost)}"
 
 
 def _statement(document: Map[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ _DOTS = "•••"
 _EMAIL = re.compile(r"[^\s@,;:<>\"']+@[^\s@,;:<>\"']+")
 _DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _PLAIN = ("true", "false")
+_QUOTED = re.compile("“([^”]*)”")
 
 
 def masked(document: Map[str, Any]) -> dict[str, Any]:
@@ -28,6 +29,8 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
         record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["key"]
     for twin in whole["quality"].get("twins", ()):
         twin["value"] = mask(twin["value"])
+    _suggestions(whole)
+    _undo(whole)
     for residual in whole["certificate"]["residuals"]:
         residual["because"] = scrub(residual["because"])
     return whole
@@ -51,6 +54,11 @@ def scrub(text: str) -> str:
     return _DIGITS.sub(_DOTS, _EMAIL.sub(_DOTS, text))
 
 
+def unquoted(text: str) -> str:
+    """A reason with the values of people that stand in it, between “ and ”, masked; without any, the reason as it is."""
+    return _QUOTED.sub(lambda found: f"“{mask(found[1])}”", text)
+
+
 def _change(entry: dict[str, Any]) -> None:
     own_keys = (entry["app_key"], entry["ghl_key"])
     if entry["label"] not in own_keys:
@@ -68,9 +76,25 @@ def _without_tags(entry: Map[str, Any]) -> str:
     return "; ".join(dict.fromkeys(reasons))
 
 
+def _suggestions(whole: dict[str, Any]) -> None:
+    for link in (whole["quality"].get("suggested") or {}).get("links", ()):
+        for side in ("app", "ghl"):
+            link[f"{side}_label"] = (
+                mask(link[f"{side}_label"]) if link[f"{side}_label"] != link[f"{side}_key"] else link[f"{side}_key"]
+            )
+
+
+def _undo(whole: dict[str, Any]) -> None:
+    undo = whole.get("undo", {})
+    for each in undo.get("left", ()):
+        each["because"] = scrub(unquoted(each["because"]))
+    if "lost" in undo:
+        undo["lost"] = [scrub(unquoted(told)) for told in undo["lost"]]
+
+
 def _hold(hold: dict[str, Any]) -> None:
     hold["label"] = mask(hold["label"]) if hold["label"] not in (hold["app_key"], hold["ghl_key"]) else hold["label"]
-    hold["because"] = scrub(hold["because"])
+    hold["because"] = scrub(unquoted(hold["because"]))
     if (hold["field"] or "").startswith("tags: "):
         hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
     kept = hold["values"].get("kept")

@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+from reconcile.plan import LEDGER_ONLY
+from reconcile.report.changes import FAILED
+
 _NOTHING = -1
 
 
@@ -43,7 +46,7 @@ def script_safe(value: object) -> str:
 
 def _changes(document: Map[str, Any], words: _Words) -> Iterator[list[Any]]:
     place = words.place
-    for entry in document["changes"]:
+    for entry in sorted(document["changes"], key=_dullness):
         values: list[Any] = []
         for part in entry["fields"]:
             values += (place(part["field"]), part["before"], part["after"], part.get("stored", 0))
@@ -63,6 +66,13 @@ def _changes(document: Map[str, Any], words: _Words) -> Iterator[list[Any]]:
             entry["trace_id"] or 0,
             values,
         ]
+
+
+def _dullness(entry: Map[str, Any]) -> int:
+    """What went wrong comes first; what wrote to neither side last; else the order of the plan."""
+    if entry["status"] in FAILED:
+        return 0
+    return 2 if entry["kind"] in LEDGER_ONLY else 1
 
 
 def _questions(document: Map[str, Any], words: _Words) -> Iterator[list[Any]]:

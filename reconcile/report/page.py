@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.report import sections
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
+from reconcile.suggest import RULE
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,12 +72,28 @@ def _environment() -> Environment:
         "duration": _duration,
         "words": lambda text: str(text).replace("_", " "),
         "side": lambda side: "GHL" if side == "ghl" else "the app",
+        "asked": _asked,
         "blank": lambda value: "blank" if value is None else value,
         "capital": lambda text: text[:1].upper() + text[1:],
     }
     macros = environment.get_template("question.html.j2").module
     environment.globals["question"] = macros.question  # type: ignore[attr-defined]
     return environment
+
+
+_ASKED = {
+    "conflict": "both changed",
+    "ambiguous": "several matches",
+    "duplicate": "twice on one side",
+    "delete": "gone from one side",
+    "unsyncable": "cannot be carried across",
+    "flapping": "back and forth",
+}
+
+
+def _asked(hold: Map[str, Any]) -> str:
+    """What a question is about, in a few words; a likeness is no match."""
+    return "suggested link" if str(hold["values"].get("rule", "")).startswith(RULE) else _ASKED[hold["kind"]]
 
 
 def _number(value: float | None) -> str:

@@ -11,10 +11,12 @@ from reconcile.mapping import TAGS, EntityMap, Field, Mapping
 from reconcile.model import Entity, Side
 from reconcile.report.about import About
 from reconcile.stage import Stage, literal
+from reconcile.suggest import RULE
 
 _EXAMPLES = 20
 _OVERDUE_DAYS = 30
 _TAGS_LISTED = 200
+_SUGGESTED_LISTED = 500  # all are among the questions
 _SIMILAR_AMONG = 400  # tags compared pairwise
 
 _TWINS = """
@@ -40,7 +42,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     if about.state == "audit":
         for mapped in mapping.entities:
             for side in Side:
-                make_cells(stage, mapped, side, keys=f"raw_{mapped.entity}_{side}")
+                make_cells(stage, mapped, side)
     return {
         "looked_at": {
             mapped.entity.value: {side.value: _looked_at(stage, mapped.entity, side) for side in Side}
@@ -52,6 +54,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "orphans": _orphans(stage, mapping),
         "overdue_tasks": list(_overdue(stage, mapping)),
         "match_rules": _match_rules(stage, mapping),
+        "suggested": _suggested(stage),
         "agreement": list(_agreement(stage, mapping)),
         "tags": _tags(stage, mapping),
         "similar_tags": _similar(stage, mapping),
@@ -176,13 +179,31 @@ def _match_rules(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
         query = (
             f"SELECT coalesce(f.how, u.rule) AS rule, coalesce(f.many, 0), coalesce(u.many, 0) "
             f"FROM (SELECT how, count(*) AS many FROM found_{mapped.entity} GROUP BY how) f "
-            f"FULL JOIN (SELECT rule, count(DISTINCT (side, key)) AS many FROM unsure_{mapped.entity} GROUP BY rule) u ON u.rule = f.how ORDER BY 2 DESC, 1"
+            f"FULL JOIN (SELECT rule, count(DISTINCT (side, key)) AS many FROM unsure_{mapped.entity} WHERE NOT starts_with(rule, {literal(RULE)}) GROUP BY rule) u ON u.rule = f.how ORDER BY 2 DESC, 1"
         )
         found += [
             {"entity": mapped.entity.value, "rule": rule, "linked": linked, "in_doubt": unsure}
             for rule, linked, unsure in stage.rows(query)
         ]
     return found
+
+
+def _suggested(stage: Stage) -> dict[str, Any] | None:
+    """Pairs that are probably one though no rule says so, the surest first, or why none were looked for; None where no job does."""
+    if not stage.count("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'suggesting'"):
+        return None
+    (why,) = stage.one("SELECT why FROM suggesting")
+    columns = ("app_key", "ghl_key", "app_label", "ghl_label", "probability", "weight", "evidence")
+    query = (
+        "SELECT app_key, ghl_key, coalesce(a.label, app_key), coalesce(g.label, ghl_key), probability, weight, evidence "
+        "FROM suggested LEFT JOIN name_contact_app a ON a.key = app_key LEFT JOIN name_contact_ghl g ON g.key = ghl_key "
+        f"ORDER BY weight DESC, app_key, ghl_key LIMIT {_SUGGESTED_LISTED}"
+    )
+    return {
+        "why_not": why,
+        "count": stage.count("SELECT count(*) FROM suggested"),
+        "links": [dict(zip(columns, row, strict=True)) for row in stage.rows(query)],
+    }
 
 
 def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:

@@ -25,15 +25,30 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if not found:
         return
     for name, (title, line) in _CARDS.items():
-        lines = [line(each) for each in found[name] if name != "agreement" or each["equal"] < each["compared"]]
+        lines = [line(each) for each in found.get(name, ()) if name != "agreement" or each["equal"] < each["compared"]]
         if lines:
             yield {"title": title, "lines": lines[:_LINES]}
+    suggested = found.get("suggested")
+    if suggested and (suggested["links"] or suggested["why_not"]):
+        yield {"title": "Suggested links", "lines": list(_suggestions(suggested))}
     reasons = [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"]]
     if reasons:
         yield {"title": "Left out, by reason", "lines": reasons[:_LINES]}
     if found["notes_oldest"]:
         since = f"the notes of every contact were read since {found['notes_oldest'][:10]}"
         yield {"title": "Notes", "lines": [_fact(since, found["notes_covered"], "contacts in this run")]}
+
+
+def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
+    """The surest suggestions with their evidence, or why there are none."""
+    if suggested["why_not"]:
+        yield _fact(f"Records that are probably one, though no match rule says so, were {suggested['why_not']}", None)
+    for each in suggested["links"][:_LINES]:
+        both = f"{each['app_label']} ({each['app_key']}) and {each['ghl_label']} ({each['ghl_key']})"
+        how = "; ".join(f"{part['field'].replace('_', ' ')} {part['how']}" for part in each["evidence"])
+        yield _fact(both, f"{min(each['probability'], 0.999):.1%}", how)
+    if suggested["count"] > _LINES:
+        yield _fact("all of them are among the questions", suggested["count"])
 
 
 def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:

@@ -6,6 +6,7 @@ from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.report.classes import class_sql, urgency_sql
 from reconcile.stage import Stage, literal
+from reconcile.suggest import RULE
 
 _FATE = """
 CREATE OR REPLACE TABLE fate AS
@@ -59,11 +60,11 @@ CREATE OR REPLACE TEMP TABLE pair AS
 WITH found AS (
     SELECT link_id, class FROM written
     UNION ALL
-    SELECT j.link_id, CASE WHEN h.hold_id IS NULL THEN 'unexplained' WHEN j.action = 'ask' THEN 'conflict' ELSE 'unsyncable' END
-    FROM judged_{e} j LEFT JOIN hold h ON h.hold_id = j.hold_id AND h.subject = j.link_id WHERE j.action IN ('ask', 'unsyncable')
+    SELECT j.link_id, CASE WHEN h.hold_id IS NULL THEN 'unexplained' WHEN j.action = 'ask' THEN 'conflict' ELSE j.action END
+    FROM judged_{e} j LEFT JOIN hold h ON h.hold_id = j.hold_id AND h.subject = j.link_id WHERE j.action IN ('ask', 'unsyncable', 'flapping')
     UNION ALL
     SELECT link_id, CASE WHEN action <> 'leave' THEN 'unexplained' WHEN kind = 'converged' THEN 'in_sync' ELSE 'accepted' END
-    FROM judged_{e} WHERE action NOT IN ('agree', 'ask', 'unsyncable')
+    FROM judged_{e} WHERE action NOT IN ('agree', 'ask', 'unsyncable', 'flapping')
     UNION ALL
     SELECT d.link_id, 'unexplained' FROM delta_{e} d ANTI JOIN judged_{e} j ON j.link_id = d.link_id AND j.field = d.field AND j.item IS NOT DISTINCT FROM d.item
     UNION ALL
@@ -72,7 +73,7 @@ WITH found AS (
     SELECT m.link_id, 'formatting_only' FROM moved_{e} m JOIN wide_{e} w USING (link_id)
     JOIN raw_{e}_app a ON a.key = m.app_key JOIN raw_{e}_ghl g ON g.key = m.ghl_key
     WHERE (a.digest <> m.app_digest OR g.digest <> m.ghl_digest) AND NOT w.excluded
-        AND m.link_id NOT IN (SELECT link_id FROM delta_{e})
+        AND m.link_id NOT IN (SELECT link_id FROM delta_{e}) AND {trusted}
     UNION ALL
     SELECT coalesce(f.link_id, a.link_id), 'unexplained' FROM found_{e} f
     FULL JOIN (SELECT link_id, source_key, key FROM fate WHERE entity = {entity} AND kind = 'adopt') a
@@ -120,7 +121,7 @@ WITH known AS (
     SELECT k.link_id, k.app_key, k.ghl_key, k.app_row, k.ghl_row, k.app_state, k.ghl_state,
         CASE WHEN p.class = 'unexplained' THEN p.class WHEN {parent_gone} AND NOT (k.app_state IN ('absent', 'deleted') AND k.ghl_state IN ('absent', 'deleted')) THEN 'deleted'
              WHEN k.moved AND k.app_state = 'present' AND k.ghl_state = 'present' THEN coalesce(p.class, 'unexplained')
-             WHEN k.moved THEN coalesce(x.class, 'unexplained') WHEN k.same THEN 'in_sync' ELSE 'unexplained' END AS class,
+             WHEN k.moved THEN coalesce(x.class, 'unexplained') WHEN k.same THEN CASE WHEN k.link_id IN ({standing}) THEN 'accepted' ELSE 'in_sync' END ELSE 'unexplained' END AS class,
         CASE WHEN {parent_gone} THEN 'its contact was deleted, and it with it' ELSE x.because END AS because,
         NOT {parent_gone} AND k.app_state NOT IN ('absent', 'deleted') AND k.ghl_state NOT IN ('absent', 'deleted') AS paired
     FROM known k LEFT JOIN pair p USING (link_id) LEFT JOIN absent_{e} x USING (link_id)
@@ -149,7 +150,7 @@ WITH tied AS (
 ), aside AS (
     SELECT key, min(class) AS class, any_value(because) AS because FROM passed WHERE entity = {entity} AND side = '{s}' GROUP BY key
 ), asked AS (
-    SELECT subject AS key, min(kind) AS kind FROM hold WHERE entity = {entity} AND side = '{s}' AND kind IN ('ambiguous', 'duplicate') GROUP BY subject
+    SELECT subject AS key, min({named_kind}) AS kind FROM hold WHERE entity = {entity} AND side = '{s}' AND kind IN ('ambiguous', 'duplicate') GROUP BY subject
 )
 SELECT * REPLACE ({known} AS class) FROM (SELECT r.key, CASE
     WHEN c.links > 1 OR (t.key IS NOT NULL AND (m.key IS NOT NULL OR p.key IS NOT NULL)) OR m.many > 1 OR (m.key IS NOT NULL AND p.key IS NOT NULL) THEN 'unexplained'
@@ -165,8 +166,21 @@ LEFT JOIN aside p USING (key) LEFT JOIN asked q USING (key));
 
 def released_sql(stage: Stage, entity: Entity) -> str:
     """SQL for the link_ids that a person's decision took apart before anything was compared: their rows count as unlinked."""
-    there = stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = 'released_{entity}'")
-    return f"SELECT link_id FROM released_{entity}" if there else "SELECT NULL WHERE false"
+    return _links(stage, f"released_{entity}")
+
+
+def _links(stage: Stage, table: str) -> str:
+    """SQL for a table's link_ids; for none where the run made no such table."""
+    return f"SELECT link_id FROM {table}" if _there(stage, table) else "SELECT NULL WHERE false"
+
+
+def _there(stage: Stage, table: str) -> bool:
+    return bool(stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}"))
+
+
+def _trusted(stage: Stage) -> str:
+    """Whether the ledger's digests were made of what this run reads: under another mapping they tell of no change at all."""
+    return str(not _there(stage, "trusted") or bool(stage.one("SELECT trusted FROM trusted")[0])).lower()
 
 
 def begin(stage: Stage, *, applied: bool) -> None:
@@ -179,6 +193,9 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     """Create `row_e_s` (key, class, because, paired, linked) for both sides, and `tie_e` (links); contacts come first."""
     entity = mapped.entity
     named = {"e": entity, "entity": literal(entity), "class": class_sql("place"), "urgency": urgency_sql("class")}
+    named["named_kind"] = (
+        f"CASE WHEN starts_with(\"values\" ->> 'rule', {literal(RULE)}) THEN 'suggested' ELSE kind END"
+    )
     named["released"] = released_sql(stage, entity)
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
@@ -191,7 +208,9 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
             contacts="LEFT JOIN absent_contact c ON c.link_id = a.parent AND c.gone = a.gone" if child else "",
         )
     )
-    stage.run(_PAIRS.format(**named))
-    stage.run(_TIES.format(**named, parent_gone=dropped if child else "false"))
+    stage.run(_PAIRS.format(**named, trusted=_trusted(stage)))
+    stage.run(
+        _TIES.format(**named, standing=_links(stage, f"standing_{entity}"), parent_gone=dropped if child else "false")
+    )
     for side in Side:
         stage.run(_ROWS.format(**named, s=side, t=side.other, known=class_sql(urgency_sql("class"))))

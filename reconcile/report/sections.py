@@ -10,6 +10,7 @@ from reconcile.report.charts import Part, against, columns, stacked
 from reconcile.report.records import cards, looked
 from reconcile.report.verdict import ENTITY_WORDS, many
 
+_UNDO_LISTED = 20
 _SIDES = {"app": "App", "ghl": "GHL"}
 
 
@@ -28,12 +29,38 @@ def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
         "trends": list(_trends(document)),
         "certificate": _certificate(document),
         "provenance": list(_provenance(document)),
+        "undo": _undo(document),
+    }
+
+
+def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
+    """Of a run that takes another back: what stays as that one left it, by reason, and what nothing brings back."""
+    undo = document.get("undo")
+    if not undo or not (undo["left"] or undo["lost"]):
+        return None
+    stays: dict[str, list[str]] = {}
+    for each in undo["left"]:
+        named = (
+            f"{each['entity']} {each['key']} in {'GHL' if each['side'] == 'ghl' else 'the app'}"
+            if each["key"]
+            else each["entity"]
+        )
+        stays.setdefault(each["because"], []).append(named)
+    return {
+        "of": undo["of"],
+        "left": [
+            {"because": because, "count": len(records), "records": records[:_UNDO_LISTED]}
+            for because, records in stays.items()
+        ],
+        "lost": undo["lost"],
     }
 
 
 def _sections(document: Map[str, Any], rows: int, quality: list[Any]) -> Iterator[tuple[str, str, int]]:
     if document["statement"]["entities"]:
         yield "statement", "Statement", 0
+    if _undo(document):
+        yield "undo", "Not undone", len(document["undo"]["left"])
     if document["holds"]:
         yield "decisions", "Decisions", len(document["holds"])
     if document["failures"]:

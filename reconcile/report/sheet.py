@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconcile.model import Side
+from reconcile.report.grid import Grid
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -77,36 +78,45 @@ def sheet(document: Map[str, Any], path: Path) -> Path:
     """Write the workbook of `document` at `path`, whole or not at all, in memory that does not grow with the records."""
     import xlsxwriter
 
-    partial = path.with_name(path.name + ".partial")
+    partial, empty = path.with_name(path.name + ".partial"), path.with_name(path.name + ".empty")
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    with xlsxwriter.Workbook(str(partial), options) as book:
-        formats = {
-            "head": book.add_format({"bold": True, "bottom": 1}),
-            "ask": book.add_format({"bg_color": "#FDF1DE"}),
-        }
-        _table(book, formats, "Summary", ("entity", "figure", "value"), _summary(document))
-        _table(book, formats, "Statement", ("entity", "side", "line", "records", "what it means"), _statement(document))
-        _decisions(book, formats, document["holds"])
-        _by_kind(book, formats, document)
-        _table(book, formats, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document))
+    with Grid() as grid:
+        with xlsxwriter.Workbook(str(empty), options) as book:
+            formats = {
+                "head": book.add_format({"bold": True, "bottom": 1}),
+                "ask": book.add_format({"bg_color": "#FDF1DE"}),
+            }
+            _all(_Book(book, grid, formats), document)
+        grid.fill(empty, partial)
+    empty.unlink()
     return partial.replace(path)
 
 
-def _table(
-    book: Workbook, formats: Map[str, Any], name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
-    made = book.add_worksheet(name)
-    _heads(made, formats, heads)
-    last = 0
-    for last, row in enumerate(rows, start=1):
-        if last > _MOST_ROWS:
-            break
-        _write(made, last, row)
+class _Book(NamedTuple):
+    """The workbook being made: its frame, the rows that fill it, and the formats."""
+
+    frame: Workbook
+    grid: Grid
+    formats: Map[str, Any]
+
+
+def _all(book: _Book, document: Map[str, Any]) -> None:
+    _table(book, "Summary", ("entity", "figure", "value"), _summary(document))
+    _table(book, "Statement", ("entity", "side", "line", "records", "what it means"), _statement(document))
+    _decisions(book, document["holds"])
+    _by_kind(book, document)
+    _table(book, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document))
+
+
+def _table(book: _Book, name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    made = book.frame.add_worksheet(name)
+    _heads(made, book.formats, heads)
+    last = book.grid.add(made, rows, columns=len(heads))
     made.autofilter(0, 0, max(last, 1), len(heads) - 1)
 
 
@@ -122,21 +132,23 @@ def _write(made: Worksheet, row: int, values: Sequence[object]) -> None:
         if isinstance(value, int | float):
             made.write_number(row, column, value)
         elif value is not None and value != "":
-            made.write_string(row, column, str(value)[:_LONGEST])
+            text = str(value)[:_LONGEST]
+            # XlsxWriter takes what begins with <r> for mark-up of its own, and leaves it unescaped.
+            made.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
 
 
 # decisions ----------------------------------------------------------------------------------------------------------
 
 
-def _decisions(book: Workbook, formats: Map[str, Any], holds: Sequence[Map[str, Any]]) -> None:
+def _decisions(book: _Book, holds: Sequence[Map[str, Any]]) -> None:
     """The questions with a drop-down each; the choices stand in a hidden sheet, as Excel takes lists of 255 characters only."""
-    made, hidden = book.add_worksheet(DECISIONS), book.add_worksheet(CHOICES)
+    made, hidden = book.frame.add_worksheet(DECISIONS), book.frame.add_worksheet(CHOICES)
     hidden.hide()
-    _heads(made, formats, HEADS)
+    _heads(made, book.formats, HEADS)
     for row, hold in enumerate(holds[:_MOST_ROWS], start=1):
         choices = [option["choice"] for option in hold["options"]]
-        made.write_blank(row, 0, None, formats["ask"] if choices else None)
-        made.write_blank(row, 1, None, formats["ask"] if choices else None)
+        made.write_blank(row, 0, None, book.formats["ask"] if choices else None)
+        made.write_blank(row, 1, None, book.formats["ask"] if choices else None)
         _write(made, row, _question(hold, choices))
         hidden.write_row(row, 0, choices)
         if choices and row <= _MOST_LISTS:
@@ -180,16 +192,16 @@ def _told(hold: Map[str, Any], side: Side) -> str:
 # changes ------------------------------------------------------------------------------------------------------------
 
 
-def _by_kind(book: Workbook, formats: Map[str, Any], document: Map[str, Any]) -> None:
+def _by_kind(book: _Book, document: Map[str, Any]) -> None:
     changes = document["changes"]
     for name, kinds in _SHEETS:
         mine = (entry for entry in changes if entry["kind"] in kinds and entry["status"] in _AS_PLANNED)
         if name in ("Updated", "Tags"):
-            _table(book, formats, name, (*_RECORD, "field", "before", "after", "because"), _by_field(mine))
+            _table(book, name, (*_RECORD, "field", "before", "after", "because"), _by_field(mine))
         else:
-            _table(book, formats, name, (*_RECORD, "values", "because"), _by_record(mine))
+            _table(book, name, (*_RECORD, "values", "because"), _by_record(mine))
     failed = (entry for entry in changes if entry["status"] not in _AS_PLANNED)
-    _table(book, formats, "Failed", _FAILED, _failed(document, failed))
+    _table(book, "Failed", _FAILED, _failed(document, failed))
 
 
 def _record(entry: Map[str, Any]) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from flows.config import Pair, load
@@ -18,7 +19,7 @@ from flows.run import Options, now, open_run, runs_folder
 from flows.sync import reconcile
 from flows.telling import Told
 from reconcile.ledger import Ledger
-from tests.chromium import Browser, chromium
+from tests.chromium import Browser, chromium, needs_axe, violations
 
 
 def _run(pair: Pair) -> Told:
@@ -120,3 +121,53 @@ _WORST_CONTRAST = """(() => {
     const pair = [light(getComputedStyle(n).color), light(paper(n))].sort((a, b) => b - a);
     return (pair[0] + 0.05) / (pair[1] + 0.05); }));
 })()"""
+
+
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(tmp_path: Path, scheme: str) -> None:
+    """The accessibility rules of axe-core hold on the list, on one question of each kind, after an answer and after a mistake."""
+    with chromium() as browser:
+        pair = load(make(tmp_path / "demo", contacts=40))
+        _run(pair)
+        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+        desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
+        asked = {each.kind: each for each in desk.questions()}
+        assert len(asked) > 2
+        with _served(desk) as url:
+            browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            browser.open(url)
+            assert violations(browser) == []
+            for each in asked.values():
+                browser.open(f"{url.rstrip('/')}/question/{each.hold_id}")
+                assert violations(browser) == [], each.kind
+            _answer_by_keyboard(browser, url, asked["conflict"])
+            assert violations(browser) == []
+            browser.open(f"{url.rstrip('/')}/question/none")
+            assert violations(browser) == []
+        ledger.close()
+
+
+def test_the_keyboard_reaches_every_control(tmp_path: Path) -> None:
+    """Tab comes to each link, button and field of the list once, in the order of the page, and the focus can be seen."""
+    with chromium() as browser:
+        pair = load(make(tmp_path / "demo", contacts=40))
+        _run(pair)
+        ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+        with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
+            browser.open(url)
+            browser.js(
+                "window.all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex=\"0\"]')]"
+                ".filter(e => e.checkVisibility() && !e.disabled); 0"
+            )
+            count = browser.js("all.length")
+            assert count > 20
+            reached = []
+            for _ in range(count):
+                browser.press("Tab", code=9)
+                reached.append(browser.js("all.indexOf(document.activeElement)"))
+                assert browser.js(
+                    "(s => s.outlineStyle !== 'none' || s.boxShadow !== 'none')(getComputedStyle(document.activeElement))"
+                )
+            assert reached == list(range(count))
+        ledger.close()
