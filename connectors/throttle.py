@@ -172,7 +172,7 @@ class Window:
         if self.day_left is None or now >= expires:
             self.day_left = None
             return
-        kept = math.ceil(reserve * (self.day_limit or 0))
+        kept = kept_of(self.day_limit, reserve)
         if self.day_left - len(self.flying) <= kept:
             raise day_is_over(self.day_left, kept, self.day_resets_at and self.day_resets_at - now)
 
@@ -210,6 +210,11 @@ class Window:
             self.halved_at = now
         pause = quota.retry_after if quota.retry_after is not None else self.interval / 10
         self.blocked_until = max(self.blocked_until, now + pause)
+
+
+def kept_of(daily: int | None, reserve: float) -> int:
+    """How many requests of a day's quota are left to others."""
+    return math.ceil(reserve * (daily or 0))
 
 
 def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
@@ -286,9 +291,13 @@ class SharedBudget:
         The first statement writes, so that SQLite and PostgreSQL alike take the row before anything is read from it.
         """
         mine = BUDGETS.c.name == self._name
+        taken = BUDGETS.update().where(mine).values(revision=BUDGETS.c.revision + 1)
         with self._engine.begin() as connection:
-            connection.execute(BUDGETS.update().where(mine).values(revision=BUDGETS.c.revision + 1))
-            body = connection.execute(sa.select(BUDGETS.c.body).where(mine)).scalar_one()
+            if connection.dialect.update_returning:
+                body = connection.execute(taken.returning(BUDGETS.c.body)).scalar_one()
+            else:
+                connection.execute(taken)
+                body = connection.execute(sa.select(BUDGETS.c.body).where(mine)).scalar_one()
             window = msgspec.json.decode(body, type=Window)
             result = step(window)
             stored = msgspec.json.encode(window).decode()
@@ -346,3 +355,8 @@ class Throttle:
     def remaining_today(self) -> int | None:
         """Requests left today by the last answer, reserve included; None where the side does not say."""
         return self._budget.change(lambda window: window.day_left)
+
+    def daily(self) -> tuple[int | None, int]:
+        """The day's quota as last seen (None: the side does not say), and how much of it is kept in reserve."""
+        limit = self._budget.change(lambda window: window.day_limit)
+        return limit, kept_of(limit, self._reserve)

@@ -18,6 +18,7 @@ from prefect.artifacts import (
 from flows.config import Pair
 from flows.leases import release_dead
 from flows.telling import Told
+from reconcile.report.mask import unquoted
 
 Do = Callable[..., Any]
 
@@ -62,7 +63,8 @@ class Watched:
 def tables(pair: Pair, told: Told) -> None:
     """What is held and what failed, without a person's values, and a link to the report."""
     holds = [
-        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field", "because")}
+        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field")}
+        | {"because": unquoted(hold["because"])}
         for hold in told.document.get("holds", ())
     ]
     create_table_artifact(holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions")

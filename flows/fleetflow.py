@@ -15,6 +15,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, run_process
+from flows.observe import redacted
+from flows.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem
 
 Runner = Literal["threads", "dask", "ray"]
@@ -23,9 +25,12 @@ _RUNNERS = {"dask": ("prefect_dask", "DaskTaskRunner"), "ray": ("prefect_ray", "
 
 
 @task(name="pair", task_run_name="{pair}", cache_policy=NO_CACHE, persist_result=False)
-def run_pair(pair: str, job: Job) -> PairRun:
-    """One pair, in a process of its own wherever this task runs."""
-    return run_process(Path(pair), job)
+def run_pair(pair: str, job: Job, kept_in: str = "") -> PairRun:
+    """One pair, in a process of its own wherever this task runs; its file comes from the ledger `kept_in`, if that is named."""
+    path = Path(pair)
+    if kept_in:
+        write_out(url_of(kept_in), path.parent, [path.stem])
+    return run_process(path, job)
 
 
 def runner_of(name: Runner, workers: int) -> Any:
@@ -43,15 +48,25 @@ def runner_of(name: Runner, workers: int) -> Any:
     return made(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
 
 
-def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int) -> FleetReport:
-    """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run."""
+def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kept_in: str = "") -> FleetReport:
+    """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
+
+    Raises ConfigError where `kept_in` is a URL itself: Prefect keeps parameters, so it may see the name of a variable only.
+    """
+    if kept_in and not kept_in.startswith("env:"):
+        what = "the ledger's URL would be kept by Prefect, with its password"
+        raise ConfigError([Problem("--ledger", what, 'put it into an environment variable and write "env:NAME"')])
 
     @flow(name="fleet-run", task_runner=runner_of(name, workers), persist_result=False)
     def run_all() -> FleetReport:
         def one(path: Path, _: Job) -> PairRun:
-            return futures[path].result()  # type: ignore[no-any-return]
+            try:
+                return futures[path].result()  # type: ignore[no-any-return]
+            except Exception as error:  # noqa: BLE001 - a worker that was lost, or could not be told the pair, stops no other
+                said = redacted(f"{type(error).__name__}: {error}")[-2_000:]
+                return PairRun(path.stem, 3, 0.0, state="failed", error=said)
 
-        futures: dict[Path, Any] = {path: run_pair.submit(str(path), job) for path in pairs}
+        futures: dict[Path, Any] = {path: run_pair.submit(str(path), job, kept_in) for path in pairs}
         report = fleet(pairs, job, workers=workers, runner=one)
         create_markdown_artifact(markdown(report), key="fleet", description=f"{len(report.runs)} pairs")
         return report
@@ -60,16 +75,20 @@ def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int) -> 
 
 
 @flow(name="fleet", persist_result=False)
-def fleet_flow(folder: str, job: Job = "run", runner: Runner = "threads", workers: int = 2) -> None:
-    """Run every pair of a folder; the flow fails where a pair does, after all have run.
+def fleet_flow(
+    folder: str, job: Job = "run", runner: Runner = "threads", workers: int = 2, ledger: str | None = None
+) -> None:
+    """Run every pair of a folder, or that a ledger keeps; the flow fails where a pair does, after all have run.
 
     Args:
         folder: the folder with the pair files, on the worker
         job: what to do with each pair
         runner: threads here, or Dask or Ray where installed
         workers: how many pairs at a time
+        ledger: "env:NAME" of a ledger: the pairs are those it keeps, written into the folder wherever they run
     """
-    report = fleet_on(runner, pair_files(Path(folder)), job, workers=workers)
+    files = write_out(url_of(ledger), Path(folder)) if ledger else pair_files(Path(folder))
+    report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "")
     if report.exit_code >= 2:
         failed = ", ".join(run.pair for run in report.runs if run.exit_code >= 2)
         raise RuntimeError(f"these pairs need somebody: {failed}; see the fleet's artifact")

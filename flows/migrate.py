@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from flows import steps, sync
+from flows import steps, suggesting, sync
 from flows.cutover import Cutover, cutover
 from flows.run import Options, Run, open_run, stopping_on_signals
 from flows.sync import Do, plainly
@@ -176,6 +176,7 @@ def _planned(run: Run, digest: str | None, do: Do) -> Plan:
         return plan
     _spare(run)
     sync.compare(run, do)
+    do(suggesting.suggest, run)
     made: Plan = do(steps.make_plan, run)
     return made
 

@@ -57,13 +57,17 @@ def new_run_id(job: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode."""
+    """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
+
+    `only` is the part of the plan that was approved, as `flows.picking` reads it; empty: all of it.
+    """
 
     job: str = "nightly"
     allowed: frozenset[str] = frozenset()
     verify: str | None = None
     max_minutes: float | None = None
     writes: bool = True
+    only: tuple[str, ...] = ()
 
 
 @dataclass
@@ -200,6 +204,10 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         held.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
+        if plan_digest is not None:
+            from flows.keeping import brought
+
+            brought(pair, folder)
         holder = f"{place()}/{os.getpid()}/{name}"
         held.enter_context(named(name))
         held.enter_context(lease(ledger, holder))

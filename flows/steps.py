@@ -11,9 +11,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
-from flows import focus
+from flows import focus, picking
 from flows.run import Run, moment
-from reconcile import compare, draft, planfile, runs, settle, sweep, takeback, verify, watermark
+from reconcile import compare, draft, flapping, planfile, runs, settle, sweep, takeback, verify, watermark
 from reconcile.apply import apply_chunk
 from reconcile.errors import Blocked, ConnectorError, Exhausted, Expired, Forbidden, Refused, StalePlan, WrongLocation
 from reconcile.journal import Journal
@@ -74,7 +74,7 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
         _stage_one(run, spool)
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
-    load_graves(run.stage, run.ledger, since=_an_hour_before(run.started_at))
+    load_graves(run.stage, run.ledger, since=_before(run.started_at, hours=1))
 
 
 def _kept(run: Run) -> Path:
@@ -88,9 +88,9 @@ def _stage_one(run: Run, spool: Spool) -> None:
     log.info("staged", extra={"entity": entity, "side": side, "rows": snapshot.rows, "complete": snapshot.complete})
 
 
-def _an_hour_before(at: str) -> str:
-    """Well before any index could still lag."""
-    return moment(datetime.fromisoformat(at) - timedelta(hours=1))
+def _before(at: str, **earlier: float) -> str:
+    """An earlier moment: by an hour is well before any index could still lag."""
+    return moment(datetime.fromisoformat(at) - timedelta(**earlier))
 
 
 def sweep_notes(run: Run) -> None:
@@ -118,7 +118,9 @@ def diff(run: Run) -> None:
 
 def make_plan(run: Run) -> Plan:
     """Judge every difference and write the plan file."""
-    compare.make_draft(run.stage, run.mapping)
+    times = run.limits.flapping
+    flapping.find(run.stage, run.ledger, run.mapping, times=times, since=_before(run.started_at, days=flapping.DAYS))
+    compare.make_draft(run.stage, run.mapping, flapping=times)
     groups = draft.groups(run.stage)
     counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")
     head = Plan(
@@ -134,7 +136,7 @@ def make_plan(run: Run) -> Plan:
             for side, connector in run.connectors.items()
         },
     )
-    run.plan = planfile.write(run.plan_path, head, draft.operations(run.stage), draft.holds(run.stage))
+    run.plan = planfile.write(run.plan_path, head, draft.lines(run.stage))
     runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
     return run.plan
 
@@ -270,5 +272,5 @@ def take_over(run: Run, digest: str) -> Plan:
 
 
 def operations(run: Run) -> Iterator[Operation]:
-    """The plan's operations, streamed from its file: what is applied is what was shown."""
-    return planfile.operations(run.plan_path)
+    """The plan's operations, streamed from its file: what is applied is what was shown, or the part of it that was approved."""
+    return picking.picked(planfile.operations(run.plan_path), run.options.only)

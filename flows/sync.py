@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows import doomed, steps
+from flows import doomed, steps, suggesting
 from flows.observe import Progress
 from flows.run import Run
 from flows.telling import Told, tell
@@ -26,8 +26,10 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
     """One run of one pair. Raises Refused where a limit stops it before anything is written; the report is made all the same."""
     do(steps.recover, run)
     compare(run, do)
+    do(suggesting.suggest, run)
     plan = do(steps.make_plan, run)
     if not run.options.writes:
+        do(suggesting.keep, run)
         return tell(run, "audit" if run.options.job == "audit" else "planned")
     try:
         do(steps.check, run, plan)

@@ -20,7 +20,7 @@ from connectors.ghl.login import Callback
 from connectors.ghl.login import login as log_in
 from connectors.ghl.oauth import Exchange
 from connectors.ghl.tokens import SqlTokenStore
-from flows.commands.running import Json, PairFile
+from flows.commands.options import Json, PairFile
 from flows.config import Pair, load
 from flows.credentials import Level, app_of, store_of
 from reconcile.errors import WrongLocation

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,18 +16,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.running import Json, PairFile
-from flows.config import Pair, load
-from flows.health import health
-from flows.review.deciding import answer
-from flows.run import now, runs_folder
-from reconcile import runs
-from reconcile.errors import StateError
-from reconcile.ledger import Ledger
-from reconcile.model import Entity
+from flows.commands.options import Json, PairFile
 
 if TYPE_CHECKING:
+    from flows.config import Pair
     from flows.past import Evidence
+    from reconcile import runs
+    from reconcile.ledger import Ledger
 
 
 _RUN_ID, _HOLD_ID = 28, 20
@@ -35,6 +31,9 @@ _RUN_ID, _HOLD_ID = 28, 20
 
 @contextmanager
 def _ledger(pair: Path) -> Iterator[tuple[Pair, Ledger]]:
+    from flows.config import load
+    from reconcile.ledger import Ledger
+
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
@@ -53,6 +52,8 @@ def history(
     ] = None,
 ) -> int:
     """List past runs, newest first."""
+    from reconcile import runs
+
     with _ledger(pair) as (_, ledger):
         rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
     if max_age_hours is not None:
@@ -86,6 +87,9 @@ _JUDGED = 200
 
 
 def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int:
+    from flows.health import health
+    from flows.run import now
+
     found = health(rows, at=now(), max_age=max_age)
     if as_json:
         jsons.dump(found.told, sys.stdout)
@@ -103,9 +107,15 @@ def report(
     json: Json = False,
 ) -> int:
     """Show a run's report again."""
+    from flows.commands.show import tell_paths, tell_run
+    from flows.keeping import brought
+    from flows.run import runs_folder
+    from reconcile import runs
+    from reconcile.errors import StateError
+
     with _ledger(pair) as (loaded, ledger):
         row = runs.find(ledger, run_id=run_id)
-    folder = runs_folder(loaded) / row.run_id if row else None
+    folder = brought(loaded, runs_folder(loaded) / row.run_id) if row else None
     if folder is None or not (folder / "report.json").exists():
         raise StateError(
             f"there is no report of run {run_id or '(any)'}", remedy="list runs with `history`", code="NO_RUN"
@@ -115,8 +125,6 @@ def report(
         jsons.dump(document, sys.stdout, ensure_ascii=False, indent=1)
         print()
         return 0
-    from flows.commands.show import tell_paths, tell_run
-
     console = Console()
     tell_run(console, document)
     tell_paths(console, {"html": folder / "report.html"})
@@ -139,6 +147,10 @@ def review(
     json: Json = False,
 ) -> int:
     """List what is held for a person, oldest first; or answer one. The next run applies the answer."""
+    from flows.review.deciding import answer
+    from flows.run import now
+    from reconcile.errors import StateError
+
     who = by or getpass.getuser()
     with _ledger(pair) as (loaded, ledger):
         if web:
@@ -165,11 +177,14 @@ def review(
 
 
 def _serve(loaded: Pair, ledger: Ledger, who: str, port: int) -> None:
+    from flows.keeping import brought
     from flows.review.questions import Evidence
     from flows.review.serving import serve
     from flows.review.web import Desk
+    from flows.run import now, runs_folder
 
-    desk = Desk(ledger, Evidence(runs_folder(loaded)), who, now)
+    evidence = Evidence(runs_folder(loaded), bring=partial(brought, loaded))
+    desk = Desk(ledger, evidence, who, now)
     serve(desk, port=port, tell=lambda url: print(url, flush=True))
 
 
@@ -204,9 +219,14 @@ def explain(
 ) -> int:
     """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
     from flows.explaining import explanation
+    from flows.keeping import brought
     from flows.past import Evidence
+    from flows.run import runs_folder
 
-    with _ledger(pair) as (loaded, ledger), Evidence(runs_folder(loaded)) as evidence:
+    with (
+        _ledger(pair) as (loaded, ledger),
+        Evidence(runs_folder(loaded), bring=partial(brought, loaded)) as evidence,
+    ):
         told = explanation(ledger, entity, key, field, evidence=evidence)
         if as_of is not None:
             told = _at(loaded, ledger, evidence, told, as_of, field)
@@ -226,6 +246,8 @@ def _at(
     """The story up to a moment, with what each side held then."""
     from flows.explaining import explanation
     from flows.past import lines_at, moment_of, values_at
+    from reconcile import runs
+    from reconcile.model import Entity
 
     at = moment_of(as_of)
     archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))

@@ -11,11 +11,8 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
-from flows.commands.running import Allow, Json, PairFile
+from flows.commands.options import Allow, Json, PairFile
 from flows.commands.show import show
-from flows.config import load, require_live
-from flows.run import Options, now, open_run, runs_folder, stopping_on_signals
-from reconcile.ledger import Ledger
 
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="carry it out at once, inside the limits")]
 
@@ -28,6 +25,8 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
     Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
     """
     from flows import undoing
+    from flows.config import load, require_live
+    from flows.run import Options, open_run, stopping_on_signals
 
     loaded = load(pair)
     if yes:
@@ -63,14 +62,21 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
     """
     from dataclasses import asdict
 
+    from flows.config import load
+    from flows.keeping import forget, stored
     from flows.pruning import Keep
     from flows.pruning import prune as remove
+    from flows.run import now, runs_folder
+    from reconcile.ledger import Ledger
 
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
         keep = Keep(loaded.keep.runs, loaded.keep.days)
-        pruned = remove(ledger, runs_folder(loaded), keep, now=now(), really=yes)
+        away = stored(loaded)
+        pruned = remove(ledger, runs_folder(loaded), keep, now=now(), really=yes, away=away)
+        if yes:
+            forget(loaded, sorted(away.intersection(pruned.runs)))
     finally:
         ledger.close()
     if json:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from flows.commands.running import Allow, Engine, Json, PairFile
+from flows.commands.options import Allow, Engine, Json, PairFile
 from flows.commands.show import show, tell_run
 from flows.config import Pair, load, require_live
 from flows.focus import Sought

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.running import Json, PairFile
+from flows.commands.options import Json, PairFile
 from flows.config import load
 from flows.fleet import FleetReport, Job
 from reconcile.errors import ConfigError, Problem
@@ -22,10 +22,16 @@ Pairs = Annotated[list[Path], Parameter(name=["--pair", "-p"], help="a pair file
 Runner = Literal["processes", "threads", "dask", "ray"]
 
 
+KeptIn = Annotated[str, Parameter(help='the ledger: "env:NAME", or its URL')]
+
+
 def fleet(
     folder: Annotated[Path, Parameter(help="the folder with the pair files")],
     /,
     *,
+    ledger: Annotated[
+        str | None, Parameter(help='run the pairs that this ledger keeps: "env:NAME", or its URL; see `ledger add`')
+    ] = None,
     job: Annotated[Job, Parameter(help="what to do with each pair")] = "run",
     workers: Annotated[int, Parameter(help="how many pairs at a time")] = 2,
     runner: Annotated[Runner, Parameter(help="processes here, or Prefect's task runners")] = "processes",
@@ -34,18 +40,19 @@ def fleet(
 ) -> int:
     """Run every pair of a folder, each in a process of its own; one that fails never stops the others.
 
+    With --ledger the pairs are those that the ledger keeps; their files are written into the folder, on each worker.
     The exit code is the worst of all.
     """
     from flows.fleet import fleet as run_all
     from flows.fleet import pair_files, write
 
-    files = pair_files(folder)
+    files = _kept(ledger, folder) if ledger else pair_files(folder)
     if runner == "processes":
         report = run_all(files, job, workers=workers)
     else:
         from flows.fleetflow import fleet_on
 
-        report = fleet_on(runner, files, job, workers=workers)
+        report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "")
     paths = write(report, out)
     if json:
         jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)
@@ -53,6 +60,12 @@ def fleet(
     else:
         _show(report, paths["html"])
     return report.exit_code
+
+
+def _kept(ledger: str, folder: Path) -> list[Path]:
+    from flows.pairs import url_of, write_out
+
+    return write_out(url_of(ledger), folder)
 
 
 def _show(report: FleetReport, page: Path) -> None:
@@ -137,7 +150,10 @@ def deploy(
     return 0
 
 
-ledger = App(name="ledger", help="Back up and migrate the ledger, which holds everything that runs remember.")
+ledger = App(
+    name="ledger",
+    help="Back up and migrate the ledger, which holds everything that runs remember; keep a fleet's pair files in it.",
+)
 
 
 @ledger.command
@@ -156,4 +172,37 @@ def migrate(*, pair: PairFile) -> int:
 
     before, after = revision(load(pair))
     print(f"{before or 'new'} -> {after}" if before != after else f"{after}: nothing to do")
+    return 0
+
+
+@ledger.command
+def add(*, pair: Pairs) -> int:
+    """Keep pair files in the ledger that they name, in place of earlier ones, for `fleet --ledger`; secrets stay references."""
+    from flows.pairs import keep
+
+    for path in pair:
+        print(keep(path).name)
+    return 0
+
+
+@ledger.command
+def remove(pair: str, /, *, ledger: KeptIn) -> int:
+    """Take a pair's file out of the ledger; what its runs left there stays."""
+    from flows.pairs import drop, url_of
+
+    drop(url_of(ledger), pair)
+    return 0
+
+
+@ledger.command
+def pairs(*, ledger: KeptIn, json: Json = False) -> int:
+    """List the pair files that the ledger keeps."""
+    from flows.pairs import kept, url_of
+
+    found = [{"pair": name, "kept_at": at} for name, at in kept(url_of(ledger))]
+    if json:
+        jsons.dump(found, sys.stdout, indent=1)
+        print()
+    else:
+        print("\n".join(f"{row['kept_at']}  {row['pair']}" for row in found) or "none")
     return 0

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from flows.commands.options import Allow, Engine, Json, PairFile, Verify
 from flows.commands.show import show
-from flows.config import Pair, load, require_live
-from flows.run import Options, Run, open_run, stopping_on_signals
-from flows.telling import Told, tell
 
-PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
-Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
-Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
-Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
+if TYPE_CHECKING:
+    from flows.config import Pair
+    from flows.run import Options, Run
+    from flows.telling import Told
 
 
 def plan(
@@ -31,12 +28,14 @@ def plan(
     With --backtest N neither side is asked anything: the pair file is tried on what the last N runs archived, and what
     their plans would have been is compared with what they were.
     """
+    from flows.config import load
+    from flows.run import Options, open_run
+    from flows.sync import reconcile
+
     loaded = load(pair)
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
     with open_run(loaded, Options("plan", writes=False)) as run:
-        from flows.sync import reconcile
-
         return show(reconcile(run), as_json=json, operations=run.plan_path)
 
 
@@ -54,10 +53,12 @@ def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
 
 def audit(*, pair: PairFile, json: Json = False) -> int:
     """Read both sides and report on their data; nothing is written to either side."""
+    from flows.config import load
+    from flows.run import Options, open_run
+    from flows.sync import reconcile
+
     loaded = load(pair)
     with open_run(loaded, Options("audit", writes=False)) as run:
-        from flows.sync import reconcile
-
         return show(reconcile(run), as_json=json)
 
 
@@ -77,6 +78,9 @@ def run(
     max_minutes
         stop cleanly after that time; the next run goes on
     """
+    from flows.config import load, require_live
+    from flows.run import Options
+
     require_live(load(pair))
     options = Options("nightly", frozenset(allow or ()), verify, max_minutes)
     return show(through(engine, pair, options), as_json=json)
@@ -91,29 +95,52 @@ def through(engine: str, pair: Path, options: Options) -> Told:
 
         allowed = sorted(options.allowed)
         return run_pair(str(pair), options.job, allowed, options.verify, options.max_minutes)
+    from flows.config import load
+    from flows.run import open_run, stopping_on_signals
     from flows.sync import reconcile
 
     with open_run(load(pair), options) as opened, stopping_on_signals(opened):
         return reconcile(opened)
 
 
-def apply(digest: str, /, *, pair: PairFile, json: Json = False, allow: Allow = None, verify: Verify = None) -> int:
-    """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason."""
+def apply(
+    digest: str,
+    /,
+    *,
+    pair: PairFile,
+    json: Json = False,
+    allow: Allow = None,
+    verify: Verify = None,
+    only: Annotated[
+        list[str] | None,
+        Parameter(help="a part of it: words joined by dots, such as contact.update, ghl.low, or a record's key"),
+    ] = None,
+) -> int:
+    """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason.
+
+    With --only (several may be given) the rest of it is not carried out, and the next plan has it again.
+    """
+    from flows.config import load, require_live
+    from flows.run import Options, open_run, stopping_on_signals
+
     loaded = load(pair)
     require_live(loaded)
-    options = Options("apply", frozenset(allow or ()), verify)
+    options = Options("apply", frozenset(allow or ()), verify, only=tuple(only or ()))
     with open_run(loaded, options, plan_digest=digest) as opened, stopping_on_signals(opened):
         return show(_apply(opened, digest), as_json=json)
 
 
 def _apply(opened: Run, digest: str) -> Told:
-    from flows import steps, undoing
+    from flows import picking, steps, undoing
     from flows.sync import carry_out
+    from flows.telling import tell
 
     if undoing.is_undo(opened):
         return undoing.apply(opened, digest)
     steps.recover(opened)
-    plan_found = steps.take_over(opened, digest)
+    plan_found = picking.narrowed(
+        steps.take_over(opened, digest), lambda: steps.operations(opened), opened.options.only
+    )
     steps.check(opened, plan_found)
     carry_out(opened, plan_found)
     return tell(opened, "stopped" if opened.stopped else "settled")

@@ -11,8 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.prompt import Confirm
 
-from flows.commands.running import Json, PairFile
-from flows.config import load
+from flows.commands.options import Json, PairFile
 
 _HOST = "https://services.leadconnectorhq.com"
 _MARKS = {"ok": "[green]✓[/]", "note": "[blue]·[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
@@ -50,6 +49,7 @@ def doctor(
     json: Json = False,
 ) -> int:
     """Check credentials, scopes, tables, fields, types, quotas and versions; each finding says what to do. Changes nothing."""
+    from flows.config import load
     from flows.doctor import check
     from flows.doctor import probe as try_out
 

@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.telling import Told
+if TYPE_CHECKING:
+    from flows.telling import Told
 
 _MOST = 12
 """How many operations and holds are listed; the report has them all."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
+from pydantic_core import PydanticCustomError
 
 from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
 from flows.config.sides import AppForm, GhlForm
@@ -116,9 +117,17 @@ class KeepForm(Part):
     days: int = Field(default=90, ge=1, description="and all that are not older than this")
 
 
-def _limit(default: float, kind: type[float]) -> tuple[Any, Any]:
+def _limit(default: float, kind: type[float], name: str) -> tuple[Any, Any]:
     share = kind is float
-    return kind, Field(default=default, ge=0, le=1 if share else None)
+    checked: Any = Annotated[int, AfterValidator(_more_than_one)] if name == "flapping" else kind
+    return checked, Field(default=default, ge=0, le=1 if share else None)
+
+
+def _more_than_one(times: int) -> int:
+    """One value taken back once is somebody's correction: no reason to ask."""
+    if times == 1:
+        raise PydanticCustomError("flapping", "0 (never asks) or at least 2")
+    return times
 
 
 if TYPE_CHECKING:
@@ -128,7 +137,7 @@ else:
         "LimitsForm",
         __base__=Part,
         __doc__="What one run may do unasked: the fields of reconcile.limits.Limits.",
-        **{name: _limit(getattr(Limits(), name), kind) for name, kind in get_type_hints(Limits).items()},
+        **{name: _limit(getattr(Limits(), name), kind, name) for name, kind in get_type_hints(Limits).items()},
     )
 
 

@@ -25,6 +25,8 @@ from reconcile.mapping import Mapping
 from reconcile.model import fingerprint
 
 SANDBOX = "sandbox:"
+DEMO = "demo:"
+"""What the URL of a JSON API begins with where it is the demo's own, served in this process over the database file named."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
@@ -102,6 +104,7 @@ class Pair:
         said = {
             "mapping": self.mapping.digest,
             "region": self.region,
+            "flapping": self.limits.get("flapping"),
             "app": _plain(self.app, _NOT_IN_DIGEST["app"]),
             "app_url": _without_password(getattr(self.app, "url", None)),
             "ghl": _plain(self.ghl, _NOT_IN_DIGEST["ghl"]),
@@ -218,16 +221,17 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
 def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:
     if form.ledger is not None:
         secret = resolver.secret(form.ledger, ("ledger",))
-        return _with_driver(_database(secret, resolver, ("ledger",)))
+        return SecretStr(with_driver(_database(secret, resolver, ("ledger",)).get_secret_value()))
     if "://" in store:
         what = f'the store "{form.store}" cannot hold the ledger: a database needs a disk or a server'
         resolver.problems.add(("store",), what, 'Add ledger = "env:LEDGER_URL", a PostgreSQL URL.')
     return SecretStr(f"sqlite:///{Path(store) / 'ledger.db'}")
 
 
-def _with_driver(url: SecretStr) -> SecretStr:
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    return SecretStr(f"{_DRIVERS.get(scheme, scheme)}{separator}{rest}")
+def with_driver(url: str) -> str:
+    """A database URL with the driver that this product ships with, where it names none."""
+    scheme, separator, rest = url.partition("://")
+    return f"{_DRIVERS.get(scheme, scheme)}{separator}{rest}"
 
 
 def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> SecretStr:
@@ -240,7 +244,7 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
     scheme, _, file = url.partition("///")
     if not file or file.startswith((":memory:", "file:")):
         return secret
-    return SecretStr(f"{scheme}///{(resolver.folder / Path(file).expanduser()).resolve()}")
+    return SecretStr(f"{scheme}///{_whole(file, resolver)}")
 
 
 def _app(form: AppForm, resolver: Resolver) -> AppForm:
@@ -250,14 +254,19 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
     url = getattr(app, "url", None)
     if isinstance(url, SecretStr):
         return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
+    if isinstance(url, str) and url.startswith(DEMO):
+        return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver)}"})
     return app
+
+
+def _whole(file: str, resolver: Resolver) -> Path:
+    return (resolver.folder / Path(file).expanduser()).resolve()
 
 
 def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
     ghl = resolver.table(form, ("ghl",))
     if ghl.url.startswith(SANDBOX):
-        file = (resolver.folder / Path(ghl.url.removeprefix(SANDBOX)).expanduser()).resolve()
-        return ghl.model_copy(update={"url": f"{SANDBOX}{file}"})
+        return ghl.model_copy(update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver)}"})
     if ghl.url:
         _check_host(ghl.url, resolver.problems)
     _check_credentials(ghl, resolver)

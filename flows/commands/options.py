@@ -1,0 +1,14 @@
+"""Options that commands share, apart from what the commands need to work: help is shown without importing that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
+Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
+Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
+Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
