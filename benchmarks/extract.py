@@ -41,6 +41,8 @@ class Scenario:
     latency: float
     other_share: float = 0.0
     processes: int = 1
+    tasks: int = 0
+    notes: int = 0
 
     @property
     def pages(self) -> int:
@@ -49,7 +51,7 @@ class Scenario:
 
 
 def serve_location(scenario: Scenario, pipe: Connection) -> None:
-    """A sandbox with the scenario's contacts, added over three years, until the pipe closes."""
+    """A sandbox with the scenario's contacts, added over three years, their tasks and notes, until the pipe closes."""
     from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 
     limit = Limit(max=scenario.limit, daily=100_000_000)
@@ -57,7 +59,7 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
     sandbox.add_location(LOCATION)
     sandbox.add_token(TOKEN, LOCATION)
     begun, step = int((time.time() - 3 * 365 * 86_400) * 1000), 3 * 365 * 86_400_000 // scenario.contacts
-    sandbox.seed_contacts(
+    people = sandbox.seed_contacts(
         LOCATION,
         (
             {
@@ -70,6 +72,10 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
             for number in range(scenario.contacts)
         ),
     )
+    for number in range(scenario.tasks):
+        sandbox.seed_task(people[number], title=f"Call {number}", dueDate="2027-01-05T09:00:00.000Z")
+    for number in range(scenario.notes):
+        sandbox.seed_note(people[number], body=f"Note {number}")
     with serve(sandbox) as url:
         pipe.send(url)
         pipe.recv()

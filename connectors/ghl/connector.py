@@ -156,9 +156,12 @@ class GhlConnector:
         """Requests so far by endpoint ("contact.create"), what remains today, the window, and the answers with 429."""
         names = {endpoint.name: name for name, endpoint in self.api.dialect.endpoints.items()}
         counts = {names.get(template, template): many for template, many in self._client.counts.items()}
+        daily, reserved = self._throttle.daily()
         return Usage(
             requests=sum(counts.values()),
             remaining_today=self._throttle.remaining_today(),
+            daily=daily,
+            reserved=reserved,
             window=self._throttle.window(),
             answers_429=self._throttle.refusals,
             by_endpoint=counts,

@@ -38,7 +38,8 @@ def _number(what: str) -> int:
         return _counted[what]
 
 
-def _arm(point: str) -> None:
+def arm(point: str) -> None:
+    """Have this process kill itself at that point."""
     commit, send = DefaultDialect.do_commit, httpx.HTTPTransport.handle_request
 
     def do_commit(self: Any, dbapi_connection: Any) -> None:
@@ -63,7 +64,7 @@ def _arm(point: str) -> None:
 
 def main() -> None:
     pair, point = sys.argv[1:]
-    _arm(point)
+    arm(point)
     with open_run(load(Path(pair)), Options("nightly", frozenset({"another-app"}), verify="none")) as run:
         reconcile(run)
     sys.stdout.write(json.dumps(_counted))

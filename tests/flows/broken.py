@@ -445,6 +445,14 @@ BROKEN = [
         "less than",
         "max_delete_share",
     ),
+    _one(
+        "flapping at the first time",
+        "[contact]\n",
+        "[limits]\nflapping = 1\n[contact]\n",
+        "the number 1, expected 0 (never asks) or at least 2",
+        "at least 2",
+        "flapping = 1",
+    ),
     _one("not TOML", 'pair = "acme"', 'pair = "acme', "this is not TOML", "Check this line", "pair ="),
     _one(
         "a key twice", 'store = "state"', 'store = "state"\nstore = "other"', "this is not TOML", "only once", '"other"'

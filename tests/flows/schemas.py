@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 CRM = """
 CREATE TABLE users (id INTEGER PRIMARY KEY, full_name TEXT, email TEXT, password_hash TEXT);
 INSERT INTO users VALUES (1, 'Root Admin', 'root@crm.example', 'x');
@@ -68,3 +70,25 @@ INSERT INTO notizen VALUES (1,1,'Ruft vor dem Termin an.');
 """
 
 SCHEMAS = {"crm": CRM, "shop": SHOP, "clinic": CLINIC}
+
+
+_INTO: dict[str, tuple[tuple[str, str], ...]] = {
+    "sqlite": (),
+    "postgresql": (
+        (r"\bDATETIME\b", "TIMESTAMP"),
+        (r",120,1,", ",120,true,"),
+        (r",5,0,", ",5,false,"),
+        (r"09:00:00',0\)", "09:00:00',false)"),
+    ),
+    # A UNIQUE text needs a length there, and TIMESTAMP is a column that sets itself.
+    "mariadb": ((r"TEXT UNIQUE", "VARCHAR(80) UNIQUE"), (r"\bTIMESTAMP\b", "DATETIME")),
+}
+
+
+def statements(schema: str, database: str) -> list[str]:
+    """A schema and its rows in the words of a database."""
+    text = SCHEMAS[schema]
+    for found, said in _INTO[database]:
+        text = re.sub(found, said, text)
+    first = ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"] if database == "mariadb" else []
+    return first + [statement for statement in text.split(";\n") if statement.strip()]

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,31 @@ def test_help(command: str) -> None:
     assert COMMANDS[command][1].split()[0] in say("--help").out
 
 
-def test_help_is_quick() -> None:
-    """The help of the whole and of a command that runs flows imports neither Prefect nor pandas."""
-    code = (
-        "import sys; from flows.cli import call; call(['--help']); call(['run', '--help']); "
-        "sys.exit(str({'prefect', 'pandas'} & set(sys.modules)) if {'prefect', 'pandas'} & set(sys.modules) else 0)"
-    )
+HEAVY = ("prefect", "pandas", "numpy", "duckdb", "openpyxl", "fastapi", "uvicorn")
+"""What costs a tenth of a second and more to import; the ledger and the pair file need none of it."""
+HEAVIER = (*HEAVY, "alembic", "httpx", "pydantic", "sqlalchemy")
+"""What only a command that opens a pair needs."""
+
+
+def _imported(*lines: str, among: Sequence[str]) -> set[str]:
+    """Which of these packages a process has imported after carrying out the command lines."""
+    calls = "; ".join(f"call({line.split()!r})" for line in lines)
+    code = f"import sys; from flows.cli import call; {calls}; sys.stderr.write(' '.join({set(among)!r} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - the tests' own command
     assert ended.returncode == 0, ended.stderr
+    return set(ended.stderr.split())
+
+
+def test_help_is_quick() -> None:
+    """Help, of the whole and of a command that reads both sides, imports nothing that the command needs for its work."""
+    lines = ("--help", "plan --help", "run --help", "history --help", "report --help", "review --help", "undo --help")
+    assert _imported(*lines, among=HEAVIER) == set()
+
+
+def test_looking_is_quick(acme: Acme) -> None:
+    """history, over a ledger that needs no migration, imports neither an engine nor what only migrations need."""
+    say("history", "--pair", acme.pair)
+    assert _imported(f"history --pair {acme.pair} --json", among=(*HEAVY, "alembic")) == set()
 
 
 @pytest.mark.parametrize(

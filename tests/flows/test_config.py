@@ -306,6 +306,26 @@ email = "email"
 """
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "side", "entity"),
+    [
+        ('email = "email"', 'email = { ghl = "email", conflict = "newest" }', "the app", "contact"),
+        (
+            "[contact.fields]",
+            '[note.fields]\nsaid = { ghl = "body", conflict = "newest" }\n[contact.fields]',
+            "GHL",
+            "note",
+        ),
+    ],
+)
+def test_d5_newest_is_refused_where_a_side_does_not_say_when_it_changed(
+    tmp_path: Path, before: str, after: str, side: str, entity: str
+) -> None:
+    """A pair file that would have to guess which of two edits came last is refused when it is read, on either side."""
+    with pytest.raises(ConfigError, match=f'"newest" needs to know when {side} changed a {entity}'):
+        _load(tmp_path, FILES.replace(before, after))
+
+
 def test_files(tmp_path: Path) -> None:
     """Files are declared with the very fields of their connector's settings; a time of change is asked for like anywhere."""
     pair = _load(tmp_path, FILES)

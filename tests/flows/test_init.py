@@ -19,7 +19,8 @@ from flows.wiring import connect
 from reconcile.errors import ConfigError
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, FieldInfo, Proof
-from tests.flows.schemas import SCHEMAS
+from tests.connectors.databases import fresh_database, run
+from tests.flows.schemas import SCHEMAS, statements
 
 TOKEN = "pit-init-secret"
 
@@ -38,6 +39,28 @@ def _init(tmp_path: Path, schema: str, **wish: str) -> Written:
 
 def _placed(proposal: Proposal, entity: Entity) -> Mapping[str, tuple[str, ...]]:
     return {line.column: line.ghl for line in proposal.fields(entity)}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("server", ["postgresql", "mariadb"])
+def test_on_a_database_server(tmp_path: Path, server: str, schema: str) -> None:
+    """PostgreSQL and MariaDB, whose types and keys are told otherwise, get the very proposal that SQLite gets."""
+    here = _init(tmp_path, schema).proposal
+    for url in fresh_database(server, tmp_path):
+        run(url, *statements(schema, server))
+        wish = Wish(url, "loc1", tmp_path / "server.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db")
+        there = init(wish, environ={}).proposal
+        assert {(p.entity, p.table, p.modified_at, p.deleted, p.parent) for p in there.places} == {
+            (p.entity, p.table, p.modified_at, p.deleted, p.parent) for p in here.places
+        }
+        assert [place.tags for place in there.places] == [place.tags for place in here.places]
+        for entity in Entity:
+            assert _placed(there, entity) == _placed(here, entity)
+        assert [(line.column, line.choices, line.also) for line in there.lines] == [
+            (line.column, line.choices, line.also) for line in here.lines
+        ]
+        assert {one.where for one in there.unplaced} == {one.where for one in here.unplaced}
+        assert load(tmp_path / "server.toml", environ={"APP_DATABASE_URL": url}).mapping.entities
 
 
 def test_crm(tmp_path: Path) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
+import subprocess
+import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +22,7 @@ import sqlalchemy as sa
 import connectors.ghl
 from connectors.ghl import GhlConnector
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
+from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.config import Pair, load
 from flows.migrate import Move, begun, migrate, propose
 from flows.run import Options, open_run
@@ -30,6 +35,10 @@ from reconcile.ports import Reply, Write
 
 SOAK = bool(os.environ.get("GHL_RECONCILE_SOAK"))
 DAY = 86_400.0
+SIZE = (20_000, 12_000) if SOAK else (2_000, 1_200)
+"""People, and requests a day."""
+DRIVER = Path(__file__).with_name("mover.py")
+ROOT = DRIVER.parents[2]
 
 PAIR = """\
 pair = "move"
@@ -90,6 +99,36 @@ class Clock:
         return int(self.now // DAY)
 
 
+class Leaping(Clock):
+    """The wall clock, so that processes agree on it, put forward by what is slept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.ahead += seconds
+
+
+class Wire(deque[RequestRecord]):
+    """The sandbox's log: it counts, and kills a process whose N-th write was carried out and not answered yet."""
+
+    def __init__(self) -> None:
+        super().__init__(maxlen=1_000)
+        self.requests = self.writes = self.at = self.victim = 0
+
+    def append(self, record: RequestRecord, /) -> None:
+        super().append(record)
+        self.requests += 1
+        if record.method != "GET" and not record.path.endswith("/search"):
+            self.writes += 1
+            if self.writes == self.at:
+                os.kill(self.victim, signal.SIGKILL)
+
+
 class Killed(BaseException):
     """The process is gone: nothing catches it."""
 
@@ -113,9 +152,9 @@ class Killer:
 class Place:
     """An app with people, tasks, notes and tags; a location; and a quota that takes days."""
 
-    def __init__(self, folder: Path, *, people: int, daily: int) -> None:
+    def __init__(self, folder: Path, *, people: int, daily: int, clock: Clock | None = None) -> None:
         self.folder = folder
-        self.clock = Clock()
+        self.clock = clock or Clock()
         limit = Limit(max=10_000, window_seconds=1.0, daily=daily)
         self.sandbox = Sandbox(Settings(pit=limit, lag_seconds=0.0, seed=3), clock=self.clock)
         self.sandbox.add_location("loc1")
@@ -308,7 +347,7 @@ def test_command(place: tuple[Place, Pair], capsys: pytest.CaptureFixture[str]) 
     assert json.loads(capsys.readouterr().out)["cutover"]["planned"] == 0
 
 
-@pytest.mark.parametrize("place", [(20_000, 12_000) if SOAK else (2_000, 1_200)], indirect=True)
+@pytest.mark.parametrize("place", [SIZE], indirect=True)
 def test_over_days_and_through_kills(place: tuple[Place, Pair], killer: Killer) -> None:
     """Contacts with tasks, notes and tags, over a quota that takes days, killed three times: complete, nothing twice."""
     made, pair = place
@@ -325,3 +364,50 @@ def test_over_days_and_through_kills(place: tuple[Place, Pair], killer: Killer) 
     assert made.clock.day - started >= 2
     assert moved.report.counts[0].created == {"ghl": people}
     assert moved.report.counts[0].linked == people
+
+
+def _leg(pair: Pair, wire: Wire, *, ahead: float, point: str) -> dict[str, Any] | None:
+    """One call of `migrate` in a process of its own; what it came to, or None where it was killed at `point`."""
+    what, when, number = point.split(":") if point != "none" else ("", "", "0")
+    wire.at = wire.writes + int(number) if (what, when) == ("send", "served") else 0
+    command = [sys.executable, str(DRIVER), str(pair.path), str(ahead), point]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(  # noqa: S603 - the tests' own command
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        wire.victim = process.pid
+        out, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
+    told: dict[str, Any] = json.loads(out) if process.returncode == 0 else {}
+    return told or None
+
+
+@pytest.mark.timeout(0 if SOAK else 900)
+def test_over_days_and_through_sigkill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same with processes killed by SIGKILL: before a request, after GHL served it, and before its reply was noted."""
+    people, daily = SIZE
+    clock, wire, begun_at = Leaping(), Wire(), time.monotonic()
+    made = Place(tmp_path, people=people, daily=daily, clock=clock)
+    made.sandbox.log = wire
+    kills = [f"send:before:{people // 10}", f"send:served:{people // 7}", f"commit:before:{people // 5}"]
+    killed, days, told = 0, 1, None
+    with serve(made.sandbox) as url:
+        pair = made.pair(url)
+        while not (told and told["complete"]):
+            assert days < 30, told
+            told = _leg(pair, wire, ahead=clock.ahead, point=kills[killed] if killed < len(kills) else "none")
+            if told is None:
+                killed += 1
+            elif not told["complete"]:
+                clock.sleep(DAY)
+                days += 1
+    assert (killed, days >= 2) == (3, True)
+    assert made.moved() == made.due()
+    assert told["created"] == told["linked"] == people
+    twice = made.moved()[0].total() - people
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{people:,} contacts moved in {days} days and {time.monotonic() - begun_at:.0f} s "
+            f"with {wire.requests:,} requests, killed {killed} times, {twice} twice\n"
+        )
+    made.engine.dispose()

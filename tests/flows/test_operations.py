@@ -23,7 +23,7 @@ from connectors.ghl.tokens import KEY_VARIABLE
 from flows.config import Pair, load
 from flows.credentials import auth_of, store_of
 from flows.health import health
-from flows.keeping import fetch, keep
+from flows.keeping import brought, forget, keep, stored
 from flows.leases import holder_of, place, release_dead
 from flows.ledgers import back_up, revision
 from flows.observe import Lines, named
@@ -31,6 +31,7 @@ from flows.run import Options, lease, moment, open_run
 from flows.schedule import Wish, deployments, yaml_text
 from flows.wiring import _shared
 from reconcile import runs
+from reconcile.archive import MANIFEST
 from reconcile.errors import Expired, Locked, StateError
 from reconcile.ledger import Ledger
 from reconcile.runs import RunRow
@@ -132,19 +133,35 @@ def test_an_older_ledger_is_migrated(pair: Pair, ledger: Ledger) -> None:
 
 
 def test_an_object_store_keeps_the_runs(pair: Pair, tmp_path: Path) -> None:
-    """What a run leaves is copied to an object store and can be fetched back; a store that is away costs no run."""
+    """What a run leaves is copied to an object store, last what says that it is whole, and brought back; what is here stays."""
     folder = tmp_path / "runs" / "r1"
     folder.mkdir(parents=True)
-    for name in ("planned.parquet", "plan.jsonl", "report.html", "stage.duckdb"):
+    names = ["planned.parquet", "plan.jsonl", "report.html", MANIFEST]
+    for name in (*names, "stage.duckdb"):
         (folder / name).write_text(name)
-    away = replace(pair, store="memory://bucket/acme")
-    assert [Path(path).name for path in keep(away, folder)] == ["plan.jsonl", "planned.parquet", "report.html"]
+    away = replace(pair, store=f"memory://{tmp_path.name}/acme")
+    assert [Path(path).name for path in keep(away, folder)] == names
     shutil.rmtree(folder)
-    assert fetch(away, folder)
-    assert sorted(path.name for path in folder.iterdir()) == ["plan.jsonl", "planned.parquet", "report.html"]
-    assert not fetch(away, folder.with_name("r2"))
+    folder.mkdir()
+    (folder / "plan.jsonl").write_text("mine")
+    assert brought(away, folder) == folder
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    assert (folder / "plan.jsonl").read_text() == "mine"
+    assert not brought(away, folder.with_name("r2")).exists()
+    assert [Path(path).name for path in keep(away, folder.with_name("r1"), stage=True)] == names
+    assert stored(away) == {"r1"}
+    forget(away, ["r1", "r2"])
+    assert stored(away) == set()
+
+
+def test_a_store_that_does_not_answer(pair: Pair, tmp_path: Path) -> None:
+    """It costs no run, which goes on without a copy; but who asks for an archive is told so, not that there is none."""
+    folder = tmp_path / "runs" / "r1"
     assert keep(pair, folder) == []
-    assert keep(replace(pair, store="nosuch://bucket"), folder) == []
+    lost = replace(pair, store="nosuch://bucket")
+    assert keep(lost, folder) == []
+    with pytest.raises(StateError, match=r"the store \(nosuch\) does not answer"):
+        brought(lost, folder)
 
 
 # health and logs ------------------------------------------------------------------------------------------------------
