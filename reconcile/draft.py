@@ -366,7 +366,7 @@ def lines(stage: Stage) -> Iterator[str]:
     members["risk"] = "CASE risk WHEN 'low' THEN NULL ELSE '\"risk\":\"' || risk || '\"' END"
     members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
     whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
-    for batch in stage.stream(f"SELECT {whole} FROM planned ORDER BY seq"):
+    for batch in stage.stream(f"SELECT {whole} FROM planned ORDER BY seq", batch=2_000):
         yield from (str(text) for (text,) in batch)
     yield from map(hold_line, holds(stage))
 

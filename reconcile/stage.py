@@ -67,7 +67,7 @@ class Stage:
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         # Tables of moved rows are many and small: to compress and write each as it is made takes longer than making it.
-        self.sql.execute("SET checkpoint_threshold = '256MB'")
+        self.sql.execute("SET checkpoint_threshold = '64MB'")
         self.sql.execute("SET TimeZone = 'UTC'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         self.snapshots = self._remembered()
