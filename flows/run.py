@@ -180,9 +180,6 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
             raise KeyboardInterrupt
         run.stopped = f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run"
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python delivers signals to the main thread alone
-        return
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield

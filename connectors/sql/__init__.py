@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -155,10 +156,12 @@ class SqlConnector:
             connection = self._moment(layout.entity)
             total = _count(connection, layout)
             shared = _shared_keys(connection, layout)
-            for page in _pages(connection, layout, tally):
-                self._requests += 1
-                rows += page.rows
-                yield page
+            # Closed before the snapshot is: a cursor that outlives its connection cannot be closed in peace.
+            with closing(_pages(connection, layout, tally)) as pages:
+                for page in pages:
+                    self._requests += 1
+                    rows += page.rows
+                    yield page
             whole = True
         finally:
             self._read_off(layout.entity, whole=whole)
@@ -197,7 +200,7 @@ class SqlConnector:
             snapshot.close()
 
 
-def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Iterator[Page]:
+def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Generator[Page, None, None]:
     """A whole table, by the fastest way that the database has."""
     if not can_copy(connection, layout):
         yield from stream(connection, layout, Slice(), rows=ROWS, tally=tally)
