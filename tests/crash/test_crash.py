@@ -29,7 +29,7 @@ from tests.connectors.databases import server_url
 from tests.flows.acme import Acme, Night, Served, State
 
 SOAK = os.environ.get("GHL_RECONCILE_SOAK") == "1"
-SAMPLE = {"sqlite": 4, "postgresql": 2}
+SAMPLE = {"sqlite": 3, "postgresql": 2}
 """How many points are tried where the soak is not asked for; each takes two runs, the first in a process of its own."""
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = DRIVER.parents[2]

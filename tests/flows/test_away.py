@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.flows.acme import Acme
 from tests.flows.calls import say
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file"] if os.environ.get("GHL_RECONCILE_SOAK") else ["memory"])
 def acme(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Acme]:
     """A world whose store is an object store, and whose ledger is a database of its own."""
     made = Acme.made(tmp_path / "acme", contacts=44)

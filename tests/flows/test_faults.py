@@ -40,9 +40,7 @@ MATRIX = [
 ]
 SAMPLE = [
     ("malformed", READS[0], "first"),
-    ("truncated_page", READS[0], "first"),
     ("cdn_block", READS[2], "last"),
-    ("reset_after", WRITES[0], "first"),
     ("created_but_422", WRITES[0], "first"),
     ("reset_after", WRITES[5], "first"),
 ]

@@ -146,4 +146,4 @@ class World(RuleBasedStateMachine):
 
 
 TestInvariants = World.TestCase
-TestInvariants.settings = profile(ci=(4, 10), soak=(200, 30))
+TestInvariants.settings = profile(ci=(3, 8), soak=(200, 30))

@@ -303,4 +303,4 @@ class Location(RuleBasedStateMachine):
 
 
 TestSandboxMachine = Location.TestCase
-TestSandboxMachine.settings = profile(ci=(4, 10), soak=(200, 30))
+TestSandboxMachine.settings = profile(ci=(3, 8), soak=(200, 30))

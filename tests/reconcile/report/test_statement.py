@@ -171,7 +171,7 @@ def test_a_stage_without_a_plan_has_a_statement_without_entities() -> None:
         assert statement(found.stage, world.mapping).entities == ()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(min_value=0, max_value=1_000_000))
 def test_the_identities_hold_in_every_world(seed: int) -> None:
     """Whatever users do and sides refuse, unexplained is 0 and every identity holds."""
