@@ -140,19 +140,17 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     ends = _DIGESTS if trusted else _EVERYTHING
-    # Row ids hold within a transaction; after it, a checkpoint may move rows.
-    stage.run("BEGIN")
-    for side in Side:
-        stage.run(_APART.format(e=entity, s=side, ends=ends.format(e=entity, s=side)))
     states = {
         f"{side}_state": _STATE.format(row=side[0], link=f"{side[0]}l", covered=_covered(stage, entity, side))
         for side in Side
     }
     owner = "LEFT JOIN base_contact o ON o.link_id = b.parent" if child else ""
-    stage.run(_MOVED.format(e=entity, owner=owner, **states))
+    with stage.transaction():  # row ids hold within one; after it, a checkpoint may move rows
+        for side in Side:
+            stage.run(_APART.format(e=entity, s=side, ends=ends.format(e=entity, s=side)))
+        stage.run(_MOVED.format(e=entity, owner=owner, **states))
     for side in Side:
         stage.run(_UNLINKED.format(e=entity, s=side))
-    stage.run("COMMIT")
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -100,6 +101,17 @@ class Stage:
         if not statements:
             return
         self.sql.execute(statements).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Statements of which all take effect or none; a fault leaves the stage usable, for the report that tells of it."""
+        self.run("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
         """All rows of a small result."""
@@ -280,7 +292,6 @@ def _blurs(mapped: EntityMap, side: Side) -> str:
 
 
 def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
-
     if record is None:
         return [None] * (4 + len(natives))
     head: list[object] = [record.parent, record.version, record.modified_at, record.deleted]

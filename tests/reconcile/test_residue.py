@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
@@ -109,3 +110,11 @@ def test_lines_made_in_sql_are_those_that_python_writes(world: World) -> None:
     assert {dataclasses.astuple(operation)[0] for operation in operations} == {
         line["op_id"] for line in made if "hold" not in line
     }
+
+
+def test_fault_leaves_the_stage_usable(world: World) -> None:
+    """After a fault inside a transaction nothing of it stands, and the stage still answers."""
+    with Stage(world.folder / "faulty", memory_limit="256MB", threads=1) as stage:
+        with pytest.raises(duckdb.Error), stage.transaction():
+            stage.run("CREATE TABLE made (n INTEGER); SELECT nothing FROM nowhere")
+        assert stage.count("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'made'") == 0
