@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.world import TAKEN_AT, World, mapping
 from reconcile import runs
-from reconcile.cells import columns, make_cells
+from reconcile.cells import make_cells
 from reconcile.ledger import Ledger, PairState
 from reconcile.link import digest_kind, keep_base
 from reconcile.model import Entity, Side
@@ -34,9 +34,9 @@ def remember(world: World) -> None:
             world.stage(stage, side, f"base_{side}")
             make_cells(stage, contacts, side)
         stage.run(f"ATTACH {literal(str(world.folder / 'wide.duckdb'))} AS wide (READ_ONLY)")
-        made = columns(contacts, Side.APP)
+        named = list(enumerate((field.name for field in contacts.fields), start=1))
         cells = {
-            side: "json_object(" + ", ".join(f"{literal(c.field.name)}, {side}.{c.name}" for c in made) + ")"
+            side: f"json_object({', '.join(f'{literal(name)}, {side}.cells[{at}]' for at, name in named)})"
             for side in Side
         }
         rows = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from flows.run import Run
 from reconcile import compare, sweep
-from reconcile.cells import identities
+from reconcile.cells import identities, make_further
 from reconcile.errors import Transient
 from reconcile.link import load_base
 from reconcile.mapping import EntityMap, Mapping
@@ -221,9 +221,11 @@ def _near(run: Run, mapped: EntityMap, focus: Focus) -> dict[Side, set[str]]:
     """The focused contacts, all that share an identity with a new one (and so on), and the other ends of those."""
     stage = run.stage
     stage.run(_KNOWN)
+    for side in Side:
+        make_further(stage, mapped, side)
     for number, rule in enumerate(mapped.match):
         for side in Side:
-            everyone = identities(stage, mapped, side, rule, keys=f"cell_contact_{side}")
+            everyone = identities(mapped, side, rule, keys=f"cell_contact_{side}")
             stage.run(f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})")
     stage.fill("near", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.fresh)])
     before = -1

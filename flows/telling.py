@@ -82,9 +82,9 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     alerts.log_all(run.pair.name, run.run_id, raised)
     paths = report.write_document(whole, run.folder)
     archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
-    waits = "://" in run.pair.store and state in ("planned", "refused")  # for a person, who may be elsewhere
+    waits = state in ("planned", "refused")  # for a person, who may say yes to it
     if waits:
-        run.stage.run("CHECKPOINT")  # so that the file alone is the whole stage
+        run.stage.keep()
     keep(run.pair, run.folder, stage=waits)
     told = Told(max(exit_code(state, whole), alerts.exit_code(raised)), state, whole, paths)
     # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.

@@ -24,7 +24,7 @@ WITH lost AS (
         CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END AS key,
         CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
         CASE WHEN gone = 'app' THEN {ghl_touched} ELSE {app_touched} END AS touched,
-        CASE WHEN gone = 'app' THEN {ghl_cells} ELSE {app_cells} END AS cells,
+        CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cells,
         CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
         {survivor} AS survivor, {follows} AS follows, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
@@ -32,8 +32,8 @@ WITH lost AS (
     LEFT JOIN cell_{e}_app a ON a.key = l.app_key LEFT JOIN cell_{e}_ghl g ON g.key = l.ghl_key
     LEFT JOIN basecell_{e} b USING (link_id)
 ), judged AS (
-    SELECT r.*, md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
-        md5(r.cells::VARCHAR)[1:20] AS values_digest,
+    SELECT r.* REPLACE (json_object({members}) AS cells), md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
+        md5(json_object({members})::VARCHAR)[1:20] AS values_digest,
         CASE WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
              WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
              WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'
@@ -66,22 +66,13 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     on a contact: one that was added or changed where the contact is still there is a change of the contact.
     """
     entity = mapped.entity
-    fields = range(len(mapped.fields))
     touched = {
         f"{side}_touched": " OR ".join(
-            [
-                *(f"{row}.c{i} IS DISTINCT FROM b.{side}{i}" for i in fields),
-                *(_child_touched(child, side) for child in children),
-            ]
+            [f"{row}.cells IS DISTINCT FROM b.{side}", *(_child_touched(child, side) for child in children)]
         )
         for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
     }
-    cells = {
-        f"{side}_cells": "json_object("
-        + ", ".join(f"{literal(mapped.fields[i].name)}, {row}.c{i}" for i in fields)
-        + ")"
-        for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
-    }
+    members = ", ".join(f"{literal(field.name)}, cells[{at}]" for at, field in enumerate(mapped.fields, start=1))
     policy = {f"{side}_policy": literal(mapped.delete.get(side, OnDelete.HOLD)) for side in Side}
     survivor = "NULL::VARCHAR"
     follows = "EXISTS (FROM absence_contact c WHERE c.link_id = l.parent AND c.gone = l.gone)"
@@ -98,8 +89,8 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             absent_runs=mapped.absent_runs,
             survivor=survivor,
             follows=follows,
+            members=members,
             **touched,
-            **cells,
             **policy,
         )
     )
@@ -108,12 +99,11 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
 def _child_touched(child: EntityMap, side: Side) -> str:
     """SQL for whether a contact has a task or note that its other end never had, or had in another form."""
     entity = child.entity
-    moved = " OR ".join(f"x.c{i} IS DISTINCT FROM y.{side}{i}" for i, _ in enumerate(child.fields))
     return (
         f"EXISTS (FROM cell_{entity}_{side} x SEMI JOIN unlinked_{entity}_{side} u ON u.key = x.key "
         f"WHERE x.parent = l.{side}_key AND NOT x.excluded) OR "
         f"EXISTS (FROM cell_{entity}_{side} x JOIN moved_{entity} m ON m.{side}_key = x.key JOIN basecell_{entity} y USING (link_id) "
-        f"WHERE x.parent = l.{side}_key AND ({moved}))"
+        f"WHERE x.parent = l.{side}_key AND x.cells IS DISTINCT FROM y.{side})"
     )
 
 

@@ -216,7 +216,8 @@ def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
     then = archived.manifest["entities"][entity.value]
     kept = archived.has(f"basecell_{entity}")
     values = ", ".join(
-        _base_value(then, each, at, side, kept=kept) for at, each in enumerate(mapped.fields) for side in Side
+        f"[{', '.join(_base_value(then, each, at, side, kept=kept) for at, each in enumerate(mapped.fields, start=1))}] AS {side}"
+        for side in Side
     )
     how, join = "NULL::VARCHAR AS how", ""
     if kept:
@@ -229,16 +230,11 @@ def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
 
 def _base_value(then: Map[str, Any], each: Field, at: int, side: Side, *, kept: bool) -> str:
     before = _field_then(then, each.name)
-    name = f"{side}{at}"
     if before is None:
-        return f"NULL::VARCHAR AS {name}"
+        return "NULL::VARCHAR"
     same = tuple(before[1][side.value]) == each.native(side)
-    shown = f"{'a' if side is Side.APP else 'g'}.c{at}" if same else "NULL::VARCHAR"
-    return (
-        f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}{before[0]} ELSE {shown} END AS {name}"
-        if kept
-        else f"{shown} AS {name}"
-    )
+    shown = f"{'a' if side is Side.APP else 'g'}.cells[{at}]" if same else "NULL::VARCHAR"
+    return f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}[{before[0] + 1}] ELSE {shown} END" if kept else shown
 
 
 # the difference -----------------------------------------------------------------------------------------------------

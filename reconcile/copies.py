@@ -29,7 +29,7 @@ def save(stage: Stage, ledger: Ledger, folder: Path, entities: Iterable[Entity],
         return
     folder.mkdir(parents=True, exist_ok=True)
     for entity in entities:
-        read(stage, ledger, entity, columns, into="copied")
+        read(stage, ledger, entity, columns, into="stage.copied")
         path, partial = folder / f"{entity}-{name}.parquet", folder / f"{entity}-{name}.partial"
         stage.run(f"COPY copied TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4); DROP TABLE copied")
         partial.replace(path)

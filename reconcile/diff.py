@@ -18,7 +18,7 @@ KIND = """CASE
 """The three-way statement: each side against its own baseline, then against the other. See `classify` for the same in Python."""
 
 _BOTH = """
-CREATE OR REPLACE TEMP TABLE both_{e} AS
+CREATE OR REPLACE TABLE both_{e} AS
 SELECT link_id, app_key, ghl_key, parent, false AS fresh, app_modified, ghl_modified, app_written, ghl_written
 FROM moved_{e} WHERE app_state = 'present' AND ghl_state = 'present'
 UNION ALL
@@ -32,12 +32,13 @@ _WIDE = """
 WITH ends AS (
     SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
-        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, {cells}
+        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, a.cells AS app, g.cells AS ghl
     FROM (SELECT * FROM both_{e} WHERE rowid >= {start} AND rowid < {stop}) l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
 )
 SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
-    CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer, {values}
+    CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer,
+    b.app AS base_app, b.ghl AS base_ghl, CASE WHEN e.app_echo THEN b.app ELSE e.app END AS app, CASE WHEN e.ghl_echo THEN b.ghl ELSE e.ghl END AS ghl
 FROM ends e LEFT JOIN basecell_{e} b USING (link_id);
 """
 
@@ -45,26 +46,34 @@ FROM ends e LEFT JOIN basecell_{e} b USING (link_id);
 # another record (SQLite does so). Nothing is compared then: the other end may be another person's.
 _STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
 
-# A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 25 million rows).
-_FIELD = """
-SELECT link_id, {name} AS field, NULL AS item, newer, base_app{i} AS base_app, base_ghl{i} AS base_ghl, app{i} AS app, ghl{i} AS ghl
-FROM wide_{e} WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR NOT fresh AND (app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i}))
+# A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 22 million cells).
+_DELTA = """
+CREATE OR REPLACE TABLE delta_{e} AS
+WITH cell AS (
+    SELECT link_id, fresh, newer, app_key, ghl_key, generate_subscripts(app, 1) AS place,
+        unnest(base_app) AS base_app, unnest(base_ghl) AS base_ghl, unnest(app) AS app, unnest(ghl) AS ghl
+    FROM wide_{e} WHERE NOT excluded AND (app IS DISTINCT FROM ghl OR NOT fresh)
+), apart AS (
+    SELECT *, {names}[place] AS field FROM cell
+    WHERE app IS DISTINCT FROM ghl OR NOT fresh AND (app IS DISTINCT FROM base_app OR ghl IS DISTINCT FROM base_ghl)
+), single AS ({single})
+SELECT d.* EXCLUDE (app_key, ghl_key), {kind} AS kind, fa.why AS app_fault, fg.why AS ghl_fault FROM single d
+LEFT JOIN fault_{e}_app fa ON fa.key = d.app_key AND fa.field = d.field
+LEFT JOIN fault_{e}_ghl fg ON fg.key = d.ghl_key AND fg.field = d.field;
 """
 
-_SET = """
-SELECT link_id, {name} AS field, item, newer,
+_WHOLE = (
+    "SELECT link_id, app_key, ghl_key, field, NULL::VARCHAR AS item, newer, base_app, base_ghl, app, ghl FROM apart"
+)
+
+# Of a set, each item is a difference of its own.
+_ITEMS = """
+SELECT link_id, app_key, ghl_key, field, item, newer,
     CASE WHEN list_contains(ba, item) THEN item END, CASE WHEN list_contains(bg, item) THEN item END,
     CASE WHEN list_contains(a, item) THEN item END, CASE WHEN list_contains(g, item) THEN item END
 FROM (SELECT *, unnest(list_distinct(list_concat(list_concat(a, g), list_concat(ba, bg)))) AS item FROM (
-    SELECT link_id, newer, {app} AS a, {ghl} AS g, {base_app} AS ba, {base_ghl} AS bg FROM wide_{e}
-    WHERE NOT excluded AND (app{i} IS DISTINCT FROM ghl{i} OR NOT fresh AND (app{i} IS DISTINCT FROM base_app{i} OR ghl{i} IS DISTINCT FROM base_ghl{i}))))
+    SELECT *, {app} AS a, {ghl} AS g, {base_app} AS ba, {base_ghl} AS bg FROM apart WHERE place = {at}))
 WHERE NOT (list_contains(a, item) AND list_contains(g, item) AND list_contains(ba, item) AND list_contains(bg, item))
-"""
-
-_FAULTS = """
-LEFT JOIN wide_{e} w USING (link_id)
-LEFT JOIN fault_{e}_app fa ON fa.key = w.app_key AND fa.field = d.field
-LEFT JOIN fault_{e}_ghl fg ON fg.key = w.ghl_key AND fg.field = d.field
 """
 
 
@@ -81,40 +90,32 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 
 
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
-    """Create `wide_e` (moved links with both ends present, side by side) and `delta_e` (what differs in them).
+    """Create `wide_e` (moved links with both ends present, their cells side by side) and `delta_e` (what differs in them).
 
     What is excluded, or strayed to another contact, is not compared. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
     """
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity))
-    count = range(len(mapped.fields))
-    cells = ", ".join(f"a.c{i} AS a{i}, g.c{i} AS g{i}" for i in count)
-    values = ", ".join(
-        f"b.app{i} AS base_app{i}, b.ghl{i} AS base_ghl{i}, "
-        f"CASE WHEN e.app_echo THEN b.app{i} ELSE e.a{i} END AS app{i}, "
-        f"CASE WHEN e.ghl_echo THEN b.ghl{i} ELSE e.g{i} END AS ghl{i}"
-        for i in count
-    )
     child = entity is not Entity.CONTACT
     strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
     into, links = f"CREATE OR REPLACE TABLE wide_{entity} AS", stage.count(f"SELECT count(*) FROM both_{entity}")
     for start in range(0, max(links, 1), _PART):
         part = {"start": start, "stop": start + _PART, "into": into}
-        stage.run(_WIDE.format(e=entity, cells=cells, values=values, strayed=strayed, contact=contact, **part))
+        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact, **part))
         into = f"INSERT INTO wide_{entity}"
-    parts = [_differences(mapped, i) for i in count]
-    stage.run(
-        f"CREATE OR REPLACE TABLE delta_{entity} AS SELECT d.*, {KIND} AS kind, fa.why AS app_fault, fg.why AS ghl_fault "
-        f"FROM ({' UNION ALL '.join(parts)}) d {_FAULTS.format(e=entity)}"
-    )
+    names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
+    stage.run(_DELTA.format(e=entity, names=names, kind=KIND, single=_single(mapped)))
 
 
-def _differences(mapped: EntityMap, i: int) -> str:
-    name = mapped.fields[i].name
-    if name != TAGS:
-        return _FIELD.format(e=mapped.entity, i=i, name=literal(name))
-    sets = {at: f"coalesce(from_json({at}{i}, '[\"VARCHAR\"]'), [])" for at in ("app", "ghl", "base_app", "base_ghl")}
-    return _SET.format(e=mapped.entity, i=i, name=literal(name), **sets)
+def _single(mapped: EntityMap) -> str:
+    """SQL for what differs, value by value; each item of a set is one."""
+    if not mapped.has_tags:
+        return _WHOLE
+    at = mapped.place(TAGS)
+    sets = {
+        name: f"coalesce(from_json({name}, '[\"VARCHAR\"]'), [])" for name in ("app", "ghl", "base_app", "base_ghl")
+    }
+    return f"{_WHOLE} WHERE place <> {at} UNION ALL {_ITEMS.format(at=at, **sets)}"
 
 
 def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float) -> list[tuple[str, str | None]]:

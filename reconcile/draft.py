@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from reconcile.lines import hold_from, hold_line
 from reconcile.mapping import EntityMap, Field
@@ -12,7 +12,7 @@ from reconcile.plan import Group
 from reconcile.stage import Stage, literal
 
 _TABLES = """
-CREATE OR REPLACE TEMP TABLE operation (
+CREATE OR REPLACE TABLE operation (
     phase INTEGER, kind VARCHAR, entity VARCHAR, side VARCHAR, link_id VARCHAR, key VARCHAR, source_key VARCHAR,
     parent VARCHAR, parent_key VARCHAR, source VARCHAR, before VARCHAR, after VARCHAR, guard VARCHAR, because VARCHAR, risk VARCHAR);
 CREATE OR REPLACE TABLE hold (
@@ -30,9 +30,9 @@ SELECT 1, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, N
 
 # {s}: the side that has the record, {t}: the side that lacks it.
 _ORPHANS = """
-CREATE OR REPLACE TEMP TABLE orphan AS
+CREATE OR REPLACE TABLE orphan AS
 WITH filled AS (
-    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, {filled},
+    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, [{filled}] AS filled,
         {lacking} AS lacking, x.faulty, {checked} AS checked
     FROM free_{e}_{s} f LEFT JOIN (
         SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
@@ -123,8 +123,8 @@ INSERT INTO hold
 SELECT hold_id, CASE action WHEN 'ask' THEN 'conflict' ELSE 'unsyncable' END, {entity}, link_id, CASE WHEN item IS NULL THEN field ELSE field || ': ' || item END,
     CASE winner WHEN 'app' THEN 'ghl' WHEN 'ghl' THEN 'app' END, w.app_key, w.ghl_key, because,
     CASE action WHEN 'ask' THEN ['app', 'ghl', 'leave'] ELSE [] END,
-    json_object('base_app', base_app, 'base_ghl', base_ghl, 'app', app, 'ghl', ghl), values_digest
-FROM judged_{e} JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable');
+    json_object('base_app', j.base_app, 'base_ghl', j.base_ghl, 'app', j.app, 'ghl', j.ghl), values_digest
+FROM judged_{e} j JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable');
 INSERT INTO hold
 SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' THEN u.key END, CASE u.side WHEN 'ghl' THEN u.key END,
     u.because, u.options, json_object('rule', u.rule, 'candidates', u.candidates), md5(u.candidates::VARCHAR)[1:20]
@@ -132,7 +132,7 @@ FROM unsure_{e}_now u;
 """
 
 _STRAYED = """
-CREATE OR REPLACE TEMP TABLE strayed AS
+CREATE OR REPLACE TABLE strayed AS
 SELECT w.*, md5('strayed' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id, d.choice, d."by",
     md5(concat_ws(chr(31), a.parent, g.parent))[1:20] AS values_digest, a.parent AS app_parent, g.parent AS ghl_parent
 FROM wide_{e} w JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
@@ -212,7 +212,7 @@ def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
 def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     """Creates on the other side for `side`'s orphans."""
     entity, target = mapped.entity, side.other
-    sent = [(at, field) for at, field in enumerate(mapped.fields) if _travels(field, side)]
+    sent = [(at, field) for at, field in enumerate(mapped.fields, start=1) if _travels(field, side)]
     required = [field.name for _, field in sent if field.required]
     child = entity is not Entity.CONTACT
     stage.run(
@@ -231,8 +231,8 @@ def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             required=", ".join(literal(name) for name in required) or "NULL",
             checked=_checked(stage, mapped, target),
             allowed=str(mapped.create.allows(target)).lower(),
-            source=_object([(at, field) for at, field in enumerate(mapped.fields)]),
-            after=_object(sent, prefix="v"),
+            source=_object("cells", enumerate(mapped.fields, start=1)),
+            after=_object("filled", sent),
             label=side.label,
             other=target.label,
         )
@@ -245,24 +245,26 @@ def _travels(field: Field, side: Side) -> bool:
 
 
 def _filled(mapped: EntityMap) -> Iterator[str]:
-    for at, field in enumerate(mapped.fields):
+    """SQL for each field's cell as it is sent: the fallback where it is blank or not well-formed."""
+    for at, field in enumerate(mapped.fields, start=1):
         sound = f"x.fields IS NULL OR NOT list_contains(x.fields, {literal(field.name)})"
-        yield f"f.c{at}, coalesce(CASE WHEN {sound} THEN f.c{at} END, {literal(field.fallback)}) AS v{at}"
+        cell = f"CASE WHEN {sound} THEN f.cells[{at}] END"
+        yield cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})"
 
 
 def _lacking(sent: list[tuple[int, Field]]) -> str:
     tests = [
-        f"CASE WHEN coalesce(f.c{at}, {literal(field.fallback)}) IS NULL THEN {literal(field.name)} END"
+        f"CASE WHEN coalesce(f.cells[{at}], {literal(field.fallback)}) IS NULL THEN {literal(field.name)} END"
         for at, field in sent
         if field.required
     ]
     return f"nullif(concat_ws(', ', {', '.join(tests)}), '')" if tests else "NULL"
 
 
-def _object(fields: list[tuple[int, Field]], prefix: str = "c") -> str:
-    """SQL for a JSON object of the fields that are not blank, its members in order."""
+def _object(cells: str, fields: Iterable[tuple[int, Field]]) -> str:
+    """SQL for a JSON object of the fields that are not blank in a list of cells, its members in order."""
     named = sorted((field.name, at) for at, field in fields)
-    members = (f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({prefix}{at})" for name, at in named)
+    members = (f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({cells}[{at}])" for name, at in named)
     return f"'{{' || concat_ws(',', {', '.join(['NULL', *members])}) || '}}'"
 
 

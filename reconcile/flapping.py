@@ -204,7 +204,7 @@ def _shown(cell: Cell) -> str:
 # what the plan makes of it --------------------------------------------------------------------------------------------
 
 _SWUNG = """
-CREATE OR REPLACE TEMP TABLE swung AS
+CREATE OR REPLACE TABLE swung AS
 WITH asked AS (
     SELECT j.link_id, j.field, j.item, s.hold_id, s.values_digest, s.because, list_filter({options}, lambda o: CASE o
         WHEN 'app' THEN j.app_fault IS NULL AND NOT (j.required AND j.app IS NULL)
@@ -223,7 +223,7 @@ UPDATE judged_{e} j SET hold_id = s.hold_id, values_digest = s.values_digest,
 FROM swung s WHERE s.link_id = j.link_id AND s.field = j.field AND s.item IS NOT DISTINCT FROM j.item;
 INSERT INTO hold
 SELECT j.hold_id, 'flapping', {entity}, j.link_id, CASE WHEN j.item IS NULL THEN j.field ELSE j.field || ': ' || j.item END, NULL,
-    w.app_key, w.ghl_key, j.because, s.options, json_object('base_app', base_app, 'base_ghl', base_ghl, 'app', app, 'ghl', ghl), j.values_digest
+    w.app_key, w.ghl_key, j.because, s.options, json_object('base_app', j.base_app, 'base_ghl', j.base_ghl, 'app', j.app, 'ghl', j.ghl), j.values_digest
 FROM judged_{e} j JOIN swung s ON s.hold_id = j.hold_id JOIN wide_{e} w ON w.link_id = j.link_id WHERE j.action = 'flapping';
 """
 

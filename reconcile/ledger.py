@@ -109,7 +109,7 @@ class Ledger:
 
     def link_rows(
         self, entity: Entity, link_ids: Sequence[str], columns: Sequence[str]
-    ) -> Iterator[list[Row[tuple[object, ...]]]]:
+    ) -> Iterator[Sequence[Row[tuple[object, ...]]]]:
         """Batches of the named links' rows."""
         table = schema.link
         selected = [table.c[name] for name in columns]
@@ -119,7 +119,7 @@ class Ledger:
                 query = sa.select(*selected).where(
                     table.c.pair == self.pair, table.c.entity == entity.value, table.c.link_id.in_(chunk)
                 )
-                yield list(connection.execute(query))
+                yield connection.execute(query).all()  # in one go: row by row takes twice as long
 
     def put_links(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Insert or replace whole link rows (all columns but pair)."""

@@ -94,7 +94,7 @@ def score(stage: Stage, mapped: EntityMap) -> str:
         )
     if not installed():
         return f"not looked for: it needs an extra, `{HOW}`"
-    compared = [(f"c{at}", field) for at, field in enumerate(mapped.fields) if type(field.codec) in _WAYS]
+    compared = [(f"c{at}", field) for at, field in enumerate(mapped.fields, start=1) if type(field.codec) in _WAYS]
     stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
     try:
         _score(stage, compared)
@@ -105,7 +105,7 @@ def score(stage: Stage, mapped: EntityMap) -> str:
 
 def _score(stage: Stage, compared: Sequence[tuple[str, Field]]) -> None:
     for side in Side:
-        columns = "".join(f", {column}" for column, _ in compared)
+        columns = "".join(f", cells[{column[1:]}] AS {column}" for column, _ in compared)
         stage.run(
             f"CREATE TABLE {_SCHEMA}.{side} AS SELECT key AS unique_id{columns} FROM free_contact_{side} WHERE NOT deleted AND NOT excluded"
         )
@@ -153,7 +153,7 @@ def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
 def _linker(stage: Stage, told: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]) -> Linker:
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
-    database = DuckDBAPI(stage.sql.cursor(), output_schema=_SCHEMA)
+    database = DuckDBAPI(stage.sql.cursor(), output_schema=f"work.{_SCHEMA}")
     settings = SettingsCreator(
         link_type="link_only",
         comparisons=[_comparison(column, _WAYS[type(field.codec)]) for column, field in told],

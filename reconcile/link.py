@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from msgspec import Raw
-
 from reconcile import copies
 from reconcile.ledger import Ledger
 from reconcile.mapping import EntityMap
@@ -31,8 +29,8 @@ _NARROW = (
 # What falls out of a join of digests: rows that are new or changed, and links whose row changed or is gone. A row's key is
 # part of its digest, so that one join of numbers does: of keys and digests together it takes twice as long.
 _APART = """
-CREATE OR REPLACE TEMP TABLE ends_{s} AS {ends};
-CREATE OR REPLACE TEMP TABLE apart_{s} AS
+CREATE OR REPLACE TABLE ends_{s} AS {ends};
+CREATE OR REPLACE TABLE apart_{s} AS
 SELECT r.key, r.digest, r.deleted FROM raw_{e}_{s} r SEMI JOIN ends_{s} x ON x.row = r.rowid;
 """
 
@@ -68,14 +66,14 @@ CASE WHEN {row}.key IS NOT NULL THEN CASE WHEN {row}.deleted THEN 'deleted' ELSE
 """
 
 _UNLINKED = """
-CREATE OR REPLACE TEMP TABLE unlinked_{e}_{s} AS
+CREATE OR REPLACE TABLE unlinked_{e}_{s} AS
 SELECT x.key, x.digest AS row FROM apart_{s} x ANTI JOIN moved_{e} m ON m.{s}_key = x.key WHERE NOT x.deleted;
 """
 
 
 # A person said that a link with a missing end shall be made anew; its tasks and notes lost the same end, and go with it.
 _RELEASE = """
-CREATE TABLE IF NOT EXISTS released_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, gone VARCHAR, because VARCHAR);
+CREATE TABLE IF NOT EXISTS stage.released_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, gone VARCHAR, because VARCHAR);
 INSERT INTO released_{e}
 SELECT l.link_id, l.app_key, l.ghl_key, l.parent, l.gone, coalesce('decided by ' || d.by || ': ' || d.choice, {inherited})
 FROM (
@@ -95,7 +93,7 @@ def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, kept: Path | None
 
     `kept` is the folder of `keep_base`: what lies there is used where it is of exactly this state of the ledger.
     """
-    into = f"base_{entity}"
+    into = f"stage.base_{entity}"
     if kept is None or not copies.load(stage, ledger, kept, entity, _NARROW, into=into):
         copies.read(stage, ledger, entity, _NARROW, into=into)
 
@@ -112,22 +110,16 @@ def load_graves(stage: Stage, ledger: Ledger, *, since: str) -> None:
 
 
 def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
-    """Create `basecell_e` (link_id, how, app0, ghl0, app1, ...): the baseline's values of the moved links alone."""
+    """Create `basecell_e` (link_id, how, app, ghl): the baseline of the moved links alone, as lists of all fields' cells in order."""
     entity = mapped.entity
     moved = [str(link_id) for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")]
-    columns = ["link_id", "how", "app_cells", "ghl_cells"]
-    rows = (row for batch in ledger.link_rows(entity, moved, columns) for row in batch)
-    # The values go as they lie there, texts of JSON: DuckDB reads them into columns in one pass.
-    lines = (
-        {"link_id": link_id, "how": how, "app": Raw(app.encode()), "ghl": Raw(ghl.encode())}
-        for link_id, how, app, ghl in rows
+    wanted = ("link_id", "how", "app_cells", "ghl_cells")
+    rows = (tuple(row) for batch in ledger.link_rows(entity, moved, wanted) for row in batch)
+    paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
+    values = "json[1] AS link_id, json[2] AS how, " + ", ".join(
+        f"json_extract_string(json[{at}], [{paths}]) AS {side}" for at, side in enumerate(Side, start=3)
     )
-    form = f"STRUCT({', '.join(f'{quoted(field.name)} VARCHAR' for field in mapped.fields)})"
-    types = {"link_id": "VARCHAR", "how": "VARCHAR", "app": form, "ghl": form}
-    values = ", ".join(
-        f"{side}.{quoted(field.name)} AS {side}{at}" for at, field in enumerate(mapped.fields) for side in Side
-    )
-    stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, {values}")
+    stage.read_lines(f"basecell_{entity}", rows, {"json": "VARCHAR[]"}, values, "records = false")
 
 
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:

@@ -88,6 +88,14 @@ class EntityMap:
                 return candidate
         raise KeyError(name)
 
+    def cell(self, name: str) -> str:
+        """SQL for the cell of the field of that name, in a row with `cells`: the list of all fields' cells, in order."""
+        return f"cells[{self.place(name)}]"
+
+    def place(self, name: str) -> int:
+        """At which place of a list of all fields' cells that field's is: from 1, as SQL counts. Raises KeyError."""
+        return self.fields.index(self.field(name)) + 1
+
     @property
     def has_tags(self) -> bool:
         """Whether this entity carries tags."""

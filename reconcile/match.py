@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reconcile.cells import forget_further, further, further_values, identities, make_cells, make_known
+from reconcile.cells import further, identities, make_cells, make_further, make_known
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.stage import ANY, Stage, blurred, literal
 
-_START = """
+_NOTHING = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);
 CREATE OR REPLACE TABLE unsure_{e} (side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[]);
-CREATE OR REPLACE TEMP TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
-CREATE OR REPLACE TEMP TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
+"""
+
+_FREE = """
+CREATE OR REPLACE TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c SEMI JOIN unlinked_{e}_app USING (key) WHERE NOT excluded;
+CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
 """
 
 # strong: the row has an identity under an earlier rule; two strong rows that meet only under a later rule contradict each other.
 _MEETING = """
-CREATE OR REPLACE TEMP TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong FROM ({app}) i;
-CREATE OR REPLACE TEMP TABLE known_ghl AS SELECT i.key, i.identity, {ghl_strong} AS strong FROM ({ghl}) i;
-CREATE OR REPLACE TEMP TABLE meeting AS
+CREATE OR REPLACE TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong FROM ({app}) i;
+CREATE OR REPLACE TABLE known_ghl AS SELECT i.key, i.identity, {ghl_strong} AS strong FROM ({ghl}) i;
+CREATE OR REPLACE TABLE meeting AS
 SELECT identity, a.rows AS app_rows, g.rows AS ghl_rows, a.weak AS app_weak, g.weak AS ghl_weak, a.one AS app_key, g.one AS ghl_key
 FROM (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_app GROUP BY identity) a
 JOIN (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_ghl GROUP BY identity) g
 USING (identity);
-CREATE OR REPLACE TEMP TABLE pairs AS SELECT {distinct} app_key, ghl_key FROM meeting WHERE app_rows = 1 AND ghl_rows = 1;
+CREATE OR REPLACE TABLE pairs AS SELECT {distinct} app_key, ghl_key FROM meeting WHERE app_rows = 1 AND ghl_rows = 1;
 """
 
 _CROWDED = """
@@ -46,7 +49,7 @@ WHERE p.app_key IN (SELECT key FROM strong_app) AND p.ghl_key IN (SELECT key FRO
 """
 
 _MET = """
-CREATE OR REPLACE TEMP TABLE crowded AS {crowded};
+CREATE OR REPLACE TABLE crowded AS {crowded};
 INSERT INTO unsure_{e}
 SELECT 'app', c.key, 'ambiguous', {rule}, list_sort(list(DISTINCT k.key))[1:20] FROM crowded c JOIN known_ghl k USING (identity) WHERE c.side = 'app' GROUP BY c.key
 UNION ALL
@@ -73,15 +76,15 @@ WHERE NOT k.strong OR c.weak > 0 GROUP BY k.key;
 """
 
 _SETTLED = """
-CREATE OR REPLACE TEMP TABLE free_{e}_{s} AS SELECT f.* FROM free_{e}_{s} f ANTI JOIN (
+CREATE OR REPLACE TABLE free_{e}_{s} AS SELECT f.* FROM free_{e}_{s} f ANTI JOIN (
     SELECT {s}_key AS key FROM found_{e} UNION ALL SELECT key FROM unsure_{e} WHERE side = '{s}') done USING (key);
 """
 
 _TWIN_CONTENT = """
 INSERT INTO found_{e}
-WITH a AS (SELECT key, parent_link, ({cells}) AS content, row_number() OVER (PARTITION BY parent_link, content ORDER BY key) AS place
+WITH a AS (SELECT key, parent_link, to_json(cells)::VARCHAR AS content, row_number() OVER (PARTITION BY parent_link, content ORDER BY key) AS place
            FROM free_{e}_app),
-     g AS (SELECT key, parent_link, ({cells}) AS content, row_number() OVER (PARTITION BY parent_link, content ORDER BY key) AS place
+     g AS (SELECT key, parent_link, to_json(cells)::VARCHAR AS content, row_number() OVER (PARTITION BY parent_link, content ORDER BY key) AS place
            FROM free_{e}_ghl)
 SELECT md5({entity} || chr(31) || 'app' || chr(31) || a.key)[1:20], a.key, g.key, parent_link, 'content'
 FROM a JOIN g USING (parent_link, content, place);
@@ -98,29 +101,37 @@ JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key AND {parent} IS NOT DISTINCT 
 
 def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` (new links), `unsure_e` (held rows with candidates) and leave the orphans in `free_e_s`."""
-    find_links(stage, mapped)
     entity = mapped.entity
+    some = _unlinked(stage, entity)
+    if some:
+        find_links(stage, mapped)
+    else:
+        stage.run(_NOTHING.format(e=entity))
     for side in Side:
-        _focus(stage, mapped, side, candidates=True)
-        stage.run(
-            f"CREATE OR REPLACE TEMP TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c SEMI JOIN free_{entity}_{side} f USING (key)"
-        )
+        _focus(stage, mapped, side, candidates=some)
+        free = f"SEMI JOIN free_{entity}_{side} f USING (key)" if some else "WHERE false"
+        stage.run(f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}")
+
+
+def _unlinked(stage: Stage, entity: Entity) -> bool:
+    """Whether there is any row without a link."""
+    return any(stage.one(f"SELECT EXISTS (FROM unlinked_{entity}_app) OR EXISTS (FROM unlinked_{entity}_ghl)"))
 
 
 def find_links(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone: rule by rule, on nothing but what rows are known by."""
     entity = mapped.entity
     for side in Side:
-        forget_further(stage, mapped, side)
+        make_further(stage, mapped, side)
     for side in Side:
         _make_known(stage, mapped, side)
-        stage.run(f"CREATE OR REPLACE TEMP TABLE strong_{side} (key VARCHAR)")
-    stage.run(_START.format(e=entity, wanted="c.key", cells="known"))
+        stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
+    stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.key", cells="known"))
     _link_decided(stage, entity, parent="NULL", ghl_parent="NULL")
     for at, rule in enumerate(mapped.match, start=1):
         _apply_rule(stage, mapped, rule)
         for side in Side if at < len(mapped.match) else ():
-            everyone = identities(stage, mapped, side, rule, of="known")
+            everyone = identities(mapped, side, rule, of="known")
             stage.run(f"INSERT INTO strong_{side} SELECT DISTINCT key FROM ({everyone})")
 
 
@@ -160,29 +171,25 @@ def _meet(
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     entity, named = mapped.entity, literal(" + ".join(rule))
-    free = {side: identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
-    several = len(rule) == 1 and any(
-        stage.count(f"SELECT count(*) FROM {further_values(stage, mapped, side, column)}")
-        for side in Side
-        for column in further(mapped, side)
-        if column.field.name == rule[0]
-    )
-    later = rule != mapped.match[0]
-    _meet(stage, mapped, rule, free, parent="NULL", several=several, later=later)
+    free = {side: identities(mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
+    if len(_with_orphans(stage, entity)) == len(Side):
+        more = [table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1]
+        several = any(stage.count(f"SELECT count(*) FROM {table}") for table in more)
+        _meet(stage, mapped, rule, free, parent="NULL", several=several, later=rule != mapped.match[0])
     for side in _with_orphans(stage, entity):
         taken = f"(SELECT key FROM taken_{side.other} UNION ALL SELECT {side.other}_key FROM found_{entity})"
-        others = identities(stage, mapped, side.other, rule, keys=taken, of="known")
-        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
+        others = identities(mapped, side.other, rule, keys=taken, of="known")
+        mine = free[side]
         stage.run(_TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others))
     _settle(stage, entity)
     for side in _with_orphans(stage, entity):
-        mine = identities(stage, mapped, side, rule, keys=f"free_{entity}_{side}", of="known")
-        stage.run(_TWINS.format(e=entity, s=side, rule=named, free=mine))
+        stage.run(_TWINS.format(e=entity, s=side, rule=named, free=free[side]))
     _settle(stage, entity)
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
-    return [side for side in Side if stage.count(f"SELECT count(*) FROM free_{entity}_{side}")]
+    there = stage.one(f"SELECT {', '.join(f'EXISTS (FROM free_{entity}_{side})' for side in Side)}")
+    return [side for side, some in zip(Side, there, strict=True) if some]
 
 
 def match_children(stage: Stage, mapped: EntityMap) -> None:
@@ -190,25 +197,26 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     for side in Side:
         _focus(stage, mapped, side)
-        stage.run(f"CREATE OR REPLACE TEMP TABLE strong_{side} (key VARCHAR)")
-    stage.run(_START.format(e=entity, wanted="c.*", cells="cell"))
+        stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
+    stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.*", cells="cell"))
     for side in Side:
         stage.run(
-            f"CREATE OR REPLACE TEMP TABLE free_{entity}_{side} AS SELECT f.*, o.link_id AS parent_link "
+            f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT f.*, o.link_id AS parent_link "
             f"FROM free_{entity}_{side} f LEFT JOIN owner o ON o.{side}_key = f.parent"
         )
+    if not _unlinked(stage, entity):
+        return
     _link_decided(stage, entity, parent="f.parent_link", ghl_parent="g.parent_link")
-    cells = ", ".join(f"c{at}" for at, _ in enumerate(mapped.fields))
-    stage.run(_TWIN_CONTENT.format(e=entity, entity=literal(entity), cells=f"to_json([{cells}])::VARCHAR"))
+    stage.run(_TWIN_CONTENT.format(e=entity, entity=literal(entity)))
     _settle(stage, entity)
     for rule in mapped.match:
         _apply_within_parent(stage, mapped, rule)
 
 
 def _apply_within_parent(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
-    entity, place = mapped.entity, {field.name: f"c{at}" for at, field in enumerate(mapped.fields)}
-    whole = " AND ".join(f"{place[name]} IS NOT NULL" for name in rule)
-    joined = " || chr(31) || ".join(["parent_link", *(place[name] for name in rule)])
+    entity = mapped.entity
+    whole = " AND ".join(f"{mapped.cell(name)} IS NOT NULL" for name in rule)
+    joined = " || chr(31) || ".join(["parent_link", *(mapped.cell(name) for name in rule)])
     known = {
         side: f"SELECT key, {joined} AS identity FROM free_{entity}_{side} WHERE parent_link IS NOT NULL AND {whole}"
         for side in Side
@@ -224,7 +232,7 @@ def make_owner(stage: Stage) -> None:
     """
     stage.run(
         "CREATE OR REPLACE TABLE due_owner (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR);"
-        "CREATE OR REPLACE VIEW owner AS SELECT link_id, app_key, ghl_key FROM base_contact "
+        "CREATE OR REPLACE VIEW stage.owner AS SELECT link_id, app_key, ghl_key FROM base_contact "
         "UNION ALL SELECT link_id, app_key, ghl_key FROM found_contact UNION ALL FROM due_owner"
     )
 
@@ -236,7 +244,7 @@ def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = Fa
     if candidates and stage.count(f"SELECT count(*) FROM unsure_{entity}"):
         named = f"SELECT unnest(candidates) AS key FROM unsure_{entity}"
         also = f"UNION SELECT r.digest FROM raw_{entity}_{side} r SEMI JOIN ({named}) n ON n.key = r.key"
-    stage.run(f"CREATE OR REPLACE TEMP TABLE focus AS {_looked_at(entity, side)} {also}")
+    stage.run(f"CREATE OR REPLACE TABLE focus AS {_looked_at(entity, side)} {also}")
     make_cells(stage, mapped, side, rows="focus")
 
 
@@ -255,11 +263,11 @@ def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
     """
     entity = mapped.entity
     alike = _alike(stage, mapped, side)
-    stage.run(f"CREATE OR REPLACE TEMP TABLE alike AS {' UNION '.join([_looked_at(entity, side), *alike])}")
+    stage.run(f"CREATE OR REPLACE TABLE alike AS {' UNION '.join([_looked_at(entity, side), *alike])}")
     names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
     make_known(stage, mapped, side, rows="alike", names=names)
     linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
-    stage.run(f"CREATE OR REPLACE TEMP TABLE taken_{side} AS {linked}")
+    stage.run(f"CREATE OR REPLACE TABLE taken_{side} AS {linked}")
 
 
 def _alike(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
@@ -279,9 +287,8 @@ def _alike(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
         else:
             parts.append(f"{known} SEMI JOIN sought_{other}_{at} USING (k{at})")
         parts += [
-            f"SELECT digest FROM raw_{entity}_{side} SEMI JOIN {further_values(stage, mapped, side, column)} USING (key)"
-            for column in further(mapped, side)
-            if column.field is field
+            f"SELECT digest FROM raw_{entity}_{side} SEMI JOIN {table} USING (key)"
+            for table in further(mapped, side, field.name)
         ]
     return parts
 
@@ -292,13 +299,10 @@ def _seek(stage: Stage, mapped: EntityMap, side: Side, at: int) -> bool:
     free = f"unlinked_{entity}_{side}"
     found = [f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL"]
     found += [
-        f"SELECT {blurred(field.codec, 'identity')} FROM {further_values(stage, mapped, side, column)} SEMI JOIN {free} USING (key)"
-        for column in further(mapped, side)
-        if column.field is field
+        f"SELECT {blurred(field.codec, 'identity')} FROM {table} SEMI JOIN {free} USING (key)"
+        for table in further(mapped, side, field.name)
     ]
-    stage.run(
-        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})"
-    )
+    stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})")
     if stage.count(f"SELECT count(*) FROM {into} WHERE k{at} = {ANY}"):
         return True
     stage.run(f"INSERT INTO {into} VALUES ({ANY})")

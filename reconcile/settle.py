@@ -34,7 +34,7 @@ FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable', 'flapping') GROUP
 # Most links are quiet, and both their ends alike: their cells are put together once.
 _ADVANCED = """
 SELECT {wanted} FROM (
-    SELECT *, CASE WHEN quiet AND {alike} THEN app_cells ELSE {ghl_cells} END AS ghl_cells FROM (
+    SELECT *, CASE WHEN quiet AND app IS NOT DISTINCT FROM ghl THEN app_cells ELSE {ghl_cells} END AS ghl_cells FROM (
         SELECT w.* REPLACE (
                 CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN w.app_digest END AS app_digest,
                 CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN w.ghl_digest END AS ghl_digest),
@@ -119,8 +119,8 @@ def _cells(mapped: EntityMap, side: Side) -> str:
     Put together as text: json_object, and a patch that drops its nulls, takes 1.4 times as long (measured).
     """
     members = []
-    for at, mapped_field in enumerate(mapped.fields):
-        name, now, base = mapped_field.name, f"{side}{at}", f"base_{side}{at}"
+    for at, mapped_field in enumerate(mapped.fields, start=1):
+        name, now, base = mapped_field.name, f"{side}[{at}]", f"base_{side}[{at}]"
         if name == TAGS:
             listed = "coalesce(from_json({}, '[\"VARCHAR\"]'), [])"
             kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(items, x), false))"
@@ -136,8 +136,7 @@ def _cells(mapped: EntityMap, side: Side) -> str:
 def _advanced(mapped: EntityMap, wanted: Sequence[str], *, fresh: Literal["true", "false"]) -> str:
     """SQL for the looked-at links with what both sides showed."""
     cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
-    alike = " AND ".join(f"app{at} IS NOT DISTINCT FROM ghl{at}" for at, _ in enumerate(mapped.fields))
-    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, alike=alike, **cells)
+    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, **cells)
 
 
 def _constant(value: object) -> str:

@@ -55,19 +55,23 @@ class Stage:
 
     Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0, r1, ..., digest),
     `blur_e_s` (see `blur`), `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
+
+    What was read lies in the file (`stage.`). What is concluded from it lies in memory, where DuckDB spills it when memory is
+    short: to log and compress each small table as it is made takes longer than making it. `keep` puts it into the file.
     """
 
     def __init__(self, folder: Path, *, memory_limit: str = "1GB", threads: int = 2) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.sql = duckdb.connect(str(folder / "stage.duckdb"))
+        self.sql.execute("ATTACH ':memory:' AS work")
+        self.sql.execute(_SEARCHED)
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
         self.sql.execute(f"SET threads = {threads}")
         self.sql.execute("SET preserve_insertion_order = false")
         # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
-        # Tables of moved rows are many and small: to compress and write each as it is made takes longer than making it.
         self.sql.execute("SET checkpoint_threshold = '64MB'")
         self.sql.execute("SET TimeZone = 'UTC'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
@@ -75,14 +79,14 @@ class Stage:
 
     def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
         """The snapshots that an earlier process staged in this file."""
-        self.run("CREATE TABLE IF NOT EXISTS snapshot (line VARCHAR)")
+        self.run("CREATE TABLE IF NOT EXISTS stage.snapshot (line VARCHAR)")
         found = [snapshot_from(json.loads(str(text))) for (text,) in self.rows("SELECT line FROM snapshot")]
         return {(snapshot.entity, snapshot.side): snapshot for snapshot in found}
 
     def _remember(self, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.entity, snapshot.side] = snapshot
         lines = [[(snapshot_json(known),)] for known in self.snapshots.values()]
-        self.fill("snapshot", [("line", "VARCHAR")], lines)
+        self.fill("stage.snapshot", [("line", "VARCHAR")], lines)
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +97,20 @@ class Stage:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the tables stay in it."""
+        """Close the file; what was read, and what was kept, stays in it."""
         self.sql.close()
+
+    def keep(self) -> None:
+        """Put what was concluded into the file as well, for another process that carries a plan out."""
+        concluded = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'work' AND schema_name = 'main'"
+        for (name,) in self.rows(concluded):
+            table = quoted(str(name))
+            self.run(f"CREATE OR REPLACE TABLE stage.{table} AS FROM work.{table}")
+        self.run("CHECKPOINT stage")  # the file alone is then the whole stage
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table."""
+        return self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
@@ -133,6 +149,7 @@ class Stage:
         """Batches of a large result, on a cursor of its own."""
         cursor = self.sql.cursor()
         try:
+            cursor.execute(_SEARCHED)
             cursor.execute(query)
             while rows := cursor.fetchmany(batch):
                 yield rows
@@ -189,8 +206,8 @@ class Stage:
         self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
         spooled.path.unlink()
         self.blur(mapped, side)
-        self.run(f"CREATE OR REPLACE TABLE proven_{name} (key VARCHAR)")
-        self.fill(f"cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        self.run(f"CREATE OR REPLACE TABLE stage.proven_{name} (key VARCHAR)")
+        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
         snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
         self._remember(snapshot)
         return snapshot
@@ -199,14 +216,14 @@ class Stage:
         """Create `blur_e_s` (row: a digest, k0, k1, ...): what each row may be known by, as numbers that are quick to look up."""
         name = f"{mapped.entity}_{side}"
         if mapped.blurred():
-            self.run(f"CREATE OR REPLACE TABLE blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r")
+            self.run(f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r")
 
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
         """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
         name = f"kept_{mapped.entity}_{side}"
         self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
         spooled.path.unlink()
-        self.fill(f"cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
 
     def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
         table = f"raw_{entity}_{side}"
@@ -218,7 +235,7 @@ class Stage:
         why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
         if twice or keyless:
             self.run(
-                f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
+                f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
                 "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
             )
         rows, fingerprint = self._content(table)
@@ -274,6 +291,9 @@ class Stage:
         return int(str(rows)), f"{rows}-{xor}"
 
 
+_SEARCHED = "SET search_path = 'work.main,stage.main'"
+"""Tables are made in memory unless `stage.` says otherwise, and found in either; each cursor has to be told."""
+
 ANY = "(hash(chr(1)) >> 1)::BIGINT"
 """SQL for the number of a value that may be equal to any other."""
 
@@ -327,7 +347,7 @@ def _load_raw(name: str, spool: Path, natives: Sequence[str], shape: Shape) -> s
         known = f"list_transform({_listed(top, where)}, lambda x: x.{quoted(where)})"
         source = f"(SELECT *, {known} AS {_named(top, where)} FROM ({read}))"
     return (
-        f"CREATE OR REPLACE TABLE raw_{name} AS SELECT * REPLACE ({truth} AS deleted), {_digest(len(natives))} AS digest "
+        f"CREATE OR REPLACE TABLE stage.raw_{name} AS SELECT * REPLACE ({truth} AS deleted), {_digest(len(natives))} AS digest "
         f"FROM (SELECT {selected} FROM {source})"
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import cast
 
 from reconcile.codecs import Email, Labels, Name, Phone, RichText
 from reconcile.mapping import EntityMap, Field, Mapping
@@ -24,11 +25,10 @@ def make_labels(stage: Stage, mapping: Mapping) -> None:
 
 
 def _label(mapped: EntityMap) -> str:
-    columns = {field.name: f"c{at}" for at, field in enumerate(mapped.fields)}
-    names = [columns[field.name] for field in mapped.fields if isinstance(field.codec, Name)]
+    names = [mapped.cell(field.name) for field in mapped.fields if isinstance(field.codec, Name)]
     joined = [f"nullif(trim(concat_ws(' ', {', '.join(names)})), '')"] if names else []
     rest = [
-        columns[field.name]
+        mapped.cell(field.name)
         for field in sorted(mapped.fields, key=_telling)
         if not isinstance(field.codec, Name | Labels)
     ]
@@ -59,14 +59,13 @@ def records(stage: Stage, mapped: EntityMap, side: Side, keys: Iterable[str]) ->
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    columns = ", ".join(f"c{at}" for at, _ in enumerate(mapped.fields))
-    query = f"SELECT key, {columns} FROM cell_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
-    return {str(row[0]): _cells(mapped, row[1:]) for row in stage.rows(query, wanted)}
+    query = f"SELECT key, cells FROM cell_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
+    return {str(key): _cells(mapped, cells) for key, cells in stage.rows(query, wanted)}
 
 
-def _cells(mapped: EntityMap, row: Sequence[object]) -> dict[str, Cell]:
-    pairs = zip(mapped.fields, row, strict=True)
-    return {field.name: shown(field, str(cell)) for field, cell in pairs if cell is not None}
+def _cells(mapped: EntityMap, row: object) -> dict[str, Cell]:
+    pairs = zip(mapped.fields, cast("list[Cell]", row), strict=True)
+    return {field.name: shown(field, cell) for field, cell in pairs if cell is not None}
 
 
 def record_entity(entity: Entity) -> Entity:

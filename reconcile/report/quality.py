@@ -32,8 +32,8 @@ GROUP BY tag ORDER BY app + ghl DESC, tag LIMIT {most}
 """
 
 _AGREEMENT = """
-SELECT count(*), count(*) FILTER (app{at} IS NOT DISTINCT FROM ghl{at}),
-    count(*) FILTER (app{at} IS NULL AND ghl{at} IS NOT NULL), count(*) FILTER (app{at} IS NOT NULL AND ghl{at} IS NULL) FROM wide_{e}
+SELECT count(*), count(*) FILTER (app[{at}] IS NOT DISTINCT FROM ghl[{at}]), count(*) FILTER (app[{at}] IS NULL AND ghl[{at}] IS NOT NULL),
+    count(*) FILTER (app[{at}] IS NOT NULL AND ghl[{at}] IS NULL) FROM wide_{e}
 """
 
 
@@ -83,11 +83,9 @@ def _invalid(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _identifying(mapped: EntityMap) -> Iterator[tuple[int, Field]]:
-    """The fields that a person is known by, with their places."""
-    for at, field in enumerate(mapped.fields):
-        if isinstance(field.codec, Email | Phone):
-            yield at, field
+def _identifying(mapped: EntityMap) -> Iterator[Field]:
+    """The fields that a person is known by."""
+    return (field for field in mapped.fields if isinstance(field.codec, Email | Phone))
 
 
 def _missing(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
@@ -95,8 +93,7 @@ def _missing(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     if Entity.CONTACT not in mapping:
         return
     mapped = mapping[Entity.CONTACT]
-    found = list(_identifying(mapped))
-    blanks = [(field.name, f"c{at} IS NULL") for at, field in found]
+    blanks = [(field.name, f"{mapped.cell(field.name)} IS NULL") for field in _identifying(mapped)]
     if len(blanks) > 1:
         blanks.append((" and ".join(name for name, _ in blanks), " AND ".join(test for _, test in blanks)))
     for side in Side:
@@ -110,9 +107,11 @@ def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Values by which several looked-at contacts of one side are known."""
     if Entity.CONTACT not in mapping:
         return
-    for at, field in _identifying(mapping[Entity.CONTACT]):
+    mapped = mapping[Entity.CONTACT]
+    for field in _identifying(mapped):
         for side in Side:
-            for value, keys, count in stage.rows(_TWINS.format(e="contact", s=side, column=f"c{at}", most=_EXAMPLES)):
+            column = mapped.cell(field.name)
+            for value, keys, count in stage.rows(_TWINS.format(e="contact", s=side, column=column, most=_EXAMPLES)):
                 yield {
                     "entity": "contact",
                     "side": side.value,
@@ -150,19 +149,17 @@ def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     if Entity.TASK not in mapping:
         return
     mapped = mapping[Entity.TASK]
-    due = next((at for at, field in enumerate(mapped.fields) if isinstance(field.codec, Instant)), None)
-    done = next(
-        (at for at, field in enumerate(mapped.fields) if field.name == "completed" or field.ghl == ("completed",)), None
-    )
+    due = next((mapped.cell(f.name) for f in mapped.fields if isinstance(f.codec, Instant)), None)
+    done = next((mapped.cell(f.name) for f in mapped.fields if f.name == "completed" or f.ghl == ("completed",)), None)
     if due is None or done is None:
         return
     for side in Side:
         taken = literal(stage.snapshots[Entity.TASK, side].taken_at)
         late = (
-            f"FROM cell_task_{side} WHERE NOT deleted AND coalesce(c{done}, 'false') = 'false' "
-            f"AND try_cast(c{due} AS TIMESTAMPTZ) < {taken}::TIMESTAMPTZ - INTERVAL {_OVERDUE_DAYS} DAY"
+            f"FROM cell_task_{side} WHERE NOT deleted AND coalesce({done}, 'false') = 'false' "
+            f"AND try_cast({due} AS TIMESTAMPTZ) < {taken}::TIMESTAMPTZ - INTERVAL {_OVERDUE_DAYS} DAY"
         )
-        keys = [str(key) for (key,) in stage.rows(f"SELECT key {late} ORDER BY c{due}, key LIMIT {_EXAMPLES}")]
+        keys = [str(key) for (key,) in stage.rows(f"SELECT key {late} ORDER BY {due}, key LIMIT {_EXAMPLES}")]
         if keys:
             yield {
                 "side": side.value,
@@ -209,7 +206,7 @@ def _suggested(stage: Stage) -> dict[str, Any] | None:
 def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """For each field, on how many of the compared pairs both sides agreed before the run."""
     for mapped in mapping.entities:
-        for at, field in enumerate(mapped.fields):
+        for at, field in enumerate(mapped.fields, start=1):
             compared, equal, app_blank, ghl_blank = stage.one(_AGREEMENT.format(e=mapped.entity, at=at))
             if compared:
                 yield {
@@ -225,8 +222,8 @@ def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
 def _tag_column(mapping: Mapping) -> str | None:
     if Entity.CONTACT not in mapping:
         return None
-    places = {field.name: f"c{at}" for at, field in enumerate(mapping[Entity.CONTACT].fields)}
-    return places.get(TAGS)
+    mapped = mapping[Entity.CONTACT]
+    return mapped.cell(TAGS) if mapped.has_tags else None
 
 
 def _tags(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:

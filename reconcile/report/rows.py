@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS outcome (op_id VARCHAR, status VARCHAR, key VARCHAR, 
 
 # A difference that is to be written counts as written only where an operation carries exactly its value to the other side.
 _WRITTEN = """
-CREATE OR REPLACE TEMP TABLE written AS
+CREATE OR REPLACE TABLE written AS
 WITH due AS (
     SELECT link_id, field, item, because, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
         CASE winner WHEN 'app' THEN app ELSE ghl END AS value
@@ -56,7 +56,7 @@ FROM due d FULL JOIN parts p ON d.link_id = p.link_id AND d.target = p.side AND 
 """
 
 _PAIRS = """
-CREATE OR REPLACE TEMP TABLE pair AS
+CREATE OR REPLACE TABLE pair AS
 WITH found AS (
     SELECT link_id, class FROM written
     UNION ALL
