@@ -9,8 +9,16 @@ from reconcile.model import Entity, Side
 from reconcile.policy import OnDelete
 from reconcile.stage import Stage, literal
 
+_TABLE = """
+CREATE OR REPLACE TABLE absence_{e} (
+    link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, app_state VARCHAR, ghl_state VARCHAR, gone VARCHAR,
+    both_gone BOOLEAN, unknown BOOLEAN, tombstone BOOLEAN, runs INTEGER, side VARCHAR, key VARCHAR, version VARCHAR,
+    touched BOOLEAN, cells JSON, policy VARCHAR, excluded BOOLEAN, survivor VARCHAR, follows BOOLEAN, undone VARCHAR,
+    hold_id VARCHAR, values_digest VARCHAR, action VARCHAR, where_gone VARCHAR, where_kept VARCHAR, because VARCHAR);
+"""
+
 _ABSENCE = """
-CREATE OR REPLACE TABLE absence_{e} AS
+INSERT INTO absence_{e} BY NAME
 WITH lost AS (
     SELECT m.link_id, m.app_key, m.ghl_key, m.parent, m.app_state, m.ghl_state,
         CASE WHEN app_state IN ('absent', 'deleted') THEN 'app' ELSE 'ghl' END AS gone,
@@ -66,6 +74,9 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     on a contact: one that was added or changed where the contact is still there is a change of the contact.
     """
     entity = mapped.entity
+    stage.run(_TABLE.format(e=entity))
+    if not stage.some(f"moved_{entity} WHERE NOT (app_state = 'present' AND ghl_state = 'present')"):
+        return
     touched = {
         f"{side}_touched": " OR ".join(
             [f"{row}.cells IS DISTINCT FROM b.{side}", *(_child_touched(child, side) for child in children)]

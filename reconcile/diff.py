@@ -25,10 +25,20 @@ UNION ALL
 SELECT link_id, app_key, ghl_key, parent, true, NULL, NULL, NULL, NULL FROM found_{e};
 """
 
+_TABLES = """
+CREATE OR REPLACE TABLE wide_{e} (
+    link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, fresh BOOLEAN, excluded BOOLEAN, strayed BOOLEAN, app_written VARCHAR,
+    ghl_written VARCHAR, app_echo BOOLEAN, ghl_echo BOOLEAN, app_digest BIGINT, ghl_digest BIGINT, app_modified VARCHAR,
+    ghl_modified VARCHAR, newer VARCHAR, base_app VARCHAR[], base_ghl VARCHAR[], app VARCHAR[], ghl VARCHAR[]);
+CREATE OR REPLACE TABLE delta_{e} (
+    link_id VARCHAR, field VARCHAR, item VARCHAR, newer VARCHAR, base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR,
+    kind VARCHAR, app_fault VARCHAR, ghl_fault VARCHAR);
+"""
+
 # An index entry older than what the side itself told us on our last write is an echo: the baseline is nearer the truth.
 # Where something would be done about such a link, `doubtful` has it read by key, and what was read by key is no echo.
 _WIDE = """
-{into}
+INSERT INTO wide_{e}
 WITH ends AS (
     SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
@@ -48,7 +58,7 @@ _STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl
 
 # A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 22 million cells).
 _DELTA = """
-CREATE OR REPLACE TABLE delta_{e} AS
+INSERT INTO delta_{e} BY NAME
 WITH cell AS (
     SELECT link_id, fresh, newer, app_key, ghl_key, generate_subscripts(app, 1) AS place,
         unnest(base_app) AS base_app, unnest(base_ghl) AS base_ghl, unnest(app) AS app, unnest(ghl) AS ghl
@@ -95,16 +105,16 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     What is excluded, or strayed to another contact, is not compared. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
     """
     entity = mapped.entity
-    stage.run(_BOTH.format(e=entity))
+    stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
+    links = stage.count(f"SELECT count(*) FROM both_{entity}")
     child = entity is not Entity.CONTACT
     strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
-    into, links = f"CREATE OR REPLACE TABLE wide_{entity} AS", stage.count(f"SELECT count(*) FROM both_{entity}")
-    for start in range(0, max(links, 1), _PART):
-        part = {"start": start, "stop": start + _PART, "into": into}
+    for start in range(0, links, _PART):
+        part = {"start": start, "stop": start + _PART}
         stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact, **part))
-        into = f"INSERT INTO wide_{entity}"
-    names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
-    stage.run(_DELTA.format(e=entity, names=names, kind=KIND, single=_single(mapped)))
+    if links:
+        names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
+        stage.run(_DELTA.format(e=entity, names=names, kind=KIND, single=_single(mapped)))
 
 
 def _single(mapped: EntityMap) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
-from reconcile.mapping import EntityMap, Field
+from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import Group
 from reconcile.stage import Stage, literal
@@ -26,37 +27,6 @@ _ADOPT = """
 INSERT INTO operation
 SELECT 1, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, NULL, '{{}}', '{{}}', '{{}}', NULL,
     CASE WHEN f.how LIKE 'decided%' THEN f.how ELSE 'the two records have the same ' || f.how END, 'low' FROM found_{e} f;
-"""
-
-# {s}: the side that has the record, {t}: the side that lacks it.
-_ORPHANS = """
-CREATE OR REPLACE TABLE orphan AS
-WITH filled AS (
-    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, [{filled}] AS filled,
-        {lacking} AS lacking, x.faulty, {checked} AS checked
-    FROM free_{e}_{s} f LEFT JOIN (
-        SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
-        FROM fault_{e}_{s} GROUP BY key) x USING (key) {owner}
-)
-SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, CASE
-    WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
-    WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
-INSERT INTO operation
-SELECT 2, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
-    'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan WHERE class = 'create';
-INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
-    WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
-    WHEN 'not_checked' THEN '{other} was not read completely in this run, so whether it exists there is not known'
-    WHEN 'unsyncable' THEN CASE WHEN {parentless} THEN 'its contact is not linked' WHEN {forsaken} THEN 'its contact is gone from {other}'
-        ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
-FROM orphan WHERE class <> 'create';
-"""
-
-_FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
-
-_EXCLUDED = """
-INSERT INTO passed SELECT {entity}, '{s}', c.key, 'excluded', 'left out by an exclude rule'
-FROM cell_{e}_{s} c SEMI JOIN unlinked_{e}_{s} u USING (key) WHERE c.excluded;
 """
 
 _UPDATES = """
@@ -149,8 +119,14 @@ SELECT hold_id, 'unsyncable', {entity}, link_id, NULL, NULL, app_key, ghl_key,
 FROM strayed WHERE choice IS NULL;
 """
 
+_UNSURE_NOW = """
+CREATE OR REPLACE TABLE unsure_{e}_now (
+    side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[], hold_id VARCHAR, because VARCHAR, options VARCHAR[],
+    choice VARCHAR);
+"""
+
 _UNSURE = """
-CREATE OR REPLACE TABLE unsure_{e}_now AS
+INSERT INTO unsure_{e}_now BY NAME
 WITH all_unsure AS (
     SELECT u.side, u.key, min(u.kind) AS kind, min(u.rule) AS rule, list_sort(list_distinct(flatten(list(u.candidates)))) AS candidates,
         md5('unsure' || chr(31) || {entity} || chr(31) || u.side || chr(31) || u.key)[1:20] AS hold_id
@@ -178,22 +154,34 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     """Add one entity's operations to `operation`, its questions to `hold`, and what is left out with its reason to `passed`."""
     entity = mapped.entity
     quoted = literal(entity)
-    _draft_unsure(stage, mapped)
-    stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
+    unsure, judged, absent = f"unsure_{entity}", f"judged_{entity}", f"absence_{entity}"
+    some = stage.some(unsure, judged, absent, f"released_{entity}", f"found_{entity}", f"wide_{entity} WHERE strayed")
+    stage.run(_UNSURE_NOW.format(e=entity))
+    if unsure in some:
+        _draft_unsure(stage, mapped)
+    if some & {f"released_{entity}", f"found_{entity}"}:
+        stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
     for side in Side:
-        stage.run(_EXCLUDED.format(e=entity, entity=quoted, s=side))
-        _draft_creates(stage, mapped, side)
-    _draft_updates(stage, mapped)
-    if mapped.has_tags:
-        stage.run(_TAGS.format(e=entity))
-    phase = 7 if entity is Entity.CONTACT else 6
+        draft_creates(stage, mapped, side)
+    if judged in some:
+        _draft_updates(stage, mapped)
+        if mapped.has_tags:
+            stage.run(_TAGS.format(e=entity))
+    if absent in some:
+        _draft_absences(stage, mapped)
+    if some & {unsure, judged}:
+        stage.run(_HOLDS.format(e=entity, entity=quoted))
+    if f"wide_{entity} WHERE strayed" in some:
+        stage.run(_STRAYED.format(e=entity, entity=quoted))
+
+
+def _draft_absences(stage: Stage, mapped: EntityMap) -> None:
+    entity = mapped.entity
     child = entity is not Entity.CONTACT
     owner = f"LEFT JOIN owner o ON o.link_id = absence_{entity}.parent" if child else ""
     parent_key = "CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL"
-    stage.run(_ABSENCES.format(e=entity, entity=quoted, phase=phase, owner=owner, parent_key=parent_key))
-    stage.run(_HOLDS.format(e=entity, entity=quoted))
-    if child:
-        stage.run(_STRAYED.format(e=entity, entity=quoted))
+    phase = 6 if child else 7
+    stage.run(_ABSENCES.format(e=entity, entity=literal(entity), phase=phase, owner=owner, parent_key=parent_key))
 
 
 def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
@@ -209,82 +197,11 @@ def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_UNSURE.format(e=mapped.entity, entity=literal(mapped.entity), **joins))
 
 
-def _draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Creates on the other side for `side`'s orphans."""
-    entity, target = mapped.entity, side.other
-    sent = [(at, field) for at, field in enumerate(mapped.fields, start=1) if _travels(field, side)]
-    required = [field.name for _, field in sent if field.required]
-    child = entity is not Entity.CONTACT
-    stage.run(
-        _ORPHANS.format(
-            e=entity,
-            s=side,
-            t=target,
-            entity=literal(entity),
-            parent_link="o.link_id" if child else "NULL",
-            parent_key=f"o.{target}_key" if child else "NULL",
-            owner=f"LEFT JOIN owner o ON o.{side}_key = f.parent" if child else "",
-            parentless="parent IS NULL" if child else "false",
-            forsaken=_FORSAKEN.format(t=target) if child else "false",
-            filled=", ".join(_filled(mapped)),
-            lacking=_lacking(sent),
-            required=", ".join(literal(name) for name in required) or "NULL",
-            checked=_checked(stage, mapped, target),
-            allowed=str(mapped.create.allows(target)).lower(),
-            source=_object("cells", enumerate(mapped.fields, start=1)),
-            after=_object("filled", sent),
-            label=side.label,
-            other=target.label,
-        )
-    )
-
-
-def _travels(field: Field, side: Side) -> bool:
-    """Whether a create on the other side carries this field."""
-    return field.rule.flow.owner in (None, side) and bool(field.native(side.other))
-
-
-def _filled(mapped: EntityMap) -> Iterator[str]:
-    """SQL for each field's cell as it is sent: the fallback where it is blank or not well-formed."""
-    for at, field in enumerate(mapped.fields, start=1):
-        sound = f"x.fields IS NULL OR NOT list_contains(x.fields, {literal(field.name)})"
-        cell = f"CASE WHEN {sound} THEN f.cells[{at}] END"
-        yield cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})"
-
-
-def _lacking(sent: list[tuple[int, Field]]) -> str:
-    tests = [
-        f"CASE WHEN coalesce(f.cells[{at}], {literal(field.fallback)}) IS NULL THEN {literal(field.name)} END"
-        for at, field in sent
-        if field.required
-    ]
-    return f"nullif(concat_ws(', ', {', '.join(tests)}), '')" if tests else "NULL"
-
-
-def _object(cells: str, fields: Iterable[tuple[int, Field]]) -> str:
-    """SQL for a JSON object of the fields that are not blank in a list of cells, its members in order."""
-    named = sorted((field.name, at) for at, field in fields)
-    members = (f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({cells}[{at}])" for name, at in named)
-    return f"'{{' || concat_ws(',', {', '.join(['NULL', *members])}) || '}}'"
-
-
 def _gathered(value: str) -> str:
     """SQL for a JSON object of the grouped rows' fields, blank ones as null."""
     return (
         f"'{{' || string_agg(to_json(field) || ':' || coalesce(to_json({value}), 'null'), ',' ORDER BY field) || '}}'"
     )
-
-
-def _checked(stage: Stage, mapped: EntityMap, target: Side) -> str:
-    """SQL for whether the other side was read far enough to know that a record is not there."""
-    entity = mapped.entity
-    snapshot = stage.snapshots[entity, target]
-    if snapshot.complete and not snapshot.partial:
-        return "true"
-    looked = f"f.key IN (SELECT key FROM looked WHERE entity = {literal(entity)} AND side = '{target.other}')"
-    if entity is Entity.CONTACT or not snapshot.partial:
-        return looked
-    return f"({looked} OR o.{target}_key IS NULL OR o.{target}_key IN (SELECT key FROM cover_{entity}_{target}))"
 
 
 def _draft_updates(stage: Stage, mapped: EntityMap) -> None:

@@ -233,7 +233,7 @@ def hold(stage: Stage, mapped: EntityMap, *, times: int) -> None:
 
     A person's answer counts for the write it was asked about: it is carried out once. A one-way field offers its owner alone.
     """
-    if times:
+    if times and stage.some("swing"):
         owned = ((f.name, f.rule.flow.owner) for f in mapped.fields)
         cases = "".join(f"WHEN {literal(name)} THEN ['{owner}', 'leave'] " for name, owner in owned if owner)
         options = f"CASE j.field {cases}ELSE ['app', 'ghl', 'leave'] END" if cases else "['app', 'ghl', 'leave']"

@@ -7,8 +7,15 @@ from reconcile.mapping import EntityMap
 from reconcile.policy import Agree, Ask, Leave, decide, situations
 from reconcile.stage import Stage, literal
 
+_TABLE = """
+CREATE OR REPLACE TABLE judged_{e} (
+    link_id VARCHAR, field VARCHAR, item VARCHAR, newer VARCHAR, base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR,
+    kind VARCHAR, app_fault VARCHAR, ghl_fault VARCHAR, action VARCHAR, winner VARCHAR, because VARCHAR, required BOOLEAN,
+    hold_id VARCHAR, values_digest VARCHAR, fault VARCHAR, value VARCHAR);
+"""
+
 _JUDGED = """
-CREATE OR REPLACE TABLE judged_{e} AS
+INSERT INTO judged_{e} BY NAME
 WITH asked AS (
     SELECT d.*, v.action, v.winner, v.because, v.required,
         md5('conflict' || chr(31) || {entity} || chr(31) || d.link_id || chr(31) || d.field || chr(31) || coalesce(d.item, ''))[1:20] AS hold_id,
@@ -44,6 +51,9 @@ def load_decisions(stage: Stage, decisions: list[Decision]) -> None:
 
 def judge(stage: Stage, mapped: EntityMap) -> None:
     """Create `judged_e`: every difference with its action (agree, ask, leave, unsyncable), winner and because."""
+    stage.run(_TABLE.format(e=mapped.entity))
+    if not stage.some(f"delta_{mapped.entity}"):
+        return
     columns = [(name, "VARCHAR") for name in ("field", "kind", "newer", "app_blank", "ghl_blank")]
     columns += [("action", "VARCHAR"), ("winner", "VARCHAR"), ("because", "VARCHAR"), ("required", "VARCHAR")]
     stage.fill("verdict", [(n, "BOOLEAN" if n in _TRUTHS else t) for n, t in columns], [_verdicts(mapped)])

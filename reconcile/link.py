@@ -72,8 +72,12 @@ SELECT x.key, x.digest AS row FROM apart_{s} x ANTI JOIN moved_{e} m ON m.{s}_ke
 
 
 # A person said that a link with a missing end shall be made anew; its tasks and notes lost the same end, and go with it.
+_RELEASED = (
+    "CREATE TABLE IF NOT EXISTS stage.released_{e} "
+    "(link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, gone VARCHAR, because VARCHAR)"
+)
+
 _RELEASE = """
-CREATE TABLE IF NOT EXISTS stage.released_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, gone VARCHAR, because VARCHAR);
 INSERT INTO released_{e}
 SELECT l.link_id, l.app_key, l.ghl_key, l.parent, l.gone, coalesce('decided by ' || d.by || ': ' || d.choice, {inherited})
 FROM (
@@ -149,6 +153,10 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     """Take links that a person wants made anew out of `base_e`, into `released_e`: both rows may then be matched or created."""
     entity = mapped.entity
     child = entity is not Entity.CONTACT
+    stage.run(_RELEASED.format(e=entity))
+    asked = "SELECT EXISTS (FROM decision WHERE choice IN ('restore', 'relink'))"
+    if not any(stage.one(asked)) and not (child and stage.some("released_contact")):
+        return
     same = "LEFT JOIN released_contact p ON p.link_id = l.parent AND p.gone = l.gone" if child else ""
     stage.run(
         _RELEASE.format(

@@ -115,7 +115,7 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
 
 def _unlinked(stage: Stage, entity: Entity) -> bool:
     """Whether there is any row without a link."""
-    return any(stage.one(f"SELECT EXISTS (FROM unlinked_{entity}_app) OR EXISTS (FROM unlinked_{entity}_ghl)"))
+    return bool(stage.some(f"unlinked_{entity}_app", f"unlinked_{entity}_ghl"))
 
 
 def find_links(stage: Stage, mapped: EntityMap) -> None:
@@ -174,7 +174,7 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     free = {side: identities(mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
     if len(_with_orphans(stage, entity)) == len(Side):
         more = [table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1]
-        several = any(stage.count(f"SELECT count(*) FROM {table}") for table in more)
+        several = bool(more and stage.some(*more))
         _meet(stage, mapped, rule, free, parent="NULL", several=several, later=rule != mapped.match[0])
     for side in _with_orphans(stage, entity):
         taken = f"(SELECT key FROM taken_{side.other} UNION ALL SELECT {side.other}_key FROM found_{entity})"
@@ -188,8 +188,9 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
-    there = stage.one(f"SELECT {', '.join(f'EXISTS (FROM free_{entity}_{side})' for side in Side)}")
-    return [side for side, some in zip(Side, there, strict=True) if some]
+    free = {side: f"free_{entity}_{side}" for side in Side}
+    some = stage.some(*free.values())
+    return [side for side in Side if free[side] in some]
 
 
 def match_children(stage: Stage, mapped: EntityMap) -> None:
@@ -241,7 +242,7 @@ def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = Fa
     """Make the cells of every row that may be compared or created: moved and unlinked ones, and those it may be mistaken for."""
     entity = mapped.entity
     also = ""
-    if candidates and stage.count(f"SELECT count(*) FROM unsure_{entity}"):
+    if candidates and stage.some(f"unsure_{entity}"):
         named = f"SELECT unnest(candidates) AS key FROM unsure_{entity}"
         also = f"UNION SELECT r.digest FROM raw_{entity}_{side} r SEMI JOIN ({named}) n ON n.key = r.key"
     stage.run(f"CREATE OR REPLACE TABLE focus AS {_looked_at(entity, side)} {also}")
@@ -273,8 +274,7 @@ def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
 def _alike(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
     """SQL (row) for `side`'s rows that the other side's unlinked rows may be equal to under some rule."""
     entity, other = mapped.entity, side.other
-    linked = stage.count(f"SELECT count(*) FROM base_{entity}")
-    if not linked or not stage.count(f"SELECT count(*) FROM unlinked_{entity}_{other}"):
+    if len(stage.some(f"base_{entity}", f"unlinked_{entity}_{other}")) < 2:  # none is linked, or all are
         return []
     quick = mapped.blurred()
     if any(mapped.field(rule[0]) not in quick for rule in mapped.match):

@@ -19,25 +19,16 @@ from reconcile.errors import ConnectorError
 from reconcile.lines import snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side, Snapshot
-from reconcile.ports import Item, Page, Proof, Record, Shape
-from reconcile.ports import Path as JsonPath
+from reconcile.ports import Page, Proof, Record, Shape
+from reconcile.shaping import digest, literal, quoted, raw_rows
+
+__all__ = ["ANY", "DIGEST_KIND", "Spooled", "Stage", "blurred", "literal", "quoted"]
 
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 5_000
-_BIGGEST_RECORD = 64 * 1024 * 1024  # bytes; a note may carry a whole e-mail
 
 DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 """SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str | None) -> str:
-    """An SQL string literal, or NULL."""
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +98,11 @@ class Stage:
             table = quoted(str(name))
             self.run(f"CREATE OR REPLACE TABLE stage.{table} AS FROM work.{table}")
         self.run("CHECKPOINT stage")  # the file alone is then the whole stage
+
+    def some(self, *tables: str) -> set[str]:
+        """Which of these tables have rows: to plan a statement over nothing takes as long as over a thousand rows."""
+        there = self.one(f"SELECT {', '.join(f'EXISTS (FROM {table})' for table in tables)}")
+        return {table for table, some in zip(tables, there, strict=True) if some}
 
     def has(self, table: str) -> bool:
         """Whether there is such a table."""
@@ -203,7 +199,7 @@ class Stage:
     def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
         """Load spooled pages into `raw_e_s` and say what they prove."""
         name = f"{mapped.entity}_{side}"
-        self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
+        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
         spooled.path.unlink()
         self.blur(mapped, side)
         self.run(f"CREATE OR REPLACE TABLE stage.proven_{name} (key VARCHAR)")
@@ -221,7 +217,7 @@ class Stage:
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
         """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
         name = f"kept_{mapped.entity}_{side}"
-        self.run(_load_raw(name, spooled.path, mapped.native(side), shape))
+        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
         spooled.path.unlink()
         self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
 
@@ -276,7 +272,7 @@ class Stage:
         self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
         self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
         self.run(
-            f"INSERT INTO {table} SELECT key, {kept}, {_digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
+            f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
         )
         if known:
             self.run(f"INSERT INTO {known} SELECT {_blurs(mapped, side)} {again}")
@@ -316,105 +312,3 @@ def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
         return [None] * (4 + len(natives))
     head: list[object] = [record.parent, record.version, record.modified_at, record.deleted]
     return head + [raw_text(record.fields.get(name)) for name in natives]
-
-
-def _digest(natives: int) -> str:
-    """SQL for a row's digest. Its key is part of it: no two rows of a side have the same one, so that it also names the row."""
-    columns = ", ".join(["key", "parent", *(f"r{at}" for at in range(natives))])
-    return f"(hash({columns}) >> 1)::BIGINT"
-
-
-def _load_raw(name: str, spool: Path, natives: Sequence[str], shape: Shape) -> str:
-    paths = {
-        "key": shape.key,
-        "parent": shape.parent,
-        "version": shape.version,
-        "modified_at": shape.modified_at,
-        "deleted": shape.deleted,
-        **{f"r{at}": shape.fields[native] for at, native in enumerate(natives)},
-    }
-    tops = _top_level(path for choices in paths.values() for path in choices)
-    selected = ", ".join(f"{_first_of(choices, tops)} AS {column}" for column, choices in paths.items())
-    truth = "coalesce(lower(deleted) NOT IN ('', 'false', '0', 'f', 'no'), false)"
-    columns = ", ".join(f"{literal(top)}: '{kind}'" for top, kind in tops.items())
-    source = (
-        f"read_json({literal(str(spool))}, format = 'newline_delimited', columns = {{{columns}}}, "
-        f"maximum_object_size = {_BIGGEST_RECORD})"
-    )
-    for (top, where), members in _lookups(path for choices in paths.values() for path in choices).items():
-        form = json.dumps([{where: "VARCHAR"} | dict.fromkeys(members, "JSON")])
-        read = f"SELECT *, from_json({quoted(top)}, {literal(form)}) AS {_listed(top, where)} FROM {source}"
-        known = f"list_transform({_listed(top, where)}, lambda x: x.{quoted(where)})"
-        source = f"(SELECT *, {known} AS {_named(top, where)} FROM ({read}))"
-    return (
-        f"CREATE OR REPLACE TABLE stage.raw_{name} AS SELECT * REPLACE ({truth} AS deleted), {_digest(len(natives))} AS digest "
-        f"FROM (SELECT {selected} FROM {source})"
-    )
-
-
-def _lookups(paths: Iterable[JsonPath]) -> dict[tuple[str, str], list[str]]:
-    """The members looked up in each list of objects, by (list, member that names an object): each list is parsed once a row."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for path in paths:
-        match path:
-            case (str(top), Item(where), str(member)):
-                members = found.setdefault((top, where), [])
-                members += [member] if member not in (*members, where) else []
-    return found
-
-
-def _listed(top: str, where: str) -> str:
-    return quoted(f"{top}, each by {where}")
-
-
-def _named(top: str, where: str) -> str:
-    return quoted(f"{top}, every {where}")
-
-
-def _top_level(paths: Iterable[JsonPath]) -> dict[str, str]:
-    """Each top-level member with the SQL type to read it as: text, unless a path goes into it."""
-    tops: dict[str, str] = {}
-    for path in paths:
-        top = path[0]
-        if isinstance(top, Item):
-            raise TypeError("a path starts with the name of a member")
-        if len(path) > 1 or top not in tops:
-            tops[top] = "JSON" if len(path) > 1 else "VARCHAR"
-    return tops
-
-
-def _first_of(choices: Sequence[JsonPath], tops: dict[str, str]) -> str:
-    values = [_value(path, tops) for path in choices]
-    if not values:
-        return "NULL::VARCHAR"
-    return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
-
-
-def _value(path: JsonPath, tops: dict[str, str]) -> str:
-    top = str(path[0])
-    if len(path) == 1:
-        return quoted(top) if tops[top] == "VARCHAR" else f"json_extract_string({quoted(top)}, '$')"
-    match path:
-        case (_, Item(where, equals), str(member)):
-            at = f"list_position({_named(top, where)}, {literal(equals)})"
-            return f"({_listed(top, where)}[{at}].{quoted(member)} ->> '$')"
-    value = quoted(top)
-    for step in path[1:-1]:
-        value = _inside(value, step)
-    last = path[-1]
-    return (
-        f"json_extract_string({value}, {literal(_pointer(last))})"
-        if isinstance(last, str)
-        else f"({_inside(value, last)} ->> '$')"
-    )
-
-
-def _inside(value: str, step: str | Item) -> str:
-    if isinstance(step, str):
-        return f"json_extract({value}, {literal(_pointer(step))})"
-    same = f"json_extract_string(x, {literal(_pointer(step.where))}) = {literal(step.equals)}"
-    return f"list_filter(from_json({value}, '[\"JSON\"]'), lambda x: {same})[1]"
-
-
-def _pointer(member: str) -> str:
-    return '$."' + member.replace('"', '\\"') + '"'
