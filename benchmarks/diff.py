@@ -67,7 +67,7 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
         timed("ledger", lambda: load_base(stage, ledger, Entity.CONTACT, kept=folder / "links"))
         load_graves(stage, ledger, since="2026")
         timed("link", lambda: compare.link(stage, ledger, map_))
-        timed("diff", lambda: compare.diff(stage, ledger, map_))
+        timed("diff", lambda: compare.diff(stage, map_))
         timed("plan", lambda: write_plan(stage, folder / "plan.jsonl"))
         planned = stage.count("SELECT count(*) FROM planned")
     ledger.close()

@@ -68,7 +68,7 @@ def once(folder: Path, links: int) -> tuple[float, float]:
         load_base(stage, ledger, Entity.CONTACT)
         load_graves(stage, ledger, since="2026")
         compare.link(stage, ledger, mapping())
-        compare.diff(stage, ledger, mapping())
+        compare.diff(stage, mapping())
         write_plan(stage, plan)
         taken = settled(stage, ledger, plan)
         assert remembered(stage, ledger) == links

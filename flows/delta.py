@@ -99,7 +99,7 @@ WHERE action NOT IN ('not_checked')
 def _compare(run: Run) -> None:
     """The comparison of a full run, except that nothing is concluded from an absence."""
     focus.link(run, run.mapping)
-    compare.diff(run.stage, run.ledger, run.mapping)
+    compare.diff(run.stage, run.mapping)
     for mapped in run.mapping.entities:
         run.stage.run(_LEFT.format(e=mapped.entity))
 

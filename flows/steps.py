@@ -107,13 +107,13 @@ def link(run: Run) -> None:
 
 def diff(run: Run) -> None:
     """Compare three ways; look again, by key, at what a lagging index cannot prove."""
-    compare.diff(run.stage, run.ledger, run.mapping)
+    compare.diff(run.stage, run.mapping)
     run.looked_again = compare.look_again(
         run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
     )
     if run.looked_again:
         compare.link(run.stage, run.ledger, run.mapping)
-        compare.diff(run.stage, run.ledger, run.mapping)
+        compare.diff(run.stage, run.mapping)
 
 
 def make_plan(run: Run) -> Plan:

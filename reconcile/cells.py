@@ -36,31 +36,32 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
     moment = "strftime(try_cast(r.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
     head = f"r.key, r.parent, r.version, {moment} AS modified_at, r.deleted, r.digest"
     slow = _make_rough(stage, mapped, side, head=head, values=[_value(column) for column in made], rows=rows)
-    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, list(slow))}")
+    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, side, list(slow))}")
     faults = [
-        f"SELECT c.key, {literal(made[at - 1].field.name)} AS field, s.fault AS why FROM rough c "
-        f"JOIN slow s ON s.place = {at} AND s.raw = c.cells[{at}] WHERE s.fault IS NOT NULL"
+        f"SELECT c.key, {literal(made[at - 1].field.name)} AS field, s.fault AS why FROM rough_{name} c "
+        f"JOIN slow_{name} s ON s.place = {at} AND s.raw = c.cells[{at}] WHERE s.fault IS NOT NULL"
         for at, faulty in slow.items()
         if faulty
     ]
     empty = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS field, NULL::VARCHAR AS why WHERE false"
     stage.run(f"CREATE OR REPLACE TABLE fault_{name} AS {' UNION ALL '.join([empty, *faults])}")
-    stage.run("DROP TABLE rough; DROP TABLE slow")
+    stage.run(f"DROP TABLE rough_{name}; DROP TABLE slow_{name}")
 
 
 def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None) -> None:
     """Create `known_e_s` (key, excluded, cells) for the rows that `rows` names; only the fields `names` have cells in it."""
+    name = f"{mapped.entity}_{side}"
     values = [_value(c) if c.field.name in names else "NULL" for c in columns(mapped, side)]
     slow = _make_rough(stage, mapped, side, head="r.key", values=values, rows=rows)
-    stage.run(f"CREATE OR REPLACE TABLE known_{mapped.entity}_{side} AS {_decoded(mapped, list(slow))}")
-    stage.run("DROP TABLE rough; DROP TABLE slow")
+    stage.run(f"CREATE OR REPLACE TABLE known_{name} AS {_decoded(mapped, side, list(slow))}")
+    stage.run(f"DROP TABLE rough_{name}; DROP TABLE slow_{name}")
 
 
 _UNDONE = "chr(1)"
 """Before a raw value that SQL did not make canonical; nothing that it makes canonical begins so."""
 
 _SLOW = f"""
-SELECT DISTINCT place, raw FROM (SELECT generate_subscripts(cells, 1) AS place, unnest(cells) AS raw FROM rough)
+SELECT DISTINCT place, raw FROM (SELECT generate_subscripts(cells, 1) AS place, unnest(cells) AS raw FROM rough_{{name}})
 WHERE starts_with(raw, {_UNDONE})
 """
 
@@ -68,28 +69,26 @@ WHERE starts_with(raw, {_UNDONE})
 def _make_rough(
     stage: Stage, mapped: EntityMap, side: Side, *, head: str, values: Sequence[str], rows: str | None
 ) -> dict[int, bool]:
-    """Create `rough`, with the cells that SQL can decode, and `slow` (place, raw, cell, fault), with what Python makes of the others.
+    """Create `rough_e_s`, with the cells that SQL can decode, and `slow_e_s` (place, raw, cell, fault), with what Python makes of the others.
 
     Returns the places of fields with such others, and whether one of them is not well-formed. One look at each value: a copy
     of the raw rows first, or a second test of the same value, costs as much again.
     """
     among = f"SEMI JOIN {rows} chosen ON chosen.row = r.digest" if rows else ""
-    source = f"raw_{mapped.entity}_{side} r {among}"
-    stage.run(
-        f"CREATE OR REPLACE TABLE rough AS SELECT {head}, [{', '.join(values)}]::VARCHAR[] AS cells FROM {source}"
-    )
+    name, listed = f"{mapped.entity}_{side}", f"[{', '.join(values)}]::VARCHAR[]"
+    stage.run(f"CREATE OR REPLACE TABLE rough_{name} AS SELECT {head}, {listed} AS cells FROM raw_{name} r {among}")
     found: dict[int, bool] = {}
-    decoded = _decode(stage, columns(mapped, side), side, found)
+    decoded = _decode(stage.stream(_SLOW.format(name=name)), columns(mapped, side), side, found)
     kinds = (("place", "INTEGER"), ("raw", "VARCHAR"), ("cell", "VARCHAR"), ("fault", "VARCHAR"))
-    stage.fill("slow", kinds, decoded)
+    stage.fill(f"slow_{name}", kinds, decoded)
     return found
 
 
 def _decode(
-    stage: Stage, made: Sequence[Column], side: Side, found: dict[int, bool]
+    batches: Iterable[list[tuple[object, ...]]], made: Sequence[Column], side: Side, found: dict[int, bool]
 ) -> Iterator[list[tuple[object, ...]]]:
     """Each distinct value that SQL could not decode, as Python does; tells in `found` where such values are."""
-    for batch in stage.stream(_SLOW):
+    for batch in batches:
         rows: list[tuple[object, ...]] = []
         for place, marked in batch:
             at, text = int(str(place)), str(marked)[1:]
@@ -102,9 +101,10 @@ def _decode(
         yield rows
 
 
-def _decoded(mapped: EntityMap, slow: Sequence[int]) -> str:
-    """SQL for the rows of `rough` with the slow values in place, and whether a rule leaves them out."""
-    whole = "FROM rough"
+def _decoded(mapped: EntityMap, side: Side, slow: Sequence[int]) -> str:
+    """SQL for the rows of `rough_e_s` with the slow values in place, and whether a rule leaves them out."""
+    name = f"{mapped.entity}_{side}"
+    whole = f"FROM rough_{name}"
     if slow:
         put = ", ".join(
             f"CASE WHEN starts_with(c.cells[{at}], {_UNDONE}) THEN s{at}.cell ELSE c.cells[{at}] END"
@@ -112,8 +112,10 @@ def _decoded(mapped: EntityMap, slow: Sequence[int]) -> str:
             else f"c.cells[{at}]"
             for at in range(1, len(mapped.fields) + 1)
         )
-        joins = " ".join(f"LEFT JOIN slow s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]" for at in slow)
-        whole = f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough c {joins}"
+        joins = " ".join(
+            f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]" for at in slow
+        )
+        whole = f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}"
     return f"SELECT *, {_excluded(mapped)} AS excluded FROM ({whole})"
 
 

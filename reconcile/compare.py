@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
+from functools import partial
 
 from reconcile.absence import judge_absences, unconfirmed
 from reconcile.diff import doubtful, make_delta
@@ -20,7 +21,7 @@ from reconcile.suggest import remember
 
 
 def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:
-    """Find what moved, and propose links for rows that have none, entity by entity.
+    """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
 
     `decisions` are those that count in this run; by default all that people made.
     """
@@ -31,22 +32,22 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     for mapped in mapping.entities:
         release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
+        match = match_contacts if mapped.entity is Entity.CONTACT else match_children
+        stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
         if mapped.entity is Entity.CONTACT:
-            match_contacts(stage, mapped)
             remember(stage, ledger, mapped)
             make_owner(stage)
-        else:
-            match_children(stage, mapped)
 
 
-def diff(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
+def diff(stage: Stage, mapping: Mapping) -> None:
     """Compare what moved field by field, and judge what lost an end."""
-    for mapped in mapping.entities:
-        load_baseline(stage, ledger, mapped)
-        make_delta(stage, mapped)
     children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
-    for mapped in mapping.entities:
-        judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
+
+    def absences(stage: Stage) -> None:
+        for mapped in mapping.entities:  # contacts first: what hangs on one follows it
+            judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
+
+    stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
 
 
 def look_again(

@@ -11,7 +11,7 @@ from reconcile.stage import Stage, literal
 
 # {s}: the side that has the record, {t}: the side that lacks it.
 _ORPHANS = """
-CREATE OR REPLACE TABLE orphan AS
+CREATE OR REPLACE TABLE orphan_{s} AS
 WITH filled AS (
     SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, [{filled}] AS filled,
         {lacking} AS lacking, x.faulty, {checked} AS checked
@@ -24,13 +24,13 @@ SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, 
     WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
 INSERT INTO operation
 SELECT 2, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
-    'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan WHERE class = 'create';
+    'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan_{s} WHERE class = 'create';
 INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
     WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
     WHEN 'not_checked' THEN '{other} was not read completely in this run, so whether it exists there is not known'
     WHEN 'unsyncable' THEN CASE WHEN {parentless} THEN 'its contact is not linked' WHEN {forsaken} THEN 'its contact is gone from {other}'
         ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
-FROM orphan WHERE class <> 'create';
+FROM orphan_{s} WHERE class <> 'create';
 """
 
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
@@ -161,12 +162,10 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         _draft_unsure(stage, mapped)
     if some & {f"released_{entity}", f"found_{entity}"}:
         stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
-    for side in Side:
-        draft_creates(stage, mapped, side)
+    steps: list[Callable[[Stage], object]] = [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if judged in some:
-        _draft_updates(stage, mapped)
-        if mapped.has_tags:
-            stage.run(_TAGS.format(e=entity))
+        steps.append(partial(_draft_updates, mapped=mapped))
+    stage.together(*steps)
     if absent in some:
         _draft_absences(stage, mapped)
     if some & {unsure, judged}:
@@ -220,6 +219,8 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
             owner="LEFT JOIN owner o ON o.app_key = a.parent" if child else "",
         )
     )
+    if mapped.has_tags:
+        stage.run(_TAGS.format(e=entity))
 
 
 def extend_owner(stage: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from reconcile.cells import further, identities, make_cells, make_further, make_known
 from reconcile.mapping import EntityMap
@@ -107,10 +108,13 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
         find_links(stage, mapped)
     else:
         stage.run(_NOTHING.format(e=entity))
-    for side in Side:
+
+    def leave_orphans(stage: Stage, side: Side) -> None:
         _focus(stage, mapped, side, candidates=some)
         free = f"SEMI JOIN free_{entity}_{side} f USING (key)" if some else "WHERE false"
         stage.run(f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}")
+
+    stage.together(*(partial(leave_orphans, side=side) for side in Side))
 
 
 def _unlinked(stage: Stage, entity: Entity) -> bool:
@@ -123,8 +127,8 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     for side in Side:
         make_further(stage, mapped, side)
+    stage.together(*(partial(_make_known, mapped=mapped, side=side) for side in Side))
     for side in Side:
-        _make_known(stage, mapped, side)
         stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
     stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.key", cells="known"))
     _link_decided(stage, entity, parent="NULL", ghl_parent="NULL")
@@ -196,8 +200,8 @@ def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
 def match_children(stage: Stage, mapped: EntityMap) -> None:
     """The same for tasks and notes, among those whose contacts are linked: equal content first, then the declared rules."""
     entity = mapped.entity
+    stage.together(*(partial(_focus, mapped=mapped, side=side) for side in Side))
     for side in Side:
-        _focus(stage, mapped, side)
         stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
     stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.*", cells="cell"))
     for side in Side:
@@ -245,8 +249,8 @@ def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = Fa
     if candidates and stage.some(f"unsure_{entity}"):
         named = f"SELECT unnest(candidates) AS key FROM unsure_{entity}"
         also = f"UNION SELECT r.digest FROM raw_{entity}_{side} r SEMI JOIN ({named}) n ON n.key = r.key"
-    stage.run(f"CREATE OR REPLACE TABLE focus AS {_looked_at(entity, side)} {also}")
-    make_cells(stage, mapped, side, rows="focus")
+    stage.run(f"CREATE OR REPLACE TABLE focus_{side} AS {_looked_at(entity, side)} {also}")
+    make_cells(stage, mapped, side, rows=f"focus_{side}")
 
 
 def _looked_at(entity: Entity, side: Side) -> str:
@@ -264,9 +268,9 @@ def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
     """
     entity = mapped.entity
     alike = _alike(stage, mapped, side)
-    stage.run(f"CREATE OR REPLACE TABLE alike AS {' UNION '.join([_looked_at(entity, side), *alike])}")
+    stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {' UNION '.join([_looked_at(entity, side), *alike])}")
     names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
-    make_known(stage, mapped, side, rows="alike", names=names)
+    make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
     stage.run(f"CREATE OR REPLACE TABLE taken_{side} AS {linked}")
 

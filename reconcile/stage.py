@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -55,8 +57,7 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.sql = duckdb.connect(str(folder / "stage.duckdb"))
-        self.sql.execute("ATTACH ':memory:' AS work")
-        self.sql.execute(_SEARCHED)
+        self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
         self.sql.execute(f"SET threads = {threads}")
         self.sql.execute("SET preserve_insertion_order = false")
@@ -64,7 +65,6 @@ class Stage:
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET checkpoint_threshold = '64MB'")
-        self.sql.execute("SET TimeZone = 'UTC'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         self.snapshots = self._remembered()
 
@@ -143,14 +143,36 @@ class Stage:
 
     def stream(self, query: str, batch: int = 10_000) -> Iterator[list[tuple[object, ...]]]:
         """Batches of a large result, on a cursor of its own."""
-        cursor = self.sql.cursor()
+        cursor = self.cursor()
         try:
-            cursor.execute(_SEARCHED)
             cursor.execute(query)
             while rows := cursor.fetchmany(batch):
                 yield rows
         finally:
             cursor.close()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same tables."""
+        cursor = self.sql.cursor()
+        cursor.execute(_SESSION)
+        return cursor
+
+    def together(self, *steps: Callable[[Stage], object]) -> None:
+        """Carry out steps that do not depend on one another at once, each on a connection of its own; the first fault is raised.
+
+        Most statements are over less than a DuckDB thread takes on at a time, so that one alone leaves the other cores idle.
+        """
+        with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+            for step in [pool.submit(self._beside, step) for step in steps]:
+                step.result()
+
+    def _beside(self, step: Callable[[Stage], object]) -> None:
+        other = copy(self)
+        other.sql = self.cursor()
+        try:
+            step(other)
+        finally:
+            other.sql.close()
 
     def fill(
         self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
@@ -287,8 +309,8 @@ class Stage:
         return int(str(rows)), f"{rows}-{xor}"
 
 
-_SEARCHED = "SET search_path = 'work.main,stage.main'"
-"""Tables are made in memory unless `stage.` says otherwise, and found in either; each cursor has to be told."""
+_SESSION = "SET search_path = 'work.main,stage.main'; SET TimeZone = 'UTC'"
+"""What each connection has to be told: tables are made in memory unless `stage.` says otherwise, and found in either."""
 
 ANY = "(hash(chr(1)) >> 1)::BIGINT"
 """SQL for the number of a value that may be equal to any other."""
