@@ -234,7 +234,9 @@ def planned() -> Iterator[tuple[Seen, World]]:
     with busy_world() as world, seen(world, apply=False) as found:
         assert balanced(found, world).clean
         read = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'stage'"
-        for (name,) in found.stage.rows(read):  # a transaction writes one database: what was read has to lie beside the rest
+        for (name,) in found.stage.rows(
+            read
+        ):  # a transaction writes one database: what was read has to lie beside the rest
             found.stage.run(f"CREATE TABLE work.{name} AS FROM stage.{name}")
         yield found, world
 
