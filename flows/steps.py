@@ -142,7 +142,12 @@ def make_plan(run: Run) -> Plan:
 
 
 def check(run: Run, plan: Plan) -> None:
-    """The last gate. Raises Refused, with every limit the plan goes over, before anything is written."""
+    """The last gate. Raises Refused, with every limit the plan goes over, before anything is written.
+
+    Raises StalePlan where the run that made the plan was killed before it could put what it concluded into its file.
+    """
+    if not run.stage.has("planned"):
+        raise StalePlan("the run that made the plan did not end", remedy="make the plan again and look at it")
     state = run.ledger.state()
     known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
     facts = Facts(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from reconcile.model import Entity, Hold, Operation, OpKind, Side
 from reconcile.plan import Estimate, Group, Plan
 
 _FORMAT = 1
+_BATCH = 2_000
 
 
 def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
@@ -25,15 +27,15 @@ def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
     """
     hasher = _concluded(plan)
     written, partial = path.with_suffix(".body"), path.with_suffix(".partial")
+    rest = iter(body)
     with written.open("wb") as out:
-        for text in body:
-            encoded = text.encode()
-            hasher.update(encoded)
-            out.write(encoded + b"\n")
+        while lines := list(islice(rest, _BATCH)):
+            hasher.update("".join(lines).encode())
+            out.write(("\n".join(lines) + "\n").encode())
     finished = dataclasses.replace(plan, digest=hasher.hexdigest()[:16])
-    with partial.open("wb") as out, written.open("rb") as lines:
+    with partial.open("wb") as out, written.open("rb") as text:
         out.write((line({"format": _FORMAT, "plan": dataclasses.asdict(finished)}) + "\n").encode())
-        shutil.copyfileobj(lines, out, 1 << 20)
+        shutil.copyfileobj(text, out, 1 << 20)
     written.unlink()
     partial.replace(path)
     return finished

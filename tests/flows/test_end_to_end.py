@@ -187,9 +187,14 @@ def _plan_file_changes(acme: Acme, digest: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("Recife", "Olinda"), encoding="utf-8")
 
 
-@pytest.mark.parametrize("change", [_somebody_else_runs, _pair_file_changes, _plan_file_changes])
+def _its_run_was_killed(acme: Acme, digest: str) -> None:
+    (path,) = (each for each in acme.folder.rglob("plan.jsonl") if digest in each.read_text(encoding="utf-8"))
+    path.with_name("stage.duckdb").unlink()
+
+
+@pytest.mark.parametrize("change", [_somebody_else_runs, _pair_file_changes, _plan_file_changes, _its_run_was_killed])
 def test_stale_plan_is_refused(acme: Acme, change: Callable[[Acme, str], None]) -> None:
-    """A plan is refused, with nothing written, once another run settled, the pair file changed, or the plan file was edited."""
+    """A plan is refused, with nothing written, once another run settled, or it, the pair file or what it was made from is not as it was."""
     edits(acme.folder, acme.pair)
     digest = _planned(acme)
     change(acme, digest)
