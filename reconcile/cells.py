@@ -45,7 +45,7 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
     ]
     empty = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS field, NULL::VARCHAR AS why WHERE false"
     stage.run(f"CREATE OR REPLACE TABLE fault_{name} AS {' UNION ALL '.join([empty, *faults])}")
-    stage.run(f"DROP TABLE rough_{name}; DROP TABLE slow_{name}")
+    stage.drop(f"rough_{name}", f"slow_{name}")
 
 
 def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None) -> None:
@@ -54,7 +54,7 @@ def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection
     values = [_value(c) if c.field.name in names else "NULL" for c in columns(mapped, side)]
     slow = _make_rough(stage, mapped, side, head="r.key", values=values, rows=rows)
     stage.run(f"CREATE OR REPLACE TABLE known_{name} AS {_decoded(mapped, side, list(slow))}")
-    stage.run(f"DROP TABLE rough_{name}; DROP TABLE slow_{name}")
+    stage.drop(f"rough_{name}", f"slow_{name}")
 
 
 _UNDONE = "chr(1)"

@@ -115,6 +115,7 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     if links:
         names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
         stage.run(_DELTA.format(e=entity, names=names, kind=KIND, single=_single(mapped)))
+    stage.drop(f"both_{entity}")
 
 
 def _single(mapped: EntityMap) -> str:

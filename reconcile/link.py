@@ -147,6 +147,7 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
         stage.run(_MOVED.format(e=entity, owner=owner, **states))
     for side in Side:
         stage.run(_UNLINKED.format(e=entity, s=side))
+        stage.drop(f"ends_{side}", f"apart_{side}")
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:

@@ -137,6 +137,8 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
         for side in Side if at < len(mapped.match) else ():
             everyone = identities(mapped, side, rule, of="known")
             stage.run(f"INSERT INTO strong_{side} SELECT DISTINCT key FROM ({everyone})")
+    for side in Side:
+        stage.drop(f"known_{entity}_{side}", f"taken_{side}", f"strong_{side}")
 
 
 def _link_decided(stage: Stage, entity: Entity, *, parent: str, ghl_parent: str) -> None:
@@ -251,6 +253,7 @@ def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = Fa
         also = f"UNION SELECT r.digest FROM raw_{entity}_{side} r SEMI JOIN ({named}) n ON n.key = r.key"
     stage.run(f"CREATE OR REPLACE TABLE focus_{side} AS {_looked_at(entity, side)} {also}")
     make_cells(stage, mapped, side, rows=f"focus_{side}")
+    stage.drop(f"focus_{side}")
 
 
 def _looked_at(entity: Entity, side: Side) -> str:
@@ -271,6 +274,7 @@ def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
     stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {' UNION '.join([_looked_at(entity, side), *alike])}")
     names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
+    stage.drop(f"alike_{side}", *(f"sought_{side.other}_{at}" for at, _ in enumerate(mapped.blurred())))
     linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
     stage.run(f"CREATE OR REPLACE TABLE taken_{side} AS {linked}")
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,7 @@ __all__ = ["ANY", "DIGEST_KIND", "Spooled", "Stage", "blurred", "literal", "quot
 
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 5_000
+_USUAL_LINE = 256 * 1024  # bytes
 
 DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 """SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
@@ -174,25 +175,39 @@ class Stage:
         finally:
             other.sql.close()
 
+    def drop(self, *tables: str) -> None:
+        """Drop tables that served one step: what stays takes memory from those that follow."""
+        self.run("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
+
     def fill(
         self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
     ) -> None:
         """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
-        typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
         rows = (row for batch in batches for row in batch)
-        self.read_lines(table, rows, {"json": "VARCHAR[]"}, typed, "records = false")
+        first = list(islice(rows, 1))
+        if not first:
+            self.run(
+                f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
+            )
+            return
+        typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
+        self.read_lines(table, chain(first, rows), {"json": "VARCHAR[]"}, typed, "records = false")
 
     def read_lines(
         self, table: str, lines: Iterable[object], types: Mapping[str, str], selected: str, *settings: str
     ) -> None:
         """Create `table` as what is `selected` from JSON lines whose members have these SQL types."""
         spool = self.folder / f"{table}.ndjson"
-        rest = iter(lines)
+        rest, longest = iter(lines), 0
         with spool.open("wb") as out:
             while batch := list(islice(rest, _BATCH)):
-                out.write(_ENCODER.encode_lines(batch))
+                encoded = _ENCODER.encode_lines(batch)
+                longest = max(longest, *map(len, encoded.split(b"\n")))
+                out.write(encoded)
         listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
-        how = ", ".join([f"columns = {{{listed}}}", "format = 'newline_delimited'", *settings])
+        # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB by default.
+        size = f"maximum_object_size = {max(longest, _USUAL_LINE)}"
+        how = ", ".join([f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings])
         self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})")
         spool.unlink()
 
