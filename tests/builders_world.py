@@ -137,13 +137,14 @@ def random_world(chance: Random) -> World:
         tasks(delete={side: choose(list(OnDelete)) for side in Side}),
         notes(),
     )
-    world = World(mapping=mapped, vices={side: _vices(chance) for side in Side}, notes_budget=choose((None, None, 1)))
+    world = World(mapping=mapped, vices={side: vices(chance) for side in Side}, notes_budget=choose((None, None, 1)))
     for _ in range(chance.randint(2, 9)):
         edit(world, chance)
     return world
 
 
-def _vices(chance: Random) -> Vices:
+def vices(chance: Random) -> Vices:
+    """What a side does that it should not, by chance."""
     sometimes = chance.random
     return Vices(
         lowercase_tags=sometimes() < 0.5,

@@ -91,6 +91,10 @@ def kind(m: EntityMap) -> Kind:
     )
 
 
+CASES = 150
+"""Small worlds in one."""
+
+
 @dataclass
 class Small:
     """A world of many small cases, before it is put anywhere: by side, records; and the links between them."""
@@ -243,6 +247,24 @@ class Small:
         at, connector._clock = connector._clock, Ticks(f"2025-01-0{row.order}T00:00:00Z")
         connector.put(m.entity, native, key=row.key, parent=row.parent)
         connector._clock = at
+
+
+def random_small(seed: int, *, named: bool = True) -> Small:
+    """As many cases as `CASES`, under policies by chance."""
+    chance = Random(seed)  # noqa: S311 - a reproducible choice, no secret
+    deletes = [OnDelete.MIRROR, OnDelete.HOLD, OnDelete.IGNORE, OnDelete.ARCHIVE]
+    policies = Policies(
+        create=chance.choice(list(OnCreate)) if named and seed % 2 else OnCreate.BOTH,
+        delete={side: chance.choice(deletes) for side in Side}
+        if named
+        else dict.fromkeys(Side, chance.choice(deletes)),
+        absent_runs=chance.choice((1, 2)),
+        named=named,
+    )
+    small = Small(chance, policies)
+    for _ in range(CASES):
+        small.case()
+    return small
 
 
 def _link_row(entity: Entity, tie: Tie) -> dict[str, object]:

@@ -7,30 +7,11 @@ from random import Random
 
 import pytest
 
-from reconcile.model import Entity, Side
-from reconcile.policy import OnCreate, OnDelete
+from reconcile.model import Entity
 from tests.reconcile.oracle import Verdicts, conclude
-from tests.reconcile.small_worlds import Policies, Small, said
+from tests.reconcile.small_worlds import Small, random_small, said
 
 ROUNDS = range(int(os.environ.get("ORACLE_ROUNDS", "6")))
-CASES = 150
-
-
-def _small(seed: int, *, named: bool = True) -> Small:
-    chance = Random(seed)  # noqa: S311 - a reproducible choice, no secret
-    deletes = [OnDelete.MIRROR, OnDelete.HOLD, OnDelete.IGNORE, OnDelete.ARCHIVE]
-    policies = Policies(
-        create=chance.choice(list(OnCreate)) if named and seed % 2 else OnCreate.BOTH,
-        delete={side: chance.choice(deletes) for side in Side}
-        if named
-        else dict.fromkeys(Side, chance.choice(deletes)),
-        absent_runs=chance.choice((1, 2)),
-        named=named,
-    )
-    small = Small(chance, policies)
-    for _ in range(CASES):
-        small.case()
-    return small
 
 
 def _concluded(small: Small) -> Verdicts:
@@ -41,7 +22,7 @@ def _concluded(small: Small) -> Verdicts:
 @pytest.mark.parametrize("seed", ROUNDS)
 def test_the_plan_is_what_the_rules_say(seed: int) -> None:
     """Operations and holds of hundreds of random small worlds equal what plain Python concludes from the written rules."""
-    small = _small(seed)
+    small = random_small(seed)
     expected = _concluded(small)
     with small.world() as world:
         found = said(world.plan())
@@ -55,7 +36,7 @@ _TURN = {"app": "ghl", "ghl": "app"}
 @pytest.mark.parametrize("seed", ROUNDS[:2])
 def test_swapping_the_sides_swaps_the_plan(seed: int) -> None:
     """Where no policy names a side, a world with its sides exchanged gets the same plan with its sides exchanged."""
-    small = _small(1000 + seed, named=False)
+    small = random_small(1000 + seed, named=False)
     with small.world() as world:
         straight = said(world.plan())
     with small.swapped().world() as world:
@@ -80,7 +61,7 @@ def _turned(operation: tuple[object, ...]) -> tuple[object, ...]:
 @pytest.mark.parametrize("seed", ROUNDS[:2])
 def test_the_order_of_records_changes_no_byte_of_the_plan(seed: int) -> None:
     """The plan file of a world read in another order is the same, byte for byte, but for the name of the run."""
-    small = _small(2000 + seed)
+    small = random_small(2000 + seed)
     bodies = []
     for shuffled in (None, Random(seed), Random(seed + 1)):  # noqa: S311 - a reproducible choice, no secret
         with small.world(shuffled=shuffled) as world:

@@ -15,7 +15,9 @@ from reconcile.report.classes import BY_NAME
 from reconcile.report.standing import load_standing
 from reconcile.report.statement import Statement, statement
 from tests.builders import World, contacts, mapping_of
-from tests.builders_world import Seen, busy_world, edit, random_world, seen
+from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
+from tests.properties.profiles import SOAK
+from tests.reconcile.small_worlds import random_small
 
 
 def balanced(found: Seen, world: World) -> Statement:
@@ -189,6 +191,21 @@ def test_the_identities_hold_in_every_world(seed: int) -> None:
                 world.decide(hold, chance.choice(hold.options))
             for _ in range(chance.randint(0, 5)):
                 edit(world, chance)
+
+
+@pytest.mark.parametrize("seed", range(40 if SOAK else 2))
+def test_the_identities_hold_in_thousands_of_small_worlds(seed: int) -> None:
+    """The same for small worlds side by side, each with identities of its own: 150 of them for a seed, 6,000 in the soak."""
+    chance = Random(seed)  # noqa: S311 - a world, no secret
+    with random_small(seed).world() as world:
+        for side in Side:
+            world.sides[side].vices = vices(chance)
+        for _ in range(2):
+            most = chance.randint(0, 4) if chance.random() < 0.2 else None
+            with seen(world, apply=chance.random() < 0.85, most=most) as found:
+                state = balanced(found, world)
+                assert state.clean, why(state)
+                assert {name for each in state.entities for side in each.sides for name in side.classes} <= set(BY_NAME)
 
 
 MUTANTS = {
