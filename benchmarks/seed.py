@@ -11,7 +11,8 @@ from reconcile.cells import make_cells
 from reconcile.ledger import Ledger, PairState
 from reconcile.link import digest_kind, keep_base
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 NAMES = (
     "entity", "link_id", "app_key", "ghl_key", "how", "since_run", "app_digest", "ghl_digest", "app_cells", "ghl_cells",

@@ -14,7 +14,8 @@ from reconcile.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side
 from reconcile.policy import OnConflict, OnDelete, Rule
 from reconcile.ports import Proof, Shape
-from reconcile.stage import Spooled, Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Spooled, Stage
 
 TAKEN_AT = "2026-03-02T02:00:00.000Z"
 

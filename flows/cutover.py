@@ -15,7 +15,7 @@ from reconcile import runs
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.stage import literal
+from reconcile.quoting import literal
 
 
 @dataclass(frozen=True, slots=True)

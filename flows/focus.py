@@ -14,7 +14,7 @@ from reconcile.link import load_base
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import RECORDS, Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
-from reconcile.stage import literal
+from reconcile.quoting import literal
 
 log = logging.getLogger("flows.focus")
 

@@ -18,7 +18,7 @@ from reconcile.lines import line
 from reconcile.mapping import TAGS
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Cell, Entity, Side, Status
-from reconcile.stage import literal
+from reconcile.quoting import literal
 
 _SITUATION = ("field", "item", "kind", "base_app", "base_ghl", "app", "ghl", "because")
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.policy import OnDelete
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 _TABLE = """
 CREATE OR REPLACE TABLE absence_{e} (

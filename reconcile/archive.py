@@ -19,7 +19,8 @@ from reconcile.journal import Journal
 from reconcile.lines import line, outcome_json, snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Cell, Entity, Side, Snapshot
-from reconcile.stage import DIGEST_KIND, Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import DIGEST_KIND, Stage
 
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""

@@ -17,7 +17,8 @@ from reconcile.lines import line
 from reconcile.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.plan import Plan
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 if TYPE_CHECKING:
     from reconcile.ledger import Ledger

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from reconcile.codecs import Raw
 from reconcile.mapping import EntityMap, Field
 from reconcile.model import Side
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from reconcile import schema
 from reconcile.ledger import Ledger
 from reconcile.model import Entity
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 Columns = Sequence[tuple[str, str]]
 """(name, SQL type) of what is copied of each link."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from reconcile.mapping import EntityMap, Field
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 # {s}: the side that has the record, {t}: the side that lacks it.
 _ORPHANS = """

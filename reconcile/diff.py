@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 _PART = 125_000
 """Links fetched wide at a time: joined at once, a first run of a million needs more than 512 MB."""

@@ -11,7 +11,8 @@ from reconcile.lines import hold_from, hold_line
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import Group
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 _TABLES = """
 CREATE OR REPLACE TABLE operation (

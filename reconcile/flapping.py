@@ -16,7 +16,8 @@ from reconcile.ledger import Decision, Ledger
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Cell, Entity, OpKind, Side, Status, fingerprint
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 DAYS = 30
 """How far back writes count: what is taken back less often than that is somebody's edit."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reconcile.ledger import Decision
 from reconcile.mapping import EntityMap
 from reconcile.policy import Agree, Ask, Leave, decide, situations
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 _TABLE = """
 CREATE OR REPLACE TABLE judged_{e} (

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from reconcile.codecs import Date, Email, Name, Phone, Text
 from reconcile.mapping import EntityMap, Field
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 if TYPE_CHECKING:
     from splink import Linker

@@ -9,7 +9,8 @@ from reconcile import copies
 from reconcile.ledger import Ledger
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.stage import DIGEST_KIND, Stage, literal, quoted
+from reconcile.quoting import literal, quoted
+from reconcile.stage import DIGEST_KIND, Stage
 
 _NARROW = (
     ("link_id", "VARCHAR"),

@@ -8,7 +8,8 @@ from functools import partial
 from reconcile.cells import further, identities, make_cells, make_further, make_known
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.stage import ANY, Stage, blurred, literal
+from reconcile.quoting import literal
+from reconcile.stage import ANY, Stage, blurred
 
 _NOTHING = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);

@@ -20,7 +20,8 @@ from reconcile.ledger import Ledger
 from reconcile.lines import line
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.stage import Stage, literal
+from reconcile.quoting import literal
+from reconcile.stage import Stage
 
 _BATCH = 1_000
 _USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may carry a whole note, before and after

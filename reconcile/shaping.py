@@ -1,4 +1,4 @@
-"""SQL that reads a side's JSON lines into rows, by the shape that its connector tells; and how names and texts are written in SQL."""
+"""SQL that reads a side's JSON lines into rows, by the shape that its connector tells."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from pathlib import Path
 
 from reconcile.ports import Item, Shape
 from reconcile.ports import Path as JsonPath
+from reconcile.quoting import literal, quoted
 
 _BIGGEST_RECORD = 64 * 1024 * 1024  # bytes; a note may carry a whole e-mail
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str | None) -> str:
-    """An SQL string literal, or NULL."""
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
 def digest(natives: int) -> str:

@@ -22,9 +22,8 @@ from reconcile.lines import snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.ports import Page, Proof, Record, Shape
-from reconcile.shaping import digest, literal, quoted, raw_rows
-
-__all__ = ["ANY", "DIGEST_KIND", "Spooled", "Stage", "blurred", "literal", "quoted"]
+from reconcile.quoting import literal, quoted
+from reconcile.shaping import digest, raw_rows
 
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 5_000

@@ -9,8 +9,9 @@ from reconcile.cells import make_cells
 from reconcile.codecs import Email, Instant, Phone
 from reconcile.mapping import TAGS, EntityMap, Field, Mapping
 from reconcile.model import Entity, Side
+from reconcile.quoting import literal
 from reconcile.report.about import About
-from reconcile.stage import Stage, literal
+from reconcile.stage import Stage
 from reconcile.suggest import RULE
 
 _EXAMPLES = 20

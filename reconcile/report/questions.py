@@ -10,9 +10,10 @@ from typing import Any
 from reconcile import draft
 from reconcile.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Hold, Side
+from reconcile.quoting import literal
 from reconcile.report.about import About
 from reconcile.report.labels import records, shown
-from reconcile.stage import Stage, literal
+from reconcile.stage import Stage
 
 _MOST_LISTED = 20_000
 _CANDIDATES = 6

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
+from reconcile.quoting import literal
 from reconcile.report.classes import class_sql, urgency_sql
-from reconcile.stage import Stage, literal
+from reconcile.stage import Stage
 from reconcile.suggest import RULE
 
 _FATE = """

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
+from reconcile.quoting import literal
 from reconcile.report.classes import UNEXPLAINED
 from reconcile.report.rows import begin, class_rows, released_sql
-from reconcile.stage import Stage, literal
+from reconcile.stage import Stage
 
 _EXAMPLES = 20
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconcile.codecs import CODECS, Codec, Phone, codec_named, raw_text
 from reconcile.model import Cell, Side
 from reconcile.ports import Json
-from reconcile.stage import literal
+from reconcile.quoting import literal
 from tests.properties.profiles import profile
 
 TRY = profile(ci=(150, 1), soak=(5_000, 1))
