@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -77,10 +78,21 @@ def _seconds(headers: Mapping[str, str], name: str) -> float | None:
     return None if value is None else value / 1000
 
 
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Retry-After in seconds, in either of its forms (RFC 9110, 10.2.3); a moment is counted from the answer's own Date."""
+    if (seconds := _number(headers, "retry-after")) is not None:
+        return seconds
+    try:
+        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
+    except (KeyError, TypeError, ValueError):  # not there, no date, or one of the two without a zone
+        return None
+    return max(0.0, wait.total_seconds())
+
+
 def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
     """The X-RateLimit headers (facts.md section 4: GHL docs; the daily reset in ms is observed) and Retry-After.
 
-    `headers` has lower-case names. Retry-After as an HTTP date is not read: GHL documents neither form.
+    `headers` has lower-case names.
     """
     return Quota(
         limit=_whole(headers, "x-ratelimit-max"),
@@ -89,7 +101,7 @@ def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
         day_limit=_whole(headers, "x-ratelimit-limit-daily"),
         day_left=_whole(headers, "x-ratelimit-daily-remaining"),
         day_resets_in=_seconds(headers, "x-ratelimit-daily-reset"),
-        retry_after=_number(headers, "retry-after"),
+        retry_after=_retry_after(headers),
         refused=status == 429,
     )
 

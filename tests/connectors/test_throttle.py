@@ -261,6 +261,20 @@ def test_headers_are_read_as_documented() -> None:
     assert read_quota(429, {"x-ratelimit-max": "many", "retry-after": "-1"}) == Quota(refused=True)
 
 
+@pytest.mark.parametrize(
+    ("date", "after", "wait"),
+    [
+        ("Fri, 27 Nov 2026 10:00:00 GMT", "Fri, 27 Nov 2026 10:00:30 GMT", 30.0),
+        ("Fri, 27 Nov 2026 10:00:00 GMT", "Fri, 27 Nov 2026 09:00:00 GMT", 0.0),
+        ("Fri, 27 Nov 2026 10:00:00 GMT", "tomorrow", None),
+        ("", "Fri, 27 Nov 2026 10:00:30 GMT", None),
+    ],
+)
+def test_retry_after_may_be_a_moment(date: str, after: str, wait: float | None) -> None:
+    """A moment in Retry-After is counted from the answer's own Date, so that no clock of ours has to be right."""
+    assert read_quota(429, {"date": date, "retry-after": after}).retry_after == wait
+
+
 class FakeTime:
     """A clock that moves when someone sleeps."""
 
