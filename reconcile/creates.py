@@ -32,6 +32,7 @@ INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
     WHEN 'unsyncable' THEN CASE WHEN {parentless} THEN 'its contact is not linked' WHEN {forsaken} THEN 'its contact is gone from {other}'
         ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
 FROM orphan_{s} WHERE class <> 'create';
+DROP TABLE orphan_{s};
 """
 
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"

@@ -244,6 +244,7 @@ FROM operation;
 def number(stage: Stage) -> None:
     """Create `planned`: the operations in the order they are carried out, parents first, each with its op_id."""
     stage.run(_NUMBERED)
+    stage.drop("operation")
 
 
 def groups(stage: Stage) -> tuple[Group, ...]:

@@ -28,6 +28,7 @@ from reconcile.shaping import digest, raw_rows
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 5_000
 _USUAL_LINE = 256 * 1024  # bytes
+_AT_ONCE = 2  # steps; each more holds memory of its own
 
 DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 """SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
@@ -162,7 +163,7 @@ class Stage:
 
         Most statements are over less than a DuckDB thread takes on at a time, so that one alone leaves the other cores idle.
         """
-        with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             for step in [pool.submit(self._beside, step) for step in steps]:
                 step.result()
 

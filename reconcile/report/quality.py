@@ -33,8 +33,10 @@ GROUP BY tag ORDER BY app + ghl DESC, tag LIMIT {most}
 """
 
 _AGREEMENT = """
-SELECT count(*), count(*) FILTER (app[{at}] IS NOT DISTINCT FROM ghl[{at}]), count(*) FILTER (app[{at}] IS NULL AND ghl[{at}] IS NOT NULL),
-    count(*) FILTER (app[{at}] IS NOT NULL AND ghl[{at}] IS NULL) FROM wide_{e}
+SELECT place, count(*), count(*) FILTER (app IS NOT DISTINCT FROM ghl), count(*) FILTER (app IS NULL AND ghl IS NOT NULL),
+    count(*) FILTER (app IS NOT NULL AND ghl IS NULL)
+FROM (SELECT generate_subscripts(app, 1) AS place, unnest(app) AS app, unnest(ghl) AS ghl FROM wide_{e})
+GROUP BY place ORDER BY place
 """
 
 
@@ -207,17 +209,15 @@ def _suggested(stage: Stage) -> dict[str, Any] | None:
 def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """For each field, on how many of the compared pairs both sides agreed before the run."""
     for mapped in mapping.entities:
-        for at, field in enumerate(mapped.fields, start=1):
-            compared, equal, app_blank, ghl_blank = stage.one(_AGREEMENT.format(e=mapped.entity, at=at))
-            if compared:
-                yield {
-                    "entity": mapped.entity.value,
-                    "field": field.name,
-                    "compared": compared,
-                    "equal": equal,
-                    "blank_in_app": app_blank,
-                    "blank_in_ghl": ghl_blank,
-                }
+        for place, compared, equal, app_blank, ghl_blank in stage.rows(_AGREEMENT.format(e=mapped.entity)):
+            yield {
+                "entity": mapped.entity.value,
+                "field": mapped.fields[int(str(place)) - 1].name,
+                "compared": compared,
+                "equal": equal,
+                "blank_in_app": app_blank,
+                "blank_in_ghl": ghl_blank,
+            }
 
 
 def _tag_column(mapping: Mapping) -> str | None:
