@@ -60,7 +60,7 @@ def cutover(run: Run, told: Told) -> Cutover:
         pair=run.pair.name,
         counts=tuple(_count(run, mapped.entity, created) for mapped in run.mapping.entities),
         planned=run.plan.writes if run.plan else 0,
-        done=sum(outcome.status is Status.DONE for outcome in run.outcomes),
+        done=run.journal.summary().get(Status.DONE, 0),
         residuals=len(run.residuals),
         clean=bool(told.document["statement"]["clean"]),
         legs=tuple(legs),

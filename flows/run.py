@@ -25,7 +25,7 @@ from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.limits import Limits
 from reconcile.mapping import Mapping as PairMapping
-from reconcile.model import Outcome, Side
+from reconcile.model import Side
 from reconcile.plan import Plan
 from reconcile.ports import Connector, Description
 from reconcile.settle import Settlement
@@ -85,7 +85,6 @@ class Run:
     clock: Callable[[], str] = now
     holder: str = ""
     plan: Plan | None = None
-    outcomes: list[Outcome] = field(default_factory=list)
     stopped: str = ""
     recovered: int = 0
     looked_again: int = 0

@@ -178,7 +178,6 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     except (Exhausted, Expired, Forbidden, WrongLocation, Blocked) as error:
         run.stopped = str(error)
         return []
-    run.outcomes.extend(outcomes)
     if any(outcome.code in _SPENT for outcome in outcomes):
         run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
     return outcomes
@@ -194,7 +193,7 @@ def must_stop(run: Run) -> bool:
 def resolve_doubts(run: Run) -> None:
     """Look up what may or may not have happened, before anything is settled."""
     try:
-        run.outcomes.extend(resolve(run.desk, run.ledger))
+        resolve(run.desk, run.ledger)
     except ConnectorError as error:
         run.stopped = run.stopped or str(error)
 

@@ -303,7 +303,8 @@ class World:
         steps.resolve_doubts(run)
         settlement = steps.settle_run(run)
         steps.read_back(run)
-        return replace(result, outcomes=tuple(run.outcomes), residuals=tuple(run.residuals), settlement=settlement)
+        outcomes = tuple(outcome for _, outcome in run.journal.entries())
+        return replace(result, outcomes=outcomes, residuals=tuple(run.residuals), settlement=settlement)
 
     def plan(self) -> Result:
         """A run that stops at the plan."""

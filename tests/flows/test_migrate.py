@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 import connectors.ghl
 from connectors.ghl import GhlConnector
-from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
+from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
 from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.config import Pair, load
 from flows.migrate import Move, begun, migrate, propose
@@ -320,6 +320,17 @@ def test_stops_at_the_reserve(place: tuple[Place, Pair]) -> None:
     made.clock.sleep(DAY)
     migrate(pair, Move())
     assert made.moved()[0].total() > 30
+
+
+def test_a_leg_that_is_blocked_half_way_counts_what_it_did(place: tuple[Place, Pair]) -> None:
+    """What was done before GHL's CDN shut us out in the middle of a chunk is told as done, and the next leg goes on from there."""
+    made, pair = place
+    made.sandbox.arm(Fault("cdn_block", method="POST", path="/contacts/", nth=20))
+    first = migrate(pair, Move())
+    assert first.told.state == "stopped"
+    assert 0 < first.report.done == made.moved()[0].total() < 60
+    assert migrate(pair, Move()).complete
+    assert made.moved() == made.due()
 
 
 def test_other_limits_hold(place: tuple[Place, Pair]) -> None:
