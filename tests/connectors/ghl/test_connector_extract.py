@@ -105,7 +105,8 @@ def test_answers_may_overtake_one_another(held_back: int) -> None:
     keys, proof = read(connector(slow_to_begin, fields=CONTACTS).extract(Entity.CONTACT))
     assert len(set(keys)) == len(keys) == 60_000
     assert proof == Proof(complete=True, reported_total=60_000)
-    assert side.requests <= 126
+    # 120 pages, and a last one for each range: how often threads split one is the scheduler's choice.
+    assert side.requests <= 132
 
 
 def test_without_ranges_one_cursor_reads_in_order() -> None:
