@@ -1,11 +1,9 @@
 """How long a fleet takes against what the locations' windows allow: many pairs on a few workers over one ledger and one sandbox.
 
-    python benchmarks/fleet.py [--pairs 20] [--workers 2] [--contacts 400] [--limit 100] [--window 10] [--runner process]
+    python benchmarks/fleet.py [--pairs 20] [--workers 2] [--contacts 150] [--limit 100] [--window 10] [--runner process]
 
 One pair is broken on purpose. The ideal is, for each pair, the fixed cost of a run (measured here, alone, on a pair with
-nothing to do) and the least time in which the window lets that many requests through, shared out over the workers. That
-ideal sends a whole window's requests at once; the job spreads them, as a burst would hit other limits, so that a pair with
-few windows' work takes up to most of one more: with 150 contacts (three windows) a fifth more than the ideal. The
+nothing to do) and the least time in which the window lets that many requests through, shared out over the workers. The
 ledger is PostgreSQL where --ledger names one (an empty database), else a SQLite file a pair; the last line is one JSON object.
 """
 
@@ -156,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--contacts", type=int, default=400)
+    parser.add_argument("--contacts", type=int, default=150)
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--window", type=float, default=10.0)
     parser.add_argument("--runner", default="process", choices=["process", "threads", "dask", "ray"])
