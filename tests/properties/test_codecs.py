@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import duckdb
 import pytest
@@ -89,6 +90,9 @@ NASTY = [
     "true",
     "x" * 5_000,
 ]
+compact = partial(json.dumps, separators=(",", ":"))
+"""As DuckDB keeps a list that it read."""
+
 TEXTS = st.one_of(
     st.sampled_from(NASTY),
     st.text(max_size=30),
@@ -98,6 +102,7 @@ TEXTS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False).map(str),
     st.integers(-(10**14), 10**14).map(str),
     st.lists(st.text(max_size=8), max_size=4).map(json.dumps),
+    st.lists(st.text(alphabet="abAB019 ,;[]'\"\\", max_size=6), max_size=5).map(compact),
     st.emails(),
 )
 NAMED = st.sampled_from(CODECS)
