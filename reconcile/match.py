@@ -21,6 +21,14 @@ CREATE OR REPLACE TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c S
 CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
 """
 
+# Most rows share what they are known by with no other row, so that no rule has anything to say of them.
+_SHARED = """
+CREATE OR REPLACE TABLE shared AS SELECT rule, identity FROM ({everyone}) GROUP BY rule, identity HAVING count(*) > 1;
+CREATE OR REPLACE TABLE known_{e}_app AS FROM known_{e}_app SEMI JOIN (FROM ({app}) SEMI JOIN shared USING (rule, identity)) USING (key);
+CREATE OR REPLACE TABLE known_{e}_ghl AS FROM known_{e}_ghl SEMI JOIN (FROM ({ghl}) SEMI JOIN shared USING (rule, identity)) USING (key);
+DROP TABLE shared;
+"""
+
 # strong: the row has an identity under an earlier rule; two strong rows that meet only under a later rule contradict each other.
 _MEETING = """
 CREATE OR REPLACE TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong FROM ({app}) i;
@@ -110,12 +118,10 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     else:
         stage.run(_NOTHING.format(e=entity))
 
-    def leave_orphans(stage: Stage, side: Side) -> None:
+    for side in Side:
         _focus(stage, mapped, side, candidates=some)
         free = f"SEMI JOIN free_{entity}_{side} f USING (key)" if some else "WHERE false"
         stage.run(f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}")
-
-    stage.together(*(partial(leave_orphans, side=side) for side in Side))
 
 
 def _unlinked(stage: Stage, entity: Entity) -> bool:
@@ -133,13 +139,29 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
         stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
     stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.key", cells="known"))
     _link_decided(stage, entity, parent="NULL", ghl_parent="NULL")
-    for at, rule in enumerate(mapped.match, start=1):
+    if stage.some(f"base_{entity}"):  # in a first run most rows do meet another
+        _leave_those_that_share(stage, mapped)
+    rules = mapped.match if stage.some(*(f"known_{entity}_{side}" for side in Side)) else ()
+    for at, rule in enumerate(rules, start=1):
         _apply_rule(stage, mapped, rule)
-        for side in Side if at < len(mapped.match) else ():
+        for side in Side if at < len(rules) else ():
             everyone = identities(mapped, side, rule, of="known")
             stage.run(f"INSERT INTO strong_{side} SELECT DISTINCT key FROM ({everyone})")
     for side in Side:
         stage.drop(f"known_{entity}_{side}", f"taken_{side}", f"strong_{side}")
+
+
+def _leave_those_that_share(stage: Stage, mapped: EntityMap) -> None:
+    """Leave in `known_e_s` the rows that share an identity with another row of either side."""
+    each = {
+        side.value: " UNION ALL ".join(
+            f"SELECT {at} AS rule, key, identity FROM ({identities(mapped, side, rule, of='known')})"
+            for at, rule in enumerate(mapped.match)
+        )
+        for side in Side
+    }
+    if mapped.match:
+        stage.run(_SHARED.format(e=mapped.entity, everyone=" UNION ALL ".join(each.values()), **each))
 
 
 def _link_decided(stage: Stage, entity: Entity, *, parent: str, ghl_parent: str) -> None:
@@ -266,13 +288,15 @@ def _looked_at(entity: Entity, side: Side) -> str:
 
 
 def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Create `known_e_s`: what unlinked and moved rows are known by, and linked rows that an unlinked one may equal.
+    """Create `known_e_s`: what unlinked rows are known by, and linked rows that an unlinked one may equal.
 
     And `taken_s` (key): those of them that are linked already.
     """
     entity = mapped.entity
     alike = _alike(stage, mapped, side)
-    stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {' UNION '.join([_looked_at(entity, side), *alike])}")
+    stage.run(
+        f"CREATE OR REPLACE TABLE alike_{side} AS {' UNION '.join([f'SELECT row FROM unlinked_{entity}_{side}', *alike])}"
+    )
     names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     stage.drop(f"alike_{side}", *(f"sought_{side.other}_{at}" for at, _ in enumerate(mapped.blurred())))
