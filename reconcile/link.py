@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from msgspec import Raw
+
 from reconcile import copies
 from reconcile.ledger import Ledger
 from reconcile.mapping import EntityMap
@@ -119,12 +121,12 @@ def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     entity = mapped.entity
     moved = [str(link_id) for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")]
     wanted = ("link_id", "how", "app_cells", "ghl_cells")
-    rows = (tuple(row) for batch in ledger.link_rows(entity, moved, wanted) for row in batch)
+    rows = (row for batch in ledger.link_rows(entity, moved, wanted) for row in batch)
+    lines = ({"link_id": link_id, "how": how, "app": Raw(app), "ghl": Raw(ghl)} for link_id, how, app, ghl in rows)
+    types = {"link_id": "VARCHAR", "how": "VARCHAR", "app": "JSON", "ghl": "JSON"}
     paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
-    values = "json[1] AS link_id, json[2] AS how, " + ", ".join(
-        f"json_extract_string(json[{at}], [{paths}]) AS {side}" for at, side in enumerate(Side, start=3)
-    )
-    stage.read_lines(f"basecell_{entity}", rows, {"json": "VARCHAR[]"}, values, "records = false")
+    cells = ", ".join(f"json_extract_string({side}, [{paths}]) AS {side}" for side in Side)
+    stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, {cells}")
 
 
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
