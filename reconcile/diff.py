@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.stage import Stage
 
 _PART = 125_000
-"""Links fetched wide at a time: joined at once, a first run of a million needs more than 512 MB."""
+"""Links whose cells are put side by side at a time."""
 
 KIND = """CASE
     WHEN app IS NOT DISTINCT FROM ghl THEN 'converged'
@@ -30,7 +32,7 @@ _TABLES = """
 CREATE OR REPLACE TABLE wide_{e} (
     link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, fresh BOOLEAN, excluded BOOLEAN, strayed BOOLEAN, app_written VARCHAR,
     ghl_written VARCHAR, app_echo BOOLEAN, ghl_echo BOOLEAN, app_digest BIGINT, ghl_digest BIGINT, app_modified VARCHAR,
-    ghl_modified VARCHAR, newer VARCHAR, base_app VARCHAR[], base_ghl VARCHAR[], app VARCHAR[], ghl VARCHAR[]);
+    ghl_modified VARCHAR, newer VARCHAR);
 CREATE OR REPLACE TABLE delta_{e} (
     link_id VARCHAR, field VARCHAR, item VARCHAR, newer VARCHAR, base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR,
     kind VARCHAR, app_fault VARCHAR, ghl_fault VARCHAR);
@@ -43,14 +45,19 @@ INSERT INTO wide_{e}
 WITH ends AS (
     SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
-        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo, a.cells AS app, g.cells AS ghl
-    FROM (SELECT * FROM both_{e} WHERE rowid >= {start} AND rowid < {stop}) l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
+        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo
+    FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
 )
 SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
-    CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer,
-    b.app AS base_app, b.ghl AS base_ghl, CASE WHEN e.app_echo THEN b.app ELSE e.app END AS app, CASE WHEN e.ghl_echo THEN b.ghl ELSE e.ghl END AS ghl
-FROM ends e LEFT JOIN basecell_{e} b USING (link_id);
+    CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer
+FROM ends e;
+"""
+
+_BESIDE = """
+SELECT w.*, b.app AS base_app, b.ghl AS base_ghl, CASE WHEN w.app_echo THEN b.app ELSE a.cells END AS app, CASE WHEN w.ghl_echo THEN b.ghl ELSE g.cells END AS ghl
+FROM (SELECT * FROM wide_{e} WHERE rowid >= {start} AND rowid < {stop} AND {where}) w
+JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key LEFT JOIN basecell_{e} b ON b.link_id = w.link_id
 """
 
 # A task or note that hangs on another contact than when it was linked: moved by a person, or its key was given again to
@@ -63,7 +70,7 @@ INSERT INTO delta_{e} BY NAME
 WITH cell AS (
     SELECT link_id, fresh, newer, app_key, ghl_key, generate_subscripts(app, 1) AS place,
         unnest(base_app) AS base_app, unnest(base_ghl) AS base_ghl, unnest(app) AS app, unnest(ghl) AS ghl
-    FROM wide_{e} WHERE NOT excluded AND (app IS DISTINCT FROM ghl OR NOT fresh)
+    FROM ({beside}) WHERE app IS DISTINCT FROM ghl OR NOT fresh
 ), apart AS (
     SELECT *, {names}[place] AS field FROM cell
     WHERE app IS DISTINCT FROM ghl OR NOT fresh AND (app IS DISTINCT FROM base_app OR ghl IS DISTINCT FROM base_ghl)
@@ -101,22 +108,31 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 
 
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
-    """Create `wide_e` (moved links with both ends present, their cells side by side) and `delta_e` (what differs in them).
+    """Create `wide_e` (moved links with both ends present) and `delta_e` (what differs in them).
 
     What is excluded, or strayed to another contact, is not compared. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
     """
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
-    links = stage.count(f"SELECT count(*) FROM both_{entity}")
     child = entity is not Entity.CONTACT
     strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
-    for start in range(0, links, _PART):
-        part = {"start": start, "stop": start + _PART}
-        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact, **part))
-    if links:
-        names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
-        stage.run(_DELTA.format(e=entity, names=names, kind=KIND, single=_single(mapped)))
+    if stage.some(f"both_{entity}"):
+        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact))
     stage.drop(f"both_{entity}")
+    names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
+    for part in beside(stage, entity, where="NOT excluded"):
+        stage.run(_DELTA.format(e=entity, beside=part, names=names, kind=KIND, single=_single(mapped)))
+
+
+def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:
+    """SQL for parts of `wide_e`, each row with its cells side by side as lists: base_app, base_ghl, app, ghl.
+
+    In parts, because a first run of a million links, joined at once, needs more than 512 MB; and not as a table, which would hold
+    every list a second time. Where a row is an echo, its cells are the baseline's.
+    """
+    links = stage.count(f"SELECT coalesce(max(rowid) + 1, 0) FROM wide_{entity}")
+    for start in range(0, links, _PART):
+        yield _BESIDE.format(e=entity, start=start, stop=start + _PART, where=where)
 
 
 def _single(mapped: EntityMap) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile import schema
+from reconcile.diff import beside
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.lines import line
@@ -40,8 +41,7 @@ SELECT {wanted} FROM (
                 CASE WHEN p.link_id IS NULL AND NOT w.app_echo THEN w.app_digest END AS app_digest,
                 CASE WHEN p.link_id IS NULL AND NOT w.ghl_echo THEN w.ghl_digest END AS ghl_digest),
             f.parent, f.how, p.fields, p.items, p.link_id IS NULL AS quiet, {app_cells} AS app_cells
-        FROM wide_{e} w LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
-        WHERE NOT w.excluded AND w.fresh = {fresh}
+        FROM ({beside}) w LEFT JOIN found_{e} f ON f.link_id = w.link_id LEFT JOIN pending p ON p.link_id = w.link_id
     )
 )
 """
@@ -80,12 +80,10 @@ def advance_from_snapshots(
     stage.run(_PENDING.format(e=entity))
     blank = _blank_link(entity, run_id)
     constant = {name: value for name, value in blank.items() if name not in _KNOWN}
-    fresh = _advanced(
-        mapped, [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())], fresh="true"
-    )
-    linked = ledger.insert_links(connection, [*_KNOWN, *constant], stage.stream(fresh))
+    wanted = [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())]
+    linked = ledger.insert_links(connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of="fresh"))
     advanced = 0
-    for batch in stage.stream(_advanced(mapped, ["link_id", *_MOVES], fresh="false")):
+    for batch in _advanced(stage, mapped, ["link_id", *_MOVES], of="NOT fresh"):
         connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
         advanced += len(batch)
     for side in Side:
@@ -134,10 +132,11 @@ def _cells(mapped: EntityMap, side: Side) -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
 
-def _advanced(mapped: EntityMap, wanted: Sequence[str], *, fresh: Literal["true", "false"]) -> str:
-    """SQL for the looked-at links with what both sides showed."""
+def _advanced(stage: Stage, mapped: EntityMap, wanted: Sequence[str], *, of: str) -> Iterator[list[tuple[object, ...]]]:
+    """Batches of the looked-at links `of` a kind, with what both sides showed."""
     cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
-    return _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), fresh=fresh, **cells)
+    for part in beside(stage, mapped.entity, where=f"NOT excluded AND {of}"):
+        yield from stage.stream(_ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), beside=part, **cells))
 
 
 def _constant(value: object) -> str:

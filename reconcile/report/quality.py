@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from reconcile.cells import make_cells
 from reconcile.codecs import Email, Instant, Phone
+from reconcile.diff import beside
 from reconcile.mapping import TAGS, EntityMap, Field, Mapping
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
@@ -35,9 +37,10 @@ GROUP BY tag ORDER BY app + ghl DESC, tag LIMIT {most}
 _AGREEMENT = """
 SELECT place, count(*), count(*) FILTER (app IS NOT DISTINCT FROM ghl), count(*) FILTER (app IS NULL AND ghl IS NOT NULL),
     count(*) FILTER (app IS NOT NULL AND ghl IS NULL)
-FROM (SELECT generate_subscripts(app, 1) AS place, unnest(app) AS app, unnest(ghl) AS ghl FROM wide_{e})
-GROUP BY place ORDER BY place
+FROM (SELECT generate_subscripts(app, 1) AS place, unnest(app) AS app, unnest(ghl) AS ghl FROM ({beside}))
+GROUP BY place
 """
+_COUNTED = ("compared", "equal", "blank_in_app", "blank_in_ghl")
 
 
 def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
@@ -209,15 +212,14 @@ def _suggested(stage: Stage) -> dict[str, Any] | None:
 def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """For each field, on how many of the compared pairs both sides agreed before the run."""
     for mapped in mapping.entities:
-        for place, compared, equal, app_blank, ghl_blank in stage.rows(_AGREEMENT.format(e=mapped.entity)):
-            yield {
-                "entity": mapped.entity.value,
-                "field": mapped.fields[int(str(place)) - 1].name,
-                "compared": compared,
-                "equal": equal,
-                "blank_in_app": app_blank,
-                "blank_in_ghl": ghl_blank,
-            }
+        counted: dict[int, Counter[str]] = {}
+        for part in beside(stage, mapped.entity):
+            for place, *numbers in stage.rows(_AGREEMENT.format(beside=part)):
+                counts = dict(zip(_COUNTED, (int(str(number)) for number in numbers), strict=True))
+                counted.setdefault(int(str(place)), Counter()).update(counts)
+        for place in sorted(counted):
+            name = mapped.fields[place - 1].name
+            yield {"entity": mapped.entity.value, "field": name} | {what: counted[place][what] for what in _COUNTED}
 
 
 def _tag_column(mapping: Mapping) -> str | None:

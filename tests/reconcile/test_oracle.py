@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from reconcile import diff
 from reconcile.model import Entity
 from tests.reconcile.oracle import Verdicts, conclude
 from tests.reconcile.small_worlds import Small, random_small, said
@@ -68,3 +69,14 @@ def test_the_order_of_records_changes_no_byte_of_the_plan(seed: int) -> None:
             result = world.plan()
             bodies.append(result.path.read_bytes())
     assert bodies[0] == bodies[1] == bodies[2]
+
+
+def test_the_size_of_the_parts_changes_no_byte_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links whose cells are put side by side a few at a time give the plan of all at once."""
+    small = random_small(3000)
+    bodies = []
+    for size in (diff._PART, 7):
+        monkeypatch.setattr(diff, "_PART", size)
+        with small.world() as world:
+            bodies.append(world.plan().path.read_bytes())
+    assert bodies[0] == bodies[1]

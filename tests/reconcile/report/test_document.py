@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from reconcile import diff
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan import Group
 from reconcile.ports import Usage
@@ -200,6 +201,20 @@ def test_the_quality_of_the_records_is_told(busy: dict[str, Any]) -> None:
     assert {"entity": "contact", "side": "ghl", "field": "email", "count": 1} in quality["missing"]
     assert quality["overdue_tasks"][0]["keys"] == ["ghl-task-2"]
     assert quality["tags"][0] == {"tag": "vip", "app": 1, "ghl": 1}
+
+
+def test_the_agreement_of_every_field_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the compared pairs the equal ones and those blank on a side are counted, over however many parts they come in."""
+    monkeypatch.setattr(diff, "_PART", 2)
+    with World(mapping=mapping_of(contacts(match=(("email",),)))) as world:
+        for at, (app, ghl) in enumerate((("A", "A"), ("A", "B"), (None, "B"), ("A", None), (None, None))):
+            world.app.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": app})
+            world.ghl.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": ghl})
+        with seen(world, apply=False) as found:
+            agreement = document(found.stage, world.mapping, found.about)["quality"]["agreement"]
+    (company,) = (each for each in agreement if each["field"] == "company")
+    counts = {"compared": 5, "equal": 2, "blank_in_app": 1, "blank_in_ghl": 1}
+    assert company == {"entity": "contact", "field": "company"} | counts
 
 
 def test_an_audit_looks_at_every_record() -> None:
