@@ -37,7 +37,7 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
     moment = "strftime(try_cast(r.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
     head = f"r.key, r.parent, r.version, {moment} AS modified_at, r.deleted, r.digest"
     slow = _make_rough(stage, mapped, side, head=head, values=[_value(column) for column in made], rows=rows)
-    stage.run(f"CREATE OR REPLACE TABLE cell_{name} AS {_decoded(mapped, side, list(slow))}")
+    _put_slow(stage, mapped, side, list(slow), into=f"cell_{name}")
     faults = [
         f"SELECT c.key, {literal(made[at - 1].field.name)} AS field, s.fault AS why FROM rough_{name} c "
         f"JOIN slow_{name} s ON s.place = {at} AND s.raw = c.cells[{at}] WHERE s.fault IS NOT NULL"
@@ -54,7 +54,7 @@ def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection
     name = f"{mapped.entity}_{side}"
     values = [_value(c) if c.field.name in names else "NULL" for c in columns(mapped, side)]
     slow = _make_rough(stage, mapped, side, head="r.key", values=values, rows=rows)
-    stage.run(f"CREATE OR REPLACE TABLE known_{name} AS {_decoded(mapped, side, list(slow))}")
+    _put_slow(stage, mapped, side, list(slow), into=f"known_{name}")
     stage.drop(f"rough_{name}", f"slow_{name}")
 
 
@@ -77,7 +77,9 @@ def _make_rough(
     """
     among = f"SEMI JOIN {rows} chosen ON chosen.row = r.digest" if rows else ""
     name, listed = f"{mapped.entity}_{side}", f"[{', '.join(values)}]::VARCHAR[]"
-    stage.run(f"CREATE OR REPLACE TABLE rough_{name} AS SELECT {head}, {listed} AS cells FROM raw_{name} r {among}")
+    stage.run(
+        f"CREATE OR REPLACE TABLE rough_{name} AS SELECT {head}, false AS excluded, {listed} AS cells FROM raw_{name} r {among}"
+    )
     found: dict[int, bool] = {}
     decoded = _decode(stage.stream(_SLOW.format(name=name)), columns(mapped, side), side, found)
     kinds = (("place", "INTEGER"), ("raw", "VARCHAR"), ("cell", "VARCHAR"), ("fault", "VARCHAR"))
@@ -102,22 +104,21 @@ def _decode(
         yield rows
 
 
-def _decoded(mapped: EntityMap, side: Side, slow: Sequence[int]) -> str:
-    """SQL for the rows of `rough_e_s` with the slow values in place, and whether a rule leaves them out."""
+def _put_slow(stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str) -> None:
+    """Make `rough_e_s` the table `into`, with the slow values in place, and whether a rule leaves the row out."""
     name = f"{mapped.entity}_{side}"
-    whole = f"FROM rough_{name}"
-    if slow:
-        put = ", ".join(
-            f"CASE WHEN starts_with(c.cells[{at}], {_UNDONE}) THEN s{at}.cell ELSE c.cells[{at}] END"
-            if at in slow
-            else f"c.cells[{at}]"
-            for at in range(1, len(mapped.fields) + 1)
-        )
-        joins = " ".join(
-            f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]" for at in slow
-        )
-        whole = f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}"
-    return f"SELECT *, {_excluded(mapped)} AS excluded FROM ({whole})"
+    if not slow and not mapped.exclude:
+        stage.run(f"DROP TABLE IF EXISTS work.{into}; ALTER TABLE rough_{name} RENAME TO {into}")
+        return
+    put = ", ".join(
+        f"CASE WHEN starts_with(c.cells[{at}], {_UNDONE}) THEN s{at}.cell ELSE c.cells[{at}] END"
+        if at in slow
+        else f"c.cells[{at}]"
+        for at in range(1, len(mapped.fields) + 1)
+    )
+    joins = " ".join(f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]" for at in slow)
+    whole = f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}" if slow else f"FROM rough_{name}"
+    stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT * REPLACE ({_excluded(mapped)} AS excluded) FROM ({whole})")
 
 
 def _source(column: Column) -> str:
