@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from reconcile.mapping import EntityMap, Field
 from reconcile.model import Entity, Side
@@ -14,11 +14,9 @@ from reconcile.stage import Stage
 _ORPHANS = """
 CREATE OR REPLACE TABLE orphan_{s} AS
 WITH filled AS (
-    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, [{filled}] AS filled,
-        {lacking} AS lacking, x.faulty, {checked} AS checked
-    FROM free_{e}_{s} f LEFT JOIN (
-        SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
-        FROM fault_{e}_{s} GROUP BY key) x USING (key) {owner}
+    SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, {filled} AS filled,
+        {lacking} AS lacking, {faulty} AS faulty, {checked} AS checked
+    FROM free_{e}_{s} f {faults} {owner}
 )
 SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, CASE
     WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
@@ -33,6 +31,11 @@ INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
         ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
 FROM orphan_{s} WHERE class <> 'create';
 DROP TABLE orphan_{s};
+"""
+
+_FAULTS = """LEFT JOIN (
+    SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
+    FROM fault_{e}_{s} GROUP BY key) x USING (key)
 """
 
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
@@ -52,6 +55,8 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     sent = [(at, field) for at, field in enumerate(mapped.fields, start=1) if _travels(field, side)]
     required = [field.name for _, field in sent if field.required]
     child = entity is not Entity.CONTACT
+    faulty = bool(stage.some(f"fault_{entity}_{side}"))
+    faults = _FAULTS.format(e=entity, s=side, required=", ".join(literal(name) for name in required) or "NULL")
     stage.run(
         _ORPHANS.format(
             e=entity,
@@ -63,9 +68,10 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             owner=f"LEFT JOIN owner o ON o.{side}_key = f.parent" if child else "",
             parentless="parent IS NULL" if child else "false",
             forsaken=_FORSAKEN.format(t=target) if child else "false",
-            filled=", ".join(_filled(mapped)),
+            faulty="x.faulty" if faulty else "NULL::VARCHAR",
+            faults=faults if faulty else "",
+            filled=_filled(mapped, faulty=faulty),
             lacking=_lacking(sent),
-            required=", ".join(literal(name) for name in required) or "NULL",
             checked=_checked(stage, mapped, target),
             allowed=str(mapped.create.allows(target)).lower(),
             source=_object("cells", enumerate(mapped.fields, start=1)),
@@ -81,12 +87,16 @@ def _travels(field: Field, side: Side) -> bool:
     return field.rule.flow.owner in (None, side) and bool(field.native(side.other))
 
 
-def _filled(mapped: EntityMap) -> Iterator[str]:
-    """SQL for each field's cell as it is sent: the fallback where it is blank or not well-formed."""
+def _filled(mapped: EntityMap, *, faulty: bool) -> str:
+    """SQL for the cells as they are sent: the fallback where one is blank or not well-formed."""
+    if not faulty and all(field.fallback is None for field in mapped.fields):
+        return "f.cells"
+    filled = []
     for at, field in enumerate(mapped.fields, start=1):
         sound = f"x.fields IS NULL OR NOT list_contains(x.fields, {literal(field.name)})"
-        cell = f"CASE WHEN {sound} THEN f.cells[{at}] END"
-        yield cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})"
+        cell = f"CASE WHEN {sound} THEN f.cells[{at}] END" if faulty else f"f.cells[{at}]"
+        filled.append(cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})")
+    return f"[{', '.join(filled)}]"
 
 
 def _lacking(sent: list[tuple[int, Field]]) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
@@ -163,10 +162,10 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         _draft_unsure(stage, mapped)
     if some & {f"released_{entity}", f"found_{entity}"}:
         stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
-    steps: list[Callable[[Stage], object]] = [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if judged in some:
-        steps.append(partial(_draft_updates, mapped=mapped))
-    stage.together(*steps)
+        _draft_updates(stage, mapped)
+    for side in Side:
+        draft_creates(stage, mapped, side)
     if absent in some:
         _draft_absences(stage, mapped)
     if some & {unsure, judged}:
@@ -232,19 +231,25 @@ def extend_owner(stage: Stage) -> None:
     )
 
 
+# In place, and sorted are the names alone: a copy of a plan needs as much memory again as the plan.
 _NUMBERED = """
-CREATE OR REPLACE TABLE planned AS
-SELECT row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq,
-    md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before, after))[1:20] AS op_id,
-    * EXCLUDE (phase), side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive') AS starts_workflows, phase
-FROM operation;
+ALTER TABLE operation ADD COLUMN seq BIGINT;
+ALTER TABLE operation ADD COLUMN op_id VARCHAR;
+ALTER TABLE operation ADD COLUMN starts_workflows BOOLEAN;
+UPDATE operation o SET seq = n.seq, starts_workflows = side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive'),
+    op_id = md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before, after))[1:20]
+FROM (
+    SELECT rowid AS row, row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq
+    FROM operation
+) n WHERE n.row = o.rowid;
+DROP TABLE IF EXISTS work.planned;
+ALTER TABLE operation RENAME TO planned;
 """
 
 
 def number(stage: Stage) -> None:
-    """Create `planned`: the operations in the order they are carried out, parents first, each with its op_id."""
+    """Make `operation` into `planned`: the operations in the order they are carried out, parents first, each with its op_id."""
     stage.run(_NUMBERED)
-    stage.drop("operation")
 
 
 def groups(stage: Stage) -> tuple[Group, ...]:
@@ -275,6 +280,8 @@ def groups(stage: Stage) -> tuple[Group, ...]:
 
 _TEXTS = ("because", "guard", "key", "link_id", "op_id", "parent", "parent_key", "source_key")
 _WORDS = ("entity", "kind", "side")
+_PART = 5_000
+"""Lines made at a time."""
 
 
 def lines(stage: Stage) -> Iterator[str]:
@@ -288,8 +295,10 @@ def lines(stage: Stage) -> Iterator[str]:
     members["risk"] = "CASE risk WHEN 'low' THEN NULL ELSE '\"risk\":\"' || risk || '\"' END"
     members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
     whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
-    for batch in stage.stream(f"SELECT {whole} FROM planned ORDER BY seq", batch=2_000):
-        yield from (str(text) for (text,) in batch)
+    last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
+    for start in range(0, last, _PART):  # sorted whole, the lines would need as much memory as the plan
+        part = f"SELECT {whole} FROM planned WHERE seq > {start} AND seq <= {start + _PART} ORDER BY seq"
+        yield from (str(text) for (text,) in stage.rows(part))
     yield from map(hold_line, holds(stage))
 
 

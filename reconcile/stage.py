@@ -26,7 +26,7 @@ from reconcile.quoting import literal, quoted
 from reconcile.shaping import digest, raw_rows
 
 _ENCODER = msgspec.json.Encoder()
-_BATCH = 5_000
+_BATCH = 1_000
 _USUAL_LINE = 256 * 1024  # bytes
 _AT_ONCE = 2  # steps; each more holds memory of its own
 
