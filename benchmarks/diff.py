@@ -122,7 +122,7 @@ def pandas_frames(folder: Path) -> tuple[Any, Any]:
 def arrow_tables(folder: Path) -> tuple[Any, Any]:
     with duckdb.connect(str(folder / "wide.duckdb"), read_only=True) as sql:
         columns = ", ".join("tags::VARCHAR AS tags" if name == "tags" else name for name in WIDE)
-        return tuple(sql.execute(f"SELECT n, {columns} FROM {side}").to_arrow_table() for side in Side)
+        return tuple(sql.sql(f"SELECT n, {columns} FROM {side}").to_arrow_table() for side in Side)
 
 
 def by_hand(folder: Path, _: int) -> dict[str, float]:
