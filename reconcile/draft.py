@@ -281,7 +281,7 @@ def groups(stage: Stage) -> tuple[Group, ...]:
 _TEXTS = ("because", "guard", "key", "link_id", "op_id", "parent", "parent_key", "source_key")
 _WORDS = ("entity", "kind", "side")
 _PART = 5_000
-"""Lines made at a time."""
+"""Lines made at a time, at least."""
 
 
 def lines(stage: Stage) -> Iterator[str]:
@@ -296,8 +296,9 @@ def lines(stage: Stage) -> Iterator[str]:
     members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
     whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
     last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
-    for start in range(0, last, _PART):  # sorted whole, the lines would need as much memory as the plan
-        part = f"SELECT {whole} FROM planned WHERE seq > {start} AND seq <= {start + _PART} ORDER BY seq"
+    size = max(_PART, last // 50)  # each part looks through the whole plan
+    for start in range(0, last, size):  # sorted whole, the lines would need as much memory as the plan
+        part = f"SELECT {whole} FROM planned WHERE seq > {start} AND seq <= {start + size} ORDER BY seq"
         yield from (str(text) for (text,) in stage.rows(part))
     yield from map(hold_line, holds(stage))
 

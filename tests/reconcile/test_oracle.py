@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from reconcile import diff
+from reconcile import diff, draft
 from reconcile.model import Entity
 from tests.reconcile.oracle import Verdicts, conclude
 from tests.reconcile.small_worlds import Small, random_small, said
@@ -72,11 +72,14 @@ def test_the_order_of_records_changes_no_byte_of_the_plan(seed: int) -> None:
 
 
 def test_the_size_of_the_parts_changes_no_byte_of_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links whose cells are put side by side a few at a time give the plan of all at once."""
+    """Cells put side by side, and lines written, a few at a time give the plan of all at once."""
     small = random_small(3000)
-    bodies = []
-    for size in (diff._PART, 7):
-        monkeypatch.setattr(diff, "_PART", size)
-        with small.world() as world:
-            bodies.append(world.plan().path.read_bytes())
-    assert bodies[0] == bodies[1]
+    with small.world() as world:
+        whole = world.plan()
+        text = whole.path.read_bytes()
+    monkeypatch.setattr(diff, "_PART", 7)
+    monkeypatch.setattr(draft, "_PART", 3)
+    with small.world() as world:
+        parts = world.plan()
+        assert parts.path.read_bytes() == text
+    assert whole.plan.operations > 3 * 3
