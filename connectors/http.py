@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -324,9 +325,24 @@ def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str
     return Answer(
         response.status_code,
         {name.lower(): value for name, value in response.headers.items()},
-        response.content,
+        with_whole_characters(response.content),
         attempt,
     )
+
+
+_ESCAPED = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+def with_whole_characters(body: bytes) -> bytes:
+    """JSON with a replacement character, as a browser shows it, for each half of one: a text that JavaScript cut inside an emoji.
+
+    Nothing that reads UTF-8 reads such a half, so that one record's would keep every other record from being read.
+    """
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    return _ESCAPED.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
 
 
 def _unanswered(request: Request, error: httpx.HTTPError) -> ConnectorError:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import traceback
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.http import Client, NoAuth, Options, Request, explain_status
 from connectors.throttle import LocalBudget, Throttle, Window
@@ -25,6 +29,7 @@ from reconcile.errors import (
     Uncertain,
 )
 from tests.connectors.ghl.fake_ghl import Clock, Script, answer
+from tests.properties.profiles import profile
 
 GET = Request("GET", "/x", endpoint="GET /x", replay=True)
 POST = Request("POST", "/x", endpoint="POST /x", body={"name": "Ada"})
@@ -244,6 +249,21 @@ def test_an_answer_of_another_form_is_malformed(body: str) -> None:
     with pytest.raises(Malformed) as caught:
         made.send(GET).json()
     assert "html" not in caught.value.what
+
+
+_CUT = st.text(st.characters(codec="utf-8") | st.sampled_from('\ud83d\ude00\\ud"ﬁ'), max_size=12)
+
+
+@given(text=_CUT, upper=st.booleans())
+@profile(ci=(300, 1), soak=(20_000, 1))
+def test_half_a_character_keeps_no_record_from_being_read(text: str, upper: bool) -> None:
+    """A text cut inside an emoji, which JavaScript writes as an escape that no UTF-8 has, is read as a browser shows it."""
+    body = json.dumps({"contacts": [{"name": text}, {"name": "Ada"}]})
+    if upper:
+        body = re.sub(r"\\\\|\\u[0-9a-f]{4}", lambda found: found[0][:2] + found[0][2:].upper(), body)
+    made, _ = client(answers("GET", httpx.Response(200, text=body)))
+    shown = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    assert made.send(GET).json() == {"contacts": [{"name": shown}, {"name": "Ada"}]}
 
 
 def test_the_trace_id_is_found_in_header_or_body() -> None:
