@@ -38,7 +38,7 @@ NASTY = [
     "ﬁ",
     "İ",
     "ß",
-    "\ud83d\ude00",
+    "\U0001f600",
     "a\r\nb",
     "<p>a &amp;lt; b</p>",
     "&amp;amp;",
