@@ -90,8 +90,8 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     follows = "EXISTS (FROM absence_contact c WHERE c.link_id = l.parent AND c.gone = l.gone)"
     if entity is Entity.CONTACT:
         survivor = (
-            f"(SELECT min(u.key) FROM unsure_{entity} u WHERE u.side = gone AND u.kind = 'duplicate' "
-            "AND list_contains(u.candidates, CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END))"
+            f"(SELECT min(h.key) FROM heir_{entity} h "
+            "WHERE h.side = gone AND h.lost = CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END)"
         )
         follows = "false"
     stage.run(

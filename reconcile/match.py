@@ -14,6 +14,7 @@ from reconcile.stage import ANY, Stage, blurred
 _NOTHING = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);
 CREATE OR REPLACE TABLE unsure_{e} (side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[]);
+CREATE OR REPLACE TABLE heir_{e} (side VARCHAR, key VARCHAR, rule VARCHAR, identity VARCHAR, lost VARCHAR);
 """
 
 _FREE = """
@@ -69,6 +70,20 @@ SELECT md5({entity} || chr(31) || 'app' || chr(31) || app_key)[1:20], app_key, g
 WHERE app_key NOT IN (SELECT key FROM crowded WHERE side = 'app') AND ghl_key NOT IN (SELECT key FROM crowded WHERE side = 'ghl');
 """
 
+# Rows of the side where a linked record's other end is gone that have its identity: it may have been merged into one, or made anew.
+_HEIRS = """
+INSERT INTO heir_{e}
+SELECT DISTINCT '{s}', f.key, {rule}, f.identity, t.key FROM ({free}) f JOIN ({taken}) t ON t.identity = f.identity
+SEMI JOIN (FROM moved_{e} WHERE {s}_state IN ('absent', 'deleted')) m ON m.{o}_key = t.key
+WHERE NOT (f.key IN (SELECT key FROM strong_{s}) AND t.key IN (SELECT key FROM strong_{o}));
+"""
+
+# An heir that meets a row without a link could belong to that one or to the one that is left alone.
+_INHERITED = """
+SELECT '{s}', k.key, k.identity FROM known_{s} k SEMI JOIN meeting m USING (identity)
+SEMI JOIN (FROM heir_{e} WHERE rule = {rule}) h USING (identity)
+"""
+
 _TAKEN = """
 INSERT INTO unsure_{e}
 SELECT '{s}', f.key, 'duplicate', {rule}, list_sort(list(DISTINCT t.key))[1:20]
@@ -110,7 +125,7 @@ JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key AND {parent} IS NOT DISTINCT 
 
 
 def match_contacts(stage: Stage, mapped: EntityMap) -> None:
-    """Create `found_e` (new links), `unsure_e` (held rows with candidates) and leave the orphans in `free_e_s`."""
+    """Create `found_e` (new links), `unsure_e` (held rows with candidates), `heir_e` and leave the orphans in `free_e_s`."""
     entity = mapped.entity
     some = _unlinked(stage, entity)
     if some:
@@ -192,15 +207,19 @@ def _meet(
     sides_known = {side.value: query for side, query in known.items()}
     stage.run(_MEETING.format(distinct="DISTINCT" if several else "", **strong, **sides_known))
     crowded = [_CROWDED, *([_TORN] if several else []), *([_CONTRARY] if later else [])]
-    parts = " UNION ".join(part.format(**each) for part in crowded for each in sides)
-    named = {"rule": literal(" + ".join(rule)), "entity": literal(entity)}
-    stage.run(_MET.format(e=entity, crowded=parts, parent=parent, **named))
+    crowded += [_INHERITED] if stage.some(f"heir_{entity}") else []
+    named = {"rule": literal(" + ".join(rule)), "e": entity}
+    parts = " UNION ".join(part.format(**named, **each) for part in crowded for each in sides)
+    stage.run(_MET.format(entity=literal(entity), crowded=parts, parent=parent, **named))
     _settle(stage, entity)
 
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     entity, named = mapped.entity, literal(" + ".join(rule))
     free = {side: identities(mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
+    for side in _with_orphans(stage, entity) if stage.some(f"moved_{entity}") else ():
+        linked = identities(mapped, side.other, rule, keys=f"taken_{side.other}", of="known")
+        stage.run(_HEIRS.format(e=entity, s=side, o=side.other, rule=named, free=free[side], taken=linked))
     if len(_with_orphans(stage, entity)) == len(Side):
         more = [table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1]
         several = bool(more and stage.some(*more))

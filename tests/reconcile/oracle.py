@@ -261,6 +261,8 @@ def _identity(row: Row, rule: tuple[str, ...]) -> tuple[str, ...] | None:
 def _match_contacts(population: Population, verdicts: Verdicts) -> tuple[list[Tie], dict[str, list[Row]]]:
     """Rule by rule: alone on both sides is linked, alone on one side goes on to the next rule, anything else is held.
 
+    So is what could as well belong to a linked record that lost its other end.
+
     These worlds use each identity for one family of records, so that a record meets others under one rule at most.
     """
     kind = population.kind
@@ -299,7 +301,16 @@ def _match_group(
         )
         for side in SIDES
     }
-    if len(app) == len(ghl) == 1:
+
+    def left_alone(side: str) -> bool:
+        """Whether a linked record of the side has the identity, whose other end is gone."""
+        return any(
+            _gone(population, tie) == _across(side)
+            and _identity(population.rows[side][tie.key(side)], rule) == identity
+            for tie in population.ties
+        )
+
+    if len(app) == len(ghl) == 1 and not any(map(left_alone, SIDES)):
         found.append(Tie(f"{app[0].key}", app[0].key, ghl[0].key, {}, {}))
         verdicts.operations.add(("adopt", population.kind.name, app[0].key, ghl[0].key))
         free["app"].pop(app[0].key)

@@ -187,7 +187,7 @@ class Small:
             found: dict[str, str] = {}
             shared = self.cells(self.maps[0])
             for side in ("app", "ghl"):
-                for _ in range(self.chance.choice((0, 1, 1, 1, 1, 2) if not ties else (0, 1))):
+                for _ in range(self.chance.choice((0, 1, 1, 1, 1, 2) if not ties else (0, 1, 1, 2))):
                     found[side] = self.add(Entity.CONTACT, side, self.cells(self.maps[0], shared) | identity)
             owners.append(found)
             ties.append(None)
