@@ -228,6 +228,18 @@ def test_requests_in_the_air_count_against_the_reserve() -> None:
         window.take("t2", 1003.0, reserve=0.1)
 
 
+def test_a_request_that_was_overtaken_counts_against_the_reserve_until_it_is_answered() -> None:
+    """Which of the two the side counted first is unknown: the day may end a request early, and never one late."""
+    window = Window(limit=100, day_limit=100, day_left=13, day_told_at=1000.0)
+    assert [window.take(ticket, 1000.0 + at, reserve=0.1) for at, ticket in enumerate("ab")] == [0.0, 0.0]
+    window.answer("b", 1002.0, Quota(limit=100, day_limit=100, day_left=11))
+    with pytest.raises(Exhausted, match="11 requests left, 10 of them kept"):
+        window.take("c", 1003.0, reserve=0.1)
+    window.answer("a", 1004.0, Quota(limit=100, day_limit=100, day_left=12))
+    assert window.day_left == 11
+    assert window.take("c", 1005.0, reserve=0.1) == 0
+
+
 def test_an_answer_that_was_overtaken_gives_nothing_back() -> None:
     """A remainder that is a little larger than the one known is older, and is not believed; a much larger is a new day."""
     window = Window()

@@ -26,6 +26,8 @@ from tests.flows.nights import night, opened
 LOCATION = "ve9EPM428h8vShlRW1KT"
 TOKEN = "pit-budget"
 DAY = 86_400.0
+IN_THE_AIR = 2
+"""Requests of one night that may be in the air at once."""
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def ghl_contacts() -> Field:
 def connect(url: str, clock: Clock) -> GhlConnector:
     """The location as a process of one night sees it: it knows of no quota until it is told."""
     return GhlConnector(
-        GhlSettings(location=LOCATION, url=url, lag_seconds=0.0, daily_reserve=0.1, concurrency=2),
+        GhlSettings(location=LOCATION, url=url, lag_seconds=0.0, daily_reserve=0.1, concurrency=IN_THE_AIR),
         auth=PrivateToken(TOKEN),
         budget=LocalBudget(Window(limit=100_000)),
         clock=clock,
@@ -164,7 +166,8 @@ def test_h4_a_plan_of_2500_requests_completes_over_three_days_of_1000() -> None:
             states = [told.state]
             for _ in range(2):
                 assert len(world.links()) == spent["contact.create"] < 2_500
-                assert told.document["usage"]["ghl"]["remaining_today"] == 100
+                # A request in the air counts twice where an answer that overtook it has counted it: the night may end early.
+                assert 100 <= told.document["usage"]["ghl"]["remaining_today"] < 100 + IN_THE_AIR
                 clock.sleep(DAY)
                 told = a_night(world, url, clock, spent)
                 states.append(told.state)
