@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from flows.run import Run
 from reconcile import compare, sweep
-from reconcile.cells import identities, make_further
 from reconcile.errors import Transient
+from reconcile.identity import identities, make_further
 from reconcile.link import load_base
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import RECORDS, Entity, OpKind, Side
@@ -225,7 +225,7 @@ def _near(run: Run, mapped: EntityMap, focus: Focus) -> dict[Side, set[str]]:
         make_further(stage, mapped, side)
     for number, rule in enumerate(mapped.match):
         for side in Side:
-            everyone = identities(mapped, side, rule, keys=f"cell_contact_{side}")
+            everyone = identities(mapped, side, rule, of="cell", keys=f"cell_contact_{side}")
             stage.run(f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})")
     stage.fill("near", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.fresh)])
     before = -1

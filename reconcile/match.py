@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from reconcile.cells import further, identities, make_cells, make_further, make_known
+from reconcile.cells import make_cells
+from reconcile.identity import further, identities, make_identities
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
-from reconcile.stage import ANY, Stage, blurred
+from reconcile.stage import Stage
 
 _NOTHING = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);
@@ -22,29 +23,30 @@ CREATE OR REPLACE TABLE free_{e}_app AS SELECT {wanted} FROM {cells}_{e}_app c S
 CREATE OR REPLACE TABLE free_{e}_ghl AS SELECT {wanted} FROM {cells}_{e}_ghl c SEMI JOIN unlinked_{e}_ghl USING (key) WHERE NOT excluded;
 """
 
-# Most rows share what they are known by with no other row, so that no rule has anything to say of them.
+# Most new rows share what they are known by with no other row, so that no rule has anything to say of them.
 _SHARED = """
-CREATE OR REPLACE TABLE shared AS SELECT rule, identity FROM ({everyone}) GROUP BY rule, identity HAVING count(*) > 1;
+CREATE OR REPLACE TABLE shared AS SELECT rule, identity FROM ({everyone}) GROUP BY rule, identity HAVING count(*) > 1 AND bool_or(new);
 CREATE OR REPLACE TABLE known_{e}_app AS FROM known_{e}_app SEMI JOIN (FROM ({app}) SEMI JOIN shared USING (rule, identity)) USING (key);
 CREATE OR REPLACE TABLE known_{e}_ghl AS FROM known_{e}_ghl SEMI JOIN (FROM ({ghl}) SEMI JOIN shared USING (rule, identity)) USING (key);
 DROP TABLE shared;
 """
 
 # strong: the row has an identity under an earlier rule; two strong rows that meet only under a later rule contradict each other.
+# free: neither linked nor held yet. What is held takes part, so that nothing is linked that could as well be the same as it.
 _MEETING = """
-CREATE OR REPLACE TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong FROM ({app}) i;
-CREATE OR REPLACE TABLE known_ghl AS SELECT i.key, i.identity, {ghl_strong} AS strong FROM ({ghl}) i;
+CREATE OR REPLACE TABLE known_app AS SELECT i.key, i.identity, {app_strong} AS strong, i.key IN (SELECT key FROM free_{e}_app) AS free FROM ({app}) i;
+CREATE OR REPLACE TABLE known_ghl AS SELECT i.key, i.identity, {ghl_strong} AS strong, i.key IN (SELECT key FROM free_{e}_ghl) AS free FROM ({ghl}) i;
 CREATE OR REPLACE TABLE meeting AS
-SELECT identity, a.rows AS app_rows, g.rows AS ghl_rows, a.weak AS app_weak, g.weak AS ghl_weak, a.one AS app_key, g.one AS ghl_key
-FROM (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_app GROUP BY identity) a
-JOIN (SELECT identity, count(*) AS rows, count(*) FILTER (NOT strong) AS weak, min(key) AS one FROM known_ghl GROUP BY identity) g
+SELECT identity, a.rows = 1 AND g.rows = 1 AND a.free AND g.free AS alone, a.weak AS app_weak, g.weak AS ghl_weak, a.one AS app_key, g.one AS ghl_key
+FROM (SELECT identity, count(*) AS rows, bool_or(NOT strong) AS weak, bool_and(free) AS free, min(key) AS one FROM known_app GROUP BY identity) a
+JOIN (SELECT identity, count(*) AS rows, bool_or(NOT strong) AS weak, bool_and(free) AS free, min(key) AS one FROM known_ghl GROUP BY identity) g
 USING (identity);
-CREATE OR REPLACE TABLE pairs AS SELECT {distinct} app_key, ghl_key FROM meeting WHERE app_rows = 1 AND ghl_rows = 1;
+CREATE OR REPLACE TABLE pairs AS SELECT {distinct} app_key, ghl_key FROM meeting WHERE alone;
 """
 
 _CROWDED = """
 SELECT '{s}' AS side, k.key, m.identity FROM known_{s} k JOIN meeting m USING (identity)
-WHERE (app_rows > 1 OR ghl_rows > 1) AND (NOT k.strong OR m.{o}_weak > 0)
+WHERE k.free AND NOT alone AND (NOT k.strong OR m.{o}_weak)
 """
 
 # Where a row has several identities, it may meet one row under each of them.
@@ -61,6 +63,7 @@ WHERE p.app_key IN (SELECT key FROM strong_app) AND p.ghl_key IN (SELECT key FRO
 
 _MET = """
 CREATE OR REPLACE TABLE crowded AS {crowded};
+INSERT INTO crowded {entangled};
 INSERT INTO unsure_{e}
 SELECT 'app', c.key, 'ambiguous', {rule}, list_sort(list(DISTINCT k.key))[1:20] FROM crowded c JOIN known_ghl k USING (identity) WHERE c.side = 'app' GROUP BY c.key
 UNION ALL
@@ -68,6 +71,13 @@ SELECT 'ghl', c.key, 'ambiguous', {rule}, list_sort(list(DISTINCT k.key))[1:20] 
 INSERT INTO found_{e}
 SELECT md5({entity} || chr(31) || 'app' || chr(31) || app_key)[1:20], app_key, ghl_key, {parent}, {rule} FROM pairs
 WHERE app_key NOT IN (SELECT key FROM crowded WHERE side = 'app') AND ghl_key NOT IN (SELECT key FROM crowded WHERE side = 'ghl');
+"""
+
+# The one that a held row would have been linked with is held as well: it may be the same.
+_ENTANGLED = """
+SELECT '{s}' AS side, p.{s}_key, m.identity FROM pairs p JOIN crowded c ON c.side = '{o}' AND c.key = p.{o}_key
+JOIN meeting m ON m.alone AND m.{s}_key = p.{s}_key AND m.{o}_key = p.{o}_key
+WHERE p.{s}_key NOT IN (SELECT key FROM crowded WHERE side = '{s}')
 """
 
 # Rows of the side where a linked record's other end is gone that have its identity: it may have been merged into one, or made anew.
@@ -80,8 +90,17 @@ WHERE NOT (f.key IN (SELECT key FROM strong_{s}) AND t.key IN (SELECT key FROM s
 
 # An heir that meets a row without a link could belong to that one or to the one that is left alone.
 _INHERITED = """
-SELECT '{s}', k.key, k.identity FROM known_{s} k SEMI JOIN meeting m USING (identity)
+SELECT '{s}', k.key, k.identity FROM (FROM known_{s} WHERE free) k SEMI JOIN meeting m USING (identity)
 SEMI JOIN (FROM heir_{e} WHERE rule = {rule}) h USING (identity)
+"""
+
+# What a rule of the pair file leaves out on one side is not made anew from the other.
+_ASIDE = """
+INSERT INTO unsure_{e}
+SELECT '{s}', f.key, 'excluded', {rule}, list_sort(list(DISTINCT t.key))[1:20]
+FROM ({free}) f JOIN ({aside}) t ON t.identity = f.identity
+WHERE NOT (f.key IN (SELECT key FROM strong_{s}) AND t.key IN (SELECT key FROM strong_{o}))
+GROUP BY f.key;
 """
 
 _TAKEN = """
@@ -92,12 +111,15 @@ WHERE NOT (f.key IN (SELECT key FROM strong_{s}) AND t.key IN (SELECT key FROM s
 GROUP BY f.key;
 """
 
+# Rows of one side, linked and held ones among them: a linked record's other end may be about to get the identity.
 _TWINS = """
 INSERT INTO unsure_{e}
-WITH known AS (SELECT i.*, i.key IN (SELECT key FROM strong_{s}) AS strong FROM ({free}) i),
-crowd AS (SELECT identity, count(*) FILTER (NOT strong) AS weak, list_sort(list(key))[1:21] AS keys FROM known GROUP BY identity HAVING count(*) > 1)
-SELECT '{s}', k.key, 'duplicate', {rule}, min(list_filter(c.keys, lambda x: x <> k.key)) FROM known k JOIN crowd c USING (identity)
-WHERE NOT k.strong OR c.weak > 0 GROUP BY k.key;
+WITH known AS (
+    SELECT i.*, i.key IN (SELECT key FROM strong_{s}) AS strong, i.key IN (SELECT key FROM free_{e}_{s}) AS free
+    FROM ({own}) i SEMI JOIN ({free}) f USING (identity)),
+crowd AS (SELECT identity, list_sort(list(key))[1:21] AS keys FROM known GROUP BY identity HAVING count(*) > 1 AND bool_or(free) AND bool_or(NOT strong))
+SELECT '{s}', k.key, 'duplicate', {rule}, list_sort(list_distinct(flatten(list(list_filter(c.keys, lambda x: x <> k.key)))))[1:20]
+FROM known k JOIN crowd c USING (identity) WHERE k.free GROUP BY k.key;
 """
 
 _SETTLED = """
@@ -147,9 +169,7 @@ def _unlinked(stage: Stage, entity: Entity) -> bool:
 def find_links(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone: rule by rule, on nothing but what rows are known by."""
     entity = mapped.entity
-    for side in Side:
-        make_further(stage, mapped, side)
-    stage.together(*(partial(_make_known, mapped=mapped, side=side) for side in Side))
+    make_identities(stage, mapped)
     for side in Side:
         stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
     stage.run(_NOTHING.format(e=entity) + _FREE.format(e=entity, wanted="c.key", cells="known"))
@@ -160,17 +180,18 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
     for at, rule in enumerate(rules, start=1):
         _apply_rule(stage, mapped, rule)
         for side in Side if at < len(rules) else ():
-            everyone = identities(mapped, side, rule, of="known")
+            everyone = identities(mapped, side, rule)
             stage.run(f"INSERT INTO strong_{side} SELECT DISTINCT key FROM ({everyone})")
     for side in Side:
         stage.drop(f"known_{entity}_{side}", f"taken_{side}", f"strong_{side}")
 
 
 def _leave_those_that_share(stage: Stage, mapped: EntityMap) -> None:
-    """Leave in `known_e_s` the rows that share an identity with another row of either side."""
+    """Leave in `known_e_s` the rows that share an identity with a row without a link, of either side."""
     each = {
         side.value: " UNION ALL ".join(
-            f"SELECT {at} AS rule, key, identity FROM ({identities(mapped, side, rule, of='known')})"
+            f"SELECT {at} AS rule, key, identity, key IN (SELECT key FROM unlinked_{mapped.entity}_{side}) AS new "
+            f"FROM ({identities(mapped, side, rule)})"
             for at, rule in enumerate(mapped.match)
         )
         for side in Side
@@ -205,34 +226,61 @@ def _meet(
     entity, sides = mapped.entity, [{"s": side, "o": side.other} for side in Side]
     strong = {f"{side}_strong": f"i.key IN (SELECT key FROM strong_{side})" if later else "false" for side in Side}
     sides_known = {side.value: query for side, query in known.items()}
-    stage.run(_MEETING.format(distinct="DISTINCT" if several else "", **strong, **sides_known))
+    stage.run(_MEETING.format(e=entity, distinct="DISTINCT" if several else "", **strong, **sides_known))
     crowded = [_CROWDED, *([_TORN] if several else []), *([_CONTRARY] if later else [])]
     crowded += [_INHERITED] if stage.some(f"heir_{entity}") else []
     named = {"rule": literal(" + ".join(rule)), "e": entity}
     parts = " UNION ".join(part.format(**named, **each) for part in crowded for each in sides)
-    stage.run(_MET.format(entity=literal(entity), crowded=parts, parent=parent, **named))
+    entangled = " UNION ALL ".join(_ENTANGLED.format(**each) for each in sides)
+    stage.run(_MET.format(entity=literal(entity), crowded=parts, entangled=entangled, parent=parent, **named))
     _settle(stage, entity)
 
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
+    """One rule: across the sides, against what the rules leave out, against what is linked, and within each side."""
     entity, named = mapped.entity, literal(" + ".join(rule))
-    free = {side: identities(mapped, side, rule, keys=f"free_{entity}_{side}", of="known") for side in Side}
-    for side in _with_orphans(stage, entity) if stage.some(f"moved_{entity}") else ():
-        linked = identities(mapped, side.other, rule, keys=f"taken_{side.other}", of="known")
-        stage.run(_HEIRS.format(e=entity, s=side, o=side.other, rule=named, free=free[side], taken=linked))
-    if len(_with_orphans(stage, entity)) == len(Side):
+
+    def known(side: Side, *keys: str) -> str:
+        return identities(mapped, side, rule, keys=f"({' UNION ALL '.join(keys)})")
+
+    free = {side: f"SELECT key FROM free_{entity}_{side}" for side in Side}
+    held = {side: f"SELECT key FROM unsure_{entity} WHERE side = '{side}'" for side in Side}
+    unlinked = {
+        side: f"SELECT key FROM known_{entity}_{side} SEMI JOIN unlinked_{entity}_{side} USING (key)" for side in Side
+    }
+    linked = {side: f"SELECT key FROM taken_{side} UNION ALL SELECT {side}_key FROM found_{entity}" for side in Side}
+    lost = {side: f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side}
+    for side in [side for side in Side if lost[side] in stage.some(*lost.values())]:
+        new, left = (
+            known(side, f"{unlinked[side]} WHERE NOT excluded"),
+            known(side.other, f"SELECT key FROM taken_{side.other}"),
+        )
+        stage.run(_HEIRS.format(e=entity, s=side, o=side.other, rule=named, free=new, taken=left))
+    if _both_take_part(stage, entity):
         more = [table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1]
         several = bool(more and stage.some(*more))
-        _meet(stage, mapped, rule, free, parent="NULL", several=several, later=rule != mapped.match[0])
+        taking_part = {side: known(side, free[side], held[side]) for side in Side}
+        _meet(stage, mapped, rule, taking_part, parent="NULL", several=several, later=rule != mapped.match[0])
+    for side in _with_orphans(stage, entity) if mapped.exclude else ():
+        mine, aside = known(side, free[side]), known(side.other, f"{unlinked[side.other]} WHERE excluded")
+        stage.run(_ASIDE.format(e=entity, s=side, o=side.other, rule=named, free=mine, aside=aside))
+    _settle(stage, entity)
     for side in _with_orphans(stage, entity):
-        taken = f"(SELECT key FROM taken_{side.other} UNION ALL SELECT {side.other}_key FROM found_{entity})"
-        others = identities(mapped, side.other, rule, keys=taken, of="known")
-        mine = free[side]
+        mine, others = known(side, free[side]), known(side.other, linked[side.other])
         stage.run(_TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others))
     _settle(stage, entity)
     for side in _with_orphans(stage, entity):
-        stage.run(_TWINS.format(e=entity, s=side, rule=named, free=free[side]))
+        mine, own = known(side, free[side]), known(side, free[side], held[side], linked[side])
+        stage.run(_TWINS.format(e=entity, s=side, rule=named, free=mine, own=own))
     _settle(stage, entity)
+
+
+def _both_take_part(stage: Stage, entity: Entity) -> bool:
+    """Whether a row without a link may meet one of the other side: some are free, and each side has free or held ones."""
+    free = {side: f"free_{entity}_{side}" for side in Side}
+    held = {side: f"unsure_{entity} WHERE side = '{side}'" for side in Side}
+    some = stage.some(*free.values(), *held.values())
+    return bool(some & set(free.values())) and all(some & {free[side], held[side]} for side in Side)
 
 
 def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
@@ -266,8 +314,12 @@ def _apply_within_parent(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -
     entity = mapped.entity
     whole = " AND ".join(f"{mapped.cell(name)} IS NOT NULL" for name in rule)
     joined = " || chr(31) || ".join(["parent_link", *(mapped.cell(name) for name in rule)])
+    if not _both_take_part(stage, entity):
+        return
     known = {
-        side: f"SELECT key, {joined} AS identity FROM free_{entity}_{side} WHERE parent_link IS NOT NULL AND {whole}"
+        side: f"SELECT key, {joined} AS identity FROM (SELECT key, cells, parent_link FROM free_{entity}_{side} UNION ALL "
+        f"SELECT c.key, c.cells, o.link_id FROM cell_{entity}_{side} c JOIN owner o ON o.{side}_key = c.parent "
+        f"WHERE c.key IN (SELECT key FROM unsure_{entity} WHERE side = '{side}')) WHERE parent_link IS NOT NULL AND {whole}"
         for side in Side
     }
     parent = f"(SELECT parent_link FROM free_{entity}_app f WHERE f.key = app_key)"
@@ -304,58 +356,3 @@ def _looked_at(entity: Entity, side: Side) -> str:
         f"SELECT {side}_row AS row FROM moved_{entity} WHERE {side}_row IS NOT NULL "
         f"UNION ALL SELECT row FROM unlinked_{entity}_{side}"
     )
-
-
-def _make_known(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Create `known_e_s`: what unlinked rows are known by, and linked rows that an unlinked one may equal.
-
-    And `taken_s` (key): those of them that are linked already.
-    """
-    entity = mapped.entity
-    alike = _alike(stage, mapped, side)
-    stage.run(
-        f"CREATE OR REPLACE TABLE alike_{side} AS {' UNION '.join([f'SELECT row FROM unlinked_{entity}_{side}', *alike])}"
-    )
-    names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
-    make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
-    stage.drop(f"alike_{side}", *(f"sought_{side.other}_{at}" for at, _ in enumerate(mapped.blurred())))
-    linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
-    stage.run(f"CREATE OR REPLACE TABLE taken_{side} AS {linked}")
-
-
-def _alike(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
-    """SQL (row) for `side`'s rows that the other side's unlinked rows may be equal to under some rule."""
-    entity, other = mapped.entity, side.other
-    if len(stage.some(f"base_{entity}", f"unlinked_{entity}_{other}")) < 2:  # none is linked, or all are
-        return []
-    quick = mapped.blurred()
-    if any(mapped.field(rule[0]) not in quick for rule in mapped.match):
-        return [f"SELECT digest FROM raw_{entity}_{side}"]
-    known = f"SELECT row FROM blur_{entity}_{side}"
-    parts = []
-    for at, field in enumerate(quick):
-        if _seek(stage, mapped, other, at):
-            parts.append(f"{known} WHERE k{at} IS NOT NULL")
-        else:
-            parts.append(f"{known} SEMI JOIN sought_{other}_{at} USING (k{at})")
-        parts += [
-            f"SELECT digest FROM raw_{entity}_{side} SEMI JOIN {table} USING (key)"
-            for table in further(mapped, side, field.name)
-        ]
-    return parts
-
-
-def _seek(stage: Stage, mapped: EntityMap, side: Side, at: int) -> bool:
-    """Create `sought_s_n`: the blurs of the unlinked rows' values of the nth field. Returns whether one may equal anything."""
-    entity, field, into = mapped.entity, mapped.blurred()[at], f"sought_{side}_{at}"
-    free = f"unlinked_{entity}_{side}"
-    found = [f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL"]
-    found += [
-        f"SELECT {blurred(field.codec, 'identity')} FROM {table} SEMI JOIN {free} USING (key)"
-        for table in further(mapped, side, field.name)
-    ]
-    stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})")
-    if stage.count(f"SELECT count(*) FROM {into} WHERE k{at} = {ANY}"):
-        return True
-    stage.run(f"INSERT INTO {into} VALUES ({ANY})")
-    return False

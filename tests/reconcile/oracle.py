@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Cells = Mapping[str, str | None]
+End = tuple[str, str]
 SIDES = ("app", "ghl")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One record of one side, in canonical values. `order` tells which of two records was changed later."""
+    """One record of one side, in canonical values; `further` has more values of a field, such as a second email address.
+
+    `order` tells which of two records was changed later.
+    """
 
     key: str
     cells: Cells
     parent: str | None = None
     order: int = 0
+    further: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,14 @@ class Kind:
 
 @dataclass
 class Verdicts:
-    """What was concluded: operations (kind, entity, side, keys, values) and holds (kind, entity, app key, ghl key, field)."""
+    """What was concluded: operations (kind, entity, side, keys, values) and holds (kind, entity, app key, ghl key, field).
+
+    And what is left out by an exclude rule (entity, side, key).
+    """
 
     operations: set[tuple[Any, ...]] = field(default_factory=set)
     holds: set[tuple[Any, ...]] = field(default_factory=set)
+    excluded: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 @dataclass
@@ -94,7 +103,7 @@ def conclude(contacts: Population, children: Iterable[Population] = ()) -> Verdi
     verdicts = Verdicts()
     families = list(children)
     gone = {t.name: side for t in contacts.ties if (side := _gone(contacts, t)) is not None}
-    found, orphans = _match_contacts(contacts, verdicts)
+    found, orphans = _Matching(contacts, verdicts).match()
     _compare(contacts, [*contacts.ties, *found], verdicts)
     for tie in contacts.ties:
         if tie.name in gone:
@@ -218,7 +227,7 @@ def _absent(population: Population, tie: Tie, gone: str, verdicts: Verdicts, fam
         return
     policy = kind.delete[kept]
     touched = _differs(kind, row.cells, tie.base(kept)) or any(_child_touched(f, tie, kept) for f in families)
-    merged = kind.name == "contact" and _survivor(population, row, gone, {tie.key(kept)})
+    merged = kind.name == "contact" and _survivor(population, row, gone)
     if merged or (touched and policy != "ignore") or policy == "hold":
         verdicts.holds.add(("delete", kind.name, tie.app_key, tie.ghl_key, None))
     elif policy != "ignore":
@@ -242,86 +251,178 @@ def _child_touched(family: Population, contact: Tie, side: str) -> bool:
     return False
 
 
-def _survivor(population: Population, kept: Row, gone: str, _: set[str]) -> bool:
-    linked = {tie.key(gone) for tie in population.ties}
-    return any(
-        row.key not in linked
-        and not _excluded(population.kind, row)
-        and _identity(kept, rule) == _identity(row, rule) is not None
-        for row in population.rows[gone].values()
-        for rule in population.kind.match
-    )
+def _survivor(population: Population, kept: Row, gone: str) -> bool:
+    """Whether a record without a link has an identity of the one left alone; what contradicts it is nobody's heir."""
+    return any(_meet(population.kind, kept, row, at) for row in _new(population, gone) for at in _rules(population))
 
 
-def _identity(row: Row, rule: tuple[str, ...]) -> tuple[str, ...] | None:
-    values = tuple(row.cells.get(name) for name in rule)
-    return None if None in values else tuple(str(value) for value in values)
+def _rules(population: Population) -> range:
+    return range(len(population.kind.match))
 
 
-def _match_contacts(population: Population, verdicts: Verdicts) -> tuple[list[Tie], dict[str, list[Row]]]:
+def _new(population: Population, side: str) -> list[Row]:
+    linked = {tie.key(side) for tie in population.ties}
+    rows = population.rows[side].values()
+    return [row for row in rows if row.key not in linked and not _excluded(population.kind, row)]
+
+
+def _identities(row: Row, rule: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """All that a record is known by under a rule; further values count where the rule names one field."""
+    values = [row.cells.get(name) for name in rule]
+    found = set() if None in values else {tuple(str(value) for value in values)}
+    return found | ({(value,) for value in row.further.get(rule[0], ())} if len(rule) == 1 else set())
+
+
+def _strong(kind: Kind, row: Row, at: int) -> bool:
+    """Whether a record is known by something under an earlier rule."""
+    return any(_identities(row, rule) for rule in kind.match[:at])
+
+
+def _meet(kind: Kind, one: Row, other: Row, at: int) -> bool:
+    """Whether two records share an identity under a rule, and do not contradict each other under an earlier one."""
+    shared = _identities(one, kind.match[at]) & _identities(other, kind.match[at])
+    return bool(shared) and not (_strong(kind, one, at) and _strong(kind, other, at))
+
+
+def made_beside_their_like(population: Population, verdicts: Verdicts) -> list[tuple[str, str]]:
+    """Creates (record, its like) of which the other side has one already, or will have: this alone is what makes duplicates."""
+    kind, found = population.kind, []
+    created = {(_across(o[2]), o[3]) for o in verdicts.operations if o[:2] == ("create", kind.name)}
+    rows = {(side, row.key): row for side in SIDES for row in population.rows[side].values()}
+    known: dict[Any, list[End]] = defaultdict(list)
+    for end, row in rows.items():
+        for at in _rules(population):
+            for identity in _identities(row, kind.match[at]):
+                known[at, identity].append(end)
+    linked = {("app", tie.app_key) for tie in population.ties} | {("ghl", tie.ghl_key) for tie in population.ties}
+    for (at, _), ends in known.items():
+        for one in created.intersection(ends):
+            for other in ends:
+                apart = other[0] == one[0] and other not in linked and _excluded(kind, rows[other])
+                if other != one and not apart and _meet(kind, rows[one], rows[other], at):
+                    found.append((one[1], other[1]))
+    return found
+
+
+class _Matching:
     """Rule by rule: alone on both sides is linked, alone on one side goes on to the next rule, anything else is held.
 
-    So is what could as well belong to a linked record that lost its other end.
-
-    These worlds use each identity for one family of records, so that a record meets others under one rule at most.
+    What is linked or held already is seen by every later rule: nothing new is made beside it. So is what could as well belong
+    to a linked record that lost its other end, and what the rules leave out.
     """
-    kind = population.kind
-    linked = {side: {tie.key(side) for tie in population.ties} for side in SIDES}
-    free = {
-        side: {k: r for k, r in population.rows[side].items() if k not in linked[side] and not _excluded(kind, r)}
-        for side in SIDES
-    }
-    found: list[Tie] = []
-    for rule in kind.match:
-        groups: dict[tuple[str, ...], dict[str, list[Row]]] = defaultdict(lambda: {"app": [], "ghl": []})
+
+    def __init__(self, population: Population, verdicts: Verdicts) -> None:
+        self.population, self.kind, self.verdicts = population, population.kind, verdicts
+        self.found: list[Tie] = []
+        self.state: dict[End, str] = {}
         for side in SIDES:
-            for row in free[side].values():
-                if (identity := _identity(row, rule)) is not None:
+            for row in population.rows[side].values():
+                self.state[side, row.key] = "excluded" if _excluded(self.kind, row) else "free"
+            for tie in population.ties:
+                if tie.key(side) in population.rows[side]:
+                    self.state[side, tie.key(side)] = "linked"
+
+    def rows(self, side: str, *states: str) -> list[Row]:
+        return [row for row in self.population.rows[side].values() if self.state[side, row.key] in states]
+
+    def match(self) -> tuple[list[Tie], dict[str, list[Row]]]:
+        for at in _rules(self.population):
+            asked, pairs = self.across(at)
+            for side, key in asked:
+                self.hold("ambiguous", side, key)
+            for app, ghl in pairs:
+                self.link(app, ghl)
+            for side in SIDES:
+                self.leave(side, at)
+            for side in SIDES:
+                self.beside(side, at, self.rows(_across(side), "linked"))
+            for side in SIDES:
+                self.twins(side, at)
+        return self.found, {side: sorted(self.rows(side, "free"), key=lambda row: row.key) for side in SIDES}
+
+    def across(self, at: int) -> tuple[set[End], set[tuple[str, str]]]:
+        """What meets under a rule: the ends to be held, and the pairs (app key, ghl key) that are beyond doubt."""
+        asked: set[End] = set()
+        pairs: set[tuple[str, str]] = set()
+        for identity, group in self.groups(at).items():
+            free = {(side, row.key) for side in SIDES for row in group[side] if self.state[side, row.key] == "free"}
+            if len(group["app"]) == len(group["ghl"]) == 1 and len(free) == 2:
+                pairs.add((group["app"][0].key, group["ghl"][0].key))
+            asked |= free if self.inherited(identity, at) else self.doubtful(group, free, at)
+        for app, ghl in pairs:
+            torn = sum(app == other for other, _ in pairs) > 1 or sum(ghl == other for _, other in pairs) > 1
+            if torn:
+                asked |= {("app", app), ("ghl", ghl)}
+        asked |= {
+            end for app, ghl in pairs if asked & {("app", app), ("ghl", ghl)} for end in (("app", app), ("ghl", ghl))
+        }
+        return asked, {(app, ghl) for app, ghl in pairs if ("app", app) not in asked}
+
+    def groups(self, at: int) -> dict[Any, dict[str, list[Row]]]:
+        """What has no link, held or not, by its identities under a rule: those that are on both sides."""
+        groups: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: {"app": [], "ghl": []})
+        for side in SIDES:
+            for row in self.rows(side, "free", "held"):
+                for identity in _identities(row, self.kind.match[at]):
                     groups[identity][side].append(row)
-        for identity, group in groups.items():
-            _match_group(population, rule, identity, group, free, found, verdicts)
-    return found, {side: sorted(free[side].values(), key=lambda r: r.key) for side in SIDES}
+        return {identity: group for identity, group in groups.items() if group["app"] and group["ghl"]}
 
+    def doubtful(self, group: dict[str, list[Row]], free: set[End], at: int) -> set[End]:
+        """Which ends of one identity are held: two alone that contradict each other; of more, those that do not."""
+        strong = {side: all(_strong(self.kind, row, at) for row in group[side]) for side in SIDES}
+        if len(group["app"]) == len(group["ghl"]) == 1 and len(free) == 2:
+            return free if all(strong.values()) else set()
+        known = {(side, row.key): _strong(self.kind, row, at) for side in SIDES for row in group[side]}
+        return {end for end in free if not (known[end] and strong[_across(end[0])])}
 
-def _match_group(
-    population: Population,
-    rule: Any,
-    identity: Any,
-    group: dict[str, list[Row]],
-    free: Any,
-    found: list[Tie],
-    verdicts: Verdicts,
-) -> None:
-    app, ghl = group["app"], group["ghl"]
-    taken = {
-        side: any(
-            _identity(population.rows[side][tie.key(side)], rule) == identity
-            for tie in population.ties
-            if tie.key(side) in population.rows[side]
-        )
-        for side in SIDES
-    }
+    def inherited(self, identity: tuple[str, ...], at: int) -> bool:
+        """Whether under this identity a record without a link could be what a linked one was merged into."""
+        rule = self.kind.match[at]
+        for tie in self.population.ties:
+            gone = _gone(self.population, tie)
+            if gone not in SIDES:
+                continue
+            kept = self.population.rows[_across(gone)][tie.key(_across(gone))]
+            for row in _new(self.population, gone):
+                shared = identity in _identities(row, rule) & _identities(kept, rule)
+                if shared and not (_strong(self.kind, row, at) and _strong(self.kind, kept, at)):
+                    return True
+        return False
 
-    def left_alone(side: str) -> bool:
-        """Whether a linked record of the side has the identity, whose other end is gone."""
-        return any(
-            _gone(population, tie) == _across(side)
-            and _identity(population.rows[side][tie.key(side)], rule) == identity
-            for tie in population.ties
-        )
+    def link(self, app: str, ghl: str) -> None:
+        self.found.append(Tie(app, app, ghl, {}, {}))
+        self.verdicts.operations.add(("adopt", self.kind.name, app, ghl))
+        self.state["app", app] = self.state["ghl", ghl] = "linked"
 
-    if len(app) == len(ghl) == 1 and not any(map(left_alone, SIDES)):
-        found.append(Tie(f"{app[0].key}", app[0].key, ghl[0].key, {}, {}))
-        verdicts.operations.add(("adopt", population.kind.name, app[0].key, ghl[0].key))
-        free["app"].pop(app[0].key)
-        free["ghl"].pop(ghl[0].key)
-        return
-    for side, rows in group.items():
-        crowded = "ambiguous" if app and ghl else "duplicate" if len(rows) > 1 or taken[_across(side)] else None
-        for row in rows if crowded else ():
-            keys = (row.key, None) if side == "app" else (None, row.key)
-            verdicts.holds.add((crowded, population.kind.name, *keys, None))
-            free[side].pop(row.key)
+    def hold(self, why: str, side: str, key: str) -> None:
+        keys = (key, None) if side == "app" else (None, key)
+        self.verdicts.holds.add((why, self.kind.name, *keys, None))
+        self.state[side, key] = "held"
+
+    def leave(self, side: str, at: int) -> None:
+        """A record whose counterpart is left out by a rule is left out as well."""
+        aside = self.rows(_across(side), "excluded")
+        for row in self.rows(side, "free"):
+            if any(_meet(self.kind, row, other, at) for other in aside):
+                self.verdicts.excluded.add((self.kind.name, side, row.key))
+                self.state[side, row.key] = "held"
+
+    def beside(self, side: str, at: int, others: list[Row]) -> None:
+        for row in self.rows(side, "free"):
+            if any(_meet(self.kind, row, other, at) for other in others):
+                self.hold("duplicate", side, row.key)
+
+    def twins(self, side: str, at: int) -> None:
+        """A record that shares an identity with others of its own side, unless all of them are known by something stronger."""
+        rule, own = self.kind.match[at], self.rows(side, "free", "held", "linked")
+        crowded = []
+        for row in self.rows(side, "free"):
+            for identity in _identities(row, rule):
+                crowd = [other for other in own if identity in _identities(other, rule)]
+                if len(crowd) > 1 and not all(_strong(self.kind, other, at) for other in crowd):
+                    crowded.append(row.key)
+        for key in set(crowded):
+            self.hold("duplicate", side, key)
 
 
 def _create(population: Population, orphans: dict[str, list[Row]], verdicts: Verdicts, parents: Any) -> None:
@@ -406,15 +507,17 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
         ]
         if same:
             pair(app, same[0])
+    held: dict[str, dict[str, Row]] = {"app": {}, "ghl": {}}
     for rule in kind.match:
-        for group in _within_parents(rule, owner, free):
-            if len(group["app"]) == len(group["ghl"]) == 1:
+        for group in _within_parents(rule, owner, {side: {**free[side], **held[side]} for side in SIDES}):
+            asked = [(side, row) for side in SIDES for row in group[side] if row.key in free[side]]
+            if len(group["app"]) == len(group["ghl"]) == 1 and len(asked) == 2:
                 pair(group["app"][0], group["ghl"][0])
                 continue
-            for side, row in [(at, row) for at in SIDES for row in group[at] if group["app"] and group["ghl"]]:
+            for side, row in asked if group["app"] and group["ghl"] else ():
                 keys = (row.key, None) if side == "app" else (None, row.key)
                 verdicts.holds.add(("ambiguous", kind.name, *keys, None))
-                free[side].pop(row.key)
+                held[side][row.key] = free[side].pop(row.key)
     return found, {side: list(free[side].values()) for side in SIDES}
 
 
@@ -423,7 +526,7 @@ def _within_parents(rule: tuple[str, ...], owner: Any, free: Any) -> list[dict[s
     groups: dict[Any, dict[str, list[Row]]] = defaultdict(lambda: {"app": [], "ghl": []})
     for side in SIDES:
         for row in free[side].values():
-            parent, identity = owner[side].get(str(row.parent)), _identity(row, rule)
-            if parent is not None and identity is not None:
+            parent = owner[side].get(str(row.parent))
+            for identity in _identities(row, rule) if parent is not None else ():
                 groups[parent, identity][side].append(row)
     return list(groups.values())

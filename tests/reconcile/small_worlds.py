@@ -56,7 +56,7 @@ def mapped(policies: Policies) -> tuple[EntityMap, EntityMap, EntityMap]:
         "absent_runs": policies.absent_runs,
     }
     fields = [
-        field_of("email", Email()),
+        field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",))),
         field_of("phone", Phone(region="US")),
         field_of("tags", Labels(), rule=Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)),
         field_of("born", Date(), rule=Rule(blank=Blank.CLEAR)),
@@ -65,7 +65,12 @@ def mapped(policies: Policies) -> tuple[EntityMap, EntityMap, EntityMap]:
     ]
     return (
         contacts(*fields, exclude=(Filter("both_hold_revert_keep", ("z",)),) if policies.named else (), **wholes),
-        tasks(field_of("title", required=True), field_of("due", Date()), field_of("completed", Bool()), **wholes),
+        tasks(
+            field_of("title", required=True),
+            field_of("due", Date()),
+            field_of("completed", Bool()),
+            **{**wholes, "match": (("title", "due"), ("title",))},
+        ),
         notes(field_of("body"), **wholes),
     )
 
@@ -124,12 +129,19 @@ class Small:
                 found[f.name] = self.chance.choice(VALUES)
         return {name: cell for name, cell in found.items() if cell is not None}
 
-    def add(self, entity: Entity, side: str, cells: dict[str, str | None], parent: str | None = None) -> str:
-        """One record."""
+    def add(
+        self,
+        entity: Entity,
+        side: str,
+        cells: dict[str, str | None],
+        parent: str | None = None,
+        further: tuple[str, ...] = (),
+    ) -> str:
+        """One record; `further` are more email addresses of it."""
         self.made += 1
         key = f"{side}-{entity}-{self.made:05d}"
         order = self.chance.randint(1, 3)
-        self.people[entity].rows[side][key] = Row(key, cells, parent, order)
+        self.people[entity].rows[side][key] = Row(key, cells, parent, order, {"email": further} if further else {})
         return key
 
     def tie(self, entity: Entity, keys: dict[str, str], base: dict[str, Any], parent: str | None = None) -> Tie:
@@ -194,6 +206,41 @@ class Small:
         for owner, contact in zip(owners, ties, strict=True):
             self.hang(owner, contact)
 
+    def crossing(self) -> None:
+        """A handful of contacts that share two addresses and two numbers among them, some of them linked."""
+        number = self.made
+        emails, phones = (
+            [f"p{number}@x.com", f"q{number}@x.com", None],
+            [f"+1888{5550000 + number}", f"+1877{5550000 + number}", None],
+        )
+        m = self.maps[0]
+
+        def known(was: dict[str, str | None] | None = None) -> dict[str, str | None]:
+            if was is not None and self.chance.random() < 0.6:
+                return was
+            cells = {"email": self.chance.choice(emails), "phone": self.chance.choice(phones)}
+            return {name: cell for name, cell in cells.items() if cell is not None}
+
+        def further() -> tuple[str, ...]:
+            return (str(self.chance.choice(emails[:2])),) if self.chance.random() < 0.15 else ()
+
+        for _ in range(self.chance.choice((0, 0, 1, 2))):
+            common = self.cells(m)
+            base = {side: common | known() for side in ("app", "ghl")}
+            keys = {}
+            for side in ("app", "ghl"):
+                own = known({name: base[side][name] for name in ("email", "phone") if name in base[side]})
+                if self.chance.random() < 0.85:
+                    keys[side] = self.add(Entity.CONTACT, side, self.cells(m, common) | own, None, further())
+                else:
+                    self.made += 1
+                    keys[side] = f"{side}-{Entity.CONTACT}-{self.made:05d}"
+            self.tie(Entity.CONTACT, keys, base)
+        shared = self.cells(m)
+        for side in ("app", "ghl"):
+            for _ in range(self.chance.choice((0, 1, 1, 2, 3))):
+                self.add(Entity.CONTACT, side, self.cells(m, shared) | known(), None, further())
+
     def hang(self, owner: dict[str, str], contact: Tie | None) -> None:
         """Tasks and notes under one contact."""
         for m in self.maps[1:]:
@@ -244,6 +291,9 @@ class Small:
         native: dict[str, Json] = {
             name: json.loads(cell) if name == "tags" else cell for name, cell in row.cells.items() if cell is not None
         }
+        for name, values in row.further.items():
+            connector._fields[m.entity].setdefault(f"more_{name}s", FieldInfo())
+            native[f"more_{name}s"] = list(values)
         at, connector._clock = connector._clock, Ticks(f"2025-01-0{row.order}T00:00:00Z")
         connector.put(m.entity, native, key=row.key, parent=row.parent)
         connector._clock = at
@@ -264,6 +314,8 @@ def random_small(seed: int, *, named: bool = True) -> Small:
     small = Small(chance, policies)
     for _ in range(CASES):
         small.case()
+        if chance.random() < 0.4:
+            small.crossing()
     return small
 
 
@@ -304,5 +356,10 @@ def said(result: Result) -> Verdicts:
             case _:
                 told = (o.kind.value, o.entity.value, o.side.value, o.key, tuple(sorted(o.after.items())))
         verdicts.operations.add(told)
+    verdicts.excluded = {
+        (entity, side, key)
+        for entity, side, key, _, because in result.passed
+        if "left out by an exclude rule has" in because
+    }
     verdicts.holds = {(h.kind, h.entity.value, h.app_key, h.ghl_key, h.field) for h in result.holds}
     return verdicts

@@ -143,6 +143,20 @@ def test_c2_keys_are_tried_in_order_and_further_addresses_count() -> None:
         assert [(o.source_key, o.key) for o in result.of(OpKind.ADOPT)] == [("a1", "g1")]
 
 
+def test_c2_the_one_that_a_held_record_would_have_been_linked_with_is_held_as_well() -> None:
+    """A contact with two addresses meets one record under the first and two under the second: all four are asked about."""
+    email = replace(field_of("email", contacts().field("email").codec), also={Side.GHL: ("more",)})
+    with World(mapping=mapping_of(contacts(email, match=(("email",),)))) as world:
+        for key, address in (("a1", "one@x.com"), ("a2", "two@x.com"), ("a3", "two@x.com")):
+            world.app.put(C, {"email": address, "more": None}, key=key)
+        world.ghl.put(C, {"email": "one@x.com", "more": ["two@x.com"]}, key="g1")
+        result = world.plan()
+        assert result.operations == ()
+        assert sorted((h.kind, h.subject) for h in result.holds) == [
+            ("ambiguous", key) for key in ("a1", "a2", "a3", "g1")
+        ]
+
+
 @pytest.mark.parametrize(("create", "made"), [(OnCreate.NONE, 0), (OnCreate.GHL, 1), (OnCreate.BOTH, 2)])
 def test_c3_match_only_or_match_then_create(create: OnCreate, made: int) -> None:
     """The rule says on which sides records may be created; what it leaves out is told."""

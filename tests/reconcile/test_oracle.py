@@ -9,7 +9,7 @@ import pytest
 
 from reconcile import diff, draft
 from reconcile.model import Entity
-from tests.reconcile.oracle import Verdicts, conclude
+from tests.reconcile.oracle import Verdicts, conclude, made_beside_their_like
 from tests.reconcile.small_worlds import Small, random_small, said
 
 ROUNDS = range(int(os.environ.get("ORACLE_ROUNDS", "6")))
@@ -29,6 +29,8 @@ def test_the_plan_is_what_the_rules_say(seed: int) -> None:
         found = said(world.plan())
     assert sorted(map(str, found.operations)) == sorted(map(str, expected.operations))
     assert sorted(map(str, found.holds)) == sorted(map(str, expected.holds))
+    assert found.excluded == expected.excluded
+    assert made_beside_their_like(small.people[Entity.CONTACT], found) == []
 
 
 _TURN = {"app": "ghl", "ghl": "app"}
