@@ -133,7 +133,8 @@ WITH all_unsure AS (
         md5('unsure' || chr(31) || {entity} || chr(31) || u.side || chr(31) || u.key)[1:20] AS hold_id
     FROM unsure_{e} u GROUP BY u.side, u.key
 )
-SELECT a.*, CASE WHEN starts_with(rule, 'likeness') THEN 'probably the same as a record of the other side, though no match rule says so; ' || rule WHEN kind = 'ambiguous' THEN 'several records, or records that contradict each other, have the same ' || rule
+SELECT a.*, CASE WHEN starts_with(d.choice, 'link:') THEN 'another answer names the same record, so neither is carried out; ' ELSE '' END
+    || CASE WHEN starts_with(rule, 'likeness') THEN 'probably the same as a record of the other side, though no match rule says so; ' || rule WHEN kind = 'ambiguous' THEN 'several records, or records that contradict each other, have the same ' || rule
         WHEN kind = 'excluded' THEN 'a record that is left out by an exclude rule has the same ' || rule
         ELSE 'another record has the same ' || rule || ' already' END AS because,
     CASE WHEN kind = 'ambiguous' AND a.side = 'app' THEN list_concat(list_transform(candidates, lambda c: 'link:' || c), ['create', 'ignore'])

@@ -142,7 +142,8 @@ INSERT INTO found_{e}
 SELECT md5({entity} || chr(31) || 'app' || chr(31) || f.key)[1:20], f.key, g.key, {parent}, 'decided by ' || d.by
 FROM free_{e}_app f
 JOIN decision d ON d.hold_id = md5('unsure' || chr(31) || {entity} || chr(31) || 'app' || chr(31) || f.key)[1:20]
-JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key AND {parent} IS NOT DISTINCT FROM {ghl_parent};
+JOIN free_{e}_ghl g ON d.choice = 'link:' || g.key AND {parent} IS NOT DISTINCT FROM {ghl_parent}
+QUALIFY count(*) OVER (PARTITION BY g.key) = 1;
 """
 
 

@@ -182,7 +182,7 @@ def _match_rules(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
         query = (
             f"SELECT coalesce(f.how, u.rule) AS rule, coalesce(f.many, 0), coalesce(u.many, 0) "
             f"FROM (SELECT how, count(*) AS many FROM found_{mapped.entity} GROUP BY how) f "
-            f"FULL JOIN (SELECT rule, count(DISTINCT (side, key)) AS many FROM unsure_{mapped.entity} WHERE NOT starts_with(rule, {literal(RULE)}) GROUP BY rule) u ON u.rule = f.how ORDER BY 2 DESC, 1"
+            f"FULL JOIN (SELECT rule, count(DISTINCT (side, key)) AS many FROM unsure_{mapped.entity} WHERE kind <> 'excluded' AND NOT starts_with(rule, {literal(RULE)}) GROUP BY rule) u ON u.rule = f.how ORDER BY 2 DESC, 1"
         )
         found += [
             {"entity": mapped.entity.value, "rule": rule, "linked": linked, "in_doubt": unsure}

@@ -31,7 +31,8 @@ from flows.sync import reconcile
 from reconcile import schema
 from reconcile.errors import StateError
 from reconcile.ledger import Ledger
-from reconcile.model import Side
+from reconcile.model import Entity, Side
+from tests.builders import World
 
 HOST = "127.0.0.1:4711"
 ROOT = Path(__file__).resolve().parents[3]
@@ -331,6 +332,21 @@ def test_answering_needs_a_known_hold_and_one_of_its_options(session: Session) -
     for each in unsyncable[:1]:
         with pytest.raises(StateError, match="correct the value at its source"):
             answer(session.ledger, each.hold_id, "app", by="ann", at="t")
+
+
+def test_one_record_is_not_given_to_two_questions() -> None:
+    """The second question that names the same record is refused; once the first is answered differently, it may."""
+    with World() as world:
+        for key in ("a1", "a2"):
+            world.app.put(Entity.CONTACT, {"email": "ann@x.com"}, key=key)
+        world.ghl.put(Entity.CONTACT, {"email": "ann@x.com"}, key="g1")
+        one, two = (hold.hold_id for hold in world.run().holds if hold.side is Side.APP)
+        answer(world.ledger, one, "link:g1", by="ann", at="t")
+        answer(world.ledger, one, "link:g1", by="ann", at="t")
+        with pytest.raises(StateError, match=f"g1 is the answer to hold {one} already, by ann"):
+            answer(world.ledger, two, "link:g1", by="bea", at="t")
+        answer(world.ledger, one, "create", by="bea", at="t")
+        answer(world.ledger, two, "link:g1", by="bea", at="t")
 
 
 def _question(**members: Any) -> Question:
