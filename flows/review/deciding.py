@@ -10,7 +10,6 @@ from sqlalchemy import Row
 from reconcile.errors import StateError
 from reconcile.ledger import Decision, Ledger
 
-
 _LINK = "link:"
 
 

@@ -81,12 +81,25 @@ class Kind:
 class Verdicts:
     """What was concluded: operations (kind, entity, side, keys, values) and holds (kind, entity, app key, ghl key, field).
 
-    And what is left out by an exclude rule (entity, side, key).
+    And what is left out by an exclude rule (entity, side, key). `answers` are a person's, by hold.
     """
 
     operations: set[tuple[Any, ...]] = field(default_factory=set)
     holds: set[tuple[Any, ...]] = field(default_factory=set)
     excluded: set[tuple[str, str, str]] = field(default_factory=set)
+    answers: Mapping[tuple[Any, ...], str] = field(default_factory=dict)
+
+    def ask(self, *hold: Any) -> str | None:
+        """The answer to a question; where there is none, it is asked."""
+        choice = self.answers.get(hold)
+        if choice is None:
+            self.holds.add(hold)
+        return choice
+
+    def linked(self, kind: str, keys: Iterable[str]) -> list[tuple[str, str]]:
+        """Those of the app's records that a person linked, each with its other end."""
+        named = [(key, self.answers.get(("ambiguous", kind, key, None, None), "")) for key in keys]
+        return [(key, choice.removeprefix("link:")) for key, choice in named if choice.startswith("link:")]
 
 
 @dataclass
@@ -98,10 +111,12 @@ class Population:
     ties: list[Tie]
 
 
-def conclude(contacts: Population, children: Iterable[Population] = ()) -> Verdicts:
+def conclude(
+    contacts: Population, children: Iterable[Population] = (), answers: Mapping[tuple[Any, ...], str] | None = None
+) -> Verdicts:
     """The whole plan of a world whose snapshots are complete."""
-    verdicts = Verdicts()
-    families = list(children)
+    verdicts = Verdicts(answers=answers or {})
+    contacts, families = _released(contacts, list(children), verdicts)
     gone = {t.name: side for t in contacts.ties if (side := _gone(contacts, t)) is not None}
     found, orphans = _Matching(contacts, verdicts).match()
     _compare(contacts, [*contacts.ties, *found], verdicts)
@@ -112,6 +127,26 @@ def conclude(contacts: Population, children: Iterable[Population] = ()) -> Verdi
     for family in families:
         _children(family, contacts, [*contacts.ties, *found], gone, verdicts, orphans)
     return verdicts
+
+
+def _released(
+    contacts: Population, children: list[Population], verdicts: Verdicts
+) -> tuple[Population, list[Population]]:
+    """The same without the links that a person wants made anew; what hangs on a contact and lost the same end goes with it."""
+    released: dict[str, str] = {}
+    made = []
+    for population in [contacts, *children]:
+        kind, ties = population.kind.name, []
+        for tie in population.ties:
+            lost = _gone(population, tie)
+            choice = verdicts.answers.get(("delete", kind, tie.app_key, tie.ghl_key, None))
+            if lost in SIDES and (choice in ("restore", "relink") or released.get(str(tie.parent)) == lost):
+                released[tie.name] = str(lost)
+                verdicts.operations.add(("forget", kind, tie.app_key, tie.ghl_key))
+            elif kind != "note" or tie.parent not in released:  # of notes without a linked contact nothing is known
+                ties.append(tie)
+        made.append(Population(population.kind, population.rows, ties))
+    return made[0], made[1:]
 
 
 def _excluded(kind: Kind, row: Row) -> bool:
@@ -182,10 +217,12 @@ def _compare(population: Population, ties: Iterable[Tie], verdicts: Verdicts) ->
                 continue
             winner = three_way(rule, base, now, newer)
             if winner == "ask":
-                verdicts.holds.add(("conflict", population.kind.name, tie.app_key, tie.ghl_key, name))
-            elif winner is not None and (now[winner] in rule.bad or (rule.required and now[winner] is None)):
+                winner = verdicts.ask("conflict", population.kind.name, tie.app_key, tie.ghl_key, name)
+            if winner not in SIDES:
+                continue
+            if now[winner] in rule.bad or (rule.required and now[winner] is None):
                 verdicts.holds.add(("unsyncable", population.kind.name, tie.app_key, tie.ghl_key, name))
-            elif winner is not None:
+            else:
                 sent[_across(winner)][name] = now[winner]
         for side, values in sent.items():
             if values:
@@ -206,8 +243,8 @@ def _compare_set(
         before = {side: item if item in was[side] else None for side in SIDES}
         winner = three_way(rule, before, there, newer)
         if winner == "ask":
-            verdicts.holds.add(("conflict", "contact", tie.app_key, tie.ghl_key, f"tags: {item}"))
-        elif winner is not None:
+            winner = verdicts.ask("conflict", "contact", tie.app_key, tie.ghl_key, f"tags: {item}")
+        if winner in SIDES:
             changes[_across(winner), "add_tags" if there[winner] else "remove_tags"].append(item)
     for (side, kind), items in changes.items():
         verdicts.operations.add((kind, "tag", side, tie.key(side), tuple(sorted(items))))
@@ -229,7 +266,9 @@ def _absent(population: Population, tie: Tie, gone: str, verdicts: Verdicts, fam
     touched = _differs(kind, row.cells, tie.base(kept)) or any(_child_touched(f, tie, kept) for f in families)
     merged = kind.name == "contact" and _survivor(population, row, gone)
     if merged or (touched and policy != "ignore") or policy == "hold":
-        verdicts.holds.add(("delete", kind.name, tie.app_key, tie.ghl_key, None))
+        choice = verdicts.ask("delete", kind.name, tie.app_key, tie.ghl_key, None)
+        if choice == "delete":
+            verdicts.operations.add(("delete", kind.name, kept, tie.key(kept)))
     elif policy != "ignore":
         verdicts.operations.add(("delete" if policy == "mirror" else policy, kind.name, kept, tie.key(kept)))
 
@@ -315,6 +354,7 @@ class _Matching:
         self.population, self.kind, self.verdicts = population, population.kind, verdicts
         self.found: list[Tie] = []
         self.state: dict[End, str] = {}
+        self.wanted: set[End] = set()
         for side in SIDES:
             for row in population.rows[side].values():
                 self.state[side, row.key] = "excluded" if _excluded(self.kind, row) else "free"
@@ -326,6 +366,8 @@ class _Matching:
         return [row for row in self.population.rows[side].values() if self.state[side, row.key] in states]
 
     def match(self) -> tuple[list[Tie], dict[str, list[Row]]]:
+        for app, ghl in self.verdicts.linked(self.kind.name, [row.key for row in self.rows("app", "free")]):
+            self.link(app, ghl)
         for at in _rules(self.population):
             asked, pairs = self.across(at)
             for side, key in asked:
@@ -338,6 +380,8 @@ class _Matching:
                 self.beside(side, at, self.rows(_across(side), "linked"))
             for side in SIDES:
                 self.twins(side, at)
+        for side, key in self.wanted:
+            self.state[side, key] = "free"
         return self.found, {side: sorted(self.rows(side, "free"), key=lambda row: row.key) for side in SIDES}
 
     def across(self, at: int) -> tuple[set[End], set[tuple[str, str]]]:
@@ -396,7 +440,8 @@ class _Matching:
 
     def hold(self, why: str, side: str, key: str) -> None:
         keys = (key, None) if side == "app" else (None, key)
-        self.verdicts.holds.add((why, self.kind.name, *keys, None))
+        if self.verdicts.ask(why, self.kind.name, *keys, None) == "create":
+            self.wanted.add((side, key))
         self.state[side, key] = "held"
 
     def leave(self, side: str, at: int) -> None:
@@ -496,6 +541,8 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
         free["app"].pop(app.key)
         free["ghl"].pop(ghl.key)
 
+    for app, ghl in verdicts.linked(kind.name, free["app"]):
+        pair(free["app"][app], free["ghl"][ghl])
     for app in list(free["app"].values()):
         parent = owner["app"].get(str(app.parent))
         same = [
@@ -508,6 +555,7 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
         if same:
             pair(app, same[0])
     held: dict[str, dict[str, Row]] = {"app": {}, "ghl": {}}
+    wanted: dict[str, list[Row]] = {"app": [], "ghl": []}
     for rule in kind.match:
         for group in _within_parents(rule, owner, {side: {**free[side], **held[side]} for side in SIDES}):
             asked = [(side, row) for side in SIDES for row in group[side] if row.key in free[side]]
@@ -516,9 +564,10 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
                 continue
             for side, row in asked if group["app"] and group["ghl"] else ():
                 keys = (row.key, None) if side == "app" else (None, row.key)
-                verdicts.holds.add(("ambiguous", kind.name, *keys, None))
                 held[side][row.key] = free[side].pop(row.key)
-    return found, {side: list(free[side].values()) for side in SIDES}
+                if verdicts.ask("ambiguous", kind.name, *keys, None) == "create":
+                    wanted[side].append(row)
+    return found, {side: [*free[side].values(), *wanted[side]] for side in SIDES}
 
 
 def _within_parents(rule: tuple[str, ...], owner: Any, free: Any) -> list[dict[str, list[Row]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 from random import Random
@@ -12,7 +13,7 @@ from connectors.memory import Ticks
 from reconcile.codecs import Bool, Date, Email, Labels, Phone, Text
 from reconcile.ledger import PairState
 from reconcile.mapping import EntityMap, Field, Filter
-from reconcile.model import Entity, OpKind, Side
+from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import FieldInfo, Json
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
@@ -111,6 +112,8 @@ class Small:
         self.maps = mapped(self.policies)
         self.people = {m.entity: Population(kind(m), {"app": {}, "ghl": {}}, []) for m in self.maps}
         self.made = 0
+        self.case_of: dict[str, int] = {}
+        self.cases = 0
 
     def cells(self, m: EntityMap, likely: dict[str, str | None] | None = None) -> dict[str, str | None]:
         """Random cells; each is one of `likely` four times in five."""
@@ -141,6 +144,7 @@ class Small:
         self.made += 1
         key = f"{side}-{entity}-{self.made:05d}"
         order = self.chance.randint(1, 3)
+        self.case_of[key] = self.cases
         self.people[entity].rows[side][key] = Row(key, cells, parent, order, {"email": further} if further else {})
         return key
 
@@ -180,6 +184,7 @@ class Small:
     def case(self) -> None:
         """One small world: a linked contact or an identity that several records share, with what hangs on it."""
         number = self.made
+        self.cases += 1
         identity: dict[str, str | None] = (
             {"email": f"p{number}@x.com"} if self.chance.random() < 0.7 else {"phone": f"+1888{5550000 + number}"}
         )
@@ -209,6 +214,7 @@ class Small:
     def crossing(self) -> None:
         """A handful of contacts that share two addresses and two numbers among them, some of them linked."""
         number = self.made
+        self.cases += 1
         emails, phones = (
             [f"p{number}@x.com", f"q{number}@x.com", None],
             [f"+1888{5550000 + number}", f"+1877{5550000 + number}", None],
@@ -251,6 +257,17 @@ class Small:
             for side, key in sorted(owner.items()):
                 for _ in range(self.chance.choice((0, 0, 0, 1, 1, 2))):
                     self.add(m.entity, side, self.cells(m, shared), key)
+
+    def answered(self, holds: Iterable[Hold]) -> list[tuple[Hold, str]]:
+        """Some of the questions with one of their options each: any conflicts, and of a case at most one about whole records."""
+        found, cases = [], set()
+        for hold in self.chance.sample(ordered := sorted(holds, key=lambda hold: hold.hold_id), len(ordered)):
+            case = self.case_of.get(str(hold.app_key), self.case_of.get(str(hold.ghl_key)))
+            whole = hold.kind != "conflict"
+            if hold.options and self.chance.random() < 0.5 and not (whole and case in cases):
+                cases |= {case} if whole else set()
+                found.append((hold, self.chance.choice(hold.options)))
+        return found
 
     def swapped(self) -> Small:
         """The same world with the sides exchanged."""
@@ -361,5 +378,10 @@ def said(result: Result) -> Verdicts:
         for entity, side, key, _, because in result.passed
         if "left out by an exclude rule has" in because
     }
-    verdicts.holds = {(h.kind, h.entity.value, h.app_key, h.ghl_key, h.field) for h in result.holds}
+    verdicts.holds = set(map(named, result.holds))
     return verdicts
+
+
+def named(hold: Hold) -> tuple[str, str, str | None, str | None, str | None]:
+    """A hold in the oracle's words."""
+    return (hold.kind, hold.entity.value, hold.app_key, hold.ghl_key, hold.field)

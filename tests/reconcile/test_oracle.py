@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from random import Random
+from typing import Any
 
 import pytest
 
-from reconcile import diff, draft
+from reconcile import diff, draft, runs
 from reconcile.model import Entity
 from tests.reconcile.oracle import Verdicts, conclude, made_beside_their_like
-from tests.reconcile.small_worlds import Small, random_small, said
+from tests.reconcile.small_worlds import Small, named, random_small, said
 
 ROUNDS = range(int(os.environ.get("ORACLE_ROUNDS", "6")))
 
 
-def _concluded(small: Small) -> Verdicts:
+def _concluded(small: Small, answers: dict[tuple[Any, ...], str] | None = None) -> Verdicts:
     people = small.people
-    return conclude(people[Entity.CONTACT], [people[Entity.TASK], people[Entity.NOTE]])
+    return conclude(people[Entity.CONTACT], [people[Entity.TASK], people[Entity.NOTE]], answers)
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
@@ -31,6 +32,24 @@ def test_the_plan_is_what_the_rules_say(seed: int) -> None:
     assert sorted(map(str, found.holds)) == sorted(map(str, expected.holds))
     assert found.excluded == expected.excluded
     assert made_beside_their_like(small.people[Entity.CONTACT], found) == []
+
+
+@pytest.mark.parametrize("seed", ROUNDS)
+def test_the_plan_carries_out_what_a_person_answered(seed: int) -> None:
+    """With some questions answered, operations and holds are still what the rules say: no more and no less than was answered."""
+    small = random_small(4000 + seed)
+    with small.world() as world:
+        asked = world.plan().holds
+        with world.ledger.transaction() as connection:
+            runs.put_holds(world.ledger, connection, asked, run_id="r0", at="2026-01-01T00:00:00Z")
+        answers = small.answered(asked)
+        for hold, choice in answers:
+            world.decide(hold, choice)
+        found = said(world.plan())
+    expected = _concluded(small, {named(hold): choice for hold, choice in answers})
+    assert len(answers) > 20
+    assert sorted(map(str, found.operations)) == sorted(map(str, expected.operations))
+    assert sorted(map(str, found.holds)) == sorted(map(str, expected.holds))
 
 
 _TURN = {"app": "ghl", "ghl": "app"}
