@@ -245,30 +245,25 @@ class Ledger:
                 for row in connection.execute(query)
             ]
 
-    def decide(self, decision: Decision) -> None:
-        """Record a person's answer to what they were shown. Raises StateError where no hold asks about those values."""
+    def decide(self, *decisions: Decision) -> None:
+        """Record a person's answers to what they were shown, all or none. Raises StateError where no hold asks about those values."""
         table = schema.hold
         with self.transaction() as connection:
-            done = connection.execute(
-                sa.update(table)
-                .where(
-                    table.c.pair == self.pair,
-                    table.c.hold_id == decision.hold_id,
-                    table.c.values_digest == decision.values_digest,
-                )
-                .values(
-                    decision=decision.choice,
-                    decided_by=decision.by,
-                    decided_at=decision.at,
-                    reason=decision.reason,
-                )
-            )
-            if done.rowcount == 0:
-                raise StateError(
-                    f"there is no hold {decision.hold_id} about these values",
-                    remedy="list the questions with `review`",
-                    code="NO_HOLD",
-                )
+            for decision in decisions:
+                asked = (table.c.hold_id == decision.hold_id, table.c.values_digest == decision.values_digest)
+                told = {
+                    "decision": decision.choice,
+                    "decided_by": decision.by,
+                    "decided_at": decision.at,
+                    "reason": decision.reason,
+                }
+                done = connection.execute(sa.update(table).where(table.c.pair == self.pair, *asked).values(told))
+                if done.rowcount == 0:
+                    raise StateError(
+                        f"there is no hold {decision.hold_id} about these values",
+                        remedy="list the questions with `review`",
+                        code="NO_HOLD",
+                    )
 
     # the lease --------------------------------------------------------------------------------------------------
 

@@ -147,7 +147,7 @@ def review(
     json: Json = False,
 ) -> int:
     """List what is held for a person, oldest first; or answer one. The next run applies the answer."""
-    from flows.review.deciding import answer
+    from flows.review.deciding import answer, answer_all
     from flows.run import now
     from reconcile.errors import StateError
 
@@ -158,8 +158,7 @@ def review(
         elif from_file is not None:
             from reconcile.report.decisions import decisions_from
 
-            for each_id, each_choice, each_reason in decisions_from(from_file):
-                answer(ledger, each_id, each_choice, by=who, at=now(), reason=each_reason)
+            answer_all(ledger, decisions_from(from_file), by=who, at=now())
         elif hold_id is not None:
             if choice is None:
                 raise StateError("an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE")

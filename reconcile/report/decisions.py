@@ -9,15 +9,17 @@ from typing import NamedTuple
 from reconcile.errors import ConfigError, Problem
 from reconcile.report.sheet import DECISIONS
 
-_NEEDED = ("hold_id", "decision", "reason")
+_NEEDED = ("hold_id", "decision", "reason", "values_digest")
 
 
 class Decided(NamedTuple):
-    """One answer: the question, the choice, and why, in the person's words."""
+    """One answer: the question, the choice, why in the person's words, the name of the values that were shown, and its place."""
 
     hold_id: str
     choice: str
     reason: str
+    shown: str
+    where: str
 
 
 def decisions_from(path: Path) -> list[Decided]:
@@ -90,7 +92,7 @@ def _answers(
 ) -> Iterator[Decided]:
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], start=2):
-        hold_id, choice, reason = (str(row[heads.index(name)] or "").strip() for name in _NEEDED)
+        hold_id, choice, reason, shown = (str(row[heads.index(name)] or "").strip() for name in _NEEDED)
         if not choice:
             continue
         where = f"{path.name}, sheet {DECISIONS}, row {number}"
@@ -108,5 +110,5 @@ def _answers(
                 )
             )
         else:
-            yield Decided(hold_id, choice, reason)
+            yield Decided(hold_id, choice, reason, shown, where)
         seen.setdefault(hold_id, number)

@@ -30,8 +30,9 @@ HEADS = (
     "days",
     "choices",
     "hold_id",
+    "values_digest",
 )
-"""The columns of the sheet of decisions; reading back looks for decision, reason and hold_id by name."""
+"""The columns of the sheet of decisions; reading back looks for decision, reason, hold_id and values_digest by name."""
 
 _MOST_ROWS = 1_000_000  # Excel holds 1,048,576
 _LONGEST = 32_000  # Excel holds 32,767 characters a cell
@@ -179,7 +180,7 @@ def _question(hold: Map[str, Any], choices: list[str]) -> list[object]:
     )
     return [
         *("", "", hold["label"], hold["entity"], hold["because"], hold["field"], *shown, before),
-        *(hold["age_days"], ", ".join(choices), hold["hold_id"]),
+        *(hold["age_days"], ", ".join(choices), hold["hold_id"], hold["values_digest"]),
     ]
 
 

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from flows.config import load
 from flows.demo import make
 from flows.review.choosing import PAGE, View
-from flows.review.deciding import Changed, answer
 from flows.review.gate import Gate
 from flows.review.questions import Evidence, Question, Shown, questions
 from flows.review.web import Desk, make_app
@@ -29,10 +28,8 @@ from flows.review.wording import sentence, title
 from flows.run import Options, open_run, runs_folder
 from flows.sync import reconcile
 from reconcile import schema
-from reconcile.errors import StateError
 from reconcile.ledger import Ledger
-from reconcile.model import Entity, Side
-from tests.builders import World
+from reconcile.model import Side
 
 HOST = "127.0.0.1:4711"
 ROOT = Path(__file__).resolve().parents[3]
@@ -317,36 +314,6 @@ def test_the_command_serves_until_it_is_interrupted(after_one_night: Path) -> No
         rest = process.stdout.read()
         assert process.wait(timeout=60) == 1
     assert "conflict" in rest
-
-
-def test_answering_needs_a_known_hold_and_one_of_its_options(session: Session) -> None:
-    """The one function that records answers names the hold, the options, or the change that stands in the way."""
-    conflict = session.asked("conflict")[0]
-    with pytest.raises(StateError, match="there is no hold nope"):
-        answer(session.ledger, "nope", "app", by="ann", at="t")
-    with pytest.raises(StateError, match="its options are: app, ghl, leave"):
-        answer(session.ledger, conflict.hold_id, "maybe", by="ann", at="t")
-    with pytest.raises(Changed):
-        answer(session.ledger, conflict.hold_id, "app", by="ann", at="t", shown="older")
-    unsyncable = session.asked("unsyncable")
-    for each in unsyncable[:1]:
-        with pytest.raises(StateError, match="correct the value at its source"):
-            answer(session.ledger, each.hold_id, "app", by="ann", at="t")
-
-
-def test_one_record_is_not_given_to_two_questions() -> None:
-    """The second question that names the same record is refused; once the first is answered differently, it may."""
-    with World() as world:
-        for key in ("a1", "a2"):
-            world.app.put(Entity.CONTACT, {"email": "ann@x.com"}, key=key)
-        world.ghl.put(Entity.CONTACT, {"email": "ann@x.com"}, key="g1")
-        one, two = (hold.hold_id for hold in world.run().holds if hold.side is Side.APP)
-        answer(world.ledger, one, "link:g1", by="ann", at="t")
-        answer(world.ledger, one, "link:g1", by="ann", at="t")
-        with pytest.raises(StateError, match=f"g1 is the answer to hold {one} already, by ann"):
-            answer(world.ledger, two, "link:g1", by="bea", at="t")
-        answer(world.ledger, one, "create", by="bea", at="t")
-        answer(world.ledger, two, "link:g1", by="bea", at="t")
 
 
 def _question(**members: Any) -> Question:

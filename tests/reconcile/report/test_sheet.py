@@ -100,7 +100,11 @@ def test_a_value_is_never_a_formula(tmp_path: Path) -> None:
 def test_decisions_come_back(written: Path) -> None:
     """What was chosen and why is read back; rows left empty are left for later."""
     decide(written, {2: ("app", "she called"), 4: (" leave ", None)})
-    assert decisions_from(written) == [(f"{0:020d}", "app", "she called"), (f"{2:020d}", "leave", "")]
+    place = "report.xlsx, sheet Decisions, row"
+    assert decisions_from(written) == [
+        (f"{0:020d}", "app", "she called", "d1", f"{place} 2"),
+        (f"{2:020d}", "leave", "", "d1", f"{place} 4"),
+    ]
 
 
 def test_a_decision_that_is_no_choice_is_named_with_its_row(written: Path) -> None:
@@ -156,7 +160,7 @@ def test_another_workbook_is_refused(tmp_path: Path) -> None:
     book.create_sheet(DECISIONS).append(["decision"])
     book.save(tmp_path / "b.xlsx")
     book.close()
-    with pytest.raises(ConfigError, match="no column named hold_id, reason"):
+    with pytest.raises(ConfigError, match="no column named hold_id, reason, values_digest"):
         decisions_from(tmp_path / "b.xlsx")
 
 

@@ -1,0 +1,165 @@
+"""Answers are recorded for what was shown, and for nothing else: one by one, or a whole spreadsheet at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from flows.config import load
+from flows.demo import make
+from flows.review.deciding import Changed, answer, answer_all
+from flows.run import Options, open_run
+from flows.sync import reconcile
+from reconcile.errors import ConfigError, StateError
+from reconcile.ledger import Ledger
+from reconcile.model import Entity
+from reconcile.report.decisions import Decided
+from reconcile.report.sheet import DECISIONS, HEADS
+from tests.builders import World
+
+C = Entity.CONTACT
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Two of Ann in the app and one in GHL, and Bob with two companies: four questions."""
+    with World() as world:
+        world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="bob")
+        world.run()
+        world.app.edit(C, "bob", {"company": "A"})
+        world.ghl.edit(C, world.links()["bob"], {"company": "B"})
+        for key in ("a1", "a2"):
+            world.app.put(C, {"email": "ann@x.com"}, key=key)
+        world.ghl.put(C, {"email": "ann@x.com"}, key="g1")
+        world.run()
+        yield world
+
+
+def asked(world: World) -> dict[str, Any]:
+    """The rows of the holds: those about a1, a2 and g1, and the conflict of `bob`."""
+    rows = [(json.loads(row.body), row) for row in world.ledger.holds(only_open=False)]
+    return {"bob" if body["kind"] == "conflict" else body["subject"]: row for body, row in rows}
+
+
+def decided(row: Any, choice: str, place: int = 2, **more: str) -> Decided:
+    """An answer as it stands in row `place` of a spreadsheet."""
+    return Decided(
+        **{
+            "hold_id": row.hold_id,
+            "choice": choice,
+            "reason": "r",
+            "shown": row.values_digest,
+            "where": f"row {place}",
+            **more,
+        }
+    )
+
+
+def answers(world: World) -> dict[str, str | None]:
+    return {name: row.decision for name, row in asked(world).items() if row.decision}
+
+
+def test_answering_needs_a_known_hold_and_one_of_its_options(world: World) -> None:
+    """The function that records an answer names the hold, the options, or the change that stands in the way."""
+    conflict = asked(world)["bob"]
+    with pytest.raises(StateError, match="there is no hold nope"):
+        answer(world.ledger, "nope", "app", by="ann", at="t")
+    with pytest.raises(StateError, match="its options are: app, ghl, leave"):
+        answer(world.ledger, conflict.hold_id, "maybe", by="ann", at="t")
+    with pytest.raises(Changed):
+        answer(world.ledger, conflict.hold_id, "app", by="ann", at="t", shown="older")
+    assert answers(world) == {}
+
+
+def test_one_record_is_not_given_to_two_questions(world: World) -> None:
+    """The second question that names the same record is refused; once the first is answered differently, it may."""
+    one, two = (asked(world)[key].hold_id for key in ("a1", "a2"))
+    answer(world.ledger, one, "link:g1", by="ann", at="t")
+    answer(world.ledger, one, "link:g1", by="ann", at="t")
+    with pytest.raises(StateError, match=f"g1 is the answer to hold {one} as well"):
+        answer(world.ledger, two, "link:g1", by="bea", at="t")
+    answer(world.ledger, one, "create", by="bea", at="t")
+    answer(world.ledger, two, "link:g1", by="bea", at="t")
+    assert answers(world) == {"a1": "create", "a2": "link:g1"}
+
+
+def test_a_file_is_recorded_as_a_whole_or_not_at_all(world: World) -> None:
+    """Each row that cannot be recorded is named with what to do; the others are not recorded either."""
+    known = asked(world)
+    given = [
+        decided(known["bob"], "app", 2),
+        decided(known["a1"], "link:g1", 3),
+        decided(known["a2"], "link:g1", 4),
+        decided(known["g1"], "create", 5, shown="what stood there last week"),
+        decided(known["g1"], "create", 6, hold_id="nope"),
+    ]
+    with pytest.raises(ConfigError) as told:
+        answer_all(world.ledger, given, by="ann", at="t")
+    assert [problem.where for problem in told.value.problems] == ["row 3", "row 4", "row 5", "row 6"]
+    assert "leave the decision empty" in str(told.value)
+    assert answers(world) == {}
+    assert answer_all(world.ledger, given[:2], by="ann", at="t") == 2
+    assert answers(world) == {"bob": "app", "a1": "link:g1"}
+
+
+def test_a_file_may_be_read_again(world: World) -> None:
+    """What was answered so already is left as it is, also once a run has carried it out; the rest is recorded."""
+    known = asked(world)
+    given = [decided(known["bob"], "ghl"), decided(known["a1"], "create")]
+    assert answer_all(world.ledger, given[:1], by="ann", at="t") == 1
+    world.run()
+    assert answer_all(world.ledger, given, by="bea", at="t") == 1
+    assert asked(world)["bob"].decided_by == "ann"
+
+
+def test_an_answer_to_what_was_shown_before_is_refused(world: World) -> None:
+    """Between the report and its answer somebody edits the record: the person has not seen that value."""
+    shown = asked(world)["bob"]
+    world.ghl.edit(C, world.links()["bob"], {"company": "C"})
+    world.run()
+    with pytest.raises(ConfigError, match="since the question was shown"):
+        answer_all(world.ledger, [decided(shown, "ghl")], by="ann", at="t")
+    assert answers(world) == {}
+
+
+def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
+    """`review --from-file` records what a person filled in, and one wrong row names itself and records nothing."""
+    folder = tmp_path / "demo"
+    pair = load(make(folder, contacts=40))
+    with open_run(pair, Options(verify="none")) as run:
+        reconcile(run)
+    (report,) = folder.rglob("report.xlsx")
+    mine = shutil.copy(report, tmp_path / "mine.xlsx")
+    book = openpyxl.load_workbook(mine)
+    made = book[DECISIONS]
+    column = {head: at for at, head in enumerate(HEADS, start=1)}
+    rows = [row for row in range(2, made.max_row + 1) if made.cell(row, column["choices"]).value]
+    for row in rows:
+        made.cell(row, 1).value = str(made.cell(row, column["choices"]).value).split(", ")[-1]
+    made.cell(rows[0], column["values_digest"]).value = "older"
+    book.save(mine)
+    command = [sys.executable, "-m", "flows.cli", "review", "--from-file", str(mine), "--by", "ann"]
+    command += ["--pair", str(folder / "acme.toml")]
+
+    def read_back() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+
+    refused = read_back()
+    assert refused.returncode == 3
+    assert f"mine.xlsx, sheet Decisions, row {rows[0]}: a run has looked at this record" in refused.stderr
+    ledger = Ledger(f"sqlite:///{folder}/state/ledger.db", pair.name)
+    assert [row for row in ledger.holds() if row.decision] == []
+    made.cell(rows[0], 1).value = None
+    book.save(mine)
+    assert read_back().returncode == 1
+    assert len([row for row in ledger.holds() if row.decision]) == len(rows) - 1 > 0
+    ledger.close()
