@@ -77,6 +77,36 @@ class World(RuleBasedStateMachine):
         if key is not None and fields:
             self.simulation.edit(side, Entity.CONTACT, key, fields)
 
+    @rule(side=SIDES, pick=PICK, other=PICK, fields=PERSON, again=st.booleans())
+    def share_an_identity(self, side: Side, pick: int, other: int, fields: dict[str, Json], again: bool) -> None:
+        """A contact gets the address of another of its side, or is entered a second time."""
+        one, two = self.key(side, Entity.CONTACT, pick), self.key(side, Entity.CONTACT, other)
+        if one is not None and two is not None:
+            shared: dict[str, Json] = {
+                "email": self.simulation.world.sides[side].rows(Entity.CONTACT)[one].fields["email"]
+            }
+            if again:
+                self.simulation.world.sides[side].put(Entity.CONTACT, {**shared, **fields})
+            else:
+                self.simulation.edit(side, Entity.CONTACT, two, shared)
+
+    @rule(side=SIDES, pick=PICK, phone=st.sampled_from(["+18885550101", "(888) 555-0101", "+18885550102", None]))
+    def change_number(self, side: Side, pick: int, phone: str | None) -> None:
+        key = self.key(side, Entity.CONTACT, pick)
+        if key is not None:
+            self.simulation.edit(side, Entity.CONTACT, key, {"phone": phone})
+
+    @rule(side=SIDES, pick=PICK)
+    def change_address(self, side: Side, pick: int) -> None:
+        key = self.key(side, Entity.CONTACT, pick)
+        if key is not None:
+            self.simulation.edit(side, Entity.CONTACT, key, {"email": f"{self.simulation.fresh('q')}@x.com"})
+
+    @rule(pick=PICK, option=PICK)
+    def answer(self, pick: int, option: int) -> None:
+        """A person answers one of the questions of the last run."""
+        self.simulation.answer(pick, option)
+
     @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
     def add_child(self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool) -> None:
         parent = self.key(side, Entity.CONTACT, pick)
