@@ -132,6 +132,10 @@ class Small:
                 found[f.name] = self.chance.choice(VALUES)
         return {name: cell for name, cell in found.items() if cell is not None}
 
+    def since(self, m: EntityMap, base: dict[str, str | None]) -> dict[str, str | None]:
+        """What became of these cells: nothing in half of the cases."""
+        return dict(base) if self.chance.random() < 0.5 else self.cells(m, base)
+
     def add(
         self,
         entity: Entity,
@@ -175,7 +179,7 @@ class Small:
             if parent is not None and mine not in self.people[Entity.CONTACT].rows[side]:
                 there = False
             if there:
-                keys[side] = self.add(entity, side, self.cells(m, base[side]) | identity, mine)
+                keys[side] = self.add(entity, side, self.since(m, base[side]) | identity, mine)
             else:
                 self.made += 1
                 keys[side] = f"{side}-{entity}-{self.made:05d}"
@@ -232,12 +236,13 @@ class Small:
 
         for _ in range(self.chance.choice((0, 0, 1, 2))):
             common = self.cells(m)
-            base = {side: common | known() for side in ("app", "ghl")}
+            base = {side: self.since(m, common) | known() for side in ("app", "ghl")}
             keys = {}
             for side in ("app", "ghl"):
                 own = known({name: base[side][name] for name in ("email", "phone") if name in base[side]})
                 if self.chance.random() < 0.85:
-                    keys[side] = self.add(Entity.CONTACT, side, self.cells(m, common) | own, None, further())
+                    now = self.since(m, {k: v for k, v in base[side].items() if k not in ("email", "phone")})
+                    keys[side] = self.add(Entity.CONTACT, side, now | own, None, further())
                 else:
                     self.made += 1
                     keys[side] = f"{side}-{Entity.CONTACT}-{self.made:05d}"
