@@ -20,7 +20,7 @@ from reconcile.journal import Journal
 from reconcile.ledger import PairState
 from reconcile.limits import Facts, breaches
 from reconcile.link import digest_kind, keep_base, load_base, load_graves
-from reconcile.model import Entity, Operation, Outcome, Side
+from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan import Plan, estimate
 from reconcile.ports import Scope
 from reconcile.recover import resolve
@@ -198,6 +198,10 @@ def resolve_doubts(run: Run) -> None:
         run.stopped = run.stopped or str(error)
 
 
+def _whole(snapshot: Snapshot) -> bool:
+    return snapshot.complete and not snapshot.partial
+
+
 def settle_run(run: Run) -> settle.Settlement:
     """Advance the ledger to what is known, in one transaction."""
     ledger, stage = run.ledger, run.stage
@@ -209,6 +213,10 @@ def settle_run(run: Run) -> settle.Settlement:
             advanced, linked = advanced + more, linked + new
         made, gone = settle.settle_operations(ledger, connection, run.journal, run_id=run.run_id, at=run.clock())
         within = focus.subjects(run) if run.sought else None
+        for mapped in run.mapping.entities if within is None else ():
+            if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
+                needed = draft.in_question(stage, mapped)
+                runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
         runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within)
         covered = (
             [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []

@@ -42,7 +42,7 @@ WITH lost AS (
     LEFT JOIN basecell_{e} b USING (link_id)
 ), judged AS (
     SELECT r.* REPLACE (json_object({members}) AS cells), md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
-        md5(json_object({members})::VARCHAR)[1:20] AS values_digest,
+        gone || '-' || md5(json_object({members})::VARCHAR)[1:20] AS values_digest,
         CASE WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
              WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
              WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'

@@ -176,6 +176,16 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         stage.run(_STRAYED.format(e=entity, entity=quoted))
 
 
+def in_question(stage: Stage, mapped: EntityMap) -> set[str]:
+    """The hold ids of all that a person is, or was, asked about and that this run still found so."""
+    entity = mapped.entity
+    found = stage.rows(
+        f"SELECT hold_id FROM judged_{entity} WHERE action = 'ask' OR starts_with(because, 'decided by') "
+        f"UNION SELECT hold_id FROM absence_{entity}"
+    )
+    return {str(hold_id) for (hold_id,) in found}
+
+
 def _draft_absences(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT

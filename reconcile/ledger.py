@@ -32,6 +32,10 @@ class PairState:
     digest_kind: str | None = None
 
 
+SPENT = "-spent"
+"""What ends the values_digest of a decision that counts no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A person's answer to a hold: `choice` is one of its options; it counts while `values_digest` is the same."""
@@ -236,9 +240,10 @@ class Ledger:
             return list(connection.execute(query))
 
     def decisions(self) -> list[Decision]:
-        """Every decision on record."""
+        """Every decision that counts."""
         table = schema.hold
-        query = sa.select(table).where(table.c.pair == self.pair, table.c.decision.is_not(None))
+        counts = sa.not_(table.c.values_digest.endswith(SPENT))
+        query = sa.select(table).where(table.c.pair == self.pair, table.c.decision.is_not(None), counts)
         with self.engine.connect() as connection:
             return [
                 Decision(row.hold_id, row.decision, row.values_digest, row.decided_by, row.decided_at, row.reason or "")

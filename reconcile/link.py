@@ -88,7 +88,7 @@ FROM (
     FROM base_{e} b LEFT JOIN raw_{e}_app a ON a.key = b.app_key LEFT JOIN raw_{e}_ghl g ON g.key = b.ghl_key {owner}
     WHERE (a.key IS NULL OR a.deleted) <> (g.key IS NULL OR g.deleted)
 ) l
-LEFT JOIN decision d ON d.hold_id = md5('delete' || chr(31) || {entity} || chr(31) || l.link_id)[1:20] AND d.choice IN ('restore', 'relink')
+LEFT JOIN decision d ON d.hold_id = md5('delete' || chr(31) || {entity} || chr(31) || l.link_id)[1:20] AND d.choice IN ('restore', 'relink') AND starts_with(d.values_digest, l.gone || '-')
 {parent}
 WHERE (d.hold_id IS NOT NULL OR {inherited} IS NOT NULL) AND (CASE l.gone WHEN 'app' THEN l.app_covered ELSE l.ghl_covered END OR {follows});
 DELETE FROM base_{e} WHERE link_id IN (SELECT link_id FROM released_{e});

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile import schema
-from reconcile.ledger import Ledger
+from reconcile.ledger import SPENT, Ledger
 from reconcile.lines import hold_json
 from reconcile.model import Hold
 
@@ -157,6 +157,24 @@ def put_holds(
             sa.update(table).where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk)).values(open=False)
         )
     return len(seen)
+
+
+def spend_answers(
+    ledger: Ledger, connection: Connection, entities: Collection[str], *, needed: Collection[str]
+) -> None:
+    """Let answers about conflicts and lost ends of these entities end with what they were about.
+
+    Should the same values come up again, or the record be lost again, it is a new question. `needed` are the hold ids of
+    what a run over everything still found so.
+    """
+    table = schema.hold
+    kept = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
+    for row in connection.execute(sa.select(table).where(*kept)).all():
+        hold = json.loads(row.body)
+        over = hold["kind"] in ("conflict", "delete") and hold["entity"] in entities and row.hold_id not in needed
+        if over and not row.values_digest.endswith(SPENT):
+            mine = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
+            connection.execute(sa.update(table).where(*mine).values(values_digest=row.values_digest + SPENT))
 
 
 def _may_close(body: str, within: Collection[str] | None) -> bool:

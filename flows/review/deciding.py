@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from reconcile.errors import ConfigError, Problem, StateError
-from reconcile.ledger import Decision, Ledger
+from reconcile.ledger import SPENT, Decision, Ledger
 from reconcile.report.decisions import Decided
 
 _LINK = "link:"
@@ -67,7 +67,7 @@ def _by_id(ledger: Ledger) -> Holds:
 
 def _answered(row: Row[Any] | None, given: Decided) -> bool:
     """Whether this very answer is on record, to the question as it was shown."""
-    return row is not None and (row.decision, row.values_digest) == (given.choice, given.shown)
+    return row is not None and (row.decision, row.values_digest.removesuffix(SPENT)) == (given.choice, given.shown)
 
 
 def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[Any]:
@@ -75,7 +75,7 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
     row = holds.get(hold_id)
     if row is None:
         raise StateError(f"there is no hold {hold_id}", remedy="list them with `review`", code="NO_HOLD")
-    if shown is not None and (shown != row.values_digest or not row.open):
+    if shown not in (None, row.values_digest) or not (row.open or (shown is None and _lasts(row))):
         raise Changed(
             "a run has looked at this record since the question was shown, and found it changed or settled",
             remedy="look at the question again",
@@ -87,6 +87,11 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
             f"{choice!r} is no answer to hold {hold_id}", remedy=f"its options are: {known}", code="NO_CHOICE"
         )
     return row
+
+
+def _lasts(row: Row[Any]) -> bool:
+    """Whether a closed question has an answer that keeps it closed, which may be replaced by another."""
+    return row.decision in ("keep", "leave", "ignore") and not row.values_digest.endswith(SPENT)
 
 
 def _refuse_taken(holds: Holds, choices: Mapping[str, str], hold_id: str) -> None:

@@ -23,7 +23,7 @@ from reconcile.ledger import Ledger
 from reconcile.model import Entity
 from reconcile.report.decisions import Decided
 from reconcile.report.sheet import DECISIONS, HEADS
-from tests.builders import World
+from tests.builders import HOLD, World, contacts, mapping_of
 
 C = Entity.CONTACT
 ROOT = Path(__file__).resolve().parents[3]
@@ -163,3 +163,78 @@ def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
     assert read_back().returncode == 1
     assert len([row for row in ledger.holds() if row.decision]) == len(rows) - 1 > 0
     ledger.close()
+
+
+def pair_of(world: World) -> tuple[str, str]:
+    """The keys of the one linked contact."""
+    ((app_key, ghl_key),) = world.links().items()
+    return app_key, ghl_key
+
+
+def test_an_answer_that_was_carried_out_says_nothing_of_the_same_conflict_later() -> None:
+    """Both sides move on, and come to differ in the same way again: that is a new question."""
+    with World() as world:
+        world.app.put(C, {"email": "bob@x.com", "company": "B"}, key="bob")
+        world.run()
+        _, there = pair_of(world)
+
+        def differ() -> list[str]:
+            world.app.edit(C, "bob", {"company": "X"})
+            world.ghl.edit(C, there, {"company": "Y"})
+            return [hold.kind for hold in world.run().holds]
+
+        assert differ() == ["conflict"]
+        answer(world.ledger, asked(world)["bob"].hold_id, "app", by="ann", at="t")
+        assert [o.after for o in world.run().writes] == [{"company": "X"}]
+        world.app.edit(C, "bob", {"company": "B"})
+        world.run()
+        assert differ() == ["conflict"]
+
+
+@pytest.mark.parametrize("choice", ["delete", "keep", "restore"])
+def test_an_answer_about_one_side_is_none_about_the_other(choice: str) -> None:
+    """The record that was gone from GHL is back before the answer is carried out; then it is deleted in the app."""
+    with World(mapping=mapping_of(contacts(delete=HOLD))) as world:
+        for key in ("bob", "cy"):
+            world.app.put(C, {"email": f"{key}@x.com"}, key=key)
+        world.run()
+        there = world.links()["bob"]
+        fields = dict(world.ghl.rows(C)[there].fields)
+        world.ghl.delete(C, there)
+        (hold,) = world.run().holds
+        answer(world.ledger, hold.hold_id, choice, by="ann", at="t")
+        world.ghl.put(C, fields, key=there)
+        world.app.delete(C, "bob")
+        result = world.run()
+        assert (result.operations, [hold.kind for hold in result.holds]) == ((), ["delete"])
+
+
+def test_an_answer_that_was_overtaken_is_over() -> None:
+    """The record came back by itself, and a run has seen it: when it is lost again, it is asked about again."""
+    with World(mapping=mapping_of(contacts(delete=HOLD))) as world:
+        for key in ("bob", "cy"):
+            world.app.put(C, {"email": f"{key}@x.com"}, key=key)
+        world.run()
+        there = world.links()["bob"]
+        fields = dict(world.ghl.rows(C)[there].fields)
+        world.ghl.delete(C, there)
+        (hold,) = world.run().holds
+        answer(world.ledger, hold.hold_id, "delete", by="ann", at="t")
+        world.ghl.put(C, fields, key=there)
+        world.run()
+        world.run()
+        world.ghl.delete(C, there)
+        result = world.run()
+        assert (result.operations, [hold.kind for hold in result.holds]) == ((), ["delete"])
+
+
+def test_a_question_that_was_settled_takes_no_answer(world: World) -> None:
+    """Its answer was carried out, and stands in the record as it was given; one that only keeps it closed may be replaced."""
+    known = asked(world)
+    answer(world.ledger, known["bob"].hold_id, "app", by="ann", at="t")
+    answer(world.ledger, known["a1"].hold_id, "ignore", by="ann", at="t")
+    world.run()
+    with pytest.raises(Changed):
+        answer(world.ledger, known["bob"].hold_id, "ghl", by="bea", at="t")
+    assert asked(world)["bob"].decided_by == "ann"
+    answer(world.ledger, known["a1"].hold_id, "create", by="bea", at="t")
