@@ -17,6 +17,7 @@ from reconcile.model import Side
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
 from reconcile.report.standing import load_standing
+from reconcile.report.verdict import unread
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -94,13 +95,14 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:
-    """0 both sides agree; 1 holds or skipped records remain; 2 some records failed; 3 refused."""
+    """0 both sides agree; 1 holds or skipped records remain; 2 some records failed, or a side was not read; 3 refused."""
     if state == "refused":
         return 3
     entities = whole["entities"].values()
-    if any(entity["failed"] for entity in entities):
+    missing = unread(whole)
+    if any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
         return 2
-    return int(any(entity["holds"] or entity["left"] for entity in entities))
+    return int(bool(missing) or any(entity["holds"] or entity["left"] for entity in entities))
 
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,8 +153,19 @@ def write_of(mapping: PairMapping, operation: Operation, parent: str | None, *, 
 
 
 def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outcome:
-    """What a side's reply means for the operation. A duplicate that the side names is adopted, not created again."""
+    """What a side's reply means for the operation. A duplicate that the side names is adopted, not created again.
+
+    A create without the key of what was made is in doubt: left as it is, the record would be taken for a new one.
+    """
     if reply.status is Status.DONE:
+        if operation.kind is OpKind.CREATE and reply.record is None and not reply.key:
+            return Outcome(
+                operation.op_id,
+                Status.UNCERTAIN,
+                code="UNCERTAIN",
+                detail="made, but the side did not say under which key",
+                trace_id=reply.trace_id,
+            )
         if reply.record is None:
             return Outcome(operation.op_id, Status.DONE, key=reply.key, trace_id=reply.trace_id, detail=reply.detail)
         held = _cells(mapping, operation, reply.record)

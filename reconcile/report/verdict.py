@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from typing import Any, Literal
 
+from reconcile.model import Side
+
 Tone = Literal["good", "ask", "bad", "plain"]
 
 ENTITY_WORDS = {
@@ -25,7 +27,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
     code, tone, headline = _headline(whole)
     sentences = [
         sentence
-        for sentence in (_done(whole), _asked(whole), _failed(whole), _balance(whole), _proof(whole))
+        for sentence in (_unread(whole), _done(whole), _asked(whole), _failed(whole), _balance(whole), _proof(whole))
         if sentence
     ]
     reason = whole["refusal"] or whole["stopped"]
@@ -35,6 +37,19 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
 def total(whole: Map[str, Any], *names: str) -> int:
     """The sum of figures over all entities."""
     return sum(entity[name] for entity in whole["entities"].values() for name in names)
+
+
+def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
+    """The snapshots of a run over everything that are not all of what a side holds."""
+    return [each for each in whole["provenance"]["snapshots"] if not each["complete"] and not each["partial"]]
+
+
+def _unread(whole: Map[str, Any]) -> str:
+    said = [
+        f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({each['why_incomplete']})"
+        for each in unread(whole)
+    ]
+    return f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there." if said else ""
 
 
 def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
@@ -50,14 +65,23 @@ def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
     if state == "audit":
         return "audit", "plain", "Audit: nothing was written"
     if state == "planned":
-        writes = total(whole, "creates", "updates", "deletes")
-        return (
-            "planned",
-            "plain",
-            f"Planned: {many(writes, 'write')}, nothing written yet"
-            if writes
-            else "Planned: there is nothing to write",
-        )
+        return "planned", "plain", _planned(total(whole, "creates", "updates", "deletes"))
+    if unread(whole):
+        return "unread", "bad", _not_read(unread(whole))
+    return _settled(whole, holds, failed)
+
+
+def _planned(writes: int) -> str:
+    return f"Planned: {many(writes, 'write')}, nothing written yet" if writes else "Planned: there is nothing to write"
+
+
+def _not_read(parts: list[Map[str, Any]]) -> str:
+    words = [f"{Side(each['side']).label}'s {ENTITY_WORDS[each['entity']][1]}" for each in parts]
+    said = f"{_listed(words)} could not be read completely"
+    return said[0].upper() + said[1:]
+
+
+def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, str]:
     if failed:
         return "failures", "bad", f"{many(failed, 'write')} failed"
     if holds:

@@ -1,0 +1,45 @@
+"""What was not read, or not answered, is never told as agreement."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconcile.apply import outcome_of
+from reconcile.model import Entity, OpKind, Side, Status
+from reconcile.ports import Reply
+from tests.builders import World, mapping_of, operation_of
+from tests.flows.nights import night
+
+C = Entity.CONTACT
+
+
+@pytest.fixture
+def world() -> World:
+    """Ann on both sides, at rest."""
+    made = World()
+    made.app.put(C, {"email": "ann@x.com", "company": "Old"}, key="ann")
+    made.run()
+    return made
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_side_that_could_not_be_read_is_no_agreement(world: World, side: Side) -> None:
+    """The run ends with 2, names the side and the reason first, and says that nothing was concluded."""
+    with world:
+        world.set_vices(side, incomplete={C: "the view was dropped"})
+        told = night(world)
+        assert told.exit_code == 2
+        verdict = told.document["verdict"]
+        words = {Side.APP: "The app's contacts", Side.GHL: "GHL's contacts"}
+        assert (verdict["tone"], verdict["headline"]) == ("bad", f"{words[side]} could not be read completely")
+        assert "the view was dropped" in verdict["sentences"][0]
+        assert "Nothing was concluded" in verdict["sentences"][0]
+        world.set_vices(side, incomplete={})
+        assert night(world).exit_code == 0
+
+
+def test_a_create_without_a_key_is_in_doubt() -> None:
+    """A side that says done, and not under which key, has to be looked at: the next run would make the record again."""
+    create = operation_of(OpKind.CREATE, side=Side.APP)
+    assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE)).status is Status.UNCERTAIN
+    assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE, key="7")).status is Status.DONE
