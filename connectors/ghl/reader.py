@@ -129,22 +129,20 @@ class Reader:
         yield Proof(complete=not shortfall, why_incomplete=shortfall)
 
     def _all_tasks(self) -> Iterator[Page | Proof]:
+        """Those of no contact as well (facts.md section 1.3: GHL help): they are read, and have no contact to hang on."""
         seen: set[str] = set()
-        loose = 0
         for _ in range(self._settings.task_sweeps):
             moved = False
             for rows, shifted in skipping(self._task_page, width=self._settings.concurrency):
                 moved = moved or shifted
                 live = [row for row in fresh(rows, seen) if not row.head.deleted]
-                kept = [row for row in live if row.head.contactId]
-                loose += len(live) - len(kept)
-                if kept:
-                    yield Page(join(kept), len(kept))
+                if live:
+                    yield Page(join(live), len(live))
             if not moved:
-                yield Proof(complete=True, quarantined=_loose(loose))
+                yield Proof(complete=True)
                 return
         why = f"tasks kept moving between pages through {self._settings.task_sweeps} reads"
-        yield Proof(complete=False, why_incomplete=why, quarantined=_loose(loose))
+        yield Proof(complete=False, why_incomplete=why)
 
     def _task_page(self, skip: int) -> list[Row]:
         return tasks.search(self._api, limit=self._settings.task_page, skip=skip)
@@ -166,12 +164,6 @@ def _only(keys: Sequence[str] | None, pages: Read) -> Read:
 
 def _covering(rows: list[Row]) -> Page:
     return Page(join(rows), len(rows), covers=tuple(row.head.key for row in rows))
-
-
-def _loose(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    return (f"{count} tasks belong to no contact and cannot be reconciled under one",)
 
 
 def _runs(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
