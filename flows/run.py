@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
@@ -15,12 +16,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from flows import leases
 from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
-from reconcile.errors import StalePlan
+from reconcile.errors import Locked, StalePlan
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.limits import Limits
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from flows.config import Pair
     from flows.focus import Sought
     from reconcile.verify import Residual
+
+log = logging.getLogger("flows.run")
 
 LEASE = timedelta(minutes=5)
 _RENEW_SECONDS = 60.0
@@ -86,6 +91,7 @@ class Run:
     holder: str = ""
     plan: Plan | None = None
     stopped: str = ""
+    lost: threading.Event = field(default_factory=threading.Event)
     recovered: int = 0
     looked_again: int = 0
     settlement: Settlement | None = None
@@ -206,10 +212,11 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             brought(pair, folder)
         holder = f"{place()}/{os.getpid()}/{name}"
         held.enter_context(named(name))
-        held.enter_context(lease(ledger, holder))
+        lost = held.enter_context(lease(ledger, holder))
         connectors = held.enter_context(connect(pair, engine=ledger.engine))
         stage = held.enter_context(Stage(folder))
         run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
+        run.lost = lost
         if plan_digest is None:
             runs.start(ledger, name, options.job, at=run.started_at)
         yield run
@@ -223,6 +230,11 @@ def _run_of(ledger: Ledger, plan_digest: str) -> str:
         raise StalePlan(
             f"plan {plan_digest} was carried out already", remedy="make a new one with `plan`", code="PLAN_USED"
         )
+    if row.job == "delta":
+        raise StalePlan(
+            f"plan {plan_digest} is of a run that looked at a part of the records only",
+            remedy="run `delta` again, with what is right allowed by name",
+        )
     return row.run_id
 
 
@@ -233,18 +245,18 @@ def runs_folder(pair: Pair) -> Path:
 
 
 @contextmanager
-def lease(ledger: Ledger, holder: str) -> Iterator[None]:
-    """Hold the pair's lease and renew it in the background.
+def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
+    """Hold the pair's lease and renew it in the background; the event says that it was lost all the same.
 
     A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once.
     """
     leases.free(ledger)
     _take(ledger, holder)
-    done = threading.Event()
-    renewer = threading.Thread(target=_renew, args=(ledger, holder, done), name="lease", daemon=True)
+    done, lost = threading.Event(), threading.Event()
+    renewer = threading.Thread(target=_renew, args=(ledger, holder, done, lost), name="lease", daemon=True)
     renewer.start()
     try:
-        yield
+        yield lost
     finally:
         done.set()
         renewer.join()
@@ -255,6 +267,15 @@ def _take(ledger: Ledger, holder: str) -> None:
     ledger.acquire(holder, now=now(), until=moment(datetime.now(UTC) + LEASE))
 
 
-def _renew(ledger: Ledger, holder: str, done: threading.Event) -> None:
+def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
+    """Renew until `done`. A store that does not answer is asked again, until the lease has run out and is anybody's."""
+    renewed = datetime.now(UTC)
     while not done.wait(_RENEW_SECONDS):
-        _take(ledger, holder)
+        try:
+            _take(ledger, holder)
+            renewed = datetime.now(UTC)
+        except (Locked, sa.exc.SQLAlchemyError) as error:
+            log.warning("the lease was not renewed", extra={"why": str(error)})
+            if isinstance(error, Locked) or datetime.now(UTC) - renewed > LEASE:
+                lost.set()
+                return

@@ -152,9 +152,14 @@ def write_of(mapping: PairMapping, operation: Operation, parent: str | None, *, 
     )
 
 
+DECIDED = "decided by "
+"""How the reason of an operation begins that a person asked for."""
+
+
 def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outcome:
     """What a side's reply means for the operation. A duplicate that the side names is adopted, not created again.
 
+    Not so where a person said that it is somebody else: then it stays refused, as the side has no place for two of them.
     A create without the key of what was made is in doubt: left as it is, the record would be taken for a new one.
     """
     if reply.status is Status.DONE:
@@ -170,7 +175,8 @@ def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outc
             return Outcome(operation.op_id, Status.DONE, key=reply.key, trace_id=reply.trace_id, detail=reply.detail)
         held = _cells(mapping, operation, reply.record)
         return _done(operation, reply.record, held, trace_id=reply.trace_id)
-    adopted = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
+    named = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
+    adopted = named and not operation.because.startswith(DECIDED)
     return Outcome(
         operation.op_id,
         reply.status,

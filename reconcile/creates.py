@@ -22,8 +22,9 @@ SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, 
     WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
     WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
 INSERT INTO operation
-SELECT 2, 'create', {entity}, '{t}', link_id, NULL, key, parent, parent_key, {source}, '{{}}', {after}, NULL,
-    'exists only in {label}; no record of {other} has the same identity', 'low' FROM orphan_{s} WHERE class = 'create';
+SELECT 2, 'create', {entity}, '{t}', link_id, NULL, orphan_{s}.key, parent, parent_key, {source}, '{{}}', {after}, NULL,
+    coalesce('decided by ' || w."by" || ': create', 'exists only in {label}; no record of {other} has the same identity'), 'low'
+FROM orphan_{s} LEFT JOIN wanted_{e} w ON w.side = '{s}' AND w.key = orphan_{s}.key WHERE class = 'create';
 INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
     WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
     WHEN 'not_checked' THEN '{other} was not read completely in this run, so whether it exists there is not known'

@@ -123,7 +123,8 @@ FROM strayed WHERE choice IS NULL;
 _UNSURE_NOW = """
 CREATE OR REPLACE TABLE unsure_{e}_now (
     side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[], hold_id VARCHAR, because VARCHAR, options VARCHAR[],
-    choice VARCHAR);
+    choice VARCHAR, "by" VARCHAR);
+CREATE OR REPLACE TABLE wanted_{e} (side VARCHAR, key VARCHAR, "by" VARCHAR);
 """
 
 _UNSURE = """
@@ -138,10 +139,11 @@ SELECT a.*, CASE WHEN starts_with(d.choice, 'link:') THEN 'another answer names 
         WHEN kind = 'excluded' THEN 'a record that is left out by an exclude rule has the same ' || rule
         ELSE 'another record has the same ' || rule || ' already' END AS because,
     CASE WHEN kind = 'ambiguous' AND a.side = 'app' THEN list_concat(list_transform(candidates, lambda c: 'link:' || c), ['create', 'ignore'])
-         ELSE ['create', 'ignore'] END AS options, d.choice
+         ELSE ['create', 'ignore'] END AS options, d.choice, d."by"
 FROM all_unsure a LEFT JOIN decision d ON d.hold_id = a.hold_id AND d.values_digest = md5(a.candidates::VARCHAR)[1:20];
 INSERT INTO passed SELECT {entity}, side, key, CASE WHEN choice = 'ignore' OR kind = 'excluded' THEN 'excluded' ELSE 'ambiguous' END, because
 FROM unsure_{e}_now WHERE choice IS DISTINCT FROM 'create';
+INSERT INTO wanted_{e} SELECT side, key, "by" FROM unsure_{e}_now WHERE choice = 'create';
 INSERT INTO free_{e}_app SELECT c.* {parent_app} FROM cell_{e}_app c {owner_app} WHERE c.key IN (SELECT key FROM unsure_{e}_now WHERE side = 'app' AND choice = 'create');
 INSERT INTO free_{e}_ghl SELECT c.* {parent_ghl} FROM cell_{e}_ghl c {owner_ghl} WHERE c.key IN (SELECT key FROM unsure_{e}_now WHERE side = 'ghl' AND choice = 'create');
 DELETE FROM unsure_{e}_now WHERE choice IN ('create', 'ignore') OR kind = 'excluded';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -18,12 +19,23 @@ def resolve(desk: Desk, ledger: Ledger) -> list[Outcome]:
     """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened."""
     outcomes = []
     for operation in desk.journal.in_doubt():
-        outcome = _look(desk, ledger, operation)
+        outcome = _look_at_mapped(desk, ledger, operation)
         desk.journal.end(outcome, desk.now())
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
             desk.created[operation.link_id, operation.side] = outcome.key
         outcomes.append(outcome)
     return outcomes
+
+
+def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    """The same for what the pair file still maps: it may have been changed since the operation was begun."""
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    if entity not in desk.mapping:
+        detail = "whether it was carried out is not known: the pair file maps no records of this kind any more"
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
+    known = {mapped.name for mapped in desk.mapping[entity].fields}
+    after = {name: cell for name, cell in operation.after.items() if name in known}
+    return _look(desk, ledger, dataclasses.replace(operation, after=after))
 
 
 def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:

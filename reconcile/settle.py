@@ -86,6 +86,7 @@ def advance_from_snapshots(
     for batch in _advanced(stage, mapped, ["link_id", *_MOVES], of="NOT fresh"):
         connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
         advanced += len(batch)
+    _both_are_there(stage, ledger, connection, entity)
     for side in Side:
         missing = f"SELECT link_id, runs FROM absence_{entity} WHERE gone = '{side}' AND action NOT IN ('not_checked', 'follow')"
         table = schema.link
@@ -99,6 +100,15 @@ def advance_from_snapshots(
         for batch in stage.stream(missing):
             connection.execute(update, [{"named": link_id, "runs": runs} for link_id, runs in batch])
     return advanced, linked
+
+
+def _both_are_there(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -> None:
+    """Begin to count anew how often an end was missing, where nothing is compared although both ends are there."""
+    link = schema.link
+    mine = (link.c.pair == ledger.pair, link.c.entity == entity.value, link.c.link_id == sa.bindparam("named"))
+    update = sa.update(link).where(*mine).values(app_absent=0, ghl_absent=0)
+    for batch in stage.stream(f"SELECT link_id FROM wide_{entity} WHERE excluded AND NOT fresh"):
+        connection.execute(update, [{"named": link_id} for (link_id,) in batch])
 
 
 _UPDATE = (
@@ -196,27 +206,40 @@ _Done = list[tuple[Operation, Outcome]]
 
 
 def _unclaimed(ledger: Ledger, connection: Connection, done: _Done) -> _Done:
-    """Without the creates that were answered with a record that another link has: two things must not become one."""
+    """Without the creates of which another link has an end, made or answered with: two things must not become one.
+
+    What was made comes before what was there already: that one is linked by the next run, if it is the same.
+    """
+    creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
+    owner = _owners(ledger, connection, [end for o, outcome in creates for end in _ends(o, outcome)])
+    kept: set[str] = set()
+    for operation, outcome in sorted(creates, key=lambda each: each[1].status is not Status.DONE):
+        ends = _ends(operation, outcome)
+        if all(owner.get(end, operation.link_id) == operation.link_id for end in ends):
+            owner |= dict.fromkeys(ends, operation.link_id)
+            kept.add(operation.op_id)
+    return [(o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept]
+
+
+_End = tuple[Entity, Side, str]
+
+
+def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
+    """The records that a create's link joins."""
+    keys = {operation.side: outcome.key, operation.side.other: operation.source_key}
+    return [(operation.entity, side, key) for side, key in keys.items() if key]
+
+
+def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> dict[_End, str]:
+    """The links that have these records already."""
     table = schema.link
-    claimed: set[tuple[Entity, Side, str]] = set()
-    for (entity, side), made in groupby(
-        sorted((o.entity, o.side, outcome.key or "", o.link_id) for o, outcome in done if o.kind is OpKind.CREATE),
-        key=lambda row: row[:2],
-    ):
-        names = {key: link_id for _, _, key, link_id in reversed(list(made))}
+    found: dict[_End, str] = {}
+    for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
         column = table.c[f"{side}_key"]
-        query = sa.select(column, table.c.link_id).where(
-            table.c.pair == ledger.pair, table.c.entity == entity.value, column.in_(list(names))
-        )
-        claimed |= {(entity, side, key) for key, link_id in connection.execute(query) if link_id != names[key]}
-    kept, seen = [], set(claimed)
-    for operation, outcome in done:
-        name = (operation.entity, operation.side, outcome.key or "")
-        if operation.kind is OpKind.CREATE and name in seen:
-            continue
-        seen |= {name} if operation.kind is OpKind.CREATE else set()
-        kept.append((operation, outcome))
-    return kept
+        mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
+        query = sa.select(column, table.c.link_id).where(*mine, column.in_([key for _, _, key in group]))
+        found |= {(entity, side, key): link_id for key, link_id in connection.execute(query)}
+    return found
 
 
 def _load(

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,27 @@ def test_two_runs_at_once(pair: Pair, ledger: Ledger) -> None:
         pass
     with lease(ledger, "second"):
         assert holder_of(ledger) == "second"
+
+
+def test_a_lease_that_is_lost_stops_its_run(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails once is asked again; once another run holds the pair, this one is told."""
+    monkeypatch.setattr("flows.run._RENEW_SECONDS", 0.01)
+    failing = [sa.exc.OperationalError("renew", {}, Exception("gone away"))]
+    take = ledger.acquire
+
+    def acquire(holder: str, *, now: str, until: str) -> None:
+        if failing and holder == "first" and threading.current_thread().name == "lease":
+            raise failing.pop()
+        take(holder, now=now, until=until)
+
+    monkeypatch.setattr(ledger, "acquire", acquire)
+    with lease(ledger, "first") as lost:
+        assert not lost.wait(0.2)
+        assert failing == []
+        ledger.release("first")
+        take("second", now=moment(NOW), until="2999-01-01T00:00:00.000Z")
+        assert lost.wait(10)
+    assert holder_of(ledger) == "second"
 
 
 def test_an_expired_lease_is_taken_over(ledger: Ledger) -> None:

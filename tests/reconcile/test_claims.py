@@ -1,0 +1,79 @@
+"""One record, one link: also where a side answers with a record that somebody else is, or was meant to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.memory import Crash, Killed, Vices
+from reconcile.mapping import EntityMap, Filter
+from reconcile.model import Entity, Side
+from tests.builders import World, contacts, mapping_of, notes, tasks
+
+C, T = Entity.CONTACT, Entity.TASK
+NUMBER = "+18885550001"
+
+
+def test_a_record_that_was_copied_is_not_linked_with_another_as_well() -> None:
+    """GHL's Bob is made in the app; GHL answers Ann's create with him, as they share a number. Every run settles; he is Bob."""
+    with World(vices={Side.GHL: Vices(unique=("phone",))}, mapping=mapping_of(contacts(match=(("email",),)))) as world:
+        world.app.put(C, {"email": "ann@x.com", "phone": NUMBER}, key="ann")
+        world.ghl.put(C, {"email": "bob@x.com", "phone": NUMBER}, key="bob")
+        for _ in range(3):
+            world.run()
+        assert list(world.links().values()) == ["bob"]
+        assert world.cells(Side.APP)[next(iter(world.links()))]["email"] == "bob@x.com"
+
+
+def test_whom_a_person_called_somebody_else_is_not_linked() -> None:
+    """Answered with `create`, refused by GHL as it has that address: the refusal stands, and nobody's values are mixed."""
+    with World(vices={Side.GHL: Vices(unique=("email",))}) as world:
+        for key in ("ann", "zoe"):
+            world.app.put(C, {"email": "fam@x.com", "first_name": key}, key=key)
+        world.ghl.put(C, {"email": "fam@x.com", "first_name": "Max"}, key="max")
+        (hold,) = [hold for hold in world.run().holds if hold.subject == "ann"]
+        world.decide(hold, "create")
+        result = world.run()
+        assert [(o.status.value, o.code) for o in result.outcomes] == [("rejected", "DUPLICATE")]
+        assert [o.because for o in result.operations] == ["decided by Ada: create"]
+        assert (world.links(), len(result.holds)) == ({}, 2)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (contacts(*[f for f in contacts().fields if f.name != "company"]), tasks(), notes()),
+        (contacts(), notes()),
+    ],
+    ids=["a field", "an entity"],
+)
+def test_a_killed_run_is_recovered_under_another_pair_file(changed: tuple[EntityMap, ...]) -> None:
+    """What was in doubt is looked up with what the pair file still maps; the rest is told to be unknown."""
+    with World(vices={Side.GHL: Vices()}) as world:
+        ann = world.app.put(C, {"email": "ann@x.com", "company": "ACME"})
+        world.app.put(T, {"title": "call", "completed": False}, parent=ann)
+        world.set_vices(Side.GHL, crash=Crash(at=world.ghl.carried_out + (1 if len(changed) == 3 else 2), when="after"))
+        with pytest.raises(Killed):
+            world.run()
+        world.set_vices(Side.GHL, crash=None)
+        world.mapping = mapping_of(*changed)
+        world.run()
+        assert world.run().operations == ()
+        assert len(world.ghl.rows(C)) == 1
+
+
+def test_an_absence_is_counted_anew_once_the_record_was_there() -> None:
+    """Also where it was left out by a rule on the night that it was there."""
+    hidden = contacts(absent_runs=2, exclude=(Filter("company", ("HIDE",)),))
+    with World(mapping=mapping_of(hidden)) as world:
+        for key in ("ann", "bob"):
+            world.app.put(C, {"email": f"{key}@x.com"}, key=key)
+        world.run()
+        there = world.links()["ann"]
+        fields = dict(world.ghl.rows(C)[there].fields)
+        world.ghl.delete(C, there)
+        assert world.run().operations == ()
+        world.ghl.put(C, {**fields, "company": "HIDE"}, key=there)
+        assert world.run().operations == ()
+        world.ghl.edit(C, there, {"company": None})
+        world.ghl.delete(C, there)
+        assert world.run().operations == ()
