@@ -116,7 +116,7 @@ def migrate(
     """
     move = Move(to, mode, wait)
     loaded = _live(pair)
-    if ask and approved is None and not _begun(loaded):
+    if ask and approved is None and not _begun(loaded, move):
         proposal = propose(shaped(loaded, move), "migrate", as_task, allowed=ALLOWED)
         if not _asked(loaded, proposal, hours=72).approve:
             return
@@ -180,10 +180,10 @@ def _live(pair: str) -> Pair:
     return loaded
 
 
-def _begun(pair: Pair) -> bool:
+def _begun(pair: Pair, move: Move) -> bool:
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
     try:
-        return begun(ledger)
+        return begun(ledger, move)
     finally:
         ledger.close()
 

@@ -53,6 +53,11 @@ class Move:
     mode: Mode = "match-then-create"
     wait: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a run of it is known by in the ledger."""
+        return f"{self.mode} to {self.to}"
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
@@ -75,12 +80,12 @@ def shaped(pair: Pair, move: Move) -> Pair:
     return replace(pair, mapping=Mapping(tuple(one(mapped) for mapped in pair.mapping.entities)))
 
 
-def begun(ledger: Ledger) -> bool:
-    """Whether a migration of this pair was approved and began to write: then it goes on without being asked for again."""
-    return any(
-        row.job == "migrate" and row.state in ("applying", "settled", "stopped", "recovered")
-        for row in runs.runs(ledger, limit=1_000)
-    )
+def begun(ledger: Ledger, move: Move) -> bool:
+    """Whether this very migration was approved and began to write, and is not complete: then it goes on without being asked for again."""
+    carrying = ("applying", "settled", "stopped", "recovered")
+    legs = [row for row in runs.runs(ledger, limit=1_000) if row.job == "migrate" and row.state in carrying]
+    newest = next((row.summary for row in legs if row.summary.get("move") == move.name), None)
+    return newest is not None and not newest.get("complete")
 
 
 def propose(pair: Pair, move: Move, do: Do = plainly) -> Told:
@@ -140,12 +145,14 @@ def _leg(pair: Pair, move: Move, do: Do, *, digest: str | None) -> _Leg:
         with open_run(shaped(pair, move), options, plan_digest=digest) as run, _signals(run):
             plan = _planned(run, digest, do)
             _checked(run, plan, do)
+            runs.annotate(run.ledger, run.run_id, move=move.name)
             if move.mode != "match-only":
                 sync.apply(run, plan, do)
             do(steps.settle_run, run)
             do(steps.read_back, run)
             told = tell(run, "stopped" if run.stopped else "settled")
             report = cutover(run, told)
+            runs.annotate(run.ledger, run.run_id, move=move.name, complete=report.complete)
             return _Leg((told, report), report.done, plan.writes, bool(run.stopped), move.mode == "match-only")
     except Exhausted as failure:
         return _Leg(stopped=True, failure=failure)

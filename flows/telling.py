@@ -64,7 +64,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         stopped=run.stopped,
         refusal=refusal,
         notes_oldest=sweep.oldest(run.ledger),
-        history=tuple(dict(row.summary) for row in runs.runs(run.ledger, limit=HISTORY) if row.summary),
+        history=tuple(dict(row.summary) for row in runs.runs(run.ledger, limit=HISTORY) if "entities" in row.summary),
         versions=versions(),
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from flows import steps, sync
+from flows import picking, steps, sync
 from flows.keeping import brought
+from flows.presence import began, children, key_of, present, twin
 from flows.run import Run
 from flows.sync import Do, plainly
 from flows.telling import Told, tell
 from reconcile import planfile, runs, schema, settle, takeback
-from reconcile.archive import MANIFEST, Archived, Buried
 from reconcile.errors import ConnectorError, Refused, StateError
 from reconcile.journal import Journal
 from reconcile.limits import Facts, breaches
 from reconcile.lines import body
-from reconcile.mapping import Mapping
-from reconcile.model import Entity, Outcome, Side
+from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan import Plan, estimate
-from reconcile.ports import Page, Scope, Shape
-from reconcile.ports import Path as JsonPath
 from reconcile.report import About
 from reconcile.report.undone import undone_document
-from reconcile.undo import Present, Undo, groups
+from reconcile.undo import Undo, groups, there_again
 from reconcile.undo import undo as undone
 
 NOTES = "undo.json"
 """Beside the plan: which run it takes back, what stays, and what nothing brings back."""
-
-_FURTHER_BACK = 100
-"""Earlier runs whose archives are asked for notes that the run itself had no budget to read."""
 
 
 def undo(run: Run, of: str, do: Do = plainly) -> Told:
@@ -47,9 +42,13 @@ def undo(run: Run, of: str, do: Do = plainly) -> Told:
 
 
 def apply(run: Run, digest: str, do: Do = plainly) -> Told:
-    """Carry out an approved undo plan, exactly as it was shown. Raises StalePlan where something settled since."""
+    """Carry out an approved undo plan, or the part of it that was approved, exactly as it was shown.
+
+    Raises StalePlan where something settled since, Refused where a part is in the plan nowhere.
+    """
     do(steps.recover, run)
-    return _go_on(run, steps.take_over(run, digest), do)
+    plan = steps.take_over(run, digest)
+    return _go_on(run, picking.narrowed(plan, lambda: steps.operations(run), run.options.only), do)
 
 
 def is_undo(run: Run) -> bool:
@@ -64,7 +63,7 @@ def _go_on(run: Run, plan: Plan, do: Do) -> Told:
     except Refused as refusal:
         tell(run, "refused", refusal=str(refusal), write=told)
         raise
-    sync.apply(run, plan, do)
+    sync.apply(run, plan, _watched(run, do))
     do(settle_undo, run)
     do(steps.read_back, run)
     return tell(run, "stopped" if run.stopped else "settled", write=told)
@@ -79,7 +78,7 @@ def make_plan(run: Run, of: str) -> Plan:
     if row is None:
         raise StateError(f"there is no run {of}", remedy="list runs with `history`", code="NO_RUN")
     with ExitStack() as held:
-        made = undone(of, Journal(run.ledger, of).entries(), _present(run, of, held))
+        made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
     _keep_notes(run.folder, made)
     counted = groups(made.operations)
     head = Plan(
@@ -99,105 +98,54 @@ def make_plan(run: Run, of: str) -> Plan:
     return run.plan
 
 
-def _present(run: Run, of: str, held: ExitStack) -> Present:
-    graves = _Graves(run, of, held)
-    return Present(
-        mapping=run.mapping,
-        read=lambda side, entity, key, parent: run.connectors[side].read(entity, key, parent),
-        children=lambda side, contact: _children(run, side, contact),
-        key_of=lambda entity, link_id, side: _key_of(run, entity, link_id, side),
-        link_of=lambda entity, side, key: _link_of(run, entity, side, key),
-        buried=graves.dig,
-    )
+# right before a write ----------------------------------------------------------------------------------------------
 
 
-def _key_of(run: Run, entity: Entity, link_id: str, side: Side) -> str | None:
-    for batch in run.ledger.link_rows(entity, [link_id], [f"{side}_key"]):
-        for row in batch:
-            return str(row[0])
-    return None
+def _watched(run: Run, do: Do) -> Do:
+    """`do`, with one more look at each contact alone right before it is deleted or created again."""
+
+    def watched(step: Any, *arguments: Any) -> Any:
+        first = arguments[1][0] if step is steps.apply else None
+        if first is None or first.entity is not Entity.CONTACT or first.kind not in (OpKind.DELETE, OpKind.CREATE):
+            return do(step, *arguments)
+        outcomes: list[Outcome] = []
+        for operation in arguments[1]:
+            if steps.must_stop(run):
+                break
+            stays = _in_the_way(run, operation)
+            outcomes += [_left_alone(run, operation, stays)] if stays else do(step, run, [operation])
+        return outcomes
+
+    return watched
 
 
-def _link_of(run: Run, entity: Entity, side: Side, key: str) -> str | None:
-    table = schema.link
-    mine = (table.c.pair == run.ledger.pair, table.c.entity == entity.value, table.c[f"{side}_key"] == key)
-    with run.ledger.engine.connect() as connection:
-        return connection.execute(sa.select(table.c.link_id).where(*mine)).scalar_one_or_none()
-
-
-def _children(run: Run, side: Side, contact: str) -> Iterator[tuple[Entity, str]]:
-    """(entity, key) of what hangs on a contact now. Raises ConnectorError where that cannot be read whole."""
-    for entity in (Entity.TASK, Entity.NOTE):
-        if entity not in run.mapping:
-            continue
-        shape = run.connectors[side].shape(entity)
-        for part in run.connectors[side].extract(entity, Scope(parents=(contact,))):
-            if isinstance(part, Page):
-                yield from ((entity, key) for key in _keys(part, shape))
-            elif not part.complete:
-                raise ConnectorError(
-                    f"the {entity}s of contact {contact} in {side.label} could not be read: {part.why_incomplete}",
-                    remedy="run the undo again when the side answers",
-                )
-
-
-def _keys(page: Page, shape: Shape) -> Iterator[str]:
-    for text in page.lines.splitlines():
-        members = json.loads(text)
-        if str(_first(members, shape.deleted) or "").lower() in ("", "false", "0"):
-            yield str(_first(members, shape.key))
-
-
-def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
-    for path in paths:
-        value = members
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) and isinstance(step, str) else None
-        if value is not None:
-            return value
-    return None
-
-
-@dataclass
-class _Graves:
-    """The archives of the run and of earlier ones, opened when they are asked: what hung on contacts that were deleted."""
-
-    run: Run
-    of: str
-    held: ExitStack
-    opened: dict[str, Archived | None] = field(default_factory=dict)
-
-    def dig(self, side: Side, entity: Entity, contact: str) -> list[Buried] | None:
-        """The archived tasks or notes of a contact, as the newest run up to the one in question read them."""
-        for name in self._names():
-            archived = self._open(name)
-            found = archived.buried(self.run.mapping, side, entity, contact) if archived else None
-            if found is not None:
-                return found
+def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
+    """Why a contact is neither deleted nor created now, though the plan says so."""
+    if run.journal.known([operation.op_id]).get(operation.op_id, Status.SKIPPED) is not Status.SKIPPED:
         return None
-
-    def _names(self) -> list[str]:
-        known = [row.run_id for row in runs.runs(self.run.ledger, limit=10 * _FURTHER_BACK)]
-        at = known.index(self.of) if self.of in known else 0
-        return known[at : at + _FURTHER_BACK]
-
-    def _open(self, name: str) -> Archived | None:
-        if name not in self.opened:
-            folder = brought(self.run.pair, self.run.folder.parent / name)
-            whole = (folder / MANIFEST).exists()
-            mapping = None if whole else _mapping_then(self.run, folder)
-            there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
-            self.opened[name] = self.held.enter_context(Archived(folder, mapping=mapping)) if there else None
-        return self.opened[name]
-
-
-def _mapping_then(run: Run, folder: Path) -> Mapping | None:
-    """The mapping of a run that was killed before it wrote its archive, where it is still the pair's."""
     try:
-        same = planfile.read(folder / run.plan_path.name).config_digest == run.pair.config_digest
-    except StateError:
-        return None
-    return run.mapping if same else None
+        if operation.kind is OpKind.CREATE:
+            found = twin(run, operation.side, operation.after, began(run, _notes(run)["of"]))
+            return found and Outcome(operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found))
+        why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
+        return Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None
+    except ConnectorError as error:
+        return Outcome(operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}")
+
+
+def _gone(run: Run, side: Side) -> set[tuple[Entity, str | None]]:
+    """What this undo has deleted by itself on a side; an index may still show it."""
+    return {
+        (operation.entity, operation.key)
+        for operation, outcome in run.journal.entries()
+        if operation.kind is OpKind.DELETE and operation.side is side and outcome.status is Status.DONE
+    }
+
+
+def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
+    run.journal.begin([operation], run.clock())
+    run.journal.end(outcome, run.clock())
+    return outcome
 
 
 # the gate, and afterwards -------------------------------------------------------------------------------------------
@@ -226,9 +174,10 @@ def check(run: Run, plan: Plan) -> None:
 
 def settle_undo(run: Run) -> settle.Settlement:
     """Advance the ledger to what the undo wrote, in one transaction; see docs/adr on what the next run makes of it."""
+    whole = set(_whole(run))
     with run.ledger.transaction() as connection:
         linked, forgotten = takeback.settle_journal(
-            run.ledger, connection, run.journal, run_id=run.run_id, at=run.clock()
+            run.ledger, connection, run.journal, run_id=run.run_id, at=run.clock(), whole=whole
         )
         state = run.ledger.state()
         run.ledger.advance(connection, replace(state, generation=state.generation + 1))
@@ -236,6 +185,20 @@ def settle_undo(run: Run) -> settle.Settlement:
         runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
     run.settlement = settle.Settlement(state.generation + 1, 0, linked, forgotten)
     return run.settlement
+
+
+def _whole(run: Run) -> Iterator[takeback.Name]:
+    """The links of which the undo created one end again while the other one is there."""
+    for operation, outcome in run.journal.entries():
+        entity, link_id, other = operation.entity, operation.link_id, operation.side.other
+        if operation.kind is not OpKind.CREATE or outcome.status is not Status.DONE:
+            continue
+        key = key_of(run, entity, link_id, other)
+        parent = key_of(run, Entity.CONTACT, operation.parent, other) if operation.parent else None
+        with suppress(ConnectorError):
+            record = run.connectors[other].read(entity, key, parent) if key else None
+            if record is not None and not record.deleted:
+                yield entity, link_id
 
 
 # telling ------------------------------------------------------------------------------------------------------------
@@ -251,8 +214,32 @@ def told(run: Run, about: About) -> dict[str, Any]:
     """The report of an undo."""
     outcomes: dict[str, Outcome] = {outcome.op_id: outcome for _, outcome in run.journal.entries()}
     entries = ((operation, outcomes.get(operation.op_id)) for operation in steps.operations(run))
-    notes = json.loads((run.folder / NOTES).read_text(encoding="utf-8"))
-    return undone_document(run.stage, run.mapping, about, entries, notes, labels=_labels(run, notes["of"]))
+    notes = _notes(run)
+    notes["left"] += _stays(run, notes["of"], outcomes)
+    whole = undone_document(run.stage, run.mapping, about, entries, notes, labels=_labels(run, notes["of"]))
+    if notes["left"] and not whole["changes"] and about.state in ("settled", "planned"):
+        whole["verdict"]["headline"] = f"Nothing of run {notes['of']} can be taken back"
+    return whole
+
+
+def _notes(run: Run) -> dict[str, Any]:
+    notes: dict[str, Any] = json.loads((run.folder / NOTES).read_text(encoding="utf-8"))
+    return notes
+
+
+def _stays(run: Run, of: str, outcomes: Map[str, Outcome]) -> Iterator[dict[str, Any]]:
+    """What the plan would take back and this run did not: it is not in the approved part, or it changed since the plan."""
+    picked = {operation.op_id for operation in steps.operations(run)}
+    keys = {(o.link_id, o.side): o.key for o, _ in Journal(run.ledger, of).entries()}
+    for operation in planfile.operations(run.plan_path):
+        outcome, key = outcomes.get(operation.op_id), operation.key or keys.get((operation.link_id, operation.side))
+        if operation.op_id not in picked:
+            because = "it is not in the part that was approved"
+        elif outcome is not None and outcome.status in (Status.STALE, Status.SKIPPED):
+            because = f"it stays, because {outcome.detail or outcome.code}"
+        else:
+            continue
+        yield {"entity": operation.entity.value, "side": operation.side.value, "key": key, "because": because}
 
 
 def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:

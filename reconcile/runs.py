@@ -55,6 +55,13 @@ def remember(ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping
     mark(ledger, run_id, **(values if state is None else values | {"state": state}))
 
 
+def annotate(ledger: Ledger, run_id: str, **more: object) -> None:
+    """Add to a run's summary."""
+    row = find(ledger, run_id=run_id)
+    if row is not None:
+        mark(ledger, run_id, summary=json.dumps({**row.summary, **more}, sort_keys=True, default=str))
+
+
 def mark_within(connection: Connection, run_id: str, **values: object) -> None:
     """Change a run's row, inside a settlement."""
     connection.execute(sa.update(schema.run).where(schema.run.c.run_id == run_id).values(**values))

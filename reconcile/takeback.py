@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from itertools import islice
 from typing import Any
 
@@ -19,38 +20,60 @@ from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Sid
 UNDO = "undo"
 """The job of a run that takes another one back."""
 
+CREATED = "created by this job"
+"""How a link came about whose record this job made for the other one."""
+
 _BATCH = 1_000
 _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
 Row = dict[str, Any]
 
+Name = tuple[Entity, str]
+"""A link by entity and link_id."""
+
 
 def settle_journal(
-    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str
+    ledger: Ledger,
+    connection: Connection,
+    journal: Journal,
+    *,
+    run_id: str,
+    at: str,
+    whole: Collection[Name] = (),
 ) -> tuple[int, int]:
-    """Bring what a run's done operations changed into the ledger, as its job asks. Returns (links new, links forgotten)."""
+    """Bring what a run's done operations changed into the ledger, as its job asks. Returns (links new, links forgotten).
+
+    `whole` are links of which an undo created one end again while the other one is there.
+    """
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
-        return settle_undo(ledger, connection, journal, run_id=run_id), 0
+        return settle_undo(ledger, connection, journal, run_id=run_id, whole=whole), 0
     return settle.settle_operations(ledger, connection, journal, run_id=run_id, at=at)
 
 
-def settle_undo(ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str) -> int:
+def settle_undo(
+    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, whole: Collection[Name] = ()
+) -> int:
     """Advance the written side's baseline to what it now holds, and leave the other side's where it was.
 
     The sides then differ as they are known to differ, and neither moved. A link whose record was deleted, or created
-    again without its counterpart, stays, marked as undone: its missing end becomes a question, never an operation.
+    again without its counterpart, stays, marked as undone: its missing end becomes a question, never an operation. A link
+    that is `whole` has no missing end: it loses the mark.
     Returns how many links are new.
     """
     entries, linked = journal.entries(), 0
     while batch := list(islice(entries, _BATCH)):
         for operation, outcome in batch:
             if outcome.status is Status.DONE:
-                linked += _settle_one(ledger, connection, operation, outcome, run_id)
+                again = operation.kind is OpKind.CREATE and (operation.entity, operation.link_id) in whole
+                how = CREATED if again else f"undone by run {run_id}"
+                linked += _settle_one(ledger, connection, operation, outcome, how=how, run_id=run_id)
     return linked
 
 
-def _settle_one(ledger: Ledger, connection: Connection, operation: Operation, outcome: Outcome, run_id: str) -> int:
+def _settle_one(
+    ledger: Ledger, connection: Connection, operation: Operation, outcome: Outcome, *, how: str, run_id: str
+) -> int:
     entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
     known = _row(ledger, connection, entity, operation.link_id)
     if operation.kind is OpKind.CREATE:
@@ -64,7 +87,7 @@ def _settle_one(ledger: Ledger, connection: Connection, operation: Operation, ou
     side = operation.side
     row |= {f"{side}_digest": None, f"{side}_written": outcome.settled_at, f"{side}_absent": 0}
     if operation.kind in (OpKind.CREATE, OpKind.DELETE, OpKind.ARCHIVE):
-        row |= {"how": f"undone by run {run_id}", "since_run": run_id}
+        row |= {"how": how, "since_run": run_id}
     ledger.put_links(connection, [row])
     return int(known is None)
 

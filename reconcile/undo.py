@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from reconcile.archive import Buried
+from reconcile.hanging import Hanging
 from reconcile.lines import line
 from reconcile.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
-from reconcile.plan import Group
+from reconcile.plan import LEDGER_ONLY, Group
 from reconcile.ports import Record
 
 Journaled = tuple[Operation, Outcome]
@@ -24,6 +25,9 @@ _OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD
 
 GONE_ALREADY = "it was gone already"
 """What apply says of a delete that found nothing to delete: the run did not delete that record."""
+
+NEVER_READ = "were never read, so they are not archived"
+NOT_MAPPED = "no longer in the pair file"
 
 _NEW_ID = (
     "contact {key} comes back with a new id: its conversations, appointments, opportunities and workflow enrolments, and "
@@ -47,27 +51,34 @@ class Left:
 class Present:
     """How to learn what is so now. All of it only looks.
 
-    `read`: a record by side, entity, key and its contact's key. `children`: the tasks and notes of a contact, as (entity,
-    key). `key_of`: a linked record's key by entity, link_id and side. `link_of`: the link_id of a key that is linked. `buried`: what the
-    archive holds of a deleted contact's tasks and notes; None where it was not read.
+    `read`: a record by side, entity, key and its contact's key. `children`: what hangs on a contact. `key_of`: a linked
+    record's key by entity, link_id and side. `link_of`: the link_id of a key that is linked. `buried`: what the archive holds
+    of a deleted contact's tasks or notes, or why it holds none. `twin`: who else has the identity of these cells: by which
+    fields, and that key.
     """
 
     mapping: Mapping
     read: Callable[[Side, Entity, str, str | None], Record | None]
-    children: Callable[[Side, str], Iterable[tuple[Entity, str]]]
+    children: Callable[[Side, str], Hanging]
     key_of: Callable[[Entity, str, Side], str | None]
     link_of: Callable[[Entity, Side, str], str | None]
-    buried: Callable[[Side, Entity, str], Sequence[Buried] | None]
+    buried: Callable[[Side, Entity, str], Sequence[Buried] | str]
+    twin: Callable[[Side, Cells], tuple[str, str] | None]
 
 
 @dataclass(slots=True)
 class Undo:
-    """What taking a run back comes to: the operations in order, what stays as the run left it, and what nothing brings back."""
+    """What taking a run back comes to: the operations in order, what stays as the run left it, and what nothing brings back.
+
+    `barred` are deleted contacts that do not come back, by link_id and side; `kept` is who is there in their place.
+    """
 
     run_id: str
     operations: list[Operation] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    barred: set[tuple[str | None, Side]] = field(default_factory=set)
+    kept: set[tuple[Side, str | None]] = field(default_factory=set)
 
     def leave(self, operation: Operation, key: str | None, because: str) -> None:
         """Note that what an operation did stays."""
@@ -86,6 +97,7 @@ def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
     # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes too.
     for operation, outcome in sorted(done, key=lambda entry: -_ORDER[entry[0].entity]):
         _take_back(made, operation, outcome, present, deleted)
+    made.operations = [operation for operation in made.operations if not _falls_away(made, operation)]
     back = {(o.link_id, o.side) for o in made.operations if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT}
     made.operations = sorted((_numbered(o, back) for o in made.operations), key=_place)
     started = sum(1 for o, _ in done if o.starts_workflows)
@@ -97,6 +109,9 @@ def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
 def _take_back(
     made: Undo, operation: Operation, outcome: Outcome, present: Present, deleted: set[tuple[Entity, Side, str | None]]
 ) -> None:
+    if operation.kind not in LEDGER_ONLY and not _mapped(operation.entity, present.mapping):
+        made.leave(operation, outcome.key or operation.key, NOT_MAPPED)
+        return
     match operation.kind:
         case OpKind.UPDATE | OpKind.COMPLETE:
             _restore_fields(made, operation, outcome, present)
@@ -114,6 +129,21 @@ def _take_back(
             assert_never(operation.kind)
 
 
+def _mapped(entity: Entity, mapping: Mapping) -> bool:
+    return mapping[Entity.CONTACT].has_tags if entity is Entity.TAG else entity in mapping
+
+
+def _falls_away(made: Undo, operation: Operation) -> bool:
+    """Whether an operation makes no sense, because a deleted contact does not come back; what it is about is left then."""
+    if operation.kind is OpKind.CREATE and (operation.parent, operation.side) in made.barred:
+        made.leave(operation, None, "its contact does not come back")
+        return True
+    if operation.kind is OpKind.DELETE and (operation.side, operation.key) in made.kept:
+        made.leave(operation, operation.key, "it stays: it is there in the place of a contact that the run deleted")
+        return True
+    return False
+
+
 # overwritten fields -------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +155,9 @@ def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present:
         return
     held = present.mapping[operation.entity].decode(record, operation.side)
     wrote = {**operation.after, **{n: c for n, c in (outcome.after or {}).items() if n in operation.after}}
-    changed = sorted(n for n, cell in wrote.items() if held.get(n) not in (cell, operation.before.get(n)))
+    if unmapped := sorted(wrote.keys() - held.keys()):
+        made.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
+    changed = sorted(n for n, cell in wrote.items() if n in held and held[n] not in (cell, operation.before.get(n)))
     if changed:
         made.leave(operation, operation.key, f"changed since by somebody else: {', '.join(changed)}")
     back = {
@@ -166,16 +198,12 @@ def _remove(made: Undo, operation: Operation, outcome: Outcome, present: Present
     if changed:
         made.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
         return
-    if operation.entity is Entity.CONTACT and (more := _more_on_it(made, operation.side, key, present)):
-        made.leave(operation, key, f"it stays, because what hangs on it is not the run's, or changed since: {more}")
-        return
+    if operation.entity is Entity.CONTACT:
+        going = {(o.entity, o.key) for o in made.operations if o.kind is OpKind.DELETE and o.side is operation.side}
+        if why := present.children(operation.side, key).staying(going):
+            made.leave(operation, key, f"it stays, because {why}")
+            return
     made.operations.append(_inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key))
-
-
-def _more_on_it(made: Undo, side: Side, key: str, present: Present) -> str:
-    going = {(o.entity, o.key) for o in made.operations if o.kind is OpKind.DELETE and o.side is side}
-    staying = Counter(entity for entity, child in present.children(side, key) if (entity, child) not in going)
-    return " and ".join(f"{count} {entity}{'s' if count > 1 else ''}" for entity, count in sorted(staying.items()))
 
 
 # deleted records ----------------------------------------------------------------------------------------------------
@@ -188,14 +216,20 @@ def _bring_back(
     if outcome.detail.startswith(GONE_ALREADY):
         return
     parent = _parent(operation, present)
+    cells = _writable(present.mapping[entity], operation.before, side)
     there = _there(present, entity, side, (key, present.key_of(entity, operation.link_id, side)), parent)
     if there is not None:
         made.leave(operation, key, f"it is there again{'' if there == key else f', as {there}'}")
     elif _another(present, entity, side.other, operation.source_key, operation.link_id):
         made.leave(operation, key, f"its counterpart {operation.source_key} is linked to another record since")
+        made.barred.add((operation.link_id, side))
+        return
+    elif entity is Entity.CONTACT and (twin := present.twin(side, cells)):
+        made.leave(operation, key, there_again(*twin))
+        made.barred.add((operation.link_id, side))
+        made.kept.add((side, twin[1]))
         return
     else:
-        cells = _writable(present.mapping[entity], operation.before, side)
         made.operations.append(
             _create(made, operation, operation.link_id, operation.source_key, cells, parent=(operation.parent, parent))
         )
@@ -205,6 +239,11 @@ def _bring_back(
         for child in (Entity.TASK, Entity.NOTE):
             if child in present.mapping:
                 _bring_back_children(made, operation, child, present, deleted, there=there)
+
+
+def there_again(fields: str, key: str) -> str:
+    """Why a deleted contact does not come back, though its key is gone."""
+    return f"somebody with the same {fields} is there again, as {key}"
 
 
 def _there(present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None) -> str | None:
@@ -230,10 +269,8 @@ def _bring_back_children(
         return
     side = contact.side
     kept = present.buried(side, entity, contact.key or "")
-    if kept is None:
-        made.lost.append(
-            f"the {entity}s of contact {contact.key} in {side.label} were never read, so they are not archived"
-        )
+    if isinstance(kept, str):
+        made.lost.append(f"the {entity}s of contact {contact.key} in {side.label} {kept}")
         return
     for one in kept:
         link_id = one.link_id or link_name(entity, side, one.key)
@@ -283,17 +320,14 @@ def _inverse(
     after: Cells,
     key: str | None = None,
 ) -> Operation:
-    return Operation(
+    return dataclasses.replace(
+        operation,
         op_id="",
         kind=kind,
-        entity=operation.entity,
-        side=operation.side,
-        link_id=operation.link_id,
         because=_because(made, operation),
         key=key or operation.key,
-        source_key=operation.source_key,
-        parent=operation.parent,
         parent_key=parent,
+        source={},
         before=before,
         after=after,
         guard=record.version,
@@ -313,12 +347,12 @@ def _create(
     entity: Entity | None = None,
 ) -> Operation:
     return Operation(
-        op_id="",
-        kind=OpKind.CREATE,
-        entity=entity or operation.entity,
-        side=operation.side,
-        link_id=link_id,
-        because=_because(made, operation),
+        "",
+        OpKind.CREATE,
+        entity or operation.entity,
+        operation.side,
+        link_id,
+        _because(made, operation),
         source_key=other,
         parent=parent[0],
         parent_key=parent[1],
@@ -359,11 +393,7 @@ def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:
             count=len(those),
             risky=sum(o.risk == "high" for o in those),
             starts_workflows=sum(o.starts_workflows for o in those),
-            deltas=tuple(_deltas(those)) if name[0] is Entity.TAG else (),
+            deltas=tuple(sorted(Counter(o.after.get(TAGS) for o in those).values())) if name[0] is Entity.TAG else (),
         )
         for name, those in counted.items()
     )
-
-
-def _deltas(operations: Iterable[Operation]) -> Iterator[int]:
-    yield from sorted(Counter(operation.after.get(TAGS) for operation in operations).values())

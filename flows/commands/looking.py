@@ -77,7 +77,7 @@ def history(
             str(sum(entity[name] for entity in entities))
             for name in ("creates", "updates", "deletes", "holds", "failed")
         ]
-        table.add_row(row.run_id, row.state, *(sums if row.summary else ["–"] * 5))  # noqa: RUF001
+        table.add_row(row.run_id, row.state, *(sums if "entities" in row.summary else ["–"] * 5))  # noqa: RUF001
     Console().print(table)
     return 0
 

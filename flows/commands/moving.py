@@ -76,7 +76,7 @@ def migrate(
     loaded = load(pair)
     require_live(loaded)
     move = Move(to, mode, wait)
-    if not (yes or approve or _begun(loaded)):
+    if not (yes or approve or _begun(loaded, move)):
         return _propose(loaded, move, as_json=json)
     if engine == "prefect":
         from flows.jobs import migrate_pair
@@ -87,10 +87,10 @@ def migrate(
     return _tell(carry_out(loaded, move, approved=approve), as_json=json)
 
 
-def _begun(pair: Pair) -> bool:
+def _begun(pair: Pair, move: Move) -> bool:
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
     try:
-        return begun(ledger)
+        return begun(ledger, move)
     finally:
         ledger.close()
 

@@ -246,6 +246,19 @@ def _ledger(pair: Pair) -> Ledger:
     return Ledger(pair.ledger_url.get_secret_value(), pair.name)
 
 
+def test_only_what_was_approved_goes_on_by_itself(place: tuple[Place, Pair]) -> None:
+    """Another mode, another direction, and a load after a complete one are shown first, whatever was approved before."""
+    _, pair = place
+    linking = Move(mode="match-only")
+    ledger = _ledger(pair)
+    migrate(pair, linking)
+    assert not begun(ledger, Move())
+    assert not begun(ledger, Move(to="app", mode="match-only"))
+    assert migrate(pair, Move()).complete
+    assert not begun(ledger, Move())
+    ledger.close()
+
+
 def test_proposed_first(place: tuple[Place, Pair]) -> None:
     """A migration is planned whole before anything is written; its digest carries out exactly that plan."""
     made, pair = place
@@ -253,9 +266,8 @@ def test_proposed_first(place: tuple[Place, Pair]) -> None:
     assert made.moved()[0].total() == 0
     digest = told.document["provenance"]["plan_digest"]
     ledger = _ledger(pair)
-    assert not begun(ledger)
+    assert not begun(ledger, Move())
     moved = migrate(pair, Move(), approved=digest)
-    assert begun(ledger)
     ledger.close()
     assert moved.complete
     assert made.moved() == made.due()
@@ -355,7 +367,8 @@ def test_command(place: tuple[Place, Pair], capsys: pytest.CaptureFixture[str]) 
     assert told["complete"] is True
     assert made.moved() == made.due()
     assert command(pair=pair.path, json=True) == 0
-    assert json.loads(capsys.readouterr().out)["cutover"]["planned"] == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["state"], again["changes"]) == ("planned", [])
 
 
 @pytest.mark.parametrize("place", [SIZE], indirect=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.memory import Crash, Killed
 from flows import undoing
 from flows.telling import Told
+from reconcile import schema
 from reconcile.errors import Refused, StalePlan, StateError
 from reconcile.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
-from tests.builders import World, by_email
+from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
 from tests.flows.nights import night, opened, state, take_back
 
 
@@ -142,6 +146,164 @@ def test_a_created_contact_stays_while_somebody_elses_task_hangs_on_it(world: Wo
         "it stays, because what hangs on it is not the run's, or changed since: 1 task"
     ]
     assert guy in world.cells(Side.GHL)
+
+
+def left(told: Told) -> list[tuple[str, str]]:
+    return [(each["entity"], each["because"]) for each in told.document["undo"]["left"]]
+
+
+@pytest.mark.parametrize("entity", [Entity.NOTE, Entity.TASK])
+def test_a_contact_stays_with_what_came_onto_it_after_the_plan(world: World, entity: Entity) -> None:
+    """What hangs on a contact is read again right before it is deleted: a new note, or a task edited since, keeps it."""
+    guy = world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+    world.app.put(Entity.TASK, {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False}, parent=guy)
+    told = night(world)
+    there = by_email(world, Side.GHL, "guy@x.com")
+    (task,) = (key for key, record in world.ghl.rows(Entity.TASK).items() if record.parent == there)
+
+    def between() -> None:
+        if entity is Entity.TASK:
+            world.ghl.edit(Entity.TASK, task, {"title": "Greet, with the contract"})
+        else:
+            world.ghl.put(Entity.NOTE, {"body": "precious"}, parent=there)
+
+    back = take_back(world, told, between=between)
+    assert there in world.cells(Side.GHL)
+    assert there in {record.parent for record in world.ghl.rows(entity).values()}
+    assert [e["code"] for e in back.document["changes"] if e["entity"] == "contact"] == ["HAS_CHILDREN"]
+    assert left(back)[-1] == (
+        "contact",
+        f"it stays, because what hangs on it is not the run's, or changed since: 1 {entity}",
+    )
+    assert back.exit_code == 1
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_contact_stays_with_tasks_and_notes_that_are_not_mapped(
+    readable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleting it takes them along, mapped or not; where they cannot be read, nobody knows, and it stays as well."""
+    with World(mapping=mapping_of(contacts()), limits={"max_first_creates": 100}) as world:
+        world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+        told = night(world)
+        guy = by_email(world, Side.GHL, "guy@x.com")
+        if readable:
+            world.ghl.put(Entity.NOTE, {"body": "somebody's"}, parent=guy)
+            expected = "it stays, because what hangs on it is not the run's, or changed since: 1 note"
+        else:
+            said = world.ghl.describe()
+            fields = {entity: named for entity, named in said.fields.items() if entity is not Entity.NOTE}
+            monkeypatch.setattr(world.ghl, "describe", lambda: replace(said, fields=fields))
+            expected = "it stays, because its notes cannot be read: the pair file does not say where GHL keeps them"
+        back = take_back(world, told)
+        assert left(back) == [("contact", expected)]
+        assert guy in world.cells(Side.GHL)
+
+
+def later_runs(world: World, count: int) -> None:
+    """As many runs that changed nothing, as a delta every few minutes leaves them in the ledger."""
+    names = [{"run_id": f"d{at:05d}", "started_at": world.clock(), "summary": "{}"} for at in range(count)]
+    usual = {"pair": world.ledger.pair, "job": "delta", "state": "settled"}
+    with world.ledger.transaction() as connection:
+        connection.execute(sa.insert(schema.run), [name | usual for name in names])
+
+
+def test_tasks_and_notes_come_back_however_many_runs_lie_between(world: World) -> None:
+    """The archive of the run itself is asked first, also where more than a thousand runs came after it."""
+    before = state(world)
+    world.app.delete(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"))
+    told = night(world)
+    later_runs(world, 1_100)
+    take_back(world, told)
+    assert state(world)[Side.GHL, Entity.TASK] == before[Side.GHL, Entity.TASK]
+    assert state(world)[Side.GHL, Entity.NOTE] == before[Side.GHL, Entity.NOTE]
+
+
+def test_an_archive_that_is_gone_is_named(world: World) -> None:
+    """What was read and archived, and removed since, is not called unread."""
+    world.app.delete(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"))
+    told = night(world)
+    shutil.rmtree(world.folder / "runs")
+    lost = take_back(world, told).document["undo"]["lost"]
+    assert (
+        sum(f"in no archive that is left: that of run {told.document['run_id']} is gone" in each for each in lost) == 2
+    )
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_nobody_is_created_beside_who_is_there_again(world: World, late: bool) -> None:
+    """A deleted contact whose person was entered anew, before the undo was planned or after, does not come back twice."""
+    world.ghl.delete(Entity.CONTACT, by_email(world, Side.GHL, "ann@x.com"))
+    told = night(world)
+
+    def enter() -> None:
+        world.app.put(Entity.CONTACT, {"first_name": "Anna", "email": "ann@x.com"}, key="a9")
+
+    if not late:
+        enter()
+    back = take_back(world, told, between=enter if late else None)
+    assert by_email(world, Side.APP, "ann@x.com") == "a9"
+    assert {record.parent for record in world.app.rows(Entity.TASK).values()} == {
+        by_email(world, Side.APP, "bob@x.com")
+    }
+    assert any("somebody with the same email is there again, as a9" in because for _, because in left(back))
+
+
+def test_who_shares_a_phone_comes_back_all_the_same(world: World) -> None:
+    """Another person who was linked before the run is no reason to leave a deleted contact out."""
+    for name in ("Guy", "Hal"):
+        world.app.put(Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "phone": "+18885551212"})
+    night(world)
+    world.app.delete(Entity.CONTACT, by_email(world, Side.APP, "guy@x.com"))
+    told = night(world)
+    world.ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "hal@x.com"), {"email": ""})
+    assert left(take_back(world, told)) == []
+    by_email(world, Side.GHL, "guy@x.com")
+
+
+def apply_part(world: World, of: Told, *only: str) -> Told:
+    """Plan the undo of a run and apply that part of it."""
+    with opened(world, "undo", writes=False) as run:
+        planned = undoing.undo(run, of.document["run_id"])
+    with opened(world, "apply", name=planned.document["run_id"], only=only) as run:
+        return undoing.apply(run, planned.document["provenance"]["plan_digest"])
+
+
+def test_a_part_of_an_undo_is_applied_alone_and_the_rest_is_named(world: World) -> None:
+    """The limits count the approved part; what is not in it is left; a part that is not in the plan is refused."""
+    world.limits = {"max_first_creates": 100, "max_deletes": 2}
+    for number in range(4):
+        world.app.put(Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"})
+    told = night(world)
+    with pytest.raises(Refused, match="nothing in the plan is nonsense"):
+        apply_part(world, told, "nonsense")
+    one = by_email(world, Side.GHL, "n0@x.com")
+    back = apply_part(world, told, one)
+    assert restored(back) == {"done": 1}
+    assert one not in world.cells(Side.GHL)
+    assert left(back) == [("contact", "it is not in the part that was approved")] * 3
+
+
+def test_a_field_that_left_the_pair_file_is_named_and_nobody_is_blamed(world: World) -> None:
+    """What is not mapped any more is not put back, and the report does not say that nothing is left."""
+    world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME"})
+    told = night(world)
+    kept = (field for field in contacts().fields if field.name != "company")
+    world.mapping = mapping_of(contacts(*kept), tasks(), notes())
+    back = take_back(world, told)
+    assert left(back) == [("contact", "no longer in the pair file: company")]
+    assert "is left to take back" not in back.document["verdict"]["headline"]
+
+
+def test_a_link_with_both_ends_loses_the_mark_of_an_undo(world: World) -> None:
+    """Once an undo is taken back, a deletion by hand is a deletion like any other, and no question."""
+    guy = world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
+    take_back(world, take_back(world, night(world)))
+    night(world)
+    world.app.delete(Entity.CONTACT, guy)
+    after = night(world)
+    assert after.document["holds"] == []
+    assert "guy@x.com" not in {cells.get("email") for cells in world.cells(Side.GHL).values()}
 
 
 def test_what_changes_between_the_plan_and_its_application_drops_out(world: World) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from reconcile.archive import Buried
+from reconcile.hanging import Hanging
 from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.ports import Record
-from reconcile.undo import GONE_ALREADY, Present, Undo, groups, undo
+from reconcile.undo import GONE_ALREADY, NEVER_READ, Present, Undo, groups, undo
 from tests.builders import mapping_of, operation_of
 
 
@@ -25,15 +26,17 @@ class Sides:
     links: dict[tuple[Entity, Side, str], str] = field(default_factory=dict)
     keys: dict[tuple[Entity, str, Side], str] = field(default_factory=dict)
     buried: dict[tuple[Side, Entity, str], Sequence[Buried]] = field(default_factory=dict)
+    twins: dict[Side, tuple[str, str]] = field(default_factory=dict)
 
     def present(self) -> Present:
         return Present(
             mapping=mapping_of(),
             read=self.read,
-            children=lambda side, key: self.children.get((side, key), []),
+            children=lambda side, key: Hanging(self.children.get((side, key), [])),
             key_of=lambda entity, link_id, side: self.keys.get((entity, link_id, side)),
             link_of=lambda entity, side, key: self.links.get((entity, side, key)),
-            buried=lambda side, entity, key: self.buried.get((side, entity, key)),
+            buried=lambda side, entity, key: self.buried.get((side, entity, key), NEVER_READ),
+            twin=lambda side, cells: self.twins.get(side),
         )
 
     def read(self, side: Side, entity: Entity, key: str, parent: str | None) -> Record | None:
@@ -211,6 +214,31 @@ def test_a_counterpart_that_found_another_record_keeps_it() -> None:
     made = Sides(links={(Entity.CONTACT, Side.APP, "a1"): "other"}).undo(done(delete_of()))
     assert made.operations == []
     assert "linked to another record since" in made.left[0].because
+
+
+def test_who_is_there_again_stays_and_nothing_is_made_beside() -> None:
+    """The new record of a deleted contact's person is not deleted either, and what hung on the old one does not come back."""
+    sides = contact(first_name="Ann")
+    del sides.records[Side.GHL, Entity.CONTACT, "g1"]
+    sides.records[Side.GHL, Entity.CONTACT, "g9"] = {"first_name": "Ann", "company": "A"}
+    sides.twins[Side.GHL] = ("email", "g9")
+    task = delete_of(op_id="op2", entity=Entity.TASK, link_id="l2", key="t1", parent="l1", before={"title": "Call"})
+    again = create_of(op_id="op3", link_id="l9", source_key="a9")
+    made = sides.undo(done(delete_of()), done(task), done(again, key="g9"))
+    assert made.operations == []
+    assert sorted((left.entity, left.key, left.because) for left in made.left) == [
+        (Entity.CONTACT, "g1", "somebody with the same email is there again, as g9"),
+        (Entity.CONTACT, "g9", "it stays: it is there in the place of a contact that the run deleted"),
+        (Entity.TASK, None, "its contact does not come back"),
+    ]
+
+
+def test_what_left_the_pair_file_is_left_as_it_is() -> None:
+    """A field, or a whole kind of record, that is not mapped any more is named as that; what is mapped goes back."""
+    both = operation_of(before={"company": "Old", "size": "S"}, after={"company": "New", "size": "L"})
+    made = contact(company="New", size="L").undo(done(both))
+    assert [o.after for o in made.operations] == [{"company": "Old"}]
+    assert [left.because for left in made.left] == ["no longer in the pair file: size"]
 
 
 def test_an_archived_record_is_left_to_a_person() -> None:
