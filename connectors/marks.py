@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-_NO = frozenset({"", "false", "f", "no", "n", "off", "null", "none", "[]", "{}"})
-_NO_MOMENT = "0000-00-00"
+NO = ("", "false", "f", "no", "n", "off", "null", "none", "[]", "{}")
+"""Words that mark nothing, in small letters and without the spaces that a CHAR column puts behind them."""
+
+NO_MOMENT = "0000-00-00"
+"""How MySQL writes that there is no moment."""
 
 
 def says_deleted(value: object) -> bool:
-    """Whether a mark says that its record is deleted: any moment, a yes in any words, or a number other than 0.
-
-    A word that says no is no mark, in whatever letter case and with whatever spaces a CHAR column puts behind it.
-    """
+    """Whether a mark says that its record is deleted: any moment, a yes in any words, or a number other than 0."""
     if value is None or isinstance(value, bool):
         return bool(value)
-    text = (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip().lower()
-    if text in _NO or text.startswith(_NO_MOMENT):
+    if isinstance(value, bytes | bytearray | memoryview):  # BIT columns come so
+        raw = bytes(value)
+        return any(raw) and says_deleted(raw.decode("latin-1"))
+    text = str(value).strip().lower()
+    if text in NO or text.startswith(NO_MOMENT):
         return False
     try:
         return Decimal(text) != 0

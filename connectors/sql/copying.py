@@ -8,6 +8,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from connectors.marks import NO, NO_MOMENT
 from connectors.sql import tags as tagging
 from connectors.sql.reading import ROWS, needed, visible
 from connectors.sql.schema import TAGS, Layout
@@ -137,12 +138,15 @@ def _moment(field: Field) -> sa.ColumnElement[Any]:
 
 
 def _flag(field: Field) -> sa.ColumnElement[bool]:
+    """What `says_deleted` says, in SQL: both readings of a table have to agree on who is gone."""
     match field.kind:
         case Kind.BOOL:
             return sa.func.coalesce(field.column, sa.false())
-        case Kind.INTEGER:
+        case Kind.INTEGER | Kind.DECIMAL | Kind.FLOAT:
             return sa.func.coalesce(field.column, 0) != 0
-        case Kind.TEXT:
-            return sa.func.coalesce(field.column, "").not_in(("", "0"))
+        case Kind.TEXT | Kind.OTHER | Kind.JSON | Kind.ARRAY:
+            text = sa.func.lower(sa.func.btrim(sa.func.coalesce(sa.cast(field.column, sa.Text), "")))
+            zero = text.op("~", is_comparison=True)("^[-+]?0+([.]0*)?$")
+            return sa.and_(text.not_in(NO), sa.not_(text.startswith(NO_MOMENT)), sa.not_(zero))
         case _:
             return field.column.is_not(None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.marks import says_deleted
 from connectors.sql import tags as tagging
 from connectors.sql.keys import key_text
 from connectors.sql.schema import TAGS, Layout
@@ -154,10 +155,8 @@ def _mark_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], bool]:
 
 def marked(column: Field, value: Any) -> bool:
     """Whether what a soft-delete column holds says that the record is deleted."""
-    if value in (None, "", 0, "0", False):
-        return False
     convert = reader(column)
-    return (value if convert is None else convert(value)) not in (None, "", False)
+    return says_deleted(value) and (convert is None or says_deleted(convert(value)))
 
 
 def _tag_reader(layout: Layout, columns: Columns, at: Mapping[str, int]) -> Callable[[Row], list[str]]:

@@ -463,3 +463,50 @@ def test_bytes_where_text_should_be_are_shown_in_hex(sqlite: str) -> None:
     [record], proof = extraction(side)
     assert (record.fields["name"], record.fields["photo"], proof.complete) == ("c3ff", "00ff", True)
     assert side.read(CONTACT, "1") == record
+
+
+# Who is gone.
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept", "gone"),
+    [
+        (
+            "VARCHAR(40)",
+            ["'no'", "'N'", "'off'", "'False'", "''", "'0'", "'0.0'", "NULL", "' '"],
+            ["'yes'", "'2026-01-02'"],
+        ),
+        ("CHAR(3)", ["' '", "'n'", "'no'"], ["'y'", "'1'"]),
+        ("INTEGER", ["0", "NULL"], ["1", "1767312000"]),
+        ("NUMERIC(12,2)", ["0", "NULL"], ["1"]),
+        ("DOUBLE PRECISION", ["0", "NULL"], ["1"]),
+    ],
+)
+def test_a_mark_that_says_no_is_none(anywhere: str, kind: str, kept: list[str], gone: list[str]) -> None:
+    """Read in bulk or by key, and in every database: only a yes, a moment or a number other than 0 says that a record is gone."""
+    run(
+        anywhere,
+        f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, email VARCHAR(40), gone {kind})",
+        *(f"INSERT INTO contacts VALUES ({at}, 'a', {mark})" for at, mark in enumerate([*kept, *gone])),
+    )
+    side = connector(anywhere, deleted="gone")
+    found, proof = extraction(side)
+    expected = [False] * len(kept) + [True] * len(gone)
+    assert proof.complete
+    assert [record.deleted for record in sorted(found, key=lambda record: int(record.key))] == expected
+    by_key = [side.read(CONTACT, str(at)) for at in range(len(expected))]
+    assert [record is None or record.deleted for record in by_key] == expected
+
+
+@pytest.mark.parametrize(("kind", "no", "yes"), [("BIT(1)", "b'0'", "b'1'")])
+@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
+def test_a_bit_that_is_not_set_marks_nothing(tmp_path: Path, name: str, kind: str, no: str, yes: str) -> None:
+    """A BIT column comes as text from one database and as bytes from another."""
+    for url in fresh_database(name, tmp_path):
+        run(
+            url,
+            f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, gone {kind})",
+            f"INSERT INTO contacts VALUES (1, {no}), (2, {yes})",
+        )
+        found, _ = extraction(connector(url, deleted="gone"))
+        assert {record.key: record.deleted for record in found} == {"1": False, "2": True}
