@@ -7,14 +7,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from zoneinfo import ZoneInfo
+from datetime import date
+from decimal import Context, Decimal, InvalidOperation
 
 import phonenumbers
 
 from reconcile.markup import plain
 from reconcile.model import Cell, Side
+from reconcile.moments import date_of, moment_of
 from reconcile.ports import Json
 
 Raw = str | None
@@ -157,19 +157,12 @@ class Phone(Codec):
         return f"CASE WHEN {plain} WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
 
 
-_DATE_FORMS = (
-    re.compile(r"(?P<y>\d{4})[-/._](?P<m>\d{1,2})[-/._](?P<d>\d{1,2})(?:[T ].*)?"),
-    re.compile(r"(?P<m>\d{1,2})[-/._](?P<d>\d{1,2})[-/._](?P<y>\d{4})"),
-)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Date(Codec):
     """A calendar date, YYYY-MM-DD. A time or zone behind it is dropped unconverted: a birthday has no time zone.
 
     GHL documents YYYY/MM/DD, MM/DD/YYYY and their variants for writes, and answers ISO with Z, or epoch milliseconds in
-    search results.
+    search results. `reconcile.moments` says what each notation means.
     """
 
     name: str = "date"
@@ -177,18 +170,9 @@ class Date(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = _clean(raws)
         try:
-            return self._parse(text).isoformat() if text else None
+            return date_of(text, side).isoformat() if text else None
         except (ValueError, OverflowError):
             return text
-
-    @staticmethod
-    def _parse(text: str) -> date:
-        if re.fullmatch(r"-?\d{5,}", text):
-            return (_EPOCH + timedelta(milliseconds=int(text))).date()
-        for form in _DATE_FORMS:
-            if found := form.fullmatch(text):
-                return date(int(found["y"]), int(found["m"]), int(found["d"]))
-        raise ValueError(text)
 
     def fault(self, cell: Cell) -> str | None:
         try:
@@ -211,19 +195,9 @@ class Instant(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = _clean(raws)
         try:
-            return self._parse(text).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
+            return moment_of(text, self.timezone).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
         except (ValueError, OverflowError):
             return text
-
-    def _parse(self, text: str) -> datetime:
-        if re.fullmatch(r"-?\d{9,}", text):
-            return _EPOCH + timedelta(milliseconds=int(text))
-        if not re.match(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError(text)
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=ZoneInfo(self.timezone))
-        return moment.astimezone(UTC)
 
     def fault(self, cell: Cell) -> str | None:
         if cell is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cell):
@@ -233,6 +207,10 @@ class Instant(Codec):
     def fast(self, column: str) -> tuple[str, str] | None:
         shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.]000)?Z')"
         return f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL", f"{column}[1:19] || 'Z'"
+
+
+_EXACT = Context(prec=200)
+"""Digits for every number that is read as one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +224,7 @@ class Number(Codec):
         number = self._parse(text)
         if number is None:
             return text or None
-        return "0" if number == 0 else f"{number.normalize():f}"
+        return "0" if number == 0 else f"{number.normalize(_EXACT):f}"
 
     @staticmethod
     def _parse(text: str) -> Decimal | None:

@@ -94,12 +94,12 @@ class Change:
         if column is None:
             return self._reply(Status.REJECTED, "UNSUPPORTED", "no column of tags is declared"), None
         held = self.layout.tags_of(part.values or {})
-        known = {tag.casefold() for tag in held}
-        named = {tag.casefold() for tag in self.write.tags}
+        known = {tag.lower() for tag in held}
+        named = {tag.lower() for tag in self.write.tags}
         if self.write.kind is OpKind.ADD_TAGS:
-            after = [*held, *(tag for tag in self.write.tags if tag.casefold() not in known)]
+            after = [*held, *(tag for tag in self.write.tags if tag.lower() not in known)]
         else:
-            after = [tag for tag in held if tag.casefold() not in named]
+            after = [tag for tag in held if tag.lower() not in named]
         if after == held:
             return self._reply(Status.DONE), volume
         return self._put(volume, part, self._fitted(volume, part, {TAGS: list(after)}))

@@ -48,10 +48,15 @@ class _Row:
 
 
 class CsvSheet:
-    """One CSV file. Raises BrokenFileError where it has no header that can be read."""
+    """One CSV file. Raises BrokenFileError where it has no header that can be read.
 
-    def __init__(self, content: bytes, name: str, settings: FileSettings) -> None:
+    A last row without a line end may be cut off within its last value. It is taken as a row where the file has not been
+    changed for a while, since many programs leave that line end out; in a `young` file it is not.
+    """
+
+    def __init__(self, content: bytes, name: str, settings: FileSettings, *, young: bool = False) -> None:
         self._content = content
+        self._young = young
         self._name = name
         if not content.strip(b"\x00\xef\xbb\xbf\xfe\xff \r\n\t"):
             raise BrokenFileError(f"{name} is empty", "it needs a first line with the names of its columns")
@@ -76,12 +81,11 @@ class CsvSheet:
 
     def parts(self) -> Iterator[Part]:
         """Every row; a bad one says why."""
-        width = len(self.columns)
         for row in self._rows():
             if row.line <= self._header.line or not (row.why or any(row.cells)):
                 yield Part(row.line, row.raw)
-            elif row.why or len(row.cells) != width:
-                yield Part(row.line, row.raw, why=row.why or f"expected {width} columns, found {len(row.cells)}")
+            elif why := self._fault(row):
+                yield Part(row.line, row.raw, why=why)
             else:
                 values: dict[str, Json] = {
                     name: cell or None for name, cell in zip(self.columns, row.cells, strict=True)
@@ -102,12 +106,12 @@ class CsvSheet:
         return False
 
     def dump(self, parts: Sequence[Part]) -> bytes:
-        """The file: what is kept as it stood, the rest in the style of its neighbours."""
+        """The file: what is kept as it stood, the rest in the style of its neighbours, each line with its end."""
         texts = [
             part.raw if part.state is State.KEPT else self._text(part) for part in parts if part.state is not State.GONE
         ]
         texts = [text for text in texts if text]
-        for at, text in enumerate(texts[:-1]):
+        for at, text in enumerate(texts):
             if not text.endswith(("\n", "\r")):
                 texts[at] = text + self._end(self._header.raw)
         return self._encoding.mark + self._encoding.bytes_of("".join(texts))
@@ -154,6 +158,14 @@ class CsvSheet:
                 why = _said(str(error), line, tape.line)
             raw = tape.take()
             yield _Row(line, raw, cells, why or self._damage(raw))
+
+    def _fault(self, row: _Row) -> str:
+        """Why a row cannot be taken as it stands."""
+        if row.why or len(row.cells) != len(self.columns):
+            return row.why or f"expected {len(self.columns)} columns, found {len(row.cells)}"
+        if self._young and not row.raw.endswith(("\n", "\r")):
+            return "it has no line end and the file has just been changed: it may not be written to its end yet"
+        return ""
 
     def _damage(self, raw: str) -> str:
         if is_damaged(raw):

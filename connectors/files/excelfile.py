@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from reconcile.ports import Json
 
 _LONGEST = 32_767
 """Excel's own limit of characters in a cell; openpyxl would cut the text without a word."""
+_ZEROS = re.compile("00+")
+"""Number formats that fill up with leading zeros, as those of postal codes and customer numbers do."""
 _OLE = b"\xd0\xcf\x11\xe0"
 
 
@@ -126,7 +129,7 @@ class ExcelSheet:
                 pairs = zip(self._chosen(shown).iter_rows(), self._chosen(written).iter_rows(), strict=False)
                 for at, (values, sources) in enumerate(pairs, start=1):
                     formulas = [cell.data_type == "f" for cell in sources]
-                    yield at, [(cell.value, formula) for cell, formula in zip(values, formulas, strict=False)]
+                    yield at, [(_shown(cell), formula) for cell, formula in zip(values, formulas, strict=False)]
             except (ValueError, KeyError, SyntaxError, zipfile.BadZipFile, EOFError, OverflowError) as error:
                 what = f"{self._name} is damaged ({type(error).__name__})"
                 raise BrokenFileError(what, "open it in Excel and save it again") from None
@@ -145,7 +148,7 @@ class ExcelSheet:
         for column, name in enumerate(self.columns, start=1):
             cell = sheet.cell(row, column)
             wanted = (part.values or {}).get(name)
-            if cell.data_type != "f" and _text(cell.value) != wanted:
+            if cell.data_type != "f" and _text(_shown(cell)) != wanted:
                 _set(cell, wanted)
 
 
@@ -155,6 +158,19 @@ def _problem(value: Any, *, computed: bool) -> str:
     if isinstance(value, str) and value in ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"):
         return f"a cell shows the error {value}"
     return ""
+
+
+def _shown(cell: Any) -> Any:
+    """A cell's value; a whole number that is shown with leading zeros is the text that has them."""
+    return _filled(cell.value, cell)
+
+
+def _filled(value: Any, cell: Any) -> Any:
+    """What the cell would show of a value."""
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    if not whole or not _ZEROS.fullmatch(cell.number_format or ""):
+        return value
+    return "-" * (value < 0) + str(abs(int(value))).zfill(len(cell.number_format))
 
 
 def _text(value: Any) -> str | None:
@@ -175,7 +191,7 @@ def _text(value: Any) -> str | None:
 def _set(cell: Any, wanted: Json) -> None:
     """Write as the kind of value that stood there, where that says the same; else as text, which Excel cannot reinterpret."""
     text = None if wanted is None else text_of(wanted)
-    typed = _alike(cell.value, text) if text is not None else None
+    typed = _alike(cell, text) if text is not None else None
     if typed is not None:
         cell.value = typed
         return
@@ -185,7 +201,8 @@ def _set(cell: Any, wanted: Json) -> None:
         cell.number_format = "@"
 
 
-def _alike(held: Any, text: str) -> Any:
+def _alike(cell: Any, text: str) -> Any:
+    held = cell.value
     try:
         typed: Any
         if isinstance(held, bool):
@@ -198,4 +215,6 @@ def _alike(held: Any, text: str) -> Any:
             return None
     except (ValueError, OverflowError):
         return None
-    return typed if typed is not None and _text(typed) == text and not isinstance(held, timedelta) else None
+    return (
+        typed if typed is not None and _text(_filled(typed, cell)) == text and not isinstance(held, timedelta) else None
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.files.parts import UnfitError, text_of
 from connectors.files.settings import FileSettings
+from connectors.marks import says_deleted
 from reconcile.model import Entity
 from reconcile.ports import FieldInfo, Json, Record, Shape
 
@@ -18,10 +20,11 @@ TAGS = "tags"
 """The native field under which a contact's tags are shown, whatever the column is called."""
 
 Values = Mapping[str, Json]
-NO = frozenset({"", "false", "0", "no", "n", "f", "off"})
-"""What a soft-delete column may hold of a row that is not deleted."""
 _MS_FROM = 100_000_000_000
 """Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
+_SHORTEST = 9
+"""Digits of an epoch number: fewer are a date, YYYYMMDD, or no time."""
+_COMPACT = re.compile(r"(1[89]|2[01])\d{6}(\d{6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Layout:
 
     def is_deleted(self, values: Values) -> bool:
         """Whether a row is marked as deleted."""
-        return bool(self.settings.deleted) and text_of(values.get(str(self.settings.deleted))).lower() not in NO
+        return self.settings.deleted is not None and says_deleted(text_of(values.get(self.settings.deleted)))
 
     def tags_of(self, values: Values) -> list[str]:
         """A row's tags: a list, a JSON list as text, or words around the delimiter."""
@@ -174,7 +177,11 @@ def instant(value: Json, zone: ZoneInfo) -> str | None:
 def _moment(text: str, zone: ZoneInfo) -> str:
     """Asked for the same text several times a row, and the same times stand in many rows."""
     try:
-        if text.isdecimal():
+        if _COMPACT.fullmatch(text):
+            moment = datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - it gets its zone below
+        elif text.isdecimal():
+            if len(text) < _SHORTEST:
+                raise ValueError(text)
             number = int(text)
             moment = datetime.fromtimestamp(number / 1000 if number >= _MS_FROM else number, UTC)
         else:

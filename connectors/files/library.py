@@ -95,7 +95,7 @@ class Library:
             raise _unreadable(name, error) from None
         word = "line" if own.format in ("csv", "jsonl") else "row"
         label = name.rpartition("/")[2]
-        volume = Volume(name, held, sheet_of(own.format, held.content, label, settings), word)
+        volume = Volume(name, held, sheet_of(own.format, held.content, label, settings, young=held.young), word)
         fields = own.fields.get(entity, ())
         skipped = {TAGS} if settings.tags else set()
         bare = Layout(entity, settings, (), ZoneInfo(own.timezone))

@@ -19,6 +19,8 @@ from reconcile.ports import Json
 
 _ROWS = 2_000
 _ROW = "#row"
+_EXACT = 2**53
+"""Whole numbers below it are each a fraction of their own."""
 
 
 class ParquetSheet:
@@ -131,7 +133,10 @@ def _bound(value: Json, kind: str) -> Any:
 
 
 def _plain(value: Any) -> Json:
-    """A value of DuckDB's as JSON: moments as ISO 8601, decimals and fractions as text, bytes where they are text."""
+    """A value of DuckDB's as JSON: moments as ISO 8601, decimals and fractions as text, bytes where they are text.
+
+    pandas makes fractions of whole numbers, and "not a number" of blanks, where a column has any blank: they are what they were.
+    """
     if value is None or isinstance(value, str | bool | int):
         return value if value != "" else None
     if isinstance(value, datetime | date | time):
@@ -145,6 +150,8 @@ def _plain(value: Any) -> Json:
             return value.decode()
         except UnicodeDecodeError:
             raise UnfitError("it holds bytes that are no text") from None
+    if isinstance(value, float) and (value != value or (value.is_integer() and abs(value) < _EXACT)):
+        return None if value != value else int(value)
     if isinstance(value, float | Decimal | UUID | timedelta):
         return str(value)
     raise UnfitError(f"it holds a value of the kind {type(value).__name__}")

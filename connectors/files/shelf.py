@@ -16,11 +16,11 @@ from connectors.files.storage import Held
 QUARANTINED_MAX = 100
 
 
-def sheet_of(form: FileFormat, content: bytes, name: str, settings: FileSettings) -> Sheet:
-    """The content in its format. Raises BrokenFileError."""
+def sheet_of(form: FileFormat, content: bytes, name: str, settings: FileSettings, *, young: bool = False) -> Sheet:
+    """The content in its format; `young` where its writer may not be done with it. Raises BrokenFileError."""
     match form:
         case "csv":
-            return CsvSheet(content, name, settings)
+            return CsvSheet(content, name, settings, young=young)
         case "jsonl":
             return JsonlSheet(content, name, settings)
         case "parquet":

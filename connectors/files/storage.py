@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from connectors.files.parts import BrokenFileError
 
 _PATTERN = set("*?[")
+_YOUNG = 60.0
+"""Seconds since the last change: longer, and a writer that is still at it would have written more."""
 
 
 class MovedError(Exception):
@@ -28,10 +30,11 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A file's content, and what tells whether it is still that."""
+    """A file's content, and what tells whether it is still that; `young` where its writer may not be done with it."""
 
     content: bytes
     stamp: str
+    young: bool = False
 
 
 class Storage(Protocol):
@@ -122,7 +125,8 @@ class Disk:
             before = self.stamp(name)
             content = Path(name).read_bytes()
             if self.stamp(name) == before:
-                return Held(content, before)
+                young = abs(time.time() - Path(name).stat().st_mtime) < _YOUNG
+                return Held(content, before, young)
             self._sleep(0.05)
         raise BrokenFileError(f"{name} keeps changing while it is read", "run again when its writer is done")
 
@@ -223,7 +227,7 @@ class Remote:
         return str(self._call(lambda: self._files.ukey(name)))
 
     def fetch(self, name: str) -> Held:
-        """The whole file."""
+        """The whole file; what is put there in one piece is never half written, so that it is never young."""
         stamp = self.stamp(name)
         content = self._call(lambda: self._files.cat_file(name))
         if self.stamp(name) != stamp:

@@ -54,7 +54,7 @@ def _listed(held: Any) -> list[object]:
 
 def fold(tag: str) -> str:
     """The form in which tags are compared: GHL knows them in lower case alone (observed behaviour)."""
-    return " ".join(tag.split()).casefold()
+    return " ".join(tag.split()).lower()
 
 
 def changed(held: Sequence[str], kind: OpKind, named: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from flows.config.fields import Setting, field_of
 from flows.config.form import FilterForm, MapForm, PairForm
+from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from flows.config.sides import MemoryForm, OutsideForm, TableForm
 from reconcile.codecs import Codec
@@ -82,6 +83,7 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     entity = setting.entity
     fields = tuple(field_of(key, line, setting) for key, line in form.fields.items())
     _check_twice(fields, setting)
+    _check_letter_case(fields, setting)
     _check_deletes(form, setting)
     names = {key: field.name for key, field in zip(form.fields, fields, strict=True)}
     match = _match(form, fields, names, setting)
@@ -110,6 +112,18 @@ def _check_twice(fields: Sequence[Field], setting: Setting) -> None:
             what = f'{" and ".join(names)} both write "{native}" in {side.label}'
             remedy = f'Keep one of them, or give one the flow "{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
             setting.problems.add(setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy)
+
+
+def _check_letter_case(fields: Sequence[Field], setting: Setting) -> None:
+    """Columns that differ by letter case alone are one column to the database that snapshots are compared in."""
+    known: dict[str, str] = {}
+    for field in fields:
+        for native in (*field.native(Side.APP), *field.also.get(Side.APP, ())):
+            other = known.setdefault(native.lower(), native)
+            if other != native:
+                what = f'[{setting.entity}.fields] {field.name}: "{other}" and "{native}" differ by letter case alone'
+                remedy = "Rename one of the two columns in the app, or map one of them."
+                setting.problems.add(setting.path(field.name), what, remedy)
 
 
 def _check_deletes(form: MapForm, setting: Setting) -> None:
@@ -182,9 +196,14 @@ def _filters(form: MapForm, fields: Sequence[Field], names: dict[str, str], sett
             what = f'[{setting.entity}] exclude: {line.field} needs exactly one of "is" and "not"'
             setting.problems.add(path, what, 'Write { field = "…", is = ["…"] }.')
         else:
-            yield _filter(name, line, values, by_name[name].codec)
+            cells = tuple(_filtered(line, value, by_name[name].codec, path, setting) for value in values)
+            yield Filter(name, cells, negated=line.not_ is not None)
 
 
-def _filter(name: str, line: FilterForm, values: Sequence[str], codec: Codec) -> Filter:
-    cells: tuple[Cell, ...] = tuple(codec.decode([value], Side.APP) for value in values)
-    return Filter(name, cells, negated=line.not_ is not None)
+def _filtered(line: FilterForm, value: str, codec: Codec, path: KeyPath, setting: Setting) -> Cell:
+    """A value of a filter as records hold it; one that is not well-formed is noted, except what people write for "none"."""
+    cell = codec.decode([value], Side.APP)
+    if (fault := codec.fault(cell)) is not None and codec.name not in ("email", "phone"):
+        what = f'[{setting.entity}] exclude: {line.field}: "{value}" is {fault}'
+        setting.problems.add(path, what, f'Write a value that fits the codec "{codec.name}", or "" for blank.')
+    return cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -209,6 +210,12 @@ def people(folder: Path, content: str | bytes, **more: Any) -> FilesConnector:
     return connect(replace(settings, entities={Entity.CONTACT: contact}))
 
 
+def rested(folder: Path) -> None:
+    """As if nobody had changed the file of people for two minutes."""
+    changed = (folder / "people.csv").stat().st_mtime - 120
+    os.utime(folder / "people.csv", (changed, changed))
+
+
 def shown(connector: FilesConnector, entity: Entity = Entity.CONTACT) -> list[dict[str, Any]]:
     """The lines of an extraction."""
     pages = [page for page in connector.extract(entity) if isinstance(page, Page)]
@@ -245,23 +252,41 @@ def test_values_are_never_guessed(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_an_update_keeps_every_other_byte(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
-    """Encoding, mark, delimiter, line ends, quoting and the other rows are as they were; one row differs."""
+    """Encoding, mark, delimiter, line ends, quoting and the other rows are as they were; one row differs, the last gets its end."""
     body = [HEAD, '1,"Zoë ",a@b.test,1,,,,', "", '"2","Bo""b",,"2","","","",""', "3,Cy,,3,,,,"]
     before = end.join(body).replace(",", delimiter).encode(encoding)
     connector = people(tmp_path, before)
+    rested(tmp_path)
     assert [line["name"] for line in shown(connector)] == ["Zoë ", 'Bo"b', "Cy"]
     assert only(connector, change("2", name="José")).status is Status.DONE
     after = (tmp_path / "people.csv").read_bytes()
     body[3] = '"2","José",,"2","","","2026-06-01T00:00:01Z","1"'
-    assert after == end.join(body).replace(",", delimiter).encode(encoding)
+    assert after == end.join([*body, ""]).replace(",", delimiter).encode(encoding)
 
 
 def test_a_row_is_added_to_a_file_without_a_last_line_end(tmp_path: Path) -> None:
     """The new row stands on a line of its own, with the next number as its key."""
     connector = people(tmp_path, f"{HEAD}\r\n8,Ann,,,,,,\r\n9,Bob,,,,,,")
+    rested(tmp_path)
     reply = only(connector, create(Entity.CONTACT, {"name": "Cy"}))
     assert (reply.status, reply.key) == (Status.DONE, "10")
     assert (tmp_path / "people.csv").read_bytes().endswith(b"9,Bob,,,,,,\r\n10,Cy,,,,,2026-06-01T00:00:01Z,1\r\n")
+
+
+def test_a_last_row_that_may_be_cut_off_is_not_taken(tmp_path: Path) -> None:
+    """A row without a line end in a file that has just been changed is quarantined and not written over; later it is a row."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n2,Bob,,,,,,Amst")
+    before = (tmp_path / "people.csv").read_bytes()
+    assert [line["name"] for line in shown(connector)] == ["Ann"]
+    proof = proof_of(connector)
+    assert not proof.complete
+    assert "people.csv line 3: it has no line end" in proof.quarantined[0]
+    assert only(connector, change("1", name="New")).status is Status.SKIPPED
+    assert (tmp_path / "people.csv").read_bytes() == before
+    rested(tmp_path)
+    assert proof_of(connector).complete
+    assert only(connector, change("1", name="New")).status is Status.DONE
+    assert proof_of(connector).complete
 
 
 def test_a_number_is_never_given_twice(tmp_path: Path) -> None:
@@ -455,6 +480,33 @@ def test_a_soft_delete_is_written_as_the_column_has_it(tmp_path: Path, marks: st
     assert [line["#deleted"] for line in shown(connector)] == [True, False]
 
 
+@pytest.mark.parametrize(("kind", "after"), [(OpKind.ADD_TAGS, "Strasse|straße"), (OpKind.REMOVE_TAGS, "Strasse")])
+def test_tags_that_ghl_tells_apart_are_two(tmp_path: Path, kind: OpKind, after: str) -> None:
+    """Tags are one where they are equal in lower case, as in GHL: ß is not ss."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,Strasse,,,\n")
+    assert only(connector, Write("op", kind, Entity.CONTACT, "1", tags=("straße",))).status is Status.DONE
+    assert f"1,Ann,,,{after},," in (tmp_path / "people.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("mark", "deleted"), [("0.0", False), ("None", False), ("NULL", False), ("off", False), ("x", True)]
+)
+def test_a_word_that_says_no_is_no_mark(tmp_path: Path, mark: str, deleted: bool) -> None:
+    """What says no in any way leaves a row as it is; anything else marks it as deleted."""
+    [line] = shown(people(tmp_path, f"{HEAD}\n1,Ann,,,,{mark},,\n"))
+    assert line["#deleted"] is deleted
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [("20240131", "2024-01-31T00:00:00.000Z"), ("20240131093000", "2024-01-31T09:30:00.000Z"), ("45000", None)],
+)
+def test_digits_of_a_date_are_no_seconds(tmp_path: Path, text: str, instant: str | None) -> None:
+    """A time of change in digits alone is YYYYMMDD, or a count long enough to be one; else the row is quarantined."""
+    connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,{text},\n")
+    assert [line["#modified_at"] for line in shown(connector)] == ([instant] if instant else [])
+
+
 def test_times_without_a_zone_are_local(tmp_path: Path) -> None:
     """They are read in the declared zone, and a new one is written in the form that the column has."""
     connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,2026-01-01 09:30:00,\n")
@@ -491,6 +543,36 @@ def test_a_workbook_keeps_its_other_sheets_and_formulas(tmp_path: Path) -> None:
     assert list(after["name"]) == ["007", "=2+2"]
     assert list(after["id"]) == [1, 2]
     assert openpyxl.load_workbook(tmp_path / "people.xlsx")["Sums"]["A1"].value == "=COUNTA(Sheet!A:A)"
+
+
+def test_leading_zeros_that_a_workbook_shows_are_kept(tmp_path: Path) -> None:
+    """Numbers formatted with zeros are read as they are shown, keys too, and stay numbers when they are written."""
+    book = openpyxl.Workbook()
+    for row in (["id", "zip", "name"], [42, 1067.0, "Ann"], [43, 10115, "Bob"], [44, -7, "Cy"]):
+        book.active.append(row)
+        for cell in book.active[book.active.max_row][:2]:
+            cell.number_format = "00000"
+    book.save(tmp_path / "people.xlsx")
+    connector = FilesConnector(FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path))
+    assert [line["zip"] for line in shown(connector)] == ["01067", "10115", "-00007"]
+    assert connector.read(Entity.CONTACT, "00042") is not None
+    assert only(connector, change("00042", name="New")).status is Status.DONE
+    assert only(connector, change("00043", zip="01099")).record.fields["zip"] == "01099"
+    sheet = openpyxl.load_workbook(tmp_path / "people.xlsx").active
+    found = [[(cell.value, cell.number_format) for cell in row[:2]] for row in sheet.iter_rows(min_row=2, max_row=3)]
+    assert found == [[(42, "00000"), (1067, "00000")], [(43, "00000"), (1099, "00000")]]
+
+
+def test_whole_numbers_in_columns_with_blanks_are_whole(tmp_path: Path) -> None:
+    """What pandas saves as fractions since a cell is blank is read as whole numbers and blanks, keys and parents too."""
+    frame = pandas.DataFrame({"id": [1.0, 2.0], "person": [7.0, None], "score": [0.5, float("nan")]})
+    frame.to_parquet(tmp_path / "tasks.parquet")
+    settings = FileSettings("tasks.parquet", parent="person")
+    connector = FilesConnector(FilesSettings("parquet", {Entity.TASK: settings}, tmp_path))
+    assert [(line["#key"], line["#parent"], line["score"]) for line in shown(connector, Entity.TASK)] == [
+        ("1", "7", "0.5"),
+        ("2", None, None),
+    ]
 
 
 def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:

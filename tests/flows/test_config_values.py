@@ -1,0 +1,39 @@
+"""Values and columns that a pair file names, and that could never work, are said when it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flows.config import load
+from reconcile.errors import ConfigError
+from tests.flows.broken import GOOD
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "says"),
+    [
+        (
+            'field = "email", is = [""]',
+            'field = "born", is = ["", "01.01.190O"]',
+            "exclude",
+            'born: "01.01.190O" is not a date',
+        ),
+        (
+            'zip = "postalCode"',
+            'Zip = "city"\nzip = "postalCode"',
+            'zip = "',
+            '"Zip" and "zip" differ by letter case alone',
+        ),
+    ],
+)
+def test_what_could_never_work_is_said_with_its_line(tmp_path: Path, old: str, new: str, at: str, says: str) -> None:
+    """A filter's value that no record can hold, and two columns that are one to the comparison, are problems."""
+    text = GOOD.replace(old, new, 1)
+    (tmp_path / "pair.toml").write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path / "pair.toml", environ={"GHL_TOKEN": "secret"})
+    [problem] = raised.value.problems
+    assert says in problem.what
+    assert problem.where == f"pair.toml:{next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith(at))}"
