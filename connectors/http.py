@@ -145,7 +145,7 @@ def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
     """The failure that a status alone tells, for sides without a dialect of their own."""
     status = answer.status
     if status < 400:
-        return None
+        return redirected(request, answer)
     kinds: dict[int, type[ConnectorError]] = {
         401: Expired,
         403: Forbidden,
@@ -159,6 +159,27 @@ def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
     elif status == 403 and not answer.is_json:
         kind = Blocked
     return kind(f"{request.name} was answered {status}", status=status, trace_id=answer.trace_id)
+
+
+def redirected(request: Request, answer: Answer) -> ConnectorError | None:
+    """The failure in an answer that only sends elsewhere (300 to 399): no redirect is followed.
+
+    It is Uncertain for what must not be repeated: some APIs carry a create out and then lead to what it made.
+    """
+    if not 300 <= answer.status < 400:
+        return None
+    place = _shown(answer.headers.get("location", ""))
+    return (ConnectorError if request.replay else Uncertain)(
+        f"{request.name} was answered {answer.status}" + (f", a redirect to {place}" if place else ""),
+        remedy="write the url and the path as the API wants them; a redirect to a login says that the credentials are refused",
+        status=answer.status,
+        trace_id=answer.trace_id,
+    )
+
+
+def _shown(address: str) -> str:
+    """An address without user, password and query, which may hold a key or an email address."""
+    return re.sub(r"//[^/@]*@", "//", re.split("[?#]", address)[0])[:200]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +279,8 @@ class Client:
         credentials = self._auth.headers()
         answer = self._exchange(request, credentials, attempt)
         error = self._explain(request, answer)
+        if error is None or not request.replay:
+            error = redirected(request, answer) or error
         if error is None:
             return answer
         if isinstance(error, Expired):

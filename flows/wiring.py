@@ -99,7 +99,7 @@ def _app(pair: Pair, held: ExitStack) -> Connector:
         case SqlForm() as form:
             return _sql(form, fields, pair.timezone)
         case RestForm() as form:
-            return _rest(form, fields, held)
+            return _rest(form, fields, held, pair.timezone)
         case FilesForm() as form:
             return _files(form, fields, pair)
         case MemoryForm():
@@ -158,7 +158,7 @@ def _tags(form: TagsForm) -> TagSettings:
     )
 
 
-def _rest(form: RestForm, fields: Fields, held: ExitStack) -> Connector:
+def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str) -> Connector:
     from connectors.rest import RestConnector
     from connectors.rest.settings import EndpointSettings, RestSettings
 
@@ -169,11 +169,11 @@ def _rest(form: RestForm, fields: Fields, held: ExitStack) -> Connector:
     }
     settings = settings_of(form, RestSettings, entities=entities, fields=fields)
     if not settings.url.startswith(DEMO):
-        return RestConnector(settings)
+        return RestConnector(settings, timezone=timezone)
     from flows.demo.api import serve
 
     url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
-    return RestConnector(replace(settings, url=url), identity=f"rest:{settings.url}")
+    return RestConnector(replace(settings, url=url), identity=f"rest:{settings.url}", timezone=timezone)
 
 
 def _files(form: FilesForm, fields: Fields, pair: Pair) -> Connector:

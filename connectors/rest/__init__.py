@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.http import Client, Options, Transport
 from connectors.rest.api import Api
@@ -13,9 +14,9 @@ from connectors.rest.auth import Unlogged, auth_of
 from connectors.rest.changes import same
 from connectors.rest.lines import TAGS, Form, form_of
 from connectors.rest.places import leaves
-from connectors.rest.reading import Reader, Tally, proven
+from connectors.rest.reading import DECLARE, Reader, Tally, proven
 from connectors.rest.refusals import explain
-from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings
+from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings, bare
 from connectors.rest.writing import Writer
 from connectors.throttle import LocalBudget, Throttle, Window
 from reconcile.errors import ConfigError, ConnectorError, Expired, NotFound, Problem, Transient
@@ -33,7 +34,8 @@ class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
     `transport` and `sleep` are swapped in tests. Requests are spread over the declared window; a 429 slows them down.
-    `identity` says which API this is where its address does not: one that is served anew for every run.
+    `identity` says which API this is where its address does not: one that is served anew for every run. `timezone` is that
+    of times without a zone. Raises ConfigError for credentials in a URL.
     """
 
     side = Side.APP
@@ -43,11 +45,14 @@ class RestConnector:
         settings: RestSettings,
         *,
         identity: str | None = None,
+        timezone: str = "UTC",
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings = settings
+        _refuse_credentials(settings)
         self._identity = identity or f"rest:{settings.url.rstrip('/')}"
+        self._zone = ZoneInfo(timezone)
         window = Window(limit=settings.requests, interval=settings.seconds)
         self._throttle = Throttle(LocalBudget(window), reserve=0.0, sleep=sleep)
         options = Options(headers=settings.headers, connections=max(4, settings.concurrency * 2))
@@ -78,8 +83,9 @@ class RestConnector:
         fields = {}
         for entity in self._settings.entities:
             try:
-                samples = self._samples(entity)
-                fields[entity] = self._form(entity).described(samples)
+                tally = Tally()
+                fields[entity] = self._form(entity).described(self._samples(entity, tally))
+                problems += [Problem(f"app.{entity}", tally.unpaged, DECLARE)] if tally.unpaged else []
             except ConfigError as error:
                 problems += error.problems
             except (Expired, Transient):
@@ -119,13 +125,18 @@ class RestConnector:
             return None
 
     def look(self, write: Write) -> Sequence[Record]:
-        """Records that hold exactly what a create wrote, and contacts of the same email; found by search where declared."""
-        form = self._form(write.entity)
+        """Records that hold exactly what a create wrote, and contacts of the same email; found by search where declared.
+
+        Raises ConnectorError where none is found among records that are not all: the one sought may be among the others.
+        """
+        form, tally = self._form(write.entity), Tally()
         found = []
-        for item, parent in self._candidates(form, write):
+        for item, parent in self._candidates(form, write, tally):
             record = form.record(item, parent)
             if not record.deleted and _may_be(record, write):
                 found.append(record)
+        if not found and (doubts := tally.proof(partly=True).why_incomplete):
+            raise ConnectorError(f"the record was not found, and not all could be looked at: {doubts}")
         return found
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
@@ -162,28 +173,28 @@ class RestConnector:
             endpoint = self._settings.entities[entity]
             names = self._settings.fields.get(entity) or self._found(entity)
             try:
-                self._forms[entity] = form_of(endpoint, names)
+                self._forms[entity] = form_of(endpoint, names, self._zone)
             except ValueError as error:
                 raise ConfigError([Problem(f"app.{entity}", str(error), "correct the path")]) from None
         return self._forms[entity]
 
     def _found(self, entity: Entity) -> tuple[str, ...]:
         """The fields of the first records, where no mapping names any."""
-        self._forms[entity] = form_of(self._settings.entities[entity], ())
+        self._forms[entity] = form_of(self._settings.entities[entity], (), self._zone)
         try:
             samples = self._samples(entity)
         finally:
             del self._forms[entity]
         return tuple(dict.fromkeys(name for item in samples for name in leaves(item)))
 
-    def _samples(self, entity: Entity) -> list[dict[str, Any]]:
+    def _samples(self, entity: Entity, tally: Tally | None = None) -> list[dict[str, Any]]:
         endpoint = self._form(entity).endpoint
         parents: tuple[str | None, ...] = (None,)
         if "{parent}" in endpoint.path:
             contact = self._form(Entity.CONTACT)
             parents = tuple(contact.key_of(item) for item in self._samples(Entity.CONTACT)[:3])
-        reader = self._reader()
-        lists = (next(reader.one_list(entity, parent, Tally(), {}), []) for parent in parents)
+        reader, tally = self._reader(), tally or Tally()
+        lists = (next(reader.one_list(entity, parent, tally, {}), []) for parent in parents)
         return [item for items in lists for item, _ in items][:_SAMPLE]
 
     def _contact_keys(self) -> Sequence[str]:
@@ -208,18 +219,30 @@ class RestConnector:
             self._contact_keys,
         )
 
-    def _candidates(self, form: Form, write: Write) -> Iterator[tuple[dict[str, Any], str | None]]:
+    def _candidates(self, form: Form, write: Write, tally: Tally) -> Iterator[tuple[dict[str, Any], str | None]]:
         """What may be the record: found by each declared search, else all of the list under the parent, else all."""
-        reader, searched = self._reader(), False
-        for name, parameter in form.endpoint.search.items():
-            if (value := write.fields.get(name)) not in (None, ""):
-                searched = True
-                for items in reader.one_list(write.entity, write.parent, Tally(), {parameter: value}):
-                    yield from items
-        if not searched:
-            parent = write.parent if "{parent}" in form.endpoint.path else None
-            for items in reader.one_list(write.entity, parent, Tally(), {}):
+        reader, wanted = self._reader(), write.fields
+        searches = [
+            {parameter: value}
+            for name, parameter in form.endpoint.search.items()
+            if (value := wanted.get(name)) not in (None, "")
+        ]
+        parent = write.parent if searches or "{parent}" in form.endpoint.path else None
+        for search in searches or [{}]:
+            mine = Tally()
+            for items in reader.one_list(write.entity, parent, mine, search):
                 yield from items
+            for why in mine.proof(partly=True).why_incomplete.splitlines():
+                tally.doubt(why)
+
+
+def _refuse_credentials(settings: RestSettings) -> None:
+    """A URL is shown and stored: whoever reads a report would read a password in it."""
+    urls = {"app.url": settings.url, "app.auth.token_url": settings.auth.token_url}
+    remedy = 'take them out of the URL, and say in app.auth: kind = "basic", user = "env:NAME", password = "env:NAME"'
+    problems = [Problem(where, "holds a user or a password", remedy) for where, url in urls.items() if bare(url) != url]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _may_be(record: Record, write: Write) -> bool:

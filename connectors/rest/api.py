@@ -12,18 +12,20 @@ import msgspec
 
 from connectors.http import Answer, Client, Request
 from connectors.rest.pagers import ListPage
-from connectors.rest.places import find, parse
+from connectors.rest.places import find, parse, text
 from connectors.rest.settings import EndpointSettings
 from reconcile.errors import InvalidField, Malformed
 
 # A decimal travels as the text it was written in: a float would lose digits.
 _DECODER = msgspec.json.Decoder(float_hook=str)
+# As it was written, a number again when it is sent back.
+_AS_SENT = msgspec.json.Decoder(float_hook=lambda number: msgspec.Raw(number.encode()))
 
 
-def decoded(answer: Answer) -> Any:
-    """The body of an answer. Raises Malformed where it is not JSON."""
+def decoded(answer: Answer, *, as_sent: bool = False) -> Any:
+    """The body of an answer, decimals as text, or `as_sent`: to be sent back digit by digit. Raises Malformed where it is not JSON."""
     try:
-        return _DECODER.decode(answer.body)
+        return (_AS_SENT if as_sent else _DECODER).decode(answer.body)
     except msgspec.MsgspecError:
         kind = answer.headers.get("content-type", "?")
         raise Malformed(
@@ -69,17 +71,22 @@ class Api:
                 f"GET {endpoint.path}: expected a list {place}, found {type(items).__name__}",
                 remedy='say in "items" where a page holds its records',
             )
-        return ListPage(items, body, answer.headers.get("link", ""))
+        counted = answer.headers.get("x-total-count", answer.headers.get("x-total"))
+        return ListPage(items, body, answer.headers.get("link", ""), counted)
 
     def get(self, endpoint: EndpointSettings, key: str, parent: str | None) -> dict[str, Any]:
         """One record. Raises NotFound."""
+        return self.unwrapped(endpoint, self.answer(endpoint, key, parent))
+
+    def answer(self, endpoint: EndpointSettings, key: str, parent: str | None) -> Answer:
+        """The answer that holds one record. Raises NotFound."""
         template = item_of(endpoint)
         path = filled(template, {"key": key, "parent": parent})
-        return self.unwrapped(endpoint, self.send(Request("GET", path, endpoint=f"GET {template}", replay=True)))
+        return self.send(Request("GET", path, endpoint=f"GET {template}", replay=True))
 
-    def unwrapped(self, endpoint: EndpointSettings, answer: Answer) -> dict[str, Any]:
-        """The record in an answer. Raises Malformed where there is none."""
-        record = find(decoded(answer), parse(endpoint.envelope or ""))
+    def unwrapped(self, endpoint: EndpointSettings, answer: Answer, *, as_sent: bool = False) -> dict[str, Any]:
+        """The record in an answer, see `decoded`. Raises Malformed where there is none."""
+        record = find(decoded(answer, as_sent=as_sent), parse(endpoint.envelope or ""))
         if isinstance(record, dict):
             return record
         raise Malformed(
@@ -114,8 +121,3 @@ def _list_request(endpoint: EndpointSettings, asked: Mapping[str, Any] | str, pa
         for key, value in everything.items()
     }
     return Request("GET", path, endpoint=name, params=params, replay=True)
-
-
-def text(value: Any) -> str:
-    """A JSON value as it stands in a query or a path."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

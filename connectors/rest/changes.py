@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from connectors.http import Answer, Request
-from connectors.rest.api import Api, decoded, filled, item_of, text, wrapped
-from connectors.rest.lines import TAGS, Form
-from connectors.rest.places import parse, put, shows
+from connectors.rest.api import Api, decoded, filled, item_of, wrapped
+from connectors.rest.lines import TAGS, Form, folded
+from connectors.rest.places import parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
 from reconcile.errors import ConnectorError, InvalidField, Malformed, NotFound, Stale, Uncertain
 from reconcile.model import OpKind, Status
@@ -99,20 +99,25 @@ class Change:
         try:
             if self.form.endpoint.send == "whole":
                 return self._replace(fields)
+            self._learn(fields)
             return self._done(self._held(self._sent(self._body(fields), self.write.version), self.write.key))
         except Stale as error:
             return self._told(error, fields)
 
+    def _learn(self, fields: Mapping[str, Json]) -> None:
+        """Read the record where a field lies in a list member that nobody has seen: whether it names itself 7 or "7"."""
+        if any(self.form.is_unseen(name) for name in fields):
+            self.form.learn(self._read())
+
     def _replace(self, fields: Mapping[str, Json]) -> Reply:
         """The whole record as it is, with the changes in it: for an API whose PUT takes away what it does not name."""
-        held = self._read()
-        record = self.form.record(held, self.write.parent)
+        answer = self.api.answer(self.form.endpoint, self.write.key or "", self.write.parent)
+        record = self.form.record(self.api.unwrapped(self.form.endpoint, answer), self.write.parent)
         if all(same(record.fields.get(name), value) for name, value in fields.items()):
             return self._done(record)
         self._expect(record, fields)
-        body = {**held}
-        for name, value in self._places(fields):
-            put(body, name, value)
+        body = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
+        self._put(body, fields)
         return self._done(self._held(self._sent(body, self.write.version or record.version), self.write.key))
 
     def _archive(self) -> Reply:
@@ -143,11 +148,11 @@ class Change:
             raise unsupported("no tags are declared for this endpoint", 'say in "tags" where a record holds them')
         record = self.form.record(self._read(), self.write.parent)
         before = self._tags_in(record)
-        known, named = ({tag.casefold() for tag in tags} for tags in (before, self.write.tags))
+        known, named = ({folded(tag) for tag in tags} for tags in (before, self.write.tags))
         if adding:
-            after = [*before, *(tag for tag in self.write.tags if tag.casefold() not in known)]
+            after = [*before, *(tag for tag in self.write.tags if folded(tag) not in known)]
         else:
-            after = [tag for tag in before if tag.casefold() not in named]
+            after = [tag for tag in before if folded(tag) not in named]
         if after == before:
             return self._done(record)
         body = self._body({TAGS: list(after)})
@@ -185,9 +190,12 @@ class Change:
 
     def _body(self, fields: Mapping[str, Json]) -> dict[str, Any]:
         body: dict[str, Any] = {}
-        for path, value in self._places(fields):
-            put(body, path, value)
+        self._put(body, fields)
         return body
+
+    def _put(self, body: dict[str, Any], fields: Mapping[str, Json]) -> None:
+        for path, value in self._places(fields):
+            put(body, path, value, self.form.named)
 
     def _sent(self, body: dict[str, Any], version: str | None) -> Answer:
         endpoint = self.form.endpoint
@@ -219,9 +227,12 @@ class Change:
         return self.form.record(self.api.get(endpoint, key or "", self.write.parent), self.write.parent)
 
     def _named(self, answer: Answer) -> str:
-        """The key of a new record where the answer holds nothing else. Raises Malformed where it tells none."""
+        """The key of a new record where the answer holds nothing else. Raises Malformed where it tells none.
+
+        Only with 201 is Location the address of what was created (RFC 9110); with 202 it may be that of the work.
+        """
         location = answer.headers.get("location", "").split("?")[0].rstrip("/")
-        if location:
+        if location and answer.status == 201:
             return location.rpartition("/")[2]
         return self.form.key_of(decoded(answer))
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from connectors.rest.api import text
-from connectors.rest.places import find, parse
+from connectors.marks import says_deleted
+from connectors.rest.places import find, members, parse, text
 from connectors.rest.settings import EndpointSettings
 from reconcile.errors import Malformed
-from reconcile.ports import FieldInfo, FieldType, Path, Record, Shape
+from reconcile.ports import FieldInfo, FieldType, Item, Path, Record, Shape
 
 TAGS = "tags"
 """The native field under which a contact's tags are shown, wherever they lie."""
@@ -19,12 +21,16 @@ TAGS = "tags"
 _PARENT, _MODIFIED, _DELETED, _TAGS = "#parent", "#modified_at", "#deleted", "#tags"
 _MS_FROM = 100_000_000_000
 """Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
-_NOT_DELETED = frozenset({"", "false", "0", "no", "f"})
+_EPOCH = re.compile(r"(\d{9,10}|\d{13})(\.\d+)?")
+"""Text that is an epoch number: more or fewer digits may be a date without its dashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One entity's places, parsed: `fields` by native name, without tags."""
+    """One entity's places, parsed: `fields` by native name, without tags; `zone` is that of times which name none.
+
+    `members` are the paths of list members that fields lie in; `named` tells how each names itself, once a record showed it.
+    """
 
     endpoint: EndpointSettings
     fields: Mapping[str, Path]
@@ -34,6 +40,9 @@ class Form:
     version: Path | None
     deleted: Path | None
     tags: Path | None
+    zone: tzinfo = UTC
+    members: tuple[Path, ...] = ()
+    named: dict[Path, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> Shape:
@@ -63,10 +72,11 @@ class Form:
 
     def line(self, item: dict[str, Any], parent: str | None) -> dict[str, Any]:
         """The record with the members that the shape refers to."""
+        self.learn(item)
         line = dict(item)
         line[_PARENT] = self._parent(item, parent)
         if self.modified_at:
-            line[_MODIFIED] = instant(find(item, self.modified_at))
+            line[_MODIFIED] = instant(find(item, self.modified_at), self.zone)
         if self.deleted:
             line[_DELETED] = self._is_deleted(item)
         if self.tags is not None:
@@ -75,6 +85,7 @@ class Form:
 
     def record(self, item: dict[str, Any], parent: str | None = None) -> Record:
         """The same record for Python."""
+        self.learn(item)
         fields = {name: find(item, path) for name, path in self.fields.items()}
         if self.tags is not None:
             fields[TAGS] = self.tags_of(item)
@@ -84,7 +95,7 @@ class Form:
             fields=fields,
             parent=self._parent(item, parent),
             version=None if version is None else text(version),
-            modified_at=instant(find(item, self.modified_at)) if self.modified_at else None,
+            modified_at=instant(find(item, self.modified_at), self.zone) if self.modified_at else None,
             deleted=self._is_deleted(item),
         )
 
@@ -105,8 +116,18 @@ class Form:
         return parent if stated in (None, "") else str(stated)
 
     def _is_deleted(self, item: dict[str, Any]) -> bool:
-        found = find(item, self.deleted) if self.deleted else None
-        return found is not None and found is not False and text(found).lower() not in _NOT_DELETED
+        return self.deleted is not None and says_deleted(find(item, self.deleted))
+
+    def is_unseen(self, name: str) -> bool:
+        """Whether a field lies in a list member that no record has shown yet."""
+        return any(place not in self.named for place in members(self.fields.get(name, ())))
+
+    def learn(self, item: dict[str, Any]) -> None:
+        """Keep how a record's list members name themselves, 7 or "7", so that what is written names them alike."""
+        for place in self.members if len(self.named) < len(self.members) else ():
+            member, last = find(item, place), place[-1]
+            if isinstance(last, Item) and isinstance(member, dict):
+                self.named.setdefault(place, member[last.where])
 
     def described(self, samples: Sequence[dict[str, Any]]) -> dict[str, FieldInfo]:
         """What the sampled records tell of each field."""
@@ -118,22 +139,31 @@ class Form:
         return known | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags is not None else {})
 
 
-def form_of(endpoint: EndpointSettings, names: Sequence[str]) -> Form:
+def folded(tag: str) -> str:
+    """A tag as tags are compared: composed, its spaces folded, in lower case as GHL stores it."""
+    tidy = " ".join(unicodedata.normalize("NFC", tag).split())
+    return unicodedata.normalize("NFC", tidy.lower())
+
+
+def form_of(endpoint: EndpointSettings, names: Sequence[str], zone: tzinfo = UTC) -> Form:
     """The places of an entity whose native fields are `names`. Raises ValueError for what is not a dotted path."""
 
     def place(dotted: str | None) -> Path | None:
         return parse(dotted) if dotted else None
 
     hidden = {TAGS, endpoint.tags} if endpoint.tags else set()
+    fields = {name: parse(name) for name in names if name not in hidden}
     return Form(
         endpoint,
-        fields={name: parse(name) for name in names if name not in hidden},
+        fields,
         key=parse(endpoint.key),
         parent=place(endpoint.parent),
         modified_at=place(endpoint.modified_at),
         version=place(endpoint.version),
         deleted=place(endpoint.deleted),
         tags=place(endpoint.tags),
+        zone=zone,
+        members=tuple(dict.fromkeys(place for path in fields.values() for place in members(path))),
     )
 
 
@@ -146,8 +176,10 @@ def _type(values: Sequence[Any]) -> FieldType:
     return "json" if kinds & {list, dict} else "text"
 
 
-def instant(value: Any) -> str | None:
-    """A time as an ISO 8601 instant in UTC: epoch seconds or milliseconds, or ISO text, in UTC where it names no zone."""
+def instant(value: Any, zone: tzinfo = UTC) -> str | None:
+    """A time as an ISO 8601 instant in UTC: epoch seconds or milliseconds, or ISO text, in `zone` where it names none."""
+    if isinstance(value, str) and _EPOCH.fullmatch(value):
+        value = float(value)
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             moment = datetime.fromtimestamp(value / 1000 if abs(value) >= _MS_FROM else value, UTC)
@@ -157,5 +189,5 @@ def instant(value: Any) -> str | None:
             return None
     except (ValueError, OverflowError, OSError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
@@ -11,6 +11,30 @@ from urllib.parse import urljoin, urlsplit
 from connectors.rest.places import find, parse
 from connectors.rest.settings import PagerSettings
 from reconcile.errors import Malformed
+
+_COUNTS = (
+    "total",
+    "count",
+    "total_count",
+    "totalCount",
+    "total_records",
+    "totalRecords",
+    "total_results",
+    "@odata.count",
+)
+_AHEAD = (
+    "next",
+    "next_page",
+    "nextPage",
+    "next_page_url",
+    "next_cursor",
+    "nextCursor",
+    "next_page_token",
+    "nextPageToken",
+)
+_FURTHER = (*_AHEAD, "@odata.nextLink", "has_more", "hasMore")
+_AROUND = ("meta", "_meta", "paging", "pagination", "page", "links", "_links", "data", "result", "response")
+"""Where APIs commonly say how many records there are, and that there is another page: at the top, or in one of these."""
 
 LAST = "@last."
 """What the place of a cursor begins with where it lies in the page's last record."""
@@ -20,11 +44,12 @@ _LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]+)\s*)
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page: its records as they came, the whole body, and its Link header."""
+    """A page: its records as they came, the whole body, its Link header, and the count of all in a header."""
 
     items: list[Any]
     body: Any
     link: str = ""
+    counted: str | None = None
 
 
 Fetch: TypeAlias = Callable[[Mapping[str, Any] | str], ListPage]
@@ -54,15 +79,48 @@ def total_of(page: ListPage, pager: PagerSettings) -> int | None:
     """The count of all records that a page tells. Raises Malformed where it is declared and not there."""
     if pager.total is None:
         return None
-    total = find(page.body, parse(pager.total))
-    if isinstance(total, str) and total.isdecimal():
-        total = int(total)
-    if isinstance(total, int) and not isinstance(total, bool):
+    found = find(page.body, parse(pager.total))
+    if (total := _whole(found)) is not None:
         return total
     raise Malformed(
-        f'expected the total at "{pager.total}", found {type(total).__name__}',
+        f'expected the total at "{pager.total}", found {type(found).__name__}',
         remedy='correct "total" of the pager, or take it away',
     )
+
+
+def shown_total(page: ListPage) -> int:
+    """The largest count that a page shows in one of the usual places, declared or not; 0 where it shows none."""
+    return max((_whole(found) or 0 for found in (page.counted, *_beside(page, _COUNTS))), default=0)
+
+
+def unpaged(page: ListPage, pager: PagerSettings) -> str:
+    """What tells that the only page of a list without a pager is not all of it; "" where nothing does."""
+    total = shown_total(page) if pager.total is None else total_of(page, pager) or 0
+    if pager.kind != "none":
+        return ""
+    if total > len(page.items):
+        return f"says it has {total} records and gave {len(page.items)}, and no pager is declared for the others"
+    if next_link(page.link) is not None or any(map(_leads_on, _beside(page, _FURTHER))):
+        return f"names a page after its {len(page.items)} records, and no pager is declared to ask for it"
+    return ""
+
+
+def _beside(page: ListPage, names: Iterable[str]) -> list[Any]:
+    """What a page holds under one of `names`, beside its records."""
+    body = page.body if isinstance(page.body, dict) else {}
+    holders = [body, *(body[name] for name in _AROUND if isinstance(body.get(name), dict))]
+    return [holder[name] for name in names for holder in holders if name in holder]
+
+
+def _whole(found: Any) -> int | None:
+    if isinstance(found, str) and found.isdecimal():
+        return int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _leads_on(found: Any) -> bool:
+    """Whether a member that names the next page does name one; some APIs wrap its address in an object."""
+    return bool(found.get("href") or found.get("url") if isinstance(found, dict) else found)
 
 
 def _sized(pager: PagerSettings) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from reconcile.ports import Item, Path
 
+_UNNAMED: Mapping[Path, Any] = {}
 _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([^=\[\]]+)=([^\]]*)\]")
 
 
@@ -25,6 +28,11 @@ def parse(text: str) -> Path:
     return tuple(steps)
 
 
+def text(value: Any) -> str:
+    """A JSON value as it stands in a query or a path."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def find(value: Any, path: Path) -> Any:
     """What lies at a path, None where there is nothing."""
     for step in path:
@@ -38,28 +46,39 @@ def _member(value: Any, name: str) -> Any:
 
 def _among(value: Any, step: Item) -> Any:
     items = value if isinstance(value, list) else []
-    return next((item for item in items if isinstance(item, dict) and item.get(step.where) == step.equals), None)
+    return next((item for item in items if isinstance(item, dict) and _is_named(item.get(step.where), step)), None)
 
 
-def put(body: dict[str, Any], path: Path, value: Any) -> None:
-    """Set what lies at a path, making the objects and list members on the way."""
+def _is_named(own: Any, step: Item) -> bool:
+    """Whether a list member's own name is the step's: a number is its text, as in a bulk read."""
+    return own == step.equals or (own is not None and text(own) == step.equals)
+
+
+def members(path: Path) -> list[Path]:
+    """The paths of the list members on the way."""
+    return [path[: at + 1] for at, step in enumerate(path) if isinstance(step, Item)]
+
+
+def put(body: dict[str, Any], path: Path, value: Any, names: Mapping[Path, Any] = _UNNAMED) -> None:
+    """Set what lies at a path, making the objects and list members on the way; `names` tells how a new member names itself."""
     *way, last = path
     holder: Any = body
-    for step, after in zip(way, path[1:], strict=True):
-        holder = _entered(holder, step, [] if isinstance(after, Item) else {})
+    for at, (step, after) in enumerate(zip(way, path[1:], strict=True)):
+        name = names.get(path[: at + 1], step.equals) if isinstance(step, Item) else None
+        holder = _entered(holder, step, name, [] if isinstance(after, Item) else {})
     if isinstance(last, Item):
         raise TypeError("a value lies in a member of an object, not in a place of a list")
     holder[last] = value
 
 
-def _entered(holder: Any, step: str | Item, empty: Any) -> Any:
+def _entered(holder: Any, step: str | Item, name: Any, empty: Any) -> Any:
     if isinstance(step, str):
         if not isinstance(holder.get(step), type(empty)):
             holder[step] = empty
         return holder[step]
     member = _among(holder, step)
     if member is None:
-        member = {step.where: step.equals}
+        member = {step.where: name}
         holder.append(member)
     return member
 

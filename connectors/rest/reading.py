@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.rest.api import Api
 from connectors.rest.lines import Form, instant
-from connectors.rest.pagers import total_of, walk
+from connectors.rest.pagers import ListPage, shown_total, total_of, unpaged, walk
 from connectors.rest.settings import PagerSettings
 from reconcile.errors import ConnectorError, Malformed, NotFound
 from reconcile.model import Entity
@@ -21,6 +21,8 @@ from reconcile.ports import Page, Proof, Scope
 
 _ENCODER = msgspec.json.Encoder()
 _QUARANTINED_MAX = 100
+DECLARE = 'declare how the API pages: "pager" of the app, or of the entity'
+"""What to do about a list that shows that it goes on."""
 Got = TypeVar("Got")
 
 Item = tuple[dict[str, Any], str | None]
@@ -36,6 +38,7 @@ class Tally:
     why: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
     unread: int = 0
+    unpaged: str = ""
 
     def doubt(self, why: str) -> None:
         """Something that makes the extraction incomplete; said once."""
@@ -84,7 +87,7 @@ class Reader:
         form, pager = self.forms[entity], self.pagers[entity]
         name = form.endpoint.path
         totals: set[int] = set()
-        seen = 0
+        seen = shown = 0
 
         def fetch(asked: Mapping[str, Any] | str) -> Any:
             return self.api.page(form.endpoint, asked if isinstance(asked, str) else {**params, **asked}, parent)
@@ -93,6 +96,8 @@ class Reader:
             total = total_of(page, pager)
             totals |= set() if total is None else {total}
             seen += len(page.items)
+            shown = max(shown, shown_total(page) if total is None else 0)
+            self._doubt_page(name, page, pager, tally)
             fresh = [(item, parent) for item in page.items if self._is_fresh(form, item, tally)]
             if page.items and not fresh:
                 # A server that ignores the pager would be asked for ever.
@@ -105,6 +110,14 @@ class Reader:
             tally.total = (tally.total or 0) + total
             if total != seen:
                 tally.doubt(f"{name} says it has {total} records, {seen} were read")
+        if shown > seen and not tally.unpaged:
+            tally.doubt(f"{name} shows a total of {shown} records, {seen} were read")
+
+    @staticmethod
+    def _doubt_page(name: str, page: ListPage, pager: PagerSettings, tally: Tally) -> None:
+        if why := unpaged(page, pager):
+            tally.unpaged = f"{name} {why}"
+            tally.doubt(f"{tally.unpaged} → {DECLARE}")
 
     def _is_fresh(self, form: Form, item: Any, tally: Tally) -> bool:
         try:

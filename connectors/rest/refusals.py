@@ -41,7 +41,7 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
 
     def named(request: Request, answer: Answer) -> ConnectorError | None:
         error = explain_status(request, answer)
-        if error is None or answer.status >= 500 or answer.status in (401, 403, 408, 429):
+        if error is None or not 400 <= answer.status < 500 or answer.status in (401, 403, 408, 429):
             return error
         said = _said(answer)
         error = _again(
@@ -102,9 +102,14 @@ def _status(write: Write, error: ConnectorError) -> Status:
         return Status.SKIPPED
     if isinstance(error, Stale) or (isinstance(error, NotFound) and write.kind is not OpKind.CREATE):
         return Status.STALE
-    if isinstance(error, Uncertain | Transient | Malformed):
+    if isinstance(error, Uncertain | Transient | Malformed) or _may_have_made(write, error):
         return Status.UNCERTAIN
     return Status.REJECTED
+
+
+def _may_have_made(write: Write, error: ConnectorError) -> bool:
+    """Whether a create was answered with a redirect, which some APIs do after they carried it out."""
+    return write.kind is OpKind.CREATE and error.status is not None and 300 <= error.status < 400
 
 
 def skipped(write: Write, error: ConnectorError) -> Reply:

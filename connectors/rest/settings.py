@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,6 +12,11 @@ from reconcile.ports import Json
 
 AuthKind = Literal["none", "bearer", "api_key", "basic", "client_credentials"]
 PagerKind = Literal["none", "cursor", "page", "offset", "link"]
+
+
+def bare(url: str) -> str:
+    """A URL as it may be shown: without user and password."""
+    return re.sub(r"//[^/?#]*@", "//", url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class AuthSettings:
 class PagerSettings:
     """How pages are asked for, and what a page says of the next one and of them all.
 
+    none: a list comes whole; one that shows that it goes on (a next page, a larger total) is not taken for all there is.
     `param` takes the cursor, the page's number (from `first`) or the offset; `size_param` takes `size`. `next` is where a
     page holds the next cursor, as a dotted path; "@last.id" is a member of the page's last record. `total` is where a page
     holds the count of all records.
@@ -59,6 +66,7 @@ class EndpointSettings:
 
     path: the collection; "{parent}" stands for the contact's key. item: one record, default `path`/{key}. create: where
     new records are posted, default `path`. items: where a page holds its records ("": the page itself is the list).
+    modified_at: the time of the last change; one without a zone is in the pair's `timezone`. deleted: a soft-delete member.
     method, params: how the collection is asked; POST sends `params` and the pager's as a JSON body.
     since: the parameter for "changed since". search: parameters that find records, by native field.
     update, send: the verb; whether it takes only what changed or the whole record. envelope, wrap: the member around one
@@ -107,7 +115,7 @@ class RestSettings:
     """A JSON API and what is in it. `requests` in each window of `seconds` are allowed, `concurrency` at a time.
 
     `fields` are the native fields that the mapping uses, by entity, each a dotted path; none given means those of the
-    first records. `headers` go with every request. `lag_seconds` is how long a list may trail a write.
+    first records. `headers` go with every request; a user and a password go into `auth`, never into `url`. `lag_seconds` is how long a list may trail a write.
     """
 
     url: str
@@ -120,6 +128,11 @@ class RestSettings:
     seconds: float = 1.0
     concurrency: int = 4
     lag_seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        """Without a password in the URL, and without headers, which may hold a key."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in ("entities", "auth", "pager", "fields"))
+        return f"RestSettings(url={bare(self.url)!r}, {', '.join(shown)}, headers={sorted(self.headers)!r})"
 
     def pager_of(self, entity: Entity) -> PagerSettings:
         """The entity's own pager, or the one they share."""

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.http import Client, NoAuth, Options, Request, explain_status
+from connectors.ghl.faults import explain as explain_ghl
+from connectors.http import Client, Explain, NoAuth, Options, Request, explain_status
 from connectors.throttle import LocalBudget, Throttle, Window
 from reconcile.errors import (
     Blocked,
@@ -344,3 +345,19 @@ def test_no_credentials_are_no_header() -> None:
     assert NoAuth().headers() == {}
     assert not NoAuth().renew({})
     assert explain_status(GET, client(answers("GET", answer({})))[0].send(GET)) is None
+
+
+@pytest.mark.parametrize("explain", [explain_status, explain_ghl], ids=["status", "ghl"])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_a_redirect_is_a_failure(status: int, explain: Explain) -> None:
+    """None is followed: a read fails, and what must not be repeated is Uncertain, without the query of the address."""
+    reply = httpx.Response(status, headers={"location": "https://me:pw@side.invalid/login?email=ada@example.com"})
+    script = Script({("GET", "/x"): [reply], ("POST", "/x"): [reply]})
+    made = Client("http://side.invalid", explain=explain, transport=httpx.MockTransport(script))
+    with pytest.raises(ConnectorError) as read:
+        made.send(GET)
+    with pytest.raises(Uncertain) as written:
+        made.send(POST)
+    assert written.value.what == f"POST /x was answered {status}, a redirect to https://side.invalid/login"
+    assert (read.value.status, written.value.status, len(script.asked)) == (status, status, 2)
+    assert not isinstance(read.value, Uncertain)
