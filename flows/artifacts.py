@@ -18,7 +18,7 @@ from prefect.artifacts import (
 from flows.config import Pair
 from flows.leases import release_dead
 from flows.telling import Told
-from reconcile.report.mask import unquoted
+from reconcile.report.mask import masked
 
 Do = Callable[..., Any]
 
@@ -62,15 +62,15 @@ class Watched:
 
 def tables(pair: Pair, told: Told) -> None:
     """What is held and what failed, without a person's values, and a link to the report."""
+    document = masked(told.document)
     holds = [
-        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field")}
-        | {"because": unquoted(hold["because"])}
-        for hold in told.document.get("holds", ())
+        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field", "because")}
+        for hold in document["holds"]
     ]
     create_table_artifact(holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions")
     failed = [
         {name: change.get(name) for name in ("op_id", "kind", "entity", "side", "status", "code")}
-        for change in told.document.get("changes", ())
+        for change in document["changes"]
         if change["status"] not in ("done", "planned")
     ]
     create_table_artifact(failed, key=key_of("failures", pair), description=f"{pair.name}: {len(failed)} failures")

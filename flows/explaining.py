@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from reconcile import schema
 from reconcile.errors import StateError
 from reconcile.ledger import Ledger
-from reconcile.model import Entity
+from reconcile.mapping import TAGS
+from reconcile.model import RECORDS, Entity, OpKind
 
 if TYPE_CHECKING:
     from flows.past import Evidence
@@ -23,23 +24,53 @@ def explanation(
     """The story of a record, found by its key on either side; `lines` tells it in sentences.
 
     With `evidence`, each write says what was compared: the baseline and the values of both sides, and the rule's word.
-    Raises StateError where nothing was ever linked, written or asked under that key.
+    Raises StateError where nothing was ever linked, written or asked under that key, and for a word that names no entity or field.
     """
+    if entity not in RECORDS:
+        raise _unknown("kind of record", entity, [each.value for each in RECORDS])
     link = _link(ledger, entity, key)
-    writes = [write for write in _writes(ledger, entity, key, link) if field is None or field in write["changed"]]
-    asked = _asked(ledger, entity, key, link, field)
+    writes, asked = _writes(ledger, entity, key, link), _asked(ledger, entity, key, link)
     if link is None and not writes and not asked:
         raise StateError(
             f"nothing is known of {entity} {key}",
             remedy="it is on one side only and was never asked about, or the key is another side's; look at the report",
             code="NO_RECORD",
         )
+    if field is not None:
+        known = evidence.fields(ledger, entity) if evidence is not None else ()
+        _require(field, known, link, writes, asked)
+        writes = [write for write in writes if field in write["changed"]]
+        asked = [hold for hold in asked if _field_of(hold) in (None, field)]
     if evidence is not None:
         writes = [{**write, "situation": evidence.of(entity, write)} for write in writes]
     told: dict[str, Any] = {"entity": entity, "key": key, "link": link, "writes": writes, "holds": asked}
     told["write_lines"] = [_of_write(write) for write in writes]
     told["lines"] = [*_of_link(link, field), *told["write_lines"], *map(_of_hold, asked)]
     return told
+
+
+def _unknown(what: str, word: str, known: Collection[str]) -> StateError:
+    return StateError(f"there is no {what} {word!r}", remedy=f"known are {', '.join(known)}", code="NO_RECORD")
+
+
+def _require(
+    field: str,
+    mapped: Collection[str],
+    link: dict[str, Any] | None,
+    writes: list[dict[str, Any]],
+    asked: list[dict[str, Any]],
+) -> None:
+    """Raise StateError for a field that neither the newest archive nor anything of the record's story names; without an archive, never."""
+    told = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
+    told |= {name for write in writes for name in write["changed"]} | {_field_of(hold) or "" for hold in asked}
+    if mapped and field not in (*mapped, *told):
+        raise _unknown("field", field, mapped)
+
+
+def _field_of(hold: Mapping[str, Any]) -> str | None:
+    """The field that a question is about: one about a tag names the tag after it."""
+    field = hold.get("field")
+    return TAGS if field is not None and field.startswith(f"{TAGS}: ") else field
 
 
 def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
@@ -64,8 +95,9 @@ def _writes(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) 
         .where(run.c.pair == ledger.pair)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
-    words = [key, *([link["link_id"]] if link else [])]
-    query = query.where(sa.or_(*(journal.c.operation.contains(word, autoescape=True) for word in words)))
+    words = [json.dumps(word, ensure_ascii=False) for word in (key, *([link["link_id"]] if link else []))]
+    cells = (journal.c.operation, journal.c.outcome)
+    query = query.where(sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words)))
     found = []
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
@@ -88,7 +120,9 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
         "at": row.ended_at,
         "kind": operation["kind"],
         "side": operation["side"],
-        "changed": {name: [before.get(name), cell] for name, cell in after.items()},
+        "changed": {TAGS: [after[TAGS], None]}
+        if operation["kind"] == OpKind.REMOVE_TAGS
+        else {name: [before.get(name), cell] for name, cell in after.items()},
         "because": operation["because"],
         "status": row.status or "in doubt",
         "code": outcome.get("code", ""),
@@ -97,15 +131,13 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
     }
 
 
-def _asked(
-    ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None, field: str | None
-) -> list[dict[str, Any]]:
+def _asked(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
     subjects = {key, link["link_id"] if link else key}
     found = []
     for row in ledger.holds(only_open=False):
         body = json.loads(row.body)
         same = body["entity"] == entity and ({body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects)
-        if same and (field is None or body.get("field") in (None, field)):
+        if same:
             decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
             found.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
     return found
@@ -125,11 +157,18 @@ def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
 
 def _of_write(write: dict[str, Any]) -> str:
     where = "the app" if write["side"] == "app" else "GHL"
-    changed = "; ".join(f"{name}: {before!r} → {after!r}" for name, (before, after) in write["changed"].items())
+    changed = "; ".join(_of_change(write["kind"], name, *cells) for name, cells in write["changed"].items())
     ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
     trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
     told = f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
     return "\n".join([told, *(f"    {_of_situation(each)}" for each in write.get("situation", ()))])
+
+
+def _of_change(kind: str, name: str, before: str | None, after: str | None) -> str:
+    if kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
+        word, cell = ("added", after) if kind == OpKind.ADD_TAGS else ("removed", before)
+        return f"{name} {word}: {', '.join(json.loads(cell or '[]'))}"
+    return f"{name}: {before!r} → {after!r}"
 
 
 def _of_situation(row: Mapping[str, Any]) -> str:

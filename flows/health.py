@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,10 @@ from typing import Any
 from reconcile.runs import RunRow
 
 CARRYING = frozenset({"nightly", "apply", "migrate", "delta", "run"})
-"""The jobs that carry something; a plan or an audit proves nothing about the pair."""
+"""The jobs that carry something; an audit proves nothing about the pair, nor does a plan that nobody applied."""
+
+_APPLIED = frozenset({"applying", "settled", "stopped", "recovered", "refused"})
+"""What the run of a plan becomes once somebody applies it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +31,47 @@ class Health:
 
 
 def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
-    """Judge by the newest run that carries something. `rows` are newest first; `at` is now, ISO 8601."""
-    last = next((row for row in rows if row.job in CARRYING), None)
-    if last is None:
+    """Judge by the newest whole run, and by the newest delta where that is newer still: both have to be well.
+
+    `rows` are newest first; `at` is now, ISO 8601. Deltas alone, all of them younger than `max_age`, say nothing of whole runs.
+    """
+    carried = [row for row in rows if _carries(row)]
+    if not carried:
         return Health(well=False, run_id=None, reasons=("this pair was never run",))
+    whole = next((row for row in carried if row.job != "delta"), None)
     reasons = []
-    age = datetime.fromisoformat(at) - datetime.fromisoformat(last.started_at)
-    if age > max_age:
-        reasons.append(f"the last run began {age.total_seconds() / 3600:.0f} hours ago")
-    if last.state in ("refused", "failed", "stopped"):
-        reasons.append(f"the last run was {last.state}")
-    if last.state in ("running", "planned", "applying") and not last.ended_at and age > max_age:
-        reasons.append(f"it did not end: it is still {last.state}")
-    failed = sum(int(entity.get("failed") or 0) for entity in last.summary.get("entities", {}).values())
+    if whole is None and _age(rows[-1], at) > max_age:
+        reasons.append(f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run")
+    if whole is not None:
+        reasons += _troubles(whole, "the last run", at, max_age)
+    if carried[0] is not whole:
+        reasons += _troubles(carried[0], "the last delta", at, max_age)
+    return Health(well=not reasons, run_id=(whole if whole and reasons else carried[0]).run_id, reasons=tuple(reasons))
+
+
+def _carries(row: RunRow) -> bool:
+    """Whether a run carries a plan out, or is about to: not one whose plan waits for a person's word."""
+    if row.job == "plan":
+        return row.state in _APPLIED
+    return row.job in CARRYING and not (row.state == "planned" and row.ended_at)
+
+
+def _troubles(row: RunRow, name: str, at: str, max_age: timedelta) -> Iterator[str]:
+    old = _age(row, at) > max_age
+    if old:
+        yield f"{name} began {_hours(_age(row, at))} hours ago"
+    if row.state in ("refused", "failed", "stopped"):
+        yield f"{name} was {row.state}"
+    if row.state in ("running", "planned", "applying") and old:
+        yield f"it did not end: it is still {row.state}"
+    failed = sum(int(entity.get("failed") or 0) for entity in row.summary.get("entities", {}).values())
     if failed:
-        reasons.append(f"{failed} records failed")
-    return Health(well=not reasons, run_id=last.run_id, reasons=tuple(reasons))
+        yield f"{failed} records failed"
+
+
+def _age(row: RunRow, at: str) -> timedelta:
+    return datetime.fromisoformat(at) - datetime.fromisoformat(row.started_at)
+
+
+def _hours(age: timedelta) -> str:
+    return f"{age.total_seconds() / 3600:.0f}"

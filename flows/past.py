@@ -50,6 +50,12 @@ class Evidence:
             self._opened[run_id] = self._held.enter_context(Archived(folder)) if there else None
         return self._opened[run_id]
 
+    def fields(self, ledger: Ledger, entity: str) -> list[str]:
+        """The mapped fields of an entity, as the newest archive knows them; none where no archive is left."""
+        archives = (self.archive(row.run_id) for row in runs.runs(ledger))
+        known: Mapping[str, Any] = next((each.manifest["entities"] for each in archives if each), {})
+        return [str(field["name"]) for field in known.get(entity, {}).get("fields", ())]
+
     def of(self, entity: str, write: Mapping[str, Any]) -> list[dict[str, Any]]:
         """What was compared before a write: a row for each field, or tag, that it changed."""
         archived = self.archive(write["run_id"])
@@ -58,11 +64,16 @@ class Evidence:
             return []
         named = ", ".join(literal(name) for name in write["changed"]) or "NULL"
         query = (
-            f"SELECT {', '.join(_SITUATION)} FROM {archived.relation(table)} "
-            f"WHERE link_id = ? AND field IN ({named}) AND action = 'agree' ORDER BY field, item"
+            f"SELECT {', '.join(_SITUATION)} FROM {archived.relation(table)} WHERE link_id = ? AND field IN ({named}) "
+            "AND action = 'agree' AND (item IS NULL OR list_contains(?, item)) ORDER BY field, item"
         )
-        found = archived.sql.execute(query, [write["link_id"]]).fetchall()
+        found = archived.sql.execute(query, [write["link_id"], _items(write)]).fetchall()
         return [dict(zip(_SITUATION, row, strict=True)) for row in found]
+
+
+def _items(write: Mapping[str, Any]) -> list[str]:
+    """The tags that a write added or removed; none of one that wrote other fields."""
+    return [tag for cell in write["changed"].get(TAGS, ()) for tag in json.loads(cell or "[]")]
 
 
 def moment_of(text: str) -> str:
@@ -144,7 +155,7 @@ def _written(cells: dict[str, Cell] | None, write: Mapping[str, Any]) -> dict[st
         return None
     after = {name: cell for name, (_, cell) in write["changed"].items()}
     if write["kind"] in ("add_tags", "remove_tags"):
-        there, named = (set(json.loads(text or "[]")) for text in ((cells or {}).get(TAGS), after[TAGS]))
+        there, named = set(json.loads((cells or {}).get(TAGS) or "[]")), set(_items(write))
         tags = sorted(there | named if write["kind"] == "add_tags" else there - named)
         return {**(cells or {}), TAGS: line(tags) if tags else None}
     told = write["stored"] or {}

@@ -9,11 +9,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flows import focus, picking
 from flows.run import Run, moment
-from reconcile import compare, draft, flapping, planfile, runs, settle, sweep, takeback, verify, watermark
+from reconcile import compare, draft, flapping, planfile, runs, schema, settle, sweep, takeback, verify, watermark
 from reconcile.apply import apply_chunk
 from reconcile.errors import Blocked, ConnectorError, Exhausted, Expired, Forbidden, Refused, StalePlan, WrongLocation
 from reconcile.journal import Journal
@@ -148,22 +149,45 @@ def check(run: Run, plan: Plan) -> None:
     """
     if not run.stage.has("planned"):
         raise StalePlan("the run that made the plan did not end", remedy="make the plan again and look at it")
-    state = run.ledger.state()
-    known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
-    facts = Facts(
-        snapshots=run.stage.snapshots,
-        links={m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in run.mapping.entities},
-        changed_identity=[
-            side for side, identity in known.items() if identity not in (None, run.described[side].identity)
-        ],
-    )
-    found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
+    found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
     if found:
         raise Refused(
             "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
             remedy="look at the plan; change what is wrong, or allow what is right by name",
             code="LIMIT",
         )
+
+
+def _facts(run: Run) -> Facts:
+    state = run.ledger.state()
+    known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
+    tagged = "SELECT side, count(DISTINCT link_id) FROM planned WHERE entity = 'tag' GROUP BY side"
+    return Facts(
+        snapshots=run.stage.snapshots,
+        links={m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in run.mapping.entities},
+        changed_identity=[
+            side for side, identity in known.items() if identity not in (None, run.described[side].identity)
+        ],
+        undone=_undone(run),
+        tagged={Side(str(side)): int(str(count)) for side, count in run.stage.rows(tagged)},
+    )
+
+
+def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
+    """Of how many links each side lacks the record, where the link is marked by an undo."""
+    link, undo = schema.link, schema.run
+    ever = sa.exists().where(undo.c.pair == run.ledger.pair, undo.c.job == takeback.UNDO)
+    marked = sa.select(link.c.entity, link.c.link_id).where(
+        link.c.pair == run.ledger.pair, link.c.how.like("undone by %"), ever
+    )
+    with run.ledger.engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(marked)]
+    run.stage.fill("undone", [("entity", "VARCHAR"), ("link_id", "VARCHAR")], [rows])
+    count = (
+        "SELECT count(*) FROM base_{e} b JOIN undone u ON u.entity = '{e}' AND u.link_id = b.link_id "
+        "ANTI JOIN (FROM raw_{e}_{s} WHERE NOT deleted) r ON r.key = b.{s}_key"
+    )
+    return {(e, s): run.stage.count(count.format(e=e, s=s)) for e, s in run.stage.snapshots} if rows else {}
 
 
 def begin_apply(run: Run) -> None:
@@ -185,6 +209,8 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
 
 def must_stop(run: Run) -> bool:
     """Whether the run has to end after the chunk it has just done."""
+    if run.lost.is_set():
+        run.stopped = run.stopped or "the lease was lost: another run may have taken the pair over"
     if run.until is not None and run.clock() >= run.until:
         run.stopped = run.stopped or "the time given to the run is over; the rest is planned again on the next run"
     return bool(run.stopped)
@@ -221,7 +247,8 @@ def settle_run(run: Run) -> settle.Settlement:
         covered = (
             [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []
         )
-        sweep.checked(ledger, connection, covered, at=run.started_at)
+        read_at = stage.snapshots[Entity.NOTE, Side.GHL].taken_at if covered else run.started_at
+        sweep.checked(ledger, connection, covered, at=read_at)
         _move_watermarks(run, connection)
         state = _advanced(run)
         ledger.advance(connection, state)
@@ -264,7 +291,7 @@ def read_back(run: Run) -> None:
         return
     try:
         run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
-    except Exhausted as error:
+    except ConnectorError as error:
         run.stopped = f"not all was read back: {error}"
 
 

@@ -9,7 +9,8 @@ from reconcile.model import Entity, OpKind, Side, Snapshot
 from reconcile.plan import Plan
 
 _DELETING = (OpKind.DELETE, OpKind.ARCHIVE)
-_UPDATING = (OpKind.UPDATE, OpKind.COMPLETE, OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
+_UPDATING = (OpKind.UPDATE, OpKind.COMPLETE)
+_TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
 
 _BACK = {
@@ -23,10 +24,11 @@ class Limits:
     """What one run may do without a person's word. Shares are of the linked records of an entity.
 
     max_deletes, max_delete_share: a run deletes no more than either, per entity and side (the share counts from
-    `small` records up). max_update_share: the same for updates, from `small` linked records up. max_create_share: creates
-    against the records the side has, once links exist. max_first_creates: creates of a first run, which nothing that was
-    ever linked vouches for. min_rows_share: how far a side may have shrunk since it was last settled. max_confirm: how many
-    records that seem to be gone are looked up by key. flapping: a value that this many runs wrote, and that its side took
+    `small` records up). max_update_share: the same for updates, from `small` linked records up; contacts whose tags
+    change count apart from those whose fields do. max_create_share: creates against the linked records, from `small` of them
+    up. max_first_creates: creates where fewer are linked, as on a first run: too few to vouch for so many. min_rows_share: how
+    far a side may have shrunk since it was last settled. max_confirm: how many records that seem to be gone are looked up by
+    key. flapping: a value that this many runs wrote, and that its side took
     back each time within 30 days, is asked about instead of written once more; 0 never asks.
     """
 
@@ -43,11 +45,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the limits look at, beside the plan: snapshots, how many links each entity has, and whether identities changed."""
+    """What the limits look at, beside the plan: snapshots, how many links each entity has, and whether identities changed.
+
+    undone: of how many links a side lacks the record since an undo, so that it need not show them. tagged: how many contacts of each side
+    have tags added, removed or both; where that is not known, what is added and what is removed is taken for different contacts.
+    """
 
     snapshots: Mapping[tuple[Entity, Side], Snapshot]
     links: Mapping[Entity, int]
     changed_identity: Collection[Side] = field(default=())
+    undone: Mapping[tuple[Entity, Side], int] = field(default_factory=dict)
+    tagged: Mapping[Side, int] | None = None
+
+    def expected(self, entity: Entity, side: Side) -> int:
+        """How many links should have a record on a side."""
+        return self.links.get(entity, 0) - self.undone.get((entity, side), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,7 @@ def breaches(plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[st
         *_shrunk(facts, limits),
         *(breach for entity in facts.links for breach in _deletes(plan, facts, limits, entity)),
         *(breach for entity in facts.links for breach in _updates(plan, facts, limits, entity)),
+        *_tags(plan, facts, limits),
         *(breach for entity in facts.links for breach in _creates(plan, facts, limits, entity)),
     ]
     return [breach for breach in found if breach.name not in allowed]
@@ -87,17 +100,18 @@ def _identities(facts: Facts) -> Iterator[Breach]:
 
 def _empty(facts: Facts) -> Iterator[Breach]:
     for (entity, side), snapshot in facts.snapshots.items():
-        if snapshot.complete and not snapshot.partial and snapshot.rows == 0 and facts.links.get(entity):
+        linked = facts.expected(entity, side)
+        if snapshot.complete and not snapshot.partial and snapshot.rows == 0 and linked > 0:
             yield Breach(
                 f"empty-{side}",
-                f"{side.label} answered with no {entity}s at all, though {facts.links[entity]} are linked",
+                f"{side.label} answered with no {entity}s at all, though {linked} are linked",
                 f"every linked {entity} would count as deleted in {side.label}",
             )
 
 
 def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
     for (entity, side), snapshot in facts.snapshots.items():
-        linked = facts.links.get(entity, 0)
+        linked = facts.expected(entity, side)
         if snapshot.partial or not snapshot.complete or linked < limits.small or not snapshot.rows:
             continue
         if snapshot.rows < linked * limits.min_rows_share:
@@ -139,14 +153,36 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             )
 
 
+def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
+    linked = facts.links.get(Entity.CONTACT, 0)
+    for side in Side:
+        added, removed = (plan.count(Entity.TAG, kind, side=side) for kind in _TAGGING)
+        count = _tagged(plan, facts, side)
+        if linked >= limits.small and count > linked * limits.max_update_share:
+            yield Breach(
+                "updates",
+                f"the tags of {count} contacts would be changed in {side.label}, where {linked} are linked (added to {added}, "
+                f"removed from {removed}); the limit is {limits.max_update_share:.0%} (max_update_share)",
+                f"changes the tags of {count} contacts, which may start workflows; check first that a mapping or a bulk edit did not go wrong",
+            )
+
+
+def _tagged(plan: Plan, facts: Facts, side: Side) -> int:
+    """How many contacts have their tags changed on a side: one that gains some and loses some counts once, where that is known."""
+    writes = plan.count(Entity.TAG, *_TAGGING, side=side)
+    most = facts.links.get(Entity.CONTACT, 0) + plan.count(Entity.CONTACT, OpKind.ADOPT)
+    return min(writes, most if facts.tagged is None else facts.tagged.get(side, 0))
+
+
 def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
     linked = facts.links[entity]
     for side in Side:
         count = plan.count(entity, OpKind.CREATE, side=side)
-        if not linked and count > limits.max_first_creates:
+        if linked < limits.small and count > limits.max_first_creates:
+            run, where = ("run", f", where {linked} are linked") if linked else ("first run", "")
             yield Breach(
                 "first-creates",
-                f"this first run would create {count} {entity}s in {side.label}; the limit is {limits.max_first_creates} (max_first_creates)",
+                f"this {run} would create {count} {entity}s in {side.label}{where}; the limit is {limits.max_first_creates} (max_first_creates)",
                 f"creates {count} {entity}s in {side.label}, each of which may start workflows; look at the plan's matches first",
             )
         elif linked >= limits.small and count > linked * limits.max_create_share:

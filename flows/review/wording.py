@@ -16,7 +16,16 @@ _TITLES = {
     "restore": "Bring it back",
     "relink": "Look for its counterpart anew",
     "keep": "Keep it alone",
+    "unlink": "Take the two apart",
 }
+
+_MOVED = {
+    "unlink": "The link between the two is dropped, and neither is written to or deleted. The run after that looks for a "
+    "counterpart of each under the contact it hangs on now, and where there is none, creates one if the pair file lets it.",
+    "keep": "Both records stay as they are and stay linked, but changes of either are not carried across. "
+    "It is asked again once one of them is moved.",
+}
+"""What becomes of a task or note that was moved to another contact."""
 
 KINDS = {
     "conflict": "Both sides changed",
@@ -38,6 +47,8 @@ def title(question: Question, choice: str) -> str:
     """A few words for a button."""
     if choice.startswith("link:"):
         return f"It is {_candidate(question, choice.removeprefix('link:'))}"
+    if choice == "keep" and _moved(question):
+        return "Keep them linked"
     return _TITLES.get(choice, choice)
 
 
@@ -48,6 +59,8 @@ def sentence(question: Question, choice: str) -> str:
         return f"It is linked with {key}; from then on the two records are kept in agreement."
     if choice in ("app", "ghl"):
         return _taken(question, Side(choice))
+    if _moved(question) and choice in _MOVED:
+        return _MOVED[choice]
     here, across = _sides(question)
     return {
         "leave": "Nothing is written, and the difference is accepted. A later change on one side travels as usual.",
@@ -58,6 +71,11 @@ def sentence(question: Question, choice: str) -> str:
         "relink": f"The link to the lost record is dropped, and its counterpart is looked for anew in {across}.",
         "keep": f"The record stays in {here} as it is, without a counterpart.",
     }.get(choice, "The next run carries it out.")
+
+
+def _moved(question: Question) -> bool:
+    """Whether it is about a task or note that hangs on another contact than its counterpart does."""
+    return "unlink" in question.options
 
 
 def _taken(question: Question, winner: Side) -> str:

@@ -13,6 +13,7 @@ _EMAIL = re.compile(r"[^\s@,;:<>\"']+@[^\s@,;:<>\"']+")
 _DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _PLAIN = ("true", "false")
 _QUOTED = re.compile("“([^”]*)”")
+_DECIDED = re.compile(r"(^|[:;] )decided by .*", re.DOTALL)
 
 
 def masked(document: Map[str, Any]) -> dict[str, Any]:
@@ -27,12 +28,15 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
             example["label"], example["detail"] = mask(example["label"]), scrub(example["detail"])
     for record in whole["passed"]["records"]:
         record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["key"]
+        record["because"] = undecided(record["because"])
+    for count in whole["passed"]["counts"]:
+        count["because"] = undecided(count["because"])
     for twin in whole["quality"].get("twins", ()):
         twin["value"] = mask(twin["value"])
     _suggestions(whole)
     _undo(whole)
     for residual in whole["certificate"]["residuals"]:
-        residual["because"] = scrub(residual["because"])
+        residual["because"] = scrub(undecided(residual["because"]))
     return whole
 
 
@@ -59,11 +63,17 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(lambda found: f"“{mask(found[1])}”", text)
 
 
+def undecided(text: str) -> str:
+    """A reason without the name of who decided and without their words, which nothing tells from what may follow: cut to its end."""
+    return _DECIDED.sub(r"\1decided by a person", text)
+
+
 def _change(entry: dict[str, Any]) -> None:
     own_keys = (entry["app_key"], entry["ghl_key"])
     if entry["label"] not in own_keys:
         entry["label"] = mask(entry["label"])
     entry["under"] = mask(entry["under"])
+    entry["because"] = undecided(entry["because"])
     entry["because"] = _without_tags(entry) if entry["entity"] == "tag" else scrub(entry["because"])
     entry["detail"] = scrub(entry["detail"])
     for part in entry["fields"]:
@@ -87,14 +97,14 @@ def _suggestions(whole: dict[str, Any]) -> None:
 def _undo(whole: dict[str, Any]) -> None:
     undo = whole.get("undo", {})
     for each in undo.get("left", ()):
-        each["because"] = scrub(unquoted(each["because"]))
+        each["because"] = scrub(undecided(unquoted(each["because"])))
     if "lost" in undo:
         undo["lost"] = [scrub(unquoted(told)) for told in undo["lost"]]
 
 
 def _hold(hold: dict[str, Any]) -> None:
     hold["label"] = mask(hold["label"]) if hold["label"] not in (hold["app_key"], hold["ghl_key"]) else hold["label"]
-    hold["because"] = scrub(unquoted(hold["because"]))
+    hold["because"] = scrub(undecided(unquoted(hold["because"])))
     if (hold["field"] or "").startswith("tags: "):
         hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
     kept = hold["values"].get("kept")

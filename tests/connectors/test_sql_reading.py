@@ -495,6 +495,7 @@ def test_a_mark_that_says_no_is_none(anywhere: str, kind: str, kept: list[str], 
     assert proof.complete
     assert [record.deleted for record in sorted(found, key=lambda record: int(record.key))] == expected
     by_key = [side.read(CONTACT, str(at)) for at in range(len(expected))]
+    side.close()
     assert [record is None or record.deleted for record in by_key] == expected
 
 
@@ -508,5 +509,7 @@ def test_a_bit_that_is_not_set_marks_nothing(tmp_path: Path, name: str, kind: st
             f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, gone {kind})",
             f"INSERT INTO contacts VALUES (1, {no}), (2, {yes})",
         )
-        found, _ = extraction(connector(url, deleted="gone"))
+        side = connector(url, deleted="gone")
+        found, _ = extraction(side)
+        side.close()
         assert {record.key: record.deleted for record in found} == {"1": False, "2": True}
