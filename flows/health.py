@@ -39,14 +39,12 @@ def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
     if not carried:
         return Health(well=False, run_id=None, reasons=("this pair was never run",))
     whole = next((row for row in carried if row.job != "delta"), None)
-    reasons = []
+    named = {"the last run": whole, "the last delta": carried[0] if carried[0] is not whole else None}
+    found = [(row, said) for name, row in named.items() if row for said in _troubles(row, name, at, max_age)]
     if whole is None and _age(rows[-1], at) > max_age:
-        reasons.append(f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run")
-    if whole is not None:
-        reasons += _troubles(whole, "the last run", at, max_age)
-    if carried[0] is not whole:
-        reasons += _troubles(carried[0], "the last delta", at, max_age)
-    return Health(well=not reasons, run_id=(whole if whole and reasons else carried[0]).run_id, reasons=tuple(reasons))
+        found.append((carried[0], f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run"))
+    judged = found[0][0] if found else carried[0]
+    return Health(well=not found, run_id=judged.run_id, reasons=tuple(said for _, said in found))
 
 
 def _carries(row: RunRow) -> bool:

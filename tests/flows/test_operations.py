@@ -31,7 +31,7 @@ from flows.observe import Lines, named
 from flows.run import Options, lease, moment, open_run
 from flows.schedule import Wish, deployments, yaml_text
 from flows.wiring import _shared
-from reconcile import runs
+from reconcile import runs, schema
 from reconcile.archive import MANIFEST
 from reconcile.errors import Expired, Locked, StateError
 from reconcile.ledger import Ledger
@@ -104,10 +104,11 @@ def test_a_lease_that_is_lost_stops_its_run(ledger: Ledger, monkeypatch: pytest.
     with lease(ledger, "first") as lost:
         assert not lost.wait(0.2)
         assert failing == []
-        ledger.release("first")
-        take("second", now=moment(NOW), until="2999-01-01T00:00:00.000Z")
+        with ledger.transaction() as connection:  # in one step: the renewing thread would take what is released
+            connection.execute(sa.update(schema.lease).values(holder="second", expires_at="2999-01-01T00:00:00.000Z"))
         assert lost.wait(10)
     assert holder_of(ledger) == "second"
+    ledger.release("second")
 
 
 def test_an_expired_lease_is_taken_over(ledger: Ledger) -> None:
@@ -207,10 +208,18 @@ def _row(hours: float, state: str = "settled", job: str = "nightly", failed: int
         ([_row(6, "refused"), _row(30)], "was refused"),
         ([_row(6, failed=3)], "3 records failed"),
         ([_row(40, "applying", ended=False)], "did not end"),
+        ([_row(1, "settled", "plan"), _row(30)], ""),
+        ([_row(1, "refused", "plan"), _row(6)], "was refused"),
+        ([_row(1, "planned", "nightly"), _row(30)], "30 hours ago"),
+        ([_row(1, job="delta"), _row(6, "refused"), _row(30)], "the last run was refused"),
+        ([_row(1, job="delta"), _row(30)], "30 hours ago"),
+        ([_row(1, "failed", "delta"), _row(6)], "the last delta was failed"),
+        ([_row(6), _row(7, "failed", "delta")], ""),
+        ([_row(1, job="delta"), _row(30, job="delta")], "no whole run"),
     ],
 )
 def test_health(rows: list[RunRow], reason: str) -> None:
-    """A pair is well when its last carrying run is recent, ended well, and nothing failed; otherwise it says why."""
+    """A pair is well when its last whole run, and any later delta, is recent, ended well, and nothing failed; otherwise it says why."""
     found = health(rows, at=moment(NOW), max_age=timedelta(hours=26))
     assert found.well is (reason == "")
     assert reason in "; ".join(found.reasons)
