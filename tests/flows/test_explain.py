@@ -9,9 +9,10 @@ import pytest
 
 from flows.explaining import explanation
 from flows.past import Evidence, lines_at, moment_of, values_at
+from reconcile import runs
 from reconcile.errors import StateError
 from reconcile.model import Entity, Side
-from tests.builders import World, by_email
+from tests.builders import World, by_email, hold_of
 from tests.flows.nights import night
 
 
@@ -104,6 +105,66 @@ def test_i9_each_change_says_run_side_rule_and_the_values_compared(world: World)
     assert situation["because"] == "changed in the app, not in GHL"
     assert back["side"] == "app"
     assert any("'A' → 'B'" in line for line in told["lines"])
+
+
+def test_a_removed_tag_is_told_as_removed_with_its_own_comparison() -> None:
+    """Of tags that one run added and removed, each write has just the comparison that led to it."""
+    with World() as world:
+        ann = world.app.put(Entity.CONTACT, {"email": "ann@x.com", "tags": ["lead"]})
+        night(world)
+        world.app.edit(Entity.CONTACT, ann, {"tags": ["vip"]})
+        night(world)
+        with Evidence(world.folder / "runs") as evidence:
+            told = explanation(world.ledger, "contact", ann, "tags", evidence=evidence)
+        _, added, removed = told["writes"]
+        assert [each["item"] for each in added["situation"]] == ["vip"]
+        assert [each["item"] for each in removed["situation"]] == ["lead"]
+        assert removed["changed"] == {"tags": ['["lead"]', None]}
+        assert "tags removed: lead" in told["write_lines"][2]
+        assert held(world, ann, world.clock())["ghl"]["values"]["tags"] == '["vip"]'
+
+
+@pytest.mark.parametrize("key", ["é-1", 'a"b', "a\\b", "50%_"])
+def test_the_whole_story_is_found_by_either_key_after_the_link_is_gone(key: str) -> None:
+    """Creation and deletion alike, also where the key has letters that JSON or SQL escapes."""
+    with World() as world:
+        world.app.put(Entity.CONTACT, {"email": "ann@x.com"}, key=key)
+        world.app.put(Entity.CONTACT, {"email": "bob@x.com"})
+        night(world)
+        made = by_email(world, Side.GHL, "ann@x.com")
+        world.app.delete(Entity.CONTACT, key)
+        night(world)
+        for one in (key, made):
+            writes = explanation(world.ledger, "contact", one, None)["writes"]
+            assert [write["kind"] for write in writes] == ["create", "delete"]
+
+
+def test_a_question_about_a_tag_is_one_about_tags() -> None:
+    """Asked for the tags alone, the story has what was asked about one of them, and nothing about the company."""
+    with World() as world:
+        ann = world.app.put(Entity.CONTACT, {"email": "ann@x.com"})
+        night(world)
+        for field in ("tags: vip", "company"):
+            asked = hold_of(hold_id=field, field=field, app_key=ann)
+            with world.ledger.transaction() as connection:
+                runs.put_holds(world.ledger, connection, [asked], run_id="r", at=world.clock(), within=())
+        assert [hold["field"] for hold in explanation(world.ledger, "contact", ann, "tags")["holds"]] == ["tags: vip"]
+
+
+@pytest.mark.parametrize(
+    ("entity", "field", "said"),
+    [
+        ("contacts", None, "no kind of record 'contacts' → known are contact, task, note"),
+        ("contact", "compny", "no field 'compny' → known are first_name, last_name, email, phone, company, tags"),
+    ],
+)
+def test_an_unknown_word_is_told_with_the_known_ones(world: World, entity: str, field: str | None, said: str) -> None:
+    """A kind of record or a field that is not there is no empty story."""
+    ann = by_email(world, Side.APP, "ann@x.com")
+    with Evidence(world.folder / "runs") as evidence, pytest.raises(StateError, match=said):
+        explanation(world.ledger, entity, ann, field, evidence=evidence)
+    with Evidence(world.folder / "runs") as evidence:  # mapped, and blank on both sides
+        assert not explanation(world.ledger, "contact", ann, "phone", evidence=evidence)["writes"]
 
 
 @pytest.mark.parametrize(

@@ -344,6 +344,20 @@ def test_every_option_says_what_it_does(choice: str, says: str) -> None:
     assert says in sentence(_question(side=Side.GHL), choice)
 
 
+@pytest.mark.parametrize(
+    ("choice", "button", "says"),
+    [
+        ("unlink", "Take the two apart", "neither is written to or deleted"),
+        ("keep", "Keep them linked", "stay linked, but changes of either are not carried across"),
+    ],
+)
+def test_a_moved_task_has_words_of_its_own(choice: str, button: str, says: str) -> None:
+    """Both records of a task that was moved are there: nothing is said of one without a counterpart."""
+    moved = _question(kind="unsyncable", entity="task", field=None, options=("unlink", "keep"))
+    assert title(moved, choice) == button
+    assert says in sentence(moved, choice)
+
+
 def test_a_link_is_offered_by_the_candidates_name() -> None:
     """The button of a link names the person, not the key."""
     bo = Shown(Side.GHL, "g7", "Bo Li", {})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from reconcile.report.charts import Part, against, columns, stacked
 from reconcile.report.mask import mask, masked, scrub
 from tests.builders_report import report_of
@@ -73,3 +75,22 @@ def test_a_tag_change_does_not_name_its_tags_when_masked() -> None:
     change = masked(whole)["changes"][2]
     assert change["because"] == "changed in the app, not in GHL; changed on both sides"
     assert "vip" not in repr(change)
+
+
+@pytest.mark.parametrize(
+    ("entity", "because", "left"),
+    [
+        ("contact", "company: decided by ada: Ann; she said: divorced", "company: decided by a person"),
+        ("contact", "decided by ada", "decided by a person"),
+        ("tag", "vip: decided by ada: Ann said; lead: no", "decided by a person"),
+        ("contact", "company: changed in the app, not in GHL", "company: changed in the app, not in GHL"),
+    ],
+)
+def test_what_a_person_wrote_with_an_answer_is_masked(entity: str, because: str, left: str) -> None:
+    """Neither the name of who decided nor the reason they gave gets through, whatever it holds."""
+    whole = report_of(5)
+    whole["changes"][0] |= {"entity": entity, "because": because}
+    whole["passed"]["counts"] = [{"entity": "contact", "side": "app", "class": "c", "because": because, "count": 1}]
+    document = masked(whole)
+    assert document["changes"][0]["because"] == left
+    assert "ada" not in document["passed"]["counts"][0]["because"]
