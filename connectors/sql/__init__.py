@@ -54,6 +54,7 @@ class SqlConnector:
         self._engine_: sa.Engine | None = None
         self._layouts_: dict[Entity, Layout] | None = None
         self._snapshot: sa.Connection | None = None
+        self._pages: Generator[Page, None, None] | None = None
         self._seen: set[Entity] = set()
         self._requests = 0
 
@@ -156,9 +157,8 @@ class SqlConnector:
             connection = self._moment(layout.entity)
             total = _count(connection, layout)
             shared = _shared_keys(connection, layout)
-            # Closed before the snapshot is: a cursor that outlives its connection cannot be closed in peace.
-            with closing(_pages(connection, layout, tally)) as pages:
-                for page in pages:
+            with closing(_pages(connection, layout, tally)) as self._pages:
+                for page in self._pages:
                     self._requests += 1
                     rows += page.rows
                     yield page
@@ -194,6 +194,10 @@ class SqlConnector:
         return self._snapshot
 
     def _release(self) -> None:
+        # A read that was left in the middle ends first: a cursor that outlives its connection cannot be closed in peace.
+        pages, self._pages = self._pages, None
+        if pages is not None:
+            pages.close()
         snapshot, self._snapshot = self._snapshot, None
         self._seen = set()
         if snapshot is not None:

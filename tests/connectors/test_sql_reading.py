@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -241,6 +242,22 @@ def test_many_pages_hold_every_row(anywhere: str, monkeypatch: pytest.MonkeyPatc
     assert (len(records), proof.complete, proof.reported_total) == (9500, True, 9500)
     some = tuple(str(number) for number in range(1, 3001, 2))
     assert sorted(record.key for record in extraction(side, scope=Scope(keys=some))[0]) == sorted(some)
+
+
+def test_a_read_that_is_left_ends_with_its_connector(anywhere: str) -> None:
+    """Closed in the middle of a read, the connector leaves no cursor behind; the read says that it is not whole."""
+    rows = ", ".join(f"({number}, '{'x' * 200}')" for number in range(20_000))
+    run(anywhere, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, body TEXT)", f"INSERT INTO contacts VALUES {rows}")
+    side = connector(anywhere)
+    reading = side.extract(CONTACT)
+    next(iter(reading))
+    side.close()
+    *_, proof = reading
+    assert isinstance(proof, Proof)
+    assert not proof.complete
+    assert "20000 rows were counted" in proof.why_incomplete
+    gc.collect()
+    assert extraction(side)[1].complete
 
 
 def test_a_key_that_is_none_makes_the_proof_incomplete(anywhere: str) -> None:
