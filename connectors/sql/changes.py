@@ -162,13 +162,14 @@ class Change:
         return {field.name: new_key(field, uuid4()) for field in unmade if text_key(field)}
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
+        """Insert a row and give its key; None where the database does not say what it became."""
         key, table = self.layout.key, self.layout.table
         statement = sa.insert(table).values({name: _bound(self._column(name), value) for name, value in values.items()})
         if self.connection.dialect.insert_returning:
-            made = self.connection.execute(statement.returning(*(field.column for field in key))).one()
-            return key_text(key, list(made))
+            made = self.connection.execute(statement.returning(*(field.column for field in key))).first()
+            return None if made is None else key_text(key, list(made))  # a view's trigger may answer nothing
         result = self.connection.execute(statement)
-        return key_text(key, [values.get(field.name, result.lastrowid) for field in key])
+        return key_text(key, [values.get(field.name, result.lastrowid or None) for field in key])
 
     def _locked(self) -> Row | None:
         """The row as it is now, held until the transaction ends; a soft-deleted one is gone."""

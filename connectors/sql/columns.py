@@ -27,7 +27,7 @@ def read_table(connection: sa.Connection, name: str, schema: str | None, zone: Z
     fields = {}
     for column in table.columns:
         kind = _kind(column.type, connection.dialect.name)
-        listed = column.type.enums if isinstance(column.type, sa.Enum) else choices.get(column.name, ())
+        plain = _undressed(column.type)
         fields[column.name] = Field(
             name=column.name,
             column=column,
@@ -38,9 +38,22 @@ def read_table(connection: sa.Connection, name: str, schema: str | None, zone: Z
             automatic=_automatic(column),
             default=column.server_default is not None,
             length=getattr(column.type, "length", None) if kind is Kind.TEXT else None,
-            choices=tuple(listed),
+            choices=_choices(plain) or choices.get(column.name, ()),
+            padded=isinstance(plain, sa.CHAR),
+            unsigned=bool(getattr(plain, "unsigned", False)),
         )
     return fields
+
+
+def _undressed(type_: Any) -> Any:
+    """What a PostgreSQL domain is made of."""
+    while isinstance(type_, postgresql.DOMAIN):
+        type_ = type_.data_type
+    return type_
+
+
+def _choices(type_: Any) -> tuple[str, ...]:
+    return tuple(type_.values if isinstance(type_, mysql.SET) else type_.enums if isinstance(type_, sa.Enum) else ())
 
 
 def _automatic(column: sa.Column[Any]) -> bool:
@@ -52,6 +65,7 @@ def _automatic(column: sa.Column[Any]) -> bool:
 
 _KINDS: tuple[tuple[type[Any], Kind], ...] = (
     (sa.Enum, Kind.TEXT),
+    (mysql.SET, Kind.ARRAY),
     (sa.Boolean, Kind.BOOL),
     (sa.Integer, Kind.INTEGER),
     (sa.Float, Kind.FLOAT),
@@ -74,8 +88,7 @@ def _kind(type_: Any, dialect: str) -> Kind:
             return Kind.BOOL
         if isinstance(type_, mysql.BIT):
             return Kind.BOOL if type_.length in (None, 1) else Kind.BYTES
-    while isinstance(type_, postgresql.DOMAIN):
-        type_ = type_.data_type
+    type_ = _undressed(type_)
     kind = next((kind for known, kind in _KINDS if isinstance(type_, known)), Kind.OTHER)
     return Kind.INSTANT if kind is Kind.LOCAL and type_.timezone else kind
 

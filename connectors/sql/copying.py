@@ -72,7 +72,7 @@ def _compiled(statement: sa.Select[Any]) -> str:
 
 def _lines(layout: Layout) -> sa.Select[Any]:
     labels = layout.labels
-    columns = [_json(field).label(name) for name, field in layout.fields.items()]
+    columns = [_field(field).label(name) for name, field in layout.fields.items()]
     columns.append(_key(layout.key).label(labels["key"]))
     if layout.parent:
         columns.append(_key(layout.parent).label(labels["parent"]))
@@ -110,6 +110,11 @@ def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
     return parts.concat(sa.literal_column("']'"))
 
 
+def _field(field: Field) -> sa.ColumnElement[Any]:
+    """A field's value: a moment without a zone stays without one."""
+    return _text(field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
+
+
 def _json(field: Field) -> sa.ColumnElement[Any]:
     """A column as what row_to_json shows in the form that reading it row by row gives."""
     column: sa.ColumnElement[Any] = field.column
@@ -118,6 +123,8 @@ def _json(field: Field) -> sa.ColumnElement[Any]:
             return _moment(field)
         case Kind.DECIMAL | Kind.OTHER | Kind.TIME:
             return sa.cast(column, sa.Text)
+        case Kind.TEXT if field.padded:
+            return sa.cast(column, sa.Text)  # the cast takes the spaces off
         case Kind.BYTES:
             return sa.func.encode(column, "hex")
         case Kind.JSON:
@@ -134,7 +141,12 @@ def _moment(field: Field) -> sa.ColumnElement[Any]:
         column = column.op("AT TIME ZONE")(field.zone.key).op("AT TIME ZONE")("UTC")
     elif field.kind is Kind.INSTANT:
         column = column.op("AT TIME ZONE")("UTC")
-    return sa.func.replace(sa.func.to_char(column, _MOMENT), ".000000Z", "Z")
+    return _text(column, _MOMENT)
+
+
+def _text(moment: sa.ColumnElement[Any], form: str) -> sa.ColumnElement[Any]:
+    zone = "Z" if form.endswith('"Z"') else ""
+    return sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
 
 
 def _flag(field: Field) -> sa.ColumnElement[bool]:

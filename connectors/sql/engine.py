@@ -14,6 +14,9 @@ from reconcile.errors import ConfigError, Problem
 WRITING = "reconcile_writing"
 """The execution option of a connection that is going to write."""
 
+_GATHERED = 100_000_000
+"""Bytes of one contact's tags that MySQL gathers before it cuts them off; by itself it would after 1,024."""
+
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
@@ -30,7 +33,7 @@ def database_url(text: str) -> sa.URL:
     """The parsed URL, with a driver that this product ships with. Raises ConfigError, never with the URL in it."""
     try:
         url = sa.make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         remedy = "write it as dialect://user:password@host:port/database, or sqlite:///file.db"
         raise _refused("this is not a database URL", remedy) from None
     url = url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
@@ -92,6 +95,7 @@ def _prepare_mysql(engine: sa.Engine, lock_seconds: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET time_zone = '+00:00'")
             cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
+            cursor.execute(f"SET SESSION group_concat_max_len = {_GATHERED}")
             cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {max(1, int(lock_seconds))}")
 
 

@@ -12,7 +12,7 @@ from connectors.marks import says_deleted
 from connectors.sql import tags as tagging
 from connectors.sql.keys import key_text
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Field, Kind, UnfitError, reader
+from connectors.sql.values import Field, Kind, UnfitError, field_reader, reader
 from reconcile.ports import Page
 
 _ENCODER = msgspec.json.Encoder()
@@ -107,12 +107,12 @@ class Lines:
 def _converter(column: Field) -> Callable[[Any], Any] | None:
     """What a field's value needs; bytes where there should be text are seen to for the whole row."""
     plain = column.raw and column.kind in (Kind.TEXT, Kind.INTEGER, Kind.OTHER)
-    return None if plain else reader(column)
+    return None if plain else field_reader(column)
 
 
 def _key_reader(columns: Sequence[Field], at: Mapping[str, int]) -> Callable[[Row], str | None]:
     places = [at[column.name] for column in columns]
-    if len(columns) == 1 and columns[0].kind in (Kind.TEXT, Kind.INTEGER):
+    if len(columns) == 1 and columns[0].kind in (Kind.TEXT, Kind.INTEGER) and not columns[0].padded:
         [place] = places
 
         def simple(row: Row) -> str | None:
@@ -140,7 +140,8 @@ def _roles(layout: Layout, at: Mapping[str, int]) -> list[tuple[str, Callable[[R
 def _shown(layout: Layout) -> list[tuple[str, str]]:
     """Roles whose column is read as a field in the same form, and that field: what was converted once need not be again."""
     own = layout.modified_at
-    return [(layout.labels["modified_at"], own.name)] if own and layout.fields.get(own.name) == own else []
+    shared = own and not own.zoneless and layout.fields.get(own.name) == own
+    return [(layout.labels["modified_at"], own.name)] if own and shared else []
 
 
 def _value_reader(column: Field, at: Mapping[str, int]) -> Callable[[Row], Any]:

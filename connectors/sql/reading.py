@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from connectors.sql import tags as tagging
 from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, stored_moment
+from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, shown, stored_moment, unpadded
 from reconcile.model import Entity
 from reconcile.ports import Json, Page, Record, Scope, Write
 
@@ -31,9 +32,10 @@ def needed(layout: Layout) -> list[Field]:
 
 
 def expression(field: Field) -> sa.ColumnElement[Any]:
-    """A column as it is selected; what has no JSON form is selected as text."""
+    """A column as it is selected; what has no JSON form, or a type of Python's that cannot hold it, is selected as text."""
     column = field.column
-    return sa.cast(column, sa.String()).label(field.name) if field.kind is Kind.OTHER and not field.raw else column
+    textual = (field.kind is Kind.OTHER and not field.raw) or isinstance(column.type, mysql.TIME)
+    return sa.cast(column, sa.String()).label(field.name) if textual else column
 
 
 def visible(layout: Layout) -> list[sa.ColumnElement[bool]]:
@@ -51,7 +53,7 @@ def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) 
     key = key_text(layout.key, [row[field.name] for field in layout.key])
     if key is None:
         raise UnfitError("a record without a key")
-    fields: dict[str, Json] = {name: native(field, row[name]) for name, field in layout.fields.items()}
+    fields: dict[str, Json] = {name: shown(field, row[name]) for name, field in layout.fields.items()}
     if layout.tags is not None:
         place = layout.tags.field
         fields[TAGS] = list(held) if place is None else list(tagging.parse(layout.tags, row[place.name]))
@@ -66,8 +68,8 @@ def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) 
 
 
 def _text(field: Field | None, row: Mapping[str, Any]) -> str | None:
-    shown = native(field, row[field.name]) if field else None
-    return shown if shown is None or isinstance(shown, str) else str(shown)
+    text = native(field, row[field.name]) if field else None
+    return text if text is None or isinstance(text, str) else str(text)
 
 
 def fetch(
@@ -76,7 +78,9 @@ def fetch(
     """The rows that fulfil a condition, locked until the transaction ends if so wished."""
     statement = sa.select(*map(expression, needed(layout))).where(condition)
     statement = statement.with_for_update(of=layout.table) if lock else statement
-    return [dict(row) for row in connection.execute(statement).mappings()]
+    padded = [field.name for field in needed(layout) if field.padded]
+    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    return [row | {name: unpadded(row[name]) for name in padded} for row in rows]
 
 
 def fetch_key(connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False) -> Mapping[str, Any] | None:

@@ -195,7 +195,7 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
         version=one("version", declared.version),
         deleted=_dated(finder.connection, one("deleted", declared.deleted)),
         tags=tags,
-        where=sa.text(f"({declared.where})") if declared.where else None,  # type: ignore[arg-type]
+        where=_condition(finder, entity, declared),
         unique=_unique(finder, declared.table),
     )
     if entity is not Entity.CONTACT and not declared.parent:
@@ -205,6 +205,25 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
             f"name the column of {declared.table!r} that holds the contact's key",
         )
     return layout
+
+
+def _condition(finder: _Finder, entity: Entity, declared: TableSettings) -> sa.ColumnElement[bool] | None:
+    """The fixed filter, tried once: what it says is the user's SQL, in which a colon is a colon."""
+    found = finder.fields(f"{entity}: table", declared.table)
+    if not declared.where or not found:
+        return None
+    condition: sa.ColumnElement[bool] = sa.literal_column(f"({declared.where})")
+    table = next(iter(found.values())).column.table
+    try:
+        with finder.connection.begin_nested():
+            finder.connection.execute(
+                sa.select(sa.literal_column("1")).select_from(table).where(condition).limit(1)
+            ).first()
+    except sa.exc.DBAPIError as error:
+        why = str(error.orig).strip().splitlines()[0]
+        finder.report(f"{entity}: where", f"the database does not take this condition: {why}", "correct it")
+        return None
+    return condition
 
 
 def _chosen(finder: _Finder, entity: Entity, declared: TableSettings, tags: TagPlace | None) -> Mapping[str, Field]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from connectors.sql.schema import Layout, TagPlace
-from connectors.sql.values import Kind, UnfitError, coerce
+from connectors.sql.values import Field, Kind, UnfitError, coerce
 from reconcile.model import OpKind
 from reconcile.ports import Json
 
-_AGGREGATES = {
-    "postgresql": "json_agg",
-    "sqlite": "json_group_array",
-    "mysql": "json_arrayagg",
-    "mariadb": "json_arrayagg",
+
+def _quoted(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    # MariaDB's own json_arrayagg turns characters beyond ASCII into question marks where it groups (seen in 10.11).
+    unicode = sa.cast(text, sa.String().with_variant(mysql.CHAR(charset="utf8mb4"), "mysql", "mariadb"))
+    return sa.func.concat("[", sa.func.group_concat(sa.func.json_quote(unicode)), "]")
+
+
+_AGGREGATES: Mapping[str, Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any]]] = {
+    "postgresql": sa.func.json_agg,
+    "sqlite": sa.func.json_group_array,
+    "mysql": _quoted,
+    "mariadb": _quoted,
 }
 
 
@@ -104,9 +112,13 @@ def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
     assert place.tag is not None  # noqa: S101  only called for the form "table"
     join = place.tag.column.table
     if place.names_key is None or place.names_name is None:
-        return place.tag.column, join
+        return _text(place.tag), join
     names = place.names_name.column.table
-    return place.names_name.column, join.join(names, names.c[place.names_key.name] == place.tag.column)
+    return _text(place.names_name), join.join(names, names.c[place.names_key.name] == place.tag.column)
+
+
+def _text(field: Field) -> sa.ColumnElement[Any]:
+    return sa.func.rtrim(field.column) if field.padded else field.column
 
 
 def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
@@ -115,7 +127,7 @@ def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
     if place is None or place.contact is None or dialect not in _AGGREGATES:
         return None
     text, source = _joined(place)
-    together = getattr(sa.func, _AGGREGATES[dialect])(text)
+    together = _AGGREGATES[dialect](text)
     statement = sa.select(place.contact.column.label("held_contact"), together.label("held_tags")).select_from(source)
     return statement.where(text.is_not(None)).group_by(place.contact.column).subquery("held_tags")
 
@@ -167,8 +179,11 @@ def _ids(connection: sa.Connection, place: TagPlace, tag: str) -> list[Any]:
     if place.names_key is None or place.names_name is None:
         return [coerce(place.tag, tag)]
     name, key = place.names_name.column, place.names_key.column
-    rows = connection.execute(sa.select(key, name).where(sa.func.lower(name) == tag.lower())).all()
-    return [found for found, _ in sorted(rows, key=lambda row: row[1] != tag)]
+    named = sa.select(key, name)
+    # SQLite's lower() knows ASCII alone: other names are compared here.
+    rows = connection.execute(named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named).all()
+    same = [(found, held) for found, held in rows if str(held).lower() == tag.lower()]
+    return [found for found, _ in sorted(same, key=lambda row: row[1] != tag)]
 
 
 def _named(connection: sa.Connection, place: TagPlace, tag: str) -> Any:

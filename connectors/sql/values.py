@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Literal, cast
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from reconcile.ports import FieldType, Json
 
@@ -56,7 +57,11 @@ FIELD_TYPES: dict[Kind, FieldType] = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One column: where it is, what it holds, and what may be done with it. `raw`: the driver converts nothing."""
+    """One column: where it is, what it holds, and what may be done with it.
+
+    `raw`: the driver converts nothing. `padded`: the database fills texts up with spaces, which mean nothing.
+    `unsigned`: whole numbers from 0 to 2^64 - 1.
+    """
 
     name: str
     column: sa.Column[Any]
@@ -70,6 +75,13 @@ class Field:
     default: bool = False
     length: int | None = None
     choices: tuple[str, ...] = ()
+    padded: bool = False
+    unsigned: bool = False
+
+    @property
+    def zoneless(self) -> bool:
+        """Whether it holds moments that mean something else in UTC than where they were written."""
+        return self.kind is Kind.LOCAL and self.zone.key != "UTC"
 
 
 class UnfitError(ValueError):
@@ -83,8 +95,11 @@ _MS_FROM = 100_000_000_000
 _TO_THE_SECOND = len("2026-01-31 09:00:00")
 
 
-def reader(field: Field) -> Callable[[Any], Any] | None:
-    """What to apply to a driver's value before it is encoded as JSON; None where nothing is needed."""
+def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line a kind
+    """What to apply to a driver's value before it is encoded as JSON; None where nothing is needed.
+
+    Moments are in UTC: so keys, versions and times of change are written.
+    """
     match field.kind:
         case Kind.INSTANT | Kind.LOCAL:
             return _moments(field)
@@ -93,7 +108,7 @@ def reader(field: Field) -> Callable[[Any], Any] | None:
         case Kind.BYTES | Kind.OTHER:
             return _plain
         case Kind.TIME:
-            return lambda value: value if value is None or isinstance(value, str) else _clock_text(value)
+            return lambda value: None if value is None else _clock_text(value)
         case Kind.JSON if field.raw:
             return _parsed
         case Kind.FLOAT:
@@ -102,13 +117,42 @@ def reader(field: Field) -> Callable[[Any], Any] | None:
             return lambda value: repr(value) if isinstance(value, float) else _number_text(value)
         case Kind.DATE:
             return lambda value: None if value is None else _date(value)
+        case Kind.TEXT if field.padded:
+            return unpadded
+        case Kind.ARRAY:
+            return lambda value: sorted(value) if isinstance(value, set) else value
         case _:
             return _plain if field.raw else None
 
 
+def field_reader(field: Field) -> Callable[[Any], Any] | None:
+    """`reader` for a field's value: a moment without a zone stays without one, as a birthday at midnight has to.
+
+    The codecs read it in the pair's time zone. In UTC it would be of the day before, east of Greenwich.
+    """
+    return (lambda value: _zoneless(field, value)) if field.zoneless else reader(field)
+
+
+def _zoneless(field: Field, value: Any) -> datetime | str | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return moment(field, value)
+    return value if isinstance(value, datetime) and value.tzinfo is None else _moments(field)(value)
+
+
+def shown(field: Field, value: Any) -> Json:
+    """A driver's value as a JSON value, the same that an extraction shows for the field."""
+    return _built(field_reader(field), value)
+
+
 def native(field: Field, value: Any) -> Json:
-    """A driver's value as a JSON value, the same that an extraction shows."""
-    convert = reader(field)
+    """A driver's value as a JSON value, as keys and versions hold it."""
+    return _built(reader(field), value)
+
+
+def _built(convert: Callable[[Any], Any] | None, value: Any) -> Json:
     return cast("Json", msgspec.to_builtins(value if convert is None else convert(value)))
 
 
@@ -161,6 +205,11 @@ def _flag(value: Any) -> Any:
     return bool(value)
 
 
+def unpadded(value: Any) -> Any:
+    """A text of a CHAR(n) column without the spaces that the database filled it up with."""
+    return value.rstrip(" ") if isinstance(value, str) else value
+
+
 def _plain(value: Any) -> Any:
     return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
 
@@ -177,9 +226,8 @@ def _number_text(value: Any) -> Any:
 
 
 def _clock_text(value: Any) -> str:
-    if isinstance(value, timedelta):
-        value = (datetime(2000, 1, 1, tzinfo=UTC) + value).time()
-    return str(value)
+    text = str(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text  # databases give as many digits as the column has
 
 
 def _date(value: Any) -> Any:
@@ -211,7 +259,7 @@ def _blank(field: Field) -> Any:
 def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
     match field.kind:
         case Kind.INTEGER:
-            return _integer(value)
+            return _integer(field, value)
         case Kind.FLOAT:
             return float(_scalar(value))
         case Kind.DECIMAL:
@@ -223,7 +271,7 @@ def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
         case Kind.INSTANT | Kind.LOCAL:
             return stored_moment(field, str(value))
         case Kind.TIME:
-            return time.fromisoformat(str(value))
+            return _clock(field, str(value))
         case Kind.UUID:
             return _uuid(field, value)
         case Kind.BYTES:
@@ -231,15 +279,15 @@ def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
         case Kind.JSON:
             return value
         case Kind.ARRAY:
-            return value if isinstance(value, list) else [value]
+            return _array(field, value)
         case Kind.TEXT | Kind.OTHER:
             return _text(field, value)
 
 
 def _scalar(value: Json) -> str | int | float:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float):
         raise UnfitError("expected a number")
-    return value
+    return int(value) if isinstance(value, bool) else value  # a flag in a column of numbers is 1 or 0
 
 
 def _finite(value: Decimal) -> Decimal:
@@ -248,13 +296,31 @@ def _finite(value: Decimal) -> Decimal:
     return value
 
 
-def _integer(value: Json) -> int:
+def _integer(field: Field, value: Json) -> int:
     number = Decimal(str(_scalar(value)))
     if number != number.to_integral_value():
         raise UnfitError("expected a whole number")
-    if not -(2**63) <= number < 2**63:
-        raise UnfitError("the number does not fit into 64 bits")
+    low, high = (0, 2**64) if field.unsigned else (-(2**63), 2**63)
+    if not low <= number < high:
+        raise UnfitError(f"the number does not fit into {'unsigned ' if field.unsigned else ''}64 bits")
     return int(number)
+
+
+_SPAN = re.compile(r"-?\d{2,3}:[0-5]\d:[0-5]\d(\.\d{1,6})?")
+"""What a TIME column of MySQL holds as well: from -838:59:59 to 838:59:59."""
+
+
+def _clock(field: Field, value: str) -> Any:
+    if isinstance(field.column.type, mysql.TIME) and _SPAN.fullmatch(value):
+        return value
+    return time.fromisoformat(value)
+
+
+def _array(field: Field, value: Json) -> list[Json]:
+    values: list[Json] = list(value) if isinstance(value, list) else [value]
+    if field.choices and (odd := set(map(str, values)) - set(field.choices)):
+        raise UnfitError(f"{len(odd)} of the values are none of {', '.join(field.choices)}")
+    return sorted(set(values), key=str) if isinstance(field.column.type, mysql.SET) else values
 
 
 def _boolean(value: Json) -> bool:
@@ -318,13 +384,13 @@ def _stored_raw(value: Any) -> Any:
 
 def same(field: Field, held: Any, wanted: Json) -> bool:
     """Whether a column holds a native value already, whatever form it is kept in; blank, null and absent are one."""
-    shown = native(field, held)
-    if shown in (None, "") or wanted in (None, ""):
-        return shown in (None, "") and wanted in (None, "")
+    there = shown(field, held)
+    if there in (None, "") or wanted in (None, ""):
+        return there in (None, "") and wanted in (None, "")
     try:
-        converted = native(field, coerce(field, wanted))
+        converted = shown(field, coerce(field, wanted))
     except UnfitError:
-        return shown == wanted
+        return there == wanted
     if field.kind in (Kind.DECIMAL, Kind.FLOAT, Kind.INTEGER):
-        return Decimal(str(shown)) == Decimal(str(converted))
-    return shown == converted
+        return Decimal(str(there)) == Decimal(str(converted))
+    return there == converted

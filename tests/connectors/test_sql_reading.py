@@ -351,7 +351,7 @@ def test_a_fixed_filter_holds_everywhere(anywhere: str) -> None:
 
 
 def test_a_time_without_zone_is_in_the_declared_one(anywhere: str) -> None:
-    """A column without a zone is read in the zone that the settings name, and shown in UTC."""
+    """A column without a zone is shown as it is; the time of a change is in UTC, read in the zone that the settings name."""
     kind = "TIMESTAMP" if anywhere.startswith("postgresql") else "DATETIME"
     run(
         anywhere,
@@ -361,7 +361,7 @@ def test_a_time_without_zone_is_in_the_declared_one(anywhere: str) -> None:
     entities = {CONTACT: TableSettings("contacts", modified_at="seen")}
     side = opened(SqlSettings(anywhere, entities, timezone="Europe/Berlin"))
     [record], _ = extraction(side)
-    assert (record.fields["seen"], record.modified_at) == ("2026-07-01T10:00:00Z", "2026-07-01T10:00:00Z")
+    assert (record.fields["seen"], record.modified_at) == ("2026-07-01T12:00:00", "2026-07-01T10:00:00Z")
     assert side.read(CONTACT, "1") == record
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:00Z"))[0]) == 1
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:01Z"))[0]) == 0
