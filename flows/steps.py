@@ -224,6 +224,15 @@ def resolve_doubts(run: Run) -> None:
         run.stopped = run.stopped or str(error)
 
 
+def _followed(run: Run, told_by: Entity) -> list[str]:
+    """The GHL contacts that no earlier hint is open of: whose notes were read, or themselves where notes are not mapped."""
+    covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{told_by}_ghl")}
+    if told_by is Entity.NOTE:
+        return sorted(covered)
+    everything = _whole(run.stage.snapshots[told_by, Side.GHL])
+    return [key for key in sweep.hinted(run.ledger) if everything or key in covered]
+
+
 def _whole(snapshot: Snapshot) -> bool:
     return snapshot.complete and not snapshot.partial
 
@@ -244,11 +253,9 @@ def settle_run(run: Run) -> settle.Settlement:
                 needed = draft.in_question(stage, mapped)
                 runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
         runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within)
-        covered = (
-            [str(key) for (key,) in stage.rows("SELECT key FROM cover_note_ghl")] if Entity.NOTE in run.mapping else []
-        )
-        read_at = stage.snapshots[Entity.NOTE, Side.GHL].taken_at if covered else run.started_at
-        sweep.checked(ledger, connection, covered, at=read_at)
+        told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
+        read_at = stage.snapshots[told_by, Side.GHL].taken_at
+        sweep.checked(ledger, connection, _followed(run, told_by), at=read_at)
         _move_watermarks(run, connection)
         state = _advanced(run)
         ledger.advance(connection, state)

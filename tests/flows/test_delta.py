@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -305,6 +306,25 @@ def test_hinted_note_in_ghl(world: World) -> None:
         sweep.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
     assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.APP)]
     assert world.rows(sa.select(REMARKS).where(REMARKS.c.person_id == int(app), REMARKS.c.body.contains("Only here.")))
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_hint_is_followed_once_without_notes(world: World, *, everything: bool) -> None:
+    """Where no notes are mapped, a hint ends when its contact was read; it would be read again with each look for ever."""
+    _, ghl = world.linked()
+    pair = world.acme.pair
+    sections = re.split(r"(?m)^(?=\[)", pair.read_text(encoding="utf-8"))
+    pair.write_text("".join(one for one in sections if not re.match(r"\[(app\.)?note\b", one)), encoding="utf-8")
+    world.acme.run()
+    with world.ledger() as ledger:
+        with ledger.transaction() as connection:
+            sweep.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
+        assert len(sweep.hinted(ledger)) == 2
+        if everything:
+            world.acme.run()
+        else:
+            world.delta()
+        assert sweep.hinted(ledger) == []
 
 
 # what a part does not show --------------------------------------------------------------------------------------------
