@@ -23,6 +23,13 @@ def picked(operations: Iterable[Operation], only: Sequence[str]) -> Iterator[Ope
             yield operation
 
 
+def approved(operations: Iterable[Operation], only: Sequence[str]) -> set[str] | None:
+    """The links that the approved part is about, with the contacts' that tasks and notes hang on; None where all is approved."""
+    if not only:
+        return None
+    return {link for operation in picked(operations, only) for link in (operation.link_id, operation.parent) if link}
+
+
 def narrowed(plan: Plan, operations: Callable[[], Iterable[Operation]], only: Sequence[str]) -> Plan:
     """The plan with the figures of the approved part alone. Raises Refused where a part is in the plan nowhere."""
     if not only:

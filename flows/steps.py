@@ -224,6 +224,10 @@ def resolve_doubts(run: Run) -> None:
         run.stopped = run.stopped or str(error)
 
 
+def _approved(run: Run) -> set[str] | None:
+    return picking.approved(planfile.operations(run.plan_path), run.options.only)
+
+
 def _followed(run: Run, told_by: Entity) -> list[str]:
     """The GHL contacts that no earlier hint is open of: whose notes were read, or themselves where notes are not mapped."""
     covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{told_by}_ghl")}
@@ -241,8 +245,9 @@ def settle_run(run: Run) -> settle.Settlement:
     """Advance the ledger to what is known, in one transaction."""
     ledger, stage = run.ledger, run.stage
     advanced = linked = 0
+    settle.tell_links(stage, run.plan_path, approved=_approved(run))
     with ledger.transaction() as connection:
-        forgotten = settle.settled_links(stage, run.plan_path, ledger, connection, run_id=run.run_id, at=run.clock())
+        forgotten = settle.settled_links(stage, ledger, connection, run_id=run.run_id, at=run.clock())
         for mapped in run.mapping.entities:
             more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
             advanced, linked = advanced + more, linked + new

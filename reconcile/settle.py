@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
@@ -55,7 +55,7 @@ CREATE OR REPLACE TABLE told AS
 SELECT kind, entity, link_id, source_key, key, parent, because
 FROM read_json({path}, format = 'newline_delimited', maximum_object_size = {biggest}, columns = {{
     kind: 'VARCHAR', entity: 'VARCHAR', link_id: 'VARCHAR', source_key: 'VARCHAR', key: 'VARCHAR', parent: 'VARCHAR', because: 'VARCHAR'}})
-WHERE kind IN ('adopt', 'forget')
+WHERE kind IN ('adopt', 'forget') AND {approved}
 """
 
 
@@ -81,7 +81,8 @@ def advance_from_snapshots(
     blank = _blank_link(entity, run_id)
     constant = {name: value for name, value in blank.items() if name not in _KNOWN}
     wanted = [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())]
-    linked = ledger.insert_links(connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of="fresh"))
+    fresh = "fresh AND link_id IN (SELECT link_id FROM approved)" if _has(stage, "approved") else "fresh"
+    linked = ledger.insert_links(connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of=fresh))
     advanced = 0
     for batch in _advanced(stage, mapped, ["link_id", *_MOVES], of="NOT fresh"):
         connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
@@ -337,15 +338,27 @@ def _packed(cells: dict[str, Cell]) -> str:
     return line({name: cell for name, cell in cells.items() if cell is not None})
 
 
-def settled_links(stage: Stage, plan: Path, ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
-    """Forget and adopt what the plan file says of the ledger alone. Returns how many links were forgotten.
+def tell_links(stage: Stage, plan: Path, *, approved: Collection[str] | None = None) -> None:
+    """Create `told`: the links that the plan file makes and forgets.
+
+    Of a part, those alone that it is about: `approved` links, which also stand in the table of that name.
+    """
+    condition = "true"
+    if approved is not None:
+        stage.fill("approved", [("link_id", "VARCHAR")], [[(link_id,) for link_id in sorted(approved)]])
+        condition = "link_id IN (SELECT link_id FROM approved)"
+    told = {"path": literal(str(plan)), "approved": condition}
+    try:
+        stage.run(_TOLD.format(biggest=_USUAL_LINE, **told))
+    except duckdb.InvalidInputException:  # DuckDB sets aside a multiple of what a line may have at most
+        stage.run(_TOLD.format(biggest=_BIGGEST_LINE, **told))
+
+
+def settled_links(stage: Stage, ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
+    """Forget and adopt what `told` says of the ledger alone. Returns how many links were forgotten.
 
     A link whose two records were compared is left to `advance_from_snapshots`, which knows its baseline.
     """
-    try:
-        stage.run(_TOLD.format(path=literal(str(plan)), biggest=_USUAL_LINE))
-    except duckdb.InvalidInputException:  # DuckDB sets aside a multiple of what a line may have at most
-        stage.run(_TOLD.format(path=literal(str(plan)), biggest=_BIGGEST_LINE))
     named = stage.rows("SELECT entity, link_id FROM told WHERE kind = 'forget' ORDER BY ALL")
     forgotten = ledger.bury_links(connection, [(str(entity), str(link_id)) for entity, link_id in named], at=at)
     for entity in RECORDS:

@@ -408,6 +408,36 @@ def test_g5_a_part_of_the_plan_can_be_approved(only: tuple[str, ...], carried: s
         assert OpKind.DELETE in {o.kind for o in left}
 
 
+@pytest.mark.parametrize(
+    ("only", "linked"),
+    [
+        (("g1",), {C: {"g1"}, T: set()}),  # an update and the link that it needs
+        (("task.adopt",), {C: {"g2"}, T: {"gt"}}),  # a task's link, and its contact's
+        (("contact.adopt",), {C: {"g1", "g2"}, T: set()}),
+        ((), {C: {"g1", "g2"}, T: {"gt"}}),
+    ],
+)
+def test_g5_links_outside_the_approved_part_are_not_made(only: tuple[str, ...], linked: dict[Entity, set[str]]) -> None:
+    """A link decides what is deleted and changed later: the ledger learns those of the approved part, and the rest stays planned."""
+    with World(mapping=mapping_of(contacts(), tasks())) as world:
+        for number, company in ((1, "X"), (2, None)):
+            world.app.put(C, {"email": f"{number}@x.com", "company": company}, key=f"a{number}")
+            world.ghl.put(C, {"email": f"{number}@x.com"}, key=f"g{number}")
+        world.app.put(T, {"title": "Call", "completed": False}, parent="a2", key="t")
+        world.ghl.put(T, {"title": "Call", "completed": False}, parent="g2", key="gt")
+        with Stage(world.folder / "runs" / "part") as stage:
+            run = world.open(stage)
+            world.look(run)
+            run.options = Options(only=only)
+            for chunk in chunks(steps.operations(run), 200):
+                steps.apply(run, chunk)
+            steps.settle_run(run)
+        assert {entity: set(world.links(entity).values()) for entity in (C, T)} == linked
+        world.run()
+        assert {entity: set(world.links(entity).values()) for entity in (C, T)} == {C: {"g1", "g2"}, T: {"gt"}}
+        assert world.plan().operations == ()
+
+
 def test_g5_a_part_that_the_plan_has_not_is_refused() -> None:
     """A word that fits nothing is named, rather than taken for nothing to do."""
     with pytest.raises(Refused, match=r"nothing in the plan is contact\.dleete"):
