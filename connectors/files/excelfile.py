@@ -14,6 +14,7 @@ from typing import Any
 import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
+from connectors.files.encoding import is_damaged
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
 from reconcile.ports import Json
@@ -64,7 +65,9 @@ class ExcelSheet:
 
     def fit(self, column: str, value: Json, part: Part | None) -> Json:
         """The text of a value."""
-        text = text_of(value)
+        text = text_of(value).replace("\r\n", "\n").replace("\r", "\n")  # as XML reads it back
+        if is_damaged(text):
+            raise UnfitError("it holds half a character, which no file can hold")
         if part is not None and part.raw and column in part.raw:
             raise UnfitError("a formula computes it; take the formula out, or leave the field out of the mapping")
         if len(text) > _LONGEST:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import duckdb
 
+from connectors.files.encoding import is_damaged
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
 from reconcile.ports import Json
@@ -49,6 +50,8 @@ class ParquetSheet:
         if value in (None, ""):
             return None
         kind = self._types[column]
+        if is_damaged(text_of(value)):
+            raise UnfitError("it holds half a character, which no file can hold")
         if kind == "VARCHAR" and "\x00" not in text_of(value):
             return text_of(value)
         try:

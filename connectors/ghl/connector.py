@@ -15,7 +15,7 @@ from connectors.ghl.finder import Finder
 from connectors.ghl.outgoing import Spelling
 from connectors.ghl.reader import Reader
 from connectors.ghl.settings import GhlSettings
-from connectors.ghl.shapes import FIELD_INFO, NATIVE, record, shape_of
+from connectors.ghl.shapes import FIELD_INFO, NATIVE, UNREAD, record, shape_of
 from connectors.ghl.writer import Writer
 from connectors.http import Auth, Client, Options, Transport
 from connectors.throttle import Budget, Throttle
@@ -69,7 +69,7 @@ class GhlConnector:
         )
         self.api = Api(self._client, location=settings.location, dialect=DIALECTS[settings.version])
         self._clock = clock
-        self._finder = Finder(self.api, shapes=self.shape, clock=clock)
+        self._finder = Finder(self.api, shapes=self.shape, clock=clock, sleep=sleep, lag_seconds=settings.lag_seconds)
         self._custom: dict[str, schema.CustomField] | None = None
         self._shaped: dict[Entity, Shape] = {}
 
@@ -104,10 +104,27 @@ class GhlConnector:
         return self._shaped[entity]
 
     def _shape(self, entity: Entity) -> Shape:
-        native = tuple(NATIVE[entity])
+        if entity is Entity.CONTACT:
+            self._check_read()
+        native = tuple(name for name in NATIVE[entity] if entity is not Entity.CONTACT or name not in UNREAD)
         known = native + (tuple(self._customs()) if entity is Entity.CONTACT else ())
         custom = self._ids() if entity is Entity.CONTACT and self._needs_custom(entity) else {}
         return shape_of(entity, self.settings.used(entity, known), custom)
+
+    def _check_read(self) -> None:
+        unread = dict(UNREAD)
+        if self.settings.business_ids:
+            # The list of a business's contacts tells it in lower case, or as the phone (facts.md section 6: observed).
+            unread["name"] = (
+                "contacts that are read by business do not show it as it was written: map firstName and lastName"
+            )
+        for name in self.settings.fields.get(Entity.CONTACT, ()):
+            if name in unread:
+                raise InvalidField(
+                    f"the contact field {name!r} cannot be reconciled: {unread[name]}",
+                    remedy="leave it out of the mapping; it would be read as blank, and a blank would be carried over",
+                    code="UNREAD_FIELD",
+                )
 
     def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:  # noqa: B008 - frozen
         """Pages, then a Proof (see the port). Raises Expired, Forbidden or WrongLocation; any other fault is in the Proof."""
@@ -144,7 +161,7 @@ class GhlConnector:
         """One Reply a Write; see Writer.run for what is raised."""
         clear = None if self.settings.clear_with == "null" else ""
         custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(Entity.CONTACT)
-        spelling = Spelling(self._ids() if custom else {}, self.api.dialect.custom_value, clear)
+        spelling = Spelling(self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only())
         writer = Writer(self.api, settings=self.settings, spelling=spelling, shapes=self.shape, finder=self._finder)
         return writer.run(writes)
 
@@ -187,6 +204,9 @@ class GhlConnector:
 
     def _ids(self) -> dict[str, str]:
         return {key: found.id for key, found in self._customs().items()}
+
+    def _read_only(self) -> frozenset[str]:
+        return frozenset(key for key, found in (self._custom or {}).items() if not found.info.writable)
 
     def _described(self, entity: Entity, users: dict[str, str]) -> dict[str, FieldInfo]:
         described = dict(FIELD_INFO[entity])

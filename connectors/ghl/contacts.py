@@ -37,8 +37,10 @@ def search(api: Api, *, page_size: int, filters: list[Any] | None = None, after:
 
 def find(api: Api, query: str, *, page_size: int = 20) -> list[dict[str, Any]]:
     """Contacts that GHL's own text search finds for a name; at most 75 characters are sent (facts.md section 1.2)."""
-    body: dict[str, Json] = {"locationId": api.location, "pageLimit": page_size, "query": query[:75]}
-    return list(api.call("contact.search", body=body).json()["contacts"])
+    newest: list[Json] = [{"field": "dateAdded", "direction": "desc"}]
+    body: dict[str, Json] = {"locationId": api.location, "pageLimit": page_size, "query": query[:75], "sort": newest}
+    found = decode(api.call("contact.search", body=body).body, SearchPage).contacts
+    return [msgspec.json.decode(item) for item in found]
 
 
 def duplicate(api: Api, *, email: str | None = None, number: str | None = None) -> dict[str, Any] | None:

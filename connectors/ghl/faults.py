@@ -22,6 +22,10 @@ from reconcile.errors import (
 
 _PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{5,}\d|\"[^\"]*\"|'[^']*'")
 _LONGEST = 300
+_RECORD_GONE = re.compile(
+    r"\b(?:contact|task|note|record|business|user)\b.*\b(?:not found|is deleted)\b", re.IGNORECASE
+)
+"""What a 404 says that is about a record. A missing record is a 400 as a rule; a gateway's 404 is no proof of anything."""
 
 
 def message(answer: Answer) -> str:
@@ -88,7 +92,8 @@ def _exhausted(request: Request, answer: Answer) -> ConnectorError:
 
 def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
     lower = said.lower()
-    meta = (answer.parsed() or {}).get("meta")
+    body = answer.parsed()
+    meta = body.get("meta") if isinstance(body, dict) else None
     if "duplicate" in lower or (isinstance(meta, dict) and meta.get("contactId")):
         error = Duplicate(f"{request.name}: {said}", remedy="link the record to the one that exists")
         error.key = meta.get("contactId") if isinstance(meta, dict) else None
@@ -129,7 +134,7 @@ def _wrong_location(request: Request, said: str) -> ConnectorError:
 
 
 def _missing(request: Request, said: str, answer: Answer) -> ConnectorError:
-    if said.startswith("Cannot ") or not said:  # the router's own 404: no such route, or not under this version
+    if not _RECORD_GONE.search(said):  # the router's own 404, or a gateway's: no such route, or not under this version
         return InvalidField(
             f"{request.name} is not served ({answer.status})",
             remedy="check the url and version settings: GHL answers 404 for a route of another version",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from connectors.ghl import contacts, notes, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.lines import Row
 from connectors.ghl.shapes import record
+from reconcile import markup
 from reconcile.errors import InvalidField
 from reconcile.model import Entity
 from reconcile.ports import Json, Record, Shape, Write
@@ -22,14 +22,23 @@ from reconcile.ports import Json, Record, Shape, Write
 SKEW_SECONDS = 120.0
 """How far GHL's clock may be from ours, and how long a slow create may take."""
 
-_MARKUP = re.compile(r"<[^>]*>")
-
 
 class Finder:
-    """Looks for what a Write may have made. `clock` gives epoch seconds."""
+    """Looks for what a Write may have made. `clock` gives epoch seconds; the search index trails by at most `lag_seconds`."""
 
-    def __init__(self, api: Api, *, shapes: Callable[[Entity], Shape], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        shapes: Callable[[Entity], Shape],
+        clock: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+        lag_seconds: float = 0.0,
+    ) -> None:
         self._api = api
+        self._sleep = sleep
+        self._lag_seconds = lag_seconds
+        self._indexed = False
         self._shapes = shapes
         self._clock = clock
         self._ours: set[str] = set()
@@ -38,8 +47,23 @@ class Finder:
         """Note that a record was made by another write: it is not what this one may have made."""
         self._ours.add(key)
 
+    def stirred(self) -> None:
+        """Note that something is about to be written, which the search index will show later."""
+        self._indexed = False
+
     def look(self, write: Write) -> Sequence[Record]:
-        """Contacts with the write's email or phone (its name where it has neither); tasks and notes with its content."""
+        """Contacts with the write's email or phone (its name where it has neither); tasks and notes with its content.
+
+        By name alone GHL has but its search, whose index trails: what is not found at once is looked for once more after that.
+        """
+        found = self._found(write)
+        if not found and write.entity is Entity.CONTACT and not self._indexed and _by_name_alone(write):
+            self._sleep(self._lag_seconds)
+            self._indexed = True
+            found = self._found(write)
+        return found
+
+    def _found(self, write: Write) -> Sequence[Record]:
         match write.entity:
             case Entity.CONTACT:
                 return self._contacts(write)
@@ -54,7 +78,7 @@ class Finder:
 
     def made(self, write: Write) -> tuple[Sequence[Record], bool]:
         """What `look` finds that no other write made and that is not older, and whether GHL says that it is new."""
-        found = [item for item in self.look(write) if item.key not in self._ours]
+        found = [item for item in self._found(write) if item.key not in self._ours]
         ages = [(item, _added(item)) for item in found]
         oldest = self._clock() - SKEW_SECONDS
         young = [item for item, added in ages if added is None or added >= oldest]
@@ -72,8 +96,10 @@ class Finder:
 
     def _same(self, write: Write, rows: Sequence[Row], names: tuple[str, ...]) -> list[Record]:
         shape = self._dated(write.entity)
-        wanted = {name: plain(write.fields[name]) for name in names if write.fields.get(name) is not None}
-        found = []
+        wanted = {name: text for name in names if (text := plain(write.fields.get(name)))}
+        found: list[Record] = []
+        if not wanted:
+            return found
         for row in rows:
             held: dict[str, Any] = msgspec.json.decode(row.raw)
             if all(plain(held.get(name)) == text for name, text in wanted.items()):
@@ -98,8 +124,12 @@ def _added(found: Record) -> float | None:
 
 
 def plain(value: Json) -> str:
-    """A text without markup and with single spaces: GHL's editor wraps bodies in HTML (facts.md section 6)."""
-    return " ".join(html.unescape(_MARKUP.sub(" ", str(value or ""))).split())
+    """A text without markup and with single spaces, as the codec reads it: GHL's editor wraps bodies in HTML (facts.md section 6)."""
+    return " ".join(markup.plain(str(value or "")).split())
+
+
+def _by_name_alone(write: Write) -> bool:
+    return _name(write) is not None and not any(_text(write.fields.get(name)) for name in ("email", "phone"))
 
 
 def _text(value: Json) -> str | None:

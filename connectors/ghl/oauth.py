@@ -158,7 +158,16 @@ def _client(
     sleep: Callable[[float], None] = time.sleep,
     transport: Transport | None = None,
 ) -> Client:
-    options = Options(user_agent=app.user_agent, headers={"Version": app.version}, connections=2)
+    # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again (facts.md section 5: GHL changelog).
+    options = Options(
+        user_agent=app.user_agent,
+        headers={"Version": app.version},
+        connections=2,
+        connect_seconds=3.0,
+        read_seconds=8.0,
+        attempts=3,
+        backoff_limit=1.0,
+    )
     return Client(app.url, auth=auth, explain=explain_oauth, options=options, transport=transport, sleep=sleep)
 
 

@@ -19,11 +19,15 @@ LINKED = "businessId"
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How this location wants a body spelled: custom field key to id, the key of a custom value, what clears a field."""
+    """How this location wants a body spelled: custom field key to id, the key of a custom value, what clears a field.
+
+    `read_only` are the keys of the custom fields that take no plain value: files and signatures.
+    """
 
     custom: Mapping[str, str]
     custom_value: str
     clear: Json = None
+    read_only: frozenset[str] = frozenset()
 
 
 def body_of(write: Write, spelling: Spelling) -> dict[str, Json]:
@@ -37,7 +41,7 @@ def body_of(write: Write, spelling: Spelling) -> dict[str, Json]:
     for name, value in write.fields.items():
         if name == LINKED or (creating and value is None):
             continue
-        _check(write, name)
+        _check(write, name, spelling)
         if name in spelling.custom:
             cleared = spelling.clear if value is None else value
             custom.append({"id": spelling.custom[name], spelling.custom_value: cleared})
@@ -52,10 +56,10 @@ def _cleared(name: str, spelling: Spelling) -> Json:
     return "" if name in NOT_NULLABLE else spelling.clear
 
 
-def _check(write: Write, name: str) -> None:
+def _check(write: Write, name: str, spelling: Spelling) -> None:
     known = FIELD_INFO[write.entity].get(name)
     updating = write.kind is not OpKind.CREATE
-    if known is not None and not known.writable:
+    if name in spelling.read_only or (known is not None and not known.writable):
         raise InvalidField(f"GHL does not let {name} be written", remedy="map it one way, from GHL", code="READ_ONLY")
     if updating and write.entity is Entity.CONTACT and name in CREATE_ONLY:
         raise InvalidField(

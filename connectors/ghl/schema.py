@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
-from reconcile.errors import Forbidden, NotFound
+from reconcile.errors import Forbidden, Malformed, NotFound
 from reconcile.ports import FieldInfo, Json
 from reconcile.ports import FieldType as Type
 
@@ -46,7 +46,7 @@ class CustomField:
 def custom_fields(api: Api) -> list[CustomField]:
     """All custom fields of contacts."""
     found = api.call("field.list", params={"model": "contact"}).json().get("customFields") or []
-    return [_custom(item) for item in found if item.get("model") in (None, "contact")]
+    return [_custom(item) for item in found if isinstance(item, dict) and item.get("model") in (None, "contact")]
 
 
 def _custom(item: Mapping[str, Any]) -> CustomField:
@@ -55,6 +55,10 @@ def _custom(item: Mapping[str, Any]) -> CustomField:
     info = FieldInfo(
         TYPES.get(kind, "text"), writable=kind not in _READ_ONLY, label=str(item.get("name") or ""), choices=choices
     )
+    if not item.get("id"):
+        raise Malformed(
+            f"expected a custom field with an id, found one with {', '.join(sorted(item)[:5]) or 'nothing'}"
+        )
     return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info)
 
 

@@ -21,8 +21,8 @@ from reconcile.errors import StateError
 KEY_VARIABLE = "GHL_RECONCILE_KEY"
 KEYRING_SERVICE = "ghl-reconcile"
 
-LEASE_SECONDS = 60.0
-"""A renewal takes a second or two; a holder that has been silent this long has died."""
+LEASE_SECONDS = 120.0
+"""A renewal takes a second or two, with its repeats half a minute; a holder that has been silent this long has died."""
 
 TOKENS = sa.Table(
     "oauth_tokens",

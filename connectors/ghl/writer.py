@@ -42,6 +42,7 @@ class Writer:
 
         Raises Expired, Forbidden, WrongLocation or Blocked, after the replies to all writes.
         """
+        self._finder.stirred()
         waiting = list(reversed(jobs_of(writes, self._settings, self)))
         flights: dict[Future[list[Reply]], Job] = {}
         over: ConnectorError | None = None
@@ -186,9 +187,7 @@ class Writer:
         """A 422 may still have created the record (facts.md section 3: observed): look before calling it rejected."""
         try:
             made, dated = self._finder.made(write)
-        except (*FATAL, Exhausted):
-            raise
-        except ConnectorError:
+        except ConnectorError:  # also a spent quota: what was sent is not "never sent"; the next write meets it again
             return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
         if len(made) == 1 and dated:
             self._finder.claim(made[0].key)

@@ -40,7 +40,7 @@ def read_table(connection: sa.Connection, name: str, schema: str | None, zone: Z
             length=getattr(column.type, "length", None) if kind is Kind.TEXT else None,
             choices=_choices(plain) or choices.get(column.name, ()),
             padded=isinstance(plain, sa.CHAR),
-            unsigned=bool(getattr(plain, "unsigned", False)),
+            unsigned=isinstance(plain, mysql.BIT) or bool(getattr(plain, "unsigned", False)),
         )
     return fields
 
@@ -87,7 +87,7 @@ def _kind(type_: Any, dialect: str) -> Kind:
         if isinstance(type_, mysql.TINYINT) and type_.display_width == 1:
             return Kind.BOOL
         if isinstance(type_, mysql.BIT):
-            return Kind.BOOL if type_.length in (None, 1) else Kind.BYTES
+            return Kind.BOOL if type_.length in (None, 1) else Kind.INTEGER
     type_ = _undressed(type_)
     kind = next((kind for known, kind in _KINDS if isinstance(type_, known)), Kind.OTHER)
     return Kind.INSTANT if kind is Kind.LOCAL and type_.timezone else kind

@@ -112,7 +112,7 @@ def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
 
 def _field(field: Field) -> sa.ColumnElement[Any]:
     """A field's value: a moment without a zone stays without one."""
-    return _text(field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
+    return _text(field, field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
 
 
 def _json(field: Field) -> sa.ColumnElement[Any]:
@@ -141,12 +141,15 @@ def _moment(field: Field) -> sa.ColumnElement[Any]:
         column = column.op("AT TIME ZONE")(field.zone.key).op("AT TIME ZONE")("UTC")
     elif field.kind is Kind.INSTANT:
         column = column.op("AT TIME ZONE")("UTC")
-    return _text(column, _MOMENT)
+    return _text(field, column, _MOMENT)
 
 
-def _text(moment: sa.ColumnElement[Any], form: str) -> sa.ColumnElement[Any]:
+def _text(field: Field, moment: sa.ColumnElement[Any], form: str) -> sa.ColumnElement[Any]:
+    """A moment in that form; what Python's own type cannot hold (infinity, BC) as PostgreSQL's text, as the driver gives it."""
     zone = "Z" if form.endswith('"Z"') else ""
-    return sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
+    formed = sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
+    held = sa.and_(field.column >= sa.literal_column("'0001-01-01'"), field.column < sa.literal_column("'10000-01-01'"))
+    return sa.case((held, formed), else_=sa.cast(field.column, sa.Text))
 
 
 def _flag(field: Field) -> sa.ColumnElement[bool]:

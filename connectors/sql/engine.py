@@ -102,6 +102,10 @@ def _prepare_mysql(engine: sa.Engine, lock_seconds: int) -> None:
 def _prepare_postgresql(engine: sa.Engine, lock_seconds: int) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
+        if engine.dialect.driver == "psycopg":
+            from connectors.sql import lenient  # psycopg may not be installed
+
+            lenient.register(connection)
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = '{int(lock_seconds * 1000)}ms'")
             cursor.execute("SET TIME ZONE 'UTC'")

@@ -13,7 +13,7 @@ from connectors.sql import tags as tagging
 from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, shown, stored_moment, unpadded
+from connectors.sql.values import Field, Kind, UnfitError, bits, coerce, native, same, shown, stored_moment, unpadded
 from reconcile.model import Entity
 from reconcile.ports import Json, Page, Record, Scope, Write
 
@@ -78,9 +78,10 @@ def fetch(
     """The rows that fulfil a condition, locked until the transaction ends if so wished."""
     statement = sa.select(*map(expression, needed(layout))).where(condition)
     statement = statement.with_for_update(of=layout.table) if lock else statement
-    padded = [field.name for field in needed(layout) if field.padded]
+    plain = {field.name: unpadded for field in needed(layout) if field.padded}
+    plain |= {field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)}
     rows = [dict(row) for row in connection.execute(statement).mappings()]
-    return [row | {name: unpadded(row[name]) for name in padded} for row in rows]
+    return [row | {name: made(row[name]) for name, made in plain.items()} for row in rows]
 
 
 def fetch_key(connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False) -> Mapping[str, Any] | None:

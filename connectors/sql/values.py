@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,9 +112,13 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
             return lambda value: None if value is None else _clock_text(value)
         case Kind.JSON if field.raw:
             return _parsed
+        case Kind.INTEGER if isinstance(field.column.type, mysql.BIT):
+            return bits
         case Kind.FLOAT:
-            return lambda value: float(value) if isinstance(value, Decimal) else value
-        case Kind.DECIMAL if field.raw:
+            return _float
+        case Kind.DECIMAL if not field.raw:
+            return lambda value: format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
+        case Kind.DECIMAL:
             return lambda value: repr(value) if isinstance(value, float) else _number_text(value)
         case Kind.DATE:
             return lambda value: None if value is None else _date(value)
@@ -205,6 +210,20 @@ def _flag(value: Any) -> Any:
     return bool(value)
 
 
+def bits(value: Any) -> Any:
+    """The number that a BIT(n) column holds."""
+    return int.from_bytes(value, "big") if isinstance(value, bytes) else value
+
+
+def _float(value: Any) -> Any:
+    if value is None or isinstance(value, str | bytes):
+        return value
+    number = float(value)
+    if math.isfinite(number):
+        return number + 0.0 if isinstance(value, float | Decimal) else value  # and never -0.0
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
 def unpadded(value: Any) -> Any:
     """A text of a CHAR(n) column without the spaces that the database filled it up with."""
     return value.rstrip(" ") if isinstance(value, str) else value
@@ -230,11 +249,14 @@ def _clock_text(value: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text  # databases give as many digits as the column has
 
 
+_DAY = re.compile(r"^(\d{4}-\d\d-\d\d)[T ]\d.*$", re.DOTALL)
+
+
 def _date(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, str):
-        return None if value.startswith("0000-00-00") or not value else value[:10]
+        return None if value.startswith("0000-00-00") or not value else _DAY.sub(r"\1", value)
     return value
 
 
@@ -261,7 +283,7 @@ def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
         case Kind.INTEGER:
             return _integer(field, value)
         case Kind.FLOAT:
-            return float(_scalar(value))
+            return float(_finite(Decimal(str(_scalar(value)))))
         case Kind.DECIMAL:
             return _finite(Decimal(str(_scalar(value))))
         case Kind.BOOL:
@@ -391,6 +413,8 @@ def same(field: Field, held: Any, wanted: Json) -> bool:
         converted = shown(field, coerce(field, wanted))
     except UnfitError:
         return there == wanted
+    if there == converted:
+        return True
     if field.kind in (Kind.DECIMAL, Kind.FLOAT, Kind.INTEGER):
         return Decimal(str(there)) == Decimal(str(converted))
-    return there == converted
+    return False

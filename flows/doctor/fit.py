@@ -20,6 +20,7 @@ _FITTING: Mapping[FieldType, frozenset[str]] = {
     "integer": frozenset({"decimal", "bool", "choice", "text"}),
     "bool": frozenset({"bool", "choice"}),
     "tags": frozenset({"tags", "set"}),
+    "json": frozenset({"tags", "set"}),
     "email": frozenset({"email", "text"}),
     "phone": frozenset({"phone", "text"}),
 }

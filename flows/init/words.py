@@ -47,7 +47,6 @@ CONTACT: Mapping[Concept, str] = {
     "|unternehmen|societe|entreprise|empresa|compania|azienda|ditta|bedrijf|foretag",
     "website": "website|web site|web|homepage|home page|url|site|webseite|site web|sitio web|sito",
     "source": "source|lead source|origin|channel|acquisition channel|referrer|utm source|quelle|herkunft|origen|fuente|origine",
-    "timezone": "timezone|time zone|tz|zeitzone|fuseau horaire|zona horaria",
     "tags": "tags|tag|labels|label|tag list|taglist|keywords|schlagworte|schlagwoerter|etiketten|etiquettes|etiquetas|etichette",
 }
 

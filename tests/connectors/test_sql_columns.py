@@ -248,6 +248,46 @@ def test_a_birthday_in_a_column_of_moments_keeps_its_day(
     assert str(found.fields["born"]).startswith("1991-12-31T00:00:00")
 
 
+def test_what_python_cannot_hold_is_text_in_each_way_of_reading(postgresql: str) -> None:
+    """Infinity, BC, 24:00 and NaN stop nothing, are no blank, and read the same in bulk, by keys and one by one."""
+    run(
+        postgresql,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY, d DATE, t TIME, s TIMESTAMP, z TIMESTAMPTZ, f FLOAT8, n NUMERIC)",
+        "INSERT INTO contacts VALUES (1, '2026-01-02', '08:00', '2026-01-02', '2026-01-02', 1.5, 0.000000000001),"
+        " (2, 'infinity', '24:00', 'infinity', '-infinity', 'NaN', 'NaN'), (4, NULL, NULL, NULL, NULL, NULL, NULL),"
+        " (3, '0044-03-15 BC', '08:00', '0044-03-15 BC', '0044-03-15 BC', '-Infinity', 1e30), (5, '12026-01-02', NULL,"
+        " '9999-12-31 23:59:59', '9999-12-31', '-0', 10)",
+    )
+    side = connector(postgresql)
+    records, proof = extraction(side)
+    assert proof.complete
+    shown = {one.key: one for one in records}
+    assert shown["1"].fields["n"] == "0.000000000001"
+    assert [shown["2"].fields[name] for name in "dtszf"] == ["infinity", "24:00:00", "infinity", "-infinity", "NaN"]
+    assert [shown["3"].fields[name] for name in "df"] == ["0044-03-15 BC", "-Infinity"]
+    by_keys, proof = extraction(side, scope=Scope(keys=tuple("12345")))
+    assert proof.complete
+    assert {one.key: one for one in by_keys} == shown == {key: side.read(CONTACT, key) for key in shown}
+    for key, name, done in (("2", "f", "rejected"), ("2", "d", "rejected"), ("1", "n", "done"), ("5", "s", "done")):
+        value = shown[key].fields[name]
+        write = Write("op", OpKind.UPDATE, CONTACT, key, fields={name: value}, expected={name: value})
+        assert status(side, write) == done
+    assert {one.key: one for one in extraction(side)[0]} == shown
+
+
+def test_mariadbs_bits_are_numbers(mariadb: str) -> None:
+    """BIT(n) shows the number that it holds, and takes one."""
+    run(mariadb, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, b BIT(8))", "INSERT INTO contacts VALUES (1, 200)")
+    side = connector(mariadb)
+    [record], _ = extraction(side)
+    assert (record.fields["b"], side.read(CONTACT, "1")) == (200, record)
+    assert status(side, Write("op", OpKind.UPDATE, CONTACT, "1", fields={"b": 16}, expected={"b": 200})) == Status.DONE
+    assert status(side, update("1", b=-1)) == Status.REJECTED
+    found = side.read(CONTACT, "1")
+    assert found is not None
+    assert found.fields["b"] == 16
+
+
 def test_a_view_that_says_no_key_claims_none(sqlite: str) -> None:
     """An insert through a view's trigger gives no key: the answer has none, so that the core looks for the record."""
     run(

@@ -12,7 +12,7 @@ import pytest
 from connectors.ghl.sandbox import Fault, Limit
 from reconcile.errors import Blocked, Expired, Forbidden, InvalidField, WrongLocation
 from reconcile.model import Entity, OpKind, Status
-from reconcile.ports import Json, Reply, Write
+from reconcile.ports import Json, Proof, Reply, Scope, Write
 from tests.connectors.ghl.fake_ghl import Script, answer, connector
 from tests.connectors.ghl.hosted import LOCATION, VERSIONS, Hosted, hosted, unlimited
 
@@ -464,3 +464,88 @@ def test_look_by_phone_finds_what_email_does_not(version: str) -> None:
             key
         ]
         assert list(host.connector.look(create({"firstName": "Ada", "lastName": "Byron"}))) == []
+
+
+def test_a_name_that_the_index_does_not_show_yet_is_looked_for_again() -> None:
+    """A person of a name alone is found by GHL's search, which trails: not found at once is no proof that nobody was made."""
+    waits: list[float] = []
+    pages = [answer({"contacts": [], "total": 0})] * 2
+    pages.append(answer({"contacts": [{"id": "c1", "firstName": "Ada", "lastName": "Byron"}], "total": 1}))
+    host = connector(
+        Script({("POST", "/contacts/search"): pages}),
+        fields={Entity.CONTACT: ("firstName", "lastName")},
+        lag_seconds=30.0,
+    )
+    host._finder._sleep = waits.append
+    byron = create({"firstName": "Ada", "lastName": "Byron"})
+    assert list(host.look(create({"firstName": "Ada", "lastName": "Lovelace"}))) == []
+    assert waits == [30.0]
+    assert [found.key for found in host.look(byron)] == ["c1"]
+    assert list(host.look(create({"firstName": "Grace", "lastName": "Hopper"}))) == []
+    assert waits == [30.0]  # once: nothing was written since
+
+
+def test_a_422_that_cannot_be_looked_into_is_in_doubt() -> None:
+    """GHL may have created it: a spent quota at the look-up does not make it a write that was never sent."""
+    day = {"x-ratelimit-daily-remaining": "0"}
+    script = Script(
+        {
+            ("POST", "/contacts/"): [answer({"statusCode": 422, "message": ["email must be an email"]}, status=422)],
+            ("GET", "/contacts/search/duplicate"): [
+                answer({"statusCode": 429, "message": "Too Many"}, status=429, **day)
+            ],
+        }
+    )
+    host = connector(script, fields={Entity.CONTACT: ("firstName", "email")})
+    (reply,) = host.write([create(CONTACT)])
+    assert reply.status is Status.UNCERTAIN
+
+
+def test_a_note_in_angle_brackets_is_nobody_elses() -> None:
+    """Words in brackets are text, as for the codec: no note is taken for another because nothing is left of both."""
+    with hosted(fields=NATIVE) as host:
+        contact = host.sandbox.seed_contact(LOCATION, **CONTACT)
+        host.sandbox.seed_note(contact, body="<left voicemail>")
+        ours = host.sandbox.seed_note(contact, body="<p>Mail from Jo &lt;jo@example.com&gt;</p>")
+        wanted = {"<no answer>": [], "Mail from Jo <jo@example.com>": [ours], "": []}
+        for body, keys in wanted.items():
+            write = Write("n", OpKind.CREATE, Entity.NOTE, parent=contact, fields={"body": body})
+            assert [found.key for found in host.connector.look(write)] == keys
+
+
+@pytest.mark.parametrize("name", ["timezone", "gender"])
+def test_a_field_that_bulk_reads_do_not_carry_is_refused(name: str) -> None:
+    """It would be read as cleared, and carried over as such; the message says so before anything is read."""
+    with hosted(fields={**NATIVE, Entity.CONTACT: ("email", name)}) as host, pytest.raises(InvalidField) as caught:
+        host.connector.describe()
+    assert (caught.value.code, name in str(caught.value)) == ("UNREAD_FIELD", True)
+
+
+def test_a_full_name_is_not_read_by_business() -> None:
+    """The list of a business's contacts shows it in lower case, or as the phone."""
+    by_business = hosted(fields={**NATIVE, Entity.CONTACT: ("name",)}, business_ids=("b1",))
+    with by_business as host, pytest.raises(InvalidField, match="firstName and lastName"):
+        host.connector.describe()
+    with hosted(fields={**NATIVE, Entity.CONTACT: ("name",)}) as host:
+        assert host.connector.describe()
+
+
+def test_a_file_is_not_written_over_by_a_text() -> None:
+    """A custom field of files or signatures takes no plain value: the write is refused with the field's name."""
+    field = {"id": "f1", "fieldKey": "contact.contract", "dataType": "FILE_UPLOAD", "name": "Contract"}
+    script = Script({("GET", "/locations/loc1/customFields"): [answer({"customFields": [field]})]})
+    host = connector(script, fields={Entity.CONTACT: ("firstName", "contact.contract")})
+    (reply,) = host.write([change("c1", {"contact.contract": "signed"})])
+    assert (reply.status, reply.code) == (Status.REJECTED, "READ_ONLY")
+    assert "contact.contract" in reply.detail
+    assert [request.method for request in script.asked] == ["GET"]
+
+
+def test_changes_that_are_counted_and_not_shown_are_not_all_read() -> None:
+    """An empty page beside a count ends no reading of what changed: the moment up to which all is known stays where it is."""
+    script = Script({("POST", "/contacts/search"): [answer({"contacts": [], "total": 37})]})
+    host = connector(script, fields={Entity.CONTACT: ("email",)})
+    (proof,) = host.extract(Entity.CONTACT, Scope(since="2026-01-01T00:00:00Z"))
+    assert isinstance(proof, Proof)
+    assert (proof.complete, proof.partial) == (False, True)
+    assert "37 changed contacts" in proof.why_incomplete

@@ -55,6 +55,8 @@ def said(status: int, text: Any, **more: Any) -> Answer:
         (said(403, "Forbidden resource"), Forbidden, "FORBIDDEN"),
         (said(404, "Cannot GET /contacts/k"), InvalidField, "ROUTE"),
         (said(404, "Task not found"), NotFound, "NOT_FOUND"),
+        (said(404, "Not Found"), InvalidField, "ROUTE"),  # a gateway's: no proof that a record is gone
+        (said(404, "no Route matched with those values"), InvalidField, "ROUTE"),
         (said(422, ["property gender should not exist"]), InvalidField, "INVALID_FIELD"),
         (said(422, "email must be an email"), InvalidField, "INVALID_FIELD"),
         (said(429, "Too Many Requests"), Exhausted, "EXHAUSTED_BURST"),
@@ -130,3 +132,10 @@ def test_a_persons_values_are_taken_out(text: str) -> None:
 def test_a_long_message_is_cut() -> None:
     """A page of text is no message."""
     assert len(message(said(422, "x" * 5000))) <= 300
+
+
+@pytest.mark.parametrize("body", [["bad"], "Bad Request", 5, None])
+def test_an_error_whose_body_is_no_object_is_a_failure_as_any(body: Any) -> None:
+    """A gateway may answer JSON of any kind: it fails one request, not the run."""
+    error = explain(REQUEST, told(answer(body, status=400)))
+    assert type(error) is InvalidField
