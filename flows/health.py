@@ -35,9 +35,13 @@ def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
 
     `rows` are newest first; `at` is now, ISO 8601. Deltas alone, all of them younger than `max_age`, say nothing of whole runs.
     """
-    carried = [row for row in rows if _carries(row)]
-    if not carried:
+    begun = [row for row in rows if _carries(row)]
+    if not begun:
         return Health(well=False, run_id=None, reasons=("this pair was never run",))
+    # What is under way says nothing yet: the run before it is judged, so that one that is killed each night is seen.
+    carried = [row for row in begun if not (_open(row) and _age(row, at) <= max_age)]
+    if not carried:
+        return Health(well=True, run_id=begun[0].run_id, reasons=())
     whole = next((row for row in carried if row.job != "delta"), None)
     named = {"the last run": whole, "the last delta": carried[0] if carried[0] is not whole else None}
     found = [(row, said) for name, row in named.items() if row for said in _troubles(row, name, at, max_age)]
@@ -60,11 +64,15 @@ def _troubles(row: RunRow, name: str, at: str, max_age: timedelta) -> Iterator[s
         yield f"{name} began {_hours(_age(row, at))} hours ago"
     if row.state in ("refused", "failed", "stopped"):
         yield f"{name} was {row.state}"
-    if row.state in ("running", "planned", "applying") and old:
+    if _open(row) and old:
         yield f"it did not end: it is still {row.state}"
     failed = sum(int(entity.get("failed") or 0) for entity in row.summary.get("entities", {}).values())
     if failed:
         yield f"{failed} records failed"
+
+
+def _open(row: RunRow) -> bool:
+    return row.state in ("running", "planned", "applying")
 
 
 def _age(row: RunRow, at: str) -> timedelta:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from flows import leases
 from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
-from reconcile.errors import Locked, StalePlan
+from reconcile.errors import Locked, StalePlan, StateError
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.limits import Limits
@@ -73,6 +75,13 @@ class Options:
     max_minutes: float | None = None
     writes: bool = True
     only: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        minutes = self.max_minutes
+        if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+            raise StateError(
+                f"a run cannot stop after {minutes:g} minutes", remedy="give a number above 0", code="MINUTES"
+            )
 
 
 @dataclass
@@ -146,7 +155,9 @@ class Run:
     @cached_property
     def until(self) -> str | None:
         """When the run has to stop by itself, if it has to."""
-        minutes = self.options.max_minutes or self.pair.apply.max_minutes
+        minutes = self.options.max_minutes
+        if minutes is None:
+            minutes = self.pair.apply.max_minutes
         if minutes is None:
             return None
         return moment(datetime.fromisoformat(self.started_at) + timedelta(minutes=minutes))
@@ -219,7 +230,14 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         run.lost = lost
         if plan_digest is None:
             runs.start(ledger, name, options.job, at=run.started_at)
-        yield run
+        try:
+            yield run
+        except BaseException:
+            with suppress(
+                SQLAlchemyError
+            ):  # what went wrong is told; where it began to write, the next run recovers it
+                runs.fail(ledger, name, at=now())
+            raise
 
 
 def _run_of(ledger: Ledger, plan_digest: str) -> str:

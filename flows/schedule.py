@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from flows.config.pair import Pair
+from reconcile.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,26 @@ def deployments(pair: Pair, wish: Wish) -> Iterator[Planned]:
         yield one(
             "nightly", "flows.engine", "nightly", "nightly", wish.cron, "Reconcile everything, inside the limits."
         )
-    every = f"*/{wish.minutes} * * * *" if wish.minutes else None
+    every = None if wish.minutes is None else _every(wish.minutes)
     yield one(
         "delta", "flows.jobs", "delta", "delta", every, "What changed since the last look, or what a trigger names."
     )
     yield one("audit", "flows.jobs", "audit", "audit", None, "Report on both sides' data; write to neither.")
     yield one("migrate", "flows.jobs", "migrate", "migrate", None, "Load one side into the other, once.")
+
+
+def _every(minutes: int) -> str:
+    """A cron line for "every so many minutes". Raises StateError for what cron cannot say evenly."""
+    if minutes > 0 and 60 % minutes == 0:
+        return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
+    hours, rest = divmod(minutes, 60)
+    if minutes > 0 and rest == 0 and 24 % hours == 0:
+        return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
+    raise StateError(
+        f"a delta every {minutes} minutes is no even schedule",
+        remedy="give a part of an hour (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30) or hours that divide a day (60, 120, 180 …)",
+        code="MINUTES",
+    )
 
 
 def yaml_text(planned: Sequence[Planned], wish: Wish) -> str:

@@ -44,15 +44,18 @@ def demo(
     told.append(_night(console, pair_file, engine))
     console.rule("The next day")
     for line in edit(folder, pair_file):
-        console.print(f"  {line}", highlight=False)
+        console.print(f"  {line}", highlight=False, markup=False)
     console.rule("Second night: the edits travel")
     told.append(_night(console, pair_file, engine))
     console.rule("Third night: nothing is left to do")
     told.append(_night(console, pair_file, engine))
     tell_paths(console, told[1].paths)
-    console.print(f"The pair file, to edit and try: {pair_file}", highlight=False, soft_wrap=True)
+    console.print(f"The pair file, to edit and try: {pair_file}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"                                ghl-reconcile plan --pair {pair_file}", highlight=False, soft_wrap=True
+        f"                                ghl-reconcile plan --pair {pair_file}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
     )
     if json:
         jsons.dump(

@@ -114,9 +114,10 @@ def report(
     from reconcile.errors import StateError
 
     with _ledger(pair) as (loaded, ledger):
-        row = runs.find(ledger, run_id=run_id)
-    folder = brought(loaded, runs_folder(loaded) / row.run_id) if row else None
-    if folder is None or not (folder / "report.json").exists():
+        rows = runs.runs(ledger) if run_id is None else [row for row in [runs.find(ledger, run_id=run_id)] if row]
+    folders = (brought(loaded, runs_folder(loaded) / row.run_id) for row in rows)
+    folder = next((folder for folder in folders if (folder / "report.json").exists()), None)
+    if folder is None:
         raise StateError(
             f"there is no report of run {run_id or '(any)'}", remedy="list runs with `history`", code="NO_RUN"
         )
@@ -151,18 +152,23 @@ def review(
     from flows.run import now
     from reconcile.errors import StateError
 
-    who = by or getpass.getuser()
+    if sum(map(bool, (hold_id, from_file, web))) > 1:
+        raise StateError(
+            "an answer, --from-file and --web do not go together: one of them would be lost",
+            remedy="give them one after the other",
+            code="ONE_ANSWER",
+        )
     with _ledger(pair) as (loaded, ledger):
         if web:
-            _serve(loaded, ledger, who, port)
+            _serve(loaded, ledger, by or _user(), port, aside=json)
         elif from_file is not None:
             from reconcile.report.decisions import decisions_from
 
-            answer_all(ledger, decisions_from(from_file), by=who, at=now())
+            answer_all(ledger, decisions_from(from_file), by=by or _user(), at=now())
         elif hold_id is not None:
             if choice is None:
                 raise StateError("an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE")
-            answer(ledger, hold_id, choice, by=who, at=now(), reason=reason)
+            answer(ledger, hold_id, choice, by=by or _user(), at=now(), reason=reason)
         rows = ledger.holds()
     listed = [
         {"options": [], **jsons.loads(row.body), "first_seen": row.first_seen, "decision": row.decision} for row in rows
@@ -175,7 +181,19 @@ def review(
     return int(any(row["decision"] is None for row in listed))
 
 
-def _serve(loaded: Pair, ledger: Ledger, who: str, port: int) -> None:
+def _user() -> str:
+    """Who decides where nobody is named. Raises StateError where this process's user has no name, as in some containers."""
+    from reconcile.errors import StateError
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise StateError(
+            "this process's user has no name", remedy="say who decides with --by", code="NO_USER"
+        ) from None
+
+
+def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) -> None:
     from flows.keeping import brought
     from flows.review.questions import Evidence
     from flows.review.serving import serve
@@ -184,7 +202,7 @@ def _serve(loaded: Pair, ledger: Ledger, who: str, port: int) -> None:
 
     evidence = Evidence(runs_folder(loaded), bring=partial(brought, loaded))
     desk = Desk(ledger, evidence, who, now)
-    serve(desk, port=port, tell=lambda url: print(url, flush=True))
+    serve(desk, port=port, tell=lambda url: print(url, file=sys.stderr if aside else sys.stdout, flush=True))
 
 
 def _list(listed: list[dict[str, Any]]) -> None:

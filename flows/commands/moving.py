@@ -120,5 +120,5 @@ def _tell(moved: Moved, *, as_json: bool) -> int:
         console = Console()
         tell_run(console, moved.told.document)
         console.print(markdown(moved.report), highlight=False)
-        console.print(f"Cutover report: {moved.report.paths['md']}", highlight=False, soft_wrap=True)
+        console.print(f"Cutover report: {moved.report.paths['md']}", highlight=False, markup=False, soft_wrap=True)
     return max(moved.told.exit_code, 0 if moved.complete else 1)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from flows.commands.options import Json, PairFile
 from flows.config import load
@@ -73,10 +74,10 @@ def _show(report: FleetReport, page: Path) -> None:
     for head in ("pair", "result", "seconds", "what"):
         table.add_column(head, overflow="fold")
     for run in report.runs:
-        table.add_row(run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error)
+        table.add_row(*map(Text, (run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error)))
     console = Console()
     console.print(table)
-    console.print(f"Fleet report: {page}", highlight=False, soft_wrap=True)
+    console.print(f"Fleet report: {page}", highlight=False, markup=False, soft_wrap=True)
 
 
 def webhooks(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 from rich.prompt import Confirm
 
 from flows.commands.options import Json, PairFile
@@ -35,9 +36,9 @@ def init(
     console = Console()
     asked = None if yes else lambda line: Confirm.ask(f"{line}", console=console, default=True)
     written = write_pair(wish, ask=asked)
-    console.print(f"wrote {written.path}", highlight=False)
+    console.print(f"wrote {written.path}", highlight=False, markup=False)
     for sentence in written.todo:
-        console.print(f"  • {sentence}", highlight=False)
+        console.print(f"  • {sentence}", highlight=False, markup=False)
     return 0
 
 
@@ -57,14 +58,14 @@ def doctor(
     findings = check(loaded)
     console = Console(stderr=json)
     for finding in findings:
-        console.print(f"{_MARKS.get(str(finding.level), '·')} {finding.what}", highlight=False)
+        console.print(f"{_MARKS.get(str(finding.level), '·')} {escape(finding.what)}", highlight=False)
         if finding.remedy:
-            console.print(f"    → {finding.remedy}", highlight=False)
+            console.print(f"    → {finding.remedy}", highlight=False, markup=False)
     answers = (
         try_out(loaded, (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))) if probe else []
     )
     for answer in answers:
-        console.print(f"  {answer}", highlight=False)
+        console.print(f"  {answer}", highlight=False, markup=False)
     if json:
         listed = [{"level": str(f.level), "what": f.what, "remedy": f.remedy} for f in findings]
         jsons.dump({"findings": listed, "answers": [str(answer) for answer in answers]}, sys.stdout, indent=1)

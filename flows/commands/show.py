@@ -43,7 +43,9 @@ def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -
     tell_run(console, told.document)
     if operations is not None:
         digest = told.document["provenance"]["plan_digest"]
-        console.print(f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …", highlight=False)
+        console.print(
+            f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …", highlight=False, markup=False
+        )
     tell_paths(console, told.paths)
     return told.exit_code
 
@@ -111,4 +113,4 @@ def held(console: Console, holds: Iterable[Mapping[str, Any]]) -> None:
 def tell_paths(console: Console, paths: Mapping[str, Path]) -> None:
     """Where the report lies."""
     if "html" in paths:
-        console.print(f"\nReport: {paths['html']}", highlight=False, soft_wrap=True)
+        console.print(f"\nReport: {paths['html']}", highlight=False, markup=False, soft_wrap=True)

@@ -69,7 +69,9 @@ def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
             raise ConfigError(
                 [Problem(path.name, f"no sheet named {DECISIONS}", "name a report.xlsx that `report` made")]
             )
-        rows: list[Sequence[object]] = list(book[DECISIONS].iter_rows(values_only=True))
+        found = list(book[DECISIONS].iter_rows(values_only=True))
+        width = max(map(len, found), default=0)  # without a stated dimension, rows come as wide as they are filled
+        rows: list[Sequence[object]] = [(*row, *(None,) * (width - len(row))) for row in found]
         return rows, _choices(rows)
     finally:
         book.close()

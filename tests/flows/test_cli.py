@@ -293,6 +293,9 @@ TROUBLES = {
     "no such record": Trouble(lambda acme: None, ("NO_RECORD", "→"), ("explain", "contact", "no-such-key")),
     "no such hold": Trouble(lambda acme: None, ("NO_HOLD", "→"), ("review", "nothold", "app")),
     "no answer": Trouble(lambda acme: None, ("NO_CHOICE", "→"), ("review", "nothold")),
+    "two answers": Trouble(lambda acme: None, ("ONE_ANSWER", "→"), ("review", "hold", "app", "--from-file", "x.xlsx")),
+    "no time": Trouble(lambda acme: None, ("MINUTES", "→"), ("run", "--max-minutes", "0")),
+    "no number": Trouble(lambda acme: None, ("MINUTES", "→"), ("run", "--max-minutes", "nan")),
     "no such plan": Trouble(lambda acme: None, ("NO_PLAN", "→"), ("apply", "0000000000000000")),
 }
 
@@ -308,6 +311,25 @@ def test_trouble_is_told(acme: Acme, name: str) -> None:
     assert 'File "' not in said.errors
     for word in trouble.words:
         assert word in said.errors
+
+
+def test_a_failed_run_is_seen(acme: Acme) -> None:
+    """A run that ends with an error is "failed": the monitor says so, and `report` still shows the newest that there is."""
+    database = acme.folder / "app.db"
+    database.rename(acme.folder / "away.db")
+    assert say("run", "--pair", acme.pair, "--engine", "local").code == 3
+    newest = say("history", "--pair", acme.pair, "--json").document[0]
+    assert newest["state"] == "failed"
+    said = say("history", "--pair", acme.pair, "--max-age-hours", "26")
+    assert said.code == 2
+    assert "the last run was failed" in said.out
+    assert "linked" in say("report", "--pair", acme.pair).out
+
+
+def test_brackets_are_shown_as_they_are(acme: Acme) -> None:
+    """Section names and folders in what is printed are text, not markup: what is shown can be found and pasted."""
+    _rewritten('codec = "bool", fallback = false', 'codec = "date"')(acme)
+    assert "[contact.fields] vip" in " ".join(say("doctor", "--pair", acme.pair).out.split())
 
 
 def test_wrong_token_is_told(acme: Acme) -> None:

@@ -216,6 +216,9 @@ def _row(hours: float, state: str = "settled", job: str = "nightly", failed: int
         ([_row(1, "failed", "delta"), _row(6)], "the last delta was failed"),
         ([_row(6), _row(7, "failed", "delta")], ""),
         ([_row(1, job="delta"), _row(30, job="delta")], "no whole run"),
+        ([_row(1, "failed"), _row(30)], "was failed"),
+        ([_row(1, "running", ended=False), _row(6, "failed")], "was failed"),
+        ([_row(1, "running", ended=False), _row(30, "running", ended=False)], "did not end"),  # killed each night
     ],
 )
 def test_health(rows: list[RunRow], reason: str) -> None:
@@ -254,6 +257,22 @@ def test_deployments(pair: Pair) -> None:
         "audit",
         "migrate",
     }
+
+
+@pytest.mark.parametrize(
+    ("minutes", "cron"), [(5, "*/5 * * * *"), (60, "0 * * * *"), (120, "0 */2 * * *"), (1440, "0 0 * * *")]
+)
+def test_a_delta_every_so_many_minutes(pair: Pair, minutes: int, cron: str) -> None:
+    """Parts of an hour and hours that divide a day are even schedules."""
+    made = {one.name: one for one in deployments(pair, Wish(minutes=minutes))}
+    assert made["delta-acme"].cron == cron
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 7, 90, 420])
+def test_an_uneven_schedule_is_refused(pair: Pair, minutes: int) -> None:
+    """Cron's "*/90" is each hour, and "*/7" eight minutes at times: neither is what was asked for."""
+    with pytest.raises(StateError, match=f"{minutes} minutes"):
+        list(deployments(pair, Wish(minutes=minutes)))
 
 
 def test_flows_are_where_deployments_say(pair: Pair) -> None:
