@@ -12,8 +12,9 @@ from sqlalchemy.dialects import mysql
 from connectors.sql import tags as tagging
 from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
+from connectors.sql.plain import bits, unpadded
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Field, Kind, UnfitError, bits, coerce, native, same, shown, stored_moment, unpadded
+from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, shown, stored_moment
 from reconcile.model import Entity
 from reconcile.ports import Json, Page, Record, Scope, Write
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from connectors.sql.plain import bits, clock_text, day, flag, number_text, parsed, plain, real, unpadded
 from reconcile.ports import FieldType, Json
 
 
@@ -105,29 +105,29 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
         case Kind.INSTANT | Kind.LOCAL:
             return _moments(field)
         case Kind.BOOL:
-            return lambda value: None if value is None else _flag(value)
+            return lambda value: None if value is None else flag(value)
         case Kind.BYTES | Kind.OTHER:
-            return _plain
+            return plain
         case Kind.TIME:
-            return lambda value: None if value is None else _clock_text(value)
+            return lambda value: None if value is None else clock_text(value)
         case Kind.JSON if field.raw:
-            return _parsed
+            return parsed
         case Kind.INTEGER if isinstance(field.column.type, mysql.BIT):
             return bits
         case Kind.FLOAT:
-            return _float
+            return real
         case Kind.DECIMAL if not field.raw:
             return lambda value: format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
         case Kind.DECIMAL:
-            return lambda value: repr(value) if isinstance(value, float) else _number_text(value)
+            return lambda value: repr(value) if isinstance(value, float) else number_text(value)
         case Kind.DATE:
-            return lambda value: None if value is None else _date(value)
+            return lambda value: None if value is None else day(value)
         case Kind.TEXT if field.padded:
             return unpadded
         case Kind.ARRAY:
             return lambda value: sorted(value) if isinstance(value, set) else value
         case _:
-            return _plain if field.raw else None
+            return plain if field.raw else None
 
 
 def field_reader(field: Field) -> Callable[[Any], Any] | None:
@@ -200,64 +200,6 @@ def _in_utc(field: Field, value: datetime) -> datetime:
             return value.replace(tzinfo=UTC)
         value = value.replace(tzinfo=field.zone)
     return value.astimezone(UTC)
-
-
-def _flag(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return any(value)
-    if isinstance(value, str):
-        return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}.get(value.lower(), value)
-    return bool(value)
-
-
-def bits(value: Any) -> Any:
-    """The number that a BIT(n) column holds."""
-    return int.from_bytes(value, "big") if isinstance(value, bytes) else value
-
-
-def _float(value: Any) -> Any:
-    if value is None or isinstance(value, str | bytes):
-        return value
-    number = float(value)
-    if math.isfinite(number):
-        return number + 0.0 if isinstance(value, float | Decimal) else value  # and never -0.0
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-
-
-def unpadded(value: Any) -> Any:
-    """A text of a CHAR(n) column without the spaces that the database filled it up with."""
-    return value.rstrip(" ") if isinstance(value, str) else value
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
-
-
-def _parsed(value: Any) -> Any:
-    try:
-        return json.loads(value) if isinstance(value, str | bytes) else value
-    except ValueError:
-        return _plain(value)
-
-
-def _number_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) else value
-
-
-def _clock_text(value: Any) -> str:
-    text = str(value)
-    return text.rstrip("0").rstrip(".") if "." in text else text  # databases give as many digits as the column has
-
-
-_DAY = re.compile(r"^(\d{4}-\d\d-\d\d)[T ]\d.*$", re.DOTALL)
-
-
-def _date(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, str):
-        return None if value.startswith("0000-00-00") or not value else _DAY.sub(r"\1", value)
-    return value
 
 
 def coerce(field: Field, value: Json) -> Any:
