@@ -233,9 +233,8 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         try:
             yield run
         except BaseException:
-            with suppress(
-                SQLAlchemyError
-            ):  # what went wrong is told; where it began to write, the next run recovers it
+            # Where it had begun to write it is left as it is, for the next run to recover.
+            with suppress(SQLAlchemyError):
                 runs.fail(ledger, name, at=now())
             raise
 

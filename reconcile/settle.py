@@ -344,6 +344,7 @@ def tell_links(stage: Stage, plan: Path, *, approved: Collection[str] | None = N
     Of a part, those alone that it is about: `approved` links, which also stand in the table of that name.
     """
     condition = "true"
+    stage.run("DROP TABLE IF EXISTS approved")
     if approved is not None:
         stage.fill("approved", [("link_id", "VARCHAR")], [[(link_id,) for link_id in sorted(approved)]])
         condition = "link_id IN (SELECT link_id FROM approved)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from connectors.files.layout import TAGS, Layout
-from connectors.files.parts import Part, State, UnfitError, same, text_of
+from connectors.files.parts import Part, State, UnfitError, same, text_of, unix
 from connectors.files.shelf import Shelf, Volume
 from reconcile.model import OpKind, Status
 from reconcile.ports import Json, Reply, Write
@@ -213,7 +213,11 @@ def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
         return True
     if write.parent is not None and layout.settings.parent and record.parent != write.parent:
         return False
-    return bool(wanted) and all(same(values.get(name), value) for name, value in wanted.items())
+    return bool(wanted) and all(_alike(values.get(name), value) for name, value in wanted.items())
+
+
+def _alike(held: Json, wanted: Json) -> bool:
+    return same(held, wanted) or unix(text_of(held)) == unix(text_of(wanted))  # a workbook knows one line end
 
 
 def next_key(shelf: Shelf, rule: str, *, mark: int, unique: Callable[[], str]) -> str:

@@ -15,7 +15,7 @@ import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from connectors.files.encoding import is_damaged
-from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
+from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of, unix
 from connectors.files.settings import FileSettings
 from reconcile.ports import Json
 
@@ -65,7 +65,7 @@ class ExcelSheet:
 
     def fit(self, column: str, value: Json, part: Part | None) -> Json:
         """The text of a value."""
-        text = text_of(value).replace("\r\n", "\n").replace("\r", "\n")  # as XML reads it back
+        text = unix(text_of(value))
         if is_damaged(text):
             raise UnfitError("it holds half a character, which no file can hold")
         if part is not None and part.raw and column in part.raw:

@@ -93,6 +93,11 @@ def text_of(value: Json) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def unix(text: str) -> str:
+    """A text with one kind of line end, as XML reads it back."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def same(held: Json, wanted: Json) -> bool:
     """Whether two native values are one: blank is blank, and a number is its text."""
     return ("" if held == [] else text_of(held)) == ("" if wanted == [] else text_of(wanted))

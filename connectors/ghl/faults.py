@@ -22,9 +22,7 @@ from reconcile.errors import (
 
 _PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{5,}\d|\"[^\"]*\"|'[^']*'")
 _LONGEST = 300
-_RECORD_GONE = re.compile(
-    r"\b(?:contact|task|note|record|business|user)\b.*\b(?:not found|is deleted)\b", re.IGNORECASE
-)
+_RECORD_GONE = re.compile(r"\b(?:contact|task|note)\b.*\b(?:not found|is deleted)\b", re.IGNORECASE)
 """What a 404 says that is about a record. A missing record is a 400 as a rule; a gateway's 404 is no proof of anything."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
-from reconcile.errors import Forbidden, Malformed, NotFound
+from reconcile.errors import Forbidden, InvalidField, Malformed, NotFound
 from reconcile.ports import FieldInfo, Json
 from reconcile.ports import FieldType as Type
 
@@ -90,5 +90,9 @@ def users(api: Api, company: str | None = None) -> dict[str, str] | None:
         reply = api.call("user.list", params=params).json()
     except (Forbidden, NotFound):
         return None
+    except InvalidField as error:
+        if error.code != "ROUTE":
+            raise
+        return None  # the list is a help alone, and GHL is taking it away (facts.md section 11: GHL documents)
     found = [user for user in reply.get("users") or [] if isinstance(user, dict) and user.get("id")]
     return {str(user["id"]): str(user.get("name") or user["id"]) for user in found}

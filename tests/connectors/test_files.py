@@ -545,6 +545,33 @@ def test_a_workbook_keeps_its_other_sheets_and_formulas(tmp_path: Path) -> None:
     assert openpyxl.load_workbook(tmp_path / "people.xlsx")["Sums"]["A1"].value == "=COUNTA(Sheet!A:A)"
 
 
+@pytest.mark.parametrize("form", list(HANDS))
+def test_half_a_character_stops_no_other_write(form: str, tmp_path: Path) -> None:
+    """A value that no file can hold is refused by itself; what is written beside it arrives."""
+    folder = Folder(tmp_path, form)
+    keys = [folder.seed(Entity.CONTACT, {"name": name}, None) for name in ("Ann", "Bob")]
+    connector = connect(files_settings(tmp_path, form))
+    bad, good = connector.write(
+        [change(keys[0], name="half \ud83d"), replace(change(keys[1], name="Rob"), op_id="good")]
+    )
+    assert (bad.status, good.status) == (Status.REJECTED, Status.DONE)
+    assert [row["name"] for row in folder.read(folder.files[Entity.CONTACT])] == ["Ann", "Rob"]
+
+
+def test_a_workbook_knows_one_line_end(tmp_path: Path) -> None:
+    """A text of two lines is found again after it was made, and writing it once more changes nothing."""
+    folder = Folder(tmp_path, "excel")
+    connector = connect(files_settings(tmp_path, "excel"))
+    write = create(Entity.CONTACT, {"name": "one\r\ntwo\rthree"})
+    (made,) = connector.write([write])
+    assert made.record is not None
+    assert made.record.fields["name"] == "one\ntwo\nthree"
+    assert [found.key for found in connector.look(write)] == [made.key]
+    before = folder.files[Entity.CONTACT].read_bytes()
+    assert only(connector, change(str(made.key), name="one\r\ntwo\rthree")).status is Status.DONE
+    assert folder.files[Entity.CONTACT].read_bytes() == before
+
+
 def test_leading_zeros_that_a_workbook_shows_are_kept(tmp_path: Path) -> None:
     """Numbers formatted with zeros are read as they are shown, keys too, and stay numbers when they are written."""
     book = openpyxl.Workbook()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,30 +13,10 @@ from connectors.sql.engine import database_url
 from reconcile.errors import ConfigError
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Scope, Write
-from tests.connectors.databases import fresh_database, opened, run
+from tests.connectors.databases import opened, run
 from tests.connectors.test_sql_reading import connector, extraction
 
 CONTACT, TASK = Entity.CONTACT, Entity.TASK
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database(request.param, tmp_path)
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("sqlite", tmp_path)
-
-
-@pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("postgresql", tmp_path)
-
-
-@pytest.fixture
-def mariadb(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("mariadb", tmp_path)
 
 
 def update(key: str, entity: Entity = CONTACT, **fields: Json) -> Write:

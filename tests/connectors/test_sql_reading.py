@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,6 @@ from reconcile.ports import Page, Proof, Record, Scope
 from tests.connectors.databases import fresh_database, opened, run
 
 CONTACT = Entity.CONTACT
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("sqlite", tmp_path)
-
-
-@pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("postgresql", tmp_path)
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database(request.param, tmp_path)
 
 
 def connector(url: str, table: str = "contacts", **declared: Any) -> SqlConnector:

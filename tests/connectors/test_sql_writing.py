@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,36 +13,11 @@ from connectors.sql import SqlConnector, SqlSettings, TableSettings, TagSettings
 from connectors.sql.engine import database_url
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Reply, Write
-from tests.connectors.databases import fresh_database, opened, run
+from tests.connectors.databases import opened, run
 from tests.connectors.test_sql_reading import kill_others
 
 CONTACT = Entity.CONTACT
 NOW = "2026-05-06T07:08:09Z"
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("sqlite", tmp_path)
-
-
-@pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("postgresql", tmp_path)
-
-
-@pytest.fixture
-def mariadb(tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database("mariadb", tmp_path)
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database(request.param, tmp_path)
-
-
-@pytest.fixture(params=["postgresql", "mariadb"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from fresh_database(request.param, tmp_path)
 
 
 def serial(url: str) -> str:

@@ -21,9 +21,9 @@ from connectors.ghl.auth import Tokens
 from connectors.ghl.login import Callback, login
 from connectors.ghl.oauth import Exchange, LocationExchange, OAuthApp, consent
 from connectors.ghl.sandbox import COMPANY, Fault, Sandbox, Settings, serve
-from connectors.ghl.tokens import KEY_VARIABLE, SqlTokenStore, cipher_from
+from connectors.ghl.tokens import KEY_VARIABLE, LEASE_SECONDS, SqlTokenStore, cipher_from
 from connectors.throttle import LocalBudget, Window
-from reconcile.errors import Expired, Forbidden, InvalidField, StateError
+from reconcile.errors import Expired, Forbidden, InvalidField, StateError, Transient
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Write
 from tests.connectors.ghl.fake_ghl import Script, answer
@@ -255,6 +255,23 @@ def test_a_lost_answer_of_a_renewal_is_asked_for_again(tmp_path: Path) -> None:
         exchange = Exchange(app, sleep=lambda seconds: None)
         assert exchange(pair).access != pair.access
         exchange.close()
+
+
+def test_all_tries_of_a_renewal_fall_within_the_grace() -> None:
+    """Three answers lost at the longest, with the waits between them, take less than the 30 s after which the token is spent."""
+    spent: list[float] = []
+
+    def lost(request: httpx.Request) -> httpx.Response:
+        limits = request.extensions["timeout"]
+        spent.append(limits["connect"] + limits["read"])
+        raise httpx.ReadTimeout("lost", request=request)
+
+    exchange = Exchange(app_at("http://ghl.invalid"), sleep=spent.append, transport=httpx.MockTransport(lost))
+    with pytest.raises(Transient):
+        exchange(Tokens(access="a", refresh="r", renew_at=0.0))
+    assert len(spent) == 5  # three tries, two waits
+    assert sum(spent[:-1]) - 11 < 30  # the last try has begun
+    assert sum(spent) < LEASE_SECONDS
 
 
 def test_a_spent_refresh_token_is_expired() -> None:

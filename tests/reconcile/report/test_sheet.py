@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,20 @@ def test_decisions_come_back(written: Path) -> None:
         (f"{0:020d}", "app", "she called", "d1", f"{place} 2"),
         (f"{2:020d}", "leave", "", "d1", f"{place} 4"),
     ]
+
+
+def test_a_sheet_without_its_size_is_read(written: Path) -> None:
+    """Some programs leave the size of a sheet out, and blank rows in: what was decided is read all the same."""
+    decide(written, {2: ("app", "she called")})
+    book = openpyxl.load_workbook(written)
+    book["Decisions"].insert_rows(3)
+    book.save(written)
+    with zipfile.ZipFile(written) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, re.sub(rb"<dimension[^>]*/>", b"", content))
+    assert [decided.choice for decided in decisions_from(written)] == ["app"]
 
 
 def test_a_decision_that_is_no_choice_is_named_with_its_row(written: Path) -> None:
