@@ -76,6 +76,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
 
     With `flapping`, what `swing` says was taken back in as many runs is asked about.
     """
+    stage.let_go()
     begin(stage)
     for mapped in mapping.entities:
         judge(stage, mapped)

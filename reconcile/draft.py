@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
@@ -166,12 +167,12 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         _draft_unsure(stage, mapped)
     if some & {f"released_{entity}", f"found_{entity}"}:
         stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
+    steps = [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if judged in some:
-        _draft_updates(stage, mapped)
-    for side in Side:
-        draft_creates(stage, mapped, side)
+        steps.insert(0, partial(_draft_updates, mapped=mapped))
     if absent in some:
-        _draft_absences(stage, mapped)
+        steps.append(partial(_draft_absences, mapped=mapped))
+    stage.together(*steps)
     if some & {unsure, judged}:
         stage.run(_HOLDS.format(e=entity, entity=quoted))
     if f"wide_{entity} WHERE strayed" in some:
@@ -311,9 +312,12 @@ def lines(stage: Stage) -> Iterator[str]:
     whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
     last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
     size = max(_PART, last // 50)  # each part looks through the whole plan
-    for start in range(0, last, size):  # sorted whole, the lines would need as much memory as the plan
-        part = f"SELECT {whole} FROM planned WHERE seq > {start} AND seq <= {start + size} ORDER BY seq"
-        yield from (str(text) for (text,) in stage.rows(part))
+    parts = (  # sorted whole, the lines would need as much memory as the plan
+        f"SELECT {whole} FROM planned WHERE seq > {start} AND seq <= {start + size} ORDER BY seq"
+        for start in range(0, last, size)
+    )
+    for rows in stage.ahead(parts):
+        yield from (str(text) for (text,) in rows)
     yield from map(hold_line, holds(stage))
 
 

@@ -156,10 +156,12 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     else:
         stage.run(_NOTHING.format(e=entity))
 
-    for side in Side:
+    def focus(stage: Stage, side: Side) -> None:
         _focus(stage, mapped, side, candidates=some)
         free = f"SEMI JOIN free_{entity}_{side} f USING (key)" if some else "WHERE false"
         stage.run(f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}")
+
+    stage.together(*(partial(focus, side=side) for side in Side))
 
 
 def _unlinked(stage: Stage, entity: Entity) -> bool:

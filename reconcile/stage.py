@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ _ENCODER = msgspec.json.Encoder()
 _BATCH = 1_000
 _USUAL_LINE = 256 * 1024  # bytes
 _AT_ONCE = 2  # steps; each more holds memory of its own
+_ROOM = 64 << 20  # bytes of the file's pages that stay
 
 DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 """SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
@@ -59,6 +61,7 @@ class Stage:
         self.folder = folder
         self.sql = duckdb.connect(str(folder / "stage.duckdb"))
         self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
+        self.memory_limit = memory_limit
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
         self.sql.execute(f"SET threads = {threads}")
         self.sql.execute("SET preserve_insertion_order = false")
@@ -152,6 +155,21 @@ class Stage:
         finally:
             cursor.close()
 
+    def ahead(self, queries: Iterable[str]) -> Iterator[list[tuple[object, ...]]]:
+        """The rows of one query after the other, each fetched while those before it are in use."""
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            coming: deque[Future[list[tuple[object, ...]]]] = deque()
+            for query in queries:
+                coming.append(pool.submit(self._fetched, query))
+                if len(coming) > _AT_ONCE:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+
+    def _fetched(self, query: str) -> list[tuple[object, ...]]:
+        with self.cursor() as cursor:
+            return cursor.execute(query).fetchall()
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same tables."""
         cursor = self.sql.cursor()
@@ -174,6 +192,12 @@ class Stage:
             step(other)
         finally:
             other.sql.close()
+
+    def let_go(self) -> None:
+        """Give the memory back that holds pages of the file, once what was read there is not looked through again."""
+        (kept,) = self.one("SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()")
+        self.sql.execute(f"SET memory_limit = '{int(str(kept)) + _ROOM}B'")  # more than this has to go
+        self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
     def drop(self, *tables: str) -> None:
         """Drop tables that served one step: what stays takes memory from those that follow."""
