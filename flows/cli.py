@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
@@ -15,6 +17,7 @@ app = App(
     name="ghl-reconcile",
     help="Keep an application and a GoHighLevel location in agreement: three-way, planned, throttled, explained.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 
 COMMANDS = {
@@ -50,6 +53,7 @@ for _name, (_path, _help) in COMMANDS.items():
 
 def main() -> NoReturn:
     """Run a command and end with its exit code: 0 agree, 1 holds remain, 2 some failed, 3 refused or fatal."""
+    _make_sure_of_streams()
     from flows.observe import log_to_stderr
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
@@ -64,6 +68,8 @@ def call(tokens: Sequence[str] | None = None) -> int:
         code = app(tokens, result_action="return_value", exit_on_error=False)
     except CycloptsError:
         return 3  # said already
+    except SystemExit as end:  # a signal, or a server that could not start
+        return 0 if end.code in (0, None) else 3
     except KeyboardInterrupt:
         print("interrupted; the next run takes up what is left", file=sys.stderr)
         return 3
@@ -75,7 +81,17 @@ def call(tokens: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-_EXIT = [0]
+def _make_sure_of_streams() -> None:
+    """Standard output and error that are always there and take every character: what a run says must not end it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process lives
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+_EXIT = [3]
 
 
 def _end(code: int) -> NoReturn:
@@ -86,8 +102,9 @@ def _end(code: int) -> NoReturn:
 def _leave() -> None:
     # Registered first, so it runs last: all other clean-up is done. Taking the interpreter apart under Prefect makes
     # DuckDB's binding print a page about leaked instances.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(_EXIT[0])
 
 

@@ -22,12 +22,31 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.hints import CHANGED
 from flows.schedule import Planned, Wish
+from reconcile.errors import StateError
 
 APP_CHANGED = "ghl-reconcile.app-changed"
 """The event that whoever knows of a change in the app may send: payload {"contact": KEY}, resource ghl-reconcile.pair.NAME."""
 
 ONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 """After an outage all missed schedules start at once (measured): one does the work, the others are cancelled."""
+
+
+def check(planned: Sequence[Planned]) -> None:
+    """Raises StateError for a schedule that Prefect would not take, or two deployments of one name."""
+    for one in planned:
+        try:
+            CronSchedule(cron=one.cron or "0 0 * * *", timezone=one.timezone)
+        except ValueError as error:
+            what = f"{one.full_name} cannot run at {one.cron!r}, time zone {one.timezone!r}"
+            remedy = "give a cron line such as '0 2 * * *' and a zone such as 'Europe/Berlin'"
+            raise StateError(what, remedy=remedy, code="SCHEDULE") from error
+    names = [one.full_name for one in planned]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise StateError(
+            f"{twice[0]} would be made twice",
+            remedy="name each pair once, and each with a name of its own",
+            code="SCHEDULE",
+        )
 
 
 def apply(planned: Sequence[Planned], wish: Wish) -> list[str]:

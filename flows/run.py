@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import secrets
 import shutil
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from flows import leases
+from flows.config.problems import near
 from flows.leases import place
 from flows.observe import named
 from reconcile import runs
@@ -28,7 +28,7 @@ from reconcile.apply import Desk
 from reconcile.errors import Locked, StalePlan, StateError
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
-from reconcile.limits import Limits
+from reconcile.limits import NAMES, Limits
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Side
 from reconcile.plan import Plan
@@ -57,6 +57,9 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
+MOST_MINUTES = 366 * 24 * 60
+
+
 def new_run_id(job: str) -> str:
     """A name for a run: it sorts by time, and two runs started in the same second differ."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{job}-{secrets.token_hex(2)}"
@@ -78,9 +81,12 @@ class Options:
 
     def __post_init__(self) -> None:
         minutes = self.max_minutes
-        if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+        if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+            remedy = f"give a number above 0, up to {MOST_MINUTES:,}"
+            raise StateError(f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES")
+        if unknown := sorted(self.allowed - NAMES):
             raise StateError(
-                f"a run cannot stop after {minutes:g} minutes", remedy="give a number above 0", code="MINUTES"
+                f"there is no limit {unknown[0]!r} to allow", remedy=near(unknown[0], NAMES), code="NO_LIMIT"
             )
 
 

@@ -21,6 +21,7 @@ from flows.telling import Told, tell
 from reconcile import planfile, runs, schema, settle, takeback
 from reconcile.errors import ConnectorError, Refused, StateError
 from reconcile.journal import Journal
+from reconcile.ledger import Ledger
 from reconcile.limits import Facts, breaches
 from reconcile.lines import body
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
@@ -51,6 +52,12 @@ def apply(run: Run, digest: str, do: Do = plainly) -> Told:
     return _go_on(run, picking.narrowed(plan, lambda: steps.operations(run), run.options.only), do)
 
 
+def require(ledger: Ledger, run_id: str) -> None:
+    """Raises StateError where there is no such run."""
+    if runs.find(ledger, run_id=run_id) is None:
+        raise StateError(f"there is no run {run_id}", remedy="list runs with `history`", code="NO_RUN")
+
+
 def is_undo(run: Run) -> bool:
     """Whether the plan of this run takes another run back."""
     row = runs.find(run.ledger, run_id=run.run_id)
@@ -74,9 +81,7 @@ def _go_on(run: Run, plan: Plan, do: Do) -> Told:
 
 def make_plan(run: Run, of: str) -> Plan:
     """Write the plan file of the undo, with its notes beside it. Raises StateError where the run cannot be taken back."""
-    row = runs.find(run.ledger, run_id=of)
-    if row is None:
-        raise StateError(f"there is no run {of}", remedy="list runs with `history`", code="NO_RUN")
+    require(run.ledger, of)
     with ExitStack() as held:
         made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
     _keep_notes(run.folder, made)

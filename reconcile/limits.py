@@ -74,6 +74,13 @@ class Breach:
         return f"{self.what}\n    To allow it all the same: --allow {self.name}   ({self.danger})"
 
 
+NAMES = frozenset(
+    {"deletes", "updates", "creates", "first-creates"}
+    | {f"{what}-{side}" for what in ("another", "empty", "shrunk") for side in Side}
+)
+"""What limits are called."""
+
+
 def breaches(plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()) -> list[Breach]:
     """Every limit that the plan goes over and that was not allowed by name."""
     found = [

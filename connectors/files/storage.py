@@ -199,6 +199,12 @@ class Disk:
             waited += 0.1
 
 
+_IN_ONE_PIECE = frozenset(
+    {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "r2", "b2", "hf", "memory"}
+)
+"""Schemes of stores in which a file appears whole or not at all."""
+
+
 class Remote:
     """Anything behind an fsspec URL. It has no locks: a stamp that moved is what tells of another writer."""
 
@@ -227,12 +233,26 @@ class Remote:
         return str(self._call(lambda: self._files.ukey(name)))
 
     def fetch(self, name: str) -> Held:
-        """The whole file; what is put there in one piece is never half written, so that it is never young."""
+        """The whole file. What an object store holds was put there in one piece: it is never half written, so never young."""
         stamp = self.stamp(name)
         content = self._call(lambda: self._files.cat_file(name))
+        size = self._call(lambda: self._files.info(name)).get("size")
         if self.stamp(name) != stamp:
             raise BrokenFileError(f"{name} changed while it was read", "run again when its writer is done")
-        return Held(content, stamp)
+        if size is not None and size != len(content):
+            what = f"{len(content):,} of the {size:,} bytes of {name} came"
+            raise BrokenFileError(what, "run again; if it stays so, look at what serves the file")
+        return Held(content, stamp, young=self._young(name))
+
+    def _young(self, name: str) -> bool:
+        """Whether a writer that writes in place may not be done yet; where nothing tells the file's age, it may not."""
+        if self._scheme in _IN_ONE_PIECE:
+            return False
+        try:
+            changed = self._files.modified(name)
+        except Exception:  # noqa: BLE001 - many of fsspec's file systems do not know
+            return True
+        return bool(abs(time.time() - changed.timestamp()) < _YOUNG)
 
     def keep(self, name: str, content: bytes, backups: int) -> None:
         """name.bak-1 is the newest."""

@@ -20,7 +20,7 @@ from connectors.ghl.login import Callback
 from connectors.ghl.login import login as log_in
 from connectors.ghl.oauth import Exchange
 from connectors.ghl.tokens import SqlTokenStore
-from flows.commands.options import Json, PairFile
+from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
 from flows.credentials import Level, app_of, store_of
 from reconcile.errors import WrongLocation
@@ -51,7 +51,7 @@ def login(
     *,
     pair: PairFile,
     agency: Agency = False,
-    port: Annotated[int, Parameter(help="of the local callback; register http://127.0.0.1:PORT/callback")] = 8766,
+    port: Annotated[Port, Parameter(help="of the local callback; register http://127.0.0.1:PORT/callback")] = 8766,
     browser: Annotated[bool, Parameter(help="open the browser; without it, the address is printed")] = True,
 ) -> int:
     """Open GHL's consent page, take the answer on this machine, and keep the tokens, encrypted, in the ledger."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
-from flows.commands.options import Json, PairFile
+from flows.commands.options import Json, PairFile, Port
 
 if TYPE_CHECKING:
     from flows.config import Pair
@@ -46,14 +47,18 @@ def history(
     *,
     pair: PairFile,
     json: Json = False,
-    limit: int = 20,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=100_000))] = 20,
     max_age_hours: Annotated[
         float | None, Parameter(help="for monitors: say whether all is well, and exit 0 or 2")
     ] = None,
 ) -> int:
     """List past runs, newest first."""
     from reconcile import runs
+    from reconcile.errors import StateError
 
+    if max_age_hours is not None and not 0 < max_age_hours <= _HOURS:
+        what = f"a run cannot be {max_age_hours:g} hours old at most"
+        raise StateError(what, remedy=f"give a number above 0, up to {_HOURS:,}", code="MINUTES")
     with _ledger(pair) as (_, ledger):
         rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
     if max_age_hours is not None:
@@ -82,6 +87,7 @@ def history(
     return 0
 
 
+_HOURS = 24 * 366 * 10
 _JUDGED = 200
 """So many runs are searched for the last one that carried something: deltas and plans may lie in between."""
 
@@ -144,7 +150,7 @@ def review(
         Path | None, Parameter(help="a report's spreadsheet with its decision column filled in")
     ] = None,
     web: Annotated[bool, Parameter(negative="", help="answer in a local web page, until Ctrl-C")] = False,
-    port: Annotated[int, Parameter(help="the page's port; default: a free one")] = 0,
+    port: Annotated[Port, Parameter(help="the page's port; default: a free one")] = 0,
     json: Json = False,
 ) -> int:
     """List what is held for a person, oldest first; or answer one. The next run applies the answer."""

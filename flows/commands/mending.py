@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsons
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -27,11 +28,14 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
     from flows import undoing
     from flows.config import load, require_live
     from flows.run import Options, open_run, stopping_on_signals
+    from reconcile.ledger import Ledger
 
     loaded = load(pair)
     if yes:
         require_live(loaded)
     options = Options("undo", frozenset(allow or ()), writes=yes)
+    with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
+        undoing.require(ledger, run_id)
     with open_run(loaded, options) as opened, stopping_on_signals(opened):
         told = undoing.undo(opened, run_id)
         code = show(told, as_json=json, operations=None if yes else opened.plan_path)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.options import Json, PairFile
+from flows.commands.options import Json, PairFile, Port, ends_when_told
 from flows.config import load
 from flows.fleet import FleetReport, Job
 from reconcile.errors import ConfigError, Problem
@@ -84,7 +84,7 @@ def webhooks(
     *,
     pair: Pairs,
     host: str = "127.0.0.1",
-    port: int = 8767,
+    port: Port = 8767,
     key: Annotated[str | None, Parameter(help="the sender's Ed25519 public key; default: GHL's own")] = None,
     emit: Annotated[bool, Parameter(negative="", help="tell Prefect too, whose automations may start deltas")] = False,
 ) -> int:
@@ -114,6 +114,7 @@ def webhooks(
             ledgers[loaded.ghl.location] = ledger
         app = make_app(Intake(ledgers, key=key or PUBLIC_KEY, notify=notify))
         print(f"http://{host}:{port}/", flush=True)
+        ends_when_told()
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
     return 0
 
@@ -132,16 +133,16 @@ def deploy(
     json: Json = False,
 ) -> int:
     """Make Prefect deployments of each pair's jobs: nightly on a schedule, delta, audit and migrate, one run a pair at a time."""
+    from flows.deploying import apply, check
     from flows.schedule import Wish, deployments, yaml_text
 
     wish = Wish(pool, cron, timezone, approval, minutes)
     planned = [one for path in pair for one in deployments(load(path), wish)]
+    check(planned)
     if file is not None:
         file.write_text(yaml_text(planned, wish), encoding="utf-8")
         names = [one.full_name for one in planned]
     else:
-        from flows.deploying import apply
-
         names = apply(planned, wish)
     if json:
         jsons.dump(names, sys.stdout, indent=1)

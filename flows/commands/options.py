@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
 Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
+Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
 Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
+
+
+def ends_when_told() -> None:
+    """For a server, to be told to end is no fault: SIGTERM ends it as Ctrl-C does."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -34,11 +35,26 @@ _FIGURES = (
 
 
 def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -> int:
-    """Print what a run came to, for people or as one JSON document; returns the exit code."""
+    """Print what a run came to, for people or as one JSON document; returns the exit code, also where nobody takes the words."""
+    try:
+        _show(told, as_json=as_json, operations=operations)
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - what is still to be flushed at the end
+        if not isinstance(error, BrokenPipeError):
+            where = ", ".join(str(path) for path in told.paths.values())
+            print(
+                f"the run ended as it should, but what it came to could not be printed ({error}); see {where}",
+                file=sys.stderr,
+            )
+    return told.exit_code
+
+
+def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
     if as_json:
         json.dump(told.document, sys.stdout, ensure_ascii=False, indent=1, default=str)
         print()
-        return told.exit_code
+        return
     console = Console()
     tell_run(console, told.document)
     if operations is not None:
@@ -47,7 +63,6 @@ def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -
             f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …", highlight=False, markup=False
         )
     tell_paths(console, told.paths)
-    return told.exit_code
 
 
 def tell_run(console: Console, document: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from flows.config.fields import Setting, field_of
 from flows.config.form import FilterForm, MapForm, PairForm
@@ -36,6 +37,7 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             maps.append(_entity_map(declared, _setting(entity, form, problems)))
             _check_declared(entity, form, problems)
             _check_tags(maps[-1], where, problems)
+            _check_own(maps[-1], where, problems)
         elif where is not None:
             what = f"[app.{entity}] says where the {entity}s are, but there is no [{entity}.fields]"
             problems.add(("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away.")
@@ -77,6 +79,25 @@ def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
     elif where.tags.table is not None and not (where.tags.contact and where.tags.tag):
         what = f"[app.{mapped.entity}] tags: the join table's columns are not named"
         problems.add(path, what, 'Add contact = "…" and tag = "…".')
+
+
+_ROLES = ("key", "parent", "modified_at", "version", "deleted")
+
+
+def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
+    """What the app keeps for itself, such as the mark of a deleted record, is not written from GHL."""
+    said = where.get if isinstance(where, dict) else partial(getattr, where)
+    roles: dict[str, str] = {}
+    for role in _ROLES:
+        told = said(role, None)
+        roles |= dict.fromkeys([told] if isinstance(told, str) else told or (), role)
+    for field in mapped.fields:
+        for native in field.app:
+            if native in roles and field.rule.flow.owner is not Side.APP:
+                role = roles[native]
+                what = f'[{mapped.entity}.fields] {field.name}: "{native}" is the {role} of [app.{mapped.entity}], which is not written'
+                remedy = f'Add flow = "{Flow.TO_GHL}", or take the line away.'
+                problems.add((mapped.entity.value, "fields", field.name), what, remedy)
 
 
 def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
@@ -195,6 +216,11 @@ def _filters(form: MapForm, fields: Sequence[Field], names: dict[str, str], sett
         elif values is None or (line.is_ is not None and line.not_ is not None):
             what = f'[{setting.entity}] exclude: {line.field} needs exactly one of "is" and "not"'
             setting.problems.add(path, what, 'Write { field = "…", is = ["…"] }.')
+        elif not values:
+            what = (
+                f"[{setting.entity}] exclude: {line.field} has an empty list, which is true of every record or of none"
+            )
+            setting.problems.add(path, what, "Name the values, or take the line away.")
         else:
             cells = tuple(_filtered(line, value, by_name[name].codec, path, setting) for value in values)
             yield Filter(name, cells, negated=line.not_ is not None)

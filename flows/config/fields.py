@@ -10,7 +10,7 @@ from flows.config import natives
 from flows.config.form import FieldForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
-from reconcile.codecs import Codec, codec_named
+from reconcile.codecs import Codec, codec_named, raw_text
 from reconcile.mapping import TAGS, Field
 from reconcile.model import Cell, Entity, Side
 from reconcile.policy import TAGS as TAGS_RULE
@@ -157,6 +157,7 @@ def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Ob
     """All that is wrong with one field in itself: the key it concerns, what it is, what to do."""
     yield from _side_objections(form, field, setting.entity)
     yield from _codec_objections(form, field)
+    yield from _kind_objections(form, field, setting.entity)
     yield from _rule_objections(form, field, setting)
 
 
@@ -204,6 +205,18 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
         yield "codec", f'tags cannot be read as "{codec}"', 'Use codec = "tags", or leave it out.'
     if field.name == TAGS and field.ghl != (TAGS,):
         yield "ghl", 'the name "tags" is kept for GHL\'s tags', 'Write tags = "tags", or give this line another name.'
+
+
+def _kind_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
+    """What GHL's own field cannot hold."""
+    known = natives.known(entity).get(field.ghl[0]) if len(field.ghl) == 1 else None
+    if known is None or field.rule.flow is Flow.TO_APP:
+        return
+    words = (form.choices or {}).values() if known.type == "bool" else ()
+    if strange := [word for word in words if raw_text(word) not in ("true", "false")]:
+        yield "choices", f'"{field.ghl[0]}" is true or false in GHL, never {strange[0]!r}', "Use true and false."
+    if field.codec.name in _SETS and known.type != "tags" and known.writable:
+        yield "codec", f'"{field.ghl[0]}" holds one {known.type} in GHL, no set', "Use another codec, or another field."
 
 
 def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:

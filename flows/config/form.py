@@ -94,7 +94,9 @@ class ApplyForm(Part):
     recheck: Literal["always", "risky", "never"] = Field(
         default="risky", description="which records are read again before a write"
     )
-    max_minutes: int | None = Field(default=None, ge=1, description="stop cleanly after this time; default: no limit")
+    max_minutes: int | None = Field(
+        default=None, ge=1, le=366 * 24 * 60, description="stop cleanly after this time; default: no limit"
+    )
     chunk: int = Field(default=200, ge=1, le=1000, description="writes per step of the flow")
 
 

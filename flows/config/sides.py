@@ -149,7 +149,7 @@ class GhlForm(Part):
     live: bool = Field(default=False, description="allow writes to a host that is not this machine")
     business_ids: list[str] = Field(default=[], description="only the contacts of these businesses")
     notes_budget: int | None = Field(
-        default=None, ge=0, description="contacts whose notes are read per run; default: all"
+        default=None, ge=0, le=2**31 - 1, description="contacts whose notes are read per run; default: all"
     )
     daily_reserve: float = Field(
         default=0.1, ge=0, lt=1, strict=False, description="share of the day's quota left to others"
@@ -160,7 +160,7 @@ class GhlForm(Part):
     range_reads: bool = Field(default=True, description="read contacts by several cursors over ranges of dateAdded")
     tag_batch: int = Field(default=100, ge=1, le=500, description="contacts per bulk tag request")
     lag_seconds: float = Field(
-        default=60.0, ge=0, strict=False, description="how long the search index may trail a write"
+        default=60.0, ge=0, le=86_400, strict=False, description="how long the search index may trail a write"
     )
     clear_with: Literal["null", "empty"] = Field(default="null", description="what clears a field; see doctor --probe")
     attempts: int = Field(default=5, ge=1, le=20, description="times a request is tried where repeating it is safe")

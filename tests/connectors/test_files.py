@@ -16,6 +16,7 @@ import fsspec
 import openpyxl
 import pandas
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from connectors.contract import Can, ConnectorContract, Rig, create
 from connectors.files import FilesConnector, FileSettings, FilesSettings
@@ -447,6 +448,35 @@ def test_a_url_is_as_good_as_a_disk() -> None:
     assert b"Ann" in files.cat_file("/pair/people.csv.bak-1")
     files.rm("/pair", recursive=True)
     assert not proof_of(connector).complete
+
+
+def test_a_file_that_is_being_written_behind_a_url_is_in_doubt(tmp_path: Path) -> None:
+    """Where a store writes in place, what ends in the middle of a line may be half of it, as on a disk."""
+    path = tmp_path / "people.csv"
+    path.write_text(f"{HEAD}\n1,Ann,,,,,,\n2,Bo,,,,,,", encoding="utf-8")
+    settings = files_settings(tmp_path)
+    contact = replace(settings.entities[Entity.CONTACT], path=f"local://{path}")
+    connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
+    assert not proof_of(connector).complete
+    os.utime(path, (1, 1))
+    assert proof_of(connector).complete
+    assert [line["name"] for line in shown(connector)] == ["Ann", "Bo"]
+
+
+def test_a_file_of_which_not_all_came_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that ends early without a fault: the store tells how long the file is."""
+    files = fsspec.filesystem("memory")
+    files.pipe_file("/pair/people.csv", f"{HEAD}\n1,Ann,,,,,,\n2,Bo,,,,,,\n".encode())
+    settings = files_settings(Path())
+    contact = replace(settings.entities[Entity.CONTACT], path="memory://pair/people.csv")
+    connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
+    assert proof_of(connector).complete
+    whole = MemoryFileSystem.cat_file
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda self, path, **words: whole(self, path, **words)[:-12])
+    proof = proof_of(connector)
+    assert not proof.complete
+    assert "bytes of" in (proof.why_incomplete or "")
+    files.rm("/pair", recursive=True)
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:

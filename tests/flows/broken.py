@@ -453,6 +453,42 @@ BROKEN = [
         "at least 2",
         "flapping = 1",
     ),
+    _one(
+        "the app's own mark of a deleted record as a field that GHL may write",
+        'modified_at = "updated_at"',
+        'modified_at = "updated_at"\ndeleted = "zip"',
+        '"zip" is the deleted of [app.contact], which is not written',
+        'flow = "app->ghl"',
+        'zip = "postalCode"',
+    ),
+    Broken(
+        "the key as a field that GHL may write",
+        (('source = { ghl = "source", constant = "acme" }', 'id = { ghl = "source" }'),),
+        (Expected("id = {", '"id" is the key of [app.contact], which is not written', 'flow = "app->ghl"'),),
+    ),
+    _one(
+        "a word for what is true or false",
+        "done = true",
+        'done = "banana"',
+        "\"completed\" is true or false in GHL, never 'banana'",
+        "Use true and false",
+        "status =",
+    ),
+    _one(
+        "a set for what holds one value",
+        'zip = "postalCode"',
+        'zip = { ghl = "postalCode", codec = "set" }',
+        '"postalCode" holds one text in GHL, no set',
+        "another codec",
+    ),
+    _one(
+        "a rule over no values",
+        'is = [""]',
+        "not = []",
+        "exclude: email has an empty list",
+        "Name the values",
+        "exclude =",
+    ),
     _one("not TOML", 'pair = "acme"', 'pair = "acme', "this is not TOML", "Check this line", "pair ="),
     _one(
         "a key twice", 'store = "state"', 'store = "state"\nstore = "other"', "this is not TOML", "only once", '"other"'

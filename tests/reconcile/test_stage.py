@@ -19,12 +19,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def test_rows_fetched_ahead_come_in_the_order_of_their_queries(stage: Stage) -> None:
+    """However long each takes."""
     stage.run("CREATE TABLE number AS SELECT n FROM range(10000) t(n)")
     queries = (f"SELECT n FROM number WHERE n >= {at} AND n < {at + 100} ORDER BY n" for at in range(0, 10_000, 100))
     assert [n for rows in stage.ahead(queries) for (n,) in rows] == list(range(10_000))
 
 
 def test_no_more_queries_are_taken_ahead_than_work_at_once(stage: Stage) -> None:
+    """So that a long plan is never whole in memory."""
     taken: list[int] = []
 
     def queries() -> Iterator[str]:
@@ -39,6 +41,7 @@ def test_no_more_queries_are_taken_ahead_than_work_at_once(stage: Stage) -> None
 
 
 def test_a_query_that_fails_ahead_is_raised_when_its_turn_comes(stage: Stage) -> None:
+    """What came before it was good."""
     coming = stage.ahead(["SELECT 1", "SELECT * FROM nowhere"])
     assert next(coming) == [(1,)]
     with pytest.raises(duckdb.CatalogException, match="nowhere"):
@@ -46,6 +49,7 @@ def test_a_query_that_fails_ahead_is_raised_when_its_turn_comes(stage: Stage) ->
 
 
 def test_steps_side_by_side_add_to_one_table(stage: Stage) -> None:
+    """None of them loses a row."""
     stage.run("CREATE TABLE total (n BIGINT)")
 
     def add(own: Stage, start: int) -> None:
