@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import random
 import re
@@ -90,7 +91,7 @@ class Answer:
         """Whether the body is whole JSON: a gateway's page is not, nor is an answer cut off in its middle."""
         try:
             msgspec.json.decode(self.body, type=msgspec.Raw)  # checks the form without building objects
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return False
         return True
 
@@ -98,7 +99,7 @@ class Answer:
         """The body as JSON, or None where it is not JSON."""
         try:
             return msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return None
 
     def json(self, expected: type[dict[str, Any] | list[Any]] = dict) -> Any:
@@ -156,8 +157,8 @@ def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
     kind = kinds.get(status, Transient if status >= 500 or status == 408 else InvalidField)
     if status == 429:
         kind = Exhausted
-    elif status == 403 and not answer.is_json:
-        kind = Blocked
+    elif (status == 403 or (status == 404 and answer.body.strip())) and not answer.is_json:
+        kind = Blocked  # a gateway's own page, or its text: the side was not asked
     return kind(f"{request.name} was answered {status}", status=status, trace_id=answer.trace_id)
 
 
@@ -251,7 +252,7 @@ class Client:
         unsent = True
         while True:
             try:
-                return self._once(request, 1 + failures + refusals + renewals)
+                return self._once(request, 1 + failures + refusals + renewals, lost=not unsent)
             except _Unauthorized as refused:
                 renewals += 1
                 if renewals > 1 or not self._auth.renew(refused.credentials):
@@ -275,7 +276,7 @@ class Client:
         ceiling = min(self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1))
         self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
 
-    def _once(self, request: Request, attempt: int) -> Answer:
+    def _once(self, request: Request, attempt: int, *, lost: bool) -> Answer:
         credentials = self._auth.headers()
         answer = self._exchange(request, credentials, attempt)
         error = self._explain(request, answer)
@@ -287,7 +288,9 @@ class Client:
             raise _Unauthorized(error, credentials)
         if isinstance(error, Exhausted) and error.code == "EXHAUSTED":
             error.code = "EXHAUSTED_BURST"
-        if isinstance(error, Transient | Malformed) and not request.replay:
+        # After a lost sending, a duplicate that nobody names may be that sending's own work.
+        own = isinstance(error, Duplicate) and error.key is None and lost and request.method != "GET"
+        if own or (isinstance(error, Transient | Malformed) and not request.replay):
             raise _uncertain(request, error) from None
         raise error
 
@@ -336,8 +339,7 @@ def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str
     try:
         response = http.request(
             request.method,
-            request.path,
-            params=dict(request.params) or None,
+            httpx.URL(request.path).copy_merge_params(request.params) if request.params else request.path,
             content=content,
             data=request.form,
             headers=headers,
@@ -348,7 +350,7 @@ def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str
     return Answer(
         response.status_code,
         {name.lower(): value for name, value in response.headers.items()},
-        with_whole_characters(response.content),
+        with_whole_characters(response.content.removeprefix(codecs.BOM_UTF8)),
         attempt,
     )
 

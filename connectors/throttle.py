@@ -42,6 +42,9 @@ OVERTAKING = 50
 FORGET_DAY_SECONDS = 600.0
 """How long a daily remainder without a reset time is believed."""
 
+LONGEST_PAUSE = 900.0
+"""Seconds of a pause that is waited for; a run that is asked for a longer one ends, and the next one goes on."""
+
 POLL_SECONDS = 0.1
 """A waiting request looks again this often, so that a larger limit in an answer takes effect at once."""
 
@@ -58,6 +61,7 @@ class Quota:
     day_resets_in: float | None = None
     retry_after: float | None = None
     refused: bool = False
+    overloaded: bool = False
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
@@ -103,6 +107,7 @@ def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
         day_resets_in=_seconds(headers, "x-ratelimit-daily-reset"),
         retry_after=_retry_after(headers),
         refused=status == 429,
+        overloaded=status == 503,
     )
 
 
@@ -143,9 +148,12 @@ class Window:
     def take(self, ticket: str, now: float, *, reserve: float) -> float:
         """Enter the window (0.0), or the seconds to wait before asking again.
 
-        Raises Exhausted (EXHAUSTED_DAY) when one more request would touch `reserve`, a share of the daily quota.
+        Raises Exhausted (EXHAUSTED_DAY) when one more request would touch `reserve`, a share of the daily quota, and
+        (EXHAUSTED) when the side asked for a pause that is too long to be waited for.
         """
         self._forget(now)
+        if self.blocked_until - now > LONGEST_PAUSE:
+            raise pause_is_long(self.blocked_until - now)
         self._refuse_reserve(now, reserve)
         wait = max(self.blocked_until - now, self.next_at - now, self._until_free(now))
         if wait > 0:
@@ -167,6 +175,8 @@ class Window:
             self._slow_down(sent_at, now, quota)
         else:
             self.scale = min(1.0, self.scale + 0.5 / self.capacity)
+        if quota.overloaded and quota.retry_after is not None:
+            self.blocked_until = max(self.blocked_until, now + quota.retry_after)
 
     def _forget(self, now: float) -> None:
         del self.leaving[: bisect.bisect_right(self.leaving, now)]
@@ -237,6 +247,15 @@ def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
         code="EXHAUSTED_DAY",
     )
     error.until_seconds = resets_in
+    return error
+
+
+def pause_is_long(seconds: float) -> Exhausted:
+    """The error that says that the side asked to be left alone for longer than a run waits."""
+    error = Exhausted(
+        f"the side asks for a pause of {seconds:.0f} seconds", remedy="run again after it; what is left undone is kept"
+    )
+    error.until_seconds = seconds
     return error
 
 
@@ -345,7 +364,7 @@ class Throttle:
         return self._refusals
 
     def enter(self) -> str:
-        """Wait for a place in the window and return the ticket for `leave`. Raises Exhausted at the daily reserve."""
+        """Wait for a place in the window and return the ticket for `leave`. Raises Exhausted, see Window.take."""
         ticket = uuid.uuid4().hex
         with self._turn:  # one thread asks at a time: first come, first served, and one reader of a shared budget
             while (wait := self._ask(ticket)) > 0:

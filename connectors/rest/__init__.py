@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.http import Client, Options, Transport
-from connectors.rest.api import Api
+from connectors.rest.api import Api, item_of
 from connectors.rest.auth import Unlogged, auth_of
 from connectors.rest.changes import same
 from connectors.rest.lines import TAGS, Form, form_of
 from connectors.rest.places import leaves
-from connectors.rest.reading import DECLARE, Reader, Tally, proven
+from connectors.rest.reading import Item, Reader, Tally, proven, remedy_of
 from connectors.rest.refusals import explain
+from connectors.rest.routes import Routes, hides_tags, pairs, unseen
 from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings, bare
 from connectors.rest.writing import Writer
 from connectors.throttle import LocalBudget, Throttle, Window
@@ -28,6 +30,7 @@ __all__ = ["AuthSettings", "EndpointSettings", "PagerSettings", "RestConnector",
 _EVERYTHING = Scope()
 _SAMPLE = 50
 """How many records are looked at to learn the fields of an API that nobody has mapped yet."""
+_COMPARE = "compare the declaration with the API's documentation"
 
 
 class RestConnector:
@@ -35,7 +38,7 @@ class RestConnector:
 
     `transport` and `sleep` are swapped in tests. Requests are spread over the declared window; a 429 slows them down.
     `identity` says which API this is where its address does not: one that is served anew for every run. `timezone` is that
-    of times without a zone. Raises ConfigError for credentials in a URL.
+    of times without a zone. Raises ConfigError for credentials or a query in a URL.
     """
 
     side = Side.APP
@@ -51,6 +54,7 @@ class RestConnector:
     ) -> None:
         self._settings = settings
         _refuse_credentials(settings)
+        _refuse_queries(settings)
         self._identity = identity or f"rest:{settings.url.rstrip('/')}"
         self._zone = ZoneInfo(timezone)
         window = Window(limit=settings.requests, interval=settings.seconds)
@@ -69,7 +73,9 @@ class RestConnector:
         self._unlogged = Unlogged(settings.auth.token) if settings.auth.param else None
         if self._unlogged:
             logging.getLogger("httpx").addFilter(self._unlogged)
-        self._api = Api(self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {})
+        self._plain = Api(self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {})
+        items = {item_of(endpoint): entity for entity, endpoint in settings.entities.items()}
+        self._api = replace(self._plain, routes=Routes(items, lambda e: (self._plain, self._form(e), self._shown(e))))
         self._forms: dict[Entity, Form] = {}
         self._contacts: tuple[str, ...] | None = None
 
@@ -77,21 +83,31 @@ class RestConnector:
         return f"RestConnector({self._settings!r})"
 
     def describe(self) -> Description:
-        """Ask for one page of everything declared. Raises ConfigError with all that does not fit, Expired and the like."""
+        """Ask for one page of everything declared, and for three of its records one by one.
+
+        Raises ConfigError with all that does not fit, Expired and the like.
+        """
         self._forms.clear()
         problems: list[Problem] = []
         fields = {}
         for entity in self._settings.entities:
             try:
                 tally = Tally()
-                fields[entity] = self._form(entity).described(self._samples(entity, tally))
-                problems += [Problem(f"app.{entity}", tally.unpaged, DECLARE)] if tally.unpaged else []
+                items = self._shown(entity, tally)
+                fields[entity] = self._form(entity).described([item for item, _ in items])
+                bad = () if items else tally.quarantined[:1]
+                problems += [Problem(f"app.{entity}", what, _COMPARE) for what in bad]
+                if tally.unpaged:
+                    remedy = remedy_of(self._settings.pager_of(entity))
+                    problems.append(Problem(f"app.{entity}", tally.unpaged, remedy))
+                else:
+                    problems += self._compared(entity, items)
             except ConfigError as error:
                 problems += error.problems
             except (Expired, Transient):
                 raise
             except ConnectorError as error:
-                remedy = error.remedy or "compare the declaration with the API's documentation"
+                remedy = error.remedy or _COMPARE
                 problems.append(Problem(f"app.{entity}", error.what, remedy))
         if problems:
             raise ConfigError(problems)
@@ -187,7 +203,23 @@ class RestConnector:
             del self._forms[entity]
         return tuple(dict.fromkeys(name for item in samples for name in leaves(item)))
 
-    def _samples(self, entity: Entity, tally: Tally | None = None) -> list[dict[str, Any]]:
+    def _compared(self, entity: Entity, items: Sequence[Item]) -> list[Problem]:
+        """What the list does not show of its records, or they not of it. Raises Malformed where no record is found."""
+        form = self._form(entity)
+        both = pairs(self._api, form, items)
+        problems = []
+        if names := sorted({name for row, record in both for name in unseen(form, row, record)}):
+            what = f"the list does not show {', '.join(names)}, the record by its key does"
+            problems.append(Problem(f"app.{entity}", what, "ask for it with `params`, or leave the field out"))
+        if any(hides_tags(form, row, record) for row, record in both):
+            what = f"the list shows {form.endpoint.tags}, the record by its key does not"
+            problems.append(Problem(f"app.{entity}", what, 'correct "tags" or "item", or leave the tags out'))
+        return problems
+
+    def _samples(self, entity: Entity) -> list[dict[str, Any]]:
+        return [item for item, _ in self._shown(entity)]
+
+    def _shown(self, entity: Entity, tally: Tally | None = None) -> list[Item]:
         endpoint = self._form(entity).endpoint
         parents: tuple[str | None, ...] = (None,)
         if "{parent}" in endpoint.path:
@@ -195,7 +227,7 @@ class RestConnector:
             parents = tuple(contact.key_of(item) for item in self._samples(Entity.CONTACT)[:3])
         reader, tally = self._reader(), tally or Tally()
         lists = (next(reader.one_list(entity, parent, tally, {}), []) for parent in parents)
-        return [item for items in lists for item, _ in items][:_SAMPLE]
+        return [item for items in lists for item in items][:_SAMPLE]
 
     def _contact_keys(self) -> Sequence[str]:
         """Every contact's key: from the last complete extraction of this connector, or from one for the purpose.
@@ -241,6 +273,23 @@ def _refuse_credentials(settings: RestSettings) -> None:
     urls = {"app.url": settings.url, "app.auth.token_url": settings.auth.token_url}
     remedy = 'take them out of the URL, and say in app.auth: kind = "basic", user = "env:NAME", password = "env:NAME"'
     problems = [Problem(where, "holds a user or a password", remedy) for where, url in urls.items() if bare(url) != url]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _refuse_queries(settings: RestSettings) -> None:
+    """What stands behind a "?" would be dropped by the first parameter; it is not shown, since it may be a key."""
+    places = {
+        f"app.{entity}.{name}": getattr(endpoint, name) or ""
+        for entity, endpoint in settings.entities.items()
+        for name in ("path", "item", "create")
+    }
+    remedy = "say it in `params` of the entity; a key goes into app.auth, as `token` and `param`"
+    problems = [
+        Problem(where, "holds a query or a fragment", remedy)
+        for where, address in {"app.url": settings.url, **places}.items()
+        if "?" in address or "#" in address
+    ]
     if problems:
         raise ConfigError(problems)
 

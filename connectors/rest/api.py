@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import msgspec
 
 from connectors.http import Answer, Client, Request
-from connectors.rest.pagers import ListPage
+from connectors.rest.pagers import ListPage, is_empty
 from connectors.rest.places import find, parse, text
 from connectors.rest.settings import EndpointSettings
-from reconcile.errors import InvalidField, Malformed
+from reconcile.errors import InvalidField, Malformed, NotFound
 
 # A decimal travels as the text it was written in: a float would lose digits.
 _DECODER = msgspec.json.Decoder(float_hook=str)
@@ -26,13 +26,25 @@ def decoded(answer: Answer, *, as_sent: bool = False) -> Any:
     """The body of an answer, decimals as text, or `as_sent`: to be sent back digit by digit. Raises Malformed where it is not JSON."""
     try:
         return (_AS_SENT if as_sent else _DECODER).decode(answer.body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         kind = answer.headers.get("content-type", "?")
         raise Malformed(
             f"expected JSON, found {len(answer.body)} bytes of {kind}",
             remedy="check the URL and the paths",
             status=answer.status,
         ) from None
+
+
+class Prover(Protocol):
+    """Knows by its template whether a path leads to records."""
+
+    def leads(self, template: str) -> None:
+        """A request found something there."""
+        ...
+
+    def prove(self, template: str) -> None:
+        """A request found nothing there. Raises ConnectorError where it would not have found a record that is there."""
+        ...
 
 
 def filled(template: str, parts: Mapping[str, str | None]) -> str:
@@ -43,40 +55,63 @@ def filled(template: str, parts: Mapping[str, str | None]) -> str:
             continue
         if not value:
             raise InvalidField(f"{template} needs the record's {name}, none was named", remedy="pass it")
+        if value in (".", ".."):
+            raise InvalidField(f'"{value}" as the {name} in {template} would lead to another path', remedy="rename it")
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     return path
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One client, and the parameters that go with every request (an API key in the query)."""
+    """One client, the parameters that go with every request (an API key in the query), and who proves its routes."""
 
     client: Client
     params: Mapping[str, str] = field(default_factory=dict)
+    routes: Prover | None = None
 
     def send(self, request: Request) -> Answer:
-        """Send a request. Raises ConnectorError, see Client.send."""
-        if not self.params:
-            return self.client.send(request)
-        return self.client.send(dataclasses.replace(request, params={**request.params, **self.params}))
+        """Send a request. Raises ConnectorError, see Client.send; NotFound only where the route is known to lead to records."""
+        template = request.endpoint.partition(" ")[2]
+        if self.params:
+            request = dataclasses.replace(request, params={**request.params, **self.params})
+        try:
+            answer = self.client.send(request)
+        except NotFound:
+            if self.routes:
+                self.routes.prove(template)
+            raise
+        if self.routes:
+            self.routes.leads(template)
+        return answer
 
     def page(self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None) -> ListPage:
         """One page of a collection; `asked` is the pager's parameters, or the address of the page."""
-        answer = self.send(_list_request(endpoint, asked, parent))
-        body = decoded(answer)
+        request = _list_request(endpoint, asked, parent)
+        answer = self.send(request)
+        body = None if answer.status == 204 else decoded(answer)
+        _refuse_failure(endpoint, body)
         items = find(body, parse(endpoint.items))
+        if items is None and (answer.status == 204 or is_empty(body)):
+            items = []
         if not isinstance(items, list):
             place = f'at "{endpoint.items}"' if endpoint.items else "as the whole answer"
             raise Malformed(
                 f"GET {endpoint.path}: expected a list {place}, found {type(items).__name__}",
                 remedy='say in "items" where a page holds its records',
             )
-        counted = answer.headers.get("x-total-count", answer.headers.get("x-total"))
-        return ListPage(items, body, answer.headers.get("link", ""), counted)
+        link = answer.headers.get("link", "")
+        return ListPage(items, body, link, _counted(answer.headers), request.path, answer.status == 206)
 
     def get(self, endpoint: EndpointSettings, key: str, parent: str | None) -> dict[str, Any]:
-        """One record. Raises NotFound."""
-        return self.unwrapped(endpoint, self.answer(endpoint, key, parent))
+        """One record. Raises NotFound; Malformed where another one came."""
+        record = self.unwrapped(endpoint, self.answer(endpoint, key, parent))
+        shown = find(record, parse(endpoint.key))
+        if isinstance(shown, str | int) and str(shown) != key:
+            raise Malformed(
+                f"GET {item_of(endpoint)}: asked for one record, another came",
+                remedy='compare "item" and "key" with the API\'s documentation',
+            )
+        return record
 
     def answer(self, endpoint: EndpointSettings, key: str, parent: str | None) -> Answer:
         """The answer that holds one record. Raises NotFound."""
@@ -93,6 +128,23 @@ class Api:
             f'expected a record at "{endpoint.envelope or "(the answer itself)"}", found {type(record).__name__}',
             remedy='say in "envelope" which member of an answer holds the record',
         )
+
+
+def _refuse_failure(endpoint: EndpointSettings, body: Any) -> None:
+    """Raises Malformed for a page that says that it failed: its list, mostly empty, is no list of what there is."""
+    held = body if isinstance(body, dict) else {}
+    refused = [name for name in ("success", "ok") if held.get(name) is False]
+    for name in (*refused, *(name for name in ("error", "errors") if held.get(name))):
+        raise Malformed(
+            f'{endpoint.method} {endpoint.path}: the answer says in its member "{name}" that it failed',
+            remedy="repeat the run; if it stays, ask the API's support",
+        )
+
+
+def _counted(headers: Mapping[str, str]) -> str | None:
+    """The count of all records in a header: in one of its own, or after the range of a part (RFC 9110, 14.4)."""
+    ranged = headers.get("content-range", "").rpartition("/")[2].strip()
+    return headers.get("x-total-count", headers.get("x-total", ranged or None))
 
 
 def item_of(endpoint: EndpointSettings) -> str:

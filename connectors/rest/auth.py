@@ -7,12 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import TypeAlias
+from urllib.parse import quote, quote_plus
 
 from connectors.http import Answer as HttpAnswer
 from connectors.http import Auth, NoAuth, Request
 from connectors.rest.settings import AuthSettings
-from reconcile.errors import Expired
+from reconcile.errors import ConnectorError, Expired
 
 Send: TypeAlias = Callable[[Request], HttpAnswer]
 
@@ -20,6 +22,7 @@ _LEEWAY = 60.0
 """Seconds before its end from which a token is renewed beforehand."""
 _LIFETIME = 300.0
 """Seconds for which a token is used whose answer does not say how long it lives."""
+_REMEDY = "check token_url, client id, secret and scope"
 
 
 class Static:
@@ -66,11 +69,16 @@ class ClientCredentials:
         return True
 
     def _fetch(self) -> None:
-        answer = self._send(self._request())
+        try:
+            answer = self._send(self._request())
+        except ConnectorError as error:
+            if error.status in (400, 401, 403):  # RFC 6749 section 5.2
+                raise Expired(error.what, remedy=_REMEDY, status=error.status, trace_id=error.trace_id) from None
+            raise
         body = answer.json()
         token, lifetime = body.get("access_token"), body.get("expires_in")
         if not isinstance(token, str) or not token:
-            raise Expired("the token endpoint gave no access_token", remedy="check token_url, client id and scope")
+            raise Expired("the token endpoint gave no access_token", remedy=_REMEDY)
         seconds = float(lifetime) if isinstance(lifetime, int | float) else _LIFETIME
         self._token, self._until = token, self._clock() + max(seconds - _LEEWAY, seconds / 2)
 
@@ -111,11 +119,13 @@ class Unlogged(logging.Filter):
 
     def __init__(self, secret: str) -> None:
         super().__init__()
-        self._secret = secret
+        # As it is, and as a query carries it; the longest first, since one may lie within another.
+        self._forms = sorted({secret, quote(secret, safe=""), quote_plus(secret)} - {""}, key=len, reverse=True)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the record through without the key."""
         message = record.getMessage()
-        if self._secret and self._secret in message:
-            record.msg, record.args = message.replace(self._secret, "…"), ()
+        hidden = reduce(lambda text, form: text.replace(form, "…"), self._forms, message)
+        if hidden != message:
+            record.msg, record.args = hidden, ()
         return True

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, assert_never
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, assert_never
+
+import msgspec
 
 from connectors.http import Answer, Request
 from connectors.rest.api import Api, decoded, filled, item_of, wrapped
 from connectors.rest.lines import TAGS, Form, folded
-from connectors.rest.places import parse, put, shows, text
+from connectors.rest.places import find, parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
-from reconcile.errors import ConnectorError, InvalidField, Malformed, NotFound, Stale, Uncertain
+from reconcile.errors import ConnectorError, Forbidden, InvalidField, Malformed, NotFound, Stale, Uncertain
 from reconcile.model import OpKind, Status
 from reconcile.ports import Json, Path, Record, Reply, Write
 
+Places: TypeAlias = Sequence[tuple[Path, Any]]
+"""Where a change puts what."""
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _BLANK: tuple[Json, ...] = (None, "", [])
 
 
@@ -23,6 +30,15 @@ def same(held: Json, wanted: Json) -> bool:
     if held in _BLANK or wanted in _BLANK:
         return held in _BLANK and wanted in _BLANK
     return held == wanted or text(held) == text(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A record before a change: read, as the answer shows it, and as it can be sent back digit by digit."""
+
+    record: Record
+    shown: dict[str, Any]
+    sendable: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class Change:
             case OpKind.CREATE:
                 return self._create()
             case OpKind.UPDATE | OpKind.COMPLETE:
-                return self._update(self.write.fields)
+                return self._update()
             case OpKind.ARCHIVE:
                 return self._archive()
             case OpKind.DELETE:
@@ -57,9 +73,10 @@ class Change:
         endpoint = self.form.endpoint
         template = endpoint.create or endpoint.path
         fields = {name: value for name, value in self.write.fields.items() if value is not None}
-        body = self._body({**fields, **({TAGS: list(self.write.tags)} if self.write.tags else {})})
+        tags: dict[str, Json] = {TAGS: list(self.write.tags)} if self.write.tags else {}
+        body = self._put({}, self._places({**fields, **tags}))
         if self.form.parent and self.write.parent and "{parent}" not in template:
-            put(body, self.form.parent, self.write.parent)
+            put(body, self.form.parent, self._as_held(self.form.parent, self.write.parent))
         for place, constant in endpoint.constants.items():
             put(body, parse(place), constant)
         headers = {endpoint.idempotency: self.write.op_id} if endpoint.idempotency else {}
@@ -87,7 +104,24 @@ class Change:
                     remedy='say in "key" and "envelope" where an answer holds it',
                     trace_id=answer.trace_id,
                 ) from None
+            if self._may_be_a_job(answer, error):
+                raise Uncertain(
+                    f"the answer to the create may name a job instead of a record: {error.what}",
+                    remedy="look for the record before repeating",
+                    trace_id=answer.trace_id,
+                ) from None
             return Reply(self.write.op_id, Status.DONE, key=key, detail=error.what, trace_id=answer.trace_id)
+
+    def _may_be_a_job(self, answer: Answer, error: ConnectorError) -> bool:
+        """Whether what a create gave cannot be read, and was accepted alone (202), or shows no field of a record.
+
+        With 201 it was created (RFC 9110), however little the answer shows of it.
+        """
+        if answer.status == 202:
+            return True
+        record = find(answer.parsed(), parse(self.form.endpoint.envelope or ""))
+        blank = not any(shows(record, path) for path in self.form.fields.values())
+        return answer.status != 201 and blank and isinstance(error, NotFound | Malformed)
 
     def _key_in(self, answer: Answer) -> str:
         try:
@@ -95,30 +129,20 @@ class Change:
         except Malformed:
             return self._named(answer)
 
-    def _update(self, fields: Mapping[str, Json]) -> Reply:
+    def _update(self) -> Reply:
         try:
-            if self.form.endpoint.send == "whole":
-                return self._replace(fields)
-            self._learn(fields)
-            return self._done(self._held(self._sent(self._body(fields), self.write.version), self.write.key))
+            part = not self.form.endpoint.sends_whole
+            if part and any(self._is_unseen(*field) for field in self.write.fields.items()):
+                self._before()
+            return self._changed(self._places(self.write.fields))
         except Stale as error:
-            return self._told(error, fields)
+            return self._told(error)
 
-    def _learn(self, fields: Mapping[str, Json]) -> None:
-        """Read the record where a field lies in a list member that nobody has seen: whether it names itself 7 or "7"."""
-        if any(self.form.is_unseen(name) for name in fields):
-            self.form.learn(self._read())
-
-    def _replace(self, fields: Mapping[str, Json]) -> Reply:
-        """The whole record as it is, with the changes in it: for an API whose PUT takes away what it does not name."""
-        answer = self.api.answer(self.form.endpoint, self.write.key or "", self.write.parent)
-        record = self.form.record(self.api.unwrapped(self.form.endpoint, answer), self.write.parent)
-        if all(same(record.fields.get(name), value) for name, value in fields.items()):
-            return self._done(record)
-        self._expect(record, fields)
-        body = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
-        self._put(body, fields)
-        return self._done(self._held(self._sent(body, self.write.version or record.version), self.write.key))
+    def _is_unseen(self, name: str, value: Json) -> bool:
+        """Whether only the record tells how a field goes: if a list member names itself 7 or "7", if it holds 5 or "5"."""
+        return self.form.is_unseen(name) or (
+            _is_number(value) and self.form.fields.get(name, ()) not in self.form.numbers
+        )
 
     def _archive(self) -> Reply:
         marks = self.form.endpoint.archive
@@ -126,13 +150,20 @@ class Change:
             raise unsupported(
                 "no archive is declared for this endpoint", 'say in "archive" which members hide a record'
             )
-        body: dict[str, Any] = {}
-        for place, mark in marks.items():
-            put(body, parse(place), mark)
         try:
-            return self._done(self._held(self._sent(body, self.write.version), self.write.key))
+            return self._changed([(parse(place), mark) for place, mark in marks.items()])
         except NotFound:
             return Reply(self.write.op_id, Status.DONE, key=self.write.key)
+
+    def _changed(self, changes: Places) -> Reply:
+        """Make changes; where the whole record goes with them, only if they are needed and it is as the plan saw it."""
+        if not self.form.endpoint.sends_whole:
+            return self._send(changes, {}, self.write.version)
+        before = self._before()
+        if all(same(find(before.shown, path), value) for path, value in changes):
+            return self._done(before.record)
+        self._expect(before.record)
+        return self._send(changes, before.sendable, self.write.version or before.record.version)
 
     def _delete(self) -> Reply:
         answer = self._item_request("DELETE", None, self.write.version)
@@ -143,20 +174,32 @@ class Change:
         adding = self.write.kind is OpKind.ADD_TAGS
         if verb := endpoint.add_tags if adding else endpoint.remove_tags:
             self._tag_requests(verb)
-            return self._done(self.form.record(self._read(), self.write.parent))
-        if self.form.tags is None:
+            return self._done(self._read_back(self.write.key))
+        before = self._before()
+        after = self._tags_after(before, adding=adding)
+        if after is None:
+            return self._done(before.record)
+        return self._send([after], before.sendable, before.record.version)
+
+    def _tags_after(self, before: Before, *, adding: bool) -> tuple[Path, list[Any]] | None:
+        """Where the tags lie, and all of them after the change, those that stay as they came; None where it changes nothing."""
+        place = self.form.tags
+        if place is None:
             raise unsupported("no tags are declared for this endpoint", 'say in "tags" where a record holds them')
-        record = self.form.record(self._read(), self.write.parent)
-        before = self._tags_in(record)
-        known, named = ({folded(tag) for tag in tags} for tags in (before, self.write.tags))
+        if not shows(before.shown, place):
+            raise InvalidField(
+                "the record read by its key does not show its tags: to write some would take away the others",
+                remedy='say in "add_tags" and "remove_tags" how tags are changed one by one',
+            )
+        held = [folded(name) for name, _ in self.form.tag_pairs(before.shown)]
+        members = [member for _, member in self.form.tag_pairs(before.sendable)]
         if adding:
-            after = [*before, *(tag for tag in self.write.tags if folded(tag) not in known)]
+            new = [tag for tag in self.write.tags if folded(tag) not in held]
+            after = [*members, *self.form.tag_members(new)]
         else:
-            after = [tag for tag in before if folded(tag) not in named]
-        if after == before:
-            return self._done(record)
-        body = self._body({TAGS: list(after)})
-        return self._done(self._held(self._sent(body, record.version), self.write.key))
+            named = {folded(tag) for tag in self.write.tags}
+            after = [member for name, member in zip(held, members, strict=True) if name not in named]
+        return None if len(after) == len(members) else (place, after)
 
     def _tag_requests(self, verb: str) -> None:
         method, _, template = verb.partition(" ")
@@ -172,7 +215,7 @@ class Change:
 
     # What they are made of.
 
-    def _places(self, fields: Mapping[str, Json]) -> list[tuple[Path, Any]]:
+    def _places(self, fields: Mapping[str, Json]) -> Places:
         """Where each field goes, and as what. Raises InvalidField for one that is not declared."""
         places: list[tuple[Path, Any]] = []
         for name, value in fields.items():
@@ -188,43 +231,90 @@ class Change:
             places.append((path, "" if value is None and self.form.endpoint.clear_with == "empty" else value))
         return places
 
-    def _body(self, fields: Mapping[str, Json]) -> dict[str, Any]:
-        body: dict[str, Any] = {}
-        self._put(body, fields)
+    def _put(self, body: dict[str, Any], changes: Places) -> dict[str, Any]:
+        for path, value in changes:
+            put(body, path, self._as_held(path, value), self.form.named)
         return body
 
-    def _put(self, body: dict[str, Any], fields: Mapping[str, Json]) -> None:
-        for path, value in self._places(fields):
-            put(body, path, value, self.form.named)
+    def _as_held(self, path: Path, value: Any) -> Any:
+        """A number in text, digit by digit, as a number where records hold one."""
+        return msgspec.Raw(value.encode()) if self.form.numbers.get(path) and _is_number(value) else value
 
-    def _sent(self, body: dict[str, Any], version: str | None) -> Answer:
+    def _send(self, changes: Places, whole: dict[str, Any], version: str | None) -> Reply:
+        """Send changes, in the `whole` record for an API whose PUT takes away what it does not name, else alone."""
         endpoint = self.form.endpoint
+        body = self._put(whole if endpoint.sends_whole else {}, changes)
         if endpoint.version_member and version is not None:
             put(body, parse(endpoint.version_member), int(version) if version.isdecimal() else version)
-        return self._item_request(endpoint.update, wrapped(endpoint, body), version)
+        answer = self._item_request(endpoint.update, wrapped(endpoint, body), version)
+        return self._done(self._held(answer, self.write.key))
 
     def _item_request(self, method: str, body: Json, version: str | None) -> Answer:
         endpoint, template = self.form.endpoint, item_of(self.form.endpoint)
         path = filled(template, {"key": self.write.key, "parent": self.write.parent})
-        headers = {"If-Match": f'"{version}"'} if endpoint.if_match and version is not None else {}
+        headers = {"If-Match": _entity_tag(version)} if endpoint.if_match and version is not None else {}
         name = f"{method} {template}"
         return self.api.send(Request(method, path, endpoint=name, body=body, headers=headers, replay=True))
 
-    def _read(self) -> dict[str, Any]:
-        return self.api.get(self.form.endpoint, self.write.key or "", self.write.parent)
+    def _shown(self, answer: Answer, key: str | None) -> dict[str, Any]:
+        """The record in an answer. Raises Malformed where it is another than `key`, as after a merge."""
+        shown = self.api.unwrapped(self.form.endpoint, answer)
+        found = find(shown, self.form.key)
+        if None not in (key, found) and self.form.key_of(shown) != key:
+            raise Malformed(
+                f"asked for the record {key}, the API gave {self.form.key_of(shown)}",
+                remedy="see whether it was merged into the other one",
+            )
+        return shown
+
+    def _read(self, key: str | None) -> Record:
+        """The record as it is now. Raises Malformed where it cannot be read."""
+        answer = self.api.answer(self.form.endpoint, key or "", self.write.parent)
+        shown = self._shown(answer, key)
+        record = self.form.record(shown, self.write.parent)
+        if self.form.tags is None or shows(shown, self.form.tags):
+            return record
+        # Not shown is not none: an answer may leave them out that a list shows.
+        return replace(record, fields={name: value for name, value in record.fields.items() if name != TAGS})
+
+    def _before(self) -> Before:
+        """The record before a change. Raises InvalidField where it cannot be read: then nothing is written to it."""
+        try:
+            answer = self.api.answer(self.form.endpoint, self.write.key or "", self.write.parent)
+            shown = self._shown(answer, self.write.key)
+            record = self.form.record(shown, self.write.parent)
+        except Malformed as error:
+            raise InvalidField(error.what, remedy=error.remedy, code=error.code, trace_id=error.trace_id) from None
+        sendable = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
+        for path in self.form.fields.values():
+            if (held := find(sendable, path)) is not None:
+                self.form.numbers[path] = isinstance(held, int | msgspec.Raw) and not isinstance(held, bool)
+        return Before(record, shown, sendable)
 
     def _held(self, answer: Answer, key: str | None) -> Record:
         """The record after a write: what the answer shows, or what a read does where the answer does not show it all."""
-        endpoint = self.form.endpoint
+        form = self.form
         try:
-            shown = self.api.unwrapped(endpoint, answer)
-            record = self.form.record(shown, self.write.parent)
+            shown = self._shown(answer, key)
+            record = form.record(shown, self.write.parent)
             # A member that the answer leaves out may be blank, or merely not shown: only a read tells.
-            if all(shows(shown, path) for path in self.form.fields.values()):
+            if all(path is None or shows(shown, path) for path in (*form.fields.values(), form.tags, form.version)):
                 return record
         except Malformed:
-            pass  # an answer without the record: a status, or nothing at all
-        return self.form.record(self.api.get(endpoint, key or "", self.write.parent), self.write.parent)
+            pass  # an answer without the record: a status, another record, or nothing at all
+        return self._read_back(key)
+
+    def _read_back(self, key: str | None) -> Record:
+        """The record after a write. Raises Uncertain where the API does not let it be read: written it is all the same."""
+        try:
+            return self._read(key)
+        except (Forbidden, InvalidField) as error:
+            raise Uncertain(
+                f"it was written and cannot be read back: {error.what}",
+                remedy="look at the record before repeating",
+                status=error.status,
+                trace_id=error.trace_id,
+            ) from None
 
     def _named(self, answer: Answer) -> str:
         """The key of a new record where the answer holds nothing else. Raises Malformed where it tells none.
@@ -236,31 +326,37 @@ class Change:
             return location.rpartition("/")[2]
         return self.form.key_of(decoded(answer))
 
-    def _expect(self, record: Record, fields: Mapping[str, Json]) -> None:
+    def _expect(self, record: Record) -> None:
+        wanted = self.write.fields
         moved = [
             name
             for name, value in self.write.expected.items()
-            if not same(record.fields.get(name), value) and not same(record.fields.get(name), fields.get(name))
+            if not same(record.fields.get(name), value) and not same(record.fields.get(name), wanted.get(name))
         ]
         if self.write.version is not None and record.version != self.write.version:
             moved.append("its version")
         if moved:
             raise Stale(f"changed since the plan was made: {', '.join(moved)}", remedy="plan again")
 
-    def _told(self, error: Stale, fields: Mapping[str, Json]) -> Reply:
+    def _told(self, error: Stale) -> Reply:
         """After a refusal for the version: done where the record holds what was wanted, since it may have been ours."""
         try:
-            record = self.form.record(self._read(), self.write.parent)
+            record = self._read(self.write.key)
         except ConnectorError:
             return reply_to(self.write, error)
-        if all(same(record.fields.get(name), value) for name, value in fields.items()):
+        if all(same(record.fields.get(name), value) for name, value in self.write.fields.items()):
             return self._done(record)
         return Reply(self.write.op_id, Status.STALE, record=record, key=record.key, code=error.code, detail=error.what)
 
-    @staticmethod
-    def _tags_in(record: Record) -> Sequence[str]:
-        held = record.fields.get(TAGS)
-        return [str(tag) for tag in held] if isinstance(held, list) else []
-
     def _done(self, record: Record) -> Reply:
         return Reply(self.write.op_id, Status.DONE, record=record, key=record.key)
+
+
+def _is_number(value: Json) -> bool:
+    """Whether a value is text that JSON could write as a number."""
+    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+
+
+def _entity_tag(version: str) -> str:
+    """A version as If-Match names it: quoted, unless it is an entity tag as it came in a header (RFC 9110 section 8.8.3)."""
+    return version if version.startswith(('"', "W/")) else f'"{version}"'

@@ -29,7 +29,8 @@ _EPOCH = re.compile(r"(\d{9,10}|\d{13})(\.\d+)?")
 class Form:
     """One entity's places, parsed: `fields` by native name, without tags; `zone` is that of times which name none.
 
-    `members` are the paths of list members that fields lie in; `named` tells how each names itself, once a record showed it.
+    `members` are the paths of list members that fields lie in; `named` tells how each names itself, once a record showed it,
+    and `numbers` whether a number lies at a path.
     """
 
     endpoint: EndpointSettings
@@ -43,6 +44,7 @@ class Form:
     zone: tzinfo = UTC
     members: tuple[Path, ...] = ()
     named: dict[Path, Any] = field(default_factory=dict, repr=False, compare=False)
+    numbers: dict[Path, bool] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def shape(self) -> Shape:
@@ -74,7 +76,7 @@ class Form:
         """The record with the members that the shape refers to."""
         self.learn(item)
         line = dict(item)
-        line[_PARENT] = self._parent(item, parent)
+        line[_PARENT] = self.parent_of(item, parent)
         if self.modified_at:
             line[_MODIFIED] = instant(find(item, self.modified_at), self.zone)
         if self.deleted:
@@ -93,26 +95,53 @@ class Form:
         return Record(
             key=self.key_of(item),
             fields=fields,
-            parent=self._parent(item, parent),
+            parent=self.parent_of(item, parent),
             version=None if version is None else text(version),
             modified_at=instant(find(item, self.modified_at), self.zone) if self.modified_at else None,
             deleted=self._is_deleted(item),
         )
 
     def tags_of(self, item: dict[str, Any]) -> list[str]:
-        """The tags of a record, whether they are texts or objects."""
+        """The tags of a record, whether they are texts or objects. Raises Malformed for what is neither."""
+        return [name for name, _ in self.tag_pairs(item) if name]
+
+    def tag_pairs(self, item: dict[str, Any]) -> list[tuple[str, Any]]:
+        """Each tag's name, "" where it has none, and what stands for it in the record."""
         held = find(item, self.tags) if self.tags is not None else None
-        name = self.endpoint.tag_name
-        found = [find(tag, parse(name)) if name else tag for tag in held] if isinstance(held, list) else []
-        return [str(tag) for tag in found if tag not in (None, "")]
+        if held is None or (isinstance(held, str) and not held.strip()):
+            return []
+        if not isinstance(held, list):
+            found = "text" if isinstance(held, str) else type(held).__name__
+            raise Malformed(
+                f'expected a list of tags at "{self.endpoint.tags}", found {found}',
+                remedy='say in "tags" where a record holds a list of them, or leave "tags" out',
+            )
+        return [(self._tag_name(tag), tag) for tag in held]
+
+    def _tag_name(self, tag: Any) -> str:
+        member = self.endpoint.tag_name
+        if isinstance(tag, list) or (tag is not None and isinstance(tag, dict) != bool(member)):
+            expected, found = ("objects", "others") if member else ("texts", "objects or lists")
+            raise Malformed(
+                f'expected tags that are {expected} at "{self.endpoint.tags}", found {found}',
+                remedy='say in "tag_name" which member of a tag that is an object holds its name',
+            )
+        name = find(tag, parse(member)) if member else tag
+        return "" if name is None else str(name)
 
     def tag_members(self, tags: Sequence[str]) -> list[Any]:
         """Tags in the form that a record holds them in."""
         name = self.endpoint.tag_name
         return [{name: tag} for tag in tags] if name else list(tags)
 
-    def _parent(self, item: dict[str, Any], parent: str | None) -> str | None:
+    def parent_of(self, item: dict[str, Any], parent: str | None) -> str | None:
+        """The key of the contact that a record belongs to. Raises Malformed where an object or a list stands for it."""
         stated = find(item, self.parent) if self.parent else None
+        if isinstance(stated, dict | list):
+            raise Malformed(
+                f'a record of {self.endpoint.path} has no key at "{self.endpoint.parent}", but {type(stated).__name__}',
+                remedy='say in "parent" where a record holds the key of its contact',
+            )
         return parent if stated in (None, "") else str(stated)
 
     def _is_deleted(self, item: dict[str, Any]) -> bool:
@@ -123,7 +152,9 @@ class Form:
         return any(place not in self.named for place in members(self.fields.get(name, ())))
 
     def learn(self, item: dict[str, Any]) -> None:
-        """Keep how a record's list members name themselves, 7 or "7", so that what is written names them alike."""
+        """Keep how a record's list members name themselves, 7 or "7", and its parent, so that what is written does alike."""
+        if self.parent and self.parent not in self.numbers and (held := find(item, self.parent)) not in (None, ""):
+            self.numbers[self.parent] = isinstance(held, int)
         for place in self.members if len(self.named) < len(self.members) else ():
             member, last = find(item, place), place[-1]
             if isinstance(last, Item) and isinstance(member, dict):
@@ -187,7 +218,7 @@ def instant(value: Any, zone: tzinfo = UTC) -> str | None:
             moment = datetime.fromisoformat(value)
         else:
             return None
+        moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from connectors.rest.places import find, parse
 from connectors.rest.settings import PagerSettings
-from reconcile.errors import Malformed
+from reconcile.errors import Malformed, NotFound
 
 _COUNTS = (
     "total",
@@ -36,20 +36,28 @@ _FURTHER = (*_AHEAD, "@odata.nextLink", "has_more", "hasMore")
 _AROUND = ("meta", "_meta", "paging", "pagination", "page", "links", "_links", "data", "result", "response")
 """Where APIs commonly say how many records there are, and that there is another page: at the top, or in one of these."""
 
+_NO_CURSOR = (None, "", False)
+
 LAST = "@last."
 """What the place of a cursor begins with where it lies in the page's last record."""
 
-_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]+)\s*)*)')
+_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*-]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]+))?\s*)*)')
+_NEXT = re.compile(r"\brel\*?\s*=[^;,]*(?<![\w-])next(?![\w-])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page: its records as they came, the whole body, its Link header, and the count of all in a header."""
+    """A page: its records as they came, the whole body (None: there is none), its Link header, the count of all in a header.
+
+    `address` is where it was asked for; `partial` tells that HTTP itself calls it a part (206).
+    """
 
     items: list[Any]
     body: Any
     link: str = ""
     counted: str | None = None
+    address: str = ""
+    partial: bool = False
 
 
 Fetch: TypeAlias = Callable[[Mapping[str, Any] | str], ListPage]
@@ -77,7 +85,7 @@ def walk(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
 
 def total_of(page: ListPage, pager: PagerSettings) -> int | None:
     """The count of all records that a page tells. Raises Malformed where it is declared and not there."""
-    if pager.total is None:
+    if pager.total is None or page.body is None:
         return None
     found = find(page.body, parse(pager.total))
     if (total := _whole(found)) is not None:
@@ -93,16 +101,44 @@ def shown_total(page: ListPage) -> int:
     return max((_whole(found) or 0 for found in (page.counted, *_beside(page, _COUNTS))), default=0)
 
 
-def unpaged(page: ListPage, pager: PagerSettings) -> str:
-    """What tells that the only page of a list without a pager is not all of it; "" where nothing does."""
+def is_empty(body: Any) -> bool:
+    """Whether a page says that there are no records at all."""
+    return 0 in map(_whole, _beside(ListPage([], body), _COUNTS))
+
+
+def unpaged(page: ListPage, pager: PagerSettings, seen: int) -> str:
+    """What tells that the page with which a walk ends, after `seen` records, is not the last; "" where nothing does."""
     total = shown_total(page) if pager.total is None else total_of(page, pager) or 0
-    if pager.kind != "none":
+    if pager.kind == "none":
+        if total > len(page.items):
+            return f"says it has {total} records and gave {len(page.items)}, and no pager is declared for the others"
+        if page.partial and total != len(page.items):
+            return f"was answered 206, a part of {len(page.items)} records, and no pager is declared for the others"
+    if not _ends(page, pager, seen) or not goes_on(page):
         return ""
-    if total > len(page.items):
-        return f"says it has {total} records and gave {len(page.items)}, and no pager is declared for the others"
-    if next_link(page.link) is not None or any(map(_leads_on, _beside(page, _FURTHER))):
+    if pager.kind == "none":
         return f"names a page after its {len(page.items)} records, and no pager is declared to ask for it"
-    return ""
+    return f'names a page after {seen} records, and a pager of kind "{pager.kind}" does not come to it'
+
+
+def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
+    """Whether a page ends the walk without the proof of a declared total."""
+    match pager.kind:
+        case "none":
+            return True
+        case "page" | "offset":
+            return not page.items and total_of(page, pager) != seen
+        case "cursor":
+            return _next(page, pager) in _NO_CURSOR
+        case "link":
+            return next_link(page.link) is None
+
+
+def goes_on(page: ListPage) -> bool:
+    """Whether a page names a further one in any of the usual places, be it in a form that cannot be followed."""
+    if next_link(page.link) is not None or _NEXT.search(re.sub("<[^>]*>", "", page.link)):
+        return True
+    return any(map(_leads_on, _beside(page, _FURTHER)))
 
 
 def _beside(page: ListPage, names: Iterable[str]) -> list[Any]:
@@ -134,22 +170,30 @@ class _Progress:
     pager: PagerSettings
     seen: int = 0
     longest: int = 0
+    told: int = 0
 
     def is_all(self, page: ListPage) -> bool:
-        """Whether the total is reached, and by a page that is shorter than a page may be."""
+        """Whether the total is reached, by a page that is shorter than a page may be and names no further one."""
         first = self.seen == 0
         self.seen += len(page.items)
         self.longest = max(self.longest, len(page.items))
         total = total_of(page, self.pager)
+        self.told = shown_total(page) if total is None else total
         short = len(page.items) < (self.pager.size if first else self.longest)
-        return total is not None and self.seen >= total and short
+        return total is not None and self.seen >= total and short and not (page.items and goes_on(page))
 
 
 def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[ListPage]:
     at, progress = pager.first if pages else 0, _Progress(pager)
     name = pager.param or ("page" if pages else "offset")
     while True:
-        page = fetch({**_sized(pager), name: at})
+        try:
+            page = fetch({**_sized(pager), name: at})
+        except NotFound:
+            # Some APIs have no page after the last: the end, where the total says so too.
+            if progress.seen and progress.seen == progress.told:
+                return
+            raise
         yield page
         if progress.is_all(page) or not page.items:
             return
@@ -163,7 +207,7 @@ def _by_cursor(fetch: Fetch, pager: PagerSettings) -> Iterator[ListPage]:
         page = fetch({**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})})
         yield page
         cursor = _next(page, pager)
-        if cursor in (None, "", False) or progress.is_all(page):
+        if cursor in _NO_CURSOR or progress.is_all(page):
             return
         if cursor in cursors[-1000:]:
             raise Malformed(
@@ -195,7 +239,7 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
         address = next_link(page.link)
         if address is None:
             return
-        address = urljoin(base.rstrip("/") + "/", address)
+        address = urljoin(urljoin(base.rstrip("/") + "/", page.address.lstrip("/")), address)
         if urlsplit(address)[:2] != urlsplit(base)[:2]:
             # The credentials would go with it.
             raise Malformed("the link to the next page leads to another host", remedy="use another pager")
@@ -208,7 +252,7 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
 def next_link(header: str) -> str | None:
     """The address of rel="next" in a Link header (RFC 8288)."""
     for address, parameters in _LINK.findall(header):
-        relations = re.search(r'rel\s*=\s*"?([^";]*)"?', parameters, re.IGNORECASE)
+        relations = re.search(r"""\brel\s*=\s*["']?([^"';]*)""", parameters, re.IGNORECASE)
         if relations and "next" in relations[1].lower().split():
             return str(address)
     return None

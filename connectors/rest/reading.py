@@ -13,9 +13,9 @@ import msgspec
 
 from connectors.rest.api import Api
 from connectors.rest.lines import Form, instant
-from connectors.rest.pagers import ListPage, shown_total, total_of, unpaged, walk
+from connectors.rest.pagers import shown_total, total_of, unpaged, walk
 from connectors.rest.settings import PagerSettings
-from reconcile.errors import ConnectorError, Malformed, NotFound
+from reconcile.errors import ConfigError, ConnectorError, Malformed, NotFound, Problem
 from reconcile.model import Entity
 from reconcile.ports import Page, Proof, Scope
 
@@ -23,6 +23,8 @@ _ENCODER = msgspec.json.Encoder()
 _QUARANTINED_MAX = 100
 DECLARE = 'declare how the API pages: "pager" of the app, or of the entity'
 """What to do about a list that shows that it goes on."""
+CORRECT = 'correct "next" of the pager, or its "kind"'
+"""What to do where the pager that is declared does not come to its end."""
 Got = TypeVar("Got")
 
 Item = tuple[dict[str, Any], str | None]
@@ -97,7 +99,7 @@ class Reader:
             totals |= set() if total is None else {total}
             seen += len(page.items)
             shown = max(shown, shown_total(page) if total is None else 0)
-            self._doubt_page(name, page, pager, tally)
+            self._doubt_page(name, unpaged(page, pager, seen), pager, tally)
             fresh = [(item, parent) for item in page.items if self._is_fresh(form, item, tally)]
             if page.items and not fresh:
                 # A server that ignores the pager would be asked for ever.
@@ -114,14 +116,16 @@ class Reader:
             tally.doubt(f"{name} shows a total of {shown} records, {seen} were read")
 
     @staticmethod
-    def _doubt_page(name: str, page: ListPage, pager: PagerSettings, tally: Tally) -> None:
-        if why := unpaged(page, pager):
+    def _doubt_page(name: str, why: str, pager: PagerSettings, tally: Tally) -> None:
+        if why:
             tally.unpaged = f"{name} {why}"
-            tally.doubt(f"{tally.unpaged} → {DECLARE}")
+            tally.doubt(f"{tally.unpaged} → {remedy_of(pager)}")
 
     def _is_fresh(self, form: Form, item: Any, tally: Tally) -> bool:
         try:
             key = form.key_of(item)
+            form.parent_of(item, None)
+            form.tags_of(item)
         except Malformed as error:
             tally.bad(error.what)
             return False
@@ -133,6 +137,9 @@ class Reader:
 
     def _listed(self, entity: Entity, scope: Scope, tally: Tally) -> Iterator[Page]:
         form = self.forms[entity]
+        if scope.parents is not None and entity is not Entity.CONTACT and form.parent is None:
+            what = f"which contact a record of {form.endpoint.path} belongs to is not declared"
+            raise ConfigError([Problem(f"app.{entity}", what, 'say in "parent" where a record holds its contact')])
         params = {form.endpoint.since: scope.since} if scope.since and form.endpoint.since else {}
         asked = tuple((scope.parents if entity is not Entity.CONTACT else None) or ()) if scope.since is None else ()
         for items in self.one_list(entity, None, tally, params):
@@ -202,6 +209,11 @@ class Reader:
         with ThreadPoolExecutor(self.concurrency) as pool:
             while portion := list(islice(left, self.concurrency * 8)):
                 yield portion, list(pool.map(work, portion))
+
+
+def remedy_of(pager: PagerSettings) -> str:
+    """What to do about a list that shows that it goes on after its walk has ended."""
+    return DECLARE if pager.kind == "none" else CORRECT
 
 
 def _within(form: Form, item: Item, scope: Scope) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
+
 from connectors.http import Answer, Request, explain_status
 from connectors.rest.places import find, parse, words
 from connectors.rest.settings import EndpointSettings
@@ -14,7 +16,6 @@ from reconcile.errors import (
     Duplicate,
     Exhausted,
     Expired,
-    Forbidden,
     InvalidField,
     Malformed,
     NotFound,
@@ -26,11 +27,16 @@ from reconcile.errors import (
 from reconcile.model import OpKind, Status
 from reconcile.ports import Reply, Write
 
-FATAL = (Expired, Forbidden, WrongLocation, Blocked)
+FATAL = (Expired, WrongLocation, Blocked)
 """No other write would fare better: the run stops with the error itself."""
+
+FORBIDDEN_MAX = 5
+"""So many writes forbidden in a row, none done between them, are no locked records: the credentials lack the right to write."""
 
 _MESSAGES = ("message", "error.message", "error_description", "detail", "title", "error", "errors")
 _LONGEST = 200
+# Decimals as the text that they are sent as.
+_SENT = msgspec.json.Decoder(float_hook=str)
 
 
 def explain(endpoints: list[EndpointSettings]) -> Any:
@@ -41,8 +47,10 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
 
     def named(request: Request, answer: Answer) -> ConnectorError | None:
         error = explain_status(request, answer)
-        if error is None or not 400 <= answer.status < 500 or answer.status in (401, 403, 408, 429):
+        if error is None or not 400 <= answer.status < 500 or answer.status in (401, 408, 429):
             return error
+        if isinstance(error, Blocked):
+            return _in_plain_words(error, answer, missing)
         said = _said(answer)
         error = _again(
             _kind(request, answer.status, said.lower(), missing, duplicate) or type(error), error, request, said
@@ -55,9 +63,22 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
     return named
 
 
+def _in_plain_words(error: Blocked, answer: Answer, missing: set[str]) -> ConnectorError:
+    """A 404 that is not JSON is the API's own where it says a declared word, else a gateway's, which knows of no record."""
+    if answer.status != 404:
+        return error
+    said = answer.body.decode(errors="replace").lower()
+    if any(word in said for word in missing):
+        return NotFound(error.what, status=error.status, trace_id=error.trace_id)
+    error.remedy = 'see who answers there; if it is the API, of a record that is gone, name its words in "missing"'
+    return error
+
+
 def _kind(
     request: Request, status: int, said: str, missing: set[str], duplicate: set[str]
 ) -> type[ConnectorError] | None:
+    if status == 403:
+        return None
     if status in (412, 428) or (status == 409 and request.method in ("PUT", "PATCH", "DELETE")):
         return Stale
     if any(word in said for word in duplicate):
@@ -80,7 +101,7 @@ def _said(answer: Answer) -> str:
 
 def blanked(said: str, request: Request) -> str:
     """A message without the values that were sent: they may be a person's."""
-    sent = {*words(request.body), *map(str, request.params.values())}
+    sent = {*words(_SENT.decode(msgspec.json.encode(request.body))), *map(str, request.params.values())}
     for word in sorted(sent, key=len, reverse=True):
         if len(word) > 2:
             said = re.sub(re.escape(word), "…", said, flags=re.IGNORECASE)

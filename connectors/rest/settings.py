@@ -69,7 +69,8 @@ class EndpointSettings:
     modified_at: the time of the last change; one without a zone is in the pair's `timezone`. deleted: a soft-delete member.
     method, params: how the collection is asked; POST sends `params` and the pager's as a JSON body.
     since: the parameter for "changed since". search: parameters that find records, by native field.
-    update, send: the verb; whether it takes only what changed or the whole record. envelope, wrap: the member around one
+    update, send: the verb; whether it takes only what changed or the whole record, which is read before: by default PUT
+    takes the whole, as it takes away what is not named (RFC 9110), and PATCH what changed. envelope, wrap: the member around one
     record in answers and in requests. constants: members of every create. if_match, version_member: how a write names
     the version it saw. archive: members that take a record out of sight. tag_name: the member of a tag that is an object.
     add_tags, remove_tags: "VERB path"; with "{tag}" one request a tag, else the tags in the body's member "tags".
@@ -91,7 +92,7 @@ class EndpointSettings:
     since: str | None = None
     search: Mapping[str, str] = field(default_factory=dict)
     update: Literal["PUT", "PATCH"] = "PUT"
-    send: Literal["changed", "whole"] = "changed"
+    send: Literal["changed", "whole"] | None = None
     clear_with: Literal["null", "empty"] = "null"
     envelope: str | None = None
     wrap: str | None = None
@@ -108,6 +109,11 @@ class EndpointSettings:
     duplicate_key: str | None = None
     idempotency: str | None = None
     pager: PagerSettings | None = None
+
+    @property
+    def sends_whole(self) -> bool:
+        """Whether an update carries the whole record."""
+        return self.update == "PUT" if self.send is None else self.send == "whole"
 
 
 @dataclass(frozen=True, slots=True)

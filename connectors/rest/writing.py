@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from connectors.rest.api import Api
 from connectors.rest.changes import Change
 from connectors.rest.lines import Form
-from connectors.rest.refusals import FATAL, reply_to, skipped
-from reconcile.errors import ConnectorError, Exhausted
+from connectors.rest.refusals import FATAL, FORBIDDEN_MAX, reply_to, skipped
+from reconcile.errors import ConnectorError, Exhausted, Forbidden
 from reconcile.model import Entity, Status
 from reconcile.ports import Reply, Write
 
@@ -26,11 +26,13 @@ class Writer:
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
 
-        Raises Expired, Forbidden, WrongLocation or Blocked, after the replies to what was sent before.
+        Raises Expired, WrongLocation or Blocked, after the replies to what was sent before; Forbidden where one write after
+        the other is: a single one may lie with its record.
         """
         waiting = list(reversed(writes))
         flights: dict[Future[Reply], Write] = {}
         over: ConnectorError | None = None
+        forbidden = 0
         with ThreadPoolExecutor(self.concurrency) as pool:
             while flights or (waiting and over is None):
                 while waiting and over is None and len(flights) < self.concurrency:
@@ -40,12 +42,16 @@ class Writer:
                 for future in landed:
                     write = flights.pop(future)
                     try:
-                        yield future.result()
+                        reply = future.result()
+                        forbidden = 0 if reply.status is Status.DONE else forbidden + (reply.code == Forbidden.code)
+                        if forbidden >= FORBIDDEN_MAX:
+                            over = over or Forbidden(reply.detail, remedy="grant the credentials the right to write")
+                        yield reply
                     except (*FATAL, Exhausted) as error:
                         over = over or error
                         if isinstance(error, Exhausted):
                             yield skipped(write, error)
-        if isinstance(over, FATAL):
+        if isinstance(over, (*FATAL, Forbidden)):
             raise over
         if over is not None:
             yield from (skipped(write, over) for write in reversed(waiting))

@@ -49,7 +49,8 @@ class Shop:
     def put(self, name: str, members: Mapping[str, Any]) -> int:
         """A user adds a record."""
         self.made += 1
-        self.rows[name][self.made] = {**members, "number": self.made, **self._stamp(1)}
+        untagged: dict[str, Any] = {"labels": []} if name == "customers" else {}
+        self.rows[name][self.made] = {**untagged, **members, "number": self.made, **self._stamp(1)}
         return self.made
 
     def edit(self, name: str, number: int, members: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ GHL = {
         constants={"locationId": LOCATION},
         envelope="contact",
         wrap="",
+        send="changed",
         modified_at="dateUpdated",
         tags="tags",
         add_tags="POST /contacts/{key}/tags",
@@ -48,6 +49,7 @@ GHL = {
         items="tasks",
         envelope="task",
         wrap="",
+        send="changed",
         parent="contactId",
         missing=("not found",),
     ),
@@ -56,6 +58,7 @@ GHL = {
         items="notes",
         envelope="note",
         wrap="",
+        send="changed",
         parent="contactId",
         missing=("not found",),
     ),
@@ -596,7 +599,7 @@ def test_fields_are_found_where_no_mapping_names_them(shop: Shop, url: str) -> N
 
 
 def test_a_description_asks_for_one_page_of_each() -> None:
-    """However many contacts there are, lists under them are sampled under the first three alone."""
+    """However many contacts there are, three are read by their keys, and lists under them are sampled under these alone."""
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -605,7 +608,8 @@ def test_a_description_asks_for_one_page_of_each() -> None:
         return httpx.Response(200, json={"rows": rows, "total": 1000})
 
     scripted(answer).describe()
-    assert asked == ["/people", "/people", "/people/0/notes", "/people/1/notes", "/people/2/notes"]
+    three = [f"/people/{number}" for number in range(3)]
+    assert asked == ["/people", *three, "/people", *(f"{path}/notes" for path in three)]
 
 
 def test_since_is_the_apis_parameter_where_declared() -> None:

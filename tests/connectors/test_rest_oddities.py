@@ -273,7 +273,7 @@ def test_a_list_member_keeps_the_form_of_its_name(
     """What is written names the member as the API does, as a number or as text, in a part of the record or in the whole."""
     record = {**ANN, "own": [{"id": 8, "value": "x"}, {"id": name, "value": "gold"}]}
     sent: list[bytes] = []
-    changed, whole = open_api(holding(sent, record)), open_api(holding(sent, record), send="whole")
+    changed, whole = open_api(holding(sent, record), update="PATCH"), open_api(holding(sent, record))
     for connector in (changed, whole):
         if read_before:
             read_all(connector)

@@ -1,0 +1,100 @@
+"""Whether the declared path of one record leads to the records that a list shows: only then does a 404 say that one is gone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from connectors.rest.api import Api, item_of
+from connectors.rest.lines import Form
+from connectors.rest.places import find, shows
+from connectors.rest.reading import Item
+from reconcile.errors import ConnectorError, Malformed, NotFound
+from reconcile.model import Entity
+
+Shown: TypeAlias = Callable[[Entity], tuple[Api, Form, Sequence[Item]]]
+"""A way to ask without proof, the form of an entity, and some records that its list shows now."""
+
+_PROBES = 3
+"""How many records are read by their keys: a list may still show one that was just deleted."""
+
+
+class Routes:
+    """The paths of single records, by template, and whether each is known to lead to one; asked from many threads."""
+
+    def __init__(self, entities: Mapping[str, Entity], shown: Shown) -> None:
+        self._entities = entities
+        self._shown = shown
+        self._known: dict[str, Malformed | None] = {}
+        self._lock = threading.Lock()
+
+    def leads(self, template: str) -> None:
+        """A request found something there."""
+        if template in self._entities:
+            self._known[template] = None
+
+    def prove(self, template: str) -> None:
+        """A request found nothing there. Raises ConnectorError where it finds no record that the list shows either."""
+        if template not in self._entities:
+            return
+        with self._lock:
+            if template not in self._known:
+                self._try(template)
+            if error := self._known.get(template):
+                raise ConnectorError(error.what, remedy=error.remedy)
+
+    def _try(self, template: str) -> None:
+        """Read what the list shows; an empty list shows nothing that could be asked for, and agrees with the 404."""
+        try:
+            api, form, items = self._shown(self._entities[template])
+            if pairs(api, form, items):
+                self._known[template] = None
+        except NotFound as error:
+            raise ConnectorError(
+                f"neither the list nor one record is found: {error.what}", remedy=error.remedy
+            ) from None
+        except Malformed as error:
+            self._known[template] = error
+
+
+def pairs(api: Api, form: Form, items: Sequence[Item]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Rows of a list, each with the record that its key leads to. Raises Malformed where no key leads to one."""
+    template, found = item_of(form.endpoint), []
+    asked = [(row, form.key_of(row), form.parent_of(row, parent)) for row, parent in items if _is_there(form, row)]
+    asked = [each for each in asked if each[2] or "{parent}" not in template][:_PROBES]
+    for row, key, parent in asked:
+        with suppress(NotFound):
+            found.append((row, api.get(form.endpoint, key, parent)))
+    if asked and not found:
+        raise Malformed(
+            f'GET {template} does not find record "{asked[0][1]}" that the list shows: a 404 there does not say that one is gone',
+            remedy='correct "item", the path of one record; or repeat the run, if a gateway answered in the API\'s place',
+        )
+    return found
+
+
+def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[str]:
+    """The places that are blank in a row of the list and filled in the same record by its key; what leaves out blanks has none."""
+    declared = form.endpoint
+    own = {declared.tags: form.tags, declared.version: form.version, declared.modified_at: form.modified_at}
+    places = {**form.fields, **{name: path for name, path in own.items() if name}}
+    return [
+        name
+        for name, path in places.items()
+        if path and _is_blank(find(row, path)) and not _is_blank(find(record, path))
+    ]
+
+
+def hides_tags(form: Form, row: dict[str, Any], record: dict[str, Any]) -> bool:
+    """Whether a record by its key leaves out the tags that the list shows: what adds one would take away the others."""
+    return form.tags is not None and not _is_blank(find(row, form.tags)) and not shows(record, form.tags)
+
+
+def _is_there(form: Form, row: dict[str, Any]) -> bool:
+    return not form.record(row).deleted
+
+
+def _is_blank(value: Any) -> bool:
+    return value in (None, "", [], {})
