@@ -27,7 +27,7 @@ Every command ends with one of four exit codes:
 |---|---|
 | 0 | both sides agree; nothing is left to do |
 | 1 | questions wait for a person, or records were left out |
-| 2 | some records failed, or a side could not be read; the report says which and what to do |
+| 2 | some records failed, or a side could not be read to its end; the report says which and what to do |
 | 3 | refused, or it could not run at all; nothing more was written |
 
 `--json` prints one JSON document and nothing else.

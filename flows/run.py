@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from flows import leases
+from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from flows.leases import place
 from flows.observe import named
@@ -55,9 +56,6 @@ def now() -> str:
 def moment(at: datetime) -> str:
     """An aware moment as the ledger writes it: it sorts as text."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-MOST_MINUTES = 366 * 24 * 60
 
 
 def new_run_id(job: str) -> str:

@@ -167,9 +167,8 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
         _draft_unsure(stage, mapped)
     if some & {f"released_{entity}", f"found_{entity}"}:
         stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
-    steps = [partial(draft_creates, mapped=mapped, side=side) for side in Side]
-    if judged in some:
-        steps.insert(0, partial(_draft_updates, mapped=mapped))
+    steps = [partial(_draft_updates, mapped=mapped)] if judged in some else []
+    steps += [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if absent in some:
         steps.append(partial(_draft_absences, mapped=mapped))
     stage.together(*steps)

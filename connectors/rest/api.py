@@ -104,12 +104,16 @@ class Api:
 
     def get(self, endpoint: EndpointSettings, key: str, parent: str | None) -> dict[str, Any]:
         """One record. Raises NotFound; Malformed where another one came."""
-        record = self.unwrapped(endpoint, self.answer(endpoint, key, parent))
-        shown = find(record, parse(endpoint.key))
-        if isinstance(shown, str | int) and str(shown) != key:
+        return self.shown(endpoint, self.answer(endpoint, key, parent), key)
+
+    def shown(self, endpoint: EndpointSettings, answer: Answer, key: str | None) -> dict[str, Any]:
+        """The record in an answer. Raises Malformed where it shows another key than `key`, as after a merge."""
+        record = self.unwrapped(endpoint, answer)
+        found = find(record, parse(endpoint.key))
+        if key is not None and isinstance(found, str | int) and str(found) != key:
             raise Malformed(
-                f"GET {item_of(endpoint)}: asked for one record, another came",
-                remedy='compare "item" and "key" with the API\'s documentation',
+                f"asked for the record {key}, another came: {found}",
+                remedy='see whether it was merged into the other one; compare "item" and "key" with the API\'s documentation',
             )
         return record
 

@@ -256,21 +256,9 @@ class Change:
         name = f"{method} {template}"
         return self.api.send(Request(method, path, endpoint=name, body=body, headers=headers, replay=True))
 
-    def _shown(self, answer: Answer, key: str | None) -> dict[str, Any]:
-        """The record in an answer. Raises Malformed where it is another than `key`, as after a merge."""
-        shown = self.api.unwrapped(self.form.endpoint, answer)
-        found = find(shown, self.form.key)
-        if None not in (key, found) and self.form.key_of(shown) != key:
-            raise Malformed(
-                f"asked for the record {key}, the API gave {self.form.key_of(shown)}",
-                remedy="see whether it was merged into the other one",
-            )
-        return shown
-
     def _read(self, key: str | None) -> Record:
         """The record as it is now. Raises Malformed where it cannot be read."""
-        answer = self.api.answer(self.form.endpoint, key or "", self.write.parent)
-        shown = self._shown(answer, key)
+        shown = self.api.get(self.form.endpoint, key or "", self.write.parent)
         record = self.form.record(shown, self.write.parent)
         if self.form.tags is None or shows(shown, self.form.tags):
             return record
@@ -281,7 +269,7 @@ class Change:
         """The record before a change. Raises InvalidField where it cannot be read: then nothing is written to it."""
         try:
             answer = self.api.answer(self.form.endpoint, self.write.key or "", self.write.parent)
-            shown = self._shown(answer, self.write.key)
+            shown = self.api.shown(self.form.endpoint, answer, self.write.key)
             record = self.form.record(shown, self.write.parent)
         except Malformed as error:
             raise InvalidField(error.what, remedy=error.remedy, code=error.code, trace_id=error.trace_id) from None
@@ -295,7 +283,7 @@ class Change:
         """The record after a write: what the answer shows, or what a read does where the answer does not show it all."""
         form = self.form
         try:
-            shown = self._shown(answer, key)
+            shown = self.api.shown(form.endpoint, answer, key)
             record = form.record(shown, self.write.parent)
             # A member that the answer leaves out may be blank, or merely not shown: only a read tells.
             if all(path is None or shows(shown, path) for path in (*form.fields.values(), form.tags, form.version)):

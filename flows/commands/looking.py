@@ -56,9 +56,9 @@ def history(
     from reconcile import runs
     from reconcile.errors import StateError
 
-    if max_age_hours is not None and not 0 < max_age_hours <= _HOURS:
+    if max_age_hours is not None and not 0 < max_age_hours <= _MOST_HOURS:
         what = f"a run cannot be {max_age_hours:g} hours old at most"
-        raise StateError(what, remedy=f"give a number above 0, up to {_HOURS:,}", code="MINUTES")
+        raise StateError(what, remedy=f"give a number above 0, up to {_MOST_HOURS:,}", code="MINUTES")
     with _ledger(pair) as (_, ledger):
         rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
     if max_age_hours is not None:
@@ -87,7 +87,9 @@ def history(
     return 0
 
 
-_HOURS = 24 * 366 * 10
+_MOST_HOURS = 24 * 366 * 10
+"""How old the last good run may be at most for a monitor."""
+
 _JUDGED = 200
 """So many runs are searched for the last one that carried something: deltas and plans may lie in between."""
 

@@ -44,7 +44,7 @@ def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -
         if not isinstance(error, BrokenPipeError):
             where = ", ".join(str(path) for path in told.paths.values())
             print(
-                f"the run ended as it should, but what it came to could not be printed ({error}); see {where}",
+                f"what the run came to could not be printed ({error}); see {where}",
                 file=sys.stderr,
             )
     return told.exit_code

@@ -17,6 +17,9 @@ CodecName = Literal[
 ]
 """The names of reconcile.codecs.CODECS; a test compares them."""
 
+MOST_MINUTES = 366 * 24 * 60
+"""The longest time after which a run may be told to stop."""
+
 
 class AlsoForm(Part):
     """Native fields with further values of the same kind: they count when matching and are never written."""
@@ -95,7 +98,7 @@ class ApplyForm(Part):
         default="risky", description="which records are read again before a write"
     )
     max_minutes: int | None = Field(
-        default=None, ge=1, le=366 * 24 * 60, description="stop cleanly after this time; default: no limit"
+        default=None, ge=1, le=MOST_MINUTES, description="stop cleanly after this time; default: no limit"
     )
     chunk: int = Field(default=200, ge=1, le=1000, description="writes per step of the flow")
 

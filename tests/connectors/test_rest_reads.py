@@ -293,7 +293,7 @@ def test_a_link_that_cannot_be_read_is_in_doubt(opened: Open, kind: Any) -> None
 
 def test_another_record_than_asked_for_is_none(opened: Open) -> None:
     """A record by its key that shows another key is not the one, but what a merge left, or a neighbour."""
-    with pytest.raises(Malformed, match="asked for one record, another came"):
+    with pytest.raises(Malformed, match="asked for the record 1, another came: zz"):
         opened(lists({"id": "zz"}, {})).read(Entity.CONTACT, "1")
 
 

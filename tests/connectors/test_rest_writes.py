@@ -248,7 +248,7 @@ def test_what_came_under_another_key_is_not_sent_to_this_one(open_api: Open, kin
     fields: dict[str, Json] = {"email": "b@example.test"} if kind is OpKind.UPDATE else {}
     reply = one(connector, kind, *(["new"] if kind is OpKind.ADD_TAGS else []), **fields)
     assert (reply.status, reply.key, people.sent) == (Status.REJECTED, "1", [])
-    assert "asked for the record 1, the API gave 9" in reply.detail
+    assert "asked for the record 1, another came: 9" in reply.detail
 
 
 @pytest.mark.parametrize("read", [1, 99])

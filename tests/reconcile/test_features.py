@@ -17,7 +17,7 @@ from flows.run import Options
 from reconcile import planfile
 from reconcile.apply import chunks
 from reconcile.errors import Refused
-from reconcile.limits import Facts, Limits, breaches
+from reconcile.limits import NAMES, Facts, Limits, breaches
 from reconcile.model import Entity, OpKind, Side, Snapshot, Status
 from reconcile.plan import Group, estimate
 from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
@@ -268,7 +268,9 @@ def _snapshot(rows: int, *, complete: bool = True) -> Snapshot:
 
 
 def _names(facts: Facts, *groups: Group, allowed: tuple[str, ...] = ()) -> list[str]:
-    return [breach.name for breach in breaches(plan_of(groups=groups), facts, Limits(), allowed=allowed)]
+    names = [breach.name for breach in breaches(plan_of(groups=groups), facts, Limits(), allowed=allowed)]
+    assert NAMES.issuperset(names), "what --allow does not take cannot be allowed"
+    return names
 
 
 def test_e2_an_empty_listing_is_refused() -> None:
