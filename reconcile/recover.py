@@ -78,27 +78,41 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
     found = _ours(desk, ledger, operation, candidates)
     if found is None:
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
+    held = desk.mapping[operation.entity].decode(found, operation.side)
+    ours = _just(held) == _just(operation.after)
     return Outcome(
         operation.op_id,
-        Status.DONE,
+        Status.DONE if ours else Status.REJECTED,
         key=found.key,
-        after=desk.mapping[operation.entity].decode(found, operation.side),
+        after=held if ours else None,
         version=found.version,
         modified_at=found.modified_at,
-        detail="found created after an interruption",
+        code="" if ours else "EXISTS",
+        detail="found created after an interruption"
+        if ours
+        else "found after an interruption, with more or other values",
     )
 
 
+def _just(cells: Cells) -> Cells:
+    return {name: cell for name, cell in cells.items() if cell is not None}
+
+
 def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]) -> Record | None:
-    """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content."""
+    """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content.
+
+    It may as well be one that somebody entered meanwhile: where it shows anything but what was sent, its values are no
+    baseline. It is linked as one that was there already, so that the next run compares all of it.
+    """
     mapped = desk.mapping[operation.entity]
     linked = ledger.linked_keys(operation.entity, operation.side, [record.key for record in candidates])
     for record in sorted(candidates, key=lambda record: record.key):
         if record.key in linked or record.deleted:
             continue
         held = mapped.decode(record, operation.side)
-        same = {name for name, cell in operation.after.items() if cell is not None and held.get(name) == cell}
-        whole = same == {name for name, cell in operation.after.items() if cell is not None}
+        sent = _just(operation.after)
+        same = {name for name, cell in sent.items() if held.get(name) == cell}
+        whole = same == sent.keys()
         identity = operation.entity is Entity.CONTACT and any(set(rule) <= same for rule in mapped.match)
         if whole or identity:
             return record

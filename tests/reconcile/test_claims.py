@@ -7,6 +7,7 @@ import pytest
 from connectors.memory import Crash, Killed, Vices
 from reconcile.mapping import EntityMap, Filter
 from reconcile.model import Entity, Side
+from reconcile.ports import Json
 from tests.builders import World, contacts, mapping_of, notes, tasks
 
 C, T = Entity.CONTACT, Entity.TASK
@@ -59,6 +60,26 @@ def test_a_killed_run_is_recovered_under_another_pair_file(changed: tuple[Entity
         world.run()
         assert world.run().operations == ()
         assert len(world.ghl.rows(C)) == 1
+
+
+@pytest.mark.parametrize(
+    "entered", [{}, {"first_name": "Ann", "company": "ACME", "tags": ["vip"]}], ids=["less", "more"]
+)
+def test_whom_somebody_entered_while_a_create_was_in_doubt_is_compared(entered: dict[str, Json]) -> None:
+    """The create was never carried out, and then a person made the same one by hand: no value of either side is lost."""
+    with World(vices={Side.GHL: Vices()}) as world:
+        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "tags": ["lead"]}, key="ann")
+        world.set_vices(Side.GHL, crash=Crash(at=world.ghl.carried_out + 1, when="before"))
+        with pytest.raises(Killed):
+            world.run()
+        world.set_vices(Side.GHL, crash=None)
+        world.ghl.put(C, {"email": "ann@x.com", **entered}, key="ghl-ann")
+        world.run()
+        assert world.links() == {"ann": "ghl-ann"}
+        assert world.cells(Side.APP)["ann"] == world.cells(Side.GHL)["ghl-ann"]
+        assert world.cells(Side.APP)["ann"].get("company") == entered.get("company")
+        assert '"lead"' in str(world.cells(Side.GHL)["ghl-ann"]["tags"])
+        assert world.run().operations == ()
 
 
 def test_an_absence_is_counted_anew_once_the_record_was_there() -> None:
