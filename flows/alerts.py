@@ -48,7 +48,11 @@ def raised(now: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], setting
 
 def _refused(now: Mapping[str, Any]) -> Iterator[Alert]:
     if now.get("state") in ("refused", "failed"):
-        yield Alert(REFUSED, "error", f"the run was {now['state']}; nothing is reconciled until somebody looks at it")
+        yield Alert(
+            REFUSED,
+            "error",
+            f"the run {'was refused' if now['state'] == 'refused' else 'failed'}; nothing is reconciled until somebody looks at it",
+        )
 
 
 def _failed(now: Mapping[str, Any], settings: AlertsForm) -> Iterator[Alert]:

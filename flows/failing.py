@@ -10,8 +10,20 @@ from reconcile.errors import ReconcileError
 _STORES = ("sqlalchemy", "sqlite3", "psycopg", "pymysql", "duckdb")
 
 
+REPORT = "Report: "
+"""How the note begins that says where the report of a failed run lies. Other notes may hold a value, and are not shown."""
+
+
 def told(error: BaseException) -> str:
     """The lines for standard error. They hold no value of a record: of an unknown error its type and place alone are shown."""
+    said = reason(error)
+    frames = "".join(traceback.format_tb(error.__traceback__)) if said.startswith(_DEFECT) else ""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(REPORT)]
+    return "\n".join([f"{frames}{said}", *notes])
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong and what to do, without the frames."""
     if isinstance(error, ReconcileError):
         return str(error)
     if isinstance(error, OSError):
@@ -19,15 +31,15 @@ def told(error: BaseException) -> str:
         return f"[MACHINE] {error.strerror or type(error).__name__}{place} → {_MACHINE}"
     if type(error).__module__.partition(".")[0] in _STORES:
         return f"[STORE] {_store(error)} → {_STORE}"
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{frames}[DEFECT] {type(error).__name__} → {_DEFECT}"
+    return f"{_DEFECT} {type(error).__name__} → {_REPORT_IT}"
 
 
+_DEFECT = "[DEFECT]"
 _MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
 _STORE = (
     "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
 )
-_DEFECT = (
+_REPORT_IT = (
     "This is a defect: please report it with the lines above. What was done is in the journal; the next run goes on."
 )
 

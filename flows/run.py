@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from flows import leases
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
+from flows.failing import REPORT
 from flows.leases import place
 from flows.observe import named
 from reconcile import runs
@@ -117,6 +118,12 @@ class Run:
     def described(self) -> Mapping[Side, Description]:
         """What each side says it is; asked once."""
         return {side: connector.describe() for side, connector in self.connectors.items()}
+
+    @property
+    def known(self) -> Mapping[Side, Description]:
+        """The same, without asking: empty where that did not come to its end."""
+        told: Mapping[Side, Description] = vars(self).get("described", {})
+        return told
 
     @property
     def lags(self) -> Mapping[Side, float]:
@@ -236,11 +243,24 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             runs.start(ledger, name, options.job, at=run.started_at)
         try:
             yield run
-        except BaseException:
+        except BaseException as error:
             # Where it had begun to write it is left as it is, for the next run to recover.
             with suppress(SQLAlchemyError):
-                runs.fail(ledger, name, at=now())
+                if runs.fail(ledger, name, at=now()) and isinstance(error, Exception):
+                    _tell(run, error)
             raise
+
+
+def _tell(run: Run, error: Exception) -> None:
+    """Leave a report of a run that came to nothing; what kept it from that may keep the report from being written, too."""
+    from flows.telling import tell_failure
+
+    try:
+        told = tell_failure(run, error)
+    except Exception as further:  # noqa: BLE001 - the error itself is what has to be told
+        log.warning("no report was written", extra={"why": type(further).__name__})
+    else:
+        error.add_note(f"{REPORT}{told.paths['html']}")
 
 
 def _run_of(ledger: Ledger, plan_digest: str) -> str:

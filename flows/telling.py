@@ -9,10 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from flows import alerts
+from flows import alerts, failing
+from flows.alerts import Alert
 from flows.keeping import keep
 from flows.run import Run
 from reconcile import archive, report, runs, sweep
+from reconcile.errors import Exhausted, Refused
 from reconcile.model import Side
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
@@ -57,7 +59,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         residuals=tuple(run.residuals),
         usage={side: connector.usage() for side, connector in run.connectors.items()},
         snapshots=run.stage.snapshots,
-        described=run.described,
+        described=run.known,
         settlement=run.settlement,
         looked_again=run.looked_again,
         recovered=run.recovered,
@@ -76,11 +78,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
     whole = write(run, about)
-    brief = summary(whole)
-    raised = alerts.raised(brief, about.history, run.pair.alerts)
-    whole["alerts"] = [asdict(alert) for alert in raised]
-    brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]
-    alerts.log_all(run.pair.name, run.run_id, raised)
+    brief, raised = _alerted(run, whole, about)
     paths = report.write_document(whole, run.folder)
     archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
     waits = state in ("planned", "refused")  # for a person, who may say yes to it
@@ -92,6 +90,34 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     kept = state == "settled" or any(run.journal.in_doubt())
     runs.remember(run.ledger, run.run_id, state=None if kept else state, summary=brief, at=run.clock())
     return told
+
+
+def tell_failure(run: Run, error: Exception) -> Told:
+    """Write the report of a run that an error ended before it came to a plan: the reason, what was read and what it cost.
+
+    It asks neither side anything, and archives nothing: there is nothing to try another pair file on.
+    """
+    states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped"}
+    state = states.get(type(error), "failed")
+    run.stage.run("DROP TABLE IF EXISTS planned")
+    run.stopped = "" if state == "refused" else failing.reason(error)
+    about = about_of(run, state, refusal=str(error) if state == "refused" else "")
+    whole = document(run.stage, run.pair.mapping, about)
+    brief, _ = _alerted(run, whole, about)
+    paths = report.write_document(whole, run.folder)
+    keep(run.pair, run.folder)
+    runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=run.clock())
+    return Told(3, state, whole, paths)
+
+
+def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
+    """What the ledger keeps of the report, and the alerts that it gives reason for, which are told and entered in both."""
+    brief = summary(whole)
+    raised = alerts.raised(brief, about.history, run.pair.alerts)
+    whole["alerts"] = [asdict(alert) for alert in raised]
+    brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]
+    alerts.log_all(run.pair.name, run.run_id, raised)
+    return brief, raised
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:

@@ -49,11 +49,11 @@ def mark(ledger: Ledger, run_id: str, **values: object) -> None:
         mark_within(connection, run_id, **values)
 
 
-def fail(ledger: Ledger, run_id: str, *, at: str) -> None:
-    """Mark a run as failed that ended with an error before it had come to anything."""
+def fail(ledger: Ledger, run_id: str, *, at: str) -> bool:
+    """Mark a run as failed that ended with an error before it had come to anything; whether it was one."""
     with ledger.transaction() as connection:
         mine = sa.and_(schema.run.c.run_id == run_id, schema.run.c.state == "running")
-        connection.execute(sa.update(schema.run).where(mine).values(state="failed", ended_at=at))
+        return connection.execute(sa.update(schema.run).where(mine).values(state="failed", ended_at=at)).rowcount > 0
 
 
 def remember(ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping[str, Any], at: str) -> None:

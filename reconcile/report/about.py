@@ -52,4 +52,4 @@ class About:
     @property
     def wrote(self) -> bool:
         """Whether the run came to write; else the report says what would happen."""
-        return self.state in ("settled", "stopped") or (self.state == "failed" and self.plan is not None)
+        return self.state == "settled" or (self.state in ("stopped", "failed") and self.plan is not None)

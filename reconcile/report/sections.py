@@ -84,7 +84,9 @@ _TILES = (
 
 
 def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    """The figures of records, with tags in a tile of their own; what did not happen and seldom does has none."""
+    """The figures of records, with tags in a tile of their own; what did not happen and seldom does has none. None of a run without a plan."""
+    if document["state"] in ("failed", "stopped") and not document["applied"]:
+        return
     records = {entity: figures for entity, figures in document["entities"].items() if entity != "tag"}
     tags = document["entities"].get("tag", {})
     for name, label, tone, chosen in _TILES:

@@ -105,6 +105,8 @@ def _done(whole: Map[str, Any]) -> str:
     if changed := tags.get("creates", 0) + tags.get("deletes", 0):
         parts.append(f"tags changed on {many(changed, 'contact')}")
     if not parts:
+        if whole["state"] in ("failed", "stopped") and not whole["applied"]:
+            return "It came to no plan: nothing was written to either side."
         return "Nothing had to be changed." if whole["applied"] else ""
     would = "" if whole["applied"] else "Would be done: "
     text = "; ".join(parts) + "."

@@ -139,7 +139,7 @@ def test_looking_commands(acme: Acme) -> None:
     assert run_id in say("history", "--pair", acme.pair).out
     report = say("report", run_id, "--pair", acme.pair, "--json")
     assert (report.code, report.document["run_id"]) == (0, run_id)
-    assert "linked" in say("report", "--pair", acme.pair).out
+    assert "there is no database file" in say("report", "--pair", acme.pair).out
     review = say("review", "--pair", acme.pair, "--json")
     assert review.code == 1
     assert {"hold_id", "kind", "because", "options", "first_seen", "decision"} <= set(review.document[0])
@@ -314,7 +314,7 @@ def test_trouble_is_told(acme: Acme, name: str) -> None:
 
 
 def test_a_failed_run_is_seen(acme: Acme) -> None:
-    """A run that ends with an error is "failed": the monitor says so, and `report` still shows the newest that there is."""
+    """A run that ends with an error is "failed": the monitor says so, and `report` shows why."""
     database = acme.folder / "app.db"
     database.rename(acme.folder / "away.db")
     assert say("run", "--pair", acme.pair, "--engine", "local").code == 3
@@ -323,7 +323,7 @@ def test_a_failed_run_is_seen(acme: Acme) -> None:
     said = say("history", "--pair", acme.pair, "--max-age-hours", "26")
     assert said.code == 2
     assert "the last run was failed" in said.out
-    assert "linked" in say("report", "--pair", acme.pair).out
+    assert "there is no database file" in say("report", "--pair", acme.pair).out
 
 
 def test_brackets_are_shown_as_they_are(acme: Acme) -> None:

@@ -1,0 +1,155 @@
+"""A run that comes to nothing leaves a report that says why, and that nothing was written."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from flows import steps
+from flows.config import load
+from flows.delta import reconcile as delta
+from flows.run import Options, open_run
+from reconcile import planfile, runs
+from reconcile.errors import Exhausted, Refused, Transient
+from reconcile.ledger import Ledger
+from reconcile.report.schema import schema
+from tests.flows.acme import Acme
+from tests.flows.calls import say
+
+
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
+    """A world after its first night."""
+    made = Acme.made(tmp_path_factory.mktemp("failed") / "acme", contacts=40)
+    made.run(verify="none")
+    return made
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def step(*_: object, **__: object) -> None:
+        raise error
+
+    step.__name__ = "step"
+    return step
+
+
+def _newest(acme: Acme) -> runs.RunRow:
+    ledger = Ledger(load(acme.pair).ledger_url.get_secret_value(), "acme")
+    try:
+        return runs.runs(ledger, limit=1)[0]
+    finally:
+        ledger.close()
+
+
+def _report(error: BaseException) -> dict[str, Any]:
+    (note,) = error.__notes__
+    whole: dict[str, Any] = json.loads(
+        Path(note.removeprefix("Report: ")).with_suffix(".json").read_text(encoding="utf-8")
+    )
+    jsonschema.validate(whole, schema(), cls=jsonschema.Draft202012Validator)
+    return whole
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        *(f"flows.steps.{name}" for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")),
+        "flows.suggesting.suggest",
+        "reconcile.draft.groups",
+        "reconcile.planfile.write",
+    ],
+)
+def test_a_failure_at_any_step_before_the_plan_has_its_report(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """The reason comes first, nothing is said of what was not compared, and the run stands in the ledger as failed."""
+    before = acme.state()
+    with monkeypatch.context() as patch:
+        patch.setattr(at, _raising(Transient("GHL did not answer", remedy="try later")))
+        with pytest.raises(Transient) as caught:
+            acme.run()
+    whole = _report(caught.value)
+    assert (whole["state"], whole["applied"], whole["changes"], whole["holds"]) == ("failed", False, [], [])
+    assert whole["verdict"]["sentences"][0] == "[TRANSIENT] GHL did not answer → try later"
+    assert "nothing was written" in " ".join(whole["verdict"]["sentences"])
+    row = _newest(acme)
+    assert (row.run_id, row.state, row.summary["alerts"]) == (whole["run_id"], "failed", ["refused"])
+    assert acme.state() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "says"),
+    [
+        (Exhausted("the day's quota is used up"), "stopped", "[EXHAUSTED] the day's quota is used up"),
+        (OSError(errno.ENOSPC, "No space left on device", "x.parquet"), "failed", "[MACHINE] No space left on device"),
+        (ValueError("ann@example.com"), "failed", "[DEFECT] ValueError"),
+    ],
+    ids=["quota", "disk", "defect"],
+)
+def test_a_failure_is_told_by_its_kind(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, error: Exception, state: str, says: str
+) -> None:
+    """A spent quota is a stop, not a failure; of a defect no value is shown."""
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "link", _raising(error))
+        with pytest.raises(type(error)) as caught:
+            acme.run()
+    whole = _report(caught.value)
+    assert whole["state"] == state
+    assert whole["verdict"]["sentences"][0].startswith(says)
+    assert "ann@example.com" not in json.dumps(whole["verdict"])
+
+
+def test_a_failure_to_tell_the_failure_hides_nothing(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the report cannot be written either, the error itself is what is raised."""
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "link", _raising(Transient("GHL did not answer")))
+        patch.setattr("reconcile.report.write_document", _raising(OSError(errno.ENOSPC, "No space left on device")))
+        with pytest.raises(Transient) as caught:
+            acme.run()
+    assert not hasattr(caught.value, "__notes__")
+    assert _newest(acme).state == "failed"
+
+
+def test_a_failure_after_the_plan_leaves_the_plan(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that was made and not begun stays what a person may look at."""
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "check", _raising(Transient("GHL did not answer")))
+        with pytest.raises(Transient) as caught:
+            acme.run()
+    assert not hasattr(caught.value, "__notes__")
+    row = _newest(acme)
+    assert row.state == "planned"
+    assert (
+        planfile.read(load(acme.pair).path.parent / "state" / "runs" / row.run_id / "plan.jsonl").digest
+        == row.plan_digest
+    )
+
+
+def test_a_delta_that_is_refused_before_it_looks_has_its_report(tmp_path: Path) -> None:
+    """A pair that was never run as a whole."""
+    new = Acme.made(tmp_path / "acme", contacts=40)
+    with pytest.raises(Refused) as caught, open_run(load(new.pair), Options("delta")) as run:
+        delta(run)
+    whole = _report(caught.value)
+    assert (whole["state"], whole["stopped"]) == ("refused", "")
+    assert whole["refusal"].startswith("[FIRST_RUN]")
+
+
+def test_a_side_that_gives_no_answer_is_named_and_the_report_too(acme: Acme) -> None:
+    """On the command line: exit code 3, the reason, and where the report lies."""
+    text = acme.pair.read_text(encoding="utf-8")
+    dead = acme.pair.with_name("dead.toml")
+    dead.write_text(text.replace("sqlite:///app.db", "sqlite:///nowhere/app.db"), encoding="utf-8")
+    said = say("run", "--pair", dead, "--engine", "local")
+    assert said.code == 3
+    assert "there is no database file" in said.errors
+    page = Path(said.errors.rpartition("\nReport: ")[2].strip()).read_text(encoding="utf-8")
+    assert "The run failed before it was finished" in page
+    assert "to be created" not in page
