@@ -38,6 +38,7 @@ def reconcile(run: Run, sought: Sought = Sought(), do: Do = plainly) -> Told:  #
         run.sought = None
         return sync.reconcile(run, do)
     do(stage, run, seen)
+    run.nowhere = tuple(seen.nowhere)
     do(compare_part, run)
     plan = do(steps.make_plan, run)
     try:

@@ -17,7 +17,7 @@ REPORT = "Report: "
 def told(error: BaseException) -> str:
     """The lines for standard error. They hold no value of a record: of an unknown error its type and place alone are shown."""
     said = reason(error)
-    frames = "".join(traceback.format_tb(error.__traceback__)) if said.startswith(_DEFECT) else ""
+    frames = "".join(traceback.format_tb(error.__traceback__)) if said.startswith("[DEFECT]") else ""
     notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(REPORT)]
     return "\n".join([f"{frames}{said}", *notes])
 
@@ -31,10 +31,9 @@ def reason(error: BaseException) -> str:
         return f"[MACHINE] {error.strerror or type(error).__name__}{place} → {_MACHINE}"
     if type(error).__module__.partition(".")[0] in _STORES:
         return f"[STORE] {_store(error)} → {_STORE}"
-    return f"{_DEFECT} {type(error).__name__} → {_REPORT_IT}"
+    return f"[DEFECT] {type(error).__name__} → {_REPORT_IT}"
 
 
-_DEFECT = "[DEFECT]"
 _MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
 _STORE = (
     "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from flows.run import Run
 from reconcile import compare, sweep
-from reconcile.errors import Transient
+from reconcile.errors import StateError, Transient
 from reconcile.identity import identities, make_further
 from reconcile.link import load_base
 from reconcile.mapping import EntityMap, Mapping
@@ -29,6 +29,12 @@ class Sought:
     ghl_tasks: tuple[str, ...] = ()
     app_notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if any(not key.strip() for keys in (getattr(self, each.name) for each in fields(self)) for key in keys):
+            raise StateError(
+                "an empty key names no record", remedy="name the record's key, or leave it out", code="NO_KEY"
+            )
+
     @property
     def by_time(self) -> bool:
         """Whether nothing is named, so that the watermark decides."""
@@ -40,12 +46,20 @@ class Sought:
         return (named | {(Entity.NOTE, Side.APP): self.app_notes}).get((entity, side), ())
 
 
+Named = tuple[Entity, Side, str]
+"""A record by its entity, side and key."""
+
+
 @dataclass(slots=True)
 class Focus:
-    """Keys of the contacts that a run is about, by side; `fresh` are those of them that no link knows."""
+    """Keys of the contacts that a run is about, by side; `fresh` are those of them that no link knows.
+
+    `nowhere` are the records that were named and that neither their side nor the ledger knows.
+    """
 
     keys: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     fresh: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
+    nowhere: list[Named] = field(default_factory=list)
 
     def __len__(self) -> int:
         return sum(map(len, self.keys.values()))
@@ -64,7 +78,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     for mapped in run.mapping.entities:
         for side in run.connectors:
             focus.keys[side] |= _changed(run, mapped.entity, side, since[side]) if since else set()
-            focus.keys[side] |= _owners(run, mapped.entity, side, sought.children(mapped.entity, side))
+            focus.keys[side] |= _owners(run, focus, mapped.entity, side, sought.children(mapped.entity, side))
     if since:
         focus.keys[Side.GHL] |= set(sweep.hinted(run.ledger))
     _widen(run, focus)
@@ -92,7 +106,7 @@ def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
     return {str(key) for (key,) in rows}
 
 
-def _owners(run: Run, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[str]:
+def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[str]:
     """The contacts of named tasks or notes: from the ledger where they are linked, else from the side itself."""
     if not keys:
         return set()
@@ -104,12 +118,19 @@ def _owners(run: Run, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[
     found = {str(owner) for _, owner in known}
     rest = tuple(key for key in keys if key not in {str(key) for key, _ in known})
     if rest:
-        _load(run, entity, side, Scope(keys=rest))
+        proof = _load(run, entity, side, Scope(keys=rest))
+        _note_missing(run, focus, entity, side, rest if proof.complete else ())
         told = run.stage.rows(
             f"SELECT DISTINCT parent FROM raw_{entity}_{side} WHERE key IN ({named}) AND parent IS NOT NULL"
         )
         found |= {str(owner) for (owner,) in told}
     return found
+
+
+def _note_missing(run: Run, focus: Focus, entity: Entity, side: Side, keys: Iterable[str]) -> None:
+    """Note which of these, that no link knows, their side did not show either."""
+    shown = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM raw_{entity}_{side} WHERE NOT deleted")}
+    focus.nowhere += [(entity, side, key) for key in sorted(set(keys) - shown)]
 
 
 def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> Proof:
@@ -160,10 +181,13 @@ def stage_contacts(run: Run, focus: Focus) -> None:
     run.stage.run(_LOOKED)
     if any(focus.fresh.values()):
         _stage_neighbourhood(run, focus)
-        return
-    for side in run.connectors:
-        _load(run, Entity.CONTACT, side, Scope(keys=tuple(sorted(focus.keys[side]))))
-    _prove(run, {side: focus.keys[side] for side in Side})
+    else:
+        for side in run.connectors:
+            _load(run, Entity.CONTACT, side, Scope(keys=tuple(sorted(focus.keys[side]))))
+        _prove(run, {side: focus.keys[side] for side in Side})
+    for side in Side:
+        if run.stage.snapshots[Entity.CONTACT, side].complete:
+            _note_missing(run, focus, Entity.CONTACT, side, focus.fresh[side])
 
 
 def _stage_neighbourhood(run: Run, focus: Focus) -> None:

@@ -40,7 +40,7 @@ from reconcile.stage import Stage
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.focus import Sought
+    from flows.focus import Named, Sought
     from reconcile.verify import Residual
 
 log = logging.getLogger("flows.run")
@@ -113,6 +113,8 @@ class Run:
     replan: Plan | None = None
     sought: Sought | None = None
     """What a partial run is about; None: everything."""
+    nowhere: tuple[Named, ...] = ()
+    """What was named, and is known neither to its side nor to the ledger."""
 
     @cached_property
     def described(self) -> Mapping[Side, Description]:

@@ -70,6 +70,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         versions=versions(),
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,
+        nowhere=run.nowhere,
     )
 
 
@@ -128,7 +129,7 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
     missing = unread(whole)
     if any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
         return 2
-    return int(bool(missing) or any(entity["holds"] or entity["left"] for entity in entities))
+    return int(bool(missing or whole["nowhere"]) or any(entity["holds"] or entity["left"] for entity in entities))
 
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:

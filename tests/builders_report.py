@@ -157,6 +157,7 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
         "seconds": 200.0,
         "refusal": "",
         "stopped": "",
+        "nowhere": [],
         "entities": figures,
         "statement": _statement(max(changes, 10)),
         "holds": [question_of(number) for number in range(holds)],

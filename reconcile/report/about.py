@@ -23,7 +23,8 @@ class About:
     read back and found different. `stopped` says why a run ended early, `refusal` why nothing was written, both for
     people. `notes_oldest` is the instant of the longest-ago look at any contact's notes. `history` lists `summary`
     of earlier documents, newest first. `opened` gives, by hold_id, the instant a question was first asked.
-    `recheck` is the pair's mode of looking before writing, which the estimate depends on. Instants are ISO 8601 in UTC.
+    `recheck` is the pair's mode of looking before writing, which the estimate depends on. `nowhere` are
+    the records that a partial run was told to look at and that nobody knows: entity, side, key. Instants are ISO 8601 in UTC.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class About:
     versions: Mapping[str, str] = field(default_factory=dict)
     opened: Mapping[str, str] = field(default_factory=dict)
     recheck: str = "risky"
+    nowhere: Sequence[tuple[Entity, Side, str]] = ()
 
     @property
     def wrote(self) -> bool:

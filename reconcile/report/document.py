@@ -64,6 +64,7 @@ def _head(about: About) -> dict[str, Any]:
         "seconds": _seconds(about.started_at, about.ended_at),
         "refusal": about.refusal,
         "stopped": about.stopped,
+        "nowhere": [{"entity": e.value, "side": side.value, "key": key} for e, side, key in about.nowhere],
     }
 
 

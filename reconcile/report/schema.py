@@ -68,6 +68,9 @@ def _whole() -> dict[str, Any]:
             seconds=_maybe({"type": "number"}),
             refusal=_TEXT,
             stopped=_TEXT,
+            nowhere=_list(
+                _object(entity=_RECORD, side=_SIDE, key=_TEXT), "records that were named and that nobody knows"
+            ),
             verdict=_verdict(),
             entities={
                 "type": "object",

@@ -9,6 +9,8 @@ from reconcile.model import Side
 
 Tone = Literal["good", "ask", "bad", "plain"]
 
+_MOST_NAMED = 5
+
 ENTITY_WORDS = {
     "contact": ("contact", "contacts"),
     "task": ("task", "tasks"),
@@ -27,7 +29,15 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
     code, tone, headline = _headline(whole)
     sentences = [
         sentence
-        for sentence in (_unread(whole), _done(whole), _asked(whole), _failed(whole), _balance(whole), _proof(whole))
+        for sentence in (
+            _unread(whole),
+            _nowhere(whole),
+            _done(whole),
+            _asked(whole),
+            _failed(whole),
+            _balance(whole),
+            _proof(whole),
+        )
         if sentence
     ]
     reason = whole["refusal"] or whole["stopped"]
@@ -50,6 +60,12 @@ def _unread(whole: Map[str, Any]) -> str:
         for each in unread(whole)
     ]
     return f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there." if said else ""
+
+
+def _nowhere(whole: Map[str, Any]) -> str:
+    named = [f"{each['entity']} {each['key']} of {Side(each['side']).label}" for each in whole["nowhere"]]
+    more = f" and {len(named) - _MOST_NAMED:,} more" if len(named) > _MOST_NAMED else ""
+    return f"Named, and found nowhere: {', '.join(named[:_MOST_NAMED])}{more}." if named else ""
 
 
 def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
@@ -86,6 +102,12 @@ def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, 
         return "failures", "bad", f"{many(failed, 'write')} failed"
     if holds:
         return "holds", "ask", f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision"
+    if whole["nowhere"]:
+        return (
+            "nowhere",
+            "ask",
+            f"{many(len(whole['nowhere']), 'record')} that {'was' if len(whole['nowhere']) == 1 else 'were'} named cannot be found",
+        )
     if total(whole, "left"):
         return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
     return "agreed", "good", "Both sides agree"

@@ -25,7 +25,7 @@ from flows.focus import Sought
 from flows.run import Options, Run, moment, open_run
 from flows.telling import Told
 from reconcile import planfile, runs, schema, sweep, watermark
-from reconcile.errors import Refused, Transient
+from reconcile.errors import Refused, StateError, Transient
 from reconcile.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.plan import LEDGER_ONLY
@@ -448,6 +448,36 @@ def test_before_the_first_run(tmp_path: Path) -> None:
     acme = Acme.made(tmp_path / "world")
     with open_run(load(acme.pair), Options("delta")) as run, pytest.raises(Refused, match="never reconciled"):
         delta.reconcile(run, Sought(app=("1",)))
+
+
+@pytest.mark.parametrize("end", ["app", "ghl", "app_tasks", "ghl_tasks", "app_notes"])
+def test_what_was_named_and_is_nowhere_is_told(world: World, end: str) -> None:
+    """A key that nobody knows is no agreement: it is named, and the exit code says that something is left."""
+    told = world.delta(**{end: ("987654321",)}).told
+    (named,) = told.document["nowhere"]
+    entity = {"app": "contact", "ghl": "contact"}.get(end, end.partition("_")[2].removesuffix("s"))
+    assert named == {"entity": entity, "side": end[:3], "key": "987654321"}
+    assert told.document["verdict"]["headline"] == "1 record that was named cannot be found"
+    assert (
+        f"{entity} 987654321 of {'the app' if end[:3] == 'app' else 'GHL'}" in told.document["verdict"]["sentences"][0]
+    )
+    assert told.exit_code == 1
+
+
+def test_what_was_named_and_is_known_is_not_told_as_missing(world: World) -> None:
+    """Also a linked contact that is gone from one side: the ledger knows it."""
+    app, ghl = world.linked()
+    assert world.delta(app=(app,), ghl=(ghl,)).told.document["nowhere"] == []
+    with world.ghl() as sandbox:
+        sandbox.delete_contact(ghl)
+    assert world.delta(ghl=(ghl,)).told.document["nowhere"] == []
+
+
+@pytest.mark.parametrize("end", ["app", "ghl", "app_tasks", "ghl_tasks", "app_notes"])
+def test_an_empty_key_is_refused(end: str) -> None:
+    """An empty key names nothing; a list that holds one says something else than its writer meant."""
+    with pytest.raises(StateError, match="empty key"):
+        Sought(**{end: ("7", " ")})
 
 
 def test_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
