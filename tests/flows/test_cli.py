@@ -139,7 +139,7 @@ def test_looking_commands(acme: Acme) -> None:
     assert run_id in say("history", "--pair", acme.pair).out
     report = say("report", run_id, "--pair", acme.pair, "--json")
     assert (report.code, report.document["run_id"]) == (0, run_id)
-    assert "there is no database file" in say("report", "--pair", acme.pair).out
+    assert "linked" in say("report", "--pair", acme.pair).out
     review = say("review", "--pair", acme.pair, "--json")
     assert review.code == 1
     assert {"hold_id", "kind", "because", "options", "first_seen", "decision"} <= set(review.document[0])
