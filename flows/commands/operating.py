@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.options import Json, PairFile, Port, ends_when_told
+from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
 from flows.config import load
 from flows.fleet import FleetReport, Job
 from reconcile.errors import ConfigError, Problem
@@ -34,7 +34,7 @@ def fleet(
         str | None, Parameter(help='run the pairs that this ledger keeps: "env:NAME", or its URL; see `ledger add`')
     ] = None,
     job: Annotated[Job, Parameter(help="what to do with each pair")] = "run",
-    workers: Annotated[int, Parameter(help="how many pairs at a time")] = 2,
+    workers: Annotated[int, AtLeastOne, Parameter(help="how many pairs at a time")] = 2,
     runner: Annotated[Runner, Parameter(help="processes here, or Prefect's task runners")] = "processes",
     out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
     json: Json = False,

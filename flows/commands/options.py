@@ -14,6 +14,7 @@ PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file"
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
 Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
+AtLeastOne = Parameter(validator=Number(gte=1))
 Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
 Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.commands.options import Allow, Engine, Json, PairFile, Verify
+from flows.commands.options import Allow, AtLeastOne, Engine, Json, PairFile, Verify
 from flows.commands.show import show
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ def plan(
     *,
     pair: PairFile,
     json: Json = False,
-    backtest: Annotated[int | None, Parameter(help="try the pair file on the last so many runs instead")] = None,
+    backtest: Annotated[
+        int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
+    ] = None,
 ) -> int:
     """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side.
 
@@ -46,7 +48,7 @@ def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
 
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
-        return show_backtests(loaded, backtests(loaded, ledger, max(1, count)), as_json=as_json)
+        return show_backtests(loaded, backtests(loaded, ledger, count), as_json=as_json)
     finally:
         ledger.close()
 

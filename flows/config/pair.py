@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping as Map
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,15 @@ def require_live(pair: Pair) -> None:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL leads to this machine."""
-    return (urlsplit(url).hostname or "") in _LOOPBACK
+    return _host(url) in _LOOPBACK
+
+
+def _host(url: str) -> str:
+    """The host of a URL; empty where it has none or is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def load(path: Path, *, environ: Map[str, str] = os.environ) -> Pair:
@@ -199,7 +208,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
     timezone = checked_timezone(form.timezone, ("timezone",), problems)
     form = form.model_copy(update={"timezone": timezone})
     mapping = mapping_of(form, problems)
-    store = form.store if "://" in form.store else str((folder / Path(form.store).expanduser()).resolve())
+    store = form.store if "://" in form.store else str(_whole(form.store, resolver, ("store",)))
     return Pair(
         name=form.pair,
         path=path,
@@ -221,11 +230,24 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
 def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:
     if form.ledger is not None:
         secret = resolver.secret(form.ledger, ("ledger",))
-        return SecretStr(with_driver(_database(secret, resolver, ("ledger",)).get_secret_value()))
+        url = with_driver(_database(secret, resolver, ("ledger",)).get_secret_value())
+        _check_database(url, resolver.problems)
+        return SecretStr(url)
     if "://" in store:
         what = f'the store "{form.store}" cannot hold the ledger: a database needs a disk or a server'
         resolver.problems.add(("store",), what, 'Add ledger = "env:LEDGER_URL", a PostgreSQL URL.')
     return SecretStr(f"sqlite:///{Path(store) / 'ledger.db'}")
+
+
+def _check_database(url: str, problems: Problems) -> None:
+    import sqlalchemy as sa
+
+    try:
+        sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        if "://" in url:  # else it is said already
+            remedy = 'Write "postgresql://user:password@host:5432/database", with a number for the port.'
+            problems.add(("ledger",), "ledger is not a database URL", remedy)
 
 
 def with_driver(url: str) -> str:
@@ -244,7 +266,7 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
     scheme, _, file = url.partition("///")
     if not file or file.startswith((":memory:", "file:")):
         return secret
-    return SecretStr(f"{scheme}///{_whole(file, resolver)}")
+    return SecretStr(f"{scheme}///{_whole(file, resolver, path)}")
 
 
 def _app(form: AppForm, resolver: Resolver) -> AppForm:
@@ -255,18 +277,25 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
     if isinstance(url, SecretStr):
         return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
     if isinstance(url, str) and url.startswith(DEMO):
-        return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver)}"})
+        return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"})
     return app
 
 
-def _whole(file: str, resolver: Resolver) -> Path:
-    return (resolver.folder / Path(file).expanduser()).resolve()
+def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
+    """A file's absolute path, from the pair file's folder. What can be no path is noted."""
+    with suppress(ValueError, RuntimeError):  # a NUL in the name, an unknown user's home
+        if file.strip():
+            return (resolver.folder / Path(file).expanduser()).resolve()
+    resolver.problems.add(path, f"{path[-1]} names no file or folder", "Write a path from this file's folder.")
+    return resolver.folder
 
 
 def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
     ghl = resolver.table(form, ("ghl",))
     if ghl.url.startswith(SANDBOX):
-        return ghl.model_copy(update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver)}"})
+        return ghl.model_copy(
+            update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"}
+        )
     if ghl.url:
         _check_host(ghl.url, resolver.problems)
     _check_credentials(ghl, resolver)
@@ -274,10 +303,10 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
 
 
 def _check_host(url: str, problems: Problems) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    scheme = url.partition("://")[0].lower()
+    if scheme not in ("http", "https") or not _host(url):
         problems.add(("ghl", "url"), f'[ghl] url "{url}" is not a web address', 'Write "https://…" or "sandbox:FILE".')
-    elif parts.scheme == "http" and not is_loopback(url):
+    elif scheme == "http" and not is_loopback(url):
         problems.add(("ghl", "url"), "[ghl] url would send the token unencrypted", 'Write "https://…".')
 
 

@@ -90,6 +90,10 @@ def parsed(text: str, file: str) -> tuple[Document, Problems]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_toml_problem(str(error), text, file)]) from None
+    except RecursionError:
+        raise ConfigError(
+            [Problem(file, "brackets stand in brackets too often to be read", "Take them apart.")]
+        ) from None
     return document, Problems(file, key_lines(text))
 
 

@@ -75,10 +75,10 @@ class Resolver:
         return value
 
     def _file(self, written: str, path: KeyPath) -> str:
-        file = self.folder / Path(written).expanduser()
         try:
+            file = self.folder / Path(written).expanduser()
             value = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             what = f"{name(path)}: the file {written} cannot be read ({type(error).__name__})"
             self.problems.add(path, what, "Put the secret there, alone, readable by the user who runs the job.")
             return ""

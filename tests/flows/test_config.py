@@ -382,6 +382,14 @@ def test_published_schema_is_current() -> None:
     assert published.read_text(encoding="utf-8") == schema_text()
 
 
+def test_brackets_without_end_are_no_defect(tmp_path: Path) -> None:
+    """More brackets in brackets than Python's reader of TOML can follow."""
+    path = tmp_path / "deep.toml"
+    path.write_text(f"{GOOD}\nx = {'[' * 3000}{']' * 3000}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="too often"):
+        load(path)
+
+
 def test_schema_takes_the_good_file_and_refuses_a_broken_one() -> None:
     """An editor that knows the schema marks what `load` would refuse by its form, and nothing in a good file."""
     from jsonschema import Draft202012Validator

@@ -134,6 +134,8 @@ def test_a_terminal_of_few_letters_shows_the_others_by_number(acme: Acme) -> Non
         (("history", "--max-age-hours", "nan"), "MINUTES"),
         (("history", "--max-age-hours", "inf"), "MINUTES"),
         (("history", "--limit", "-5"), "--limit"),
+        (("plan", "--backtest", "0"), "--backtest"),
+        (("delta", "--app", ""), "NO_KEY"),
         (("review", "--web", "--port", "99999"), "--port"),
         (("deploy", "--cron", "nonsense", "--file", os.devnull), "SCHEDULE"),
         (("deploy", "--timezone", "Mars", "--file", os.devnull), "SCHEDULE"),

@@ -66,8 +66,15 @@ class Settings:
         try:
             with path.open("rb") as file:
                 raw = tomllib.load(file)
-        except FileNotFoundError:
-            raise ConfigError([Problem(str(path), "there is no such file", "name an existing TOML file")]) from None
+        except OSError as error:
+            said = (
+                "there is no such file"
+                if isinstance(error, FileNotFoundError)
+                else f"it cannot be read ({error.strerror})"
+            )
+            raise ConfigError([Problem(str(path), said, "name an existing TOML file")]) from None
+        except (UnicodeDecodeError, RecursionError):
+            raise ConfigError([Problem(str(path), "this is not a TOML text", "name a TOML file in UTF-8")]) from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigError([Problem(str(path), f"not valid TOML: {error}", "mend the syntax there")]) from error
         return _Reader(str(path)).settings(raw)

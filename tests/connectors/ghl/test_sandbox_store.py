@@ -144,6 +144,11 @@ def test_bad_settings_are_refused_all_at_once(tmp_path: Path) -> None:
         assert f"{path}: {key}:" in text
     with pytest.raises(ConfigError, match="no such file"):
         Settings.load(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Settings.load(tmp_path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not a TOML text"):
+        Settings.load(path)
     path.write_text('match_order = ["fax"]\n[[faults]]\nkind = "status"\nnth = "first"')
     with pytest.raises(ConfigError) as caught:
         Settings.load(path)
