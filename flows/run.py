@@ -27,7 +27,7 @@ from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
-from reconcile.errors import Locked, StalePlan, StateError
+from reconcile.errors import ConnectorError, Exhausted, Locked, StalePlan, StateError
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.limits import NAMES, Limits
@@ -105,6 +105,8 @@ class Run:
     holder: str = ""
     plan: Plan | None = None
     stopped: str = ""
+    fault: bool = False
+    """Whether it was a side's failure that stopped it; a spent quota is none."""
     lost: threading.Event = field(default_factory=threading.Event)
     recovered: int = 0
     looked_again: int = 0
@@ -175,6 +177,11 @@ class Run:
             return None
         return moment(datetime.fromisoformat(self.started_at) + timedelta(minutes=minutes))
 
+    def halt(self, error: ConnectorError, *, what: str = "") -> None:
+        """Stop because of what a side said. What was done is settled and told, and the next run goes on from there."""
+        self.stopped = self.stopped or f"{what}{error}"
+        self.fault = self.fault or not isinstance(error, Exhausted)
+
     @property
     def verify_mode(self) -> str:
         """full, written or none: how far this run proves that it converged."""
@@ -184,9 +191,11 @@ class Run:
     def again(self) -> Iterator[Run]:
         """A second look at the same pair, under the same lease, with a stage of its own that is thrown away."""
         folder = self.folder / "proof"
-        with Stage(folder) as stage:
-            yield replace(self, run_id=f"{self.run_id}.proof", folder=folder, stage=stage, started_at=self.clock())
-        shutil.rmtree(folder)
+        try:
+            with Stage(folder) as stage:
+                yield replace(self, run_id=f"{self.run_id}.proof", folder=folder, stage=stage, started_at=self.clock())
+        finally:
+            shutil.rmtree(folder)
 
     @property
     def plan_path(self) -> Path:

@@ -16,7 +16,7 @@ from flows import focus, picking
 from flows.run import Run, moment
 from reconcile import compare, draft, flapping, planfile, runs, schema, settle, sweep, takeback, verify, watermark
 from reconcile.apply import apply_chunk
-from reconcile.errors import Blocked, ConnectorError, Exhausted, Expired, Forbidden, Refused, StalePlan, WrongLocation
+from reconcile.errors import ConnectorError, Refused, StalePlan
 from reconcile.journal import Journal
 from reconcile.ledger import PairState
 from reconcile.limits import Facts, breaches
@@ -197,11 +197,11 @@ def begin_apply(run: Run) -> None:
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
-    """Carry out one chunk of the plan. What cannot go on (credentials, quota) stops the run; what was done is settled."""
+    """Carry out one chunk of the plan. A side that fails, or is not to be asked any more, stops the run; what was done is settled."""
     try:
         outcomes = apply_chunk(run.desk, operations)
-    except (Exhausted, Expired, Forbidden, WrongLocation, Blocked) as error:
-        run.stopped = str(error)
+    except ConnectorError as error:
+        run.halt(error)
         return []
     if any(outcome.code in _SPENT for outcome in outcomes):
         run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
@@ -222,7 +222,7 @@ def resolve_doubts(run: Run) -> None:
     try:
         resolve(run.desk, run.ledger)
     except ConnectorError as error:
-        run.stopped = run.stopped or str(error)
+        run.halt(error)
 
 
 def _approved(run: Run) -> set[str] | None:
@@ -305,7 +305,7 @@ def read_back(run: Run) -> None:
     try:
         run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
     except ConnectorError as error:
-        run.stopped = f"not all was read back: {error}"
+        run.halt(error, what="not all was read back: ")
 
 
 def take_over(run: Run, digest: str) -> Plan:

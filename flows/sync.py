@@ -10,7 +10,7 @@ from flows.observe import Progress
 from flows.run import Run
 from flows.telling import Told, tell
 from reconcile.apply import chunks
-from reconcile.errors import Refused
+from reconcile.errors import ConnectorError, Refused
 from reconcile.plan import Plan
 
 Do = Callable[..., Any]
@@ -73,6 +73,9 @@ def apply(run: Run, plan: Plan, do: Do = plainly) -> None:
 def prove(run: Run, do: Do = plainly) -> None:
     """Read both sides anew and plan again: what is still to do, with its reasons, is the convergence certificate."""
     if run.verify_mode == "full" and not run.stopped:
-        with run.again() as second:
-            compare(second, do)
-            run.replan = do(steps.make_plan, second)
+        try:
+            with run.again() as second:
+                compare(second, do)
+                run.replan = do(steps.make_plan, second)
+        except ConnectorError as error:  # all is written and settled by now: what was done has to be told
+            run.halt(error, what="both sides could not be read again, so nothing proves that they agree: ")

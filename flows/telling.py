@@ -86,7 +86,8 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     if waits:
         run.stage.keep()
     keep(run.pair, run.folder, stage=waits)
-    told = Told(max(exit_code(state, whole), alerts.exit_code(raised)), state, whole, paths)
+    code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.fault)
+    told = Told(code, state, whole, paths)
     # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.
     kept = state == "settled" or any(run.journal.in_doubt())
     runs.remember(run.ledger, run.run_id, state=None if kept else state, summary=brief, at=run.clock())
@@ -122,14 +123,18 @@ def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, A
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:
-    """0 both sides agree; 1 holds or skipped records remain; 2 some records failed, or a side was not read; 3 refused."""
+    """0 both sides agree; 1 holds or skipped records remain, or it stopped; 2 some records failed, or a side was not read; 3 refused."""
     if state == "refused":
         return 3
     entities = whole["entities"].values()
     missing = unread(whole)
     if any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
         return 2
-    return int(bool(missing or whole["nowhere"]) or any(entity["holds"] or entity["left"] for entity in entities))
+    return int(
+        state == "stopped"
+        or bool(missing or whole["nowhere"])
+        or any(entity["holds"] or entity["left"] for entity in entities)
+    )
 
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import pytest
 from flows import steps
 from flows.config import load
 from flows.delta import reconcile as delta
-from flows.run import Options, open_run
+from flows.run import Options, Run, open_run
+from flows.sync import reconcile
 from reconcile import planfile, runs
-from reconcile.errors import Exhausted, Refused, Transient
+from reconcile.apply import Desk
+from reconcile.errors import ConnectorError, Exhausted, Expired, Refused, Transient
 from reconcile.ledger import Ledger
+from reconcile.model import Operation, Outcome
+from reconcile.plan import LEDGER_ONLY
 from reconcile.report.schema import schema
 from tests.flows.acme import Acme
 from tests.flows.calls import say
@@ -130,6 +135,63 @@ def test_a_failure_after_the_plan_leaves_the_plan(acme: Acme, monkeypatch: pytes
         planfile.read(load(acme.pair).path.parent / "state" / "runs" / row.run_id / "plan.jsonl").digest
         == row.plan_digest
     )
+
+
+def test_a_proof_that_cannot_be_made_hides_nothing_of_the_run(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GHL is gone when all is written and settled: the report tells what was done, and that nothing proves it."""
+    link, calls = steps.link, []
+
+    def once(run: Run) -> None:
+        calls.append(run.run_id)
+        if len(calls) > 1:
+            raise Transient("GHL did not answer")
+        link(run)
+
+    monkeypatch.setattr(steps, "link", once)
+    with open_run(load(acme.pair), Options("nightly", verify="full")) as run:
+        told = reconcile(run)
+    assert len(calls) == 2
+    assert (told.state, told.document["applied"], told.document["certificate"]["mode"]) == ("stopped", True, "none")
+    assert told.exit_code == 2
+    assert "GHL did not answer" in told.document["stopped"]
+    assert told.document["statement"]["entities"]
+    assert not (run.folder / "proof").exists()
+
+
+@pytest.mark.parametrize("error", [Transient("GHL did not answer"), Expired("the token is no longer valid")], ids=repr)
+def test_a_side_that_fails_among_the_writes_leaves_the_report_of_what_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: ConnectorError
+) -> None:
+    """What was written is settled and told, the rest is left to the next run, and the exit code is that of a fault."""
+    new = Acme.made(tmp_path / "acme", contacts=40)
+    chunk, done = steps.apply_chunk, []
+
+    def once(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
+        if done:
+            raise error
+        done.extend(o for o in operations if o.kind not in LEDGER_ONLY)
+        return chunk(desk, operations)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "apply_chunk", once)
+        night = new.run(verify="none")
+    assert (night.told.state, night.told.exit_code) == ("stopped", 2)
+    assert str(error) in night.told.document["verdict"]["sentences"]
+    written = [change for change in night.told.document["changes"] if change["kind"] not in LEDGER_ONLY]
+    statuses = Counter(change["status"] for change in written)
+    assert statuses["done"] == len(done) > 0
+    assert statuses["skipped"]
+    assert new.run(verify="none").told.state == "settled"
+    assert not [o for o in new.run(verify="none").operations if o.kind not in LEDGER_ONLY]
+
+
+def test_a_spent_quota_among_the_writes_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stops, and the next one goes on."""
+    new = Acme.made(tmp_path / "acme", contacts=40)
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "apply_chunk", _raising(Exhausted("the day's quota is used up")))
+        told = new.run(verify="none").told
+    assert (told.state, told.exit_code) == ("stopped", 1)
 
 
 def test_a_delta_that_is_refused_before_it_looks_has_its_report(tmp_path: Path) -> None:
