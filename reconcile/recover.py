@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from reconcile.apply import Desk, write_of
 from reconcile.ledger import Ledger
 from reconcile.mapping import TAGS
-from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Status
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Status
 from reconcile.ports import Record
 
 _NOT_APPLIED = "NOT_APPLIED"
@@ -79,7 +79,7 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
     if found is None:
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
     held = desk.mapping[operation.entity].decode(found, operation.side)
-    ours = _just(held) == _just(operation.after)
+    ours = _same(operation.after, held) == _just(operation.after).keys()
     return Outcome(
         operation.op_id,
         Status.DONE if ours else Status.REJECTED,
@@ -88,10 +88,19 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
         version=found.version,
         modified_at=found.modified_at,
         code="" if ours else "EXISTS",
-        detail="found created after an interruption"
-        if ours
-        else "found after an interruption, with more or other values",
+        detail="found created after an interruption" if ours else "found after an interruption, with other values",
     )
+
+
+def _same(sent: Cells, held: Cells) -> set[str]:
+    """The fields in which a record holds what was sent; of tags, what was sent and perhaps more."""
+
+    def holds(name: str, cell: Cell) -> bool:
+        if name == TAGS:
+            return set(json.loads(cell or "[]")) <= set(json.loads(held.get(TAGS) or "[]"))
+        return held.get(name) == cell
+
+    return {name for name, cell in _just(sent).items() if holds(name, cell)}
 
 
 def _just(cells: Cells) -> Cells:
@@ -101,7 +110,7 @@ def _just(cells: Cells) -> Cells:
 def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]) -> Record | None:
     """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content.
 
-    It may as well be one that somebody entered meanwhile: where it shows anything but what was sent, its values are no
+    It may as well be one that somebody entered meanwhile: where it does not show all that was sent, its values are no
     baseline. It is linked as one that was there already, so that the next run compares all of it.
     """
     mapped = desk.mapping[operation.entity]
@@ -110,9 +119,8 @@ def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence
         if record.key in linked or record.deleted:
             continue
         held = mapped.decode(record, operation.side)
-        sent = _just(operation.after)
-        same = {name for name, cell in sent.items() if held.get(name) == cell}
-        whole = same == sent.keys()
+        same = _same(operation.after, held)
+        whole = same == _just(operation.after).keys()
         identity = operation.entity is Entity.CONTACT and any(set(rule) <= same for rule in mapped.match)
         if whole or identity:
             return record

@@ -20,7 +20,7 @@ from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.lines import line
 from reconcile.mapping import TAGS, EntityMap
-from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.model import RECORDS, Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.quoting import literal
 from reconcile.stage import Stage
 
@@ -305,11 +305,12 @@ def _moment(text: str | None) -> str | None:
 def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs: dict[str, Cell]) -> None:
     """What the operation's side (mine) and the other side (theirs) are now known to hold, of what the operation changed.
 
-    Only that: another field of the same reply may show a third party's edit, which the next run must still see as one.
+    Only that: another field of the same reply may show a third party's edit, which the next run must still see as one; or,
+    after a create, what the side gave the record by itself (a default, its date), which the other side does not have yet.
     """
     if operation.kind is OpKind.CREATE:
         if outcome.status is Status.DONE:
-            mine |= outcome.after if outcome.after is not None else operation.after
+            mine |= _stored(operation.after, outcome.after or {})
             theirs |= operation.source
         return
     if operation.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
@@ -326,6 +327,15 @@ def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs
     for name, cell in operation.after.items():
         mine[name] = outcome.after[name] if outcome.after is not None and name in outcome.after else cell
         theirs[name] = cell
+
+
+def _stored(sent: Cells, told: Cells) -> dict[str, Cell]:
+    """What a side holds of what was sent: as it told, and of tags those alone that were sent."""
+    stored = {name: told.get(name, cell) for name, cell in sent.items()}
+    if TAGS in sent and TAGS in told:
+        both = set(json.loads(sent[TAGS] or "[]")) & set(json.loads(told[TAGS] or "[]"))
+        stored[TAGS] = _tags(None, both, adding=True)
+    return stored
 
 
 def _tags(cell: Cell, named: set[str], *, adding: bool) -> Cell:

@@ -304,7 +304,7 @@ class MemoryConnector:
         key = write.key or ""
         match write.kind:
             case OpKind.CREATE:
-                return self.put(write.entity, kept, key=write.key, parent=write.parent)
+                return self.put(write.entity, {**self.vices.gives, **kept}, key=write.key, parent=write.parent)
             case OpKind.UPDATE | OpKind.COMPLETE:
                 self.edit(write.entity, key, kept)
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:

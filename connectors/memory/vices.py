@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from reconcile.model import Entity
-from reconcile.ports import FieldInfo, Write
+from reconcile.ports import FieldInfo, Json, Write
 
 FIELDS: Mapping[Entity, Mapping[str, FieldInfo]] = {
     Entity.CONTACT: {
@@ -65,7 +65,7 @@ class Vices:
 
     lag_seconds: `extract` shows what was true that long ago, `read` what is true now; `lags` says for which records.
     lowercase_tags, e164: tags and the fields of type phone are stored in another form than they were written in.
-    drops: fields of a write that are accepted and silently not stored. rejects: a code for a write that is refused.
+    drops: fields of a write that are accepted and silently not stored. gives: what a create has of itself. rejects: a code for a write that is refused.
     unique: fields of a contact that no two may share; a create answers DUPLICATE with the key that exists.
     crash: see Crash. uncertain: writes whose answer is lost, whether they took effect ("applied") or not ("lost").
     incomplete: entities whose extraction breaks off half way, and why. notes_per_run: an extraction of all notes covers
@@ -78,6 +78,7 @@ class Vices:
     lowercase_tags: bool = False
     e164: bool = False
     drops: frozenset[str] = frozenset()
+    gives: Mapping[str, Json] = field(default_factory=dict)
     rejects: Callable[[Write], str | None] = _accept
     unique: tuple[str, ...] = ()
     crash: Crash | None = None

@@ -82,6 +82,26 @@ def test_whom_somebody_entered_while_a_create_was_in_doubt_is_compared(entered: 
         assert world.run().operations == ()
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["told", "killed"])
+def test_what_a_side_gives_a_new_record_by_itself_goes_across(killed: bool) -> None:
+    """A default stands in the create's answer, and nobody sent it: the other side lacks it. So it is after an interruption."""
+    with World(vices={Side.GHL: Vices(gives={"company": "by default"})}) as world:
+        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "tags": ["lead"]}, key="ann")
+        if killed:
+            world.set_vices(Side.GHL, crash=Crash(at=world.ghl.carried_out + 1, when="after"))
+            with pytest.raises(Killed):
+                world.run()
+            world.set_vices(Side.GHL, crash=None)
+        else:
+            world.run()
+        result = world.run()
+        assert [(o.kind.value, o.side.value, o.after) for o in result.operations] == [
+            ("update", "app", {"company": "by default"})
+        ]
+        assert world.cells(Side.APP)["ann"]["company"] == "by default"
+        assert world.run().operations == ()
+
+
 def test_an_absence_is_counted_anew_once_the_record_was_there() -> None:
     """Also where it was left out by a rule on the night that it was there."""
     hidden = contacts(absent_runs=2, exclude=(Filter("company", ("HIDE",)),))
