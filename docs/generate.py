@@ -26,9 +26,9 @@ Every command ends with one of four exit codes:
 | code | meaning |
 |---|---|
 | 0 | both sides agree; nothing is left to do |
-| 1 | questions wait for a person, or records were left out |
-| 2 | some records failed, or a side could not be read to its end; the report says which and what to do |
-| 3 | refused, or it could not run at all; nothing more was written |
+| 1 | questions wait for a person, records were left out, or the run stopped early: the next one goes on |
+| 2 | some records failed, or a side failed before the end; the report says which and what to do |
+| 3 | refused, or it ended by a fault; nothing more was written, and the report, where a run had begun, says why |
 
 `--json` prints one JSON document and nothing else.
 """
