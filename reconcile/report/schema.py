@@ -68,9 +68,7 @@ def _whole() -> dict[str, Any]:
             seconds=_maybe({"type": "number"}),
             refusal=_TEXT,
             stopped=_TEXT,
-            nowhere=_list(
-                _object(entity=_RECORD, side=_SIDE, key=_TEXT), "records that were named and that nobody knows"
-            ),
+            nowhere=_nowhere(),
             verdict=_verdict(),
             entities={
                 "type": "object",
@@ -93,6 +91,11 @@ def _whole() -> dict[str, Any]:
             provenance=_provenance(),
         ),
     }
+
+
+def _nowhere() -> dict[str, Any]:
+    named = _object(entity=_RECORD, side=_SIDE, key=_TEXT)
+    return _list(named, "records that were named, and that neither their side nor the ledger knows")
 
 
 def figures() -> dict[str, Any]:

@@ -82,10 +82,16 @@ class Prefect:
         return self.send("POST", path, body)
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
-        """One request; its database may be locked for a moment, which it answers with 503."""
+        """One request; its database may be locked for a moment, which it answers with 503. What only reads is asked again."""
+        reads = method == "GET" or path.endswith("/filter")
 
         def answered() -> httpx.Response | None:
-            answer = self.client.request(method, path, json=body)
+            try:
+                answer = self.client.request(method, path, json=body)
+            except httpx.ReadTimeout:
+                if reads:
+                    return None
+                raise
             return answer if answer.status_code != 503 else None
 
         answer = self.wait(answered, f"{path} is answered")
