@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("reconcile", "connectors", "flows")
-MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 400, 40, 8
+MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 450, 50, 8
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
 UNPUBLISHED = {".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "demo"}
 TEXTS = {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".yml", ".j2", ".css", ".js", ".cfg", ".sh", ""}
@@ -64,13 +64,13 @@ def _said(path: Path, line: int = 1) -> str:
 
 
 def test_files_are_short() -> None:
-    """No product file has more than 400 lines."""
+    """No product file has more than 450 lines."""
     long = [f"{_said(path)} has {count}" for path, _, text in _product() if (count := text.count("\n")) > MOST_LINES]
     assert not long, "\n".join(long)
 
 
 def test_functions_are_short() -> None:
-    """No function of the product is above 40 lines, and half of them are below 8."""
+    """No function of the product is above 50 lines, and half of them are below 8."""
     lengths = [
         (_body_lines(function), _said(path, function.lineno), function.name)
         for path, tree, _ in _product()
