@@ -33,7 +33,8 @@ def _files(*suffixes: str) -> Iterator[Path]:
     """The files of the checkout with one of these suffixes."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = sorted(set(folders) - UNPUBLISHED)
-        yield from (Path(folder, name) for name in sorted(names) if Path(name).suffix in suffixes)
+        published = sorted(set(names) - UNPUBLISHED)  # in a git worktree .git is a file
+        yield from (Path(folder, name) for name in published if Path(name).suffix in suffixes)
 
 
 @cache
