@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 from flows.run import Run
-from reconcile import compare, sweep
+from reconcile import compare, differences, sweep
 from reconcile.errors import StateError, Transient
 from reconcile.identity import identities, make_further
 from reconcile.link import load_base
@@ -73,6 +73,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     focus = Focus()
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity)
+        differences.load(run.stage, run.ledger, mapped)
     focus.keys[Side.APP] |= set(sought.app)
     focus.keys[Side.GHL] |= set(sought.ghl)
     for mapped in run.mapping.entities:

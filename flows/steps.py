@@ -14,7 +14,20 @@ from sqlalchemy.engine import Connection
 
 from flows import focus, picking
 from flows.run import Run, moment
-from reconcile import compare, draft, flapping, planfile, runs, schema, settle, sweep, takeback, verify, watermark
+from reconcile import (
+    compare,
+    differences,
+    draft,
+    flapping,
+    planfile,
+    runs,
+    schema,
+    settle,
+    sweep,
+    takeback,
+    verify,
+    watermark,
+)
 from reconcile.apply import apply_chunk
 from reconcile.errors import ConnectorError, Refused, StalePlan
 from reconcile.journal import Journal
@@ -76,6 +89,7 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
         _stage_one(run, spool)
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
+        differences.load(run.stage, run.ledger, mapped)
     load_graves(run.stage, run.ledger, since=_before(run.started_at, hours=1))
 
 

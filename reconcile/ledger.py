@@ -149,7 +149,8 @@ class Ledger:
 
     def _bury(self, connection: Connection, which: sa.ColumnElement[bool], at: str) -> int:
         table, graves = schema.link, schema.grave
-        rows = list(connection.execute(sa.select(table.c.entity, table.c.app_key, table.c.ghl_key).where(which)))
+        named = (table.c.entity, table.c.link_id, table.c.app_key, table.c.ghl_key)
+        rows = list(connection.execute(sa.select(*named).where(which)))
         ends = [
             {"pair": self.pair, "entity": row.entity, "side": side, "key": key, "at": at}
             for row in rows
@@ -163,8 +164,16 @@ class Ledger:
                 sa.delete(graves).where(same), [{f"old_{name}": v for name, v in end.items()} for end in ends]
             )
             connection.execute(sa.insert(graves), ends)
+            self._forget_differences(connection, [(row.entity, row.link_id) for row in rows])
             connection.execute(sa.delete(table).where(which))
         return len(rows)
+
+    def _forget_differences(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+        """Strike what was known of the values of links that are no more."""
+        table = schema.difference
+        for entity, ids in _by_entity(names):
+            named = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+            connection.execute(sa.delete(table).where(*named))
 
     def graves(self, *, since: str) -> list[tuple[str, str, str, str]]:
         """(entity, side, key, at) of records whose link was forgotten since then."""

@@ -143,17 +143,17 @@ class Mapping:
     @cached_property
     def digest(self) -> str:
         """A name for this mapping that changes when anything in it does."""
-        return fingerprint(json.dumps([_plain(entity) for entity in self.entities], sort_keys=True))
+        return fingerprint(json.dumps([plain(entity) for entity in self.entities], sort_keys=True))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A JSON form of nested dataclasses, the class names of codecs included."""
     if isinstance(value, Codec):
-        return [type(value).__name__, {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}]
+        return [type(value).__name__, {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, Map):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     return value

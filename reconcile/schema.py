@@ -99,6 +99,27 @@ hold = Table(
     comment="Questions for a person and their answers; an answer holds while the values it was given for are the same.",
 )
 
+difference = Table(
+    "difference",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("entity", String(20), primary_key=True),
+    Column("link_id", String(40), primary_key=True),
+    Column("field", _NAME, primary_key=True),
+    Column("item", _KEY, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("sent", Text),
+    Column("stored", Text),
+    Column("code", _NAME, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("other_key", _KEY),
+    Column("field_digest", _NAME, nullable=False),
+    Column("run_id", _NAME, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    comment="Why the two sides of a linked value are known to differ, while both stay as they were then.",
+)
+
 sweep = Table(
     "sweep",
     metadata,
