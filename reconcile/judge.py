@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconcile.ledger import Decision
 from reconcile.mapping import EntityMap
+from reconcile.model import Side
 from reconcile.policy import Agree, Ask, Leave, decide, situations
 from reconcile.quoting import literal
 from reconcile.stage import Stage
@@ -23,6 +24,7 @@ WITH asked AS (
         md5(coalesce('=' || d.app, '-') || chr(31) || coalesce('=' || d.ghl, '-'))[1:20] AS values_digest
     FROM delta_{e} d JOIN verdict v ON v.field = d.field AND v.kind = d.kind AND v.newer IS NOT DISTINCT FROM d.newer
         AND v.app_blank = (d.app IS NULL) AND v.ghl_blank = (d.ghl IS NULL)
+        AND v.app_dnd = {app_dnd} AND v.ghl_dnd = {ghl_dnd}
 ), decided AS (
     SELECT a.* REPLACE (
         CASE WHEN a.action = 'ask' AND c.choice IN ('app', 'ghl') THEN 'agree' WHEN a.action = 'ask' AND c.choice = 'leave' THEN 'leave'
@@ -55,20 +57,31 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_TABLE.format(e=mapped.entity))
     if not stage.some(f"delta_{mapped.entity}"):
         return
-    columns = [(name, "VARCHAR") for name in ("field", "kind", "newer", "app_blank", "ghl_blank")]
-    columns += [("action", "VARCHAR"), ("winner", "VARCHAR"), ("because", "VARCHAR"), ("required", "VARCHAR")]
-    stage.fill("verdict", [(n, "BOOLEAN" if n in _TRUTHS else t) for n, t in columns], [_verdicts(mapped)])
-    stage.run(_JUDGED.format(e=mapped.entity, entity=literal(mapped.entity)))
+    names = ("field", "kind", "newer", *_TRUTHS[:4], "action", "winner", "because", "required")
+    columns = [(name, "BOOLEAN" if name in _TRUTHS else "VARCHAR") for name in names]
+    stage.fill("verdict", columns, [_verdicts(mapped)])
+    dnd = {f"{side}_dnd": _dnd(mapped, side) for side in Side}
+    stage.run(_JUDGED.format(e=mapped.entity, entity=literal(mapped.entity), **dnd))
 
 
-_TRUTHS = ("app_blank", "ghl_blank", "required")
+_TRUTHS = ("app_blank", "ghl_blank", "app_dnd", "ghl_dnd", "required")
+
+
+def _dnd(mapped: EntityMap, side: Side) -> str:
+    """SQL for whether a side says "do not disturb" in a difference; one that cannot be read might."""
+    consents = [literal(field.name) for field in mapped.fields if field.rule.keep_dnd]
+    if not consents:
+        return "false"
+    says = f"d.{side} = 'true' OR d.{side} IS NOT NULL AND d.{side}_fault IS NOT NULL"
+    return f"(d.field IN ({', '.join(consents)}) AND coalesce({says}, false))"
 
 
 def _verdicts(mapped: EntityMap) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for field in mapped.fields:
-        for situation in situations():
-            head = (field.name, situation.kind, situation.newer, situation.app_blank, situation.ghl_blank)
+        for situation in situations(consent=field.rule.keep_dnd):
+            seen = (situation.app_blank, situation.ghl_blank, situation.app_dnd, situation.ghl_dnd)
+            head = (field.name, situation.kind, situation.newer, *seen)
             match decide(field.rule, situation):
                 case Agree(winner, because):
                     rows.append((*head, "agree", winner, because, field.required))

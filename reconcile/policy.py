@@ -77,6 +77,8 @@ class Rule:
     conflict: OnConflict = OnConflict.HOLD
     drift: Drift = Drift.REVERT
     blank: Blank = Blank.KEEP
+    keep_dnd: bool = False
+    """The field is a consent, whose "true" means do not disturb: no run takes that away from a side."""
 
 
 TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
@@ -85,16 +87,25 @@ TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested."""
+    """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested.
+
+    `app_dnd` and `ghl_dnd` are whether a side says "do not disturb"; only of a consent (`Rule.keep_dnd`) is that known.
+    """
 
     kind: Kind
     newer: Side | None = None
     app_blank: bool = False
     ghl_blank: bool = False
+    app_dnd: bool = False
+    ghl_dnd: bool = False
 
     def blank(self, side: Side) -> bool:
         """Whether `side` holds nothing."""
         return self.app_blank if side is Side.APP else self.ghl_blank
+
+    def dnd(self, side: Side) -> bool:
+        """Whether `side` says "do not disturb"."""
+        return self.app_dnd if side is Side.APP else self.ghl_dnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +135,21 @@ Verdict = Agree | Ask | Leave
 
 def decide(rule: Rule, situation: Situation) -> Verdict:
     """The verdict of `rule` in `situation`."""
+    verdict = _decide(rule, situation)
+    if rule.keep_dnd and isinstance(verdict, Agree):
+        return _guarded(verdict, situation)
+    return verdict
+
+
+def _guarded(verdict: Agree, situation: Situation) -> Verdict:
+    """The verdict, unless it would take a "do not disturb" away: whose it was, only that person knows."""
+    loser = verdict.winner.other
+    if situation.dnd(loser) and not situation.dnd(verdict.winner):
+        return Leave(f"{verdict.because}; but {loser.label} says do not disturb, and that is not lifted unasked")
+    return verdict
+
+
+def _decide(rule: Rule, situation: Situation) -> Verdict:
     match situation.kind:
         case Kind.CONVERGED:
             return Leave("both sides hold the same value")
@@ -173,8 +199,12 @@ def _agree(rule: Rule, situation: Situation, winner: Side, because: str) -> Verd
     return Agree(winner, because)
 
 
-def situations() -> Iterator[Situation]:
-    """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field."""
-    blanks = (False, True)
-    for kind, newer, app_blank, ghl_blank in product(Kind, (None, *Side), blanks, blanks):
-        yield Situation(kind, newer, app_blank, ghl_blank)
+def situations(*, consent: bool = False) -> Iterator[Situation]:
+    """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field.
+
+    With `consent` also those in which a side says "do not disturb", which a blank does not.
+    """
+    truths = (False, True)
+    states = [(blank, dnd) for blank, dnd in product(truths, truths if consent else (False,)) if not (blank and dnd)]
+    for kind, newer, (app_blank, app_dnd), (ghl_blank, ghl_dnd) in product(Kind, (None, *Side), states, states):
+        yield Situation(kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flows.config import natives
@@ -41,6 +41,8 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
     codec = _codec(key, form, native, setting)
     name = TAGS if _is_tags(ghl, setting.entity) else key
     rule = _rule(form, codec, to_ghl=bool(ghl))
+    if natives.is_consent(setting.entity, ghl):
+        rule = replace(rule, keep_dnd=not form.lift_dnd)
     built = Field(
         name=name,
         app=app,
@@ -159,6 +161,7 @@ def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Ob
     yield from _codec_objections(form, field)
     yield from _kind_objections(form, field, setting.entity)
     yield from _rule_objections(form, field, setting)
+    yield from _consent_objections(form, field, setting.entity)
 
 
 def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
@@ -235,3 +238,21 @@ def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterato
     elif not natives.dated(setting.entity, Side.APP, setting.modified_at):
         what = f'"newest" needs to know when the app changed a {setting.entity}, and it does not say'
         yield "conflict", what, f'Add modified_at = "…" to [app.{setting.entity}], or use hold, app or ghl.'
+
+
+def _consent_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
+    """What must not be left to chance where a field says that a person does not want to be written to."""
+    if not natives.is_consent(entity, field.ghl):
+        if form.lift_dnd:
+            yield "lift_dnd", 'it is no "do not disturb" of GHL\'s', 'Take "lift_dnd" away.'
+        return
+    if field.rule.flow is Flow.BOTH:
+        what = "both ways, an edit on one side would lift what a person asked for on the other: a consent flows one way"
+        column = "" if field.app == (field.name,) or len(field.app) != 1 else f'app = "{field.app[0]}", '
+        remedy = (
+            f'Write {field.name} = {{ {column}ghl = "{field.ghl[0]}", flow = "{Flow.TO_APP}" }}, or "{Flow.TO_GHL}".'
+        )
+        yield "flow", what, remedy
+    if field.codec.name not in ("bool", "choice"):
+        what = f'a consent is yes or no, and the codec "{field.codec.name}" does not know them'
+        yield "codec", what, 'Use codec = "bool", or choices with true and false.'

@@ -44,6 +44,10 @@ class FieldForm(ShortPart):
         default=None, strict=False, description="the other side of a one-way field changed; default: revert"
     )
     blank: Blank | None = Field(default=None, strict=False, description="whether clearing on one side clears the other")
+    lift_dnd: bool = Field(
+        default=False,
+        description='GHL\'s "dnd": whether a run may take a "do not disturb" away; default: it only sets it',
+    )
     required: bool = Field(default=False, description="a record without this value is reported and left alone")
     fallback: Scalar | None = Field(default=None, description="written on create where the source is blank")
     constant: Scalar | None = Field(default=None, description="the value itself; the other side has no field for it")

@@ -31,6 +31,8 @@ _BY_TYPE: Mapping[FieldType, str] = {
     "bool": "bool",
     "tags": "tags",
 }
+CONSENT = frozenset({"dnd"})
+"""Fields of a contact that say "do not disturb" with true; `dndSettings`, by channel, can not be mapped."""
 _FURTHER = {"email": "additionalEmails", "phone": "additionalPhones"}
 _MODIFIED = frozenset({Entity.CONTACT, Entity.TASK})
 
@@ -43,6 +45,11 @@ def known(entity: Entity) -> Mapping[str, FieldInfo]:
 def is_custom(entity: Entity, native: str) -> bool:
     """Whether `native` is the key of a custom field; which ones exist, only the location knows."""
     return entity is Entity.CONTACT and native.startswith(CUSTOM) and len(native) > len(CUSTOM)
+
+
+def is_consent(entity: Entity, native: tuple[str, ...]) -> bool:
+    """Whether a field says that a person does not want to be written to."""
+    return entity is Entity.CONTACT and not CONSENT.isdisjoint(native)
 
 
 def default_codec(entity: Entity, native: str) -> str:

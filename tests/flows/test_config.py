@@ -27,7 +27,7 @@ from reconcile.codecs import CODECS, Bool, Choice, Date, Email, Instant, Labels,
 from reconcile.errors import ConfigError, Refused
 from reconcile.mapping import Filter
 from reconcile.model import Entity, Side
-from reconcile.policy import TAGS, Flow, OnConflict, OnCreate, OnDelete
+from reconcile.policy import TAGS, Flow, OnConflict, OnCreate, OnDelete, Rule
 from tests.flows.broken import BROKEN, GOOD, Broken, edited
 
 SECRET = "pit-0123456789-secret"
@@ -86,6 +86,18 @@ def test_long_form_says_everything_else(tmp_path: Path) -> None:
     assert contact.match == (("email",), ("phone",), ("last_name", "zip"))
     assert contact.create is OnCreate.BOTH
     assert contact.delete == {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
+
+
+def test_a_consent_is_not_lifted_unless_the_pair_file_says_so(tmp_path: Path) -> None:
+    """A one-way "dnd" sets a "do not disturb" and never takes it away; `lift_dnd = true` lets a run do both."""
+
+    def rule(more: str) -> Rule:
+        line = f'no_mail = {{ ghl = "dnd", flow = "ghl->app"{more} }}'
+        pair = _load(tmp_path, edited(('born = "dateOfBirth"', line)))
+        return pair.mapping[Entity.CONTACT].field("no_mail").rule
+
+    assert rule("") == Rule(Flow.TO_APP, keep_dnd=True)
+    assert rule(", lift_dnd = true") == Rule(Flow.TO_APP)
 
 
 def test_secondary_addresses_count_when_matching(tmp_path: Path) -> None:

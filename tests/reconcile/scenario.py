@@ -25,7 +25,13 @@ from tests.builders import Result, World
 
 FOLDER = Path(__file__).parent.parent / "scenarios"
 
-_CHOICES: Mapping[str, Any] = {"flow": Flow, "conflict": OnConflict, "drift": Drift, "blank": Blank}
+_CHOICES: Mapping[str, Any] = {
+    "flow": Flow,
+    "conflict": OnConflict,
+    "drift": Drift,
+    "blank": Blank,
+    "keep_dnd": bool,
+}
 _FIELDS: Mapping[Entity, Mapping[str, Codec]] = {
     Entity.CONTACT: {
         "first_name": Name(),
@@ -33,6 +39,7 @@ _FIELDS: Mapping[Entity, Mapping[str, Codec]] = {
         "phone": Phone(region="US"),
         "company": Text(),
         "born": Date(),
+        "dnd": Bool(),
         "tags": Labels(),
     },
     Entity.TASK: {"title": Text(), "due": Instant(), "completed": Bool()},
@@ -87,7 +94,7 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
         natives["app"],
         natives["ghl"],
         codec,
-        rule=replace(TAGS if name == "tags" else Rule(), **words),
+        rule=replace(TAGS if name == "tags" else Rule(keep_dnd=name == "dnd"), **words),
         required=said.get("required", False),
         fallback=said.get("fallback"),
         constant=said.get("constant"),
@@ -134,9 +141,10 @@ class Play:
         self.world = World(mapping=mapping_for(case), vices=vices, limits=limits, recheck=case.get("recheck", "risky"))
         for side, connector in self.world.sides.items():
             connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
-            for entity, names in _FIELDS.items():
-                for name in names:
-                    connector._fields[entity].setdefault(name, FieldInfo())
+            for entity, codecs in _FIELDS.items():
+                for name, codec in codecs.items():
+                    kind = FieldInfo("bool") if isinstance(codec, Bool) else FieldInfo()
+                    connector._fields[entity].setdefault(name, kind)
         self.holds: tuple[Hold, ...] = ()
         self._baseline()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,8 +11,8 @@ from reconcile.diff import KIND, classify
 from reconcile.model import Kind, Side
 from reconcile.policy import Agree, Ask, Blank, Drift, Flow, Leave, OnConflict, Rule, decide, situations
 
-RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank)]
-EVERY = [(rule, situation) for rule in RULES for situation in situations()]
+RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank, (False, True))]
+EVERY = [(rule, situation) for rule in RULES for situation in situations(consent=rule.keep_dnd)]
 
 
 def test_every_situation_has_a_verdict_with_a_reason() -> None:
@@ -33,6 +34,25 @@ def test_a_blank_never_clears_a_value_unless_the_rule_says_so() -> None:
         verdict = decide(rule, situation)
         if rule.blank is Blank.KEEP and isinstance(verdict, Agree):
             assert not situation.blank(verdict.winner) or situation.blank(verdict.winner.other)
+
+
+def test_no_verdict_lifts_a_do_not_disturb() -> None:
+    """Of a consent, no rule in no situation takes "do not disturb" from a side that says so, also not to restore a drift."""
+    guarded = [(rule, situation) for rule, situation in EVERY if rule.keep_dnd]
+    for rule, situation in guarded:
+        verdict = decide(rule, situation)
+        if isinstance(verdict, Agree) and situation.dnd(verdict.winner.other):
+            assert situation.dnd(verdict.winner)
+    lifts = [decide(replace(rule, keep_dnd=False), situation) for rule, situation in guarded if situation.ghl_dnd]
+    assert any(verdict == Agree(Side.APP, "changed in the app, not in GHL") for verdict in lifts)
+
+
+def test_a_consent_is_else_decided_like_any_field() -> None:
+    """Where nobody says "do not disturb", and where it is set, the guard changes no verdict."""
+    for rule, situation in EVERY:
+        if rule.keep_dnd:
+            verdict, free = decide(rule, situation), decide(replace(rule, keep_dnd=False), situation)
+            assert verdict == free or (isinstance(free, Agree) and situation.dnd(free.winner.other))
 
 
 def test_only_hold_and_an_unknown_newest_ask() -> None:
@@ -60,7 +80,7 @@ def test_rules_are_symmetric_where_they_name_no_side() -> None:
         if rule.flow is not Flow.BOTH or rule.conflict in (OnConflict.APP, OnConflict.GHL, OnConflict.UNION):
             continue
         newer = s.newer.other if s.newer else None
-        other = decide(rule, type(s)(turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank))
+        other = decide(rule, type(s)(turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank, s.ghl_dnd, s.app_dnd))
         mine = decide(rule, s)
         assert type(mine) is type(other)
         if isinstance(mine, Agree) and isinstance(other, Agree):
