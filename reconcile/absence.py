@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
@@ -14,7 +14,7 @@ _TABLE = """
 CREATE OR REPLACE TABLE absence_{e} (
     link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, app_state VARCHAR, ghl_state VARCHAR, gone VARCHAR,
     both_gone BOOLEAN, unknown BOOLEAN, tombstone BOOLEAN, runs INTEGER, side VARCHAR, key VARCHAR, version VARCHAR,
-    touched BOOLEAN, cells JSON, policy VARCHAR, excluded BOOLEAN, survivor VARCHAR, follows BOOLEAN, undone VARCHAR,
+    touched BOOLEAN, cells JSON, policy VARCHAR, excluded BOOLEAN, survivor VARCHAR, follows BOOLEAN, unproven BOOLEAN, undone VARCHAR,
     hold_id VARCHAR, values_digest VARCHAR, action VARCHAR, where_gone VARCHAR, where_kept VARCHAR, because VARCHAR);
 """
 
@@ -36,14 +36,14 @@ WITH lost AS (
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cells,
         CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
-        {survivor} AS survivor, {follows} AS follows, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
+        {survivor} AS survivor, {follows} AS follows, {unproven} AS unproven, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
     FROM lost l
     LEFT JOIN cell_{e}_app a ON a.key = l.app_key LEFT JOIN cell_{e}_ghl g ON g.key = l.ghl_key
     LEFT JOIN basecell_{e} b USING (link_id)
 ), judged AS (
     SELECT r.* REPLACE (json_object({members}) AS cells), md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
         gone || '-' || md5(json_object({members})::VARCHAR)[1:20] AS values_digest,
-        CASE WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
+        CASE WHEN unproven THEN 'not_checked' WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
              WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
              WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'
              WHEN survivor IS NOT NULL THEN 'hold' WHEN touched AND policy <> 'ignore' THEN 'hold' ELSE policy END AS action,
@@ -54,6 +54,7 @@ WITH lost AS (
 SELECT j.* REPLACE (
     CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
     CASE WHEN d.choice IS NOT NULL AND j.action = 'hold' THEN 'decided by ' || d.by || ': ' || d.choice
+         WHEN unproven THEN 'not found in ' || where_gone || ', which did not say that it is this record: no proof that it is gone'
          WHEN both_gone THEN 'gone from both sides'
          WHEN unknown THEN 'not read on both sides in this run'
          WHEN follows THEN 'its contact is gone from ' || where_gone || ' too; it follows its contact'
@@ -66,6 +67,15 @@ SELECT j.* REPLACE (
 FROM judged j LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest;
 """
 
+_UNPROVEN = "CREATE TABLE IF NOT EXISTS stage.unproven_{e} (side VARCHAR, key VARCHAR)"
+
+
+def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> None:
+    """Note records that seem to be gone, of which the side, asked by key, said neither what they hold nor that they are gone."""
+    stage.run(_UNPROVEN.format(e=entity))
+    for key in sorted(keys):
+        stage.rows(f"INSERT INTO unproven_{entity} VALUES (?, ?)", side.value, key)
+
 
 def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
     """Create `absence_e`, one row for each link that lost an end.
@@ -75,7 +85,7 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     on a contact: one that was added or changed where the contact is still there is a change of the contact.
     """
     entity = mapped.entity
-    stage.run(_TABLE.format(e=entity))
+    stage.run(_TABLE.format(e=entity) + _UNPROVEN.format(e=entity))
     if not stage.some(f"moved_{entity} WHERE NOT (app_state = 'present' AND ghl_state = 'present')"):
         return
     touched = {
@@ -101,10 +111,19 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             absent_runs=mapped.absent_runs,
             survivor=survivor,
             follows=follows,
+            unproven=_unproven(entity),
             members=members,
             **touched,
             **policy,
         )
+    )
+
+
+def _unproven(entity: Entity) -> str:
+    """SQL for whether an end that is missing was asked for by key, and the answer did not prove that it is gone."""
+    return (
+        f"EXISTS (FROM unproven_{entity} u WHERE (u.side = 'app' AND app_state = 'absent' AND u.key = l.app_key) "
+        "OR (u.side = 'ghl' AND ghl_state = 'absent' AND u.key = l.ghl_key))"
     )
 
 

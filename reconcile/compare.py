@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
-from reconcile.absence import judge_absences, unconfirmed
+from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
+from reconcile.errors import ConnectorError, Malformed, Unnamed
 from reconcile.flapping import hold
 from reconcile.judge import judge, load_decisions
 from reconcile.ledger import Decision, Ledger
@@ -15,7 +16,7 @@ from reconcile.link import digest_kind, find_moved, load_baseline, release
 from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.model import Entity, Side
-from reconcile.ports import Connector
+from reconcile.ports import Connector, Record
 from reconcile.stage import Stage
 from reconcile.suggest import remember
 
@@ -62,13 +63,28 @@ def look_again(
     looked = 0
     for mapped in mapping.entities:
         for side, connector in connectors.items():
-            sought = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
-            sought |= dict(unconfirmed(stage, mapped, side, most=most))
-            found = [(key, connector.read(mapped.entity, key, parent)) for key, parent in sorted(sought.items())]
-            if found:
-                stage.refresh(mapped, side, found)
-                looked += len(found)
+            late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
+            sought = late | dict(unconfirmed(stage, mapped, side, most=most))
+            read = partial(_read, connector, mapped.entity)
+            found = {key: read(key, parent, late=key in late) for key, parent in sorted(sought.items())}
+            shown = {key: record for key, record in found.items() if not isinstance(record, ConnectorError)}
+            if shown:
+                stage.refresh(mapped, side, shown.items())
+            note_unproven(stage, mapped.entity, side, found.keys() - shown.keys())
+            looked += len(found)
     return looked
+
+
+def _read(
+    connector: Connector, entity: Entity, key: str, parent: str | None, *, late: bool
+) -> Record | ConnectorError | None:
+    """The record, None where it is gone; or the refusal that proves neither, where only its absence was in question."""
+    try:
+        return connector.read(entity, key, parent)
+    except (Unnamed, Malformed) as error:
+        if late:  # what the bulk read shows of it is older than our own write: nothing can be said without the read
+            raise
+        return error
 
 
 def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:

@@ -13,6 +13,7 @@ ReconcileError
     ├── Forbidden        the credentials lack a scope or a privilege
     ├── WrongLocation    the token belongs to another location
     ├── InvalidField     the side does not accept a value or a property
+    │   └── Unnamed      it says that something is not found, and not that it is the record that was asked for
     ├── Stale            the record is not what the plan expected to find
     ├── Exhausted        a quota is used up; `.until_seconds` says for how long, if known
     ├── Transient        may succeed when repeated (5xx, reset, timeout before the request was sent)
@@ -152,6 +153,12 @@ class InvalidField(ConnectorError):
     """The side does not accept a value or a property."""
 
     code = "INVALID_FIELD"
+
+
+class Unnamed(InvalidField):
+    """The side says that something is not found or deleted, but not that it is this record: no proof that the record is gone."""
+
+    code = "UNNAMED"
 
 
 class Stale(ConnectorError):

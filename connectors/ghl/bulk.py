@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -18,6 +19,9 @@ Alone: TypeAlias = Callable[[Write], list[Reply]]
 
 _BATCH_REFUSED = (InvalidField, NotFound, Duplicate)
 """One bad contact may refuse the whole batch: it is split, and each write then speaks for itself."""
+
+_CONTACT_GONE = re.compile(r"\bcontact\b.*\b(?:not found|is deleted)\b", re.IGNORECASE)
+"""What an item says of its own contact, which it names by `contactId`; "not a valid firebase id" says nothing of the kind."""
 
 
 def bulk_tags(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply]:
@@ -40,7 +44,7 @@ def _told(write: Write, result: TagResult | None, alone: Alone) -> list[Reply]:
     if result is None:
         return alone(write)
     if result.error:
-        code = "NOT_FOUND" if "deleted" in result.error or "not found" in result.error.lower() else "INVALID_FIELD"
+        code = "NOT_FOUND" if _CONTACT_GONE.search(result.error) else "INVALID_FIELD"
         return [Reply(write.op_id, Status.REJECTED, key=write.key, code=code, detail=result.error)]
     return [tagged(write, result.after)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 from connectors.http import Answer, Request
 from reconcile.errors import (
@@ -17,21 +19,48 @@ from reconcile.errors import (
     Malformed,
     NotFound,
     Transient,
+    Unnamed,
     WrongLocation,
 )
 
 _PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{5,}\d|\"[^\"]*\"|'[^']*'")
 _LONGEST = 300
-_RECORD_GONE = re.compile(r"\b(?:contact|task|note)\b.*\b(?:not found|is deleted)\b", re.IGNORECASE)
-"""What a 404 says that is about a record. A missing record is a 400 as a rule; a gateway's 404 is no proof of anything."""
+_GONE = re.compile(r"\b(?:not found|is deleted|does not exist)\b", re.IGNORECASE)
+_FOLDERS = {
+    "contact": "contacts",
+    "task": "tasks",
+    "note": "notes",
+    "tag": "tags",
+    "custom field": "customFields",
+    "business": "businesses",
+}
+"""What a message calls a record, and the part of a path that its id follows."""
 
 
 def message(answer: Answer) -> str:
     """What GHL said, as one line without anything that looks like a person's value; "" where it said nothing."""
+    return _PERSONAL.sub("…", _text(answer))[:_LONGEST]
+
+
+def _text(answer: Answer) -> str:
     body = answer.parsed()
     said: Any = body.get("message") if isinstance(body, dict) else None
-    text = "; ".join(str(part) for part in said) if isinstance(said, list) else str(said or "")
-    return _PERSONAL.sub("…", text)[:_LONGEST]
+    return "; ".join(str(part) for part in said) if isinstance(said, list) else str(said or "")
+
+
+def names_record(path: str, text: str) -> bool:
+    """Whether a message names, by kind and id, a record of the path: as GHL's own does, "Contact not found for id:…".
+
+    Anything less ("Location not found", a gateway's "not found") says nothing of the record that was asked for.
+    """
+    parts = [unquote(part) for part in path.split("/")]
+    ids = dict(pairwise(parts))
+    return any(
+        re.search(rf"\b{kind}\b", text, re.IGNORECASE)
+        and ids.get(folder)
+        and re.search(rf"(?<![\w-]){re.escape(ids[folder])}(?![\w-])", text)
+        for kind, folder in _FOLDERS.items()
+    )
 
 
 def explain(request: Request, answer: Answer) -> ConnectorError | None:
@@ -96,11 +125,24 @@ def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
         error = Duplicate(f"{request.name}: {said}", remedy="link the record to the one that exists")
         error.key = meta.get("contactId") if isinstance(meta, dict) else None
         return error
-    if "not found" in lower or "is deleted" in lower:
-        return NotFound(f"{request.name}: {said}")
     if "does not belong to" in lower and "location" in lower:
         return _wrong_location(request, said)
-    return _invalid(request, said, answer)
+    return _gone(request, said, answer) or _invalid(request, said, answer)
+
+
+def _gone(request: Request, said: str, answer: Answer) -> ConnectorError | None:
+    """What "not found" is proof of: that the record is gone where the message names it, else of nothing."""
+    text = _text(answer)
+    if not _GONE.search(text):
+        return None
+    if names_record(request.path, text):
+        return NotFound(f"{request.name}: {said}")
+    if re.search(r"\blocation\b", text, re.IGNORECASE):
+        return _wrong_location(request, said)
+    return Unnamed(
+        f"{request.name}: {said}",
+        remedy="repeat the run; GHL names the record that it does not find, so this may be the answer of a gateway",
+    )
 
 
 def _unauthorized(request: Request, said: str, answer: Answer) -> ConnectorError:  # noqa: ARG001 - one signature
@@ -132,13 +174,15 @@ def _wrong_location(request: Request, said: str) -> ConnectorError:
 
 
 def _missing(request: Request, said: str, answer: Answer) -> ConnectorError:
-    if not _RECORD_GONE.search(said):  # the router's own 404, or a gateway's: no such route, or not under this version
-        return InvalidField(
-            f"{request.name} is not served ({answer.status})",
-            remedy="check the url and version settings: GHL answers 404 for a route of another version",
-            code="ROUTE",
-        )
-    return NotFound(f"{request.name}: {said}")
+    error = _gone(request, said, answer)
+    kinds = "|".join(_FOLDERS)
+    if error is not None and re.search(rf"\b(?:{kinds}|location)\b", said, re.IGNORECASE):
+        return error
+    return InvalidField(  # the router's own 404, or a gateway's: no such route, or not under this version
+        f"{request.name} is not served ({answer.status})",
+        remedy="check the url and version settings: GHL answers 404 for a route of another version",
+        code="ROUTE",
+    )
 
 
 def _invalid(request: Request, said: str, answer: Answer) -> ConnectorError:

@@ -86,6 +86,11 @@ def decode(body: bytes, page: type[Any]) -> Any:
         raise Malformed(f"expected {page.__name__}, found something else: {error}") from None
 
 
+def lists(rows: Iterable[Row], key: str) -> bool:
+    """Whether a record is among the rows, and not marked as deleted."""
+    return any(row.head.key == key and not row.head.deleted for row in rows)
+
+
 def with_parent(row: Row, contact: str) -> Row:
     """The row, naming its contact also where GHL left that out."""
     if row.head.contactId:

@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
-from connectors.ghl.lines import NotePage, Row, decode, rows_of, with_parent
-from reconcile.errors import NotFound
+from connectors.ghl.lines import NotePage, Row, decode, lists, rows_of, with_parent
+from reconcile.errors import NotFound, Unnamed
 from reconcile.ports import Json
 
 
@@ -22,10 +22,14 @@ def of_contact(api: Api, contact: str) -> list[Row]:
 
 
 def get(api: Api, contact: str, note: str) -> dict[str, Any] | None:
-    """The note as it is now; None where it, or its contact, is gone."""
+    """The note as it is now; None where it, or its contact, is gone. Raises Unnamed for a refusal that proves neither."""
     try:
         return member(api.call("note.get", {"contact": contact, "note": note}).json(), "note")
     except NotFound:
+        return None
+    except Unnamed:
+        if lists(of_contact(api, contact), note):
+            raise
         return None
 
 
@@ -46,3 +50,6 @@ def delete(api: Api, contact: str, note: str) -> None:
         api.call("note.delete", {"contact": contact, "note": note})
     except NotFound:
         return
+    except Unnamed:
+        if get(api, contact, note) is not None:
+            raise

@@ -91,7 +91,7 @@ def users(api: Api, company: str | None = None) -> dict[str, str] | None:
     except (Forbidden, NotFound):
         return None
     except InvalidField as error:
-        if error.code != "ROUTE":
+        if error.code not in ("ROUTE", "UNNAMED"):
             raise
         return None  # the list is a help alone, and GHL is taking it away (facts.md section 11: GHL documents)
     found = [user for user in reply.get("users") or [] if isinstance(user, dict) and user.get("id")]

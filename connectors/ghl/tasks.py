@@ -7,8 +7,8 @@ from typing import Any
 
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
-from connectors.ghl.lines import Row, TaskPage, decode, rows_of, with_parent
-from reconcile.errors import NotFound
+from connectors.ghl.lines import Row, TaskPage, decode, lists, rows_of, with_parent
+from reconcile.errors import NotFound, Unnamed
 from reconcile.ports import Json
 
 
@@ -30,10 +30,14 @@ def of_contact(api: Api, contact: str) -> list[Row]:
 
 
 def get(api: Api, contact: str, task: str) -> dict[str, Any] | None:
-    """The task as it is now; None where it, or its contact, is gone."""
+    """The task as it is now; None where it, or its contact, is gone. Raises Unnamed for a refusal that proves neither."""
     try:
         return member(api.call("task.get", {"contact": contact, "task": task}).json(), "task")
     except NotFound:
+        return None
+    except Unnamed:
+        if lists(of_contact(api, contact), task):
+            raise
         return None
 
 
@@ -60,3 +64,6 @@ def delete(api: Api, contact: str, task: str) -> None:
         api.call("task.delete", {"contact": contact, "task": task})
     except NotFound:
         return
+    except Unnamed:
+        if get(api, contact, task) is not None:
+            raise

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from connectors.memory.vices import FIELDS, Crash, Killed, Ticks, Vices
+from reconcile.errors import Unnamed
 from reconcile.model import RECORDS, Entity, OpKind, Side, Status
 from reconcile.ports import (
     Description,
@@ -155,6 +156,8 @@ class MemoryConnector:
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record as it is now, past the lag."""
         self._requests += 1
+        if self.vices.unnamed(entity, key):
+            raise Unnamed("GET was answered 400: not found")
         row = self._now(entity, key)
         return None if row is None else self._record(entity, key, row)
 

@@ -59,6 +59,10 @@ def _certain(_write: Write) -> Literal["lost", "applied"] | None:
     return None
 
 
+def _named(_entity: Entity, _key: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Vices:
     """What real sides do and an ideal one does not; each is off by default.
@@ -70,7 +74,7 @@ class Vices:
     crash: see Crash. uncertain: writes whose answer is lost, whether they took effect ("applied") or not ("lost").
     incomplete: entities whose extraction breaks off half way, and why. notes_per_run: an extraction of all notes covers
     only that many contacts, the next one the next ones. unversioned: records carry no version. undated: entities whose
-    records carry no modification time.
+    records carry no modification time. unnamed: records whose read by key is refused without a word of which record is meant.
     """
 
     lag_seconds: float = 0.0
@@ -87,6 +91,7 @@ class Vices:
     notes_per_run: int | None = None
     unversioned: bool = False
     undated: frozenset[Entity] = frozenset()
+    unnamed: Callable[[Entity, str], bool] = _named
 
 
 class Ticks:

@@ -75,7 +75,7 @@ class RestConnector:
             logging.getLogger("httpx").addFilter(self._unlogged)
         self._plain = Api(self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {})
         items = {item_of(endpoint): entity for entity, endpoint in settings.entities.items()}
-        self._api = replace(self._plain, routes=Routes(items, lambda e: (self._plain, self._form(e), self._shown(e))))
+        self._api = replace(self._plain, routes=Routes(self._plain, items, lambda e: (self._form(e), self._shown(e))))
         self._forms: dict[Entity, Form] = {}
         self._contacts: tuple[str, ...] | None = None
 

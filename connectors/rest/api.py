@@ -38,8 +38,8 @@ def decoded(answer: Answer, *, as_sent: bool = False) -> Any:
 class Prover(Protocol):
     """Knows by its template whether a path leads to records."""
 
-    def leads(self, template: str) -> None:
-        """A request found something there."""
+    def leads(self, template: str, path: str) -> None:
+        """A request found something there; at `path` there is a record ("" where that is not said)."""
         ...
 
     def prove(self, template: str) -> None:
@@ -81,7 +81,7 @@ class Api:
                 self.routes.prove(template)
             raise
         if self.routes:
-            self.routes.leads(template)
+            self.routes.leads(template, request.path if request.method == "GET" else "")
         return answer
 
     def page(self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None) -> ListPage:

@@ -1,4 +1,4 @@
-"""Whether the declared path of one record leads to the records that a list shows: only then does a 404 say that one is gone."""
+"""Whether the path of one record leads to records that are there, at the time of a 404: only then does it say that one is gone."""
 
 from __future__ import annotations
 
@@ -7,50 +7,76 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from connectors.rest.api import Api, item_of
+from connectors.http import Request
+from connectors.rest.api import Api, filled, item_of
 from connectors.rest.lines import Form
 from connectors.rest.places import find, shows
 from connectors.rest.reading import Item
 from reconcile.errors import ConnectorError, Malformed, NotFound
 from reconcile.model import Entity
 
-Shown: TypeAlias = Callable[[Entity], tuple[Api, Form, Sequence[Item]]]
-"""A way to ask without proof, the form of an entity, and some records that its list shows now."""
+Shown: TypeAlias = Callable[[Entity], tuple[Form, Sequence[Item]]]
+"""The form of an entity, and some records that its list shows now."""
 
 _PROBES = 3
 """How many records are read by their keys: a list may still show one that was just deleted."""
 
 
 class Routes:
-    """The paths of single records, by template, and whether each is known to lead to one; asked from many threads."""
+    """The paths of single records, by template, and whether each is known to lead to one; asked from many threads.
 
-    def __init__(self, entities: Mapping[str, Entity], shown: Shown) -> None:
+    `plain` asks without proof.
+    """
+
+    def __init__(self, plain: Api, entities: Mapping[str, Entity], shown: Shown) -> None:
+        self._plain = plain
         self._entities = entities
         self._shown = shown
         self._known: dict[str, Malformed | None] = {}
+        self._there: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def leads(self, template: str) -> None:
-        """A request found something there."""
+    def leads(self, template: str, path: str) -> None:
+        """A request found something there; at `path` there is a record ("" where that is not said)."""
         if template in self._entities:
             self._known[template] = None
+            self._there |= {template: path} if path else {}
 
     def prove(self, template: str) -> None:
-        """A request found nothing there. Raises ConnectorError where it finds no record that the list shows either."""
+        """A request found nothing there. Raises ConnectorError where it finds no record that is there either.
+
+        A 404 seldom names the record, and a gateway may begin to answer in the API's place at any time: so a record that
+        was there is read again each time.
+        """
         if template not in self._entities:
             return
         with self._lock:
-            if template not in self._known:
+            if not self._known.get(template) and not self._still_leads(template):
                 self._try(template)
             if error := self._known.get(template):
                 raise ConnectorError(error.what, remedy=error.remedy)
 
+    def _still_leads(self, template: str) -> bool:
+        """Whether the record that was there last is found now; where not, it may have been deleted as well."""
+        path = self._there.pop(template, "")
+        if not path:
+            return False
+        with suppress(NotFound):
+            self._plain.send(Request("GET", path, endpoint=f"GET {template}", replay=True))
+            self._there[template] = path
+        return template in self._there
+
     def _try(self, template: str) -> None:
         """Read what the list shows; an empty list shows nothing that could be asked for, and agrees with the 404."""
         try:
-            api, form, items = self._shown(self._entities[template])
-            if pairs(api, form, items):
+            form, items = self._shown(self._entities[template])
+            if both := pairs(self._plain, form, items):
                 self._known[template] = None
+                row = both[0][0]
+                parent = next(parent for shown, parent in items if shown is row)
+                self._there[template] = filled(
+                    template, {"key": form.key_of(row), "parent": form.parent_of(row, parent)}
+                )
         except NotFound as error:
             raise ConnectorError(
                 f"neither the list nor one record is found: {error.what}", remedy=error.remedy

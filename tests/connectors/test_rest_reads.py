@@ -153,8 +153,8 @@ def test_a_path_that_finds_no_record_is_told(opened: Open) -> None:
     assert one(opened(answers), OpKind.DELETE).status is Status.REJECTED
 
 
-def test_a_path_is_proven_once(opened: Open) -> None:
-    """One look at the list and at its records is enough for every later 404, and none is needed after a record was found."""
+def test_a_path_is_proven_by_a_record_that_is_there(opened: Open) -> None:
+    """One look at the list finds such a record, or an earlier read did; it is read again at every later 404."""
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -163,11 +163,28 @@ def test_a_path_is_proven_once(opened: Open) -> None:
 
     connector = opened(answer)
     assert [connector.read(Entity.CONTACT, key) for key in ("98", "99")] == [None, None]
-    assert asked == ["/people/98", "/people", "/people/0", "/people/1", "/people/2", "/people/99"]
+    assert asked == ["/people/98", "/people", "/people/0", "/people/1", "/people/2", "/people/99", "/people/0"]
     asked.clear()
     other = opened(answer)
     assert [other.read(Entity.CONTACT, key) is None for key in ("1", "99")] == [False, True]
-    assert asked == ["/people/1", "/people/99"]
+    assert asked == ["/people/1", "/people/99", "/people/1"]
+
+
+def test_a_404_that_comes_for_every_record_proves_nothing(opened: Open) -> None:
+    """A gateway that begins to answer in the API's place, in JSON, after records were found: nothing is gone."""
+    down: list[bool] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if down and request.url.path != "/people":
+            return httpx.Response(404, json={"message": "no Route matched with those values"})
+        return holding(*rows(5))(request)
+
+    connector = opened(answer)
+    assert connector.read(Entity.CONTACT, "99") is None
+    down.append(True)
+    with pytest.raises(ConnectorError, match="does not find record"):
+        connector.read(Entity.CONTACT, "1")
+    assert one(connector, OpKind.DELETE).status is Status.REJECTED
 
 
 def test_a_gateway_without_a_route_says_nothing_of_a_record(opened: Open) -> None:

@@ -43,3 +43,22 @@ def test_a_create_without_a_key_is_in_doubt() -> None:
     create = operation_of(OpKind.CREATE, side=Side.APP)
     assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE)).status is Status.UNCERTAIN
     assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE, key="7")).status is Status.DONE
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_refusal_that_does_not_name_the_record_deletes_nothing(world: World, side: Side) -> None:
+    """Asked by key, the side says that something is not found: the other record goes on, and this one on neither side."""
+    with world:
+        world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="bob")
+        world.run()
+        gone = next(key for key, cells in world.cells(side).items() if cells["email"] == "ann@x.com")
+        world.sides[side].delete(C, gone)
+        world.app.edit(C, "bob", {"company": "New"})
+        world.set_vices(side, unnamed=lambda _entity, key: key == gone)
+        told = night(world)
+        assert told.exit_code != 0
+        assert len(world.sides[side.other].rows(C)) == 2
+        assert "New" in {cells["company"] for cells in world.cells(Side.GHL).values()}
+        world.set_vices(side, unnamed=lambda _entity, _key: False)
+        night(world)
+        assert len(world.sides[side.other].rows(C)) == 1

@@ -327,7 +327,9 @@ def test_a_refused_batch_is_split() -> None:
         {
             ("POST", "/contacts/bulk/tags/update/remove"): [answer({"statusCode": 422, "message": ["no"]}, status=422)],
             ("DELETE", "/contacts/a/tags"): [answer({"tags": []})],
-            ("DELETE", "/contacts/b/tags"): [answer({"statusCode": 400, "message": "Contact not found"}, status=400)],
+            ("DELETE", "/contacts/b/tags"): [
+                answer({"statusCode": 400, "message": "Contact not found for id:b"}, status=400)
+            ],
         }
     )
     writes = [Write(key, OpKind.REMOVE_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in "ab"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from connectors.ghl.faults import explain, message
+from connectors.ghl.faults import explain, message, names_record
 from connectors.http import Answer, Request
 from reconcile.errors import (
     Blocked,
@@ -20,9 +21,12 @@ from reconcile.errors import (
     Malformed,
     NotFound,
     Transient,
+    Unnamed,
     WrongLocation,
 )
-from tests.connectors.ghl.fake_ghl import answer
+from reconcile.model import Entity, OpKind
+from reconcile.ports import Write
+from tests.connectors.ghl.fake_ghl import Script, answer, connector
 
 REQUEST = Request("GET", "/contacts/k", endpoint="GET /contacts/{contact}")
 
@@ -40,8 +44,14 @@ def said(status: int, text: Any, **more: Any) -> Answer:
 @pytest.mark.parametrize(
     ("reply", "kind", "code"),
     [
-        (said(400, "Contact not found for id:abc", error="Bad Request"), NotFound, "NOT_FOUND"),
-        (said(400, "contact is deleted"), NotFound, "NOT_FOUND"),
+        (said(400, "Contact not found for id:k", error="Bad Request"), NotFound, "NOT_FOUND"),
+        (said(400, "contact k is deleted"), NotFound, "NOT_FOUND"),
+        (said(400, "contact is deleted"), Unnamed, "UNNAMED"),
+        (said(400, "Contact not found for id:abc"), Unnamed, "UNNAMED"),
+        (said(400, "User not found for id:k"), Unnamed, "UNNAMED"),
+        (said(400, "Not found"), Unnamed, "UNNAMED"),
+        (said(400, "Location not found"), WrongLocation, "WRONG_LOCATION"),
+        (said(400, "Location not found for id:k"), WrongLocation, "WRONG_LOCATION"),
         (said(400, "This location does not allow duplicated contacts."), Duplicate, "DUPLICATE"),
         (said(400, ["locationId should not be empty"]), InvalidField, "INVALID_FIELD"),
         (said(400, "contact does not belong to location"), WrongLocation, "WRONG_LOCATION"),
@@ -54,7 +64,9 @@ def said(status: int, text: Any, **more: Any) -> Answer:
         (said(403, "The token does not have access to this location."), WrongLocation, "WRONG_LOCATION"),
         (said(403, "Forbidden resource"), Forbidden, "FORBIDDEN"),
         (said(404, "Cannot GET /contacts/k"), InvalidField, "ROUTE"),
-        (said(404, "Task not found"), NotFound, "NOT_FOUND"),
+        (said(404, "Task not found"), Unnamed, "UNNAMED"),
+        (said(404, "Contact not found for id:k"), NotFound, "NOT_FOUND"),
+        (said(404, "Location not found"), WrongLocation, "WRONG_LOCATION"),
         (said(404, "Not Found"), InvalidField, "ROUTE"),  # a gateway's: no proof that a record is gone
         (said(404, "no Route matched with those values"), InvalidField, "ROUTE"),
         (said(422, ["property gender should not exist"]), InvalidField, "INVALID_FIELD"),
@@ -139,3 +151,60 @@ def test_an_error_whose_body_is_no_object_is_a_failure_as_any(body: Any) -> None
     """A gateway may answer JSON of any kind: it fails one request, not the run."""
     error = explain(REQUEST, told(answer(body, status=400)))
     assert type(error) is InvalidField
+
+
+@pytest.mark.parametrize("id_of", ["aB3-x_9", "1234567890", "q1/../x"])
+def test_a_record_is_named_by_its_whole_id(id_of: str) -> None:
+    """An id that looks like a phone number, or that the path had to quote, is known again; a part of one is not."""
+    path = f"/contacts/{quote(id_of, safe='')}"
+    assert names_record(path, f"Contact not found for id:{id_of}")
+    assert not names_record(path, f"Contact not found for id:{id_of}0")
+    assert not names_record(path, f"Location not found for id:{id_of}")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "there"), [([], False), ([{"id": "t1"}], True), ([{"id": "t1", "deleted": True}], False)]
+)
+def test_a_task_that_is_not_named_is_looked_for_in_its_contacts_list(tasks: list[Any], there: bool) -> None:
+    """A refusal that names no task proves nothing; the list of its contact does."""
+    unnamed = answer({"statusCode": 400, "message": "Task not found"}, status=400)
+    ghl = connector(
+        Script({("GET", "/contacts/c1/tasks/t1"): [unnamed], ("GET", "/contacts/c1/tasks"): [answer({"tasks": tasks})]})
+    )
+    if not there:
+        assert ghl.read(Entity.TASK, "t1", "c1") is None
+    else:
+        with pytest.raises(Unnamed):
+            ghl.read(Entity.TASK, "t1", "c1")
+
+
+@pytest.mark.parametrize(("entity", "path"), [(Entity.CONTACT, "/contacts/c1"), (Entity.NOTE, "/contacts/c1/notes/n1")])
+def test_a_gateways_not_found_is_no_proof_that_a_record_is_gone(entity: Entity, path: str) -> None:
+    """Whatever answers "Location not found" says nothing of the record, by key or in a list."""
+    nowhere = answer({"statusCode": 400, "message": "Location not found"}, status=400)
+    ghl = connector(Script({("GET", path): [nowhere], ("GET", "/contacts/c1/notes"): [nowhere]}))
+    key, parent = ("c1", None) if entity is Entity.CONTACT else ("n1", "c1")
+    with pytest.raises(WrongLocation):
+        ghl.read(entity, key, parent)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("contact is deleted", "NOT_FOUND"),
+        ("Contact not found", "NOT_FOUND"),
+        ("tag not found", "INVALID_FIELD"),
+        ("Location not found", "INVALID_FIELD"),
+        ("contact id is not a valid firebase id", "INVALID_FIELD"),
+        ("contact does not belong to location", "INVALID_FIELD"),
+    ],
+)
+def test_an_item_of_a_tag_batch_is_gone_only_where_it_says_so_of_the_contact(said: str, code: str) -> None:
+    """The item names its contact by id; what is said of anything else is an ordinary refusal."""
+    item = {"contactId": "c1", "type": "error", "message": said}
+    bulk = answer({"succeded": False, "errorCount": 2, "responses": [item, {**item, "contactId": "c2"}]}, status=201)
+    ghl = connector(
+        Script({("POST", "/contacts/bulk/tags/update/add"): [bulk]}), fields={Entity.CONTACT: ("email", "tags")}
+    )
+    writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in ("c1", "c2")]
+    assert {reply.code for reply in ghl.write(writes)} == {code}
