@@ -12,6 +12,7 @@ from decimal import Context, Decimal, InvalidOperation
 
 import phonenumbers
 
+from reconcile.bounds import LONGEST, LONGEST_WORD, beyond, whole
 from reconcile.markup import plain
 from reconcile.model import Cell, Side
 from reconcile.moments import date_of, moment_of
@@ -24,7 +25,7 @@ Raw = str | None
 def raw_text(value: Json) -> Raw:
     """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
     if value is None or isinstance(value, str):
-        return value
+        return value and whole(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
 
@@ -48,7 +49,7 @@ class Codec:
 
     def fault(self, cell: Cell) -> str | None:
         """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
-        return None
+        return beyond(cell)
 
     def fast(self, column: str) -> tuple[str, str] | None:
         """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
@@ -60,6 +61,10 @@ class Codec:
 
 
 def _clean(raws: Sequence[Raw]) -> str:
+    """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
+    text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
+    if text.isascii() or beyond(text):
+        return text
     return " ".join(part for raw in raws if raw is not None and (part := unicodedata.normalize("NFC", raw).strip()))
 
 
@@ -70,10 +75,11 @@ class Text(Codec):
     name: str = "text"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        return _clean(raws).replace("\r\n", "\n") or None
+        text = _clean(raws)
+        return (text if beyond(text) else text.replace("\r\n", "\n")) or None
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')", column
+        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')", column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,8 @@ class Name(Codec):
     name: str = "name"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        return " ".join(_clean(raws).split()) or None
+        text = _clean(raws)
+        return (text if beyond(text) else " ".join(text.split())) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         if arity == 1 or cell is None:
@@ -92,7 +99,7 @@ class Name(Codec):
         return (first, last) if first else (last, None)
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"regexp_full_match({column}, '[!-~]+( [!-~]+)*')", column
+        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]+( [!-~]+)*')", column
 
 
 _EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
@@ -311,6 +318,8 @@ class Labels(Codec):
         return json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
 
     def _fold(self, word: str) -> str:
+        if beyond(word, LONGEST_WORD):
+            return word.strip()
         tidy = " ".join(unicodedata.normalize("NFC", word).split())
         return unicodedata.normalize("NFC", tidy.lower()) if self.folded else tidy
 
@@ -321,9 +330,17 @@ class Labels(Codec):
             listed = json.loads(raw) if raw.lstrip().startswith("[") else None
         except ValueError:
             listed = None
+        except RecursionError:  # lists in lists are no set of words: one word, as it stands
+            return [raw]
         if isinstance(listed, list):
-            return [word if isinstance(word, str) else json.dumps(word) for word in listed if word is not None]
+            return [whole(word if isinstance(word, str) else json.dumps(word)) for word in listed if word is not None]
         return raw.split(self.delimiter)
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (len(cell) <= LONGEST_WORD and cell.isascii()):
+            return None
+        found = (beyond(word, LONGEST_WORD) for word in json.loads(cell))
+        return next((f"a set with a word that is {why}" for why in found if why), None)
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         return (json.loads(cell) if cell else [],) * arity
@@ -334,7 +351,7 @@ class Labels(Codec):
         word = f'"{sign}+( {sign}+)*"'
         words = f"list_sort(list_distinct(string_split({column}[3:-3], '\",\"')))"
         listed = f"regexp_full_match({column}, '\\[({word}(,{word})*)?\\]')"
-        return listed, f"nullif(to_json({words})::VARCHAR, '[\"\"]')"
+        return f"strlen({column}) <= {LONGEST_WORD} AND {listed}", f"nullif(to_json({words})::VARCHAR, '[\"\"]')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,11 +364,35 @@ class RichText(Codec):
     name: str = "html"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        lines = (" ".join(line.split()) for line in plain(_clean(raws)).splitlines())
-        return unicodedata.normalize("NFC", "\n".join(line for line in lines if line)) or None
+        text = _clean(raws)
+        settled = None if beyond(text) else self._settled(text)
+        return (text if settled is None else settled) or None
+
+    @staticmethod
+    def _settled(text: str) -> str | None:
+        """The text without any layer of markup; None where there are more than anybody's editor makes."""
+        for _ in range(_MOST_LAYERS):
+            lines = (" ".join(line.split()) for line in plain(text).splitlines())
+            below = unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
+            if below == text:
+                return text
+            text = below
+            if beyond(text):
+                break
+        return None
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (why := beyond(cell)):
+            return cell and why
+        return f"escaped more than {_MOST_LAYERS} times" if self._settled(cell) is None else None
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"regexp_full_match({column}, '[!-%''-;=-~]+( [!-%''-;=-~]+)*')", column
+        readable = f"regexp_full_match({column}, '[!-%''-;=-~]+( [!-%''-;=-~]+)*')"
+        return f"strlen({column}) <= {LONGEST} AND {readable}", column
+
+
+_MOST_LAYERS = 8
+"""Of escaped markup in escaped markup."""
 
 
 def codec_named(
