@@ -298,11 +298,26 @@ def decisions_page() -> str:
     return NOTE + _DECISIONS + "".join(f"- [{head.removeprefix('# ')}]({page.name})\n" for page, head in heads)
 
 
+# questions -----------------------------------------------------------------------------------------------------------
+
+_KINDS = re.compile(r"(<!-- kinds: .*? -->\n).*?(<!-- end of kinds -->)", re.DOTALL)
+
+
+def resolve_page() -> str:
+    """The page on questions, with its table of kinds as the code has them."""
+    sys.path.insert(0, str(ROOT))
+    from reconcile.report.asking import rows
+
+    text = (DOCS / "tasks" / "resolve.md").read_text(encoding="utf-8")
+    return _KINDS.sub(lambda found: f"{found[1]}\n{rows()}\n\n{found[2]}", text)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/pair-file.md": pair_page,
     "errors.md": errors_page,
     "adr/index.md": decisions_page,
+    "tasks/resolve.md": resolve_page,
 }
 
 

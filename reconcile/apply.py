@@ -25,7 +25,7 @@ class Desk:
     """What applying needs at hand. `parents` finds a contact's key on a side by link_id, from the ledger.
 
     `free` are the sides whose reads cost no requests: there every record is looked at before it is touched.
-    `created` collects the keys that this run's creates were given.
+    `created` collects the keys that this run's creates were given, `undeleted` the links whose record a delete left there.
     """
 
     mapping: PairMapping
@@ -36,6 +36,7 @@ class Desk:
     recheck: Recheck = "risky"
     free: frozenset[Side] = frozenset({Side.APP})
     created: dict[tuple[str, Side], str] = field(default_factory=dict)
+    undeleted: set[str] = field(default_factory=set)
 
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
@@ -71,7 +72,10 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
     desk.journal.begin(todo, desk.now())
     for outcome in outcomes:
         desk.journal.end(outcome, desk.now())
-    return outcomes + _send(desk, writes)
+    outcomes += _send(desk, writes)
+    deleted = {outcome.op_id for outcome in outcomes if outcome.status is Status.DONE}
+    desk.undeleted |= {o.link_id for o in todo if o.kind is OpKind.DELETE and o.op_id not in deleted}
+    return outcomes
 
 
 def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
@@ -91,6 +95,8 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
 
 def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
     """The write to send; or the outcome where there is nothing to send."""
+    if operation.kind is OpKind.CREATE and operation.link_id in desk.undeleted:
+        return Outcome(operation.op_id, Status.SKIPPED, code="NOT_DELETED", detail="the old record is still there")
     parent = operation.parent_key
     if operation.parent and parent is None:
         parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
+from reconcile import strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
@@ -32,6 +33,7 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
     for mapped in mapping.entities:
         release(stage, mapped)
+        strayed.release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         match = match_contacts if mapped.entity is Entity.CONTACT else match_children
         stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))

@@ -126,3 +126,23 @@ def _checked(stage: Stage, mapped: EntityMap, target: Side) -> str:
     if entity is Entity.CONTACT or not snapshot.partial:
         return looked
     return f"({looked} OR o.{target}_key IS NULL OR o.{target}_key IN (SELECT key FROM cover_{entity}_{target}))"
+
+
+def creation(mapped: EntityMap, side: Side) -> dict[str, str]:
+    """SQL over a row `f` of `cell_e_s` for what a create on the other side is made of.
+
+    `filled` is a list of cells, `lacking` the required fields that are blank, or NULL; `source` and `after` are JSON objects made
+    of lists of cells that are called `cells` and `filled`.
+    """
+    sent = [(at, field) for at, field in enumerate(mapped.fields, start=1) if _travels(field, side)]
+    return {
+        "filled": _filled(mapped, faulty=False),
+        "lacking": _lacking(sent),
+        "source": _object("cells", enumerate(mapped.fields, start=1)),
+        "after": _object("filled", sent),
+    }
+
+
+def members(cells: str, mapped: EntityMap) -> str:
+    """SQL for a JSON object of all fields that are not blank in a list of cells."""
+    return _object(cells, enumerate(mapped.fields, start=1))

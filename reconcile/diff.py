@@ -8,6 +8,7 @@ from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.stage import Stage
+from reconcile.strayed import STRAYED
 
 _PART = 125_000
 """Links whose cells are put side by side at a time."""
@@ -60,10 +61,6 @@ FROM (SELECT * FROM wide_{e} WHERE rowid >= {start} AND rowid < {stop} AND {wher
 JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key LEFT JOIN basecell_{e} b ON b.link_id = w.link_id
 """
 
-# A task or note that hangs on another contact than when it was linked: moved by a person, or its key was given again to
-# another record (SQLite does so). Nothing is compared then: the other end may be another person's.
-_STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
-
 # A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 22 million cells).
 _DELTA = """
 INSERT INTO delta_{e} BY NAME
@@ -110,12 +107,12 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
     """Create `wide_e` (moved links with both ends present) and `delta_e` (what differs in them).
 
-    What is excluded, or strayed to another contact, is not compared. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
+    What is excluded, or strayed to another contact, is not compared: its other end may be another person's. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
     """
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
     child = entity is not Entity.CONTACT
-    strayed, contact = (_STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
+    strayed, contact = (STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
     if stage.some(f"both_{entity}"):
         stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact))
     stage.drop(f"both_{entity}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 
+from reconcile import strayed
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
 from reconcile.mapping import EntityMap
@@ -103,24 +104,6 @@ SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' 
 FROM unsure_{e}_now u;
 """
 
-_STRAYED = """
-CREATE OR REPLACE TABLE strayed AS
-SELECT w.*, md5('strayed' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id, d.choice, d."by",
-    md5(concat_ws(chr(31), a.parent, g.parent))[1:20] AS values_digest, a.parent AS app_parent, g.parent AS ghl_parent
-FROM wide_{e} w JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
-LEFT JOIN decision d ON d.hold_id = md5('strayed' || chr(31) || {entity} || chr(31) || link_id)[1:20]
-    AND d.values_digest = md5(concat_ws(chr(31), a.parent, g.parent))[1:20]
-WHERE w.strayed;
-INSERT INTO operation
-SELECT 0, 'forget', {entity}, 'ghl', link_id, ghl_key, app_key, NULL, NULL, '{{}}', '{{}}', '{{}}', NULL, 'decided by ' || "by" || ': unlink', 'low'
-FROM strayed WHERE choice = 'unlink';
-INSERT INTO hold
-SELECT hold_id, 'unsyncable', {entity}, link_id, NULL, NULL, app_key, ghl_key,
-    'it hangs on another contact than when it was linked: moved, or its key was given to another record; GHL cannot move it',
-    ['unlink', 'keep'], json_object('app_contact', app_parent, 'ghl_contact', ghl_parent), values_digest
-FROM strayed WHERE choice IS NULL;
-"""
-
 _UNSURE_NOW = """
 CREATE OR REPLACE TABLE unsure_{e}_now (
     side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[], hold_id VARCHAR, because VARCHAR, options VARCHAR[],
@@ -175,7 +158,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if some & {unsure, judged}:
         stage.run(_HOLDS.format(e=entity, entity=quoted))
     if f"wide_{entity} WHERE strayed" in some:
-        stage.run(_STRAYED.format(e=entity, entity=quoted))
+        strayed.draft(stage, mapped)
 
 
 def in_question(stage: Stage, mapped: EntityMap) -> set[str]:

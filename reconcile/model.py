@@ -151,7 +151,7 @@ class Hold:
     """
 
     hold_id: str
-    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping"]
+    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved"]
     entity: Entity
     subject: str
     because: str

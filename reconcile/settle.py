@@ -25,6 +25,7 @@ from reconcile.quoting import literal
 from reconcile.stage import Stage
 
 _BATCH = 1_000
+_DROPPING = (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET)
 _USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may carry a whole note, before and after
 
 _PENDING = """
@@ -177,9 +178,9 @@ def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Page:
-    """Link rows being changed, by (entity, link_id); None for those to be dropped."""
+    """Link rows being changed, by (entity, link_id)."""
 
-    rows: dict[tuple[Entity, str], dict[str, Any] | None] = field(default_factory=dict)
+    rows: dict[tuple[Entity, str], dict[str, Any]] = field(default_factory=dict)
 
 
 def settle_operations(
@@ -187,19 +188,25 @@ def settle_operations(
 ) -> tuple[int, int]:
     """Bring what done operations changed into the ledger. Returns (links new, links forgotten).
 
-    It needs nothing but the journal, so that a run that was killed is settled by the next one.
+    It needs nothing but the journal, so that a run that was killed is settled by the next one. A link is dropped before anything
+    is made: a record may be deleted to be created again under the same link.
     """
     entries = journal.entries()
     linked = forgotten = 0
     while batch := list(islice(entries, _BATCH)):
         done = [(o, outcome) for o, outcome in batch if outcome.status is Status.DONE or outcome.code == "EXISTS"]
+        dropped = {(_entity(o).value, o.link_id): None for o, _ in done if o.kind in _DROPPING}
+        forgotten += ledger.bury_links(connection, list(dropped), at=at)
+        done = [
+            (o, outcome)
+            for o, outcome in done
+            if o.kind is OpKind.CREATE or (_entity(o).value, o.link_id) not in dropped
+        ]
         done = _unclaimed(ledger, connection, done)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
         for operation, outcome in done:
             linked += _settle_one(page, operation, outcome, run_id=run_id)
-        dropped = [(entity.value, link_id) for (entity, link_id), row in page.rows.items() if row is None]
-        forgotten += ledger.bury_links(connection, dropped, at=at)
-        ledger.put_links(connection, [row for row in page.rows.values() if row is not None])
+        ledger.put_links(connection, list(page.rows.values()))
     return linked, forgotten
 
 
@@ -245,11 +252,11 @@ def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> dic
 
 def _load(
     ledger: Ledger, connection: Connection, operations: Iterable[Operation]
-) -> dict[tuple[Entity, str], dict[str, Any] | None]:
+) -> dict[tuple[Entity, str], dict[str, Any]]:
     wanted: dict[Entity, list[str]] = {entity: [] for entity in RECORDS}
     for operation in operations:
         wanted[_entity(operation)].append(operation.link_id)
-    found: dict[tuple[Entity, str], dict[str, Any] | None] = {}
+    found: dict[tuple[Entity, str], dict[str, Any]] = {}
     table = schema.link
     for entity, link_ids in wanted.items():
         query = sa.select(table).where(
@@ -267,9 +274,6 @@ def _entity(operation: Operation) -> Entity:
 def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: str) -> int:
     """Change one link on the page; 1 where it is new."""
     name = (_entity(operation), operation.link_id)
-    if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET):
-        page.rows[name] = None
-        return 0
     row = None if operation.kind is OpKind.CREATE else page.rows.get(name)
     new = row is None
     side, other = operation.side, operation.side.other

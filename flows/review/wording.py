@@ -4,78 +4,32 @@ from __future__ import annotations
 
 from flows.review.questions import Question
 from reconcile.model import Side
+from reconcile.report import asking
 from reconcile.suggest import RULE
 
-_TITLES = {
-    "app": "Take the app's value",
-    "ghl": "Take GHL's value",
-    "leave": "Leave both as they are",
-    "create": "It is a record of its own",
-    "ignore": "Leave it out",
-    "delete": "Delete it too",
-    "restore": "Bring it back",
-    "relink": "Look for its counterpart anew",
-    "keep": "Keep it alone",
-    "unlink": "Take the two apart",
-}
-
-_MOVED = {
-    "unlink": "The link between the two is dropped, and neither is written to or deleted. The run after that looks for a "
-    "counterpart of each under the contact it hangs on now, and where there is none, creates one if the pair file lets it.",
-    "keep": "Both records stay as they are and stay linked, but changes of either are not carried across. "
-    "It is asked again once one of them is moved.",
-}
-"""What becomes of a task or note that was moved to another contact."""
-
-KINDS = {
-    "conflict": "Both sides changed",
-    "ambiguous": "More than one match",
-    "duplicate": "Twice on one side",
-    "delete": "Gone from one side",
-    "unsyncable": "Cannot be carried across",
-    "flapping": "Changes back and forth",
-}
+KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "suggested"}
 """What each kind of question is called in a heading or a filter."""
 
 
 def kind(question: Question) -> str:
     """What a question is about, in a heading."""
-    return "Probably the same" if str(question.values.get("rule", "")).startswith(RULE) else KINDS[question.kind]
+    suggested = str(question.values.get("rule", "")).startswith(RULE)
+    return asking.KINDS["suggested" if suggested else question.kind].heading
 
 
 def title(question: Question, choice: str) -> str:
     """A few words for a button."""
-    if choice.startswith("link:"):
-        return f"It is {_candidate(question, choice.removeprefix('link:'))}"
-    if choice == "keep" and _moved(question):
-        return "Keep them linked"
-    return _TITLES.get(choice, choice)
+    if choice.startswith(asking.LINK):
+        return f"It is {_candidate(question, choice.removeprefix(asking.LINK))}"
+    return asking.answer(question.kind, choice).button
 
 
 def sentence(question: Question, choice: str) -> str:
     """What the next run does when this is the answer."""
-    if choice.startswith("link:"):
-        key = choice.removeprefix("link:")
-        return f"It is linked with {key}; from then on the two records are kept in agreement."
     if choice in ("app", "ghl"):
         return _taken(question, Side(choice))
-    if _moved(question) and choice in _MOVED:
-        return _MOVED[choice]
     here, across = _sides(question)
-    return {
-        "leave": "Nothing is written, and the difference is accepted. A later change on one side travels as usual.",
-        "create": f"A new record is created in {across}, with what this one holds.",
-        "ignore": "Nothing is written to it, in this run or a later one. It is asked again only if other candidates turn up.",
-        "delete": f"The record that is left in {here} is deleted too.",
-        "restore": f"The link to the lost record is dropped, and this one is created again in {across}.",
-        "relink": f"The link to the lost record is dropped, and its counterpart is looked for anew in {across}.",
-        "keep": f"The record stays in {here} as it is, without a counterpart.",
-    }.get(choice, "The next run carries it out.")
-
-
-def _moved(question: Question) -> bool:
-    """Whether it is about a task or note that hangs on another contact than its counterpart does."""
-    return "unlink" in question.options
+    return asking.answer(question.kind, choice).sentence.replace("{here}", here).replace("{across}", across)
 
 
 def _taken(question: Question, winner: Side) -> str:

@@ -60,6 +60,12 @@ CLASSES: tuple[Class, ...] = (
         "what runs write to a field is taken back each time; a person decides",
     ),
     Class(
+        "moved",
+        "Moved, held",
+        Tone.ASK,
+        "it hangs on another contact than when it was linked; a person decides what that means",
+    ),
+    Class(
         "unsyncable",
         "Cannot be synced",
         Tone.ASK,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconcile.report import sections
+from reconcile.report.asking import KINDS
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
 from reconcile.suggest import RULE
@@ -81,19 +82,10 @@ def _environment() -> Environment:
     return environment
 
 
-_ASKED = {
-    "conflict": "both changed",
-    "ambiguous": "several matches",
-    "duplicate": "twice on one side",
-    "delete": "gone from one side",
-    "unsyncable": "cannot be carried across",
-    "flapping": "back and forth",
-}
-
-
 def _asked(hold: Map[str, Any]) -> str:
     """What a question is about, in a few words; a likeness is no match."""
-    return "suggested link" if str(hold["values"].get("rule", "")).startswith(RULE) else _ASKED[hold["kind"]]
+    suggested = str(hold["values"].get("rule", "")).startswith(RULE)
+    return KINDS["suggested" if suggested else hold["kind"]].badge
 
 
 def _number(value: float | None) -> str:

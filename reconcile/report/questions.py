@@ -12,31 +12,12 @@ from reconcile.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Hold, Side
 from reconcile.quoting import literal
 from reconcile.report.about import About
+from reconcile.report.asking import answer
 from reconcile.report.labels import records, shown
 from reconcile.stage import Stage
 
 _MOST_LISTED = 20_000
 _CANDIDATES = 6
-
-MEANINGS = {
-    "app": "the app's value is written to GHL",
-    "ghl": "GHL's value is written to the app",
-    "leave": "both sides stay as they are",
-    "delete": "the record that is left is deleted too",
-    "restore": "the record that is left is created again across",
-    "relink": "the link is dropped; the next run matches the record anew",
-    "keep": "the record that is left stays, without a counterpart",
-    "create": "a record of its own is created on the other side",
-    "ignore": "the record is left out from now on",
-}
-"""What each choice does."""
-
-
-def meaning(option: str) -> str:
-    """What a choice does, in words."""
-    if option.startswith("link:"):
-        return f"linked with {option.removeprefix('link:')}"
-    return MEANINGS.get(option, option)
 
 
 def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
@@ -110,7 +91,7 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
         "values": _values(mapped, hold),
         "records": ends,
         "candidates": candidates,
-        "options": [{"choice": option, "meaning": meaning(option)} for option in hold.options],
+        "options": [{"choice": option, "meaning": answer(hold.kind, option).does} for option in hold.options],
         "values_digest": hold.values_digest,
         "opened": opened,
         "age_days": _days(opened, about.started_at),

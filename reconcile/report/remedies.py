@@ -48,6 +48,10 @@ REMEDIES: dict[str, Remedy] = {
     "NOT_FOUND": Remedy(
         "the record was deleted between plan and write", "nothing: the next run sees it as gone", settles_itself=True
     ),
+    "NOT_DELETED": Remedy(
+        "the old record on the former contact is still there",
+        "Look at why it was not deleted; the next run tries again.",
+    ),
     "NO_PARENT": Remedy(
         "its contact could not be created, so it had nothing to hang on",
         "settle the contact's failure; this follows in the next run",

@@ -71,6 +71,8 @@ WITH found AS (
     UNION ALL
     SELECT link_id, CASE WHEN excluded THEN 'excluded' WHEN app_echo OR ghl_echo THEN 'timing' ELSE 'in_sync' END FROM wide_{e}
     UNION ALL
+    {strayed}
+    UNION ALL
     SELECT m.link_id, 'formatting_only' FROM moved_{e} m JOIN wide_{e} w USING (link_id)
     JOIN raw_{e}_app a ON a.key = m.app_key JOIN raw_{e}_ghl g ON g.key = m.ghl_key
     WHERE (a.digest <> m.app_digest OR g.digest <> m.ghl_digest) AND NOT w.excluded
@@ -87,6 +89,12 @@ WITH found AS (
     WHERE f.entity = {entity} AND f.kind IN ('delete', 'archive', 'forget') AND f.link_id NOT IN ({released})
 )
 SELECT link_id, {class} AS class FROM (SELECT link_id, min({urgency}) AS place FROM found GROUP BY link_id);
+"""
+
+# Both records are there; of a task that is made again on another contact the rows count by what was written.
+_STRAYED = """
+SELECT s.link_id, CASE WHEN s.action = 'keep' THEN 'accepted' WHEN h.hold_id IS NULL THEN 'unexplained' ELSE 'moved' END
+FROM strayed_{e} s LEFT JOIN hold h ON h.hold_id = s.hold_id AND h.subject = s.link_id WHERE s.action <> 'move'
 """
 
 _ABSENT = """
@@ -116,7 +124,7 @@ WITH known AS (
         coalesce(a.digest = b.app_digest AND g.digest = b.ghl_digest AND NOT a.deleted AND NOT g.deleted, false) AS same,
         coalesce(m.app_state, CASE WHEN a.key IS NULL THEN 'unknown' ELSE 'present' END) AS app_state,
         coalesce(m.ghl_state, CASE WHEN g.key IS NULL THEN 'unknown' ELSE 'present' END) AS ghl_state
-    FROM base_{e} b LEFT JOIN moved_{e} m USING (link_id)
+    FROM (FROM base_{e} WHERE link_id NOT IN ({resettled})) b LEFT JOIN moved_{e} m USING (link_id)
     LEFT JOIN raw_{e}_app a ON a.key = b.app_key LEFT JOIN raw_{e}_ghl g ON g.key = b.ghl_key
 ), told AS (
     SELECT k.link_id, k.app_key, k.ghl_key, k.app_row, k.ghl_row, k.app_state, k.ghl_state,
@@ -148,8 +156,12 @@ WITH tied AS (
     FROM fate WHERE kind = 'create' AND entity = {entity} AND side = '{t}' GROUP BY source_key
 ), met AS (
     SELECT DISTINCT made_key AS key FROM fate WHERE kind = 'create' AND entity = {entity} AND side = '{s}' AND fate = 'exists'
+), removed AS (
+    SELECT key, CASE fate WHEN 'done' THEN 'deleted' ELSE fate END AS fate FROM fate
+    WHERE kind = 'delete' AND entity = {entity} AND side = '{s}' AND link_id IN ({resettled})
 ), aside AS (
-    SELECT key, min(class) AS class, any_value(because) AS because FROM passed WHERE entity = {entity} AND side = '{s}' GROUP BY key
+    SELECT key, coalesce(min(fate), min(class)) AS class, any_value(because) AS because FROM passed LEFT JOIN removed USING (key)
+    WHERE entity = {entity} AND side = '{s}' GROUP BY key
 ), asked AS (
     SELECT subject AS key, min({named_kind}) AS kind FROM hold WHERE entity = {entity} AND side = '{s}' AND kind IN ('ambiguous', 'duplicate') GROUP BY subject
 )
@@ -170,9 +182,14 @@ def released_sql(stage: Stage, entity: Entity) -> str:
     return _links(stage, f"released_{entity}")
 
 
-def _links(stage: Stage, table: str) -> str:
+def resettled_sql(stage: Stage, entity: Entity) -> str:
+    """SQL for the link_ids whose record a person wants made again on another contact."""
+    return _links(stage, f"strayed_{entity}", "WHERE action = 'move'")
+
+
+def _links(stage: Stage, table: str, which: str = "") -> str:
     """SQL for a table's link_ids; for none where the run made no such table."""
-    return f"SELECT link_id FROM {table}" if _there(stage, table) else "SELECT NULL WHERE false"
+    return f"SELECT link_id FROM {table} {which}" if _there(stage, table) else "SELECT NULL WHERE false"
 
 
 def _there(stage: Stage, table: str) -> bool:
@@ -198,6 +215,8 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
         f"CASE WHEN starts_with(\"values\" ->> 'rule', {literal(RULE)}) THEN 'suggested' ELSE kind END"
     )
     named["released"] = released_sql(stage, entity)
+    named["resettled"] = resettled_sql(stage, entity)
+    strayed = _STRAYED.format(e=entity) if _there(stage, f"strayed_{entity}") else "SELECT NULL, NULL WHERE false"
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
     stage.run(_TAKEN.format(**named))
@@ -209,7 +228,7 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
             contacts="LEFT JOIN absent_contact c ON c.link_id = a.parent AND c.gone = a.gone" if child else "",
         )
     )
-    stage.run(_PAIRS.format(**named, trusted=_trusted(stage)))
+    stage.run(_PAIRS.format(**named, trusted=_trusted(stage), strayed=strayed))
     stage.run(
         _TIES.format(**named, standing=_links(stage, f"standing_{entity}"), parent_gone=dropped if child else "false")
     )

@@ -9,7 +9,7 @@ from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.report.classes import UNEXPLAINED
-from reconcile.report.rows import begin, class_rows, released_sql
+from reconcile.report.rows import begin, class_rows, released_sql, resettled_sql
 from reconcile.stage import Stage
 
 _EXAMPLES = 20
@@ -29,6 +29,7 @@ SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
     WHEN kind = 'create' AND side = 'ghl' THEN source_key IN (SELECT key FROM row_{e}_app)
     WHEN kind = 'create' THEN source_key IN (SELECT key FROM row_{e}_ghl)
     WHEN kind = 'forget' THEN link_id IN (SELECT link_id FROM tie_{e} UNION ALL {released})
+    WHEN kind = 'delete' THEN link_id IN (SELECT link_id FROM tie_{e} UNION ALL {resettled})
     ELSE link_id IN (SELECT link_id FROM tie_{e}) END)
 """
 
@@ -188,7 +189,8 @@ def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> Entity
 
 
 def _counted(stage: Stage, entity: Entity, query: str) -> int:
-    return stage.count(query.format(e=entity, entity=literal(entity), released=released_sql(stage, entity)))
+    links = {"released": released_sql(stage, entity), "resettled": resettled_sql(stage, entity)}
+    return stage.count(query.format(e=entity, entity=literal(entity), **links))
 
 
 def _account(stage: Stage, entity: Entity, side: Side) -> Account:

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.model import Entity
-from tests.builders import World
+from connectors.memory import Vices
+from connectors.memory.vices import Crash, Killed
+from flows.telling import Told
+from reconcile.model import Entity, OpKind, Side
+from tests.builders import Result, World
+from tests.flows.nights import night
 
 OLD = {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}
 NEW = {"title": "Send the offer", "due": "2026-01-05T10:00:00Z", "completed": False}
@@ -34,31 +38,161 @@ def _hand_over(world: World) -> None:
     world.app.put(Entity.TASK, NEW, key="7", parent=_bob(world))
 
 
+def _move(world: World) -> None:
+    world.app.move(Entity.TASK, "7", _bob(world))
+
+
+def _tasks(world: World) -> list[list[tuple[str, str]]]:
+    """Title and contact of each task, side by side."""
+    return [
+        sorted(
+            (str(world.cells(side.side, Entity.TASK)[key]["title"]), str(people[row.parent or ""]["first_name"]))
+            for key, row in side.rows(Entity.TASK).items()
+        )
+        for side in (world.app, world.ghl)
+        for people in [world.cells(side.side)]
+    ]
+
+
+def _classes(told: Told) -> dict[str, dict[str, int]]:
+    (tasks,) = (each for each in told.document["statement"]["entities"] if each["entity"] == "task")
+    return {side["side"]: side["classes"] for side in tasks["sides"]}
+
+
+def _balanced(told: Told) -> bool:
+    return bool(told.document["statement"]["clean"]) and told.document["statement"]["unexplained"] == 0
+
+
+def _answered(world: World, choice: str) -> Result:
+    asked = world.run()
+    world.decide(asked.holds[0], choice)
+    return asked
+
+
 def test_reused_key_never_overwrites_another_persons_task(world: World) -> None:
     """A key given to a task of another contact is a question; nothing is written to the task it was linked to."""
     before = world.cells(world.ghl.side, Entity.TASK)
     _hand_over(world)
     result = world.run()
-    assert [hold.options for hold in result.holds] == [("unlink", "keep")]
+    assert [hold.options for hold in result.holds] == [("move", "unlink", "keep")]
     assert result.operations == ()
     assert world.cells(world.ghl.side, Entity.TASK) == before
 
 
 def test_moved_task_is_a_question(world: World) -> None:
-    """A task that a person moved to another contact is asked about, as GHL cannot move one."""
-    world.app.move(Entity.TASK, "7", _bob(world))
-    assert [hold.kind for hold in world.run().holds] == ["unsyncable"]
+    """A task that a person moved is a question of its own kind; as it is one task, nobody can make two of it."""
+    _move(world)
+    (hold,) = world.run().holds
+    assert (hold.kind, hold.options) == ("moved", ("move", "keep"))
+
+
+def test_the_question_counts_as_one_in_the_statement(world: World) -> None:
+    """Both records of the question are in the class of what a person decides, and the statement balances."""
+    _move(world)
+    told = night(world)
+    assert _balanced(told)
+    assert _classes(told) == {"app": {"moved": 1}, "ghl": {"moved": 1}}
+    assert told.exit_code == 1
 
 
 def test_unlinking_lets_both_ends_go_their_own_way(world: World) -> None:
-    """Once a person unlinks them, each end is a record of its own, and the run after that is quiet."""
+    """Two things under one key, taken apart, are each on both sides at once, in a run that balances; the next one is quiet."""
     _hand_over(world)
-    world.decide(world.run().holds[0], "unlink")
-    world.run()
-    world.run()
-    titles = [
-        sorted(cells["title"] or "" for cells in world.cells(s.side, Entity.TASK).values())
-        for s in (world.app, world.ghl)
-    ]
-    assert titles == [["Call", "Send the offer"]] * 2
+    _answered(world, "unlink")
+    told = night(world)
+    assert _balanced(told)
+    assert _tasks(world) == [[("Call", "Ann"), ("Send the offer", "Bob")]] * 2
+    assert _classes(told) == {"app": {"created": 1}, "ghl": {"created": 1}}
     assert world.run().operations == ()
+
+
+def test_a_moved_task_follows_in_ghl(world: World) -> None:
+    """`move` makes GHL's task again on the contact where the app has it and deletes the old one: one on each side, linked."""
+    _move(world)
+    _answered(world, "move")
+    told = night(world)
+    assert _balanced(told)
+    assert _tasks(world) == [[("Call", "Bob")]] * 2
+    assert _classes(told) == {"app": {"created": 1}, "ghl": {"deleted": 1}}
+    assert told.exit_code == 0
+    assert list(world.links(Entity.TASK)) == ["7"]
+    assert world.run().operations == ()
+
+
+def test_an_index_that_still_shows_the_old_task_makes_none_of_it() -> None:
+    """Where GHL's bulk read trails, the task that `move` deleted is looked for by key, and not made again in the app."""
+    with World(vices={Side.GHL: Vices(lag_seconds=60.0)}) as world:
+        ann = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@example.com"})
+        world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@example.com"})
+        world.app.put(Entity.TASK, OLD, key="7", parent=ann)
+        world.run()
+        world.clock.advance(600)
+        _move(world)
+        _answered(world, "move")
+        world.run()
+        world.run()
+        assert _tasks(world) == [[("Call", "Bob")]] * 2
+
+
+def test_what_ghl_does_not_delete_is_not_made_twice(world: World) -> None:
+    """Where GHL refuses to delete the old task no new one is made; it is told, and tried again with the same answer."""
+    _move(world)
+    _answered(world, "move")
+    world.set_vices(Side.GHL, rejects=lambda write: "FORBIDDEN" if write.kind is OpKind.DELETE else None)
+    told = night(world)
+    assert _balanced(told)
+    assert told.exit_code == 2
+    assert _tasks(world) == [[("Call", "Bob")], [("Call", "Ann")]]
+    world.set_vices(Side.GHL, rejects=lambda _: None)
+    world.run()
+    assert _tasks(world) == [[("Call", "Bob")]] * 2
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [4, 5])  # after the three that made the world
+def test_a_kill_in_the_middle_of_a_move_neither_loses_nor_doubles(world: World, at: int, when: str) -> None:
+    """Killed around either of its two writes, a move comes to one task on each side after the next runs."""
+    _move(world)
+    _answered(world, "move")
+    world.set_vices(Side.GHL, crash=Crash(at, when))  # type: ignore[arg-type]
+    with pytest.raises(Killed):
+        world.run()
+    world.set_vices(Side.GHL, crash=None)
+    world.run()
+    world.run()
+    assert _tasks(world) == [[("Call", "Bob")]] * 2
+
+
+def test_an_edit_after_the_answer_is_asked_about_again(world: World) -> None:
+    """`move` deletes a record, so it is about the records as they were shown: an edit in GHL since then is not lost by it."""
+    _move(world)
+    _answered(world, "move")
+    (key,) = world.ghl.rows(Entity.TASK)
+    world.ghl.edit(Entity.TASK, key, {"completed": True})
+    result = world.run()
+    assert result.operations == ()
+    assert [hold.kind for hold in result.holds] == ["moved"]
+
+
+def test_kept_as_they_are(world: World) -> None:
+    """`keep` leaves both where they are, through edits, as an accepted difference; moved once more, it is asked again."""
+    _move(world)
+    _answered(world, "keep")
+    told = night(world)
+    assert (told.exit_code, _classes(told)) == (0, {"app": {"accepted": 1}, "ghl": {"accepted": 1}})
+    (key,) = world.ghl.rows(Entity.TASK)
+    world.ghl.edit(Entity.TASK, key, {"completed": True})
+    assert (world.run().holds, world.run().operations) == ((), ())
+    world.app.put(Entity.CONTACT, {"first_name": "Cyd", "email": "cyd@example.com"}, key="c")
+    world.app.move(Entity.TASK, "7", "c")
+    assert [hold.kind for hold in world.run().holds] == ["moved"]
+
+
+def test_where_ghl_lacks_the_contact_it_cannot_move(world: World) -> None:
+    """A task that was moved to a contact that GHL does not have is asked about without `move`: it would only be deleted."""
+    world.app.put(Entity.CONTACT, {"first_name": "Cyd", "email": "cyd@example.com"}, key="c")
+    world.set_vices(Side.GHL, rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.CONTACT else None)
+    world.app.move(Entity.TASK, "7", "c")
+    world.run()
+    (hold,) = world.run().holds
+    assert hold.options == ("keep",)

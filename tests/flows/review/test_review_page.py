@@ -347,13 +347,14 @@ def test_every_option_says_what_it_does(choice: str, says: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "button", "says"),
     [
-        ("unlink", "Take the two apart", "neither is written to or deleted"),
-        ("keep", "Keep them linked", "stay linked, but changes of either are not carried across"),
+        ("move", "Move GHL's as well", "made again on the contact where the app has it now"),
+        ("unlink", "They are two things", "so that both sides have both"),
+        ("keep", "Leave both where they are", "stay linked, but changes of either are not carried across"),
     ],
 )
 def test_a_moved_task_has_words_of_its_own(choice: str, button: str, says: str) -> None:
     """Both records of a task that was moved are there: nothing is said of one without a counterpart."""
-    moved = _question(kind="unsyncable", entity="task", field=None, options=("unlink", "keep"))
+    moved = _question(kind="moved", entity="task", field=None, options=("move", "unlink", "keep"))
     assert title(moved, choice) == button
     assert says in sentence(moved, choice)
 

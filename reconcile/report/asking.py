@@ -1,0 +1,163 @@
+"""What can be asked and answered: the one place from which report, review, spreadsheet and documents take their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LINK = "link:"
+"""How an answer begins that names the counterpart by its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer: a few words for a button, what it does in a line, and the whole sentence about a record `{here}` and `{across}`."""
+
+    button: str
+    does: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of question: its heading, a badge, what it means, and which answers it offers (`options`, for people)."""
+
+    heading: str
+    badge: str
+    means: str
+    options: str
+
+
+KINDS = {
+    "conflict": Kind(
+        "Both sides changed",
+        "both changed",
+        "both sides changed the field since they last agreed, to different values",
+        "`app`, `ghl`: take that side's value; `leave`: accept the difference",
+    ),
+    "ambiguous": Kind(
+        "More than one match",
+        "several matches",
+        "several records could be its counterpart, or a match contradicts a stronger identity",
+        "`link:KEY`, `create`, `ignore`",
+    ),
+    "suggested": Kind(
+        "Probably the same",
+        "suggested link",
+        "no match rule joins the two, but an audit or a migration found them probably one (see [map](map.md))",
+        "`link:KEY`, `create`, `ignore`",
+    ),
+    "duplicate": Kind(
+        "Twice on one side",
+        "twice on one side",
+        "another record of the same side has the same identity",
+        "`create`, `ignore`",
+    ),
+    "delete": Kind(
+        "Gone from one side",
+        "gone from one side",
+        "its counterpart is gone, and the rule is to ask; or it was changed here and deleted there",
+        "`delete`, `restore`, `keep`; `relink` where it looks merged",
+    ),
+    "moved": Kind(
+        "On another contact",
+        "on another contact",
+        "a task or note hangs on another contact than when it was linked: it was moved, or its key was given to another record. "
+        "GHL cannot move one. Nothing is compared or written until you answer",
+        "`move`: make GHL's again on the new contact and delete the old one, where GHL has that contact; `unlink`: they are two things, "
+        "where they hold different things; `keep`: leave both as they are",
+    ),
+    "unsyncable": Kind(
+        "Cannot be carried across",
+        "cannot be carried across",
+        "the value cannot be carried across",
+        "none: correct it at its source",
+    ),
+    "flapping": Kind(
+        "Changes back and forth",
+        "back and forth",
+        "what runs wrote to the field was taken back each time: two automations, or one and this job, undo one another",
+        "`app`, `ghl`: write that side's value once more; `leave`: accept the difference; a one-way field offers its owner's side alone",
+    ),
+}
+"""Every kind of question. A suggested link is an ambiguous match to whoever answers it."""
+
+ANSWERS = {
+    "app": Answer("Take the app's value", "the app's value is written to GHL", ""),
+    "ghl": Answer("Take GHL's value", "GHL's value is written to the app", ""),
+    "leave": Answer(
+        "Leave both as they are",
+        "both sides stay as they are",
+        "Nothing is written, and the difference is accepted. A later change on one side travels as usual.",
+    ),
+    "create": Answer(
+        "It is a record of its own",
+        "a record of its own is created on the other side",
+        "A new record is created in {across}, with what this one holds.",
+    ),
+    "ignore": Answer(
+        "Leave it out",
+        "the record is left out from now on",
+        "Nothing is written to it, in this run or a later one. It is asked again only if other candidates turn up.",
+    ),
+    "delete": Answer(
+        "Delete it too", "the record that is left is deleted too", "The record that is left in {here} is deleted too."
+    ),
+    "restore": Answer(
+        "Bring it back",
+        "the record that is left is created again across",
+        "The link to the lost record is dropped, and this one is created again in {across}.",
+    ),
+    "relink": Answer(
+        "Look for its counterpart anew",
+        "the link is dropped, and the record is matched anew",
+        "The link to the lost record is dropped, and its counterpart is looked for anew in {across}.",
+    ),
+    "keep": Answer(
+        "Keep it alone",
+        "the record that is left stays, without a counterpart",
+        "The record stays in {here} as it is, without a counterpart.",
+    ),
+    "move": Answer(
+        "Move GHL's as well",
+        "GHL's record is deleted, and made again on the contact where the app has it",
+        "GHL cannot move one, so its record is deleted, and made again on the contact where the app has it now, with what the app holds. "
+        "What only GHL shows of it, such as a user it is assigned to, is lost unless the pair file maps it.",
+    ),
+    "unlink": Answer(
+        "They are two things",
+        "the two are taken apart, and each is a record of its own",
+        "The link between the two is dropped. A counterpart of each is looked for under the contact that it hangs on now; where there "
+        "is none, one is created if the pair file lets it, so that both sides have both.",
+    ),
+}
+"""What each answer does."""
+
+MOVED = {
+    "keep": Answer(
+        "Leave both where they are",
+        "both stay as they are, and are not compared any more",
+        "Both records stay as they are and stay linked, but changes of either are not carried across. "
+        "It is asked again once one of them is moved.",
+    ),
+}
+"""Answers that mean something else of a task or note that was moved: both of its records are there."""
+
+
+def answer(kind: str, choice: str) -> Answer:
+    """What a choice does, as the answer to a question of that kind; the sentence of a link or a value needs the record."""
+    if choice.startswith(LINK):
+        key = choice.removeprefix(LINK)
+        return Answer(
+            f"It is {key}",
+            f"linked with {key}",
+            f"It is linked with {key}; from then on the two records are kept in agreement.",
+        )
+    if kind == "moved" and choice in MOVED:
+        return MOVED[choice]
+    return ANSWERS.get(choice, Answer(choice, choice, "The next run carries it out."))
+
+
+def rows() -> str:
+    """The table of kinds for the documents, in Markdown."""
+    lines = [f"| {name} | {kind.means} | {kind.options} |" for name, kind in KINDS.items()]
+    return "\n".join(["| kind | it means | options |", "|---|---|---|", *lines])
