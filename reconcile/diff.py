@@ -8,7 +8,6 @@ from reconcile.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.stage import Stage
-from reconcile.strayed import STRAYED
 
 _PART = 125_000
 """Links whose cells are put side by side at a time."""
@@ -59,6 +58,12 @@ _BESIDE = """
 SELECT w.*, b.app AS base_app, b.ghl AS base_ghl, CASE WHEN w.app_echo THEN b.app ELSE a.cells END AS app, CASE WHEN w.ghl_echo THEN b.ghl ELSE g.cells END AS ghl
 FROM (SELECT * FROM wide_{e} WHERE rowid >= {start} AND rowid < {stop} AND {where}) w
 JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key LEFT JOIN basecell_{e} b ON b.link_id = w.link_id
+"""
+
+STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
+"""SQL for whether a link's ends (a, g) hang on other contacts than those of its own contact's link (o).
+
+Somebody moved one of them, or its key was given to another record (SQLite does so).
 """
 
 # A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 22 million cells).

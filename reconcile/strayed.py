@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from reconcile.creates import creation, members
+from reconcile.diff import STRAYED
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.stage import Stage
-
-STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
-"""SQL for whether a link's ends (a, g) hang on other contacts than those of its own contact's link (o).
-
-Somebody moved one of them, or its key was given to another record (SQLite does so).
-"""
 
 _HOLD_ID = "md5('strayed' || chr(31) || {entity} || chr(31) || {link_id})[1:20]"
 
