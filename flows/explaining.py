@@ -68,9 +68,9 @@ def _require(
 
 
 def _field_of(hold: Mapping[str, Any]) -> str | None:
-    """The field that a question is about: one about a tag names the tag after it."""
+    """The field that a question is about: one about an element of a set names the element after it."""
     field = hold.get("field")
-    return TAGS if field is not None and field.startswith(f"{TAGS}: ") else field
+    return None if field is None else field.partition(": ")[0]
 
 
 def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:

@@ -65,9 +65,10 @@ class Evidence:
         named = ", ".join(literal(name) for name in write["changed"]) or "NULL"
         query = (
             f"SELECT {', '.join(_SITUATION)} FROM {archived.relation(table)} WHERE link_id = ? AND field IN ({named}) "
-            "AND action = 'agree' AND (item IS NULL OR list_contains(?, item)) ORDER BY field, item"
+            "AND action = 'agree' AND (item IS NULL OR list_contains(?, item) OR field <> ? AND winner <> ?) ORDER BY field, item"
         )
-        found = archived.sql.execute(query, [write["link_id"], _items(write)]).fetchall()
+        values = [write["link_id"], _items(write), TAGS, write["side"]]
+        found = archived.sql.execute(query, values).fetchall()
         return [dict(zip(_SITUATION, row, strict=True)) for row in found]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.mapping import TAGS, EntityMap
+from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
 from reconcile.stage import Stage
@@ -92,7 +92,7 @@ SELECT link_id, app_key, ghl_key, field, item, newer,
     CASE WHEN list_contains(ba, item) THEN item END, CASE WHEN list_contains(bg, item) THEN item END,
     CASE WHEN list_contains(a, item) THEN item END, CASE WHEN list_contains(g, item) THEN item END
 FROM (SELECT *, unnest(list_distinct(list_concat(list_concat(a, g), list_concat(ba, bg)))) AS item FROM (
-    SELECT *, {app} AS a, {ghl} AS g, {base_app} AS ba, {base_ghl} AS bg FROM apart WHERE place = {at}))
+    SELECT *, {app} AS a, {ghl} AS g, {base_app} AS ba, {base_ghl} AS bg FROM apart WHERE place IN ({places})))
 WHERE NOT (list_contains(a, item) AND list_contains(g, item) AND list_contains(ba, item) AND list_contains(bg, item))
 """
 
@@ -112,7 +112,9 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
     """Create `wide_e` (moved links with both ends present) and `delta_e` (what differs in them).
 
-    What is excluded, or strayed to another contact, is not compared: its other end may be another person's. `delta_e`: link_id, field, item (the tag, for tags), newer, base_app, base_ghl, app, ghl, kind, app_fault, ghl_fault.
+    What is excluded, or strayed to another contact, is not compared: its other end may be another person's. `delta_e`:
+    link_id, field, item (the element, where a set is compared by element), newer, base_app, base_ghl, app, ghl, kind,
+    app_fault, ghl_fault.
     """
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
@@ -139,13 +141,14 @@ def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str
 
 def _single(mapped: EntityMap) -> str:
     """SQL for what differs, value by value; each item of a set is one."""
-    if not mapped.has_tags:
+    by_item = [str(at) for at, field in enumerate(mapped.fields, start=1) if field.by_item]
+    if not by_item:
         return _WHOLE
-    at = mapped.place(TAGS)
+    places = ", ".join(by_item)
     sets = {
         name: f"coalesce(from_json({name}, '[\"VARCHAR\"]'), [])" for name in ("app", "ghl", "base_app", "base_ghl")
     }
-    return f"{_WHOLE} WHERE place <> {at} UNION ALL {_ITEMS.format(at=at, **sets)}"
+    return f"{_WHOLE} WHERE place NOT IN ({places}) UNION ALL {_ITEMS.format(places=places, **sets)}"
 
 
 def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float) -> list[tuple[str, str | None]]:

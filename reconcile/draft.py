@@ -35,24 +35,49 @@ SELECT 1, 'adopt', {entity}, 'ghl', f.link_id, f.ghl_key, f.app_key, f.parent, N
 _UPDATES = """
 INSERT INTO operation
 WITH due AS (
-    SELECT j.*, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target, CASE winner WHEN 'app' THEN app ELSE ghl END AS value,
-        CASE winner WHEN 'app' THEN ghl ELSE app END AS held
-    FROM judged_{e} j WHERE action = 'agree' AND item IS NULL
+    SELECT link_id, field, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target, because, kind = 'conflict' AS contested,
+        CASE winner WHEN 'app' THEN ghl ELSE app END AS held, CASE winner WHEN 'app' THEN app ELSE ghl END AS value,
+        NULL::VARCHAR AS across
+    FROM judged_{e} WHERE action = 'agree' AND item IS NULL {merged}
 ), reasons AS (
     SELECT link_id, target, because, string_agg(field, ', ' ORDER BY field) AS fields FROM due GROUP BY ALL
 ), said AS (
     SELECT link_id, target, string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because FROM reasons GROUP BY ALL
 ), grouped AS (
     SELECT link_id, target, {before} AS before, {after} AS after,
-        list_sort(list(field)) AS fields, bool_or(kind = 'conflict') AS contested
+        {source} AS source, list_sort(list(field)) AS fields, bool_or(contested) AS contested
     FROM due GROUP BY link_id, target
 )
 SELECT 3, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
     CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
-    {parent}, {parent_key}, '{{}}', before, after,
+    {parent}, {parent_key}, source, before, after,
     CASE target WHEN 'app' THEN a.version ELSE g.version END, said.because, CASE WHEN contested THEN 'high' ELSE 'low' END
 FROM grouped JOIN said USING (link_id, target) JOIN wide_{e} w USING (link_id)
 JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key {owner};
+"""
+
+# Of a set that is decided by element and written as a whole: what the target holds, with the elements that it lacks added and
+# those removed that it shall lose. What is still in question stays as each side has it.
+_MERGED = """
+UNION ALL
+SELECT link_id, field, target, because, contested, held,
+    nullif(to_json(list_sort(list_concat(list_filter({held}, lambda x: NOT list_contains(removed, x)), added)))::VARCHAR, '[]'),
+    coalesce(across, '[]')
+FROM (
+    SELECT m.* EXCLUDE (place), CASE target WHEN 'app' THEN {app} ELSE {ghl} END AS held,
+        CASE target WHEN 'app' THEN {ghl} ELSE {app} END AS across
+    FROM (
+        SELECT link_id, field, target, list_position({names}, field) AS place, bool_or(kind = 'conflict') AS contested,
+            string_agg(DISTINCT because, '; ' ORDER BY because) AS because,
+            coalesce(list(item) FILTER (adds), []) AS added, coalesce(list(item) FILTER (NOT adds), []) AS removed
+        FROM (
+            SELECT *, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
+                CASE winner WHEN 'app' THEN app ELSE ghl END IS NOT NULL AS adds
+            FROM judged_{e} WHERE action = 'agree' AND item IS NOT NULL AND field <> 'tags'
+        ) GROUP BY link_id, field, target
+    ) m JOIN wide_{e} w USING (link_id) JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key
+    LEFT JOIN basecell_{e} b USING (link_id)
+)
 """
 
 _TAGS = """
@@ -60,7 +85,7 @@ INSERT INTO operation
 WITH due AS (
     SELECT j.link_id, item, j.because, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
         CASE winner WHEN 'app' THEN app ELSE ghl END IS NOT NULL AS adds
-    FROM judged_{e} j WHERE action = 'agree' AND item IS NOT NULL
+    FROM judged_{e} j WHERE action = 'agree' AND item IS NOT NULL AND field = 'tags'
 ), said AS (
     SELECT link_id, target, adds, because, string_agg(item, ', ' ORDER BY item) AS items FROM due GROUP BY ALL
 )
@@ -193,11 +218,23 @@ def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_UNSURE.format(e=mapped.entity, entity=literal(mapped.entity), **joins))
 
 
-def _gathered(value: str) -> str:
+def _gathered(value: str, among: str = "") -> str:
     """SQL for a JSON object of the grouped rows' fields, blank ones as null."""
-    return (
-        f"'{{' || string_agg(to_json(field) || ':' || coalesce(to_json({value}), 'null'), ',' ORDER BY field) || '}}'"
-    )
+    member = f"to_json(field) || ':' || coalesce(to_json({value}), 'null')"
+    return f"'{{' || string_agg({member}, ',' ORDER BY field) {among} || '}}'"
+
+
+def _merged(mapped: EntityMap) -> str:
+    """SQL for the sets that are decided by element, as further rows of what is due."""
+    if not mapped.sets:
+        return ""
+    # A side whose row is an echo was compared as its baseline.
+    held = {
+        side: f"list_extract(CASE WHEN w.{side}_echo THEN b.{side} ELSE {side[0]}.cells END, m.place)" for side in Side
+    }
+    names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
+    listed = "coalesce(from_json(held, '[\"VARCHAR\"]'), [])"
+    return _MERGED.format(e=mapped.entity, names=names, held=listed, app=held[Side.APP], ghl=held[Side.GHL])
 
 
 def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
@@ -209,6 +246,8 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
             e=entity,
             entity=literal(entity),
             completed=literal(completed[0]) if completed else "''",
+            merged=_merged(mapped),
+            source=f"coalesce({_gathered('across', 'FILTER (across IS NOT NULL)')}, '{{}}')",
             before=_gathered("held"),
             after=_gathered("value"),
             parent="o.link_id" if child else "NULL",

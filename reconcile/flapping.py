@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -112,7 +112,7 @@ def _swings(
         found[place] = Moved({Side.APP: app, Side.GHL: ghl}, {Side.APP: base_app, Side.GHL: base_ghl})
     names = sorted({link_id for link_id, _, _ in found})
     for start in range(0, len(names), _BATCH):
-        history = _history(ledger, mapped.entity, names[start : start + _BATCH], since=since)
+        history = _history(ledger, mapped, names[start : start + _BATCH], since=since)
         for place, writes in history.items():
             if place in found:
                 name = hold_name(mapped.entity, place)
@@ -140,7 +140,7 @@ def hold_name(entity: Entity, place: Place) -> str:
     return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()[:20]
 
 
-def _history(ledger: Ledger, entity: Entity, link_ids: Sequence[str], *, since: str) -> dict[Place, list[Wrote]]:
+def _history(ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since: str) -> dict[Place, list[Wrote]]:
     """Every value that runs wrote to these links since then, oldest first."""
     journal, run = schema.journal, schema.run
     query = (
@@ -150,26 +150,31 @@ def _history(ledger: Ledger, entity: Entity, link_ids: Sequence[str], *, since: 
         .where(journal.c.status == Status.DONE.value)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
+    sets = {each.name for each in mapped.sets}
     found: dict[Place, list[Wrote]] = {}
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome)
             about = Entity.CONTACT.value if operation["entity"] == Entity.TAG.value else operation["entity"]
-            if about == entity.value and operation["kind"] != OpKind.CREATE:
-                for place, write in _values(row, operation, outcome.get("after") or {}):
+            if about == mapped.entity.value and operation["kind"] != OpKind.CREATE:
+                for place, write in _values(row, operation, outcome.get("after") or {}, sets):
                     found.setdefault(place, []).append(write)
     return found
 
 
-def _values(row: Any, operation: Mapping[str, Any], stored: Mapping[str, Cell]) -> Iterator[tuple[Place, Wrote]]:
+def _values(
+    row: Any, operation: Mapping[str, Any], stored: Mapping[str, Cell], sets: Collection[str]
+) -> Iterator[tuple[Place, Wrote]]:
     link_id, side, undoing = operation["link_id"], Side(operation["side"]), row.job == "undo"
     before, after = operation.get("before", {}), operation.get("after", {})
     if operation["kind"] not in _TAGGING:
         for name, cell in after.items():
-            yield (
-                (link_id, name, None),
-                Wrote(row.run_id, row.begun_at, side, before.get(name), cell, stored.get(name, cell), undoing),
-            )
+            cells = (before.get(name), cell, stored.get(name, cell))
+            if name not in sets:
+                yield (link_id, name, None), Wrote(row.run_id, row.begun_at, side, *cells, undoing)
+                continue
+            for item, was, sent, kept in _moved_items(*cells):
+                yield (link_id, name, item), Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing)
         return
     adds = operation["kind"] == OpKind.ADD_TAGS
     held = json.loads(stored[TAGS] or "[]") if TAGS in stored else None
@@ -177,6 +182,14 @@ def _values(row: Any, operation: Mapping[str, Any], stored: Mapping[str, Cell]) 
         was, sent = (None, item) if adds else (item, None)
         kept = sent if held is None else item if item in held else None
         yield (link_id, TAGS, item), Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing)
+
+
+def _moved_items(*cells: Cell) -> Iterator[tuple[str, Cell, Cell, Cell]]:
+    """Each element that a write of a whole set changed: as it was, as it was sent, and as it was kept."""
+    was, sent, kept = (set(json.loads(cell or "[]")) for cell in cells)
+    for item in sorted(was ^ sent):
+        there = [item if item in whole else None for whole in (was, sent, kept)]
+        yield item, there[0], there[1], there[2]
 
 
 def _because(place: Place, chain: Iterable[Wrote]) -> str:
@@ -208,8 +221,8 @@ _SWUNG = """
 CREATE OR REPLACE TABLE swung AS
 WITH asked AS (
     SELECT j.link_id, j.field, j.item, s.hold_id, s.values_digest, s.because, list_filter({options}, lambda o: CASE o
-        WHEN 'app' THEN j.app_fault IS NULL AND NOT (j.required AND j.app IS NULL)
-        WHEN 'ghl' THEN j.ghl_fault IS NULL AND NOT (j.required AND j.ghl IS NULL) ELSE true END) AS options
+        WHEN 'app' THEN j.app_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.app IS NULL)
+        WHEN 'ghl' THEN j.ghl_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.ghl IS NULL) ELSE true END) AS options
     FROM judged_{e} j JOIN swing s ON s.entity = {entity} AND s.link_id = j.link_id AND s.field = j.field
         AND s.item IS NOT DISTINCT FROM j.item
     WHERE j.action = 'agree' AND s.times >= {times}

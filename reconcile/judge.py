@@ -36,9 +36,9 @@ WITH asked AS (
 )
 SELECT * REPLACE (
     CASE WHEN action = 'agree' AND fault IS NOT NULL THEN 'unsyncable'
-         WHEN action = 'agree' AND required AND value IS NULL THEN 'unsyncable' ELSE action END AS action,
+         WHEN action = 'agree' AND required AND item IS NULL AND value IS NULL THEN 'unsyncable' ELSE action END AS action,
     CASE WHEN action = 'agree' AND fault IS NOT NULL THEN because || '; but it is ' || fault
-         WHEN action = 'agree' AND required AND value IS NULL THEN because || '; but the field is required and the value is blank'
+         WHEN action = 'agree' AND required AND item IS NULL AND value IS NULL THEN because || '; but the field is required and the value is blank'
          ELSE because END AS because)
 FROM (SELECT *, CASE winner WHEN 'app' THEN app_fault WHEN 'ghl' THEN ghl_fault END AS fault,
              CASE winner WHEN 'app' THEN app WHEN 'ghl' THEN ghl END AS value FROM decided);

@@ -8,9 +8,9 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconcile.codecs import Codec, raw_text
+from reconcile.codecs import Codec, Labels, raw_text
 from reconcile.model import Cell, Cells, Entity, Side, fingerprint
-from reconcile.policy import OnCreate, OnDelete, Rule
+from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import Json, Record
 
 TAGS = "tags"
@@ -40,6 +40,11 @@ class Field:
     def native(self, side: Side) -> tuple[str, ...]:
         """The native field names on `side`."""
         return self.app if side is Side.APP else self.ghl
+
+    @property
+    def by_item(self) -> bool:
+        """Whether each element of the value is compared and decided on its own: tags, and sets that keep what either holds."""
+        return self.name == TAGS or (isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION)
 
     def decode(self, native: Map[str, Json], side: Side) -> Cell:
         """The cell that native values give; the constant where this side has no field of its own."""
@@ -100,6 +105,11 @@ class EntityMap:
     def has_tags(self) -> bool:
         """Whether this entity carries tags."""
         return any(candidate.name == TAGS for candidate in self.fields)
+
+    @property
+    def sets(self) -> tuple[Field, ...]:
+        """The fields that are compared by element and written as a whole; tags are written by element."""
+        return tuple(field for field in self.fields if field.by_item and field.name != TAGS)
 
     def native(self, side: Side) -> tuple[str, ...]:
         """Every native field of `side` that is read, in order, once each."""

@@ -118,7 +118,9 @@ class Operation:
 
     `key` is the record's key on `side` (None while it is to be created), `source_key` its key on the other side.
     `parent` is the link_id of the contact of a task or note, `parent_key` the contact's key on `side` where it is known
-    already. `source` holds, for a create, all cells of the record it is made from. `before` and `after` hold canonical values of the fields
+    already. `source` holds, for a create, all cells of the record it is made from; for an update, what the other side holds
+    of the sets that are merged by element: of these `before` and `after` are the whole sets, and only what differs between
+    them is changed. `before` and `after` hold canonical values of the fields
     that change; for tags they hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
     `guard` is the version the record had when it was read, where the side has versions. `because` is a sentence for the
     person who asks "why did it change my record?".

@@ -30,7 +30,7 @@ _USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may c
 
 _PENDING = """
 CREATE OR REPLACE TABLE pending AS
-SELECT link_id, list(DISTINCT field) FILTER (item IS NULL) AS fields, list(DISTINCT item) FILTER (item IS NOT NULL) AS items
+SELECT link_id, list(DISTINCT field) FILTER (item IS NULL) AS fields, list(DISTINCT field || chr(31) || item) FILTER (item IS NOT NULL) AS items
 FROM judged_{e} WHERE action IN ('agree', 'ask', 'unsyncable', 'flapping') GROUP BY link_id;
 """
 
@@ -132,10 +132,11 @@ def _cells(mapped: EntityMap, side: Side) -> str:
     members = []
     for at, mapped_field in enumerate(mapped.fields, start=1):
         name, now, base = mapped_field.name, f"{side}[{at}]", f"base_{side}[{at}]"
-        if name == TAGS:
+        if mapped_field.by_item:
             listed = "coalesce(from_json({}, '[\"VARCHAR\"]'), [])"
-            kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(items, x), false))"
-            still = f"list_filter({listed.format(base)}, lambda x: coalesce(list_contains(items, x), false))"
+            item = f"{literal(name)} || chr(31) || x"
+            kept = f"list_filter({listed.format(now)}, lambda x: NOT coalesce(list_contains(items, {item}), false))"
+            still = f"list_filter({listed.format(base)}, lambda x: coalesce(list_contains(items, {item}), false))"
             joined = f"list_sort(list_distinct(list_concat({kept}, {still})))"
             value = f"CASE WHEN items IS NULL THEN {now} WHEN len({joined}) > 0 THEN to_json({joined})::VARCHAR END"
         else:
@@ -329,8 +330,22 @@ def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs
         theirs[TAGS] = _tags(theirs.get(TAGS), named, adding=adding)
         return
     for name, cell in operation.after.items():
-        mine[name] = outcome.after[name] if outcome.after is not None and name in outcome.after else cell
-        theirs[name] = cell
+        shown = (outcome.after or {}).get(name, cell)
+        if name in operation.source:
+            changed = (operation.before.get(name), cell)
+            mine[name], theirs[name] = _merged(mine.get(name), changed, shown), _merged(theirs.get(name), changed, cell)
+        else:
+            mine[name], theirs[name] = shown, cell
+
+
+def _merged(known: Cell, changed: tuple[Cell, Cell], told: Cell) -> Cell:
+    """A set as it is known, with those elements changed that an operation changed and that are told to be so.
+
+    Not the whole set that was sent: what else is in it is of another operation, or still to be decided.
+    """
+    there, before, after, shown = (set(json.loads(cell or "[]")) for cell in (known, *changed, told))
+    items = sorted((there | ((after - before) & shown)) - ((before - after) - shown))
+    return line(items) if items else None
 
 
 def _stored(sent: Cells, told: Cells) -> dict[str, Cell]:

@@ -12,7 +12,7 @@ from reconcile.suggest import RULE
 _FATE = """
 CREATE OR REPLACE TABLE fate AS
 SELECT p.seq, p.op_id, p.kind, CASE p.entity WHEN 'tag' THEN 'contact' ELSE p.entity END AS entity, p.side, p.link_id, p.key,
-    p.source_key, p.after, p.because, o.key AS made_key, o.detail,
+    p.source_key, p.source, p.before, p.after, p.because, o.key AS made_key, o.detail,
     CASE WHEN p.kind IN ('adopt', 'forget') OR NOT {applied} THEN 'done' WHEN o.op_id IS NULL THEN 'skipped'
          WHEN o.status = 'rejected' AND o.code = 'EXISTS' THEN 'exists'
          WHEN o.status = 'done' AND o.code = 'VALUE_DROPPED' THEN 'value_dropped'
@@ -41,11 +41,17 @@ WITH due AS (
         CASE winner WHEN 'app' THEN app ELSE ghl END AS value
     FROM judged_{e} WHERE action = 'agree'
 ), sent AS (
-    SELECT op_id, kind, link_id, side, fate, unnest(json_keys(after)) AS field, after FROM fate
+    SELECT op_id, kind, link_id, side, fate, unnest(json_keys(after)) AS field, before, after, json_keys(source) AS sets FROM fate
     WHERE entity = {entity} AND kind IN ('update', 'complete', 'add_tags', 'remove_tags')
 ), parts AS (
     SELECT op_id, kind, link_id, side, fate, field, json_extract_string(after, '$."' || field || '"') AS value, NULL AS item
-    FROM sent WHERE kind IN ('update', 'complete')
+    FROM sent WHERE kind IN ('update', 'complete') AND NOT list_contains(sets, field)
+    UNION ALL
+    SELECT op_id, kind, link_id, side, fate, field, CASE WHEN list_contains(now, item) THEN item END, item
+    FROM (
+        SELECT *, unnest(list_concat(list_filter(now, lambda x: NOT list_contains(was, x)), list_filter(was, lambda x: NOT list_contains(now, x)))) AS item
+        FROM (SELECT *, {now} AS now, {was} AS was FROM sent WHERE kind IN ('update', 'complete') AND list_contains(sets, field))
+    )
     UNION ALL
     SELECT op_id, kind, link_id, side, fate, field, CASE kind WHEN 'add_tags' THEN item END, item
     FROM (SELECT *, unnest(from_json(json_extract_string(after, '$.tags'), '["VARCHAR"]')) AS item FROM sent WHERE kind IN ('add_tags', 'remove_tags'))
@@ -220,7 +226,8 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
     stage.run(_TAKEN.format(**named))
-    stage.run(_WRITTEN.format(**named))
+    whole = "coalesce(from_json(json_extract_string({}, '$.\"' || field || '\"'), '[\"VARCHAR\"]'), [])"
+    stage.run(_WRITTEN.format(**named, now=whole.format("after"), was=whole.format("before")))
     stage.run(
         _ABSENT.format(
             **named,

@@ -40,6 +40,7 @@ _FIELDS: Mapping[Entity, Mapping[str, Codec]] = {
         "company": Text(),
         "born": Date(),
         "dnd": Bool(),
+        "likes": Labels(folded=False, name="set"),
         "tags": Labels(),
     },
     Entity.TASK: {"title": Text(), "due": Instant(), "completed": Bool()},
@@ -94,7 +95,7 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
         natives["app"],
         natives["ghl"],
         codec,
-        rule=replace(TAGS if name == "tags" else Rule(keep_dnd=name == "dnd"), **words),
+        rule=replace(TAGS if name in ("tags", "likes") else Rule(keep_dnd=name == "dnd"), **words),
         required=said.get("required", False),
         fallback=said.get("fallback"),
         constant=said.get("constant"),
@@ -143,7 +144,7 @@ class Play:
             connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
             for entity, codecs in _FIELDS.items():
                 for name, codec in codecs.items():
-                    kind = FieldInfo("bool") if isinstance(codec, Bool) else FieldInfo()
+                    kind = FieldInfo("bool" if isinstance(codec, Bool) else "json" if name == "likes" else "text")
                     connector._fields[entity].setdefault(name, kind)
         self.holds: tuple[Hold, ...] = ()
         self._baseline()

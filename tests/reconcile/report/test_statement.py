@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconcile import draft
+from reconcile.codecs import Email, Labels
 from reconcile.model import Entity, Side
+from reconcile.policy import TAGS
+from reconcile.ports import FieldInfo
 from reconcile.report.classes import BY_NAME
 from reconcile.report.standing import load_standing
 from reconcile.report.statement import Statement, statement
-from tests.builders import World, contacts, mapping_of
+from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
 from tests.properties.profiles import SOAK
 from tests.reconcile.small_worlds import random_small
@@ -38,6 +41,23 @@ def test_every_class_of_a_busy_world_is_told_apart() -> None:
         assert dict(ghl.classes) == {"ambiguous": 1, "conflict": 1, "deleted": 1, "in_sync": 2, "updated": 1}
         assert dict(state[Entity.TASK].ghl.classes) == {"created": 1, "in_sync": 1, "unsyncable": 1}
         assert state.clean, why(state)
+
+
+def test_sets_that_are_merged_are_accounted_for_element_by_element() -> None:
+    """A set to which each side added something, and of which one removed something, is written on both and explained."""
+    likes = field_of("likes", Labels(folded=False, name="set"), rule=TAGS)
+    with World(mapping=mapping_of(contacts(field_of("email", Email()), likes, match=(("email",),)))) as world:
+        for side in world.sides.values():
+            side._fields[Entity.CONTACT]["likes"] = FieldInfo("json")
+        key = world.app.put(Entity.CONTACT, {"email": "ann@x.com", "likes": ["A", "B"]})
+        world.run()
+        (there,) = world.cells(Side.GHL)
+        world.app.edit(Entity.CONTACT, key, {"likes": ["B", "C"]})
+        world.ghl.edit(Entity.CONTACT, there, {"likes": ["A", "B", "D"]})
+        with seen(world) as found:
+            state = balanced(found, world)
+            assert dict(state[Entity.CONTACT].app.classes) == {"updated": 1}
+            assert state.clean, why(state)
 
 
 def test_both_sides_come_to_the_number_of_linked_pairs() -> None:
