@@ -83,11 +83,14 @@ def stage(run: Run, seen: Focus) -> None:
 
 def compare_part(run: Run) -> None:
     """Link and compare what is staged; look again by key where a bulk read is no proof."""
+    _link(run)
+    steps.canary(run, _link)
     _compare(run)
     run.looked_again = compare.look_again(
         run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
     )
     if run.looked_again:
+        _link(run)
         _compare(run)
 
 
@@ -97,9 +100,12 @@ WHERE action NOT IN ('not_checked')
 """
 
 
+def _link(run: Run) -> None:
+    focus.link(run, run.mapping)
+
+
 def _compare(run: Run) -> None:
     """The comparison of a full run, except that nothing is concluded from an absence."""
-    focus.link(run, run.mapping)
     compare.diff(run.stage, run.mapping)
     for mapped in run.mapping.entities:
         run.stage.run(_LEFT.format(e=mapped.entity))

@@ -27,7 +27,7 @@ from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
-from reconcile.errors import ConnectorError, Exhausted, Locked, StalePlan, StateError
+from reconcile.errors import ConnectorError, Exhausted, Locked, Refused, StalePlan, StateError
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.limits import NAMES, Limits
@@ -177,7 +177,7 @@ class Run:
             return None
         return moment(datetime.fromisoformat(self.started_at) + timedelta(minutes=minutes))
 
-    def halt(self, error: ConnectorError, *, what: str = "") -> None:
+    def halt(self, error: ConnectorError | Refused, *, what: str = "") -> None:
         """Stop because of what a side said. What was done is settled and told, and the next run goes on from there."""
         self.stopped = self.stopped or f"{what}{error}"
         self.fault = self.fault or not isinstance(error, Exhausted)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,6 +30,7 @@ from reconcile import (
     watermark,
 )
 from reconcile.apply import apply_chunk
+from reconcile.canary import check as check_bulk
 from reconcile.errors import ConnectorError, Refused, StalePlan
 from reconcile.journal import Journal
 from reconcile.ledger import PairState
@@ -119,6 +121,20 @@ def sweep_notes(run: Run) -> None:
 def link(run: Run) -> None:
     """Find which links moved, and propose links for records that have none."""
     compare.link(run.stage, run.ledger, run.mapping)
+
+
+def canary(run: Run, link: Callable[[Run], None] = link) -> None:
+    """Read a few records by key: raises Refused where a bulk read does not carry a mapped field, which is not the same as blank."""
+    looked = 0
+    for mapped in run.mapping.entities:
+        for side, connector in run.connectors.items():
+            endpoint = run.described[side].bulk.get(mapped.entity)
+            if endpoint:
+                looked += len(
+                    check_bulk(run.stage, mapped, side, partial(connector.read, mapped.entity), endpoint=endpoint)
+                )
+    if looked:
+        link(run)
 
 
 def diff(run: Run) -> None:

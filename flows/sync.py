@@ -46,6 +46,7 @@ def compare(run: Run, do: Do = plainly) -> None:
     do(steps.stage, run, spools)
     do(steps.sweep_notes, run)
     do(steps.link, run)
+    do(steps.canary, run)
     do(steps.diff, run)
 
 
@@ -77,5 +78,5 @@ def prove(run: Run, do: Do = plainly) -> None:
             with run.again() as second:
                 compare(second, do)
                 run.replan = do(steps.make_plan, second)
-        except ConnectorError as error:  # all is written and settled by now: what was done has to be told
+        except (ConnectorError, Refused) as error:  # all is written and settled by now: what was done has to be told
             run.halt(error, what="both sides could not be read again, so nothing proves that they agree: ")

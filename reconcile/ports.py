@@ -150,7 +150,8 @@ class Description:
     `identity` names the database or location itself, so that a changed one is noticed before it is taken for a wipe.
     `region` is the ISO 3166 country for phones without a prefix. `lag_seconds` is how long a bulk read may trail a write.
     `costs` is requests per single write by kind (0 where the side does not count requests); `bulk_tags` is how many
-    contacts one tag request takes (0: none). `modified` tells which entities carry a modification time.
+    contacts one tag request takes (0: none). `modified` tells which entities carry a modification time. `bulk` names the
+    bulk read of each entity whose rows come from elsewhere than a read by key, so that they may carry fewer fields.
     """
 
     identity: str
@@ -161,6 +162,7 @@ class Description:
     bulk_tags: int = 0
     modified: frozenset[Entity] = frozenset()
     rewrites_tags: bool = False
+    bulk: Mapping[Entity, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

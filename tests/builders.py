@@ -264,6 +264,7 @@ class World:
         steps.stage(run, steps.extract(run))
         steps.sweep_notes(run)
         steps.link(run)
+        steps.canary(run)
         steps.diff(run)
         return steps.make_plan(run)
 

@@ -95,7 +95,17 @@ class GhlConnector:
             bulk_tags=self.settings.tag_batch,
             modified=frozenset({Entity.CONTACT, Entity.TASK}),
             rewrites_tags=True,
+            bulk=self._bulk(),
         )
+
+    def _bulk(self) -> dict[Entity, str]:
+        """The search index and the lists have shapes of their own (facts.md sections 1.2 and 1.3: reported)."""
+        if self.settings.business_ids:
+            return {Entity.CONTACT: self.api.dialect["contact.business"].name}
+        return {
+            Entity.CONTACT: self.api.dialect["contact.search"].name,
+            Entity.TASK: self.api.dialect["task.search"].name,
+        }
 
     def shape(self, entity: Entity) -> Shape:
         """Where pages hold the fields in use. Raises InvalidField for one that GHL does not have, with near matches."""

@@ -123,6 +123,7 @@ class MemoryConnector:
             costs=dict.fromkeys(OpKind, 1.0),
             modified=frozenset(RECORDS) - self.vices.undated,
             rewrites_tags=self.vices.lowercase_tags,
+            bulk=dict.fromkeys(self.vices.lacks, "the bulk read"),
         )
 
     def shape(self, entity: Entity) -> Shape:
@@ -146,6 +147,7 @@ class MemoryConnector:
             records = [record for record in records if record.key in scope.keys]
         if scope.since is not None:
             records = [record for record in records if (record.modified_at or "") >= scope.since]
+        records = [self._lacking(entity, record) for record in records]
         why = self.vices.incomplete.get(entity, "")
         total = None if partial else len(records)
         records = records[: len(records) // 2] if why else records
@@ -223,6 +225,13 @@ class MemoryConnector:
             version=None if self.vices.unversioned else str(row.version),
             modified_at=None if entity in self.vices.undated else row.at,
         )
+
+    def _lacking(self, entity: Entity, record: Record) -> Record:
+        """The record as a bulk read carries it."""
+        lacks = self.vices.lacks.get(entity, frozenset())
+        if not lacks or not self.vices.lacking(entity, record.key):
+            return record
+        return replace(record, fields={name: value for name, value in record.fields.items() if name not in lacks})
 
     def _parents_due(self, entity: Entity, scope: Scope) -> Sequence[str] | None:
         """The contacts to which this extraction is limited: those asked for, or the next few when notes are rationed."""

@@ -75,6 +75,8 @@ class Vices:
     incomplete: entities whose extraction breaks off half way, and why. notes_per_run: an extraction of all notes covers
     only that many contacts, the next one the next ones. unversioned: records carry no version. undated: entities whose
     records carry no modification time. unnamed: records whose read by key is refused without a word of which record is meant.
+    lacks: by entity, the fields that an extraction does not carry; an entity that is named is read in bulk from elsewhere. lacking:
+    in which records.
     """
 
     lag_seconds: float = 0.0
@@ -91,6 +93,8 @@ class Vices:
     notes_per_run: int | None = None
     unversioned: bool = False
     undated: frozenset[Entity] = frozenset()
+    lacks: Mapping[Entity, frozenset[str]] = field(default_factory=dict)
+    lacking: Callable[[Entity, str], bool] = _always
     unnamed: Callable[[Entity, str], bool] = _named
 
 

@@ -117,6 +117,7 @@ class RestConnector:
             lag_seconds=self._settings.lag_seconds,
             costs=dict.fromkeys(OpKind, 1.0),
             modified=frozenset(e for e, endpoint in self._settings.entities.items() if endpoint.modified_at),
+            bulk={entity: f"GET {endpoint.path}" for entity, endpoint in self._settings.entities.items()},
         )
 
     def shape(self, entity: Entity) -> Shape:

@@ -186,6 +186,8 @@ def _items(call: Call, contacts: list[Contact], query: Query, fields: Mapping[st
     for contact in contacts:
         business = businesses.get(contact.business_id or "")
         item = shapes.found(contact, call.version, dates, business.name if business else None)
+        if call.state.settings.older_search:
+            item = shapes.older(item)
         if not call.state.settings.explicit_nulls:
             item = shapes.without_nulls(item)
         item["searchAfter"] = [*(get(contact) for get in getters), contact.id]

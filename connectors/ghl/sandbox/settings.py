@@ -45,6 +45,7 @@ class Settings:
     lower_case_names: bool = True
     lower_case_email: bool = False
     explicit_nulls: bool = True
+    older_search: bool = False
     deleted_tasks_in_search: bool = True
     tasks_page_max: int = 100
     access_token_seconds: int = 86_399

@@ -151,6 +151,14 @@ def found(contact: Contact, version: str, dates: Mapping[str, CustomField], busi
     return body
 
 
+def older(body: Row) -> Row:
+    """An item of search as GHL's older document shows it: names in lower case alone, no birth date, no custom fields."""
+    return {name: value for name, value in body.items() if name not in _LATER}
+
+
+_LATER = ("firstName", "lastName", "dateOfBirth", "customFields")
+
+
 def without_nulls(body: Row) -> Row:
     """The same without members that are null: GHL was seen both ways (facts.md section 11)."""
     return {name: value for name, value in body.items() if value is not None}
