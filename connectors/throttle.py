@@ -45,6 +45,12 @@ FORGET_DAY_SECONDS = 600.0
 LONGEST_PAUSE = 900.0
 """Seconds of a pause that is waited for; a run that is asked for a longer one ends, and the next one goes on."""
 
+LONGEST_WAIT = 7 * 24 * 3600.0
+"""Seconds: what an answer says of a longer wait is taken for an error of its sender."""
+
+MOST_REQUESTS = 1_000_000_000
+"""Likewise for a count of requests."""
+
 POLL_SECONDS = 0.1
 """A waiting request looks again this often, so that a larger limit in an answer takes effect at once."""
 
@@ -64,33 +70,34 @@ class Quota:
     overloaded: bool = False
 
 
-def _number(headers: Mapping[str, str], name: str) -> float | None:
+def _number(headers: Mapping[str, str], name: str, *, most: float) -> float | None:
+    """The number that a header says; None where it says none, or one that no side means: no run waits for it."""
     try:
         value = float(headers[name])
     except (KeyError, ValueError):
         return None
-    return value if math.isfinite(value) and value >= 0 else None
+    return value if 0 <= value <= most else None  # not a number (nan) compares as false
 
 
 def _whole(headers: Mapping[str, str], name: str) -> int | None:
-    value = _number(headers, name)
+    value = _number(headers, name, most=MOST_REQUESTS)
     return None if value is None else int(value)
 
 
-def _seconds(headers: Mapping[str, str], name: str) -> float | None:
-    value = _number(headers, name)
+def _seconds(headers: Mapping[str, str], name: str, *, most: float) -> float | None:
+    value = _number(headers, name, most=most * 1000)
     return None if value is None else value / 1000
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Retry-After in seconds, in either of its forms (RFC 9110, 10.2.3); a moment is counted from the answer's own Date."""
-    if (seconds := _number(headers, "retry-after")) is not None:
+    if (seconds := _number(headers, "retry-after", most=LONGEST_WAIT)) is not None:
         return seconds
     try:
         wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
-    except (KeyError, TypeError, ValueError):  # not there, no date, or one of the two without a zone
+    except (KeyError, TypeError, ValueError, OverflowError):  # not there, no date, or one of the two without a zone
         return None
-    return max(0.0, wait.total_seconds())
+    return max(0.0, wait.total_seconds()) if wait.total_seconds() <= LONGEST_WAIT else None
 
 
 def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
@@ -101,10 +108,10 @@ def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
     return Quota(
         limit=_whole(headers, "x-ratelimit-max"),
         remaining=_whole(headers, "x-ratelimit-remaining"),
-        interval=_seconds(headers, "x-ratelimit-interval-milliseconds"),
+        interval=_seconds(headers, "x-ratelimit-interval-milliseconds", most=LONGEST_PAUSE),
         day_limit=_whole(headers, "x-ratelimit-limit-daily"),
         day_left=_whole(headers, "x-ratelimit-daily-remaining"),
-        day_resets_in=_seconds(headers, "x-ratelimit-daily-reset"),
+        day_resets_in=_seconds(headers, "x-ratelimit-daily-reset", most=LONGEST_WAIT),
         retry_after=_retry_after(headers),
         refused=status == 429,
         overloaded=status == 503,

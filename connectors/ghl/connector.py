@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from connectors.ghl import appointments, contacts, notes, schema, tasks
 from connectors.ghl.api import Api
+from connectors.ghl.auth import PrivateToken
 from connectors.ghl.endpoints import DIALECTS
-from connectors.ghl.faults import explain
+from connectors.ghl.faults import LOG_IN, ROTATE, explain
 from connectors.ghl.finder import Finder
 from connectors.ghl.outgoing import Spelling
 from connectors.ghl.reader import Reader
@@ -61,7 +63,7 @@ class GhlConnector:
             settings.url,
             auth=auth,
             throttle=self._throttle,
-            explain=explain,
+            explain=partial(explain, renewal=ROTATE if isinstance(auth, PrivateToken) else LOG_IN),
             options=_options(settings),
             transport=transport,
             sleep=sleep,

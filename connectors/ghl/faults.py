@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from connectors.http import Answer, Request
+from connectors.throttle import read_quota
 from reconcile.errors import (
     Blocked,
     ConnectorError,
@@ -63,9 +64,22 @@ def names_record(path: str, text: str) -> bool:
     )
 
 
-def explain(request: Request, answer: Answer) -> ConnectorError | None:
-    """The failure in an answer of GHL, with its trace id; None where it is what was asked for."""
+LOG_IN = "renew the token: ghl-reconcile auth login"
+ROTATE = "make a new private integration token in GHL (Settings, Private Integrations: rotate) and put it where the pair file points"
+
+_TIMED_OUT = re.compile(r"\btimed out\b|\btime-?out\b", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"token|jwt|auth|credential|session|expired|api.?key|log.?in", re.IGNORECASE)
+"""What a 401 says that is about credentials. Others are seen, too (facts.md section 12: RR)."""
+
+
+def explain(request: Request, answer: Answer, *, renewal: str = LOG_IN) -> ConnectorError | None:
+    """The failure in an answer of GHL, with its trace id; None where it is what was asked for.
+
+    `renewal` is the remedy for credentials that are refused: a private integration token is not renewed by a login.
+    """
     error = _explain(request, answer)
+    if isinstance(error, Expired):
+        error.remedy = renewal
     if error is not None:
         error.status = answer.status
         error.trace_id = answer.trace_id
@@ -108,12 +122,8 @@ def _exhausted(request: Request, answer: Answer) -> ConnectorError:
         remedy="run again after the quota resets" if day else "another integration may be using this location's quota",
         code="EXHAUSTED_DAY" if day else "EXHAUSTED_BURST",
     )
-    wait = answer.headers.get("retry-after", "")
-    reset = answer.headers.get("x-ratelimit-daily-reset", "")
-    if day and reset.isdigit():
-        error.until_seconds = int(reset) / 1000
-    elif wait.isdigit():
-        error.until_seconds = float(wait)
+    quota = read_quota(answer.status, answer.headers)
+    error.until_seconds = quota.day_resets_in if day and quota.day_resets_in is not None else quota.retry_after
     return error
 
 
@@ -154,7 +164,27 @@ def _unauthorized(request: Request, said: str, answer: Answer) -> ConnectorError
         )
     if "version header" in lower:
         return InvalidField(f"{request.name}: {said}", remedy="set version to 2021-07-28 or v3", code="API_VERSION")
-    return Expired(f"{request.name}: {said or 'unauthorized'}", remedy="renew the token: ghl-reconcile auth login")
+    if _TIMED_OUT.search(said) and not _CREDENTIALS.search(said):
+        return Transient(f"{request.name} was answered 401: {said}", remedy="repeat the run when GHL answers again")
+    if re.search(r"\bIAM\b", said):
+        return InvalidField(
+            f"{request.name}: {said}",
+            remedy="GHL does not serve this to this kind of token: use an OAuth app",
+            code="IAM",
+        )
+    if re.search(r"\bE01\b", said):
+        return InvalidField(
+            f"{request.name}: {said}",
+            remedy="GHL misses a parameter, or does not know the path: report it",
+            code="BAD_REQUEST",
+        )
+    if said and not _CREDENTIALS.search(said):
+        return ConnectorError(
+            f"{request.name} was answered 401: {said}",
+            remedy="the credentials may be good: run doctor; if it stays, ask GHL's support with the trace id",
+            code="UNAUTHORIZED",
+        )
+    return Expired(f"{request.name}: {said or 'unauthorized'}")
 
 
 def _forbidden(request: Request, said: str, answer: Answer) -> ConnectorError:

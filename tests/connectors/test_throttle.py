@@ -302,6 +302,16 @@ class FakeTime:
         self.now += seconds
 
 
+@pytest.mark.parametrize("value", ["1e300", "9" * 400, "\u00b2", "-5", "nan", "inf", "", "1e12"])
+def test_a_header_that_no_side_means_is_not_kept(value: str) -> None:
+    """A huge, negative or unreadable number makes no run wait for years."""
+    names = [
+        *("x-ratelimit-max", "x-ratelimit-remaining", "x-ratelimit-interval-milliseconds", "retry-after"),
+        *("x-ratelimit-limit-daily", "x-ratelimit-daily-remaining", "x-ratelimit-daily-reset"),
+    ]
+    assert read_quota(200, dict.fromkeys(names, value)) == Quota()
+
+
 def test_enter_waits_for_a_place() -> None:
     """The gate sleeps through the injected sleep until the window has room."""
     time = FakeTime()

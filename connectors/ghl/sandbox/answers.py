@@ -74,8 +74,10 @@ def no_such_route(method: str, path: str) -> Refusal:
     return Refusal(404, f"Cannot {method} {path}")
 
 
-def down(status: int) -> Answer:
-    """A server error: 500 in the API's own JSON, the rest as the CDN's HTML page in front of it."""
+def down(status: int, message: str = "") -> Answer:
+    """A server error: 500, and what has a message, in the API's own JSON, the rest as the CDN's HTML page in front of it."""
+    if message:
+        return Refusal(status, message).answer()
     if status == 500:
         return Refusal(500, "Internal server error").answer()
     page = f"<!DOCTYPE html><html><head><title>{status}: error</title></head><body>Error code {status}</body></html>"

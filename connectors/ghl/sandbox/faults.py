@@ -12,7 +12,7 @@ import msgspec
 
 FaultKind = Literal[
     "rate_limited",  # 429 although the window has room
-    "status",  # `status` (500, 502, 503, 520 ...) and nothing done
+    "status",  # `status` (500, 502, 503, 520 ...; below 500 with `message`) and nothing done
     "reset_before",  # the connection is reset, nothing done
     "reset_after",  # the write is done, then the connection is reset
     "created_but_422",  # the write is done, the answer says 422 (facts.md section 3, #64)
@@ -47,6 +47,7 @@ class Fault:
     count: int | None = None
     after: int = 0
     status: int = 502
+    message: str = ""
     seconds: float = 0.0
     field: str = ""
     amount: int = 2

@@ -125,7 +125,7 @@ class Gateway:
         if passage.token is not None:
             _authorise(operation, passage.token, request.at)
         if broken := faults.get("status"):
-            passage.answer = down(broken.status)
+            passage.answer = down(broken.status, broken.message)
 
     def _token(self, request: Request) -> Token:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")

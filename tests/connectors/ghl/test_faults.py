@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from connectors.ghl.faults import explain, message, names_record
-from connectors.http import Answer, Request
+from connectors.http import Answer, Client, Request
 from reconcile.errors import (
     Blocked,
     ConnectorError,
@@ -61,6 +61,17 @@ def said(status: int, text: Any, **more: Any) -> Answer:
         (said(401, "The token is not authorized for this scope."), Forbidden, "FORBIDDEN"),
         (said(401, "This authClass type is not allowed to access this scope"), Forbidden, "FORBIDDEN"),
         (said(401, "version header is invalid"), InvalidField, "API_VERSION"),
+        (said(401, ""), Expired, "EXPIRED"),
+        (said(401, "Unauthorized"), Expired, "EXPIRED"),
+        (said(401, "Command timed out"), Transient, "TRANSIENT"),
+        (said(401, "token timed out"), Expired, "EXPIRED"),
+        (
+            said(401, "This route is not yet supported by the IAM Service. Please update your IAM config."),
+            InvalidField,
+            "IAM",
+        ),
+        (said(401, "E01 - Unauthorized request"), InvalidField, "BAD_REQUEST"),
+        (said(401, "The moon is full"), ConnectorError, "UNAUTHORIZED"),
         (said(403, "The token does not have access to this location."), WrongLocation, "WRONG_LOCATION"),
         (said(403, "Forbidden resource"), Forbidden, "FORBIDDEN"),
         (said(404, "Cannot GET /contacts/k"), InvalidField, "ROUTE"),
@@ -208,3 +219,39 @@ def test_an_item_of_a_tag_batch_is_gone_only_where_it_says_so_of_the_contact(sai
     )
     writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in ("c1", "c2")]
     assert {reply.code for reply in ghl.write(writes)} == {code}
+
+
+@pytest.mark.parametrize("value", ["\u00b2", "-1", "1e9", "9" * 400, "soon", "nan"])
+def test_a_senseless_wait_is_no_wait(value: str) -> None:
+    """A waiting time that is no number of a day at most is not kept, and ends nothing."""
+    headers = {"retry-after": value, "x-ratelimit-daily-remaining": "0", "x-ratelimit-daily-reset": value}
+    for day in (headers, headers | {"x-ratelimit-daily-remaining": "5"}):
+        error = explain(REQUEST, Answer(429, day, b"{}"))
+        assert isinstance(error, Exhausted)
+        assert error.until_seconds is None
+
+
+def test_the_remedy_for_a_refused_token_fits_its_kind() -> None:
+    """A private integration token is not renewed by a login: its remedy is a new one; an OAuth token's is the login."""
+    refused = said(401, "Invalid JWT")
+    assert "auth login" in explain(REQUEST, refused).remedy  # type: ignore[union-attr]
+    ghl = connector(lambda request: answer({"message": "Invalid JWT"}, status=401))
+    with pytest.raises(Expired) as caught:
+        ghl.describe()
+    assert "auth login" not in caught.value.remedy
+    assert "private integration" in caught.value.remedy.lower()
+
+
+@pytest.mark.parametrize("replay", [True, False])
+def test_a_time_out_that_a_401_tells_is_sent_again_where_that_is_safe(replay: bool) -> None:
+    """`Command timed out` with status 401 is a gateway's time-out: a read is repeated, a create left in doubt, no token renewed."""
+    replies = [answer({"message": "Command timed out"}, status=401), answer({"contact": {}})]
+    script = Script({("GET", "/x"): list(replies)})
+    client = Client("http://ghl.invalid", explain=explain, transport=httpx.MockTransport(script), sleep=lambda _: None)
+    request = Request("GET", "/x", endpoint="GET /x", replay=replay)
+    if replay:
+        assert client.send(request).status == 200
+    else:
+        with pytest.raises(Uncertain):
+            client.send(request)
+    assert len(script.asked) == (2 if replay else 1)
