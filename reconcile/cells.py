@@ -24,7 +24,7 @@ class Column:
 def columns(mapped: EntityMap, side: Side) -> list[Column]:
     """What the cells of an entity's fields on a side are made of, in the fields' order."""
     place = {native: f"r{at}" for at, native in enumerate(mapped.native(side))}
-    return [Column(field, tuple(place[native] for native in field.native(side))) for field in mapped.fields]
+    return [Column(field, tuple(place[native] for native in field.read(side))) for field in mapped.fields]
 
 
 def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None = None) -> None:
@@ -107,7 +107,7 @@ def _decode(
 def _put_slow(stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str) -> None:
     """Make `rough_e_s` the table `into`, with the slow values in place, and whether a rule leaves the row out."""
     name = f"{mapped.entity}_{side}"
-    if not slow and not mapped.exclude:
+    if not slow and not mapped.filters:
         stage.run(f"DROP TABLE IF EXISTS work.{into}; ALTER TABLE rough_{name} RENAME TO {into}")
         return
     put = ", ".join(
@@ -152,7 +152,7 @@ def _value(column: Column) -> str:
 def _excluded(mapped: EntityMap) -> str:
     """SQL for whether a row of cells is left out by a rule."""
     tests = []
-    for rule in mapped.exclude:
+    for rule in mapped.filters:
         words = ", ".join(literal(value or "") for value in rule.values)
         among = f"coalesce({mapped.cell(rule.field)}, '') IN ({words})"
         tests.append(f"NOT ({among})" if rule.negated else among)

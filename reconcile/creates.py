@@ -42,7 +42,7 @@ _FAULTS = """LEFT JOIN (
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
 
 _EXCLUDED = """
-INSERT INTO passed SELECT {entity}, '{s}', c.key, 'excluded', 'left out by an exclude rule'
+INSERT INTO passed SELECT {entity}, '{s}', c.key, 'excluded', {reason}
 FROM cell_{e}_{s} c SEMI JOIN unlinked_{e}_{s} u USING (key) WHERE c.excluded;
 """
 
@@ -52,7 +52,7 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     entity, target = mapped.entity, side.other
     if not stage.some(f"unlinked_{entity}_{side}", f"free_{entity}_{side}"):
         return
-    stage.run(_EXCLUDED.format(e=entity, entity=literal(entity), s=side))
+    stage.run(_EXCLUDED.format(e=entity, entity=literal(entity), s=side, reason=_reason(mapped)))
     sent = [(at, field) for at, field in enumerate(mapped.fields, start=1) if _travels(field, side)]
     required = [field.name for _, field in sent if field.required]
     child = entity is not Entity.CONTACT
@@ -81,6 +81,17 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             other=target.label,
         )
     )
+
+
+def _reason(mapped: EntityMap) -> str:
+    """SQL for why a row is left out."""
+    others = [
+        f"WHEN {mapped.cell(field.name)} <> {literal(field.constant)} THEN "
+        + literal(f'its {field.name} is not "{field.constant}", the pair\'s constant: it is of something else')
+        for field in mapped.selecting
+    ]
+    rule = "'left out by an exclude rule'"
+    return f"CASE {' '.join(others)} ELSE {rule} END" if others else rule
 
 
 def _travels(field: Field, side: Side) -> bool:

@@ -30,7 +30,7 @@ def _make_known(stage: Stage, mapped: EntityMap, side: Side, *, sought: Sequence
     entity = mapped.entity
     rows = " UNION ".join([f"SELECT row FROM unlinked_{entity}_{side}", *_alike(stage, mapped, side, sought)])
     stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {rows}")
-    names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.exclude}
+    names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.filters}
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     stage.drop(f"alike_{side}")
     linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"

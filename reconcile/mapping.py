@@ -23,7 +23,8 @@ class Field:
 
     `app` and `ghl` are native field names (two for a name split in first and last; none for a constant's other side).
     `fallback` is written on create where the source is blank; `required` makes a record without value and fallback
-    unsyncable. `constant` is the value itself. `also` names native fields of a side that hold further values of the same
+    unsyncable. `constant` is the value itself: a record that holds another one is not of this entity (see `EntityMap.filters`);
+    with `create_only` it is written into new records and never looked at again. `also` names native fields of a side that hold further values of the same
     kind (GHL's additionalEmails): they count when matching and are never written.
     """
 
@@ -35,11 +36,16 @@ class Field:
     required: bool = False
     fallback: Cell = None
     constant: Cell = None
+    create_only: bool = False
     also: Map[Side, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def native(self, side: Side) -> tuple[str, ...]:
         """The native field names on `side`."""
         return self.app if side is Side.APP else self.ghl
+
+    def read(self, side: Side) -> tuple[str, ...]:
+        """The native field names on `side` that its cell is made of; none where the cell is the constant."""
+        return () if self.create_only else self.native(side)
 
     @property
     def by_item(self) -> bool:
@@ -48,7 +54,7 @@ class Field:
 
     def decode(self, native: Map[str, Json], side: Side) -> Cell:
         """The cell that native values give; the constant where this side has no field of its own."""
-        names = self.native(side)
+        names = self.read(side)
         if not names:
             return self.constant
         return self.codec.decode([raw_text(native.get(name)) for name in names], side)
@@ -105,6 +111,17 @@ class EntityMap:
     def has_tags(self) -> bool:
         """Whether this entity carries tags."""
         return any(candidate.name == TAGS for candidate in self.fields)
+
+    @property
+    def selecting(self) -> tuple[Field, ...]:
+        """The fields whose constant tells which records are of this entity: others, say of another parent's kind, are not."""
+        return tuple(field for field in self.fields if field.constant is not None and not field.create_only)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """What leaves records out: the declared rules, and constants; a blank holds no other value, and is filled."""
+        others = (Filter(field.name, (None, field.constant), negated=True) for field in self.selecting)
+        return (*self.exclude, *others)
 
     @property
     def sets(self) -> tuple[Field, ...]:

@@ -264,7 +264,7 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
         several = bool(more and stage.some(*more))
         taking_part = {side: known(side, free[side], held[side]) for side in Side}
         _meet(stage, mapped, rule, taking_part, parent="NULL", several=several, later=rule != mapped.match[0])
-    for side in _with_orphans(stage, entity) if mapped.exclude else ():
+    for side in _with_orphans(stage, entity) if mapped.filters else ():
         mine, aside = known(side, free[side]), known(side.other, f"{unlinked[side.other]} WHERE excluded")
         stage.run(_ASIDE.format(e=entity, s=side, o=side.other, rule=named, free=mine, aside=aside))
     _settle(stage, entity)

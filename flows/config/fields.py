@@ -52,6 +52,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         required=form.required,
         fallback=_cell(key, "fallback", form.fallback, codec, setting),
         constant=_cell(key, "constant", form.constant, codec, setting),
+        create_only=form.create_only,
         also=_also(form, native, setting.entity),
     )
     for word, what, remedy in _objections(form, built, setting):
@@ -179,6 +180,8 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
                 f'a constant for {"ghl" if form.ghl else "app"} cannot flow "{form.flow}"',
                 f'Write flow = "{right}".',
             )
+    elif form.create_only:
+        yield "create_only", "it is of constants alone", 'Add constant = "…", or take "create_only" away.'
     elif not field.ghl:
         yield "ghl", "there is no GHL field for it", 'Add ghl = "…" or take the line away.'
     if len(field.app) > 2 or len(field.ghl) > 2:
@@ -226,6 +229,8 @@ def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterato
     one_way = field.rule.flow is not Flow.BOTH
     if form.conflict and one_way:
         yield "conflict", f'a field that flows "{field.rule.flow}" has no conflicts', 'Take "conflict" away.'
+    if form.drift and form.create_only:
+        yield "drift", "what is written into new records alone is not looked at again", 'Take "drift" away.'
     if form.drift and not one_way:
         yield "drift", "a field that flows both ways has no drift", 'Take "drift" away, or set a one-way "flow".'
     if form.conflict is OnConflict.UNION and field.codec.name not in _SETS:

@@ -51,6 +51,10 @@ class FieldForm(ShortPart):
     required: bool = Field(default=False, description="a record without this value is reported and left alone")
     fallback: Scalar | None = Field(default=None, description="written on create where the source is blank")
     constant: Scalar | None = Field(default=None, description="the value itself; the other side has no field for it")
+    create_only: bool = Field(
+        default=False,
+        description="a constant for new records alone; default: a record that holds another value is not of this entity",
+    )
     choices: dict[str, Scalar] | None = Field(default=None, description="GHL's word for each of the app's")
     also: AlsoForm = AlsoForm()
     region: str | None = Field(

@@ -365,6 +365,22 @@ BROKEN = [
         "lift_dnd",
     ),
     _one(
+        "create_only without a constant",
+        'born = "dateOfBirth"',
+        'born = { ghl = "dateOfBirth", create_only = true }',
+        "it is of constants alone",
+        "away",
+        "create_only",
+    ),
+    _one(
+        "drift of what is not compared",
+        'constant = "acme"',
+        'constant = "acme", create_only = true, drift = "leave"',
+        "not looked at again",
+        'Take "drift" away',
+        "drift",
+    ),
+    _one(
         "constant on both sides",
         'constant = "acme"',
         'constant = "acme", app = "src"',

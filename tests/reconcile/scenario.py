@@ -99,6 +99,7 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
         required=said.get("required", False),
         fallback=said.get("fallback"),
         constant=said.get("constant"),
+        create_only=said.get("create_only", False),
     )
 
 
