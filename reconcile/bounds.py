@@ -10,9 +10,8 @@ LONGEST = 1_000_000
 """Characters of a value: a note with a whole e-mail in it has fewer."""
 LONGEST_WORD = 1_000
 """Characters of one word of a set."""
-_MOST_MARKS = (
-    64  # on one letter; Unicode's own "stream-safe" text has 30. Putting n of them into order takes n * n steps
-)
+_MOST_MARKS = 64
+"""On one letter; Unicode's own "stream-safe" text has 30. Putting n of them into order takes n * n steps."""
 _HALVES = re.compile("[\ud800-\udfff]+")
 
 

@@ -21,6 +21,7 @@ from reconcile.errors import (
     Malformed,
     NotFound,
     Transient,
+    Uncertain,
     Unnamed,
     WrongLocation,
 )
