@@ -11,13 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.config import Pair
 from flows.keeping import brought
 from flows.run import runs_folder
+from flows.terminal import Console
 from reconcile import runs
 from reconcile.archive import MANIFEST, Archived
 from reconcile.backtest import Difference, backtest

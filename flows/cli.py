@@ -82,13 +82,16 @@ def call(tokens: Sequence[str] | None = None) -> int:
 
 
 def _make_sure_of_streams() -> None:
-    """Standard output and error that are always there and take every character: what a run says must not end it."""
+    """Standard output and error that are always there, take every character, and show control characters instead of obeying them."""
+    from flows.terminal import Shown
+
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process lives
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, Shown(getattr(sys, name)))
 
 
 _EXIT = [3]

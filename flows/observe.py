@@ -75,8 +75,9 @@ class Progress:
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty() and self.total:
-            from rich.console import Console
             from rich.progress import Progress as Bars
+
+            from flows.terminal import Console
 
             self._bars = Bars(console=Console(stderr=True), transient=True)
             self._bars.start()

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
 
 from connectors.ghl.login import Callback
 from connectors.ghl.login import login as log_in
@@ -23,6 +22,7 @@ from connectors.ghl.tokens import SqlTokenStore
 from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
 from flows.credentials import Level, app_of, store_of
+from flows.terminal import Console
 from reconcile.errors import WrongLocation
 from reconcile.ledger import Ledger
 

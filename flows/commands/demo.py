@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from flows.commands.options import Engine, Json
 from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
 from flows.run import Options
 from flows.telling import Told
+from flows.terminal import Console
 
 
 def demo(

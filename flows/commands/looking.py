@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.table import Table
 
 from flows.commands.options import Json, PairFile, Port
+from flows.terminal import Console
 
 if TYPE_CHECKING:
     from flows.config import Pair

@@ -9,11 +9,11 @@ from contextlib import closing
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.text import Text
 
 from flows.commands.options import Allow, Json, PairFile
 from flows.commands.show import show
+from flows.terminal import Console
 
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="carry it out at once, inside the limits")]
 

@@ -7,7 +7,6 @@ import sys
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from flows.commands.options import Allow, Engine, Json, PairFile
 from flows.commands.show import show, tell_run
@@ -16,6 +15,7 @@ from flows.focus import Sought
 from flows.migrate import Mode, Move, Moved, To, begun
 from flows.run import Options, open_run, stopping_on_signals
 from flows.telling import Told
+from flows.terminal import Console
 from reconcile.ledger import Ledger
 
 Keys = list[str] | None

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
 from flows.config import load
 from flows.fleet import FleetReport, Job
+from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
 
 Pairs = Annotated[list[Path], Parameter(name=["--pair", "-p"], help="a pair file; may be repeated")]

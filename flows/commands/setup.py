@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.markup import escape
 from rich.prompt import Confirm
 
 from flows.commands.options import Json, PairFile
+from flows.terminal import Console
 
 _HOST = "https://services.leadconnectorhq.com"
 _MARKS = {"ok": "[green]✓[/]", "note": "[blue]·[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
