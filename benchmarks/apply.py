@@ -4,7 +4,9 @@
 
 A quarter creates, two fifths updates, the rest tag changes of two kinds. `window_utilisation` is requests per window of
 what the limit allows, `requests_vs_estimate` what was sent against what the plan said it would cost, and
-`bulk_tags_saving` the share of tag requests that batches saved. The last line is one JSON object.
+`bulk_tags_saving` the share of tag requests that batches saved. `looks_per_write` is how many records were read again right
+before their write, as by default before every update, and `longest_look` the most seconds from such a look to the end of its
+write: nobody's edit had longer to be overwritten unseen. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def measure(url: str, folder: Path, writes: int) -> dict[str, float]:
     described = connector.describe()
     lines = b"".join(page.lines for page in connector.extract(Entity.CONTACT) if isinstance(page, Page))
     operations = list(plan([json.loads(line)["id"] for line in lines.splitlines()], writes))
-    expected = estimate(grouped(operations), Side.GHL, described, connector.usage(), recheck="risky").requests
+    expected = estimate(grouped(operations), Side.GHL, described, connector.usage(), recheck="always").requests
     ledger = open_ledger(folder)
     runs.start(ledger, "bench", "nightly", at=now())
     desk = Desk(MAPPING, {Side.GHL: connector}, Journal(ledger, "bench"), now, parents=lambda *_: None)
@@ -109,6 +111,8 @@ def measure(url: str, folder: Path, writes: int) -> dict[str, float]:
         "window_utilisation": round(requests / (100 * seconds / INTERVAL), 4),
         "requests_vs_estimate": round(requests / expected, 4),
         "bulk_tags_saving": round(1 - tags / tag_writes, 4),
+        "looks_per_write": round(usage.looks / len(operations), 4),
+        "longest_look": round(usage.longest_look, 2),
         "answers_429": usage.answers_429,
         "max_in_window": max_in_window(url),
     }

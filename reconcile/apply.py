@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,8 @@ from reconcile.journal import Journal
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.plan import LEDGER_ONLY
-from reconcile.ports import Connector, Record, Reply, Write
+from reconcile.plan import LEDGER_ONLY, VALUES
+from reconcile.ports import Check, Connector, Record, Reply, Write
 
 Recheck = Literal["always", "risky", "never"]
 
@@ -24,7 +25,8 @@ _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 class Desk:
     """What applying needs at hand. `parents` finds a contact's key on a side by link_id, from the ledger.
 
-    `free` are the sides whose reads cost no requests: there every record is looked at before it is touched.
+    `recheck` says before which writes of values the record is looked at: `always`, `risky` ones, or `never`; `free` are the
+    sides whose reads cost no requests: there it is looked at with `risky`, too.
     `created` collects the keys that this run's creates were given, `undeleted` the links whose record a delete left there.
     """
 
@@ -33,7 +35,7 @@ class Desk:
     journal: Journal
     now: Callable[[], str]
     parents: Callable[[str, Side], str | None]
-    recheck: Recheck = "risky"
+    recheck: Recheck = "always"
     free: frozenset[Side] = frozenset({Side.APP})
     created: dict[tuple[str, Side], str] = field(default_factory=dict)
     undeleted: set[str] = field(default_factory=set)
@@ -102,50 +104,61 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
         parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
         if parent is None:
             return Outcome(operation.op_id, Status.SKIPPED, code="NO_PARENT", detail="its contact was not created")
+    write = write_of(desk.mapping, operation, parent)
     if not _looks_first(desk, operation):
-        return write_of(desk.mapping, operation, parent)
-    connector = desk.connectors[operation.side]
-    record = connector.read(operation.entity, operation.key or "", parent)
-    mapped = desk.mapping[operation.entity]
-    told = _told(mapped, operation, record)
-    return told or write_of(desk.mapping, operation, parent, seen=record)
+        return write
+    return dataclasses.replace(write, check=_check(desk.mapping, operation, write))
 
 
 def _looks_first(desk: Desk, operation: Operation) -> bool:
-    if operation.kind is OpKind.CREATE or operation.kind in _TAGGING or desk.recheck == "never":
+    if operation.kind not in VALUES or desk.recheck == "never":
         return False
     return desk.recheck == "always" or operation.side in desk.free or operation.risk == "high"
 
 
-def _told(mapped: EntityMap, operation: Operation, record: Record | None) -> Outcome | None:
-    """The outcome, where a look at the record shows that it is done already, or no longer what the plan expected."""
+def _check(mapping: PairMapping, operation: Operation, write: Write) -> Check:
+    """What the connector asks with the record as it is right before the write: whether that is still what the plan saw.
+
+    What was seen is then the guard, so that a side that can compare in the write itself leaves no moment in between.
+    """
+
+    def check(record: Record | None) -> Write | Reply:
+        ended = _ended(mapping[operation.entity], operation, record)
+        if ended is not None or record is None:
+            return ended or write
+        expected = {name: record.fields[name] for name in write.fields if name in record.fields}
+        return dataclasses.replace(write, expected=expected, version=record.version, check=None)
+
+    return check
+
+
+def _ended(mapped: EntityMap, operation: Operation, record: Record | None) -> Reply | None:
+    """The reply, where a look at the record shows that it is done already, or no longer what the plan expected.
+
+    Only what the operation changes is compared: an edit of another field is no reason to leave this one.
+    """
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:
         if deleting:
-            return Outcome(operation.op_id, Status.DONE, detail="it was gone already")
-        return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
+            return Reply(operation.op_id, Status.DONE, detail="it was gone already")
+        return Reply(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
     held = mapped.decode(record, operation.side)
     if not deleting and all(held[name] == cell for name, cell in operation.after.items()):
-        return _done(operation, record, held)
+        return Reply(operation.op_id, Status.DONE, record=record, key=record.key)
     changed = sorted(name for name, cell in operation.before.items() if held.get(name) != cell)
     if changed:
-        return Outcome(
-            operation.op_id,
-            Status.STALE,
-            code="CHANGED",
-            detail=f"changed since the plan was made: {', '.join(changed)}",
-        )
+        detail = f"changed since the plan was made: {', '.join(changed)}"
+        return Reply(operation.op_id, Status.STALE, code="CHANGED", detail=detail)
     return None
 
 
-def write_of(mapping: PairMapping, operation: Operation, parent: str | None, *, seen: Record | None = None) -> Write:
-    """The operation in its side's own terms. `seen` is the record as it was just read: its native values are the guard."""
+def write_of(mapping: PairMapping, operation: Operation, parent: str | None) -> Write:
+    """The operation in its side's own terms."""
     if operation.kind in _TAGGING:
         tags = tuple(json.loads(operation.after[TAGS] or "[]"))
         return Write(operation.op_id, operation.kind, Entity.CONTACT, key=operation.key, tags=tags)
     mapped = mapping[operation.entity]
     fields = mapped.encode(operation.after, operation.side)
-    expected = {name: seen.fields[name] for name in fields if name in seen.fields} if seen else {}
     return Write(
         op_id=operation.op_id,
         kind=operation.kind,
@@ -153,8 +166,7 @@ def write_of(mapping: PairMapping, operation: Operation, parent: str | None, *, 
         key=operation.key,
         parent=parent,
         fields=fields,
-        expected=expected,
-        version=seen.version if seen else operation.guard,
+        version=operation.guard,
     )
 
 

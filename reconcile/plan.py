@@ -12,6 +12,12 @@ from reconcile.ports import Description, Usage
 LEDGER_ONLY = frozenset({OpKind.ADOPT, OpKind.FORGET})
 """Operations that send nothing to either side."""
 
+VALUES = frozenset({OpKind.UPDATE, OpKind.COMPLETE, OpKind.ARCHIVE, OpKind.DELETE})
+"""Operations that take the place of a value: somebody may have changed it since it was read.
+
+A create has no record that anybody could have changed, and tags are sent as what is added and removed, not as the set.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -91,7 +97,7 @@ def estimate(groups: Iterable[Group], side: Side, described: Description, usage:
             cost = sum(math.ceil(many / described.bulk_tags) for many in group.deltas)
         by_kind[group.kind] = by_kind.get(group.kind, 0) + cost
         looks = {"always": group.count, "risky": group.risky}.get(recheck, 0)
-        if cost and looks and group.kind is not OpKind.CREATE:
+        if cost and looks and group.kind in VALUES:
             by_kind["recheck"] = by_kind.get("recheck", 0) + looks
     requests = sum(by_kind.values())
     window, seconds = usage.window or (0, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -98,6 +98,8 @@ class Write:
 
     `expected` holds the native values that the plan saw in the fields it changes, and `version` the version it saw: a
     connector that can compare them without another request must (SQL: in the WHERE clause), and answers `stale`.
+    `check` asks for a look: see `looked_at`, which a connector calls as the last thing before it sends an update, a
+    completion, an archive or a delete.
     """
 
     op_id: str
@@ -109,6 +111,7 @@ class Write:
     tags: tuple[str, ...] = ()
     expected: Mapping[str, Json] = field(default_factory=dict)
     version: str | None = None
+    check: Check | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,19 @@ class Reply:
     code: str = ""
     detail: str = ""
     trace_id: str | None = None
+
+
+Check: TypeAlias = "Callable[[Record | None], Write | Reply]"
+"""Given the record as it is now (None: gone), what to send, or the reply where nothing is to be sent."""
+
+
+def looked_at(write: Write, read: Callable[[], Record | None]) -> Write | Reply:
+    """The write to send after the look that it asks for, or the reply where there is nothing to send.
+
+    A connector reads the record as late as it can, and under the lock of the write where it has one: what somebody changes
+    between the look and the write is lost.
+    """
+    return write if write.check is None else write.check(read())
 
 
 FieldType = Literal["text", "email", "phone", "date", "instant", "decimal", "integer", "bool", "choice", "tags", "json"]
@@ -169,7 +185,8 @@ class Description:
 class Usage:
     """Requests so far, and what the side says remains (None where it does not say). `window` is (requests, seconds).
 
-    `daily` is the quota of a whole day; of it, and of what remains, `reserved` requests are left to others.
+    `daily` is the quota of a whole day; of it, and of what remains, `reserved` requests are left to others. `looks` are
+    the writes before which a record was looked at, `longest_look` the most seconds from such a look to the end of its write.
     """
 
     requests: int = 0
@@ -178,6 +195,8 @@ class Usage:
     reserved: int = 0
     window: tuple[int, float] | None = None
     answers_429: int = 0
+    looks: int = 0
+    longest_look: float = 0.0
     by_endpoint: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from connectors.memory import MemoryConnector, Ticks, Vices
 from flows import steps
+from flows.config.form import ApplyForm
 from flows.run import Options, Run
 from reconcile import planfile, runs
 from reconcile.apply import chunks
@@ -167,7 +168,7 @@ class World:
     mapping: PairMapping = field(default_factory=mapping_of)
     vices: Mapping[Side, Vices] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
-    recheck: str = "risky"
+    recheck: str = field(default_factory=lambda: ApplyForm().recheck)
     notes_budget: int | None = None
     ledger_url: str | None = None
     identity: Mapping[Side, str] = field(default_factory=dict)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.contract.rig import AWKWARD, Can, Rig, create, guarded, tags_of, update
 from reconcile.model import RECORDS, Entity, OpKind, Status
-from reconcile.ports import Record, Write
+from reconcile.ports import Record, Reply, Write
 
 ENTITY = pytest.mark.parametrize("entity", RECORDS, ids=str)
 
@@ -154,6 +156,61 @@ class Writing:
         assert reply.status is Status.DONE
         assert reply.record is not None
         assert reply.record.version == rig.read(Entity.CONTACT, before.key).version
+
+    # Looks right before a write.
+
+    @ENTITY
+    def test_a_write_that_asks_for_a_look_is_shown_the_record_as_it_is_now(self, rig: Rig, entity: Entity) -> None:
+        """What a user did since the record was read is there to be seen right before the write, and what comes of it is sent."""
+        rig.needs(Can.UPDATE, entity=entity)
+        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        before, name = rig.read(entity, rig.add(entity, 1, parent), parent), rig.text[entity]
+        rig.edit(entity, before.key, {name: "a user was here"})
+        seen: list[Record | None] = []
+
+        def check(record: Record | None) -> Write | Reply:
+            seen.append(record)
+            return replace(write, version=record.version if record else None, check=None)
+
+        write = update(entity, before, {name: "ours"})
+        assert rig.one(replace(write, check=check)).status is Status.DONE
+        assert seen[0] is not None
+        assert (seen[0].key, seen[0].fields[name]) == (before.key, "a user was here")
+        assert rig.read(entity, before.key, before.parent).fields[name] == "ours"
+
+    @ENTITY
+    @pytest.mark.parametrize("kind", [OpKind.UPDATE, OpKind.DELETE])
+    def test_a_look_may_stop_a_write(self, rig: Rig, entity: Entity, kind: OpKind) -> None:
+        """Where the look answers for the write, nothing is sent: the record stays as the user left it, its neighbour is done."""
+        rig.needs(Can.UPDATE if kind is OpKind.UPDATE else Can.DELETE, entity=entity)
+        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        keys = [rig.add(entity, number, parent) for number in (1, 2)]
+        (first, second), name = [rig.read(entity, key, parent) for key in keys], rig.text[entity]
+        fields = {name: "ours"} if kind is OpKind.UPDATE else {}
+        stopped = Reply("stop", Status.STALE, code="CHANGED", detail="no")
+        writes = [
+            Write("stop", kind, entity, first.key, first.parent, fields=fields, check=lambda _: stopped),
+            Write("go", kind, entity, second.key, second.parent, fields=fields),
+        ]
+        replies = rig.write(*writes)
+        assert replies["stop"] == stopped
+        assert replies["go"].status is Status.DONE
+        assert rig.read(entity, first.key, first.parent).fields[name] == first.fields[name]
+
+    def test_a_look_at_what_is_gone_shows_nothing(self, rig: Rig) -> None:
+        """A record that is not there any more is None to the look, which answers for the write."""
+        rig.needs(Can.UPDATE)
+        seen: list[Record | None] = []
+
+        def check(record: Record | None) -> Reply:
+            seen.append(record)
+            return Reply("op", Status.STALE, code="GONE", detail="the record is gone")
+
+        write = Write(
+            "op", OpKind.UPDATE, Entity.CONTACT, rig.absent, fields={rig.text[Entity.CONTACT]: "x"}, check=check
+        )
+        assert rig.one(write).code == "GONE"
+        assert seen == [None]
 
     # Deletes, tags, doubt.
 

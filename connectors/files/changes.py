@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from connectors.files.layout import TAGS, Layout
 from connectors.files.parts import Part, State, UnfitError, same, text_of, unix
 from connectors.files.shelf import Shelf, Volume
 from reconcile.model import OpKind, Status
-from reconcile.ports import Json, Reply, Write
+from reconcile.ports import Json, Record, Reply, Write, looked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Change:
             return self._reply(Status.REJECTED, "INVALID_FIELD", str(error)), None
 
     def _one(self) -> tuple[Reply, Volume | None]:
+        ready = looked_at(self.write, self._seen)
+        if isinstance(ready, Reply):
+            return ready, None
+        if ready is not self.write:
+            return replace(self, write=ready)._one()
         match self.write.kind:
             case OpKind.CREATE:
                 return self._create()
@@ -122,6 +127,11 @@ class Change:
         return self._reply(Status.DONE), volume
 
     # What they are made of.
+
+    def _seen(self) -> Record | None:
+        """The row as it is in the file, which stays locked until the change is in place."""
+        found = self.shelf.find(self.write.key or "")
+        return None if found is None else self.layout.record(found[1].values or {})
 
     def _existing(self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]) -> tuple[Reply, Volume | None]:
         found = self.shelf.find(self.write.key or "")

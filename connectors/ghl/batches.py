@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LOOKED_AT = 10
+"""How many contacts, looked at one after the other, one request links."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -50,10 +53,15 @@ def jobs_of(writes: Sequence[Write], settings: GhlSettings, carrier: Carrier) ->
         if kind == "tags" and len(members) > 1:
             jobs += [_job(part, carrier.tags) for part in chunks(members, settings.tag_batch)]
         elif kind == "business" and len(members) > 1:
-            jobs += [_job(part, carrier.business) for part in chunks(members, settings.business_batch)]
+            jobs += [_job(part, carrier.business) for part in chunks(members, _size(members, settings.business_batch))]
         else:
             jobs += [_single(write, carrier) for write in members]
     return jobs
+
+
+def _size(members: Sequence[Write], usual: int) -> int:
+    """How many links go in one request: few where each contact is looked at first, lest the first is out of sight for long."""
+    return min(usual, LOOKED_AT) if any(write.check for write in members) else usual
 
 
 def _group(write: Write) -> tuple[object, ...]:

@@ -20,6 +20,7 @@ from connectors.ghl.settings import GhlSettings
 from connectors.ghl.shapes import FIELD_INFO, NATIVE, UNREAD, record, shape_of
 from connectors.ghl.writer import Writer
 from connectors.http import Auth, Client, Options, Transport
+from connectors.looks import Looks
 from connectors.throttle import Budget, Throttle
 from reconcile.errors import InvalidField
 from reconcile.model import Entity, OpKind, Side
@@ -72,6 +73,7 @@ class GhlConnector:
         self.api = Api(self._client, location=settings.location, dialect=DIALECTS[settings.version])
         self._clock = clock
         self._finder = Finder(self.api, shapes=self.shape, clock=clock, sleep=sleep, lag_seconds=settings.lag_seconds)
+        self._looks = Looks()
         self._custom: dict[str, schema.CustomField] | None = None
         self._shaped: dict[Entity, Shape] = {}
 
@@ -174,7 +176,15 @@ class GhlConnector:
         clear = None if self.settings.clear_with == "null" else ""
         custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(Entity.CONTACT)
         spelling = Spelling(self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only())
-        writer = Writer(self.api, settings=self.settings, spelling=spelling, shapes=self.shape, finder=self._finder)
+        writer = Writer(
+            self.api,
+            settings=self.settings,
+            spelling=spelling,
+            shapes=self.shape,
+            finder=self._finder,
+            read=self.read,
+            looks=self._looks,
+        )
         return writer.run(writes)
 
     def appointments(self, contact: str) -> list[dict[str, Any]]:
@@ -194,6 +204,8 @@ class GhlConnector:
             window=self._throttle.window(),
             answers_429=self._throttle.refusals,
             by_endpoint=counts,
+            looks=self._looks.count,
+            longest_look=self._looks.longest,
         )
 
     def close(self) -> None:

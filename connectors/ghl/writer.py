@@ -18,24 +18,36 @@ from connectors.ghl.settings import GhlSettings
 from connectors.ghl.shapes import record
 from connectors.ghl.tags import Change
 from connectors.ghl.tags import change as change_tags
+from connectors.looks import Looks
 from reconcile.errors import ConnectorError, Exhausted, InvalidField
 from reconcile.model import Entity, OpKind, Status
-from reconcile.ports import Record, Reply, Shape, Write
+from reconcile.ports import Record, Reply, Shape, Write, looked_at
 
 Found: TypeAlias = "dict[str, Any] | None"
+Read: TypeAlias = Callable[[Entity, str, "str | None"], "Record | None"]
 
 
 class Writer:
-    """Carries out Writes that do not depend on one another."""
+    """Carries out Writes that do not depend on one another. `read` gives a record as it is now; `looks` counts such reads."""
 
     def __init__(
-        self, api: Api, *, settings: GhlSettings, spelling: Spelling, shapes: Callable[[Entity], Shape], finder: Finder
+        self,
+        api: Api,
+        *,
+        settings: GhlSettings,
+        spelling: Spelling,
+        shapes: Callable[[Entity], Shape],
+        finder: Finder,
+        read: Read,
+        looks: Looks,
     ) -> None:
         self._api = api
         self._settings = settings
         self._spelling = spelling
         self._shapes = shapes
         self._finder = finder
+        self._read = read
+        self._looks = looks
 
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
@@ -64,7 +76,9 @@ class Writer:
     def one(self, write: Write) -> list[Reply]:
         """Carry out a single write; its failure becomes its Reply, unless no other write could fare better."""
         try:
-            return [self._done(write)]
+            with self._looks.around(write):
+                ready = self.ready(write)
+                return [ready if isinstance(ready, Reply) else self._done(ready)]
         except (*FATAL, Exhausted):
             raise
         except InvalidField as error:
@@ -76,13 +90,29 @@ class Writer:
         except ConnectorError as error:
             return [reply_to(write, error)]
 
+    def ready(self, write: Write) -> Write | Reply:
+        """The write after the look that it asks for, in the thread that sends it next; or the reply where it is not sent.
+
+        What cannot be looked at is not written to: the next run meets it again.
+        """
+        try:
+            return looked_at(write, lambda: self._read(write.entity, _key(write), write.parent))
+        except (*FATAL, Exhausted):
+            raise
+        except ConnectorError as error:
+            return skipped(write, error)
+
     def tags(self, writes: Sequence[Write]) -> list[Reply]:
         """The same tag change on many contacts, in one request; what it does not mention is sent alone."""
         return bulk_tags(self._api, writes, self.one)
 
     def business(self, writes: Sequence[Write]) -> list[Reply]:
         """The same business link for many contacts, in one request; what it does not mention is sent alone."""
-        return bulk_business(self._api, writes, self.one)
+        with self._looks.around(*writes):
+            ready = [self.ready(write) for write in writes]
+            due = [each for each in ready if isinstance(each, Write)]
+            replies = [each for each in ready if isinstance(each, Reply)]
+            return replies + (bulk_business(self._api, due, self.one) if due else [])
 
     def _done(self, write: Write) -> Reply:
         match write.kind:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 from connectors.memory.vices import FIELDS, Crash, Killed, Ticks, Vices
@@ -24,6 +25,7 @@ from reconcile.ports import (
     Shape,
     Usage,
     Write,
+    looked_at,
 )
 
 __all__ = ["FIELDS", "Crash", "Killed", "MemoryConnector", "Ticks", "Vices"]
@@ -179,7 +181,8 @@ class MemoryConnector:
         """Carry out each write in turn, with whatever vices are on."""
         for write in writes:
             self._requests += 1
-            yield self._refused(write) or self._carried_out(write)
+            ready = looked_at(write, partial(self.read, write.entity, write.key or "", write.parent))
+            yield ready if isinstance(ready, Reply) else self._refused(ready) or self._carried_out(ready)
 
     def usage(self) -> Usage:
         """Requests so far: one a page, a read and a write."""

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.http import Client, Options, Transport
+from connectors.looks import Looks
 from connectors.rest.api import Api, item_of
 from connectors.rest.auth import Unlogged, auth_of
 from connectors.rest.changes import same
@@ -19,9 +20,9 @@ from connectors.rest.reading import Item, Reader, Tally, proven, remedy_of
 from connectors.rest.refusals import explain
 from connectors.rest.routes import Routes, hides_tags, pairs, unseen
 from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings, bare
-from connectors.rest.writing import Writer
+from connectors.rest.writing import Writer, record_now
 from connectors.throttle import LocalBudget, Throttle, Window
-from reconcile.errors import ConfigError, ConnectorError, Expired, NotFound, Problem, Transient
+from reconcile.errors import ConfigError, ConnectorError, Expired, Problem, Transient
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
 
@@ -78,6 +79,7 @@ class RestConnector:
         self._api = replace(self._plain, routes=Routes(self._plain, items, lambda e: (self._form(e), self._shown(e))))
         self._forms: dict[Entity, Form] = {}
         self._contacts: tuple[str, ...] | None = None
+        self._looks = Looks()
 
     def __repr__(self) -> str:
         return f"RestConnector({self._settings!r})"
@@ -135,11 +137,7 @@ class RestConnector:
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record as it is now. Raises ConnectorError when the API does not answer."""
-        form = self._form(entity)
-        try:
-            return form.record(self._api.get(form.endpoint, key, parent), parent)
-        except NotFound:
-            return None
+        return record_now(self._api, self._form(entity), key, parent)
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records that hold exactly what a create wrote, and contacts of the same email; found by search where declared.
@@ -160,7 +158,7 @@ class RestConnector:
         """One Reply a Write; see Writer.run for what is raised."""
         forms = {entity: self._form(entity) for entity in self._settings.entities}
         self._contacts = None
-        yield from Writer(self._api, forms, self._settings.concurrency).run(writes)
+        yield from Writer(self._api, forms, self._settings.concurrency, self._looks).run(writes)
 
     def usage(self) -> Usage:
         """Requests so far by endpoint, the window, and the answers with 429."""
@@ -171,6 +169,8 @@ class RestConnector:
             window=self._throttle.window(),
             answers_429=self._throttle.refusals,
             by_endpoint=counts,
+            looks=self._looks.count,
+            longest_look=self._looks.longest,
         )
 
     def close(self) -> None:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
+from connectors.looks import Looks
 from connectors.rest.api import Api
 from connectors.rest.changes import Change
 from connectors.rest.lines import Form
 from connectors.rest.refusals import FATAL, FORBIDDEN_MAX, reply_to, skipped
-from reconcile.errors import ConnectorError, Exhausted, Forbidden
+from reconcile.errors import ConnectorError, Exhausted, Forbidden, NotFound
 from reconcile.model import Entity, Status
-from reconcile.ports import Reply, Write
+from reconcile.ports import Record, Reply, Write, looked_at
+
+
+def record_now(api: Api, form: Form, key: str, parent: str | None) -> Record | None:
+    """The record as the API shows it by its key; None where it is gone. Raises ConnectorError when it does not answer."""
+    try:
+        return form.record(api.get(form.endpoint, key, parent), parent)
+    except NotFound:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Writer:
     api: Api
     forms: Mapping[Entity, Form]
     concurrency: int
+    looks: Looks = field(default_factory=Looks)
 
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
@@ -62,8 +73,22 @@ class Writer:
             detail = f"no endpoint is declared for {write.entity} records"
             return Reply(write.op_id, Status.REJECTED, key=write.key, code="UNSUPPORTED", detail=detail)
         try:
-            return Change(self.api, form, write).carry_out()
+            with self.looks.around(write):
+                ready = self._ready(form, write)
+                return ready if isinstance(ready, Reply) else Change(self.api, form, ready).carry_out()
         except (*FATAL, Exhausted):
             raise
         except ConnectorError as error:
             return reply_to(write, error)
+
+    def _ready(self, form: Form, write: Write) -> Write | Reply:
+        """The write after the look that it asks for; or the reply where it is not sent.
+
+        What cannot be looked at is not written to: the next run meets it again.
+        """
+        try:
+            return looked_at(write, partial(record_now, self.api, form, write.key or "", write.parent))
+        except (*FATAL, Exhausted):
+            raise
+        except ConnectorError as error:
+            return skipped(write, error)

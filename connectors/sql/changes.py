@@ -15,7 +15,7 @@ from connectors.sql.reading import fetch, fetch_key, is_deleted, joined_tags, re
 from connectors.sql.schema import TAGS, Layout
 from connectors.sql.values import Kind, UnfitError, coerce, native, same, stored_moment
 from reconcile.model import OpKind, Status
-from reconcile.ports import Json, Record, Reply, Write
+from reconcile.ports import Json, Record, Reply, Write, looked_at
 
 _COMPARABLE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOL, Kind.DATE, Kind.INSTANT, Kind.LOCAL, Kind.UUID})
 """Kinds whose equality means the same to every database; floats, JSON and arrays do not compare reliably."""
@@ -65,6 +65,8 @@ class Change:
     def _update(self) -> Reply:
         values, tags = self._values(self.write.fields), self._tags_named()
         row = self._locked()
+        if told := self._looked_at(row):
+            return told
         if row is None:
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
         moved = {name: value for name, value in values.items() if not self._held(row, name, self.write.fields[name])}
@@ -103,6 +105,8 @@ class Change:
         if marker is None and self.write.kind is OpKind.ARCHIVE:
             return self._reply(Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table")
         row = self._locked()
+        if told := self._looked_at(row):
+            return told
         if row is None:
             return self._reply(Status.DONE)
         if stale := self._stale(row):
@@ -176,6 +180,11 @@ class Change:
         row = fetch_key(self.connection, self.layout, self.write.key or "", lock=True)
         return None if row is None or is_deleted(self.layout, row) else row
 
+    def _looked_at(self, row: Row | None) -> Reply | None:
+        """The reply of the look that the write asks for: at the row as it is locked, so that nothing comes in between."""
+        ready = looked_at(self.write, lambda: None if row is None else self._record(row))
+        return ready if isinstance(ready, Reply) else None
+
     def _is_key(self) -> sa.ColumnElement[bool]:
         return key_is(self.layout.key, self.write.key or "")
 
@@ -190,6 +199,8 @@ class Change:
 
     def _stale(self, row: Row) -> Reply | None:
         """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
+        if self.write.check is not None:
+            return None  # the row that is locked was looked at: it is as expected, whatever else of it has changed
         version, fields = self.layout.version, self.write.fields
         if version is not None and self.write.version is not None:
             moved = [] if str(native(version, row[version.name])) == self.write.version else [version.name]

@@ -103,7 +103,7 @@ class ApplyForm(Part):
     """How a plan is carried out."""
 
     recheck: Literal["always", "risky", "never"] = Field(
-        default="risky", description="which records are read again before a write"
+        default="always", description="before which writes of a value the record is read again"
     )
     max_minutes: int | None = Field(
         default=None, ge=1, le=MOST_MINUTES, description="stop cleanly after this time; default: no limit"

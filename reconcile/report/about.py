@@ -48,7 +48,7 @@ class About:
     history: Sequence[Mapping[str, Any]] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     opened: Mapping[str, str] = field(default_factory=dict)
-    recheck: str = "risky"
+    recheck: str = "always"
     nowhere: Sequence[tuple[Entity, Side, str]] = ()
 
     @property

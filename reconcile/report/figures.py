@@ -132,6 +132,7 @@ def _side(about: About, side: Side, used: Usage) -> dict[str, Any]:
         for endpoint, many in used.by_endpoint.items()
         if endpoint.rpartition(".")[2] in _WRITING and not endpoint.endswith("list")
     )
+    writing += used.looks  # the estimate of the writes includes them
     expected = about.plan.estimates.get(side) if about.plan is not None else None
     return {
         "requests": used.requests,
@@ -144,5 +145,7 @@ def _side(about: About, side: Side, used: Usage) -> dict[str, Any]:
         "remaining_today": used.remaining_today,
         "window": list(used.window) if used.window else None,
         "answers_429": used.answers_429,
+        "looks": used.looks,
+        "longest_look": round(used.longest_look, 3),
         "by_endpoint": dict(sorted(used.by_endpoint.items())),
     }

@@ -231,6 +231,8 @@ def _usage() -> dict[str, Any]:
         remaining_today=_maybe(_COUNT),
         window=_maybe(_list({"type": "number"}, "requests, seconds")),
         answers_429=_COUNT,
+        looks={**_COUNT, "description": "writes right before which the record was looked at"},
+        longest_look={"type": "number", "description": "most seconds from such a look to the end of its write"},
         by_endpoint=_counts("requests by endpoint"),
     )
 

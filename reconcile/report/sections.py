@@ -267,6 +267,22 @@ def _sum(run: Map[str, Any], name: str) -> int:
 
 
 def _certificate(document: Map[str, Any]) -> dict[str, str]:
+    proof = _proof(document)
+    return {**proof, "says": " ".join([proof["says"], *_windows(document)])}
+
+
+def _windows(document: Map[str, Any]) -> Iterator[str]:
+    """How long somebody had to change a record unseen, on each side that has no lock to hold while it is looked at."""
+    for side, used in document["usage"].items():
+        if used["looks"]:
+            looked = many(used["looks"], "record") + (" was" if used["looks"] == 1 else " were")
+            yield (
+                f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit in the "
+                f"{used['longest_look']:.1f} seconds, at most, between a look and its write could have been overwritten."
+            )
+
+
+def _proof(document: Map[str, Any]) -> dict[str, str]:
     proof = document["certificate"]
     left = proof["residual_operations"]
     holds = proof["residual_holds"]

@@ -31,7 +31,7 @@ class Simulation:
 
     vices: Mapping[Side, Vices] = field(default_factory=dict)
     mapping: PairMapping = field(default_factory=mapping_of)
-    recheck: str = "risky"
+    recheck: str = "always"
     asked_first: frozenset[str] = frozenset(
         {"first_name", "last_name", "email", "phone", "company", "title", "due", "completed", "body"}
     )

@@ -45,8 +45,7 @@ class World(RuleBasedStateMachine):
     @initialize(vices=GHL_VICES)
     def begin(self, vices: Vices) -> None:
         mapping = mapping_of(*(_clearing(m) for m in (contacts(), tasks(), notes())))
-        recheck = "always" if vices.unversioned else "risky"
-        self.simulation = Simulation(vices={Side.GHL: vices}, mapping=mapping, recheck=recheck)
+        self.simulation = Simulation(vices={Side.GHL: vices}, mapping=mapping)
         self.lag = vices.lag_seconds
         self.clean = True
 

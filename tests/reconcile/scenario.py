@@ -140,7 +140,7 @@ class Play:
         case = self.cases[0]
         vices = {side: _vices(case.get("vices", {}).get(side, {})) for side in Side}
         limits = {"max_first_creates": 1000, "max_deletes": 1000, **case.get("limits", {})}
-        self.world = World(mapping=mapping_for(case), vices=vices, limits=limits, recheck=case.get("recheck", "risky"))
+        self.world = World(mapping=mapping_for(case), vices=vices, limits=limits, recheck=case.get("recheck", "always"))
         for side, connector in self.world.sides.items():
             connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
             for entity, codecs in _FIELDS.items():

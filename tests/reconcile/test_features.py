@@ -366,7 +366,7 @@ def test_g4_each_record_is_rechecked_and_only_the_stale_one_drops_out() -> None:
             world.app.edit(C, key, {"company": "New"})
         theirs = by_email(world, Side.GHL, "a1@x.com")
         result = world.run(between=lambda: world.ghl.edit(C, theirs, {"company": "Theirs"}))
-        assert sorted((o.status, o.code) for o in result.outcomes) == [("done", ""), ("stale", "STALE")]
+        assert sorted((o.status, o.code) for o in result.outcomes) == [("done", ""), ("stale", "CHANGED")]
         assert world.cells(Side.GHL)[theirs]["company"] == "Theirs"
 
 

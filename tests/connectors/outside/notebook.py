@@ -10,7 +10,20 @@ from typing import Any
 
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import RECORDS, Entity, OpKind, Side, Status
-from reconcile.ports import Description, FieldInfo, Json, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
+from reconcile.ports import (
+    Description,
+    FieldInfo,
+    Json,
+    Page,
+    Proof,
+    Record,
+    Reply,
+    Scope,
+    Shape,
+    Usage,
+    Write,
+    looked_at,
+)
 
 FIELDS = {Entity.CONTACT: ("name", "mail", "tags"), Entity.TASK: ("title", "done"), Entity.NOTE: ("body",)}
 EVERYTHING = Scope()
@@ -73,7 +86,8 @@ class Notebook:
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         for write in writes:
             rows = self._rows()
-            reply = self._one(rows[write.entity], write)
+            ready = looked_at(write, lambda: self.read(write.entity, write.key or ""))  # noqa: B023 - called at once
+            reply = ready if isinstance(ready, Reply) else self._one(rows[write.entity], ready)
             self._file.write_text(json.dumps(rows), encoding="utf-8")
             yield reply
 
