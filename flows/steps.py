@@ -21,6 +21,7 @@ from reconcile import (
     draft,
     flapping,
     planfile,
+    rewind,
     runs,
     schema,
     settle,
@@ -146,6 +147,17 @@ def diff(run: Run) -> None:
     if run.looked_again:
         compare.link(run.stage, run.ledger, run.mapping)
         compare.diff(run.stage, run.mapping)
+    _bring_back(run)
+
+
+def _bring_back(run: Run) -> None:
+    """Answer, where the caller said so by name, that a side which went back is to be brought back from the other one."""
+    sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
+    by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
+    told = rewind.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
+    if told:
+        compare.link(run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told])
+        compare.diff(run.stage, run.mapping)
 
 
 def make_plan(run: Run) -> Plan:
@@ -200,6 +212,7 @@ def _facts(run: Run) -> Facts:
             side for side, identity in known.items() if identity not in (None, run.described[side].identity)
         ],
         undone=_undone(run),
+        rewound=rewind.counts(run.stage, run.mapping),
         tagged={Side(str(side)): int(str(count)) for side, count in run.stage.rows(tagged)},
     )
 

@@ -127,6 +127,8 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
                 stage.run(f"CREATE TABLE {kind}_{name} AS {_keys(archived, f'{kind}_{name}')}")
             stage.snapshots[entity, side] = _snapshot(archived, entity, side)
         stage.run(f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}")
+        for side in Side:  # an archive from before there was such a column
+            stage.run(f"ALTER TABLE base_{entity} ADD COLUMN IF NOT EXISTS {side}_edited VARCHAR")
     graves = archived.relation("grave") if archived.has("grave") else None
     empty = (
         "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
-from reconcile import strayed
+from reconcile import rewind, strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
@@ -51,6 +51,7 @@ def diff(stage: Stage, mapping: Mapping) -> None:
             judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
 
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
+    rewind.find(stage, mapping)
 
 
 def look_again(
@@ -96,8 +97,10 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
     """
     stage.let_go()
     begin(stage)
+    rewind.begin(stage)
     for mapped in mapping.entities:
         judge(stage, mapped)
+        rewind.ask(stage, mapped)
         hold(stage, mapped, times=flapping)
         draft(stage, mapped)
         if mapped.entity is Entity.CONTACT:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
+from reconcile.rewind import back
 from reconcile.stage import Stage
 
 _PART = 125_000
@@ -22,17 +23,17 @@ KIND = """CASE
 
 _BOTH = """
 CREATE OR REPLACE TABLE both_{e} AS
-SELECT link_id, app_key, ghl_key, parent, false AS fresh, app_modified, ghl_modified, app_written, ghl_written
+SELECT link_id, app_key, ghl_key, parent, false AS fresh, app_modified, ghl_modified, app_written, ghl_written, app_edited, ghl_edited
 FROM moved_{e} WHERE app_state = 'present' AND ghl_state = 'present'
 UNION ALL
-SELECT link_id, app_key, ghl_key, parent, true, NULL, NULL, NULL, NULL FROM found_{e};
+SELECT link_id, app_key, ghl_key, parent, true, NULL, NULL, NULL, NULL, NULL, NULL FROM found_{e};
 """
 
 _TABLES = """
 CREATE OR REPLACE TABLE wide_{e} (
     link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, fresh BOOLEAN, excluded BOOLEAN, strayed BOOLEAN, app_written VARCHAR,
     ghl_written VARCHAR, app_echo BOOLEAN, ghl_echo BOOLEAN, app_digest BIGINT, ghl_digest BIGINT, app_modified VARCHAR,
-    ghl_modified VARCHAR, newer VARCHAR);
+    ghl_modified VARCHAR, app_edited VARCHAR, ghl_edited VARCHAR, newer VARCHAR, app_back BOOLEAN, ghl_back BOOLEAN);
 CREATE OR REPLACE TABLE delta_{e} (
     link_id VARCHAR, field VARCHAR, item VARCHAR, newer VARCHAR, base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR,
     kind VARCHAR, app_fault VARCHAR, ghl_fault VARCHAR);
@@ -45,14 +46,27 @@ INSERT INTO wide_{e}
 WITH ends AS (
     SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
-        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo
+        coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo,
+        {app_person} AS app_person, {ghl_person} AS ghl_person, {app_back} AS app_back, {ghl_back} AS ghl_back
     FROM both_{e} l JOIN cell_{e}_app a ON a.key = l.app_key JOIN cell_{e}_ghl g ON g.key = l.ghl_key {contact}
 )
 SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
-    CASE WHEN e.app_at > e.ghl_at THEN 'app' WHEN e.ghl_at > e.app_at THEN 'ghl' END AS newer
+    e.app_person, e.ghl_person, CASE WHEN e.app_person > e.ghl_person THEN 'app' WHEN e.ghl_person > e.app_person THEN 'ghl' END AS newer, e.app_back, e.ghl_back
 FROM ends e;
 """
+
+# When a person last edited the record, as far as is known. A time that is not later than what the side told us of our own
+# write says nothing new. After a write of which the side told no time (`edited` is NULL then), neither does one that is near it.
+_PERSON = """
+CASE WHEN l.fresh THEN {row}.modified_at WHEN {row}.modified_at <= l.{s}_modified THEN l.{s}_edited
+     WHEN l.{s}_edited IS NULL
+        AND try_cast({row}.modified_at AS TIMESTAMPTZ) <= try_cast(l.{s}_written AS TIMESTAMPTZ) + INTERVAL {apart} SECOND THEN NULL
+     ELSE {row}.modified_at END
+"""
+
+_CLOCKS_APART = 300
+"""By how many seconds a side's clock may differ from ours: a change that near to our own write may be our write."""
 
 _BESIDE = """
 SELECT w.*, b.app AS base_app, b.ghl AS base_ghl, CASE WHEN w.app_echo THEN b.app ELSE a.cells END AS app, CASE WHEN w.ghl_echo THEN b.ghl ELSE g.cells END AS ghl
@@ -121,11 +135,16 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     child = entity is not Entity.CONTACT
     strayed, contact = (STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
     if stage.some(f"both_{entity}"):
-        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact))
+        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact, **_persons(), **back(entity)))
     stage.drop(f"both_{entity}")
     names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
     for part in beside(stage, entity, where="NOT excluded"):
         stage.run(_DELTA.format(e=entity, beside=part, names=names, kind=KIND, single=_single(mapped)))
+
+
+def _persons() -> dict[str, str]:
+    """SQL for when a person last edited each end."""
+    return {f"{side}_person": _PERSON.format(s=side, row=side[0], apart=_CLOCKS_APART) for side in Side}
 
 
 def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:

@@ -29,7 +29,8 @@ class Limits:
     up. max_first_creates: creates where fewer are linked, as on a first run: too few to vouch for so many. min_rows_share: how
     far a side may have shrunk since it was last settled. max_confirm: how many records that seem to be gone are looked up by
     key. flapping: a value that this many runs wrote, and that its side took
-    back each time within 30 days, is asked about instead of written once more; 0 never asks.
+    back each time within 30 days, is asked about instead of written once more; 0 never asks. max_rewound: records of a side that went
+    back to an older state are asked about one by one, as far as they are not more than this.
     """
 
     max_deletes: int = 25
@@ -41,6 +42,7 @@ class Limits:
     small: int = 50
     max_confirm: int = 500
     flapping: int = 3
+    max_rewound: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Facts:
     """What the limits look at, beside the plan: snapshots, how many links each entity has, and whether identities changed.
 
     undone: of how many links a side lacks the record since an undo, so that it need not show them. tagged: how many contacts of each side
-    have tags added, removed or both; where that is not known, what is added and what is removed is taken for different contacts.
+    have tags added, removed or both; where that is not known, what is added and what is removed is taken for different contacts. rewound: how many records of
+    a side went back to an older state and wait for an answer, and how many are missing there meanwhile.
     """
 
     snapshots: Mapping[tuple[Entity, Side], Snapshot]
@@ -56,6 +59,7 @@ class Facts:
     changed_identity: Collection[Side] = field(default=())
     undone: Mapping[tuple[Entity, Side], int] = field(default_factory=dict)
     tagged: Mapping[Side, int] | None = None
+    rewound: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
 
     def expected(self, entity: Entity, side: Side) -> int:
         """How many links should have a record on a side."""
@@ -76,15 +80,16 @@ class Breach:
 
 NAMES = frozenset(
     {"deletes", "updates", "creates", "first-creates"}
-    | {f"{what}-{side}" for what in ("another", "empty", "shrunk") for side in Side}
+    | {f"{what}-{side}" for what in ("another", "empty", "shrunk", "rewound", "restore") for side in Side}
 )
-"""What limits are called."""
+"""What limits are called; `restore-app` and `restore-ghl` say that a side which went back is to be brought back from the other."""
 
 
 def breaches(plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()) -> list[Breach]:
     """Every limit that the plan goes over and that was not allowed by name."""
     found = [
         *_identities(facts),
+        *_rewound(facts, limits),
         *_empty(facts),
         *_shrunk(facts, limits),
         *(breach for entity in facts.links for breach in _deletes(plan, facts, limits, entity)),
@@ -103,6 +108,19 @@ def _identities(facts: Facts) -> Iterator[Breach]:
             "every link would be taken for deleted, or linked to a stranger",
             "the crosswalk belongs to the former one; start a new pair instead, unless it was only moved or renamed",
         )
+
+
+def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
+    for side, (older, missing) in facts.rewound.items():
+        if older > limits.max_rewound:
+            yield Breach(
+                f"rewound-{side}",
+                f"{side.label} went back in time, as a restored backup does: {older} linked records are older there than they were "
+                f"seen already, {missing} are missing; the limit is {limits.max_rewound} (max_rewound)\n"
+                f"    To bring them back from {side.other.label}: run --allow restore-{side}   (overwrites {older} records in "
+                f"{side.label}, and makes {missing} there again)",
+                f"goes on without these records and asks about each; what else {side.label} lost since is not noticed",
+            )
 
 
 def _empty(facts: Facts) -> Iterator[Breach]:

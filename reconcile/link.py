@@ -25,6 +25,8 @@ _NARROW = (
     ("ghl_modified", "VARCHAR"),
     ("app_written", "VARCHAR"),
     ("ghl_written", "VARCHAR"),
+    ("app_edited", "VARCHAR"),
+    ("ghl_edited", "VARCHAR"),
     ("app_absent", "INTEGER"),
     ("ghl_absent", "INTEGER"),
 )

@@ -41,6 +41,8 @@ link = Table(
     Column("ghl_modified", _MOMENT),
     Column("app_written", _MOMENT),
     Column("ghl_written", _MOMENT),
+    Column("app_edited", _MOMENT),
+    Column("ghl_edited", _MOMENT),
     Column("app_absent", Integer, nullable=False, default=0),
     Column("ghl_absent", Integer, nullable=False, default=0),
     Index("link_by_app_key", "pair", "entity", "app_key", unique=True),

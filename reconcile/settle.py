@@ -14,7 +14,7 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from reconcile import schema
+from reconcile import rewind, schema
 from reconcile.diff import beside
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
@@ -47,7 +47,16 @@ SELECT {wanted} FROM (
 )
 """
 
-_MOVES = ("app_digest", "ghl_digest", "app_cells", "ghl_cells", "app_modified", "ghl_modified")
+_MOVES = (
+    "app_digest",
+    "ghl_digest",
+    "app_cells",
+    "ghl_cells",
+    "app_modified",
+    "ghl_modified",
+    "app_edited",
+    "ghl_edited",
+)
 _KNOWN = ("link_id", "app_key", "ghl_key", "parent", "how", *_MOVES)
 
 # What the plan says of the ledger alone; new links that both sides' rows are there for come with their baseline below.
@@ -101,6 +110,7 @@ def advance_from_snapshots(
         )
         for batch in stage.stream(missing):
             connection.execute(update, [{"named": link_id, "runs": runs} for link_id, runs in batch])
+    rewind.mark(stage, ledger, connection, entity)
     return advanced, linked
 
 
@@ -161,7 +171,7 @@ def _moved_link(pair: str, entity: Entity, row: Sequence[object]) -> dict[str, o
 
 
 def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
-    times = {f"{side}_{what}": None for side in Side for what in ("modified", "written", "digest")}
+    times = {f"{side}_{what}": None for side in Side for what in ("modified", "written", "edited", "digest")}
     absent = {f"{side}_absent": 0 for side in Side}
     return {
         "entity": entity.value,
@@ -185,12 +195,13 @@ class _Page:
 
 
 def settle_operations(
-    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str
+    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str, seen: bool = True
 ) -> tuple[int, int]:
     """Bring what done operations changed into the ledger. Returns (links new, links forgotten).
 
-    It needs nothing but the journal, so that a run that was killed is settled by the next one. A link is dropped before anything
-    is made: a record may be deleted to be created again under the same link.
+    It needs nothing but the journal, so that a run that was killed is settled by the next one; what that run had `seen` before
+    it wrote is lost then. A link is dropped before anything is made: a record may be deleted to be created again under the
+    same link.
     """
     entries = journal.entries()
     linked = forgotten = 0
@@ -206,7 +217,7 @@ def settle_operations(
         done = _unclaimed(ledger, connection, done)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
         for operation, outcome in done:
-            linked += _settle_one(page, operation, outcome, run_id=run_id)
+            linked += _settle_one(page, operation, outcome, run_id=run_id, seen=seen)
         ledger.put_links(connection, list(page.rows.values()))
     return linked, forgotten
 
@@ -272,7 +283,7 @@ def _entity(operation: Operation) -> Entity:
     return Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
 
 
-def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: str) -> int:
+def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: str, seen: bool) -> int:
     """Change one link on the page; 1 where it is new."""
     name = (_entity(operation), operation.link_id)
     row = None if operation.kind is OpKind.CREATE else page.rows.get(name)
@@ -294,8 +305,21 @@ def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: 
     row[f"{side}_cells"], row[f"{other}_cells"] = _packed(mine), _packed(theirs)
     row[f"{side}_digest"] = None
     row[f"{side}_written"] = outcome.settled_at
-    row[f"{side}_modified"] = max(filter(None, (row[f"{side}_modified"], _moment(outcome.modified_at))), default=None)
+    _time(row, side, operation, outcome, seen=seen)
     return int(new)
+
+
+def _time(row: dict[str, Any], side: Side, operation: Operation, outcome: Outcome, *, seen: bool) -> None:
+    """Note when our write changed the record; where the side told no time, when a person last did is not known any more.
+
+    Nor is it where the run did not come to settle what it had `seen` before it wrote.
+    """
+    ours = _moment(outcome.modified_at)
+    row[f"{side}_modified"] = max(filter(None, (row[f"{side}_modified"], ours)), default=None)
+    if operation.kind is OpKind.CREATE:
+        row[f"{side}_edited"] = ours
+    elif ours is None or not seen:
+        row[f"{side}_edited"] = None
 
 
 def _moment(text: str | None) -> str | None:

@@ -48,7 +48,7 @@ def settle_journal(
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
         return settle_undo(ledger, connection, journal, run_id=run_id, whole=whole), 0
-    return settle.settle_operations(ledger, connection, journal, run_id=run_id, at=at)
+    return settle.settle_operations(ledger, connection, journal, run_id=run_id, at=at, seen=False)
 
 
 def settle_undo(
@@ -85,7 +85,7 @@ def _settle_one(
     if row is None:
         return 0
     side = operation.side
-    row |= {f"{side}_digest": None, f"{side}_written": outcome.settled_at, f"{side}_absent": 0}
+    row |= {f"{side}_digest": None, f"{side}_written": outcome.settled_at, f"{side}_edited": None, f"{side}_absent": 0}
     if operation.kind in (OpKind.CREATE, OpKind.DELETE, OpKind.ARCHIVE):
         row |= {"how": how, "since_run": run_id}
     ledger.put_links(connection, [row])
@@ -128,7 +128,7 @@ def _taken(ledger: Ledger, connection: Connection, entity: Entity, keys: dict[Si
 
 
 def _blank() -> Row:
-    nothing = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written")}
+    nothing = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
     return nothing | {f"{side}_{what}": value for side in Side for what, value in (("absent", 0), ("cells", "{}"))}
 
 

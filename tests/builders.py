@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -25,7 +25,7 @@ from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
 from reconcile.plan import Plan
 from reconcile.policy import TAGS, OnCreate, OnDelete, Rule
-from reconcile.ports import Json, Record
+from reconcile.ports import Json, Record, Reply, Write
 from reconcile.settle import Settlement
 from reconcile.stage import Stage
 from reconcile.verify import Residual
@@ -116,6 +116,13 @@ class Witness(MemoryConnector):
     """A memory side whose past can be looked at, whose order of records can be changed, and which may not keep some tags."""
 
     unkept_tags: frozenset[str] = frozenset()
+    untold: bool = False
+    """Whether its replies say nothing of what it then holds, as those to GHL's bulk tags."""
+
+    def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """As the reference does it, but for what a reply tells."""
+        for reply in super().write(writes):
+            yield replace(reply, record=None) if self.untold else reply
 
     def _stored(self, entity: Entity, name: str, value: Json) -> Json:
         stored = super()._stored(entity, name, value)
@@ -131,6 +138,16 @@ class Witness(MemoryConnector):
             keys = list(table)
             chance.shuffle(keys)
             self._tables[entity] = {key: table[key] for key in keys}
+
+    def backup(self) -> dict[Entity, Any]:
+        """A copy of all it holds, as a nightly backup has it."""
+        return {
+            entity: {key: list(history) for key, history in table.items()} for entity, table in self._tables.items()
+        }
+
+    def restore(self, backup: Mapping[Entity, Any]) -> None:
+        """Put a backup in place of all it holds; the records have the times they had."""
+        self._tables = {entity: {key: list(rows) for key, rows in table.items()} for entity, table in backup.items()}
 
     def move(self, entity: Entity, key: str, parent: str) -> None:
         """Hang a task or note on another contact, as a user of a database may."""

@@ -118,10 +118,12 @@ def test_named_files_and_commands_exist(page: Path) -> None:
 
 
 def test_the_invariants_name_tests_that_exist() -> None:
-    """Each of the eight invariants names at least one test, and each named test is in its file."""
+    """Each of the invariants names at least one test, and each named test is in its file."""
     text = (DOCS / "invariants.md").read_text(encoding="utf-8")
     parts = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
-    assert [part[:2] for part in parts] == [f"{number}." for number in range(1, 9)]
+    numbers = [int(part.partition(".")[0]) for part in parts]
+    assert numbers == sorted(set(numbers))
+    assert set(numbers) >= set(range(1, 9))
     for part in parts:
         tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", part)
         assert tests, part.splitlines()[0]

@@ -182,7 +182,7 @@ class Play:
             )
             for side in Side
         }
-        blank = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written")}
+        blank = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
         absent = {f"{side}_absent": 0 for side in Side}
         keys = {f"{side}_key": _key(side, name) for side in Side}
         about = {"entity": str(entity), "link_id": name, "parent": parent, "how": "email", "since_run": "r0"}
