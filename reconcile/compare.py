@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
-from reconcile import rewind, strayed
+from reconcile import rewind, stranger, strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
@@ -34,10 +34,12 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     for mapped in mapping.entities:
         release(stage, mapped)
         strayed.release(stage, mapped)
+        stranger.release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         match = match_contacts if mapped.entity is Entity.CONTACT else match_children
         stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
         if mapped.entity is Entity.CONTACT:
+            stranger.find(stage, mapped)
             remember(stage, ledger, mapped)
             make_owner(stage)
 
@@ -51,6 +53,7 @@ def diff(stage: Stage, mapping: Mapping) -> None:
             judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
 
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
+    stranger.leave(stage, mapping)
     rewind.find(stage, mapping)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconcile import stranger
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.quoting import literal
@@ -33,7 +34,7 @@ _TABLES = """
 CREATE OR REPLACE TABLE wide_{e} (
     link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, fresh BOOLEAN, excluded BOOLEAN, strayed BOOLEAN, app_written VARCHAR,
     ghl_written VARCHAR, app_echo BOOLEAN, ghl_echo BOOLEAN, app_digest BIGINT, ghl_digest BIGINT, app_modified VARCHAR,
-    ghl_modified VARCHAR, app_edited VARCHAR, ghl_edited VARCHAR, newer VARCHAR, app_back BOOLEAN, ghl_back BOOLEAN);
+    ghl_modified VARCHAR, app_edited VARCHAR, ghl_edited VARCHAR, newer VARCHAR, app_back BOOLEAN, ghl_back BOOLEAN, waits BOOLEAN);
 CREATE OR REPLACE TABLE delta_{e} (
     link_id VARCHAR, field VARCHAR, item VARCHAR, newer VARCHAR, base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR,
     kind VARCHAR, app_fault VARCHAR, ghl_fault VARCHAR);
@@ -44,7 +45,8 @@ CREATE OR REPLACE TABLE delta_{e} (
 _WIDE = """
 INSERT INTO wide_{e}
 WITH ends AS (
-    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, a.excluded OR g.excluded OR {strayed} AS excluded,
+    SELECT l.*, a.modified_at AS app_at, g.modified_at AS ghl_at, a.digest AS app_digest, g.digest AS ghl_digest, {strayed} AS strayed, {waits} AS waits,
+        a.excluded OR g.excluded OR {strayed} OR {waits} AS excluded,
         coalesce(a.modified_at < l.app_modified, false) AND a.key NOT IN (FROM proven_{e}_app) AS app_echo,
         coalesce(g.modified_at < l.ghl_modified, false) AND g.key NOT IN (FROM proven_{e}_ghl) AS ghl_echo,
         {app_person} AS app_person, {ghl_person} AS ghl_person, {app_back} AS app_back, {ghl_back} AS ghl_back
@@ -52,7 +54,7 @@ WITH ends AS (
 )
 SELECT e.link_id, e.app_key, e.ghl_key, e.fresh, e.excluded, e.strayed, e.app_written, e.ghl_written, e.app_echo, e.ghl_echo, e.app_digest, e.ghl_digest,
     greatest(e.app_at, e.app_modified) AS app_modified, greatest(e.ghl_at, e.ghl_modified) AS ghl_modified,
-    e.app_person, e.ghl_person, CASE WHEN e.app_person > e.ghl_person THEN 'app' WHEN e.ghl_person > e.app_person THEN 'ghl' END AS newer, e.app_back, e.ghl_back
+    e.app_person, e.ghl_person, CASE WHEN e.app_person > e.ghl_person THEN 'app' WHEN e.ghl_person > e.app_person THEN 'ghl' END AS newer, e.app_back, e.ghl_back, e.waits
 FROM ends e;
 """
 
@@ -133,9 +135,13 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
     child = entity is not Entity.CONTACT
-    strayed, contact = (STRAYED, "LEFT JOIN owner o ON o.link_id = l.parent") if child else ("false", "")
+    strayed, waits, contact = (
+        (STRAYED, stranger.WAITS, "LEFT JOIN owner o ON o.link_id = l.parent")
+        if child
+        else (stranger.ASKED, "false", "")
+    )
     if stage.some(f"both_{entity}"):
-        stage.run(_WIDE.format(e=entity, strayed=strayed, contact=contact, **_persons(), **back(entity)))
+        stage.run(_WIDE.format(e=entity, strayed=strayed, waits=waits, contact=contact, **_persons(), **back(entity)))
     stage.drop(f"both_{entity}")
     names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
     for part in beside(stage, entity, where="NOT excluded"):

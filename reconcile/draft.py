@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import partial
 
-from reconcile import strayed
+from reconcile import stranger, strayed
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
 from reconcile.mapping import EntityMap
@@ -183,7 +183,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if some & {unsure, judged}:
         stage.run(_HOLDS.format(e=entity, entity=quoted))
     if f"wide_{entity} WHERE strayed" in some:
-        strayed.draft(stage, mapped)
+        (stranger if entity is Entity.CONTACT else strayed).draft(stage, mapped)
 
 
 def in_question(stage: Stage, mapped: EntityMap) -> set[str]:

@@ -333,10 +333,12 @@ def make_owner(stage: Stage) -> None:
     """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on.
 
     A view: a copy of a million links would cost as long as finding which of them moved. `due_owner` holds those yet to be made.
+    A contact that may be another person by now (`stranger`) owns nothing until that is answered.
     """
+    known = "WHERE link_id NOT IN (SELECT link_id FROM stranger WHERE action = 'ask')" if stage.some("stranger") else ""
     stage.run(
         "CREATE OR REPLACE TABLE due_owner (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR);"
-        "CREATE OR REPLACE VIEW stage.owner AS SELECT link_id, app_key, ghl_key FROM base_contact "
+        f"CREATE OR REPLACE VIEW stage.owner AS SELECT link_id, app_key, ghl_key FROM base_contact {known} "
         "UNION ALL SELECT link_id, app_key, ghl_key FROM found_contact UNION ALL FROM due_owner"
     )
 

@@ -153,7 +153,7 @@ class Hold:
     """
 
     hold_id: str
-    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved"]
+    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another"]
     entity: Entity
     subject: str
     because: str

@@ -66,6 +66,14 @@ KINDS = {
         "`move`: make GHL's again on the new contact and delete the old one, where GHL has that contact; `unlink`: they are two things, "
         "where they hold different things; `keep`: leave both as they are",
     ),
+    "another": Kind(
+        "Another person?",
+        "another person",
+        "everything that a linked contact was known by (what the match rules use, and its names; two values at least) changed at once "
+        "on one side: its key may have been given to somebody else, as SQLite does after a delete. Nothing of it, of its tasks or of "
+        "its notes is compared or written until you answer",
+        "`same`: it is the same person, and the changes travel; `unlink`: they are two people",
+    ),
     "unsyncable": Kind(
         "Cannot be carried across",
         "cannot be carried across",
@@ -129,8 +137,24 @@ ANSWERS = {
         "The link between the two is dropped. A counterpart of each is looked for under the contact that it hangs on now; where there "
         "is none, one is created if the pair file lets it, so that both sides have both.",
     ),
+    "same": Answer(
+        "It is the same person",
+        "the changes are carried across, as any others",
+        "The new name, email and phone are changes of the same person: they travel as the pair file says.",
+    ),
 }
 """What each answer does."""
+
+ANOTHER = {
+    "unlink": Answer(
+        "They are two people",
+        "the two are taken apart, and each is a person of its own",
+        "The link between the two is dropped, with those of their tasks and notes. A counterpart of each is looked for by the match rules; "
+        "where there is none, one is created if the pair file lets it, so that both sides have both people. Delete the one that "
+        "nobody wants any more afterwards.",
+    ),
+}
+"""Answers that mean something else of a contact that may be another person."""
 
 MOVED = {
     "keep": Answer(
@@ -154,6 +178,8 @@ def answer(kind: str, choice: str) -> Answer:
         )
     if kind == "moved" and choice in MOVED:
         return MOVED[choice]
+    if kind == "another" and choice in ANOTHER:
+        return ANOTHER[choice]
     return ANSWERS.get(choice, Answer(choice, choice, "The next run carries it out."))
 
 

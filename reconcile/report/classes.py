@@ -66,6 +66,12 @@ CLASSES: tuple[Class, ...] = (
         "it hangs on another contact than when it was linked; a person decides what that means",
     ),
     Class(
+        "another",
+        "Another person held",
+        Tone.ASK,
+        "everything that it was known by changed at once, so it may be another person by now; somebody decides",
+    ),
+    Class(
         "unsyncable",
         "Cannot be synced",
         Tone.ASK,

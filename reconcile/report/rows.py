@@ -75,7 +75,7 @@ WITH found AS (
     UNION ALL
     SELECT d.link_id, 'unexplained' FROM delta_{e} d ANTI JOIN judged_{e} j ON j.link_id = d.link_id AND j.field = d.field AND j.item IS NOT DISTINCT FROM d.item
     UNION ALL
-    SELECT link_id, CASE WHEN excluded THEN 'excluded' WHEN app_echo OR ghl_echo THEN 'timing' ELSE 'in_sync' END FROM wide_{e}
+    SELECT link_id, CASE WHEN waits THEN 'not_checked' WHEN excluded THEN 'excluded' WHEN app_echo OR ghl_echo THEN 'timing' ELSE 'in_sync' END FROM wide_{e}
     UNION ALL
     {strayed}
     UNION ALL
@@ -99,7 +99,7 @@ SELECT link_id, {class} AS class FROM (SELECT link_id, min({urgency}) AS place F
 
 # Both records are there; of a task that is made again on another contact the rows count by what was written.
 _STRAYED = """
-SELECT s.link_id, CASE WHEN s.action = 'keep' THEN 'accepted' WHEN h.hold_id IS NULL THEN 'unexplained' ELSE 'moved' END
+SELECT s.link_id, CASE WHEN s.action = 'keep' THEN 'accepted' WHEN h.hold_id IS NULL THEN 'unexplained' ELSE {asked} END
 FROM strayed_{e} s LEFT JOIN hold h ON h.hold_id = s.hold_id AND h.subject = s.link_id WHERE s.action <> 'move'
 """
 
@@ -222,7 +222,11 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     )
     named["released"] = released_sql(stage, entity)
     named["resettled"] = resettled_sql(stage, entity)
-    strayed = _STRAYED.format(e=entity) if _there(stage, f"strayed_{entity}") else "SELECT NULL, NULL WHERE false"
+    strayed = (
+        _STRAYED.format(e=entity, asked=literal("moved" if entity is not Entity.CONTACT else "another"))
+        if _there(stage, f"strayed_{entity}")
+        else "SELECT NULL, NULL WHERE false"
+    )
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
     stage.run(_TAKEN.format(**named))

@@ -190,3 +190,89 @@ def test_an_index_that_lags_is_no_restored_backup() -> None:
         world.clock.advance(60)
         world.run()
         assert [cells["company"] for cells in world.cells(Side.GHL).values()] == ["Three"]
+
+
+# a key that is given to another person --------------------------------------------------------------------------------
+
+
+def given_away() -> tuple[World, str]:
+    """A world whose app deleted Ann with her task and note, and gave her key to Bob, who has a task of his own."""
+    world = World(limits={"max_deletes": 100})
+    world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "phone": "(415) 555-2671", "company": "X"}, key="a1")
+    world.app.put(Entity.TASK, {"title": "Call Ann"}, key="t1", parent="a1")
+    world.app.put(Entity.NOTE, {"body": "Ann likes tea"}, key="n1", parent="a1")
+    world.app.put(C, {"email": "zoe@x.com", "first_name": "Zoe"}, key="a9")
+    world.app.put(Entity.NOTE, {"body": "Zoe is here"}, key="n9", parent="a9")
+    world.run()
+    world.run()
+    world.clock.advance(86_400)
+    world.app.delete(C, "a1")
+    world.app.put(C, {"email": "bob@x.com", "first_name": "Bob", "company": "X"}, key="a1")
+    world.app.put(Entity.TASK, {"title": "Visit Bob"}, key="t2", parent="a1")
+    return world, by_email(world, Side.GHL, "ann@x.com")
+
+
+def test_a_key_given_to_another_person_is_asked_about() -> None:
+    """Nobody is renamed, and no task or note goes or comes, until somebody says whether it is another person."""
+    world, ann = given_away()
+    with world:
+        for _ in range(3):
+            result = world.run()
+            assert not result.writes
+            (hold,) = result.holds
+            assert (hold.kind, hold.side, hold.options) == ("another", Side.APP, ("same", "unlink"))
+            assert "first_name, last_name, email, phone" in hold.because
+        assert world.cells(Side.GHL)[ann]["first_name"] == "Ann"
+        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == ["Call Ann"]
+        assert len(world.cells(Side.GHL, Entity.NOTE)) == 2
+
+
+def test_two_people_are_taken_apart() -> None:
+    """Answered `unlink`, both sides have both people, each with the tasks and notes that are theirs, once."""
+    world, ann = given_away()
+    with world:
+        (hold,) = world.run().holds
+        world.decide(hold, "unlink")
+        world.run()
+        assert not world.run().operations
+        for side in Side:
+            names = {key: cells["first_name"] for key, cells in world.cells(side).items()}
+            assert sorted(names.values()) == ["Ann", "Bob", "Zoe"]
+            of = {
+                (names[str(record.parent)], record.fields["title"])
+                for record in world.sides[side].rows(Entity.TASK).values()
+            }
+            assert of == {("Ann", "Call Ann"), ("Bob", "Visit Bob")}
+            notes_of = sorted(names[str(note.parent)] for note in world.sides[side].rows(Entity.NOTE).values())
+            assert notes_of == ["Ann", "Zoe"]
+        assert world.cells(Side.GHL)[ann]["first_name"] == "Ann"
+
+
+def test_the_same_person_changes_everything() -> None:
+    """Answered `same`, the changes travel as any others, and so do those of tasks and notes."""
+    world, ann = given_away()
+    with world:
+        (hold,) = world.run().holds
+        world.decide(hold, "same")
+        world.run()
+        assert not world.run().operations
+        assert world.cells(Side.GHL)[ann]["first_name"] == "Bob"
+        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == ["Visit Bob"]
+
+
+def test_a_person_who_changes_less_than_everything_is_the_same() -> None:
+    """A new email alone, where nothing else was known, a marriage, and a change on both sides are edits like any other."""
+    with World() as world:
+        world.app.put(C, {"email": "ann@x.com"}, key="a1")
+        world.app.put(C, {"email": "bea@x.com", "first_name": "Bea", "last_name": "Old"}, key="a2")
+        world.run()
+        bea = by_email(world, Side.GHL, "bea@x.com")
+        world.app.edit(C, "a1", {"email": "ann@y.com", "first_name": "Ann"})
+        world.app.edit(C, "a2", {"email": "bea@y.com", "last_name": "New"})
+        assert not world.run().holds
+        both = {"email": "cleo@x.com", "first_name": "Cleo", "last_name": "Third"}
+        world.app.edit(C, "a2", both)
+        world.ghl.edit(C, bea, both)
+        result = world.run()
+        assert not result.holds
+        assert not result.writes
