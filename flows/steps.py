@@ -115,7 +115,7 @@ def _before(at: str, **earlier: float) -> str:
 def sweep_notes(run: Run) -> None:
     """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
     if Entity.NOTE in run.mapping:
-        contacts = sweep.choose(run.stage, run.ledger, budget=run.pair.ghl.notes_budget)
+        contacts = sweep.choose(run.stage, run.ledger, run.mapping[Entity.NOTE], budget=run.pair.ghl.notes_budget)
         _stage_one(run, _extract_one(run, Entity.NOTE, Side.GHL, Scope(parents=tuple(contacts))))
 
 
@@ -301,7 +301,9 @@ def settle_run(run: Run) -> settle.Settlement:
             if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
                 needed = draft.in_question(stage, mapped)
                 runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
-        runs.put_holds(ledger, connection, draft.holds(stage), run_id=run.run_id, at=run.clock(), within=within)
+        unread = draft.unread(stage, run.mapping, ledger.holds())
+        asked = draft.holds(stage)
+        runs.put_holds(ledger, connection, asked, run_id=run.run_id, at=run.clock(), within=within, unread=unread)
         told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
         sweep.checked(ledger, connection, _followed(run, told_by), at=read_at)

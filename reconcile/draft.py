@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
 from functools import partial
+from typing import Any
+
+from sqlalchemy import Row
 
 from reconcile import stranger, strayed
 from reconcile.creates import draft_creates
 from reconcile.lines import hold_from, hold_line
-from reconcile.mapping import EntityMap
+from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import Group
 from reconcile.quoting import literal
@@ -125,14 +129,14 @@ SELECT hold_id, CASE action WHEN 'ask' THEN 'conflict' ELSE 'unsyncable' END, {e
 FROM judged_{e} j JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable');
 INSERT INTO hold
 SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' THEN u.key END, CASE u.side WHEN 'ghl' THEN u.key END,
-    u.because, u.options, json_object('rule', u.rule, 'candidates', u.candidates), md5(u.candidates::VARCHAR)[1:20]
+    u.because, u.options, json_object('rule', u.rule, 'candidates', u.candidates, 'contact', u.contact), md5(u.candidates::VARCHAR)[1:20]
 FROM unsure_{e}_now u;
 """
 
 _UNSURE_NOW = """
 CREATE OR REPLACE TABLE unsure_{e}_now (
     side VARCHAR, key VARCHAR, kind VARCHAR, rule VARCHAR, candidates VARCHAR[], hold_id VARCHAR, because VARCHAR, options VARCHAR[],
-    choice VARCHAR, "by" VARCHAR);
+    choice VARCHAR, "by" VARCHAR, contact VARCHAR);
 CREATE OR REPLACE TABLE wanted_{e} (side VARCHAR, key VARCHAR, "by" VARCHAR);
 """
 
@@ -148,8 +152,10 @@ SELECT a.*, CASE WHEN starts_with(d.choice, 'link:') THEN 'another answer names 
         WHEN kind = 'excluded' THEN 'a record that is left out by an exclude rule has the same ' || rule
         ELSE 'another record has the same ' || rule || ' already' END AS because,
     CASE WHEN kind = 'ambiguous' AND a.side = 'app' THEN list_concat(list_transform(candidates, lambda c: 'link:' || c), ['create', 'ignore'])
-         ELSE ['create', 'ignore'] END AS options, d.choice, d."by"
-FROM all_unsure a LEFT JOIN decision d ON d.hold_id = a.hold_id AND d.values_digest = md5(a.candidates::VARCHAR)[1:20];
+         ELSE ['create', 'ignore'] END AS options, d.choice, d."by",
+    coalesce(ca.parent, cg.parent) AS contact
+FROM all_unsure a LEFT JOIN cell_{e}_app ca ON a.side = 'app' AND ca.key = a.key LEFT JOIN cell_{e}_ghl cg ON a.side = 'ghl' AND cg.key = a.key
+LEFT JOIN decision d ON d.hold_id = a.hold_id AND d.values_digest = md5(a.candidates::VARCHAR)[1:20];
 INSERT INTO passed SELECT {entity}, side, key, CASE WHEN choice = 'ignore' OR kind = 'excluded' THEN 'excluded' ELSE 'ambiguous' END, because
 FROM unsure_{e}_now WHERE choice IS DISTINCT FROM 'create';
 INSERT INTO wanted_{e} SELECT side, key, "by" FROM unsure_{e}_now WHERE choice = 'create';
@@ -194,6 +200,53 @@ def in_question(stage: Stage, mapped: EntityMap) -> set[str]:
         f"UNION SELECT hold_id FROM absence_{entity}"
     )
     return {str(hold_id) for (hold_id,) in found}
+
+
+# A link is seen where both its ends were, or one is known to be gone; a record without one, where its part of the side was read
+# and the other side far enough to say whether it is there.
+_UNREAD = """
+SELECT a.hold_id FROM asked_{e} a JOIN base_{e} b ON b.link_id = a.subject LEFT JOIN moved_{e} m USING (link_id)
+LEFT JOIN raw_{e}_app ra ON ra.key = b.app_key LEFT JOIN raw_{e}_ghl rg ON rg.key = b.ghl_key
+WHERE coalesce('unknown' IN (m.app_state, m.ghl_state), ra.key IS NULL OR rg.key IS NULL)
+UNION SELECT a.hold_id FROM asked_{e} a JOIN absence_{e} x ON x.link_id = a.subject AND x.action = 'not_checked'
+UNION SELECT a.hold_id FROM asked_{e} a JOIN passed p ON p.entity = {entity} AND p.side = a.side AND p.key = a.subject AND p.class = 'not_checked'
+UNION SELECT a.hold_id FROM asked_{e} a WHERE a.side = 'app' AND NOT {app} AND a.subject NOT IN (SELECT key FROM raw_{e}_app)
+UNION SELECT a.hold_id FROM asked_{e} a WHERE a.side = 'ghl' AND NOT {ghl} AND a.subject NOT IN (SELECT key FROM raw_{e}_ghl)
+"""
+
+
+def unread(stage: Stage, mapping: Mapping, asked: Iterable[Row[Any]]) -> set[str]:
+    """Of these questions (rows of the ledger), those about what this run did not see: they are neither asked anew nor settled."""
+    bodies = [(row.hold_id, json.loads(row.body)) for row in asked]
+    found: set[str] = set()
+    for mapped in mapping.entities:
+        entity = mapped.entity
+        mine = [(hold_id, body) for hold_id, body in bodies if body["entity"] == entity]
+        if not mine:
+            continue
+        columns = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "contact")]
+        rows = [
+            (hold_id, body["subject"], _without_link(body), body["values"].get("contact")) for hold_id, body in mine
+        ]
+        stage.fill(f"asked_{entity}", columns, [rows])
+        read = {side.value: _read(stage, entity, side) for side in Side}
+        query = _UNREAD.format(e=entity, entity=literal(entity), **read)
+        found |= {str(hold_id) for (hold_id,) in stage.rows(query)}
+    return found
+
+
+def _without_link(body: Map[str, Any]) -> str | None:
+    """The side whose record, one without a link, a question is about."""
+    return str(body["side"]) if body["kind"] in ("ambiguous", "duplicate") else None
+
+
+def _read(stage: Stage, entity: Entity, side: Side) -> str:
+    """SQL for whether a side was read where the record of a question would be."""
+    snapshot = stage.snapshots[entity, side]
+    if not snapshot.partial:
+        return str(snapshot.complete).lower()
+    place = "a.subject" if entity is Entity.CONTACT else "a.contact"
+    return f"coalesce({place} IN (SELECT key FROM cover_{entity}_{side}), false)"
 
 
 def _draft_absences(stage: Stage, mapped: EntityMap) -> None:

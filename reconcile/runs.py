@@ -130,11 +130,13 @@ def put_holds(
     run_id: str,
     at: str,
     within: Collection[str] | None = None,
+    unread: Collection[str] = (),
 ) -> int:
     """Bring the open questions up to date: new ones enter, known ones keep their age, answered and vanished ones close.
 
     A decision is forgotten when the values it was given for have changed. `within` are the subjects that a partial run
-    looked at: no other question is closed by it, and none about a deletion. Returns how many came.
+    looked at: no other question is closed by it, and none about a deletion. `unread` are open ones about what this run did not
+    see, which stay as they are. Returns how many came.
     """
     table = schema.hold
     known = {row.hold_id: row for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))}
@@ -163,7 +165,9 @@ def put_holds(
     if fresh:
         connection.execute(sa.insert(table), fresh)
     closed = [
-        hold_id for hold_id, row in known.items() if row.open and hold_id not in seen and _may_close(row.body, within)
+        hold_id
+        for hold_id, row in known.items()
+        if row.open and hold_id not in seen and hold_id not in unread and _may_close(row.body, within)
     ]
     for start_at in range(0, len(closed), 1_000):
         chunk = closed[start_at : start_at + 1_000]

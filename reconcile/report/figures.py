@@ -13,7 +13,7 @@ from reconcile.plan import LEDGER_ONLY, Plan, estimate
 from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED
-from reconcile.report.statement import Statement
+from reconcile.report.statement import EntityStatement, Statement
 
 _COLUMN = {
     OpKind.CREATE: "creates",
@@ -50,7 +50,7 @@ def entities(
         row["holds"] += 1
         row["conflicts"] += hold["kind"] == "conflict"
     for each in state.entities:
-        counted[each.entity]["left"] += _left(each.app.aside, each.ghl.aside)
+        counted[each.entity]["left"] += _left(each.app.aside, each.ghl.aside) + _unread(each)
     return {name: _figures(Entity(name), row, about) for name, row in counted.items()}
 
 
@@ -70,6 +70,11 @@ def _asked_of(mapping: Mapping, hold: Map[str, Any]) -> str:
 def _left(*sides: Map[str, int]) -> int:
     """Rows that stay without a counterpart until a person corrects them, or until the other side can be read whole."""
     return sum(aside.get(name, 0) for aside in sides for name in ("unsyncable", "not_checked"))
+
+
+def _unread(each: EntityStatement) -> int:
+    """Linked pairs of which this run did not read both ends: whether they agree is not known."""
+    return max(side.classes.get("not_checked", 0) - side.aside.get("not_checked", 0) for side in each.sides)
 
 
 def _figures(entity: Entity, row: Counter[str], about: About) -> dict[str, Any]:

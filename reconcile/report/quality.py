@@ -42,6 +42,12 @@ GROUP BY place
 """
 _COUNTED = ("compared", "equal", "blank_in_app", "blank_in_ghl")
 
+# Contacts whose notes no run has read yet: no bound on their age can be given.
+_NEVER = """
+SELECT count(*) FROM raw_contact_ghl WHERE NOT deleted AND key NOT IN (SELECT contact_key FROM swept WHERE checked_at IS NOT NULL)
+AND key NOT IN (SELECT key FROM cover_note_ghl)
+"""
+
 
 def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     """What the looked-at records show; in an audit every record is looked at, else those that moved or have no link."""
@@ -66,6 +72,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "similar_tags": _similar(stage, mapping),
         "notes_oldest": about.notes_oldest,
         "notes_covered": stage.count("SELECT count(*) FROM cover_note_ghl") if Entity.NOTE in mapping else None,
+        "notes_never": stage.count(_NEVER) if Entity.NOTE in mapping and stage.has("swept") else 0,
     }
 
 

@@ -35,8 +35,10 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if reasons:
         yield {"title": "Left out, by reason", "lines": reasons[:_LINES]}
     if found["notes_oldest"]:
-        since = f"the notes of every contact were read since {found['notes_oldest'][:10]}"
-        yield {"title": "Notes", "lines": [_fact(since, found["notes_covered"], "contacts in this run")]}
+        since = f"the notes of every contact that was ever read were read since {found['notes_oldest'][:10]}"
+        never = found.get("notes_never")
+        more = [_fact("contacts whose notes no run has read yet", never)] if never else []
+        yield {"title": "Notes", "lines": [_fact(since, found["notes_covered"], "contacts in this run"), *more]}
 
 
 def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
