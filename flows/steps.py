@@ -328,6 +328,7 @@ def _advanced(run: Run) -> PairState:
         app_identity=run.described[Side.APP].identity,
         ghl_identity=run.described[Side.GHL].identity,
         mapping_digest=run.mapping.digest,
+        codecs=run.mapping.codecs,
         digest_kind=digest_kind(run.stage),
     )
 

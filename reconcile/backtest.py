@@ -166,11 +166,12 @@ class _Then:
 
     mapping_digest: str
     digest_kind: str
+    codecs: str
     taken: tuple[Decision, ...]
     asked: tuple[_Asked, ...]
 
     def state(self) -> PairState:
-        return PairState(mapping_digest=self.mapping_digest, digest_kind=self.digest_kind)
+        return PairState(mapping_digest=self.mapping_digest, digest_kind=self.digest_kind, codecs=self.codecs)
 
     def decisions(self) -> list[Decision]:
         return list(self.taken)
@@ -186,7 +187,7 @@ class _Then:
 def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: int) -> None:
     taken = tuple(_decisions(archived))
     kind = archived.manifest.get("digests", "")
-    then = _Then(archived.manifest["mapping"], kind, taken, tuple(_questions(archived, taken)))
+    then = _Then(archived.manifest["mapping"], kind, mapping.codecs, taken, tuple(_questions(archived, taken)))
     compare.link(stage, cast("Ledger", then), mapping)
     for mapped in mapping.entities:
         _make_baseline(stage, archived, mapped)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Context, Decimal, InvalidOperation
+from typing import ClassVar
 
 import phonenumbers
 
@@ -35,8 +36,12 @@ _ESCAPE = re.compile(r"\\(?:\\|u[0-9a-f]{4})")  # DuckDB writes the digits in up
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses."""
+    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses.
 
+    `revision` changes with what is canonical: baselines that were made with another one are made canonical anew.
+    """
+
+    revision: ClassVar[str] = "1"
     name: str = "codec"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
@@ -46,6 +51,10 @@ class Codec:
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         """The native values, `arity` of them, whose canonical form is `cell`."""
         return (cell,) * arity
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        """The canonical form of a text that was canonical under another revision, of a value that `side` showed."""
+        return self.decode([cell], side if self.fault(cell) else Side.GHL)
 
     def fault(self, cell: Cell) -> str | None:
         """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
@@ -132,8 +141,12 @@ _E164 = r"\+(1[2-9][0-9]{2}[2-9][0-9]{6}|(31|32|33|34|41|44|45|46|47|48|61|64)[1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phone(Codec):
-    """A telephone number in E.164; `region` (ISO 3166) is assumed where there is no country code."""
+    """A telephone number in E.164; `region` (ISO 3166) is assumed where there is no country code.
 
+    What a possible number is, the library's metadata says, which each of its versions renews.
+    """
+
+    revision: ClassVar[str] = f"1, phonenumbers {phonenumbers.__version__}"
     region: str | None = None
     name: str = "phone"
 

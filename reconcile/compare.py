@@ -18,6 +18,7 @@ from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.model import Entity, Side
 from reconcile.ports import Connector, Record
+from reconcile.renewal import renew_baseline
 from reconcile.stage import Stage
 from reconcile.suggest import remember
 
@@ -28,7 +29,8 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     `decisions` are those that count in this run; by default all that people made.
     """
     state = ledger.state()
-    trusted = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    same_rows = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
     for mapped in mapping.entities:
@@ -38,6 +40,7 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
         find_moved(stage, mapped, trusted=trusted)
         match = match_contacts if mapped.entity is Entity.CONTACT else match_children
         stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
+        renew_baseline(stage, mapped, same_rows=same_rows)
         if mapped.entity is Entity.CONTACT:
             stranger.find(stage, mapped)
             remember(stage, ledger, mapped)

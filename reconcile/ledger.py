@@ -30,6 +30,7 @@ class PairState:
     ghl_identity: str | None = None
     mapping_digest: str | None = None
     digest_kind: str | None = None
+    codecs: str | None = None
 
 
 SPENT = "-spent"
@@ -83,7 +84,9 @@ class Ledger:
             row = connection.execute(sa.select(schema.pair).where(schema.pair.c.pair == self.pair)).one_or_none()
         if row is None:
             return PairState()
-        return PairState(row.generation, row.app_identity, row.ghl_identity, row.mapping_digest, row.digest_kind)
+        return PairState(
+            row.generation, row.app_identity, row.ghl_identity, row.mapping_digest, row.digest_kind, row.codecs
+        )
 
     def advance(self, connection: Connection, state: PairState) -> None:
         """Replace the pair's state, inside a settlement."""
@@ -94,6 +97,7 @@ class Ledger:
             "ghl_identity": state.ghl_identity,
             "mapping_digest": state.mapping_digest,
             "digest_kind": state.digest_kind,
+            "codecs": state.codecs,
         }
         done = connection.execute(sa.update(table).where(table.c.pair == self.pair).values(values))
         if done.rowcount == 0:

@@ -119,20 +119,20 @@ def load_graves(stage: Stage, ledger: Ledger, *, since: str) -> None:
 
 
 def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
-    """Create `basecell_e` (link_id, how, app, ghl): the baseline of the moved links alone, as lists of all fields' cells in order."""
+    """Create `basecell_e` (link_id, how, codecs, app, ghl): the baseline of the moved links alone, as lists of all fields' cells in order."""
     entity = mapped.entity
     moved = [str(link_id) for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")]
-    wanted = ("link_id", "how", "app_cells", "ghl_cells")
+    wanted = ("link_id", "how", "codecs", "app_cells", "ghl_cells")
     rows = (row for batch in ledger.link_rows(entity, moved, wanted) for row in batch)
     lines = (
         # Where both sides agree, which is nearly everywhere, their values are read once.
-        {"link_id": link_id, "how": how, "a": Raw(app), "g": None if ghl == app else Raw(ghl)}
-        for link_id, how, app, ghl in rows
+        {"link_id": link_id, "how": how, "codecs": codecs, "a": Raw(app), "g": None if ghl == app else Raw(ghl)}
+        for link_id, how, codecs, app, ghl in rows
     )
-    types = {"link_id": "VARCHAR", "how": "VARCHAR", "a": "JSON", "g": "JSON"}
+    types = {"link_id": "VARCHAR", "how": "VARCHAR", "codecs": "VARCHAR", "a": "JSON", "g": "JSON"}
     paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
     cells = f"json_extract_string(a, [{paths}]) AS app, CASE WHEN g IS NULL THEN app ELSE json_extract_string(g, [{paths}]) END AS ghl"
-    stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, {cells}")
+    stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, codecs, {cells}")
 
 
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:

@@ -108,6 +108,12 @@ class EntityMap:
         return self.fields.index(self.field(name)) + 1
 
     @property
+    def codecs(self) -> str:
+        """A name for what is canonical of this entity: it changes with a field's codec, and with a codec's revision."""
+        kinds = {field.name: [plain(field.codec), field.codec.revision] for field in self.fields}
+        return fingerprint(json.dumps(kinds, sort_keys=True))
+
+    @property
     def has_tags(self) -> bool:
         """Whether this entity carries tags."""
         return any(candidate.name == TAGS for candidate in self.fields)
@@ -169,8 +175,13 @@ class Mapping:
 
     @cached_property
     def digest(self) -> str:
-        """A name for this mapping that changes when anything in it does."""
+        """A name for this mapping that changes when anything in it does, but for the codecs' revisions."""
         return fingerprint(json.dumps([plain(entity) for entity in self.entities], sort_keys=True))
+
+    @cached_property
+    def codecs(self) -> str:
+        """A name for what is canonical: it changes with a codec's revision, though the pair file stays."""
+        return fingerprint(*(entity.codecs for entity in self.entities))
 
 
 def plain(value: object) -> object:

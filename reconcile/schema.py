@@ -19,6 +19,7 @@ pair = Table(
     Column("ghl_identity", Text),
     Column("mapping_digest", _NAME),
     Column("digest_kind", _NAME),
+    Column("codecs", _NAME),
     comment="One row a pair: the generation counts settlements; identities tell a changed database from a wiped one.",
 )
 
@@ -45,6 +46,7 @@ link = Table(
     Column("ghl_edited", _MOMENT),
     Column("app_absent", Integer, nullable=False, default=0),
     Column("ghl_absent", Integer, nullable=False, default=0),
+    Column("codecs", _NAME),
     Index("link_by_app_key", "pair", "entity", "app_key", unique=True),
     Index("link_by_ghl_key", "pair", "entity", "ghl_key", unique=True),
     Index("link_by_parent", "pair", "parent"),

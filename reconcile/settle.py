@@ -88,14 +88,14 @@ def advance_from_snapshots(
     """
     entity = mapped.entity
     stage.run(_PENDING.format(e=entity))
-    blank = _blank_link(entity, run_id)
+    blank = _blank_link(entity, run_id) | {"codecs": mapped.codecs}
     constant = {name: value for name, value in blank.items() if name not in _KNOWN}
     wanted = [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())]
     fresh = "fresh AND link_id IN (SELECT link_id FROM approved)" if _has(stage, "approved") else "fresh"
     linked = ledger.insert_links(connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of=fresh))
     advanced = 0
     for batch in _advanced(stage, mapped, ["link_id", *_MOVES], of="NOT fresh"):
-        connection.execute(_UPDATE, [_moved_link(ledger.pair, entity, row) for row in batch])
+        connection.execute(_UPDATE, [_moved_link(ledger.pair, mapped, row) for row in batch])
         advanced += len(batch)
     _both_are_there(stage, ledger, connection, entity)
     for side in Side:
@@ -130,7 +130,7 @@ _UPDATE = (
         schema.link.c.entity == sa.bindparam("of_entity"),
         schema.link.c.link_id == sa.bindparam("named"),
     )
-    .values({name: sa.bindparam(name) for name in _MOVES} | {"app_absent": 0, "ghl_absent": 0})
+    .values({name: sa.bindparam(name) for name in (*_MOVES, "codecs")} | {"app_absent": 0, "ghl_absent": 0})
 )
 
 
@@ -166,8 +166,9 @@ def _constant(value: object) -> str:
     return str(value) if isinstance(value, int) else literal(value if isinstance(value, str) else None)
 
 
-def _moved_link(pair: str, entity: Entity, row: Sequence[object]) -> dict[str, object]:
-    return dict(zip(("named", *_MOVES), row, strict=True)) | {"in_pair": pair, "of_entity": entity.value}
+def _moved_link(pair: str, mapped: EntityMap, row: Sequence[object]) -> dict[str, object]:
+    about = {"in_pair": pair, "of_entity": mapped.entity.value, "codecs": mapped.codecs}
+    return dict(zip(("named", *_MOVES), row, strict=True)) | about
 
 
 def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
@@ -179,6 +180,7 @@ def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
         "parent": None,
         "app_cells": "{}",
         "ghl_cells": "{}",
+        "codecs": None,
         **times,
         **absent,
     }

@@ -128,8 +128,9 @@ def _taken(ledger: Ledger, connection: Connection, entity: Entity, keys: dict[Si
 
 
 def _blank() -> Row:
-    nothing = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
-    return nothing | {f"{side}_{what}": value for side in Side for what, value in (("absent", 0), ("cells", "{}"))}
+    nothing: Row = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
+    known = {f"{side}_{what}": value for side in Side for what, value in (("absent", 0), ("cells", "{}"))}
+    return {"codecs": None} | nothing | known
 
 
 def _changed(row: Row, operation: Operation, outcome: Outcome) -> Row:
