@@ -9,7 +9,7 @@ from reconcile import rewind, stranger, strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
-from reconcile.errors import ConnectorError, Malformed, Unnamed
+from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.flapping import hold
 from reconcile.judge import judge, load_decisions
 from reconcile.ledger import Decision, Ledger
@@ -17,6 +17,7 @@ from reconcile.link import digest_kind, find_moved, load_baseline, release
 from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.model import Entity, Side
+from reconcile.patience import Patience, unread
 from reconcile.ports import Connector, Record
 from reconcile.renewal import renew_baseline
 from reconcile.stage import Stage
@@ -70,30 +71,44 @@ def look_again(
     Where it is not 0, the stage shows them as they are now, and link and diff have to be run again.
     """
     looked = 0
-    for mapped in mapping.entities:
-        for side, connector in connectors.items():
+    for side, connector in connectors.items():
+        reader = _Reader(connector)
+        for mapped in mapping.entities:
             late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
             sought = late | dict(unconfirmed(stage, mapped, side, most=most))
-            read = partial(_read, connector, mapped.entity)
-            found = {key: read(key, parent, late=key in late) for key, parent in sorted(sought.items())}
-            shown = {key: record for key, record in found.items() if not isinstance(record, ConnectorError)}
+            found = {key: reader.read(mapped.entity, key, parent) for key, parent in sorted(sought.items())}
+            lost = {key: error for key, error in found.items() if isinstance(error, ConnectorError)}
+            # What the bulk read shows of a late one is older than our own write: it counts as not read at all.
+            shown = [(key, record) for key, record in found.items() if not isinstance(record, ConnectorError)]
+            shown += [(key, None) for key in lost if key in late]
             if shown:
-                stage.refresh(mapped, side, shown.items())
-            note_unproven(stage, mapped.entity, side, found.keys() - shown.keys())
+                stage.refresh(mapped, side, shown)
+            note_unproven(stage, mapped.entity, side, lost)
+            stage.set_aside(mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()])
             looked += len(found)
     return looked
 
 
-def _read(
-    connector: Connector, entity: Entity, key: str, parent: str | None, *, late: bool
-) -> Record | ConnectorError | None:
-    """The record, None where it is gone; or the refusal that proves neither, where only its absence was in question."""
-    try:
-        return connector.read(entity, key, parent)
-    except (Unnamed, Malformed) as error:
-        if late:  # what the bulk read shows of it is older than our own write: nothing can be said without the read
-            raise
-        return error
+class _Reader:
+    """Reads single records of one side; one that cannot be read is an answer, too, unless the side itself fails."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._patience = Patience()
+
+    def read(self, entity: Entity, key: str, parent: str | None) -> Record | ConnectorError | None:
+        """The record, None where it is gone; or the error that proves neither."""
+        try:
+            record = self._connector.read(entity, key, parent)
+        except (Unnamed, Malformed) as error:
+            return error
+        except ConnectorError as error:
+            self._patience.spend(error)
+            if isinstance(error, (Expired, Blocked)):
+                self._connector.describe()  # raises where it is not about this record, but about all
+            return error
+        self._patience.renew()
+        return record
 
 
 def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:

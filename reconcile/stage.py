@@ -342,6 +342,12 @@ class Stage:
         seen = self.snapshots[mapped.entity, side]
         self.snapshots[mapped.entity, side] = replace(seen, rows=rows, fingerprint=fingerprint)
 
+    def set_aside(self, mapped: EntityMap, side: Side, unread: Sequence[str]) -> None:
+        """Remember which records could not be read, each with the reason: what was read beside them stands."""
+        if unread:
+            seen = self.snapshots[mapped.entity, side]
+            self._remember(replace(seen, quarantined=(*seen.quarantined, *unread)))
+
     def _content(self, table: str) -> tuple[int, str]:
         """How many rows a raw table has, and a name for what is in it, whatever their order."""
         rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")

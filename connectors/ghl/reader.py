@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
@@ -14,7 +15,8 @@ from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
 from connectors.ghl.overlap import overlapped, skipping
 from connectors.ghl.settings import GhlSettings
 from connectors.ghl.sweep import FATAL, Sweep, remember, single
-from reconcile.errors import ConnectorError
+from reconcile.errors import Blocked, ConnectorError, Expired
+from reconcile.patience import Patience, unread
 from reconcile.ports import Page, Proof, Scope
 
 Item = TypeVar("Item")
@@ -76,12 +78,13 @@ class Reader:
         return contacts.search(self._api, page_size=self._settings.page_size, filters=filters, after=after)
 
     def _by_key(self, keys: Sequence[str]) -> Iterator[Page | Proof]:
-        asked = overlapped(lambda key: (key, contacts.get(self._api, key)), keys, width=self._settings.concurrency)
+        lost: list[str] = []
+        asked = self._each(keys, partial(contacts.get, self._api), lost, what="contact")
         for part in _runs(asked, PARENTS_A_PAGE):
             found = [item for _, item in part]
             rows = [Row(Head(id=str(item.get("id"))), msgspec.json.encode(item)) for item in found if item is not None]
             yield Page(join(rows), len(rows), covers=tuple(key for key, _ in part))
-        yield Proof(complete=True, partial=True)
+        yield Proof(complete=True, partial=True, quarantined=tuple(lost))
 
     def _of_businesses(self) -> Iterator[Page | Proof]:
         seen: set[str] = set()
@@ -111,17 +114,45 @@ class Reader:
         yield Proof(complete=not short, why_incomplete=short, partial=True)
 
     def _under(self, parents: Iterable[str], fetch: Listing) -> Iterator[Page | Proof]:
-        asked = overlapped(
-            lambda contact: (contact, fetch(self._api, contact)), parents, width=self._settings.concurrency
-        )
+        lost: list[str] = []
+        asked = self._each(parents, partial(fetch, self._api), lost, what="of contact")
         for part in _runs(asked, PARENTS_A_PAGE):
             rows = [row for _, listed in part for row in listed if not row.head.deleted]
             yield Page(join(rows), len(rows), covers=tuple(contact for contact, _ in part))
-        yield Proof(complete=True, partial=True)
+        yield Proof(complete=True, partial=True, quarantined=tuple(lost))
+
+    def _each(
+        self, keys: Iterable[str], fetch: Callable[[str], Item], lost: list[str], *, what: str
+    ) -> Iterator[tuple[str, Item]]:
+        """Each key with what GHL has of it; what cannot be read is told in `lost`, and stops no other.
+
+        Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may be about one key alone; where
+        no other was read, it is about all.
+        """
+
+        def attempt(key: str) -> tuple[str, Item | ConnectorError]:
+            try:
+                return key, fetch(key)
+            except ConnectorError as error:
+                return key, error
+
+        patience, read, refused = Patience(), 0, None
+        for key, found in overlapped(attempt, keys, width=self._settings.concurrency):
+            if isinstance(found, ConnectorError):
+                patience.spend(found)
+                refused = found if isinstance(found, (Expired, Blocked)) else refused
+                lost.append(unread(what, key, found))
+            else:
+                patience.renew()
+                read += 1
+                yield key, found
+        if refused is not None and not read:
+            raise refused
 
     def _all_notes(self) -> Iterator[Page | Proof]:
         ids: list[str] = []
         shortfall = ""
+        lost: tuple[str, ...] = ()
         for page in self.contacts(Scope()):
             if isinstance(page, Proof):
                 shortfall = page.why_incomplete
@@ -130,7 +161,9 @@ class Reader:
         for read in self._under(ids, notes.of_contact):
             if isinstance(read, Page):
                 yield read
-        yield Proof(complete=not shortfall, why_incomplete=shortfall)
+            else:
+                lost = read.quarantined
+        yield Proof(complete=not shortfall, why_incomplete=shortfall, quarantined=lost)
 
     def _all_tasks(self) -> Iterator[Page | Proof]:
         """Those of no contact as well (facts.md section 1.3: GHL help): they are read, and have no contact to hang on."""

@@ -162,6 +162,8 @@ class MemoryConnector:
         self._requests += 1
         if self.vices.unnamed(entity, key):
             raise Unnamed("GET was answered 400: not found")
+        if (error := self.vices.unreadable(entity, key)) is not None:
+            raise error
         row = self._now(entity, key)
         return None if row is None else self._record(entity, key, row)
 

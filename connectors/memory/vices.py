@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from reconcile.errors import ConnectorError
 from reconcile.model import Entity
 from reconcile.ports import FieldInfo, Json, Write
 
@@ -63,6 +64,10 @@ def _named(_entity: Entity, _key: str) -> bool:
     return False
 
 
+def _readable(_entity: Entity, _key: str) -> ConnectorError | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Vices:
     """What real sides do and an ideal one does not; each is off by default.
@@ -76,7 +81,7 @@ class Vices:
     only that many contacts, the next one the next ones. unversioned: records carry no version. undated: entities whose
     records carry no modification time. unnamed: records whose read by key is refused without a word of which record is meant.
     lacks: by entity, the fields that an extraction does not carry; an entity that is named is read in bulk from elsewhere. lacking:
-    in which records.
+    in which records. unreadable: what a read by key of a record raises, if anything.
     """
 
     lag_seconds: float = 0.0
@@ -96,6 +101,7 @@ class Vices:
     lacks: Mapping[Entity, frozenset[str]] = field(default_factory=dict)
     lacking: Callable[[Entity, str], bool] = _always
     unnamed: Callable[[Entity, str], bool] = _named
+    unreadable: Callable[[Entity, str], ConnectorError | None] = _readable
 
 
 class Ticks:

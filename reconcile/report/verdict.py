@@ -50,16 +50,21 @@ def total(whole: Map[str, Any], *names: str) -> int:
 
 
 def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
-    """The snapshots of a run over everything that are not all of what a side holds."""
-    return [each for each in whole["provenance"]["snapshots"] if not each["complete"] and not each["partial"]]
+    """The snapshots of a run over everything that are not all of what a side holds, and those of which single records are missing."""
+    snapshots = whole["provenance"]["snapshots"]
+    return [each for each in snapshots if each["quarantined"] or (not each["complete"] and not each["partial"])]
 
 
 def _unread(whole: Map[str, Any]) -> str:
-    said = [
-        f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({each['why_incomplete']})"
-        for each in unread(whole)
-    ]
+    said = [f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({_why(each)})" for each in unread(whole)]
     return f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there." if said else ""
+
+
+def _why(each: Map[str, Any]) -> str:
+    """Why a snapshot is not whole: the reason, and the first of the records that could not be read."""
+    named, more = each["quarantined"][:_MOST_NAMED], len(each["quarantined"]) - _MOST_NAMED
+    reasons = [each["why_incomplete"], *named, f"and {more:,} more" if more > 0 else ""]
+    return "; ".join(filter(None, reasons))
 
 
 def _nowhere(whole: Map[str, Any]) -> str:

@@ -368,6 +368,33 @@ def test_notes_of_everyone_are_read_contact_by_contact() -> None:
         assert not proof.partial
 
 
+@pytest.mark.parametrize(("status", "message"), [(500, ""), (403, ""), (403, "Forbidden"), (401, "Invalid token")])
+def test_one_contact_whose_notes_cannot_be_read_stops_no_other(status: int, message: str) -> None:
+    """Its notes are not covered, and it is named with the request and GHL's trace id; everyone else's notes are read."""
+    with hosted() as host:
+        people = populate(host, 5)
+        host.sandbox.arm(Fault("status", path=f"/contacts/{people[1]}/notes", status=status, message=message))
+        pages = list(host.connector.extract(Entity.NOTE, Scope(parents=tuple(people))))
+        covered = [key for page in pages if isinstance(page, Page) for key in page.covers]
+        proof = pages[-1]
+        assert isinstance(proof, Proof)
+        assert covered == [people[0], *people[2:]]
+        (said,) = proof.quarantined
+        assert people[1] in said
+        assert "/notes" in said
+        assert ("trace id" in said) == bool(message or status == 500)  # a gateway's page has none
+        assert proof.partial
+
+
+def test_notes_that_nobody_may_read_are_a_failure_of_the_side() -> None:
+    """Where one contact after the other is refused, the credentials lack the right to notes: that ends the reading."""
+    with hosted() as host:
+        people = populate(host, 8)
+        host.sandbox.arm(Fault("status", path="/contacts/*/notes", status=403, message="Forbidden"))
+        with pytest.raises(Forbidden):
+            list(host.connector.extract(Entity.NOTE, Scope(parents=tuple(people))))
+
+
 def test_a_business_narrows_the_run() -> None:
     """With business_ids, its contacts and their tasks and notes are read, and nothing is said of others."""
     with hosted() as host:
