@@ -147,14 +147,15 @@ def diff(run: Run) -> None:
     if run.looked_again:
         compare.link(run.stage, run.ledger, run.mapping)
         compare.diff(run.stage, run.mapping)
-    _bring_back(run)
+    _follow_rules(run)
 
 
-def _bring_back(run: Run) -> None:
-    """Answer, where the caller said so by name, that a side which went back is to be brought back from the other one."""
+def _follow_rules(run: Run) -> None:
+    """Answer what needs no person: what the caller said by name of a side that went back, and what the pair file says of merges."""
     sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
     by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
     told = rewind.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
+    told += compare.merges(run.stage, run.mapping, at=run.started_at)
     if told:
         compare.link(run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told])
         compare.diff(run.stage, run.mapping)

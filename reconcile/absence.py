@@ -14,7 +14,7 @@ _TABLE = """
 CREATE OR REPLACE TABLE absence_{e} (
     link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, app_state VARCHAR, ghl_state VARCHAR, gone VARCHAR,
     both_gone BOOLEAN, unknown BOOLEAN, tombstone BOOLEAN, runs INTEGER, side VARCHAR, key VARCHAR, version VARCHAR,
-    touched BOOLEAN, cells JSON, policy VARCHAR, excluded BOOLEAN, survivor VARCHAR, follows BOOLEAN, unproven BOOLEAN, undone VARCHAR,
+    touched BOOLEAN, cells JSON, policy VARCHAR, excluded BOOLEAN, survivor VARCHAR, merged VARCHAR, hangs_on VARCHAR, follows BOOLEAN, unproven BOOLEAN, undone VARCHAR,
     hold_id VARCHAR, values_digest VARCHAR, action VARCHAR, where_gone VARCHAR, where_kept VARCHAR, because VARCHAR);
 """
 
@@ -36,7 +36,8 @@ WITH lost AS (
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cells,
         CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
-        {survivor} AS survivor, {follows} AS follows, {unproven} AS unproven, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
+        {heir} AS heir, {merged} AS merged,
+        CASE WHEN gone = 'app' THEN g.parent ELSE a.parent END AS hangs_on, {follows} AS follows, {unproven} AS unproven, CASE WHEN b.how LIKE 'undone by %' THEN b.how END AS undone
     FROM lost l
     LEFT JOIN cell_{e}_app a ON a.key = l.app_key LEFT JOIN cell_{e}_ghl g ON g.key = l.ghl_key
     LEFT JOIN basecell_{e} b USING (link_id)
@@ -49,9 +50,9 @@ WITH lost AS (
              WHEN survivor IS NOT NULL THEN 'hold' WHEN touched AND policy <> 'ignore' THEN 'hold' ELSE policy END AS action,
         CASE gone WHEN 'app' THEN 'the app' ELSE 'GHL' END AS where_gone,
         CASE gone WHEN 'app' THEN 'GHL' ELSE 'the app' END AS where_kept
-    FROM read r
+    FROM (SELECT *, coalesce(heir, merged) AS survivor FROM read) r
 )
-SELECT j.* REPLACE (
+SELECT j.* EXCLUDE (heir) REPLACE (
     CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
     CASE WHEN d.choice IS NOT NULL AND j.action = 'hold' THEN 'decided by ' || d.by || ': ' || d.choice
          WHEN unproven THEN 'not found in ' || where_gone || ', which did not say that it is this record: no proof that it is gone'
@@ -61,10 +62,17 @@ SELECT j.* REPLACE (
          WHEN undone IS NOT NULL THEN 'missing from ' || where_gone || ', ' || undone || ': shall it be there again, or go from ' || where_kept || ' too?'
          WHEN excluded THEN 'deleted in ' || where_gone || '; left out by an exclude rule'
          WHEN j.action = 'quarantine' THEN 'missing from ' || where_gone || ' in ' || runs || ' of {absent_runs} complete runs'
+         WHEN merged IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || merged || ', linked to another record of ' || where_kept || ', has its identity too: merged?'
          WHEN survivor IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'
          WHEN touched AND j.action = 'hold' THEN 'deleted in ' || where_gone || ', changed in ' || where_kept
          ELSE 'deleted in ' || where_gone END AS because
 FROM judged j LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest;
+"""
+
+# A person said that a merged record goes from the other side too: its tasks and notes live on, with the survivor.
+_LEFT_BEHIND = """
+INSERT INTO left_behind SELECT link_id, gone, merged FROM absence_{e} WHERE merged IS NOT NULL AND action IN ('mirror', 'archive')
+AND link_id NOT IN (SELECT link_id FROM left_behind);
 """
 
 _UNPROVEN = "CREATE TABLE IF NOT EXISTS stage.unproven_{e} (side VARCHAR, key VARCHAR)"
@@ -96,12 +104,17 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     }
     members = ", ".join(f"{literal(field.name)}, cells[{at}]" for at, field in enumerate(mapped.fields, start=1))
     policy = {f"{side}_policy": literal(mapped.delete.get(side, OnDelete.HOLD)) for side in Side}
-    survivor = "NULL::VARCHAR"
+    heir = merged = "NULL::VARCHAR"
     follows = "EXISTS (FROM absence_contact c WHERE c.link_id = l.parent AND c.gone = l.gone)"
     if entity is Entity.CONTACT:
-        survivor = (
-            f"(SELECT min(h.key) FROM heir_{entity} h "
+        heir = (
+            f"(SELECT min(h.key) FROM (SELECT side, lost, key FROM heir_{entity} UNION ALL "
+            f"SELECT v.side, CASE v.side WHEN 'app' THEN b.ghl_key ELSE b.app_key END, v.key FROM survivor_{entity} v "
+            f"JOIN base_{entity} b USING (link_id) WHERE NOT v.linked) h "
             "WHERE h.side = gone AND h.lost = CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END)"
+        )
+        merged = (
+            f"(SELECT min(v.key) FROM survivor_{entity} v WHERE v.link_id = l.link_id AND v.side = gone AND v.linked)"
         )
         follows = "false"
     stage.run(
@@ -109,7 +122,8 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             e=entity,
             entity=literal(entity),
             absent_runs=mapped.absent_runs,
-            survivor=survivor,
+            heir=heir,
+            merged=merged,
             follows=follows,
             unproven=_unproven(entity),
             members=members,
@@ -117,6 +131,8 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             **policy,
         )
     )
+    if entity is Entity.CONTACT:
+        stage.run(_LEFT_BEHIND.format(e=entity))
 
 
 def _unproven(entity: Entity) -> str:

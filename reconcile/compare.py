@@ -16,6 +16,7 @@ from reconcile.ledger import Decision, Ledger
 from reconcile.link import digest_kind, find_moved, load_baseline, release
 from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
+from reconcile.merging import certain, find_survivors
 from reconcile.model import Entity, Side
 from reconcile.patience import Patience, unread
 from reconcile.ports import Connector, Record
@@ -50,6 +51,9 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
 
 def diff(stage: Stage, mapping: Mapping) -> None:
     """Compare what moved field by field, and judge what lost an end."""
+    for mapped in mapping.entities:
+        if mapped.entity is Entity.CONTACT:
+            find_survivors(stage, mapped)
     children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
 
     def absences(stage: Stage) -> None:
@@ -109,6 +113,11 @@ class _Reader:
             return error
         self._patience.renew()
         return record
+
+
+def merges(stage: Stage, mapping: Mapping, *, at: str) -> list[Decision]:
+    """What the pair file answers of this run's questions about merges: link and diff have to be run again with it."""
+    return [answer for mapped in mapping.entities for answer in certain(stage, mapped, at=at)]
 
 
 def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:

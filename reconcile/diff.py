@@ -82,6 +82,12 @@ STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_
 Somebody moved one of them, or its key was given to another record (SQLite does so).
 """
 
+_WITH_SURVIVOR = (
+    "EXISTS (FROM survivor_contact v WHERE v.link_id = l.parent "
+    "AND CASE v.side WHEN 'app' THEN v.key = a.parent ELSE v.key = g.parent END)"
+)
+"""SQL for whether an end hangs where a merge has moved it: on the contact that its own contact was merged into."""
+
 # A new link has no baseline: where its ends are equal nothing moved (a first run of a million would give 22 million cells).
 _DELTA = """
 INSERT INTO delta_{e} BY NAME
@@ -135,10 +141,9 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.run(_BOTH.format(e=entity) + _TABLES.format(e=entity))
     child = entity is not Entity.CONTACT
+    moved = f"({STRAYED}) AND NOT {_WITH_SURVIVOR}"
     strayed, waits, contact = (
-        (STRAYED, stranger.WAITS, "LEFT JOIN owner o ON o.link_id = l.parent")
-        if child
-        else (stranger.ASKED, "false", "")
+        (moved, stranger.WAITS, "LEFT JOIN owner o ON o.link_id = l.parent") if child else (stranger.ASKED, "false", "")
     )
     if stage.some(f"both_{entity}"):
         stage.run(_WIDE.format(e=entity, strayed=strayed, waits=waits, contact=contact, **_persons(), **back(entity)))

@@ -115,8 +115,10 @@ SELECT CASE action WHEN 'forget' THEN 0 ELSE {phase} END, CASE action WHEN 'mirr
 FROM absence_{e} {owner} WHERE action IN ('mirror', 'archive', 'forget');
 INSERT INTO hold
 SELECT hold_id, 'delete', {entity}, link_id, NULL, side, app_key, ghl_key, because,
-    CASE WHEN survivor IS NULL THEN ['delete', 'restore', 'keep'] ELSE ['delete', 'relink', 'keep'] END,
-    json_object('gone', gone, 'kept', cells, 'survivor', survivor), values_digest
+    CASE WHEN merged IS NOT NULL THEN ['keep', 'delete'] WHEN survivor IS NULL THEN ['delete', 'restore', 'keep'] ELSE ['delete', 'relink', 'keep'] END,
+    CASE WHEN survivor IS NULL THEN json_object('gone', gone, 'kept', cells, 'survivor', NULL)
+        ELSE json_object('gone', gone, 'kept', cells, 'survivor', survivor,
+            'candidates', list_filter(list_distinct([survivor, merged]), lambda x: x IS NOT NULL)) END, values_digest
 FROM absence_{e} WHERE action = 'hold';
 """
 
@@ -253,7 +255,7 @@ def _draft_absences(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     owner = f"LEFT JOIN owner o ON o.link_id = absence_{entity}.parent" if child else ""
-    parent_key = "CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL"
+    parent_key = "coalesce(hangs_on, CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END)" if child else "NULL"
     phase = 6 if child else 7
     stage.run(_ABSENCES.format(e=entity, entity=literal(entity), phase=phase, owner=owner, parent_key=parent_key))
 
@@ -304,7 +306,10 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
             before=_gathered("held"),
             after=_gathered("value"),
             parent="o.link_id" if child else "NULL",
-            parent_key="CASE target WHEN 'app' THEN o.app_key ELSE o.ghl_key END" if child else "NULL",
+            # Where it hangs: after a merge that is another contact than its own contact's end.
+            parent_key="CASE target WHEN 'app' THEN coalesce(a.parent, o.app_key) ELSE coalesce(g.parent, o.ghl_key) END"
+            if child
+            else "NULL",
             owner="LEFT JOIN owner o ON o.app_key = a.parent" if child else "",
         )
     )

@@ -96,6 +96,16 @@ WHERE (d.hold_id IS NOT NULL OR {inherited} IS NOT NULL) AND (CASE l.gone WHEN '
 DELETE FROM base_{e} WHERE link_id IN (SELECT link_id FROM released_{e});
 """
 
+# Their contact goes, and it was merged: what hangs on the survivor is the survivor's from now on.
+_LEFT_BEHIND = """
+INSERT INTO released_{e}
+SELECT b.link_id, b.app_key, b.ghl_key, b.parent, NULL, 'its contact was merged into another one, with which it goes on'
+FROM base_{e} b JOIN left_behind c ON c.link_id = b.parent
+JOIN raw_{e}_app a ON a.key = b.app_key AND NOT a.deleted JOIN raw_{e}_ghl g ON g.key = b.ghl_key AND NOT g.deleted
+WHERE c.survivor = CASE c.side WHEN 'app' THEN a.parent ELSE g.parent END;
+DELETE FROM base_{e} WHERE link_id IN (SELECT link_id FROM released_{e});
+"""
+
 
 def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, kept: Path | None = None) -> None:
     """Create `base_e`: every link with its digests and times, without the baseline's values.
@@ -164,6 +174,10 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     stage.run(_RELEASED.format(e=entity))
+    if child:
+        stage.run("CREATE TABLE IF NOT EXISTS stage.left_behind (link_id VARCHAR, side VARCHAR, survivor VARCHAR)")
+        if stage.some("left_behind"):
+            stage.run(_LEFT_BEHIND.format(e=entity))
     asked = "SELECT EXISTS (FROM decision WHERE choice IN ('restore', 'relink'))"
     if not any(stage.one(asked)) and not (child and stage.some("released_contact")):
         return

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from reconcile.codecs import Codec, Labels, raw_text
 from reconcile.model import Cell, Cells, Entity, Side, fingerprint
-from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
+from reconcile.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
 from reconcile.ports import Json, Record
 
 TAGS = "tags"
@@ -80,6 +80,7 @@ class EntityMap:
 
     `match` lists rules in order; a rule is the names of the fields that must all be equal and not blank.
     `absent_runs` is in how many complete runs a record must be missing before it counts as deleted.
+    `merged` is what becomes of the counterpart of a contact that was merged into another one.
     """
 
     entity: Entity
@@ -90,6 +91,7 @@ class EntityMap:
         default_factory=lambda: {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
     )
     absent_runs: int = 2
+    merged: OnMerge = OnMerge.HOLD
     exclude: tuple[Filter, ...] = ()
 
     def field(self, name: str) -> Field:

@@ -69,6 +69,13 @@ class OnDelete(StrEnum):
     IGNORE = "ignore"
 
 
+class OnMerge(StrEnum):
+    """What happens to the counterpart of a record that was merged into another one."""
+
+    HOLD = "hold"
+    RELINK = "relink"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """The behaviour of one field."""

@@ -149,6 +149,22 @@ class Witness(MemoryConnector):
         """Put a backup in place of all it holds; the records have the times they had."""
         self._tables = {entity: {key: list(rows) for key, rows in table.items()} for entity, table in backup.items()}
 
+    def merge(self, master: str, loser: str) -> None:
+        """Merge two contacts as GHL does: the master keeps its values, takes what it lacks, and the other's as further ones."""
+        ours, theirs = (dict(self.rows(Entity.CONTACT)[key].fields) for key in (master, loser))
+        filled = {name: value for name, value in theirs.items() if value and not ours.get(name)}
+        more = [theirs["email"]] if theirs.get("email") and "email" not in filled else []
+        held = [
+            *cast("list[Json]", ours.get("more_emails") or []),
+            *cast("list[Json]", theirs.get("more_emails") or []),
+        ]
+        self.edit(Entity.CONTACT, master, {**filled, "more_emails": [*held, *more]})
+        for entity in (Entity.TASK, Entity.NOTE):
+            for key, row in self.rows(entity).items():
+                if row.parent == loser:
+                    self.move(entity, key, master)
+        self.delete(Entity.CONTACT, loser)
+
     def move(self, entity: Entity, key: str, parent: str) -> None:
         """Hang a task or note on another contact, as a user of a database may."""
         self.put(entity, self.rows(entity)[key].fields, key=key, parent=parent)

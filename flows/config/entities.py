@@ -14,7 +14,7 @@ from flows.config.sides import MemoryForm, OutsideForm, TableForm
 from reconcile.codecs import Codec
 from reconcile.mapping import TAGS, EntityMap, Field, Filter, Mapping
 from reconcile.model import RECORDS, Cell, Entity, Side
-from reconcile.policy import Flow, OnCreate, OnDelete
+from reconcile.policy import Flow, OnCreate, OnDelete, OnMerge
 
 _ASKED_BY_GHL = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
 """What GHL requires of a new task or note (facts.md sections 1.3 and 1.4: GHL docs); `completed` is false if not said."""
@@ -106,6 +106,9 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     _check_twice(fields, setting)
     _check_letter_case(fields, setting)
     _check_deletes(form, setting)
+    if form.merged is not OnMerge.HOLD and entity is not Entity.CONTACT:
+        what = f'[{entity}] merged = "{form.merged}": {entity}s are not merged, contacts are'
+        setting.problems.add((entity.value, "merged"), what, "Take the line away, or move it to [contact].")
     names = {key: field.name for key, field in zip(form.fields, fields, strict=True)}
     match = _match(form, fields, names, setting)
     if form.fields and form.create is not OnCreate.NONE:
@@ -117,6 +120,7 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
         create=form.create,
         delete={Side.APP: form.delete.app, Side.GHL: form.delete.ghl},
         absent_runs=form.absent_runs,
+        merged=form.merged,
         exclude=tuple(_filters(form, fields, names, setting)),
     )
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
 from flows.config.sides import AppForm, GhlForm
 from reconcile.limits import Limits
-from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete
+from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, OnMerge
 
 CodecName = Literal[
     "text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html"
@@ -88,6 +88,9 @@ class MapForm(Part):
     delete: DeleteForm = DeleteForm()
     absent_runs: int = Field(
         default=2, ge=1, description="complete runs a record must be missing before it counts as deleted"
+    )
+    merged: OnMerge = Field(
+        default=OnMerge.HOLD, strict=False, description="contacts: the counterpart of one that was merged into another"
     )
     exclude: list[FilterForm] = Field(default=[], description="records that are left out")
     fields: dict[str, FieldForm] = Field(description='one line per field: app_column = "ghlField"')

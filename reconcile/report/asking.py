@@ -56,7 +56,8 @@ KINDS = {
         "Gone from one side",
         "gone from one side",
         "its counterpart is gone, and the rule is to ask; or it was changed here and deleted there",
-        "`delete`, `restore`, `keep`; `relink` where it looks merged",
+        "`delete`, `restore`, `keep`; where it looks merged into another record, `relink` instead of `restore`; where that "
+        "record has a counterpart of its own, `keep` (two records here, one there) or `delete`",
     ),
     "moved": Kind(
         "On another contact",

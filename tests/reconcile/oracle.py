@@ -264,7 +264,7 @@ def _absent(population: Population, tie: Tie, gone: str, verdicts: Verdicts, fam
         return
     policy = kind.delete[kept]
     touched = _differs(kind, row.cells, tie.base(kept)) or any(_child_touched(f, tie, kept) for f in families)
-    merged = kind.name == "contact" and _survivor(population, row, gone)
+    merged = kind.name == "contact" and _survivor(population, tie, row, gone)
     if merged or (touched and policy != "ignore") or policy == "hold":
         choice = verdicts.ask("delete", kind.name, tie.app_key, tie.ghl_key, None)
         if choice == "delete":
@@ -290,9 +290,17 @@ def _child_touched(family: Population, contact: Tie, side: str) -> bool:
     return False
 
 
-def _survivor(population: Population, kept: Row, gone: str) -> bool:
-    """Whether a record without a link has an identity of the one left alone; what contradicts it is nobody's heir."""
-    return any(_meet(population.kind, kept, row, at) for row in _new(population, gone) for at in _rules(population))
+def _survivor(population: Population, tie: Tie, kept: Row, gone: str) -> bool:
+    """Whether a record has an identity of the one left alone, or of its lost end; what contradicts it is nobody's heir.
+
+    A record that is linked itself counts under rules of one field alone: relatives share a name and a postal code.
+    """
+    kind, lost = population.kind, Row("", tie.base(gone))
+    if any(_meet(kind, kept, row, at) for row in _new(population, gone) for at in _rules(population)):
+        return True
+    rows = [row for row in population.rows[gone].values() if not _excluded(kind, row)]
+    single = [at for at in _rules(population) if len(kind.match[at]) == 1]
+    return any(_meet(kind, one, row, at) for one in (kept, lost) for row in rows for at in single)
 
 
 def _rules(population: Population) -> range:

@@ -1,0 +1,152 @@
+"""Contacts that were merged on one side: the other side's record is asked about or linked anew, never deleted, never doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconcile.codecs import Email, Labels, Name, Phone
+from reconcile.model import Entity, OpKind, Side
+from reconcile.policy import TAGS, OnMerge
+from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
+
+C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
+
+
+def _world(**settings: Any) -> World:
+    """Ann and Bob on both sides, linked, each with a task and a note. Deletions are mirrored at once."""
+    email = field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",)))
+    fields = (field_of("first_name", Name()), email, field_of("phone", Phone(region="US")), field_of("company"))
+    world = World(
+        mapping=mapping_of(contacts(*fields, field_of("tags", Labels(), rule=TAGS), **settings), tasks(), notes())
+    )
+    for side in Side:
+        world.sides[side]._fields[C]["more_emails"] = world.sides[side]._fields[C]["company"]
+    for name in ("ann", "bob"):
+        world.app.put(C, {"first_name": name.title(), "email": f"{name}@x.com", "company": "Mill"}, key=name)
+    world.app.put(T, {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}, parent="bob", key="t")
+    world.app.put(N, {"body": "met at the fair"}, parent="bob", key="n")
+    world.app.put(T, {"title": "Mail", "due": "2026-01-01T10:00:00Z", "completed": False}, parent="ann", key="t-ann")
+    world.app.put(N, {"body": "likes cats"}, parent="ann", key="n-ann")
+    world.run()
+    return world
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """See `_world`."""
+    with _world() as made:
+        yield made
+
+
+def _people(world: World, side: Side) -> list[str]:
+    return sorted(str(cells["first_name"]) for cells in world.cells(side).values())
+
+
+def _quiet(result: Result) -> bool:
+    return not result.operations
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(world: World, side: Side) -> None:
+    """One question, with the survivor; nothing of the loser's is deleted or doubled, tonight or later, and its children go on."""
+    links = world.links()
+    master, loser = ("ann", "bob") if side is Side.APP else (links["ann"], links["bob"])
+    world.sides[side].merge(master, loser)
+    for _ in range(3):
+        result = world.run()
+        assert [(hold.kind, hold.options, hold.values["survivor"]) for hold in result.holds] == [
+            ("delete", ("keep", "delete"), master)
+        ]
+        assert "merged?" in result.holds[0].because
+        assert _quiet(result)
+    task = "t" if side.other is Side.APP else world.links(T)["t"]
+    world.sides[side.other].edit(T, task, {"title": "Call back"})
+    result = world.run()
+    assert [(op.kind, op.entity, op.parent_key) for op in result.operations] == [(OpKind.UPDATE, T, master)]
+    assert {cells["title"] for each in Side for cells in world.cells(each, T).values()} == {"Call back", "Mail"}
+    assert _people(world, side.other) == ["Ann", "Bob"]
+    assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [2, 2, 2, 2]
+
+
+def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(world: World) -> None:
+    """GHL's task hangs on the survivor: there it is deleted, not looked for under the contact that is gone."""
+    world.ghl.merge(world.links()["ann"], world.links()["bob"])
+    world.run()
+    world.app.delete(T, "t")
+    result = world.run()
+    assert [(op.kind, op.entity, op.parent_key) for op in result.operations] == [
+        (OpKind.DELETE, T, world.links()["ann"])
+    ]
+    assert len(world.ghl.rows(T)) == 1
+
+
+def test_kept_apart_the_two_records_stay(world: World) -> None:
+    """`keep`: the app has two people, GHL one; nobody is asked again, and nothing is made."""
+    world.ghl.merge(world.links()["ann"], world.links()["bob"])
+    world.decide(world.run().holds[0], "keep")
+    for _ in range(2):
+        result = world.run()
+        assert (result.holds, _quiet(result)) == ((), True)
+    assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann", "Bob"], ["Ann"])
+
+
+def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(world: World) -> None:
+    """`delete`: the app's loser goes; what GHL moved to the survivor is the survivor's on both sides, once."""
+    world.ghl.merge(world.links()["ann"], world.links()["bob"])
+    world.decide(world.run().holds[0], "delete")
+    world.run()
+    world.run()
+    assert _quiet(world.run())
+    assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
+    for entity in (T, N):
+        assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
+        assert [row.parent for row in world.ghl.rows(entity).values()] == [world.links()["ann"]] * 2
+
+
+@pytest.mark.parametrize("merged", list(OnMerge))
+def test_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(merged: OnMerge) -> None:
+    """A social contact that took Bob over: asked about by default; with "relink" Bob's link leads to it, tasks and notes with it."""
+    with _world(merged=merged) as world:
+        social = world.ghl.put(C, {"first_name": "Bobby", "email": "bobby@social.com"})
+        world.ghl.merge(social, world.links()["bob"])
+        result = world.run()
+        if merged is OnMerge.HOLD:
+            assert ("delete", ("delete", "relink", "keep")) in [(hold.kind, hold.options) for hold in result.holds]
+            assert _people(world, Side.APP) == ["Ann", "Bob"]
+            return
+        assert world.links()["bob"] == social
+        world.run()
+        assert len(world.app.rows(C)) == len(world.ghl.rows(C)) == 2
+        assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [2, 2, 2, 2]
+        assert world.ghl.rows(T)[world.links(T)["t"]].parent == social
+        assert _quiet(world.run())
+
+
+def test_relink_needs_certainty() -> None:
+    """Where the survivor has a counterpart of its own, or is one of two, "relink" asks like "hold"."""
+    with _world(merged=OnMerge.RELINK) as world:
+        world.ghl.merge(world.links()["ann"], world.links()["bob"])
+        result = world.run()
+        assert [(hold.kind, hold.options) for hold in result.holds] == [("delete", ("keep", "delete"))]
+        assert _quiet(result)
+
+
+def test_a_plain_deletion_is_mirrored_as_before(world: World) -> None:
+    """Nobody carries Bob's email: he was deleted, and goes."""
+    world.ghl.delete(C, world.links()["bob"])
+    world.run()
+    assert _people(world, Side.APP) == ["Ann"]
+
+
+def test_two_who_share_a_phone_are_no_merge() -> None:
+    """Each is known by an email of its own: what they share under a later rule is no evidence."""
+    with _world() as world:
+        for name in ("ann", "bob"):
+            world.app.edit(C, name, {"phone": "+14155550100"})
+        world.run()
+        world.ghl.delete(C, world.links()["bob"])
+        world.run()
+        assert _people(world, Side.APP) == ["Ann"]
