@@ -15,7 +15,7 @@ from connectors.rest.api import Api, item_of
 from connectors.rest.auth import Unlogged, auth_of
 from connectors.rest.changes import same
 from connectors.rest.lines import TAGS, Form, form_of
-from connectors.rest.places import leaves
+from connectors.rest.places import leaves, parse
 from connectors.rest.reading import Item, Reader, Tally, proven, remedy_of
 from connectors.rest.refusals import explain
 from connectors.rest.routes import Routes, hides_tags, pairs, unseen
@@ -117,10 +117,33 @@ class RestConnector:
             identity=self._identity,
             fields=fields,
             lag_seconds=self._settings.lag_seconds,
-            costs=dict.fromkeys(OpKind, 1.0),
+            costs=self._costs(),
             modified=frozenset(e for e, endpoint in self._settings.entities.items() if endpoint.modified_at),
             bulk={entity: f"GET {endpoint.path}" for entity, endpoint in self._settings.entities.items()},
         )
+
+    def _costs(self) -> dict[OpKind, float]:
+        """Requests per write: one, and one more where the record is read before it."""
+        forms = [self._form(entity) for entity in self._settings.entities]
+        looks = dict.fromkeys(OpKind, 0.0)
+        for form in forms:
+            whole = form.endpoint.sends_whole
+            fields = [path for path in form.fields.values() if path != form.key]
+            marks = [parse(place) for place in form.endpoint.archive]
+            if whole or any(map(form.looks_before, fields)):
+                looks |= {OpKind.UPDATE: 1.0, OpKind.COMPLETE: 1.0}
+            if marks and (whole or any(map(form.looks_before, marks))):
+                looks[OpKind.ARCHIVE] = 1.0
+            if form.tags is not None:
+                looks |= {
+                    kind: 1.0
+                    for kind, verb in (
+                        (OpKind.ADD_TAGS, form.endpoint.add_tags),
+                        (OpKind.REMOVE_TAGS, form.endpoint.remove_tags),
+                    )
+                    if not verb
+                }
+        return {kind: 1.0 + more for kind, more in looks.items()}
 
     def shape(self, entity: Entity) -> Shape:
         """Where a record of the API holds its fields."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import msgspec
 from connectors.http import Answer, Request
 from connectors.rest.api import Api, decoded, filled, item_of, wrapped
 from connectors.rest.lines import TAGS, Form, folded
-from connectors.rest.places import find, parse, put, shows, text
+from connectors.rest.places import find, lost, parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
 from reconcile.errors import ConnectorError, Forbidden, InvalidField, Malformed, NotFound, Stale, Uncertain
 from reconcile.model import OpKind, Status
@@ -20,6 +21,9 @@ from reconcile.ports import Json, Path, Record, Reply, Write
 
 Places: TypeAlias = Sequence[tuple[Path, Any]]
 """Where a change puts what."""
+
+Seen: TypeAlias = tuple[Record, dict[str, Any]]
+"""A record, and the JSON that shows it."""
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _BLANK: tuple[Json, ...] = (None, "", [])
@@ -96,7 +100,7 @@ class Change:
         key: str | None = None
         try:
             key = self._key_in(answer)
-            return self._done(self._held(answer, key))
+            return self._done(self._held(answer, key)[0])
         except ConnectorError as error:
             if key is None:
                 raise Uncertain(
@@ -131,10 +135,8 @@ class Change:
 
     def _update(self) -> Reply:
         try:
-            part = not self.form.endpoint.sends_whole
-            if part and any(self._is_unseen(*field) for field in self.write.fields.items()):
-                self._before()
-            return self._changed(self._places(self.write.fields))
+            unseen = any(self._is_unseen(*field) for field in self.write.fields.items())
+            return self._changed(self._places(self.write.fields), unseen=unseen)
         except Stale as error:
             return self._told(error)
 
@@ -155,15 +157,25 @@ class Change:
         except NotFound:
             return Reply(self.write.op_id, Status.DONE, key=self.write.key)
 
-    def _changed(self, changes: Places) -> Reply:
-        """Make changes; where the whole record goes with them, only if they are needed and it is as the plan saw it."""
-        if not self.form.endpoint.sends_whole:
-            return self._send(changes, {}, self.write.version)
+    def _changed(self, changes: Places, *, unseen: bool = False) -> Reply:
+        """Make changes; where more goes with them than they are, only if they are needed and it is as the plan saw it."""
+        versioned = self.write.version is not None
+        if not (unseen or self.form.endpoint.sends_whole or self._looks_before(changes, versioned=versioned)):
+            return self._send(changes, None, self.write.version)
         before = self._before()
         if all(same(find(before.shown, path), value) for path, value in changes):
             return self._done(before.record)
         self._expect(before.record)
-        return self._send(changes, before.sendable, self.write.version or before.record.version)
+        return self._send(changes, before, self.write.version or before.record.version)
+
+    def _looks_before(self, changes: Places, *, versioned: bool) -> bool:
+        """Whether the record is read first, because a change lies inside one of its members."""
+        return any(self.form.looks_before(path) for path in self._paths(changes, versioned=versioned))
+
+    def _paths(self, changes: Places, *, versioned: bool) -> list[Path]:
+        """Where a request puts something: the changes, and the version that it names."""
+        named = self.form.endpoint.version_member if versioned else None
+        return [*(path for path, _ in changes), *([parse(named)] if named else [])]
 
     def _delete(self) -> Reply:
         answer = self._item_request("DELETE", None, self.write.version)
@@ -174,12 +186,12 @@ class Change:
         adding = self.write.kind is OpKind.ADD_TAGS
         if verb := endpoint.add_tags if adding else endpoint.remove_tags:
             self._tag_requests(verb)
-            return self._done(self._read_back(self.write.key))
+            return self._done(self._read_back(self.write.key)[0])
         before = self._before()
         after = self._tags_after(before, adding=adding)
         if after is None:
             return self._done(before.record)
-        return self._send([after], before.sendable, before.record.version)
+        return self._send([after], before, before.record.version)
 
     def _tags_after(self, before: Before, *, adding: bool) -> tuple[Path, list[Any]] | None:
         """Where the tags lie, and all of them after the change, those that stay as they came; None where it changes nothing."""
@@ -240,14 +252,62 @@ class Change:
         """A number in text, digit by digit, as a number where records hold one."""
         return msgspec.Raw(value.encode()) if self.form.numbers.get(path) and _is_number(value) else value
 
-    def _send(self, changes: Places, whole: dict[str, Any], version: str | None) -> Reply:
-        """Send changes, in the `whole` record for an API whose PUT takes away what it does not name, else alone."""
+    def _send(self, changes: Places, before: Before | None, version: str | None) -> Reply:
+        """Send changes, each with what it would take away if it went alone: the record `before`, or a member of it."""
         endpoint = self.form.endpoint
-        body = self._put(whole if endpoint.sends_whole else {}, changes)
+        paths = self._paths(changes, versioned=version is not None)
+        around = self._around(paths, before.sendable) if before else {}
+        body = self._put(around, changes)
         if endpoint.version_member and version is not None:
             put(body, parse(endpoint.version_member), int(version) if version.isdecimal() else version)
         answer = self._item_request(endpoint.update, wrapped(endpoint, body), version)
-        return self._done(self._held(answer, self.write.key))
+        held, shown = self._held(answer, self.write.key)
+        inside = [path for path in paths if len(path) > 1]
+        if before is None or endpoint.sends_whole or not inside:
+            return self._done(held)
+        if any(self._gone(inside, before, shown).values()):
+            held, shown = self._read_back(self.write.key)  # an answer may show less than there is
+        return self._proved(inside, changes, before, (held, shown))
+
+    def _around(self, paths: Sequence[Path], record: dict[str, Any]) -> dict[str, Any]:
+        """What goes with changes at these places: the whole record, or the members of it that would be replaced."""
+        if self.form.endpoint.sends_whole:
+            return record
+        tops = {str(path[0]) for path in paths if not self.form.goes_alone(path)}
+        return {top: copy.deepcopy(record[top]) for top in tops if top in record}
+
+    def _gone(self, inside: Sequence[Path], before: Before, shown: dict[str, Any]) -> dict[str, list[str]]:
+        """What lay beside changes inside a member and is not there any more, by member."""
+        beside = self._beside(inside, before)
+        return {top: list(lost(held, shown.get(top), top)) for top, held in beside.items()}
+
+    def _beside(self, inside: Sequence[Path], before: Before) -> dict[str, Any]:
+        """The members that changes lie in, as they were, without what is changed."""
+        beside = copy.deepcopy({str(path[0]): before.shown.get(str(path[0])) for path in inside})
+        for path in inside:
+            put(beside, path, None, self.form.named)
+        return beside
+
+    def _proved(self, inside: Sequence[Path], changes: Places, before: Before, after: Seen) -> Reply:
+        """Done, where what lies beside the changes is still there; where it went alone and is not, it is put back.
+
+        From then on all of that member is sent. Raises InvalidField where it was sent and is gone all the same.
+        """
+        held, shown = after
+        gone = self._gone(inside, before, shown)
+        alone = {str(path[0]) for path in inside if self.form.goes_alone(path)}
+        if sent := [place for top, places in gone.items() if top not in alone for place in places]:
+            raise InvalidField(
+                f"the API took away what was sent with the change: {', '.join(sent)}",
+                remedy="put it back by hand, and map nothing inside that member, or ask the API's support",
+                code="SIBLINGS_LOST",
+            )
+        was = self._beside(inside, before)
+        self.form.replaced.update(top for top in alone if gone[top])
+        self.form.merged.update(top for top in alone if not gone[top] and any(lost(was[top], None)))
+        if any(gone.values()):
+            return self._send(changes, before, held.version)
+        return self._done(held)
 
     def _item_request(self, method: str, body: Json, version: str | None) -> Answer:
         endpoint, template = self.form.endpoint, item_of(self.form.endpoint)
@@ -256,14 +316,15 @@ class Change:
         name = f"{method} {template}"
         return self.api.send(Request(method, path, endpoint=name, body=body, headers=headers, replay=True))
 
-    def _read(self, key: str | None) -> Record:
+    def _read(self, key: str | None) -> Seen:
         """The record as it is now. Raises Malformed where it cannot be read."""
         shown = self.api.get(self.form.endpoint, key or "", self.write.parent)
         record = self.form.record(shown, self.write.parent)
         if self.form.tags is None or shows(shown, self.form.tags):
-            return record
+            return record, shown
         # Not shown is not none: an answer may leave them out that a list shows.
-        return replace(record, fields={name: value for name, value in record.fields.items() if name != TAGS})
+        known = {name: value for name, value in record.fields.items() if name != TAGS}
+        return replace(record, fields=known), shown
 
     def _before(self) -> Before:
         """The record before a change. Raises InvalidField where it cannot be read: then nothing is written to it."""
@@ -279,7 +340,7 @@ class Change:
                 self.form.numbers[path] = isinstance(held, int | msgspec.Raw) and not isinstance(held, bool)
         return Before(record, shown, sendable)
 
-    def _held(self, answer: Answer, key: str | None) -> Record:
+    def _held(self, answer: Answer, key: str | None) -> Seen:
         """The record after a write: what the answer shows, or what a read does where the answer does not show it all."""
         form = self.form
         try:
@@ -287,12 +348,12 @@ class Change:
             record = form.record(shown, self.write.parent)
             # A member that the answer leaves out may be blank, or merely not shown: only a read tells.
             if all(path is None or shows(shown, path) for path in (*form.fields.values(), form.tags, form.version)):
-                return record
+                return record, shown
         except Malformed:
             pass  # an answer without the record: a status, another record, or nothing at all
         return self._read_back(key)
 
-    def _read_back(self, key: str | None) -> Record:
+    def _read_back(self, key: str | None) -> Seen:
         """The record after a write. Raises Uncertain where the API does not let it be read: written it is all the same."""
         try:
             return self._read(key)
@@ -329,7 +390,7 @@ class Change:
     def _told(self, error: Stale) -> Reply:
         """After a refusal for the version: done where the record holds what was wanted, since it may have been ours."""
         try:
-            record = self._read(self.write.key)
+            record, _ = self._read(self.write.key)
         except ConnectorError:
             return reply_to(self.write, error)
         if all(same(record.fields.get(name), value) for name, value in self.write.fields.items()):

@@ -30,7 +30,8 @@ class Form:
     """One entity's places, parsed: `fields` by native name, without tags; `zone` is that of times which name none.
 
     `members` are the paths of list members that fields lie in; `named` tells how each names itself, once a record showed it,
-    and `numbers` whether a number lies at a path.
+    and `numbers` whether a number lies at a path. `merged` are the members that the API was seen to merge, `replaced` those
+    that it was seen to replace, though it is declared to merge.
     """
 
     endpoint: EndpointSettings
@@ -45,6 +46,8 @@ class Form:
     members: tuple[Path, ...] = ()
     named: dict[Path, Any] = field(default_factory=dict, repr=False, compare=False)
     numbers: dict[Path, bool] = field(default_factory=dict, repr=False, compare=False)
+    merged: set[str] = field(default_factory=set, repr=False, compare=False)
+    replaced: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def shape(self) -> Shape:
@@ -146,6 +149,15 @@ class Form:
 
     def _is_deleted(self, item: dict[str, Any]) -> bool:
         return self.deleted is not None and says_deleted(find(item, self.deleted))
+
+    def goes_alone(self, path: Path) -> bool:
+        """Whether what lies at a path can be sent without what lies beside it: the API merges it into what is there."""
+        nested = len(path) > 1
+        return not nested or (self.endpoint.merge_patch and path[0] not in self.replaced and not members(path))
+
+    def looks_before(self, path: Path) -> bool:
+        """Whether the record is read before something in it is changed: for what lies beside it, or to see that it stays."""
+        return not self.goes_alone(path) or (len(path) > 1 and path[0] not in self.merged)
 
     def is_unseen(self, name: str) -> bool:
         """Whether a field lies in a list member that no record has shown yet."""

@@ -96,6 +96,18 @@ def shows(value: Any, path: Path) -> bool:
     return True
 
 
+def lost(before: Any, after: Any, prefix: str = "") -> Iterator[str]:
+    """The dotted paths of what was there before and is blank after; a list that became shorter is one."""
+    if isinstance(before, dict):
+        for name, held in before.items():
+            yield from lost(held, _member(after, name), f"{prefix}.{name}" if prefix else name)
+    elif isinstance(before, list):
+        if before and (not isinstance(after, list) or len(after) < len(before)):
+            yield prefix
+    elif before not in (None, "") and after in (None, "", [], {}):
+        yield prefix
+
+
 def leaves(value: Any, prefix: str = "") -> Iterator[str]:
     """The dotted paths of the values in an object; a list is one value."""
     for name, held in value.items():

@@ -70,7 +70,9 @@ class EndpointSettings:
     method, params: how the collection is asked; POST sends `params` and the pager's as a JSON body.
     since: the parameter for "changed since". search: parameters that find records, by native field.
     update, send: the verb; whether it takes only what changed or the whole record, which is read before: by default PUT
-    takes the whole, as it takes away what is not named (RFC 9110), and PATCH what changed. envelope, wrap: the member around one
+    takes the whole, as it takes away what is not named (RFC 9110), and PATCH what changed. merge_patch: an object that is sent
+    is merged member by member into the one that is there (RFC 7396); by default it is taken to replace it, so that a change
+    inside an object is sent with all that the object holds, which is read before; a list is always sent whole. envelope, wrap: the member around one
     record in answers and in requests. constants: members of every create. if_match, version_member: how a write names
     the version it saw. archive: members that take a record out of sight. tag_name: the member of a tag that is an object.
     add_tags, remove_tags: "VERB path"; with "{tag}" one request a tag, else the tags in the body's member "tags".
@@ -93,6 +95,7 @@ class EndpointSettings:
     search: Mapping[str, str] = field(default_factory=dict)
     update: Literal["PUT", "PATCH"] = "PUT"
     send: Literal["changed", "whole"] | None = None
+    merge_patch: bool = False
     clear_with: Literal["null", "empty"] = "null"
     envelope: str | None = None
     wrap: str | None = None

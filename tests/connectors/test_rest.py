@@ -155,6 +155,7 @@ def endpoint(entity: Entity, **more: Any) -> EndpointSettings:
 SHOP = {
     Entity.CONTACT: endpoint(
         Entity.CONTACT,
+        merge_patch=True,
         tags="labels",
         tag_name="text",
         deleted="archived",
