@@ -120,6 +120,7 @@ SAMPLES = (
     "Ann  Lee",
     " ANN@X.com ",
     "łukasz@exämple.fr",
+    "ann@xn--exmple-cua.fr",
     "call 12",
     "2026-01-31",
     "31 Jan 2026",
@@ -142,19 +143,23 @@ SAMPLES = (
     "x\r\ny",
 )
 CANONICAL = {
-    "text 1": "50febb68a8da5ffb3548",
-    "name 1": "de29134f8cb487fca88a",
-    "email 1": "2e713ef3a6056987515f",
-    "date 1": "2f157a7b69de6df8c057",
-    "instant 1": "14e3a0f1816da8912788",
-    "decimal 1": "e969425dab2b78a69bc1",
-    "bool 1": "689274ee3fcaa9629d96",
-    "choice 1": "fb24e6452f6a927a8002",
-    "tags 1": "040311487cc6775d145b",
-    "set 1": "82a4d47ff12c76f29c4d",
-    "html 1": "a971789612813c0883e9",
+    "text 1": "b4a2f71c125a8121e29d",
+    "name 1": "2bd594bb9b7f424f8e4f",
+    "email 1": "2dd2c7fc412956dbb75e",
+    "email 2": "5452edb92c09676f9803",
+    "date 1": "44c5e1d01a4b225edfd0",
+    "instant 1": "6f3d8fbe6d4f03dd2b72",
+    "decimal 1": "35c15a049e8dfac836bf",
+    "bool 1": "8413a19f08b0b1649a00",
+    "choice 1": "d44ccf8cd85727213d7b",
+    "tags 1": "67b2775156bfe4efb9f4",
+    "set 1": "2cae4a0c178b849cbca9",
+    "html 1": "64732f70a98dbd261941",
 }
-"""What each codec makes of the samples, by its name and revision. Where a name's value changes, so must its revision."""
+"""What each codec makes of the samples, by its name and revision; former revisions may stay.
+
+Where a codec's value changes, so must its revision, and a line is added.
+"""
 
 
 def test_what_is_canonical_changes_with_the_revision_alone() -> None:
@@ -165,4 +170,4 @@ def test_what_is_canonical_changes_with_the_revision_alone() -> None:
             codec = codec_named(name, choices={"done": "true"})
             cells = [codec.decode([sample], side) for sample in SAMPLES for side in Side]
             found[f"{name} {codec.revision}"] = fingerprint(*cells)
-    assert found == CANONICAL
+    assert {name: value for name, value in found.items() if CANONICAL.get(name) != value} == {}
