@@ -42,8 +42,8 @@ class Desk:
 
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
-    """Runs of operations that do not depend on one another: one kind, one entity, one side, at most `size`."""
-    for _, run in groupby(operations, key=lambda o: (o.kind, o.entity, o.side)):
+    """Runs of operations that do not depend on one another: one kind, entity, side and turn, at most `size`."""
+    for _, run in groupby(operations, key=lambda o: (o.kind, o.entity, o.side, o.turn)):
         chunk: list[Operation] = []
         for operation in run:
             chunk.append(operation)

@@ -17,11 +17,12 @@ from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import Group
 from reconcile.quoting import literal
+from reconcile.rivals import make_room, take_turns
 from reconcile.stage import Stage
 
 _TABLES = """
 CREATE OR REPLACE TABLE operation (
-    phase INTEGER, kind VARCHAR, entity VARCHAR, side VARCHAR, link_id VARCHAR, key VARCHAR, source_key VARCHAR,
+    phase DOUBLE, kind VARCHAR, entity VARCHAR, side VARCHAR, link_id VARCHAR, key VARCHAR, source_key VARCHAR,
     parent VARCHAR, parent_key VARCHAR, source VARCHAR, before VARCHAR, after VARCHAR, guard VARCHAR, because VARCHAR, risk VARCHAR);
 CREATE OR REPLACE TABLE hold (
     hold_id VARCHAR, kind VARCHAR, entity VARCHAR, subject VARCHAR, field VARCHAR, side VARCHAR, app_key VARCHAR,
@@ -43,20 +44,24 @@ WITH due AS (
         CASE winner WHEN 'app' THEN ghl ELSE app END AS held, CASE winner WHEN 'app' THEN app ELSE ghl END AS value,
         NULL::VARCHAR AS across
     FROM judged_{e} WHERE action = 'agree' AND item IS NULL {merged}
+), turned AS (
+    SELECT d.* REPLACE (CASE WHEN l.room THEN NULL ELSE d.held END AS held), coalesce(l.field, '') AS lot,
+        coalesce(1 + l.turn / 1000, 3) AS phase, coalesce(l.room, false) AS room
+    FROM due d LEFT JOIN lot_{e} l USING (link_id, field, target)
 ), reasons AS (
-    SELECT link_id, target, because, string_agg(field, ', ' ORDER BY field) AS fields FROM due GROUP BY ALL
+    SELECT link_id, target, lot, because, string_agg(field, ', ' ORDER BY field) AS fields FROM turned GROUP BY ALL
 ), said AS (
-    SELECT link_id, target, string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because FROM reasons GROUP BY ALL
+    SELECT link_id, target, lot, string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because FROM reasons GROUP BY ALL
 ), grouped AS (
-    SELECT link_id, target, {before} AS before, {after} AS after,
+    SELECT link_id, target, lot, phase, bool_or(room) AS room, {before} AS before, {after} AS after,
         {source} AS source, list_sort(list(field)) AS fields, bool_or(contested) AS contested
-    FROM due GROUP BY link_id, target
+    FROM turned GROUP BY link_id, target, lot, phase
 )
-SELECT 3, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
+SELECT phase, CASE WHEN target = 'ghl' AND fields = [{completed}] THEN 'complete' ELSE 'update' END, {entity}, target, link_id,
     CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END, CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END,
     {parent}, {parent_key}, source, before, after,
-    CASE target WHEN 'app' THEN a.version ELSE g.version END, said.because, CASE WHEN contested THEN 'high' ELSE 'low' END
-FROM grouped JOIN said USING (link_id, target) JOIN wide_{e} w USING (link_id)
+    CASE WHEN NOT room THEN CASE target WHEN 'app' THEN a.version ELSE g.version END END, said.because, CASE WHEN contested THEN 'high' ELSE 'low' END
+FROM grouped JOIN said USING (link_id, target, lot) JOIN wide_{e} w USING (link_id)
 JOIN cell_{e}_app a ON a.key = w.app_key JOIN cell_{e}_ghl g ON g.key = w.ghl_key {owner};
 """
 
@@ -296,6 +301,8 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     completed = [field.name for field in mapped.fields if field.ghl == ("completed",)]
+    take_turns(stage, mapped)
+    make_room(stage, mapped)
     stage.run(
         _UPDATES.format(
             e=entity,
@@ -330,7 +337,8 @@ _NUMBERED = """
 ALTER TABLE operation ADD COLUMN seq BIGINT;
 ALTER TABLE operation ADD COLUMN op_id VARCHAR;
 ALTER TABLE operation ADD COLUMN starts_workflows BOOLEAN;
-UPDATE operation o SET seq = n.seq, starts_workflows = side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive'),
+ALTER TABLE operation ADD COLUMN turn INTEGER;
+UPDATE operation o SET seq = n.seq, turn = round((phase - floor(phase)) * 1000)::INTEGER, starts_workflows = side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive'),
     op_id = md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before, after))[1:20]
 FROM (
     SELECT rowid AS row, row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq
@@ -388,6 +396,7 @@ def lines(stage: Stage) -> Iterator[str]:
     members |= {name: f"'\"{name}\":' || nullif({name}, '{{}}')" for name in ("after", "before", "source")}
     members["risk"] = "CASE risk WHEN 'low' THEN NULL ELSE '\"risk\":\"' || risk || '\"' END"
     members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
+    members["turn"] = "CASE WHEN turn > 0 THEN '\"turn\":' || turn END"
     whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
     last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
     size = max(_PART, last // 50)  # each part looks through the whole plan

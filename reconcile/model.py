@@ -112,6 +112,10 @@ class Snapshot:
     quarantined: tuple[str, ...] = ()
 
 
+FREES = 1
+"""The turn of the writes that clear a value to break a ring."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One write of the plan, or one change of the ledger alone (adopt, forget).
@@ -122,6 +126,8 @@ class Operation:
     of the sets that are merged by element: of these `before` and `after` are the whole sets, and only what differs between
     them is changed. `before` and `after` hold canonical values of the fields
     that change; for tags they hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
+    `turn` orders writes of values that no two records may share: those of a later turn wait for all of an earlier one; those
+    of turn FREES clear a value that the same run writes anew, to break a ring.
     `guard` is the version the record had when it was read, where the side has versions. `because` is a sentence for the
     person who asks "why did it change my record?".
     """
@@ -142,6 +148,12 @@ class Operation:
     guard: str | None = None
     risk: Literal["low", "high"] = "low"
     starts_workflows: bool = False
+    turn: int = 0
+
+    @property
+    def makes_room(self) -> bool:
+        """Whether this clears a value for another record to get it, before this one gets its own."""
+        return self.turn == FREES
 
 
 @dataclass(frozen=True, slots=True)

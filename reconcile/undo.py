@@ -16,6 +16,7 @@ from reconcile.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
 from reconcile.plan import LEDGER_ONLY, Group
 from reconcile.ports import Record
+from reconcile.rivals import in_turn
 
 Journaled = tuple[Operation, Outcome]
 
@@ -92,18 +93,34 @@ def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
     if nothing of it changed since and nothing else hangs on it; a deleted one is created again, with its tags, tasks and notes.
     """
     made = Undo(run_id)
-    done = [entry for entry in entries if entry[1].status is Status.DONE]
+    done = _shortened(entry for entry in entries if entry[1].status is Status.DONE)
     deleted = {(o.entity, o.side, o.key) for o, _ in done if o.kind is OpKind.DELETE}
     # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes too.
     for operation, outcome in sorted(done, key=lambda entry: -_ORDER[entry[0].entity]):
         _take_back(made, operation, outcome, present, deleted)
     made.operations = [operation for operation in made.operations if not _falls_away(made, operation)]
+    made.operations = in_turn(made.operations)
     back = {(o.link_id, o.side) for o in made.operations if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT}
     made.operations = sorted((_numbered(o, back) for o in made.operations), key=_place)
     started = sum(1 for o, _ in done if o.starts_workflows)
     if started:
         made.lost.append(f"{started} of the run's writes may have started GHL workflows; what those did stays")
     return made
+
+
+def _shortened(done: Iterable[Journaled]) -> list[Journaled]:
+    """Without detours: where a value was cleared for a moment and then written, from the old value to the new one."""
+    found: list[Journaled] = []
+    cleared: dict[tuple[str, Side, tuple[str, ...]], Journaled] = {}
+    for operation, outcome in done:
+        what = (operation.link_id, operation.side, tuple(operation.after))
+        if operation.makes_room:
+            cleared[what] = (operation, outcome)
+            continue
+        detour = cleared.pop(what, None) if operation.turn else None
+        before = detour[0].before if detour else operation.before
+        found.append((dataclasses.replace(operation, before=before), outcome))
+    return [*found, *cleared.values()]
 
 
 def _take_back(
@@ -376,10 +393,10 @@ def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
     return dataclasses.replace(operation, op_id=op_id, parent_key=parent)
 
 
-def _place(operation: Operation) -> tuple[int, int, str, str, str]:
+def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
     last = 6 if operation.entity is Entity.CONTACT else 5
     phase = _PHASE.get(operation.kind, last)
-    return phase, _ORDER[operation.entity], operation.side, operation.link_id, operation.kind
+    return phase, _ORDER[operation.entity], operation.turn, operation.side, operation.link_id, operation.kind
 
 
 def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:

@@ -24,8 +24,8 @@ class Residual:
 def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Iterator[Residual]:
     """Read every written record again and yield what is not as it was written."""
     for operation, outcome in entries:
-        if outcome.status is not Status.DONE:
-            continue
+        if outcome.status is not Status.DONE or operation.makes_room:
+            continue  # what made room was written anew after it
         residual = _look(desk, operation, outcome)
         if residual is not None:
             yield residual

@@ -278,7 +278,7 @@ class MemoryConnector:
             gone_is_done = write.kind is OpKind.DELETE
             status, code = (Status.DONE, "") if gone_is_done else (Status.STALE, "NOT_FOUND")
             return _reply(write, status, code=code, detail="" if gone_is_done else "the record is gone")
-        return self._moved(write, row)
+        return self._moved(write, row) or (self._duplicate(write) if self.vices.strict else None)
 
     def _moved(self, write: Write, row: _Row) -> Reply | None:
         if write.fields and all(_same(row.fields.get(name), value) for name, value in write.fields.items()):
@@ -297,7 +297,7 @@ class MemoryConnector:
         for name in self.vices.unique:
             wanted = self._stored(write.entity, name, write.fields.get(name))
             for key, row in self._current(write.entity):
-                if wanted and str(row.fields.get(name)).casefold() == str(wanted).casefold():
+                if key != write.key and wanted and str(row.fields.get(name)).casefold() == str(wanted).casefold():
                     reply = _reply(write, Status.REJECTED, code="DUPLICATE", detail=f"another contact has this {name}")
                     return replace(reply, key=key)
         return None

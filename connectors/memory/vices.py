@@ -75,7 +75,8 @@ class Vices:
     lag_seconds: `extract` shows what was true that long ago, `read` what is true now; `lags` says for which records.
     lowercase_tags, e164: tags and the fields of type phone are stored in another form than they were written in.
     drops: fields of a write that are accepted and silently not stored. gives: what a create has of itself. rejects: a code for a write that is refused.
-    unique: fields of a contact that no two may share; a create answers DUPLICATE with the key that exists.
+    unique: fields of a contact that no two may share; a create answers DUPLICATE with the key that exists;
+    strict: so does an update.
     crash: see Crash. uncertain: writes whose answer is lost, whether they took effect ("applied") or not ("lost").
     incomplete: entities whose extraction breaks off half way, and why. notes_per_run: an extraction of all notes covers
     only that many contacts, the next one the next ones. unversioned: records carry no version. undated: entities whose
@@ -92,6 +93,7 @@ class Vices:
     gives: Mapping[str, Json] = field(default_factory=dict)
     rejects: Callable[[Write], str | None] = _accept
     unique: tuple[str, ...] = ()
+    strict: bool = False
     crash: Crash | None = None
     uncertain: Callable[[Write], Literal["lost", "applied"] | None] = _certain
     incomplete: Mapping[Entity, str] = field(default_factory=dict)

@@ -43,6 +43,7 @@ WITH due AS (
 ), sent AS (
     SELECT op_id, kind, link_id, side, fate, unnest(json_keys(after)) AS field, before, after, json_keys(source) AS sets FROM fate
     WHERE entity = {entity} AND kind IN ('update', 'complete', 'add_tags', 'remove_tags')
+        AND op_id NOT IN (SELECT op_id FROM planned WHERE turn = 1)  -- made room: no difference is due for it
 ), parts AS (
     SELECT op_id, kind, link_id, side, fate, field, json_extract_string(after, '$."' || field || '"') AS value, NULL AS item
     FROM sent WHERE kind IN ('update', 'complete') AND NOT list_contains(sets, field)

@@ -28,7 +28,8 @@ class Settings:
     """Everything switchable. Seconds are seconds; `faults` are rules that are on from the start.
 
     The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (facts.md, marked
-    "?"), there is a switch and the default is the less convenient reading.
+    "?"), there is a switch and the default is the less convenient reading. `refuse_shared_updates`: an update that gives a
+    contact the email or phone of another one is refused as a create is, where the location allows no duplicates.
     """
 
     pit: Limit = Limit()
@@ -38,6 +39,7 @@ class Settings:
     latency_seconds: float = 0.0
     retry_after: bool = False
     allow_duplicates: bool = False
+    refuse_shared_updates: bool = True
     match_order: tuple[str, ...] = ("email", "phone")
     country: str = "US"
     timezone: str = "America/New_York"

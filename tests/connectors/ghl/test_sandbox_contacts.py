@@ -114,6 +114,19 @@ def test_a_location_may_allow_duplicates() -> None:
         assert one.call("GET", f"/locations/{PLACE}")["location"]["settings"]["allowDuplicateContact"] is True
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_an_update_to_what_another_contact_has_is_refused_or_not(refused: bool) -> None:
+    """Whether GHL refuses an update to the email or phone of another contact is not known: the sandbox does either."""
+    with rig(refuse_shared_updates=refused) as one:
+        ann = one.contact(email="ann@example.com", phone="+12125550100")
+        bob = one.contact(email="bob@example.com")
+        for field, value in (("email", "Ann@example.com"), ("phone", "+12125550100")):
+            answer = one.call("PUT", f"/contacts/{bob}", {field: value}, expect=400 if refused else 200)
+            if refused:
+                assert (answer["meta"]["contactId"], answer["meta"]["matchingField"]) == (ann, field)
+        one.call("PUT", f"/contacts/{ann}", {"email": "ann@example.com"})
+
+
 def test_the_duplicate_look_up_sees_what_search_does_not_yet() -> None:
     """The duplicate look-up is live: it finds by email, then number, also secondary ones, and answers null for none."""
     with rig(lag_seconds=60) as one:

@@ -1,0 +1,172 @@
+"""Values that no two records may share: swaps, rings and moves are resolved in order, whatever is refused, and when killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from connectors.memory import Crash, Killed, Vices
+from reconcile.model import Entity, Side, Status
+from reconcile.rivals import turns
+from tests.builders import World
+from tests.flows.nights import night, take_back
+
+C = Entity.CONTACT
+STRICT = Vices(unique=("email", "phone"), strict=True)
+"""A side that refuses an email or phone that another contact has, also in an update."""
+
+PEOPLE = ("ann", "bob", "cyd")
+PHONES = {"ann": "+18885554001", "bob": "+18885554002", "cyd": "+18885554003"}
+
+
+@pytest.fixture(params=list(Side), ids=str)
+def side(request: pytest.FixtureRequest) -> Side:
+    """The side that is written."""
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Three people on both sides, linked; both sides are strict."""
+    with World(vices=dict.fromkeys(Side, STRICT)) as made:
+        for name in PEOPLE:
+            made.app.put(C, {"email": f"{name}@x.com", "phone": PHONES[name], "first_name": name.title()}, key=name)
+        made.run()
+        made.clock.advance(3600)
+        yield made
+
+
+def key_of(world: World, side: Side, name: str) -> str:
+    """The key of a person on a side."""
+    return name if side is Side.APP else world.links()[name]
+
+
+def edit(world: World, side: Side, said: Mapping[str, Mapping[str, str]]) -> None:
+    """What a user changes, behind the backs of all rules of uniqueness."""
+    for name, fields in said.items():
+        world.sides[side].edit(C, key_of(world, side, name), dict(fields))
+
+
+def held(world: World, side: Side, field: str) -> dict[str, str | None]:
+    """A field of each person on a side."""
+    return {name: world.cells(side)[key_of(world, side, name)].get(field) for name in PEOPLE}
+
+
+SWAP = {"ann": {"email": "bob@x.com"}, "bob": {"email": "ann@x.com"}}
+RING = {
+    "ann": {"phone": PHONES["bob"]},
+    "bob": {"phone": PHONES["cyd"]},
+    "cyd": {"phone": PHONES["ann"]},
+}
+CHAIN = {"ann": {"phone": PHONES["bob"]}, "bob": {"phone": PHONES["cyd"]}, "cyd": {"phone": "+18885554009"}}
+
+
+@pytest.mark.parametrize("said", [SWAP, RING, CHAIN], ids=["swap", "ring", "chain"])
+def test_values_that_change_places_arrive_in_one_run(world: World, side: Side, said: dict[str, dict[str, str]]) -> None:
+    """Two people swap emails, three pass on their phones: all of it is on the other side after one run, without a refusal."""
+    edit(world, side.other, said)
+    result = world.run()
+    assert [(o.status, o.code, o.detail) for o in result.outcomes if o.status is not Status.DONE or o.code] == []
+    for field in ("email", "phone"):
+        assert held(world, Side.APP, field) == held(world, Side.GHL, field)
+    assert not result.residuals
+    assert world.plan().writes == ()
+    assert not world.plan().holds
+
+
+def test_the_plan_shows_the_detour(world: World) -> None:
+    """The value that is cleared for a moment is an operation of its own, with the reason, and the last one fills it again."""
+    edit(world, Side.APP, SWAP)
+    wrote = [(o.turn, dict(o.before), dict(o.after)) for o in world.plan().writes]
+    assert wrote == [
+        (1, {"email": "ann@x.com"}, {"email": None}),
+        (3, {"email": "bob@x.com"}, {"email": "ann@x.com"}),
+        (4, {"email": None}, {"email": "bob@x.com"}),
+    ] or wrote == [
+        (1, {"email": "bob@x.com"}, {"email": None}),
+        (3, {"email": "ann@x.com"}, {"email": "bob@x.com"}),
+        (4, {"email": None}, {"email": "ann@x.com"}),
+    ]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_killed_at_any_step_a_ring_is_completed(world: World, side: Side, at: int, when: str) -> None:
+    """A value that was cleared and not yet set is found and set by the next run, and never taken for a person's clearing."""
+    edit(world, side.other, RING)
+    world.set_vices(side, crash=Crash(world.sides[side].carried_out + at, when))  # type: ignore[arg-type]
+    with pytest.raises(Killed):
+        world.run()
+    world.set_vices(side, crash=None)
+    world.reopen()
+    result = world.run()
+    assert not result.holds
+    assert held(world, side, "phone") == {name: fields["phone"] for name, fields in RING.items()}
+    assert held(world, side.other, "phone") == held(world, side, "phone")
+    assert world.plan().writes == ()
+
+
+def test_what_a_person_types_meanwhile_is_not_lost(world: World) -> None:
+    """A run is killed while a phone is cleared in GHL, and a person enters another one there: it is asked about."""
+    edit(world, Side.APP, RING)
+    world.set_vices(Side.GHL, crash=Crash(world.ghl.carried_out + 1, "after"))
+    with pytest.raises(Killed):
+        world.run()
+    world.set_vices(Side.GHL, crash=None)
+    world.reopen()
+    (blank,) = (name for name, phone in held(world, Side.GHL, "phone").items() if phone is None)
+    edit(world, Side.GHL, {blank: {"phone": "+18885554444"}})
+    result = world.run()
+    assert [(hold.kind, hold.field) for hold in result.holds] == [("conflict", "phone")]
+    assert held(world, Side.GHL, "phone")[blank] == "+18885554444"
+
+
+def test_the_other_fields_of_a_refused_value_arrive(world: World, side: Side) -> None:
+    """A phone that another person keeps is refused; the name that was corrected with it is written all the same."""
+    edit(world, side.other, {"ann": {"phone": PHONES["bob"], "first_name": "Anna"}})
+    result = world.run()
+    assert [(o.status, o.code) for o in result.outcomes if o.status is not Status.DONE] == [("rejected", "DUPLICATE")]
+    assert held(world, side, "first_name")["ann"] == "Anna"
+    assert held(world, side, "phone")["ann"] == PHONES["ann"]
+
+
+def test_a_side_that_takes_shared_values_gets_them(world: World, side: Side) -> None:
+    """Where two records may share a phone, it is written as it is on the other side: nobody guesses that it is refused."""
+    world.sides[side].vices = Vices()
+    edit(world, side.other, {"ann": {"phone": PHONES["bob"]}})
+    assert all(outcome.status is Status.DONE for outcome in world.run().outcomes)
+    assert held(world, side, "phone")["ann"] == PHONES["bob"]
+
+
+@pytest.mark.parametrize(
+    ("waits", "changing", "expected"),
+    [
+        ({"a": "b"}, {"a", "b"}, {"b": (2, False), "a": (3, False)}),
+        ({"a": "b"}, {"a"}, {"a": (2, False)}),
+        ({"a": "b", "b": "a"}, {"a", "b"}, {"a": (4, True), "b": (3, False)}),
+        ({"a": "b", "b": "c", "c": "a"}, {"a", "b", "c"}, {"c": (3, False), "b": (4, False), "a": (5, True)}),
+        ({"d": "b", "a": "b", "b": "a"}, {"a", "b", "d"}, {"a": (4, True), "b": (3, False), "d": (4, False)}),
+    ],
+)
+def test_turns(waits: dict[str, str], changing: set[str], expected: dict[str, tuple[int, bool]]) -> None:
+    """Who lets go of a value comes before who gets it; a ring is broken at one record, which gets its own last."""
+    assert {key: (turn.turn, turn.room) for key, turn in turns(waits, changing).items()} == expected
+
+
+@pytest.mark.parametrize("said", [SWAP, RING], ids=["swap", "ring"])
+def test_an_undo_puts_it_back_in_order_without_a_blank(world: World, said: dict[str, dict[str, str]]) -> None:
+    """What was cleared on the way is not blank after an undo, and what was passed on is given back in turn."""
+    before = {field: held(world, Side.GHL, field) for field in ("email", "phone")}
+    edit(world, Side.APP, said)
+    told = night(world)
+    assert held(world, Side.GHL, "email") == held(world, Side.APP, "email")
+    take_back(world, told)
+    assert {field: held(world, Side.GHL, field) for field in ("email", "phone")} == before
+
+
+def test_the_statement_of_a_swap_balances(world: World) -> None:
+    """A value cleared on the way is no difference that nothing explains: the night of a swap ends with exit code 0."""
+    edit(world, Side.APP, SWAP)
+    told = night(world)
+    assert told.exit_code == 0, told.document["headline"]
