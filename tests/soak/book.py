@@ -1,0 +1,157 @@
+"""The soak's own ledger: who typed what, where, when, into which record, and what became of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.soak.app import App
+from tests.soak.location import Place
+from tests.soak.values import Row, Value
+
+SIDES = ("app", "ghl")
+ENTITIES = ("contact", "task", "note")
+Ident = tuple[str, str]
+"""An entity and a uid: the number that people gave a person, a task or a note, which no edit takes away."""
+Cell = tuple[str, str, str]
+"""An entity, a uid, and a field of it."""
+
+
+def other(side: str) -> str:
+    return "ghl" if side == "app" else "app"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Both sides at one moment: each side's records by ident, all of them where there are several, and those without a uid."""
+
+    rows: Mapping[str, Mapping[Ident, list[Row]]]
+    strays: Mapping[str, Mapping[str, Row]]
+
+    def row(self, side: str, ident: Ident) -> Row | None:
+        found = self.rows[side].get(ident)
+        return found[0] if found else None
+
+    def keys(self, ident: Ident) -> dict[str, str]:
+        return {side: row.key for side in SIDES if (row := self.row(side, ident)) is not None}
+
+    def idents(self) -> set[Ident]:
+        return {ident for side in SIDES for ident in self.rows[side]}
+
+
+def look(app: App, place: Place) -> Seen:
+    """What both sides hold now."""
+    rows: dict[str, dict[Ident, list[Row]]] = {}
+    strays: dict[str, dict[str, Row]] = {}
+    for side, held in (("app", app.rows()), ("ghl", place.rows())):
+        found: dict[Ident, list[Row]] = defaultdict(list)
+        strays[side] = {}
+        contacts = {row.key: row.cells.get("ref") for row in held["contact"]}
+        for entity, listed in held.items():
+            for row in listed:
+                uid = uid_of(entity, row)
+                if entity != "contact":
+                    row.of = contacts.get(row.of or "")
+                if uid is None:
+                    strays[side][row.key] = row
+                else:
+                    found[entity, uid].append(row)
+        rows[side] = dict(found)
+    return Seen(rows, strays)
+
+
+def uid_of(entity: str, row: Row) -> str | None:
+    """The number by which people know the record."""
+    if entity == "contact":
+        return row.cells.get("ref")
+    said = row.cells.get("title" if entity == "task" else "body") or ""
+    marks = [word for word in said.split() if word.startswith("#") and word[1:].isalnum()]
+    return marks[0][1:] if marks else None
+
+
+@dataclass(slots=True)
+class Typed:
+    """A value that a person typed and that is not on both sides yet. `during`: while the job was running."""
+
+    day: int
+    value: Value
+    at: float
+    during: bool = False
+    earlier: tuple[Value, ...] = ()
+    """What a person had typed there before, since the sides agreed."""
+
+
+@dataclass
+class Book:
+    """Everything that people did, and what is still owed to them."""
+
+    pending: dict[Cell, dict[str, Typed]] = field(default_factory=lambda: defaultdict(dict))
+    gone: dict[Ident, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    """Where people deleted a record, and on which day."""
+    merged: dict[Ident, Ident] = field(default_factory=dict)
+    twice: set[Ident] = field(default_factory=set)
+    """Records that people entered twice on one side."""
+    decided: dict[Ident, dict[str | None, str]] = field(default_factory=lambda: defaultdict(dict))
+    """What was answered to a question about a record, by field; None: about the record itself."""
+    rewound: set[Ident] = field(default_factory=set)
+    """Records whose app row went back with a backup."""
+    last_edit: dict[tuple[str, Ident], float] = field(default_factory=dict)
+    """When a person last typed into a record of a side."""
+    story: dict[Ident, list[str]] = field(default_factory=lambda: defaultdict(list))
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def tell(self, ident: Ident, day: int, what: str) -> None:
+        self.story[ident] = [*self.story[ident][-7:], f"day {day}: {what}"]
+
+    def compare(self, before: Seen, after: Seen, day: int, at: float) -> None:
+        """Enter what people did between two looks, while no run was under way."""
+        for side in SIDES:
+            for ident in before.rows[side].keys() | after.rows[side].keys():
+                self._compare_one(side, ident, before.row(side, ident), after.row(side, ident), day, at)
+
+    def _compare_one(self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float) -> None:
+        if was is now or (was is not None and now is not None and was.cells == now.cells and was.of == now.of):
+            return
+        if now is None:
+            self.gone[ident][side] = day
+            self.tell(ident, day, f"deleted in {side}")
+            return
+        if was is None:
+            self.gone[ident].pop(side, None)
+        old = was.cells if was is not None else {}
+        for name in old.keys() | now.cells.keys():
+            if old.get(name) != now.cells.get(name):
+                self.type(side, ident, name, now.cells.get(name), day, at)
+        if was is not None and was.of != now.of:
+            self.tell(ident, day, f"moved in {side} from {was.of} to {now.of}")
+
+    def type(
+        self, side: str, ident: Ident, name: str, value: Value, day: int, at: float, *, during: bool = False
+    ) -> None:
+        """A person typed a value."""
+        self.counts["typed"] += 1
+        before = self.pending[*ident, name].get(side)
+        earlier = (*before.earlier, before.value) if before is not None else ()
+        self.pending[*ident, name][side] = Typed(day, value, at, during, earlier)
+        self.decided[ident].pop(name, None)
+        when = " during the run" if during else ""
+        self.tell(ident, day, f"{name} = {value!r} typed in {side}{when}")
+
+    def retire(self, cell: Cell, sides: Iterable[str], how: str) -> None:
+        """What was typed is owed no longer."""
+        for side in sides:
+            if self.pending[cell].pop(side, None) is not None:
+                self.counts[how] += 1
+        if not self.pending[cell]:
+            del self.pending[cell]
+
+    def forget(self, ident: Ident) -> None:
+        """Nothing that was typed into a record is owed any longer."""
+        for cell in [cell for cell in self.pending if cell[:2] == ident]:
+            del self.pending[cell]
+
+    def decision(self, ident: Ident, name: str) -> str | None:
+        """What was answered about a value, or about its record."""
+        said = self.decided.get(ident, {})
+        return said.get(name) or said.get(name.partition(":")[0]) or said.get(None)

@@ -1,0 +1,228 @@
+"""What happens to the machines: failing and lying answers, killed runs, restored backups, changed pair files, moved clocks."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from connectors.ghl.sandbox import Fault
+from connectors.ghl.sandbox.faults import FaultKind
+from tests.soak.book import Ident, look
+from tests.soak.events import EVENTS, SIMPLE, Event, Happens, across, side_of
+from tests.soak.world import World
+
+HARMS: list[Event] = []
+"""What happens at night, in or around a run. At most two of them in one night."""
+
+
+def harm(share: float, point: str = "") -> Callable[[Happens], Happens]:
+    """Enter a happening in HARMS, under its function's name."""
+
+    def enter(happens: Happens) -> Happens:
+        HARMS.append(Event(happens.__name__, happens, share, point))
+        return happens
+
+    return enter
+
+
+# while the run is under way -------------------------------------------------------------------------------------------
+
+
+@harm(0.35, "2")
+def edited_during_the_run(world: World) -> None:
+    """Between the run's read and its writes people go on typing, also into what the run is about to write."""
+    dice = world.dice
+    owed = sorted({cell[:2] for cell in world.book.pending if cell[0] == "contact"})
+    for at in dice.sample(range(1, 12), 4):
+        ident = dice.choice(owed) if owed and dice.random() < 0.8 else world.pick()
+        if ident is not None and all(world.now.row(side, ident) is not None for side in ("app", "ghl")):
+            name, side = dice.choice((*SIMPLE, "email", "tags")), side_of(world)
+            names = [cell[2] for cell in world.book.pending if cell[:2] == ident and cell[2] in SIMPLE]
+            name = dice.choice(names) if names and dice.random() < 0.6 else name
+            world.wire.at_write.setdefault(at, []).append(_typing(world, side, ident, name))
+
+
+def _typing(world: World, side: str, ident: Ident, name: str) -> Any:
+    value = world.cast.value(name)
+    return lambda: world.meanwhile(side, ident, **{name: value})
+
+
+@harm(0.15, "2")
+def deleted_during_the_run(world: World) -> None:
+    ident = world.pick("contact")
+    if ident is None:
+        return
+    side = side_of(world)
+
+    def delete() -> None:
+        world.delete(side, ident)
+        seen = look(world.app, world.place)
+        for one, where in ((one, side) for one in world.now.idents()):
+            if world.now.row(where, one) is not None and seen.row(where, one) is None:
+                world.book.gone[one].setdefault(where, world.day)
+                world.book.tell(one, world.day, f"deleted in {where} during the run")
+
+    world.wire.at_write.setdefault(world.dice.randrange(1, 6), []).append(delete)
+
+
+@harm(0.2)
+def killed(world: World) -> None:
+    """The run is killed at some request, and started again."""
+    at = world.dice.randrange(2, 40) if world.dice.random() < 0.3 else 0
+    process = world.operator.begin(world.clock.ahead)
+    planned = world.wire.at_request if at else world.wire.at_write
+    number = at or world.dice.randrange(1, 25)
+    planned.setdefault(number, []).append(lambda: os.kill(process.pid, signal.SIGKILL))
+    process.communicate()
+    ended = process.returncode
+    world.book.counts["killed" if ended == -signal.SIGKILL else "not killed in time"] += 1
+    for ident in world.now.idents():
+        if ended == -signal.SIGKILL and ident in {cell[:2] for cell in world.book.pending}:
+            world.book.tell(ident, world.day, f"a run was killed at request {number}")
+    world.wire.recount()
+
+
+# what GHL answers -----------------------------------------------------------------------------------------------------
+
+
+@harm(0.15)
+def burst_of_503(world: World) -> None:
+    """GHL is down for a while, somewhere in the night."""
+    dice = world.dice
+    world.place.sandbox.arm(Fault("status", status=503, after=dice.randrange(0, 60), count=dice.choice((3, 20, 200))))
+
+
+@harm(0.2)
+def broken_connections(world: World) -> None:
+    for _ in range(3):
+        kind: FaultKind = world.dice.choice(("reset_before", "reset_after", "malformed", "rate_limited"))
+        after, method = world.dice.randrange(0, 30), world.dice.choice(("*", "POST", "PUT"))
+        world.place.sandbox.arm(Fault(kind, method=method, after=after, count=world.dice.choice((1, 2))))
+
+
+@harm(0.1)
+def short_pages(world: World) -> None:
+    """A list that is not all of it, or says a wrong total."""
+    kind: FaultKind = world.dice.choice(("truncated_page", "wrong_total", "repeated_ids"))
+    path = world.dice.choice(("/contacts/search", "/locations/*/tasks/search", "/contacts/*/notes"))
+    world.place.sandbox.arm(Fault(kind, path=path, nth=1))
+
+
+@harm(0.1)
+def created_but_refused(world: World) -> None:
+    world.place.sandbox.arm(Fault("created_but_422", method="POST", path="/contacts/*", count=1))
+    world.place.sandbox.arm(Fault("created_but_422", method="POST", path="/contacts/", count=1))
+
+
+@harm(0.12, "11")
+def search_lacks_fields(world: World) -> None:
+    """The bulk search carries no street and no company on this night, or names in small letters alone."""
+    gone = world.dice.choice((("address", "companyName"), ("firstName", "lastName"), ("customFields",), ("tags",)))
+
+    def show(path: str, body: dict[str, Any]) -> None:
+        if path.endswith("/contacts/search"):
+            for row in body.get("contacts", ()):
+                for name in gone:
+                    row.pop(name, None)
+
+    world.wire.show.append(show)
+    world.book.counts[f"search without {gone[0]}"] += 1
+
+
+@harm(0.12, "16")
+def location_not_found(world: World) -> None:
+    """For a night GHL leaves contacts out of its lists, and says of each of them that it does not find the location."""
+    hidden = {world.key("ghl", ident) for _ in range(2) if (ident := world.pick()) is not None}
+
+    def show(path: str, body: dict[str, Any]) -> None:
+        if path.endswith("/contacts/search") and isinstance(body.get("contacts"), list):
+            left = [row for row in body["contacts"] if row.get("id") not in hidden]
+            body["contacts"], gone = left, len(body["contacts"]) - len(left)
+            if isinstance(body.get("total"), int):
+                body["total"] = max(len(left), body["total"] - (gone or len(hidden)))
+
+    def refuse(method: str, path: str, _body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        if method == "GET" and any(path.startswith(f"/contacts/{key}") for key in hidden):
+            return 400, {"message": "Location not found", "statusCode": 400}
+        return None
+
+    world.wire.show.append(show)
+    world.wire.refuse.append(refuse)
+
+
+def _refuse_section_sign(method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+    if method in ("POST", "PUT") and path.startswith("/contacts") and "§" in str(body.get("companyName") or ""):
+        return 422, {"message": ["companyName must not contain §"], "error": "Unprocessable Entity", "statusCode": 422}
+    return None
+
+
+def _drop_starred(_method: str, _path: str, body: dict[str, Any]) -> None:
+    custom = body.get("customFields")
+    if isinstance(custom, list):
+        kept = [one for one in custom if "¤" not in str(one.get("field_value", one.get("fieldValue", "")))]
+        if len(kept) < len(custom):
+            body["customFields"] = kept
+
+
+def habits(world: World) -> None:
+    """What GHL does every night from when somebody met it."""
+    if world.poisoned:
+        world.wire.refuse.append(_refuse_section_sign)
+    if world.dropping:
+        world.wire.change.append(_drop_starred)
+
+
+# what the operator does -----------------------------------------------------------------------------------------------
+
+
+@harm(0.07, "4")
+def app_restored(world: World) -> None:
+    """The application's database is put back to what it was before the last night, or the one before."""
+    if len(world.backups) < 3:
+        return
+    before = look(world.app, world.place)
+    world.app.restore(world.backups[-world.dice.choice((1, 2))])
+    after = look(world.app, world.place)
+    for ident in before.rows["app"].keys() | after.rows["app"].keys():
+        was, now = before.row("app", ident), after.row("app", ident)
+        if was is not None and now is not None and was.cells == now.cells:
+            continue
+        world.book.rewound.add(ident)
+        world.book.tell(ident, world.day, "the app's row went back with a backup")
+        for cell in [cell for cell in world.book.pending if cell[:2] == ident]:
+            world.book.pending[cell].pop("app", None)
+        if was is None:
+            world.book.gone[ident].pop("app", None)
+    world.now = after
+
+
+@harm(0.05, "12")
+def ledger_restored(world: World) -> None:
+    if not world.put_ledger(1):
+        return
+    world.book.counts["ledger a night older"] += 1
+
+
+@harm(0.04, "12")
+def ledger_emptied(world: World) -> None:
+    world.put_ledger(None)
+    world.book.counts["ledger emptied"] += 1
+
+
+@harm(0.1)
+def pair_file_changed(world: World) -> None:
+    """A field is taken out of the pair file, or put back."""
+    world.pair.unmapped ^= {world.dice.choice(("state", "remark", "renewal"))}
+    world.judge.unmapped = set(world.pair.unmapped)
+    world.pair.write()
+
+
+@harm(0.08)
+def clock_set_back(world: World) -> None:
+    """The job's machine is two hours slow for a night."""
+    world.clock.step = -7200.0
+
+
+__all__ = ["EVENTS", "HARMS", "across", "habits"]

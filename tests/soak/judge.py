@@ -1,0 +1,304 @@
+"""The oracle: after each night it looks at every value that a person typed, and at every record, and says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.soak.book import SIDES, Book, Cell, Ident, Seen, Typed, other
+from tests.soak.night import Told
+from tests.soak.values import BY_NAME, Row, Value, base
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that must never be: `kind` as in KINDS, with the record's story."""
+
+    day: int
+    kind: str
+    ident: Ident
+    name: str
+    what: str
+    story: tuple[str, ...] = ()
+    nights: tuple[str, ...] = ()
+    """What happened to the machines on this night and the ones before."""
+
+    def __str__(self) -> str:
+        lines = [f"day {self.day} {self.kind} {self.ident[0]} {self.ident[1]} {self.name}: {self.what}"]
+        lines += [f"    {line}" for line in self.story]
+        return "\n".join([*lines, f"    nights: {', '.join(self.nights)}"] if self.nights else lines)
+
+
+KINDS = {
+    "lost": "a typed value is on neither side, and no report says which rule or decision overwrote it",
+    "invented": "a value on a side changed to one that nobody had typed on the other since they agreed",
+    "unmentioned": "a typed value is on one side only, and the report does not name it",
+    "agree": "the run said that both sides agree while a value differs",
+    "deleted": "a record was deleted that nobody deleted",
+    "edit-deleted": "a record was deleted on which somebody had typed after it was deleted across",
+    "revived": "a record that somebody deleted came back",
+    "twice": "a record is on a side twice",
+    "stranger": "a record became another person's",
+    "stray": "a record without a number appeared",
+    "one-sided": "a record is on one side only, and the report does not name it",
+    "others": "rows that are not this pair's were touched",
+    "refused": "a refused run wrote",
+    "unexplained": "the statement has unexplained records, and the exit code is below 2",
+    "defect": "the run ended as a defect",
+    "stuck": "nothing was wrong on this night, and the run was refused or came to nothing",
+    "oldest": "the older of two typed values won where the newest is to win",
+}
+
+
+@dataclass
+class Judge:
+    """Compares what was before a night, what people did meanwhile, what is there after it, and what the run said."""
+
+    book: Book
+    reported: set[tuple[str, Ident, str]] = field(default_factory=set)
+    budgeted: bool = False
+    """Whether the pair file lets a night read only some contacts' notes."""
+    unmapped: set[str] = field(default_factory=set)
+    """Fields of contacts that the pair file leaves out for now."""
+    vanished: set[tuple[str, Ident]] = field(default_factory=set)
+    """The contacts that a run took away, by side: with them go their tasks and notes."""
+    nights: tuple[str, ...] = ()
+    left_out: set[Ident] = field(default_factory=set)
+    """Records that a decision leaves out, or leaves without a counterpart."""
+
+    def night(self, day: int, before: Seen, after: Seen, told: Told) -> list[Finding]:
+        """Every finding of a night, each of a record and field once."""
+        found = []
+        for kind, ident, name, what in self._all(day, before, after, told):
+            if (kind, ident, name) not in self.reported:
+                self.reported.add((kind, ident, name))
+                found.append(Finding(day, kind, ident, name, what, tuple(self.book.story.get(ident, ())), self.nights))
+        for typed in self.book.pending.values():
+            for one in typed.values():
+                one.during = False
+        return found
+
+    def _all(self, day: int, before: Seen, after: Seen, told: Told) -> Iterator[tuple[str, Ident, str, str]]:
+        said = f"exit {told.code}: {told.document.get('verdict', {}).get('headline', told.errors[-300:])}"
+        everybody = before.idents() | after.idents()
+        contacts = {(side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"}
+        self.vanished = {(side, one) for side, one in contacts if after.row(side, one) is None}
+        for ident in sorted(everybody - self.book.twice):
+            for kind, name, what in self._record(day, ident, before, after, told):
+                yield kind, ident, name, f"{what} ({said})"
+        yield from self._strays(before, after, said)
+        if told.unexplained and told.code < 2:
+            yield "unexplained", ("run", str(day)), "", f"{told.unexplained} unexplained ({said})"
+        if told.code == 3 and (not self.nights or self.nights[-1].endswith("quiet")):
+            yield "stuck", ("run", str(day)), "", said
+        if "[DEFECT]" in told.errors:
+            yield "defect", ("run", told.errors[-160:]), "", told.errors[-1500:]
+
+    def _strays(self, before: Seen, after: Seen, said: str) -> Iterator[tuple[str, Ident, str, str]]:
+        for side in SIDES:
+            for key, row in after.strays[side].items():
+                if key not in before.strays[side]:
+                    yield "stray", (side, key), "", f"{ {k: v for k, v in row.cells.items() if v} } ({said})"
+            owners = {row.key: ident for ident, rows in before.rows[side].items() for row in rows}
+            for ident, rows in after.rows[side].items():
+                for row in rows:
+                    was = owners.get(row.key)
+                    if was is not None and was != ident and was[0] == ident[0]:
+                        yield "stranger", ident, side, f"{side}'s {row.key} was {was[1]} before the run ({said})"
+
+    # one record
+
+    def _record(self, day: int, ident: Ident, before: Seen, after: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+        for side in SIDES:
+            if len(after.rows[side].get(ident, ())) > max(1, len(before.rows[side].get(ident, ()))):
+                yield "twice", side, f"{len(after.rows[side][ident])} times in {side}"
+            was, now = before.row(side, ident), after.row(side, ident)
+            if was is not None and now is None:
+                yield from self._vanished(ident, side, was, before, told)
+            elif was is None and now is not None:
+                yield from self._appeared(ident, side, before)
+        ends = {side: row for side in SIDES if (row := after.row(side, ident)) is not None}
+        if len(ends) == 2:
+            yield from self._values(ident, before, ends, told)
+        elif len(ends) == 1:
+            yield from self._alone(ident, next(iter(ends)), after, told)
+        else:
+            self.book.forget(ident)
+
+    def _owner(self, ident: Ident, seen: Seen) -> Ident | None:
+        """The contact of a task or note."""
+        rows = [row for side in SIDES if (row := seen.row(side, ident)) is not None]
+        return ("contact", rows[0].of) if ident[0] != "contact" and rows and rows[0].of else None
+
+    def _vanished(self, ident: Ident, side: str, was: Row, before: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+        """The run deleted a record."""
+        owner = self._owner(ident, before)
+        deleted = self.book.gone.get(ident, {})
+        owned = self.book.gone.get(owner, {}) if owner else {}
+        if side in deleted or side in owned:
+            return
+        if self.book.decision(ident, "") or (owner and self.book.decision(owner, "")):
+            self.book.counts["deleted by decision"] += 1
+            return
+        if ident in self.book.merged:
+            yield "deleted", side, f"deleted in {side}: in GHL it was merged into {self.book.merged[ident][1]}"
+            return
+        if owner and (side, owner) in self.vanished:
+            return
+        if other(side) not in deleted and other(side) not in owned:
+            yield "deleted", side, f"{side}'s {was.key} is gone, and nobody had deleted it anywhere"
+            return
+        self.book.counts["deleted"] += 1
+        since = max((*deleted.values(), *owned.values()))
+        owed = [
+            f"{cell[2]}={typed[side].value!r}"
+            for cell, typed in self.book.pending.items()
+            if cell[:2] == ident
+            and side in typed
+            and typed[side].day >= since
+            and typed[side].value
+            and cell[2] not in self.unmapped
+        ]
+        if owed:
+            yield (
+                "edit-deleted",
+                side,
+                f"{', '.join(owed[:4])} typed in {side} on the day it was deleted across or later",
+            )
+
+    def _appeared(self, ident: Ident, side: str, before: Seen) -> Iterator[tuple[str, str, str]]:
+        """The run made a record."""
+        self.book.counts["created"] += 1
+        if self.book.decision(ident, ""):
+            return
+        owner = self._owner(ident, before)
+        if owner and self.book.decision(owner, ""):
+            return
+        if side in self.book.gone.get(ident, {}):
+            yield "revived", side, f"deleted in {side} on day {self.book.gone[ident][side]}, and there again"
+        elif owner and side in self.book.gone.get(owner, {}) and not self.book.decision(owner, ""):
+            yield "revived", side, f"its contact {owner[1]} was deleted in {side}"
+
+    def _alone(self, ident: Ident, side: str, after: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+        """A record on one side only has to be named, unless it was entered while the run was under way."""
+        typed = [one[side] for cell, one in self.book.pending.items() if cell[:2] == ident and side in one]
+        if ident in self.left_out or (typed and all(one.during for one in typed)):
+            return
+        keys = after.keys(ident)
+        owner = self._owner(ident, after)
+        named = told.names(keys, "") or (owner is not None and told.names(after.keys(owner), ""))
+        quiet = told.silent(ident[0]) or (ident[0] == "note" and self.budgeted)
+        deleted = (
+            ident in self.book.merged
+            or other(side) in self.book.gone.get(ident, {})
+            or (owner is not None and other(side) in self.book.gone.get(owner, {}))
+        )
+        if not named and not quiet and not (deleted and told.code):
+            yield "one-sided", "", f"{keys} on {side} alone, deleted across: {deleted}"
+        if told.agreed:
+            yield "agree", "", f"{keys} on {side} alone, deleted across: {deleted}, named: {named}"
+
+    # its values
+
+    def _values(self, ident: Ident, before: Seen, ends: dict[str, Row], told: Told) -> Iterator[tuple[str, str, str]]:
+        names = {cell[2] for cell in self._cells(ident)} | set().union(*(row.cells for row in ends.values()))
+        for name in sorted(names):
+            if base(name) in self.unmapped and ident[0] == "contact":
+                continue
+            now = {side: ends[side].cells.get(name) for side in SIDES}
+            yield from self._value((*ident, name), before, now, ends, told)
+
+    def _cells(self, ident: Ident) -> list[Cell]:
+        return [cell for cell in self.book.pending if cell[:2] == ident]
+
+    @staticmethod
+    def _was(before: Seen, side: str, ident: Ident, name: str) -> Value:
+        row = before.row(side, ident)
+        return row.cells.get(name) if row is not None else None
+
+    def _value(
+        self, cell: Cell, before: Seen, now: dict[str, Value], ends: dict[str, Row], told: Told
+    ) -> Iterator[tuple[str, str, str]]:
+        ident = (cell[0], cell[1])
+        was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
+        owed = dict(self.book.pending.get(cell, {}))
+        for side in SIDES:
+            key = ends[side].key
+            typed = owed.get(side)
+            if typed is not None and typed.value != now[side]:
+                yield from self._overwritten(cell, side, key, typed, now, told)
+            elif typed is None and now[side] != was[side] and before.row(side, ident) is not None:
+                yield from self._changed(cell, side, was, now, owed.get(other(side)), told, key)
+        if now["app"] == now["ghl"]:
+            self.book.retire(cell, SIDES, "on both sides")
+            return
+        yield from self._apart(cell, now, ends, told)
+
+    def _overwritten(
+        self, cell: Cell, side: str, key: str, typed: Typed, now: dict[str, Value], told: Told
+    ) -> Iterator[tuple[str, str, str]]:
+        """A typed value is not where it was typed any more."""
+        entity, uid, name = cell
+        rule = BY_NAME.get((entity, base(name)))
+        shown = told.overwrote(side, key, entity, name, typed.value)
+        if self.book.decision((entity, uid), name):
+            self.book.retire(cell, [side], "lost to a decision")
+        elif typed.value is None and (shown or (rule and (rule.keeps or rule.items))):
+            self.book.retire(cell, [side], "lost to a rule")
+        elif shown:
+            self.book.retire(cell, [side], "lost to a rule")
+            across = self.book.pending.get(cell, {}).get(other(side))
+            last = self.book.last_edit.get((other(side), (entity, uid)), typed.at)
+            mine = self.book.last_edit.get((side, (entity, uid)), 0.0)
+            if rule and rule.loses == "older" and across and mine > last and now[side] == across.value:
+                yield "oldest", name, f"{typed.value!r} in {side} was typed after {across.value!r}, which won"
+        else:
+            self.book.retire(cell, [side], "LOST")
+            yield "lost", name, f"{typed.value!r} typed in {side} on day {typed.day}; now {now}"
+
+    def _changed(
+        self,
+        cell: Cell,
+        side: str,
+        was: dict[str, Value],
+        now: dict[str, Value],
+        across: Typed | None,
+        told: Told,
+        key: str,
+    ) -> Iterator[tuple[str, str, str]]:
+        """The run wrote a value: it must be one that somebody typed across and that was not there yet."""
+        entity, uid, name = cell
+        if across is not None and now[side] in (across.value, *across.earlier):
+            return
+        if self.book.decision((entity, uid), name):
+            return
+        if (entity, uid) in self.book.rewound and side == "app" and now["app"] == now["ghl"]:
+            return
+        yield "invented", name, f"{side}: {was[side]!r} became {now[side]!r}, across was {was[other(side)]!r}"
+
+    def _apart(
+        self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], told: Told
+    ) -> Iterator[tuple[str, str, str]]:
+        """The sides differ: that has to be named, and the run must not say that they agree."""
+        entity, uid, name = cell
+        rule = BY_NAME.get((entity, base(name)))
+        owed = self.book.pending.get(cell, {})
+        if any(typed.during for typed in owed.values()) or (entity, uid) in self.left_out:
+            return
+        if rule and rule.keeps and None in now.values() and all(typed.value is None for typed in owed.values()):
+            self.book.retire(cell, SIDES, "blank kept")
+            return
+        if name == "source" and now["app"] is None:
+            self.book.retire(cell, SIDES, "left by a one-way rule")
+            return
+        if self.book.decision((entity, uid), name) in ("leave", "ignore", "keep"):
+            return
+        keys = {side: ends[side].key for side in SIDES}
+        unread = entity == "note" and self.budgeted and told.unread("note")
+        if owed and not told.names(keys, name) and not unread and not told.silent(entity):
+            said = ", ".join(f"{typed.value!r} in {side} on day {typed.day}" for side, typed in owed.items())
+            yield "unmentioned", name, f"typed {said}; now {now}, {keys}"
+        elif owed:
+            self.book.counts["held or named"] += 1
+        if told.agreed:
+            yield "agree", name, f"{now}, {keys}"

@@ -1,0 +1,104 @@
+"""The pair file of the soak, and what may be changed in it from one night to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+from tests.soak.values import CONTACT, KIND, NOTE, TASK
+
+_TEXT = Template("""\
+pair = "soak"
+store = "state"
+region = "US"
+timezone = "UTC"
+
+[app]
+url = "file:app-url.txt"
+
+[app.contact]
+table = "people"
+modified_at = "updated_at"
+tags = { column = "tags", form = "json" }
+$where
+
+[app.task]
+table = "todos"
+parent = "person_id"
+modified_at = "updated_at"
+
+[app.note]
+table = "remarks"
+parent = "person_id"
+modified_at = "updated_at"
+
+[ghl]
+url = "$url"
+token = "file:token.txt"
+location = "$location"
+lag_seconds = 5
+$budget
+[contact]
+match = ["email", "phone"]
+delete = { ghl = "mirror", app = "mirror" }
+[contact.fields]
+$kind
+$contact
+tags = "tags"
+
+[task]
+match = [["title", "due_at"]]
+delete = { ghl = "mirror", app = "mirror" }
+
+[task.fields]
+$task
+
+[note]
+match = ["body"]
+delete = { ghl = "mirror", app = "mirror" }
+
+[note.fields]
+$note
+
+[limits]
+max_first_creates = 2000
+max_deletes = 25
+max_delete_share = 0.2
+
+[alerts]
+failed_share = 1
+count_deviation = 1
+""")
+
+
+@dataclass
+class Pair:
+    """The file and its few choices."""
+
+    folder: Path
+    url: str
+    app_url: str
+    location: str
+    token: str
+    notes_budget: int | None = None
+    constant: bool = False
+    """Whether a constant tells people from suppliers, or a condition in SQL."""
+    unmapped: set[str] = field(default_factory=set)
+
+    def write(self) -> Path:
+        path = self.folder / "soak.toml"
+        (self.folder / "app-url.txt").write_text(self.app_url, encoding="utf-8")
+        (self.folder / "token.txt").write_text(self.token, encoding="utf-8")
+        text = _TEXT.substitute(
+            url=self.url,
+            location=self.location,
+            budget="" if self.notes_budget is None else f"notes_budget = {self.notes_budget}",
+            where="" if self.constant else "where = \"kind = 'person'\"",
+            kind=KIND if self.constant else "",
+            contact="\n".join(one.line for one in CONTACT if one.name not in self.unmapped),
+            task="\n".join(one.line for one in TASK),
+            note="\n".join(one.line for one in NOTE),
+        )
+        path.write_text(text, encoding="utf-8")
+        return path

@@ -1,0 +1,160 @@
+"""The soak's oracle itself: each thing that must never be is seen when it is there, and a good night is seen to be good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.soak.book import Book, Ident, Seen
+from tests.soak.judge import Finding, Judge
+from tests.soak.night import Told
+from tests.soak.values import Row, Value, email, moment, name, number, phone, plain
+
+ANN: Ident = ("contact", "P00001")
+BOB: Ident = ("contact", "P00002")
+
+
+def _row(key: str, **cells: Value) -> Row:
+    return Row(key, None, {"ref": "P00001", **cells})
+
+
+def _seen(app: dict[Ident, Row], ghl: dict[Ident, Row]) -> Seen:
+    sides = {"app": app, "ghl": ghl}
+    return Seen(
+        {side: {ident: [row] for ident, row in rows.items()} for side, rows in sides.items()}, {"app": {}, "ghl": {}}
+    )
+
+
+def _told(code: int = 0, *, changes: tuple[dict[str, Any], ...] = (), holds: tuple[dict[str, Any], ...] = ()) -> Told:
+    return Told(code, {"verdict": {"code": "x", "headline": "x"}, "changes": list(changes), "holds": list(holds)})
+
+
+def _hold(field: str) -> dict[str, Any]:
+    return {"field": field, "app_key": "1", "ghl_key": "g", "records": [], "candidates": []}
+
+
+def _wrote(side: str, kind: str, field: str, before: str | None, after: str | None) -> dict[str, Any]:
+    fields = [{"field": field, "before": before, "after": after}]
+    return {"status": "done", "kind": kind, "side": side, "app_key": "1", "ghl_key": "g", "fields": fields}
+
+
+def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
+    found: list[Finding] = Judge(book).night(2, before, after, told)
+    return [finding.kind for finding in found]
+
+
+def _typed(side: str = "app", value: Value = "Łódź", *, during: bool = False) -> Book:
+    book = Book()
+    book.type(side, ANN, "city", value, 2, 1.0, during=during)
+    return book
+
+
+OLD = {"app": _row("1", city="Bonn"), "ghl": _row("g", city="Bonn")}
+NEW = {"app": _row("1", city="Łódź"), "ghl": _row("g", city="Łódź")}
+
+
+def _both(app: Row, ghl: Row) -> Seen:
+    return _seen({ANN: app}, {ANN: ghl})
+
+
+def test_a_carried_value_is_good() -> None:
+    """A typed value that is on both sides after the night is owed no longer."""
+    book = _typed()
+    assert _judged(book, _both(NEW["app"], OLD["ghl"]), _both(NEW["app"], NEW["ghl"]), _told()) == []
+    assert not book.pending
+
+
+def test_a_lost_value_is_seen() -> None:
+    """A typed value that the run overwrote, and that no report shows, is lost; one that the report shows is not."""
+    before, after = _both(NEW["app"], OLD["ghl"]), _both(OLD["app"], OLD["ghl"])
+    assert _judged(_typed(), before, after, _told()) == ["lost"]
+    shown = _wrote("app", "update", "city", "Łódź", "Bonn")
+    assert _judged(_typed(), before, after, _told(changes=(shown,))) == []
+    other = _wrote("app", "update", "city", "Graz", "Bonn")
+    assert _judged(_typed(), before, after, _told(changes=(other,))) == ["lost"]
+
+
+def test_a_value_left_behind_is_seen() -> None:
+    """A typed value on one side alone must be named, and "agree" is wrong then, named or not."""
+    stays = _both(NEW["app"], OLD["ghl"])
+    assert _judged(_typed(), stays, stays, _told(1)) == ["unmentioned"]
+    assert _judged(_typed(), stays, stays, _told(1, holds=(_hold("city"),))) == []
+    assert _judged(_typed(), stays, stays, _told(1, holds=(_hold("email"),))) == ["unmentioned"]
+    assert _judged(_typed(), stays, stays, _told(0, holds=(_hold("city"),))) == ["agree"]
+
+
+def test_what_is_typed_during_the_run_waits_one_night() -> None:
+    """A value typed while the run was under way may be left for the next night, but not overwritten."""
+    stays = _both(NEW["app"], OLD["ghl"])
+    book = _typed(during=True)
+    judge = Judge(book)
+    assert judge.night(2, stays, stays, _told(0)) == []
+    assert [one.kind for one in judge.night(3, stays, stays, _told(1))] == ["unmentioned"]
+    before = _both(OLD["app"], OLD["ghl"])
+    assert _judged(_typed(during=True), before, before, _told(0)) == ["lost"]
+
+
+def test_a_value_from_nowhere_is_seen() -> None:
+    """A side that changes to what nobody typed across since the sides agreed was overwritten by something old."""
+    before = _both(OLD["app"], NEW["ghl"])
+    assert _judged(Book(), before, _both(OLD["app"], OLD["ghl"]), _told()) == ["invented"]
+    assert _judged(_typed("ghl"), before, _both(NEW["app"], NEW["ghl"]), _told()) == []
+
+
+def test_a_deletion_of_nobody_is_seen() -> None:
+    """A record that a run takes away must have been deleted across, and not typed into since."""
+    before, after = _both(OLD["app"], OLD["ghl"]), _seen({}, {ANN: OLD["ghl"]})
+    assert "deleted" in _judged(Book(), before, after, _told(1))
+    gone = Book()
+    gone.gone[ANN]["ghl"] = 1
+    assert _judged(gone, _seen({ANN: OLD["app"]}, {}), _seen({}, {}), _told()) == []
+    late = _typed()
+    late.gone[ANN]["ghl"] = 2
+    assert _judged(late, _seen({ANN: NEW["app"]}, {}), _seen({}, {}), _told()) == ["edit-deleted"]
+
+
+def test_who_comes_back_is_seen() -> None:
+    """A deleted record that a run makes again came back."""
+    book = Book()
+    book.gone[ANN]["ghl"] = 1
+    assert _judged(book, _seen({ANN: OLD["app"]}, {}), _both(OLD["app"], OLD["ghl"]), _told()) == ["revived"]
+
+
+def test_a_second_copy_is_seen() -> None:
+    """A record that is on a side twice after a run is there once too often."""
+    after = _both(OLD["app"], OLD["ghl"])
+    twice = Seen({**after.rows, "ghl": {ANN: [OLD["ghl"], _row("h", city="Bonn")]}}, after.strays)
+    assert _judged(Book(), _both(OLD["app"], OLD["ghl"]), twice, _told()) == ["twice"]
+
+
+def test_a_stranger_under_a_key_is_seen() -> None:
+    """A record whose number becomes another person's was overwritten with a stranger."""
+    before, after = _both(OLD["app"], OLD["ghl"]), _seen({ANN: OLD["app"]}, {BOB: OLD["ghl"]})
+    assert "stranger" in _judged(Book(), before, after, _told(1))
+
+
+def test_who_is_on_one_side_is_named() -> None:
+    """A record on one side alone is named by the report, and "agree" is wrong while it is."""
+    alone = _seen({ANN: OLD["app"]}, {})
+    assert _judged(Book(), alone, alone, _told(1)) == ["one-sided"]
+    assert _judged(Book(), alone, alone, _told(0)) == ["one-sided", "agree"]
+
+
+def test_the_older_value_must_not_win() -> None:
+    """Where the newest value is to win, the last one that a person typed does."""
+    book = _typed("ghl", "Bonn")
+    book.type("app", ANN, "city", "Łódź", 2, 2.0)
+    book.last_edit = {("ghl", ANN): 1.0, ("app", ANN): 2.0}
+    shown = _told(changes=(_wrote("app", "update", "city", "Łódź", "Bonn"),))
+    before, after = _both(NEW["app"], OLD["ghl"]), _both(OLD["app"], OLD["ghl"])
+    assert _judged(book, before, after, shown) == ["oldest"]
+
+
+def test_the_oracle_reads_as_people_do() -> None:
+    """Notation is no difference to the oracle, and everything else is."""
+    assert phone("(512) 555-0142") == phone("+1 512 555 0142") == "+15125550142"
+    assert phone("call reception, ask for 12") == "call reception, ask for 12"
+    assert email(" Łukasz@EXÄMPLE.fr") == "łukasz@exämple.fr"
+    assert name("Ann  Lee") == "Ann Lee" != name("ann lee")
+    assert number("12.50") == number(12.5) == "12.5"
+    assert moment("2026-09-01T09:00:00.000Z") == moment("2026-09-01T11:00:00+02:00")
+    assert plain("<p>tea &amp; cake</p>") == plain("tea & cake")

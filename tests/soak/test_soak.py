@@ -1,0 +1,40 @@
+"""A world that nobody tuned: a few days of it in CI, forty with three hundred people in `./dev soak`."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.soak.days import Soaked, soak
+from tests.soak.known import unknown
+
+LONG = os.environ.get("GHL_RECONCILE_SOAK") == "1"
+TODAY = int(datetime.now(UTC).strftime("%Y%m%d"))
+"""The seed that changes with the date; a failure names it."""
+
+
+def _check(done: Soaked) -> None:
+    found = unknown(done.findings)
+    shown = "\n".join(map(str, found[:40]))
+    assert not found, (
+        f"{done}\n{shown}\nto see it again: python -m tests.soak --seed {done.seed} --days {done.days} --people {done.people}"
+    )
+    assert done.counts["typed"] > 400
+    assert done.counts["on both sides"] > 300
+
+
+@pytest.mark.parametrize("seed", [1, 2, TODAY])
+def test_a_few_days(tmp_path: Path, seed: int) -> None:
+    """Of what people type in a few days everything is on both sides, lost to a rule or decision that names it, or held."""
+    _check(soak(tmp_path, seed=seed, days=4, people=24))
+
+
+@pytest.mark.skipif(not LONG, reason="part of ./dev soak")
+def test_forty_days(tmp_path: Path) -> None:
+    """The same for forty days, three hundred people, and the seed of the date."""
+    done = soak(tmp_path, seed=TODAY, days=40, people=300)
+    print(done)  # noqa: T201 - figures for whoever runs the soak
+    _check(done)

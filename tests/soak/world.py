@@ -1,0 +1,263 @@
+"""The soak's world: an application, a location over HTTP, an operator, people, and the book of what they typed."""
+
+from __future__ import annotations
+
+import html
+import os
+import random
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.ghl.sandbox import make_app
+from connectors.ghl.sandbox.serve import hosted
+from tests.soak.app import App, Backup
+from tests.soak.book import Book, Ident, Seen, look
+from tests.soak.cast import Cast
+from tests.soak.clock import Clock, moved
+from tests.soak.judge import Judge
+from tests.soak.location import LOCATION, TOKEN, Place
+from tests.soak.night import Operator
+from tests.soak.pairfile import Pair
+from tests.soak.wire import Wire
+
+POSTGRES = os.environ.get("GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+DAY = 86_400.0
+START = 1_790_000_000.0
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[str]:
+    """The URL of an empty database: in PostgreSQL, or a file where there is no server."""
+    url = sa.make_url(POSTGRES).set(drivername="postgresql+psycopg")
+    server = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    name = f"ghl_soak_{uuid.uuid4().hex[:12]}"
+    try:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET lock_timeout = '3s'")
+    except sa.exc.OperationalError:
+        yield f"sqlite:///{folder / 'app.db'}"
+        return
+    try:
+        yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    finally:
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass
+class World:
+    """Everything there is. `now` is what both sides were seen to hold at the start of the day, or after the last night."""
+
+    folder: Path
+    dice: random.Random
+    clock: Clock
+    cast: Cast
+    app: App
+    place: Place
+    wire: Wire
+    pair: Pair
+    operator: Operator
+    book: Book = field(default_factory=Book)
+    day: int = 0
+    touched: set[Ident] = field(default_factory=set)
+    now: Seen = field(default_factory=lambda: Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}}))
+    backups: list[Backup] = field(default_factory=list)
+    poisoned: bool = False
+    dropping: bool = False
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.book)
+
+    def settle_in(self) -> None:
+        """After the first night, which linked everything, some pairs read only some of the notes a night."""
+        self.pair.notes_budget = self.dice.choice((None, len(self.idents("contact")) // 3))
+        self.judge.budgeted = self.pair.notes_budget is not None
+        self.pair.write()
+
+    # picking
+
+    def idents(self, entity: str, *sides: str) -> list[Ident]:
+        """The untouched records of an entity that are on these sides, each once."""
+        wanted = sides or ("app", "ghl")
+        return sorted(
+            ident
+            for ident in self.now.idents()
+            if ident[0] == entity
+            and ident not in self.touched
+            and all(len(self.now.rows[side].get(ident, ())) == 1 for side in wanted)
+        )
+
+    def pick(self, entity: str = "contact", *sides: str) -> Ident | None:
+        """One of them, which nothing else happens to today."""
+        found = self.idents(entity, *sides)
+        if not found:
+            return None
+        chosen = self.dice.choice(found)
+        self.touched.add(chosen)
+        return chosen
+
+    def key(self, side: str, ident: Ident) -> str:
+        row = self.now.row(side, ident)
+        assert row is not None, ident
+        return row.key
+
+    # typing
+
+    def type(self, side: str, ident: Ident, **values: Any) -> None:
+        """A person types values into a record."""
+        self.clock.sleep(self.dice.uniform(1, 90))
+        entity, key = ident[0], self.key(side, ident)
+        if side == "app":
+            self.app.edit(entity, key, **_columns(entity, values))
+        else:
+            self.place.edit(entity, key, **_screens(entity, values))
+        self.book.last_edit[side, ident] = self.clock()
+
+    def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> str:
+        """A person enters a new record; returns its key."""
+        self.clock.sleep(self.dice.uniform(1, 90))
+        parent = self.key(side, of) if of else None
+        if side == "app":
+            owner = {"person_id": int(parent)} if parent else {}
+            return self.app.add(entity, **_columns(entity, values), **owner)
+        return self.place.add(entity, parent, **_screens(entity, values))
+
+    def delete(self, side: str, ident: Ident) -> None:
+        self.clock.sleep(self.dice.uniform(1, 90))
+        hand = self.app if side == "app" else self.place
+        hand.delete(ident[0], self.key(side, ident))
+
+    def new_value(self, entity: str, ident: Ident, name: str) -> Any:
+        """What somebody types over what is there."""
+        if entity == "contact":
+            return self.cast.value(name)
+        if entity == "note":
+            return f"{self.cast.note()['body'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}"
+        made = self.cast.task()
+        return {
+            "title": f"{made['title'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}",
+            "details": f"see {next(self.cast.numbers)}",
+            "status": self.dice.random() < 0.5,
+        }.get(name, made.get(name))
+
+    def meanwhile(self, side: str, ident: Ident, **values: Any) -> None:
+        """A person types while the job runs: what changes by it is entered at once."""
+        before = look(self.app, self.place).row(side, ident)
+        if before is None:
+            return
+        self.type(side, ident, **values)
+        after = look(self.app, self.place).row(side, ident)
+        if after is not None:
+            for name in before.cells.keys() | after.cells.keys():
+                if before.cells.get(name) != after.cells.get(name):
+                    value = after.cells.get(name)
+                    self.book.type(side, ident, name, value, self.day, self.clock(), during=True)
+
+    # what is kept beside the pair
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "state" / "ledger.db"
+
+    def keep_ledger(self) -> None:
+        """The operator's nightly backup of the ledger: the newest, and the one before."""
+        if not self.ledger.exists():
+            return
+        newest, older = self.folder / "ledger-0.db", self.folder / "ledger-1.db"
+        if newest.exists():
+            newest.replace(older)
+        with closing(sqlite3.connect(self.ledger)) as source, closing(sqlite3.connect(newest)) as target:
+            source.backup(target)
+
+    def put_ledger(self, number: int | None) -> bool:
+        """Put a backup of the ledger back, or leave none; whether there was one."""
+        kept = self.folder / f"ledger-{number}.db"
+        if number is not None and not kept.exists():
+            return False
+        for file in self.ledger.parent.glob("ledger.db*"):
+            file.unlink()
+        if number is not None:
+            with closing(sqlite3.connect(kept)) as source, closing(sqlite3.connect(self.ledger)) as target:
+                source.backup(target)
+        return True
+
+
+def _columns(entity: str, values: dict[str, Any]) -> dict[str, Any]:
+    if entity == "task" and "status" in values:
+        return {**values, "status": "done" if values["status"] else "open"}
+    return values
+
+
+def _screens(entity: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What GHL's screens make of it: rich text, and a custom field that is a text."""
+    shown = dict(values)
+    for name in ("details", "body"):
+        if shown.get(name) is not None:
+            shown[name] = f"<p>{html.escape(str(shown[name]))}</p>"
+    if "vip" in shown:
+        shown["vip"] = "true" if shown["vip"] else "false"
+    if "tags" in shown:
+        shown["tags"] = shown["tags"] or []
+    return shown
+
+
+@contextmanager
+def made(folder: Path, *, seed: int, people: int) -> Iterator[World]:
+    """A world on its first morning: most people are on both sides already, some on one."""
+    import time
+
+    dice = random.Random(seed)  # noqa: S311 - made-up people, not secrets
+    clock = Clock(START - time.time())
+    with ExitStack() as held:
+        app = App(held.enter_context(database(folder)), clock)
+        held.callback(app.close)
+        place = Place(clock, seed)
+        held.callback(place.close)
+        wire = Wire(make_app(place.sandbox))
+        url = held.enter_context(hosted(wire))  # type: ignore[arg-type]
+        held.enter_context(moved(clock))
+        pair = Pair(folder, url, app.url, LOCATION, TOKEN, constant=dice.random() < 0.5)
+        operator = Operator(pair.write())
+        world = World(folder, dice, clock, Cast(dice), app, place, wire, pair, operator)
+        _populate(world, people)
+        yield world
+
+
+def _populate(world: World, people: int) -> None:
+    dice = world.dice
+    world.app.add_all("contact", [{"kind": "supplier", "last_name": f"Supplier {n}"} for n in range(5)])
+    for _ in range(people):
+        person, where = world.cast.person(), dice.choices(("both", "app", "ghl"), (80, 10, 10))[0]
+        sides = ("app", "ghl") if where == "both" else (where,)
+        tasks = [world.cast.task() for _ in range(dice.choice((0, 1, 1)))]
+        notes = [world.cast.note() for _ in range(dice.choice((0, 0, 1)))]
+        for side in sides:
+            _seed(world, side, person, tasks, notes)
+    for _ in range(3):
+        world.place.sandbox.seed_task(None, location_id=LOCATION, title="Prepare the fair")
+    seen = look(world.app, world.place)
+    world.book.compare(world.now, seen, 0, world.clock())
+    world.now = seen
+
+
+def _seed(world: World, side: str, person: dict[str, Any], tasks: list[Any], notes: list[Any]) -> None:
+    if side == "app":
+        key = world.app.add("contact", **person)
+        for entity, listed in (("task", tasks), ("note", notes)):
+            for one in listed:
+                world.app.add(entity, **_columns(entity, one), person_id=int(key))
+        return
+    key = world.place.add("contact", **_screens("contact", person))
+    for entity, listed in (("task", tasks), ("note", notes)):
+        for one in listed:
+            world.place.add(entity, key, **_screens(entity, one))
