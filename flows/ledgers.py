@@ -1,4 +1,4 @@
-"""Care for the ledger: a backup at one moment while runs go on, and its version."""
+"""Care for the ledger: a backup at one moment while runs go on, the way back from one, and its version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from flows.config.pair import Pair
+from flows.leases import place
+from flows.run import lease, now
+from reconcile import schema
 from reconcile.errors import StateError
 from reconcile.ledger import Ledger
 
@@ -32,6 +35,55 @@ def back_up(pair: Pair, file: Path) -> Path:
         kind = url.get_backend_name()
         raise StateError(f"a ledger in {kind} has tools of its own", remedy=f"use those of {kind}", code="BACKUP")
     return partial.replace(file)
+
+
+def restore(pair: Pair, file: Path) -> Path | None:
+    """Put a backup in the place of an SQLite ledger; what was there before goes into a file beside it, which is returned.
+
+    Raises StateError where the file is no ledger of this pair, or where the ledger is a PostgreSQL database, and Locked while
+    a run goes on.
+    """
+    url = sa.make_url(pair.ledger_url.get_secret_value())
+    if url.get_backend_name() != "sqlite":
+        raise StateError(
+            "a ledger on a database server is restored with the server's own tools",
+            remedy=f"`pg_restore --clean --if-exists --dbname=... {file}`, while no run goes on; it takes every pair of that ledger back",
+            code="BACKUP",
+        )
+    if not _knows(file, pair.name):
+        raise StateError(
+            f"{file} is no ledger that knows pair {pair.name!r}",
+            remedy="name what `ledger backup` wrote",
+            code="BACKUP",
+        )
+    target = Path(url.database or "")
+    if not target.exists():
+        _sqlite(file, target)
+        return None
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    try:
+        with lease(ledger, f"{place()}/{os.getpid()}/restore"):
+            aside = target.with_name(f"{target.name}.before-{now().replace(':', '')}")
+            _sqlite(target, aside)
+            _sqlite(file, target)
+    finally:
+        ledger.close()
+    return aside
+
+
+def _knows(file: Path, pair: str) -> bool:
+    """Whether a file is an SQLite ledger in which that pair was settled."""
+    if not file.is_file():
+        return False
+    engine = sa.create_engine(f"sqlite:///file:{file.resolve()}?mode=ro&uri=true")
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(sa.select(schema.pair.c.generation).where(schema.pair.c.pair == pair))
+            return bool(found.scalar_one_or_none())
+    except sa.exc.DatabaseError:
+        return False
+    finally:
+        engine.dispose()
 
 
 def _sqlite(source: Path, target: Path) -> None:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("flows.run")
 
+REBASE = "rebase"
+"""How a caller allows by name that the ledger is believed though the store knows a later run."""
+
 LEASE = timedelta(minutes=5)
 _RENEW_SECONDS = 60.0
 
@@ -83,7 +86,7 @@ class Options:
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             remedy = f"give a number above 0, up to {MOST_MINUTES:,}"
             raise StateError(f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES")
-        if unknown := sorted(self.allowed - NAMES):
+        if unknown := sorted(self.allowed - NAMES - {REBASE}):
             raise StateError(
                 f"there is no limit {unknown[0]!r} to allow", remedy=near(unknown[0], NAMES), code="NO_LIMIT"
             )

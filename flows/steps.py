@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flows import focus, picking
+from flows import focus, lineage, picking
 from flows.run import Run, moment
 from reconcile import (
     compare,
@@ -52,7 +52,11 @@ Spool = tuple[Entity, Side, Spooled]
 
 
 def recover(run: Run) -> int:
-    """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs."""
+    """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs.
+
+    Raises Refused where the ledger is not the one that the pair's store knows.
+    """
+    lineage.check(run)
     names = runs.unsettled(run.ledger)
     for name in names:
         journal = Journal(run.ledger, name)
@@ -238,6 +242,7 @@ def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
 def begin_apply(run: Run) -> None:
     """From here on the run may have written something."""
     runs.mark(run.ledger, run.run_id, state="applying")
+    lineage.mark(run)
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
@@ -313,6 +318,7 @@ def settle_run(run: Run) -> settle.Settlement:
         ledger.advance(connection, state)
         doubtful = any(run.journal.in_doubt())
         runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
+    lineage.mark(run)
     if not run.sought:
         keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))
     run.settlement = settle.Settlement(state.generation, advanced, linked + made, forgotten + gone)

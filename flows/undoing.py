@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flows import picking, steps, sync
+from flows import lineage, picking, steps, sync
 from flows.keeping import brought
 from flows.presence import began, children, key_of, present, twin
 from flows.run import Run
@@ -188,6 +188,7 @@ def settle_undo(run: Run) -> settle.Settlement:
         run.ledger.advance(connection, replace(state, generation=state.generation + 1))
         doubtful = any(run.journal.in_doubt())
         runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
+    lineage.mark(run)
     run.settlement = settle.Settlement(state.generation + 1, 0, linked, forgotten)
     return run.settlement
 

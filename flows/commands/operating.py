@@ -168,6 +168,19 @@ def backup(file: Path, /, *, pair: PairFile) -> int:
 
 
 @ledger.command
+def restore(file: Path, /, *, pair: PairFile) -> int:
+    """Put a backup of an SQLite ledger back; what was there before is kept in a file beside it.
+
+    The next run says whether the pair's store knows a later run than that backup.
+    """
+    from flows.ledgers import restore as put_back
+
+    aside = put_back(load(pair), file)
+    print("restored" if aside is None else f"restored; the former ledger is in {aside}")
+    return 0
+
+
+@ledger.command
 def migrate(*, pair: PairFile) -> int:
     """Bring the ledger's tables to this version; every command does so by itself when it opens the ledger."""
     from flows.ledgers import revision

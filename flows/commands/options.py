@@ -13,6 +13,13 @@ from cyclopts.validators import Number
 PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
 Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
+Rebase = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="believe the ledger though it is empty, or older than the store's newest run, and start from here",
+    ),
+]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 AtLeastOne = Parameter(validator=Number(gte=1))
 Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]

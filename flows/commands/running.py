@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.commands.options import Allow, AtLeastOne, Engine, Json, PairFile, Verify
+from flows.commands.options import Allow, AtLeastOne, Engine, Json, PairFile, Rebase, Verify
 from flows.commands.show import show
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def plan(
     backtest: Annotated[
         int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
     ] = None,
+    rebase: Rebase = False,
 ) -> int:
     """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side.
 
@@ -37,8 +39,13 @@ def plan(
     loaded = load(pair)
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
-    with open_run(loaded, Options("plan", writes=False)) as run:
+    with open_run(loaded, Options("plan", allowed(None, rebase=rebase), writes=False)) as run:
         return show(reconcile(run), as_json=json, operations=run.plan_path)
+
+
+def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
+    """What a run may do by name; --rebase is one of these names with an option of its own."""
+    return frozenset([*(names or ()), *(["rebase"] if rebase else [])])
 
 
 def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
@@ -72,6 +79,7 @@ def run(
     verify: Verify = None,
     max_minutes: float | None = None,
     engine: Engine = "prefect",
+    rebase: Rebase = False,
 ) -> int:
     """Plan and apply unattended, inside the limits: the nightly job.
 
@@ -84,7 +92,7 @@ def run(
     from flows.run import Options
 
     require_live(load(pair))
-    options = Options("nightly", frozenset(allow or ()), verify, max_minutes)
+    options = Options("nightly", allowed(allow, rebase=rebase), verify, max_minutes)
     return show(through(engine, pair, options), as_json=json)
 
 
@@ -117,6 +125,7 @@ def apply(
         list[str] | None,
         Parameter(help="a part of it: words joined by dots, such as contact.update, ghl.low, or a record's key"),
     ] = None,
+    rebase: Rebase = False,
 ) -> int:
     """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason.
 
@@ -127,7 +136,7 @@ def apply(
 
     loaded = load(pair)
     require_live(loaded)
-    options = Options("apply", frozenset(allow or ()), verify, only=tuple(only or ()))
+    options = Options("apply", allowed(allow, rebase=rebase), verify, only=tuple(only or ()))
     with open_run(loaded, options, plan_digest=digest) as opened, stopping_on_signals(opened):
         return show(_apply(opened, digest), as_json=json)
 
