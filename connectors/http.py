@@ -331,19 +331,8 @@ def _open(base_url: str, options: Options, transport: Transport | None) -> httpx
 
 
 def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int) -> Answer:
-    headers = {**request.headers, **credentials}
-    content: bytes | None = None
-    if request.body is not None:
-        content = msgspec.json.encode(request.body)
-        headers["Content-Type"] = "application/json"
     try:
-        response = http.request(
-            request.method,
-            httpx.URL(request.path).copy_merge_params(request.params) if request.params else request.path,
-            content=content,
-            data=request.form,
-            headers=headers,
-        )
+        response = http.send(_built(http, request, credentials))
     except httpx.HTTPError as error:
         # `from None`: httpx keeps the request, and with it the credentials, on its exceptions.
         raise _unanswered(request, error) from None
@@ -352,6 +341,27 @@ def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str
         {name.lower(): value for name, value in response.headers.items()},
         with_whole_characters(response.content.removeprefix(codecs.BOM_UTF8)),
         attempt,
+    )
+
+
+def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str]) -> httpx.Request:
+    """The request as httpx sends it. Raises InvalidField where it cannot be made, without what it would be made of."""
+    headers = {**request.headers, **credentials}
+    kind = ""
+    try:
+        content: bytes | None = None
+        if request.body is not None:
+            content = msgspec.json.encode(request.body)
+            headers["Content-Type"] = "application/json"
+        path = httpx.URL(request.path).copy_merge_params(request.params) if request.params else request.path
+        return http.build_request(request.method, path, content=content, data=request.form, headers=headers)
+    except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
+        kind = type(error).__name__
+    # Not in the handler: a UnicodeEncodeError has the header, and so the token, on it.
+    raise InvalidField(
+        f"{request.name} could not be made: {kind}",
+        remedy="look for characters that do not belong into the url, the headers, the token or the value",
+        code="UNMADE",
     )
 
 

@@ -20,6 +20,9 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 
+PRIVATE = 0o077
+"""What is written is for the user who runs the job alone: ledger, plans, reports, spools and temporary files hold people's values."""
+
 COMMANDS = {
     "demo": ("flows.commands.demo:demo", "Run the whole job on an example: a small database, and GHL's look-alike."),
     "init": ("flows.commands.setup:init", "Connect both sides, propose the field mapping, write a pair file."),
@@ -53,6 +56,7 @@ for _name, (_path, _help) in COMMANDS.items():
 
 def main() -> NoReturn:
     """Run a command and end with its exit code: 0 agree, 1 holds remain, 2 some failed, 3 refused or fatal."""
+    os.umask(PRIVATE)
     _make_sure_of_streams()
     from flows.observe import log_to_stderr
 

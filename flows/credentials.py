@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +18,8 @@ from reconcile.errors import ConfigError, Expired, Problem
 
 if TYPE_CHECKING:
     from connectors.http import Auth
+
+log = logging.getLogger("flows.credentials")
 
 KEY_FILE = "token.key"
 
@@ -52,13 +55,24 @@ def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAut
     )
 
 
+def key_file_of(pair: Pair, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the key of the tokens lies if neither the environment nor a keyring has it: in the user's own folder of settings.
+
+    Not beside the ledger, whose backup would then hold the tokens and what opens them. One that lies there from before is used on.
+    """
+    folder = Path(pair.store) if "://" not in pair.store else pair.path.parent
+    if (folder / KEY_FILE).exists():
+        log.warning("the key of the tokens lies beside the ledger", extra={"file": folder / KEY_FILE})
+        return folder / KEY_FILE
+    home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
+    return Path(home) / "ghl-reconcile" / KEY_FILE
+
+
 def store_of(
     pair: Pair, engine: sa.Engine, *, level: Level = "Location", environ: Mapping[str, str] = os.environ
 ) -> SqlTokenStore:
     """Where the pair's tokens are kept: one entry a location, one an agency's app, in the ledger's database."""
-    folder = Path(pair.store) if "://" not in pair.store else pair.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    cipher = cipher_from(environ, key_file=folder / KEY_FILE)
+    cipher = cipher_from(environ, key_file=key_file_of(pair, environ))
     name = f"location:{pair.ghl.location}" if level == "Location" else f"agency:{app_of(pair).client_id}"
     return SqlTokenStore(engine, name, cipher=cipher)
 

@@ -14,6 +14,7 @@ for _name, _value in {
     "PREFECT_LOGGING_LEVEL": "ERROR",
 }.items():
     os.environ.setdefault(_name, _value)
+os.umask(0o077)  # a worker does not come by way of the command line: see flows.cli.PRIVATE
 
 from prefect import flow, task  # noqa: E402 - Prefect reads its settings when it is imported
 from prefect.artifacts import create_markdown_artifact  # noqa: E402
@@ -23,6 +24,7 @@ from prefect.events import emit_event  # noqa: E402
 from flows.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
+from flows.sealed import sealed, unsealed  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
 from flows.telling import Told  # noqa: E402
 from reconcile.report.markdown import markdown  # noqa: E402
@@ -31,10 +33,12 @@ from reconcile.report.mask import masked  # noqa: E402
 
 def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
-    return task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(step)(*arguments)
+    behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))
+    return unsealed(behind, *arguments)
 
 
 @flow(name="ghl-reconcile", persist_result=False)
+@sealed
 def run_pair(
     pair: str,
     job: str = "nightly",
@@ -53,6 +57,7 @@ def run_pair(
 
 
 @flow(name="nightly", persist_result=False, on_crashed=[let_go], on_cancellation=[let_go])
+@sealed
 def nightly(
     pair: str,
     allow: list[str] | None = None,
@@ -75,8 +80,9 @@ def nightly(
 def publish(pair: Pair, told: Told) -> None:
     """The report as an artifact of the flow run, people's values masked as Prefect's database is no place for them; alerts as events."""
     key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
-    create_markdown_artifact(markdown(masked(told.document)), key=key, description=f"{pair.name}: {told.state}")
-    for alert in told.document.get("alerts", ()):
+    document = masked(told.document)
+    create_markdown_artifact(markdown(document), key=key, description=f"{pair.name}: {told.state}")
+    for alert in document.get("alerts", ()):
         emit_event(
             event=f"ghl-reconcile.{alert['name']}",
             resource={"prefect.resource.id": f"ghl-reconcile.pair.{pair.name}", "prefect.resource.name": pair.name},

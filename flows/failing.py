@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 
 from flows.observe import redacted
@@ -43,7 +44,13 @@ _REPORT_IT = (
 )
 
 
+# A database repeats values between quotes, and in what follows DETAIL or a colon; names of tables stand there, too.
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\(.*\)""")
+
+
 def _store(error: BaseException) -> str:
-    """The first line of what a database said, by its own error rather than by what wraps it with the statement's values."""
-    said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    return redacted(f"{type(error).__name__}: {said}")
+    """The first line of what a database said, without what stands in quotes: that may be anybody's value."""
+    original = getattr(error, "orig", None) or error
+    said = _QUOTED.sub("…", str(original).strip().partition("\n")[0])
+    state = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
+    return redacted(f"{type(error).__name__}: {said}" + (f" ({state})" if state else ""))

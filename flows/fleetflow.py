@@ -15,8 +15,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, run_process
-from flows.observe import redacted
 from flows.pairs import url_of, write_out
+from flows.sealed import Failed, outward, sealed, unsealed
 from reconcile.errors import ConfigError, Problem
 
 Runner = Literal["threads", "dask", "ray"]
@@ -25,6 +25,7 @@ _RUNNERS = {"dask": ("prefect_dask", "DaskTaskRunner"), "ray": ("prefect_ray", "
 
 
 @task(name="pair", task_run_name="{pair}", cache_policy=NO_CACHE, persist_result=False)
+@sealed
 def run_pair(pair: str, job: Job, kept_in: str = "") -> PairRun:
     """One pair, in a process of its own wherever this task runs; its file comes from the ledger `kept_in`, if that is named."""
     path = Path(pair)
@@ -58,12 +59,13 @@ def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kep
         raise ConfigError([Problem("--ledger", what, 'put it into an environment variable and write "env:NAME"')])
 
     @flow(name="fleet-run", task_runner=runner_of(name, workers), persist_result=False)
+    @sealed
     def run_all() -> FleetReport:
         def one(path: Path, _: Job) -> PairRun:
             try:
                 return futures[path].result()  # type: ignore[no-any-return]
             except Exception as error:  # noqa: BLE001 - a worker that was lost, or could not be told the pair, stops no other
-                said = redacted(f"{type(error).__name__}: {error}")[-2_000:]
+                said = str(error if isinstance(error, Failed) else outward(error))[-2_000:]
                 return PairRun(path.stem, 3, 0.0, state="failed", error=said)
 
         futures: dict[Path, Any] = {path: run_pair.submit(str(path), job, kept_in) for path in pairs}
@@ -71,10 +73,11 @@ def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kep
         create_markdown_artifact(markdown(report), key="fleet", description=f"{len(report.runs)} pairs")
         return report
 
-    return run_all()
+    return unsealed(run_all)
 
 
 @flow(name="fleet", persist_result=False)
+@sealed
 def fleet_flow(
     folder: str, job: Job = "run", runner: Runner = "threads", workers: int = 2, ledger: str | None = None
 ) -> None:

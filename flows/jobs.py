@@ -21,6 +21,7 @@ from flows.focus import Sought
 from flows.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
 from flows.migrate import migrate as move_all
 from flows.run import Options, open_run, stopping_on_signals
+from flows.sealed import sealed
 from flows.sync import reconcile
 from flows.telling import Told
 from reconcile.ledger import Ledger
@@ -38,6 +39,7 @@ HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
 
 
 @flow(name="delta-pair", persist_result=False, validate_parameters=False, **HOOKS)
+@sealed
 def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Told:
     """A delta of the pair in that file, told to the caller."""
     loaded = _live(pair)
@@ -48,6 +50,7 @@ def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Tol
 
 
 @flow(name="migrate-pair", persist_result=False, validate_parameters=False, **HOOKS)
+@sealed
 def migrate_pair(pair: str, move: Move, approved: str | None = None) -> Moved:
     """A migration of the pair in that file, told to the caller."""
     loaded = _live(pair)
@@ -60,6 +63,7 @@ def migrate_pair(pair: str, move: Move, approved: str | None = None) -> Moved:
 
 
 @flow(name="delta", persist_result=False, **HOOKS)
+@sealed
 def delta(
     pair: str,
     app: list[str] | None = None,
@@ -83,6 +87,7 @@ def delta(
 
 
 @flow(name="audit", persist_result=False, **HOOKS)
+@sealed
 def audit(pair: str) -> None:
     """Read both sides and report on their data; nothing is written to either.
 
@@ -96,6 +101,7 @@ def audit(pair: str) -> None:
 
 
 @flow(name="migrate", persist_result=False, **HOOKS)
+@sealed
 def migrate(
     pair: str,
     to: To = "ghl",
@@ -126,6 +132,7 @@ def migrate(
 
 
 @flow(name="nightly-approved", persist_result=False, **HOOKS)
+@sealed
 def nightly_approved(
     pair: str,
     ask: Literal["risky", "always"] = "risky",

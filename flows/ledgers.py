@@ -127,7 +127,7 @@ def _version(url: str) -> str | None:
     parts = sa.make_url(url)
     if parts.get_backend_name() == "sqlite" and not Path(parts.database or "").exists():
         return None
-    engine = sa.create_engine(parts)
+    engine = sa.create_engine(parts, hide_parameters=True)
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("ledger_version"):

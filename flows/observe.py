@@ -51,7 +51,9 @@ class Lines(logging.Formatter):
         if len(_ACTIVE) == 1:
             head["run"] = _ACTIVE[0]
         if record.exc_info:
-            told["error"] = repr(record.exc_info[1])
+            from flows.failing import reason
+
+            told["error"] = reason(record.exc_info[1]) if record.exc_info[1] else ""
         return redacted(json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False))
 
 

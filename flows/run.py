@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows import leases
+from flows import failing, leases
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from flows.failing import REPORT
@@ -330,7 +330,7 @@ def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.E
             _take(ledger, holder)
             renewed = datetime.now(UTC)
         except (Locked, sa.exc.SQLAlchemyError) as error:
-            log.warning("the lease was not renewed", extra={"why": str(error)})
+            log.warning("the lease was not renewed", extra={"why": failing.reason(error)})
             if isinstance(error, Locked) or datetime.now(UTC) - renewed > LEASE:
                 lost.set()
                 return

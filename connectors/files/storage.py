@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -158,11 +159,13 @@ class Disk:
 
     @staticmethod
     def _durable(file: Path, content: bytes, *, like: str) -> None:
-        with file.open("wb") as out:
+        """Made anew, and readable by those alone who may read the file that it is like, before there is anything in it."""
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            os.fchmod(out.fileno(), stat.S_IMODE(Path(like).stat().st_mode))
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
-        shutil.copymode(like, file)
 
     @contextmanager
     def locked(self, name: str, seconds: float) -> Iterator[None]:
@@ -172,7 +175,11 @@ class Disk:
             if (file.parent / other).exists():
                 raise BusyError(f"{name} is open in another program: close it and run again")
         with ExitStack() as held:
-            lock = held.enter_context((file.parent / f".{file.name}.lock").open("a+"))
+            beside = file.parent / f".{file.name}.lock"
+            new = not beside.exists()
+            lock = held.enter_context(beside.open("a+"))
+            if new and file.exists():
+                shutil.copymode(file, beside)  # whoever may write the file takes part in the lock, and nobody else
             self._wait(lock.fileno(), name, seconds)
             yield
 

@@ -160,9 +160,16 @@ def _from_keyring() -> str:
 
 def _from_file(path: Path) -> str:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _private(path)
+    except OSError as error:
+        raise StateError(
+            f"the key of the tokens can neither be found nor made at {path} ({error.strerror})",
+            remedy=f"put a key into the environment variable {KEY_VARIABLE}",
+            code="TOKEN_KEY",
+        ) from None
     with os.fdopen(handle, "wb") as file:
         file.write(Fernet.generate_key() + b"\n")
         file.flush()

@@ -54,7 +54,7 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
     """An engine that has not connected yet. Raises ConfigError where the driver is missing."""
     url = database_url(settings.url)
     try:
-        engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True, hide_parameters=True)
     except NoSuchModuleError:
         name = url.drivername
         raise _refused(f"SQLAlchemy knows no dialect {name}", "install its package, or correct the URL") from None
@@ -62,7 +62,7 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
         remedy = f"install it, for example with: pip install {error.name}"
         raise _refused(f"the driver {error.name} is not installed", remedy) from None
     except TypeError:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, hide_parameters=True)
     match engine.dialect.name:
         case "sqlite":
             _prepare_sqlite(engine, settings.lock_seconds)

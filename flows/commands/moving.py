@@ -46,8 +46,9 @@ def delta(
 def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -> Told:
     if engine == "prefect":
         from flows.jobs import delta_pair
+        from flows.sealed import unsealed
 
-        told: Told = delta_pair(str(loaded.path), sought, allow=sorted(allowed))
+        told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=sorted(allowed))
         return told
     from flows.delta import reconcile
 
@@ -80,8 +81,9 @@ def migrate(
         return _propose(loaded, move, as_json=json)
     if engine == "prefect":
         from flows.jobs import migrate_pair
+        from flows.sealed import unsealed
 
-        return _tell(migrate_pair(str(loaded.path), move, approved=approve), as_json=json)
+        return _tell(unsealed(migrate_pair, str(loaded.path), move, approved=approve), as_json=json)
     from flows.migrate import migrate as carry_out
 
     return _tell(carry_out(loaded, move, approved=approve), as_json=json)

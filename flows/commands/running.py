@@ -102,9 +102,10 @@ def through(engine: str, pair: Path, options: Options) -> Told:
         # This command line tells what goes wrong itself; Prefect would print its traceback before.
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
         from flows.engine import run_pair
+        from flows.sealed import unsealed
 
         allowed = sorted(options.allowed)
-        return run_pair(str(pair), options.job, allowed, options.verify, options.max_minutes)
+        return unsealed(run_pair, str(pair), options.job, allowed, options.verify, options.max_minutes)
     from flows.config import load
     from flows.run import open_run, stopping_on_signals
     from flows.sync import reconcile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping as Map
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from flows.config.clear import check_table, check_url, host_of, is_loopback
 from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
@@ -28,7 +30,8 @@ from reconcile.model import fingerprint
 SANDBOX = "sandbox:"
 DEMO = "demo:"
 """What the URL of a JSON API begins with where it is the demo's own, served in this process over the database file named."""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_REAL = re.compile(r"pit-[0-9a-f]{8}-[0-9a-f]{4}-|eyJ[\w-]+\.", re.IGNORECASE)
+"""How a private integration token of GHL's begins, and a token of OAuth (a JWT)."""
 _DRIVERS = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
@@ -139,19 +142,6 @@ def require_live(pair: Pair) -> None:
         )
 
 
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this machine."""
-    return _host(url) in _LOOPBACK
-
-
-def _host(url: str) -> str:
-    """The host of a URL; empty where it has none or is no URL."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
 def load(path: Path, *, environ: Map[str, str] = os.environ) -> Pair:
     """The pair that a file describes. Raises ConfigError with every problem there is, each with its line and a remedy."""
     try:
@@ -208,6 +198,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
     timezone = checked_timezone(form.timezone, ("timezone",), problems)
     form = form.model_copy(update={"timezone": timezone})
     mapping = mapping_of(form, problems)
+    check_url(form.store, ("store",), problems)
     store = form.store if "://" in form.store else str(_whole(form.store, resolver, ("store",)))
     return Pair(
         name=form.pair,
@@ -230,6 +221,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
 def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:
     if form.ledger is not None:
         secret = resolver.secret(form.ledger, ("ledger",))
+        check_url(form.ledger.get_secret_value(), ("ledger",), resolver.problems)
         url = with_driver(_database(secret, resolver, ("ledger",)).get_secret_value())
         _check_database(url, resolver.problems)
         return SecretStr(url)
@@ -271,10 +263,14 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
 
 def _app(form: AppForm, resolver: Resolver) -> AppForm:
     if isinstance(form, OutsideForm):
-        return form.model_copy(update={key: resolver.loose(value, ("app", key)) for key, value in form})
+        outside = form.model_copy(update={key: resolver.loose(value, ("app", key)) for key, value in form})
+        check_table(form, outside, ("app",), resolver.problems, kept=resolver.kept)
+        return outside
     app: AppForm = resolver.table(form, ("app",))
+    check_table(form, app, ("app",), resolver.problems, kept=resolver.kept)
     url = getattr(app, "url", None)
     if isinstance(url, SecretStr):
+        check_url(getattr(form, "url", url).get_secret_value(), ("app", "url"), resolver.problems)
         return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
     if isinstance(url, str) and url.startswith(DEMO):
         return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"})
@@ -293,21 +289,23 @@ def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
 def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
     ghl = resolver.table(form, ("ghl",))
     if ghl.url.startswith(SANDBOX):
+        if ghl.token is not None and _REAL.match(ghl.token.get_secret_value()):
+            what = "[ghl] token looks like one of GHL's, and a sandbox keeps its tokens in its file"
+            resolver.problems.add(("ghl", "token"), what, "Leave it out: a sandbox needs none.")
         return ghl.model_copy(
             update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"}
         )
     if ghl.url:
         _check_host(ghl.url, resolver.problems)
+    check_table(form, ghl, ("ghl",), resolver.problems, kept=resolver.kept)
     _check_credentials(ghl, resolver)
     return ghl
 
 
 def _check_host(url: str, problems: Problems) -> None:
     scheme = url.partition("://")[0].lower()
-    if scheme not in ("http", "https") or not _host(url):
+    if scheme not in ("http", "https") or not host_of(url):
         problems.add(("ghl", "url"), f'[ghl] url "{url}" is not a web address', 'Write "https://…" or "sandbox:FILE".')
-    elif scheme == "http" and not is_loopback(url):
-        problems.add(("ghl", "url"), "[ghl] url would send the token unencrypted", 'Write "https://…".')
 
 
 def _check_credentials(form: GhlForm, resolver: Resolver) -> None:
@@ -316,12 +314,6 @@ def _check_credentials(form: GhlForm, resolver: Resolver) -> None:
         state = "both a token and oauth" if both else "neither a token nor oauth"
         remedy = f'{"Keep" if both else "Add"} one; token = "env:GHL_TOKEN" is the simple way.'
         resolver.problems.add(("ghl",), f"[ghl] has {state}", remedy)
-    if is_loopback(form.url):
-        return
-    for path in sorted(resolver.kept, key=str):
-        if path[0] == "ghl":
-            what = f"[ghl] {path[-1]} stands in the file itself, where others can read it"
-            resolver.problems.add(path, what, 'Put it in an environment variable and write "env:NAME".')
 
 
 def _plain(form: BaseModel, without: set[str]) -> dict[str, Any]:

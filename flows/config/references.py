@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +13,10 @@ from pydantic import BaseModel, SecretStr
 
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, name
+
+_GROUP_AND_OTHERS, _OTHERS = 0o077, 0o007
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Unicode's controls, marks of format, halves of characters, and line ends."""
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -63,11 +69,13 @@ class Resolver:
             return SecretStr(self._file(text.removeprefix("file:"), path))
         if not text.strip():
             self.problems.add(path, f"{name(path)} is empty", 'Write "env:NAME", the name of an environment variable.')
+        self._check(text, path)
         self.kept.add(path)
         return reference
 
     def _variable(self, variable: str, path: KeyPath) -> str:
         value = self.environ.get(variable, "").strip()
+        self._check(value, path)
         if not value:
             state = "is empty" if variable in self.environ else "is not set"
             what = f"{name(path)}: the environment variable {variable or '(no name)'} {state}"
@@ -78,10 +86,25 @@ class Resolver:
         try:
             file = self.folder / Path(written).expanduser()
             value = file.read_text(encoding="utf-8").strip()
+            told = file.stat()
         except (OSError, ValueError, RuntimeError) as error:
             what = f"{name(path)}: the file {written} cannot be read ({type(error).__name__})"
             self.problems.add(path, what, "Put the secret there, alone, readable by the user who runs the job.")
             return ""
+        self._check(value, path)
+        # A group that the file's owner is not us for is how a cluster hands a secret to a job.
+        others = _GROUP_AND_OTHERS if told.st_uid == os.getuid() else _OTHERS
+        if told.st_mode & others:
+            what = f"{name(path)}: others can read the file {written} (mode {told.st_mode & 0o777:04o})"
+            self.problems.add(path, what, f"chmod 600 {written}, and consider whether the secret is known by now.")
         if not value:
             self.problems.add(path, f"{name(path)}: the file {written} is empty", "Put the secret there.")
         return value
+
+    def _check(self, value: str, path: KeyPath) -> None:
+        """Note a character that no secret has, by its name alone: the header or the URL it goes into could not be made of it."""
+        for at, sign in enumerate(value, start=1):
+            if unicodedata.category(sign) in _UNSEEN:
+                what = f"{name(path)} holds an invisible character (U+{ord(sign):04X}, the {at}. of {len(value)})"
+                self.problems.add(path, what, "Copy it once more, without what copy and paste added, or type it.")
+                return

@@ -25,7 +25,9 @@ def file_of(folder: Path, table: sa.Table) -> Path:
 @contextmanager
 def opened(folder: Path) -> Iterator[sa.Engine]:
     """The files as a database in memory; what was changed there is written back at the end."""
-    engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, connect_args={"check_same_thread": False})
+    engine = sa.create_engine(
+        "sqlite://", poolclass=sa.StaticPool, hide_parameters=True, connect_args={"check_same_thread": False}
+    )
     try:
         recreate(engine)
         _load(engine, folder)

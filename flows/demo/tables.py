@@ -93,7 +93,9 @@ for _touched in (PEOPLE, TODOS):
 def engine_of(url: str) -> sa.Engine:
     """An engine for a database URL, with the driver that it names, or the one that the connector would take."""
     # The connector refuses an SQLite file that is not there; the demo is about to make it.
-    return sa.create_engine(url if url.startswith("sqlite") else database_url(url), poolclass=sa.NullPool)
+    return sa.create_engine(
+        url if url.startswith("sqlite") else database_url(url), poolclass=sa.NullPool, hide_parameters=True
+    )
 
 
 def recreate(engine: sa.Engine) -> None:

@@ -100,7 +100,7 @@ def ledger(pair: Pair) -> Iterator[Finding]:
         yield ok("there is no ledger yet: the first run makes it")
         return
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, hide_parameters=True)
         with engine.connect() as connection:
             connection.execute(sa.select(1))
         engine.dispose()

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from flows.config.pair import SANDBOX, is_loopback, read
+from flows.config.clear import is_loopback
+from flows.config.pair import SANDBOX, read
 from flows.config.sides import GhlForm
 from flows.init.files import FileSurvey, survey_files
 from flows.init.proposal import SURE, Line, Proposal, Unplaced

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from typing import Any
@@ -46,7 +47,14 @@ def _cell(value: object) -> str:
         return _NONE
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    text = str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    # A closing bracket makes a link or a picture only with what follows it.
+    return re.sub(r"\](?=\s*[\[(:])", r"\\]", re.sub(r"[\r\n\u2028\u2029]+", " ", text))
+
+
+def _said(value: object) -> str:
+    """Text that others wrote, without what would end or begin code in it: a backslash does nothing within code."""
+    return _NONE if value is None else str(value).replace("`", "'")
 
 
 def _head(document: Map[str, Any]) -> Iterator[str]:
@@ -78,7 +86,7 @@ def _undo(document: Map[str, Any]) -> Iterator[str]:
     yield ""
     for each in undo["left"][:_MOST]:
         place = "GHL" if each["side"] == "ghl" else "the app"
-        yield f"- {each['entity']} `{_cell(each['key'])}` in {place} stays as it is: {_cell(each['because'])}"
+        yield f"- {each['entity']} `{_cell(_said(each['key']))}` in {place} stays as it is: {_cell(each['because'])}"
     if len(undo["left"]) > _MOST:
         yield f"- and {len(undo['left']) - _MOST:,} more"
     for lost in undo["lost"]:
@@ -150,9 +158,9 @@ def _hold(hold: Map[str, Any]) -> list[object]:
     field = f" · {hold['field']}" if hold["field"] else ""
     return [
         f"`{hold['hold_id']}`",
-        f"{hold['entity']} {hold['label']}{field}",
-        hold["because"],
-        *shown,
+        f"{hold['entity']} {_said(hold['label'])}{_said(field)}",
+        _said(hold["because"]),
+        *map(_said, shown),
         choices,
         hold["age_days"],
     ]
@@ -170,9 +178,8 @@ def _failures(document: Map[str, Any]) -> Iterator[str]:
 
 def _some(group: Map[str, Any]) -> str:
     example = group["examples"][0]
-    return f"{example['kind']} {example['entity']} {example['label']}" + (
-        f": {example['detail']}" if example["detail"] else ""
-    )
+    words = f"{example['kind']} {example['entity']} {example['label']}"
+    return _said(words + (f": {example['detail']}" if example["detail"] else ""))
 
 
 def _changes(document: Map[str, Any]) -> Iterator[str]:
@@ -186,9 +193,9 @@ def _changes(document: Map[str, Any]) -> Iterator[str]:
             entry["kind"].replace("_", " "),
             entry["entity"],
             entry["side"],
-            entry["label"],
-            _fields(entry),
-            entry["because"],
+            _said(entry["label"]),
+            _said(_fields(entry)),
+            _said(entry["because"]),
             entry["status"],
         ]
         for entry in written[:_MOST]

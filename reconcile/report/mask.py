@@ -13,6 +13,8 @@ _EMAIL = re.compile(r"[^\s@,;:<>\"']+@[^\s@,;:<>\"']+")
 _DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _PLAIN = ("true", "false")
 _QUOTED = re.compile("“([^”]*)”")
+_WORDS = re.compile(r"(\[[A-Z_]{3,}\][^:→\n]*): .*?(?= →|$)", re.DOTALL)
+"""What stands between what was asked of a side, by code, and the remedy: that side's own words, which may name anybody."""
 _DECIDED = re.compile(r"(^|[:;] )decided by .*", re.DOTALL)
 
 
@@ -25,7 +27,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
         _hold(hold)
     for group in whole["failures"]:
         for example in group["examples"]:
-            example["label"], example["detail"] = mask(example["label"]), scrub(example["detail"])
+            example["label"], example["detail"] = mask(example["label"]), wordless(example["detail"])
     for record in whole["passed"]["records"]:
         record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["key"]
         record["because"] = undecided(record["because"])
@@ -35,6 +37,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
         twin["value"] = mask(twin["value"])
     _suggestions(whole)
     _undo(whole)
+    _uncite(whole)
     for residual in whole["certificate"]["residuals"]:
         residual["because"] = scrub(undecided(residual["because"]))
     return whole
@@ -58,6 +61,16 @@ def scrub(text: str) -> str:
     return _DIGITS.sub(_DOTS, _EMAIL.sub(_DOTS, text))
 
 
+def uncited(text: str) -> str:
+    """A sentence in which no side's own words stand any more, only what was asked of it, the code and the remedy."""
+    return scrub(_WORDS.sub(r"\1", text)) if text else text
+
+
+def wordless(detail: str) -> str:
+    """The detail of an outcome without the words of a side: what was asked of it, and the status."""
+    return scrub(detail.partition(": ")[0]) if detail else detail
+
+
 def unquoted(text: str) -> str:
     """A reason with the values of people that stand in it, between “ and ”, masked; without any, the reason as it is."""
     return _QUOTED.sub(lambda found: f"“{mask(found[1])}”", text)
@@ -75,7 +88,7 @@ def _change(entry: dict[str, Any]) -> None:
     entry["under"] = mask(entry["under"])
     entry["because"] = undecided(entry["because"])
     entry["because"] = _without_tags(entry) if entry["entity"] == "tag" else scrub(entry["because"])
-    entry["detail"] = scrub(entry["detail"])
+    entry["detail"] = wordless(entry["detail"])
     for part in entry["fields"]:
         _values(part, ("before", "after", "stored"))
 
@@ -92,6 +105,15 @@ def _suggestions(whole: dict[str, Any]) -> None:
             link[f"{side}_label"] = (
                 mask(link[f"{side}_label"]) if link[f"{side}_label"] != link[f"{side}_key"] else link[f"{side}_key"]
             )
+
+
+def _uncite(whole: dict[str, Any]) -> None:
+    whole["stopped"] = uncited(whole["stopped"])
+    whole["verdict"]["sentences"] = [uncited(sentence) for sentence in whole["verdict"]["sentences"]]
+    for snapshot in whole["provenance"]["snapshots"]:
+        snapshot["why_incomplete"] = uncited(snapshot["why_incomplete"])
+    for alert in whole.get("alerts", ()):
+        alert["what"] = uncited(alert["what"])
 
 
 def _undo(whole: dict[str, Any]) -> None:

@@ -67,6 +67,7 @@ class Acme:
                 encoding="utf-8",
             )
             (self.folder / "token.txt").write_text("sandbox", encoding="utf-8")
+            (self.folder / "token.txt").chmod(0o600)
             yield Served(sandbox, pair)
 
     def state(self, sandbox: Sandbox | None = None) -> State:

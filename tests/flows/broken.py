@@ -240,7 +240,7 @@ BROKEN = [
     _one(
         "ledger with a word for its port",
         'store = "state"',
-        'store = "state"\nledger = "postgresql://u:p@h:port/db"',
+        'store = "state"\nledger = "postgresql://u@h:port/db"',
         "ledger is not a database URL",
         "a number for the port",
         "ledger =",

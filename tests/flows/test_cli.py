@@ -249,6 +249,7 @@ def _unreachable(acme: Acme) -> None:
     address = f'url = "http://127.0.0.1:{_free_port()}"\ntoken = "file:token.txt"\nattempts = 1'
     _rewritten('url = "sandbox:ghl-sandbox.db"', address)(acme)
     (acme.folder / "token.txt").write_text("pit-x", encoding="utf-8")
+    (acme.folder / "token.txt").chmod(0o600)
 
 
 def _blocked_store(acme: Acme) -> None:

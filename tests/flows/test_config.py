@@ -170,6 +170,7 @@ def test_any_text_may_come_from_the_environment(tmp_path: Path) -> None:
 def test_secret_from_a_file(tmp_path: Path) -> None:
     """`file:PATH` takes the text of a file beside the pair file."""
     (tmp_path / "token").write_text("pit-from-file\n")
+    (tmp_path / "token").chmod(0o600)
     pair = _load(tmp_path, edited(("env:GHL_TOKEN", "file:token")))
     assert pair.ghl.token is not None
     assert pair.ghl.token.get_secret_value() == "pit-from-file"
