@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -15,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from flows.failing import reason
 from flows.run import moment
 from reconcile import deliveries
 from reconcile.errors import ConfigError, Problem
@@ -39,6 +41,9 @@ AHEAD = timedelta(minutes=10)
 
 LARGEST = 1_000_000
 """Bytes: a webhook is a few kilobytes."""
+
+SLOWEST = 5.0
+"""Seconds that a body may take."""
 
 Notify = Callable[[str, list[str]], None]
 """Told the location and the contacts of each hint that was kept; for whoever wants to start a delta at once."""
@@ -132,7 +137,8 @@ def contacts_of(told: Mapping[str, Any]) -> list[str]:
 def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(body)
-    except ValueError:
+        json.dumps(told, ensure_ascii=False).encode()  # half a character is none that a database takes
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
@@ -151,16 +157,34 @@ def _instant(value: object) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def make_app(intake: Intake) -> Starlette:
-    """The ASGI app: POST / takes a webhook, GET /health answers 200."""
+async def _whole(request: Request) -> bytes | None:
+    """The body; None where it is larger than any webhook."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST:
+            return None
+    return body
+
+
+def make_app(intake: Intake, *, slowest: float = SLOWEST) -> Starlette:
+    """The ASGI app: POST / takes a webhook, GET /health answers 200. A body is waited for `slowest` seconds."""
 
     async def deliver(request: Request) -> JSONResponse:
-        body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > LARGEST:
-                return JSONResponse({"kept": False, "why": "too large"}, 413)
-        answer = await run_in_threadpool(intake.take, body, request.headers.get(SIGNATURE, ""))
+        try:
+            async with asyncio.timeout(slowest):
+                body = await _whole(request)
+        except TimeoutError:
+            return JSONResponse({"kept": False, "why": "too slow"}, 408)
+        except ClientDisconnect:
+            return JSONResponse({"kept": False, "why": "gone"}, 400)
+        if body is None:
+            return JSONResponse({"kept": False, "why": "too large"}, 413)
+        try:
+            answer = await run_in_threadpool(intake.take, body, request.headers.get(SIGNATURE, ""))
+        except Exception as error:  # noqa: BLE001 - one delivery stops no other; GHL repeats what is answered so
+            log.error("the delivery was not kept", extra={"why": reason(error)})  # noqa: TRY400 - a traceback may hold values
+            answer = Answer(503, why="it could not be kept: send it again")
         return JSONResponse({"kept": answer.kept, "why": answer.why}, answer.status)
 
     async def health(_: Request) -> JSONResponse:

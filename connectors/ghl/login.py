@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from connectors.ghl.auth import Tokens, TokenStore
@@ -12,17 +13,26 @@ from connectors.ghl.oauth import Consent, Exchange, OAuthApp, consent
 from reconcile.errors import Expired
 
 WAIT_SECONDS = 300.0
+_SILENCE_SECONDS = 10.0
+"""For which a connection may say nothing."""
 
 _PAGE = b"<!doctype html><meta charset=utf-8><title>ghl-reconcile</title><p>%s You can close this window."
 
 
 class Callback:
-    """A server on 127.0.0.1 that waits for the one redirect which carries the code; `port` 0 takes a free one."""
+    """A server on 127.0.0.1 that waits for the one redirect which carries the code; `port` 0 takes a free one.
+
+    Whoever else asks it, or says nothing, changes nothing: a browser asks for an icon, another page may send a state of its own.
+    """
 
     def __init__(self, port: int = 0, *, path: str = "/callback") -> None:
         self._path = path
-        self._query: dict[str, str] | None = None
-        self._server = HTTPServer(("127.0.0.1", port), self._handler())
+        self._state = b""
+        self._query: dict[str, str] = {}
+        self._came = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, name="callback", daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -33,33 +43,45 @@ class Callback:
         callback = self
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = _SILENCE_SECONDS
+
             def do_GET(self) -> None:
-                parts = urlsplit(self.path)
-                known = parts.path == callback._path
-                if known:
-                    callback._query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                self.send_response(200 if known else 404)
+                status, words = callback._answer(self.path)
+                self.send_response(status)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Connection", "close")
                 self.end_headers()
-                self.wfile.write(_PAGE % (b"Answer received." if known else b"Not here."))
+                self.wfile.write(_PAGE % words)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the query holds the code
                 return
 
         return Handler
 
-    def wait(self, asked: Consent, *, seconds: float = WAIT_SECONDS) -> str:
-        """The code. Raises Expired where none comes in time, consent is refused, or the state is not the one sent."""
-        self._server.timeout = seconds
-        while self._query is None:
-            before = self._query
-            self._server.handle_request()
-            if self._query is before:
-                raise Expired(f"no answer from the browser within {seconds:.0f} s", remedy="run auth login again")
-        if not hmac.compare_digest(self._query.get("state", ""), asked.state):
-            raise Expired(
-                "the answer carries another state than was sent: it is not ours", remedy="run auth login again"
-            )
+    def _answer(self, path: str) -> tuple[int, bytes]:
+        try:
+            parts = urlsplit(path)
+            query = {name: values[0] for name, values in parse_qs(parts.query, max_num_fields=100).items()}
+        except ValueError:
+            return 400, b"Not understood."
+        if parts.path != self._path:
+            return 404, b"Not here."
+        # As bytes: compared as text, letters beyond ASCII would raise.
+        if not self._state or not hmac.compare_digest(query.get("state", "").encode(), self._state):
+            return 400, b"This is not the answer that is waited for."
+        if not self._came.is_set():
+            self._query = query
+            self._came.set()
+        return 200, b"Answer received."
+
+    def expect(self, asked: Consent) -> None:
+        """Take the answer to this visit, and to no other."""
+        self._state = asked.state.encode()
+
+    def wait(self, *, seconds: float = WAIT_SECONDS) -> str:
+        """The code. Raises Expired where none comes in time with the state that was sent, or consent is refused."""
+        if not self._came.wait(seconds):
+            raise Expired(f"no answer from the browser within {seconds:.0f} s", remedy="run auth login again")
         code = self._query.get("code")
         if not code:
             raise Expired(
@@ -69,6 +91,7 @@ class Callback:
 
     def close(self) -> None:
         """Stop listening."""
+        self._server.shutdown()
         self._server.server_close()
 
 
@@ -86,9 +109,10 @@ def login(
     `app.redirect_uri` must be `callback.url`. Raises Expired where consent does not come or is not ours.
     """
     asked = consent(app)
+    callback.expect(asked)
     try:
         open_browser(asked.url)
-        code = callback.wait(asked, seconds=seconds)
+        code = callback.wait(seconds=seconds)
     finally:
         callback.close()
     with store.lock():

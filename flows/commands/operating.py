@@ -94,7 +94,7 @@ def webhooks(
     """
     import uvicorn
 
-    from flows.intake import PUBLIC_KEY, Intake, Notify, make_app
+    from flows.intake import PUBLIC_KEY, SLOWEST, Intake, Notify, make_app
     from reconcile.ledger import Ledger
 
     notify: Notify | None = None
@@ -115,7 +115,16 @@ def webhooks(
         app = make_app(Intake(ledgers, key=key or PUBLIC_KEY, notify=notify))
         print(f"http://{host}:{port}/", flush=True)
         ends_when_told()
-        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+        # Slow connections are neither waited for at the end nor let grow without a bound.
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=round(SLOWEST) + 1,
+            limit_concurrency=500,
+        )
     return 0
 
 

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.flows.acme import Acme
@@ -93,6 +95,28 @@ def test_a_server_that_is_told_to_end_ends_with_0(number: signal.Signals) -> Non
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in errors) == (0, False)
+
+
+def test_webhooks_end_though_slow_connections_are_open(acme: Acme) -> None:
+    """Sixty that say nothing, or half of a body, keep neither others from being answered nor the server from its end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = free.getsockname()
+    process = _started("webhooks", "--pair", acme.pair, "--port", str(place[1]))
+    assert process.stdout is not None
+    process.stdout.readline()
+    address = f"http://127.0.0.1:{place[1]}/health"
+    with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as patient:
+        patient.get(address).raise_for_status()
+    half = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+    with ExitStack() as held:
+        for at in range(60):
+            slow = held.enter_context(socket.create_connection(place))
+            slow.sendall(half if at % 2 else b"GET")
+        assert httpx.get(address).json() == {"ok": True}
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in errors) == (0, False), errors
 
 
 def test_a_run_with_no_standard_error_goes_to_its_end(acme: Acme) -> None:

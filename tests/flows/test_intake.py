@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -32,13 +33,13 @@ class Desk:
         self.now = NOW
         self.ledger = ledger
         self.told: list[tuple[str, list[str]]] = []
-        intake = Intake(
+        self.intake = Intake(
             {"loc1": ledger},
             key=base64.b64encode(public).decode(),
             notify=lambda location, contacts: self.told.append((location, contacts)),
             clock=lambda: self.now,
         )
-        self.app = make_app(intake)
+        self.app = make_app(self.intake)
 
     def body(self, **members: Any) -> bytes:
         plain = {"type": "ContactUpdate", "locationId": "loc1", "id": "c1", "webhookId": "w1"}
@@ -156,3 +157,49 @@ def test_key() -> None:
     assert key_of(PUBLIC_KEY).public_bytes_raw().hex().startswith("8b61d1d6")
     with pytest.raises(ConfigError, match="Ed25519"):
         key_of("AAAA")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[" * 100_000, b'{"a":' * 50_000, b"1" * 5_000, b"\xff\xfe", b"null"),
+        b'{"webhookId": "\\ud83d", "locationId": "loc1", "timestamp": 1}',
+        b'{"webhookId": "w", "locationId": "loc1", "timestamp": 1e400}',
+        b'{"webhookId": "w", "locationId": "loc1", "timestamp": NaN}',
+    ],
+)
+def test_a_signed_body_of_any_kind_is_answered(desk: Desk, body: bytes) -> None:
+    """Deep, huge or broken JSON is refused with 400, and the next delivery is taken."""
+    assert desk.send(body) == (400, False)
+    assert desk.send(desk.body()) == (200, True)
+
+
+def test_a_ledger_that_cannot_be_written_is_told_without_its_values(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """GHL is asked to send it again, and the log holds no value of the statement."""
+
+    def full(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("INSERT", {"key": "c1-Zqx"}, Exception("database or disk is full"))
+
+    monkeypatch.setattr("reconcile.deliveries.take", full)
+    assert desk.send(desk.body(id="c1-Zqx")) == (503, False)
+    assert "Zqx" not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_a_slow_body_is_not_waited_for(desk: Desk) -> None:
+    """A sender that stops in mid-body is answered 408; none of it is kept."""
+    app = make_app(desk.intake, slowest=0.01)
+
+    async def never() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "app": app}
+    asyncio.run(app(scope, never, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 408

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import socket
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -328,6 +329,44 @@ def test_login_goes_through_the_browser(tmp_path: Path) -> None:
         assert str(tokens.refresh).encode() not in raw
 
 
+def test_strangers_do_not_disturb_a_login(tmp_path: Path) -> None:
+    """An icon, another state, letters beyond ASCII, a broken request and a connection that says nothing: the answer still counts."""
+    with sandbox() as (_, url), engine_at(tmp_path / "l.db") as engine:
+        callback, store = Callback(), store_on(engine)
+        app = app_at(url, redirect_uri=callback.url)
+        exchange = Exchange(app)
+        place = urlsplit(callback.url)
+        idle = [socket.create_connection((place.hostname, place.port)) for _ in range(20)]
+        said: list[bytes] = []
+
+        def browser(address: str) -> None:
+            for line in (
+                *(
+                    b"GET /favicon.ico HTTP/1.1",
+                    b"GET /callback?code=stolen&state=another HTTP/1.1",
+                    b"GET /callback HTTP/1.1",
+                ),
+                *("GET /callback?state=é HTTP/1.1".encode(), b"GET /callback?state=%C3%A9&code=1 HTTP/1.1"),
+                *(
+                    b"GET //[ HTTP/1.1",
+                    b"POST /callback HTTP/1.1",
+                    b"\x16\x03\x01",
+                    b"GET /callback?" + b"a=1&" * 200 + b" HTTP/1.1",
+                ),
+            ):
+                with socket.create_connection((place.hostname, place.port)) as stranger:
+                    stranger.sendall(line + b"\r\nHost: x\r\n\r\n")
+                    said.append(stranger.recv(9_000)[:12])
+            threading.Thread(target=lambda: urllib.request.urlopen(address).read(), daemon=True).start()  # noqa: S310
+
+        tokens = login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=30)
+        exchange.close()
+        for each in idle:
+            each.close()
+        assert store.load() == tokens
+        assert not [answer for answer in said if b"200" in answer]
+
+
 @pytest.mark.parametrize("query", ["code=stolen&state=another", "code=stolen", "state={state}&error=denied"])
 def test_an_answer_that_is_not_ours_is_refused(tmp_path: Path, query: str) -> None:
     """A callback with another state, or without a code, is no login."""
@@ -338,11 +377,11 @@ def test_an_answer_that_is_not_ours_is_refused(tmp_path: Path, query: str) -> No
         def browser(address: str) -> None:
             state = parse_qs(urlsplit(address).query)["state"][0]
             target = f"{callback.url}?{query.format(state=state)}"
-            threading.Thread(target=lambda: urllib.request.urlopen(target).read(), daemon=True).start()  # noqa: S310
+            threading.Thread(target=lambda: httpx.get(target), daemon=True).start()
 
         exchange = Exchange(app)
         with pytest.raises(Expired):
-            login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=10)
+            login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=2)
         exchange.close()
         assert store.load() is None
 
