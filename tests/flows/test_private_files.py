@@ -100,11 +100,11 @@ def test_the_key_of_the_tokens_does_not_lie_beside_the_ledger(tmp_path: Path) ->
     file = tmp_path / "acme.toml"
     file.write_text(GOOD)
     pair = load(file, environ=ENVIRON)
-    assert key_file_of(pair, {"HOME": "/home/me"}) == Path("/home/me/.config/ghl-reconcile/token.key")
+    assert key_file_of(pair, {"HOME": "/settings/me"}) == Path("/settings/me/.config/ghl-reconcile/token.key")
     assert key_file_of(pair, {"XDG_CONFIG_HOME": "/settings"}) == Path("/settings/ghl-reconcile/token.key")
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "token.key").touch()
-    assert key_file_of(pair, {"HOME": "/home/me"}) == tmp_path / "state" / "token.key"
+    assert key_file_of(pair, {"HOME": "/settings/me"}) == tmp_path / "state" / "token.key"
 
 
 @pytest.mark.parametrize("token", ["pit-0f1e2d3c-5a6b-4c7d-8e9f-a1b2c3d4e5f6", "eyJhbGciOiJSUzI1NiJ9.eyJ"])
