@@ -15,6 +15,7 @@ from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import RECORDS, Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
 from reconcile.quoting import literal
+from reconcile.standing import load_standing
 
 log = logging.getLogger("flows.focus")
 
@@ -74,6 +75,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity)
         differences.load(run.stage, run.ledger, mapped)
+    load_standing(run.stage, run.ledger, run.mapping)
     focus.keys[Side.APP] |= set(sought.app)
     focus.keys[Side.GHL] |= set(sought.ghl)
     for mapped in run.mapping.entities:

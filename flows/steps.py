@@ -42,6 +42,7 @@ from reconcile.plan import Plan, estimate
 from reconcile.ports import Scope
 from reconcile.recover import resolve
 from reconcile.stage import Spooled
+from reconcile.standing import doubt_unknown, load_standing
 
 log = logging.getLogger("flows.steps")
 
@@ -62,7 +63,7 @@ def recover(run: Run) -> int:
         journal = Journal(run.ledger, name)
         outcomes = resolve(run.desk_for(journal), run.ledger)
         with run.ledger.transaction() as connection:
-            takeback.settle_journal(run.ledger, connection, journal, run_id=name, at=run.clock())
+            takeback.settle_journal(run.ledger, connection, journal, source_of(run, name))
             state = run.ledger.state()
             run.ledger.advance(connection, replace(state, generation=state.generation + 1))
             runs.mark_within(connection, name, state="recovered", ended_at=run.clock())
@@ -97,6 +98,8 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
         differences.load(run.stage, run.ledger, mapped)
+    load_standing(run.stage, run.ledger, run.mapping)
+    doubt_unknown(run.stage, run.mapping)
     load_graves(run.stage, run.ledger, since=_before(run.started_at, hours=1))
 
 
@@ -287,6 +290,11 @@ def _followed(run: Run, told_by: Entity) -> list[str]:
     return [key for key in sweep.hinted(run.ledger) if everything or key in covered]
 
 
+def source_of(run: Run, name: str) -> differences.Source:
+    """What the register of differences says of where an entry of a run comes from."""
+    return differences.source(run.mapping, name, run.clock())
+
+
 def _whole(snapshot: Snapshot) -> bool:
     return snapshot.complete and not snapshot.partial
 
@@ -301,7 +309,10 @@ def settle_run(run: Run) -> settle.Settlement:
         for mapped in run.mapping.entities:
             more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
             advanced, linked = advanced + more, linked + new
-        made, gone = settle.settle_operations(ledger, connection, run.journal, run_id=run.run_id, at=run.clock())
+        source = source_of(run, run.run_id)
+        for mapped in run.mapping.entities:
+            differences.settle(stage, ledger, connection, mapped, source)
+        made, gone = settle.settle_operations(ledger, connection, run.journal, source)
         within = focus.subjects(run) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():
             if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):

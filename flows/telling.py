@@ -18,8 +18,7 @@ from reconcile.errors import Exhausted, Refused
 from reconcile.model import Side
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
-from reconcile.report.standing import load_standing
-from reconcile.report.verdict import unread
+from reconcile.report.verdict import apart, unread
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -41,7 +40,6 @@ Write = Callable[[Run, About], dict[str, Any]]
 
 def reconciled(run: Run, about: About) -> dict[str, Any]:
     """The report of a run that compared both sides."""
-    load_standing(run.stage, run.ledger, run.mapping)
     return document(run.stage, run.mapping, about)
 
 
@@ -123,16 +121,22 @@ def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, A
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:
-    """0 both sides agree; 1 holds or skipped records remain, or it stopped; 2 some records failed, or a side was not read; 3 refused."""
+    """0 both sides agree; 1 questions, or values of which that cannot be said, remain, or it stopped; 2 something was not written or read; 3 refused.
+
+    What a plan or an audit would write is no difference that it left.
+    """
     if state == "refused":
         return 3
     entities = whole["entities"].values()
     missing = unread(whole)
-    if any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
+    broken = whole["verdict"]["code"] == "unbalanced"
+    if broken or any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
         return 2
+    due = {"pending"} if state in ("planned", "audit") else set()
     return int(
         state == "stopped"
         or bool(missing or whole["nowhere"])
+        or bool(apart(whole).keys() - due)
         or any(entity["holds"] or entity["left"] for entity in entities)
     )
 

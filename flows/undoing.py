@@ -182,7 +182,7 @@ def settle_undo(run: Run) -> settle.Settlement:
     whole = set(_whole(run))
     with run.ledger.transaction() as connection:
         linked, forgotten = takeback.settle_journal(
-            run.ledger, connection, run.journal, run_id=run.run_id, at=run.clock(), whole=whole
+            run.ledger, connection, run.journal, steps.source_of(run, run.run_id), whole=whole
         )
         state = run.ledger.state()
         run.ledger.advance(connection, replace(state, generation=state.generation + 1))

@@ -63,7 +63,11 @@ def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = 
         for side in Side
         for kind in ("raw", "cover")
     ]
-    tables += [f"{kind}_{mapped.entity}" for mapped in mapping.entities for kind in ("base", "basecell", "judged")]
+    tables += [
+        f"{kind}_{mapped.entity}"
+        for mapped in mapping.entities
+        for kind in ("base", "basecell", "judged", "difference")
+    ]
     tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
     written = []

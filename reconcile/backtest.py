@@ -9,11 +9,12 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from reconcile import compare, draft
+from reconcile import compare, differences, draft
 from reconcile.archive import Archived, codec_name
 from reconcile.ledger import Decision, PairState
 from reconcile.limits import Breach, Facts, Limits, breaches
 from reconcile.lines import line
+from reconcile.link import try_again
 from reconcile.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.plan import Plan
@@ -129,6 +130,8 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
         stage.run(f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}")
         for side in Side:  # an archive from before there was such a column
             stage.run(f"ALTER TABLE base_{entity} ADD COLUMN IF NOT EXISTS {side}_edited VARCHAR")
+        if archived.has(f"difference_{entity}"):
+            differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
     graves = archived.relation("grave") if archived.has("grave") else None
     empty = (
         "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
@@ -191,6 +194,7 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: in
     compare.link(stage, cast("Ledger", then), mapping)
     for mapped in mapping.entities:
         _make_baseline(stage, archived, mapped)
+        try_again(stage, mapped)
     compare.diff(stage, mapping)
     if flapping:
         stage.run(f"CREATE TABLE swing AS FROM {archived.relation('swing')}")

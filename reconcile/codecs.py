@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import phonenumbers
 
+from reconcile.addresses import ADDRESS, readable
 from reconcile.bounds import LONGEST, LONGEST_WORD, beyond, whole
 from reconcile.markup import plain
 from reconcile.model import Cell, Side
@@ -116,23 +117,27 @@ _EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email(Codec):
-    """An email address, lower-cased and trimmed."""
+    """An email address, lower-cased and trimmed; letters beyond ASCII are kept, and a domain in Punycode is read as what it says."""
 
+    revision: ClassVar[str] = "2"
     name: str = "email"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        return _clean(raws).lower() or None
+        text = unicodedata.normalize("NFC", _clean(raws).lower())
+        return (readable(text) if "xn--" in text else text) or None
 
     def fault(self, cell: Cell) -> str | None:
-        return None if cell is None or re.fullmatch(_EMAIL.replace("''", "'"), cell) else "not an email address"
+        return None if cell is None or ADDRESS.fullmatch(cell) else "not an email address"
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"regexp_full_match({column}, '{_EMAIL}', 'i')", f"lower({column})"
+        plain_ascii = f"regexp_full_match({column}, '{_EMAIL}', 'i')"
+        return f"{plain_ascii} AND NOT contains(lower({column}), 'xn--')", f"lower({column})"
 
     def blur(self, column: str) -> str:
-        """Lower case without the white space around it; NULL (may equal anything) where letters are not ASCII alone."""
+        """Lower case without the white space around it; NULL (may equal anything) where letters may not be ASCII alone."""
         white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
-        return f"CASE WHEN strlen({column}) = length({column}) THEN lower(trim({column}, {white})) END"
+        plain_ascii = f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
+        return f"CASE WHEN {plain_ascii} THEN lower(trim({column}, {white})) END"
 
 
 # Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.

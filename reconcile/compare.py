@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
-from reconcile import rewind, stranger, strayed
+from reconcile import differences, rewind, stranger, strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
@@ -13,7 +13,7 @@ from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unname
 from reconcile.flapping import hold
 from reconcile.judge import judge, load_decisions
 from reconcile.ledger import Decision, Ledger
-from reconcile.link import digest_kind, find_moved, load_baseline, release
+from reconcile.link import digest_kind, find_moved, load_baseline, release, try_again
 from reconcile.mapping import Mapping
 from reconcile.match import make_owner, match_children, match_contacts
 from reconcile.merging import certain, find_survivors
@@ -36,6 +36,7 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
     for mapped in mapping.entities:
+        differences.ready(stage, mapped)
         release(stage, mapped)
         strayed.release(stage, mapped)
         stranger.release(stage, mapped)
@@ -43,6 +44,7 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
         match = match_contacts if mapped.entity is Entity.CONTACT else match_children
         stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
         renew_baseline(stage, mapped, same_rows=same_rows)
+        try_again(stage, mapped)
         if mapped.entity is Entity.CONTACT:
             stranger.find(stage, mapped)
             remember(stage, ledger, mapped)

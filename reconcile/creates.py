@@ -15,19 +15,21 @@ _ORPHANS = """
 CREATE OR REPLACE TABLE orphan_{s} AS
 WITH filled AS (
     SELECT f.key, f.version, {parent_link} AS parent, {parent_key} AS parent_key, f.cells, {filled} AS filled,
-        {lacking} AS lacking, {faulty} AS faulty, {checked} AS checked
+        {lacking} AS lacking, {faulty} AS faulty, {left_out} AS left_out, {checked} AS checked, {apart} AS apart
     FROM free_{e}_{s} f {faults} {owner}
 )
 SELECT *, md5({entity} || chr(31) || '{s}' || chr(31) || key)[1:20] AS link_id, CASE
-    WHEN NOT {allowed} THEN 'excluded' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
+    WHEN NOT {allowed} THEN 'excluded' WHEN apart IS NOT NULL THEN 'apart' WHEN {parentless} THEN 'unsyncable' WHEN {forsaken} THEN 'unsyncable' WHEN NOT checked THEN 'not_checked'
     WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable' ELSE 'create' END AS class FROM filled;
 INSERT INTO operation
 SELECT 2, 'create', {entity}, '{t}', link_id, NULL, orphan_{s}.key, parent, parent_key, {source}, '{{}}', {after}, NULL,
-    coalesce('decided by ' || w."by" || ': create', 'exists only in {label}; no record of {other} has the same identity'), 'low'
+    coalesce('decided by ' || w."by" || ': create', 'exists only in {label}; no record of {other} has the same identity')
+        || coalesce('; not sent: ' || left_out, ''), 'low'
 FROM orphan_{s} LEFT JOIN wanted_{e} w ON w.side = '{s}' AND w.key = orphan_{s}.key WHERE class = 'create';
 INSERT INTO passed SELECT {entity}, '{s}', key, class, CASE class
     WHEN 'excluded' THEN 'the rules do not create records of this kind in {other}'
     WHEN 'not_checked' THEN '{other} was not read completely in this run, so whether it exists there is not known'
+    WHEN 'apart' THEN apart
     WHEN 'unsyncable' THEN CASE WHEN {parentless} THEN 'its contact is not linked' WHEN {forsaken} THEN 'its contact is gone from {other}'
         ELSE concat_ws('; ', 'required, but blank: ' || lacking, faulty) END END
 FROM orphan_{s} WHERE class <> 'create';
@@ -35,9 +37,14 @@ DROP TABLE orphan_{s};
 """
 
 _FAULTS = """LEFT JOIN (
-    SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty
+    SELECT key, list(field) AS fields, string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({required})) AS faulty,
+        string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({sent})) AS left_out
     FROM fault_{e}_{s} GROUP BY key) x USING (key)
 """
+
+# GHL has tasks of no contact, and a rule may leave a contact out: what hangs on such is not of this pair.
+_APART = """CASE WHEN f.parent IS NULL THEN 'it belongs to no contact'
+    WHEN f.parent IN (SELECT key FROM cell_contact_{s} WHERE excluded) THEN 'its contact is left out by an exclude rule' END"""
 
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
 
@@ -57,7 +64,8 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     required = [field.name for _, field in sent if field.required]
     child = entity is not Entity.CONTACT
     faulty = bool(stage.some(f"fault_{entity}_{side}"))
-    faults = _FAULTS.format(e=entity, s=side, required=", ".join(literal(name) for name in required) or "NULL")
+    named = {"required": _listed(required), "sent": _listed([field.name for _, field in sent])}
+    faults = _FAULTS.format(e=entity, s=side, **named)
     stage.run(
         _ORPHANS.format(
             e=entity,
@@ -68,8 +76,10 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
             parent_key=f"o.{target}_key" if child else "NULL",
             owner=f"LEFT JOIN owner o ON o.{side}_key = f.parent" if child else "",
             parentless="parent IS NULL" if child else "false",
+            apart=_APART.format(s=side) if child else "NULL::VARCHAR",
             forsaken=_FORSAKEN.format(t=target) if child else "false",
             faulty="x.faulty" if faulty else "NULL::VARCHAR",
+            left_out="x.left_out" if faulty else "NULL::VARCHAR",
             faults=faults if faulty else "",
             filled=_filled(mapped, faulty=faulty),
             lacking=_lacking(sent),
@@ -94,13 +104,18 @@ def _reason(mapped: EntityMap) -> str:
     return f"CASE {' '.join(others)} ELSE {rule} END" if others else rule
 
 
+def _listed(names: list[str]) -> str:
+    """SQL for a list of names that is never empty."""
+    return ", ".join(literal(name) for name in names) or "NULL"
+
+
 def _travels(field: Field, side: Side) -> bool:
     """Whether a create on the other side carries this field."""
     return field.rule.flow.owner in (None, side) and bool(field.native(side.other))
 
 
 def _filled(mapped: EntityMap, *, faulty: bool) -> str:
-    """SQL for the cells as they are sent: the fallback where one is blank or not well-formed."""
+    """SQL for the cells as they are sent: the fallback where one is blank or not well-formed, which stays unreadable all the same."""
     if not faulty and all(field.fallback is None for field in mapped.fields):
         return "f.cells"
     filled = []

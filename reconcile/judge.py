@@ -18,13 +18,20 @@ CREATE OR REPLACE TABLE judged_{e} (
 
 _JUDGED = """
 INSERT INTO judged_{e} BY NAME
-WITH asked AS (
-    SELECT d.*, v.action, v.winner, v.because, v.required,
-        md5('conflict' || chr(31) || {entity} || chr(31) || d.link_id || chr(31) || d.field || chr(31) || coalesce(d.item, ''))[1:20] AS hold_id,
-        md5(coalesce('=' || d.app, '-') || chr(31) || coalesce('=' || d.ghl, '-'))[1:20] AS values_digest
+WITH known AS (
+    SELECT d.*, CASE WHEN d.kind <> 'standing' THEN NULL WHEN r.because IS NOT NULL THEN r.because
+        WHEN v.fallback = coalesce(d.app, d.ghl) AND (d.app IS NULL OR d.ghl IS NULL) THEN 'blank on one side, the fallback on the other'
+        END AS on_record, v.action AS verdict, v.winner, v.because, v.required
     FROM delta_{e} d JOIN verdict v ON v.field = d.field AND v.kind = d.kind AND v.newer IS NOT DISTINCT FROM d.newer
         AND v.app_blank = (d.app IS NULL) AND v.ghl_blank = (d.ghl IS NULL)
         AND v.app_dnd = {app_dnd} AND v.ghl_dnd = {ghl_dnd}
+    LEFT JOIN difference_{e} r ON r.link_id = d.link_id AND r.field = d.field AND r.item = coalesce(d.item, '')
+), asked AS (
+    SELECT d.* EXCLUDE (on_record, verdict, because), CASE WHEN on_record IS NULL THEN verdict ELSE 'leave' END AS action,
+        coalesce(on_record, because) AS because,
+        md5('conflict' || chr(31) || {entity} || chr(31) || d.link_id || chr(31) || d.field || chr(31) || coalesce(d.item, ''))[1:20] AS hold_id,
+        md5(coalesce('=' || d.app, '-') || chr(31) || coalesce('=' || d.ghl, '-'))[1:20] AS values_digest
+    FROM known d
 ), decided AS (
     SELECT a.* REPLACE (
         CASE WHEN a.action = 'ask' AND c.choice IN ('app', 'ghl') THEN 'agree' WHEN a.action = 'ask' AND c.choice = 'leave' THEN 'leave'
@@ -57,7 +64,7 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_TABLE.format(e=mapped.entity))
     if not stage.some(f"delta_{mapped.entity}"):
         return
-    names = ("field", "kind", "newer", *_TRUTHS[:4], "action", "winner", "because", "required")
+    names = ("field", "kind", "newer", *_TRUTHS[:4], "action", "winner", "because", "required", "fallback")
     columns = [(name, "BOOLEAN" if name in _TRUTHS else "VARCHAR") for name in names]
     stage.fill("verdict", columns, [_verdicts(mapped)])
     dnd = {f"{side}_dnd": _dnd(mapped, side) for side in Side}
@@ -78,15 +85,17 @@ def _dnd(mapped: EntityMap, side: Side) -> str:
 
 def _verdicts(mapped: EntityMap) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
+    verdict: tuple[object, ...]
     for field in mapped.fields:
         for situation in situations(consent=field.rule.keep_dnd):
             seen = (situation.app_blank, situation.ghl_blank, situation.app_dnd, situation.ghl_dnd)
             head = (field.name, situation.kind, situation.newer, *seen)
             match decide(field.rule, situation):
                 case Agree(winner, because):
-                    rows.append((*head, "agree", winner, because, field.required))
+                    verdict = ("agree", winner, because)
                 case Ask(because):
-                    rows.append((*head, "ask", None, because, field.required))
+                    verdict = ("ask", None, because)
                 case Leave(because):
-                    rows.append((*head, "leave", None, because, field.required))
+                    verdict = ("leave", None, because)
+            rows.append((*head, *verdict, field.required, field.fallback))
     return rows

@@ -145,6 +145,25 @@ def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     stage.read_lines(f"basecell_{entity}", lines, types, f"link_id, how, codecs, {cells}")
 
 
+# What a side dropped under another mapping of the field counts as never sent: it is tried again. The other side's baseline
+# is then what this side holds, so that it has moved since.
+_AGAIN = """
+UPDATE basecell_{e} b SET {source} = list_transform(b.{source}, lambda cell, place: CASE WHEN list_contains(a.places, place) THEN b.{side}[place] ELSE cell END)
+FROM (SELECT link_id, list({place}) AS places FROM difference_{e} WHERE kind = 'dropped' AND NOT current AND side = '{side}' AND item = '' GROUP BY link_id) a
+WHERE a.link_id = b.link_id
+"""
+
+
+def try_again(stage: Stage, mapped: EntityMap) -> None:
+    """Take values that a side dropped out of the baseline where their field is mapped otherwise by now."""
+    entity = mapped.entity
+    if not stage.some(f"difference_{entity} WHERE kind = 'dropped' AND NOT current"):
+        return
+    place = f"list_position([{', '.join(literal(field.name) for field in mapped.fields)}], field)"
+    for side in Side:
+        stage.run(_AGAIN.format(e=entity, side=side, source=side.other, place=place))
+
+
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
     """Create `moved_e` (links whose row differs from its stored digest, or lost an end) and `unlinked_e_s` (key, row).
 

@@ -161,13 +161,26 @@ def _decide(rule: Rule, situation: Situation) -> Verdict:
         case Kind.CONVERGED:
             return Leave("both sides hold the same value")
         case Kind.STANDING:
-            return Leave("the sides differ as before and neither moved")
+            return _standing(rule, situation)
         case Kind.APP_MOVED:
             return _moved(rule, situation, Side.APP)
         case Kind.GHL_MOVED:
             return _moved(rule, situation, Side.GHL)
         case Kind.CONFLICT:
             return _both_moved(rule, situation)
+
+
+def _standing(rule: Rule, situation: Situation) -> Verdict:
+    """The sides differ as before and neither moved: left where a rule wants it so, asked about where none does."""
+    owner = rule.flow.owner
+    if owner is not None and rule.drift is Drift.LEAVE:
+        return Leave(f"the field comes from {owner.label}; the rule leaves what {owner.other.label} holds")
+    if rule.keep_dnd and situation.app_dnd != situation.ghl_dnd:
+        return Leave("one side says do not disturb, and that is not lifted unasked")
+    blank = next((side for side in Side if situation.blank(side) and owner in (None, side)), None)
+    if rule.blank is Blank.KEEP and blank is not None:
+        return Leave(f"blank in {blank.label}, and a blank does not clear a value")
+    return Ask("the sides differ, neither moved, and nothing on record says why")
 
 
 def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:

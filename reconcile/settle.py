@@ -14,7 +14,7 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from reconcile import rewind, schema
+from reconcile import differences, rewind, schema
 from reconcile.diff import beside
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
@@ -197,9 +197,11 @@ class _Page:
 
 
 def settle_operations(
-    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, at: str, seen: bool = True
+    ledger: Ledger, connection: Connection, journal: Journal, source: differences.Source, *, seen: bool = True
 ) -> tuple[int, int]:
-    """Bring what done operations changed into the ledger. Returns (links new, links forgotten).
+    """Bring what done operations changed into the ledger, and what sides dropped of it into the register.
+
+    Returns (links new, links forgotten).
 
     It needs nothing but the journal, so that a run that was killed is settled by the next one; what that run had `seen` before
     it wrote is lost then. A link is dropped before anything is made: a record may be deleted to be created again under the
@@ -210,7 +212,7 @@ def settle_operations(
     while batch := list(islice(entries, _BATCH)):
         done = [(o, outcome) for o, outcome in batch if outcome.status is Status.DONE or outcome.code == "EXISTS"]
         dropped = {(_entity(o).value, o.link_id): None for o, _ in done if o.kind in _DROPPING}
-        forgotten += ledger.bury_links(connection, list(dropped), at=at)
+        forgotten += ledger.bury_links(connection, list(dropped), at=source.at)
         done = [
             (o, outcome)
             for o, outcome in done
@@ -219,8 +221,10 @@ def settle_operations(
         done = _unclaimed(ledger, connection, done)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
         for operation, outcome in done:
-            linked += _settle_one(page, operation, outcome, run_id=run_id, seen=seen)
+            linked += _settle_one(page, operation, outcome, run_id=source.run_id, seen=seen)
         ledger.put_links(connection, list(page.rows.values()))
+        apart = (each for operation, outcome in done for each in differences.dropped(operation, outcome, source))
+        differences.put(ledger, connection, apart)
     return linked, forgotten
 
 
@@ -342,7 +346,8 @@ def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs
     if operation.kind is OpKind.CREATE:
         if outcome.status is Status.DONE:
             mine |= _stored(operation.after, outcome.after or {})
-            theirs |= operation.source
+            # What was not sent (it cannot be read, or comes from the other side) is agreed by nobody yet.
+            theirs |= {name: cell for name, cell in operation.source.items() if name in operation.after}
         return
     if operation.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
         named = set(json.loads(operation.after[TAGS] or "[]"))

@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from reconcile import schema, settle
+from reconcile import differences, schema, settle
+from reconcile.differences import Source
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
 from reconcile.lines import line
@@ -36,9 +37,8 @@ def settle_journal(
     ledger: Ledger,
     connection: Connection,
     journal: Journal,
+    source: Source,
     *,
-    run_id: str,
-    at: str,
     whole: Collection[Name] = (),
 ) -> tuple[int, int]:
     """Bring what a run's done operations changed into the ledger, as its job asks. Returns (links new, links forgotten).
@@ -47,12 +47,12 @@ def settle_journal(
     """
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
-        return settle_undo(ledger, connection, journal, run_id=run_id, whole=whole), 0
-    return settle.settle_operations(ledger, connection, journal, run_id=run_id, at=at, seen=False)
+        return settle_undo(ledger, connection, journal, source, whole=whole), 0
+    return settle.settle_operations(ledger, connection, journal, source, seen=False)
 
 
 def settle_undo(
-    ledger: Ledger, connection: Connection, journal: Journal, *, run_id: str, whole: Collection[Name] = ()
+    ledger: Ledger, connection: Connection, journal: Journal, source: Source, *, whole: Collection[Name] = ()
 ) -> int:
     """Advance the written side's baseline to what it now holds, and leave the other side's where it was.
 
@@ -66,13 +66,13 @@ def settle_undo(
         for operation, outcome in batch:
             if outcome.status is Status.DONE:
                 again = operation.kind is OpKind.CREATE and (operation.entity, operation.link_id) in whole
-                how = CREATED if again else f"undone by run {run_id}"
-                linked += _settle_one(ledger, connection, operation, outcome, how=how, run_id=run_id)
+                how = CREATED if again else f"undone by run {source.run_id}"
+                linked += _settle_one(ledger, connection, operation, outcome, how=how, source=source)
     return linked
 
 
 def _settle_one(
-    ledger: Ledger, connection: Connection, operation: Operation, outcome: Outcome, *, how: str, run_id: str
+    ledger: Ledger, connection: Connection, operation: Operation, outcome: Outcome, *, how: str, source: Source
 ) -> int:
     entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
     known = _row(ledger, connection, entity, operation.link_id)
@@ -87,8 +87,11 @@ def _settle_one(
     side = operation.side
     row |= {f"{side}_digest": None, f"{side}_written": outcome.settled_at, f"{side}_edited": None, f"{side}_absent": 0}
     if operation.kind in (OpKind.CREATE, OpKind.DELETE, OpKind.ARCHIVE):
-        row |= {"how": how, "since_run": run_id}
+        row |= {"how": how, "since_run": source.run_id}
     ledger.put_links(connection, [row])
+    written, other = (json.loads(row[f"{at}_cells"]) for at in (side, side.other))
+    if operation.kind not in (OpKind.DELETE, OpKind.ARCHIVE) and other:
+        differences.put(ledger, connection, differences.undone(operation, written, other, source))
     return int(known is None)
 
 

@@ -112,6 +112,12 @@ CLASSES: tuple[Class, ...] = (
         Tone.ASIDE,
         "its counterpart is missing, but not yet in enough complete runs to act on it",
     ),
+    Class(
+        "apart",
+        "Not of this pair",
+        Tone.ASIDE,
+        "it belongs to no contact, or to one that a rule leaves out: nothing is to be done about it",
+    ),
     Class("excluded", "Excluded by rule", Tone.ASIDE, "a rule of the pair file, or a decision, leaves this record out"),
     Class(
         "not_checked",
@@ -132,6 +138,54 @@ CLASSES: tuple[Class, ...] = (
 )
 """All classes, the most urgent first: a record that several apply to is in the first of them."""
 
+EQUAL, CARRIED, BY_RULE = "equal", "carried", "by_rule"
+
+VALUE_CLASSES: tuple[Class, ...] = (
+    Class(UNEXPLAINED, "Unexplained", Tone.FAIL, "nothing accounts for this value: a fault of the job"),
+    Class("rejected", "Refused", Tone.FAIL, "a side refused the value"),
+    Class("pending", "Not written", Tone.FAIL, "due on the other side, and not written there yet"),
+    Class("dropped", "Not stored as sent", Tone.FAIL, "a side took the value and shows another one"),
+    Class(
+        "unreadable", "Unreadable", Tone.ASK, "a side holds something that is no value of its kind; it stays as it is"
+    ),
+    Class("held", "Question open", Tone.ASK, "a person decides"),
+    Class("not_read", "Not read", Tone.ASIDE, "not read, or not far enough to compare; it does not count as equal"),
+    Class(BY_RULE, "Apart by rule", Tone.QUIET, "apart because a rule of the pair file, or a decision, wants it so"),
+    Class(CARRIED, "Carried", Tone.DONE, "made equal by this run, as the side's own answer shows"),
+    Class(EQUAL, "Equal", Tone.QUIET, "the same on both sides, read in this run or unmoved since it was compared"),
+)
+"""The classes of the value statement, the most urgent first: every mapped value is in exactly one."""
+
+AGREED = (EQUAL, CARRIED, BY_RULE)
+"""The classes of which agreement is made; a value in any other keeps the verdict from saying so."""
+
+VALUES_BY_NAME = {each.name: each for each in VALUE_CLASSES}
+
+OF_RECORDS = {
+    UNEXPLAINED: UNEXPLAINED,
+    "rejected": "rejected",
+    "in_doubt": "pending",
+    "stale": "pending",
+    "skipped": "pending",
+    "timing": "pending",
+    "created": "pending",
+    "updated": "pending",
+    "value_dropped": "dropped",
+    "conflict": "held",
+    "flapping": "held",
+    "unsyncable": "held",
+    "ambiguous": "held",
+    "suggested": "held",
+    "duplicate": "held",
+    "absence_held": "held",
+    "accepted": BY_RULE,
+    "excluded": BY_RULE,
+    "apart": BY_RULE,
+    "quarantined": "not_read",
+    "not_checked": "not_read",
+}
+"""What the values of a record without a counterpart are, by the record's own class; those of a deleted one are no more."""
+
 BY_NAME = {each.name: each for each in CLASSES}
 
 
@@ -143,3 +197,8 @@ def urgency_sql(column: str) -> str:
 def class_sql(place: str) -> str:
     """SQL for the name of the class at a place of CLASSES."""
     return f"[{', '.join(repr(each.name) for each in CLASSES)}][{place}]"
+
+
+def value_urgency_sql(column: str) -> str:
+    """SQL for the place of a value's class in VALUE_CLASSES; whatever is not a class counts as unexplained."""
+    return f"coalesce(array_position([{', '.join(repr(each.name) for each in VALUE_CLASSES)}], {column}), 1)"

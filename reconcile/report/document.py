@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +12,13 @@ from reconcile.model import Side, Snapshot
 from reconcile.report import figures
 from reconcile.report.about import About
 from reconcile.report.changes import changes, failures
-from reconcile.report.classes import BY_NAME, CLASSES
+from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
 from reconcile.report.labels import make_labels
 from reconcile.report.quality import quality
 from reconcile.report.questions import left_out, questions
 from reconcile.report.schema import FORMAT
 from reconcile.report.statement import Account, EntityStatement, Identity, Statement, planned, statement
+from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
 from reconcile.stage import Stage
 
@@ -34,9 +36,11 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         make_labels(stage, mapping)
     entries = list(changes(stage, mapping, applied=about.wrote)) if reached else []
     holds = questions(stage, mapping, about) if reached else []
+    accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
     whole = _head(about) | {
         "entities": figures.entities(mapping, about, state, entries, holds),
         "statement": _statement(state),
+        "values": _values(stage, mapping, accounts),
         "holds": holds,
         "failures": failures(entries),
         "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
@@ -72,6 +76,30 @@ def _seconds(start: str, end: str | None) -> float | None:
     if end is None:
         return None
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)
+
+
+def _values(stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount]) -> dict[str, Any]:
+    """The value statement, and the values that are not agreed, or apart by rule, as many as people read."""
+    apart = [each.name for each in VALUE_CLASSES if each.name not in (EQUAL, CARRIED)]
+    return {
+        "agree": agree(accounts),
+        "classes": [
+            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in VALUE_CLASSES
+        ],
+        "entities": [
+            {
+                "entity": each.entity.value,
+                "fields": each.fields,
+                "total": each.total,
+                "apart": each.apart,
+                "classes": {name: many for name, many in each.classes.items() if many},
+                "by_field": {name: dict(counted) for name, counted in each.by_field.items()},
+                "identities": [_identity(identity) for identity in each.identities],
+            }
+            for each in accounts
+        ],
+        "listed": list(listed(stage, mapping.entities, classes=apart)) if accounts else [],
+    }
 
 
 def _statement(state: Statement) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _COLUMN = {
     OpKind.FORGET: "forgotten",
 }
 _COUNTED = ("creates", "updates", "deletes", "linked", "forgotten")
-_HARD = ("rejected", "in_doubt")
+_HARD = ("rejected", "in_doubt", "skipped")
 _WRITING = frozenset(
     {"create", "update", "delete", "complete", "upsert", "add", "remove", "rename", "tags", "business"}
 )
@@ -44,7 +44,7 @@ def entities(
             row["linked" if entry["status"] == "exists" else _COLUMN[OpKind(entry["kind"])]] += 1
         if entry["status"] in FAILED:
             row["undone"] += entry["status"] != "value_dropped"
-            row["failed" if entry["status"] in _HARD else "left"] += 1
+            row["failed" if _failed(entry, about) else "left"] += 1
     for hold in holds:
         row = counted[_asked_of(mapping, hold)]
         row["holds"] += 1
@@ -52,6 +52,12 @@ def entities(
     for each in state.entities:
         counted[each.entity]["left"] += _left(each.app.aside, each.ghl.aside) + _unread(each)
     return {name: _figures(Entity(name), row, about) for name, row in counted.items()}
+
+
+def _failed(entry: Map[str, Any], about: About) -> bool:
+    """Whether a write failed: what a run that was told to stop did not reach is left for the next one."""
+    reached = not (about.state == "stopped" and entry["status"] == "skipped")
+    return entry["status"] in _HARD and reached
 
 
 def listed(mapping: Mapping) -> tuple[Entity, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.model import Side
+from reconcile.report.classes import BY_RULE
 from reconcile.report.verdict import many
 
 _MARKS = {"good": "✅", "ask": "🟡", "bad": "❌", "plain": "📄"}
@@ -30,7 +31,7 @@ _FIGURES = (
 
 def markdown(document: Map[str, Any]) -> str:
     """The report of `document` as Markdown."""
-    parts = [_head, _figures, _undo, _statement, _holds, _failures, _changes, _costs, _provenance]
+    parts = [_head, _figures, _undo, _statement, _values, _holds, _failures, _changes, _costs, _provenance]
     return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
 
 
@@ -132,6 +133,32 @@ def _classes(labels: Map[str, str], accounts: Sequence[Map[str, Any]], heads: Se
         ["every record is in one class", *heads[1:]],
         [[labels[name], *(account["classes"].get(name, 0) for account in accounts)] for name in used],
     )
+
+
+def _values(document: Map[str, Any]) -> Iterator[str]:
+    """Every value in one class, and those of which it cannot be said that both sides agree."""
+    values = document["values"]
+    if not values["entities"]:
+        return
+    yield "## Values"
+    yield ""
+    used = [c for c in reversed(values["classes"]) if any(c["name"] in each["classes"] for each in values["entities"])]
+    rows: list[list[object]] = [
+        [each["entity"], *(each["classes"].get(c["name"], 0) for c in used), each["total"]]
+        for each in values["entities"]
+    ]
+    yield from table(["every value is in one class", *(c["label"].lower() for c in used), "all"], rows)
+    apart = [each for each in values["listed"] if each["class"] != BY_RULE]
+    if apart:
+        labels = {c["name"]: c["label"] for c in values["classes"]}
+        yield ""
+        rows = [
+            [each["label"], each["field"] or "all", labels[each["class"]], each["app"], each["ghl"], each["because"]]
+            for each in apart[:_MOST]
+        ]
+        yield from table(["record", "field", "value is", "the app", "GHL", "because"], rows, left=6)
+    if len(apart) > _MOST:
+        yield f"\n… and {len(apart) - _MOST:,} more in the full report."
 
 
 def _holds(document: Map[str, Any]) -> Iterator[str]:

@@ -23,6 +23,8 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     whole = copy.deepcopy(dict(document))
     for entry in whole["changes"]:
         _change(entry)
+    for value in whole["values"]["listed"]:
+        _value(value)
     for hold in whole["holds"]:
         _hold(hold)
     for group in whole["failures"]:
@@ -91,6 +93,14 @@ def _change(entry: dict[str, Any]) -> None:
     entry["detail"] = wordless(entry["detail"])
     for part in entry["fields"]:
         _values(part, ("before", "after", "stored"))
+
+
+def _value(value: dict[str, Any]) -> None:
+    own_keys = (value["app_key"], value["ghl_key"])
+    if value["label"] not in own_keys:
+        value["label"] = mask(value["label"])
+    value["because"] = scrub(undecided(unquoted(value["because"] or "")))
+    _values(value, ("app", "ghl"))
 
 
 def _without_tags(entry: Map[str, Any]) -> str:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS outcome (op_id VARCHAR, status VARCHAR, key VARCHAR, 
 
 # A difference that is to be written counts as written only where an operation carries exactly its value to the other side.
 _WRITTEN = """
-CREATE OR REPLACE TABLE written AS
+CREATE OR REPLACE TABLE written_{e} AS
 WITH due AS (
     SELECT link_id, field, item, because, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
         CASE winner WHEN 'app' THEN app ELSE ghl END AS value
@@ -57,7 +57,8 @@ WITH due AS (
     SELECT op_id, kind, link_id, side, fate, field, CASE kind WHEN 'add_tags' THEN item END, item
     FROM (SELECT *, unnest(from_json(json_extract_string(after, '$.tags'), '["VARCHAR"]')) AS item FROM sent WHERE kind IN ('add_tags', 'remove_tags'))
 )
-SELECT coalesce(d.link_id, p.link_id) AS link_id, CASE WHEN d.link_id IS NULL OR p.link_id IS NULL THEN 'unexplained'
+SELECT coalesce(d.link_id, p.link_id) AS link_id, coalesce(d.field, p.field) AS field, coalesce(d.item, p.item) AS item,
+    p.op_id, d.value, CASE WHEN d.link_id IS NULL OR p.link_id IS NULL THEN 'unexplained'
     WHEN p.fate IN ('done', 'exists') THEN 'updated' ELSE p.fate END AS class
 FROM due d FULL JOIN parts p ON d.link_id = p.link_id AND d.target = p.side AND d.field = p.field
     AND d.item IS NOT DISTINCT FROM p.item AND d.value IS NOT DISTINCT FROM p.value;
@@ -66,13 +67,15 @@ FROM due d FULL JOIN parts p ON d.link_id = p.link_id AND d.target = p.side AND 
 _PAIRS = """
 CREATE OR REPLACE TABLE pair AS
 WITH found AS (
-    SELECT link_id, class FROM written
+    SELECT link_id, class FROM written_{e}
     UNION ALL
     SELECT j.link_id, CASE WHEN h.hold_id IS NULL THEN 'unexplained' WHEN j.action = 'ask' THEN 'conflict' ELSE j.action END
     FROM judged_{e} j LEFT JOIN hold h ON h.hold_id = j.hold_id AND h.subject = j.link_id WHERE j.action IN ('ask', 'unsyncable', 'flapping')
     UNION ALL
-    SELECT link_id, CASE WHEN action <> 'leave' THEN 'unexplained' WHEN kind = 'converged' THEN 'in_sync' ELSE 'accepted' END
-    FROM judged_{e} WHERE action NOT IN ('agree', 'ask', 'unsyncable', 'flapping')
+    SELECT j.link_id, CASE WHEN j.action <> 'leave' THEN 'unexplained' WHEN j.kind = 'converged' THEN 'in_sync'
+        WHEN d.kind = 'dropped' THEN 'value_dropped' ELSE 'accepted' END
+    FROM judged_{e} j LEFT JOIN difference_{e} d ON d.link_id = j.link_id AND d.field = j.field AND d.item = coalesce(j.item, '')
+    WHERE j.action NOT IN ('agree', 'ask', 'unsyncable', 'flapping')
     UNION ALL
     SELECT d.link_id, 'unexplained' FROM delta_{e} d ANTI JOIN judged_{e} j ON j.link_id = d.link_id AND j.field = d.field AND j.item IS NOT DISTINCT FROM d.item
     UNION ALL
@@ -137,10 +140,10 @@ WITH known AS (
     SELECT k.link_id, k.app_key, k.ghl_key, k.app_row, k.ghl_row, k.app_state, k.ghl_state,
         CASE WHEN p.class = 'unexplained' THEN p.class WHEN {parent_gone} AND NOT (k.app_state IN ('absent', 'deleted') AND k.ghl_state IN ('absent', 'deleted')) THEN 'deleted'
              WHEN k.moved AND k.app_state = 'present' AND k.ghl_state = 'present' THEN coalesce(p.class, 'unexplained')
-             WHEN k.moved THEN coalesce(x.class, 'unexplained') WHEN k.same THEN CASE WHEN k.link_id IN ({standing}) THEN 'accepted' ELSE 'in_sync' END ELSE 'unexplained' END AS class,
+             WHEN k.moved THEN coalesce(x.class, 'unexplained') WHEN k.same THEN coalesce(s.class, 'in_sync') ELSE 'unexplained' END AS class,
         CASE WHEN {parent_gone} THEN 'its contact was deleted, and it with it' ELSE x.because END AS because,
         NOT {parent_gone} AND k.app_state NOT IN ('absent', 'deleted') AND k.ghl_state NOT IN ('absent', 'deleted') AS paired
-    FROM known k LEFT JOIN pair p USING (link_id) LEFT JOIN absent_{e} x USING (link_id)
+    FROM known k LEFT JOIN pair p USING (link_id) LEFT JOIN absent_{e} x USING (link_id) LEFT JOIN ({standing}) s USING (link_id)
 )
 SELECT *, false AS fresh FROM told
 UNION ALL
@@ -194,6 +197,14 @@ def resettled_sql(stage: Stage, entity: Entity) -> str:
     return _links(stage, f"strayed_{entity}", "WHERE action = 'move'")
 
 
+def _standing(stage: Stage, entity: Entity) -> str:
+    """SQL (link_id, class) for unmoved links whose sides are known to differ, the most urgent class of each."""
+    if not _there(stage, f"standing_{entity}"):
+        return "SELECT NULL::VARCHAR AS link_id, NULL::VARCHAR AS class WHERE false"
+    named = "CASE class WHEN 'by_rule' THEN 'accepted' WHEN 'dropped' THEN 'value_dropped' ELSE class END"
+    return f"SELECT link_id, {class_sql(f'min({urgency_sql(named)})')} AS class FROM standing_{entity} GROUP BY link_id"
+
+
 def _links(stage: Stage, table: str, which: str = "") -> str:
     """SQL for a table's link_ids; for none where the run made no such table."""
     return f"SELECT link_id FROM {table} {which}" if _there(stage, table) else "SELECT NULL WHERE false"
@@ -241,8 +252,6 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
         )
     )
     stage.run(_PAIRS.format(**named, trusted=_trusted(stage), strayed=strayed))
-    stage.run(
-        _TIES.format(**named, standing=_links(stage, f"standing_{entity}"), parent_gone=dropped if child else "false")
-    )
+    stage.run(_TIES.format(**named, standing=_standing(stage, entity), parent_gone=dropped if child else "false"))
     for side in Side:
         stage.run(_ROWS.format(**named, s=side, t=side.other, known=class_sql(urgency_sql("class"))))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reconcile.model import RECORDS, Entity, OpKind, Side
-from reconcile.report.classes import CLASSES, Tone
+from reconcile.report.classes import CLASSES, VALUE_CLASSES, Tone
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a member is taken away or changes its meaning; new members do not raise it."""
 
 _TEXT = {"type": "string"}
@@ -77,6 +77,7 @@ def _whole() -> dict[str, Any]:
                 "description": "figures by entity; for tags, creates are contacts that got tags and deletes contacts that lost some",
             },
             statement=_statement(),
+            values=_values(),
             changes=_list(_change(), "every operation in plan order"),
             holds=_list(_hold(), "every question for a person, oldest first"),
             failures=_list(_failure(), "operations that did not go as planned, by code"),
@@ -108,10 +109,10 @@ def figures() -> dict[str, Any]:
         forgotten=_COUNT,
         conflicts=_COUNT,
         holds=_COUNT,
-        failed={**_COUNT, "description": "rejected or in doubt"},
+        failed={**_COUNT, "description": "rejected, in doubt, or not made though the run was not told to stop"},
         left={
             **_COUNT,
-            "description": "neither failed nor asked about, but not in agreement: skipped, stale, unsyncable, not checked",
+            "description": "neither failed nor asked about, but not in agreement: stale, unsyncable, not checked, not reached",
         },
         requests={**_maybe(_COUNT), "description": "requests spent, where a side counts them by endpoint"},
         estimate={**_COUNT, "description": "requests that the planned writes were estimated to cost"},
@@ -150,6 +151,44 @@ def _statement() -> dict[str, Any]:
         classes=_list(named),
         entities=_list(entity),
         broken=_list(identity),
+    )
+
+
+def _values() -> dict[str, Any]:
+    identity = _object(says=_TEXT, left=_NUMBER, right=_NUMBER, holds=_TRUTH)
+    name = {"enum": [c.name for c in VALUE_CLASSES]}
+    entity = _object(
+        entity=_RECORD,
+        fields={**_COUNT, "description": "mapped fields of a record"},
+        total={**_COUNT, "description": "values of all linked pairs, and of records without a counterpart"},
+        apart={**_COUNT, "description": "of these, values of which it cannot be said that both sides agree"},
+        classes=_counts("values by class; they sum up to the total"),
+        by_field={
+            "type": "object",
+            "description": "by field, values that are neither equal, carried, nor apart by rule",
+            "additionalProperties": _counts("by class"),
+        },
+        identities=_list(identity),
+    )
+    listed = _object(
+        entity=_RECORD,
+        field={**_maybe(_TEXT), "description": "null: every value of the record"},
+        because=_maybe(_TEXT),
+        label=_maybe(_TEXT),
+        app_key=_maybe(_TEXT),
+        ghl_key=_maybe(_TEXT),
+        app=_maybe(_TEXT),
+        ghl=_maybe(_TEXT),
+    )
+    listed["properties"]["class"] = name
+    listed["required"].append("class")
+    named = _object(name=name, label=_TEXT, tone={"enum": [t.value for t in Tone]}, meaning=_TEXT)
+    return _object(
+        "every mapped value in exactly one class",
+        agree={**_TRUTH, "description": "every value is equal, carried, or apart by rule"},
+        classes=_list(named),
+        entities=_list(entity),
+        listed=_list(listed, "values that are neither equal nor carried, the most urgent first, at most 5,000"),
     )
 
 

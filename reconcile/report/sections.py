@@ -7,10 +7,12 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.report.charts import Part, against, columns, stacked
+from reconcile.report.classes import BY_RULE
 from reconcile.report.records import cards, looked
 from reconcile.report.verdict import ENTITY_WORDS, many
 
 _UNDO_LISTED = 20
+_VALUES_LISTED = 50
 _SIDES = {"app": "App", "ghl": "GHL"}
 
 
@@ -22,6 +24,7 @@ def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
         "tiles": list(_tiles(document)),
         "statement": [_balance(document, each) for each in document["statement"]["entities"]],
         **_classes(document),
+        "values": _values(document),
         "checked": sum(len(each["identities"]) for each in document["statement"]["entities"]),
         "quality": quality,
         "looked": looked(document),
@@ -59,6 +62,7 @@ def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
 def _sections(document: Map[str, Any], rows: int, quality: list[Any]) -> Iterator[tuple[str, str, int]]:
     if document["statement"]["entities"]:
         yield "statement", "Statement", 0
+        yield "values", "Values", sum(each["apart"] for each in document["values"]["entities"])
     if _undo(document):
         yield "undo", "Not undone", len(document["undo"]["left"])
     if document["holds"]:
@@ -120,6 +124,23 @@ def _tile(value: int, label: str, detail: str, *, tone: str) -> dict[str, Any]:
 def _leads(value: int, href: str, chosen: str) -> dict[str, str]:
     """Where a figure leads to; nowhere if it is nought."""
     return {"href": href if value else "#main", "filter": chosen if value else ""}
+
+
+def _values(document: Map[str, Any]) -> dict[str, Any]:
+    """Every value in one class, by entity, and the first of those of which it cannot be said that both sides agree."""
+    values = document["values"]
+    entities = values["entities"]
+    used = [c for c in values["classes"] if any(c["name"] in each["classes"] for each in entities)]
+    labels = {c["name"]: c["label"] for c in values["classes"]}
+    apart = [each | {"said": labels[each["class"]]} for each in values["listed"] if each["class"] != BY_RULE]
+    return {
+        "heads": [ENTITY_WORDS[each["entity"]][1] for each in entities],
+        "rows": [c | {"numbers": [each["classes"].get(c["name"], 0) for each in entities]} for c in used],
+        "totals": [each["total"] for each in entities],
+        "apart": apart[:_VALUES_LISTED],
+        "more": max(0, len(apart) - _VALUES_LISTED),
+        "agree": values["agree"],
+    }
 
 
 # the statement ------------------------------------------------------------------------------------------------------

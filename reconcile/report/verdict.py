@@ -6,6 +6,7 @@ from collections.abc import Mapping as Map
 from typing import Any, Literal
 
 from reconcile.model import Side
+from reconcile.report.classes import AGREED, VALUE_CLASSES
 
 Tone = Literal["good", "ask", "bad", "plain"]
 
@@ -35,6 +36,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
             _done(whole),
             _asked(whole),
             _failed(whole),
+            _values(whole),
             _balance(whole),
             _proof(whole),
         )
@@ -79,7 +81,7 @@ def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
         return "refused", "bad", "Refused: nothing was written"
     if state == "failed":
         return "failed", "bad", "The run failed before it was finished"
-    if not whole["statement"]["clean"]:
+    if not whole["statement"]["clean"] or not _adds_up(whole):
         return "unbalanced", "bad", "The statement does not balance"
     if state == "stopped":
         return "stopped", "ask", "Stopped early; the rest follows in the next run"
@@ -104,7 +106,7 @@ def _not_read(parts: list[Map[str, Any]]) -> str:
 
 def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, str]:
     if failed:
-        return "failures", "bad", f"{many(failed, 'write')} failed"
+        return "failures", "bad", _not_written(whole, failed)
     if holds:
         return "holds", "ask", f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision"
     if whole["nowhere"]:
@@ -115,7 +117,51 @@ def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, 
         )
     if total(whole, "left"):
         return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
-    return "agreed", "good", "Both sides agree"
+    if apart(whole):
+        return "apart", "ask", f"Both sides agree, but for {many(sum(apart(whole).values()), 'value')}"
+    where = " in what this run was about" if _partial(whole) else ""
+    return "agreed", "good", f"Both sides agree{where}"
+
+
+def _not_written(whole: Map[str, Any], failed: int) -> str:
+    statuses = {entry["status"] for entry in whole["changes"] if entry["status"] in ("rejected", "in_doubt", "skipped")}
+    if statuses == {"skipped"}:
+        return f"{many(failed, 'write')} {'was' if failed == 1 else 'were'} not made"
+    return f"{many(failed, 'write')} failed"
+
+
+def _partial(whole: Map[str, Any]) -> bool:
+    """Whether the run looked at some contacts alone."""
+    known = [each for each in whole["provenance"]["snapshots"] if each["entity"] == "contact"]
+    return bool(known) and all(each["partial"] for each in known)
+
+
+def _adds_up(whole: Map[str, Any]) -> bool:
+    return all(identity["holds"] for entity in whole["values"]["entities"] for identity in entity["identities"])
+
+
+def apart(whole: Map[str, Any]) -> dict[str, int]:
+    """How many values are in each class that is no agreement, over all entities."""
+    counted: dict[str, int] = {}
+    for entity in whole["values"]["entities"]:
+        for name, count in entity["classes"].items():
+            if name not in AGREED:
+                counted[name] = counted.get(name, 0) + count
+    return counted
+
+
+def _values(whole: Map[str, Any]) -> str:
+    """Every value by its class, where the run came to one."""
+    counted: dict[str, int] = {}
+    for entity in whole["values"]["entities"]:
+        for name, count in entity["classes"].items():
+            counted[name] = counted.get(name, 0) + count
+    if not counted:
+        return ""
+    told = [
+        f"{counted[each.name]:,} {each.label.lower()}" for each in reversed(VALUE_CLASSES) if counted.get(each.name)
+    ]
+    return f"Of {many(sum(counted.values()), 'value')}: {', '.join(told)}."
 
 
 def _done(whole: Map[str, Any]) -> str:

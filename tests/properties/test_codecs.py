@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.codecs import CODECS, Codec, Phone, codec_named, raw_text
+from reconcile.codecs import CODECS, Codec, Email, Phone, codec_named, raw_text
 from reconcile.model import Cell, Side
 from reconcile.ports import Json
 from reconcile.quoting import literal
@@ -304,3 +304,29 @@ def test_a_single_read_gives_the_text_of_a_bulk_read(
                 name,
                 value,
             )
+
+
+@pytest.mark.parametrize(
+    ("texts", "cell"),
+    [
+        (["łukasz.okafor@example.com", " Łukasz.Okafor@Example.com "], "łukasz.okafor@example.com"),
+        (["émile@exämple.fr", "émile@xn--exmple-cua.fr", "E\u0301mile@EXÄMPLE.FR"], "émile@exämple.fr"),
+        (["用户@例子.广告"], "用户@例子.广告"),
+        (["first..last@example.co.jp"], "first..last@example.co.jp"),
+    ],
+)
+def test_an_address_that_somebody_may_have_is_read(texts: list[str], cell: str) -> None:
+    """Letters beyond ASCII, a domain in Punycode, and dots that only some systems take: an address is what can be one."""
+    codec = Email()
+    assert {codec.decode([text], side) for text in texts for side in Side} == {cell}
+    assert codec.fault(cell) is None
+
+
+@given(local=st.text(max_size=6), label=st.text(max_size=12))
+@TRY
+def test_punycode_reads_as_itself_once_it_was_read(local: str, label: str) -> None:
+    """Whatever stands behind xn-- in an address has one canonical form, which reads as itself."""
+    codec = Email()
+    for text in (f"{local}@xn--{label}.com", f"a@xn--xn--{label}-.com", f"a@b.xn--{label}"):
+        cell = codec.decode([text], Side.APP)
+        assert codec.decode([cell], Side.APP) == cell

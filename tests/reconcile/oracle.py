@@ -175,13 +175,23 @@ def three_way(
         return None
     movers = [side for side in SIDES if now[side] != base[side]]
     if not movers:
-        return None
+        return None if _wanted_apart(rule, now) else "ask"
     winner = _winner(rule, movers, now, newer)
     if winner in SIDES and now[winner] is None and rule.blank == "keep" and rule.conflict != "union":
         return None
     if winner in SIDES and now[winner] is None and rule.blank == "keep" and len(movers) == 1:
         return None
     return winner
+
+
+def _wanted_apart(rule: Behaviour, now: Mapping[str, str | None]) -> bool:
+    """Whether a rule wants two values apart that did not move."""
+    if rule.owner is not None and rule.drift == "leave":
+        return True
+    may_be_blank = [rule.owner] if rule.owner is not None else list(SIDES)
+    if rule.blank == "keep" and any(now[side] is None for side in may_be_blank):
+        return True
+    return None in now.values() and rule.fallback is not None and rule.fallback in now.values()
 
 
 def _winner(rule: Behaviour, movers: list[str], now: Mapping[str, str | None], newer: str | None) -> str | None:

@@ -155,7 +155,11 @@ class Play:
         rest: dict[str, Any] = (
             {}
             if any(word in self.cases[0] for word in ALONE)
-            else {"rest": {}, "rest/task-1": {"title": "T"}, "rest/note-1": {"body": "N"}}
+            else {
+                "rest": {"app": {}, "ghl": self._constants()},
+                "rest/task-1": {"title": "T"},
+                "rest/note-1": {"body": "N"},
+            }
         )
         everything: list[dict[str, Any]] = [*self.cases, {"baseline": rest}]
         for index, case in enumerate(everything):
@@ -171,6 +175,11 @@ class Play:
             state = PairState(1 if rows else 0, "memory:app", "memory:ghl", self.world.mapping.digest)
             self.world.ledger.advance(connection, state)
         self.world.clock.advance(3600)
+
+    def _constants(self) -> dict[str, Any]:
+        """What GHL holds of a record that every rule is content with."""
+        fields = self.world.mapping[Entity.CONTACT].fields
+        return {field.name: field.constant for field in fields if field.constant is not None and field.ghl}
 
     def _link(
         self, entity: Entity, name: str, parent: str | None, both: Mapping[Side, Mapping[str, Json]]

@@ -22,10 +22,24 @@ def test_every_situation_has_a_verdict_with_a_reason() -> None:
 
 
 def test_where_nobody_moved_nothing_is_done() -> None:
-    """Converged and standing differences are left alone, whatever the rule."""
+    """What converged is left alone, whatever the rule; a standing difference is left or asked about, never written."""
     for rule, situation in EVERY:
-        if situation.kind in (Kind.CONVERGED, Kind.STANDING):
+        if situation.kind is Kind.CONVERGED:
             assert isinstance(decide(rule, situation), Leave)
+        if situation.kind is Kind.STANDING:
+            assert not isinstance(decide(rule, situation), Agree)
+
+
+def test_a_standing_difference_is_left_by_a_rule_alone() -> None:
+    """Where neither drift = leave nor a blank that clears nothing wants two values apart, a person is asked."""
+    for rule, situation in EVERY:
+        if situation.kind is not Kind.STANDING:
+            continue
+        owner = rule.flow.owner
+        blank = situation.app_blank or situation.ghl_blank if owner is None else situation.blank(owner)
+        wanted = (owner is not None and rule.drift is Drift.LEAVE) or (rule.blank is Blank.KEEP and blank)
+        wanted |= rule.keep_dnd and situation.app_dnd != situation.ghl_dnd
+        assert isinstance(decide(rule, situation), Leave) is wanted
 
 
 def test_a_blank_never_clears_a_value_unless_the_rule_says_so() -> None:
@@ -52,13 +66,14 @@ def test_a_consent_is_else_decided_like_any_field() -> None:
     for rule, situation in EVERY:
         if rule.keep_dnd:
             verdict, free = decide(rule, situation), decide(replace(rule, keep_dnd=False), situation)
-            assert verdict == free or (isinstance(free, Agree) and situation.dnd(free.winner.other))
+            standing = situation.kind is Kind.STANDING and situation.app_dnd != situation.ghl_dnd
+            assert verdict == free or standing or (isinstance(free, Agree) and situation.dnd(free.winner.other))
 
 
 def test_only_hold_and_an_unknown_newest_ask() -> None:
-    """A question is asked of two-way fields alone, where both moved and the rule does not decide."""
+    """Of what moved, a question is asked about two-way fields alone, where both sides did and the rule does not decide."""
     for rule, situation in EVERY:
-        if isinstance(decide(rule, situation), Ask):
+        if situation.kind is not Kind.STANDING and isinstance(decide(rule, situation), Ask):
             assert situation.kind is Kind.CONFLICT
             assert rule.flow is Flow.BOTH
             assert rule.conflict is OnConflict.HOLD or (rule.conflict is OnConflict.NEWEST and situation.newer is None)

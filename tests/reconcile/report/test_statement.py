@@ -15,8 +15,8 @@ from reconcile.model import Entity, Side
 from reconcile.policy import TAGS
 from reconcile.ports import FieldInfo
 from reconcile.report.classes import BY_NAME
-from reconcile.report.standing import load_standing
 from reconcile.report.statement import Statement, statement
+from reconcile.standing import load_standing
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
 from tests.properties.profiles import SOAK
