@@ -80,7 +80,7 @@ FROM judged_{e} j JOIN rewound r ON r.entity = {entity} AND r.link_id = j.link_i
 LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest
 WHERE NOT starts_with(j.because, 'decided by')
     AND CASE r.side WHEN 'app' THEN j.app IS DISTINCT FROM j.base_app ELSE j.ghl IS DISTINCT FROM j.base_ghl END
-    AND (j.action = 'ask' OR j.action = 'agree' AND j.winner = r.side);
+    AND (j.action = 'agree' AND j.winner = r.side OR j.action = 'leave' AND j.kind = r.side || '_moved');
 UPDATE judged_{e} j SET
     action = CASE WHEN b.choice = 'leave' THEN 'leave' WHEN b.choice IS NULL THEN 'ask'
         WHEN b.unfit IS NOT NULL OR j.required AND b.chosen IS NULL THEN 'unsyncable' ELSE 'agree' END,
@@ -124,7 +124,7 @@ _CONFLICTS = """
 SELECT md5('conflict' || chr(31) || {entity} || chr(31) || d.link_id || chr(31) || d.field || chr(31) || coalesce(d.item, ''))[1:20],
     md5(coalesce('=' || d.app, '-') || chr(31) || coalesce('=' || d.ghl, '-'))[1:20]
 FROM delta_{e} d JOIN rewound r ON r.entity = {entity} AND r.side = '{s}' AND r.link_id = d.link_id
-WHERE d.{s} IS DISTINCT FROM d.base_{s} AND (d.item IS NOT NULL OR d.{o} IS NOT NULL) ORDER BY ALL
+WHERE d.kind = '{s}_moved' AND (d.item IS NOT NULL OR d.{o} IS NOT NULL) ORDER BY ALL
 """
 
 _LOST = """
@@ -137,7 +137,7 @@ def answers(stage: Stage, mapping: Mapping, sides: Collection[Side], *, by: str,
     """What a person says with "bring it back", as answers to every question about these sides.
 
     For all that went back the other side is right, and what is missing is made again. A value that is blank on the other
-    side stays a question.
+    side, or that was changed there as well, stays a question.
     """
     return [
         Decision(str(hold_id), choice, str(digest), by, at, "")

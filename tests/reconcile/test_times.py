@@ -178,6 +178,34 @@ def test_to_allow_what_went_back_asks_about_each() -> None:
         assert world.cells(Side.GHL)[by_email(world, Side.GHL, "p0@x.com")]["company"] == "New 0"
 
 
+def test_a_blank_of_a_restored_backup_is_an_older_state_too() -> None:
+    """A value that was empty at the time of the backup does not stand as an accepted difference: it is asked about, and brought back."""
+    with World() as world:
+        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann"}, key="a1")
+        world.run()
+        world.clock.advance(86_400)
+        backup = world.app.backup()
+        world.app.edit(C, "a1", {"company": "X"})
+        world.run()
+        world.clock.advance(86_400)
+        world.app.restore(backup)
+        (hold,) = world.run().holds
+        assert (hold.kind, hold.field) == ("conflict", "company")
+        world.run(allowed=["restore-app"])
+        assert world.cells(Side.APP)["a1"]["company"] == "X"
+        assert not world.run().operations
+
+
+def test_what_was_edited_on_both_sides_meanwhile_stays_a_question() -> None:
+    """To bring a side back does not decide a conflict in which the other side was edited as well."""
+    world, _ = restored(people=1)
+    with world:
+        world.ghl.edit(C, by_email(world, Side.GHL, "p0@x.com"), {"company": "Newer"})
+        result = world.run(allowed=["restore-app"])
+        assert [(h.kind, h.field) for h in result.holds] == [("conflict", "company")]
+        assert not result.of(OpKind.UPDATE)
+
+
 def test_an_index_that_lags_is_no_restored_backup() -> None:
     """An index entry older than our own write, and a clock that is seconds behind, are no state that went back."""
     with World(vices={Side.GHL: Vices(lag_seconds=30), Side.APP: Vices(lag_seconds=5)}) as world:
