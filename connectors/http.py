@@ -185,7 +185,10 @@ def _shown(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a Client sends: seconds, counts. `refusals` is how many 429 in a row one request bears before it gives up."""
+    """How a Client sends: seconds, counts. `refusals` is how many 429 in a row one request bears before it gives up.
+
+    `body_bytes` of an answer are taken, unpacked, and its body is waited for `total_seconds`, however lively it drips.
+    """
 
     user_agent: str = "ghl-reconcile/0.1"
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -196,6 +199,8 @@ class Options:
     refusals: int = 8
     backoff_seconds: float = 0.5
     backoff_limit: float = 30.0
+    body_bytes: int = 64 << 20
+    total_seconds: float = 300.0
 
 
 class Client:
@@ -267,7 +272,8 @@ class Client:
                 failures += 1
                 unsent = unsent and error.code == "UNSENT"
                 error.code = error.code if unsent or error.code != "UNSENT" else Transient.code
-                if failures >= self._options.attempts or (isinstance(error, Malformed) and not request.replay):
+                hopeless = isinstance(error, Malformed) and (not request.replay or error.code == "TOO_LARGE")
+                if failures >= self._options.attempts or hopeless:
                     raise
                 log.warning("replay %s: %s", request.name, error.code, extra={"attempt": failures})
                 self._back_off(failures)
@@ -301,7 +307,7 @@ class Client:
         try:
             with self._lock:
                 self._counts[request.name] += 1
-            answer = _receive(self._http, request, credentials, attempt)
+            answer = _receive(self._http, request, credentials, attempt, self._options)
             quota = read_quota(answer.status, answer.headers)
         finally:
             if self._throttle:
@@ -330,18 +336,43 @@ def _open(base_url: str, options: Options, transport: Transport | None) -> httpx
     )
 
 
-def _receive(http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int) -> Answer:
+def _receive(
+    http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int, options: Options
+) -> Answer:
     try:
-        response = http.send(_built(http, request, credentials))
+        response = http.send(_built(http, request, credentials), stream=True)
+        try:
+            body = _body(request, response, options)
+        finally:
+            response.close()
     except httpx.HTTPError as error:
         # `from None`: httpx keeps the request, and with it the credentials, on its exceptions.
         raise _unanswered(request, error) from None
     return Answer(
         response.status_code,
         {name.lower(): value for name, value in response.headers.items()},
-        with_whole_characters(response.content.removeprefix(codecs.BOM_UTF8)),
+        with_whole_characters(body.removeprefix(codecs.BOM_UTF8)),
         attempt,
     )
+
+
+def _body(request: Request, response: httpx.Response, options: Options) -> bytes:
+    """The body, unpacked as it comes: a small one may unpack to a gigabyte, and one that drips may never end."""
+    until = time.monotonic() + options.total_seconds
+    body = bytearray()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > options.body_bytes:
+            large = Malformed(
+                f"{request.name} was answered with more than {options.body_bytes:,} bytes",
+                remedy="ask for smaller pages, or see who answers there",
+                code="TOO_LARGE",
+                status=response.status_code,
+            )
+            raise large if request.replay else _uncertain(request, large)
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer as a whole took too long")
+    return bytes(body)
 
 
 def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str]) -> httpx.Request:

@@ -23,6 +23,10 @@ _LONGEST = 32_767
 """Excel's own limit of characters in a cell; openpyxl would cut the text without a word."""
 _ZEROS = re.compile("00+")
 """Number formats that fill up with leading zeros, as those of postal codes and customer numbers do."""
+_USUAL, _BIGGEST = 16 << 20, 512 << 20
+"""Bytes, unpacked: up to which a workbook is read however well it was packed, and from which none is."""
+_MOST_PACKED = 60
+"""How many times its own size a workbook may unpack to; those that Excel writes come to 5 to 20."""
 _OLE = b"\xd0\xcf\x11\xe0"
 
 
@@ -104,10 +108,14 @@ class ExcelSheet:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that it does not keep
-                macros = "xl/vbaProject.bin" in zipfile.ZipFile(io.BytesIO(self._content)).namelist()
+                within = zipfile.ZipFile(io.BytesIO(self._content)).infolist()
+                self._check_size(sum(entry.file_size for entry in within))
+                macros = any(entry.filename == "xl/vbaProject.bin" for entry in within)
                 book = openpyxl.load_workbook(
                     io.BytesIO(self._content), data_only=values, read_only=reading, keep_vba=macros and not reading
                 )
+        except BrokenFileError:
+            raise
         except Exception as error:  # noqa: BLE001 - openpyxl fails in dozens of ways on a damaged workbook
             what = f"{self._name} is not a workbook that can be read ({type(error).__name__})"
             raise BrokenFileError(what, "open it in Excel and save it as .xlsx") from None
@@ -115,6 +123,12 @@ class ExcelSheet:
             yield book
         finally:
             book.close()
+
+    def _check_size(self, unpacked: int) -> None:
+        """Raises BrokenFileError for a workbook that unpacks to far more than what Excel packs, or to more than a machine holds."""
+        if unpacked > _BIGGEST or (unpacked > _USUAL and unpacked > _MOST_PACKED * len(self._content)):
+            what = f"{self._name} unpacks from {len(self._content):,} to {unpacked:,} bytes"
+            raise BrokenFileError(what, "take out what is not needed: empty cells with a format, other sheets")
 
     def _chosen(self, book: Any) -> Any:
         names = [sheet.title for sheet in book.worksheets]

@@ -239,8 +239,12 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
         address = next_link(page.link)
         if address is None:
             return
-        address = urljoin(urljoin(base.rstrip("/") + "/", page.address.lstrip("/")), address)
-        if urlsplit(address)[:2] != urlsplit(base)[:2]:
+        try:
+            address = urljoin(urljoin(base.rstrip("/") + "/", page.address.lstrip("/")), address)
+            elsewhere = urlsplit(address)[:2] != urlsplit(base)[:2]
+        except ValueError:
+            raise Malformed("the link to the next page is no address", remedy="use another pager") from None
+        if elsewhere:
             # The credentials would go with it.
             raise Malformed("the link to the next page leads to another host", remedy="use another pager")
         if address in addresses:

@@ -65,6 +65,17 @@ def workbook(rows: list[list[Any]], **cells: Any) -> bytes:
 ROWS: list[list[Any]] = [["id", "name", "mail", "changed"], ["1", "Ann", "a@example.test", "2026-01-01T00:00:00Z"]]
 
 
+def bomb() -> bytes:
+    """A workbook whose sheet is 40 MB of nothing, packed into a few kilobytes."""
+    source, out = zipfile.ZipFile(io.BytesIO(workbook(ROWS))), io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for item in source.namelist():
+            content = source.read(item)
+            padded = content.replace(b"<sheetData>", b"<sheetData>" + b" " * 40_000_000)
+            target.writestr(item, padded if "sheet1" in item else content)
+    return out.getvalue()
+
+
 def half_a_workbook() -> bytes:
     """A workbook whose sheet is cut off in the middle."""
     source, out = zipfile.ZipFile(io.BytesIO(workbook(ROWS))), io.BytesIO()
@@ -142,6 +153,7 @@ def cases(folder: Path) -> list[Broken]:
         refused("no workbook", b"id,name\n1,Ann\n", "is not a workbook", "excel"),
         refused("an old workbook", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "old .xls", "excel"),
         refused("half a workbook", half_a_workbook(), "is damaged", "excel"),
+        refused("a workbook that unpacks to a thousand times its size", bomb(), "unpacks from", form="excel"),
         refused("an empty sheet", workbook([]), "is empty", "excel"),
         refused("no such sheet", workbook(ROWS), 'no sheet "People"; it has Sheet', "excel", sheet="People"),
         Broken("a formula without result", "excel", workbook(ROWS, B3="=1+1", A3="2"), "row 3: a formula", ("1",)),

@@ -14,7 +14,7 @@ from reconcile.ports import Page, Proof, Write
 from tests.connectors.broken_files import Broken, cases
 
 SUFFIX = {"csv": "csv", "jsonl": "jsonl", "parquet": "parquet", "excel": "xlsx"}
-NUMBER = 52
+NUMBER = 53
 
 
 @pytest.fixture(scope="module")

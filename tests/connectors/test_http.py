@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import re
 import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -361,3 +363,51 @@ def test_a_redirect_is_a_failure(status: int, explain: Explain) -> None:
     assert written.value.what == f"POST /x was answered {status}, a redirect to https://side.invalid/login"
     assert (read.value.status, written.value.status, len(script.asked)) == (status, status, 2)
     assert not isinstance(read.value, Uncertain)
+
+
+class _Drip(httpx.SyncByteStream):
+    """A body that never ends; each part moves the clock."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self.tick = tick
+        self.parts = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            self.parts += 1
+            self.tick()
+            yield b" "
+
+
+@pytest.mark.parametrize("request_", [GET, POST], ids=["GET", "POST"])
+def test_an_answer_that_unpacks_without_an_end_is_cut_off(request_: Request) -> None:
+    """A small packed body that would fill the memory is a named fault after the bound; a write stays in doubt."""
+    bomb = gzip.compress(b" " * 50_000_000)
+    reply = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(bomb))
+    script = answers(request_.method, reply)
+    made, _ = client(script, body_bytes=1_000_000)
+    with pytest.raises(ConnectorError) as caught:
+        made.send(request_)
+    assert (type(caught.value), "TOO_LARGE" in f"{caught.value.code} {caught.value.what}") == (
+        (Malformed, True) if request_.replay else (Uncertain, True)
+    )
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"])
+def test_an_answer_that_drips_is_not_waited_for(
+    request_: Request, kind: type[ConnectorError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body that comes a byte at a time, each within the time of a read, ends after the time of the whole."""
+    now = [0.0]
+    monkeypatch.setattr("connectors.http.time.monotonic", lambda: now[0])
+
+    def tick() -> None:
+        now[0] += 50.0
+
+    drips = [_Drip(tick) for _ in range(2)]
+    script = answers(request_.method, *(httpx.Response(200, stream=drip) for drip in drips))
+    made, _ = client(script, attempts=2, total_seconds=300.0)
+    with pytest.raises(kind):
+        made.send(request_)
+    assert drips[0].parts <= 8

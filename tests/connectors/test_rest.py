@@ -346,6 +346,15 @@ def test_a_link_to_another_host_is_not_followed(shop: Shop, url: str) -> None:
     assert "leads to another host" in proof.why_incomplete
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://[::1", "//[x]:y/"])
+def test_a_link_that_is_no_address_is_no_end(shop: Shop, url: str, address: str) -> None:
+    """A broken Link header makes the extraction incomplete, by name, instead of ending the run."""
+    filled(shop).pager, shop.elsewhere = "link", address
+    _, proof = proof_of(connect(url, pager=PAGERS["link"]))
+    assert not proof.complete
+    assert "is no address" in proof.why_incomplete
+
+
 def test_a_fault_in_the_middle_is_no_end(shop: Shop, url: str) -> None:
     """When the API breaks after the first page, the pages so far come, and the proof says why there are no more."""
     filled(shop).fail_after = 1
