@@ -148,7 +148,7 @@ VALUE_CLASSES: tuple[Class, ...] = (
     Class(
         "unreadable", "Unreadable", Tone.ASK, "a side holds something that is no value of its kind; it stays as it is"
     ),
-    Class("held", "Question open", Tone.ASK, "a person decides"),
+    Class("held", "In question", Tone.ASK, "a person decides"),
     Class("not_read", "Not read", Tone.ASIDE, "not read, or not far enough to compare; it does not count as equal"),
     Class(BY_RULE, "Apart by rule", Tone.QUIET, "apart because a rule of the pair file, or a decision, wants it so"),
     Class(CARRIED, "Carried", Tone.DONE, "made equal by this run, as the side's own answer shows"),

@@ -77,8 +77,8 @@ _WHOLE = """
 INSERT INTO value_{e} BY NAME
 SELECT t.link_id, t.app_key, t.ghl_key, NULL AS field, CASE
     WHEN w.strayed THEN CASE WHEN h.subject IS NOT NULL THEN 'held' ELSE 'by_rule' END
-    WHEN w.excluded THEN 'by_rule' ELSE 'not_read' END AS class,
-    CASE WHEN w.strayed THEN 'it hangs on another contact than when it was linked' WHEN w.excluded THEN 'left out by an exclude rule'
+    WHEN w.waits THEN 'held' WHEN w.excluded THEN 'by_rule' ELSE 'not_read' END AS class,
+    CASE WHEN w.strayed THEN 'whether it is still the same is asked' WHEN w.waits THEN 'its contact is asked about' WHEN w.excluded THEN 'left out by an exclude rule'
          ELSE 'not read on both sides in this run' END AS because
 FROM tie_{e} t LEFT JOIN wide_{e} w USING (link_id)
 LEFT JOIN (SELECT DISTINCT subject FROM hold WHERE entity = {entity}) h ON h.subject = t.link_id
