@@ -47,7 +47,7 @@ WITH found AS (
             WHEN r.op_id IS NOT NULL THEN 'pending'
             WHEN w.class IN ('updated', 'value_dropped') THEN 'carried'
             WHEN w.class IN ('rejected', 'unexplained') THEN w.class ELSE 'pending' END
-        WHEN j.action = 'refused' THEN 'rejected'
+        WHEN j.action = 'unsyncable' AND d.kind = 'rejected' THEN 'rejected'
         WHEN j.action = 'unsyncable' AND j.fault IS NOT NULL THEN 'unreadable'
         WHEN j.action IN ('ask', 'flapping', 'unsyncable') THEN 'held'
         WHEN j.action <> 'leave' THEN 'unexplained' WHEN j.kind = 'converged' THEN 'equal'
