@@ -109,7 +109,8 @@ def _evening(world: World, harms: list[Event], events: Counter[str]) -> None:
     habits(world)
     names = " and ".join(one.name for one in harms) or "quiet"
     world.judge.nights = (*world.judge.nights[-4:], f"{world.day} {names}")
-    for one in sorted(harms, key=lambda one: one.name != "killed"):
+    first = ("killed", "delta_before", "planned_and_applied_later")
+    for one in sorted(harms, key=lambda one: one.name not in first):
         one.happens(world)
         events[one.name] += 1
 

@@ -84,6 +84,32 @@ def killed(world: World) -> None:
     world.wire.recount()
 
 
+@harm(0.15)
+def delta_before(world: World) -> None:
+    """A delta runs in the evening, and people go on typing before the night."""
+    world.operator.command("delta")
+    world.wire.recount()
+    _type_more(world)
+
+
+@harm(0.15)
+def planned_and_applied_later(world: World) -> None:
+    """Somebody makes a plan, people go on typing, and the plan is carried out as it was shown."""
+    digest = world.operator.plan()
+    _type_more(world)
+    if digest:
+        world.operator.command("apply", digest)
+    world.wire.recount()
+
+
+def _type_more(world: World) -> None:
+    for _ in range(4):
+        ident = world.pick()
+        if ident is not None:
+            name = world.dice.choice(SIMPLE)
+            world.meanwhile(side_of(world), ident, **{name: world.cast.value(name)})
+
+
 # what GHL answers -----------------------------------------------------------------------------------------------------
 
 
@@ -213,9 +239,12 @@ def ledger_emptied(world: World) -> None:
 
 @harm(0.1)
 def pair_file_changed(world: World) -> None:
-    """A field is taken out of the pair file, or put back."""
-    world.pair.unmapped ^= {world.dice.choice(("state", "remark", "renewal"))}
-    world.judge.unmapped = set(world.pair.unmapped)
+    """A field is taken out of the pair file, or put back; or the rule of one is another from now on."""
+    if world.dice.random() < 0.5:
+        world.pair.unmapped ^= {world.dice.choice(("state", "remark", "renewal"))}
+        world.judge.unmapped = set(world.pair.unmapped)
+    else:
+        world.pair.asks ^= {world.dice.choice(("city", "state", "postal_code"))}
     world.pair.write()
 
 

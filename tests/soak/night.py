@@ -169,6 +169,17 @@ class Operator:
             document = document if document.get("run_id") not in before else {}
         return Told(said.code, document, said.errors + ("" if "changes" in document else said.out[:2000]))
 
+    def command(self, name: str, *words: str) -> int:
+        """Another job on the pair; its report is read with the night's."""
+        return say(name, *words, "--pair", self.pair, "--json").code
+
+    def plan(self) -> str | None:
+        """A plan that is only shown; its digest."""
+        said = say("plan", "--pair", self.pair, "--json")
+        document = json.loads(said.out) if said.out.startswith("{") else {}
+        digest: str | None = document.get("provenance", {}).get("plan_digest")
+        return digest
+
     def runs(self) -> set[str]:
         return {path.name for path in self.pair.parent.glob("state/runs/*")}
 

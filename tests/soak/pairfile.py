@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from tests.soak.values import CONTACT, KIND, NOTE, TASK
+from tests.soak.values import CONTACT, KIND, NOTE, TASK, Field
 
 _TEXT = Template("""\
 pair = "soak"
@@ -85,6 +86,8 @@ class Pair:
     constant: bool = False
     """Whether a constant tells people from suppliers, or a condition in SQL."""
     unmapped: set[str] = field(default_factory=set)
+    asks: set[str] = field(default_factory=set)
+    """Fields of which a conflict is asked about, whatever their rule was at first."""
 
     def write(self) -> Path:
         path = self.folder / "soak.toml"
@@ -96,9 +99,12 @@ class Pair:
             budget="" if self.notes_budget is None else f"notes_budget = {self.notes_budget}",
             where="" if self.constant else "where = \"kind = 'person'\"",
             kind=KIND if self.constant else "",
-            contact="\n".join(one.line for one in CONTACT if one.name not in self.unmapped),
+            contact="\n".join(self._line(one) for one in CONTACT if one.name not in self.unmapped),
             task="\n".join(one.line for one in TASK),
             note="\n".join(one.line for one in NOTE),
         )
         path.write_text(text, encoding="utf-8")
         return path
+
+    def _line(self, one: Field) -> str:
+        return re.sub(r', conflict = "\w+"', "", one.line) if one.name in self.asks else one.line
