@@ -152,6 +152,11 @@ def _answered(world: World, told: Told) -> Told:
     """What the operator does about a refusal: says which backup it was, or lets through what is right."""
     named = limits_named(told)
     world.book.counts[f"refused: {', '.join(named) or told.errors.partition(']')[0].strip('[')}"] += 1
+    if "[LEDGER_" in told.errors:
+        if "[LEDGER_OLDER]" in told.errors and world.dice.random() < 0.3:
+            return world.operator.run("--rebase")
+        world.operator.restore_ledger(world.folder / "ledger-0.db")
+        return world.operator.run()
     if any(name.startswith("rewound") for name in named):
         allowed = ["restore-app" if world.dice.random() < 0.7 else "rewound-app"]
         allowed += [name for name in named if not name.startswith(_NEVER_ALLOWED)]

@@ -226,6 +226,7 @@ def app_restored(world: World) -> None:
 
 @harm(0.05, "12")
 def ledger_restored(world: World) -> None:
+    world.keep_ledger()
     if not world.put_ledger(1):
         return
     world.book.counts["ledger a night older"] += 1
@@ -233,6 +234,7 @@ def ledger_restored(world: World) -> None:
 
 @harm(0.04, "12")
 def ledger_emptied(world: World) -> None:
+    world.keep_ledger()
     world.put_ledger(None)
     world.book.counts["ledger emptied"] += 1
 

@@ -26,10 +26,6 @@ KNOWN: tuple[Known, ...] = (
         "1", "unmentioned", r" (email|phone): ", "a new person's value that no codec takes is left out without a word"
     ),
     Known("13", "unmentioned", r"¤", "a dropped value is forgotten"),
-    Known("12", "twice", r"nights:.*ledger_", "an older or empty ledger is a silent first run"),
-    Known("12", "revived", r"nights:.*ledger_", "an older or empty ledger is a silent first run"),
-    Known("12", "unmentioned", r"nights:.*ledger_", "an older or empty ledger is a silent first run"),
-    Known("12", "invented", r"nights:.*ledger_", "an older or empty ledger is a silent first run"),
     Known("B1", "lost", r"a run was killed", "what a killed run overwrote by rule is in no report"),
 )
 

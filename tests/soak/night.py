@@ -173,6 +173,10 @@ class Operator:
         """Another job on the pair; its report is read with the night's."""
         return say(name, *words, "--pair", self.pair, "--json").code
 
+    def restore_ledger(self, backup: Path) -> None:
+        said = say("ledger", "restore", backup, "--pair", self.pair)
+        assert said.code == 0, said.errors
+
     def plan(self) -> str | None:
         """A plan that is only shown; its digest."""
         said = say("plan", "--pair", self.pair, "--json")

@@ -91,8 +91,9 @@ class Pair:
 
     def write(self) -> Path:
         path = self.folder / "soak.toml"
-        (self.folder / "app-url.txt").write_text(self.app_url, encoding="utf-8")
-        (self.folder / "token.txt").write_text(self.token, encoding="utf-8")
+        for name, secret in (("app-url.txt", self.app_url), ("token.txt", self.token)):
+            (self.folder / name).touch(mode=0o600)
+            (self.folder / name).write_text(secret, encoding="utf-8")
         text = _TEXT.substitute(
             url=self.url,
             location=self.location,
