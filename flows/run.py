@@ -27,6 +27,7 @@ from flows.leases import place
 from flows.observe import named
 from reconcile import runs
 from reconcile.apply import Desk
+from reconcile.doubts import Doubt
 from reconcile.errors import ConnectorError, Exhausted, Locked, Refused, StalePlan, StateError
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
@@ -112,6 +113,8 @@ class Run:
     """Whether it was a side's failure that stopped it; a spent quota is none."""
     lost: threading.Event = field(default_factory=threading.Event)
     recovered: int = 0
+    doubts: tuple[Doubt, ...] = ()
+    """Writes of earlier runs that are in doubt still."""
     looked_again: int = 0
     settlement: Settlement | None = None
     residuals: list[Residual] = field(default_factory=list)
@@ -168,6 +171,7 @@ class Run:
             parents=lambda link_id, side: self.ledger.key_of(link_id, side),
             recheck=self.pair.apply.recheck,
             free=free,
+            doubtful=frozenset(doubt.operation.link_id for doubt in self.doubts),
         )
 
     @cached_property

@@ -18,6 +18,7 @@ from flows.run import Run, moment
 from reconcile import (
     compare,
     differences,
+    doubts,
     draft,
     flapping,
     planfile,
@@ -37,7 +38,7 @@ from reconcile.journal import Journal
 from reconcile.ledger import PairState
 from reconcile.limits import Facts, breaches
 from reconcile.link import digest_kind, keep_base, load_base, load_graves
-from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
+from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import Plan, estimate
 from reconcile.ports import Scope
 from reconcile.recover import resolve
@@ -55,21 +56,33 @@ Spool = tuple[Entity, Side, Spooled]
 def recover(run: Run) -> int:
     """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs.
 
-    Raises Refused where the ledger is not the one that the pair's store knows.
+    What stays in doubt, because it cannot be looked at, is looked at again by each run, and blocks its own record alone. Raises
+    Refused where the ledger is not the one that the pair's store knows.
     """
     lineage.check(run)
+    older = doubts.by_run(doubts.standing(run.ledger))
     names = runs.unsettled(run.ledger)
     for name in names:
-        journal = Journal(run.ledger, name)
-        outcomes = resolve(run.desk_for(journal), run.ledger)
+        _finish(run, Journal(run.ledger, name), state="recovered")
+    for name, op_ids in older.items():
+        _finish(run, Journal(run.ledger, name, only=op_ids))
+    run.doubts = tuple(doubts.standing(run.ledger))
+    run.recovered = len(names)
+    return len(names)
+
+
+def _finish(run: Run, journal: Journal, **marks: str) -> None:
+    """Resolve what is in doubt in a journal, and settle what was done; `marks` are the run's from then on."""
+    outcomes = resolve(run.desk_for(journal), run.ledger, doubts.answers(run.ledger))
+    name = journal.run_id
+    if marks or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
         with run.ledger.transaction() as connection:
             takeback.settle_journal(run.ledger, connection, journal, source_of(run, name))
             state = run.ledger.state()
             run.ledger.advance(connection, replace(state, generation=state.generation + 1))
-            runs.mark_within(connection, name, state="recovered", ended_at=run.clock())
-        log.info("recovered", extra={"run": name, "in_doubt": len(outcomes)})
-    run.recovered = len(names)
-    return len(names)
+            if marks:
+                runs.mark_within(connection, name, ended_at=run.clock(), **marks)
+    log.info("recovered", extra={"run": name, "in_doubt": len(outcomes)})
 
 
 def extract(run: Run) -> list[Spool]:
@@ -173,6 +186,7 @@ def make_plan(run: Run) -> Plan:
     times = run.limits.flapping
     flapping.find(run.stage, run.ledger, run.mapping, times=times, since=_before(run.started_at, days=flapping.DAYS))
     compare.make_draft(run.stage, run.mapping, flapping=times)
+    doubts.ask(run.stage, run.doubts)
     groups = draft.groups(run.stage)
     counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")
     head = Plan(
@@ -275,6 +289,7 @@ def resolve_doubts(run: Run) -> None:
         resolve(run.desk, run.ledger)
     except ConnectorError as error:
         run.halt(error)
+    doubts.ask(run.stage, doubts.of_run(run.ledger, run.run_id))
 
 
 def _approved(run: Run) -> set[str] | None:
@@ -327,8 +342,7 @@ def settle_run(run: Run) -> settle.Settlement:
         _move_watermarks(run, connection)
         state = _advanced(run)
         ledger.advance(connection, state)
-        doubtful = any(run.journal.in_doubt())
-        runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
+        runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
     lineage.mark(run)
     if not run.sought:
         keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))

@@ -86,9 +86,8 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     keep(run.pair, run.folder, stage=waits)
     code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.fault)
     told = Told(code, state, whole, paths)
-    # A run with operations in doubt stays "applying" whatever it tells: the next one has to look at them.
-    kept = state == "settled" or any(run.journal.in_doubt())
-    runs.remember(run.ledger, run.run_id, state=None if kept else state, summary=brief, at=run.clock())
+    settled = None if state == "settled" else state
+    runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
     return told
 
 

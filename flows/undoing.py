@@ -186,8 +186,7 @@ def settle_undo(run: Run) -> settle.Settlement:
         )
         state = run.ledger.state()
         run.ledger.advance(connection, replace(state, generation=state.generation + 1))
-        doubtful = any(run.journal.in_doubt())
-        runs.mark_within(connection, run.run_id, state="applying" if doubtful else "settled", ended_at=run.clock())
+        runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
     lineage.mark(run)
     run.settlement = settle.Settlement(state.generation + 1, 0, linked, forgotten)
     return run.settlement

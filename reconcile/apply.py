@@ -27,7 +27,8 @@ class Desk:
 
     `recheck` says before which writes of values the record is looked at: `always`, `risky` ones, or `never`; `free` are the
     sides whose reads cost no requests: there it is looked at with `risky`, too.
-    `created` collects the keys that this run's creates were given, `undeleted` the links whose record a delete left there.
+    `created` collects the keys that this run's creates were given, `undeleted` the links whose record a delete left there; `doubtful`
+    are links of which an earlier write is in doubt.
     """
 
     mapping: PairMapping
@@ -39,6 +40,7 @@ class Desk:
     free: frozenset[Side] = frozenset({Side.APP})
     created: dict[tuple[str, Side], str] = field(default_factory=dict)
     undeleted: set[str] = field(default_factory=set)
+    doubtful: frozenset[str] = frozenset()
 
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
@@ -97,6 +99,8 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
 
 def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
     """The write to send; or the outcome where there is nothing to send."""
+    if not desk.doubtful.isdisjoint({operation.link_id, operation.parent}):
+        return Outcome(operation.op_id, Status.SKIPPED, code="IN_DOUBT", detail="an earlier write to it is in doubt")
     if operation.kind is OpKind.CREATE and operation.link_id in desk.undeleted:
         return Outcome(operation.op_id, Status.SKIPPED, code="NOT_DELETED", detail="the old record is still there")
     parent = operation.parent_key

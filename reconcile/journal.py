@@ -16,15 +16,20 @@ from reconcile.model import Operation, Outcome, Status
 _BATCH = 1_000
 
 
-_DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
+DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
+"""SQL for whether an operation was begun and not ended, or ended without a certain answer."""
 
 
 class Journal:
-    """One run's journal in the ledger."""
+    """One run's journal in the ledger; with `only`, those operations of it alone."""
 
-    def __init__(self, ledger: Ledger, run_id: str) -> None:
+    def __init__(self, ledger: Ledger, run_id: str, *, only: frozenset[str] | None = None) -> None:
         self.ledger = ledger
         self.run_id = run_id
+        table = schema.journal
+        self._mine = table.c.run_id == run_id
+        if only is not None:
+            self._mine = sa.and_(self._mine, table.c.op_id.in_(sorted(only)))
 
     def begin(self, operations: Sequence[Operation], now: str) -> None:
         """Commit the intent to carry these out; from here until `end` each is in doubt."""
@@ -64,14 +69,7 @@ class Journal:
     def in_doubt(self) -> list[Operation]:
         """Operations begun and not ended, or ended without a certain answer, in the order they were begun."""
         table = schema.journal
-        query = (
-            sa.select(table.c.operation)
-            .where(
-                table.c.run_id == self.run_id,
-                sa.or_(table.c.status.is_(None), table.c.status == Status.UNCERTAIN.value),
-            )
-            .order_by(table.c.begun_at, table.c.op_id)
-        )
+        query = sa.select(table.c.operation).where(self._mine, DOUBTFUL).order_by(table.c.begun_at, table.c.op_id)
         with self.ledger.engine.connect() as connection:
             return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
 
@@ -80,7 +78,7 @@ class Journal:
         table = schema.journal
         query = (
             sa.select(table.c.operation, table.c.outcome)
-            .where(table.c.run_id == self.run_id, table.c.status.is_not(None))
+            .where(self._mine, table.c.status.is_not(None))
             .order_by(table.c.ended_at, table.c.op_id)
         )
         with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:

@@ -165,7 +165,7 @@ class Hold:
     """
 
     hold_id: str
-    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another"]
+    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another", "doubt"]
     entity: Entity
     subject: str
     because: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.errors import ConnectorError, Exhausted
+from reconcile.errors import ConnectorError, Exhausted, Malformed, Unnamed
 
 IN_A_ROW = 5
 """So many different records that cannot be read one after the other are no accident of one of them: the side fails."""
@@ -24,7 +24,9 @@ class Patience:
         So it is where no answer came from the side itself, where a quota is spent, and where one record after the other fails.
         """
         self._failed += 1
-        answered = error.status is not None and not isinstance(error, Exhausted)
+        answered = (error.status is not None or isinstance(error, (Malformed, Unnamed))) and not isinstance(
+            error, Exhausted
+        )
         if not answered or self._failed >= IN_A_ROW:
             raise error
 

@@ -1,30 +1,68 @@
-"""After a crash: everything in doubt is resolved by looking at the side, never by repeating the request."""
+"""Everything in doubt is resolved by looking at the side, or by what a person says, never by repeating the request."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reconcile.apply import Desk, write_of
+from reconcile.doubts import hold_id
+from reconcile.errors import ConnectorError
 from reconcile.ledger import Ledger
 from reconcile.mapping import TAGS
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Status
+from reconcile.patience import Patience, unread
 from reconcile.ports import Record
 
 _NOT_APPLIED = "NOT_APPLIED"
 
 
-def resolve(desk: Desk, ledger: Ledger) -> list[Outcome]:
-    """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened."""
+Answers = Mapping[str, tuple[str, str]]
+"""What people answered to questions about writes in doubt: (choice, who) by question."""
+
+
+def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[Outcome]:
+    """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened.
+
+    What cannot be looked at stays in doubt, with the reason, and stops no other. Raises what the connector raises where it is
+    the side that fails.
+    """
     outcomes = []
+    patience = Patience()
     for operation in desk.journal.in_doubt():
-        outcome = _look_at_mapped(desk, ledger, operation)
+        choice, who = (answers or {}).get(hold_id(desk.journal.run_id, operation.op_id), ("", ""))
+        outcome = _decided(operation, choice, who) or _attempt(desk, ledger, operation, patience)
         desk.journal.end(outcome, desk.now())
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
             desk.created[operation.link_id, operation.side] = outcome.key
         outcomes.append(outcome)
     return outcomes
+
+
+def _decided(operation: Operation, choice: str, who: str) -> Outcome | None:
+    """The outcome that a person told; None where nobody did.
+
+    A record that was made is linked by the next run that reads it: nobody told its key.
+    """
+    if choice not in ("happened", "never"):
+        return None
+    detail = f"decided by {who}: {choice}"
+    if choice == "never" or operation.kind is OpKind.CREATE:
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
+    return Outcome(operation.op_id, Status.DONE, key=operation.key, detail=detail)
+
+
+def _attempt(desk: Desk, ledger: Ledger, operation: Operation, patience: Patience) -> Outcome:
+    """What a look shows; where the record cannot be read, that it stays in doubt."""
+    try:
+        outcome = _look_at_mapped(desk, ledger, operation)
+    except ConnectorError as error:
+        patience.spend(error)
+        why = unread(operation.entity, operation.key or "to be made", error)
+        return Outcome(operation.op_id, Status.UNCERTAIN, code="UNCERTAIN", detail=why, trace_id=error.trace_id)
+    patience.renew()
+    return outcome
 
 
 def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:

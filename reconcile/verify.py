@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from reconcile.apply import Desk
+from reconcile.errors import ConnectorError
 from reconcile.mapping import TAGS
 from reconcile.model import Entity, Operation, OpKind, Outcome, Status
+from reconcile.patience import Patience, unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,19 @@ class Residual:
 
 
 def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Iterator[Residual]:
-    """Read every written record again and yield what is not as it was written."""
+    """Read every written record again and yield what is not as it was written, and what cannot be read."""
+    patience = Patience()
     for operation, outcome in entries:
         if outcome.status is not Status.DONE or operation.makes_room:
             continue  # what made room was written anew after it
-        residual = _look(desk, operation, outcome)
+        try:
+            residual = _look(desk, operation, outcome)
+        except ConnectorError as error:
+            patience.spend(error)
+            key = outcome.key or operation.key
+            residual = Residual(operation.op_id, operation.entity, key, (), unread(operation.entity, key or "", error))
+        else:
+            patience.renew()
         if residual is not None:
             yield residual
 

@@ -170,6 +170,8 @@ class MemoryConnector:
     def look(self, write: Write) -> Sequence[Record]:
         """Records with the same email, or holding all that the write holds under the same parent."""
         self._requests += 1
+        if (error := self.vices.unreadable(write.entity, write.parent or "")) is not None:
+            raise error
         wanted = {name: self._stored(write.entity, name, value) for name, value in write.fields.items()}
         wanted = {name: value for name, value in wanted.items() if name not in self.vices.drops}
         return [
@@ -314,7 +316,7 @@ class MemoryConnector:
             raise crash.error
         if doubt is not None:
             return _reply(write, Status.UNCERTAIN, code="UNCERTAIN", detail="no answer came")
-        return replace(_reply(write, Status.DONE), key=key, record=self.read(write.entity, key))
+        return replace(_reply(write, Status.DONE), key=key, record=self.rows(write.entity).get(key))
 
     def _take_effect(self, write: Write) -> str:
         kept = {name: value for name, value in write.fields.items() if name not in self.vices.drops}

@@ -81,6 +81,13 @@ KINDS = {
         "the value cannot be carried across",
         "none: correct it at its source",
     ),
+    "doubt": Kind(
+        "A write in doubt",
+        "write in doubt",
+        "a write was begun, no answer told whether it happened, and the record cannot be looked at. Each run looks again; until then nothing "
+        "else is written to this record, and all others go on",
+        "`happened`: it was carried out; `never`: it was not, and is planned again; `again`: go on looking",
+    ),
     "flapping": Kind(
         "Changes back and forth",
         "back and forth",
@@ -132,6 +139,22 @@ ANSWERS = {
         "GHL cannot move one, so its record is deleted, and made again on the contact where the app has it now, with what the app holds. "
         "What only GHL shows of it, such as a user it is assigned to, is lost unless the pair file maps it.",
     ),
+    "happened": Answer(
+        "It happened",
+        "the write counts as carried out",
+        "The write to {here} counts as carried out. A record that it made is linked once it can be read.",
+    ),
+    "never": Answer(
+        "It did not happen",
+        "the write counts as not carried out, and is planned again",
+        "The write to {here} counts as not carried out, and is planned again where it is still needed. Look in {here} first: if it did "
+        "happen, a record may be made a second time.",
+    ),
+    "again": Answer(
+        "Go on looking",
+        "each run looks again",
+        "Nothing is written to the record until a run can look at it; each run tries.",
+    ),
     "unlink": Answer(
         "They are two things",
         "the two are taken apart, and each is a record of its own",
@@ -147,6 +170,22 @@ ANSWERS = {
 """What each answer does."""
 
 ANOTHER = {
+    "happened": Answer(
+        "It happened",
+        "the write counts as carried out",
+        "The write to {here} counts as carried out. A record that it made is linked once it can be read.",
+    ),
+    "never": Answer(
+        "It did not happen",
+        "the write counts as not carried out, and is planned again",
+        "The write to {here} counts as not carried out, and is planned again where it is still needed. Look in {here} first: if it did "
+        "happen, a record may be made a second time.",
+    ),
+    "again": Answer(
+        "Go on looking",
+        "each run looks again",
+        "Nothing is written to the record until a run can look at it; each run tries.",
+    ),
     "unlink": Answer(
         "They are two people",
         "the two are taken apart, and each is a person of its own",

@@ -48,6 +48,10 @@ REMEDIES: dict[str, Remedy] = {
     "NOT_FOUND": Remedy(
         "the record was deleted between plan and write", "nothing: the next run sees it as gone", settles_itself=True
     ),
+    "IN_DOUBT": Remedy(
+        "an earlier write to this record is in doubt",
+        "answer the question about it; each run looks at it again, too",
+    ),
     "NOT_DELETED": Remedy(
         "the old record on the former contact is still there",
         "Look at why it was not deleted; the next run tries again.",

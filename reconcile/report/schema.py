@@ -222,7 +222,19 @@ def _evidence() -> dict[str, Any]:
 def _hold() -> dict[str, Any]:
     return _object(
         hold_id=_TEXT,
-        kind={"enum": ["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another"]},
+        kind={
+            "enum": [
+                "conflict",
+                "ambiguous",
+                "duplicate",
+                "delete",
+                "unsyncable",
+                "flapping",
+                "moved",
+                "another",
+                "doubt",
+            ]
+        },
         entity=_RECORD,
         label=_TEXT,
         field=_maybe(_TEXT),

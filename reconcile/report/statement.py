@@ -35,6 +35,7 @@ SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
 
 _UNASKED = """
 SELECT count(*) FROM hold h WHERE entity = {entity} AND NOT (CASE
+    WHEN kind = 'doubt' THEN true
     WHEN kind IN ('ambiguous', 'duplicate') AND side = 'app' THEN subject IN (SELECT key FROM row_{e}_app)
     WHEN kind IN ('ambiguous', 'duplicate') THEN subject IN (SELECT key FROM row_{e}_ghl)
     ELSE subject IN (SELECT link_id FROM tie_{e}) END)
