@@ -75,7 +75,7 @@ def _knows(file: Path, pair: str) -> bool:
     """Whether a file is an SQLite ledger in which that pair was settled."""
     if not file.is_file():
         return False
-    engine = sa.create_engine(f"sqlite:///file:{file.resolve()}?mode=ro&uri=true")
+    engine = sa.create_engine(f"sqlite:///file:{file.resolve()}?mode=ro&uri=true", hide_parameters=True)
     try:
         with engine.connect() as connection:
             found = connection.execute(sa.select(schema.pair.c.generation).where(schema.pair.c.pair == pair))

@@ -42,6 +42,8 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "extensions": lambda n: "1 ext " * n,
     "dots": lambda n: "1." * n,
     "labels of a domain": lambda n: "a@" + "a-" * n,
+    "a domain in Punycode": lambda n: "a@xn--" + "a" * n + "-" + "b9" * n + ".com",
+    "many domains in Punycode": lambda n: "a@" + "xn--bcher-kva." * n + "com",
     "dashes": lambda n: "-" * n + "1",
     "a date and more": lambda n: "2024-01-01 " + "0" * n,
     "commas": lambda n: "a," * n,
@@ -153,6 +155,8 @@ PIECES = [
         "B",
         "e",
     ),
+    "İ",
+    "xn--",
 ]
 
 
