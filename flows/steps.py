@@ -176,7 +176,8 @@ def _follow_rules(run: Run) -> None:
     by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
     told = rewind.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
     told += compare.merges(run.stage, run.mapping, at=run.started_at)
-    if told:
+    unseen = not run.looked_again and run.stage.some("left_behind")  # found in this pass alone, no other came after it
+    if told or unseen:
         compare.link(run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told])
         compare.diff(run.stage, run.mapping)
 

@@ -106,6 +106,16 @@ WHERE c.survivor = CASE c.side WHEN 'app' THEN a.parent ELSE g.parent END;
 DELETE FROM base_{e} WHERE link_id IN (SELECT link_id FROM released_{e});
 """
 
+# Their contact was merged on one side and then deleted on the other, with its tasks and notes: what is left is the survivor's.
+_MOVED_ON = """
+INSERT INTO released_{e}
+SELECT b.link_id, b.app_key, b.ghl_key, b.parent, NULL, 'its contact is gone from both sides, and it hangs on another one now'
+FROM base_{e} b JOIN (FROM moved_contact WHERE app_state IN ('absent', 'deleted') AND ghl_state IN ('absent', 'deleted')) m ON m.link_id = b.parent
+LEFT JOIN raw_{e}_app a ON a.key = b.app_key AND NOT a.deleted LEFT JOIN raw_{e}_ghl g ON g.key = b.ghl_key AND NOT g.deleted
+WHERE (a.key IS NULL AND g.parent <> m.ghl_key) OR (g.key IS NULL AND a.parent <> m.app_key);
+DELETE FROM base_{e} WHERE link_id IN (SELECT link_id FROM released_{e});
+"""
+
 
 def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, kept: Path | None = None) -> None:
     """Create `base_e`: every link with its digests and times, without the baseline's values.
@@ -197,6 +207,7 @@ def release(stage: Stage, mapped: EntityMap) -> None:
         stage.run("CREATE TABLE IF NOT EXISTS stage.left_behind (link_id VARCHAR, side VARCHAR, survivor VARCHAR)")
         if stage.some("left_behind"):
             stage.run(_LEFT_BEHIND.format(e=entity))
+        stage.run(_MOVED_ON.format(e=entity))
     asked = "SELECT EXISTS (FROM decision WHERE choice IN ('restore', 'relink'))"
     if not any(stage.one(asked)) and not (child and stage.some("released_contact")):
         return

@@ -123,14 +123,15 @@ def _alike(mapped: EntityMap, side: Side, at: int, name: str) -> list[str]:
 
 
 # One survivor without a link of its own, that has every identity of the lost one, one of them as a further value; and the side
-# itself said, asked by key, that the lost one is gone.
+# itself marks the lost one as deleted or said, asked by key, that it is gone.
 _CERTAIN = """
 SELECT a.hold_id, a.values_digest FROM absence_{e} a JOIN (
     SELECT link_id, side, min(key) AS key, count(DISTINCT rule) AS rules FROM survivor_{e} GROUP BY link_id, side
     HAVING count(DISTINCT key) = 1 AND bool_or(further) AND NOT bool_or(linked)
 ) v ON v.link_id = a.link_id AND v.side = a.gone
 WHERE a.action = 'hold' AND a.undone IS NULL AND a.survivor = v.key
-    AND CASE a.gone WHEN 'app' THEN a.app_key IN (FROM proven_{e}_app) ELSE a.ghl_key IN (FROM proven_{e}_ghl) END
+    AND CASE a.gone WHEN 'app' THEN a.app_state = 'deleted' OR a.app_key IN (FROM proven_{e}_app)
+        ELSE a.ghl_state = 'deleted' OR a.ghl_key IN (FROM proven_{e}_ghl) END
     AND v.rules = {rules}
 ORDER BY ALL
 """

@@ -26,6 +26,12 @@ from tests.flows.broken import GOOD
             'zip = "',
             '"Zip" and "zip" differ by letter case alone',
         ),
+        (
+            "[task.fields]\n",
+            '[task]\nmerged = "relink"\n[task.fields]\n',
+            "merged",
+            "tasks are not merged, contacts are",
+        ),
     ],
 )
 def test_what_could_never_work_is_said_with_its_line(tmp_path: Path, old: str, new: str, at: str, says: str) -> None:

@@ -44,7 +44,7 @@ def mapping() -> PairMapping:
     people = contacts(
         field_of("first_name", Name(), ghl=("firstName",), rule=_CLEARED),
         field_of("last_name", Name(), ghl=("lastName",), rule=_CLEARED),
-        field_of("email", Email(), rule=_CLEARED),
+        field_of("email", Email(), rule=_CLEARED, also={Side.GHL: ("additionalEmails",)}),
         field_of("company", ghl=("companyName",), rule=_CLEARED),
         field_of("tags", Labels(), rule=TAGS),
         match=(("email",),),

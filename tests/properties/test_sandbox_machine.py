@@ -189,6 +189,13 @@ class Location(RuleBasedStateMachine):
         if key is not None:
             self.both.remove(side, entity, key)
 
+    @rule(pick=PICK, other=PICK)
+    def merge_in_ghl(self, pick: int, other: int) -> None:
+        """A user of GHL merges two contacts; GHL tells nobody."""
+        master, loser = self.key(Side.GHL, Entity.CONTACT, pick), self.key(Side.GHL, Entity.CONTACT, other)
+        if master and loser and master != loser:
+            self.both.real.sandbox.merge_contacts(master, loser)
+
     @rule()
     def a_day_passes(self) -> None:
         """Hypothesis tries first what needs no choice: that is not to be a run, the dearest of all steps, thirty times."""

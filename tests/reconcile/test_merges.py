@@ -15,13 +15,12 @@ from tests.builders import Result, World, contacts, field_of, mapping_of, notes,
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 
 
-def _world(**settings: Any) -> World:
+def _world(*, limits: dict[str, Any] | None = None, **settings: Any) -> World:
     """Ann and Bob on both sides, linked, each with a task and a note. Deletions are mirrored at once."""
     email = field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",)))
     fields = (field_of("first_name", Name()), email, field_of("phone", Phone(region="US")), field_of("company"))
-    world = World(
-        mapping=mapping_of(contacts(*fields, field_of("tags", Labels(), rule=TAGS), **settings), tasks(), notes())
-    )
+    people = contacts(*fields, field_of("tags", Labels(), rule=TAGS), **settings)
+    world = World(mapping=mapping_of(people, tasks(), notes()), limits=limits or {})
     for side in Side:
         world.sides[side]._fields[C]["more_emails"] = world.sides[side]._fields[C]["company"]
     for name in ("ann", "bob"):
@@ -93,17 +92,30 @@ def test_kept_apart_the_two_records_stay(world: World) -> None:
     assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann", "Bob"], ["Ann"])
 
 
-def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(world: World) -> None:
-    """`delete`: the app's loser goes; what GHL moved to the survivor is the survivor's on both sides, once."""
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(confirmed: bool) -> None:
+    """`delete`: the app's loser goes; what GHL moved to the survivor is the survivor's on both sides, once, whoever was looked at again."""
+    with _world(limits={} if confirmed else {"max_confirm": 0}) as world:
+        world.ghl.merge(world.links()["ann"], world.links()["bob"])
+        world.decide(world.run().holds[0], "delete")
+        world.run()
+        world.run()
+        assert _quiet(world.run())
+        assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
+        for entity in (T, N):
+            assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
+            assert [row.parent for row in world.ghl.rows(entity).values()] == [world.links()["ann"]] * 2
+
+
+def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the_survivor(world: World) -> None:
+    """A user of the app deletes the loser, with what hangs on it: what GHL moved to the survivor comes back there, in the same run."""
     world.ghl.merge(world.links()["ann"], world.links()["bob"])
-    world.decide(world.run().holds[0], "delete")
     world.run()
+    world.app.delete(C, "bob")
     world.run()
     assert _quiet(world.run())
-    assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
     for entity in (T, N):
         assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
-        assert [row.parent for row in world.ghl.rows(entity).values()] == [world.links()["ann"]] * 2
 
 
 @pytest.mark.parametrize("merged", list(OnMerge))
