@@ -112,7 +112,8 @@ class Run:
     fault: bool = False
     """Whether it was a side's failure that stopped it; a spent quota is none."""
     lost: threading.Event = field(default_factory=threading.Event)
-    recovered: int = 0
+    recovered: tuple[str, ...] = ()
+    """The runs that were interrupted, and that this one settled."""
     doubts: tuple[Doubt, ...] = ()
     """Writes of earlier runs that are in doubt still."""
     looked_again: int = 0

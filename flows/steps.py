@@ -67,7 +67,7 @@ def recover(run: Run) -> int:
     for name, op_ids in older.items():
         _finish(run, Journal(run.ledger, name, only=op_ids))
     run.doubts = tuple(doubts.standing(run.ledger))
-    run.recovered = len(names)
+    run.recovered = tuple(names)
     return len(names)
 
 

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from flows.keeping import keep
 from flows.run import Run
 from reconcile import archive, report, runs, sweep
 from reconcile.errors import Exhausted, Refused
+from reconcile.journal import Journal
 from reconcile.model import Side
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
 from reconcile.report.verdict import apart, unread
+
+INTERRUPTED = 5_000
+"""How many writes of an interrupted run the report of the next one lists."""
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -60,7 +65,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         described=run.known,
         settlement=run.settlement,
         looked_again=run.looked_again,
-        recovered=run.recovered,
+        interrupted={name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED)) for name in run.recovered},
         stopped=run.stopped,
         refusal=refusal,
         notes_oldest=sweep.oldest(run.ledger),

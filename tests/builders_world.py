@@ -14,6 +14,7 @@ from flows import steps
 from flows.run import Run
 from reconcile import archive, runs
 from reconcile.apply import chunks
+from reconcile.journal import Journal
 from reconcile.mapping import Filter
 from reconcile.model import RECORDS, Entity, Side
 from reconcile.policy import OnCreate, OnDelete
@@ -80,6 +81,7 @@ def about_of(run: Run, *, apply: bool = True) -> About:
         looked_again=run.looked_again,
         stopped=run.stopped,
         history=tuple(dict(row.summary) for row in runs.runs(run.ledger) if row.summary),
+        interrupted={name: tuple(Journal(run.ledger, name).entries()) for name in run.recovered},
         versions={"python": "3", "ghl-reconcile": "0"},
     )
 

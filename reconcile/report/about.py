@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reconcile.model import Entity, Side, Snapshot
+from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan import Plan
 from reconcile.ports import Description, Usage
 from reconcile.settle import Settlement
@@ -23,6 +23,7 @@ class About:
     read back and found different. `stopped` says why a run ended early, `refusal` why nothing was written, both for
     people. `notes_oldest` is the instant of the longest-ago look at any contact's notes. `history` lists `summary`
     of earlier documents, newest first. `opened` gives, by hold_id, the instant a question was first asked.
+    `interrupted` are the operations of earlier runs that were killed and that this one settled, by run: no report told of them.
     `recheck` is the pair's mode of looking before writing, which the estimate depends on. `nowhere` are
     the records that a partial run was told to look at and that nobody knows: entity, side, key. Instants are ISO 8601 in UTC.
     """
@@ -41,7 +42,7 @@ class About:
     described: Mapping[Side, Description] = field(default_factory=dict)
     settlement: Settlement | None = None
     looked_again: int = 0
-    recovered: int = 0
+    interrupted: Mapping[str, Sequence[tuple[Operation, Outcome]]] = field(default_factory=dict)
     stopped: str = ""
     refusal: str = ""
     notes_oldest: str | None = None

@@ -9,11 +9,13 @@ from typing import Any
 
 from reconcile.mapping import Mapping
 from reconcile.model import Side, Snapshot
+from reconcile.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
-from reconcile.report.labels import make_labels
+from reconcile.report.entries import entry
+from reconcile.report.labels import make_labels, record_entity
 from reconcile.report.quality import quality
 from reconcile.report.questions import left_out, questions
 from reconcile.report.schema import FORMAT
@@ -49,6 +51,7 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "certificate": _certificate(about),
         "provenance": _provenance(mapping, about),
         "changes": entries,
+        "interrupted": _interrupted(mapping, about),
     }
     whole["verdict"] = verdict(whole)
     whole["trends"] = _trends(about, whole["entities"])
@@ -76,6 +79,21 @@ def _seconds(start: str, end: str | None) -> float | None:
     if end is None:
         return None
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)
+
+
+def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
+    """What runs that were killed had written, as far as the pair file still maps it: their own reports never came."""
+    return [
+        {
+            "run_id": name,
+            "changes": [
+                entry(mapping, operation, outcome, applied=True)
+                for operation, outcome in entries
+                if record_entity(operation.entity) in mapping and operation.kind not in LEDGER_ONLY
+            ],
+        }
+        for name, entries in sorted(about.interrupted.items())
+    ]
 
 
 def _values(stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount]) -> dict[str, Any]:
@@ -187,7 +205,7 @@ def _provenance(mapping: Mapping, about: About) -> dict[str, Any]:
         "identities": {side.value: about.described[side].identity for side in Side if side in about.described},
         "snapshots": [_snapshot(each) for _, each in sorted(about.snapshots.items())],
         "looked_again": about.looked_again,
-        "recovered": about.recovered,
+        "recovered": len(about.interrupted),
         "versions": dict(sorted(about.versions.items())),
     }
 

@@ -31,7 +31,19 @@ _FIGURES = (
 
 def markdown(document: Map[str, Any]) -> str:
     """The report of `document` as Markdown."""
-    parts = [_head, _figures, _undo, _statement, _values, _holds, _failures, _changes, _costs, _provenance]
+    parts = [
+        _head,
+        _figures,
+        _undo,
+        _statement,
+        _values,
+        _holds,
+        _failures,
+        _changes,
+        _interrupted,
+        _costs,
+        _provenance,
+    ]
     return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
 
 
@@ -236,6 +248,26 @@ def _fields(entry: Map[str, Any]) -> str:
     if entry["kind"] in ("create", "delete", "archive"):
         return many(len(entry["fields"]), "field")
     return "; ".join(f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}" for part in entry["fields"])
+
+
+def _interrupted(document: Map[str, Any]) -> Iterator[str]:
+    """What runs that were killed had written."""
+    for run in document["interrupted"]:
+        yield f"## Written by run {run['run_id']}, which was interrupted"
+        yield ""
+        rows = [
+            [entry["label"], entry["kind"], entry["side"], _written(entry), entry["because"]]
+            for entry in run["changes"][:_MOST]
+        ]
+        yield from table(["record", "what", "side", "fields", "because"], rows, left=5)
+        if len(run["changes"]) > _MOST:
+            yield f"\n… and {len(run['changes']) - _MOST:,} more in the full report."
+
+
+def _written(entry: Map[str, Any]) -> str:
+    return "; ".join(
+        f"{part['field']}: {part['before'] or _NONE} → {part['after'] or _NONE}" for part in entry["fields"]
+    )
 
 
 def _costs(document: Map[str, Any]) -> Iterator[str]:

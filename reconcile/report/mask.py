@@ -21,7 +21,7 @@ _DECIDED = re.compile(r"(^|[:;] )decided by .*", re.DOTALL)
 def masked(document: Map[str, Any]) -> dict[str, Any]:
     """The same document with every value of a person masked; keys, counts, rules and reasons stay."""
     whole = copy.deepcopy(dict(document))
-    for entry in whole["changes"]:
+    for entry in (*whole["changes"], *(entry for run in whole["interrupted"] for entry in run["changes"])):
         _change(entry)
     for value in whole["values"]["listed"]:
         _value(value)

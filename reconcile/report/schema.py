@@ -79,6 +79,10 @@ def _whole() -> dict[str, Any]:
             statement=_statement(),
             values=_values(),
             changes=_list(_change(), "every operation in plan order"),
+            interrupted=_list(
+                _object(run_id=_TEXT, changes=_list(_change())),
+                "runs that were killed and that this one settled, with what they had written: they left no report",
+            ),
             holds=_list(_hold(), "every question for a person, oldest first"),
             failures=_list(_failure(), "operations that did not go as planned, by code"),
             passed=_passed(),

@@ -34,6 +34,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
             _unread(whole),
             _nowhere(whole),
             _done(whole),
+            _interrupted(whole),
             _asked(whole),
             _failed(whole),
             _values(whole),
@@ -184,6 +185,12 @@ def _done(whole: Map[str, Any]) -> str:
     would = "" if whole["applied"] else "Would be done: "
     text = "; ".join(parts) + "."
     return would + text
+
+
+def _interrupted(whole: Map[str, Any]) -> str:
+    """What this run settled of runs that were killed: no report of their own told it."""
+    told = [f"{many(len(each['changes']), 'write')} of run {each['run_id']}" for each in whole["interrupted"]]
+    return f"Settled for what was interrupted: {_listed(told)}." if told else ""
 
 
 def _listed(parts: list[str]) -> str:

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.memory import Crash, Killed
 from flows.telling import exit_code
+from reconcile.mapping import Field
 from reconcile.model import Entity, Side
+from reconcile.policy import Flow, Rule
 from reconcile.ports import FieldInfo
 from reconcile.report import values, verdict
 from reconcile.report.classes import AGREED, VALUE_CLASSES
@@ -222,6 +225,29 @@ def test_what_was_not_written_is_a_failure() -> None:
         whole = told(world)
         assert whole["verdict"]["tone"] == "bad"
         assert exit_code("settled", whole) == 2
+
+
+def test_what_a_killed_run_overwrote_is_told_by_the_next_one() -> None:
+    """A run that was killed left no report: what it wrote, and what stood there before, is in that of the run that settles it."""
+    with World(mapping=mapping_of(contacts(*_one_way("company")))) as world:
+        world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A"})
+        for _ in range(2):
+            world.run()
+        (key,) = world.cells(Side.GHL)
+        world.ghl.edit(Entity.CONTACT, key, {"company": "typed in GHL"})
+        world.set_vices(Side.GHL, crash=Crash(at=world.ghl.carried_out + 1, when="after"))
+        with pytest.raises(Killed):
+            world.run()
+        world.set_vices(Side.GHL, crash=None)
+        (run,) = told(world)["interrupted"]
+        (entry,) = run["changes"]
+        assert entry["status"] == "done"
+        assert entry["fields"] == [{"field": "company", "before": "typed in GHL", "after": "A"}]
+
+
+def _one_way(name: str) -> list[Field]:
+    rule = Rule(flow=Flow.TO_GHL)
+    return [replace(field, rule=rule) if field.name == name else field for field in contacts().fields]
 
 
 SEEDS = st.integers(0, 10**9)
