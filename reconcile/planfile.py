@@ -23,7 +23,8 @@ _BATCH = 2_000
 def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
     """Write a plan file, whole or not at all; returns the plan with its digest. `body` is a line for each operation and hold.
 
-    The digest covers what will be done and what it was concluded from, not the run's name: equal worlds give equal digests.
+    The digest covers what will be done, its counts, and what it was concluded from, not the run's name: equal worlds give equal
+    digests.
     """
     hasher = _concluded(plan)
     written, partial = path.with_suffix(".body"), path.with_suffix(".partial")
@@ -113,8 +114,15 @@ def digest(path: Path) -> str:
 
 
 def _concluded(plan: Plan) -> hashlib._Hash:
-    """A hash that has seen what the plan was concluded from."""
-    seen = {"pair": plan.pair, "config": plan.config_digest, "snapshots": dict(plan.snapshots), "at": plan.generation}
+    """A hash that has seen what the plan was concluded from, and the counts that limits and people judge it by."""
+    seen = {
+        "pair": plan.pair,
+        "config": plan.config_digest,
+        "snapshots": dict(plan.snapshots),
+        "at": plan.generation,
+        "groups": [dataclasses.asdict(group) for group in plan.groups],
+        "holds": dict(plan.holds),
+    }
     return hashlib.sha256(line(seen).encode())
 
 

@@ -10,7 +10,8 @@ import pytest
 from reconcile import planfile
 from reconcile.errors import StateError
 from reconcile.lines import body
-from reconcile.model import OpKind
+from reconcile.model import Entity, OpKind, Side
+from reconcile.plan import Group
 from tests.builders import hold_of, operation_of, plan_of
 
 
@@ -45,6 +46,23 @@ def test_a_plan_that_somebody_edited_has_another_digest(tmp_path: Path) -> None:
     path = tmp_path / "plan.jsonl"
     plan = planfile.write(path, plan_of(), body([operation_of()], []))
     path.write_text(path.read_text().replace("New", "Nev"))
+    assert planfile.digest(path) != plan.digest
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("groups", []), ("holds", {}), ("generation", 9), ("config_digest", "other"), ("snapshots", {})],
+)
+def test_a_head_that_somebody_edited_has_another_digest(tmp_path: Path, member: str, value: object) -> None:
+    """Limits count by the head: with its groups taken out, a plan's deletes would pass under the digest that was approved."""
+    path = tmp_path / "plan.jsonl"
+    group = Group(Entity.CONTACT, Side.GHL, OpKind.DELETE, 37)
+    made = plan_of(groups=(group,), holds={"conflict": 1}, snapshots={"contact.app": "1-2"})
+    plan = planfile.write(path, made, body([operation_of()], [hold_of()]))
+    head, _, rest = path.read_text().partition("\n")
+    members = json.loads(head)
+    members["plan"][member] = value
+    path.write_text(json.dumps(members) + "\n" + rest)
     assert planfile.digest(path) != plan.digest
 
 
