@@ -304,3 +304,20 @@ def test_a_person_who_changes_less_than_everything_is_the_same() -> None:
         result = world.run()
         assert not result.holds
         assert not result.writes
+
+
+# a ledger of an earlier version ---------------------------------------------------------------------------------------
+
+
+def test_an_earlier_ledger_knows_an_edit_only_where_we_never_wrote() -> None:
+    """Its times of change count as a person's edit where this job never wrote; where it did, who was last is not known."""
+    with linked(newest()) as world:
+        with world.ledger.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            for side in Side:
+                connection.exec_driver_sql(f"ALTER TABLE link DROP COLUMN {side}_edited")
+            connection.exec_driver_sql("UPDATE ledger_version SET version_num = '0005'")
+        world.reopen()
+        names = ["app_modified", "app_edited", "ghl_edited"]
+        ((row,),) = world.ledger.links(C, names)
+        assert row[0] == row[1]
+        assert row[2] is None
