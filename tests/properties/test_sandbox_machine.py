@@ -195,6 +195,7 @@ class Location(RuleBasedStateMachine):
         master, loser = self.key(Side.GHL, Entity.CONTACT, pick), self.key(Side.GHL, Entity.CONTACT, other)
         if master and loser and master != loser:
             self.both.real.sandbox.merge_contacts(master, loser)
+            self.both.real.ghl_place.note()
 
     @rule()
     def a_day_passes(self) -> None:
