@@ -22,6 +22,7 @@ from reconcile import (
     draft,
     flapping,
     planfile,
+    refused,
     rewind,
     runs,
     schema,
@@ -329,6 +330,7 @@ def settle_run(run: Run) -> settle.Settlement:
         for mapped in run.mapping.entities:
             differences.settle(stage, ledger, connection, mapped, source)
         made, gone = settle.settle_operations(ledger, connection, run.journal, source)
+        refused.remember(ledger, connection, run.journal, run.mapping, source)
         within = focus.subjects(run) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():
             if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):

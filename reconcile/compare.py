@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from functools import partial
 
-from reconcile import differences, rewind, stranger, strayed
+from reconcile import differences, refused, rewind, stranger, strayed
 from reconcile.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.diff import doubtful, make_delta
 from reconcile.draft import begin, draft, extend_owner, number
@@ -134,7 +134,9 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         judge(stage, mapped)
         rewind.ask(stage, mapped)
         hold(stage, mapped, times=flapping)
+        refused.ask(stage, mapped)
         draft(stage, mapped)
+        refused.ask_about_creates(stage, mapped)
         if mapped.entity is Entity.CONTACT:
             extend_owner(stage)
     number(stage)

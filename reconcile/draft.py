@@ -133,7 +133,7 @@ SELECT hold_id, CASE action WHEN 'ask' THEN 'conflict' ELSE 'unsyncable' END, {e
     CASE winner WHEN 'app' THEN 'ghl' WHEN 'ghl' THEN 'app' END, w.app_key, w.ghl_key, because,
     CASE action WHEN 'ask' THEN ['app', 'ghl', 'leave'] ELSE [] END,
     json_object('base_app', j.base_app, 'base_ghl', j.base_ghl, 'app', j.app, 'ghl', j.ghl), values_digest
-FROM judged_{e} j JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable');
+FROM judged_{e} j JOIN wide_{e} w USING (link_id) WHERE action IN ('ask', 'unsyncable') AND hold_id NOT IN (SELECT hold_id FROM hold);
 INSERT INTO hold
 SELECT u.hold_id, u.kind, {entity}, u.key, NULL, u.side, CASE u.side WHEN 'app' THEN u.key END, CASE u.side WHEN 'ghl' THEN u.key END,
     u.because, u.options, json_object('rule', u.rule, 'candidates', u.candidates, 'contact', u.contact), md5(u.candidates::VARCHAR)[1:20]
@@ -244,7 +244,8 @@ def unread(stage: Stage, mapping: Mapping, asked: Iterable[Row[Any]]) -> set[str
 
 def _without_link(body: Map[str, Any]) -> str | None:
     """The side whose record, one without a link, a question is about."""
-    return str(body["side"]) if body["kind"] in ("ambiguous", "duplicate") else None
+    apart = body["kind"] in ("ambiguous", "duplicate") or (body["kind"] == "refused" and not body.get("field"))
+    return str(body["side"]) if apart else None
 
 
 def _read(stage: Stage, entity: Entity, side: Side) -> str:

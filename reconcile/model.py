@@ -165,7 +165,9 @@ class Hold:
     """
 
     hold_id: str
-    kind: Literal["conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another", "doubt"]
+    kind: Literal[
+        "conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another", "doubt", "refused"
+    ]
     entity: Entity
     subject: str
     because: str

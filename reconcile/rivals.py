@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconcile.mapping import EntityMap
 from reconcile.model import FREES, Entity, Operation, OpKind, Side
 from reconcile.quoting import literal
-from reconcile.stage import Stage
+from reconcile.stage import Stage, blurred
 
 FIRST = FREES + 1
 """The turn of the writes that wait for no other."""
@@ -25,10 +25,16 @@ FROM (
 """
 
 _RIVALS = """
-SELECT w.link_id, w.key, c.key AS rival FROM want w
-JOIN cell_{e}_{s} c ON c.cells[{place}] = w.value AND c.key <> w.key
-WHERE w.target = '{s}' AND w.field = {field} AND w.value IS NOT NULL ORDER BY ALL
+SELECT w.key, h.key AS rival FROM (FROM {wanted}) w JOIN ({holders}) h ON h.value = w.value AND h.key <> w.key ORDER BY ALL
 """
+
+# Of a link that did not move there are no cells; every row has its blurs, which are equal wherever canonical forms are. A row
+# that merely looks alike makes a write of its own at worst.
+_BLURRED = """
+SELECT DISTINCT v.value, r.key FROM (SELECT DISTINCT {value} AS value FROM {wanted}) v
+JOIN blur_{e}_{s} b ON b.k{at} = {blur} JOIN raw_{e}_{s} r ON r.digest = b.row AND NOT coalesce(r.deleted, false)
+"""
+_CELLS = "SELECT cells[{place}] AS value, key FROM cell_{e}_{s} WHERE cells[{place}] IS NOT NULL"
 
 _LOT = """
 CREATE OR REPLACE TABLE lot_{e} (link_id VARCHAR, field VARCHAR, target VARCHAR, turn INTEGER, room BOOLEAN);
@@ -65,15 +71,18 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     """
     entity = mapped.entity
     stage.run(_LOT.format(e=entity))
-    unique = {name: place for place, name in enumerate((f.name for f in mapped.fields), 1) if name in _unique(mapped)}
+    unique = unique_fields(mapped)
     if not unique:
         return
     stage.run(_WANT.format(e=entity, fields=", ".join(map(literal, unique))))
     rows: list[tuple[object, ...]] = []
-    for name, place in unique.items():
+    for name in unique:
         for side in Side:
-            query = _RIVALS.format(e=entity, s=side, place=place, field=literal(name))
-            waits = {str(key): str(rival) for _, key, rival in stage.rows(query)}
+            wanted = f"want WHERE target = '{side}' AND field = {literal(name)} AND value IS NOT NULL"
+            if not stage.some(wanted):
+                continue
+            held = holders(mapped, side, name, value="value", wanted=wanted)
+            waits = {str(key): str(rival) for key, rival in stage.rows(_RIVALS.format(wanted=wanted, holders=held))}
             if waits:
                 rows += _lots(stage, name, side, waits, may_clear=not mapped.field(name).required)
     if rows:
@@ -87,10 +96,20 @@ def make_room(stage: Stage, mapped: EntityMap) -> None:
         stage.run(_ROOM.format(e=mapped.entity, entity=literal(mapped.entity), phase=phase(FREES)))
 
 
-def _unique(mapped: EntityMap) -> set[str]:
+def unique_fields(mapped: EntityMap) -> tuple[str, ...]:
     """The fields that name a contact by themselves."""
     rules = mapped.match if mapped.entity is Entity.CONTACT else ()
-    return {rule[0] for rule in rules if len(rule) == 1}
+    return tuple(dict.fromkeys(rule[0] for rule in rules if len(rule) == 1))
+
+
+def holders(mapped: EntityMap, side: Side, field: str, *, value: str, wanted: str) -> str:
+    """SQL (value, key) for the rows of a side that hold, in a field, one of the values that a relation wants."""
+    quick = mapped.blurred()
+    found = mapped.field(field)
+    if found not in quick:
+        return _CELLS.format(e=mapped.entity, s=side, place=mapped.fields.index(found) + 1)
+    blur = blurred(found.codec, "v.value")
+    return _BLURRED.format(e=mapped.entity, s=side, at=quick.index(found), blur=blur, value=value, wanted=wanted)
 
 
 def _lots(

@@ -75,6 +75,14 @@ KINDS = {
         "its notes is compared or written until you answer",
         "`same`: it is the same person, and the changes travel; `unlink`: they are two people",
     ),
+    "refused": Kind(
+        "Another record has it",
+        "taken by another",
+        "a side refused an email or phone as another record there has it: a value of a linked contact, or a new contact altogether. Both "
+        "records are named. Two people: correct the one that has it wrongly, at its source; one person: merge the two. What else "
+        "the contact holds is written",
+        "`retry`: send it again; `leave` (a value): accept the difference; `ignore` (a new contact): leave it out",
+    ),
     "unsyncable": Kind(
         "Cannot be carried across",
         "cannot be carried across",
@@ -100,6 +108,11 @@ KINDS = {
 ANSWERS = {
     "app": Answer("Take the app's value", "the app's value is written to GHL", ""),
     "ghl": Answer("Take GHL's value", "GHL's value is written to the app", ""),
+    "retry": Answer(
+        "Send it again",
+        "it is sent once more",
+        "It is sent to {across} once more. Where it is refused again, you are asked again.",
+    ),
     "leave": Answer(
         "Leave both as they are",
         "both sides stay as they are",

@@ -26,11 +26,13 @@ REMEDIES: dict[str, Remedy] = {
         "the side does not accept a value or a property", "correct the value at its source, or the field's mapping"
     ),
     "DUPLICATE": Remedy(
-        "a record with the same identity exists there already", "merge the two, or link them with `review`"
+        "another record there has this email, phone or other unique value",
+        "two people: correct the one that has it wrongly, at its source; one person: merge the two. The next run asks, with both "
+        "records, and does not send it again while nothing changes",
     ),
     "EXISTS": Remedy(
         "a record with the same identity exists there already, and it is linked with another one",
-        "merge the two records, or decide the question about them with `review`",
+        "two people: correct the one that has the value wrongly, at its source; one person: merge the two. The next run asks about it",
     ),
     "CHANGED": Remedy(
         "somebody changed the record between plan and write",

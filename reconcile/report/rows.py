@@ -173,7 +173,7 @@ WITH tied AS (
     SELECT key, coalesce(min(fate), min(class)) AS class, any_value(because) AS because FROM passed LEFT JOIN removed USING (key)
     WHERE entity = {entity} AND side = '{s}' GROUP BY key
 ), asked AS (
-    SELECT subject AS key, min({named_kind}) AS kind FROM hold WHERE entity = {entity} AND side = '{s}' AND kind IN ('ambiguous', 'duplicate') GROUP BY subject
+    SELECT subject AS key, min({named_kind}) AS kind FROM hold WHERE entity = {entity} AND side = '{s}' AND kind IN ('ambiguous', 'duplicate', 'refused') GROUP BY subject
 )
 SELECT * REPLACE ({known} AS class) FROM (SELECT r.key, CASE
     WHEN c.links > 1 OR (t.key IS NOT NULL AND (m.key IS NOT NULL OR p.key IS NOT NULL)) OR m.many > 1 OR (m.key IS NOT NULL AND p.key IS NOT NULL) THEN 'unexplained'
@@ -230,7 +230,8 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     named = {"e": entity, "entity": literal(entity), "class": class_sql("place"), "urgency": urgency_sql("class")}
     named["named_kind"] = (
-        f"CASE WHEN starts_with(\"values\" ->> 'rule', {literal(RULE)}) THEN 'suggested' ELSE kind END"
+        f"CASE WHEN starts_with(\"values\" ->> 'rule', {literal(RULE)}) THEN 'suggested' "
+        "WHEN kind = 'refused' THEN 'duplicate' ELSE kind END"
     )
     named["released"] = released_sql(stage, entity)
     named["resettled"] = resettled_sql(stage, entity)

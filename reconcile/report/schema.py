@@ -237,6 +237,7 @@ def _hold() -> dict[str, Any]:
                 "moved",
                 "another",
                 "doubt",
+                "refused",
             ]
         },
         entity=_RECORD,

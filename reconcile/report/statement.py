@@ -33,11 +33,14 @@ SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
     ELSE link_id IN (SELECT link_id FROM tie_{e}) END)
 """
 
+# A question about a record without a link; one about a refused value has its field.
+_APART = "(kind IN ('ambiguous', 'duplicate') OR kind = 'refused' AND field IS NULL)"
+
 _UNASKED = """
 SELECT count(*) FROM hold h WHERE entity = {entity} AND NOT (CASE
     WHEN kind = 'doubt' THEN true
-    WHEN kind IN ('ambiguous', 'duplicate') AND side = 'app' THEN subject IN (SELECT key FROM row_{e}_app)
-    WHEN kind IN ('ambiguous', 'duplicate') THEN subject IN (SELECT key FROM row_{e}_ghl)
+    WHEN {apart} AND side = 'app' THEN subject IN (SELECT key FROM row_{e}_app)
+    WHEN {apart} THEN subject IN (SELECT key FROM row_{e}_ghl)
     ELSE subject IN (SELECT link_id FROM tie_{e}) END)
 """
 
@@ -190,7 +193,7 @@ def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> Entity
 
 
 def _counted(stage: Stage, entity: Entity, query: str) -> int:
-    links = {"released": released_sql(stage, entity), "resettled": resettled_sql(stage, entity)}
+    links = {"released": released_sql(stage, entity), "resettled": resettled_sql(stage, entity), "apart": _APART}
     return stage.count(query.format(e=entity, entity=literal(entity), **links))
 
 

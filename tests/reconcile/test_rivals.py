@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
 from connectors.memory import Crash, Killed, Vices
-from reconcile.model import Entity, Side, Status
+from reconcile.model import Entity, OpKind, Side, Status
+from reconcile.ports import Reply, Write
 from reconcile.rivals import turns
-from tests.builders import World
+from tests.builders import Result, World
 from tests.flows.nights import night, take_back
 
 C = Entity.CONTACT
@@ -32,6 +33,7 @@ def world() -> Iterator[World]:
     with World(vices=dict.fromkeys(Side, STRICT)) as made:
         for name in PEOPLE:
             made.app.put(C, {"email": f"{name}@x.com", "phone": PHONES[name], "first_name": name.title()}, key=name)
+        made.run()
         made.run()
         made.clock.advance(3600)
         yield made
@@ -169,4 +171,122 @@ def test_the_statement_of_a_swap_balances(world: World) -> None:
     """A value cleared on the way is no difference that nothing explains: the night of a swap ends with exit code 0."""
     edit(world, Side.APP, SWAP)
     told = night(world)
-    assert told.exit_code == 0, told.document["headline"]
+    assert told.exit_code == 0, told.document["statement"]
+
+
+# what is refused all the same -----------------------------------------------------------------------------------------
+
+
+def refused(world: World, side: Side) -> Result:
+    """A night on which Ann is to get Bob's phone, which Bob keeps; the next night, as it is."""
+    edit(world, side.other, {"ann": {"phone": PHONES["bob"], "first_name": "Anna"}})
+    world.run()
+    world.clock.advance(3600)
+    return world.run()
+
+
+def test_a_refused_value_is_asked_about_and_not_sent_again(world: World, side: Side) -> None:
+    """From the next night on it is a question that names both records, night after night, and no write."""
+    for result in (refused(world, side), world.run()):
+        assert result.writes == ()
+        (hold,) = result.holds
+        assert (hold.kind, hold.field, hold.side, hold.options) == ("refused", "phone", side, ("retry", "leave"))
+        assert (hold.app_key, hold.ghl_key) == ("ann", key_of(world, Side.GHL, "ann"))
+        others = (hold.values["other_app_key"], hold.values["other_ghl_key"])
+        assert others == ("bob", key_of(world, Side.GHL, "bob"))
+        assert key_of(world, side, "bob") in hold.because
+        assert "Two people" in hold.because
+
+
+def test_it_is_sent_again_when_the_other_record_lets_go(world: World, side: Side) -> None:
+    """Somebody corrects the other record's phone: nothing needs to be answered."""
+    refused(world, side)
+    edit(world, side, {"bob": {"phone": "+18885554008"}})
+    result = world.run()
+    assert result.holds == ()
+    assert held(world, side, "phone")["ann"] == PHONES["bob"]
+    assert held(world, Side.APP, "phone") == held(world, Side.GHL, "phone")
+
+
+def test_it_is_sent_again_in_turn_when_the_other_record_is_about_to_let_go(world: World, side: Side) -> None:
+    """The other record's new phone is written in the same run, before."""
+    refused(world, side)
+    edit(world, side.other, {"bob": {"phone": "+18885554008"}})
+    result = world.run()
+    assert result.holds == ()
+    assert held(world, side, "phone")["ann"] == PHONES["bob"]
+
+
+def test_it_is_sent_again_when_its_own_value_changes(world: World, side: Side) -> None:
+    """A corrected phone is another value, which was never refused."""
+    refused(world, side)
+    edit(world, side.other, {"ann": {"phone": "+18885554007"}})
+    assert world.run().holds == ()
+    assert held(world, side, "phone")["ann"] == "+18885554007"
+
+
+def test_the_answer_retry_counts_once(world: World, side: Side) -> None:
+    """It is sent once more; where it is refused again it is asked again, not sent every night."""
+    (hold,) = refused(world, side).holds
+    world.decide(hold, "retry")
+    assert [outcome.code for outcome in world.run().outcomes] == ["DUPLICATE"]
+    again = world.run()
+    assert (again.writes, [h.kind for h in again.holds]) == ((), ["refused"])
+
+
+def test_the_answer_leave_is_kept(world: World, side: Side) -> None:
+    """Both stay as they are, and nobody is asked again."""
+    (hold,) = refused(world, side).holds
+    world.decide(hold, "leave")
+    for _ in range(2):
+        result = world.run()
+        assert (result.writes, result.holds) == ((), ())
+    assert held(world, side, "phone")["ann"] == PHONES["ann"]
+
+
+def test_a_new_contact_that_is_refused_is_asked_about(world: World) -> None:
+    """GHL refuses a create for an email that it does not show, and that belongs to a linked contact: no retry every night."""
+    dee = world.app.put(C, {"email": "dee@x.com", "first_name": "Dee"}, key="dee")
+    bob = key_of(world, Side.GHL, "bob")
+    hidden = Duplicates(world.ghl.write, bob)
+    world.ghl.write = hidden  # type: ignore[method-assign]
+    world.run()
+    world.clock.advance(3600)
+    for _ in range(2):
+        result = world.run()
+        assert result.writes == ()
+        (hold,) = result.holds
+        assert (hold.kind, hold.app_key, hold.options) == ("refused", dee, ("retry", "ignore"))
+        assert (hold.values["other_app_key"], hold.values["other_ghl_key"]) == ("bob", bob)
+    assert hidden.refused == 1
+    world.ghl.write = hidden.write  # type: ignore[method-assign]
+    world.decide(hold, "retry")
+    world.run()
+    assert "dee@x.com" in {cells["email"] for cells in world.cells(Side.GHL).values()}
+    assert world.run().holds == ()
+
+
+class Duplicates:
+    """GHL knows a second email of a contact and refuses a create for it."""
+
+    def __init__(self, write: Callable[[Sequence[Write]], Iterator[Reply]], key: str) -> None:
+        self.write, self.key, self.refused = write, key, 0
+
+    def __call__(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        for write in writes:
+            if write.kind is OpKind.CREATE and write.fields.get("email") == "dee@x.com":
+                self.refused += 1
+                yield Reply(write.op_id, Status.REJECTED, key=self.key, code="DUPLICATE", detail="it is there")
+            else:
+                yield from self.write([write])
+
+
+def test_a_night_with_open_refusals_balances(world: World) -> None:
+    """A refused phone and a refused new contact are questions in the report: exit code 1, and every identity holds."""
+    hidden = Duplicates(world.ghl.write, key_of(world, Side.GHL, "bob"))
+    world.ghl.write = hidden  # type: ignore[method-assign]
+    world.app.put(C, {"email": "dee@x.com", "first_name": "Dee"}, key="dee")
+    refused(world, Side.GHL)
+    told = night(world)
+    assert [hold["kind"] for hold in told.document["holds"]] == ["refused", "refused"]
+    assert told.exit_code == 1, told.document["statement"]
