@@ -16,7 +16,7 @@ from reconcile.stage import Stage
 
 NAMES = (
     "entity", "link_id", "app_key", "ghl_key", "how", "since_run", "app_digest", "ghl_digest", "app_cells", "ghl_cells",
-    "app_modified", "ghl_modified", "app_absent", "ghl_absent",
+    "app_modified", "ghl_modified", "app_absent", "ghl_absent", "codecs",
 )  # fmt: skip
 
 
@@ -42,14 +42,14 @@ def remember(world: World) -> None:
         }
         rows = (
             f"SELECT 'contact', md5('contact' || chr(31) || 'app' || chr(31) || app.key)[1:20], app.key, ghl.key, 'email', 'seed', "
-            f"app.digest, ghl.digest, {cells[Side.APP]}::VARCHAR, {cells[Side.GHL]}::VARCHAR, app.modified_at, ghl.modified_at, 0, 0 "
+            f"app.digest, ghl.digest, {cells[Side.APP]}::VARCHAR, {cells[Side.GHL]}::VARCHAR, app.modified_at, ghl.modified_at, 0, 0, {literal(contacts.codecs)} "
             "FROM wide.base b JOIN cell_contact_app app ON app.key = b.app_id JOIN cell_contact_ghl ghl ON ghl.key = b.ghl_id"
         )
         runs.start(ledger, "seed", "nightly", at=TAKEN_AT)
         with ledger.transaction() as connection:
             ledger.insert_links(connection, NAMES, stage.stream(rows))
             runs.mark_within(connection, "seed", state="settled", generation=0)
-            ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage)))
+            ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs))
         keep_base(stage, ledger, [Entity.CONTACT], world.folder / "links")
     ledger.close()
     shutil.rmtree(folder)

@@ -40,7 +40,7 @@ def settled(stage: Stage, ledger: Ledger, plan: Path) -> float:
         settle.tell_links(stage, plan)
         settle.settled_links(stage, ledger, connection, run_id="bench", at=TAKEN_AT)
         settle.advance_from_snapshots(stage, ledger, connection, mapping()[Entity.CONTACT], run_id="bench")
-        ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage)))
+        ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs))
     return time.perf_counter() - begun
 
 

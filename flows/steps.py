@@ -329,7 +329,8 @@ def settle_run(run: Run) -> settle.Settlement:
         source = source_of(run, run.run_id)
         for mapped in run.mapping.entities:
             differences.settle(stage, ledger, connection, mapped, source)
-        made, gone = settle.settle_operations(ledger, connection, run.journal, source)
+        codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
+        made, gone = settle.settle_operations(ledger, connection, run.journal, source, codecs)
         refused.remember(ledger, connection, run.journal, run.mapping, source)
         within = focus.subjects(run) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
@@ -194,18 +194,21 @@ class _Page:
     """Link rows being changed, by (entity, link_id)."""
 
     rows: dict[tuple[Entity, str], dict[str, Any]] = field(default_factory=dict)
+    codecs: Mapping[Entity, str] = field(default_factory=dict)
 
 
 def settle_operations(
-    ledger: Ledger, connection: Connection, journal: Journal, source: differences.Source, *, seen: bool = True
+    ledger: Ledger,
+    connection: Connection,
+    journal: Journal,
+    source: differences.Source,
+    codecs: Mapping[Entity, str] | None,
 ) -> tuple[int, int]:
     """Bring what done operations changed into the ledger, and what sides dropped of it into the register.
 
-    Returns (links new, links forgotten).
-
-    It needs nothing but the journal, so that a run that was killed is settled by the next one; what that run had `seen` before
-    it wrote is lost then. A link is dropped before anything is made: a record may be deleted to be created again under the
-    same link.
+    Returns (links new, links forgotten). `codecs` say by what the run's values are canonical. It needs nothing but the journal,
+    so that a run that was killed is settled by the next one, without `codecs`: those, and what it had seen before it wrote,
+    nobody knows then. A link is dropped before anything is made: a record may be deleted to be made again under the same link.
     """
     entries = journal.entries()
     linked = forgotten = 0
@@ -219,9 +222,9 @@ def settle_operations(
             if o.kind is OpKind.CREATE or (_entity(o).value, o.link_id) not in dropped
         ]
         done = _unclaimed(ledger, connection, done)
-        page = _Page(_load(ledger, connection, [operation for operation, _ in done]))
+        page = _Page(_load(ledger, connection, [operation for operation, _ in done]), codecs or {})
         for operation, outcome in done:
-            linked += _settle_one(page, operation, outcome, run_id=source.run_id, seen=seen)
+            linked += _settle_one(page, operation, outcome, run_id=source.run_id, seen=codecs is not None)
         ledger.put_links(connection, list(page.rows.values()))
         apart = (each for operation, outcome in done for each in differences.dropped(operation, outcome, source))
         differences.put(ledger, connection, apart)
@@ -304,6 +307,7 @@ def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: 
             f"{other}_key": operation.source_key,
             "parent": operation.parent,
             "how": "created by this job" if operation.kind is OpKind.CREATE else "linked",
+            "codecs": page.codecs.get(name[0]),
         }
         page.rows[name] = row
     mine, theirs = (json.loads(row[f"{at}_cells"]) for at in (side, other))

@@ -48,7 +48,7 @@ def settle_journal(
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
         return settle_undo(ledger, connection, journal, source, whole=whole), 0
-    return settle.settle_operations(ledger, connection, journal, source, seen=False)
+    return settle.settle_operations(ledger, connection, journal, source, codecs=None)
 
 
 def settle_undo(

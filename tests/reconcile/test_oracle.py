@@ -89,7 +89,8 @@ def _trust(world: World, small: Small) -> int:
         for entity_name, link_id, column, digest in told:
             mine = (schema.link.c.entity == entity_name, schema.link.c.link_id == link_id)
             connection.execute(sa.update(schema.link).where(*mine).values({column: digest}))
-        state = PairState(generation=1, mapping_digest=world.mapping.digest, digest_kind=kind)
+        mapping = world.mapping
+        state = PairState(1, mapping_digest=mapping.digest, digest_kind=kind, codecs=mapping.codecs)
         world.ledger.advance(connection, state)
     return len(told)
 

@@ -108,6 +108,17 @@ def test_baselines_of_what_was_out_of_reach_are_renewed_when_it_is_read() -> Non
         assert not night.holds
 
 
+def test_what_a_run_made_is_known_by_its_codecs() -> None:
+    """Links of new records, and of those that were compared, are marked at once: no later night reads them anew."""
+    with World(mapping=mapping_with("lower case")) as world:
+        world.app.put(C, {"email": "ann@x.com", "company": "Ab c"})
+        for _ in range(2):
+            world.run()
+            marks = [row for batch in world.ledger.links(C, ["codecs"]) for row in batch]
+            assert marks == [(world.mapping[C].codecs,)]
+        assert world.ledger.state().codecs == world.mapping.codecs
+
+
 def test_the_telephone_codec_is_as_old_as_its_metadata() -> None:
     """A new version of the library is another revision: what a possible number is may have changed."""
     import phonenumbers
