@@ -45,8 +45,16 @@ def edited_during_the_run(world: World) -> None:
 
 
 def _typing(world: World, side: str, ident: Ident, name: str) -> Any:
+    """Types at the first moment that is not between the job's look at the record and its write: that is the window left, as docs say."""
     value = world.cast.value(name)
-    return lambda: world.meanwhile(side, ident, **{name: value})
+
+    def type_it() -> bool:
+        if side == "ghl" and world.key("ghl", ident) in world.wire.looked:
+            return True
+        world.meanwhile(side, ident, **{name: value})
+        return False
+
+    return type_it
 
 
 @harm(0.15, "2")
@@ -219,8 +227,8 @@ def app_restored(world: World) -> None:
         world.book.tell(ident, world.day, "the app's row went back with a backup")
         for cell in [cell for cell in world.book.pending if cell[:2] == ident]:
             world.book.pending[cell].pop("app", None)
-        if was is None:
-            world.book.gone[ident].pop("app", None)
+        if was is None:  # deleted since, and there again: it counts as new, as docs/operations.md says
+            world.book.gone[ident].clear()
     world.now = after
 
 

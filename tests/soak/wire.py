@@ -9,7 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Happening = Callable[[], None]
+Happening = Callable[[], bool | None]
+"""What happens at a request; True: not yet, it is tried again at the next one."""
 Bend = Callable[[str, str, dict[str, Any]], "tuple[int, dict[str, Any]] | None"]
 """(method, path, the request's body) -> an answer in the sandbox's place, or None."""
 Show = Callable[[str, dict[str, Any]], None]
@@ -28,12 +29,15 @@ class Wire:
     refuse: list[Bend] = field(default_factory=list)
     change: list[Bend] = field(default_factory=list)
     show: list[Show] = field(default_factory=list)
+    looked: set[str] = field(default_factory=set)
+    """The contacts that were read by id and not written since: the job may be between its look and its write."""
     troubles: list[BaseException] = field(default_factory=list)
     """What went wrong in a happening: a fault of the soak."""
 
     def recount(self) -> None:
         """Begin a run: nothing is going to happen in it."""
         self.requests = self.writes = 0
+        self.looked.clear()
         for planned in (self.at_request, self.at_write):
             planned.clear()
 
@@ -49,21 +53,32 @@ class Wire:
             return
         method, path = scope["method"], scope["path"]
         self.requests += 1
-        self._happen(self.at_request.pop(self.requests, []))
-        if method != "GET" and not path.endswith("/search"):
+        self._happen(self.at_request, self.requests)
+        writes = method != "GET" and not path.endswith("/search")
+        if writes:
             self.writes += 1
-            self._happen(self.at_write.pop(self.writes, []))
+            self._happen(self.at_write, self.writes)
+        self._look(method, path, writes=writes)
         if not (self.refuse or self.change or self.show):
             await self.app(scope, receive, send)
             return
         await self._bent(scope, receive, send)
 
-    def _happen(self, happenings: list[Happening]) -> None:
-        for happening in happenings:
+    def _happen(self, planned: dict[int, list[Happening]], at: int) -> None:
+        for happening in planned.pop(at, []):
             try:
-                happening()
+                if happening():
+                    planned.setdefault(at + 1, []).append(happening)
             except Exception as error:  # noqa: BLE001 - told at the end of the night
                 self.troubles.append(error)
+
+    def _look(self, method: str, path: str, *, writes: bool) -> None:
+        parts = path.strip("/").split("/")
+        key = parts[1] if parts[0] == "contacts" and len(parts) > 1 else ""
+        if method == "GET" and len(parts) == 2:
+            self.looked.add(key)
+        elif writes and (key in self.looked or key in ("bulk", "")):
+            self.looked -= {key} if key in self.looked else set(self.looked)
 
     async def _bent(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
