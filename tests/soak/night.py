@@ -42,8 +42,9 @@ class Told:
         self._valued()
 
     def add(self, document: Mapping[str, Any]) -> None:
-        """What a run of the same night wrote, by its own report."""
-        for entry in document.get("changes", ()):
+        """What a run of the same night wrote, by its own report, and what those that were killed had written, by the next one's."""
+        interrupted = [entry for run in document.get("interrupted", ()) for entry in run["changes"]]
+        for entry in (*document.get("changes", ()), *interrupted):
             self._changed(entry)
 
     def _held(self, hold: Mapping[str, Any]) -> None:
