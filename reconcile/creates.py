@@ -44,7 +44,7 @@ _FAULTS = """LEFT JOIN (
 
 # GHL has tasks of no contact, and a rule may leave a contact out: what hangs on such is not of this pair.
 _APART = """CASE WHEN f.parent IS NULL THEN 'it belongs to no contact'
-    WHEN f.parent IN (SELECT key FROM cell_contact_{s} WHERE excluded) THEN 'its contact is left out by an exclude rule' END"""
+    WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_contact_{s} WHERE excluded) THEN 'its contact is left out by an exclude rule' END"""
 
 _FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
 

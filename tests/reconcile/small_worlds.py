@@ -365,8 +365,9 @@ def _link_row(entity: Entity, tie: Tie) -> dict[str, object]:
 
 
 def said(result: Result) -> Verdicts:
-    """An engine's plan in the oracle's words."""
+    """An engine's plan in the oracle's words: values that have to be written in turns are one change of their record all the same."""
     verdicts = Verdicts()
+    changes: dict[tuple[str, ...], dict[str, Any]] = {}
     for o in result.operations:
         match o.kind:
             case OpKind.ADOPT:
@@ -381,8 +382,11 @@ def said(result: Result) -> Verdicts:
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
                 told = (o.kind.value, "tag", o.side.value, o.key, tuple(json.loads(o.after["tags"] or "[]")))
             case _:
-                told = (o.kind.value, o.entity.value, o.side.value, o.key, tuple(sorted(o.after.items())))
+                changes.setdefault((o.kind.value, o.entity.value, o.side.value, str(o.key)), {}).update(o.after)
+                continue
         verdicts.operations.add(told)
+    for record, values in changes.items():
+        verdicts.operations.add((*record, tuple(sorted(values.items()))))
     verdicts.excluded = {
         (entity, side, key)
         for entity, side, key, _, because in result.passed
