@@ -199,6 +199,8 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
                 "by_endpoint": {"contact.search": 3},
             }
         },
+        "values": {"agree": True, "classes": [], "entities": [], "listed": []},
+        "interrupted": [],
         "certificate": {
             "mode": "read_back",
             "residual_operations": 0,
