@@ -139,7 +139,7 @@ def night(world: World) -> tuple[Told, Seen]:
     if told.code == 3:
         told = _answered(world, told)
     for document in world.operator.reports():
-        if document.get("run_id") != told.document.get("run_id") and document.get("applied"):
+        if document.get("run_id") != told.document.get("run_id") and document.get("applied", True):
             told.add(document)
     for trouble in world.wire.troubles:
         world.book.counts[f"hand failed: {type(trouble).__name__}"] += 1

@@ -34,14 +34,21 @@ def harm(share: float, point: str = "") -> Callable[[Happens], Happens]:
 def edited_during_the_run(world: World) -> None:
     """Between the run's read and its writes people go on typing, also into what the run is about to write."""
     dice = world.dice
-    owed = sorted({cell[:2] for cell in world.book.pending if cell[0] == "contact"})
-    for at in dice.sample(range(1, 12), 4):
-        ident = dice.choice(owed) if owed and dice.random() < 0.8 else world.pick()
-        if ident is not None and all(world.now.row(side, ident) is not None for side in ("app", "ghl")):
-            name, side = dice.choice((*SIMPLE, "email", "tags")), side_of(world)
-            names = [cell[2] for cell in world.book.pending if cell[:2] == ident and cell[2] in SIMPLE]
-            name = dice.choice(names) if names and dice.random() < 0.6 else name
-            world.wire.at_write.setdefault(at, []).append(_typing(world, side, ident, name))
+    owed = sorted(
+        cell
+        for cell, typed in world.book.pending.items()
+        if cell[0] == "contact" and len(typed) == 1 and cell[2] in SIMPLE and len(world.now.keys(cell[:2])) == 2
+    )
+    for cell in dice.sample(
+        owed, min(4, len(owed))
+    ):  # what the run is about to write, on the side that it will write to
+        side = across(next(iter(world.book.pending[cell])))
+        world.wire.at_write.setdefault(dice.choice((1, 1, 2, 5)), []).append(_typing(world, side, cell[:2], cell[2]))
+    for at in dice.sample(range(1, 12), 2):  # and anything else
+        ident = world.pick()
+        if ident is not None:
+            name = dice.choice((*SIMPLE, "email", "tags"))
+            world.wire.at_write.setdefault(at, []).append(_typing(world, side_of(world), ident, name))
 
 
 def _typing(world: World, side: str, ident: Ident, name: str) -> Any:

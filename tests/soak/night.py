@@ -148,12 +148,17 @@ class Operator:
     known: set[str] = field(default_factory=set)
     """The runs whose reports were read."""
 
+    printed: list[Mapping[str, Any]] = field(default_factory=list)
+    """What plans printed: their reports are written over by those of `apply`."""
+
     def reports(self) -> list[Mapping[str, Any]]:
         """The reports that were not read yet."""
         new = sorted(self.runs() - self.known)
         self.known |= set(new)
         files = [self.pair.parent / "state" / "runs" / name / "report.json" for name in new]
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+        plans, self.printed = self.printed, []
+        return [*found, *({"interrupted": plan.get("interrupted", ())} for plan in plans)]
 
     def _document(self) -> Mapping[str, Any]:
         """The newest report on disk: a refused run prints none."""
@@ -182,6 +187,7 @@ class Operator:
         """A plan that is only shown; its digest."""
         said = say("plan", "--pair", self.pair, "--json")
         document = json.loads(said.out) if said.out.startswith("{") else {}
+        self.printed.append(document)
         digest: str | None = document.get("provenance", {}).get("plan_digest")
         return digest
 

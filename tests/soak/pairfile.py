@@ -70,7 +70,13 @@ max_delete_share = 0.2
 [alerts]
 failed_share = 1
 count_deviation = 1
+
+[apply]
+recheck = "$recheck"
 """)
+
+RECHECK = "always"
+"""The default of the product; a test switches it off."""
 
 
 @dataclass
@@ -99,6 +105,7 @@ class Pair:
             location=self.location,
             budget="" if self.notes_budget is None else f"notes_budget = {self.notes_budget}",
             where="" if self.constant else "where = \"kind = 'person'\"",
+            recheck=RECHECK,
             kind=KIND if self.constant else "",
             contact="\n".join(self._line(one) for one in CONTACT if one.name not in self.unmapped),
             task="\n".join(one.line for one in TASK),

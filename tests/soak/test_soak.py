@@ -38,3 +38,19 @@ def test_forty_days(tmp_path: Path) -> None:
     done = soak(tmp_path, seed=TODAY, days=40, people=300)
     print(done)  # noqa: T201 - figures for whoever runs the soak
     _check(done)
+
+
+@pytest.mark.skipif(not LONG, reason="part of ./dev soak")
+def test_a_job_that_does_not_look_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the look before each write switched off in the pair file, the soak sees that values are lost."""
+    monkeypatch.setattr("tests.soak.pairfile.RECHECK", "never")
+    done = soak(tmp_path, seed=9, days=12, people=40, only=("edited_during_the_run", "conflict"))
+    assert "lost" in {finding.kind for finding in done.findings}, str(done)
+
+
+@pytest.mark.skipif(not LONG, reason="part of ./dev soak")
+def test_a_run_that_always_agrees_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that ends each run with 0 is caught in the first nights in which the sides differ."""
+    monkeypatch.setattr("flows.telling.exit_code", lambda *_, **__: 0)
+    done = soak(tmp_path, seed=9, days=4, people=40, only=("conflict", "value_dropped"))
+    assert "agree" in {finding.kind for finding in done.findings}, str(done)
