@@ -165,7 +165,7 @@ def _values(document: Map[str, Any]) -> Iterator[str]:
         labels = {c["name"]: c["label"] for c in values["classes"]}
         yield ""
         rows = [
-            [each["label"], each["field"] or "all", labels[each["class"]], each["app"], each["ghl"], each["because"]]
+            [_said(each["label"]), each["field"] or "all", labels[each["class"]], *_ends(each), _said(each["because"])]
             for each in apart[:_MOST]
         ]
         yield from table(["record", "field", "value is", "the app", "GHL", "because"], rows, left=6)
@@ -250,13 +250,17 @@ def _fields(entry: Map[str, Any]) -> str:
     return "; ".join(f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}" for part in entry["fields"])
 
 
+def _ends(value: Map[str, Any]) -> list[str]:
+    return [_said(value[side.value]) for side in Side]
+
+
 def _interrupted(document: Map[str, Any]) -> Iterator[str]:
     """What runs that were killed had written."""
     for run in document["interrupted"]:
         yield f"## Written by run {run['run_id']}, which was interrupted"
         yield ""
         rows = [
-            [entry["label"], entry["kind"], entry["side"], _written(entry), entry["because"]]
+            [_said(entry["label"]), entry["kind"], entry["side"], _said(_written(entry)), _said(entry["because"])]
             for entry in run["changes"][:_MOST]
         ]
         yield from table(["record", "what", "side", "fields", "because"], rows, left=5)
