@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconcile.report.changes import failures
-from reconcile.report.classes import CLASSES
+from reconcile.report.classes import CLASSES, VALUE_CLASSES
 from reconcile.report.schema import FORMAT
 from reconcile.report.verdict import verdict
 
@@ -120,6 +120,37 @@ def _statement(rows: int) -> dict[str, Any]:
     return {"applied": True, "clean": True, "unexplained": 0, "classes": classes, "entities": entities, "broken": []}
 
 
+def _values() -> dict[str, Any]:
+    """A value statement with one value of each kind that people have to read."""
+    apart = {"rejected": 1, "dropped": 1, "unreadable": 1, "held": 1, "not_read": 5}
+    kinds = [each for each in VALUE_CLASSES if each.name in apart]
+    named = {"entity": "contact", "because": "not a telephone number", "app_key": "a1", "ghl_key": "g1"}
+    return {
+        "agree": False,
+        "classes": [
+            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in VALUE_CLASSES
+        ],
+        "entities": [
+            {
+                "entity": "contact",
+                "fields": 5,
+                "total": 20,
+                "apart": sum(apart.values()),
+                "classes": apart | {"equal": 9, "carried": 1, "by_rule": 1},
+                "by_field": {"phone": {"unreadable": 1}},
+                "identities": [
+                    {"says": "contact: values = sum of all classes", "left": 20, "right": 20, "holds": True}
+                ],
+            }
+        ],
+        "listed": [
+            named
+            | {"field": "phone", "class": each.name, "label": "Zoe Young 1", "app": "ask at the desk", "ghl": None}
+            for each in kinds
+        ],
+    }
+
+
 def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any]:
     """A whole document."""
     entries = [change_of(number) for number in range(changes)]
@@ -197,10 +228,12 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
                 "window": [100, 10.0],
                 "answers_429": 0,
                 "by_endpoint": {"contact.search": 3},
+                "looks": 3,
+                "longest_look": 0.6,
             }
         },
-        "values": {"agree": True, "classes": [], "entities": [], "listed": []},
-        "interrupted": [],
+        "values": _values(),
+        "interrupted": [{"run_id": "r8", "changes": [change_of(0)]}],
         "certificate": {
             "mode": "read_back",
             "residual_operations": 0,
