@@ -183,22 +183,6 @@ ANSWERS = {
 """What each answer does."""
 
 ANOTHER = {
-    "happened": Answer(
-        "It happened",
-        "the write counts as carried out",
-        "The write to {here} counts as carried out. A record that it made is linked once it can be read.",
-    ),
-    "never": Answer(
-        "It did not happen",
-        "the write counts as not carried out, and is planned again",
-        "The write to {here} counts as not carried out, and is planned again where it is still needed. Look in {here} first: if it did "
-        "happen, a record may be made a second time.",
-    ),
-    "again": Answer(
-        "Go on looking",
-        "each run looks again",
-        "Nothing is written to the record until a run can look at it; each run tries.",
-    ),
     "unlink": Answer(
         "They are two people",
         "the two are taken apart, and each is a person of its own",
