@@ -94,7 +94,7 @@ def one_day(world: World, chosen: Collection[Event], events: Counter[str]) -> tu
     world.now = seen
     world.backups = [*world.backups[-2:], world.app.backup()]
     world.clock.sleep(6 * 3600)
-    _evening(world, by_night[:2], events)
+    _evening(world, _shuffled(world.dice, by_night)[:2], events)
     told, before = night(world)
     world.keep_ledger()
     after = look(world.app, world.place)

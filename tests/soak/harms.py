@@ -218,7 +218,7 @@ def habits(world: World) -> None:
 # what the operator does -----------------------------------------------------------------------------------------------
 
 
-@harm(0.07, "4")
+@harm(0.1, "4")
 def app_restored(world: World) -> None:
     """The application's database is put back to what it was before the last night, or the one before."""
     if len(world.backups) < 3:
@@ -239,7 +239,7 @@ def app_restored(world: World) -> None:
     world.now = after
 
 
-@harm(0.05, "12")
+@harm(0.08, "12")
 def ledger_restored(world: World) -> None:
     world.keep_ledger()
     if not world.put_ledger(1):
@@ -247,7 +247,7 @@ def ledger_restored(world: World) -> None:
     world.book.counts["ledger a night older"] += 1
 
 
-@harm(0.04, "12")
+@harm(0.06, "12")
 def ledger_emptied(world: World) -> None:
     world.keep_ledger()
     world.put_ledger(None)
