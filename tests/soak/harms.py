@@ -233,7 +233,9 @@ def app_restored(world: World) -> None:
         world.book.rewound.add(ident)
         world.book.tell(ident, world.day, "the app's row went back with a backup")
         for cell in [cell for cell in world.book.pending if cell[:2] == ident]:
-            world.book.pending[cell].pop("app", None)
+            typed = world.book.pending[cell].get("app")
+            if typed is not None and (now is None or now.cells.get(cell[2]) != typed.value):
+                del world.book.pending[cell]["app"]
         if was is None:  # deleted since, and there again: it counts as new, as docs/operations.md says
             world.book.gone[ident].clear()
     world.now = after

@@ -60,6 +60,8 @@ class Judge:
     """Whether the pair file lets a night read only some contacts' notes."""
     unmapped: set[str] = field(default_factory=set)
     """Fields of contacts that the pair file leaves out for now."""
+    owners: dict[tuple[str, Ident], Ident] = field(default_factory=dict)
+    """Whose a task or note was on a side before the run."""
     vanished: set[tuple[str, Ident]] = field(default_factory=set)
     """The contacts that a run took away, by side: with them go their tasks and notes."""
     nights: tuple[str, ...] = ()
@@ -82,6 +84,12 @@ class Judge:
         said = f"exit {told.code}: {told.document.get('verdict', {}).get('headline', told.errors[-300:])}"
         everybody = before.idents() | after.idents()
         contacts = {(side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"}
+        self.owners = {
+            (side, ident): ("contact", rows[0].of)
+            for side in SIDES
+            for ident, rows in before.rows[side].items()
+            if rows[0].of
+        }
         self.vanished = {(side, one) for side, one in contacts if after.row(side, one) is None}
         for ident in sorted(everybody - self.book.twice):
             for kind, name, what in self._record(day, ident, before, after, told):
@@ -241,7 +249,8 @@ class Judge:
         entity, uid, name = cell
         rule = BY_NAME.get((entity, base(name)))
         shown = told.overwrote(side, key, entity, name, typed.value)
-        if self.book.decision((entity, uid), name):
+        owner = self.owners.get((side, (entity, uid)))
+        if self.book.decision((entity, uid), name) or (owner and self.book.decision(owner, "")):
             self.book.retire(cell, [side], "lost to a decision")
         elif typed.value is None and (shown or (rule and (rule.keeps or rule.items))):
             self.book.retire(cell, [side], "lost to a rule")
