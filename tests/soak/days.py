@@ -159,6 +159,9 @@ def _answered(world: World, told: Told) -> Told:
         return world.operator.run()
     if any(name.startswith("rewound") for name in named):
         allowed = ["restore-app" if world.dice.random() < 0.7 else "rewound-app"]
+        if allowed == ["restore-app"]:  # by name, all that is missing in the app, whoever deleted it
+            for where in world.book.gone.values():
+                where.pop("app", None)
         allowed += [name for name in named if not name.startswith(_NEVER_ALLOWED)]
     elif named and not any(name.startswith(_NEVER_ALLOWED) for name in named):
         allowed = named
