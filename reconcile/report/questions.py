@@ -100,8 +100,9 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
 
 def _values(mapped: EntityMap, hold: Hold) -> dict[str, Any]:
     """base_app, base_ghl, app and ghl of a conflict as people read them; what was kept, for a deletion."""
-    name = (hold.field or "").partition(": ")[0]
-    field = next((each for each in mapped.fields if each.name == name and name != TAGS), None)
+    # Of one element of a set ("tags: vip") the sides hold that element, not the set.
+    name, element, _ = (hold.field or "").partition(": ")
+    field = next((each for each in mapped.fields if each.name == name and name != TAGS and not element), None)
     sides = ("base_app", "base_ghl", "app", "ghl")
     values: dict[str, Any] = {}
     for key, value in sorted(hold.values.items()):

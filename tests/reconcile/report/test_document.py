@@ -10,12 +10,14 @@ import jsonschema
 import pytest
 
 from reconcile import diff
+from reconcile.codecs import Labels
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan import Group
-from reconcile.ports import Usage
+from reconcile.policy import OnConflict, Rule
+from reconcile.ports import FieldInfo, Usage
 from reconcile.report import About, document, dumped, markdown, write
 from reconcile.report.schema import schema
-from tests.builders import World, contacts, mapping_of, plan_of
+from tests.builders import World, contacts, field_of, mapping_of, plan_of
 from tests.builders_world import busy_world, seen
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "report.schema.json"
@@ -48,6 +50,28 @@ def test_the_published_schema_is_current() -> None:
 def test_a_report_is_valid_against_its_schema(busy: dict[str, Any]) -> None:
     """The document of a run with everything in it has the published form."""
     jsonschema.validate(busy, schema(), cls=jsonschema.Draft202012Validator)
+
+
+def test_one_element_of_a_set_is_shown_as_it_is() -> None:
+    """Of a question about one element of a set, as a restored backup asks it, the report shows the element: it ended as a defect, night after night."""
+    likes = field_of("likes", Labels(folded=False, name="set"), rule=Rule(conflict=OnConflict.UNION))
+    mapping = mapping_of(contacts(field_of("email"), likes, match=(("email",),)))
+    with World(mapping=mapping) as world:
+        for side in world.sides.values():
+            side._fields[Entity.CONTACT]["likes"] = FieldInfo("json")
+        world.app.put(Entity.CONTACT, {"email": "ann@x.com", "likes": ["Polski"]}, key="a1")
+        world.run()
+        world.clock.advance(86_400)
+        backup = world.app.backup()
+        world.app.edit(Entity.CONTACT, "a1", {"likes": ["Deutsch", "Polski"]})
+        world.run()
+        world.clock.advance(86_400)
+        world.app.restore(backup)
+        with seen(world) as found:
+            whole = document(found.stage, world.mapping, found.about)
+    (asked,) = whole["holds"]
+    assert asked["field"] == "likes: Deutsch"
+    assert (asked["values"]["app"], asked["values"]["ghl"]) == (None, "Deutsch")
 
 
 @pytest.mark.parametrize("state", ["refused", "failed", "planned", "audit"])
