@@ -123,8 +123,11 @@ class Email(Codec):
     name: str = "email"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = unicodedata.normalize("NFC", _clean(raws).lower())
-        return (readable(text) if "xn--" in text else text) or None
+        text = _clean(raws)
+        if beyond(text):
+            return text
+        text = unicodedata.normalize("NFC", text.lower())  # a letter may become two
+        return (readable(text) if "xn--" in text and len(text) <= LONGEST_WORD else text) or None
 
     def fault(self, cell: Cell) -> str | None:
         return None if cell is None or ADDRESS.fullmatch(cell) else "not an email address"

@@ -281,13 +281,14 @@ def accepted(stage: Stage, mapped: EntityMap, source: Source) -> Iterator[Differ
             )
 
 
-# A link that was compared: what is equal by now is no difference, and what moved is another one. What was refused is sent
-# by nobody while both sides are as they were, so that there it is no standing difference but one that is due.
+# A link that was compared: what is equal by now is no difference, and what moved is another one. What was refused is due,
+# and not standing: it is the same as long as both sides show what they showed.
 _VOID = """
 SELECT d.link_id, d.field, d.item FROM difference_{e} d JOIN wide_{e} w ON w.link_id = d.link_id AND NOT w.excluded
 LEFT JOIN judged_{e} j ON j.link_id = d.link_id AND j.field = d.field AND coalesce(j.item, '') = d.item
-WHERE NOT coalesce(d.current AND CASE d.side WHEN 'ghl' THEN j.app ELSE j.ghl END IS NOT DISTINCT FROM d.sent
-    AND CASE d.side WHEN 'ghl' THEN j.ghl ELSE j.app END IS NOT DISTINCT FROM d.stored AND j.link_id IS NOT NULL, false)
+WHERE NOT coalesce(d.current AND j.link_id IS NOT NULL AND (j.kind = 'standing'
+    OR CASE d.side WHEN 'ghl' THEN j.app ELSE j.ghl END IS NOT DISTINCT FROM d.sent
+    AND CASE d.side WHEN 'ghl' THEN j.ghl ELSE j.app END IS NOT DISTINCT FROM d.stored), false)
 ORDER BY ALL
 """
 

@@ -315,6 +315,7 @@ def test_the_verdict_ignores_no_class(name: str) -> None:
         "entities": {"contact": figures},
         "provenance": {"snapshots": []},
         "nowhere": [],
+        "interrupted": [],
         "holds": [],
         "failures": [],
         "changes": [],
