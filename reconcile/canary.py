@@ -50,13 +50,14 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
 
     `moved_e`, `basecell_e` and `cell_e_s` have to be there. A value that is present in both reads and different is no
     finding: an index trails. One record is proof where both reads show the same moment of its last change; else a second
-    record has to show the same, and without one the record itself is taken as it was read by its key.
+    record has to show the same, and without one the record itself is taken as it was read by its key. A second one is read as
+    well where the first were really cleared: what one person did says nothing of the others.
     """
     chosen, reserve = _chosen(stage, mapped, side)
     findings = Findings()
     for key in chosen:
         _look(stage, mapped, side, key, read, findings)
-    for key in reserve if _in_doubt(findings) else ():
+    for key in reserve if _in_doubt(findings) or not findings.seen else ():
         _look(stage, mapped, side, key, read, findings)
     missing = [name for name, keys in findings.seen.items() if name in findings.proven or len(keys) > 1]
     if missing:
@@ -143,10 +144,12 @@ def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], li
     for place_, _ in often.most_common():
         if place_ in covered or len(firsts) == MOST:
             continue
-        places, _, one, other = max((p for p in patterns if place_ in p[0]), key=lambda p: len(p[0]))
+        among = sorted((p for p in patterns if place_ in p[0]), key=lambda p: -len(p[0]))
+        places, _, one, _ = among[0]
         covered |= places
         firsts.append(one)
-        seconds.append(other)
+        # Of another set of lost values, where that one record alone lost just these.
+        seconds += [key for _, _, *ends in among for key in ends if key != one][:1]
     return firsts, seconds
 
 

@@ -75,6 +75,20 @@ def test_a_field_that_only_some_rows_lack_refuses_as_well() -> None:
         assert state(world) == before
 
 
+def test_what_people_cleared_hides_no_field_that_is_not_carried() -> None:
+    """Two contacts lost other values by people's hands, one of them never had a tag: that search carries no tags is seen on a third one."""
+    with people(contact=frozenset()) as world:
+        world.app.put(C, {"first_name": "Dee", "email": "dee@x.com"}, key="dee")
+        night(world)
+        world.ghl.edit(C, world.links()["ann"], {"company": None})
+        world.ghl.edit(C, world.links()["dee"], {"first_name": None})
+        before = state(world)
+        world.set_vices(Side.GHL, lacks={C: frozenset({"tags"})})
+        with pytest.raises(Refused, match="does not carry tags"):
+            night(world)
+        assert state(world) == before
+
+
 def test_what_a_person_cleared_is_no_finding() -> None:
     """Blank in bulk and blank by key: it was cleared; it costs one or two reads."""
     with people(contact=frozenset()) as world:
