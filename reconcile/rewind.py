@@ -90,8 +90,13 @@ UPDATE judged_{e} j SET
             || 'backup does: is that value right, or ' || CASE b.side WHEN 'app' THEN 'GHL''s' ELSE 'the app''s' END || '?' END
 FROM asked_back b WHERE b.link_id = j.link_id AND b.field = j.field AND b.item IS NOT DISTINCT FROM j.item;
 INSERT INTO held_back SELECT DISTINCT {entity}, side, link_id FROM asked_back WHERE choice IS NULL;
+UPDATE judged_{e} j SET action = 'ask', winner = NULL, fault = NULL, value = NULL,
+    because = CASE h.side WHEN 'app' THEN 'the app''s' ELSE 'GHL''s' END || ' record went back to an older state, and other values of it '
+        || 'are not answered yet: a write of this one would make them look new'
+FROM held_back h WHERE h.entity = {entity} AND h.link_id = j.link_id AND j.action = 'agree' AND j.winner <> h.side;
 DROP TABLE asked_back;
 """
+"""Nothing is written into a record that went back before all of it is answered: our write would be the time of its last change."""
 
 
 def begin(stage: Stage) -> None:

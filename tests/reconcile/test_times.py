@@ -321,3 +321,35 @@ def test_an_earlier_ledger_knows_an_edit_only_where_we_never_wrote() -> None:
         ((row,),) = world.ledger.links(C, names)
         assert row[0] == row[1]
         assert row[2] is None
+
+
+def test_nothing_is_written_into_a_record_that_went_back_until_all_is_answered() -> None:
+    """A later edit in GHL, or an answer about one value, does not make the app's older values look new: GHL's stay until each is answered."""
+    with World() as world:
+        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "company": "Old"}, key="a1")
+        world.run()
+        world.clock.advance(86_400)
+        backup = world.app.backup()
+        world.app.edit(C, "a1", {"first_name": "Anna", "company": "New"})
+        world.run()
+        world.clock.advance(86_400)
+        world.app.restore(backup)
+        assert sorted(str(h.field) for h in world.run().holds) == ["company", "first_name"]
+        key = by_email(world, Side.GHL, "ann@x.com")
+        world.clock.advance(86_400)
+        world.ghl.edit(C, key, {"email": "anna@x.com"})
+        result = world.run()
+        assert not result.writes
+        world.decide(next(h for h in result.holds if h.field == "company"), "ghl")
+        for _ in range(2):
+            world.clock.advance(86_400)
+            result = world.run()
+            assert not result.writes
+            assert "first_name" in {h.field for h in result.holds}
+        for hold in result.holds:
+            world.decide(hold, "ghl")
+        world.run()
+        held = {"first_name": "Anna", "company": "New", "email": "anna@x.com"}
+        assert held.items() <= world.cells(Side.APP)["a1"].items()
+        assert held.items() <= world.cells(Side.GHL)[key].items()
+        assert not world.run().operations

@@ -22,14 +22,14 @@ def _check(done: Soaked) -> None:
     assert not found, (
         f"{done}\n{shown}\nto see it again: python -m tests.soak --seed {done.seed} --days {done.days} --people {done.people}"
     )
-    assert done.counts["typed"] > 400
-    assert done.counts["on both sides"] > 300
+    assert done.counts["typed"] > 200
+    assert done.counts["on both sides"] > 150
 
 
 @pytest.mark.parametrize("seed", [1, 2, TODAY])
 def test_a_few_days(tmp_path: Path, seed: int) -> None:
     """Of what people type in a few days everything is on both sides, lost to a rule or decision that names it, or held."""
-    _check(soak(tmp_path, seed=seed, days=4, people=24))
+    _check(soak(tmp_path, seed=seed, days=3, people=16))
 
 
 @pytest.mark.skipif(not LONG, reason="part of ./dev soak")
