@@ -23,6 +23,18 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known(
+        "B8",
+        "invented",
+        r"went back with a backup.*typed in app",
+        "a restored row that was edited before the next run looks new",
+    ),
+    Known(
+        "B9",
+        "lost",
+        r"^day \d+ lost (task|note) .*moved in ghl",
+        "an edit of a task whose contact was merged goes lost",
+    ),
+    Known(
         "B3",
         "unmentioned",
         r"(mornings|reception|mobile: see).*a run was killed",
