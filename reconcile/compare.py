@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping as Map
 from functools import partial
 
@@ -35,6 +36,8 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
+    asked = [(json.loads(str(hold.body))["subject"],) for hold in ledger.holds()]
+    stage.fill("in_question", [("subject", "VARCHAR")], [asked])
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
         release(stage, mapped)

@@ -186,7 +186,7 @@ def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float)
 
     On a side that lags: rows that seem to have moved, or to be gone, although we wrote them a moment ago. And echoes: where
     something would be done about the link (the baseline is older than a value that is held), or where no lag explains them
-    (a restored backup). And rows that seem new although their link was forgotten a moment ago.
+    (a restored backup), or where a question is open, which the baseline does not know of. And rows that seem new although their link was forgotten a moment ago.
     """
     entity = mapped.entity
     taken = literal(stage.snapshots[entity, side].taken_at)
@@ -197,7 +197,8 @@ def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float)
     )
     echoes = (
         f"SELECT w.{side}_key FROM wide_{entity} w WHERE w.{side}_echo AND (NOT {recent} OR w.link_id IN "
-        f"(SELECT link_id FROM delta_{entity} WHERE kind NOT IN ('converged', 'standing')))"
+        f"(SELECT link_id FROM delta_{entity} WHERE kind NOT IN ('converged', 'standing')) "
+        "OR w.link_id IN (SELECT subject FROM in_question))"
     )
     missing = f"SELECT {side}_key FROM moved_{entity} WHERE {side}_state = 'absent' AND {recent}"
     buried = (

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import duckdb
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from reconcile import differences, rewind, schema
+from reconcile import claims, differences, rewind, schema
 from reconcile.diff import beside
 from reconcile.journal import Journal
 from reconcile.ledger import Ledger
@@ -221,7 +221,8 @@ def settle_operations(
             for o, outcome in done
             if o.kind is OpKind.CREATE or (_entity(o).value, o.link_id) not in dropped
         ]
-        done = _unclaimed(ledger, connection, done)
+        done, vacated = claims.settle(ledger, connection, done)
+        forgotten += ledger.bury_links(connection, vacated, at=source.at)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]), codecs or {})
         for operation, outcome in done:
             linked += _settle_one(page, operation, outcome, run_id=source.run_id, seen=codecs is not None)
@@ -229,46 +230,6 @@ def settle_operations(
         apart = (each for operation, outcome in done for each in differences.dropped(operation, outcome, source))
         differences.put(ledger, connection, apart)
     return linked, forgotten
-
-
-_Done = list[tuple[Operation, Outcome]]
-
-
-def _unclaimed(ledger: Ledger, connection: Connection, done: _Done) -> _Done:
-    """Without the creates of which another link has an end, made or answered with: two things must not become one.
-
-    What was made comes before what was there already: that one is linked by the next run, if it is the same.
-    """
-    creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
-    owner = _owners(ledger, connection, [end for o, outcome in creates for end in _ends(o, outcome)])
-    kept: set[str] = set()
-    for operation, outcome in sorted(creates, key=lambda each: each[1].status is not Status.DONE):
-        ends = _ends(operation, outcome)
-        if all(owner.get(end, operation.link_id) == operation.link_id for end in ends):
-            owner |= dict.fromkeys(ends, operation.link_id)
-            kept.add(operation.op_id)
-    return [(o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept]
-
-
-_End = tuple[Entity, Side, str]
-
-
-def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
-    """The records that a create's link joins."""
-    keys = {operation.side: outcome.key, operation.side.other: operation.source_key}
-    return [(operation.entity, side, key) for side, key in keys.items() if key]
-
-
-def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> dict[_End, str]:
-    """The links that have these records already."""
-    table = schema.link
-    found: dict[_End, str] = {}
-    for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
-        column = table.c[f"{side}_key"]
-        mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
-        query = sa.select(column, table.c.link_id).where(*mine, column.in_([key for _, _, key in group]))
-        found |= {(entity, side, key): link_id for key, link_id in connection.execute(query)}
-    return found
 
 
 def _load(

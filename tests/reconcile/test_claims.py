@@ -39,6 +39,31 @@ def test_whom_a_person_called_somebody_else_is_not_linked() -> None:
         assert (world.links(), len(result.holds)) == ({}, 2)
 
 
+def test_a_key_that_is_given_away_again_belongs_to_the_new_record() -> None:
+    """The app's rows and counters go back: the key of a note that is gone goes to another one, which is linked and made once."""
+    with World(mapping=mapping_of(contacts(), notes(absent_runs=2))) as world:
+        ann = world.app.put(C, {"email": "ann@x.com"}, key="ann")
+        world.run()
+        (ghl_ann,) = world.links().values()
+        world.app.put(Entity.NOTE, {"body": "kept"}, parent=ann)
+        world.run()
+        world.ghl.put(Entity.NOTE, {"body": "first"}, parent=ghl_ann)
+        counted = dict(world.app._made)
+        world.run()
+        (first,) = [key for key, cells in world.cells(Side.APP, Entity.NOTE).items() if cells["body"] == "first"]
+        world.app.delete(Entity.NOTE, first)
+        world.app._made.update(counted)
+        world.ghl.put(Entity.NOTE, {"body": "second"}, parent=ghl_ann)
+        for _ in range(4):
+            world.run()
+        for side in Side:
+            held = sorted(str(cells["body"]) for cells in world.cells(side, Entity.NOTE).values())
+            assert held == ["first", "kept", "second"]
+        app, ghl = (world.cells(side, Entity.NOTE) for side in Side)
+        assert all(app[one]["body"] == ghl[other]["body"] for one, other in world.links(Entity.NOTE).items())
+        assert ann in world.cells(Side.APP)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
