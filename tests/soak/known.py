@@ -34,18 +34,6 @@ KNOWN: tuple[Known, ...] = (
         r"^day \d+ lost (task|note) .*moved in ghl",
         "an edit of a task whose contact was merged goes lost",
     ),
-    Known(
-        "B3",
-        "unmentioned",
-        r"(mornings|reception|mobile: see).*a run was killed",
-        "unreadable, and equal after a recovery",
-    ),
-    Known(
-        "B3", "agree", r"(mornings|reception|mobile: see).*a run was killed", "unreadable, and equal after a recovery"
-    ),
-    Known(
-        "B2", "twice", r"app: .*nights:.*app_restored", "a new row gets the key of a lost one, whose link still stands"
-    ),
 )
 
 
