@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -65,7 +66,9 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         described=run.known,
         settlement=run.settlement,
         looked_again=run.looked_again,
-        interrupted={name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED)) for name in run.recovered},
+        interrupted={
+            name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED)) for name in _settled_here(run)
+        },
         stopped=run.stopped,
         refusal=refusal,
         notes_oldest=sweep.oldest(run.ledger),
@@ -75,6 +78,15 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         recheck=run.pair.apply.recheck,
         nowhere=run.nowhere,
     )
+
+
+def _settled_here(run: Run) -> tuple[str, ...]:
+    """The interrupted runs that this one settled, also when it made the plan: the report of what is applied replaces the plan's."""
+    try:
+        before = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))["interrupted"]
+    except (OSError, ValueError, KeyError):
+        before = []
+    return tuple(dict.fromkeys([*(each["run_id"] for each in before), *run.recovered]))
 
 
 def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -9,10 +10,14 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import pytest
 
+from flows import telling
+from flows.run import Run
 from tests.flows.acme import Acme
 from tests.flows.calls import say
 
@@ -181,3 +186,11 @@ def test_a_pair_named_twice_is_not_deployed_twice(acme: Acme) -> None:
     """Two deployments of one name would be one."""
     told = say("deploy", "--pair", acme.pair, "--pair", acme.pair, "--file", os.devnull)
     assert (told.code, "SCHEDULE" in told.errors) == (3, True)
+
+
+def test_what_is_applied_tells_of_the_runs_that_its_plan_settled(tmp_path: Path) -> None:
+    """The report of an applied plan takes the place of the plan's own, and names the interrupted runs that were settled for it."""
+    run = cast("Run", SimpleNamespace(folder=tmp_path, recovered=("later",)))
+    assert telling._settled_here(run) == ("later",)
+    (tmp_path / "report.json").write_text(json.dumps({"interrupted": [{"run_id": "earlier"}]}), encoding="utf-8")
+    assert telling._settled_here(run) == ("earlier", "later")
