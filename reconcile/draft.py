@@ -342,7 +342,7 @@ ALTER TABLE operation ADD COLUMN turn INTEGER;
 UPDATE operation o SET seq = n.seq, turn = round((phase - floor(phase)) * 1000)::INTEGER, starts_workflows = side = 'ghl' AND kind NOT IN ('adopt', 'forget', 'delete', 'archive'),
     op_id = md5(concat_ws(chr(31), kind, entity, side, link_id, coalesce(key, ''), before, after))[1:20]
 FROM (
-    SELECT rowid AS row, row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind) AS seq
+    SELECT rowid AS row, row_number() OVER (ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind, after) AS seq
     FROM operation
 ) n WHERE n.row = o.rowid;
 DROP TABLE IF EXISTS work.planned;

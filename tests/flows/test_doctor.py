@@ -134,7 +134,7 @@ def test_token_refused(world: World) -> None:
     """A token that GHL does not know is an error with a remedy, and the app is still looked at."""
     found = world.check(world.pair(token="pit-unknown"))
     assert worst(found) is Level.ERROR
-    assert any("[EXPIRED]" in one.what and "auth login" in one.remedy for one in found)
+    assert any("[EXPIRED]" in one.what and "rotate" in one.remedy for one in found)
     _said(found, "the app answers")
 
 
