@@ -214,16 +214,17 @@ def test_a_task_of_no_contact_is_not_of_this_pair() -> None:
 
 
 def test_what_was_not_written_is_a_failure() -> None:
-    """Writes that a side did not take for want of an answer are told as not made, with exit code 2."""
+    """Writes that were not made in a run that nobody stopped are told as such, with exit code 2; a run that was stopped has 1."""
     with World() as world:
         world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
         world.run()
         world.run()
         for number in range(3):
             world.app.put(Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"})
-        world.set_vices(Side.GHL, rejects=lambda write: "TRANSIENT")
-        whole = told(world)
-        assert whole["verdict"]["tone"] == "bad"
+        stopped = told(world, most=0)
+        assert (stopped["verdict"]["code"], exit_code("stopped", stopped)) == ("stopped", 1)
+        whole = told(world, most=0, state="settled", stopped="")
+        assert whole["verdict"]["headline"] == "3 writes were not made"
         assert exit_code("settled", whole) == 2
 
 
