@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from flows import steps, suggesting, sync
+from flows import ends, steps, suggesting, sync
 from flows.cutover import Cutover, cutover
 from flows.run import Options, Run, open_run, stopping_on_signals
 from flows.sync import Do, plainly
@@ -146,7 +146,9 @@ def _leg(pair: Pair, move: Move, do: Do, *, digest: str | None) -> _Leg:
             plan = _planned(run, digest, do)
             _checked(run, plan, do)
             runs.annotate(run.ledger, run.run_id, move=move.name)
-            if move.mode != "match-only":
+            if move.mode == "match-only":
+                do(ends.claim, run)
+            else:
                 sync.apply(run, plan, do)
             do(steps.settle_run, run)
             do(steps.read_back, run)

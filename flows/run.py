@@ -49,6 +49,9 @@ log = logging.getLogger("flows.run")
 REBASE = "rebase"
 """How a caller allows by name that the ledger is believed though the store knows a later run."""
 
+SAME_ENDS = "same-ends"
+"""How a caller takes over by name the application and the location that another pair wrote to."""
+
 LEASE = timedelta(minutes=5)
 _RENEW_SECONDS = 60.0
 
@@ -87,7 +90,7 @@ class Options:
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             remedy = f"give a number above 0, up to {MOST_MINUTES:,}"
             raise StateError(f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES")
-        if unknown := sorted(self.allowed - NAMES - {REBASE}):
+        if unknown := sorted(self.allowed - NAMES - {REBASE, SAME_ENDS}):
             raise StateError(
                 f"there is no limit {unknown[0]!r} to allow", remedy=near(unknown[0], NAMES), code="NO_LIMIT"
             )

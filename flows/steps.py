@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flows import focus, lineage, picking
+from flows import ends, focus, lineage, picking
 from flows.run import Run, moment
 from reconcile import (
     compare,
@@ -58,9 +58,10 @@ def recover(run: Run) -> int:
     """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs.
 
     What stays in doubt, because it cannot be looked at, is looked at again by each run, and blocks its own record alone. Raises
-    Refused where the ledger is not the one that the pair's store knows.
+    Refused where the ledger is not the one that the pair's store knows, or another pair has the same ends.
     """
     lineage.check(run)
+    ends.check(run)
     older = doubts.by_run(doubts.standing(run.ledger))
     names = runs.unsettled(run.ledger)
     for name in names:
@@ -259,7 +260,8 @@ def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
 
 
 def begin_apply(run: Run) -> None:
-    """From here on the run may have written something."""
+    """From here on the run may have written something. Raises Refused where another pair has begun to write there, too."""
+    ends.claim(run)
     runs.mark(run.ledger, run.run_id, state="applying")
     lineage.mark(run)
 

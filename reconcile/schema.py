@@ -172,6 +172,19 @@ pair_file = Table(
     comment="Pair files of a fleet, as TOML, for workers without a disk of their own; secrets stay references.",
 )
 
+ends = Table(
+    "ends",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("entity", String(20), primary_key=True),
+    Column("digest", _NAME, nullable=False),
+    Column("app", Text, nullable=False),
+    Column("ghl", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    Index("ends_held_once", "entity", "digest", unique=True),
+    comment="Which place of the app and which location each pair has written to: no other pair may join the same two.",
+)
+
 lease = Table(
     "lease",
     metadata,

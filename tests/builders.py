@@ -274,7 +274,7 @@ class World:
             limits=dict(self.limits),
             config_digest=self.config_digest,
             apply=SimpleNamespace(recheck=self.recheck, max_minutes=None, chunk=self.chunk),
-            ghl=SimpleNamespace(notes_budget=self.notes_budget),
+            ghl=SimpleNamespace(notes_budget=self.notes_budget, url="memory:"),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
             located=lambda region: self.mapping,

@@ -72,6 +72,7 @@ class FilesConnector:
             fields={entity: self._layout(entity).described() for entity in entities},
             costs=dict.fromkeys(OpKind, 0.0),
             modified=frozenset(entity for entity, file in entities.items() if file.modified_at),
+            places=self._library.places(),
         )
 
     def shape(self, entity: Entity) -> Shape:

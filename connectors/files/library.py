@@ -34,10 +34,13 @@ class Library:
 
     def identity(self) -> str:
         """What names these files and no others."""
+        return f"{self.settings.format}:{';'.join(self.places().values())}"
+
+    def places(self) -> dict[Entity, str]:
+        """Where the files of each entity lie, without user and password."""
         own = self.settings
-        paths = [storage_of(file.path, own.folder, self.sleep)[1] for file in own.entities.values()]
-        whole = [bare(path) if "://" in path else str(Path(path).resolve()) for path in paths]
-        return f"{own.format}:{';'.join(whole)}"
+        paths = {entity: storage_of(file.path, own.folder, self.sleep)[1] for entity, file in own.entities.items()}
+        return {entity: bare(path) if "://" in path else str(Path(path).resolve()) for entity, path in paths.items()}
 
     def open(self, entity: Entity) -> list[Volume]:
         """Every file of an entity, read whole and checked for the declared columns."""

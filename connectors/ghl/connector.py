@@ -90,8 +90,10 @@ class GhlConnector:
         fields = {entity: self._described(entity, users or {}) for entity in FIELD_INFO}
         for entity in FIELD_INFO:
             self.shape(entity)
+        location = str(where.get("id") or self.settings.location)
         return Description(
-            identity=":".join(["ghl", str(where.get("id") or self.settings.location), str(company or "")]),
+            identity=":".join(["ghl", location, str(company or "")]),
+            places=dict.fromkeys(FIELD_INFO, f"ghl:{location}"),
             fields=fields,
             region=where.get("country") or None,
             lag_seconds=self.settings.lag_seconds,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from connectors.http import Client, Options, Transport
@@ -120,7 +121,16 @@ class RestConnector:
             costs=self._costs(),
             modified=frozenset(e for e, endpoint in self._settings.entities.items() if endpoint.modified_at),
             bulk={entity: f"GET {endpoint.path}" for entity, endpoint in self._settings.entities.items()},
+            places={entity: self._place(endpoint.path) for entity, endpoint in self._settings.entities.items()},
         )
+
+    def _place(self, path: str) -> str:
+        """Where a collection lies: scheme and host in lower case, the port where it is not the scheme's own."""
+        base = urlsplit(self._settings.url)
+        if not self._identity.endswith(self._settings.url.rstrip("/")):  # served anew for every run
+            return f"{self._identity}/{path.strip('/')}"
+        port = f":{base.port}" if base.port not in (None, {"http": 80, "https": 443}.get(base.scheme)) else ""
+        return f"{base.scheme}://{base.hostname}{port}/{base.path.strip('/')}/{path.strip('/')}"
 
     def _costs(self) -> dict[OpKind, float]:
         """Requests per write: one, and one more where the record is read before it."""

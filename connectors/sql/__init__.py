@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.sql.copying import can_copy, copied, keyless
-from connectors.sql.engine import begin_snapshot, identity, open_engine
+from connectors.sql.engine import begin_snapshot, identity, open_engine, place_of
 from connectors.sql.lines import Tally
 from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stream, visible
 from connectors.sql.refusals import as_connector_error
@@ -71,6 +71,7 @@ class SqlConnector:
             fields={entity: layout.described() for entity, layout in layouts.items()},
             costs=dict.fromkeys(OpKind, 0.0),
             modified=frozenset(entity for entity, layout in layouts.items() if layout.modified_at is not None),
+            places={entity: place_of(self._engine, layout.table) for entity, layout in layouts.items()},
         )
 
     def shape(self, entity: Entity) -> Shape:

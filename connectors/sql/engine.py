@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,26 @@ def identity(engine: sa.Engine) -> str:
     return f"{engine.dialect.name}://{place}#{_inner_identity(engine)}"
 
 
-def _inner_identity(engine: sa.Engine) -> str:
-    for statement in _INNER.get(engine.dialect.name, ()):
+def place_of(engine: sa.Engine, table: sa.Table) -> str:
+    """A table, the same by whatever host name, user or spelling it is reached."""
+    kind, url = engine.dialect.name, engine.url
+    schema = table.schema or sa.inspect(engine).default_schema_name
+    if kind == "sqlite":
+        name = url.database or ""
+        server = str(Path(name).resolve()) if name and not name.startswith((":", "file:")) else name
+    else:
+        # The first statement alone asks for what no other server says of itself.
+        server = _inner_identity(engine, _INNER.get(kind, ())[:1])
+        if not server:
+            server = f"{(url.host or '').lower()}:{url.port or ''}" + (
+                f"/{url.database}" if kind == "postgresql" else ""
+            )
+    return f"{kind}:{server}/{schema}.{table.name}"
+
+
+def _inner_identity(engine: sa.Engine, statements: Sequence[str] | None = None) -> str:
+    asked = _INNER.get(engine.dialect.name, ()) if statements is None else statements
+    for statement in asked:
         try:
             with engine.connect() as connection:
                 return str(connection.exec_driver_sql(statement).scalar())

@@ -22,6 +22,7 @@ def plan(
     *,
     pair: PairFile,
     json: Json = False,
+    allow: Allow = None,
     backtest: Annotated[
         int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
     ] = None,
@@ -39,7 +40,7 @@ def plan(
     loaded = load(pair)
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
-    with open_run(loaded, Options("plan", allowed(None, rebase=rebase), writes=False)) as run:
+    with open_run(loaded, Options("plan", allowed(allow, rebase=rebase), writes=False)) as run:
         return show(reconcile(run), as_json=json, operations=run.plan_path)
 
 

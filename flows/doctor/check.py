@@ -48,6 +48,7 @@ def check(
         found += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
             found += fit(pair.located(described[Side.GHL].region), described)
+            found += machine.ends(pair, described)
     return found
 
 

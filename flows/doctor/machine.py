@@ -13,6 +13,11 @@ import sqlalchemy as sa
 
 from flows.config import Pair
 from flows.doctor.finding import Finding, error, ok, warning
+from flows.ends import holder
+from flows.run import SAME_ENDS
+from reconcile import schema
+from reconcile.model import Side
+from reconcile.ports import Description
 
 _PINS: Mapping[str, tuple[str, str, str]] = {
     "prefect": ("3.8.8", "4", "older ones lack what the flows use"),
@@ -91,6 +96,30 @@ def disk(pair: Pair) -> Iterator[Finding]:
 
 def _existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
+
+
+def ends(pair: Pair, described: Mapping[Side, Description]) -> Iterator[Finding]:
+    """Whether another pair of the same ledger has both ends; what a ledger of its own holds nobody can see from here."""
+    url = sa.make_url(pair.ledger_url.get_secret_value())
+    other = None
+    if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
+        engine = sa.create_engine(url, hide_parameters=True)
+        try:
+            with engine.connect() as connection:
+                # A ledger that is empty, or of an earlier version, has no such table: the next run makes it.
+                if sa.inspect(connection).has_table(schema.ends.name):
+                    other = holder(connection, pair, described)
+        except (sa.exc.SQLAlchemyError, ImportError):
+            return  # said already
+        finally:
+            engine.dispose()
+    if other:
+        what = f"pair {other!r} of this ledger has both ends, too: a run is refused (ENDS_HELD)"
+        yield error(
+            what, f'Write pair = "{other}"; where that pair is retired, or was renamed: `run --allow {SAME_ENDS}`.'
+        )
+    else:
+        yield ok("no other pair has both ends (of this ledger alone: a pair with a ledger of its own is not seen)")
 
 
 def ledger(pair: Pair) -> Iterator[Finding]:
