@@ -20,6 +20,7 @@ from typing import Any, Literal
 from flows.observe import redacted
 from flows.run import now
 from reconcile.errors import ConfigError, Problem
+from reconcile.names import is_name
 
 log = logging.getLogger("flows.fleet")
 
@@ -95,12 +96,27 @@ def _is_pair(path: Path) -> bool:
         return True
 
 
-def fleet(pairs: Sequence[Path], job: Job = "run", *, workers: int = 2, runner: Runner | None = None) -> FleetReport:
-    """Run every pair, `workers` at a time, each in its own process; what fails is told in the report."""
+def refused(pair: str, error: ConfigError) -> PairRun:
+    """A pair of a ledger that this worker does not run, as one that failed."""
+    return PairRun(pair if is_name(pair) else repr(pair[:60]), 3, 0.0, state="failed", error=str(error))
+
+
+def fleet(
+    pairs: Sequence[Path],
+    job: Job = "run",
+    *,
+    workers: int = 2,
+    runner: Runner | None = None,
+    before: Sequence[PairRun] = (),
+) -> FleetReport:
+    """Run every pair, `workers` at a time, each in its own process; what fails is told in the report.
+
+    `before` are pairs that came to nothing before any ran.
+    """
     started, began = now(), time.monotonic()
     one = runner or run_process
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="pair") as pool:
-        runs = list(pool.map(lambda path: one(path, job), pairs))
+        runs = [*before, *pool.map(lambda path: one(path, job), pairs)]
     worst = sorted(runs, key=lambda run: (-run.exit_code, run.pair))
     return FleetReport(job, started, time.monotonic() - began, workers, tuple(worst))
 

@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, run_process
+from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, refused, run_process
 from flows.pairs import url_of, write_out
 from flows.sealed import Failed, outward, sealed, unsealed
 from reconcile.errors import ConfigError, Problem
@@ -30,7 +30,7 @@ def run_pair(pair: str, job: Job, kept_in: str = "") -> PairRun:
     """One pair, in a process of its own wherever this task runs; its file comes from the ledger `kept_in`, if that is named."""
     path = Path(pair)
     if kept_in:
-        write_out(url_of(kept_in), path.parent, [path.stem])
+        write_out(url_of(kept_in), path.parent, [path.stem], kept_in=kept_in)
     return run_process(path, job)
 
 
@@ -49,7 +49,9 @@ def runner_of(name: Runner, workers: int) -> Any:
     return made(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
 
 
-def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kept_in: str = "") -> FleetReport:
+def fleet_on(
+    name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kept_in: str = "", before: Sequence[PairRun] = ()
+) -> FleetReport:
     """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
 
     Raises ConfigError where `kept_in` is a URL itself: Prefect keeps parameters, so it may see the name of a variable only.
@@ -69,7 +71,7 @@ def fleet_on(name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kep
                 return PairRun(path.stem, 3, 0.0, state="failed", error=said)
 
         futures: dict[Path, Any] = {path: run_pair.submit(str(path), job, kept_in) for path in pairs}
-        report = fleet(pairs, job, workers=workers, runner=one)
+        report = fleet(pairs, job, workers=workers, runner=one, before=before)
         create_markdown_artifact(markdown(report), key="fleet", description=f"{len(report.runs)} pairs")
         return report
 
@@ -90,8 +92,16 @@ def fleet_flow(
         workers: how many pairs at a time
         ledger: "env:NAME" of a ledger: the pairs are those it keeps, written into the folder wherever they run
     """
-    files = write_out(url_of(ledger), Path(folder)) if ledger else pair_files(Path(folder))
-    report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "")
+    before: list[PairRun] = []
+
+    def refuse(name: str, error: ConfigError) -> None:
+        before.append(refused(name, error))
+
+    if ledger:
+        files = write_out(url_of(ledger), Path(folder), kept_in=ledger, refuse=refuse)
+    else:
+        files = pair_files(Path(folder))
+    report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
     if report.exit_code >= 2:
         failed = ", ".join(run.pair for run in report.runs if run.exit_code >= 2)
         raise RuntimeError(f"these pairs need somebody: {failed}; see the fleet's artifact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from flows.config import Pair, load
 from flows.config.pair import with_driver
 from flows.run import now
+from flows.worker import Gate, settings
 from reconcile import schema
 from reconcile.errors import ConfigError, Problem
 from reconcile.ledger import Ledger
@@ -58,8 +59,19 @@ def kept(url: str) -> list[tuple[str, str]]:
         return [(row.pair, row.at) for row in connection.execute(sa.select(TABLE).order_by(TABLE.c.pair))]
 
 
-def write_out(url: str, folder: Path, names: Sequence[str] | None = None) -> list[Path]:
-    """Write the named pair files, or all, into a folder, as NAME.toml; returns them by name. Raises ConfigError for none."""
+def write_out(
+    url: str,
+    folder: Path,
+    names: Sequence[str] | None = None,
+    *,
+    kept_in: str = "",
+    refuse: Callable[[str, ConfigError], None] | None = None,
+) -> list[Path]:
+    """Write the named pair files, or all, into a folder, as NAME.toml; returns them by name. Raises ConfigError for none.
+
+    A row that names what the worker's settings do not give it is not written: `refuse` is told, or it is raised. `kept_in`
+    is how the caller was told the ledger.
+    """
     wanted = sa.select(TABLE).order_by(TABLE.c.pair)
     if names is not None:
         wanted = wanted.where(TABLE.c.pair.in_(list(names)))
@@ -68,8 +80,17 @@ def write_out(url: str, folder: Path, names: Sequence[str] | None = None) -> lis
     if not rows:
         what = "it keeps no pair file" + (f" {', '.join(names)}" if names else "")
         raise ConfigError([Problem("ledger", what, "ledger add --pair FILE keeps one")])
+    gate, passed = Gate(settings(), folder, kept_in), []
+    for row in rows:
+        try:
+            gate.check(row.pair, row.body)
+            passed.append(row)
+        except ConfigError as error:
+            if refuse is None:
+                raise
+            refuse(row.pair, error)
     folder.mkdir(parents=True, exist_ok=True)
-    return [_written(folder / f"{row.pair}.toml", row.body) for row in rows]
+    return [_written(folder / f"{row.pair}.toml", row.body) for row in passed]
 
 
 def _written(file: Path, body: str) -> Path:

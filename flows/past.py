@@ -18,6 +18,7 @@ from reconcile.lines import line
 from reconcile.mapping import TAGS
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Cell, Entity, Side, Status
+from reconcile.names import checked
 from reconcile.quoting import literal
 
 _SITUATION = ("field", "item", "kind", "base_app", "base_ghl", "app", "ghl", "because")
@@ -45,7 +46,7 @@ class Evidence:
     def archive(self, run_id: str) -> Archived | None:
         """A run's archive, where it is still there."""
         if run_id not in self._opened:
-            folder = self._bring(self.folder / run_id)
+            folder = self._bring(self.folder / checked(run_id))
             there = (folder / MANIFEST).exists()
             self._opened[run_id] = self._held.enter_context(Archived(folder)) if there else None
         return self._opened[run_id]

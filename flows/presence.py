@@ -20,6 +20,7 @@ from reconcile.errors import ConnectorError, StateError
 from reconcile.hanging import Hanging
 from reconcile.mapping import Mapping
 from reconcile.model import Cells, Entity, OpKind, Side
+from reconcile.names import checked
 from reconcile.ports import Page, Scope, Shape, Write
 from reconcile.ports import Path as JsonPath
 from reconcile.undo import NEVER_READ, Present
@@ -179,7 +180,7 @@ class _Graves:
 
     def _open(self, name: str) -> Archived | None:
         if name not in self.opened:
-            folder = brought(self.run.pair, self.run.folder.parent / name)
+            folder = brought(self.run.pair, self.run.folder.parent / checked(name))
             whole = (folder / MANIFEST).exists()
             mapping = None if whole else _mapping_then(self.run, folder)
             there = whole or (mapping is not None and (folder / "stage.duckdb").exists())

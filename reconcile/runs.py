@@ -14,6 +14,7 @@ from reconcile import schema
 from reconcile.ledger import SPENT, Ledger
 from reconcile.lines import hold_json
 from reconcile.model import Hold
+from reconcile.names import is_name
 
 UNSETTLED = ("applying",)
 """States of a run that wrote, or may have written, and did not come to settle it."""
@@ -81,7 +82,7 @@ def runs(ledger: Ledger, *, limit: int = 100) -> list[RunRow]:
         sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc(), table.c.run_id.desc())
     )
     with ledger.engine.connect() as connection:
-        return [_row(row) for row in connection.execute(query.limit(limit))]
+        return [_row(row) for row in connection.execute(query.limit(limit)) if is_name(row.run_id)]
 
 
 def unsettled(ledger: Ledger) -> list[str]:
@@ -93,7 +94,7 @@ def unsettled(ledger: Ledger) -> list[str]:
         .order_by(table.c.started_at)
     )
     with ledger.engine.connect() as connection:
-        return [run_id for (run_id,) in connection.execute(query)]
+        return [run_id for (run_id,) in connection.execute(query) if is_name(run_id)]
 
 
 def find(ledger: Ledger, *, run_id: str | None = None, plan_digest: str | None = None) -> RunRow | None:
@@ -106,7 +107,7 @@ def find(ledger: Ledger, *, run_id: str | None = None, plan_digest: str | None =
         query = query.where(table.c.plan_digest == plan_digest)
     with ledger.engine.connect() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
-    return None if row is None else _row(row)
+    return None if row is None or not is_name(row.run_id) else _row(row)
 
 
 def _row(row: Any) -> RunRow:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
 from flows.config import load
-from flows.fleet import FleetReport, Job
+from flows.fleet import FleetReport, Job, PairRun
 from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
 
@@ -47,13 +47,13 @@ def fleet(
     from flows.fleet import fleet as run_all
     from flows.fleet import pair_files, write
 
-    files = _kept(ledger, folder) if ledger else pair_files(folder)
+    files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
     if runner == "processes":
-        report = run_all(files, job, workers=workers)
+        report = run_all(files, job, workers=workers, before=before)
     else:
         from flows.fleetflow import fleet_on
 
-        report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "")
+        report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
     paths = write(report, out)
     if json:
         jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)
@@ -63,10 +63,16 @@ def fleet(
     return report.exit_code
 
 
-def _kept(ledger: str, folder: Path) -> list[Path]:
+def _kept(ledger: str, folder: Path) -> tuple[list[Path], list[PairRun]]:
+    """The files of the pairs that the ledger keeps, and those pairs that this worker's settings do not let run."""
+    from flows.fleet import refused
     from flows.pairs import url_of, write_out
 
-    return write_out(url_of(ledger), folder)
+    before: list[PairRun] = []
+    files = write_out(
+        url_of(ledger), folder, kept_in=ledger, refuse=lambda name, error: before.append(refused(name, error))
+    )
+    return files, before
 
 
 def _show(report: FleetReport, page: Path) -> None:

@@ -20,12 +20,12 @@ from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
 from flows.config.problems import Document, Problems, formed, near, parsed
-from flows.config.references import Resolver
+from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
 from reconcile.codecs import Phone
 from reconcile.errors import ConfigError, Problem, Refused
 from reconcile.mapping import Mapping
-from reconcile.model import fingerprint
+from reconcile.model import RECORDS, fingerprint
 
 SANDBOX = "sandbox:"
 DEMO = "demo:"
@@ -263,7 +263,7 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
 
 def _app(form: AppForm, resolver: Resolver) -> AppForm:
     if isinstance(form, OutsideForm):
-        outside = form.model_copy(update={key: resolver.loose(value, ("app", key)) for key, value in form})
+        outside = form.model_copy(update={key: _loose(key, value, resolver) for key, value in form})
         check_table(form, outside, ("app",), resolver.problems, kept=resolver.kept)
         return outside
     app: AppForm = resolver.table(form, ("app",))
@@ -275,6 +275,14 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
     if isinstance(url, str) and url.startswith(DEMO):
         return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"})
     return app
+
+
+def _loose(key: str, value: object, resolver: Resolver) -> object:
+    """A setting of a connector from outside: any may be a secret but what says where and what the records are."""
+    if key in RECORDS:
+        resolver.plain(value, ("app", key))
+        return value
+    return resolver.loose(value, ("app", key))
 
 
 def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
@@ -295,7 +303,7 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
         return ghl.model_copy(
             update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"}
         )
-    if ghl.url:
+    if ghl.url and not is_reference(ghl.url):
         _check_host(ghl.url, resolver.problems)
     check_table(form, ghl, ("ghl",), resolver.problems, kept=resolver.kept)
     _check_credentials(ghl, resolver)

@@ -18,6 +18,9 @@ _GROUP_AND_OTHERS, _OTHERS = 0o077, 0o007
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Unicode's controls, marks of format, halves of characters, and line ends."""
 
+_SECRETS_AMONG = frozenset({"headers", "params"})
+"""Tables of a JSON API's with names of its own, any of which may be a secret."""
+
 Form = TypeVar("Form", bound=BaseModel)
 
 
@@ -44,11 +47,23 @@ class Resolver:
                 found[key] = self.secret(value, (*path, key))
             elif isinstance(value, BaseModel):
                 found[key] = self.table(value, (*path, key))
-            elif isinstance(value, dict):
+            elif isinstance(value, dict) and key in _SECRETS_AMONG:
                 found[key] = self.loose(value, (*path, key))
-            elif isinstance(value, str) and value.startswith("env:"):
-                found[key] = self._variable(value.removeprefix("env:"), (*path, key))
+            else:
+                self.plain(value, (*path, key))
         return form.model_copy(update=found)
+
+    def plain(self, value: object, path: KeyPath) -> None:
+        """Note a variable that is to be looked up for what is printed, sent and kept: a table's name, a location, a constant."""
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.plain(item, (*path, str(key)))
+        elif isinstance(value, list):
+            for at, item in enumerate(value):
+                self.plain(item, (*path, at))
+        elif isinstance(value, str) and value.startswith("env:"):
+            what = f"{name(path)} is {value}, which stands for a secret, and this is none: it is printed, sent and kept"
+            self.problems.add(path, what, "Write the value itself.")
 
     def loose(self, value: object, path: KeyPath) -> object:
         """A table without a form: texts that are references become secrets, all else stays."""

@@ -13,6 +13,7 @@ import msgspec
 
 from reconcile.ledger import Ledger
 from reconcile.model import Side
+from reconcile.names import checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Evidence:
     def of(self, run_id: str, hold_id: str, digest: str) -> Mapping[str, Any]:
         """The report's entry for a hold; empty where there is none, or where it is about other values."""
         if run_id not in self._known:
-            found = _read(self._bring(self._folder / run_id) / "report.json")
+            found = _read(self._bring(self._folder / checked(run_id)) / "report.json")
             if found is None:
                 return {}
             self._known[run_id] = found

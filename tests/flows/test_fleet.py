@@ -151,6 +151,7 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
     """Each worker writes the pair's file itself from the ledger, whose URL Prefect never sees; one it cannot get is told alone."""
     from flows.fleetflow import fleet_on
     from flows.pairs import keep
+    from tests.flows.test_pairs import given
 
     if runner != "threads":
         pytest.importorskip(f"prefect_{runner}", reason=f"needs the extra: pip install 'ghl-reconcile[{runner}]'")
@@ -161,6 +162,7 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
             file = made.folder / f"{name}.toml"
             file.write_text(file.read_text().replace("sqlite:///", f"sqlite:///{made.folder}/"))
             keep(file)
+        given(tmp_path, monkeypatch, *made.names, "unknown", hosts=["127.0.0.1"], folders=[str(made.folder)])
         asked = [tmp_path / "worker" / f"{name}.toml" for name in (*made.names, "unknown")]
         report = fleet_on(runner, asked, "run", workers=2, kept_in="env:FLEET_LEDGER")  # type: ignore[arg-type]
         assert [made.arrived(name) for name in made.names] == [PEOPLE, PEOPLE]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from connectors.ghl.sandbox import Limit
 from flows.fleet import fleet
 from flows.pairs import drop, keep, kept, url_of, write_out
+from flows.worker import SETTINGS
 from reconcile.errors import ConfigError, StateError
 from tests.connectors.databases import fresh_database
 from tests.flows.calls import say
@@ -33,9 +34,21 @@ mail = "email"
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty ledger that the environment names."""
     monkeypatch.setenv("GHL_TOKEN", "pit-not-to-be-kept")
+    given(tmp_path, monkeypatch, "paris", "berlin", variables=["GHL_TOKEN", "FLEET_LEDGER"])
     for made in fresh_database(request.param, tmp_path):
         monkeypatch.setenv("FLEET_LEDGER", made)
         yield made
+
+
+def given(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str, **more: list[str]) -> None:
+    """Let a worker run these pairs, each on the location of its name."""
+    text = "".join(
+        f'[pairs.{name}]\nlocation = "{name}"\n' + "".join(f"{key} = {value}\n" for key, value in more.items())
+        for name in names
+    )
+    file = folder / "worker-settings.toml"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv(SETTINGS, str(file))
 
 
 def _file(folder: Path, name: str, text: str = PAIR) -> Path:
@@ -124,6 +137,14 @@ def test_a_fleet_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             file.write_text(file.read_text().replace("sqlite:///", f"sqlite:///{made.folder}/"))
             keep(file)
             file.unlink()
+        given(
+            tmp_path,
+            monkeypatch,
+            *made.names,
+            variables=["FLEET_LEDGER"],
+            hosts=["127.0.0.1"],
+            folders=[str(made.folder)],
+        )
         report = fleet(write_out(url_of("env:FLEET_LEDGER"), tmp_path / "worker"), workers=2)
         assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
     assert [(run.pair, run.exit_code) for run in report.runs] == [("place01", 3), ("place00", 0), ("place02", 0)]
