@@ -16,6 +16,7 @@ ReconcileError
     │   └── Unnamed      it says that something is not found, and not that it is the record that was asked for
     ├── Stale            the record is not what the plan expected to find
     ├── Exhausted        a quota is used up; `.until_seconds` says for how long, if known
+    │   └── Stopped      the run has to end: its time is over, or somebody asked for it
     ├── Transient        may succeed when repeated (5xx, reset, timeout before the request was sent)
     ├── Blocked          a gateway in front of the side refused the client itself
     ├── Uncertain        the request may or may not have been carried out
@@ -172,6 +173,12 @@ class Exhausted(ConnectorError):
 
     code = "EXHAUSTED"
     until_seconds: float | None = None
+
+
+class Stopped(Exhausted):
+    """The run has to end, so nothing further is sent, waited for or tried again; what is left undone is kept."""
+
+    code = "STOPPED"
 
 
 class Transient(ConnectorError):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from connectors.ending import Ending
 from connectors.sql.copying import can_copy, copied, keyless
 from connectors.sql.engine import begin_snapshot, identity, open_engine, place_of
 from connectors.sql.lines import Tally
@@ -17,7 +18,8 @@ from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stre
 from connectors.sql.refusals import as_connector_error
 from connectors.sql.schema import Layout, find_layouts
 from connectors.sql.settings import SqlSettings, TableSettings, TagSettings
-from connectors.sql.writing import Writer
+from connectors.sql.waits import Waits
+from connectors.sql.writing import Pauses, Writer
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
@@ -36,7 +38,7 @@ class SqlConnector:
 
     Extractions of everything share one snapshot until an entity is asked for again or something is written, so that
     contacts, tasks and notes are seen at one moment. `clock` gives the ISO 8601 instant that modified_at columns get,
-    `sleep` waits before a write that met a lock is tried again.
+    `sleep` waits before a write that met a lock is tried again, `ending` says when nothing is begun or waited for any more.
     """
 
     side = Side.APP
@@ -47,9 +49,12 @@ class SqlConnector:
         *,
         clock: Callable[[], str] = _clock,
         sleep: Callable[[float], None] = time.sleep,
+        ending: Ending | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._ending = ending or Ending()
+        self.waits = Waits(settings.lock_seconds, self._ending)
         self._sleep = sleep
         self._engine_: sa.Engine | None = None
         self._layouts_: dict[Entity, Layout] | None = None
@@ -114,7 +119,8 @@ class SqlConnector:
         """Carry out writes in transactions of at most `batch`; the replies of a batch come once it is committed."""
         self._release()
         self._requests += len(writes)
-        writer = Writer(self._engine, self._layouts, self._settings.batch, self._clock, self._sleep)
+        pauses = Pauses(self.waits, self._ending, self._sleep, self._settings.lock_seconds)
+        writer = Writer(self._engine, self._layouts, self._settings.batch, self._clock, pauses)
         yield from writer.write(writes)
 
     def usage(self) -> Usage:

@@ -98,6 +98,8 @@ def _prepare_mysql(engine: sa.Engine, lock_seconds: int) -> None:
             cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
             cursor.execute(f"SET SESSION group_concat_max_len = {_GATHERED}")
             cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {max(1, int(lock_seconds))}")
+            # For a table as a whole, which a migration may hold; the server's own bound is a day.
+            cursor.execute(f"SET SESSION lock_wait_timeout = {max(1, int(lock_seconds))}")
 
 
 def _prepare_postgresql(engine: sa.Engine, lock_seconds: int) -> None:

@@ -12,19 +12,11 @@ from reconcile.errors import ConnectorError, Forbidden, Transient
 
 _UNIQUE = ("23505", "1062", "1586", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 _CONSTRAINT = ("1048", "1364", "1451", "1452", "3819", "4025")
-_FORBIDDEN = ("42501", "1142", "1143", "1044", "1290", "25006", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")
-_LOCKED = (
-    "40001",
-    "40P01",
-    "55P03",
-    "1205",
-    "1213",
-    "1020",
-    "3572",
-    "SQLITE_BUSY",
-    "SQLITE_LOCKED",
-    "SQLITE_BUSY_SNAPSHOT",
-)
+_FORBIDDEN = ("42501", "1142", "1143", "1044")
+_READ_ONLY = ("25006", "1290", "1792", "1836", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")
+_LOCKED = ("55P03", "1205", "3572", "SQLITE_BUSY", "SQLITE_LOCKED")
+_CONFLICT = ("40001", "40P01", "1213", "1020", "SQLITE_BUSY_SNAPSHOT")
+_TIMED_OUT = ("57014", "1969", "3024", "SQLITE_INTERRUPT")
 _LOST = ("57P01", "57P02", "57P03", "53300", "1040", "1053")
 
 _NAMES = (
@@ -53,9 +45,29 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, sa.exc.OperationalError) and error.statement is None
 
 
-def is_locked(error: BaseException) -> bool:
-    """Whether another transaction stood in the way, so that the same statement may succeed later."""
+def is_passing(error: BaseException) -> bool:
+    """Whether another transaction, or a limit of the server's, ended the statement, so that the same one may succeed later."""
+    return state(error) in (*_LOCKED, *_CONFLICT, *_TIMED_OUT)
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether the statement waited for a lock until its time was over."""
     return state(error) in _LOCKED
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the database takes no writes at all."""
+    return state(error) in _READ_ONLY
+
+
+def passing(error: BaseException) -> tuple[str, str]:
+    """A code and a sentence for what may succeed later."""
+    number = state(error)
+    if number in _TIMED_OUT:
+        return "DB_TIMED_OUT", "the database's own limit for a statement ended it"
+    if number in _CONFLICT:
+        return "DB_CONFLICT", "the database ended it in favour of another transaction, each time it was tried"
+    return "ROW_LOCKED", "another transaction holds a lock on it"
 
 
 def is_duplicate(error: BaseException) -> bool:
@@ -69,8 +81,8 @@ def explain(error: StatementError) -> tuple[str, str]:
     at = f" ({named})" if named else ""
     if state(error) in _FORBIDDEN:
         return Forbidden.code, f"the database user lacks the right to write here{at}"
-    if is_locked(error):
-        return Transient.code, "another transaction held a lock for too long"
+    if is_passing(error):
+        return passing(error)
     if is_duplicate(error):
         return "DUPLICATE", f"the database has another record with the same unique value{at}"
     if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:
@@ -95,7 +107,11 @@ def as_connector_error(error: Exception, doing: str) -> ConnectorError:
     suffix = f" ({number})" if number else ""
     if number in _FORBIDDEN:
         return Forbidden(f"the database user may not do this{suffix}: {doing}", remedy="grant SELECT on the tables")
-    if is_lost(error) or is_locked(error):
+    if is_passing(error):
+        code, why = passing(error)
+        remedy = "see what else works on the tables, or raise the database's own limit, then repeat"
+        return Transient(f"{why}{suffix}: {doing}", remedy=remedy, code=code)
+    if is_lost(error):
         return Transient(
             f"the database could not be reached{suffix}: {doing}", remedy="check that it runs, then repeat"
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from connectors.ending import Ending
 from connectors.sql import refusals
 from connectors.sql.changes import Change
 from connectors.sql.engine import writing_connection
@@ -15,10 +17,12 @@ from connectors.sql.keys import key_text
 from connectors.sql.reading import fetch
 from connectors.sql.schema import Layout
 from connectors.sql.values import UnfitError, coerce
+from connectors.sql.waits import Waits, limit_waits, waiting_at_most
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Reply, Write
 
 _TRIES = 3
+_PAUSE = 0.2
 
 
 class _CommitFailed(Exception):
@@ -28,36 +32,102 @@ class _CommitFailed(Exception):
         self.replies = replies
 
 
+class _Ended(Exception):
+    """Another transaction, or a limit of the server's, ended the transaction at this write; None: before the first."""
+
+    def __init__(self, cause: StatementError, write: Write | None) -> None:
+        super().__init__()
+        self.cause = cause
+        self.write = write
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long may be waited: for locks, for the end of the run, between two tries; `usual` is a lock's time elsewhere."""
+
+    waits: Waits
+    ending: Ending
+    sleep: Callable[[float], None]
+    usual: float
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes to one database. `now` gives the instant for modified_at columns, `sleep` waits between two tries."""
+    """Writes to one database. `now` gives the instant for modified_at columns."""
 
     engine: sa.Engine
     layouts: Mapping[Entity, Layout]
     batch: int
     now: Callable[[], str]
-    sleep: Callable[[float], None]
+    pauses: Pauses
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write, batch by batch, once the batch is committed."""
         for start in range(0, len(writes), self.batch):
-            yield from self._carried_out(writes[start : start + self.batch], _TRIES)
+            yield from self._batch(writes[start : start + self.batch])
 
-    def _carried_out(self, writes: Sequence[Write], tries: int) -> list[Reply]:
+    def _batch(self, writes: Sequence[Write]) -> Iterator[Reply]:
+        """A batch in one transaction, without the writes that another one stood in the way of: those come alone, afterwards.
+
+        A transaction that was ended at one write is undone whole. What came before that write has just gone well, so it is
+        done again at once, and what comes after it on its own: no write is tried more than twice because of another.
+        """
+        groups, aside = [list(writes)], list[list[Write]]()
+        while groups:
+            group = groups.pop()
+            try:
+                yield from self._carried_out(group, _TRIES, self.pauses.waits.first)
+            except _Ended as ended:
+                if ended.write is None:
+                    aside.append(group)
+                    continue
+                at = next(number for number, write in enumerate(group) if write.op_id == ended.write.op_id)
+                aside.append([group[at]])
+                groups += [part for part in (group[at + 1 :], group[:at]) if part]
+        if aside:
+            self.pauses.sleep(_PAUSE)
+        for number, group in enumerate(aside):
+            yield from self._alone(group, among=len(aside) - number)
+
+    def _alone(self, writes: Sequence[Write], *, among: int) -> list[Reply]:
+        """What was in another's way once: tried again, a few times where the run has time for it, then left for the next run."""
+        attempt = 1
+        while True:
+            try:
+                return self._carried_out(writes, _TRIES, self.pauses.waits.share(among))
+            except _Ended as ended:
+                # What is held had its time already.
+                last = attempt == _TRIES or refusals.is_held(ended.cause) or not self.pauses.waits.left
+                if last:
+                    code, detail = refusals.passing(ended.cause)
+                    return [_skipped(write, code, detail) for write in writes]
+            attempt += 1
+            self.pauses.sleep(_PAUSE * attempt)
+
+    def _carried_out(self, writes: Sequence[Write], tries: int, wait: float) -> list[Reply]:
         """One transaction; a failure that leaves nothing behind is repeated, or narrowed down to the write at fault."""
+        if self.pauses.ending.over:
+            return [_skipped(write, "STOPPED", self.pauses.ending.reason) for write in writes]
         try:
-            return self._transaction(writes)
+            return self._transaction(writes, wait)
         except _CommitFailed as failed:
-            return self._uncommitted(writes, failed, tries)
+            return self._uncommitted(writes, failed, tries, wait)
         except DBAPIError as error:
+            if refusals.is_passing(error):
+                raise _Ended(error, None) from error
             if tries > 1:
-                self.sleep(0.2 * (_TRIES + 1 - tries))
-                return self._carried_out(writes, tries - 1)
-            return self._given_up(writes, error)
+                self.pauses.sleep(_PAUSE * (_TRIES + 1 - tries))
+                return self._carried_out(writes, tries - 1, wait)
+            return self._given_up(writes, error, wait)
 
-    def _transaction(self, writes: Sequence[Write]) -> list[Reply]:
-        with writing_connection(self.engine) as connection:
+    def _transaction(self, writes: Sequence[Write], wait: float) -> list[Reply]:
+        with (
+            writing_connection(self.engine) as connection,
+            waiting_at_most(connection, wait, self.pauses.usual),
+            self._charged(),
+        ):
             transaction = connection.begin()
+            limit_waits(connection, wait)
             replies = self._group(connection, writes)
             try:
                 transaction.commit()
@@ -65,30 +135,46 @@ class Writer:
                 raise _CommitFailed(error, replies) from error
             return replies
 
-    def _uncommitted(self, writes: Sequence[Write], failed: _CommitFailed, tries: int) -> list[Reply]:
+    @contextmanager
+    def _charged(self) -> Iterator[None]:
+        """Charge the run's waits with a transaction that was ended: its own work is little beside what it waited."""
+        began = self.pauses.waits.now
+        try:
+            yield
+        except (_Ended, _CommitFailed, DBAPIError) as error:
+            if refusals.is_passing(getattr(error, "cause", error)):
+                self.pauses.waits.spend(began)
+            raise
+
+    def _uncommitted(self, writes: Sequence[Write], failed: _CommitFailed, tries: int, wait: float) -> list[Reply]:
         """A lost connection during the commit leaves it open whether it happened; any other refusal undid it all."""
         if refusals.is_lost(failed.cause):
             return [_in_doubt(reply) for reply in failed.replies]
-        if refusals.is_locked(failed.cause) and tries > 1:
-            self.sleep(0.2)
-            return self._carried_out(writes, tries - 1)
+        if refusals.is_passing(failed.cause):
+            if tries > 1:
+                self.pauses.sleep(_PAUSE)
+                return self._carried_out(writes, tries - 1, wait)
+            if len(writes) == 1:
+                return [_skipped(writes[0], *refusals.passing(failed.cause))]
+            return self._halves(writes, 1, wait)
         if len(writes) == 1:
             return [_refused(writes[0], failed.cause)]
-        return self._halves(writes, tries)
+        return self._halves(writes, tries, wait)
 
-    def _given_up(self, writes: Sequence[Write], error: DBAPIError) -> list[Reply]:
+    def _given_up(self, writes: Sequence[Write], error: DBAPIError, wait: float) -> list[Reply]:
         if refusals.is_lost(error):
             detail = "the database could not be reached"
-            return [
-                Reply(write.op_id, Status.SKIPPED, key=write.key, code="TRANSIENT", detail=detail) for write in writes
-            ]
+            return [_skipped(write, "TRANSIENT", detail) for write in writes]
         if len(writes) > 1 and self.engine.dialect.name != "sqlite":
-            return self._halves(writes, 1)
+            return self._halves(writes, 1, wait)
         return [_refused(write, error) for write in writes]
 
-    def _halves(self, writes: Sequence[Write], tries: int) -> list[Reply]:
+    def _halves(self, writes: Sequence[Write], tries: int, wait: float) -> list[Reply]:
         middle = len(writes) // 2
-        return [*self._carried_out(writes[:middle], tries), *self._carried_out(writes[middle:], tries)]
+        return [
+            *self._carried_out(writes[:middle], tries, wait),
+            *self._carried_out(writes[middle:], tries, wait),
+        ]
 
     def _group(self, connection: sa.Connection, writes: Sequence[Write]) -> list[Reply]:
         """Writes within one savepoint; where one fails, they are undone and the two halves are tried on their own."""
@@ -98,7 +184,7 @@ class Writer:
             savepoint.commit()
             return replies
         except StatementError as error:
-            if isinstance(error, DBAPIError) and (refusals.is_lost(error) or refusals.is_locked(error)):
+            if isinstance(error, DBAPIError) and refusals.is_lost(error):
                 raise
             savepoint.rollback()
             if len(writes) == 1:
@@ -114,6 +200,10 @@ class Writer:
             return Change(connection, layout, write, self.now()).carry_out()
         except UnfitError as error:
             return _rejected(write, "INVALID_FIELD", str(error))
+        except DBAPIError as error:
+            if refusals.is_passing(error):
+                raise _Ended(error, write) from error
+            raise
 
     def _refused_or_known(self, connection: sa.Connection, write: Write, error: StatementError) -> Reply:
         """A duplicate is answered with the key of the record that is there, where a unique constraint leads to it."""
@@ -142,6 +232,10 @@ def _rejected(write: Write, code: str, detail: str) -> Reply:
 
 def _refused(write: Write, error: StatementError) -> Reply:
     return _rejected(write, *refusals.explain(error))
+
+
+def _skipped(write: Write, code: str, detail: str) -> Reply:
+    return Reply(write.op_id, Status.SKIPPED, key=write.key, code=code, detail=detail)
 
 
 def _in_doubt(reply: Reply) -> Reply:
