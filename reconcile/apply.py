@@ -61,8 +61,10 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
 
     Raises what a connector raises when nothing further can be sent (expired credentials, an exhausted quota).
     """
-    known = desk.journal.known([operation.op_id for operation in operations])
-    todo = [o for o in operations if o.kind not in LEDGER_ONLY and known.get(o.op_id) in (None, Status.SKIPPED)]
+    desk.journal.forget([operation for operation in operations if operation.kind is OpKind.FORGET], desk.now())
+    candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
+    known = desk.journal.known([operation.op_id for operation in candidates])
+    todo = [operation for operation in candidates if known.get(operation.op_id) in (None, Status.SKIPPED)]
     outcomes: list[Outcome] = []
     writes: list[tuple[Operation, Write]] = []
     for operation in todo:

@@ -16,6 +16,9 @@ from reconcile.model import Operation, Outcome, Status
 _BATCH = 1_000
 
 
+_FORGOTTEN = "forgotten"
+"""The status of a link that a run forgot before it wrote: a change of the ledger, no write."""
+
 DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
 """SQL for whether an operation was begun and not ended, or ended without a certain answer."""
 
@@ -33,17 +36,34 @@ class Journal:
 
     def begin(self, operations: Sequence[Operation], now: str) -> None:
         """Commit the intent to carry these out; from here until `end` each is in doubt."""
+        self._insert([self._row(operation, now) for operation in operations])
+
+    def forget(self, operations: Sequence[Operation], now: str) -> None:
+        """Commit that these links are forgotten, before anything is made in their place.
+
+        A run that is killed after such a create is settled from here alone: the former link would still claim the record.
+        """
+        self._insert([self._row(operation, now) | {"status": _FORGOTTEN, "ended_at": now} for operation in operations])
+
+    def forgotten(self) -> list[tuple[str, str]]:
+        """(entity, link_id) of the links that the run forgot."""
+        query = sa.select(schema.journal.c.operation).where(self._mine, schema.journal.c.status == _FORGOTTEN)
+        with self.ledger.engine.connect() as connection:
+            operations = [json.loads(line) for (line,) in connection.execute(query)]
+        return [(operation["entity"], operation["link_id"]) for operation in operations]
+
+    def _row(self, operation: Operation, now: str) -> dict[str, str]:
+        about = {"run_id": self.run_id, "op_id": operation.op_id, "link_id": operation.link_id}
+        return about | {"operation": operation_json(operation), "begun_at": now}
+
+    def _insert(self, rows: Sequence[Mapping[str, str]]) -> None:
+        if not rows:
+            return
         table = schema.journal
-        again = [o.op_id for o in operations]
-        rows = [
-            {"run_id": self.run_id, "op_id": o.op_id, "operation": operation_json(o), "begun_at": now}
-            | {"link_id": o.link_id}
-            for o in operations
-        ]
-        if rows:
-            with self.ledger.transaction() as connection:
-                connection.execute(sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again)))
-                connection.execute(sa.insert(table), rows)
+        again = [row["op_id"] for row in rows]
+        with self.ledger.transaction() as connection:
+            connection.execute(sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again)))
+            connection.execute(sa.insert(table), rows)
 
     def end(self, outcome: Outcome, now: str) -> None:
         """Commit what became of one operation."""
@@ -74,11 +94,11 @@ class Journal:
             return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
 
     def entries(self) -> Iterator[tuple[Operation, Outcome]]:
-        """Every ended operation with its outcome, streamed in a stable order."""
+        """Every ended write with its outcome, streamed in a stable order."""
         table = schema.journal
         query = (
             sa.select(table.c.operation, table.c.outcome)
-            .where(self._mine, table.c.status.is_not(None))
+            .where(self._mine, table.c.status != _FORGOTTEN)
             .order_by(table.c.ended_at, table.c.op_id)
         )
         with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
@@ -86,8 +106,9 @@ class Journal:
                 yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
 
     def summary(self) -> Mapping[str, int]:
-        """How many operations ended in each status; "in_doubt" for those that did not."""
+        """How many writes ended in each status; "in_doubt" for those that did not."""
         table = schema.journal
-        query = sa.select(table.c.status, sa.func.count()).where(table.c.run_id == self.run_id).group_by(table.c.status)
+        mine = (table.c.run_id == self.run_id, table.c.status.is_distinct_from(_FORGOTTEN))
+        query = sa.select(table.c.status, sa.func.count()).where(*mine).group_by(table.c.status)
         with self.ledger.engine.connect() as connection:
             return {status or "in_doubt": count for status, count in connection.execute(query)}

@@ -41,14 +41,16 @@ def settle_journal(
     *,
     whole: Collection[Name] = (),
 ) -> tuple[int, int]:
-    """Bring what a run's done operations changed into the ledger, as its job asks. Returns (links new, links forgotten).
+    """Bring what a run's journal alone tells into the ledger, as its job asks. Returns (links new, links forgotten).
 
     `whole` are links of which an undo created one end again while the other one is there.
     """
     query = sa.select(schema.run.c.job).where(schema.run.c.run_id == journal.run_id)
     if connection.execute(query).scalar_one_or_none() == UNDO:
         return settle_undo(ledger, connection, journal, source, whole=whole), 0
-    return settle.settle_operations(ledger, connection, journal, source, codecs=None)
+    buried = ledger.bury_links(connection, journal.forgotten(), at=source.at)
+    linked, forgotten = settle.settle_operations(ledger, connection, journal, source, codecs=None)
+    return linked, forgotten + buried
 
 
 def settle_undo(
