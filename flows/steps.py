@@ -187,7 +187,9 @@ def _follow_rules(run: Run) -> None:
 def make_plan(run: Run) -> Plan:
     """Judge every difference and write the plan file."""
     times = run.limits.flapping
-    flapping.find(run.stage, run.ledger, run.mapping, times=times, since=_before(run.started_at, days=flapping.DAYS))
+    since = _before(run.started_at, days=flapping.DAYS)
+    flapping.find(run.stage, run.ledger, run.mapping, times=times, since=since)
+    rewind.find_edited(run.stage, run.ledger, run.mapping, since=since)
     compare.make_draft(run.stage, run.mapping, flapping=times)
     doubts.ask(run.stage, run.doubts)
     groups = draft.groups(run.stage)

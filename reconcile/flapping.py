@@ -112,8 +112,8 @@ def _swings(
         found[place] = Moved({Side.APP: app, Side.GHL: ghl}, {Side.APP: base_app, Side.GHL: base_ghl})
     names = sorted({link_id for link_id, _, _ in found})
     for start in range(0, len(names), _BATCH):
-        history = _history(ledger, mapped, names[start : start + _BATCH], since=since)
-        for place, writes in history.items():
+        written = history(ledger, mapped, names[start : start + _BATCH], since=since)
+        for place, writes in written.items():
             if place in found:
                 name = hold_name(mapped.entity, place)
                 chain = _unanswered(taken_back(writes, found[place]), found[place], answered.get(name))
@@ -140,7 +140,7 @@ def hold_name(entity: Entity, place: Place) -> str:
     return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()[:20]
 
 
-def _history(ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since: str) -> dict[Place, list[Wrote]]:
+def history(ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since: str) -> dict[Place, list[Wrote]]:
     """Every value that runs wrote to these links since then, oldest first."""
     journal, run = schema.journal, schema.run
     query = (

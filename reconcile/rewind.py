@@ -8,7 +8,7 @@ from collections.abc import Mapping as Map
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from reconcile import schema
+from reconcile import flapping, schema
 from reconcile.ledger import Decision, Ledger
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
@@ -20,6 +20,8 @@ SLACK = 60
 
 UNDONE = "undone by a restored backup"
 """How a link is marked whose record was missing where others went back; see `absence` for what the mark does."""
+
+_BATCH = 5_000
 
 BACK = """coalesce(NOT l.fresh AND {row}.key IN (FROM proven_{e}_{s})
     AND try_cast({row}.modified_at AS TIMESTAMPTZ) < try_cast(l.{s}_modified AS TIMESTAMPTZ) - INTERVAL {slack} SECOND, false)"""
@@ -69,6 +71,41 @@ def find(stage: Stage, mapping: Mapping) -> None:
     some = bool(stage.some("rewound"))
     for mapped in mapping.entities:
         stage.run(_MISSED.format(e=mapped.entity) if some else f"DROP TABLE IF EXISTS missed_{mapped.entity}")
+
+
+# A row that somebody edited after it was restored has a new time; what else it holds is as old as the others'.
+_EDITED = """
+SELECT d.link_id, d.field, d.item, d.{s} FROM delta_{e} d JOIN wide_{e} w USING (link_id)
+WHERE NOT w.fresh AND d.kind IN ('{s}_moved', 'conflict') AND d.{s} IS DISTINCT FROM d.base_{s}
+    AND d.link_id NOT IN (SELECT link_id FROM rewound WHERE entity = {entity} AND side = '{s}')
+ORDER BY ALL
+"""
+
+
+def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -> None:
+    """Add to `rewound` the records with a value that this job saw replaced since then, where others of their side went back.
+
+    Elsewhere an old value that is there again is somebody's edit: only beside a restored backup is it doubted.
+    """
+    for side in Side:
+        for mapped in mapping.entities if stage.some(f"rewound WHERE side = '{side}'") else ():
+            older = sorted(_older(stage, ledger, mapped, side, since=since))
+            for link_id in older:
+                stage.rows("INSERT INTO rewound VALUES (?, ?, ?)", mapped.entity.value, side.value, link_id)
+
+
+def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:
+    """The links whose end on a side holds a value again that a write of this job replaced."""
+    query = _EDITED.format(e=mapped.entity, entity=literal(mapped.entity), s=side)
+    moved = {(str(link_id), str(field), item): cell for link_id, field, item, cell in stage.rows(query)}
+    names = sorted({link_id for link_id, _, _ in moved})
+    found = set()
+    for start in range(0, len(names), _BATCH):
+        written = flapping.history(ledger, mapped, names[start : start + _BATCH], since=since)
+        for place, writes in written.items():
+            if place in moved and moved[place] in {write.before for write in writes}:
+                found.add(place[0])
+    return found
 
 
 _ASKED = """

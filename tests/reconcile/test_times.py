@@ -149,6 +149,35 @@ def test_a_restored_app_overwrites_nothing_and_deletes_nothing() -> None:
         assert not world.run().operations
 
 
+def test_a_restored_row_that_was_edited_before_the_run_is_asked_about_as_well() -> None:
+    """Its time of change is new, but a value of it is one that this job saw replaced: GHL's correction is not undone by it."""
+    world, keys = restored()
+    with world:
+        world.app.edit(C, keys[0], {"first_name": "Zed"})
+        result = world.run()
+        assert not result.writes
+        asked = sorted((hold.field, hold.app_key) for hold in result.holds if hold.kind == "conflict")
+        assert asked == [*(("company", key) for key in sorted(keys)), ("first_name", keys[0])]
+        for hold in result.holds:
+            if hold.kind == "conflict":
+                world.decide(hold, "app" if hold.field == "first_name" else "ghl")
+        world.run()
+        assert {cells.get("company") for cells in world.cells(Side.APP).values()} == {"New 0", "New 1", "New 2"}
+        assert world.cells(Side.GHL)[by_email(world, Side.GHL, "p0@x.com")]["first_name"] == "Zed"
+
+
+def test_a_value_that_somebody_sets_back_is_an_edit_where_nothing_went_back() -> None:
+    """To type yesterday's value again is an edit like any other, as long as no record of that side is older than it was."""
+    with World() as world:
+        key = world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "company": "Old"})
+        world.run()
+        world.app.edit(C, key, {"company": "New"})
+        world.run()
+        world.app.edit(C, key, {"company": "Old"})
+        assert not world.run().holds
+        assert [cells["company"] for cells in world.cells(Side.GHL).values()] == ["Old"]
+
+
 def test_an_app_that_went_back_is_refused_and_brought_back_by_name() -> None:
     """More of them than the limit refuse the run; one word brings all of them, and what is missing, back from GHL."""
     world, _ = restored(people=4, max_rewound=3)

@@ -23,12 +23,6 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known(
-        "B8",
-        "invented",
-        r"went back with a backup.*typed in app",
-        "a restored row that was edited before the next run looks new",
-    ),
-    Known(
         "B9",
         "lost",
         r"^day \d+ lost (task|note) .*moved in ghl",
