@@ -34,6 +34,8 @@ WITH lost AS (
         CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
         CASE WHEN gone = 'app' THEN {ghl_touched} ELSE {app_touched} END AS touched,
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cells,
+        CASE WHEN gone = 'app' THEN {ghl_children} ELSE {app_children} END AS children,
+        CASE WHEN gone = 'app' THEN {ghl_waits} ELSE {app_waits} END AS waits,
         CASE WHEN gone = 'app' THEN {ghl_policy} ELSE {app_policy} END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
         {heir} AS heir, {merged} AS merged,
@@ -43,16 +45,17 @@ WITH lost AS (
     LEFT JOIN basecell_{e} b USING (link_id)
 ), judged AS (
     SELECT r.* REPLACE (json_object({members}) AS cells), md5('delete' || chr(31) || {entity} || chr(31) || link_id)[1:20] AS hold_id,
-        gone || '-' || md5(json_object({members})::VARCHAR)[1:20] AS values_digest,
+        gone || '-' || md5(json_object({members})::VARCHAR || coalesce(children, ''))[1:20] AS values_digest,
         CASE WHEN unproven THEN 'not_checked' WHEN both_gone THEN 'forget' WHEN unknown THEN 'not_checked' WHEN follows THEN 'follow'
              WHEN undone IS NOT NULL AND policy <> 'ignore' THEN 'hold'
              WHEN excluded THEN 'ignore' WHEN runs < {absent_runs} AND NOT tombstone THEN 'quarantine'
              WHEN survivor IS NOT NULL THEN 'hold' WHEN touched AND policy <> 'ignore' THEN 'hold' ELSE policy END AS action,
         CASE gone WHEN 'app' THEN 'the app' ELSE 'GHL' END AS where_gone,
-        CASE gone WHEN 'app' THEN 'GHL' ELSE 'the app' END AS where_kept
+        CASE gone WHEN 'app' THEN 'GHL' ELSE 'the app' END AS where_kept,
+        CASE WHEN touched THEN ' It, or a task or note of it, was changed in ' || where_kept || ' since' ELSE '' END AS changed
     FROM (SELECT *, coalesce(heir, merged) AS survivor FROM read) r
 )
-SELECT j.* EXCLUDE (heir) REPLACE (
+SELECT j.* EXCLUDE (heir, children, changed, waits) REPLACE (
     CASE WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror' WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore' ELSE j.action END AS action),
     CASE WHEN d.choice IS NOT NULL AND j.action = 'hold' THEN 'decided by ' || d.by || ': ' || d.choice
          WHEN unproven THEN 'not found in ' || where_gone || ', which did not say that it is this record: no proof that it is gone'
@@ -62,11 +65,11 @@ SELECT j.* EXCLUDE (heir) REPLACE (
          WHEN undone IS NOT NULL THEN 'missing from ' || where_gone || ', ' || undone || ': shall it be there again, or go from ' || where_kept || ' too?'
          WHEN excluded THEN 'deleted in ' || where_gone || '; left out by an exclude rule'
          WHEN j.action = 'quarantine' THEN 'missing from ' || where_gone || ' in ' || runs || ' of {absent_runs} complete runs'
-         WHEN merged IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || merged || ', linked to another record of ' || where_kept || ', has its identity too: merged?'
-         WHEN survivor IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'
+         WHEN merged IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || merged || ', linked to another record of ' || where_kept || ', has its identity too: merged?' || changed
+         WHEN survivor IS NOT NULL THEN 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?' || changed
          WHEN touched AND j.action = 'hold' THEN 'deleted in ' || where_gone || ', changed in ' || where_kept
          ELSE 'deleted in ' || where_gone END AS because
-FROM judged j LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest;
+FROM judged j LEFT JOIN decision d ON d.hold_id = j.hold_id AND d.values_digest = j.values_digest AND NOT (waits AND d.choice = 'delete');
 """
 
 # A person said that a merged record goes from the other side too: its tasks and notes live on, with the survivor.
@@ -102,6 +105,8 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
         )
         for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
     }
+    altered = {f"{side}_children": _altered(children, side) for side in Side}
+    altered |= {f"{side}_waits": _waits(children, side) for side in Side}
     members = ", ".join(f"{literal(field.name)}, cells[{at}]" for at, field in enumerate(mapped.fields, start=1))
     policy = {f"{side}_policy": literal(mapped.delete.get(side, OnDelete.HOLD)) for side in Side}
     heir = merged = "NULL::VARCHAR"
@@ -128,6 +133,7 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             unproven=_unproven(entity),
             members=members,
             **touched,
+            **altered,
             **policy,
         )
     )
@@ -140,6 +146,35 @@ def _unproven(entity: Entity) -> str:
     return (
         f"EXISTS (FROM unproven_{entity} u WHERE (u.side = 'app' AND app_state = 'absent' AND u.key = l.app_key) "
         "OR (u.side = 'ghl' AND ghl_state = 'absent' AND u.key = l.ghl_key))"
+    )
+
+
+def _waits(children: Sequence[EntityMap], side: Side) -> str:
+    """SQL for whether a task or note of a contact was changed and its other end is still there: that change goes across first."""
+    parts = [
+        f"EXISTS (FROM cell_{child.entity}_{side} x JOIN moved_{child.entity} m ON m.{side}_key = x.key "
+        f"JOIN basecell_{child.entity} y USING (link_id) WHERE x.parent = l.{side}_key "
+        f"AND m.{side.other}_state = 'present' AND x.cells IS DISTINCT FROM y.{side})"
+        for child in children
+    ]
+    return " OR ".join(parts) or "false"
+
+
+def _altered(children: Sequence[EntityMap], side: Side) -> str:
+    """SQL for the changed tasks and notes of a contact that have no other end, as text: what an answer about it has to know."""
+    parts = [
+        f"SELECT x.key, x.cells::VARCHAR AS cells FROM cell_{child.entity}_{side} x "
+        f"JOIN moved_{child.entity} m ON m.{side}_key = x.key JOIN basecell_{child.entity} y USING (link_id) "
+        f"WHERE x.parent = l.{side}_key AND m.{side.other}_state <> 'present' AND x.cells IS DISTINCT FROM y.{side} "
+        f"UNION ALL SELECT x.key, x.cells::VARCHAR FROM cell_{child.entity}_{side} x "
+        f"SEMI JOIN unlinked_{child.entity}_{side} u ON u.key = x.key WHERE x.parent = l.{side}_key AND NOT x.excluded "
+        f"AND x.key NOT IN (SELECT {side}_key FROM released_{child.entity})"
+        for child in children
+    ]
+    if not parts:
+        return "NULL::VARCHAR"
+    return (
+        f"(SELECT string_agg(key || chr(31) || cells, chr(30) ORDER BY key, cells) FROM ({' UNION ALL '.join(parts)}))"
     )
 
 

@@ -70,6 +70,37 @@ def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(world: 
     assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [2, 2, 2, 2]
 
 
+@pytest.mark.parametrize("edited", ["task", "note", "new note"])
+def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edited: str) -> None:
+    """To delete the loser's person was answered before somebody edited a task or note of his: that edit goes across first."""
+    world.ghl.merge(world.links()["ann"], world.links()["bob"])
+    (hold,) = world.run().holds
+    world.decide(hold, "delete")
+    if edited == "task":
+        world.app.edit(T, "t", {"title": "Call back"})
+    elif edited == "note":
+        world.app.edit(N, "n", {"body": "met at the ball"})
+    else:
+        world.app.put(N, {"body": "met at the ball"}, parent="bob")
+    result = world.run()
+    assert not [op for op in result.operations if op.kind is OpKind.DELETE]
+    assert [again.kind for again in result.holds] == ["delete"]
+    assert "changed in the app since" in result.holds[0].because
+    assert _people(world, Side.APP) == ["Ann", "Bob"]
+    typed = {"task": ("Call back", T, "title")}.get(edited, ("met at the ball", N, "body"))
+    if edited == "new note":  # it has no place in GHL: whoever answers again has been told of it
+        world.decide(result.holds[0], "keep")
+        world.run()
+        assert typed[0] in {cells[typed[2]] for cells in world.cells(Side.APP, typed[1]).values()}
+        return
+    world.run()
+    world.run()
+    assert _people(world, Side.APP) == ["Ann"]
+    for side in Side:
+        assert typed[0] in {cells[typed[2]] for cells in world.cells(side, typed[1]).values()}
+    assert [len(world.sides[side].rows(entity)) for side in Side for entity in (T, N)] == [2, 2, 2, 2]
+
+
 def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(world: World) -> None:
     """GHL's task hangs on the survivor: there it is deleted, not looked for under the contact that is gone."""
     world.ghl.merge(world.links()["ann"], world.links()["bob"])

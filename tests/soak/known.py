@@ -21,14 +21,7 @@ class Known:
         return finding.kind == self.kind and re.search(self.sign, str(finding), re.DOTALL) is not None
 
 
-KNOWN: tuple[Known, ...] = (
-    Known(
-        "B9",
-        "lost",
-        r"^day \d+ lost (task|note) .*moved in ghl",
-        "an edit of a task whose contact was merged goes lost",
-    ),
-)
+KNOWN: tuple[Known, ...] = ()
 
 
 def unknown(findings: list[Finding]) -> list[Finding]:
