@@ -19,6 +19,8 @@ _TELLING = re.compile(
 _NAMES = frozenset({"user", "client_id"})
 """They say who somebody is: no secret, though they are kept with one."""
 _REFERENCE = 'Put it in an environment variable and write "env:NAME".'
+BESIDE = "Take it out of the URL: [app] auth holds an API's credentials, and a store's client takes its own from the environment."
+"""Where a URL is no secret itself, since it is printed and kept."""
 
 
 def is_loopback(url: str) -> bool:
@@ -53,13 +55,13 @@ def check_table(written: BaseModel, meant: BaseModel, path: KeyPath, problems: P
         telling = "headers" in at or "params" in at
         if telling and _TELLING.search(str(at[-1])) and text and not text.startswith(("env:", "file:")):
             problems.add(at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE)
-        check_url(text, at, problems)
+        check_url(text, at, problems, remedy=BESIDE)
 
 
-def check_url(text: str, path: KeyPath, problems: Problems) -> None:
+def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = _REFERENCE) -> None:
     """Note a URL that stands in the file with a password, or a key in its query, for another machine than this one."""
     if "://" in text and _signed(text) and host_of(text) and not is_loopback(text):
-        problems.add(path, f"{name(path)} has a password in the file itself, where others can read it", _REFERENCE)
+        problems.add(path, f"{name(path)} has a password in the file itself, where others can read it", remedy)
 
 
 def _is_url(path: KeyPath, text: str) -> bool:

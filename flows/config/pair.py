@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from flows.config.clear import check_table, check_url, host_of, is_loopback
+from flows.config.clear import BESIDE, check_table, check_url, host_of, is_loopback
 from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
@@ -198,7 +198,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
     timezone = checked_timezone(form.timezone, ("timezone",), problems)
     form = form.model_copy(update={"timezone": timezone})
     mapping = mapping_of(form, problems)
-    check_url(form.store, ("store",), problems)
+    check_url(form.store, ("store",), problems, remedy=BESIDE)
     store = form.store if "://" in form.store else str(_whole(form.store, resolver, ("store",)))
     return Pair(
         name=form.pair,

@@ -51,7 +51,7 @@ CLIENT = 'auth = { kind = "client_credentials", client_id = "me", client_secret 
     [
         ("http://crm.example.com", BEARER, "url would send a secret unencrypted"),
         ("HTTP://crm.example.com", BEARER, "url would send a secret unencrypted"),
-        ("env:U", BEARER, "url would send a secret unencrypted"),
+        ("env:U", BEARER, "url is env:U, which stands for a secret"),
         ("http://crm.example.com", 'headers = { X-Key = "env:T" }', "url would send a secret unencrypted"),
         (
             "https://crm.example.com",
