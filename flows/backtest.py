@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.config import Pair
-from flows.keeping import brought
+from flows.imprints import trusted
 from flows.run import runs_folder
 from flows.terminal import Console
 from reconcile import runs
@@ -38,7 +38,7 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
     for row in runs.runs(ledger, limit=10_000):
         if row.job not in WHOLE:
             continue
-        folder = brought(pair, runs_folder(pair) / row.run_id)
+        folder = trusted(pair, ledger, runs_folder(pair) / row.run_id)
         if not (folder / MANIFEST).exists() or not (folder / "planned.parquet").exists():
             continue
         yield _one(pair, row.run_id, folder)

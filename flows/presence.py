@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flows.keeping import brought
+from flows.imprints import trusted
 from flows.run import Run
 from reconcile import planfile, runs, schema
 from reconcile.archive import MANIFEST, Archived, Buried
@@ -180,7 +180,7 @@ class _Graves:
 
     def _open(self, name: str) -> Archived | None:
         if name not in self.opened:
-            folder = brought(self.run.pair, self.run.folder.parent / checked(name))
+            folder = trusted(self.run.pair, self.run.ledger, self.run.folder.parent / checked(name))
             whole = (folder / MANIFEST).exists()
             mapping = None if whole else _mapping_then(self.run, folder)
             there = whole or (mapping is not None and (folder / "stage.duckdb").exists())

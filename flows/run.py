@@ -52,6 +52,9 @@ REBASE = "rebase"
 SAME_ENDS = "same-ends"
 """How a caller takes over by name the application and the location that another pair wrote to."""
 
+WAITING = ("planned", "refused")
+"""States of a run whose plan may still be carried out."""
+
 LEASE = timedelta(minutes=5)
 _RENEW_SECONDS = 60.0
 
@@ -125,6 +128,8 @@ class Run:
     replan: Plan | None = None
     sought: Sought | None = None
     """What a partial run is about; None: everything."""
+    flow_run: str = ""
+    """Prefect's id of the flow run that carries this out, if one does."""
     nowhere: tuple[Named, ...] = ()
     """What was named, and is known neither to its side nor to the ledger."""
 
@@ -250,13 +255,11 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         held.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
-        if plan_digest is not None:
-            from flows.keeping import brought
-
-            brought(pair, folder)
         holder = f"{place()}/{os.getpid()}/{name}"
         held.enter_context(named(name))
         lost = held.enter_context(lease(ledger, holder))
+        if plan_digest is not None:
+            _take_up(pair, ledger, folder, held)
         connectors = held.enter_context(connect(pair, engine=ledger.engine))
         stage = held.enter_context(Stage(folder))
         run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
@@ -271,6 +274,22 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
                 if runs.fail(ledger, name, at=now()) and isinstance(error, Exception):
                     _tell(run, error)
             raise
+
+
+def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
+    """Bring a plan that waits, look at its files before any is opened, and note them once more if it goes on waiting."""
+    from flows import imprints
+    from flows.keeping import STAGE, brought, keep
+
+    imprints.check(ledger, brought(pair, folder), stage=True)
+
+    def again() -> None:
+        row = runs.find(ledger, run_id=folder.name)
+        if row is not None and row.state in WAITING:
+            imprints.renew(ledger, folder)
+            keep(pair, folder, stage=(folder / STAGE).exists())
+
+    held.callback(again)
 
 
 def _tell(run: Run, error: Exception) -> None:
@@ -289,7 +308,7 @@ def _run_of(ledger: Ledger, plan_digest: str) -> str:
     row = runs.find(ledger, plan_digest=plan_digest)
     if row is None:
         raise StalePlan(f"there is no plan {plan_digest}", remedy="make one with `plan`", code="NO_PLAN")
-    if row.state not in ("planned", "refused"):
+    if row.state not in WAITING:
         raise StalePlan(
             f"plan {plan_digest} was carried out already", remedy="make a new one with `plan`", code="PLAN_USED"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from flows import ends, focus, lineage, picking
+from flows import ends, focus, imprints, lineage, picking
 from flows.run import Run, moment
 from reconcile import (
     compare,
@@ -264,6 +264,7 @@ def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
 def begin_apply(run: Run) -> None:
     """From here on the run may have written something. Raises Refused where another pair has begun to write there, too."""
     ends.claim(run)
+    imprints.drop(run.ledger, run.run_id)
     runs.mark(run.ledger, run.run_id, state="applying")
     lineage.mark(run)
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from flows import alerts, failing
+from flows import alerts, failing, imprints
 from flows.alerts import Alert
 from flows.keeping import keep
 from flows.run import Run
@@ -100,6 +100,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     waits = state in ("planned", "refused")  # for a person, who may say yes to it
     if waits:
         run.stage.keep()
+    imprints.take(run.ledger, run.folder, stage=waits)
     keep(run.pair, run.folder, stage=waits)
     code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.fault)
     told = Told(code, state, whole, paths)
@@ -121,6 +122,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
     whole = document(run.stage, run.pair.mapping, about)
     brief, _ = _alerted(run, whole, about)
     paths = report.write_document(whole, run.folder)
+    imprints.take(run.ledger, run.folder)
     keep(run.pair, run.folder)
     runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=run.clock())
     return Told(3, state, whole, paths)
@@ -128,7 +130,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
 
 def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
     """What the ledger keeps of the report, and the alerts that it gives reason for, which are told and entered in both."""
-    brief = summary(whole)
+    brief = summary(whole) | ({"flow_run": run.flow_run} if run.flow_run else {})
     raised = alerts.raised(brief, about.history, run.pair.alerts)
     whole["alerts"] = [asdict(alert) for alert in raised]
     brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flows import lineage, picking, steps, sync
-from flows.keeping import brought
+from flows.imprints import trusted
 from flows.presence import began, children, key_of, present, twin
 from flows.run import Run
 from flows.sync import Do, plainly
@@ -250,9 +250,11 @@ def _stays(run: Run, of: str, outcomes: Map[str, Outcome]) -> Iterator[dict[str,
 def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:
     """What the report of the run that is taken back calls its records."""
     try:
-        changes = json.loads((brought(run.pair, run.folder.parent / of) / "report.json").read_text(encoding="utf-8"))[
-            "changes"
-        ]
+        changes = json.loads(
+            (trusted(run.pair, run.ledger, run.folder.parent / of, "report.json") / "report.json").read_text(
+                encoding="utf-8"
+            )
+        )["changes"]
     except (OSError, ValueError):
         return {}
     return {(each["entity"], side, each[f"{side}_key"]): each["label"] for each in changes for side in ("app", "ghl")}

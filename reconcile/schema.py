@@ -185,6 +185,15 @@ ends = Table(
     comment="Which place of the app and which location each pair has written to: no other pair may join the same two.",
 )
 
+imprint = Table(
+    "imprint",
+    metadata,
+    Column("run_id", _NAME, primary_key=True),
+    Column("pair", _NAME, nullable=False),
+    Column("body", Text, nullable=False),
+    comment="What each file of a run was when the run left it, as JSON of name and SHA-256: one that differs is not believed.",
+)
+
 lease = Table(
     "lease",
     metadata,

@@ -116,15 +116,15 @@ def report(
 ) -> int:
     """Show a run's report again."""
     from flows.commands.show import tell_paths, tell_run
-    from flows.keeping import brought
+    from flows.imprints import trusted
     from flows.run import runs_folder
     from reconcile import runs
     from reconcile.errors import StateError
 
     with _ledger(pair) as (loaded, ledger):
         rows = runs.runs(ledger) if run_id is None else [row for row in [runs.find(ledger, run_id=run_id)] if row]
-    folders = (brought(loaded, runs_folder(loaded) / row.run_id) for row in rows)
-    folder = next((folder for folder in folders if (folder / "report.json").exists()), None)
+        folders = (trusted(loaded, ledger, runs_folder(loaded) / row.run_id, "report.json") for row in rows)
+        folder = next((folder for folder in folders if (folder / "report.json").exists()), None)
     if folder is None:
         raise StateError(
             f"there is no report of run {run_id or '(any)'}", remedy="list runs with `history`", code="NO_RUN"
@@ -202,13 +202,16 @@ def _user() -> str:
 
 
 def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) -> None:
-    from flows.keeping import brought
+    from flows.imprints import trusted
     from flows.review.questions import Evidence
     from flows.review.serving import serve
     from flows.review.web import Desk
     from flows.run import now, runs_folder
 
-    evidence = Evidence(runs_folder(loaded), bring=partial(brought, loaded))
+    def bring(folder: Path) -> Path:
+        return trusted(loaded, ledger, folder, "report.json")
+
+    evidence = Evidence(runs_folder(loaded), bring=bring)
     desk = Desk(ledger, evidence, who, now)
     serve(desk, port=port, tell=lambda url: print(url, file=sys.stderr if aside else sys.stdout, flush=True))
 
@@ -244,13 +247,13 @@ def explain(
 ) -> int:
     """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
     from flows.explaining import explanation
-    from flows.keeping import brought
+    from flows.imprints import trusted
     from flows.past import Evidence
     from flows.run import runs_folder
 
     with (
         _ledger(pair) as (loaded, ledger),
-        Evidence(runs_folder(loaded), bring=partial(brought, loaded)) as evidence,
+        Evidence(runs_folder(loaded), bring=partial(trusted, loaded, ledger)) as evidence,
     ):
         told = explanation(ledger, entity, key, field, evidence=evidence)
         if as_of is not None:
