@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
@@ -86,23 +87,33 @@ def call(tokens: Sequence[str] | None = None) -> int:
 
 
 def _make_sure_of_streams() -> None:
-    """Standard output and error that are always there, take every character, and show control characters instead of obeying them."""
-    from flows.terminal import Shown
+    """Standard output and error that are always there, take every character, and show control characters instead of obeying them.
+
+    Whoever reads them may leave (`| head -1`): the work goes on, and ends with its own exit code.
+    """
+    from flows.terminal import Shown, heard
 
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process lives
         elif isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            setattr(sys, name, heard(stream))
         setattr(sys, name, Shown(getattr(sys, name)))
 
 
 _EXIT = [3]
 
 
+LINGER_SECONDS = 30.0
+"""How long a library may take to say goodbye, such as Prefect to a server that is gone. All work is done and closed by then."""
+
+
 def _end(code: int) -> NoReturn:
     _EXIT[0] = code
+    last = threading.Timer(LINGER_SECONDS, _leave)
+    last.daemon = True
+    last.start()
     sys.exit(code)
 
 

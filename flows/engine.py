@@ -12,6 +12,9 @@ for _name, _value in {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_LEVEL": "ERROR",
+    # Each request to a server that is gone is tried again after 2, 4, 8 ... seconds: with Prefect's five, a minute each.
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
+    "PREFECT_API_REQUEST_TIMEOUT": "20",
 }.items():
     os.environ.setdefault(_name, _value)
 os.umask(0o077)  # a worker does not come by way of the command line: see flows.cli.PRIVATE
@@ -23,6 +26,7 @@ from prefect.events import emit_event  # noqa: E402
 
 from flows.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.config import Pair, load, require_live  # noqa: E402
+from flows.ghosts import adopt, shortly  # noqa: E402
 from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
 from flows.sealed import sealed, unsealed  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
@@ -30,9 +34,14 @@ from flows.telling import Told  # noqa: E402
 from reconcile.report.markdown import markdown  # noqa: E402
 from reconcile.report.mask import masked  # noqa: E402
 
+FINISHED: list[Told] = []
+"""What the runs of this process came to, should Prefect not be able to say so any more."""
+
 
 def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
+    if step.__name__ == "recover":  # the first step of every job
+        adopt(arguments[0])
     behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))
     return unsealed(behind, *arguments)
 
@@ -51,8 +60,8 @@ def run_pair(
     require_live(loaded)
     with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run, stopping_on_signals(run):
         told = reconcile(run, Watched(as_task, loaded))
-    publish(loaded, told)
-    tables(loaded, told)
+    FINISHED.append(told)
+    shortly(lambda: publish(loaded, told), lambda: tables(loaded, told))
     return told
 
 

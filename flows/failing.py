@@ -27,6 +27,8 @@ def reason(error: BaseException) -> str:
     """What went wrong and what to do, without the frames."""
     if isinstance(error, ReconcileError):
         return str(error)
+    if isinstance(error, ConnectionError):
+        return f"[MACHINE] {error.strerror or type(error).__name__} → {_GONE}"
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         return f"[MACHINE] {error.strerror or type(error).__name__}{place} → {_MACHINE}"
@@ -36,6 +38,7 @@ def reason(error: BaseException) -> str:
 
 
 _MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
+_GONE = "Who was at the other end of a pipe or a connection has gone: see that it runs, then run again."
 _STORE = (
     "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
 )

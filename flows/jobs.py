@@ -18,6 +18,7 @@ from flows.config import Pair, load, require_live
 from flows.cutover import markdown
 from flows.delta import reconcile as reconcile_delta
 from flows.focus import Sought
+from flows.ghosts import shortly
 from flows.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
 from flows.migrate import migrate as move_all
 from flows.run import Options, open_run, stopping_on_signals
@@ -177,8 +178,7 @@ def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
 
 def tell(pair: Pair, told: Told) -> None:
     """The statement, tables and the way to the report, as artifacts without a person's values."""
-    publish(pair, told)
-    tables(pair, told)
+    shortly(lambda: publish(pair, told), lambda: tables(pair, told))
 
 
 def _live(pair: str) -> Pair:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
+from io import BufferedWriter, RawIOBase, TextIOWrapper
 from typing import Any, TextIO
 
 from rich.console import Console as RichConsole
@@ -17,6 +19,47 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 def shown(text: str) -> str:
     r"""The text with each control character as `\u001b`: to be seen, of no effect, and the same value wherever it stands in JSON."""
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+class _Pipe(RawIOBase):
+    """Writes to a file descriptor for as long as somebody reads it; afterwards what is written goes nowhere."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._left = False
+
+    def writable(self) -> bool:
+        """It is for writing."""
+        return True
+
+    def fileno(self) -> int:
+        """The file descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def write(self, content: Any) -> int:
+        """Write what the reader takes."""
+        if not self._left:
+            try:
+                return os.write(self._descriptor, content)
+            except BrokenPipeError:
+                self._left = True
+        return len(content)
+
+
+def heard(stream: TextIOWrapper) -> TextIOWrapper:
+    """The same stream for somebody who may stop to listen; it takes every character. The given one has to stay open."""
+    stream.flush()
+    return TextIOWrapper(
+        BufferedWriter(_Pipe(stream.fileno())),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 class Shown:
