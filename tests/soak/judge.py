@@ -259,7 +259,9 @@ class Judge:
             across = self.book.pending.get(cell, {}).get(other(side))
             last = self.book.last_edit.get((other(side), (entity, uid)), typed.at)
             mine = self.book.last_edit.get((side, (entity, uid)), 0.0)
-            if rule and rule.loses == "older" and across and mine > last and now[side] == across.value:
+            # By the record's time alone, what was typed into another field after a delta had written would count.
+            later = across is not None and typed.at > across.at and mine > last
+            if rule and rule.loses == "older" and later and across and now[side] == across.value:
                 yield "oldest", name, f"{typed.value!r} in {side} was typed after {across.value!r}, which won"
         else:
             self.book.retire(cell, [side], "LOST")
