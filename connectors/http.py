@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 import httpx
 import msgspec
 
+from connectors import deadline
 from connectors.throttle import Quota, Throttle, read_quota
 from reconcile.errors import (
     Blocked,
@@ -187,7 +188,8 @@ def _shown(address: str) -> str:
 class Options:
     """How a Client sends: seconds, counts. `refusals` is how many 429 in a row one request bears before it gives up.
 
-    `body_bytes` of an answer are taken, unpacked, and its body is waited for `total_seconds`, however lively it drips.
+    `body_bytes` of an answer are taken, unpacked, and an exchange is over within `total_seconds`, however lively its head or
+    its body drips.
     """
 
     user_agent: str = "ghl-reconcile/0.1"
@@ -325,12 +327,13 @@ class _Unauthorized(Exception):
 
 
 def _open(base_url: str, options: Options, transport: Transport | None) -> httpx.Client:
+    many = options.connections
+    limits = httpx.Limits(max_connections=many, max_keepalive_connections=many)
     return httpx.Client(
         base_url=base_url,
-        transport=transport,
+        transport=transport or deadline.Transport(limits),
         headers={"User-Agent": options.user_agent, "Accept": "application/json", **options.headers},
         timeout=httpx.Timeout(options.read_seconds, connect=options.connect_seconds),
-        limits=httpx.Limits(max_connections=options.connections, max_keepalive_connections=options.connections),
         follow_redirects=False,
         trust_env=False,
     )
@@ -340,11 +343,12 @@ def _receive(
     http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int, options: Options
 ) -> Answer:
     try:
-        response = http.send(_built(http, request, credentials), stream=True)
-        try:
-            body = _body(request, response, options)
-        finally:
-            response.close()
+        with deadline.within(options.total_seconds) as until:
+            response = http.send(_built(http, request, credentials), stream=True)
+            try:
+                body = _body(request, response, options, until=until)
+            finally:
+                response.close()
     except httpx.HTTPError as error:
         # `from None`: httpx keeps the request, and with it the credentials, on its exceptions.
         raise _unanswered(request, error) from None
@@ -356,9 +360,8 @@ def _receive(
     )
 
 
-def _body(request: Request, response: httpx.Response, options: Options) -> bytes:
+def _body(request: Request, response: httpx.Response, options: Options, *, until: float) -> bytes:
     """The body, unpacked as it comes: a small one may unpack to a gigabyte, and one that drips may never end."""
-    until = time.monotonic() + options.total_seconds
     body = bytearray()
     for part in response.iter_bytes():
         body += part

@@ -65,13 +65,13 @@ def workbook(rows: list[list[Any]], **cells: Any) -> bytes:
 ROWS: list[list[Any]] = [["id", "name", "mail", "changed"], ["1", "Ann", "a@example.test", "2026-01-01T00:00:00Z"]]
 
 
-def bomb() -> bytes:
-    """A workbook whose sheet is 40 MB of nothing, packed into a few kilobytes."""
+def bomb(size: int = 40_000_000) -> bytes:
+    """A workbook whose sheet is 40 MB (or as much as you say) of nothing, packed into a few kilobytes."""
     source, out = zipfile.ZipFile(io.BytesIO(workbook(ROWS))), io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for item in source.namelist():
             content = source.read(item)
-            padded = content.replace(b"<sheetData>", b"<sheetData>" + b" " * 40_000_000)
+            padded = content.replace(b"<sheetData>", b"<sheetData>" + b" " * size)
             target.writestr(item, padded if "sheet1" in item else content)
     return out.getvalue()
 

@@ -10,11 +10,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpcore
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.deadline import Transport
 from connectors.ghl.faults import explain as explain_ghl
 from connectors.http import Client, Explain, NoAuth, Options, Request, explain_status
 from connectors.throttle import LocalBudget, Throttle, Window
@@ -411,3 +413,49 @@ def test_an_answer_that_drips_is_not_waited_for(
     with pytest.raises(kind):
         made.send(request_)
     assert drips[0].parts <= 8
+
+
+class _Dripping(httpcore.MockStream):
+    """A connection on which the head of an answer comes a byte at a time and never ends; each byte moves the clock."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        super().__init__([])
+        self.tick = tick
+        self.waited: list[float | None] = []
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self.tick()
+        self.waited.append(timeout)
+        return b"HTTP/1.1 200 OK\r\nX-Slow: " if len(self.waited) == 1 else b"x"
+
+
+class _Side(httpcore.MockBackend):
+    """What every connection of leads to that one stream."""
+
+    def __init__(self, stream: _Dripping) -> None:
+        super().__init__([])
+        self.stream = stream
+
+    def connect_tcp(self, *_: object, **__: object) -> httpcore.NetworkStream:
+        return self.stream
+
+
+@pytest.mark.parametrize(("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"])
+def test_an_answer_whose_head_drips_is_not_waited_for(
+    request_: Request, kind: type[ConnectorError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headers that come a byte at a time end after the time of the whole, and no byte is waited for longer than is left of it."""
+    now = [0.0]
+    monkeypatch.setattr("connectors.deadline.time.monotonic", lambda: now[0])
+
+    def tick() -> None:
+        now[0] += 50.0
+
+    stream = _Dripping(tick)
+    transport = Transport(httpx.Limits(max_connections=1), backend=_Side(stream))
+    options = Options(attempts=1, read_seconds=60.0, total_seconds=300.0)
+    made = Client("http://side.invalid", options=options, transport=transport, sleep=lambda _: None)
+    with pytest.raises(kind):
+        made.send(request_)
+    made.close()
+    assert stream.waited == [60.0, 60.0, 60.0, 60.0, 60.0, 50.0]
