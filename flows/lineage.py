@@ -16,6 +16,7 @@ from flows.keeping import stored
 from flows.run import REBASE, Run, runs_folder
 from reconcile import runs
 from reconcile.errors import Refused, StateError
+from reconcile.report import kept
 
 log = logging.getLogger("flows.lineage")
 
@@ -111,7 +112,7 @@ def _settled(run: Run) -> Mark | None:
             report = brought(run.pair, folder / name) / "report.json"
             if name == run.run_id or not report.exists():
                 continue
-            told = msgspec.json.decode(report.read_bytes(), type=_Report)
+            told = msgspec.convert(kept.read(report), _Report)
             if told.pair == run.pair.name and told.state in ("settled", "stopped"):
                 return Mark(told.run_id, told.provenance.generation_after or 1)
     except (msgspec.MsgspecError, OSError, StateError) as error:

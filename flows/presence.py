@@ -143,7 +143,7 @@ def _beside(run: Run, side: Side, key: str, since: str) -> bool:
     mine = (link.c.pair == run.ledger.pair, link.c.entity == Entity.CONTACT.value, link.c[f"{side}_key"] == key)
     with run.ledger.engine.connect() as connection:
         linked = connection.execute(query.where(*mine, known.c.started_at < since)).first() is not None
-    return linked or key in run.desk.created.values()
+    return linked or run.desk.created.has(key)
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,8 @@ from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from msgspec import MsgspecError
 
 from flows import alerts, failing, imprints
 from flows.alerts import Alert
@@ -19,6 +20,7 @@ from reconcile import archive, report, runs, sweep
 from reconcile.errors import Exhausted, Refused
 from reconcile.journal import Journal
 from reconcile.model import Side
+from reconcile.report import kept
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
 from reconcile.report.verdict import apart, unread
@@ -83,8 +85,8 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
 def _settled_here(run: Run) -> tuple[str, ...]:
     """The interrupted runs that this one settled, also when it made the plan: the report of what is applied replaces the plan's."""
     try:
-        before = json.loads((run.folder / "report.json").read_text(encoding="utf-8"))["interrupted"]
-    except (OSError, ValueError, KeyError):
+        before = kept.read(run.folder / "report.json")["interrupted"]
+    except (OSError, MsgspecError, KeyError):
         before = []
     return tuple(dict.fromkeys([*(each["run_id"] for each in before), *run.recovered]))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec import MsgspecError
 
 from flows import lineage, picking, steps, sync
 from flows.imprints import trusted
@@ -26,7 +27,7 @@ from reconcile.limits import Facts, breaches
 from reconcile.lines import body
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan import Plan, estimate
-from reconcile.report import About
+from reconcile.report import About, kept
 from reconcile.report.undone import undone_document
 from reconcile.undo import Undo, groups, there_again
 from reconcile.undo import undo as undone
@@ -250,11 +251,8 @@ def _stays(run: Run, of: str, outcomes: Map[str, Outcome]) -> Iterator[dict[str,
 def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:
     """What the report of the run that is taken back calls its records."""
     try:
-        changes = json.loads(
-            (trusted(run.pair, run.ledger, run.folder.parent / of, "report.json") / "report.json").read_text(
-                encoding="utf-8"
-            )
-        )["changes"]
-    except (OSError, ValueError):
+        report = trusted(run.pair, run.ledger, run.folder.parent / of, "report.json") / "report.json"
+        changes = kept.read(report)["changes"]
+    except (OSError, MsgspecError):
         return {}
     return {(each["entity"], side, each[f"{side}_key"]): each["label"] for each in changes for side in ("app", "ghl")}

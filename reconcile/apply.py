@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from reconcile.journal import Journal
+from reconcile.made import Made
 from reconcile.mapping import TAGS, EntityMap
 from reconcile.mapping import Mapping as PairMapping
 from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
@@ -38,7 +39,7 @@ class Desk:
     parents: Callable[[str, Side], str | None]
     recheck: Recheck = "always"
     free: frozenset[Side] = frozenset({Side.APP})
-    created: dict[tuple[str, Side], str] = field(default_factory=dict)
+    created: Made = field(default_factory=Made)
     undeleted: set[str] = field(default_factory=set)
     doubtful: frozenset[str] = frozenset()
 
@@ -93,7 +94,7 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
         operation = by_id[reply.op_id]
         outcome = outcome_of(desk.mapping, operation, reply)
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.created[operation.link_id, operation.side] = outcome.key
+            desk.created.add(operation.link_id, operation.side, outcome.key)
         desk.journal.end(outcome, desk.now())
         outcomes.append(outcome)
     return outcomes
@@ -107,7 +108,7 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
         return Outcome(operation.op_id, Status.SKIPPED, code="NOT_DELETED", detail="the old record is still there")
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
         if parent is None:
             return Outcome(operation.op_id, Status.SKIPPED, code="NO_PARENT", detail="its contact was not created")
     write = write_of(desk.mapping, operation, parent)

@@ -39,7 +39,7 @@ _OUTCOME = (
 def load_outcomes(stage: Stage, journal: Journal) -> None:
     """Create `outcome` in the stage from the journal, beside `planned`."""
     rows = (
-        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))] for _, o in journal.entries()
+        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))] for o in journal.outcomes()
     )
     stage.fill("outcome", _OUTCOME, rows)
 

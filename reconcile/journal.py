@@ -105,6 +105,14 @@ class Journal:
             for line, outcome in connection.execute(query):
                 yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
 
+    def outcomes(self) -> Iterator[Outcome]:
+        """What became of every ended operation, streamed; in no order."""
+        table = schema.journal
+        query = sa.select(table.c.outcome).where(self._mine, table.c.status.is_not(None))
+        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for (outcome,) in connection.execute(query):
+                yield outcome_from(json.loads(outcome))
+
     def summary(self) -> Mapping[str, int]:
         """How many writes ended in each status; "in_doubt" for those that did not."""
         table = schema.journal

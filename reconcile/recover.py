@@ -35,7 +35,7 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
         outcome = _decided(operation, choice, who) or _attempt(desk, ledger, operation, patience)
         desk.journal.end(outcome, desk.now())
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.created[operation.link_id, operation.side] = outcome.key
+            desk.created.add(operation.link_id, operation.side, outcome.key)
         outcomes.append(outcome)
     return outcomes
 
@@ -111,7 +111,7 @@ def _holds(operation: Operation, held: Cells) -> bool:
 def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
     candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
     found = _ours(desk, ledger, operation, candidates)
     if found is None:

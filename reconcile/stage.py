@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -18,7 +20,7 @@ import duckdb
 import msgspec
 
 from reconcile.codecs import Codec, raw_text
-from reconcile.errors import ConnectorError
+from reconcile.errors import ConnectorError, Malformed
 from reconcile.lines import snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap
 from reconcile.model import Entity, Side, Snapshot
@@ -26,10 +28,14 @@ from reconcile.ports import Page, Proof, Record, Shape
 from reconcile.quoting import literal, quoted
 from reconcile.shaping import digest, raw_rows
 
+log = logging.getLogger("reconcile.stage")
+
 _ENCODER = msgspec.json.Encoder()
 _BATCH = 1_000
 _USUAL_LINE = 256 * 1024  # bytes
+_LOOKED_AT = 50  # pages between two looks at the disk
 _AT_ONCE = 2  # steps; each more holds memory of its own
+_ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
 _ROOM = 64 << 20  # bytes of the file's pages that stay
 
 DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
@@ -46,6 +52,15 @@ class Spooled:
     taken_at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of one entity of one side is read: pages and bytes; `room` is what stays free on the disk meanwhile."""
+
+    pages: int = 2_000_000
+    bytes: int = 64 << 30
+    room: int = 256 << 20
+
+
 class Stage:
     """One run's DuckDB file, and the folder where pages are spooled before DuckDB reads them.
 
@@ -56,7 +71,7 @@ class Stage:
     short: to log and compress each small table as it is made takes longer than making it. `keep` puts it into the file.
     """
 
-    def __init__(self, folder: Path, *, memory_limit: str = "1GB", threads: int = 2) -> None:
+    def __init__(self, folder: Path, *, memory_limit: str = "512MB", threads: int = 2) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.sql = duckdb.connect(str(folder / "stage.duckdb"))
@@ -70,6 +85,7 @@ class Stage:
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET checkpoint_threshold = '64MB'")
         self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
+        self.bounds = Bounds()
         self.snapshots = self._remembered()
 
     def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
@@ -114,9 +130,9 @@ class Stage:
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
-        if not statements:
-            return
-        self.sql.execute(statements).fetchall()
+        for statement in self.sql.extract_statements(statements) if statements else ():
+            self._roomily(self.sql, statement)
+            self.sql.fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -149,11 +165,27 @@ class Stage:
         """Batches of a large result, on a cursor of its own."""
         cursor = self.cursor()
         try:
-            cursor.execute(query)
+            self._roomily(cursor, query)
             while rows := cursor.fetchmany(batch):
                 yield rows
         finally:
             cursor.close()
+
+    def _roomily(self, sql: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> None:
+        """Carry out one statement; where it does not fit into the memory that it may take, once more with twice as much.
+
+        A run that has written must not end because its report takes more than was thought of.
+        """
+        try:
+            sql.execute(statement)
+        except duckdb.OutOfMemoryException:
+            log.warning("a statement is given more memory", extra={"limit": _ROOMIER})
+            self.sql.execute(f"SET memory_limit = {literal(_ROOMIER)}")
+            try:
+                sql.execute(statement)
+            finally:
+                with suppress(duckdb.OutOfMemoryException):  # what it holds cannot go back by now
+                    self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
     def ahead(self, queries: Iterable[str]) -> Iterator[list[tuple[object, ...]]]:
         """The rows of one query after the other, each fetched while those before it are in use."""
@@ -247,15 +279,25 @@ class Stage:
         proof = Proof(complete=False, why_incomplete="the extraction ended without saying whether it is complete")
         with path.open("wb") as out:
             try:
-                for part in pages:
+                for number, part in enumerate(pages):
                     if isinstance(part, Proof):
                         proof = part
                     else:
+                        self._bound(number, out.tell() + len(part.lines))
                         out.write(part.lines)
                         covered.extend(part.covers)
             except ConnectorError as error:
                 proof = Proof(complete=False, why_incomplete=str(error))
         return Spooled(path, proof, tuple(covered), taken_at)
+
+    def _bound(self, pages: int, size: int) -> None:
+        """Raise Malformed where a side gives more than any has, or than there is room for: its pages may never end."""
+        if pages >= self.bounds.pages or size > self.bounds.bytes:
+            what = f"more than {self.bounds.pages:,} pages or {self.bounds.bytes:,} bytes of one entity"
+            raise Malformed(what, remedy="see why the side's pages do not end", code="TOO_LARGE")
+        if pages % _LOOKED_AT == 0 and shutil.disk_usage(self.folder).free < self.bounds.room:
+            what = f"less than {self.bounds.room:,} bytes are free where the pages are kept"
+            raise Malformed(what, remedy="give the store's disk more room", code="TOO_LARGE")
 
     def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
         """Load spooled pages into `raw_e_s` and say what they prove."""

@@ -46,7 +46,7 @@ def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None
     key = outcome.key or operation.key
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.get((operation.parent, operation.side)) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
     record = desk.connectors[operation.side].read(entity, key or "", parent)
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:

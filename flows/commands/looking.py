@@ -115,11 +115,12 @@ def report(
     json: Json = False,
 ) -> int:
     """Show a run's report again."""
-    from flows.commands.show import tell_paths, tell_run
+    from flows.commands.show import tell_paths, tell_run, write_json
     from flows.imprints import trusted
     from flows.run import runs_folder
     from reconcile import runs
     from reconcile.errors import StateError
+    from reconcile.report import kept
 
     with _ledger(pair) as (loaded, ledger):
         rows = runs.runs(ledger) if run_id is None else [row for row in [runs.find(ledger, run_id=run_id)] if row]
@@ -129,10 +130,9 @@ def report(
         raise StateError(
             f"there is no report of run {run_id or '(any)'}", remedy="list runs with `history`", code="NO_RUN"
         )
-    document = jsons.loads((folder / "report.json").read_text(encoding="utf-8"))
+    document = kept.read(folder / "report.json")
     if json:
-        jsons.dump(document, sys.stdout, ensure_ascii=False, indent=1)
-        print()
+        write_json(document)
         return 0
     console = Console()
     tell_run(console, document)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.terminal import Console
+from reconcile.report import kept
 
 if TYPE_CHECKING:
     from flows.telling import Told
@@ -53,8 +54,7 @@ def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -
 
 def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
     if as_json:
-        json.dump(told.document, sys.stdout, ensure_ascii=False, indent=1, default=str)
-        print()
+        write_json(told.document)
         return
     console = Console()
     tell_run(console, told.document)
@@ -64,6 +64,12 @@ def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
             f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …", highlight=False, markup=False
         )
     tell_paths(console, told.paths)
+
+
+def write_json(document: Mapping[str, Any]) -> None:
+    """A report on the standard output, as it is in report.json."""
+    for text in kept.texts(document):
+        sys.stdout.write(text)
 
 
 def tell_run(console: Console, document: Mapping[str, Any]) -> None:
@@ -97,8 +103,8 @@ def _number(value: object) -> str:
 
 def changes(console: Console, entries: Iterable[Mapping[str, Any]]) -> None:
     """The first operations, a line each: what, whose, from what to what, and why."""
-    written = [entry for entry in entries if entry["kind"] not in ("adopt", "forget")]
-    for entry in written[:_MOST]:
+    written = (entry for entry in entries if entry["kind"] not in ("adopt", "forget"))
+    for entry in islice(written, _MOST):
         line = Text("  ")
         line.append(f"{entry['kind'].replace('_', ' ')} ", style="cyan")
         line.append(f"{entry['entity']} ")
@@ -108,8 +114,8 @@ def changes(console: Console, entries: Iterable[Mapping[str, Any]]) -> None:
         if entry["status"] not in ("done", "planned"):
             line.append(f"  [{entry['status']}] {entry['detail']}", style="red")
         console.print(line, overflow="ellipsis", no_wrap=True)
-    if len(written) > _MOST:
-        console.print(Text(f"  … and {len(written) - _MOST:,} more in the report", style="dim"))
+    if more := sum(1 for _ in written):
+        console.print(Text(f"  … and {more:,} more in the report", style="dim"))
 
 
 def held(console: Console, holds: Iterable[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from reconcile.ledger import Ledger
 from reconcile.model import Side
 from reconcile.names import checked
+from reconcile.report import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,6 @@ class Question:
         return tuple(sorted(named, key=lambda name: name != self.field))
 
 
-class _Report(msgspec.Struct):
-    """The one part of a run's report.json that is read here; the rest, which may be large, is skipped."""
-
-    holds: list[dict[str, Any]] = []
-
-
 def _as_it_is(folder: Path) -> Path:
     return folder
 
@@ -104,10 +99,10 @@ class Evidence:
 
 def _read(path: Path) -> dict[str, dict[str, Any]] | None:
     try:
-        report = msgspec.json.decode(path.read_bytes(), type=_Report)
+        report = kept.read(path)
     except (OSError, msgspec.MsgspecError):
         return None
-    return {str(entry.get("hold_id")): entry for entry in report.holds}
+    return {str(entry.get("hold_id")): entry for entry in report.get("holds", ())}
 
 
 def questions(ledger: Ledger, evidence: Evidence, *, now: str) -> list[Question]:

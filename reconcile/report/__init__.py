@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from reconcile.mapping import Mapping
 from reconcile.report.about import About
 from reconcile.report.decisions import decisions_from
 from reconcile.report.document import document
 from reconcile.report.frames import Run, changes
+from reconcile.report.kept import texts
 from reconcile.report.markdown import markdown
 from reconcile.stage import Stage
 
@@ -32,17 +32,19 @@ def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) 
 
     made = mask_document(whole) if masked else whole
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"json": dumped(made), "md": markdown(made), "html": page(made)}
-    paths = {kind: _place(folder / f"report.{kind}", text) for kind, text in texts.items()}
+    paths = {"json": _place(folder / "report.json", texts(made))}
+    paths["md"] = _place(folder / "report.md", [markdown(made)])
+    paths["html"] = _place(folder / "report.html", [page(made)])
     return paths | {"xlsx": sheet(made, folder / "report.xlsx")}
 
 
 def dumped(document: Map[str, Any]) -> str:
     """The document as JSON text: members in the document's order, so that equal documents give equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=1).decode() + "\n"
+    return "".join(texts(document))
 
 
-def _place(path: Path, text: str) -> Path:
+def _place(path: Path, parts: Iterable[str]) -> Path:
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as out:
+        out.writelines(parts)
     return partial.replace(path)

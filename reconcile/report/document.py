@@ -15,6 +15,7 @@ from reconcile.report.about import About
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
 from reconcile.report.entries import entry
+from reconcile.report.kept import Changes
 from reconcile.report.labels import make_labels, record_entity
 from reconcile.report.quality import quality
 from reconcile.report.questions import left_out, questions
@@ -36,7 +37,7 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
     if reached:
         make_labels(stage, mapping)
-    entries = list(changes(stage, mapping, applied=about.wrote)) if reached else []
+    entries = Changes.of(changes(stage, mapping, applied=about.wrote) if reached else (), stage.folder)
     holds = questions(stage, mapping, about) if reached else []
     accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
     whole = _head(about) | {

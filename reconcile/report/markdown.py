@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
+from itertools import islice
 from typing import Any
 
 from reconcile.model import Side
@@ -222,9 +223,11 @@ def _some(group: Map[str, Any]) -> str:
 
 
 def _changes(document: Map[str, Any]) -> Iterator[str]:
-    written = [entry for entry in document["changes"] if entry["kind"] not in ("adopt", "forget")]
+    of_either = (entry for entry in document["changes"] if entry["kind"] not in ("adopt", "forget"))
+    written = list(islice(of_either, _MOST))
     if not written:
         return
+    more = sum(1 for _ in of_either)
     yield "## What changed" if document["applied"] else "## What would change"
     yield ""
     rows = [
@@ -237,11 +240,11 @@ def _changes(document: Map[str, Any]) -> Iterator[str]:
             _said(entry["because"]),
             entry["status"],
         ]
-        for entry in written[:_MOST]
+        for entry in written
     ]
     yield from table(["what", "", "in", "record", "fields", "because", "outcome"], rows, left=7)
-    if len(written) > _MOST:
-        yield f"\n… and {len(written) - _MOST:,} more in the full report."
+    if more:
+        yield f"\n… and {more:,} more in the full report."
 
 
 def _fields(entry: Map[str, Any]) -> str:

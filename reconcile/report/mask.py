@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any
 
+from reconcile.report.kept import Changes
+
 _DOTS = "•••"
 _EMAIL = re.compile(r"[^\s@,;:<>\"']+@[^\s@,;:<>\"']+")
 _DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
@@ -21,8 +23,7 @@ _DECIDED = re.compile(r"(^|[:;] )decided by .*", re.DOTALL)
 def masked(document: Map[str, Any]) -> dict[str, Any]:
     """The same document with every value of a person masked; keys, counts, rules and reasons stay."""
     whole = copy.deepcopy(dict(document))
-    for entry in (*whole["changes"], *(entry for run in whole["interrupted"] for entry in run["changes"])):
-        _change(entry)
+    _changes(whole)
     for value in whole["values"]["listed"]:
         _value(value)
     for hold in whole["holds"]:
@@ -81,6 +82,20 @@ def unquoted(text: str) -> str:
 def undecided(text: str) -> str:
     """A reason without the name of who decided and without their words, which nothing tells from what may follow: cut to its end."""
     return _DECIDED.sub(r"\1decided by a person", text)
+
+
+def _changes(whole: dict[str, Any]) -> None:
+    changes = whole["changes"]
+    kept = isinstance(changes, Changes)
+    whole["changes"] = changes.changed(_masked_change) if kept else [*map(_masked_change, changes)]
+    for run in whole["interrupted"]:
+        for entry in run["changes"]:
+            _change(entry)
+
+
+def _masked_change(entry: dict[str, Any]) -> dict[str, Any]:
+    _change(entry)
+    return entry
 
 
 def _change(entry: dict[str, Any]) -> None:

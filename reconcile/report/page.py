@@ -28,18 +28,19 @@ def page(document: Map[str, Any], *, masked: bool = False) -> str:
     whole = mask_document(document) if masked else document
     css, js = (_asset(name) for name in ("page.css", "page.js"))
     environment = _environment()
-    rows, data = packed(whole)
+    records = packed(whole)
     return environment.get_template("page.html.j2").render(
         d=whole,
         masked=masked,
         css=css,
         js=js,
-        data=data,
+        data=records.data,
         policy=_policy(css, js),
         icon_colour=_ICON[whole["verdict"]["tone"]],
-        total_rows=rows,
+        total_rows=records.total,
+        shown_rows=records.shown,
         shown_holds=_SHOWN_HOLDS,
-        **sections.context(whole, rows),
+        **sections.context(whole, records.total),
     )
 
 

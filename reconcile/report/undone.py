@@ -13,6 +13,7 @@ from reconcile.report.about import About
 from reconcile.report.changes import failures
 from reconcile.report.document import document
 from reconcile.report.entries import entry
+from reconcile.report.kept import Changes
 from reconcile.report.statement import Statement
 from reconcile.report.verdict import many, verdict
 from reconcile.stage import Stage
@@ -33,9 +34,8 @@ def undone_document(
 
     The statement is empty: an undo looks at what the other run touched and at nothing else.
     """
-    changes = [entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries]
-    for each in changes:
-        each["label"] = labels.get((each["entity"], each["side"], each[f"{each['side']}_key"]), each["label"])
+    made = (entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries)
+    changes = Changes.of((_named(each, labels) for each in made), stage.folder)
     whole = document(stage, mapping, about)
     whole |= {
         "changes": changes,
@@ -45,6 +45,10 @@ def undone_document(
     }
     whole["verdict"] = _verdict(whole)
     return whole
+
+
+def _named(each: dict[str, Any], labels: Map[tuple[str, str, str | None], str]) -> dict[str, Any]:
+    return each | {"label": labels.get((each["entity"], each["side"], each[f"{each['side']}_key"]), each["label"])}
 
 
 def _verdict(whole: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from reconcile.stage import Stage
+from reconcile.model import Entity, Side
+from reconcile.ports import Page
+from reconcile.stage import Bounds, Stage
 
 
 @pytest.fixture
@@ -82,3 +85,37 @@ def test_pages_of_the_file_go_back_and_the_limit_stays(stage: Stage) -> None:
 
 def _held(stage: Stage) -> int:
     return stage.count("SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "page"),
+    [
+        (Bounds(pages=1_000), Page(b"", 0)),
+        (Bounds(bytes=1_000_000), Page(b'{"id": 1}\n' * 100, 100)),
+        (Bounds(room=1 << 60), Page(b'{"id": 1}\n', 1)),
+    ],
+    ids=["pages", "bytes", "room"],
+)
+def test_pages_that_never_end_are_not_read_for_ever(stage: Stage, bounds: Bounds, page: Page) -> None:
+    """Beyond the bound of pages, of bytes, or of room on the disk the reading ends, incomplete, with a code and the remedy."""
+    stage.bounds = bounds
+    spooled = stage.spool(Entity.CONTACT, Side.APP, repeat(page), taken_at="2026-01-01T00:00:00Z")
+    assert not spooled.proof.complete
+    assert "TOO_LARGE" in spooled.proof.why_incomplete
+    assert spooled.path.stat().st_size <= 1_000_000
+
+
+def test_a_statement_that_does_not_fit_is_given_more_memory_once(tmp_path: Path) -> None:
+    """What was to be made is made, the limit is the usual one afterwards, and a fault of another kind is raised as it is."""
+    with Stage(tmp_path, memory_limit="32MB", threads=1) as tight:
+        usual = tight.one("SELECT current_setting('memory_limit')")
+        tight.run(
+            "CREATE TABLE small AS SELECT 1 AS n;"
+            "CREATE TABLE large AS SELECT list(md5(n::VARCHAR)) AS texts FROM range(1000000) t(n);"
+            "CREATE TABLE after AS FROM small"
+        )
+        assert tight.count("SELECT count(*) FROM large") == 1
+        assert tight.count("SELECT count(*) FROM after") == 1
+        assert tight.one("SELECT current_setting('memory_limit')") == usual
+        with pytest.raises(duckdb.CatalogException, match="nowhere"):
+            tight.run("CREATE TABLE nothing AS FROM nowhere")

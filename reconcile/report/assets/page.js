@@ -31,7 +31,7 @@
   if (!at("table")) return;
 
   // records ---------------------------------------------------------------------------------------------------------
-  const { words, rows } = JSON.parse(at("data").textContent);
+  const { words, rows, more } = JSON.parse(at("data").textContent);
   const word = (place) => (place < 0 ? "" : words[place]);
   const KINDS = { create: "Create", update: "Update", complete: "Complete", add_tags: "Add tags", remove_tags: "Remove tags", archive: "Archive",
     delete: "Delete", adopt: "Link", forget: "Unlink" };
@@ -71,16 +71,23 @@
 
   // what is chosen --------------------------------------------------------------------------------------------------
   const form = at("filters");
+  // What the page does not carry is known by kind alone: it counts, and nothing in it can be found here.
+  const kindOrType = (record) => (record.type === "change" ? `kind:${record.kind}` : record.type);
+  const absent = more.map((row) => {
+    const [type, kind, entity, side, status, code] = row.slice(0, 6).map(word);
+    return { type, kind, entity, side, status, code, kindOrType: kindOrType({ type, kind }), count: row[6] };
+  });
   const choices = (name, label) => {
     const counts = new Map();
     for (const record of records) counts.set(record[name], (counts.get(record[name]) || 0) + 1);
+    for (const kind of absent) counts.set(kind[name], (counts.get(kind[name]) || 0) + kind.count);
     for (const [value, count] of [...counts].filter(([key]) => key).sort()) {
       const option = make("option", `${label(value)} (${number.format(count)})`);
       option.value = value;
       form.elements[name === "kindOrType" ? "type" : name].append(option);
     }
   };
-  for (const record of records) record.kindOrType = record.type === "change" ? `kind:${record.kind}` : record.type;
+  for (const record of records) record.kindOrType = kindOrType(record);
   choices("kindOrType", (value) => (value.startsWith("kind:") ? KINDS[value.slice(5)] || value : value === "question" ? "Questions" : "Left out"));
   choices("entity", (value) => value);
   choices("side", (value) => SIDES[value] || value);
@@ -94,15 +101,18 @@
   const choose = () => {
     const { q, type, entity, side, status, code } = Object.fromEntries(new FormData(form));
     const terms = q.toLowerCase().split(/\s+/).filter(Boolean);
-    chosen = records.filter((record) =>
+    const fits = (record) =>
       (!type || record.kindOrType === type) && (!entity || record.entity === entity) && (!side || record.side === side) &&
-      (!status || record.status === status) && (!code || record.code === code) && terms.every((term) => haystack(record).includes(term)));
+      (!status || record.status === status) && (!code || record.code === code);
+    chosen = records.filter((record) => fits(record) && terms.every((term) => haystack(record).includes(term)));
+    const unseen = absent.filter(fits).reduce((sum, kind) => sum + kind.count, 0);
     if (order.by) {
       const value = VALUES[order.by];
       const keyed = chosen.map((record) => [value(record), record]).sort((a, b) => collator.compare(a[0], b[0]));
       chosen = (order.down ? keyed.reverse() : keyed).map((pair) => pair[1]);
     }
-    at("found").textContent = chosen.length === records.length ? `${number.format(records.length)} records` : `${number.format(chosen.length)} of ${number.format(records.length)} records`;
+    const found = chosen.length === records.length ? `${number.format(records.length)} records` : `${number.format(chosen.length)} of ${number.format(records.length)} records`;
+    at("found").textContent = unseen ? `${found} in this page; ${number.format(unseen)} more ${terms.length ? "were not searched" : "of these are not in it"}: see report.json` : found;
     viewport.scrollTop = 0;
     draw(true);
   };

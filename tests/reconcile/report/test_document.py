@@ -49,7 +49,7 @@ def test_the_published_schema_is_current() -> None:
 
 def test_a_report_is_valid_against_its_schema(busy: dict[str, Any]) -> None:
     """The document of a run with everything in it has the published form."""
-    jsonschema.validate(busy, schema(), cls=jsonschema.Draft202012Validator)
+    jsonschema.validate(json.loads(dumped(busy)), schema(), cls=jsonschema.Draft202012Validator)
 
 
 def test_one_element_of_a_set_is_shown_as_it_is() -> None:
@@ -79,7 +79,7 @@ def test_every_kind_of_end_is_valid(state: Any) -> None:
     """A plan, an audit, a refusal and a failure have the published form too."""
     with busy_world() as world, seen(world, apply=False, state=state, refusal="too many deletes") as found:
         whole = document(found.stage, world.mapping, found.about)
-        jsonschema.validate(whole, schema(), cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator)
         assert markdown(whole)
 
 
@@ -90,7 +90,7 @@ def test_a_run_without_a_plan_has_a_report(tmp_path: Path) -> None:
         about = About("r1", "p", "nightly", "2026-01-01T00:00:00Z", None, "failed", stopped="GHL did not answer")
         paths = write(found.stage, world.mapping, about, tmp_path)
         whole = json.loads(paths["json"].read_text(encoding="utf-8"))
-        jsonschema.validate(whole, schema(), cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator)
         assert "GHL did not answer" in whole["verdict"]["sentences"]
 
 

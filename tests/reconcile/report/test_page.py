@@ -215,7 +215,7 @@ def test_what_failed_comes_first_and_what_wrote_nothing_last() -> None:
     whole = report_of(0, holds=0)
     kinds = {"b": {"kind": "adopt", "fields": []}, "c": {}, "d": {"status": "rejected"}, "a": {}}
     whole["changes"] = [change_of(0, label=name, **more) for name, more in kinds.items()]
-    data = packed(whole)[1]
+    data = packed(whole).data
     assert [row[7] for row in json.loads(data)["rows"][:4]] == ["d", "c", "a", "b"]
 
 

@@ -1,0 +1,178 @@
+"""Keeps a run's changes in a file, one a line, so that a report of a million of them is written and read in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Map
+from itertools import islice
+from pathlib import Path
+from typing import Any, overload
+
+import msgspec
+
+Change = dict[str, Any]
+
+_BLOCK = 1 << 20
+_BATCH = 1_000
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Change)
+_BEGIN, _ENDS = b' "changes": [\n', (b" ],\n", b" ]\n")
+"""The lines around the changes in a report.json: at this depth, no other member's."""
+
+
+class _File:
+    """A file that is open to be read from, until nobody looks at it any more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+
+class Changes(Sequence[Change]):
+    """The changes of a report, gone through as often as wanted, a part of them in memory at a time; equal to a list of the same."""
+
+    def __init__(
+        self, file: _File, lines: tuple[int, int], count: int, *, through: Callable[[Change], Change] | None = None
+    ) -> None:
+        self._file = file
+        self._start, self._end = lines
+        self._count = count
+        self._through = through
+
+    @classmethod
+    def of(cls, changes: Iterable[Change], folder: Path | None = None) -> Changes:
+        """Keep these, in a file without a name that is gone when they are; `folder` is where there is room for it."""
+        descriptor, name = tempfile.mkstemp(prefix="changes.", dir=folder)
+        os.unlink(name)  # noqa: PTH108 - nobody else is to find it, also after a kill
+        file, count, size, rest = _File(descriptor), 0, 0, iter(changes)
+        while batch := list(islice(rest, _BATCH)):
+            lines = _ENCODER.encode_lines(batch)
+            _write(descriptor, lines)
+            count, size = count + len(batch), size + len(lines)
+        return cls(file, (0, size), count)
+
+    def changed(self, through: Callable[[Change], Change]) -> Changes:
+        """The same changes, each as `through` makes it of a copy whenever it is looked at."""
+        before = self._through
+        both = through if before is None else lambda change: through(before(change))
+        return Changes(self._file, (self._start, self._end), self._count, through=both)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Change]:
+        through = self._through
+        for line in self._lines():
+            change = _DECODER.decode(line)
+            yield through(change) if through is not None else change
+
+    def lines(self) -> Iterator[bytes]:
+        """Each as JSON on one line, without an end."""
+        if self._through is None:
+            yield from self._lines()
+        else:
+            yield from map(_ENCODER.encode, self)
+
+    def _lines(self) -> Iterator[bytes]:
+        at, rest = self._start, b""
+        while at < self._end:
+            block = os.pread(self._file.descriptor, min(_BLOCK, self._end - at), at)
+            if not block:
+                raise OSError("the file with the run's changes was cut short while it was read")
+            at += len(block)
+            *whole, rest = (rest + block).split(b"\n")
+            yield from map(_bare, whole)
+        if rest:
+            yield _bare(rest)
+
+    @overload
+    def __getitem__(self, place: int) -> Change: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Change]: ...
+
+    def __getitem__(self, place: int | slice) -> Change | list[Change]:
+        if isinstance(place, slice):
+            start, stop, step = place.indices(self._count)
+            return list(islice(self, start, stop, step)) if step > 0 else list(self)[place]
+        if not -self._count <= place < self._count:
+            raise IndexError(place)
+        return next(islice(self, place % self._count, None))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(self) == len(other) and all(one == another for one, another in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment] # equal to lists, which have none
+
+    def __copy__(self) -> Changes:
+        return self
+
+    def __deepcopy__(self, _: object) -> Changes:
+        return self
+
+    def __repr__(self) -> str:
+        more = ", …" if self._count > 3 else ""
+        return f"[{', '.join(map(repr, self[:3]))}{more}]"
+
+
+def _bare(line: bytes) -> bytes:
+    """A line without what stands around it in a list."""
+    return line.strip().rstrip(b",")
+
+
+def _write(descriptor: int, lines: bytes) -> None:
+    rest = memoryview(lines)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def texts(document: Map[str, Any]) -> Iterator[str]:
+    """The document as JSON, part by part: members in its order, each change on a line. Equal documents give equal texts."""
+    for at, (name, value) in enumerate(document.items()):
+        yield f'{"," if at else "{"}\n "{name}": '
+        if name == "changes" and len(value):
+            yield from _listed(value)
+        else:
+            plain = [*value] if isinstance(value, Changes) else value
+            text = msgspec.json.format(msgspec.json.encode(plain), indent=1).decode()
+            yield text.replace("\n", "\n ")
+    yield "\n}\n" if document else "{}\n"
+
+
+def _listed(changes: Sequence[Change]) -> Iterator[str]:
+    lines = changes.lines() if isinstance(changes, Changes) else map(_ENCODER.encode, changes)
+    for at, line in enumerate(lines):
+        yield f"{',' if at else '['}\n  {line.decode()}"
+    yield "\n ]"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The document in a report.json, its changes left in the file until they are looked at.
+
+    Raises OSError where there is no such file, msgspec.MsgspecError where it holds no JSON object. One of an earlier version,
+    with a change on several lines, is read whole.
+    """
+    file = _File(os.open(path, os.O_RDONLY))
+    around, start, end, count, at = bytearray(), 0, 0, 0, 0
+    with open(file.descriptor, "rb", closefd=False) as text:
+        for line in text:
+            at += len(line)
+            if not start or end:
+                around += line
+                start = at if line == _BEGIN else start
+            elif line in _ENDS:
+                end = at - len(line)
+                around += line
+            elif line.startswith(b'  {"') and line.endswith((b"},\n", b"}\n")):
+                count += 1
+            else:
+                return _DECODER.decode(path.read_bytes())
+    document = _DECODER.decode(bytes(around))
+    if end:
+        document["changes"] = Changes(file, (start, end), count)
+    return document
