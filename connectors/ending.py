@@ -69,11 +69,19 @@ class Ending:
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises Stopped as soon as the run has to end."""
-        until = self._clock() + seconds
-        while (rest := until - self._clock()) > 0:
-            self.check()
-            self._sleep(min(rest, SLICE))
+        self._wait(seconds, self._sleep)
+
+    def by(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
+        """The same with another way to wait."""
+        return lambda seconds: self._wait(seconds, sleep)
+
+    def _wait(self, seconds: float, sleep: Callable[[float], None]) -> None:
         self.check()
+        rest = seconds
+        while rest > 0:
+            sleep(min(rest, SLICE))
+            rest -= SLICE
+            self.check()
 
     @contextmanager
     def grace(self, seconds: float = GRACE) -> Iterator[None]:

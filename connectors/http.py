@@ -10,13 +10,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import httpx
 import msgspec
 
 from connectors import deadline
+from connectors.ending import Ending
+from connectors.halves import with_whole_characters
 from connectors.throttle import Quota, Throttle, read_quota
 from reconcile.errors import (
     Blocked,
@@ -28,6 +30,7 @@ from reconcile.errors import (
     InvalidField,
     Malformed,
     NotFound,
+    Stopped,
     Transient,
     Uncertain,
 )
@@ -209,7 +212,7 @@ class Client:
     """A side's HTTP connections, held open; safe to use from many threads.
 
     `explain` names failures in the side's own terms. `seen` is called after every answer with the request, the answer
-    and the seconds it took. `transport` is swapped in tests. No header is ever logged or put into an error.
+    and the seconds it took. Once `ending` says so, nothing more is sent, tried again or waited for. `transport` is swapped in tests. No header is ever logged or put into an error.
     """
 
     def __init__(
@@ -224,7 +227,9 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         seen: Callable[[Request, Answer, float], None] | None = None,
+        ending: Ending | None = None,
     ) -> None:
+        self._ending = ending or Ending()
         self._options = options or Options()
         self._auth = auth or NoAuth()
         self._throttle = throttle
@@ -257,19 +262,22 @@ class Client:
         """
         failures = refusals = renewals = 0
         unsent = True
+        failure: ConnectorError | None = None
         while True:
             try:
+                self._go_on(None if unsent else failure)
                 return self._once(request, 1 + failures + refusals + renewals, lost=not unsent)
             except _Unauthorized as refused:
                 renewals += 1
                 if renewals > 1 or not self._auth.renew(refused.credentials):
                     raise refused.error from None
             except Exhausted as error:
+                self._go_on(None if unsent else failure)
                 refusals += 1
                 if error.code != "EXHAUSTED_BURST" or refusals > self._options.refusals:
                     raise
                 if self._throttle is None:
-                    self._back_off(refusals, at_least=error.until_seconds or 0.0)
+                    self._back_off(refusals, error, at_least=error.until_seconds or 0.0)
             except (Transient, Malformed) as error:
                 failures += 1
                 unsent = unsent and error.code == "UNSENT"
@@ -278,11 +286,22 @@ class Client:
                 if failures >= self._options.attempts or hopeless:
                     raise
                 log.warning("replay %s: %s", request.name, error.code, extra={"attempt": failures})
-                self._back_off(failures)
+                failure = error
+                self._back_off(failures, error)
 
-    def _back_off(self, failures: int, *, at_least: float = 0.0) -> None:
+    def _go_on(self, failure: ConnectorError | None) -> None:
+        """Raise where the run has to end: the failure of what was sent already, which is not "never sent", else Stopped."""
+        if self._ending.over and failure is not None:
+            raise failure
+        self._ending.check()
+
+    def _back_off(self, failures: int, error: ConnectorError, *, at_least: float = 0.0) -> None:
+        """Wait before the next try. Raises the error that was met where the run has to end meanwhile."""
         ceiling = min(self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1))
-        self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
+        try:
+            self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
+        except Stopped:
+            raise error from None
 
     def _once(self, request: Request, attempt: int, *, lost: bool) -> Answer:
         credentials = self._auth.headers()
@@ -309,7 +328,7 @@ class Client:
         try:
             with self._lock:
                 self._counts[request.name] += 1
-            answer = _receive(self._http, request, credentials, attempt, self._options)
+            answer = _receive(self._http, request, credentials, attempt, self._bounded(request))
             quota = read_quota(answer.status, answer.headers)
         finally:
             if self._throttle:
@@ -317,6 +336,13 @@ class Client:
         if self._seen:
             self._seen(request, answer, time.monotonic() - begun)
         return answer
+
+    def _bounded(self, request: Request) -> Options:
+        """The options for one request: what may be sent twice is not waited for beyond the end of the run."""
+        most, left = self._options, max(1.0, self._ending.left)
+        if not request.replay or left >= most.total_seconds:
+            return most
+        return replace(most, read_seconds=min(most.read_seconds, left), total_seconds=left)
 
 
 class _Unauthorized(Exception):
@@ -344,7 +370,7 @@ def _receive(
 ) -> Answer:
     try:
         with deadline.within(options.total_seconds) as until:
-            response = http.send(_built(http, request, credentials), stream=True)
+            response = http.send(_built(http, request, credentials, options), stream=True)
             try:
                 body = _body(request, response, options, until=until)
             finally:
@@ -378,7 +404,7 @@ def _body(request: Request, response: httpx.Response, options: Options, *, until
     return bytes(body)
 
 
-def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str]) -> httpx.Request:
+def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str], options: Options) -> httpx.Request:
     """The request as httpx sends it. Raises InvalidField where it cannot be made, without what it would be made of."""
     headers = {**request.headers, **credentials}
     kind = ""
@@ -388,7 +414,10 @@ def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str])
             content = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
         path = httpx.URL(request.path).copy_merge_params(request.params) if request.params else request.path
-        return http.build_request(request.method, path, content=content, data=request.form, headers=headers)
+        timeout = httpx.Timeout(options.read_seconds, connect=options.connect_seconds)
+        return http.build_request(
+            request.method, path, content=content, data=request.form, headers=headers, timeout=timeout
+        )
     except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
         kind = type(error).__name__
     # Not in the handler: a UnicodeEncodeError has the header, and so the token, on it.
@@ -397,21 +426,6 @@ def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str])
         remedy="look for characters that do not belong into the url, the headers, the token or the value",
         code="UNMADE",
     )
-
-
-_ESCAPED = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-
-
-def with_whole_characters(body: bytes) -> bytes:
-    """JSON with a replacement character, as a browser shows it, for each half of one: a text that JavaScript cut inside an emoji.
-
-    Nothing that reads UTF-8 reads such a half, so that one record's would keep every other record from being read.
-    """
-    if b"\\ud" not in body and b"\\uD" not in body:
-        return body
-    return _ESCAPED.sub(lambda found: rb"\ufffd" if found["half"] else found[0], body)
 
 
 def _unanswered(request: Request, error: httpx.HTTPError) -> ConnectorError:

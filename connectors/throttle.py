@@ -17,9 +17,6 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
-import msgspec
-import sqlalchemy as sa
-
 from reconcile.errors import Exhausted
 
 Result = TypeVar("Result")
@@ -120,7 +117,10 @@ def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
 
 @dataclass(slots=True)
 class Window:
-    """What is known of one location's quotas; times are seconds of one clock shared by all who use the window."""
+    """What is known of one location's quotas; times are seconds of one clock shared by all who use the window.
+
+    `at` is when a shared window was last changed, by the clock of the database that keeps it.
+    """
 
     limit: int = 20
     interval: float = 10.0
@@ -137,6 +137,19 @@ class Window:
     day_left: int | None = None
     day_resets_at: float | None = None
     day_told_at: float = 0.0
+    at: float = 0.0
+
+    def shift(self, seconds: float) -> None:
+        """Give every time on a clock that is so much later."""
+        self.sent = [at + seconds for at in self.sent]
+        self.leaving = [at + seconds for at in self.leaving]
+        self.flying = {ticket: at + seconds for ticket, at in self.flying.items()}
+        self.next_at += seconds
+        self.blocked_until += seconds
+        self.halved_at += seconds
+        self.day_told_at += seconds
+        if self.day_resets_at is not None:
+            self.day_resets_at += seconds
 
     @property
     def capacity(self) -> int:
@@ -287,67 +300,10 @@ class LocalBudget:
             return step(self._window)
 
 
-BUDGETS = sa.Table(
-    "budgets",
-    sa.MetaData(),
-    sa.Column("name", sa.String(200), primary_key=True),
-    sa.Column("revision", sa.Integer, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-)
-
-
-class SharedBudget:
-    """A window shared by processes through a database: SQLite in WAL mode or PostgreSQL.
-
-    `name` is the location's. All processes must use one clock: the wall clock of machines kept in time.
-    """
-
-    def __init__(self, engine: sa.Engine, name: str) -> None:
-        self._engine = engine
-        self._name = name
-        self._create()
-        self._seed()
-
-    def _create(self) -> None:
-        try:
-            BUDGETS.create(self._engine, checkfirst=True)
-        except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
-            if not sa.inspect(self._engine).has_table(BUDGETS.name):  # else another process made it just now
-                raise
-
-    def _seed(self) -> None:
-        row = {"name": self._name, "revision": 0, "body": msgspec.json.encode(Window()).decode()}
-        try:
-            with self._engine.begin() as connection:
-                connection.execute(BUDGETS.insert().values(row))
-        except sa.exc.IntegrityError:
-            return  # another process, or an earlier run, was here first
-
-    def change(self, step: Callable[[Window], Result]) -> Result:
-        """Run `step` on the stored window in one transaction.
-
-        The first statement writes, so that SQLite and PostgreSQL alike take the row before anything is read from it.
-        """
-        mine = BUDGETS.c.name == self._name
-        taken = BUDGETS.update().where(mine).values(revision=BUDGETS.c.revision + 1)
-        with self._engine.begin() as connection:
-            if connection.dialect.update_returning:
-                body = connection.execute(taken.returning(BUDGETS.c.body)).scalar_one()
-            else:
-                connection.execute(taken)
-                body = connection.execute(sa.select(BUDGETS.c.body).where(mine)).scalar_one()
-            window = msgspec.json.decode(body, type=Window)
-            result = step(window)
-            stored = msgspec.json.encode(window).decode()
-            connection.execute(BUDGETS.update().where(mine).values(body=stored))
-        return result
-
-
 class Throttle:
     """The gate that every request passes: `enter` before it is sent, `leave` when it is answered.
 
-    `reserve` is the share of the daily quota left to others. `clock` gives seconds (the wall clock, where the budget is
-    shared), `sleep` takes seconds.
+    `reserve` is the share of the daily quota left to others. `clock` gives seconds that nobody sets, `sleep` takes seconds.
     """
 
     def __init__(
@@ -355,7 +311,7 @@ class Throttle:
         budget: Budget | None = None,
         *,
         reserve: float = 0.1,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._budget = budget or LocalBudget()

@@ -27,7 +27,7 @@ from prefect.events import emit_event  # noqa: E402
 from flows.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.ghosts import adopt, shortly  # noqa: E402
-from flows.run import Options, open_run, stopping_on_signals  # noqa: E402
+from flows.run import Options, open_run  # noqa: E402
 from flows.sealed import sealed, unsealed  # noqa: E402
 from flows.sync import reconcile  # noqa: E402
 from flows.telling import Told  # noqa: E402
@@ -58,7 +58,7 @@ def run_pair(
     """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
     loaded = load(Path(pair))
     require_live(loaded)
-    with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run, stopping_on_signals(run):
+    with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run:
         told = reconcile(run, Watched(as_task, loaded))
     FINISHED.append(told)
     shortly(lambda: publish(loaded, told), lambda: tables(loaded, told))

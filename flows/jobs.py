@@ -21,7 +21,7 @@ from flows.focus import Sought
 from flows.ghosts import shortly
 from flows.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
 from flows.migrate import migrate as move_all
-from flows.run import Options, open_run, stopping_on_signals
+from flows.run import Options, open_run
 from flows.sealed import sealed
 from flows.sync import reconcile
 from flows.telling import Told
@@ -44,7 +44,7 @@ HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
 def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Told:
     """A delta of the pair in that file, told to the caller."""
     loaded = _live(pair)
-    with open_run(loaded, Options("delta", frozenset(allow or ()))) as run, stopping_on_signals(run):
+    with open_run(loaded, Options("delta", frozenset(allow or ()))) as run:
         told = reconcile_delta(run, sought, Watched(as_task, loaded))
     tell(loaded, told)
     return told

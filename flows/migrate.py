@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from flows import ends, steps, suggesting, sync
 from flows.cutover import Cutover, cutover
-from flows.run import Options, Run, open_run, stopping_on_signals
+from flows.run import Options, Run, open_run
 from flows.sync import Do, plainly
 from flows.telling import Told, tell
 from reconcile import runs
-from reconcile.errors import Exhausted, Refused
+from reconcile.errors import Exhausted, Refused, Stopped
 from reconcile.ledger import Ledger
 from reconcile.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
@@ -112,7 +110,7 @@ def migrate(
         leg = _leg(pair, move, do, digest=digest)
         legs, digest = legs + 1, None
         log.info("leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped})
-        if leg.stopped and move.wait:
+        if leg.stopped and move.wait and not leg.asked:
             sleep(max(PAUSE_SECONDS, (leg.failure and leg.failure.until_seconds) or 0.0))
         elif leg.stopped or leg.over or leg.left >= left:
             break
@@ -131,6 +129,8 @@ class _Leg:
     stopped: bool = False
     linked_only: bool = False
     failure: Exhausted | None = None
+    asked: bool = False
+    """Whether somebody asked the job to end: then it waits for no quota."""
 
     @property
     def over(self) -> bool:
@@ -142,7 +142,7 @@ def _leg(pair: Pair, move: Move, do: Do, *, digest: str | None) -> _Leg:
     """One run of the migration, from reading both sides to settling what was done."""
     options = Options("migrate", ALLOWED)
     try:
-        with open_run(shaped(pair, move), options, plan_digest=digest) as run, _signals(run):
+        with open_run(shaped(pair, move), options, plan_digest=digest) as run:
             plan = _planned(run, digest, do)
             _checked(run, plan, do)
             runs.annotate(run.ledger, run.run_id, move=move.name)
@@ -155,9 +155,11 @@ def _leg(pair: Pair, move: Move, do: Do, *, digest: str | None) -> _Leg:
             told = tell(run, "stopped" if run.stopped else "settled")
             report = cutover(run, told)
             runs.annotate(run.ledger, run.run_id, move=move.name, complete=report.complete)
-            return _Leg((told, report), report.done, plan.writes, bool(run.stopped), move.mode == "match-only")
+            linked_only = move.mode == "match-only"
+            stopped, asked = bool(run.stopped), run.ending.asked
+            return _Leg((told, report), report.done, plan.writes, stopped, linked_only, asked=asked)
     except Exhausted as failure:
-        return _Leg(stopped=True, failure=failure)
+        return _Leg(stopped=True, failure=failure, asked=isinstance(failure, Stopped))
 
 
 def _checked(run: Run, plan: Plan, do: Do) -> None:
@@ -166,15 +168,6 @@ def _checked(run: Run, plan: Plan, do: Do) -> None:
     except Refused as refusal:
         tell(run, "refused", refusal=str(refusal))
         raise
-
-
-@contextmanager
-def _signals(run: Run) -> Iterator[None]:
-    if threading.current_thread() is threading.main_thread():
-        with stopping_on_signals(run):
-            yield
-    else:
-        yield
 
 
 def _planned(run: Run, digest: str | None, do: Do) -> Plan:

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from connectors.ending import Ending
 from flows import failing, leases
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
@@ -117,6 +119,8 @@ class Run:
     stopped: str = ""
     fault: bool = False
     """Whether it was a side's failure that stopped it; a spent quota is none."""
+    ending: Ending = field(default_factory=Ending)
+    """When the run has to end: what reads, waits or tries again asks it."""
     lost: threading.Event = field(default_factory=threading.Event)
     recovered: tuple[str, ...] = ()
     """The runs that were interrupted, and that this one settled."""
@@ -183,16 +187,6 @@ class Run:
             doubtful=frozenset(doubt.operation.link_id for doubt in self.doubts),
         )
 
-    @cached_property
-    def until(self) -> str | None:
-        """When the run has to stop by itself, if it has to."""
-        minutes = self.options.max_minutes
-        if minutes is None:
-            minutes = self.pair.apply.max_minutes
-        if minutes is None:
-            return None
-        return moment(datetime.fromisoformat(self.started_at) + timedelta(minutes=minutes))
-
     def halt(self, error: ConnectorError | Refused, *, what: str = "") -> None:
         """Stop because of what a side said. What was done is settled and told, and the next run goes on from there."""
         self.stopped = self.stopped or f"{what}{error}"
@@ -221,7 +215,9 @@ class Run:
 
 @contextmanager
 def stopping_on_signals(run: Run) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the run after the chunk it is at, with everything settled; a second one ends it at once.
+    """Let SIGTERM and SIGINT end the run, with everything settled that was done; a second one ends it at once.
+
+    It ends after the chunk that is being written, or at the next page, wait or try while it reads.
 
     Python takes signals in its main thread alone: in another one (a Prefect task runner's) it changes nothing.
     """
@@ -230,9 +226,9 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
         return
 
     def stop(number: int, _frame: object) -> None:
-        if run.stopped:
+        if run.ending.asked:
             raise KeyboardInterrupt
-        run.stopped = f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run"
+        run.ending.ask(f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -240,6 +236,12 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def seconds_of(pair: Pair, options: Options) -> float | None:
+    """How long the run may take: as its caller said, else as the pair file says; None where nobody said."""
+    minutes = options.max_minutes if options.max_minutes is not None else pair.apply.max_minutes
+    return None if minutes is None else minutes * 60
 
 
 @contextmanager
@@ -251,6 +253,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
     from flows.wiring import connect
 
     with ExitStack() as held:
+        ending = Ending(seconds_of(pair, options))
         ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
         held.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
@@ -260,10 +263,11 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         lost = held.enter_context(lease(ledger, holder))
         if plan_digest is not None:
             _take_up(pair, ledger, folder, held)
-        connectors = held.enter_context(connect(pair, engine=ledger.engine))
+        connectors = held.enter_context(connect(pair, engine=ledger.engine, ending=ending))
         stage = held.enter_context(Stage(folder))
         run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
-        run.lost = lost
+        run.lost, run.ending = lost, ending
+        held.enter_context(stopping_on_signals(run))
         if plan_digest is None:
             runs.start(ledger, name, options.job, at=run.started_at)
         try:
@@ -346,18 +350,19 @@ def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
 
 
 def _take(ledger: Ledger, holder: str) -> None:
-    ledger.acquire(holder, now=now(), until=moment(datetime.now(UTC) + LEASE))
+    at = ledger.moment() or datetime.now(UTC)
+    ledger.acquire(holder, now=moment(at), until=moment(at + LEASE))
 
 
 def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
     """Renew until `done`. A store that does not answer is asked again, until the lease has run out and is anybody's."""
-    renewed = datetime.now(UTC)
+    renewed = time.monotonic()
     while not done.wait(_RENEW_SECONDS):
         try:
             _take(ledger, holder)
-            renewed = datetime.now(UTC)
+            renewed = time.monotonic()
         except (Locked, sa.exc.SQLAlchemyError) as error:
             log.warning("the lease was not renewed", extra={"why": failing.reason(error)})
-            if isinstance(error, Locked) or datetime.now(UTC) - renewed > LEASE:
+            if isinstance(error, Locked) or time.monotonic() - renewed > LEASE.total_seconds():
                 lost.set()
                 return

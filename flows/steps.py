@@ -34,14 +34,14 @@ from reconcile import (
 )
 from reconcile.apply import apply_chunk
 from reconcile.canary import check as check_bulk
-from reconcile.errors import ConnectorError, Refused, StalePlan
+from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
 from reconcile.journal import Journal
 from reconcile.ledger import PairState
 from reconcile.limits import Facts, breaches
 from reconcile.link import digest_kind, keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
-from reconcile.plan import Plan, estimate
-from reconcile.ports import Scope
+from reconcile.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.ports import Page, Proof, Scope
 from reconcile.recover import resolve
 from reconcile.stage import Spooled
 from reconcile.standing import doubt_unknown, load_standing
@@ -102,8 +102,17 @@ def _extract_side(run: Run, side: Side) -> list[Spool]:
 
 def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
     began = run.clock()
-    spooled = run.stage.spool(entity, side, run.connectors[side].extract(entity, scope), taken_at=began)
+    pages = _while_it_may(run, run.connectors[side].extract(entity, scope))
+    spooled = run.stage.spool(entity, side, pages, taken_at=began)
     return entity, side, spooled
+
+
+def _while_it_may(run: Run, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
+    """The pages of a read. Raises Stopped where the run has to end before they do: a part of a side is none to plan from."""
+    for page in pages:
+        run.ending.check()
+        yield page
+    run.ending.check()
 
 
 def stage(run: Run, spools: Sequence[Spool]) -> None:
@@ -217,6 +226,7 @@ def check(run: Run, plan: Plan) -> None:
 
     Raises StalePlan where the run that made the plan was killed before it could put what it concluded into its file.
     """
+    writable(run, plan)
     if not run.stage.has("planned"):
         raise StalePlan("the run that made the plan did not end", remedy="make the plan again and look at it")
     found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
@@ -226,6 +236,18 @@ def check(run: Run, plan: Plan) -> None:
             remedy="look at the plan; change what is wrong, or allow what is right by name",
             code="LIMIT",
         )
+
+
+def writable(run: Run, plan: Plan) -> None:
+    """Raises Refused where the plan writes to a side that takes no writes: before the other one was written, not halfway."""
+    for group in plan.groups:
+        why = run.described[group.side].read_only
+        if why and group.kind not in LEDGER_ONLY:
+            raise Refused(
+                f"nothing was written: {group.side.label} takes no writes, as {why}",
+                remedy="let the pair write to the primary, or map its fields one way, from that side",
+                code="DB_READ_ONLY",
+            )
 
 
 def _facts(run: Run) -> Facts:
@@ -276,6 +298,8 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     except ConnectorError as error:
         run.halt(error)
         return []
+    if any(outcome.code == Stopped.code for outcome in outcomes):
+        must_stop(run)
     if any(outcome.code in _SPENT for outcome in outcomes):
         run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
     return outcomes
@@ -285,15 +309,16 @@ def must_stop(run: Run) -> bool:
     """Whether the run has to end after the chunk it has just done."""
     if run.lost.is_set():
         run.stopped = run.stopped or "the lease was lost: another run may have taken the pair over"
-    if run.until is not None and run.clock() >= run.until:
-        run.stopped = run.stopped or "the time given to the run is over; the rest is planned again on the next run"
+    if run.ending.over:
+        run.stopped = run.stopped or run.ending.reason
     return bool(run.stopped)
 
 
 def resolve_doubts(run: Run) -> None:
     """Look up what may or may not have happened, before anything is settled."""
     try:
-        resolve(run.desk, run.ledger)
+        with run.ending.grace():
+            resolve(run.desk, run.ledger)
     except ConnectorError as error:
         run.halt(error)
     doubts.ask(run.stage, doubts.of_run(run.ledger, run.run_id))
@@ -387,7 +412,7 @@ def _move_watermarks(run: Run, connection: Connection) -> None:
 
 def read_back(run: Run) -> None:
     """Read every written record again, by key."""
-    if run.verify_mode == "none" or run.stopped:
+    if run.verify_mode == "none" or must_stop(run):
         return
     try:
         run.residuals = list(verify.read_back(run.desk, run.journal.entries()))

@@ -41,13 +41,13 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
 
 
 def compare(run: Run, do: Do = plainly) -> None:
-    """From two sides to what differs between them."""
+    """From two sides to what differs between them. Raises Stopped where the run has to end before that is known."""
     spools = do(steps.extract, run)
     do(steps.stage, run, spools)
-    do(steps.sweep_notes, run)
-    do(steps.link, run)
-    do(steps.canary, run)
-    do(steps.diff, run)
+    for step in (steps.sweep_notes, steps.link, steps.canary, steps.diff):
+        run.ending.check()
+        do(step, run)
+    run.ending.check()
 
 
 def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
@@ -68,6 +68,7 @@ def apply(run: Run, plan: Plan, do: Do = plainly) -> None:
                 break
             do(steps.apply, run, chunk)
             progress.advance(len(chunk))
+    steps.must_stop(run)  # also in the last chunk: then nothing is read back
     do(steps.resolve_doubts, run)
 
 

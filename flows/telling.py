@@ -17,7 +17,7 @@ from flows.alerts import Alert
 from flows.keeping import keep
 from flows.run import Run
 from reconcile import archive, report, runs, sweep
-from reconcile.errors import Exhausted, Refused
+from reconcile.errors import Exhausted, Refused, Stopped
 from reconcile.journal import Journal
 from reconcile.model import Side
 from reconcile.report import kept
@@ -116,7 +116,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
 
     It asks neither side anything, and archives nothing: there is nothing to try another pair file on.
     """
-    states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped"}
+    states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped", Stopped: "stopped"}
     state = states.get(type(error), "failed")
     run.stage.run("DROP TABLE IF EXISTS planned")
     run.stopped = "" if state == "refused" else failing.reason(error)

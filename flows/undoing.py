@@ -159,6 +159,7 @@ def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
 
 def check(run: Run, plan: Plan) -> None:
     """The same limits as for any plan. Raises Refused with every one that it goes over."""
+    steps.writable(run, plan)
     state, table = run.ledger.state(), schema.link
     counted = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == run.ledger.pair).group_by(table.c.entity)
     with run.ledger.engine.connect() as connection:

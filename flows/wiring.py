@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from connectors.ending import Ending
 from flows.config.derive import settings_of
 from flows.config.pair import DEMO, SANDBOX, Pair
 from flows.config.part import revealed
@@ -45,20 +46,26 @@ Fields = Mapping[Entity, tuple[str, ...]]
 
 @contextmanager
 def connect(
-    pair: Pair, *, auth: Auth | None = None, budget: Budget | None = None, engine: Engine | None = None
+    pair: Pair,
+    *,
+    auth: Auth | None = None,
+    budget: Budget | None = None,
+    engine: Engine | None = None,
+    ending: Ending | None = None,
 ) -> Iterator[Mapping[Side, Connector]]:
     """Both connectors of a pair, closed at the end; a sandbox, and the demo's JSON API, are served for as long.
 
     `engine` is the ledger's: a pair that says oauth has its tokens there, and workers that share a ledger server share
-    each location's window of requests through it. `auth` and `budget` take their place. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
+    each location's window of requests through it. `auth` and `budget` take their place. Once `ending` says so, neither side is
+    asked or waited for any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
     """
     with ExitStack() as held:
         if engine is not None:
             auth = auth or _auth(pair, engine, held)
             budget = budget or _shared(pair, engine)
-        app = _app(pair, held)
+        app = _app(pair, held, ending or Ending())
         held.callback(app.close)
-        ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget)
+        ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget, ending=ending)
         held.callback(ghl.close)
         yield {Side.APP: app, Side.GHL: ghl}
 
@@ -75,7 +82,7 @@ def _shared(pair: Pair, engine: Engine) -> Budget | None:
     """The location's window where it is shared; None for a ledger in a file, whose pair one process at a time works on."""
     if engine.dialect.name == "sqlite":
         return None
-    from connectors.throttle import SharedBudget
+    from connectors.shared import SharedBudget
 
     return SharedBudget(engine, f"{pair.ghl.url} {pair.ghl.location}"[:200])
 
@@ -93,15 +100,15 @@ def _fields(pair: Pair, side: Side) -> Fields:
     return {entity.entity: entity.native(side) for entity in pair.mapping.entities}
 
 
-def _app(pair: Pair, held: ExitStack) -> Connector:
+def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
     fields = _fields(pair, Side.APP)
     match pair.app:
         case SqlForm() as form:
-            return _sql(form, fields, pair.timezone)
+            return _sql(form, fields, pair.timezone, ending)
         case RestForm() as form:
-            return _rest(form, fields, held, pair.timezone)
+            return _rest(form, fields, held, pair.timezone, ending)
         case FilesForm() as form:
-            return _files(form, fields, pair)
+            return _files(form, fields, pair, ending)
         case MemoryForm():
             from connectors.memory import MemoryConnector
 
@@ -112,7 +119,7 @@ def _app(pair: Pair, held: ExitStack) -> Connector:
             assert_never(other)
 
 
-def _sql(form: SqlForm, fields: Fields, timezone: str) -> Connector:
+def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connector:
     from connectors.sql import SqlConnector, SqlSettings
 
     tables = {entity: _table(table) for entity in RECORDS if (table := getattr(form, entity.value)) is not None}
@@ -120,7 +127,7 @@ def _sql(form: SqlForm, fields: Fields, timezone: str) -> Connector:
     settings = SqlSettings(
         url, tables, fields=fields, batch=form.batch, timezone=timezone, lock_seconds=form.lock_seconds
     )
-    return SqlConnector(settings)
+    return SqlConnector(settings, ending=ending)
 
 
 def _table(form: TableForm) -> TableSettings:
@@ -158,7 +165,7 @@ def _tags(form: TagsForm) -> TagSettings:
     )
 
 
-def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str) -> Connector:
+def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str, ending: Ending) -> Connector:
     from connectors.rest import RestConnector
     from connectors.rest.settings import EndpointSettings, RestSettings
 
@@ -169,14 +176,15 @@ def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str) -> Con
     }
     settings = settings_of(form, RestSettings, entities=entities, fields=fields)
     if not settings.url.startswith(DEMO):
-        return RestConnector(settings, timezone=timezone)
+        return RestConnector(settings, timezone=timezone, ending=ending)
     from flows.demo.api import serve
 
     url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
-    return RestConnector(replace(settings, url=url), identity=f"rest:{settings.url}", timezone=timezone)
+    settings, identity = replace(settings, url=url), f"rest:{settings.url}"
+    return RestConnector(settings, identity=identity, timezone=timezone, ending=ending)
 
 
-def _files(form: FilesForm, fields: Fields, pair: Pair) -> Connector:
+def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Connector:
     from connectors.files import FilesConnector
     from connectors.files.settings import FileSettings, FilesSettings
 
@@ -186,7 +194,9 @@ def _files(form: FilesForm, fields: Fields, pair: Pair) -> Connector:
         if (file := getattr(form, entity.value)) is not None
     }
     told = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
-    return FilesConnector(settings_of(form, FilesSettings, entities=entities, fields=fields, **told))
+    return FilesConnector(
+        settings_of(form, FilesSettings, entities=entities, fields=fields, **told), sleep=ending.sleep
+    )
 
 
 def _outside(form: OutsideForm, fields: Fields) -> Connector:
@@ -197,14 +207,23 @@ def _outside(form: OutsideForm, fields: Fields) -> Connector:
     return made
 
 
-def _ghl(form: GhlForm, held: ExitStack, *, fields: Fields, auth: Auth | None, budget: Budget | None) -> GhlConnector:
+def _ghl(
+    form: GhlForm,
+    held: ExitStack,
+    *,
+    fields: Fields,
+    auth: Auth | None,
+    budget: Budget | None,
+    ending: Ending | None = None,
+) -> GhlConnector:
     from connectors.ghl import GhlConnector, PrivateToken
 
     url = _served(form, held) if form.url.startswith(SANDBOX) else form.url
     if auth is None and form.oauth is not None:
         raise Expired("there is no token for this location yet", remedy="run ghl-reconcile auth login")
     chosen = auth or PrivateToken(_token(form))
-    return GhlConnector(_ghl_settings(form, url, fields), auth=chosen, budget=budget)
+    settings = _ghl_settings(form, url, fields)
+    return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
 
 
 def _served(form: GhlForm, held: ExitStack) -> str:

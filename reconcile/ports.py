@@ -168,6 +168,7 @@ class Description:
     `costs` is requests per single write by kind (0 where the side does not count requests); `bulk_tags` is how many
     contacts one tag request takes (0: none). `modified` tells which entities carry a modification time. `bulk` names the
     bulk read of each entity whose rows come from elsewhere than a read by key, so that they may carry fewer fields.
+    `read_only` is why the side takes no writes at all, where it says so.
     `places` says where each entity lies, in words that are the same whatever name, login or spelling leads there: another pair
     on the same place is noticed by them. Without it the identity stands for each.
     """
@@ -181,6 +182,7 @@ class Description:
     modified: frozenset[Entity] = frozenset()
     rewrites_tags: bool = False
     bulk: Mapping[Entity, str] = field(default_factory=dict)
+    read_only: str = ""
     places: Mapping[Entity, str] = field(default_factory=dict)
 
 

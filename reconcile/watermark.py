@@ -18,11 +18,14 @@ def get(ledger: Ledger, side: Side) -> str | None:
 
 
 def put(ledger: Ledger, connection: sa.Connection, side: Side, at: str) -> None:
-    """Move the watermark to `at`, inside a settlement; never backwards."""
+    """Move the watermark to `at`, inside a settlement; also back, where the clock was set back since.
+
+    A mark in the future would hide every change until then.
+    """
     table = schema.watermark
     mine = (table.c.pair == ledger.pair, table.c.side == side.value)
     known = connection.execute(sa.select(table.c.at).where(*mine)).scalar_one_or_none()
     if known is None:
         connection.execute(sa.insert(table).values(pair=ledger.pair, side=side.value, at=at))
-    elif known < at:
+    elif known != at:
         connection.execute(sa.update(table).where(*mine).values(at=at))

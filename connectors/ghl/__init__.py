@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from connectors.ghl.auth import OAuth, PrivateToken, TokenStore
     from connectors.ghl.connector import GhlConnector
     from connectors.ghl.settings import GhlSettings
-    from connectors.throttle import Budget, LocalBudget, SharedBudget
+    from connectors.shared import SharedBudget
+    from connectors.throttle import Budget, LocalBudget
 
 __all__ = [
     "Budget",
@@ -26,7 +27,8 @@ _WHERE = {
     "connectors.ghl.auth": ("OAuth", "PrivateToken", "TokenStore"),
     "connectors.ghl.connector": ("GhlConnector",),
     "connectors.ghl.settings": ("GhlSettings",),
-    "connectors.throttle": ("Budget", "LocalBudget", "SharedBudget"),
+    "connectors.shared": ("SharedBudget",),
+    "connectors.throttle": ("Budget", "LocalBudget"),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from connectors.ending import Ending
 from connectors.ghl import appointments, contacts, notes, schema, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.auth import PrivateToken
@@ -41,8 +42,8 @@ class GhlConnector:
     """One GHL location.
 
     `auth` is a PrivateToken or an OAuth; `budget` is shared by all that send to this location (by default this
-    connector alone). `clock` gives epoch seconds, `sleep` takes seconds, `jitter` gives a share of one; `transport`
-    replaces the network in tests.
+    connector alone). `clock` gives epoch seconds (in tests; else there is a clock beside it that nobody sets, to wait by), `sleep` takes seconds, `jitter` gives a share of one; `transport`
+    replaces the network in tests; `ending` says when nothing more is sent.
     """
 
     side = Side.GHL
@@ -53,13 +54,16 @@ class GhlConnector:
         *,
         auth: Auth,
         budget: Budget | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         transport: Transport | None = None,
+        ending: Ending | None = None,
     ) -> None:
         self.settings = settings
-        self._throttle = Throttle(budget, reserve=settings.daily_reserve, clock=clock, sleep=sleep)
+        sleep = ending.by(sleep) if ending else sleep
+        steady, clock = clock or time.monotonic, clock or time.time
+        self._throttle = Throttle(budget, reserve=settings.daily_reserve, clock=steady, sleep=sleep)
         self._client = Client(
             settings.url,
             auth=auth,
@@ -69,6 +73,7 @@ class GhlConnector:
             transport=transport,
             sleep=sleep,
             jitter=jitter,
+            ending=ending,
         )
         self.api = Api(self._client, location=settings.location, dialect=DIALECTS[settings.version])
         self._clock = clock

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from connectors.ending import Ending
 from connectors.http import Client, Options, Transport
 from connectors.looks import Looks
 from connectors.rest.api import Api, item_of
@@ -23,7 +24,7 @@ from connectors.rest.routes import Routes, hides_tags, pairs, unseen
 from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings, bare
 from connectors.rest.writing import Writer, record_now
 from connectors.throttle import LocalBudget, Throttle, Window
-from reconcile.errors import ConfigError, ConnectorError, Expired, Problem, Transient
+from reconcile.errors import ConfigError, ConnectorError, Expired, Problem, Stopped, Transient
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
 
@@ -38,7 +39,7 @@ _COMPARE = "compare the declaration with the API's documentation"
 class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
-    `transport` and `sleep` are swapped in tests. Requests are spread over the declared window; a 429 slows them down.
+    `transport` and `sleep` are swapped in tests; `ending` says when nothing more is sent. Requests are spread over the declared window; a 429 slows them down.
     `identity` says which API this is where its address does not: one that is served anew for every run. `timezone` is that
     of times without a zone. Raises ConfigError for credentials or a query in a URL.
     """
@@ -53,8 +54,10 @@ class RestConnector:
         timezone: str = "UTC",
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        ending: Ending | None = None,
     ) -> None:
         self._settings = settings
+        sleep = ending.by(sleep) if ending else sleep
         _refuse_credentials(settings)
         _refuse_queries(settings)
         self._identity = identity or f"rest:{settings.url.rstrip('/')}"
@@ -62,7 +65,7 @@ class RestConnector:
         window = Window(limit=settings.requests, interval=settings.seconds)
         self._throttle = Throttle(LocalBudget(window), reserve=0.0, sleep=sleep)
         options = Options(headers=settings.headers, connections=max(4, settings.concurrency * 2))
-        self._login = Client(settings.url, options=options, transport=transport, sleep=sleep)
+        self._login = Client(settings.url, options=options, transport=transport, sleep=sleep, ending=ending)
         self._client = Client(
             settings.url,
             auth=auth_of(settings.auth, self._login.send),
@@ -71,6 +74,7 @@ class RestConnector:
             options=options,
             transport=transport,
             sleep=sleep,
+            ending=ending,
         )
         self._unlogged = Unlogged(settings.auth.token) if settings.auth.param else None
         if self._unlogged:
@@ -107,7 +111,7 @@ class RestConnector:
                     problems += self._compared(entity, items)
             except ConfigError as error:
                 problems += error.problems
-            except (Expired, Transient):
+            except (Expired, Stopped, Transient):
                 raise
             except ConnectorError as error:
                 remedy = error.remedy or _COMPARE

@@ -13,8 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.ending import Ending
 from connectors.sql.copying import can_copy, copied, keyless
 from connectors.sql.engine import begin_snapshot, identity, open_engine, place_of
+from connectors.sql.interrupting import interruptible
 from connectors.sql.lines import Tally
 from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stream, visible
+from connectors.sql.readonly import why_read_only
 from connectors.sql.refusals import as_connector_error
 from connectors.sql.schema import Layout, find_layouts
 from connectors.sql.settings import SqlSettings, TableSettings, TagSettings
@@ -76,6 +78,7 @@ class SqlConnector:
             fields={entity: layout.described() for entity, layout in layouts.items()},
             costs=dict.fromkeys(OpKind, 0.0),
             modified=frozenset(entity for entity, layout in layouts.items() if layout.modified_at is not None),
+            read_only=why_read_only(self._engine),
             places={entity: place_of(self._engine, layout.table) for entity, layout in layouts.items()},
         )
 
@@ -87,6 +90,7 @@ class SqlConnector:
         """Pages from one read-only snapshot, then the proof. A fault of the database ends it with an incomplete Proof."""
         layout = self._layout(entity)
         try:
+            self._ending.check()
             if scope == _EVERYTHING:
                 yield from self._everything(layout)
             else:
@@ -162,13 +166,14 @@ class SqlConnector:
         tally, rows, whole = Tally(), 0, False
         try:
             connection = self._moment(layout.entity)
-            total = _count(connection, layout)
-            shared = _shared_keys(connection, layout)
-            with closing(_pages(connection, layout, tally)) as self._pages:
-                for page in self._pages:
-                    self._requests += 1
-                    rows += page.rows
-                    yield page
+            with interruptible(connection, self._ending):
+                total = _count(connection, layout)
+                shared = _shared_keys(connection, layout)
+                with closing(_pages(connection, layout, tally)) as self._pages:
+                    for page in self._pages:
+                        self._requests += 1
+                        rows += page.rows
+                        yield page
             whole = True
         finally:
             self._read_off(layout.entity, whole=whole)
@@ -184,9 +189,10 @@ class SqlConnector:
         tally = Tally()
         connection = begin_snapshot(self._engine)
         try:
-            for part in slices(layout, scope):
-                self._requests += 1
-                yield from stream(connection, layout, part, rows=ROWS, tally=tally)
+            with interruptible(connection, self._ending):
+                for part in slices(layout, scope):
+                    self._requests += 1
+                    yield from stream(connection, layout, part, rows=ROWS, tally=tally)
         finally:
             connection.close()
         unread = f"{tally.unread} rows cannot be read" if tally.unread else ""

@@ -119,8 +119,10 @@ def begin_snapshot(engine: sa.Engine) -> sa.Connection:
     """A connection inside a read-only transaction that sees one moment, on databases that can."""
     match engine.dialect.name:
         case "postgresql":
-            connection = engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            connection = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             connection.begin()
+            # Not postgresql_readonly: it leaves "read write" on the pooled connection, over what the database says of itself.
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
         case "mysql" | "mariadb":
             connection = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             connection.begin()

@@ -81,6 +81,8 @@ def explain(error: StatementError) -> tuple[str, str]:
     at = f" ({named})" if named else ""
     if state(error) in _FORBIDDEN:
         return Forbidden.code, f"the database user lacks the right to write here{at}"
+    if is_read_only(error):
+        return "DB_READ_ONLY", "the database takes no writes"
     if is_passing(error):
         return passing(error)
     if is_duplicate(error):

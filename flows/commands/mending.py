@@ -27,7 +27,7 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
     """
     from flows import undoing
     from flows.config import load, require_live
-    from flows.run import Options, open_run, stopping_on_signals
+    from flows.run import Options, open_run
     from reconcile.ledger import Ledger
 
     loaded = load(pair)
@@ -36,7 +36,7 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
     options = Options("undo", frozenset(allow or ()), writes=yes)
     with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
         undoing.require(ledger, run_id)
-    with open_run(loaded, options) as opened, stopping_on_signals(opened):
+    with open_run(loaded, options) as opened:
         told = undoing.undo(opened, run_id)
         code = show(told, as_json=json, operations=None if yes else opened.plan_path)
     if not json:

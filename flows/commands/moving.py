@@ -13,7 +13,7 @@ from flows.commands.show import show, tell_run
 from flows.config import Pair, load, require_live
 from flows.focus import Sought
 from flows.migrate import Mode, Move, Moved, To, begun
-from flows.run import Options, open_run, stopping_on_signals
+from flows.run import Options, open_run
 from flows.telling import Told
 from flows.terminal import Console
 from reconcile.ledger import Ledger
@@ -52,7 +52,7 @@ def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -
         return told
     from flows.delta import reconcile
 
-    with open_run(loaded, Options("delta", allowed)) as run, stopping_on_signals(run):
+    with open_run(loaded, Options("delta", allowed)) as run:
         return reconcile(run, sought)
 
 

@@ -118,10 +118,10 @@ def through(engine: str, pair: Path, options: Options) -> Told:
             log.warning("Prefect does not know how the run ended", extra={"why": type(error).__name__})
             return FINISHED[-1]
     from flows.config import load
-    from flows.run import open_run, stopping_on_signals
+    from flows.run import open_run
     from flows.sync import reconcile
 
-    with open_run(load(pair), options) as opened, stopping_on_signals(opened):
+    with open_run(load(pair), options) as opened:
         return reconcile(opened)
 
 
@@ -144,12 +144,12 @@ def apply(
     With --only (several may be given) the rest of it is not carried out, and the next plan has it again.
     """
     from flows.config import load, require_live
-    from flows.run import Options, open_run, stopping_on_signals
+    from flows.run import Options, open_run
 
     loaded = load(pair)
     require_live(loaded)
     options = Options("apply", allowed(allow, rebase=rebase), verify, only=tuple(only or ()))
-    with open_run(loaded, options, plan_digest=digest) as opened, stopping_on_signals(opened):
+    with open_run(loaded, options, plan_digest=digest) as opened:
         return show(_apply(opened, digest), as_json=json)
 
 

@@ -68,7 +68,11 @@ def _describe(side: Side, connector: Connector, described: dict[Side, Descriptio
     except (ConnectorError, ConfigError) as failed:
         return failures(side.label, failed)
     fields = sum(map(len, described[side].fields.values()))
-    return [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
+    found = [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
+    if why := described[side].read_only:
+        what = f"{side.label} takes no writes, as {why}: a run whose plan writes to it is refused [DB_READ_ONLY]"
+        found.append(warning(what, "Let the pair write to the primary, or map its fields one way, from that side."))
+    return found
 
 
 def _location(pair: Pair, connector: Connector, now: datetime) -> list[Finding]:

@@ -293,3 +293,17 @@ def test_a_create_that_is_tried_again_is_made_once(server: str) -> None:
         Status.DONE,
     ]
     assert sorted(name for (name,) in held(server, "name")) == ["a", "b", "d"]
+
+
+def test_a_statement_is_interrupted_when_the_run_has_to_end(server: str) -> None:
+    """A view that takes ten minutes to read is given up as soon as somebody asks the run to end."""
+    people(server)
+    nap = "SELECT pg_sleep(600)" if "postgres" in server else "SELECT SLEEP(600)"
+    run(server, "ALTER TABLE contacts RENAME TO people")
+    cast = "::text" if "postgres" in server else ""
+    run(server, f"CREATE VIEW contacts AS SELECT id, name, version, ({nap}){cast} AS slow FROM people WHERE id = 1")
+    ending = Ending()
+    side = connector(server, ending=ending)
+    threading.Timer(0.5, lambda: ending.ask("stopped by SIGTERM")).start()
+    *_, proof = side.extract(CONTACT)
+    assert not proof.complete  # type: ignore[union-attr]

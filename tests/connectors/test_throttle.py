@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from connectors.throttle import LocalBudget, Quota, SharedBudget, Throttle, Window, read_quota
+from connectors.shared import SharedBudget
+from connectors.throttle import LocalBudget, Quota, Throttle, Window, read_quota
 from reconcile.errors import Exhausted
 
 
@@ -345,7 +347,9 @@ def engine(path: Path) -> Iterator[sa.Engine]:
 def test_a_shared_budget_is_one_window(tmp_path: Path) -> None:
     """Two budgets of one name on one database grant no more together than one would alone."""
     with engine(tmp_path / "ledger.db") as one, engine(tmp_path / "ledger.db") as two:
-        budgets = [SharedBudget(one, "loc"), SharedBudget(two, "loc"), SharedBudget(one, "another")]
+        time = FakeTime()
+        clocks: Any = {"clock": time, "moment": lambda: sa.literal(time.now)}
+        budgets = [SharedBudget(at, name, **clocks) for at, name in ((one, "loc"), (two, "loc"), (one, "another"))]
         granted = 0
         for tick in range(60):
             now = 1000.0 + tick * 0.02

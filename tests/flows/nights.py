@@ -8,8 +8,9 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
+from connectors.ending import Ending
 from flows import sync, undoing
-from flows.run import Options, Run
+from flows.run import Options, Run, seconds_of
 from flows.telling import Told
 from reconcile import runs
 from reconcile.model import RECORDS, Cell, Entity, Side
@@ -28,6 +29,7 @@ def opened(world: World, job: str, *, name: str | None = None, **more: Any) -> I
     with Stage(world.folder / "runs" / run_id, memory_limit="256MB", threads=1) as stage:
         run = world.open(stage)
         run.options = Options(job, **more)
+        run.ending = Ending(seconds_of(run.pair, run.options), clock=world.clock.seconds)
         pair = cast("Any", run.pair)
         pair.alerts = SimpleNamespace(failed_share=0.05, count_deviation=0.2, runs=10)
         if name is None:

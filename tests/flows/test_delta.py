@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -408,6 +408,21 @@ def test_the_watermark_moves_with_looks_by_time(world: World) -> None:
     with world.ledger() as ledger:
         (newest, *_) = runs.runs(ledger)
         assert {watermark.get(ledger, side) for side in Side} == {newest.started_at}
+
+
+def test_a_watermark_in_the_future_is_refused_until_a_full_run(world: World) -> None:
+    """Where the clock was set back, a look by time would find nothing for as long as that: it says so, and a full run mends it."""
+    tomorrow = moment(datetime.now(UTC) + timedelta(days=1))
+    with world.ledger() as ledger, ledger.transaction() as connection:
+        for side in Side:
+            watermark.put(ledger, connection, side, tomorrow)
+    with pytest.raises(Refused, match="clock was set back") as caught:
+        world.delta()
+    assert caught.value.code == "CLOCK_BACK"
+    world.acme.run()
+    with world.ledger() as ledger:
+        assert all(str(watermark.get(ledger, side)) < tomorrow for side in Side)
+    world.delta()
 
 
 def test_a_look_that_failed_moves_nothing(world: World) -> None:

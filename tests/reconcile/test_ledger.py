@@ -214,3 +214,22 @@ def test_runs_come_newest_first(ledger: Ledger) -> None:
     assert [run.run_id for run in runs.runs(ledger)] == ["r2", "r1"]
     assert runs.unsettled(ledger) == ["r1", "r2"]
     assert schema.run.c.run_id is not None
+
+
+def test_a_server_tells_the_time_of_leases(ledger: Ledger, url: str) -> None:
+    """Machines that share a server may have clocks of their own; those that share a file are one."""
+    told = ledger.moment()
+    assert (told is None) == url.startswith("sqlite")
+    assert told is None or told.tzinfo is not None
+
+
+def test_a_lease_in_the_future_is_cut_to_its_own_length(tmp_path: Path) -> None:
+    """A holder whose clock was an hour ahead is waited for as long as a lease is, not for an hour; who lives renews it."""
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "p")
+    ledger.acquire("ahead", now="2026-01-01T01:00:00.000Z", until="2026-01-01T01:05:00.000Z")
+    with pytest.raises(Locked):
+        ledger.acquire("next", now=T0, until=T1)
+    with pytest.raises(Locked):
+        ledger.acquire("next", now="2026-01-01T00:04:59.000Z", until="2026-01-01T00:09:59.000Z")
+    ledger.acquire("next", now=T1, until=T2)
+    ledger.close()

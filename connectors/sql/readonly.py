@@ -1,0 +1,56 @@
+"""Asks a database whether it takes writes at all, so that a run is refused before it has written to the other side."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connectors.sql.engine import writing_connection
+
+_ASKED = {
+    "postgresql": (
+        ("SELECT pg_is_in_recovery()", "it is a standby"),
+        ("SELECT current_setting('transaction_read_only') = 'on'", "default_transaction_read_only is on"),
+    ),
+    "mysql": (
+        ("SELECT @@global.read_only", "read_only is on"),
+        ("SELECT @@session.transaction_read_only", "transaction_read_only is on"),
+    ),
+    "mariadb": (
+        ("SELECT @@global.read_only", "read_only is on"),
+        ("SELECT @@session.tx_read_only", "tx_read_only is on"),
+    ),
+}
+
+
+def why_read_only(engine: sa.Engine) -> str:
+    """Why the database takes no writes; "" where it does, or does not say."""
+    if engine.dialect.name == "sqlite":
+        return _sqlite(engine)
+    name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
+    for question, why in _ASKED.get(name, ()):
+        try:
+            with writing_connection(engine) as connection:
+                answer = connection.exec_driver_sql(question).scalar()
+        except sa.exc.DBAPIError:
+            continue  # an older server that does not know the setting
+        if answer in (True, 1, "1", "ON"):
+            return why
+    return ""
+
+
+def _sqlite(engine: sa.Engine) -> str:
+    """What the URL and the file say: SQLite itself begins a writing transaction of such a file as a reading one, in silence."""
+    asked = engine.url.query
+    if asked.get("mode") == "ro" or asked.get("immutable") == "1":
+        return "its file is opened for reading alone"
+    path = Path((engine.url.database or "").removeprefix("file:"))
+    # Whoever may write to every file, as root may, is told what the file's owner meant all the same.
+    meant = path.is_file() and path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    if path.is_file() and not (meant and os.access(path, os.W_OK)):
+        return "its file may not be written to"
+    with engine.connect() as connection:
+        return "query_only is on" if connection.exec_driver_sql("PRAGMA query_only").scalar() else ""
