@@ -116,7 +116,7 @@ def interrupted(world: World, act: Callable[[], None], at: int) -> None:
 
     def reading(entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:  # noqa: B008 - frozen
         for number, page in enumerate(extract(entity, scope)):
-            if number == at:
+            if entity is Entity.CONTACT and number == at:
                 act()
             yield page
 
