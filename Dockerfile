@@ -1,5 +1,11 @@
 # The job, and nothing else: docker run --rm -v "$PWD:/work" IMAGE run --pair acme.toml
-FROM python:3.12-slim
+#
+# BASE has no default: a tag is given to another image overnight, a digest is not, and whoever builds has to have looked at the one they name.
+#   docker build --build-arg BASE=python:3.12-slim@sha256:... .         docs/tasks/security.md says how the digest is found
+ARG BASE
+FROM ${BASE}
+ARG BASE
+RUN case "$BASE" in *@sha256:*) ;; *) echo "BASE has to name the image by its digest, as in python:3.12-slim@sha256:..." >&2; exit 1 ;; esac
 
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /opt/ghl-reconcile

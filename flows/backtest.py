@@ -57,7 +57,7 @@ def _one(pair: Pair, run_id: str, folder: Path) -> Difference:
     with (
         tempfile.TemporaryDirectory(prefix="backtest-") as scratch,
         Archived(folder) as archived,
-        Stage(Path(scratch)) as stage,
+        Stage(Path(scratch), beside=[folder]) as stage,
     ):
         mapping = pair.located(archived.manifest.get("region"))
         return backtest(archived, mapping, stage, limits=Limits(**pair.limits), run_id=run_id)

@@ -264,7 +264,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         if plan_digest is not None:
             _take_up(pair, ledger, folder, held)
         connectors = held.enter_context(connect(pair, engine=ledger.engine, ending=ending))
-        stage = held.enter_context(Stage(folder))
+        stage = held.enter_context(Stage(folder, beside=[links_folder(folder)]))
         run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
         run.lost, run.ending = lost, ending
         held.enter_context(stopping_on_signals(run))
@@ -328,6 +328,11 @@ def runs_folder(pair: Pair) -> Path:
     """Where a pair's runs are worked on: in its store when that is a folder, else beside the pair file."""
     store = Path(pair.store) if "://" not in pair.store else pair.path.parent / ".ghl-reconcile" / pair.name
     return store / "runs"
+
+
+def links_folder(folder: Path) -> Path:
+    """Where copies of the links lie between runs, from the folder of one."""
+    return folder.parent.parent / "links"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flows import ends, focus, imprints, lineage, picking
-from flows.run import Run, moment
+from flows.run import Run, links_folder, moment
 from reconcile import (
     compare,
     differences,
@@ -129,7 +129,7 @@ def stage(run: Run, spools: Sequence[Spool]) -> None:
 
 def _kept(run: Run) -> Path:
     """Where copies of the links lie between runs."""
-    return run.folder.parent.parent / "links"
+    return links_folder(run.folder)
 
 
 def _stage_one(run: Run, spool: Spool) -> None:

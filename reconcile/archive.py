@@ -11,9 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import duckdb
-
 from reconcile.codecs import Codec
+from reconcile.confinement import confined
 from reconcile.errors import StateError
 from reconcile.journal import Journal
 from reconcile.lines import line, outcome_json, snapshot_from, snapshot_json
@@ -152,7 +151,7 @@ class Archived:
             self.manifest = {"entities": {m.entity.value: _columns(m) for m in mapping.entities}, "snapshots": []}
         else:
             self.manifest = _manifest(folder)
-        self.sql = duckdb.connect(str(folder / "stage.duckdb"), read_only=True) if staged else duckdb.connect()
+        self.sql = confined(folder / "stage.duckdb" if staged else None, folders=[folder], read_only=staged)
         self._staged = staged
 
     def __enter__(self) -> Self:

@@ -20,6 +20,7 @@ import duckdb
 import msgspec
 
 from reconcile.codecs import Codec, raw_text
+from reconcile.confinement import confined
 from reconcile.errors import ConnectorError, Malformed
 from reconcile.lines import snapshot_from, snapshot_json
 from reconcile.mapping import EntityMap
@@ -69,12 +70,16 @@ class Stage:
 
     What was read lies in the file (`stage.`). What is concluded from it lies in memory, where DuckDB spills it when memory is
     short: to log and compress each small table as it is made takes longer than making it. `keep` puts it into the file.
+
+    Its SQL reaches the stage's own folder, and folders `beside` it that are named.
     """
 
-    def __init__(self, folder: Path, *, memory_limit: str = "512MB", threads: int = 2) -> None:
+    def __init__(
+        self, folder: Path, *, memory_limit: str = "512MB", threads: int = 2, beside: Iterable[Path] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.sql = duckdb.connect(str(folder / "stage.duckdb"))
+        self.sql = confined(folder / "stage.duckdb", folders=[folder, *beside], spill=folder / "spill")
         self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
         self.memory_limit = memory_limit
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
@@ -84,7 +89,6 @@ class Stage:
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET checkpoint_threshold = '64MB'")
-        self.sql.execute(f"SET temp_directory = {literal(str(folder / 'spill'))}")
         self.bounds = Bounds()
         self.snapshots = self._remembered()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from connectors.memory import MemoryConnector, Ticks, Vices
 from flows import steps
 from flows.config.form import ApplyForm
-from flows.run import Options, Run
+from flows.run import Options, Run, links_folder
 from reconcile import planfile, runs
 from reconcile.apply import chunks
 from reconcile.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 MIRROR = {Side.APP: OnDelete.MIRROR, Side.GHL: OnDelete.MIRROR}
 HOLD = {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
+
+
+def small_stage(folder: Path, memory_limit: str = "256MB") -> Stage:
+    """A run's stage as the shell opens it, small."""
+    return Stage(folder, memory_limit=memory_limit, threads=1, beside=[links_folder(folder)])
 
 
 def field_of(name: str, codec: Codec | None = None, **more: Any) -> Field:
@@ -311,7 +316,7 @@ class World:
     ) -> Result:
         """One whole run. `between` is what happens in the world between plan and apply; Refused passes through."""
         name = f"r{next(self._numbers):04d}"
-        with Stage(self.folder / "runs" / name, memory_limit="256MB", threads=1) as stage:
+        with small_stage(self.folder / "runs" / name) as stage:
             run = self.open(stage, allowed=allowed)
             plan = self.look(run)
             result = Result(

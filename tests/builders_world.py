@@ -21,7 +21,7 @@ from reconcile.policy import OnCreate, OnDelete
 from reconcile.ports import Json
 from reconcile.report.about import About
 from reconcile.stage import Stage
-from tests.builders import World, contacts, mapping_of, notes, tasks
+from tests.builders import World, contacts, mapping_of, notes, small_stage, tasks
 
 _NAMES = count(1)
 
@@ -43,7 +43,7 @@ class Seen:
 def seen(world: World, *, apply: bool = True, most: int | None = None, **about: Any) -> Iterator[Seen]:
     """One whole run of `world`; with `most`, it stops after so many chunks. `about` replaces members of the About."""
     name = f"s{next(_NAMES):05d}"
-    with Stage(world.folder / "runs" / name, memory_limit="256MB", threads=1) as stage:
+    with small_stage(world.folder / "runs" / name) as stage:
         run = world.open(stage)
         world.look(run)
         if apply:

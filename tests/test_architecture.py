@@ -135,6 +135,21 @@ def test_what_the_check_would_find() -> None:
     assert not _FOREIGN.search("https://services.leadconnectorhq.com/contacts/home/x")
 
 
+def test_one_place_opens_duckdb() -> None:
+    """No product file but reconcile/confinement.py opens a connection, or uses the one that DuckDB's module opens by itself."""
+    harmless = {"DuckDBPyConnection", "InvalidInputException", "Error"}
+    found = []
+    for path, tree, _ in _product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "duckdb":
+                found += [f"{_said(path, node.lineno)} duckdb.{node.attr}"] * (node.attr not in harmless)
+            elif isinstance(node, ast.ImportFrom) and node.module == "duckdb":
+                found.append(f"{_said(path, node.lineno)} from duckdb import ...")
+    opened = [each for each in found if not each.startswith("reconcile/confinement.py:")]
+    assert len(found) > len(opened)
+    assert opened == []
+
+
 def test_arrows_point_one_way() -> None:
     """Import-linter's contracts hold."""
     linter = Path(sys.executable).with_name("lint-imports")

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
-import duckdb
-
+from reconcile.confinement import confined
 from reconcile.ports import Item, Page, Path, Record, Shape
 
 
@@ -75,7 +74,7 @@ def read_with_duckdb(shape: Shape, pages: Sequence[Page], folder: FilePath) -> l
     if not file.stat().st_size:
         return []
     statement = f"SELECT {', '.join(f'CAST({place} AS VARCHAR)' for place in chosen)} FROM read_ndjson_objects(?)"
-    with duckdb.connect() as connection:
+    with confined(files=[file]) as connection:
         rows = connection.execute(statement, [str(file)]).fetchall()
     return [
         {name: None if cell is None else json.loads(cell) for name, cell in zip(names, row, strict=True)}

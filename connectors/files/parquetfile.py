@@ -16,6 +16,7 @@ import duckdb
 from connectors.files.encoding import is_damaged
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
+from reconcile.confinement import confined
 from reconcile.ports import Json
 
 _ROWS = 2_000
@@ -55,7 +56,7 @@ class ParquetSheet:
         if kind == "VARCHAR" and "\x00" not in text_of(value):
             return text_of(value)
         try:
-            with duckdb.connect() as sql:
+            with confined() as sql:
                 held = sql.execute(f"SELECT CAST(? AS {kind})", [_bound(value, kind)]).fetchone()
         except (duckdb.Error, ValueError):
             raise UnfitError(f"its column is of the type {kind}, the value is not") from None
@@ -91,7 +92,10 @@ class ParquetSheet:
     @contextmanager
     def _opened(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
         """A connection, and the content as a file of its own: what is read is what was fetched, whatever happens since."""
-        with tempfile.TemporaryDirectory(prefix="ghl-reconcile-") as folder, duckdb.connect() as sql:
+        with (
+            tempfile.TemporaryDirectory(prefix="ghl-reconcile-") as folder,
+            confined(folders=[Path(folder)]) as sql,
+        ):
             file = Path(folder) / "in.parquet"
             file.write_bytes(self._content)
             sql.execute("SET threads = 1; SET TimeZone = 'UTC'").fetchall()

@@ -68,10 +68,11 @@ def _rows(file: Path, form: str) -> list[dict[Any, Any]]:
         case "excel":
             frame = pd.read_excel(file, dtype=str, nrows=ROWS)
         case _:
-            import duckdb
+            from reconcile.confinement import confined
 
-            relation = duckdb.read_parquet(str(file)).limit(ROWS)
-            return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+            with confined(files=[file]) as sql:
+                relation = sql.read_parquet(str(file)).limit(ROWS)
+                return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 

@@ -14,8 +14,7 @@ from flows.run import Options, Run, seconds_of
 from flows.telling import Told
 from reconcile import runs
 from reconcile.model import RECORDS, Cell, Entity, Side
-from reconcile.stage import Stage
-from tests.builders import World
+from tests.builders import World, small_stage
 
 _NUMBERS = count(1)
 
@@ -26,7 +25,7 @@ Held = dict[tuple[Side, Entity], list[tuple[tuple[str, Cell], ...]]]
 def opened(world: World, job: str, *, name: str | None = None, **more: Any) -> Iterator[Run]:
     """A Run of that job on the world; `name` opens one that is there already, as `apply DIGEST` does."""
     run_id = name or f"n{next(_NUMBERS):04d}"
-    with Stage(world.folder / "runs" / run_id, memory_limit="256MB", threads=1) as stage:
+    with small_stage(world.folder / "runs" / run_id) as stage:
         run = world.open(stage)
         run.options = Options(job, **more)
         run.ending = Ending(seconds_of(run.pair, run.options), clock=world.clock.seconds)

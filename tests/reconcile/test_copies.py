@@ -29,7 +29,7 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def stage(world: World) -> Iterator[Stage]:
     """A stage to load links into."""
-    with Stage(world.folder / "copying", memory_limit="256MB", threads=1) as made:
+    with Stage(world.folder / "copying", memory_limit="256MB", threads=1, beside=[_kept(world)]) as made:
         yield made
 
 

@@ -22,8 +22,20 @@ from reconcile.model import Entity, OpKind, Side, Snapshot, Status
 from reconcile.plan import Group, estimate
 from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import Description, Usage
-from reconcile.stage import Stage
-from tests.builders import HOLD, MIRROR, Result, World, by_email, contacts, field_of, mapping_of, notes, plan_of, tasks
+from tests.builders import (
+    HOLD,
+    MIRROR,
+    Result,
+    World,
+    by_email,
+    contacts,
+    field_of,
+    mapping_of,
+    notes,
+    plan_of,
+    small_stage,
+    tasks,
+)
 
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 
@@ -391,7 +403,7 @@ def test_g5_a_part_of_the_plan_can_be_approved(only: tuple[str, ...], carried: s
         world.app.edit(T, "t1", {"due": "2026-01-01T10:00:00Z"})
         world.app.delete(C, "a3")
         whole = {o.op_id for o in world.plan().operations}
-        with Stage(world.folder / "runs" / "part") as stage:
+        with small_stage(world.folder / "runs" / "part") as stage:
             run = world.open(stage)
             plan = world.look(run)
             with pytest.raises(Refused, match="deletes"):
@@ -427,7 +439,7 @@ def test_g5_links_outside_the_approved_part_are_not_made(only: tuple[str, ...], 
             world.ghl.put(C, {"email": f"{number}@x.com"}, key=f"g{number}")
         world.app.put(T, {"title": "Call", "completed": False}, parent="a2", key="t")
         world.ghl.put(T, {"title": "Call", "completed": False}, parent="g2", key="gt")
-        with Stage(world.folder / "runs" / "part") as stage:
+        with small_stage(world.folder / "runs" / "part") as stage:
             run = world.open(stage)
             world.look(run)
             run.options = Options(only=only)

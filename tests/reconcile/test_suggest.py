@@ -21,7 +21,7 @@ from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
 from reconcile.report.page import page
 from reconcile.stage import Stage
-from tests.builders import World, contacts, field_of, mapping_of
+from tests.builders import World, contacts, field_of, mapping_of, small_stage
 from tests.builders_world import about_of
 
 C = Entity.CONTACT
@@ -32,7 +32,7 @@ with_splink = pytest.mark.skipif(not likeness.installed(), reason=MISSING)
 @contextmanager
 def audited(world: World, *, job: str = "audit") -> Iterator[Run]:
     """An audit of a world, its stage still open; its suggestions are among the open questions."""
-    with Stage(world.folder / "runs" / f"{job}{world.clock()[-9:]}", memory_limit="512MB", threads=1) as stage:
+    with small_stage(world.folder / "runs" / f"{job}{world.clock()[-9:]}", "512MB") as stage:
         run = replace(world.open(stage), options=Options(job, writes=False))
         world.look(run)
         suggesting.suggest(run)
