@@ -28,13 +28,13 @@ from benchmarks.extract import INTERVAL, LOCATION, TOKEN, Scenario, location, ma
 from benchmarks.seed import open_ledger  # noqa: E402
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken  # noqa: E402
 from flows.run import now  # noqa: E402
-from reconcile import runs  # noqa: E402
-from reconcile.apply import Desk, apply_chunk, chunks  # noqa: E402
-from reconcile.codecs import Email, Labels, Name, Text  # noqa: E402
-from reconcile.journal import Journal  # noqa: E402
-from reconcile.mapping import EntityMap, Field, Mapping  # noqa: E402
+from reconcile.ledger import runs  # noqa: E402
+from reconcile.apply.apply import Desk, apply_chunk, chunks  # noqa: E402
+from reconcile.values.codecs import Email, Labels, Name, Text  # noqa: E402
+from reconcile.ledger.journal import Journal  # noqa: E402
+from reconcile.values.mapping import EntityMap, Field, Mapping  # noqa: E402
 from reconcile.model import Entity, Operation, OpKind, Side, Status, fingerprint  # noqa: E402
-from reconcile.plan import Group, estimate  # noqa: E402
+from reconcile.plan.plan import Group, estimate  # noqa: E402
 from reconcile.ports import Page  # noqa: E402
 
 FIELDS = {

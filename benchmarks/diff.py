@@ -32,13 +32,15 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.seed import open_ledger, remember  # noqa: E402 - the path comes first
 from benchmarks.world import PLAIN, World, mapping  # noqa: E402
-from reconcile import cells, compare, draft, planfile  # noqa: E402
-from reconcile.judge import load_decisions  # noqa: E402
-from reconcile.link import find_moved, load_base, load_graves  # noqa: E402
-from reconcile.match import find_links  # noqa: E402
+from reconcile import pipeline  # noqa: E402
+from reconcile.link import cells  # noqa: E402
+from reconcile.plan import draft, planfile  # noqa: E402
+from reconcile.compare.verdicts import load_decisions  # noqa: E402
+from reconcile.link.link import find_moved, load_base, load_graves  # noqa: E402
+from reconcile.link.match import find_links  # noqa: E402
 from reconcile.model import Entity, Side  # noqa: E402
-from reconcile.plan import Plan  # noqa: E402
-from reconcile.stage import Stage  # noqa: E402
+from reconcile.plan.plan import Plan  # noqa: E402
+from reconcile.stage.stage import Stage  # noqa: E402
 
 LIMIT = "512MB"
 WIDE = [*PLAIN, "tags", *(f"custom{n}" for n in range(1, 6))]
@@ -66,8 +68,8 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
         timed("stage", lambda: [world.stage(stage, side, side) for side in Side])
         timed("ledger", lambda: load_base(stage, ledger, Entity.CONTACT, kept=folder / "links"))
         load_graves(stage, ledger, since="2026")
-        timed("link", lambda: compare.link(stage, ledger, map_))
-        timed("diff", lambda: compare.diff(stage, map_))
+        timed("link", lambda: pipeline.link(stage, ledger, map_))
+        timed("diff", lambda: pipeline.diff(stage, map_))
         timed("plan", lambda: write_plan(stage, folder / "plan.jsonl"))
         planned = stage.count("SELECT count(*) FROM planned")
     ledger.close()
@@ -75,7 +77,7 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
 
 
 def write_plan(stage: Stage, path: Path) -> None:
-    compare.make_draft(stage, mapping())
+    pipeline.make_draft(stage, mapping())
     groups = draft.groups(stage)
     head = Plan("bench", "bench", 1, "bench", snapshots={}, groups=groups, holds={}, estimates={})
     planfile.write(path, head, draft.lines(stage))

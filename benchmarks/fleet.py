@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from flows.fleet import FleetReport, fleet, pair_files, run_process
+from flows.jobs.fleet import FleetReport, fleet, pair_files, run_process
 
 PAIR = """\
 pair = "{name}"
@@ -104,7 +104,7 @@ def make_pairs(fleet: Fleet, url: str) -> None:
 def run_all(pairs: list[Path], runner: str, workers: int) -> FleetReport:
     if runner == "process":
         return fleet(pairs, workers=workers)
-    from flows.fleetflow import fleet_on
+    from flows.orchestration.fleet import fleet_on
 
     return fleet_on(runner, pairs, "run", workers=workers)  # type: ignore[arg-type]
 

@@ -189,7 +189,7 @@ def resident(name: str) -> float:
 
 def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     """The load in this process, or its plan alone."""
-    from flows import wiring
+    from flows.wiring import wiring
     from flows.config import Pair, load
     from flows.run import Options, open_run
     from flows.sync import reconcile

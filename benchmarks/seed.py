@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from benchmarks.world import TAKEN_AT, World, mapping
-from reconcile import runs
-from reconcile.cells import make_cells
-from reconcile.ledger import Ledger, PairState
-from reconcile.link import digest_kind, keep_base
+from reconcile.ledger import runs
+from reconcile.link.cells import make_cells
+from reconcile.ledger.ledger import Ledger, PairState
+from reconcile.link.link import digest_kind, keep_base
 from reconcile.model import Entity, Side
-from reconcile.quoting import literal
-from reconcile.stage import Stage
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
 
 NAMES = (
     "entity", "link_id", "app_key", "ghl_key", "how", "since_run", "app_digest", "ghl_digest", "app_cells", "ghl_cells",

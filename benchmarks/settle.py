@@ -24,11 +24,13 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.diff import write_plan  # noqa: E402 - the path comes first
 from benchmarks.seed import open_ledger  # noqa: E402
 from benchmarks.world import TAKEN_AT, World, mapping  # noqa: E402
-from reconcile import compare, schema, settle  # noqa: E402
-from reconcile.ledger import Ledger, PairState  # noqa: E402
-from reconcile.link import digest_kind, load_base, load_graves  # noqa: E402
+from reconcile import pipeline  # noqa: E402
+from reconcile.apply import settle  # noqa: E402
+from reconcile.ledger import schema  # noqa: E402
+from reconcile.ledger.ledger import Ledger, PairState  # noqa: E402
+from reconcile.link.link import digest_kind, load_base, load_graves  # noqa: E402
 from reconcile.model import Entity, Side  # noqa: E402
-from reconcile.stage import Stage  # noqa: E402
+from reconcile.stage.stage import Stage  # noqa: E402
 
 NAMES = [column.name for column in schema.link.columns if column.name != "pair"]
 
@@ -68,8 +70,8 @@ def once(folder: Path, links: int) -> tuple[float, float]:
             world.stage(stage, side, f"base_{side}")
         load_base(stage, ledger, Entity.CONTACT)
         load_graves(stage, ledger, since="2026")
-        compare.link(stage, ledger, mapping())
-        compare.diff(stage, mapping())
+        pipeline.link(stage, ledger, mapping())
+        pipeline.diff(stage, mapping())
         write_plan(stage, plan)
         taken = settled(stage, ledger, plan)
         assert remembered(stage, ledger) == links

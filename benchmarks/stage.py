@@ -32,7 +32,7 @@ from benchmarks.world import CUSTOM, TAKEN_AT, World, mapping, shape  # noqa: E4
 from connectors.ghl.lines import SearchPage, decode, join, rows_of  # noqa: E402
 from reconcile.model import Entity, Side  # noqa: E402
 from reconcile.ports import Page, Proof  # noqa: E402
-from reconcile.stage import Stage  # noqa: E402
+from reconcile.stage.stage import Stage  # noqa: E402
 
 PAGE = 500
 

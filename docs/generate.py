@@ -110,7 +110,7 @@ def _object(table: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _said(table: Mapping[str, Any]) -> str:
-    from reconcile.limits import Limits
+    from reconcile.plan.limits import Limits
 
     text = (
         inspect.cleandoc(Limits.__doc__ or "") if "max_deletes" in table["properties"] else table.get("description", "")

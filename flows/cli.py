@@ -59,7 +59,7 @@ def main() -> NoReturn:
     """Run a command and end with its exit code: 0 agree, 1 holds remain, 2 some failed, 3 refused or fatal."""
     os.umask(PRIVATE)
     _make_sure_of_streams()
-    from flows.observe import log_to_stderr
+    from flows.logs import log_to_stderr
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
     atexit.register(_leave)
@@ -79,7 +79,7 @@ def call(tokens: Sequence[str] | None = None) -> int:
         print("interrupted; the next run takes up what is left", file=sys.stderr)
         return 3
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, says that both sides are read and holds remain
-        from flows.failing import told
+        from flows.errors import told
 
         print(told(error), file=sys.stderr)
         return 3

@@ -21,30 +21,31 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.ending import Ending
-from flows import failing, leases
+from flows import errors
+from flows.state import leases
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
-from flows.failing import REPORT
-from flows.leases import place
-from flows.observe import named
-from reconcile import runs
-from reconcile.apply import Desk
-from reconcile.doubts import Doubt
+from flows.errors import REPORT
+from flows.state.leases import place
+from flows.logs import named
+from reconcile.ledger import runs
+from reconcile.apply.apply import Desk
+from reconcile.compare.doubts import Doubt
 from reconcile.errors import ConnectorError, Exhausted, Locked, Refused, StalePlan, StateError
-from reconcile.journal import Journal
-from reconcile.ledger import Ledger
-from reconcile.limits import NAMES, Limits
-from reconcile.mapping import Mapping as PairMapping
+from reconcile.ledger.journal import Journal
+from reconcile.ledger.ledger import Ledger
+from reconcile.plan.limits import NAMES, Limits
+from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import Side
-from reconcile.plan import Plan
+from reconcile.plan.plan import Plan
 from reconcile.ports import Connector, Description
-from reconcile.settle import Settlement
-from reconcile.stage import Stage
+from reconcile.apply.settle import Settlement
+from reconcile.stage.stage import Stage
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.focus import Named, Sought
-    from reconcile.verify import Residual
+    from flows.steps.focus import Named, Sought
+    from reconcile.apply.verify import Residual
 
 log = logging.getLogger("flows.run")
 
@@ -80,7 +81,7 @@ def new_run_id(job: str) -> str:
 class Options:
     """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
 
-    `only` is the part of the plan that was approved, as `flows.picking` reads it; empty: all of it.
+    `only` is the part of the plan that was approved, as `flows.steps.selection` reads it; empty: all of it.
     """
 
     job: str = "nightly"
@@ -250,7 +251,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
 
     Raises Locked where another run holds the pair, StateError where the ledger cannot be opened.
     """
-    from flows.wiring import connect
+    from flows.wiring.wiring import connect
 
     with ExitStack() as held:
         ending = Ending(seconds_of(pair, options))
@@ -282,8 +283,8 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
 
 def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
     """Bring a plan that waits, look at its files before any is opened, and note them once more if it goes on waiting."""
-    from flows import imprints
-    from flows.keeping import STAGE, brought, keep
+    from flows.state import imprints
+    from flows.state.stores import STAGE, brought, keep
 
     imprints.check(ledger, brought(pair, folder), stage=True)
 
@@ -298,7 +299,7 @@ def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
 
 def _tell(run: Run, error: Exception) -> None:
     """Leave a report of a run that came to nothing; what kept it from that may keep the report from being written, too."""
-    from flows.telling import tell_failure
+    from flows.outcome.tell import tell_failure
 
     try:
         told = tell_failure(run, error)
@@ -367,7 +368,7 @@ def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.E
             _take(ledger, holder)
             renewed = time.monotonic()
         except (Locked, sa.exc.SQLAlchemyError) as error:
-            log.warning("the lease was not renewed", extra={"why": failing.reason(error)})
+            log.warning("the lease was not renewed", extra={"why": errors.reason(error)})
             if isinstance(error, Locked) or time.monotonic() - renewed > LEASE.total_seconds():
                 lost.set()
                 return

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows import doomed, steps, suggesting
-from flows.observe import Progress
+from flows.steps import dependants, steps, suggestions
+from flows.logs import Progress
 from flows.run import Run
-from flows.telling import Told, tell
-from reconcile.apply import chunks
+from flows.outcome.tell import Told, tell
+from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
-from reconcile.plan import Plan
+from reconcile.plan.plan import Plan
 
 Do = Callable[..., Any]
 """How a step is carried out: called plainly, or as a Prefect task. The same function does the same either way."""
@@ -26,10 +26,10 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
     """One run of one pair. Raises Refused where a limit stops it before anything is written; the report is made all the same."""
     do(steps.recover, run)
     compare(run, do)
-    do(suggesting.suggest, run)
+    do(suggestions.suggest, run)
     plan = do(steps.make_plan, run)
     if not run.options.writes:
-        do(suggesting.keep, run)
+        do(suggestions.keep, run)
         return tell(run, "audit" if run.options.job == "audit" else "planned")
     try:
         do(steps.check, run, plan)
@@ -52,7 +52,7 @@ def compare(run: Run, do: Do = plainly) -> None:
 
 def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
     """Apply a plan that passed the check, settle what became of it, and prove it."""
-    do(doomed.keep, run)
+    do(dependants.keep, run)
     apply(run, plan, do)
     do(steps.settle_run, run)
     do(steps.read_back, run)

@@ -13,22 +13,23 @@ from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from connectors.memory import MemoryConnector, Ticks, Vices
-from flows import steps
+from flows.steps import steps
 from flows.config.form import ApplyForm
 from flows.run import Options, Run, links_folder
-from reconcile import planfile, runs
-from reconcile.apply import chunks
-from reconcile.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
-from reconcile.ledger import Decision, Ledger
-from reconcile.mapping import EntityMap, Field
-from reconcile.mapping import Mapping as PairMapping
+from reconcile.ledger import runs
+from reconcile.plan import planfile
+from reconcile.apply.apply import chunks
+from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
+from reconcile.ledger.ledger import Decision, Ledger
+from reconcile.values.mapping import EntityMap, Field
+from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
-from reconcile.plan import Plan
-from reconcile.policy import TAGS, OnCreate, OnDelete, Rule
+from reconcile.plan.plan import Plan
+from reconcile.values.policy import TAGS, OnCreate, OnDelete, Rule
 from reconcile.ports import Json, Record, Reply, Write
-from reconcile.settle import Settlement
-from reconcile.stage import Stage
-from reconcile.verify import Residual
+from reconcile.apply.settle import Settlement
+from reconcile.stage.stage import Stage
+from reconcile.apply.verify import Residual
 
 if TYPE_CHECKING:
     from flows.config import Pair

@@ -10,17 +10,18 @@ from random import Random
 from typing import Any
 
 from connectors.memory import MemoryConnector, Vices
-from flows import steps
+from flows.steps import steps
 from flows.run import Run
-from reconcile import archive, runs
-from reconcile.apply import chunks
-from reconcile.journal import Journal
-from reconcile.mapping import Filter
+from reconcile.ledger import runs
+from reconcile.stage import archive
+from reconcile.apply.apply import chunks
+from reconcile.ledger.journal import Journal
+from reconcile.values.mapping import Filter
 from reconcile.model import RECORDS, Entity, Side
-from reconcile.policy import OnCreate, OnDelete
+from reconcile.values.policy import OnCreate, OnDelete
 from reconcile.ports import Json
 from reconcile.report.about import About
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import World, contacts, mapping_of, notes, small_stage, tasks
 
 _NAMES = count(1)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
-from reconcile.confinement import confined
+from reconcile.stage.confinement import confined
 from reconcile.ports import Item, Page, Path, Record, Shape
 
 

@@ -16,7 +16,7 @@ import duckdb
 from connectors.files.encoding import is_damaged
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
-from reconcile.confinement import confined
+from reconcile.stage.confinement import confined
 from reconcile.ports import Json
 
 _ROWS = 2_000

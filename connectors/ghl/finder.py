@@ -14,7 +14,7 @@ from connectors.ghl import contacts, notes, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.lines import Row
 from connectors.ghl.shapes import record
-from reconcile import markup
+from reconcile.values import markup
 from reconcile.errors import InvalidField
 from reconcile.model import Entity
 from reconcile.ports import Json, Record, Shape, Write

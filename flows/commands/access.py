@@ -21,10 +21,10 @@ from connectors.ghl.oauth import Exchange
 from connectors.ghl.tokens import SqlTokenStore
 from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
-from flows.credentials import Level, app_of, store_of
+from flows.wiring.credentials import Level, app_of, store_of
 from flows.terminal import Console
 from reconcile.errors import WrongLocation
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 
 auth = App(name="auth", help="Get, show and remove the tokens of a pair that says oauth.")
 

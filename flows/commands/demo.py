@@ -14,7 +14,7 @@ from flows.commands.options import Engine, Json
 from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
 from flows.run import Options
-from flows.telling import Told
+from flows.outcome.tell import Told
 from flows.terminal import Console
 
 

@@ -21,9 +21,9 @@ from flows.terminal import Console
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.past import Evidence
-    from reconcile import runs
-    from reconcile.ledger import Ledger
+    from flows.outcome.past import Evidence
+    from reconcile.ledger import runs
+    from reconcile.ledger.ledger import Ledger
 
 
 _RUN_ID, _HOLD_ID = 28, 20
@@ -33,7 +33,7 @@ _RUN_ID, _HOLD_ID = 28, 20
 @contextmanager
 def _ledger(pair: Path) -> Iterator[tuple[Pair, Ledger]]:
     from flows.config import load
-    from reconcile.ledger import Ledger
+    from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
@@ -53,7 +53,7 @@ def history(
     ] = None,
 ) -> int:
     """List past runs, newest first."""
-    from reconcile import runs
+    from reconcile.ledger import runs
     from reconcile.errors import StateError
 
     if max_age_hours is not None and not 0 < max_age_hours <= _MOST_HOURS:
@@ -95,7 +95,7 @@ _JUDGED = 200
 
 
 def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int:
-    from flows.health import health
+    from flows.outcome.health import health
     from flows.run import now
 
     found = health(rows, at=now(), max_age=max_age)
@@ -116,9 +116,9 @@ def report(
 ) -> int:
     """Show a run's report again."""
     from flows.commands.show import tell_paths, tell_run, write_json
-    from flows.imprints import trusted
+    from flows.state.imprints import trusted
     from flows.run import runs_folder
-    from reconcile import runs
+    from reconcile.ledger import runs
     from reconcile.errors import StateError
     from reconcile.report import kept
 
@@ -202,7 +202,7 @@ def _user() -> str:
 
 
 def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) -> None:
-    from flows.imprints import trusted
+    from flows.state.imprints import trusted
     from flows.review.questions import Evidence
     from flows.review.serving import serve
     from flows.review.web import Desk
@@ -246,9 +246,9 @@ def explain(
     json: Json = False,
 ) -> int:
     """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
-    from flows.explaining import explanation
-    from flows.imprints import trusted
-    from flows.past import Evidence
+    from flows.outcome.explain import explanation
+    from flows.state.imprints import trusted
+    from flows.outcome.past import Evidence
     from flows.run import runs_folder
 
     with (
@@ -272,9 +272,9 @@ def _at(
     loaded: Pair, ledger: Ledger, evidence: Evidence, told: dict[str, Any], as_of: str, field: str | None
 ) -> dict[str, Any]:
     """The story up to a moment, with what each side held then."""
-    from flows.explaining import explanation
-    from flows.past import lines_at, moment_of, values_at
-    from reconcile import runs
+    from flows.outcome.explain import explanation
+    from flows.outcome.past import lines_at, moment_of, values_at
+    from reconcile.ledger import runs
     from reconcile.model import Entity
 
     at = moment_of(as_of)

@@ -25,10 +25,10 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
 
     Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
     """
-    from flows import undoing
+    from flows.jobs import undoing
     from flows.config import load, require_live
     from flows.run import Options, open_run
-    from reconcile.ledger import Ledger
+    from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)
     if yes:
@@ -67,11 +67,11 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
     from dataclasses import asdict
 
     from flows.config import load
-    from flows.keeping import forget, stored
-    from flows.pruning import Keep
-    from flows.pruning import prune as remove
+    from flows.state.stores import forget, stored
+    from flows.state.pruning import Keep
+    from flows.state.pruning import prune as remove
     from flows.run import now, runs_folder
-    from reconcile.ledger import Ledger
+    from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)

@@ -11,12 +11,12 @@ from cyclopts import Parameter
 from flows.commands.options import Allow, Engine, Json, PairFile
 from flows.commands.show import show, tell_run
 from flows.config import Pair, load, require_live
-from flows.focus import Sought
-from flows.migrate import Mode, Move, Moved, To, begun
+from flows.steps.focus import Sought
+from flows.jobs.migrate import Mode, Move, Moved, To, begun
 from flows.run import Options, open_run
-from flows.telling import Told
+from flows.outcome.tell import Told
 from flows.terminal import Console
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 
 Keys = list[str] | None
 
@@ -45,12 +45,12 @@ def delta(
 
 def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -> Told:
     if engine == "prefect":
-        from flows.jobs import delta_pair
-        from flows.sealed import unsealed
+        from flows.orchestration.jobs import delta_pair
+        from flows.orchestration.sealed import unsealed
 
         told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=sorted(allowed))
         return told
-    from flows.delta import reconcile
+    from flows.jobs.delta import reconcile
 
     with open_run(loaded, Options("delta", allowed)) as run:
         return reconcile(run, sought)
@@ -80,11 +80,11 @@ def migrate(
     if not (yes or approve or _begun(loaded, move)):
         return _propose(loaded, move, as_json=json)
     if engine == "prefect":
-        from flows.jobs import migrate_pair
-        from flows.sealed import unsealed
+        from flows.orchestration.jobs import migrate_pair
+        from flows.orchestration.sealed import unsealed
 
         return _tell(unsealed(migrate_pair, str(loaded.path), move, approved=approve), as_json=json)
-    from flows.migrate import migrate as carry_out
+    from flows.jobs.migrate import migrate as carry_out
 
     return _tell(carry_out(loaded, move, approved=approve), as_json=json)
 
@@ -98,7 +98,7 @@ def _begun(pair: Pair, move: Move) -> bool:
 
 
 def _propose(pair: Pair, move: Move, *, as_json: bool) -> int:
-    from flows.migrate import propose
+    from flows.jobs.migrate import propose
 
     told = propose(pair, move)
     code = show(told, as_json=as_json)
@@ -111,7 +111,7 @@ def _propose(pair: Pair, move: Move, *, as_json: bool) -> int:
 
 def _tell(moved: Moved, *, as_json: bool) -> int:
     """The cutover report; the exit code is 0 where the migration is complete, 1 where it goes on or something is left."""
-    from flows.cutover import facts, markdown
+    from flows.jobs.cutover import facts, markdown
 
     if as_json:
         jsons.dump(

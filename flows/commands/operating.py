@@ -15,7 +15,7 @@ from rich.text import Text
 
 from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
 from flows.config import load
-from flows.fleet import FleetReport, Job, PairRun
+from flows.jobs.fleet import FleetReport, Job, PairRun
 from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
 
@@ -44,14 +44,14 @@ def fleet(
     With --ledger the pairs are those that the ledger keeps; their files are written into the folder, on each worker.
     The exit code is the worst of all.
     """
-    from flows.fleet import fleet as run_all
-    from flows.fleet import pair_files, write
+    from flows.jobs.fleet import fleet as run_all
+    from flows.jobs.fleet import pair_files, write
 
     files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
     if runner == "processes":
         report = run_all(files, job, workers=workers, before=before)
     else:
-        from flows.fleetflow import fleet_on
+        from flows.orchestration.fleet import fleet_on
 
         report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
     paths = write(report, out)
@@ -65,8 +65,8 @@ def fleet(
 
 def _kept(ledger: str, folder: Path) -> tuple[list[Path], list[PairRun]]:
     """The files of the pairs that the ledger keeps, and those pairs that this worker's settings do not let run."""
-    from flows.fleet import refused
-    from flows.pairs import url_of, write_out
+    from flows.jobs.fleet import refused
+    from flows.state.pairs import url_of, write_out
 
     before: list[PairRun] = []
     files = write_out(
@@ -100,12 +100,12 @@ def webhooks(
     """
     import uvicorn
 
-    from flows.intake import PUBLIC_KEY, SLOWEST, Intake, Notify, make_app
-    from reconcile.ledger import Ledger
+    from flows.triggers.webhooks import PUBLIC_KEY, SLOWEST, Intake, Notify, make_app
+    from reconcile.ledger.ledger import Ledger
 
     notify: Notify | None = None
     if emit:
-        from flows.hints import notify as tell_prefect
+        from flows.orchestration.events import notify as tell_prefect
 
         notify = tell_prefect
     with ExitStack() as held:
@@ -148,8 +148,8 @@ def deploy(
     json: Json = False,
 ) -> int:
     """Make Prefect deployments of each pair's jobs: nightly on a schedule, delta, audit and migrate, one run a pair at a time."""
-    from flows.deploying import apply, check
-    from flows.schedule import Wish, deployments, yaml_text
+    from flows.orchestration.deploy import apply, check
+    from flows.orchestration.schedule import Wish, deployments, yaml_text
 
     wish = Wish(pool, cron, timezone, approval, minutes)
     planned = [one for path in pair for one in deployments(load(path), wish)]
@@ -176,7 +176,7 @@ ledger = App(
 @ledger.command
 def backup(file: Path, /, *, pair: PairFile) -> int:
     """Copy the ledger into a new file, whole and at one moment, while runs may go on."""
-    from flows.ledgers import back_up
+    from flows.state.backups import back_up
 
     print(back_up(load(pair), file))
     return 0
@@ -188,7 +188,7 @@ def restore(file: Path, /, *, pair: PairFile) -> int:
 
     The next run says whether the pair's store knows a later run than that backup.
     """
-    from flows.ledgers import restore as put_back
+    from flows.state.backups import restore as put_back
 
     aside = put_back(load(pair), file)
     print("restored" if aside is None else f"restored; the former ledger is in {aside}")
@@ -198,7 +198,7 @@ def restore(file: Path, /, *, pair: PairFile) -> int:
 @ledger.command
 def migrate(*, pair: PairFile) -> int:
     """Bring the ledger's tables to this version; every command does so by itself when it opens the ledger."""
-    from flows.ledgers import revision
+    from flows.state.backups import revision
 
     before, after = revision(load(pair))
     print(f"{before or 'new'} -> {after}" if before != after else f"{after}: nothing to do")
@@ -208,7 +208,7 @@ def migrate(*, pair: PairFile) -> int:
 @ledger.command
 def add(*, pair: Pairs) -> int:
     """Keep pair files in the ledger that they name, in place of earlier ones, for `fleet --ledger`; secrets stay references."""
-    from flows.pairs import keep
+    from flows.state.pairs import keep
 
     for path in pair:
         print(keep(path).name)
@@ -218,7 +218,7 @@ def add(*, pair: Pairs) -> int:
 @ledger.command
 def remove(pair: str, /, *, ledger: KeptIn) -> int:
     """Take a pair's file out of the ledger; what its runs left there stays."""
-    from flows.pairs import drop, url_of
+    from flows.state.pairs import drop, url_of
 
     drop(url_of(ledger), pair)
     return 0
@@ -227,7 +227,7 @@ def remove(pair: str, /, *, ledger: KeptIn) -> int:
 @ledger.command
 def pairs(*, ledger: KeptIn, json: Json = False) -> int:
     """List the pair files that the ledger keeps."""
-    from flows.pairs import kept, url_of
+    from flows.state.pairs import kept, url_of
 
     found = [{"pair": name, "kept_at": at} for name, at in kept(url_of(ledger))]
     if json:

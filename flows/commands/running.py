@@ -18,7 +18,7 @@ log = logging.getLogger("flows.commands.running")
 if TYPE_CHECKING:
     from flows.config import Pair
     from flows.run import Options, Run
-    from flows.telling import Told
+    from flows.outcome.tell import Told
 
 
 def plan(
@@ -53,9 +53,9 @@ def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
 
 
 def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
-    from flows.backtest import backtests
-    from flows.backtest import show as show_backtests
-    from reconcile.ledger import Ledger
+    from flows.jobs.backtest import backtests
+    from flows.jobs.backtest import show as show_backtests
+    from reconcile.ledger.ledger import Ledger
 
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
@@ -105,8 +105,8 @@ def through(engine: str, pair: Path, options: Options) -> Told:
     if engine == "prefect":
         # This command line tells what goes wrong itself; Prefect would print its traceback before.
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        from flows.engine import FINISHED, run_pair
-        from flows.sealed import unsealed
+        from flows.orchestration.engine import FINISHED, run_pair
+        from flows.orchestration.sealed import unsealed
 
         allowed, before = sorted(options.allowed), len(FINISHED)
         try:
@@ -154,14 +154,15 @@ def apply(
 
 
 def _apply(opened: Run, digest: str) -> Told:
-    from flows import picking, steps, undoing
+    from flows.jobs import undoing
+    from flows.steps import selection, steps
     from flows.sync import carry_out
-    from flows.telling import tell
+    from flows.outcome.tell import tell
 
     if undoing.is_undo(opened):
         return undoing.apply(opened, digest)
     steps.recover(opened)
-    plan_found = picking.narrowed(
+    plan_found = selection.narrowed(
         steps.take_over(opened, digest), lambda: steps.operations(opened), opened.options.only
     )
     steps.check(opened, plan_found)

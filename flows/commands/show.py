@@ -16,7 +16,7 @@ from flows.terminal import Console
 from reconcile.report import kept
 
 if TYPE_CHECKING:
-    from flows.telling import Told
+    from flows.outcome.tell import Told
 
 _MOST = 12
 """How many operations and holds are listed; the report has them all."""

@@ -11,10 +11,10 @@ from flows.config.form import FilterForm, MapForm, PairForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from flows.config.sides import MemoryForm, OutsideForm, TableForm
-from reconcile.codecs import Codec
-from reconcile.mapping import TAGS, EntityMap, Field, Filter, Mapping
+from reconcile.values.codecs import Codec
+from reconcile.values.mapping import TAGS, EntityMap, Field, Filter, Mapping
 from reconcile.model import RECORDS, Cell, Entity, Side
-from reconcile.policy import Flow, OnCreate, OnDelete, OnMerge
+from reconcile.values.policy import Flow, OnCreate, OnDelete, OnMerge
 
 _ASKED_BY_GHL = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
 """What GHL requires of a new task or note (facts.md sections 1.3 and 1.4: GHL docs); `completed` is false if not said."""

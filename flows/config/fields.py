@@ -10,11 +10,11 @@ from flows.config import natives
 from flows.config.form import FieldForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
-from reconcile.codecs import Codec, codec_named, raw_text
-from reconcile.mapping import TAGS, Field
+from reconcile.values.codecs import Codec, codec_named, raw_text
+from reconcile.values.mapping import TAGS, Field
 from reconcile.model import Cell, Entity, Side
-from reconcile.policy import TAGS as TAGS_RULE
-from reconcile.policy import Drift, Flow, OnConflict, Rule
+from reconcile.values.policy import TAGS as TAGS_RULE
+from reconcile.values.policy import Drift, Flow, OnConflict, Rule
 
 _SETS = frozenset({"tags", "set"})
 

@@ -9,13 +9,13 @@ from pydantic_core import PydanticCustomError
 
 from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
 from flows.config.sides import AppForm, GhlForm
-from reconcile.limits import Limits
-from reconcile.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, OnMerge
+from reconcile.plan.limits import Limits
+from reconcile.values.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, OnMerge
 
 CodecName = Literal[
     "text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html"
 ]
-"""The names of reconcile.codecs.CODECS; a test compares them."""
+"""The names of reconcile.values.codecs.CODECS; a test compares them."""
 
 MOST_MINUTES = 366 * 24 * 60
 """The longest time after which a run may be told to stop."""
@@ -152,7 +152,7 @@ else:
     LimitsForm = create_model(
         "LimitsForm",
         __base__=Part,
-        __doc__="What one run may do unasked: the fields of reconcile.limits.Limits.",
+        __doc__="What one run may do unasked: the fields of reconcile.plan.limits.Limits.",
         **{name: _limit(getattr(Limits(), name), kind, name) for name, kind in get_type_hints(Limits).items()},
     )
 

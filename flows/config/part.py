@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from reconcile.codecs import raw_text
+from reconcile.values.codecs import raw_text
 
 
 class Part(BaseModel):

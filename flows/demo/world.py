@@ -18,7 +18,7 @@ from flows.demo.cast import Being, Casting, rich, stamp
 from flows.demo.pairfile import LOCATION, PAIR_FILE, SANDBOX_FILE, SETTINGS_FILE, AppKind, pair_text, settings_text
 from flows.demo.people import MOST
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, recreate
-from flows.wiring import SANDBOX_TOKEN
+from flows.wiring.wiring import SANDBOX_TOKEN
 from reconcile.errors import ConfigError, Problem
 
 LEAST = 40

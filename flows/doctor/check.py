@@ -12,7 +12,7 @@ from flows.config import Pair
 from flows.doctor import location, machine
 from flows.doctor.finding import Finding, failures, ok, warning
 from flows.doctor.fit import fit
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Side
 from reconcile.ports import Connector, Description

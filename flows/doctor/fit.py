@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from flows.doctor.finding import Finding, error, ok, warning
-from reconcile.codecs import Choice, Phone
-from reconcile.mapping import EntityMap, Field
-from reconcile.mapping import Mapping as PairMapping
+from reconcile.values.codecs import Choice, Phone
+from reconcile.values.mapping import EntityMap, Field
+from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import Side
-from reconcile.policy import Blank, Flow, OnConflict
+from reconcile.values.policy import Blank, Flow, OnConflict
 from reconcile.ports import Description, FieldInfo, FieldType
 
 _FITTING: Mapping[FieldType, frozenset[str]] = {

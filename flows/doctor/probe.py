@@ -11,7 +11,7 @@ from connectors.ghl import contacts, notes, schema, tags, tasks
 from connectors.ghl.api import Api
 from flows.config import Pair, require_live
 from flows.doctor.trial import REAL_TIME, Subject, Time, Trial, trials
-from flows.wiring import connect_ghl
+from flows.wiring.wiring import connect_ghl
 from reconcile.errors import ConnectorError, Refused
 
 if TYPE_CHECKING:

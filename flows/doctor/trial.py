@@ -10,7 +10,7 @@ from typing import Any
 from connectors.ghl import contacts, notes, tags, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.schema import CustomField
-from reconcile.codecs import RichText
+from reconcile.values.codecs import RichText
 from reconcile.errors import ConnectorError
 from reconcile.model import Side
 from reconcile.ports import Json

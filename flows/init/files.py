@@ -68,7 +68,7 @@ def _rows(file: Path, form: str) -> list[dict[Any, Any]]:
         case "excel":
             frame = pd.read_excel(file, dtype=str, nrows=ROWS)
         case _:
-            from reconcile.confinement import confined
+            from reconcile.stage.confinement import confined
 
             with confined(files=[file]) as sql:
                 relation = sql.read_parquet(str(file)).limit(ROWS)

@@ -8,7 +8,7 @@ from flows.init.columns import lines
 from flows.init.proposal import Line, Place, Proposal, Unplaced
 from flows.init.survey import Table
 from flows.init.tables import addresses_apart, child_place, contact_place
-from reconcile.mapping import TAGS
+from reconcile.values.mapping import TAGS
 from reconcile.model import Entity
 from reconcile.ports import Description
 

@@ -20,7 +20,7 @@ from flows.init.propose import propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
 from reconcile.errors import ConfigError, Problem
-from reconcile.mapping import TAGS
+from reconcile.values.mapping import TAGS
 from reconcile.model import Entity
 from reconcile.ports import Description
 
@@ -103,7 +103,7 @@ def _app_url(wish: Wish, environ: Mapping[str, str]) -> str:
 
 
 def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
-    from flows.wiring import connect_ghl
+    from flows.wiring.wiring import connect_ghl
 
     token = environ.get(wish.token_env, "").strip()
     sandbox = wish.ghl_url.startswith(SANDBOX)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from reconcile.errors import ConfigError, Problem, StateError
-from reconcile.ledger import SPENT, Decision, Ledger
+from reconcile.ledger.ledger import SPENT, Decision, Ledger
 from reconcile.report.decisions import Decided
 
 _LINK = "link:"

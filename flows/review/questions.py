@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
-from reconcile.names import checked
+from reconcile.values.names import checked
 from reconcile.report import kept
 
 

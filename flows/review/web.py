@@ -18,14 +18,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from flows.explaining import explanation
+from flows.outcome.explain import explanation
 from flows.review import wording
 from flows.review.choosing import View
 from flows.review.deciding import Changed, answer
 from flows.review.gate import Gate
 from flows.review.questions import Evidence, Question, questions
 from reconcile.errors import StateError
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -7,14 +7,14 @@ from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
 
-from reconcile.mapping import Mapping
+from reconcile.values.mapping import Mapping
 from reconcile.report.about import About
 from reconcile.report.decisions import decisions_from
 from reconcile.report.document import document
 from reconcile.report.frames import Run, changes
 from reconcile.report.kept import texts
 from reconcile.report.markdown import markdown
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 
 __all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "write", "write_document"]
 

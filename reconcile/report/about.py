@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
-from reconcile.plan import Plan
+from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
-from reconcile.settle import Settlement
-from reconcile.verify import Residual
+from reconcile.apply.settle import Settlement
+from reconcile.apply.verify import Residual
 
 RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from reconcile.mapping import Mapping
+from reconcile.values.mapping import Mapping
 from reconcile.model import Side, Snapshot
-from reconcile.plan import LEDGER_ONLY
+from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
 from reconcile.report.changes import changes, failures
@@ -23,7 +23,7 @@ from reconcile.report.schema import FORMAT
 from reconcile.report.statement import Account, EntityStatement, Identity, Statement, planned, statement
 from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 
 _TRENDS = 30  # earlier runs shown
 

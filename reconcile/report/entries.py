@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.codecs import Labels, Name
-from reconcile.mapping import TAGS, EntityMap, Mapping
+from reconcile.values.codecs import Labels, Name
+from reconcile.values.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Status
 from reconcile.report.labels import record_entity, shown
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any
 
-from reconcile.mapping import Mapping
+from reconcile.values.mapping import Mapping
 from reconcile.model import Entity, OpKind, Side
-from reconcile.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
 from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED

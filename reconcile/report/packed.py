@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from reconcile.plan import LEDGER_ONLY
+from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.changes import FAILED
 
 _NOTHING = -1

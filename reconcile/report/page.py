@@ -13,7 +13,7 @@ from reconcile.report import sections
 from reconcile.report.asking import KINDS
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
-from reconcile.suggest import RULE
+from reconcile.link.suggestions import RULE
 
 if TYPE_CHECKING:
     from jinja2 import Environment

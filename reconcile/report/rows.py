@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconcile.mapping import EntityMap
+from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.quoting import literal
+from reconcile.stage.quoting import literal
 from reconcile.report.classes import class_sql, urgency_sql
-from reconcile.stage import Stage
-from reconcile.suggest import RULE
+from reconcile.stage.stage import Stage
+from reconcile.link.suggestions import RULE
 
 _FATE = """
 CREATE OR REPLACE TABLE fate AS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from reconcile.mapping import EntityMap, Mapping
+from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
-from reconcile.quoting import literal
+from reconcile.stage.quoting import literal
 from reconcile.report.classes import UNEXPLAINED
 from reconcile.report.rows import begin, class_rows, released_sql, resettled_sql
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 
 _EXAMPLES = 20
 

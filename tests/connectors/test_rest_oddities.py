@@ -16,11 +16,11 @@ from connectors.contract import create
 from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
 from connectors.rest.lines import form_of, instant
 from flows.config import load
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Json, Page, Proof, Reply, Write
-from reconcile.shaping import raw_rows
+from reconcile.stage.shaping import raw_rows
 
 HOST = "https://api.example.test"
 ANN = {"id": 1, "email": "ann@example.test", "tags": ["Strasse"], "own": [{"id": 7, "value": "gold"}, {"id": 8}]}

@@ -21,8 +21,8 @@ from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import DATABASE_FILE, open_sandbox
 from flows.run import Options, open_run
 from flows.sync import reconcile
-from flows.telling import Told
-from reconcile import planfile
+from flows.outcome.tell import Told
+from reconcile.plan import planfile
 from reconcile.model import Hold, Operation
 
 State = dict[str, Counter[tuple[Any, ...]]]

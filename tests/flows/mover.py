@@ -14,7 +14,7 @@ from typing import Any
 import connectors.ghl
 from connectors.ghl import GhlConnector
 from flows.config import load
-from flows.migrate import Move, migrate
+from flows.jobs.migrate import Move, migrate
 from reconcile.errors import Exhausted
 from tests.crash.driver import arm
 

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from connectors.ending import Ending
-from flows import sync, undoing
+from flows import sync
+from flows.jobs import undoing
 from flows.run import Options, Run, seconds_of
-from flows.telling import Told
-from reconcile import runs
+from flows.outcome.tell import Told
+from reconcile.ledger import runs
 from reconcile.model import RECORDS, Cell, Entity, Side
 from tests.builders import World, small_stage
 

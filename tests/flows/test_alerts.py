@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows import alerts
+from flows.outcome import alerts
 from flows.config.form import AlertsForm
 from reconcile.model import Entity
 from tests.builders import World
@@ -113,7 +113,7 @@ def test_i8_a_run_is_not_measured_against_itself() -> None:
 
 def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(caplog: pytest.LogCaptureFixture) -> None:
     """Rejected writes above their share: an error in the log with keys, exit code 2, and the alert in the document."""
-    caplog.set_level(logging.INFO, logger="flows.alerts")
+    caplog.set_level(logging.INFO, logger="flows.outcome.alerts")
     with World(limits={"max_first_creates": 100}) as world:
         world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
         world.set_vices(world.ghl.side, rejects=lambda write: "INVALID_FIELD")
@@ -133,7 +133,7 @@ def test_i8_alerts_become_prefect_events(monkeypatch: pytest.MonkeyPatch) -> Non
     from types import SimpleNamespace
     from typing import cast
 
-    from flows import engine
+    from flows.orchestration import engine
 
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(engine, "emit_event", lambda **event: sent.append(event))

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from flows import artifacts
+from flows.orchestration import artifacts
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email
 from tests.flows.nights import night

@@ -12,10 +12,10 @@ import pytest
 
 from flows.config import load
 from flows.demo import edits, unmet
-from flows.keeping import forget, stored
-from flows.pruning import Keep, prune
+from flows.state.stores import forget, stored
+from flows.state.pruning import Keep, prune
 from flows.run import runs_folder
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 from tests.flows.calls import say
 

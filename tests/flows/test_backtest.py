@@ -12,12 +12,12 @@ from typing import Any, cast
 import pytest
 
 from connectors.memory import MemoryConnector
-from flows import backtest
-from reconcile.backtest import Difference
+from flows.jobs import backtest
+from reconcile.undo.backtest import Difference
 from reconcile.errors import StateError
-from reconcile.mapping import Mapping
+from reconcile.values.mapping import Mapping
 from reconcile.model import Entity, Side
-from reconcile.policy import OnConflict, Rule
+from reconcile.values.policy import OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 from tests.flows.nights import night
 

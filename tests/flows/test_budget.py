@@ -14,10 +14,10 @@ from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.throttle import LocalBudget, Window
 from flows import sync
 from flows.run import stopping_on_signals
-from flows.telling import Told
-from reconcile import runs
-from reconcile.codecs import Email, Name
-from reconcile.mapping import Field
+from flows.outcome.tell import Told
+from reconcile.ledger import runs
+from reconcile.values.codecs import Email, Name
+from reconcile.values.mapping import Field
 from reconcile.model import Entity, Side
 from reconcile.ports import Write
 from tests.builders import World, contacts, mapping_of

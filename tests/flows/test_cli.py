@@ -25,8 +25,8 @@ from flows.demo.compare import agreed
 from flows.demo.seen import opened
 from flows.demo.tables import PEOPLE
 from flows.run import moment
-from reconcile import schema
-from reconcile.ledger import Ledger
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 from tests.flows.calls import Said, say
 
@@ -356,7 +356,7 @@ def test_unforeseen_error_shows_no_value(acme: Acme, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ValueError("@".join(values))
 
-    monkeypatch.setattr("flows.steps.link", broken)
+    monkeypatch.setattr("flows.steps.steps.link", broken)
     said = say("plan", "--pair", acme.pair)
     assert said.code == 3
     assert "DEFECT" in said.errors

@@ -16,19 +16,21 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox
-from flows import delta
+from flows.jobs import delta
 from flows.config import load
 from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, now
 from flows.demo.world import open_sandbox
-from flows.focus import Sought
+from flows.steps.focus import Sought
 from flows.run import Options, Run, moment, open_run
-from flows.telling import Told
-from reconcile import planfile, runs, schema, sweep, watermark
+from flows.outcome.tell import Told
+from reconcile.compare import note_sweep
+from reconcile.ledger import runs, schema, watermarks
+from reconcile.plan import planfile
 from reconcile.errors import Refused, StateError, Transient
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Side
-from reconcile.plan import LEDGER_ONLY
+from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.ports import Proof
 from tests.flows.acme import Acme
 
@@ -120,7 +122,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     world.delta()
     with world.ledger() as ledger, ledger.transaction() as connection:  # so that only what tests do is new
         for side in Side:
-            watermark.put(ledger, connection, side, moment(datetime.now(UTC) + delta.OVERLAP))
+            watermarks.put(ledger, connection, side, moment(datetime.now(UTC) + delta.OVERLAP))
     return acme.folder
 
 
@@ -303,7 +305,7 @@ def test_hinted_note_in_ghl(world: World) -> None:
         sandbox.seed_note(ghl, body="Only here.")
     assert world.delta().writes == []
     with world.ledger() as ledger, ledger.transaction() as connection:
-        sweep.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
+        note_sweep.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
     assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.APP)]
     assert world.rows(sa.select(REMARKS).where(REMARKS.c.person_id == int(app), REMARKS.c.body.contains("Only here.")))
 
@@ -318,13 +320,13 @@ def test_a_hint_is_followed_once_without_notes(world: World, *, everything: bool
     world.acme.run()
     with world.ledger() as ledger:
         with ledger.transaction() as connection:
-            sweep.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
-        assert len(sweep.hinted(ledger)) == 2
+            note_sweep.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
+        assert len(note_sweep.hinted(ledger)) == 2
         if everything:
             world.acme.run()
         else:
             world.delta()
-        assert sweep.hinted(ledger) == []
+        assert note_sweep.hinted(ledger) == []
 
 
 # what a part does not show --------------------------------------------------------------------------------------------
@@ -399,15 +401,15 @@ def test_the_watermark_moves_with_looks_by_time(world: World) -> None:
     with world.ledger() as ledger, ledger.transaction() as connection:
         connection.execute(sa.update(schema.watermark).values(at="2026-01-01T00:00:00.000Z"))
     with world.ledger() as ledger:
-        before = {side: watermark.get(ledger, side) for side in Side}
+        before = {side: watermarks.get(ledger, side) for side in Side}
     app, _ = world.linked()
     world.delta(app=(app,))
     with world.ledger() as ledger:
-        assert {side: watermark.get(ledger, side) for side in Side} == before
+        assert {side: watermarks.get(ledger, side) for side in Side} == before
     world.delta()
     with world.ledger() as ledger:
         (newest, *_) = runs.runs(ledger)
-        assert {watermark.get(ledger, side) for side in Side} == {newest.started_at}
+        assert {watermarks.get(ledger, side) for side in Side} == {newest.started_at}
 
 
 def test_a_watermark_in_the_future_is_refused_until_a_full_run(world: World) -> None:
@@ -415,27 +417,27 @@ def test_a_watermark_in_the_future_is_refused_until_a_full_run(world: World) -> 
     tomorrow = moment(datetime.now(UTC) + timedelta(days=1))
     with world.ledger() as ledger, ledger.transaction() as connection:
         for side in Side:
-            watermark.put(ledger, connection, side, tomorrow)
+            watermarks.put(ledger, connection, side, tomorrow)
     with pytest.raises(Refused, match="clock was set back") as caught:
         world.delta()
     assert caught.value.code == "CLOCK_BACK"
     world.acme.run()
     with world.ledger() as ledger:
-        assert all(str(watermark.get(ledger, side)) < tomorrow for side in Side)
+        assert all(str(watermarks.get(ledger, side)) < tomorrow for side in Side)
     world.delta()
 
 
 def test_a_look_that_failed_moves_nothing(world: World) -> None:
     """Where a side cannot tell what changed, nothing is written and the next look begins where this one did."""
     with world.ledger() as ledger:
-        before = {side: watermark.get(ledger, side) for side in Side}
+        before = {side: watermarks.get(ledger, side) for side in Side}
     cut = Proof(complete=False, why_incomplete="cut off")
     with world.run() as run:
         run.connectors[Side.GHL].extract = lambda entity, scope: iter([cut])  # type: ignore[method-assign]
         with pytest.raises(Transient, match="could not be read"):
             delta.reconcile(run)
     with world.ledger() as ledger:
-        assert {side: watermark.get(ledger, side) for side in Side} == before
+        assert {side: watermarks.get(ledger, side) for side in Side} == before
 
 
 def test_a_linked_contact_costs_few_requests(world: World) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.telling import Told
-from reconcile import runs
+from flows.outcome.tell import Told
+from reconcile.ledger import runs
 from reconcile.errors import ConnectorError, Transient
-from reconcile.ledger import Decision
+from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import World
 from tests.flows.nights import night

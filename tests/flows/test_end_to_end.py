@@ -86,7 +86,7 @@ def test_every_run_tells_its_figures(told: Nights) -> None:
 
 def test_engines_agree(told: Nights, prefect: Path, tmp_path: Path) -> None:
     """The run as a Prefect flow ends as the plain one does."""
-    from flows.engine import run_pair
+    from flows.orchestration.engine import run_pair
 
     acme = Acme.made(tmp_path / "acme")
     run_pair(str(acme.pair), verify="none")

@@ -16,7 +16,7 @@ from typing import cast
 import httpx
 import pytest
 
-from flows import telling
+from flows.outcome import tell
 from flows.run import Run
 from tests.flows.acme import Acme
 from tests.flows.calls import say
@@ -77,7 +77,7 @@ def test_an_end_from_within_is_told_by_its_code(
     def ended(*_: object, **__: object) -> None:
         raise end
 
-    monkeypatch.setattr("reconcile.runs.runs", ended)
+    monkeypatch.setattr("reconcile.ledger.runs.runs", ended)
     assert say("history", "--pair", acme.pair).code == code
 
 
@@ -191,6 +191,6 @@ def test_a_pair_named_twice_is_not_deployed_twice(acme: Acme) -> None:
 def test_what_is_applied_tells_of_the_runs_that_its_plan_settled(tmp_path: Path) -> None:
     """The report of an applied plan takes the place of the plan's own, and names the interrupted runs that were settled for it."""
     run = cast("Run", SimpleNamespace(folder=tmp_path, recovered=("later",)))
-    assert telling._settled_here(run) == ("later",)
+    assert tell._settled_here(run) == ("later",)
     (tmp_path / "report.json").write_text(json.dumps({"interrupted": [{"run_id": "earlier"}]}), encoding="utf-8")
-    assert telling._settled_here(run) == ("earlier", "later")
+    assert tell._settled_here(run) == ("earlier", "later")

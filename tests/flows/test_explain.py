@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flows.explaining import explanation
-from flows.past import Evidence, lines_at, moment_of, values_at
-from reconcile import runs
+from flows.outcome.explain import explanation
+from flows.outcome.past import Evidence, lines_at, moment_of, values_at
+from reconcile.ledger import runs
 from reconcile.errors import StateError
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email, hold_of

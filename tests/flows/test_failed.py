@@ -12,17 +12,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from flows import steps
+from flows.steps import steps
 from flows.config import load
-from flows.delta import reconcile as delta
+from flows.jobs.delta import reconcile as delta
 from flows.run import Options, Run, open_run
 from flows.sync import reconcile
-from reconcile import planfile, runs
-from reconcile.apply import Desk
+from reconcile.ledger import runs
+from reconcile.plan import planfile
+from reconcile.apply.apply import Desk
 from reconcile.errors import ConnectorError, Exhausted, Expired, Refused, Transient
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Operation, Outcome
-from reconcile.plan import LEDGER_ONLY
+from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.schema import schema
 from tests.flows.acme import Acme
 from tests.flows.calls import say
@@ -64,10 +65,10 @@ def _report(error: BaseException) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "at",
     [
-        *(f"flows.steps.{name}" for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")),
-        "flows.suggesting.suggest",
-        "reconcile.draft.groups",
-        "reconcile.planfile.write",
+        *(f"flows.steps.steps.{name}" for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")),
+        "flows.steps.suggestions.suggest",
+        "reconcile.plan.draft.groups",
+        "reconcile.plan.planfile.write",
     ],
 )
 def test_a_failure_at_any_step_before_the_plan_has_its_report(

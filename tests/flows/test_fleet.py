@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.throttle import BUDGETS
-from flows.fleet import FleetReport, Job, PairRun, fleet, markdown, page, pair_files, told, write
+from flows.jobs.fleet import FleetReport, Job, PairRun, fleet, markdown, page, pair_files, told, write
 from reconcile.errors import ConfigError
 from tests.connectors.databases import fresh_database
 
@@ -105,7 +105,7 @@ def _through(runner: str, folder: Path) -> FleetReport:
     if runner != "threads":
         reason = f"needs the extra: pip install 'ghl-reconcile[{runner}]'"
         pytest.importorskip(f"prefect_{runner}", reason=reason)
-    from flows.fleetflow import fleet_on
+    from flows.orchestration.fleet import fleet_on
 
     return fleet_on(runner, pair_files(folder), "run", workers=2)  # type: ignore[arg-type]
 
@@ -149,8 +149,8 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
     tmp_path: Path, runner: str, prefect: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each worker writes the pair's file itself from the ledger, whose URL Prefect never sees; one it cannot get is told alone."""
-    from flows.fleetflow import fleet_on
-    from flows.pairs import keep
+    from flows.orchestration.fleet import fleet_on
+    from flows.state.pairs import keep
     from tests.flows.test_pairs import given
 
     if runner != "threads":

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from flows.config import load
-from flows.imprints import trusted
+from flows.state.imprints import trusted
 from flows.run import Options, open_run, runs_folder
-from reconcile import planfile
+from reconcile.plan import planfile
 from reconcile.errors import StateError
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme, Night
 from tests.flows.calls import Said, say
 

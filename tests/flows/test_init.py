@@ -15,7 +15,7 @@ from flows.init import Proposal, Written, init, propose
 from flows.init.run import Wish
 from flows.init.survey import Column, Table, survey
 from flows.init.words import CONTACT, likeness, words
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, FieldInfo, Proof

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from flows.intake import LARGEST, MAX_AGE, PUBLIC_KEY, SIGNATURE, Intake, key_of, make_app
-from reconcile import sweep
+from flows.triggers.webhooks import LARGEST, MAX_AGE, PUBLIC_KEY, SIGNATURE, Intake, key_of, make_app
+from reconcile.compare import note_sweep
 from reconcile.errors import ConfigError
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -55,7 +55,7 @@ class Desk:
             return await client.post("/", content=body, headers=headers)
 
     def hints(self) -> list[str]:
-        return sweep.hinted(self.ledger)
+        return note_sweep.hinted(self.ledger)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_repetition_counts_once(desk: Desk) -> None:
     body = desk.body()
     assert desk.send(body) == (200, True)
     with desk.ledger.transaction() as connection:
-        sweep.checked(desk.ledger, connection, ["c1"], at="2026-11-23T12:30:00.000Z")
+        note_sweep.checked(desk.ledger, connection, ["c1"], at="2026-11-23T12:30:00.000Z")
     desk.now += timedelta(hours=1)
     assert desk.send(body) == (200, False)
     assert desk.hints() == []
@@ -182,7 +182,7 @@ def test_a_ledger_that_cannot_be_written_is_told_without_its_values(
     def full(*_: object, **__: object) -> None:
         raise sa.exc.OperationalError("INSERT", {"key": "c1-Zqx"}, Exception("database or disk is full"))
 
-    monkeypatch.setattr("reconcile.deliveries.take", full)
+    monkeypatch.setattr("reconcile.ledger.deliveries.take", full)
     assert desk.send(desk.body(id="c1-Zqx")) == (503, False)
     assert "Zqx" not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
 

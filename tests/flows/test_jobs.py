@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flows.demo.tables import PEOPLE, engine_of
-from flows.focus import Sought
+from flows.steps.focus import Sought
 from tests.flows.acme import Acme
 
 
@@ -31,7 +31,7 @@ def _artifacts() -> dict[str, Any]:
 
 def test_jobs(prefect: Path, acme: Acme) -> None:
     """Migrate, delta and audit run as flows; their statement, tables and cutover report are artifacts without people's values."""
-    from flows.jobs import audit, delta_pair, migrate
+    from flows.orchestration.jobs import audit, delta_pair, migrate
 
     migrate(str(acme.pair), to="both", ask=False)
     assert "**Complete.**" in _artifacts()["cutover-acme"].data
@@ -54,7 +54,7 @@ def test_hooks_let_go_of_the_dead_alone(prefect: Path, acme: Acme) -> None:
     """The hook of a crash or a cancellation has the arguments that Prefect calls, and survives a run without parameters."""
     import inspect
 
-    from flows.artifacts import let_go
+    from flows.orchestration.artifacts import let_go
 
     assert list(inspect.signature(let_go).parameters) == ["flow", "flow_run", "state"]
     let_go(None, type("Run", (), {"parameters": {"pair": str(acme.pair)}})(), None)

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from flows.config import load
-from flows.ledgers import back_up, restore
+from flows.state.backups import back_up, restore
 from flows.run import Run
 from reconcile.errors import Refused, StateError
 from reconcile.model import Entity, Side

@@ -24,13 +24,13 @@ from connectors.ghl import GhlConnector
 from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
 from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.config import Pair, load
-from flows.migrate import Move, begun, migrate, propose
+from flows.jobs.migrate import Move, begun, migrate, propose
 from flows.run import Options, open_run
 from flows.sync import reconcile
 from reconcile.errors import Refused
-from reconcile.ledger import Ledger
-from reconcile.plan import LEDGER_ONLY
-from reconcile.planfile import operations
+from reconcile.ledger.ledger import Ledger
+from reconcile.plan.plan import LEDGER_ONLY
+from reconcile.plan.planfile import operations
 from reconcile.ports import Reply, Write
 
 SOAK = bool(os.environ.get("GHL_RECONCILE_SOAK"))

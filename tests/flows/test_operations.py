@@ -22,20 +22,20 @@ from cryptography.fernet import Fernet
 from connectors.ghl.auth import Tokens
 from connectors.ghl.tokens import KEY_VARIABLE
 from flows.config import Pair, load
-from flows.credentials import auth_of, store_of
-from flows.health import health
-from flows.keeping import brought, forget, keep, stored
-from flows.leases import holder_of, place, release_dead
-from flows.ledgers import back_up, revision
-from flows.observe import Lines, named
+from flows.wiring.credentials import auth_of, store_of
+from flows.outcome.health import health
+from flows.state.stores import brought, forget, keep, stored
+from flows.state.leases import holder_of, place, release_dead
+from flows.state.backups import back_up, revision
+from flows.logs import Lines, named
 from flows.run import Options, lease, moment, open_run
-from flows.schedule import Wish, deployments, yaml_text
-from flows.wiring import _shared
-from reconcile import runs, schema
-from reconcile.archive import MANIFEST
+from flows.orchestration.schedule import Wish, deployments, yaml_text
+from flows.wiring.wiring import _shared
+from reconcile.ledger import runs, schema
+from reconcile.stage.archive import MANIFEST
 from reconcile.errors import Expired, Locked, StateError
-from reconcile.ledger import Ledger
-from reconcile.runs import RunRow
+from reconcile.ledger.ledger import Ledger
+from reconcile.ledger.runs import RunRow
 from tests.flows.test_wiring import PAIR
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -232,7 +232,7 @@ def test_log_lines_name_their_run() -> None:
     """While a run goes on, each log line says which; where two go on in one process, none is guessed."""
 
     def line() -> dict[str, Any]:
-        record = logging.makeLogRecord({"msg": "staged", "name": "flows.steps"})
+        record = logging.makeLogRecord({"msg": "staged", "name": "flows.steps.steps"})
         return dict(json.loads(Lines().format(record)))
 
     assert "run" not in line()

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit
-from flows.fleet import fleet
-from flows.pairs import drop, keep, kept, url_of, write_out
-from flows.worker import SETTINGS
+from flows.jobs.fleet import fleet
+from flows.state.pairs import drop, keep, kept, url_of, write_out
+from flows.wiring.worker import SETTINGS
 from reconcile.errors import ConfigError, StateError
 from tests.connectors.databases import fresh_database
 from tests.flows.calls import say

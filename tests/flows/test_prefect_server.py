@@ -21,8 +21,8 @@ from flows.config import load
 from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.tables import PEOPLE, engine_of, now
 from flows.demo.world import open_sandbox
-from reconcile import schema
-from reconcile.ledger import Ledger
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
 from tests.flows.acme import Acme
 
@@ -248,7 +248,7 @@ def test_an_event_starts_a_delta(server: Prefect, acme: Acme) -> None:
     server.deploy(acme.pair, "--cron", "0 2 1 1 *")
     if len(server.processes) == 1:
         server.work()
-    code = f"from flows.hints import notify; notify({LOCATION!r}, ['someone'])"
+    code = f"from flows.orchestration.events import notify; notify({LOCATION!r}, ['someone'])"
     subprocess.run([sys.executable, "-c", code], env=server.env, cwd=server.folder, check=True)  # noqa: S603 - as above
     (run,) = server.wait(lambda: server.runs("delta/delta-acme"), "the automation starts a delta")
     assert run["parameters"]["ghl"] == ["someone"]

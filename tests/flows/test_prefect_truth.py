@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from flows.config import load
 from flows.demo.pairfile import SANDBOX_FILE
-from reconcile import runs, schema
-from reconcile.ledger import Ledger
+from reconcile.ledger import runs, schema
+from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 
 PATIENCE = 240.0
@@ -71,7 +71,7 @@ def test_a_reader_that_leaves_changes_nothing(tmp_path: Path, words: tuple[str, 
 
 def test_prefect_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not answer, or answers with a fault, neither holds up nor fails what is done."""
-    from flows import ghosts
+    from flows.orchestration import ghosts
 
     never, shown = threading.Event(), []
 
@@ -88,10 +88,10 @@ def test_prefect_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_fault_of_prefects_after_the_work_is_none_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the run is settled and told, its exit code is its own, whatever Prefect's server answers at the end."""
-    from flows import engine
+    from flows.orchestration import engine
     from flows.commands.running import through
     from flows.run import Options
-    from flows.telling import Told
+    from flows.outcome.tell import Told
 
     told = Told(1, "settled", {})
 

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.files.storage import Disk
 from flows.config import load
-from flows.credentials import key_file_of
+from flows.wiring.credentials import key_file_of
 from reconcile.errors import ConfigError
 from tests.flows.acme import Acme
 from tests.flows.broken import GOOD

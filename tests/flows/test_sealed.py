@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from connectors.http import Client, Request
 from flows.config import load
-from flows.failing import reason, told
-from flows.observe import Lines
-from flows.sealed import Failed, outward, sealed, unsealed
+from flows.errors import reason, told
+from flows.logs import Lines
+from flows.orchestration.sealed import Failed, outward, sealed, unsealed
 from reconcile.errors import ConfigError, Expired, InvalidField, Refused
 from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
@@ -224,7 +224,7 @@ def test_prefect_keeps_nothing_of_a_failure(prefect: Path, tmp_path: Path) -> No
     """A flow and its task that fail with a value leave neither it nor its causes in Prefect's database."""
     from prefect import flow
 
-    from flows.engine import as_task
+    from flows.orchestration.engine import as_task
 
     def step() -> None:
         raise ValueError(VALUE)

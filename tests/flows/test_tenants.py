@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from flows.config import load
 from flows.config.pair import read
-from flows.pairs import write_out
-from flows.worker import SETTINGS
-from reconcile import schema
+from flows.state.pairs import write_out
+from flows.wiring.worker import SETTINGS
+from reconcile.ledger import schema
 from reconcile.errors import ConfigError, StateError
-from reconcile.ledger import Ledger
-from reconcile.names import checked
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.names import checked
 from tests.flows.calls import say
 
 LOCATION = "loc-a"
@@ -238,7 +238,7 @@ def test_a_variable_is_looked_up_for_a_secret_alone(tmp_path: Path, changed: tup
 @pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "x\n", "/etc", "a" * 300])
 def test_a_run_of_a_ledger_that_is_no_name_is_no_run(tmp_path: Path, name: str) -> None:
     """A row of the ledger that would lead out of the store is not listed, pruned, reported or undone."""
-    from reconcile import runs
+    from reconcile.ledger import runs
 
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", "acme")
     runs.start(ledger, name, "nightly", at="2026-01-01T00:00:00.000Z")
@@ -255,8 +255,8 @@ def test_a_run_of_a_ledger_that_is_no_name_is_no_run(tmp_path: Path, name: str) 
 
 def test_prune_stays_inside_the_store(tmp_path: Path) -> None:
     """A run's name in the ledger that leads to another folder removes nothing there."""
-    from flows.pruning import Keep, prune
-    from reconcile import runs
+    from flows.state.pruning import Keep, prune
+    from reconcile.ledger import runs
 
     other = tmp_path / "other"
     other.mkdir()

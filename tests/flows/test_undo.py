@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.memory import Crash, Killed
-from flows import undoing
-from flows.telling import Told
-from reconcile import schema
+from flows.jobs import undoing
+from flows.outcome.tell import Told
+from reconcile.ledger import schema
 from reconcile.errors import Refused, StalePlan, StateError
-from reconcile.ledger import Decision
+from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
 from tests.flows.nights import night, opened, state, take_back

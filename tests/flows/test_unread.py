@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconcile.apply import outcome_of
+from reconcile.apply.apply import outcome_of
 from reconcile.errors import ConnectorError, Expired, Forbidden, InvalidField, Transient
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Reply

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.ghl.sandbox import Sandbox, serve
 from flows.config import Pair, load
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.model import Entity, Side
 from reconcile.ports import Page, Proof
 

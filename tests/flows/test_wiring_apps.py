@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.config import load
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.model import Entity, Side
 from reconcile.ports import Page, Proof
 from tests.connectors.shop_api import CLIENT, Shop, app_of, served

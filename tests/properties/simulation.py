@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from connectors.memory import Crash, Killed, Vices
 from flows.review.deciding import answer
 from reconcile.errors import StateError
-from reconcile.mapping import Mapping as PairMapping
+from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Side, Status
 from reconcile.ports import Json
 from tests.builders import Result, World, mapping_of

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.codecs import CODECS, Codec, codec_named, raw_text
+from reconcile.values.codecs import CODECS, Codec, codec_named, raw_text
 from reconcile.model import Side
 from tests.properties.profiles import profile
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from connectors.memory import Vices
-from reconcile.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Phone, RichText, Text
+from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Phone, RichText, Text
 from reconcile.errors import Refused
-from reconcile.ledger import PairState
-from reconcile.mapping import EntityMap, Field, Filter
-from reconcile.mapping import Mapping as PairMapping
+from reconcile.ledger.ledger import PairState
+from reconcile.values.mapping import EntityMap, Field, Filter
+from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Entity, Hold, Operation, OpKind, Side
-from reconcile.policy import TAGS, Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
+from reconcile.values.policy import TAGS, Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import FieldInfo, Json
 from tests.builders import Result, World
 

@@ -6,7 +6,7 @@ import pytest
 
 from connectors.memory import Crash, Killed
 from reconcile.model import Entity, Side
-from reconcile.policy import OnDelete
+from reconcile.values.policy import OnDelete
 from tests.builders import World, contacts, mapping_of, notes, tasks
 
 C, T = Entity.CONTACT, Entity.TASK

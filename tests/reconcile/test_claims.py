@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.memory import Crash, Killed, Vices
-from reconcile.mapping import EntityMap, Filter
+from reconcile.values.mapping import EntityMap, Filter
 from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from tests.builders import World, contacts, mapping_of, notes, tasks

@@ -12,10 +12,10 @@ import pytest
 from connectors.files.parquetfile import ParquetSheet
 from connectors.files.settings import FileSettings
 from flows.init.files import _rows
-from reconcile.archive import Archived
-from reconcile.confinement import confined
-from reconcile.mapping import Mapping
-from reconcile.stage import Stage
+from reconcile.stage.archive import Archived
+from reconcile.stage.confinement import confined
+from reconcile.values.mapping import Mapping
+from reconcile.stage.stage import Stage
 
 Sql = duckdb.DuckDBPyConnection
 

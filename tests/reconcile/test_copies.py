@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.ledger import Ledger
-from reconcile.link import keep_base, load_base
+from reconcile.ledger.ledger import Ledger
+from reconcile.link.link import keep_base, load_base
 from reconcile.model import Entity
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import World
 
 ROWS = "SELECT * FROM base_contact ORDER BY link_id"
@@ -39,7 +39,7 @@ def _kept(world: World) -> Path:
 
 def _settle_as(world: World, ledger: Ledger, run_id: str, state: str = "settled") -> None:
     """Say in the ledger that the present generation was settled by this run, as the job does."""
-    from reconcile import runs
+    from reconcile.ledger import runs
 
     runs.start(ledger, run_id, "nightly", at=world.clock())
     runs.mark(ledger, run_id, state=state, generation=ledger.state().generation - 1)

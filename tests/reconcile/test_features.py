@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from connectors.memory import Vices
-from flows import steps
-from flows.picking import narrowed
+from flows.steps import steps
+from flows.steps.selection import narrowed
 from flows.run import Options
-from reconcile import planfile
-from reconcile.apply import chunks
+from reconcile.plan import planfile
+from reconcile.apply.apply import chunks
 from reconcile.errors import Refused
-from reconcile.limits import NAMES, Facts, Limits, breaches
+from reconcile.plan.limits import NAMES, Facts, Limits, breaches
 from reconcile.model import Entity, OpKind, Side, Snapshot, Status
-from reconcile.plan import Group, estimate
-from reconcile.policy import OnConflict, OnCreate, OnDelete, Rule
+from reconcile.plan.plan import Group, estimate
+from reconcile.values.policy import OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import Description, Usage
 from tests.builders import (
     HOLD,

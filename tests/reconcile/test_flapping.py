@@ -12,15 +12,16 @@ from alembic import command
 from alembic.config import Config
 
 from connectors.memory import Crash, Killed
-from reconcile import flapping, schema
-from reconcile.archive import Archived, store
-from reconcile.backtest import backtest
-from reconcile.flapping import Moved, Wrote, taken_back
-from reconcile.ledger import Ledger
-from reconcile.limits import Limits
+from reconcile.compare import flapping
+from reconcile.ledger import schema
+from reconcile.stage.archive import Archived, store
+from reconcile.undo.backtest import backtest
+from reconcile.compare.flapping import Moved, Wrote, taken_back
+from reconcile.ledger.ledger import Ledger
+from reconcile.plan.limits import Limits
 from reconcile.model import Cell, Entity, OpKind, Side
 from reconcile.report.mask import unquoted
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import Result, World
 from tests.flows.nights import night, take_back
 

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-import reconcile.migrations
-from reconcile import runs, schema
+import reconcile.ledger.migrations
+from reconcile.ledger import runs, schema
 from reconcile.errors import Locked, StateError
-from reconcile.journal import Journal
-from reconcile.ledger import Decision, Ledger, PairState, newest
+from reconcile.ledger.journal import Journal
+from reconcile.ledger.ledger import Decision, Ledger, PairState, newest
 from reconcile.model import Entity, Outcome, Status
 from tests.builders import hold_of, operation_of
 from tests.connectors.databases import fresh_database
@@ -174,14 +174,14 @@ def test_a_newer_versions_ledger_is_left_alone(ledger: Ledger, url: str) -> None
 def test_the_newest_version_is_the_head_of_the_migrations() -> None:
     """The newest version is known by the numbers of the files, and is the one at which the migrations end."""
     config = Config()
-    config.set_main_option("script_location", str(Path(reconcile.migrations.__file__).parent))
+    config.set_main_option("script_location", str(Path(reconcile.ledger.migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_heads() == [newest()]
 
 
 def test_a_ledger_of_the_newest_version_is_opened_without_migrating(ledger: Ledger, url: str) -> None:
     """Opening a ledger that is up to date does not even import what migrates it."""
     assert ledger.state().generation == 0
-    code = f"import sys; from reconcile.ledger import Ledger; Ledger({url!r}, 'p').close(); sys.exit('alembic' in sys.modules)"
+    code = f"import sys; from reconcile.ledger.ledger import Ledger; Ledger({url!r}, 'p').close(); sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0  # noqa: S603
 
 

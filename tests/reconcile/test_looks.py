@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from connectors.memory import Vices
-from reconcile.apply import chunks
+from reconcile.apply.apply import chunks
 from reconcile.model import Entity, OpKind, Side, Status
-from reconcile.plan import Group, estimate
+from reconcile.plan.plan import Group, estimate
 from reconcile.ports import Description, Reply, Usage, Write
 from tests.builders import Result, World
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconcile.codecs import Email, Labels, Name, Phone
+from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.model import Entity, OpKind, Side
-from reconcile.policy import TAGS, OnMerge
+from reconcile.values.policy import TAGS, OnMerge
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
 
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.mapping import EntityMap, Filter
+from reconcile.values.mapping import EntityMap, Filter
 from reconcile.model import Entity, Side
 from tests.builders import World, contacts, mapping_of, notes
 from tests.flows.nights import night

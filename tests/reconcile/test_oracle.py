@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from reconcile import diff, draft, runs, schema
-from reconcile.ledger import PairState
-from reconcile.link import digest_kind
+from reconcile.compare import diff
+from reconcile.ledger import runs, schema
+from reconcile.plan import draft
+from reconcile.ledger.ledger import PairState
+from reconcile.link.link import digest_kind
 from reconcile.model import Entity, Side
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import World
 from tests.reconcile.oracle import Verdicts, conclude, made_beside_their_like
 from tests.reconcile.small_worlds import Small, named, random_small, said

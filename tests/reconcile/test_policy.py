@@ -7,9 +7,9 @@ from itertools import product
 
 import pytest
 
-from reconcile.diff import KIND, classify
+from reconcile.compare.diff import KIND, classify
 from reconcile.model import Kind, Side
-from reconcile.policy import Agree, Ask, Blank, Drift, Flow, Leave, OnConflict, Rule, decide, situations
+from reconcile.values.policy import Agree, Ask, Blank, Drift, Flow, Leave, OnConflict, Rule, decide, situations
 
 RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank, (False, True))]
 EVERY = [(rule, situation) for rule in RULES for situation in situations(consent=rule.keep_dnd)]

@@ -10,11 +10,12 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
-from reconcile import draft, schema
-from reconcile.codecs import Email
-from reconcile.lines import hold_from, hold_line, operation_from, operation_json
+from reconcile.ledger import schema
+from reconcile.plan import draft
+from reconcile.values.codecs import Email
+from reconcile.values.jsonl import hold_from, hold_line, operation_from, operation_json
 from reconcile.model import Entity, OpKind, Side
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 
 ANN = {"first_name": "Ann", "email": "ann@example.com", "company": "Acme"}
@@ -93,7 +94,7 @@ ODD = 'He said "no"\n\tC:\\dir \x07 \x7f Zoë 😀 </script> \u2028 end'
 
 
 def test_lines_made_in_sql_are_those_that_python_writes(world: World) -> None:
-    """The body of a plan file is, line by line, what reconcile.lines makes of the operations and holds it describes."""
+    """The body of a plan file is, line by line, what reconcile.values.jsonl makes of the operations and holds it describes."""
     world.app.put(Entity.CONTACT, {**ANN, "company": ODD, "tags": ["new", "x y"]}, key="1")
     world.app.put(Entity.CONTACT, {"first_name": ODD, "email": "new@example.com"})
     world.app.put(Entity.CONTACT, {**BOB, "company": "App's"}, key="2")

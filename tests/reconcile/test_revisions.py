@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import pytest
 
-from reconcile.codecs import CODECS, Codec, Email, Phone, Raw, codec_named
-from reconcile.mapping import Mapping
+from reconcile.values.codecs import CODECS, Codec, Email, Phone, Raw, codec_named
+from reconcile.values.mapping import Mapping
 from reconcile.model import Cell, Entity, Side, fingerprint
 from tests.builders import World, contacts, field_of, mapping_of
 

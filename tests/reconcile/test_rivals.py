@@ -9,7 +9,7 @@ import pytest
 from connectors.memory import Crash, Killed, Vices
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Reply, Write
-from reconcile.rivals import turns
+from reconcile.plan.unique_values import turns
 from tests.builders import Result, World
 from tests.flows.nights import night, take_back
 

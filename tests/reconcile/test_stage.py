@@ -12,7 +12,7 @@ import pytest
 
 from reconcile.model import Entity, Side
 from reconcile.ports import Page
-from reconcile.stage import Bounds, Stage
+from reconcile.stage.stage import Bounds, Stage
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.memory import Vices
 from connectors.memory.vices import Crash, Killed
-from flows.telling import Told
+from flows.outcome.tell import Told
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import Result, World
 from tests.flows.nights import night

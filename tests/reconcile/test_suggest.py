@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from flows import steps, suggesting
+from flows.steps import steps, suggestions
 from flows.run import Options, Run
-from reconcile import likeness
-from reconcile.mapping import EntityMap
+from reconcile.link import similarity
+from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.report.document import document
 from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
 from reconcile.report.page import page
-from reconcile.stage import Stage
+from reconcile.stage.stage import Stage
 from tests.builders import World, contacts, field_of, mapping_of, small_stage
 from tests.builders_world import about_of
 
 C = Entity.CONTACT
 MISSING = "Splink is not installed: the extra `match`"
-with_splink = pytest.mark.skipif(not likeness.installed(), reason=MISSING)
+with_splink = pytest.mark.skipif(not similarity.installed(), reason=MISSING)
 
 
 @contextmanager
@@ -35,9 +35,9 @@ def audited(world: World, *, job: str = "audit") -> Iterator[Run]:
     with small_stage(world.folder / "runs" / f"{job}{world.clock()[-9:]}", "512MB") as stage:
         run = replace(world.open(stage), options=Options(job, writes=False))
         world.look(run)
-        suggesting.suggest(run)
+        suggestions.suggest(run)
         steps.make_plan(run)
-        suggesting.keep(run)
+        suggestions.keep(run)
         yield run
 
 
@@ -73,12 +73,12 @@ def by_hand(stage: Stage, mapped: EntityMap) -> str:
 @pytest.fixture
 def scored_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """Suggestions without the extra."""
-    monkeypatch.setattr("reconcile.suggest.score", by_hand)
+    monkeypatch.setattr("reconcile.link.suggestions.score", by_hand)
 
 
 def test_c8_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Splink is missing an audit says what was not looked for and what to install, and is whole all the same."""
-    monkeypatch.setattr(likeness, "installed", lambda: False)
+    monkeypatch.setattr(similarity, "installed", lambda: False)
     with World() as world:
         two_of_one(world)
         with audited(world) as run:
@@ -190,7 +190,7 @@ def test_c8_splink_finds_a_person_that_no_rule_does() -> None:
     ((app_key, ghl_key, probability, evidence),) = rows
     assert (app_key, ghl_key) == ("a1", "g1")
     assert isinstance(probability, float)
-    assert probability >= likeness.SURE
+    assert probability >= similarity.SURE
     assert isinstance(evidence, list)
     assert {part["field"]: part["how"] for part in evidence} == {
         "first_name": "alike",

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from reconcile.archive import Buried
-from reconcile.hanging import Hanging
+from reconcile.stage.archive import Buried
+from reconcile.plan.dependants import Hanging
 from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.ports import Record
-from reconcile.undo import GONE_ALREADY, NEVER_READ, Present, Undo, groups, undo
+from reconcile.undo.undo import GONE_ALREADY, NEVER_READ, Present, Undo, groups, undo
 from tests.builders import mapping_of, operation_of
 
 

@@ -51,6 +51,6 @@ def test_a_job_that_does_not_look_is_caught(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.skipif(not LONG, reason="part of ./dev soak")
 def test_a_run_that_always_agrees_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that ends each run with 0 is caught in the first nights in which the sides differ."""
-    monkeypatch.setattr("flows.telling.exit_code", lambda *_, **__: 0)
+    monkeypatch.setattr("flows.outcome.tell.exit_code", lambda *_, **__: 0)
     done = soak(tmp_path, seed=9, days=4, people=40, only=("conflict", "value_dropped"))
     assert "agree" in {finding.kind for finding in done.findings}, str(done)

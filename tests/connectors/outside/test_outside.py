@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.config import load
-from flows.wiring import connect
+from flows.wiring.wiring import connect
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Page, Write
 

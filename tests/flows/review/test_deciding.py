@@ -19,7 +19,7 @@ from flows.review.deciding import Changed, answer, answer_all
 from flows.run import Options, open_run
 from flows.sync import reconcile
 from reconcile.errors import ConfigError, StateError
-from reconcile.ledger import Ledger
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
 from reconcile.report.decisions import Decided
 from reconcile.report.sheet import DECISIONS, HEADS

@@ -17,8 +17,8 @@ from flows.review.serving import listening, server_for
 from flows.review.web import Desk
 from flows.run import Options, now, open_run, runs_folder
 from flows.sync import reconcile
-from flows.telling import Told
-from reconcile.ledger import Ledger
+from flows.outcome.tell import Told
+from reconcile.ledger.ledger import Ledger
 from tests.chromium import Browser, chromium, needs_axe, violations
 
 

@@ -27,8 +27,8 @@ from flows.review.web import Desk, make_app
 from flows.review.wording import sentence, title
 from flows.run import Options, open_run, runs_folder
 from flows.sync import reconcile
-from reconcile import schema
-from reconcile.ledger import Ledger
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
 
 HOST = "127.0.0.1:4711"

@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconcile import diff
-from reconcile.codecs import Labels
+from reconcile.compare import diff
+from reconcile.values.codecs import Labels
 from reconcile.model import Entity, OpKind, Side
-from reconcile.plan import Group
-from reconcile.policy import OnConflict, Rule
+from reconcile.plan.plan import Group
+from reconcile.values.policy import OnConflict, Rule
 from reconcile.ports import FieldInfo, Usage
 from reconcile.report import About, document, dumped, markdown, write
 from reconcile.report.schema import schema

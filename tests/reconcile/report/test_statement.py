@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile import draft
-from reconcile.codecs import Email, Labels
+from reconcile.plan import draft
+from reconcile.values.codecs import Email, Labels
 from reconcile.model import Entity, Side
-from reconcile.policy import TAGS
+from reconcile.values.policy import TAGS
 from reconcile.ports import FieldInfo
 from reconcile.report.classes import BY_NAME
 from reconcile.report.statement import Statement, statement
-from reconcile.standing import load_standing
+from reconcile.baseline.standing import load_standing
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
 from tests.properties.profiles import SOAK

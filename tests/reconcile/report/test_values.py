@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.memory import Crash, Killed, Vices
-from flows.telling import exit_code
-from reconcile.mapping import Field
+from flows.outcome.tell import exit_code
+from reconcile.values.mapping import Field
 from reconcile.model import Entity, Side
-from reconcile.policy import Flow, Rule
+from reconcile.values.policy import Flow, Rule
 from reconcile.ports import FieldInfo
 from reconcile.report import values, verdict
 from reconcile.report.classes import AGREED, VALUE_CLASSES

@@ -1,0 +1,1 @@
+"""The jobs beside the full run: what each is about, and how it ends."""

@@ -1,0 +1,240 @@
+"""Many pairs, each a run of its own in a process of its own: one that fails never stops the others, and one report tells of all."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.logs import redacted
+from flows.run import now
+from reconcile.errors import ConfigError, Problem
+from reconcile.values.names import is_name
+
+log = logging.getLogger("flows.jobs.fleet")
+
+Job = Literal["run", "audit", "plan", "delta"]
+
+WORDS = {0: "agree", 1: "questions or records left", 2: "some records failed", 3: "refused or broken"}
+"""What an exit code says of a pair."""
+
+LONGEST = timedelta(hours=23)
+"""A run that takes longer than this is stopped: the next night is near, and it goes on then."""
+
+GRACE_SECONDS = 120.0
+"""How long a stopped run has to settle what it has done."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairRun:
+    """What one pair's run came to. `error` is its message where it did not come to a report."""
+
+    pair: str
+    exit_code: int
+    seconds: float
+    run_id: str = ""
+    state: str = ""
+    headline: str = ""
+    figures: dict[str, int] | None = None
+    requests: int = 0
+    report: str = ""
+    error: str = ""
+
+    @property
+    def word(self) -> str:
+        """The exit code in words."""
+        return WORDS.get(self.exit_code, "broken")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReport:
+    """All pairs of one fleet run, worst first."""
+
+    job: str
+    started_at: str
+    seconds: float
+    workers: int
+    runs: tuple[PairRun, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all."""
+        return max((run.exit_code for run in self.runs), default=0)
+
+
+Runner = Callable[[Path, Job], PairRun]
+"""Runs one pair and tells what came of it; raises nothing."""
+
+
+def pair_files(folder: Path) -> list[Path]:
+    """The pair files of a folder, by name. Raises ConfigError where there is none."""
+    found = sorted(path for path in folder.glob("*.toml") if path.is_file() and _is_pair(path))
+    if not found:
+        what = "there is no pair file in this folder"
+        raise ConfigError([Problem(str(folder), what, "name the folder with the pairs' TOML files")])
+    return found
+
+
+def _is_pair(path: Path) -> bool:
+    """Whether a TOML file says which pair it is; other settings may lie beside. What cannot be parsed is a broken pair."""
+    import tomllib
+
+    try:
+        return "pair" in tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return True
+
+
+def refused(pair: str, error: ConfigError) -> PairRun:
+    """A pair of a ledger that this worker does not run, as one that failed."""
+    return PairRun(pair if is_name(pair) else repr(pair[:60]), 3, 0.0, state="failed", error=str(error))
+
+
+def fleet(
+    pairs: Sequence[Path],
+    job: Job = "run",
+    *,
+    workers: int = 2,
+    runner: Runner | None = None,
+    before: Sequence[PairRun] = (),
+) -> FleetReport:
+    """Run every pair, `workers` at a time, each in its own process; what fails is told in the report.
+
+    `before` are pairs that came to nothing before any ran.
+    """
+    started, began = now(), time.monotonic()
+    one = runner or run_process
+    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="pair") as pool:
+        runs = [*before, *pool.map(lambda path: one(path, job), pairs)]
+    worst = sorted(runs, key=lambda run: (-run.exit_code, run.pair))
+    return FleetReport(job, started, time.monotonic() - began, workers, tuple(worst))
+
+
+_PLAIN = {"audit": (), "plan": ()}
+
+
+def run_process(path: Path, job: Job) -> PairRun:
+    """One pair by the command line, in a process of its own: nothing it does can harm the others."""
+    engine = _PLAIN.get(job, ("--engine", "local"))
+    command = [sys.executable, "-m", "flows.cli", job, "--pair", str(path), "--json", *engine]
+    began = time.monotonic()
+    log.info("pair", extra={"pair": path.name, "job": job})
+    process = subprocess.Popen(  # noqa: S603 - our own program with a file's name
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    watch = threading.Timer(LONGEST.total_seconds(), process.terminate)
+    watch.daemon = True
+    watch.start()
+    try:
+        out, errors = process.communicate(timeout=LONGEST.total_seconds() + GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, errors = process.communicate()
+    finally:
+        watch.cancel()
+    return told(path, process.returncode, out, errors, time.monotonic() - began)
+
+
+def told(path: Path, code: int, out: str, errors: str, seconds: float) -> PairRun:
+    """What a finished process told: its document where it printed one, else its last words."""
+    seconds = round(seconds, 1)
+    try:
+        document = json.loads(out)
+        return of_document(path, code, document, seconds)
+    except (ValueError, KeyError, TypeError):
+        words = redacted(errors.strip())[-2_000:] or f"ended with {code} and said nothing"
+        return PairRun(path.stem, code if code in WORDS and code else 3, seconds, state="failed", error=words)
+
+
+def of_document(path: Path, code: int, document: dict[str, Any], seconds: float, report: str = "") -> PairRun:
+    """One pair's run from its report as a document."""
+    entities = document["entities"].values()
+    names = ("creates", "updates", "deletes", "holds", "failed")
+    return PairRun(
+        pair=path.stem,
+        exit_code=code,
+        seconds=seconds,
+        run_id=document["run_id"],
+        state=document["state"],
+        headline=document["verdict"]["headline"],
+        figures={name: sum(int(entity.get(name) or 0) for entity in entities) for name in names},
+        requests=sum(int(side.get("requests") or 0) for side in _sides(document)),
+        report=report,
+    )
+
+
+def _sides(document: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    usage = document.get("usage") or {}
+    return [side for side in (usage.values() if isinstance(usage, dict) else usage) if isinstance(side, dict)]
+
+
+# the report -----------------------------------------------------------------------------------------------------------
+
+
+def write(report: FleetReport, folder: Path) -> dict[str, Path]:
+    """The report as JSON, Markdown and HTML in a folder; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {kind: folder / f"fleet.{kind}" for kind in ("json", "md", "html")}
+    paths["json"].write_text(json.dumps(asdict(report), indent=1, ensure_ascii=False), encoding="utf-8")
+    paths["md"].write_text(markdown(report), encoding="utf-8")
+    paths["html"].write_text(page(report), encoding="utf-8")
+    return paths
+
+
+_HEADS = ("pair", "result", "created", "updated", "deleted", "held", "failed", "requests", "seconds", "what")
+
+
+def _rows(report: FleetReport) -> Iterable[tuple[str, ...]]:
+    for run in report.runs:
+        figures = run.figures or {}
+        counts = (f"{figures.get(name, 0):,}" for name in ("creates", "updates", "deletes", "holds", "failed"))
+        last = run.headline or (run.error.splitlines() or [""])[-1]
+        yield (run.pair, run.word, *counts, f"{run.requests:,}", f"{run.seconds:.1f}", last)
+
+
+def _summary(report: FleetReport) -> str:
+    counted = {word: sum(run.word == word for run in report.runs) for word in dict.fromkeys(WORDS.values())}
+    said = ", ".join(f"{count} {word}" for word, count in counted.items() if count)
+    return f"{len(report.runs)} pairs in {report.seconds:.0f} s with {report.workers} workers: {said or 'none'}"
+
+
+def markdown(report: FleetReport) -> str:
+    """The report for people, and for Prefect."""
+    lines = ["# Fleet", "", _summary(report), "", f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
+    lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in _rows(report)]
+    return "\n".join(lines) + "\n"
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Fleet</title><style>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }} th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: left }}
+tr[data-code="2"] td, tr[data-code="3"] td {{ background: #fdecea }} tr[data-code="1"] td {{ background: #fff8e1 }}
+</style><h1>Fleet</h1><p>{summary}</p><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></html>
+"""
+
+
+def page(report: FleetReport) -> str:
+    """The report as one small page that needs nothing from elsewhere."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
+    rows = "".join(
+        f'<tr data-code="{run.exit_code}">' + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+        for run, cells in zip(report.runs, _rows(report), strict=True)
+    )
+    return _PAGE.format(summary=html.escape(_summary(report)), heads=heads, rows=rows)

@@ -1,0 +1,1 @@
+"""All of Prefect: flows, deployments, events and artifacts."""

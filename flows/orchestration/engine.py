@@ -1,0 +1,99 @@
+"""The jobs as Prefect flows: the same steps as tasks, and what a run tells as artifacts; nothing of the core knows of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+for _name, _value in {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    # Each request to a server that is gone is tried again after 2, 4, 8 ... seconds: with Prefect's five, a minute each.
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
+    "PREFECT_API_REQUEST_TIMEOUT": "20",
+}.items():
+    os.environ.setdefault(_name, _value)
+os.umask(0o077)  # a worker does not come by way of the command line: see flows.cli.PRIVATE
+
+from prefect import flow, task  # noqa: E402 - Prefect reads its settings when it is imported
+from prefect.artifacts import create_markdown_artifact  # noqa: E402
+from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.events import emit_event  # noqa: E402
+
+from flows.orchestration.artifacts import Watched, let_go, tables  # noqa: E402
+from flows.config import Pair, load, require_live  # noqa: E402
+from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
+from flows.run import Options, open_run  # noqa: E402
+from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
+from flows.sync import reconcile  # noqa: E402
+from flows.outcome.tell import Told  # noqa: E402
+from reconcile.report.markdown import markdown  # noqa: E402
+from reconcile.report.mask import masked  # noqa: E402
+
+FINISHED: list[Told] = []
+"""What the runs of this process came to, should Prefect not be able to say so any more."""
+
+
+def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
+    """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
+    if step.__name__ == "recover":  # the first step of every job
+        adopt(arguments[0])
+    behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))
+    return unsealed(behind, *arguments)
+
+
+@flow(name="ghl-reconcile", persist_result=False)
+@sealed
+def run_pair(
+    pair: str,
+    job: str = "nightly",
+    allow: list[str] | None = None,
+    verify: str | None = None,
+    max_minutes: float | None = None,
+) -> Told:
+    """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
+    loaded = load(Path(pair))
+    require_live(loaded)
+    with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run:
+        told = reconcile(run, Watched(as_task, loaded))
+    FINISHED.append(told)
+    shortly(lambda: publish(loaded, told), lambda: tables(loaded, told))
+    return told
+
+
+@flow(name="nightly", persist_result=False, on_crashed=[let_go], on_cancellation=[let_go])
+@sealed
+def nightly(
+    pair: str,
+    allow: list[str] | None = None,
+    verify: Literal["full", "written", "none"] | None = None,
+    max_minutes: float | None = None,
+) -> None:
+    """Reconcile one pair, guarded by its limits. The flow fails where records failed.
+
+    Args:
+        pair: path of the pair file, on the worker
+        allow: names of limits that this run may go over
+        verify: how far to prove that the run converged; default: as the pair file says
+        max_minutes: stop cleanly after that time; the next run goes on
+    """
+    told = run_pair.fn(pair, "nightly", allow, verify, max_minutes)
+    if told.exit_code >= 2:
+        raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")
+
+
+def publish(pair: Pair, told: Told) -> None:
+    """The report as an artifact of the flow run, people's values masked as Prefect's database is no place for them; alerts as events."""
+    key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
+    document = masked(told.document)
+    create_markdown_artifact(markdown(document), key=key, description=f"{pair.name}: {told.state}")
+    for alert in document.get("alerts", ()):
+        emit_event(
+            event=f"ghl-reconcile.{alert['name']}",
+            resource={"prefect.resource.id": f"ghl-reconcile.pair.{pair.name}", "prefect.resource.name": pair.name},
+            payload={"run": told.document["run_id"], "severity": alert["severity"], "what": alert["what"]},
+        )

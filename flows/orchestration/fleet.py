@@ -1,0 +1,107 @@
+"""A fleet through Prefect: one task a pair on a task runner, in threads here or on Dask or Ray where they are installed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.orchestration import engine as _settings  # noqa: F401 - it settles Prefect's settings before Prefect is imported
+
+from prefect import flow, task  # isort: skip
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.jobs.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, refused, run_process
+from flows.state.pairs import url_of, write_out
+from flows.orchestration.sealed import Failed, outward, sealed, unsealed
+from reconcile.errors import ConfigError, Problem
+
+Runner = Literal["threads", "dask", "ray"]
+
+_RUNNERS = {"dask": ("prefect_dask", "DaskTaskRunner"), "ray": ("prefect_ray", "RayTaskRunner")}
+
+
+@task(name="pair", task_run_name="{pair}", cache_policy=NO_CACHE, persist_result=False)
+@sealed
+def run_pair(pair: str, job: Job, kept_in: str = "") -> PairRun:
+    """One pair, in a process of its own wherever this task runs; its file comes from the ledger `kept_in`, if that is named."""
+    path = Path(pair)
+    if kept_in:
+        write_out(url_of(kept_in), path.parent, [path.stem], kept_in=kept_in)
+    return run_process(path, job)
+
+
+def runner_of(name: Runner, workers: int) -> Any:
+    """A task runner. Raises ConfigError where it is not installed."""
+    if name == "threads":
+        return ThreadPoolTaskRunner(max_workers=workers)
+    module, kind = _RUNNERS[name]
+    try:
+        made = getattr(importlib.import_module(module), kind)
+    except ImportError:
+        what = f"the {name} task runner is not installed"
+        raise ConfigError([Problem("--runner", what, f'install it: pip install "ghl-reconcile[{name}]"')]) from None
+    if name == "ray":
+        return made(init_kwargs={"num_cpus": workers})
+    return made(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
+
+
+def fleet_on(
+    name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kept_in: str = "", before: Sequence[PairRun] = ()
+) -> FleetReport:
+    """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
+
+    Raises ConfigError where `kept_in` is a URL itself: Prefect keeps parameters, so it may see the name of a variable only.
+    """
+    if kept_in and not kept_in.startswith("env:"):
+        what = "the ledger's URL would be kept by Prefect, with its password"
+        raise ConfigError([Problem("--ledger", what, 'put it into an environment variable and write "env:NAME"')])
+
+    @flow(name="fleet-run", task_runner=runner_of(name, workers), persist_result=False)
+    @sealed
+    def run_all() -> FleetReport:
+        def one(path: Path, _: Job) -> PairRun:
+            try:
+                return futures[path].result()  # type: ignore[no-any-return]
+            except Exception as error:  # noqa: BLE001 - a worker that was lost, or could not be told the pair, stops no other
+                said = str(error if isinstance(error, Failed) else outward(error))[-2_000:]
+                return PairRun(path.stem, 3, 0.0, state="failed", error=said)
+
+        futures: dict[Path, Any] = {path: run_pair.submit(str(path), job, kept_in) for path in pairs}
+        report = fleet(pairs, job, workers=workers, runner=one, before=before)
+        create_markdown_artifact(markdown(report), key="fleet", description=f"{len(report.runs)} pairs")
+        return report
+
+    return unsealed(run_all)
+
+
+@flow(name="fleet", persist_result=False)
+@sealed
+def fleet_flow(
+    folder: str, job: Job = "run", runner: Runner = "threads", workers: int = 2, ledger: str | None = None
+) -> None:
+    """Run every pair of a folder, or that a ledger keeps; the flow fails where a pair does, after all have run.
+
+    Args:
+        folder: the folder with the pair files, on the worker
+        job: what to do with each pair
+        runner: threads here, or Dask or Ray where installed
+        workers: how many pairs at a time
+        ledger: "env:NAME" of a ledger: the pairs are those it keeps, written into the folder wherever they run
+    """
+    before: list[PairRun] = []
+
+    def refuse(name: str, error: ConfigError) -> None:
+        before.append(refused(name, error))
+
+    if ledger:
+        files = write_out(url_of(ledger), Path(folder), kept_in=ledger, refuse=refuse)
+    else:
+        files = pair_files(Path(folder))
+    report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
+    if report.exit_code >= 2:
+        failed = ", ".join(run.pair for run in report.runs if run.exit_code >= 2)
+        raise RuntimeError(f"these pairs need somebody: {failed}; see the fleet's artifact")

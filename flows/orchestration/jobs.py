@@ -1,0 +1,200 @@
+"""The jobs beside the nightly run as Prefect flows, and the nightly run with a person's word: what deployments are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.orchestration.engine import as_task, publish  # isort: skip - it settles Prefect's settings before Prefect is imported
+
+from prefect import flow, pause_flow_run
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.input import RunInput
+from pydantic import Field
+
+from flows.jobs.approval import Proposal, carry_out, propose
+from flows.orchestration.artifacts import Watched, key_of, let_go, tables
+from flows.config import Pair, load, require_live
+from flows.jobs.cutover import markdown
+from flows.jobs.delta import reconcile as reconcile_delta
+from flows.steps.focus import Sought
+from flows.orchestration.ghosts import shortly
+from flows.jobs.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
+from flows.jobs.migrate import migrate as move_all
+from flows.run import Options, open_run
+from flows.orchestration.sealed import sealed
+from flows.sync import reconcile
+from flows.outcome.tell import Told
+from reconcile.ledger.ledger import Ledger
+
+
+class Approval(RunInput):
+    """A person's answer to a plan that waits."""
+
+    approve: bool = False
+    allow: list[str] = Field(default=[], description="limits that the plan may go over, by name")
+    reason: str = ""
+
+
+HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
+
+
+@flow(name="delta-pair", persist_result=False, validate_parameters=False, **HOOKS)
+@sealed
+def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Told:
+    """A delta of the pair in that file, told to the caller."""
+    loaded = _live(pair)
+    with open_run(loaded, Options("delta", frozenset(allow or ()))) as run:
+        told = reconcile_delta(run, sought, Watched(as_task, loaded))
+    tell(loaded, told)
+    return told
+
+
+@flow(name="migrate-pair", persist_result=False, validate_parameters=False, **HOOKS)
+@sealed
+def migrate_pair(pair: str, move: Move, approved: str | None = None) -> Moved:
+    """A migration of the pair in that file, told to the caller."""
+    loaded = _live(pair)
+    moved = move_all(loaded, move, Watched(as_task, loaded), approved=approved)
+    tell(loaded, moved.told)
+    create_markdown_artifact(
+        markdown(moved.report), key=key_of("cutover", loaded), description=f"{loaded.name}: cutover"
+    )
+    return moved
+
+
+@flow(name="delta", persist_result=False, **HOOKS)
+@sealed
+def delta(
+    pair: str,
+    app: list[str] | None = None,
+    ghl: list[str] | None = None,
+    app_tasks: list[str] | None = None,
+    ghl_tasks: list[str] | None = None,
+    app_notes: list[str] | None = None,
+) -> None:
+    """Carry over what changed since the last look, or what is named.
+
+    Args:
+        pair: path of the pair file, on the worker
+        app: keys of contacts in the app that changed
+        ghl: ids of contacts in GHL that changed
+        app_tasks: keys of tasks in the app
+        ghl_tasks: ids of tasks in GHL
+        app_notes: keys of notes in the app
+    """
+    sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_tasks, ghl_tasks, app_notes)))
+    _judge(delta_pair.fn(pair, sought))
+
+
+@flow(name="audit", persist_result=False, **HOOKS)
+@sealed
+def audit(pair: str) -> None:
+    """Read both sides and report on their data; nothing is written to either.
+
+    Args:
+        pair: path of the pair file, on the worker
+    """
+    loaded = load(Path(pair))
+    with open_run(loaded, Options("audit", writes=False)) as run:
+        told = reconcile(run, as_task)
+    tell(loaded, told)
+
+
+@flow(name="migrate", persist_result=False, **HOOKS)
+@sealed
+def migrate(
+    pair: str,
+    to: To = "ghl",
+    mode: Mode = "match-then-create",
+    approved: str | None = None,
+    wait: bool = False,  # noqa: FBT001, FBT002 - a field of Prefect's form
+    ask: bool = True,  # noqa: FBT001, FBT002
+) -> None:
+    """Load one side into the other, once; it may take days of quota, and goes on when it is started again.
+
+    Args:
+        pair: path of the pair file, on the worker
+        to: on which side records are created
+        mode: whether what is there already is looked for and linked
+        approved: digest of the plan that was looked at
+        wait: when the day's quota is spent, wait and go on
+        ask: pause with the plan until a person resumes the run; not with `approved`
+    """
+    move = Move(to, mode, wait)
+    loaded = _live(pair)
+    if ask and approved is None and not _begun(loaded, move):
+        proposal = propose(shaped(loaded, move), "migrate", as_task, allowed=ALLOWED)
+        if not _asked(loaded, proposal, hours=72).approve:
+            return
+        approved = proposal.plan.digest
+    moved = migrate_pair.fn(pair, move, approved)
+    _judge(moved.told)
+
+
+@flow(name="nightly-approved", persist_result=False, **HOOKS)
+@sealed
+def nightly_approved(
+    pair: str,
+    ask: Literal["risky", "always"] = "risky",
+    hours: float = 24.0,
+    verify: Literal["full", "written", "none"] | None = None,
+) -> None:
+    """The nightly run, which pauses for a person's approval where its plan deletes, overwrites, or goes over a limit.
+
+    While it waits the pair is not locked; where another run settled meanwhile, the approved plan is refused as stale.
+
+    Args:
+        pair: path of the pair file, on the worker
+        ask: pause for risky plans only, or always
+        hours: how long to wait for the answer
+        verify: how far to prove that the run converged
+    """
+    loaded = _live(pair)
+    proposal = propose(loaded, "nightly", as_task)
+    answer = Approval(approve=True)
+    if proposal.asks or ask == "always":
+        answer = _asked(loaded, proposal, hours=hours)
+    if not answer.approve:
+        return
+    options = Options("nightly", frozenset(answer.allow), verify)
+    told = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
+    tell(loaded, told)
+    _judge(told)
+
+
+def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
+    """Pause with the plan as artifacts until somebody answers in Prefect's form."""
+    digest = proposal.plan.digest
+    create_table_artifact(proposal.table, key=key_of("plan", pair), description=f"{pair.name}: plan {digest}")
+    words = [
+        f"Plan `{digest}` of {pair.name} waits for an answer.",
+        proposal.refusal and f"```\n{proposal.refusal}\n```",
+    ]
+    create_markdown_artifact("\n\n".join(filter(None, words)), key=key_of("question", pair))
+    asked = Approval.with_initial_data(description=f"Plan {digest}: see the artifacts of this run.")
+    return pause_flow_run(wait_for_input=asked, timeout=int(hours * 3600), poll_interval=5)
+
+
+def tell(pair: Pair, told: Told) -> None:
+    """The statement, tables and the way to the report, as artifacts without a person's values."""
+    shortly(lambda: publish(pair, told), lambda: tables(pair, told))
+
+
+def _live(pair: str) -> Pair:
+    loaded = load(Path(pair))
+    require_live(loaded)
+    return loaded
+
+
+def _begun(pair: Pair, move: Move) -> bool:
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    try:
+        return begun(ledger, move)
+    finally:
+        ledger.close()
+
+
+def _judge(told: Told) -> None:
+    if told.exit_code >= 2:
+        raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")

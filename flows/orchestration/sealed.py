@@ -1,0 +1,67 @@
+"""The one boundary to an orchestrator: what fails behind it is told by code and remedy, without a value, a secret or a side's words."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+
+from flows.errors import reason
+from flows.logs import redacted
+from reconcile.errors import ConnectorError, ReconcileError
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+class Failed(Exception):
+    """A failure as an orchestrator may keep it; `error` is what happened, for whoever called in this process."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(outward(error))
+        self.error = error
+
+
+def outward(error: BaseException) -> str:
+    """What may leave the machine of an error: its code, what that code means, and the remedy; no side's own words."""
+    if not isinstance(error, ConnectorError):
+        return redacted(str(error) if isinstance(error, ReconcileError) else reason(error))
+    meaning = (type(error).__doc__ or type(error).__name__).partition("\n")[0].rstrip(".")
+    status = f" (answered {error.status})" if error.status else ""
+    return redacted(f"[{error.code}] {meaning}{status}" + (f" → {error.remedy}" if error.remedy else ""))
+
+
+def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
+    """The body of a flow or task, from which every error comes out as Failed, with neither cause nor context."""
+
+    @functools.wraps(body)
+    def within(*arguments: Given.args, **named: Given.kwargs) -> Result:
+        failed: Failed
+        try:
+            return body(*arguments, **named)
+        except Failed as error:
+            failed = error
+        except Exception as error:
+            # Its own signals and errors pass: it acts on them, and nothing of a side is in them.
+            if type(error).__module__.partition(".")[0] == "prefect":
+                raise
+            failed = Failed(error)
+        # Not in the handler: Python would keep what was handled as the context, and a logger may write that down.
+        raise failed.with_traceback(None)
+
+    # Prefect looks the names of types up where the function says that it is from: here, not where the body stands.
+    with suppress(NameError):  # a type that only the type checker imports: of a step, whose arguments nobody checks
+        within.__annotations__ = inspect.get_annotations(body, eval_str=True)
+        within.__signature__ = inspect.signature(body, eval_str=True)  # type: ignore[attr-defined]
+    return within
+
+
+def unsealed(call: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Call a sealed flow or task from within this process: what failed in it comes out as it happened."""
+    try:
+        return call(*arguments, **named)
+    except Failed as failed:
+        error = failed.error
+    raise error

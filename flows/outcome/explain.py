@@ -1,0 +1,183 @@
+"""Why a record or a value is what it is: the link, what each side last showed, and every write to it with its run and reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from reconcile.ledger import schema
+from reconcile.errors import StateError
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.mapping import TAGS
+from reconcile.model import RECORDS, Entity, OpKind
+
+if TYPE_CHECKING:
+    from flows.outcome.past import Evidence
+
+
+def explanation(
+    ledger: Ledger, entity: str, key: str, field: str | None, *, evidence: Evidence | None = None
+) -> dict[str, Any]:
+    """The story of a record, found by its key on either side; `lines` tells it in sentences.
+
+    With `evidence`, each write says what was compared: the baseline and the values of both sides, and the rule's word.
+    Raises StateError where nothing was ever linked, written or asked under that key, and for a word that names no entity or field.
+    """
+    if entity not in RECORDS:
+        raise _unknown("kind of record", entity, [each.value for each in RECORDS])
+    link = _link(ledger, entity, key)
+    writes, asked = _writes(ledger, entity, key, link), _asked(ledger, entity, key, link)
+    if link is None and not writes and not asked:
+        raise StateError(
+            f"nothing is known of {entity} {key}",
+            remedy="it is on one side only and was never asked about, or the key is another side's; look at the report",
+            code="NO_RECORD",
+        )
+    if field is not None:
+        known = evidence.fields(ledger, entity) if evidence is not None else ()
+        _require(field, known, link, writes, asked)
+        writes = [write for write in writes if field in write["changed"]]
+        asked = [hold for hold in asked if _field_of(hold) in (None, field)]
+    if evidence is not None:
+        writes = [{**write, "situation": evidence.of(entity, write)} for write in writes]
+    told: dict[str, Any] = {"entity": entity, "key": key, "link": link, "writes": writes, "holds": asked}
+    told["write_lines"] = [_of_write(write) for write in writes]
+    told["lines"] = [*_of_link(link, field), *told["write_lines"], *map(_of_hold, asked)]
+    return told
+
+
+def _unknown(what: str, word: str, known: Collection[str]) -> StateError:
+    return StateError(f"there is no {what} {word!r}", remedy=f"known are {', '.join(known)}", code="NO_RECORD")
+
+
+def _require(
+    field: str,
+    mapped: Collection[str],
+    link: dict[str, Any] | None,
+    writes: list[dict[str, Any]],
+    asked: list[dict[str, Any]],
+) -> None:
+    """Raise StateError for a field that neither the newest archive nor anything of the record's story names; without an archive, never."""
+    told = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
+    told |= {name for write in writes for name in write["changed"]} | {_field_of(hold) or "" for hold in asked}
+    if mapped and field not in (*mapped, *told):
+        raise _unknown("field", field, mapped)
+
+
+def _field_of(hold: Mapping[str, Any]) -> str | None:
+    """The field that a question is about: one about an element of a set names the element after it."""
+    field = hold.get("field")
+    return None if field is None else field.partition(": ")[0]
+
+
+def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
+    table = schema.link
+    query = sa.select(table).where(
+        table.c.pair == ledger.pair, table.c.entity == entity, sa.or_(table.c.app_key == key, table.c.ghl_key == key)
+    )
+    with ledger.engine.connect() as connection:
+        row = connection.execute(query.limit(1)).mappings().one_or_none()
+    if row is None:
+        return None
+    kept = ("link_id", "app_key", "ghl_key", "how", "since_run")
+    cells = {side: json.loads(row[f"{side}_cells"]) for side in ("app", "ghl")}
+    return {**{name: row[name] for name in kept}, "last_shown": cells}
+
+
+def _writes(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
+    journal, run = schema.journal, schema.run
+    query = (
+        sa.select(journal.c.run_id, journal.c.operation, journal.c.outcome, journal.c.status, journal.c.ended_at)
+        .join(run, run.c.run_id == journal.c.run_id)
+        .where(run.c.pair == ledger.pair)
+        .order_by(journal.c.begun_at, journal.c.op_id)
+    )
+    words = [json.dumps(word, ensure_ascii=False) for word in (key, *([link["link_id"]] if link else []))]
+    cells = (journal.c.operation, journal.c.outcome)
+    query = query.where(sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words)))
+    found = []
+    with ledger.engine.connect() as connection:
+        for row in connection.execute(query):
+            operation, outcome = json.loads(row.operation), json.loads(row.outcome or "{}")
+            ends = {operation.get("key"), operation.get("source_key"), outcome.get("key")}
+            same = operation["entity"] in (entity, *(["tag"] if entity == Entity.CONTACT else []))
+            if same and (key in ends or (link and operation["link_id"] == link["link_id"])):
+                found.append(_write(row, operation, outcome))
+    return found
+
+
+def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict[str, Any]:
+    before, after = operation.get("before", {}), operation.get("after", {})
+    return {
+        "run_id": row.run_id,
+        "op_id": operation["op_id"],
+        "link_id": operation["link_id"],
+        "key": outcome.get("key") or operation.get("key"),
+        "stored": outcome.get("after"),
+        "at": row.ended_at,
+        "kind": operation["kind"],
+        "side": operation["side"],
+        "changed": {TAGS: [after[TAGS], None]}
+        if operation["kind"] == OpKind.REMOVE_TAGS
+        else {name: [before.get(name), cell] for name, cell in after.items()},
+        "because": operation["because"],
+        "status": row.status or "in doubt",
+        "code": outcome.get("code", ""),
+        "detail": outcome.get("detail", ""),
+        "trace_id": outcome.get("trace_id"),
+    }
+
+
+def _asked(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
+    subjects = {key, link["link_id"] if link else key}
+    found = []
+    for row in ledger.holds(only_open=False):
+        body = json.loads(row.body)
+        same = body["entity"] == entity and ({body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects)
+        if same:
+            decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
+            found.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
+    return found
+
+
+def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
+    if link is None:
+        return ["It is not linked to a record on the other side."]
+    lines = [
+        f"Linked since run {link['since_run']}: app {link['app_key']} = GHL {link['ghl_key']} ({link['how']}).",
+        "What each side last showed:",
+    ]
+    app, ghl = link["last_shown"]["app"], link["last_shown"]["ghl"]
+    shown = [name for name in sorted(set(app) | set(ghl)) if field in (None, name)]
+    return lines + [f"  {name}: app {app.get(name)!r}, GHL {ghl.get(name)!r}" for name in shown]
+
+
+def _of_write(write: dict[str, Any]) -> str:
+    where = "the app" if write["side"] == "app" else "GHL"
+    changed = "; ".join(_of_change(write["kind"], name, *cells) for name, cells in write["changed"].items())
+    ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
+    trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
+    told = f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
+    return "\n".join([told, *(f"    {_of_situation(each)}" for each in write.get("situation", ()))])
+
+
+def _of_change(kind: str, name: str, before: str | None, after: str | None) -> str:
+    if kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
+        word, cell = ("added", after) if kind == OpKind.ADD_TAGS else ("removed", before)
+        return f"{name} {word}: {', '.join(json.loads(cell or '[]'))}"
+    return f"{name}: {before!r} → {after!r}"
+
+
+def _of_situation(row: Mapping[str, Any]) -> str:
+    what = row["field"] + (f" ({row['item']})" if row["item"] else "")
+    values = f"app {row['base_app']!r} → {row['app']!r}, GHL {row['base_ghl']!r} → {row['ghl']!r}"
+    return f"{what}: {row['kind'].replace('_', ' ')}; last shown → then: {values}; {row['because']}"
+
+
+def _of_hold(hold: dict[str, Any]) -> str:
+    state = "open" if hold["open"] else "closed"
+    decided = f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}" if hold["decision"] else ""
+    return f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): {hold['because']}{decided}"

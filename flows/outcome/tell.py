@@ -1,0 +1,185 @@
+"""Gathers what a run has to tell, has the report written, and says with which exit code the command ends."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from msgspec import MsgspecError
+
+from flows import errors
+from flows.outcome import alerts
+from flows.state import imprints
+from flows.outcome.alerts import Alert
+from flows.state.stores import keep
+from flows.run import Run
+from reconcile import report
+from reconcile.compare import note_sweep
+from reconcile.ledger import runs
+from reconcile.stage import archive
+from reconcile.errors import Exhausted, Refused, Stopped
+from reconcile.ledger.journal import Journal
+from reconcile.model import Side
+from reconcile.report import kept
+from reconcile.report.about import About, RunState
+from reconcile.report.document import document
+from reconcile.report.verdict import apart, unread
+
+INTERRUPTED = 5_000
+"""How many writes of an interrupted run the report of the next one lists."""
+
+HISTORY = 30
+"""How many earlier runs a report shows as a trend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run came to: its report as a document, where its files lie, and the exit code (see docs/commands.md)."""
+
+    exit_code: int
+    state: str
+    document: Mapping[str, Any]
+    paths: Mapping[str, Path] = field(default_factory=dict)
+
+
+Write = Callable[[Run, About], dict[str, Any]]
+"""How a run's report is made of what it has to tell."""
+
+
+def reconciled(run: Run, about: About) -> dict[str, Any]:
+    """The report of a run that compared both sides."""
+    return document(run.stage, run.mapping, about)
+
+
+def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
+    """A run as its report sees it."""
+    return About(
+        run_id=run.run_id,
+        pair=run.pair.name,
+        job=run.options.job,
+        started_at=run.started_at,
+        ended_at=run.clock(),
+        state=state,
+        plan=run.plan,
+        replan=run.replan,
+        residuals=tuple(run.residuals),
+        usage={side: connector.usage() for side, connector in run.connectors.items()},
+        snapshots=run.stage.snapshots,
+        described=run.known,
+        settlement=run.settlement,
+        looked_again=run.looked_again,
+        interrupted={
+            name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED)) for name in _settled_here(run)
+        },
+        stopped=run.stopped,
+        refusal=refusal,
+        notes_oldest=note_sweep.oldest(run.ledger),
+        history=tuple(dict(row.summary) for row in runs.runs(run.ledger, limit=HISTORY) if "entities" in row.summary),
+        versions=versions(),
+        opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
+        recheck=run.pair.apply.recheck,
+        nowhere=run.nowhere,
+    )
+
+
+def _settled_here(run: Run) -> tuple[str, ...]:
+    """The interrupted runs that this one settled, also when it made the plan: the report of what is applied replaces the plan's."""
+    try:
+        before = kept.read(run.folder / "report.json")["interrupted"]
+    except (OSError, MsgspecError, KeyError):
+        before = []
+    return tuple(dict.fromkeys([*(each["run_id"] for each in before), *run.recovered]))
+
+
+def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:
+    """Write the report and the archive of a run, raise its alerts, and remember its summary for the trends of later ones."""
+    archive.load_outcomes(run.stage, run.journal)
+    about = about_of(run, state, refusal=refusal)
+    whole = write(run, about)
+    brief, raised = _alerted(run, whole, about)
+    paths = report.write_document(whole, run.folder)
+    archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
+    waits = state in ("planned", "refused")  # for a person, who may say yes to it
+    if waits:
+        run.stage.keep()
+    imprints.take(run.ledger, run.folder, stage=waits)
+    keep(run.pair, run.folder, stage=waits)
+    code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.fault)
+    told = Told(code, state, whole, paths)
+    settled = None if state == "settled" else state
+    runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
+    return told
+
+
+def tell_failure(run: Run, error: Exception) -> Told:
+    """Write the report of a run that an error ended before it came to a plan: the reason, what was read and what it cost.
+
+    It asks neither side anything, and archives nothing: there is nothing to try another pair file on.
+    """
+    states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped", Stopped: "stopped"}
+    state = states.get(type(error), "failed")
+    run.stage.run("DROP TABLE IF EXISTS planned")
+    run.stopped = "" if state == "refused" else errors.reason(error)
+    about = about_of(run, state, refusal=str(error) if state == "refused" else "")
+    whole = document(run.stage, run.pair.mapping, about)
+    brief, _ = _alerted(run, whole, about)
+    paths = report.write_document(whole, run.folder)
+    imprints.take(run.ledger, run.folder)
+    keep(run.pair, run.folder)
+    runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=run.clock())
+    return Told(3, state, whole, paths)
+
+
+def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
+    """What the ledger keeps of the report, and the alerts that it gives reason for, which are told and entered in both."""
+    brief = summary(whole) | ({"flow_run": run.flow_run} if run.flow_run else {})
+    raised = alerts.raised(brief, about.history, run.pair.alerts)
+    whole["alerts"] = [asdict(alert) for alert in raised]
+    brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]
+    alerts.log_all(run.pair.name, run.run_id, raised)
+    return brief, raised
+
+
+def exit_code(state: str, whole: Mapping[str, Any]) -> int:
+    """0 both sides agree; 1 questions, or values of which that cannot be said, remain, or it stopped; 2 something was not written or read; 3 refused.
+
+    What a plan or an audit would write is no difference that it left.
+    """
+    if state == "refused":
+        return 3
+    entities = whole["entities"].values()
+    missing = unread(whole)
+    broken = whole["verdict"]["code"] == "unbalanced"
+    if broken or any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
+        return 2
+    due = {"pending"} if state in ("planned", "audit") else set()
+    return int(
+        state == "stopped"
+        or bool(missing or whole["nowhere"])
+        or bool(apart(whole).keys() - due)
+        or any(entity["holds"] or entity["left"] for entity in entities)
+    )
+
+
+def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """What the ledger keeps of a report, for trends and `history`."""
+    names = ("run_id", "job", "state", "started_at", "ended_at", "entities")
+    rows = {
+        f"{each['entity']}.{each['side']}": each["rows"]
+        for each in whole["provenance"]["snapshots"]
+        if each["complete"] and not each["partial"]
+    }
+    brief = {name: whole[name] for name in names if name in whole} | {"rows": rows}
+    return brief | ({"undoes": whole["undo"]["of"]} if "undo" in whole else {})
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's result may depend on."""
+    return {"python": platform.python_version()} | {
+        name: version(name) for name in ("ghl-reconcile", "duckdb", "prefect")
+    }

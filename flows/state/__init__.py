@@ -1,0 +1,1 @@
+"""Where state lies: leases, backups, stores, and the pair files that a ledger keeps."""

@@ -1,0 +1,96 @@
+"""Copies what a run leaves behind to the pair's store where that is an object store, and brings it back to whoever asks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from flows.config.pair import Pair
+from reconcile.stage.archive import MANIFEST
+from reconcile.errors import StateError
+
+log = logging.getLogger("flows.state.stores")
+
+KEPT = ("*.parquet", "plan.jsonl", "undo.json", "report.*", "cutover.*", MANIFEST)
+"""Snapshots, plan, outcomes and reports; last what says that the archive is whole."""
+
+STAGE = "stage.duckdb"
+
+
+def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
+    """Copy a run's files under the store, by run id; returns where they went. Nothing where the store is a folder.
+
+    `stage` takes the stage along, for a plan that somebody may approve elsewhere. A store that does not answer is logged:
+    what the run did is in the ledger, and its files are still on this disk.
+    """
+    if not _is_away(pair):
+        return []
+    put: list[str] = []
+    try:
+        system, target = _place(pair, folder.name)
+        system.makedirs(target, exist_ok=True)
+        for pattern in ((STAGE,) if stage else ()) + KEPT:
+            for path in sorted(folder.glob(pattern)):
+                system.put_file(str(path), f"{target}/{path.name}")
+                put.append(f"{target}/{path.name}")
+    except Exception as error:  # noqa: BLE001 - each store has errors of its own
+        log.warning("not kept", extra={"store": pair.store.partition("://")[0], "why": type(error).__name__})
+    return put
+
+
+def brought(pair: Pair, folder: Path) -> Path:
+    """A run's folder on this disk, with what the store keeps of the run where this disk has not all of it.
+
+    Nothing that is here is replaced. Raises StateError where the store does not answer: that is no run without an archive.
+    """
+    if not _is_away(pair) or (folder / MANIFEST).exists():
+        return folder
+    try:
+        system, source = _place(pair, folder.name)
+        files = system.ls(source, detail=False) if system.exists(source) else []
+        missing = [path for path in map(str, files) if not (folder / Path(path).name).exists()]
+        _fetch(system, missing, folder)
+    except Exception as error:  # each store has errors of its own
+        raise StateError(
+            f"the store ({pair.store.partition('://')[0]}) does not answer: {type(error).__name__}",
+            remedy="check the pair file's `store` and this machine's rights to it",
+        ) from error
+    return folder
+
+
+def stored(pair: Pair) -> set[str]:
+    """The runs that the store keeps files of. None where the store is a folder."""
+    if not _is_away(pair):
+        return set()
+    system, target = _place(pair, "")
+    return {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)} if system.exists(target) else set()
+
+
+def forget(pair: Pair, runs: Sequence[str]) -> None:
+    """Remove the files of these runs from the store. Nothing where the store is a folder."""
+    for name in runs if _is_away(pair) else ():
+        system, target = _place(pair, name)
+        if system.exists(target):
+            system.rm(target, recursive=True)
+
+
+def _is_away(pair: Pair) -> bool:
+    return "://" in pair.store
+
+
+def _place(pair: Pair, run_id: str) -> tuple[Any, str]:
+    system, root = fsspec.core.url_to_fs(pair.store)
+    return system, f"{root.rstrip('/')}/runs/{run_id}"
+
+
+def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
+    """Bring files into a folder, each whole or not at all, and last what says that all are there."""
+    for path in sorted(files, key=lambda path: (Path(path).name == MANIFEST, path)):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{Path(path).name}.partial"
+        system.get_file(path, str(partial))
+        partial.replace(folder / Path(path).name)

@@ -1,0 +1,1 @@
+"""The steps that every job is made of, and what they need to know."""

@@ -1,0 +1,198 @@
+"""How an undo learns what is so now: records, links, what hangs on contacts, who is there again, and what archives kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from flows.state.imprints import trusted
+from flows.run import Run
+from reconcile.ledger import runs, schema
+from reconcile.plan import planfile
+from reconcile.stage.archive import MANIFEST, Archived, Buried
+from reconcile.errors import ConnectorError, StateError
+from reconcile.plan.dependants import Hanging
+from reconcile.values.mapping import Mapping
+from reconcile.model import Cells, Entity, OpKind, Side
+from reconcile.values.names import checked
+from reconcile.ports import Page, Scope, Shape, Write
+from reconcile.ports import Path as JsonPath
+from reconcile.undo.undo import NEVER_READ, Present
+
+_FURTHER_BACK = 100
+"""Archives of earlier runs that are asked for notes that the run itself had no budget to read."""
+
+_WITH_ARCHIVE = ("settled", "recovered", "stopped")
+"""States of runs that left an archive, unless it was removed since."""
+
+
+def present(run: Run, of: str, held: ExitStack) -> Present:
+    """How to learn what is so now, for the undo of run `of`. Archives stay open as long as `held`."""
+    graves, since = _Graves(run, of, held), began(run, of)
+    return Present(
+        mapping=run.mapping,
+        read=lambda side, entity, key, parent: run.connectors[side].read(entity, key, parent),
+        children=lambda side, contact: children(run, side, contact),
+        key_of=lambda entity, link_id, side: key_of(run, entity, link_id, side),
+        link_of=lambda entity, side, key: _link_of(run, entity, side, key),
+        buried=graves.dig,
+        twin=lambda side, cells: twin(run, side, cells, since),
+    )
+
+
+def began(run: Run, of: str) -> str:
+    """When a run began; "" for one that the ledger does not know."""
+    row = runs.find(run.ledger, run_id=of)
+    return row.started_at if row else ""
+
+
+def key_of(run: Run, entity: Entity, link_id: str, side: Side) -> str | None:
+    """The key of a linked record on a side."""
+    for batch in run.ledger.link_rows(entity, [link_id], [f"{side}_key"]):
+        for row in batch:
+            return str(row[0])
+    return None
+
+
+def _link_of(run: Run, entity: Entity, side: Side, key: str) -> str | None:
+    table = schema.link
+    mine = (table.c.pair == run.ledger.pair, table.c.entity == entity.value, table.c[f"{side}_key"] == key)
+    with run.ledger.engine.connect() as connection:
+        return connection.execute(sa.select(table.c.link_id).where(*mine)).scalar_one_or_none()
+
+
+def children(run: Run, side: Side, contact: str) -> Hanging:
+    """What hangs on a contact now, mapped or not. Raises ConnectorError where something mapped cannot be read whole."""
+    there: list[tuple[Entity, str]] = []
+    unread: dict[Entity, str] = {}
+    for entity in (Entity.TASK, Entity.NOTE):
+        try:
+            there += [(entity, key) for key in _child_keys(run, side, entity, contact)]
+        except ConnectorError as error:
+            if entity in run.mapping:
+                raise
+            unread[entity] = error.what
+    return Hanging(there, unread)
+
+
+def _child_keys(run: Run, side: Side, entity: Entity, contact: str) -> Iterator[str]:
+    if entity not in run.described[side].fields:
+        raise ConnectorError(f"the pair file does not say where {side.label} keeps them")
+    shape = run.connectors[side].shape(entity)
+    for part in run.connectors[side].extract(entity, Scope(parents=(contact,))):
+        if isinstance(part, Page):
+            yield from _keys(part, shape)
+        elif not part.complete:
+            raise ConnectorError(
+                f"the {entity}s of contact {contact} in {side.label} could not be read: {part.why_incomplete}",
+                remedy="run the undo again when the side answers",
+            )
+
+
+def _keys(page: Page, shape: Shape) -> Iterator[str]:
+    for text in page.lines.splitlines():
+        members = json.loads(text)
+        if str(_first(members, shape.deleted) or "").lower() in ("", "false", "0"):
+            yield str(_first(members, shape.key))
+
+
+def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
+    for path in paths:
+        value = members
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) and isinstance(step, str) else None
+        if value is not None:
+            return value
+    return None
+
+
+def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
+    """Who has the identity of these cells now: by which fields, and the key.
+
+    Whoever was linked before `since`, or was created by this run, was there beside them: that is somebody else.
+    """
+    mapped = run.mapping[Entity.CONTACT]
+    for rank, rule in enumerate(mapped.match):
+        sought = {name: cells.get(name) for name in rule}
+        if None in sought.values() or not all(mapped.field(name).native(side) for name in rule):
+            continue
+        write = Write("", OpKind.CREATE, Entity.CONTACT, fields=mapped.encode(sought, side))
+        for record in run.connectors[side].look(write):
+            held = mapped.decode(record, side)
+            same = not record.deleted and all(held[name] == cell for name, cell in sought.items())
+            if same and not _differ(mapped.match[:rank], held, cells) and not _beside(run, side, record.key, since):
+                return " and ".join(rule), record.key
+    return None
+
+
+def _differ(rules: Iterable[Sequence[str]], one: Cells, other: Cells) -> bool:
+    """Whether a stronger rule tells the two apart: both have all of its fields, and not the same."""
+    pairs = ([(one.get(name), other.get(name)) for name in rule] for rule in rules)
+    return any(all(None not in pair for pair in found) and any(a != b for a, b in found) for found in pairs)
+
+
+def _beside(run: Run, side: Side, key: str, since: str) -> bool:
+    link, known = schema.link, schema.run
+    query = sa.select(link.c.link_id).join(known, known.c.run_id == link.c.since_run)
+    mine = (link.c.pair == run.ledger.pair, link.c.entity == Entity.CONTACT.value, link.c[f"{side}_key"] == key)
+    with run.ledger.engine.connect() as connection:
+        linked = connection.execute(query.where(*mine, known.c.started_at < since)).first() is not None
+    return linked or run.desk.created.has(key)
+
+
+@dataclass
+class _Graves:
+    """The archives of the run and of earlier ones, opened when they are asked: what hung on contacts that were deleted."""
+
+    run: Run
+    of: str
+    held: ExitStack
+    opened: dict[str, Archived | None] = field(default_factory=dict)
+
+    def dig(self, side: Side, entity: Entity, contact: str) -> list[Buried] | str:
+        """The archived tasks or notes of a contact, as the newest run up to the one in question read them, or why not."""
+        asked, gone = 0, ""
+        for name, state in self._names():
+            archived = self._open(name)
+            found = archived.buried(self.run.mapping, side, entity, contact) if archived else None
+            if found is not None:
+                return found
+            gone = gone or (name if archived is None and state in _WITH_ARCHIVE else "")
+            asked += archived is not None
+            if asked == _FURTHER_BACK:
+                return f"are in none of the {asked} archives up to that of run {self.of}"
+        return f"are in no archive that is left: that of run {gone} is gone" if gone else NEVER_READ
+
+    def _names(self) -> Iterator[tuple[str, str]]:
+        """The run in question and all earlier ones with their states, newest first."""
+        table = schema.run
+        mine = (table.c.pair == self.run.ledger.pair, table.c.started_at <= began(self.run, self.of))
+        query = sa.select(table.c.run_id, table.c.state).where(*mine)
+        with self.run.ledger.engine.connect() as connection:
+            rows = connection.execute(query.order_by(table.c.started_at.desc(), table.c.run_id.desc())).all()
+        return dropwhile(lambda row: row[0] != self.of, ((str(row[0]), str(row[1])) for row in rows))
+
+    def _open(self, name: str) -> Archived | None:
+        if name not in self.opened:
+            folder = trusted(self.run.pair, self.run.ledger, self.run.folder.parent / checked(name))
+            whole = (folder / MANIFEST).exists()
+            mapping = None if whole else _mapping_then(self.run, folder)
+            there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
+            self.opened[name] = self.held.enter_context(Archived(folder, mapping=mapping)) if there else None
+        return self.opened[name]
+
+
+def _mapping_then(run: Run, folder: Path) -> Mapping | None:
+    """The mapping of a run that was killed before it wrote its archive, where it is still the pair's."""
+    try:
+        same = planfile.read(folder / run.plan_path.name).config_digest == run.pair.config_digest
+    except StateError:
+        return None
+    return run.mapping if same else None

@@ -1,0 +1,430 @@
+"""The steps of every job, in order; each is a plain function over a Run, so that it does the same with Prefect and without."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from flows.state import imprints
+from flows.steps import ends, focus, lineage, selection
+from flows.run import Run, links_folder, moment
+from reconcile import pipeline
+from reconcile.apply import settle, undo_settlement, verify
+from reconcile.baseline import differences
+from reconcile.compare import doubts, flapping, note_sweep, restored
+from reconcile.ledger import runs, schema, watermarks
+from reconcile.plan import draft, planfile, refusals
+from reconcile.apply.apply import apply_chunk
+from reconcile.compare.canary import check as check_bulk
+from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
+from reconcile.ledger.journal import Journal
+from reconcile.ledger.ledger import PairState
+from reconcile.plan.limits import Facts, breaches
+from reconcile.link.link import digest_kind, keep_base, load_base, load_graves
+from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
+from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.ports import Page, Proof, Scope
+from reconcile.apply.recover import resolve
+from reconcile.stage.stage import Spooled
+from reconcile.baseline.standing import doubt_unknown, load_standing
+
+log = logging.getLogger("flows.steps.steps")
+
+_SPENT = ("EXHAUSTED", "EXHAUSTED_DAY")
+
+Spool = tuple[Entity, Side, Spooled]
+"""One entity of one side, read onto disk."""
+
+
+def recover(run: Run) -> int:
+    """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs.
+
+    What stays in doubt, because it cannot be looked at, is looked at again by each run, and blocks its own record alone. Raises
+    Refused where the ledger is not the one that the pair's store knows, or another pair has the same ends.
+    """
+    lineage.check(run)
+    ends.check(run)
+    older = doubts.by_run(doubts.standing(run.ledger))
+    names = runs.unsettled(run.ledger)
+    for name in names:
+        _finish(run, Journal(run.ledger, name), state="recovered")
+    for name, op_ids in older.items():
+        _finish(run, Journal(run.ledger, name, only=op_ids))
+    run.doubts = tuple(doubts.standing(run.ledger))
+    run.recovered = tuple(names)
+    return len(names)
+
+
+def _finish(run: Run, journal: Journal, **marks: str) -> None:
+    """Resolve what is in doubt in a journal, and settle what was done; `marks` are the run's from then on."""
+    outcomes = resolve(run.desk_for(journal), run.ledger, doubts.answers(run.ledger))
+    name = journal.run_id
+    if marks or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
+        with run.ledger.transaction() as connection:
+            undo_settlement.settle_journal(run.ledger, connection, journal, source_of(run, name))
+            state = run.ledger.state()
+            run.ledger.advance(connection, replace(state, generation=state.generation + 1))
+            if marks:
+                runs.mark_within(connection, name, ended_at=run.clock(), **marks)
+    log.info("recovered", extra={"run": name, "in_doubt": len(outcomes)})
+
+
+def extract(run: Run) -> list[Spool]:
+    """Read all of both sides that can be read in bulk onto disk, both sides at once."""
+    run.mapping  # noqa: B018 - asks both sides who they are, so that one that gives no answer is asked once
+    with ThreadPoolExecutor(max_workers=len(run.connectors)) as sides:
+        found = sides.map(lambda side: _extract_side(run, side), run.connectors)
+        return [spool for spools in found for spool in spools]
+
+
+def _extract_side(run: Run, side: Side) -> list[Spool]:
+    swept = Entity.NOTE if side is Side.GHL else None
+    return [_extract_one(run, m.entity, side, Scope()) for m in run.mapping.entities if m.entity is not swept]
+
+
+def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
+    began = run.clock()
+    pages = _while_it_may(run, run.connectors[side].extract(entity, scope))
+    spooled = run.stage.spool(entity, side, pages, taken_at=began)
+    return entity, side, spooled
+
+
+def _while_it_may(run: Run, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
+    """The pages of a read. Raises Stopped where the run has to end before they do: a part of a side is none to plan from."""
+    for page in pages:
+        run.ending.check()
+        yield page
+    run.ending.check()
+
+
+def stage(run: Run, spools: Sequence[Spool]) -> None:
+    """Load what was read into DuckDB, beside the links and digests that the ledger remembers."""
+    for spool in spools:
+        _stage_one(run, spool)
+    for mapped in run.mapping.entities:
+        load_base(run.stage, run.ledger, mapped.entity, kept=_kept(run))
+        differences.load(run.stage, run.ledger, mapped)
+    load_standing(run.stage, run.ledger, run.mapping)
+    doubt_unknown(run.stage, run.mapping)
+    load_graves(run.stage, run.ledger, since=_before(run.started_at, hours=1))
+
+
+def _kept(run: Run) -> Path:
+    """Where copies of the links lie between runs."""
+    return links_folder(run.folder)
+
+
+def _stage_one(run: Run, spool: Spool) -> None:
+    entity, side, spooled = spool
+    snapshot = run.stage.load(run.mapping[entity], side, run.connectors[side].shape(entity), spooled)
+    log.info("staged", extra={"entity": entity, "side": side, "rows": snapshot.rows, "complete": snapshot.complete})
+
+
+def _before(at: str, **earlier: float) -> str:
+    """An earlier moment: by an hour is well before any index could still lag."""
+    return moment(datetime.fromisoformat(at) - timedelta(**earlier))
+
+
+def sweep_notes(run: Run) -> None:
+    """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
+    if Entity.NOTE in run.mapping:
+        contacts = note_sweep.choose(run.stage, run.ledger, run.mapping[Entity.NOTE], budget=run.pair.ghl.notes_budget)
+        _stage_one(run, _extract_one(run, Entity.NOTE, Side.GHL, Scope(parents=tuple(contacts))))
+
+
+def link(run: Run) -> None:
+    """Find which links moved, and propose links for records that have none."""
+    pipeline.link(run.stage, run.ledger, run.mapping)
+
+
+def canary(run: Run, link: Callable[[Run], None] = link) -> None:
+    """Read a few records by key: raises Refused where a bulk read does not carry a mapped field, which is not the same as blank."""
+    looked = 0
+    for mapped in run.mapping.entities:
+        for side, connector in run.connectors.items():
+            endpoint = run.described[side].bulk.get(mapped.entity)
+            if endpoint:
+                looked += len(
+                    check_bulk(run.stage, mapped, side, partial(connector.read, mapped.entity), endpoint=endpoint)
+                )
+    if looked:
+        link(run)
+
+
+def diff(run: Run) -> None:
+    """Compare three ways; look again, by key, at what a lagging index cannot prove."""
+    pipeline.diff(run.stage, run.mapping)
+    run.looked_again = pipeline.look_again(
+        run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
+    )
+    if run.looked_again:
+        pipeline.link(run.stage, run.ledger, run.mapping)
+        pipeline.diff(run.stage, run.mapping)
+    _follow_rules(run)
+
+
+def _follow_rules(run: Run) -> None:
+    """Answer what needs no person: what the caller said by name of a side that went back, and what the pair file says of merges."""
+    sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
+    by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
+    told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
+    told += pipeline.merges(run.stage, run.mapping, at=run.started_at)
+    unseen = not run.looked_again and run.stage.some("left_behind")  # found in this pass alone, no other came after it
+    if told or unseen:
+        pipeline.link(run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told])
+        pipeline.diff(run.stage, run.mapping)
+
+
+def make_plan(run: Run) -> Plan:
+    """Judge every difference and write the plan file."""
+    times = run.limits.flapping
+    since = _before(run.started_at, days=flapping.DAYS)
+    flapping.find(run.stage, run.ledger, run.mapping, times=times, since=since)
+    restored.find_edited(run.stage, run.ledger, run.mapping, since=since)
+    pipeline.make_draft(run.stage, run.mapping, flapping=times)
+    doubts.ask(run.stage, run.doubts)
+    groups = draft.groups(run.stage)
+    counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")
+    head = Plan(
+        run_id=run.run_id,
+        pair=run.pair.name,
+        generation=run.ledger.state().generation,
+        config_digest=run.pair.config_digest,
+        snapshots={f"{entity}.{side}": s.fingerprint for (entity, side), s in sorted(run.stage.snapshots.items())},
+        groups=groups,
+        holds={str(kind): int(str(count)) for kind, count in counted},
+        estimates={
+            side: estimate(groups, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck)
+            for side, connector in run.connectors.items()
+        },
+    )
+    run.plan = planfile.write(run.plan_path, head, draft.lines(run.stage))
+    runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
+    return run.plan
+
+
+def check(run: Run, plan: Plan) -> None:
+    """The last gate. Raises Refused, with every limit the plan goes over, before anything is written.
+
+    Raises StalePlan where the run that made the plan was killed before it could put what it concluded into its file.
+    """
+    writable(run, plan)
+    if not run.stage.has("planned"):
+        raise StalePlan("the run that made the plan did not end", remedy="make the plan again and look at it")
+    found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
+    if found:
+        raise Refused(
+            "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
+            remedy="look at the plan; change what is wrong, or allow what is right by name",
+            code="LIMIT",
+        )
+
+
+def writable(run: Run, plan: Plan) -> None:
+    """Raises Refused where the plan writes to a side that takes no writes: before the other one was written, not halfway."""
+    for group in plan.groups:
+        why = run.described[group.side].read_only
+        if why and group.kind not in LEDGER_ONLY:
+            raise Refused(
+                f"nothing was written: {group.side.label} takes no writes, as {why}",
+                remedy="let the pair write to the primary, or map its fields one way, from that side",
+                code="DB_READ_ONLY",
+            )
+
+
+def _facts(run: Run) -> Facts:
+    state = run.ledger.state()
+    known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
+    tagged = "SELECT side, count(DISTINCT link_id) FROM planned WHERE entity = 'tag' GROUP BY side"
+    return Facts(
+        snapshots=run.stage.snapshots,
+        links={m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in run.mapping.entities},
+        changed_identity=[
+            side for side, identity in known.items() if identity not in (None, run.described[side].identity)
+        ],
+        undone=_undone(run),
+        rewound=restored.counts(run.stage, run.mapping),
+        tagged={Side(str(side)): int(str(count)) for side, count in run.stage.rows(tagged)},
+    )
+
+
+def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
+    """Of how many links each side lacks the record, where the link is marked by an undo."""
+    link, undo = schema.link, schema.run
+    ever = sa.exists().where(undo.c.pair == run.ledger.pair, undo.c.job == undo_settlement.UNDO)
+    marked = sa.select(link.c.entity, link.c.link_id).where(
+        link.c.pair == run.ledger.pair, link.c.how.like("undone by %"), ever
+    )
+    with run.ledger.engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(marked)]
+    run.stage.fill("undone", [("entity", "VARCHAR"), ("link_id", "VARCHAR")], [rows])
+    count = (
+        "SELECT count(*) FROM base_{e} b JOIN undone u ON u.entity = '{e}' AND u.link_id = b.link_id "
+        "ANTI JOIN (FROM raw_{e}_{s} WHERE NOT deleted) r ON r.key = b.{s}_key"
+    )
+    return {(e, s): run.stage.count(count.format(e=e, s=s)) for e, s in run.stage.snapshots} if rows else {}
+
+
+def begin_apply(run: Run) -> None:
+    """From here on the run may have written something. Raises Refused where another pair has begun to write there, too."""
+    ends.claim(run)
+    imprints.drop(run.ledger, run.run_id)
+    runs.mark(run.ledger, run.run_id, state="applying")
+    lineage.mark(run)
+
+
+def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
+    """Carry out one chunk of the plan. A side that fails, or is not to be asked any more, stops the run; what was done is settled."""
+    try:
+        outcomes = apply_chunk(run.desk, operations)
+    except ConnectorError as error:
+        run.halt(error)
+        return []
+    if any(outcome.code == Stopped.code for outcome in outcomes):
+        must_stop(run)
+    if any(outcome.code in _SPENT for outcome in outcomes):
+        run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
+    return outcomes
+
+
+def must_stop(run: Run) -> bool:
+    """Whether the run has to end after the chunk it has just done."""
+    if run.lost.is_set():
+        run.stopped = run.stopped or "the lease was lost: another run may have taken the pair over"
+    if run.ending.over:
+        run.stopped = run.stopped or run.ending.reason
+    return bool(run.stopped)
+
+
+def resolve_doubts(run: Run) -> None:
+    """Look up what may or may not have happened, before anything is settled."""
+    try:
+        with run.ending.grace():
+            resolve(run.desk, run.ledger)
+    except ConnectorError as error:
+        run.halt(error)
+    doubts.ask(run.stage, doubts.of_run(run.ledger, run.run_id))
+
+
+def _approved(run: Run) -> set[str] | None:
+    return selection.approved(planfile.operations(run.plan_path), run.options.only)
+
+
+def _followed(run: Run, told_by: Entity) -> list[str]:
+    """The GHL contacts that no earlier hint is open of: whose notes were read, or themselves where notes are not mapped."""
+    covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{told_by}_ghl")}
+    if told_by is Entity.NOTE:
+        return sorted(covered)
+    everything = _whole(run.stage.snapshots[told_by, Side.GHL])
+    return [key for key in note_sweep.hinted(run.ledger) if everything or key in covered]
+
+
+def source_of(run: Run, name: str) -> differences.Source:
+    """What the register of differences says of where an entry of a run comes from."""
+    return differences.source(run.mapping, name, run.clock())
+
+
+def _whole(snapshot: Snapshot) -> bool:
+    return snapshot.complete and not snapshot.partial
+
+
+def settle_run(run: Run) -> settle.Settlement:
+    """Advance the ledger to what is known, in one transaction."""
+    ledger, stage = run.ledger, run.stage
+    advanced = linked = 0
+    settle.tell_links(stage, run.plan_path, approved=_approved(run))
+    with ledger.transaction() as connection:
+        forgotten = settle.settled_links(stage, ledger, connection, run_id=run.run_id, at=run.clock())
+        for mapped in run.mapping.entities:
+            more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
+            advanced, linked = advanced + more, linked + new
+        source = source_of(run, run.run_id)
+        for mapped in run.mapping.entities:
+            differences.settle(stage, ledger, connection, mapped, source)
+        codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
+        made, gone = settle.settle_operations(ledger, connection, run.journal, source, codecs)
+        refusals.remember(ledger, connection, run.journal, run.mapping, source)
+        within = focus.subjects(run) if run.sought else None
+        for mapped in run.mapping.entities if within is None else ():
+            if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
+                needed = draft.in_question(stage, mapped)
+                runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
+        unread = draft.unread(stage, run.mapping, ledger.holds())
+        asked = draft.holds(stage)
+        runs.put_holds(ledger, connection, asked, run_id=run.run_id, at=run.clock(), within=within, unread=unread)
+        told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
+        read_at = stage.snapshots[told_by, Side.GHL].taken_at
+        note_sweep.checked(ledger, connection, _followed(run, told_by), at=read_at)
+        _move_watermarks(run, connection)
+        state = _advanced(run)
+        ledger.advance(connection, state)
+        runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
+    lineage.mark(run)
+    if not run.sought:
+        keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))
+    run.settlement = settle.Settlement(state.generation, advanced, linked + made, forgotten + gone)
+    return run.settlement
+
+
+def _advanced(run: Run) -> PairState:
+    """The pair's next state. What a partial run did not look at was last seen under the former mapping: that stays."""
+    before = run.ledger.state()
+    if run.sought:
+        return replace(before, generation=before.generation + 1)
+    return PairState(
+        generation=before.generation + 1,
+        app_identity=run.described[Side.APP].identity,
+        ghl_identity=run.described[Side.GHL].identity,
+        mapping_digest=run.mapping.digest,
+        codecs=run.mapping.codecs,
+        digest_kind=digest_kind(run.stage),
+    )
+
+
+def _move_watermarks(run: Run, connection: Connection) -> None:
+    """What a side showed and this run settled, no delta needs to look at again."""
+    if run.stopped or (run.sought and not run.sought.by_time):
+        return
+    for side in run.connectors:
+        known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
+        whole = [snapshot.taken_at for snapshot in known if not snapshot.partial]
+        if all(snapshot.complete for snapshot in known) and (whole or run.sought):
+            watermarks.put(run.ledger, connection, side, run.started_at if run.sought else min(whole))
+
+
+def read_back(run: Run) -> None:
+    """Read every written record again, by key."""
+    if run.verify_mode == "none" or must_stop(run):
+        return
+    try:
+        run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
+    except ConnectorError as error:
+        run.halt(error, what="not all was read back: ")
+
+
+def take_over(run: Run, digest: str) -> Plan:
+    """Take an approved plan as it was shown. Raises StalePlan where it no longer fits the ledger, the pair file or its digest."""
+    plan = planfile.read(run.plan_path)
+    if planfile.digest(run.plan_path) != digest:
+        raise StalePlan("the plan file was changed after it was made", remedy="make the plan again")
+    if plan.generation != run.ledger.state().generation:
+        raise StalePlan("another run settled since the plan was made", remedy="make the plan again and look at it")
+    if plan.config_digest != run.pair.config_digest:
+        raise StalePlan(
+            "the pair file was changed since the plan was made", remedy="make the plan again and look at it"
+        )
+    run.plan = plan
+    return plan
+
+
+def operations(run: Run) -> Iterator[Operation]:
+    """The plan's operations, streamed from its file: what is applied is what was shown, or the part of it that was approved."""
+    return selection.picked(planfile.operations(run.plan_path), run.options.only)

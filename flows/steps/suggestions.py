@@ -1,0 +1,33 @@
+"""Where an audit and a migration look for contacts that are probably one, for a person to say so in `review`."""
+
+from __future__ import annotations
+
+import logging
+
+from flows.run import Run
+from reconcile.ledger import runs
+from reconcile.plan import draft
+from reconcile.link import suggestions as suggesting
+from reconcile.model import Entity
+
+log = logging.getLogger("flows.steps.suggestions")
+
+JOBS = ("audit", "migrate")
+"""The nightly run only asks again what these found: it has the day's quota and a person's patience to mind."""
+
+
+def suggest(run: Run) -> None:
+    """Hold what neither link nor rule joins and what is probably one all the same. A pair without match rules wants none."""
+    if run.options.job not in JOBS or Entity.CONTACT not in run.mapping or not run.mapping[Entity.CONTACT].match:
+        return
+    why = suggesting.propose(run.stage, run.mapping[Entity.CONTACT])
+    log.info("suggested", extra={"links": run.stage.count("SELECT count(*) FROM suggested"), "why_not": why})
+
+
+def keep(run: Run) -> None:
+    """Put the suggestions of a run that writes nothing among the open questions; it answers and closes none."""
+    if run.options.job not in JOBS:
+        return
+    with run.ledger.transaction() as connection:
+        found = filter(suggesting.is_suggestion, draft.holds(run.stage))
+        runs.put_holds(run.ledger, connection, found, run_id=run.run_id, at=run.clock(), within=frozenset())

@@ -1,0 +1,193 @@
+"""Takes GHL's webhooks: verifies each, refuses old and repeated ones, and notes which contacts to look at next; never more than a hint."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from flows.errors import reason
+from flows.run import moment
+from reconcile.ledger import deliveries
+from reconcile.errors import ConfigError, Problem
+from reconcile.ledger.ledger import Ledger
+
+log = logging.getLogger("flows.triggers.webhooks")
+
+PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
+"""GHL's key for X-GHL-Signature (facts.md section 7: GHL docs, the integration guide)."""
+
+SIGNATURE = "X-GHL-Signature"
+
+MAX_AGE = timedelta(days=4)
+"""GHL repeats a failed delivery for up to three days (facts.md section 7: GHL help); what is older is a replay."""
+
+AHEAD = timedelta(minutes=10)
+"""How far a delivery may be dated ahead of our clock."""
+
+LARGEST = 1_000_000
+"""Bytes: a webhook is a few kilobytes."""
+
+SLOWEST = 5.0
+"""Seconds that a body may take."""
+
+Notify = Callable[[str, list[str]], None]
+"""Told the location and the contacts of each hint that was kept; for whoever wants to start a delta at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered: an HTTP status, whether a hint was kept, and why not."""
+
+    status: int
+    kept: bool = False
+    why: str = ""
+
+
+def key_of(text: str) -> Ed25519PublicKey:
+    """An Ed25519 public key in base64 (SPKI). Raises ConfigError for anything else."""
+    try:
+        key = load_der_public_key(base64.b64decode(text, validate=True))
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        what = "the public key is not an Ed25519 key in base64 (SPKI)"
+        raise ConfigError([Problem("webhooks --key", what, "leave it out to use GHL's own")])
+    return key
+
+
+class Intake:
+    """Takes deliveries for the locations whose ledgers it is given. `clock` gives the present moment, aware."""
+
+    def __init__(
+        self,
+        ledgers: Mapping[str, Ledger],
+        *,
+        key: str = PUBLIC_KEY,
+        notify: Notify | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ledgers = ledgers
+        self._key = key_of(key)
+        self._notify = notify
+        self._clock = clock
+
+    def take(self, body: bytes, signature: str) -> Answer:
+        """Judge one delivery and keep its hint. What is refused leaves no trace."""
+        if not self._genuine(body, signature):
+            return Answer(401, why=f"the {SIGNATURE} header does not sign this body")
+        told = _parsed(body)
+        if told is None:
+            return Answer(400, why="a JSON object was expected, with webhookId, timestamp and locationId")
+        ledger = self._ledgers.get(told["locationId"])
+        if ledger is None:
+            return Answer(404, why="this location is not looked after here")
+        now = self._clock()
+        sent = _instant(told["timestamp"])
+        if sent is None or not now - MAX_AGE <= sent <= now + AHEAD:
+            return Answer(400, why="too old, or dated ahead")
+        return self._keep(ledger, told, now)
+
+    def _genuine(self, body: bytes, signature: str) -> bool:
+        try:
+            self._key.verify(base64.b64decode(signature, validate=True), body)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def _keep(self, ledger: Ledger, told: Mapping[str, Any], now: datetime) -> Answer:
+        contacts = contacts_of(told)
+        first = deliveries.take(
+            ledger,
+            told["webhookId"],
+            contacts,
+            at=moment(now),
+            forget_before=moment(now - MAX_AGE - AHEAD),
+        )
+        if not first:
+            return Answer(200, why="this delivery was taken before")
+        log.info("webhook", extra={"type": told.get("type"), "pair": ledger.pair, "contacts": len(contacts)})
+        if contacts and self._notify is not None:
+            self._notify(told["locationId"], contacts)
+        return Answer(200, kept=bool(contacts), why="" if contacts else "it names no contact")
+
+
+def contacts_of(told: Mapping[str, Any]) -> list[str]:
+    """The contacts that a webhook is about: itself, or the one it names. A TaskCreate may name none (facts.md section 7: observed)."""
+    kind = str(told.get("type") or "")
+    named = told.get("id") if kind.startswith("Contact") else None
+    found = [told.get("contactId"), named]
+    return list(dict.fromkeys(key for key in found if isinstance(key, str) and key))
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        told = json.loads(body)
+        json.dumps(told, ensure_ascii=False).encode()  # half a character is none that a database takes
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(told, dict):
+        return None
+    whole = all(isinstance(told.get(name), str) and told[name] for name in ("webhookId", "locationId"))
+    return told if whole and "timestamp" in told else None
+
+
+def _instant(value: object) -> datetime | None:
+    """A time as GHL may write it: ISO 8601, or milliseconds since the epoch."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000, UTC)
+        at = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+async def _whole(request: Request) -> bytes | None:
+    """The body; None where it is larger than any webhook."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST:
+            return None
+    return body
+
+
+def make_app(intake: Intake, *, slowest: float = SLOWEST) -> Starlette:
+    """The ASGI app: POST / takes a webhook, GET /health answers 200. A body is waited for `slowest` seconds."""
+
+    async def deliver(request: Request) -> JSONResponse:
+        try:
+            async with asyncio.timeout(slowest):
+                body = await _whole(request)
+        except TimeoutError:
+            return JSONResponse({"kept": False, "why": "too slow"}, 408)
+        except ClientDisconnect:
+            return JSONResponse({"kept": False, "why": "gone"}, 400)
+        if body is None:
+            return JSONResponse({"kept": False, "why": "too large"}, 413)
+        try:
+            answer = await run_in_threadpool(intake.take, body, request.headers.get(SIGNATURE, ""))
+        except Exception as error:  # noqa: BLE001 - one delivery stops no other; GHL repeats what is answered so
+            log.error("the delivery was not kept", extra={"why": reason(error)})  # noqa: TRY400 - a traceback may hold values
+            answer = Answer(503, why="it could not be kept: send it again")
+        return JSONResponse({"kept": answer.kept, "why": answer.why}, answer.status)
+
+    async def health(_: Request) -> JSONResponse:
+        return JSONResponse({"ok": True})
+
+    return Starlette(routes=[Route("/", deliver, methods=["POST"]), Route("/health", health)])

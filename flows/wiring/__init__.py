@@ -1,0 +1,1 @@
+"""From a pair to its connectors and credentials."""

@@ -1,0 +1,263 @@
+"""From a pair to its two connectors: the only place that names connector classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from connectors.ending import Ending
+from flows.config.derive import settings_of
+from flows.config.pair import DEMO, SANDBOX, Pair
+from flows.config.part import revealed
+from flows.config.sides import (
+    FilesForm,
+    GhlForm,
+    MemoryForm,
+    OutsideForm,
+    RestForm,
+    SqlForm,
+    TableForm,
+    TagsForm,
+)
+from reconcile.errors import Expired
+from reconcile.model import RECORDS, Entity, Side
+from reconcile.ports import Connector
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from connectors.ghl import Budget, GhlConnector, GhlSettings
+    from connectors.http import Auth
+    from connectors.sql.settings import TableSettings, TagSettings
+
+GROUP = "ghl_reconcile.connectors"
+"""The entry points of connectors from outside: each names a callable (settings, fields) -> Connector for the app's side."""
+
+SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the sandbox in this process
+"""The token that a sandbox pair uses where it names none."""
+
+Fields = Mapping[Entity, tuple[str, ...]]
+"""The native fields that the mapping uses, by entity."""
+
+
+@contextmanager
+def connect(
+    pair: Pair,
+    *,
+    auth: Auth | None = None,
+    budget: Budget | None = None,
+    engine: Engine | None = None,
+    ending: Ending | None = None,
+) -> Iterator[Mapping[Side, Connector]]:
+    """Both connectors of a pair, closed at the end; a sandbox, and the demo's JSON API, are served for as long.
+
+    `engine` is the ledger's: a pair that says oauth has its tokens there, and workers that share a ledger server share
+    each location's window of requests through it. `auth` and `budget` take their place. Once `ending` says so, neither side is
+    asked or waited for any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
+    """
+    with ExitStack() as held:
+        if engine is not None:
+            auth = auth or _auth(pair, engine, held)
+            budget = budget or _shared(pair, engine)
+        app = _app(pair, held, ending or Ending())
+        held.callback(app.close)
+        ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget, ending=ending)
+        held.callback(ghl.close)
+        yield {Side.APP: app, Side.GHL: ghl}
+
+
+def _auth(pair: Pair, engine: Engine, held: ExitStack) -> Auth | None:
+    if pair.ghl.oauth is None:
+        return None
+    from flows.wiring.credentials import auth_of
+
+    return auth_of(pair, engine, held.callback)
+
+
+def _shared(pair: Pair, engine: Engine) -> Budget | None:
+    """The location's window where it is shared; None for a ledger in a file, whose pair one process at a time works on."""
+    if engine.dialect.name == "sqlite":
+        return None
+    from connectors.shared import SharedBudget
+
+    return SharedBudget(engine, f"{pair.ghl.url} {pair.ghl.location}"[:200])
+
+
+@contextmanager
+def connect_ghl(form: GhlForm, *, auth: Auth | None = None) -> Iterator[GhlConnector]:
+    """The GHL side alone, with all its fields: for what is asked beside or before a pair."""
+    with ExitStack() as held:
+        connector = _ghl(form, held, fields={}, auth=auth, budget=None)
+        held.callback(connector.close)
+        yield connector
+
+
+def _fields(pair: Pair, side: Side) -> Fields:
+    return {entity.entity: entity.native(side) for entity in pair.mapping.entities}
+
+
+def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
+    fields = _fields(pair, Side.APP)
+    match pair.app:
+        case SqlForm() as form:
+            return _sql(form, fields, pair.timezone, ending)
+        case RestForm() as form:
+            return _rest(form, fields, held, pair.timezone, ending)
+        case FilesForm() as form:
+            return _files(form, fields, pair, ending)
+        case MemoryForm():
+            from connectors.memory import MemoryConnector
+
+            return MemoryConnector(Side.APP)
+        case OutsideForm() as form:
+            return _outside(form, fields)
+        case other:
+            assert_never(other)
+
+
+def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connector:
+    from connectors.sql import SqlConnector, SqlSettings
+
+    tables = {entity: _table(table) for entity in RECORDS if (table := getattr(form, entity.value)) is not None}
+    url = form.url.get_secret_value()
+    settings = SqlSettings(
+        url, tables, fields=fields, batch=form.batch, timezone=timezone, lock_seconds=form.lock_seconds
+    )
+    return SqlConnector(settings, ending=ending)
+
+
+def _table(form: TableForm) -> TableSettings:
+    from connectors.sql.settings import TableSettings
+
+    return TableSettings(
+        table=form.table,
+        key=_one_or_more(form.key),
+        parent=_one_or_more(form.parent) if form.parent else None,
+        modified_at=form.modified_at,
+        version=form.version,
+        deleted=form.deleted,
+        tags=_tags(form.tags) if form.tags else None,
+        where=form.where,
+    )
+
+
+def _one_or_more(columns: list[str]) -> str | tuple[str, ...]:
+    return columns[0] if len(columns) == 1 else tuple(columns)
+
+
+def _tags(form: TagsForm) -> TagSettings:
+    from connectors.sql.settings import TagSettings
+
+    return TagSettings(
+        form="table" if form.table else form.form,
+        column=form.column,
+        delimiter=form.delimiter,
+        table=form.table,
+        contact=form.contact,
+        tag=form.tag,
+        names=form.names,
+        names_key=form.names_key,
+        names_name=form.names_column,
+    )
+
+
+def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str, ending: Ending) -> Connector:
+    from connectors.rest import RestConnector
+    from connectors.rest.settings import EndpointSettings, RestSettings
+
+    entities = {
+        entity: settings_of(endpoint, EndpointSettings)
+        for entity in RECORDS
+        if (endpoint := getattr(form, entity.value)) is not None
+    }
+    settings = settings_of(form, RestSettings, entities=entities, fields=fields)
+    if not settings.url.startswith(DEMO):
+        return RestConnector(settings, timezone=timezone, ending=ending)
+    from flows.demo.api import serve
+
+    url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
+    settings, identity = replace(settings, url=url), f"rest:{settings.url}"
+    return RestConnector(settings, identity=identity, timezone=timezone, ending=ending)
+
+
+def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Connector:
+    from connectors.files import FilesConnector
+    from connectors.files.settings import FileSettings, FilesSettings
+
+    entities = {
+        entity: settings_of(file, FileSettings)
+        for entity in RECORDS
+        if (file := getattr(form, entity.value)) is not None
+    }
+    told = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
+    return FilesConnector(
+        settings_of(form, FilesSettings, entities=entities, fields=fields, **told), sleep=ending.sleep
+    )
+
+
+def _outside(form: OutsideForm, fields: Fields) -> Connector:
+    (point,) = entry_points(group=GROUP, name=form.connector)
+    made = point.load()(revealed(form.model_dump(exclude={"connector"})), fields)
+    if not isinstance(made, Connector):
+        raise TypeError(f"the entry point {point.value} does not make a reconcile.ports.Connector")
+    return made
+
+
+def _ghl(
+    form: GhlForm,
+    held: ExitStack,
+    *,
+    fields: Fields,
+    auth: Auth | None,
+    budget: Budget | None,
+    ending: Ending | None = None,
+) -> GhlConnector:
+    from connectors.ghl import GhlConnector, PrivateToken
+
+    url = _served(form, held) if form.url.startswith(SANDBOX) else form.url
+    if auth is None and form.oauth is not None:
+        raise Expired("there is no token for this location yet", remedy="run ghl-reconcile auth login")
+    chosen = auth or PrivateToken(_token(form))
+    settings = _ghl_settings(form, url, fields)
+    return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
+
+
+def _served(form: GhlForm, held: ExitStack) -> str:
+    """The URL of a pair's own sandbox, served from its file on loopback until the end; settings may lie beside the file."""
+    from connectors.ghl.sandbox import Sandbox, Settings, serve
+
+    path = Path(form.url.removeprefix(SANDBOX))
+    beside = path.with_suffix(".toml")
+    sandbox = Sandbox(Settings.load(beside) if beside.exists() else Settings(), path=path)
+    held.callback(sandbox.close)
+    sandbox.add_token(_token(form), form.location)
+    return held.enter_context(serve(sandbox))
+
+
+def _token(form: GhlForm) -> str:
+    return form.token.get_secret_value() if form.token else SANDBOX_TOKEN
+
+
+def _ghl_settings(form: GhlForm, url: str, fields: Fields) -> GhlSettings:
+    from connectors.ghl import GhlSettings
+
+    return GhlSettings(
+        location=form.location,
+        url=url,
+        version=form.version,
+        business_ids=tuple(form.business_ids),
+        fields=fields,
+        page_size=form.page_size,
+        task_page=form.task_page,
+        tag_batch=form.tag_batch,
+        concurrency=form.concurrency,
+        range_reads=form.range_reads,
+        lag_seconds=form.lag_seconds,
+        daily_reserve=form.daily_reserve,
+        clear_with=form.clear_with,
+        attempts=form.attempts,
+    )

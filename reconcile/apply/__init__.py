@@ -1,0 +1,1 @@
+"""Applying: the plan is carried out, looked at again, and settled."""

@@ -1,0 +1,165 @@
+"""Everything in doubt is resolved by looking at the side, or by what a person says, never by repeating the request."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+
+from reconcile.apply.apply import Desk, write_of
+from reconcile.compare.doubts import hold_id
+from reconcile.errors import ConnectorError
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.mapping import TAGS
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Status
+from reconcile.patience import Patience, unread
+from reconcile.ports import Record
+
+_NOT_APPLIED = "NOT_APPLIED"
+
+
+Answers = Mapping[str, tuple[str, str]]
+"""What people answered to questions about writes in doubt: (choice, who) by question."""
+
+
+def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[Outcome]:
+    """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened.
+
+    What cannot be looked at stays in doubt, with the reason, and stops no other. Raises what the connector raises where it is
+    the side that fails.
+    """
+    outcomes = []
+    patience = Patience()
+    for operation in desk.journal.in_doubt():
+        choice, who = (answers or {}).get(hold_id(desk.journal.run_id, operation.op_id), ("", ""))
+        outcome = _decided(operation, choice, who) or _attempt(desk, ledger, operation, patience)
+        desk.journal.end(outcome, desk.now())
+        if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
+            desk.created.add(operation.link_id, operation.side, outcome.key)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _decided(operation: Operation, choice: str, who: str) -> Outcome | None:
+    """The outcome that a person told; None where nobody did.
+
+    A record that was made is linked by the next run that reads it: nobody told its key.
+    """
+    if choice not in ("happened", "never"):
+        return None
+    detail = f"decided by {who}: {choice}"
+    if choice == "never" or operation.kind is OpKind.CREATE:
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
+    return Outcome(operation.op_id, Status.DONE, key=operation.key, detail=detail)
+
+
+def _attempt(desk: Desk, ledger: Ledger, operation: Operation, patience: Patience) -> Outcome:
+    """What a look shows; where the record cannot be read, that it stays in doubt."""
+    try:
+        outcome = _look_at_mapped(desk, ledger, operation)
+    except ConnectorError as error:
+        patience.spend(error)
+        why = unread(operation.entity, operation.key or "to be made", error)
+        return Outcome(operation.op_id, Status.UNCERTAIN, code="UNCERTAIN", detail=why, trace_id=error.trace_id)
+    patience.renew()
+    return outcome
+
+
+def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    """The same for what the pair file still maps: it may have been changed since the operation was begun."""
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    if entity not in desk.mapping:
+        detail = "whether it was carried out is not known: the pair file maps no records of this kind any more"
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
+    known = {mapped.name for mapped in desk.mapping[entity].fields}
+    after = {name: cell for name, cell in operation.after.items() if name in known}
+    return _look(desk, ledger, dataclasses.replace(operation, after=after))
+
+
+def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    if operation.kind is OpKind.CREATE:
+        return _look_for_created(desk, ledger, operation)
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    record = desk.connectors[operation.side].read(entity, operation.key or "", operation.parent_key)
+    if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
+        gone = record is None or record.deleted
+        return Outcome(operation.op_id, Status.DONE if gone else Status.SKIPPED, code="" if gone else _NOT_APPLIED)
+    if record is None:
+        return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
+    held = desk.mapping[entity].decode(record, operation.side)
+    if _holds(operation, held):
+        return Outcome(
+            operation.op_id,
+            Status.DONE,
+            key=record.key,
+            after=held,
+            version=record.version,
+            modified_at=record.modified_at,
+            detail="found done after an interruption",
+        )
+    return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
+
+
+def _holds(operation: Operation, held: Cells) -> bool:
+    """Whether a record shows that the operation was carried out."""
+    if operation.kind not in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
+        return all(held.get(name) == cell for name, cell in operation.after.items())
+    named, there = (set(json.loads(text or "[]")) for text in (operation.after[TAGS], held.get(TAGS)))
+    return named <= there if operation.kind is OpKind.ADD_TAGS else not named & there
+
+
+def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
+    parent = operation.parent_key
+    if operation.parent and parent is None:
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
+    candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
+    found = _ours(desk, ledger, operation, candidates)
+    if found is None:
+        return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED)
+    held = desk.mapping[operation.entity].decode(found, operation.side)
+    ours = _same(operation.after, held) == _just(operation.after).keys()
+    return Outcome(
+        operation.op_id,
+        Status.DONE if ours else Status.REJECTED,
+        key=found.key,
+        after=held if ours else None,
+        version=found.version,
+        modified_at=found.modified_at,
+        code="" if ours else "EXISTS",
+        detail="found created after an interruption" if ours else "found after an interruption, with other values",
+    )
+
+
+def _same(sent: Cells, held: Cells) -> set[str]:
+    """The fields in which a record holds what was sent; of tags, what was sent and perhaps more."""
+
+    def holds(name: str, cell: Cell) -> bool:
+        if name == TAGS:
+            return set(json.loads(cell or "[]")) <= set(json.loads(held.get(TAGS) or "[]"))
+        return held.get(name) == cell
+
+    return {name for name, cell in _just(sent).items() if holds(name, cell)}
+
+
+def _just(cells: Cells) -> Cells:
+    return {name: cell for name, cell in cells.items() if cell is not None}
+
+
+def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]) -> Record | None:
+    """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content.
+
+    It may as well be one that somebody entered meanwhile: where it does not show all that was sent, its values are no
+    baseline. It is linked as one that was there already, so that the next run compares all of it.
+    """
+    mapped = desk.mapping[operation.entity]
+    linked = ledger.linked_keys(operation.entity, operation.side, [record.key for record in candidates])
+    for record in sorted(candidates, key=lambda record: record.key):
+        if record.key in linked or record.deleted:
+            continue
+        held = mapped.decode(record, operation.side)
+        same = _same(operation.after, held)
+        whole = same == _just(operation.after).keys()
+        identity = operation.entity is Entity.CONTACT and any(set(rule) <= same for rule in mapped.match)
+        if whole or identity:
+            return record
+    return None

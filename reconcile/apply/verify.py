@@ -1,0 +1,63 @@
+"""Proves that a run did what it says: reads back what was written, by key, past any index that lags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reconcile.apply.apply import Desk
+from reconcile.errors import ConnectorError
+from reconcile.values.mapping import TAGS
+from reconcile.model import Entity, Operation, OpKind, Outcome, Status
+from reconcile.patience import Patience, unread
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Something that a write should have changed and did not, with the reason as far as it is known."""
+
+    op_id: str
+    entity: Entity
+    key: str | None
+    fields: tuple[str, ...]
+    because: str
+
+
+def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Iterator[Residual]:
+    """Read every written record again and yield what is not as it was written, and what cannot be read."""
+    patience = Patience()
+    for operation, outcome in entries:
+        if outcome.status is not Status.DONE or operation.makes_room:
+            continue  # what made room was written anew after it
+        try:
+            residual = _look(desk, operation, outcome)
+        except ConnectorError as error:
+            patience.spend(error)
+            key = outcome.key or operation.key
+            residual = Residual(operation.op_id, operation.entity, key, (), unread(operation.entity, key or "", error))
+        else:
+            patience.renew()
+        if residual is not None:
+            yield residual
+
+
+def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None:
+    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    key = outcome.key or operation.key
+    parent = operation.parent_key
+    if operation.parent and parent is None:
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
+    record = desk.connectors[operation.side].read(entity, key or "", parent)
+    deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
+    if record is None or record.deleted:
+        return None if deleting else Residual(operation.op_id, entity, key, (), "the record is gone again")
+    if deleting:
+        return Residual(operation.op_id, entity, key, (), "the record is still there")
+    if TAGS in operation.after and operation.entity is Entity.TAG:
+        return None
+    held = desk.mapping[entity].decode(record, operation.side)
+    differing = tuple(sorted(name for name, cell in operation.after.items() if held.get(name) != cell))
+    if not differing:
+        return None
+    reason = outcome.detail or "changed by somebody else since it was written"
+    return Residual(operation.op_id, entity, key, differing, reason)

@@ -1,0 +1,66 @@
+"""Decides whose record the answer to a create is: one record has one link, also where a side gives a key away a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+
+Done = list[tuple[Operation, Outcome]]
+
+Name = tuple[str, str]
+"""A link by entity and link_id."""
+
+_End = tuple[Entity, Side, str]
+
+
+def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, list[Name]]:
+    """What is done, without the creates of which another link has an end: two things must not become one.
+
+    What was made comes before what was there already: that one is linked by the next run, if it is the same. A link whose
+    end this very run missed does not keep its key: a side that gives it to a new record (a database does so once its rows and
+    counters were restored) has no other record under it. Such links are returned as well, to be forgotten.
+    """
+    creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
+    ends = [end for o, outcome in creates for end in _ends(o, outcome)]
+    owner, missing = _owners(ledger, connection, ends)
+    kept: set[str] = set()
+    vacated: list[Name] = []
+    for operation, outcome in sorted(creates, key=lambda each: each[1].status is not Status.DONE):
+        own = _ends(operation, outcome)
+        if outcome.status is Status.DONE and outcome.key:
+            given = (operation.entity, operation.side, outcome.key)
+            if given in missing and owner[given] != operation.link_id:
+                vacated.append((operation.entity.value, owner.pop(given)))
+        if all(owner.get(end, operation.link_id) == operation.link_id for end in own):
+            owner |= dict.fromkeys(own, operation.link_id)
+            missing -= set(own)
+            kept.add(operation.op_id)
+    return [(o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept], vacated
+
+
+def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
+    """The records that a create's link joins."""
+    keys = {operation.side: outcome.key, operation.side.other: operation.source_key}
+    return [(operation.entity, side, key) for side, key in keys.items() if key]
+
+
+def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> tuple[dict[_End, str], set[_End]]:
+    """The links that have these records already, and those of the records that their side did not show any more."""
+    table = schema.link
+    found: dict[_End, str] = {}
+    missing: set[_End] = set()
+    for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
+        column, absent = table.c[f"{side}_key"], table.c[f"{side}_absent"]
+        mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
+        query = sa.select(column, table.c.link_id, absent).where(*mine, column.in_([key for _, _, key in group]))
+        for key, link_id, runs in connection.execute(query):
+            found[entity, side, key] = link_id
+            missing |= {(entity, side, key)} if runs else set()
+    return found, missing

@@ -1,0 +1,109 @@
+"""Finds the linked values that are known to differ and did not move, with the reason: a digest alone would pass them as equal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+import sqlalchemy as sa
+
+from reconcile.ledger import schema
+from reconcile.baseline.differences import Why
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.mapping import EntityMap, Field
+from reconcile.values.mapping import Mapping as PairMapping
+from reconcile.model import Cell, Kind
+from reconcile.values.policy import Leave, Situation, decide
+from reconcile.stage.stage import Stage
+
+_BATCH = 10_000
+
+BY_RULE, UNKNOWN = "by_rule", "unknown"
+
+_CLASSES = {Why.REJECTED: "rejected", Why.DROPPED: "dropped", Why.ACCEPTED: BY_RULE, Why.UNDONE: BY_RULE}
+
+_COLUMNS = (
+    *(("link_id", "VARCHAR"), ("field", "VARCHAR"), ("class", "VARCHAR"), ("because", "VARCHAR")),
+    *(("app", "VARCHAR"), ("ghl", "VARCHAR")),
+)
+
+Known = Mapping[tuple[str, str, str], tuple[str, str]]
+"""What the register says: (class, because) by link_id, field and item."""
+
+
+def load_standing(stage: Stage, ledger: Ledger, mapping: PairMapping) -> None:
+    """Create `standing_e` (link_id, field, class, because, app, ghl): values that differ in the baseline, one row a field.
+
+    `class` is by_rule, rejected, dropped, or unknown where neither a rule nor the register gives a reason. The database
+    compares whole texts; only where those differ are the fields looked at.
+    """
+    for mapped in mapping.entities:
+        batches = _batches(ledger, mapped, _known(stage, mapped))
+        stage.fill(f"stage.standing_{mapped.entity}", _COLUMNS, batches)
+
+
+def doubt_unknown(stage: Stage, mapping: PairMapping) -> None:
+    """Have the links looked at that differ for no known reason, though nothing moved: a person is asked about them."""
+    for mapped in mapping.entities:
+        unknown = f"SELECT link_id FROM standing_{mapped.entity} WHERE class = '{UNKNOWN}'"
+        stage.run(f"UPDATE base_{mapped.entity} SET app_digest = NULL WHERE link_id IN ({unknown})")
+
+
+def _known(stage: Stage, mapped: EntityMap) -> Known:
+    query = f"SELECT link_id, field, item, kind, because FROM difference_{mapped.entity}"
+    return {
+        (str(link_id), str(field), str(item)): (_CLASSES[Why(str(kind))], str(because))
+        for link_id, field, item, kind, because in stage.rows(query)
+    }
+
+
+def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[tuple[object, ...]]]:
+    link = schema.link
+    query = sa.select(link.c.link_id, link.c.app_cells, link.c.ghl_cells).where(
+        link.c.pair == ledger.pair,
+        link.c.entity == mapped.entity.value,
+        link.c.app_cells != link.c.ghl_cells,
+        link.c.app_digest.is_not(None),  # without digests a link is compared in any case, or was never seen
+        link.c.ghl_digest.is_not(None),
+    )
+    fields = [field for field in mapped.fields if field.app and field.ghl]
+    with ledger.engine.connect() as connection:
+        for rows in connection.execution_options(yield_per=_BATCH).execute(query).partitions():
+            found: list[tuple[object, ...]] = []
+            for link_id, app, ghl in rows:
+                found.extend(_standing(link_id, json.loads(app), json.loads(ghl), fields, known))
+            yield found
+
+
+def _standing(
+    link_id: str, app: dict[str, Cell], ghl: dict[str, Cell], fields: list[Field], known: Known
+) -> Iterator[tuple[object, ...]]:
+    """The values of one link that differ, with their reasons."""
+    for field in fields:
+        left, right = app.get(field.name), ghl.get(field.name)
+        if left != right:
+            yield link_id, field.name, *_reason(link_id, field, left, right, known), left, right
+
+
+def _reason(link_id: str, field: Field, app: Cell, ghl: Cell, known: Known) -> tuple[str, str]:
+    """(class, because) of a difference; of a set, those of the worst of its items."""
+    if field.by_item:
+        apart = set(json.loads(app or "[]")) ^ set(json.loads(ghl or "[]"))
+        return max((known.get((link_id, field.name, item), _unexplained()) for item in apart), key=_severity)
+    if (link_id, field.name, "") in known:
+        return known[link_id, field.name, ""]
+    consents = [field.rule.keep_dnd and cell == "true" for cell in (app, ghl)]
+    verdict = decide(field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, *consents))
+    if isinstance(verdict, Leave):
+        return BY_RULE, verdict.because
+    if field.fallback is not None and None in (app, ghl) and field.fallback in (app, ghl):
+        return BY_RULE, "blank on one side, the fallback on the other"
+    return _unexplained()
+
+
+def _unexplained() -> tuple[str, str]:
+    return UNKNOWN, "nothing on record says why"
+
+
+def _severity(reason: tuple[str, str]) -> int:
+    return (BY_RULE, "dropped", "rejected", UNKNOWN).index(reason[0])

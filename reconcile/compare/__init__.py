@@ -1,0 +1,1 @@
+"""Comparing: what moved, what is missing, what is in doubt, and the verdict on each."""

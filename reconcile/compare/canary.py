@@ -1,0 +1,194 @@
+"""Not read is not blank: whether bulk reads carry every mapped field, seen on a few records that are read by key as well."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconcile.values.codecs import raw_text
+from reconcile.errors import Malformed, Refused, Unnamed
+from reconcile.values.mapping import TAGS, EntityMap
+from reconcile.model import Entity, Side
+from reconcile.ports import Json, Record
+from reconcile.stage.stage import Stage
+
+log = logging.getLogger("reconcile.compare.canary")
+
+MOST = 2
+"""How many records of an entity are read by key; one more confirms what was found."""
+
+_PATTERNS = 100
+
+Read = Callable[[str, "str | None"], "Record | None"]
+"""Reads a record by key and parent key, past whatever lags."""
+
+# A field that bulk reads no longer carry looks as if it had been cleared in every record that had it.
+_CLEARED = """
+SELECT cleared, count(*) AS records, min(key) AS one, max(key) AS other FROM (
+    SELECT m.{s}_key AS key, list_filter([{cleared}], lambda x: x IS NOT NULL) AS cleared
+    FROM moved_{e} m JOIN basecell_{e} b USING (link_id)
+    JOIN cell_{e}_{s} c ON c.key = m.{s}_key JOIN raw_{e}_{s} r ON r.key = m.{s}_key
+    WHERE m.{s}_state = 'present')
+WHERE len(cleared) > 0 GROUP BY cleared ORDER BY records DESC, one LIMIT {most}
+"""
+
+
+@dataclass
+class Findings:
+    """What records showed by their key and not in bulk: by native field, the keys of the records, and those that prove it."""
+
+    seen: dict[str, list[str]] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=set)
+    records: dict[str, Record] = field(default_factory=dict)
+
+
+def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: str) -> list[str]:
+    """Raise Refused where the bulk read through `endpoint` does not carry a mapped field; else the keys of rows read anew.
+
+    `moved_e`, `basecell_e` and `cell_e_s` have to be there. A value that is present in both reads and different is no
+    finding: an index trails. One record is proof where both reads show the same moment of its last change; else a second
+    record has to show the same, and without one the record itself is taken as it was read by its key. A second one is read as
+    well where the first were really cleared: what one person did says nothing of the others.
+    """
+    chosen, reserve = _chosen(stage, mapped, side)
+    findings = Findings()
+    for key in chosen:
+        _look(stage, mapped, side, key, read, findings)
+    for key in reserve if _in_doubt(findings) or not findings.seen else ():
+        _look(stage, mapped, side, key, read, findings)
+    missing = [name for name, keys in findings.seen.items() if name in findings.proven or len(keys) > 1]
+    if missing:
+        shown = findings.seen[missing[0]][0]
+        raise Refused(
+            f"{side.label}'s bulk read of {mapped.entity} records ({endpoint}) does not carry {', '.join(missing)}: read by "
+            f"its key, record {shown} has {'a value' if len(missing) == 1 else 'values'} there that the bulk read shows as blank",
+            remedy="leave what is not carried out of the pair file, or repeat the run once the side shows it again: "
+            "not read is not blank, so nothing was concluded and nothing written",
+            code="NOT_CARRIED",
+        )
+    if findings.records:
+        stage.refresh(mapped, side, sorted(findings.records.items()))
+    return sorted(findings.records)
+
+
+def _look(stage: Stage, mapped: EntityMap, side: Side, key: str, read: Read, findings: Findings) -> None:
+    """Read one record by its key and note which mapped native fields it shows that its bulk row does not."""
+    natives = mapped.native(side)
+    listed = ", ".join(f"{_filled(at)}" for at in range(len(natives)))
+    parent, modified, *filled = stage.one(
+        f"SELECT parent, modified_at, {listed} FROM raw_{mapped.entity}_{side} r WHERE key = ?", key
+    )
+    try:
+        record = read(key, None if parent is None else str(parent))
+    except (Unnamed, Malformed):
+        return
+    if record is None or record.deleted:
+        return
+    same = _moment(modified) is not None and _moment(modified) == _moment(record.modified_at)
+    changed = _moment(modified) is not None and _moment(record.modified_at) is not None and not same
+    unseen = [name for name, there in zip(natives, filled, strict=True) if not there and _says(record.fields.get(name))]
+    log.info("canary", extra={"entity": mapped.entity, "side": side, "key": key, "unseen": unseen, "changed": changed})
+    if unseen:
+        findings.records[key] = record
+    for name in () if changed else unseen:  # changed since the index was made: the record alone is read anew
+        findings.seen.setdefault(name, []).append(key)
+        if same and not _is_tags(mapped, side, name):  # tags may change without the record's time
+            findings.proven.add(name)
+
+
+def _in_doubt(findings: Findings) -> bool:
+    return any(name not in findings.proven and len(keys) < 2 for name, keys in findings.seen.items())
+
+
+def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
+    """Keys of the records to look at, and of those that confirm what the first ones show.
+
+    Records that seem to have lost values first, as many different ones as possible. Then, where a mapped field is blank in
+    every row of a whole read, those with the most values: on a first run nothing else is known of them.
+    """
+    firsts, seconds = _cleared(stage, mapped, side)
+    snapshot = stage.snapshots[mapped.entity, side]
+    if len(firsts) < MOST and not snapshot.partial and (blank := _blank_everywhere(stage, mapped, side)):
+        log.info("blank in every row", extra={"entity": mapped.entity, "side": side, "fields": blank})
+        full = [key for key in _fullest(stage, mapped, side) if key not in firsts]
+        taken = MOST - len(firsts)
+        firsts, seconds = firsts + full[:taken], seconds + full[taken:]
+    return firsts, [key for key in dict.fromkeys(seconds) if key not in firsts][:1]
+
+
+def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
+    """Linked records, each of which seems to have lost values that its baseline has; two for each set of lost values."""
+    place = {native: at for at, native in enumerate(mapped.native(side))}
+    tests = []
+    for at, each in enumerate(mapped.fields, start=1):
+        names = each.native(side)
+        if names and not each.constant:
+            blank = " OR ".join(f"NOT {_filled(place[name])}" for name in names)
+            moved = f"b.{side}[{at}] IS NOT NULL AND c.cells[{at}] IS DISTINCT FROM b.{side}[{at}]"
+            tests.append(f"CASE WHEN {moved} AND ({blank}) THEN {at} END")
+    if not tests or not stage.some(f"moved_{mapped.entity} WHERE {side}_state = 'present'"):
+        return [], []
+    query = _CLEARED.format(e=mapped.entity, s=side, cleared=", ".join(tests), most=_PATTERNS)
+    patterns = [
+        (_places(places), int(str(records)), str(one), str(other)) for places, records, one, other in stage.rows(query)
+    ]
+    often = Counter[int]()
+    for places, records, _, _ in patterns:
+        often.update(dict.fromkeys(places, records))
+    firsts: list[str] = []
+    seconds: list[str] = []
+    covered: set[int] = set()
+    for place_, _ in often.most_common():
+        if place_ in covered or len(firsts) == MOST:
+            continue
+        among = sorted((p for p in patterns if place_ in p[0]), key=lambda p: -len(p[0]))
+        places, _, one, _ = among[0]
+        covered |= places
+        firsts.append(one)
+        # Of another set of lost values, where that one record alone lost just these.
+        seconds += [key for _, _, *ends in among for key in ends if key != one][:1]
+    return firsts, seconds
+
+
+def _places(value: object) -> set[int]:
+    return set(value) if isinstance(value, list) else set()
+
+
+def _blank_everywhere(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
+    """The mapped native fields that no row has a value in; none where there is no row."""
+    natives, table = mapped.native(side), f"raw_{mapped.entity}_{side}"
+    if not natives or not stage.some(table):
+        return []
+    filled = stage.one(f"SELECT {', '.join(f'bool_or({_filled(at)})' for at in range(len(natives)))} FROM {table} r")
+    return [name for name, there in zip(natives, filled, strict=True) if not there]
+
+
+def _fullest(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
+    values = " + ".join(f"{_filled(at)}::INTEGER" for at in range(len(mapped.native(side))))
+    query = (
+        f"SELECT key FROM raw_{mapped.entity}_{side} r WHERE NOT deleted ORDER BY {values} DESC, key LIMIT {MOST + 1}"
+    )
+    return [str(key) for (key,) in stage.rows(query)]
+
+
+def _filled(at: int) -> str:
+    """SQL for whether a raw column holds a value; a false is none: a side may leave out what is not set."""
+    return f"(coalesce(r.r{at}, '') NOT IN ('', '[]', '{{}}', 'null', 'false'))"
+
+
+def _says(value: Json) -> bool:
+    return (raw_text(value) or "") not in ("", "[]", "{}", "null", "false")
+
+
+def _is_tags(mapped: EntityMap, side: Side, native: str) -> bool:
+    return mapped.entity is Entity.CONTACT and mapped.has_tags and native in mapped.field(TAGS).native(side)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value)) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,117 @@
+"""Writes of which nobody knows whether they happened: they outlive their run, block their own record alone, and are asked about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import md5
+
+import sqlalchemy as sa
+
+from reconcile.ledger import schema
+from reconcile.ledger.journal import DOUBTFUL
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.jsonl import operation_from, outcome_from
+from reconcile.model import Entity, Operation, OpKind, Side
+from reconcile.ledger.runs import UNSETTLED
+from reconcile.stage.stage import Stage
+
+OPTIONS = ("happened", "never", "again")
+
+_WORDS = {OpKind.CREATE: "its creation", OpKind.DELETE: "its deletion", OpKind.ARCHIVE: "its archiving"}
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A write in doubt: of which run, begun when, and why it could not be found out."""
+
+    run_id: str
+    operation: Operation
+    begun_at: str
+    why: str = ""
+
+    @property
+    def hold_id(self) -> str:
+        """The question about it."""
+        return hold_id(self.run_id, self.operation.op_id)
+
+
+def hold_id(run_id: str, op_id: str) -> str:
+    """The id of the question about a write. The same write, planned anew by a later run, is another question."""
+    return md5(f"doubt\x1f{run_id}\x1f{op_id}".encode(), usedforsecurity=False).hexdigest()[:20]
+
+
+def standing(ledger: Ledger) -> list[Doubt]:
+    """All writes in doubt of runs that were settled, oldest first."""
+    journal, run = schema.journal, schema.run
+    query = (
+        sa.select(journal)
+        .join(run, run.c.run_id == journal.c.run_id)
+        .where(run.c.pair == ledger.pair, run.c.state.not_in((*UNSETTLED, "running")), DOUBTFUL)
+        .order_by(journal.c.begun_at, journal.c.op_id)
+    )
+    with ledger.engine.connect() as connection:
+        return [
+            Doubt(row.run_id, operation_from(json.loads(row.operation)), row.begun_at, _why(row.outcome))
+            for row in connection.execute(query)
+        ]
+
+
+def of_run(ledger: Ledger, run_id: str) -> list[Doubt]:
+    """Those of one run, whatever its state."""
+    journal = schema.journal
+    query = sa.select(journal).where(journal.c.run_id == run_id, DOUBTFUL).order_by(journal.c.begun_at, journal.c.op_id)
+    with ledger.engine.connect() as connection:
+        return [
+            Doubt(row.run_id, operation_from(json.loads(row.operation)), row.begun_at, _why(row.outcome))
+            for row in connection.execute(query)
+        ]
+
+
+def _why(outcome: str | None) -> str:
+    return outcome_from(json.loads(outcome)).detail if outcome else ""
+
+
+def by_run(doubts: Iterable[Doubt]) -> Mapping[str, frozenset[str]]:
+    """The op_ids of each run."""
+    found: dict[str, set[str]] = {}
+    for doubt in doubts:
+        found.setdefault(doubt.run_id, set()).add(doubt.operation.op_id)
+    return {run_id: frozenset(op_ids) for run_id, op_ids in found.items()}
+
+
+def answers(ledger: Ledger) -> Mapping[str, tuple[str, str]]:
+    """What people answered, as (choice, who) by question."""
+    return {decision.hold_id: (decision.choice, decision.by) for decision in ledger.decisions()}
+
+
+def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
+    """Add a question about each to `hold`."""
+    for doubt in doubts:
+        operation = doubt.operation
+        entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+        keys = {operation.side: operation.key, operation.side.other: operation.source_key}
+        stage.rows(
+            "INSERT INTO hold VALUES (?, 'doubt', ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)",
+            doubt.hold_id,
+            entity.value,
+            operation.link_id,
+            operation.side.value,
+            keys[Side.APP],
+            keys[Side.GHL],
+            _because(doubt),
+            list(OPTIONS),
+            json.dumps({"sent": dict(operation.after), "run": doubt.run_id, "begun": doubt.begun_at}),
+            operation.op_id,
+        )
+
+
+def _because(doubt: Doubt) -> str:
+    operation = doubt.operation
+    what = _WORDS.get(operation.kind, "a change of it")
+    found = f" ({doubt.why})" if doubt.why else ""
+    return (
+        f"{what} in {operation.side.label} was begun on {doubt.begun_at[:10]}, and whether it happened is not known: "
+        f"it could not be looked at{found}; nothing else is written to it meanwhile"
+    )

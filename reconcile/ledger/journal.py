@@ -1,0 +1,122 @@
+"""Intents and results in order: what was about to happen is written down before it happens, what happened after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
+from reconcile.values.jsonl import operation_from, operation_json, outcome_from, outcome_json
+from reconcile.model import Operation, Outcome, Status
+
+_BATCH = 1_000
+
+
+_FORGOTTEN = "forgotten"
+"""The status of a link that a run forgot before it wrote: a change of the ledger, no write."""
+
+DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
+"""SQL for whether an operation was begun and not ended, or ended without a certain answer."""
+
+
+class Journal:
+    """One run's journal in the ledger; with `only`, those operations of it alone."""
+
+    def __init__(self, ledger: Ledger, run_id: str, *, only: frozenset[str] | None = None) -> None:
+        self.ledger = ledger
+        self.run_id = run_id
+        table = schema.journal
+        self._mine = table.c.run_id == run_id
+        if only is not None:
+            self._mine = sa.and_(self._mine, table.c.op_id.in_(sorted(only)))
+
+    def begin(self, operations: Sequence[Operation], now: str) -> None:
+        """Commit the intent to carry these out; from here until `end` each is in doubt."""
+        self._insert([self._row(operation, now) for operation in operations])
+
+    def forget(self, operations: Sequence[Operation], now: str) -> None:
+        """Commit that these links are forgotten, before anything is made in their place.
+
+        A run that is killed after such a create is settled from here alone: the former link would still claim the record.
+        """
+        self._insert([self._row(operation, now) | {"status": _FORGOTTEN, "ended_at": now} for operation in operations])
+
+    def forgotten(self) -> list[tuple[str, str]]:
+        """(entity, link_id) of the links that the run forgot."""
+        query = sa.select(schema.journal.c.operation).where(self._mine, schema.journal.c.status == _FORGOTTEN)
+        with self.ledger.engine.connect() as connection:
+            operations = [json.loads(line) for (line,) in connection.execute(query)]
+        return [(operation["entity"], operation["link_id"]) for operation in operations]
+
+    def _row(self, operation: Operation, now: str) -> dict[str, str]:
+        about = {"run_id": self.run_id, "op_id": operation.op_id, "link_id": operation.link_id}
+        return about | {"operation": operation_json(operation), "begun_at": now}
+
+    def _insert(self, rows: Sequence[Mapping[str, str]]) -> None:
+        if not rows:
+            return
+        table = schema.journal
+        again = [row["op_id"] for row in rows]
+        with self.ledger.transaction() as connection:
+            connection.execute(sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again)))
+            connection.execute(sa.insert(table), rows)
+
+    def end(self, outcome: Outcome, now: str) -> None:
+        """Commit what became of one operation."""
+        table = schema.journal
+        with self.ledger.transaction() as connection:
+            connection.execute(
+                sa.update(table)
+                .where(table.c.run_id == self.run_id, table.c.op_id == outcome.op_id)
+                .values(
+                    status=outcome.status.value, outcome=outcome_json(replace(outcome, settled_at=now)), ended_at=now
+                )
+            )
+
+    def known(self, op_ids: Sequence[str]) -> dict[str, Status | None]:
+        """Those of the operations that were begun before, with their status (None: in doubt)."""
+        table = schema.journal
+        query = sa.select(table.c.op_id, table.c.status).where(
+            table.c.run_id == self.run_id, table.c.op_id.in_(list(op_ids))
+        )
+        with self.ledger.engine.connect() as connection:
+            return {op_id: Status(status) if status else None for op_id, status in connection.execute(query)}
+
+    def in_doubt(self) -> list[Operation]:
+        """Operations begun and not ended, or ended without a certain answer, in the order they were begun."""
+        table = schema.journal
+        query = sa.select(table.c.operation).where(self._mine, DOUBTFUL).order_by(table.c.begun_at, table.c.op_id)
+        with self.ledger.engine.connect() as connection:
+            return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
+
+    def entries(self) -> Iterator[tuple[Operation, Outcome]]:
+        """Every ended write with its outcome, streamed in a stable order."""
+        table = schema.journal
+        query = (
+            sa.select(table.c.operation, table.c.outcome)
+            .where(self._mine, table.c.status != _FORGOTTEN)
+            .order_by(table.c.ended_at, table.c.op_id)
+        )
+        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for line, outcome in connection.execute(query):
+                yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What became of every ended operation, streamed; in no order."""
+        table = schema.journal
+        query = sa.select(table.c.outcome).where(self._mine, table.c.status.is_not(None))
+        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for (outcome,) in connection.execute(query):
+                yield outcome_from(json.loads(outcome))
+
+    def summary(self) -> Mapping[str, int]:
+        """How many writes ended in each status; "in_doubt" for those that did not."""
+        table = schema.journal
+        mine = (table.c.run_id == self.run_id, table.c.status.is_distinct_from(_FORGOTTEN))
+        query = sa.select(table.c.status, sa.func.count()).where(*mine).group_by(table.c.status)
+        with self.ledger.engine.connect() as connection:
+            return {status or "in_doubt": count for status, count in connection.execute(query)}

@@ -1,0 +1,412 @@
+"""Everything remembered between runs: links with their baselines, runs, holds and decisions, the sweep, the lease."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine, Row
+
+from reconcile.ledger import schema
+from reconcile.errors import Locked, StateError
+from reconcile.model import Entity
+
+_BATCH = 5_000
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATING = 7_241_655  # the advisory lock's number: any, but the same for all
+
+
+@dataclass(frozen=True, slots=True)
+class PairState:
+    """What the ledger knows of a pair as a whole. A generation of 0 means that nothing was ever settled."""
+
+    generation: int = 0
+    app_identity: str | None = None
+    ghl_identity: str | None = None
+    mapping_digest: str | None = None
+    digest_kind: str | None = None
+    codecs: str | None = None
+
+
+SPENT = "-spent"
+"""What ends the values_digest of a decision that counts no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's answer to a hold: `choice` is one of its options; it counts while `values_digest` is the same."""
+
+    hold_id: str
+    choice: str
+    values_digest: str
+    by: str
+    at: str
+    reason: str
+
+
+class Ledger:
+    """One pair's view of the ledger database; safe to use from several processes, each with its own."""
+
+    def __init__(self, url: str, pair: str) -> None:
+        self.pair = pair
+        self.engine = _engine(url)
+        try:
+            _migrate(self.engine)
+        except StateError:
+            self.engine.dispose()
+            raise
+        except sa.exc.SQLAlchemyError as error:
+            self.engine.dispose()
+            raise StateError(
+                f"the ledger cannot be opened: {type(error).__name__}",
+                remedy="check the `ledger` setting of the pair file and the rights of its user",
+                code="LEDGER",
+            ) from error
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that writes: all of it or nothing."""
+        with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def state(self) -> PairState:
+        """What is known of the pair; the default where it was never settled."""
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(schema.pair).where(schema.pair.c.pair == self.pair)).one_or_none()
+        if row is None:
+            return PairState()
+        return PairState(
+            row.generation, row.app_identity, row.ghl_identity, row.mapping_digest, row.digest_kind, row.codecs
+        )
+
+    def advance(self, connection: Connection, state: PairState) -> None:
+        """Replace the pair's state, inside a settlement."""
+        table = schema.pair
+        values = {
+            "generation": state.generation,
+            "app_identity": state.app_identity,
+            "ghl_identity": state.ghl_identity,
+            "mapping_digest": state.mapping_digest,
+            "digest_kind": state.digest_kind,
+            "codecs": state.codecs,
+        }
+        done = connection.execute(sa.update(table).where(table.c.pair == self.pair).values(values))
+        if done.rowcount == 0:
+            connection.execute(sa.insert(table).values(pair=self.pair, **values))
+
+    # links ------------------------------------------------------------------------------------------------------
+
+    def links(self, entity: Entity, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
+        """Batches of link rows with the given columns, streamed."""
+        table = schema.link
+        query = sa.select(*(table.c[name] for name in columns)).where(
+            table.c.pair == self.pair, table.c.entity == entity.value
+        )
+        with self.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+            for batch in connection.execute(query).partitions():
+                yield [tuple(row) for row in batch]
+
+    def link_rows(
+        self, entity: Entity, link_ids: Sequence[str], columns: Sequence[str]
+    ) -> Iterator[Sequence[Row[tuple[object, ...]]]]:
+        """Batches of the named links' rows."""
+        table = schema.link
+        selected = [table.c[name] for name in columns]
+        with self.engine.connect() as connection:
+            for start in range(0, len(link_ids), _BATCH):
+                chunk = list(link_ids[start : start + _BATCH])
+                query = sa.select(*selected).where(
+                    table.c.pair == self.pair, table.c.entity == entity.value, table.c.link_id.in_(chunk)
+                )
+                yield connection.execute(query).all()  # in one go: row by row takes twice as long
+
+    def put_links(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert or replace whole link rows (all columns but pair)."""
+        if not rows:
+            return
+        table = schema.link
+        for entity, ids in _by_entity([(str(row["entity"]), str(row["link_id"])) for row in rows]):
+            there = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+            connection.execute(sa.delete(table).where(*there))
+        connection.execute(sa.insert(schema.link), [{"pair": self.pair, **row} for row in rows])
+
+    def bury_links(self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str) -> int:
+        """Forget links by (entity, link_id), and those of a forgotten contact's tasks and notes; remember their keys as gone."""
+        mine = schema.link.c.pair == self.pair
+        buried = 0
+        self._drop_answers(connection, names)
+        for entity, ids in _by_entity(names):
+            named = sa.and_(mine, schema.link.c.entity == entity, schema.link.c.link_id.in_(ids))
+            buried += self._bury(connection, named, at)
+            if entity == Entity.CONTACT.value:
+                buried += self._bury(connection, sa.and_(mine, schema.link.c.parent.in_(ids)), at)
+        return buried
+
+    def _bury(self, connection: Connection, which: sa.ColumnElement[bool], at: str) -> int:
+        table, graves = schema.link, schema.grave
+        named = (table.c.entity, table.c.link_id, table.c.app_key, table.c.ghl_key)
+        rows = list(connection.execute(sa.select(*named).where(which)))
+        ends = [
+            {"pair": self.pair, "entity": row.entity, "side": side, "key": key, "at": at}
+            for row in rows
+            for side, key in (("app", row.app_key), ("ghl", row.ghl_key))
+        ]
+        if ends:
+            same = sa.and_(
+                *(graves.c[name] == sa.bindparam(f"old_{name}") for name in ("pair", "entity", "side", "key"))
+            )
+            connection.execute(
+                sa.delete(graves).where(same), [{f"old_{name}": v for name, v in end.items()} for end in ends]
+            )
+            connection.execute(sa.insert(graves), ends)
+            self._forget_differences(connection, [(row.entity, row.link_id) for row in rows])
+            connection.execute(sa.delete(table).where(which))
+        return len(rows)
+
+    def _forget_differences(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+        """Strike what was known of the values of links that are no more."""
+        table = schema.difference
+        for entity, ids in _by_entity(names):
+            named = (table.c.pair == self.pair, table.c.entity == entity, table.c.link_id.in_(ids))
+            connection.execute(sa.delete(table).where(*named))
+
+    def graves(self, *, since: str) -> list[tuple[str, str, str, str]]:
+        """(entity, side, key, at) of records whose link was forgotten since then."""
+        table = schema.grave
+        query = sa.select(table.c.entity, table.c.side, table.c.key, table.c.at).where(
+            table.c.pair == self.pair, table.c.at >= since
+        )
+        with self.engine.connect() as connection:
+            return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
+
+    def insert_links(
+        self, connection: Connection, names: Sequence[str], batches: Iterable[Sequence[Sequence[object]]]
+    ) -> int:
+        """Insert many link rows that are not there yet, each a tuple of the columns `names`. Returns how many.
+
+        The driver takes the tuples as they are: SQLAlchemy's own way takes as long again as the database does.
+        """
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        columns, marks = ", ".join(("pair", *names)), ", ".join(mark for _ in names)
+        statement = f"INSERT INTO link ({columns}) VALUES ({mark}, {marks})"
+        inserted = 0
+        for batch in batches:
+            connection.exec_driver_sql(statement, [(self.pair, *row) for row in batch])
+            inserted += len(batch)
+        return inserted
+
+    def add_links(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert those of the link rows whose link_id is not there yet."""
+        table = schema.link
+        wanted = [str(row["link_id"]) for row in rows]
+        query = sa.select(table.c.entity, table.c.link_id).where(table.c.pair == self.pair, table.c.link_id.in_(wanted))
+        there = {(entity, link_id) for entity, link_id in connection.execute(query)}
+        new = [row for row in rows if (row["entity"], row["link_id"]) not in there]
+        if new:
+            connection.execute(sa.insert(table), [{"pair": self.pair, **row} for row in new])
+
+    def _drop_answers(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+        """Forget what was asked and answered about lost ends of links that are no more: a second loss is a new question."""
+        table = schema.hold
+        asked = [_delete_hold(entity, link_id) for entity, link_id in names]
+        for start in range(0, len(asked), _BATCH):
+            chunk = asked[start : start + _BATCH]
+            connection.execute(sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk)))
+
+    def linked_keys(self, entity: Entity, side: str, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are linked."""
+        table = schema.link
+        column = table.c[f"{side}_key"]
+        query = sa.select(column).where(
+            table.c.pair == self.pair, table.c.entity == entity.value, column.in_(list(keys))
+        )
+        with self.engine.connect() as connection:
+            return {key for (key,) in connection.execute(query)}
+
+    def key_of(self, link_id: str, side: str) -> str | None:
+        """A linked contact's key on a side."""
+        table = schema.link
+        query = sa.select(table.c[f"{side}_key"]).where(
+            table.c.pair == self.pair, table.c.entity == Entity.CONTACT.value, table.c.link_id == link_id
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    # holds ------------------------------------------------------------------------------------------------------
+
+    def holds(self, *, only_open: bool = True) -> list[Row[tuple[object, ...]]]:
+        """Hold rows, oldest first."""
+        table = schema.hold
+        query = sa.select(table).where(table.c.pair == self.pair).order_by(table.c.first_seen, table.c.hold_id)
+        if only_open:
+            query = query.where(table.c.open)
+        with self.engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def decisions(self) -> list[Decision]:
+        """Every decision that counts."""
+        table = schema.hold
+        counts = sa.not_(table.c.values_digest.endswith(SPENT))
+        query = sa.select(table).where(table.c.pair == self.pair, table.c.decision.is_not(None), counts)
+        with self.engine.connect() as connection:
+            return [
+                Decision(row.hold_id, row.decision, row.values_digest, row.decided_by, row.decided_at, row.reason or "")
+                for row in connection.execute(query)
+            ]
+
+    def decide(self, *decisions: Decision) -> None:
+        """Record a person's answers to what they were shown, all or none. Raises StateError where no hold asks about those values."""
+        table = schema.hold
+        with self.transaction() as connection:
+            for decision in decisions:
+                asked = (table.c.hold_id == decision.hold_id, table.c.values_digest == decision.values_digest)
+                told = {
+                    "decision": decision.choice,
+                    "decided_by": decision.by,
+                    "decided_at": decision.at,
+                    "reason": decision.reason,
+                }
+                done = connection.execute(sa.update(table).where(table.c.pair == self.pair, *asked).values(told))
+                if done.rowcount == 0:
+                    raise StateError(
+                        f"there is no hold {decision.hold_id} about these values",
+                        remedy="list the questions with `review`",
+                        code="NO_HOLD",
+                    )
+
+    # the lease --------------------------------------------------------------------------------------------------
+
+    def acquire(self, holder: str, *, now: str, until: str) -> None:
+        """Take or renew the pair's lease. Raises Locked while another holder's has not expired.
+
+        One that runs longer than any does was written by a clock that was ahead: it is cut to `until`. Who is there renews it.
+        """
+        table = schema.lease
+        with self.transaction() as connection:
+            ahead = (table.c.pair == self.pair, table.c.holder != holder, table.c.expires_at > until)
+            connection.execute(sa.update(table).where(*ahead).values(expires_at=until))
+        with self.transaction() as connection:
+            free = sa.or_(table.c.holder == holder, table.c.expires_at <= now)
+            done = connection.execute(
+                sa.update(table).where(table.c.pair == self.pair, free).values(holder=holder, expires_at=until)
+            )
+            if done.rowcount:
+                return
+            row = connection.execute(sa.select(table).where(table.c.pair == self.pair)).one_or_none()
+            if row is not None:
+                raise Locked(
+                    f"pair {self.pair!r} is being run by {row.holder} until {row.expires_at}",
+                    remedy="wait for it to end, or for its lease to expire if it was killed",
+                )
+            try:
+                connection.execute(sa.insert(table).values(pair=self.pair, holder=holder, expires_at=until))
+            except sa.exc.IntegrityError as error:
+                raise Locked(
+                    f"pair {self.pair!r} was taken by another run just now", remedy="wait for it to end"
+                ) from error
+
+    def moment(self) -> datetime | None:
+        """The server's time: that of the machines that share it may differ. None for a file, which one machine has."""
+        if self.engine.dialect.name != "postgresql":
+            return None
+        with self.engine.connect() as connection:
+            told: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+        return told
+
+    def release(self, holder: str) -> None:
+        """Give the lease back, if it is still this holder's."""
+        table = schema.lease
+        with self.transaction() as connection:
+            connection.execute(sa.delete(table).where(table.c.pair == self.pair, table.c.holder == holder))
+
+
+def _by_entity(names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Chunks of link_ids with their entity."""
+    for entity in sorted({entity for entity, _ in names}):
+        ids = [link_id for kind, link_id in names if kind == entity]
+        for start in range(0, len(ids), _BATCH):
+            yield entity, ids[start : start + _BATCH]
+
+
+def _delete_hold(entity: str, link_id: str) -> str:
+    """The hold_id that absence.py gives the question about a link's missing end."""
+    return hashlib.md5(f"delete\x1f{entity}\x1f{link_id}".encode(), usedforsecurity=False).hexdigest()[:20]
+
+
+def _engine(url: str) -> Engine:
+    engine = sa.create_engine(url, hide_parameters=True)
+    if engine.dialect.name == "sqlite":
+        if engine.url.database and engine.url.database != ":memory:":
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _sqlite_settings)
+        sa.event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_settings(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    connection.isolation_level = None  # type: ignore[attr-defined] # SQLAlchemy begins transactions itself
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=30000",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer that begins as a reader can deadlock with another on the upgrade; a reader must not lock writers out.
+    writes = connection.get_execution_options().get("writes", False)
+    # Kilobytes of cache: with the default 2 MB, a million links with their three indexes take half as long again to write.
+    connection.exec_driver_sql(f"PRAGMA cache_size={-64_000 if writes else -8_000}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the tables to the newest version. Raises StateError for a ledger that is newer still."""
+    if _version(engine) == newest():
+        return
+    # A fifth of the start-up of a small run, and needed once a release.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":  # two workers that open a new ledger at once would both make its tables
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StateError(
+                "the ledger was made by a newer version of ghl-reconcile",
+                remedy="install that version or a later one; nothing was changed",
+                code="LEDGER",
+            ) from error
+
+
+def newest() -> str:
+    """The version that the ledger's tables have once every migration was run: they are numbered in order."""
+    return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def _version(engine: Engine) -> str | None:
+    """The version of the tables, None where there are none."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("ledger_version"):
+            return None
+        return connection.execute(sa.text("SELECT version_num FROM ledger_version")).scalar_one_or_none()

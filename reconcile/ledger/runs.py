@@ -1,0 +1,203 @@
+"""The ledger's book of runs and holds: what was started, what came of it, and which questions are open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import SPENT, Ledger
+from reconcile.values.jsonl import hold_json
+from reconcile.model import Hold
+from reconcile.values.names import is_name
+
+UNSETTLED = ("applying",)
+"""States of a run that wrote, or may have written, and did not come to settle it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as the ledger has it."""
+
+    run_id: str
+    job: str
+    state: str
+    started_at: str
+    ended_at: str | None
+    generation: int | None
+    plan_digest: str | None
+    summary: Mapping[str, Any]
+
+
+def start(ledger: Ledger, run_id: str, job: str, *, at: str) -> None:
+    """Enter a run."""
+    with ledger.transaction() as connection:
+        connection.execute(
+            sa.insert(schema.run).values(
+                run_id=run_id, pair=ledger.pair, job=job, started_at=at, state="running", summary="{}"
+            )
+        )
+
+
+def mark(ledger: Ledger, run_id: str, **values: object) -> None:
+    """Change a run's row."""
+    with ledger.transaction() as connection:
+        mark_within(connection, run_id, **values)
+
+
+def fail(ledger: Ledger, run_id: str, *, at: str) -> bool:
+    """Mark a run as failed that ended with an error before it had come to anything; whether it was one."""
+    with ledger.transaction() as connection:
+        mine = sa.and_(schema.run.c.run_id == run_id, schema.run.c.state == "running")
+        return connection.execute(sa.update(schema.run).where(mine).values(state="failed", ended_at=at)).rowcount > 0
+
+
+def remember(ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping[str, Any], at: str) -> None:
+    """Keep a run's summary; `state` None leaves the state that its settlement gave it."""
+    values: dict[str, object] = {"summary": json.dumps(summary, sort_keys=True, default=str), "ended_at": at}
+    mark(ledger, run_id, **(values if state is None else values | {"state": state}))
+
+
+def annotate(ledger: Ledger, run_id: str, **more: object) -> None:
+    """Add to a run's summary."""
+    row = find(ledger, run_id=run_id)
+    if row is not None:
+        mark(ledger, run_id, summary=json.dumps({**row.summary, **more}, sort_keys=True, default=str))
+
+
+def mark_within(connection: Connection, run_id: str, **values: object) -> None:
+    """Change a run's row, inside a settlement."""
+    connection.execute(sa.update(schema.run).where(schema.run.c.run_id == run_id).values(**values))
+
+
+def runs(ledger: Ledger, *, limit: int = 100) -> list[RunRow]:
+    """The pair's runs, newest first."""
+    table = schema.run
+    query = (
+        sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc(), table.c.run_id.desc())
+    )
+    with ledger.engine.connect() as connection:
+        return [_row(row) for row in connection.execute(query.limit(limit)) if is_name(row.run_id)]
+
+
+def unsettled(ledger: Ledger) -> list[str]:
+    """Runs that were interrupted while applying, oldest first."""
+    table = schema.run
+    query = (
+        sa.select(table.c.run_id)
+        .where(table.c.pair == ledger.pair, table.c.state.in_(UNSETTLED))
+        .order_by(table.c.started_at)
+    )
+    with ledger.engine.connect() as connection:
+        return [run_id for (run_id,) in connection.execute(query) if is_name(run_id)]
+
+
+def find(ledger: Ledger, *, run_id: str | None = None, plan_digest: str | None = None) -> RunRow | None:
+    """The newest run with that name or that plan."""
+    table = schema.run
+    query = sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc())
+    if run_id is not None:
+        query = query.where(table.c.run_id == run_id)
+    if plan_digest is not None:
+        query = query.where(table.c.plan_digest == plan_digest)
+    with ledger.engine.connect() as connection:
+        row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None or not is_name(row.run_id) else _row(row)
+
+
+def _row(row: Any) -> RunRow:
+    return RunRow(
+        row.run_id,
+        row.job,
+        row.state,
+        row.started_at,
+        row.ended_at,
+        row.generation,
+        row.plan_digest,
+        json.loads(row.summary),
+    )
+
+
+def put_holds(
+    ledger: Ledger,
+    connection: Connection,
+    holds: Iterable[Hold],
+    *,
+    run_id: str,
+    at: str,
+    within: Collection[str] | None = None,
+    unread: Collection[str] = (),
+) -> int:
+    """Bring the open questions up to date: new ones enter, known ones keep their age, answered and vanished ones close.
+
+    A decision is forgotten when the values it was given for have changed. `within` are the subjects that a partial run
+    looked at: no other question is closed by it, and none about a deletion. `unread` are open ones about what this run did not
+    see, which stay as they are. Returns how many came.
+    """
+    table = schema.hold
+    known = {row.hold_id: row for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))}
+    fresh: list[dict[str, object]] = []
+    seen = set()
+    for hold in holds:
+        seen.add(hold.hold_id)
+        body = hold_json(hold)
+        before = known.get(hold.hold_id)
+        if before is None:
+            fresh.append(
+                {"pair": ledger.pair, "hold_id": hold.hold_id, "body": body, "values_digest": hold.values_digest}
+                | {"first_run": run_id, "first_seen": at, "last_run": run_id, "open": True}
+            )
+            continue
+        changed: dict[str, object] = {
+            "body": body,
+            "values_digest": hold.values_digest,
+            "last_run": run_id,
+            "open": True,
+        }
+        if before.values_digest != hold.values_digest:
+            changed |= {"decision": None, "decided_by": None, "decided_at": None, "reason": None}
+        mine = (table.c.pair == ledger.pair, table.c.hold_id == hold.hold_id)
+        connection.execute(sa.update(table).where(*mine).values(**changed))
+    if fresh:
+        connection.execute(sa.insert(table), fresh)
+    closed = [
+        hold_id
+        for hold_id, row in known.items()
+        if row.open and hold_id not in seen and hold_id not in unread and _may_close(row.body, within)
+    ]
+    for start_at in range(0, len(closed), 1_000):
+        chunk = closed[start_at : start_at + 1_000]
+        connection.execute(
+            sa.update(table).where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk)).values(open=False)
+        )
+    return len(seen)
+
+
+def spend_answers(
+    ledger: Ledger, connection: Connection, entities: Collection[str], *, needed: Collection[str]
+) -> None:
+    """Let answers about conflicts and lost ends of these entities end with what they were about.
+
+    Should the same values come up again, or the record be lost again, it is a new question. `needed` are the hold ids of
+    what a run over everything still found so.
+    """
+    table = schema.hold
+    kept = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
+    for row in connection.execute(sa.select(table).where(*kept)).all():
+        hold = json.loads(row.body)
+        over = hold["kind"] in ("conflict", "delete") and hold["entity"] in entities and row.hold_id not in needed
+        if over and not row.values_digest.endswith(SPENT):
+            mine = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
+            connection.execute(sa.update(table).where(*mine).values(values_digest=row.values_digest + SPENT))
+
+
+def _may_close(body: str, within: Collection[str] | None) -> bool:
+    if within is None:
+        return True
+    hold = json.loads(body)
+    return hold["kind"] != "delete" and hold["subject"] in within

@@ -1,0 +1,212 @@
+"""Scores how alike the contacts are that neither a link nor a match rule joins, with Splink: an optional extra that decides nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from reconcile.values.codecs import Date, Email, Name, Phone, Text
+from reconcile.values.mapping import EntityMap, Field
+from reconcile.model import Entity, Side
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
+
+if TYPE_CHECKING:
+    from splink import Linker
+
+HOW = 'pip install "ghl-reconcile[match]"'
+"""How to get what this module needs."""
+
+SURE = 0.95
+"""From which probability on a pair is suggested. Measured on FEBRL4: precision 0.999 or more at any value from 0.5 to 0.99."""
+
+_MOST_ROWS = 500_000  # a side; beyond that scoring takes minutes and gigabytes
+_OTHERS_FROM, _SAME_FROM = 20, 300  # rows a side; of fewer, the figures below are better than what can be learnt
+_SAMPLED_PAIRS = 2_000_000.0
+_RULES_RECALL = 0.7  # how many of all true pairs agree in two fields at once; read off FEBRL4
+
+_SCHEMA = "likeness"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the values of one kind of field are compared: by which function, from which value on they count as alike.
+
+    `same` and `other` are how often two records of one person, and of two, fall in each level: equal, alike, different.
+    """
+
+    alike: str
+    same: tuple[float, float, float]
+    other: tuple[float, float, float]
+
+
+_NAME = _Way("jaro_winkler_similarity({a}, {g}) >= 0.88", (0.85, 0.1, 0.05), (0.005, 0.01, 0.985))
+_EMAIL = _Way("jaro_winkler_similarity({a}, {g}) >= 0.95", (0.8, 0.1, 0.1), (0.00001, 0.0005, 0.99949))
+_NUMBER = _Way("damerau_levenshtein({a}, {g}) <= 1", (0.8, 0.08, 0.12), (0.0002, 0.0008, 0.999))
+_WAYS: dict[type, _Way] = {Text: _NAME, Name: _NAME, Email: _EMAIL, Phone: _NUMBER, Date: _NUMBER}
+
+# Pairs that a join on these columns would give, without making it.
+_PAIRS = """
+SELECT coalesce(sum(a.many * g.many), 0) FROM (SELECT {c}, count(*) AS many FROM {schema}.app WHERE {whole} GROUP BY {c}) a
+JOIN (SELECT {c}, count(*) AS many FROM {schema}.ghl WHERE {whole} GROUP BY {c}) g USING ({c})
+"""
+
+_BEST = """
+CREATE OR REPLACE TABLE suggested AS
+WITH pair AS (
+    SELECT CASE source_dataset_l WHEN 'app' THEN unique_id_l ELSE unique_id_r END AS app_key,
+        CASE source_dataset_l WHEN 'app' THEN unique_id_r ELSE unique_id_l END AS ghl_key,
+        match_probability AS probability, match_weight AS weight, [{evidence}] AS evidence
+    FROM {scored}
+)
+SELECT app_key, ghl_key, round(probability, 4) AS probability, round(weight, 1) AS weight, list_filter(evidence, lambda e: e.how IS NOT NULL) AS evidence
+FROM pair
+QUALIFY row_number() OVER (PARTITION BY app_key ORDER BY weight DESC, ghl_key) = 1
+    OR row_number() OVER (PARTITION BY ghl_key ORDER BY weight DESC, app_key) = 1
+"""
+
+_NONE = """
+CREATE OR REPLACE TABLE suggested (app_key VARCHAR, ghl_key VARCHAR, probability DOUBLE, weight DOUBLE, evidence STRUCT(field VARCHAR, how VARCHAR)[])
+"""
+
+
+def installed() -> bool:
+    """Whether Splink is there."""
+    return all(importlib.util.find_spec(name) for name in ("splink", "pyarrow"))
+
+
+def score(stage: Stage, mapped: EntityMap) -> str:
+    """Create `suggested`: pairs of contacts without link or match that are probably one person.
+
+    Columns: app_key, ghl_key, probability, weight (Splink's: base 2 logarithm of the odds), evidence (for each field that
+    both have a value of: equal, alike or different). Returns why nothing was looked for, or nothing.
+    """
+    stage.run(_NONE)
+    rows = {side: stage.count(f"SELECT count(*) FROM free_{Entity.CONTACT}_{side}") for side in Side}
+    if not all(rows.values()):
+        return ""
+    if max(rows.values()) > _MOST_ROWS:
+        return (
+            f"more than {_MOST_ROWS:,} records without a counterpart on one side: too many to compare with one another"
+        )
+    if not installed():
+        return f"not looked for: it needs an extra, `{HOW}`"
+    compared = [(f"c{at}", field) for at, field in enumerate(mapped.fields, start=1) if type(field.codec) in _WAYS]
+    stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+    try:
+        _score(stage, compared)
+    finally:
+        stage.run(f"DROP SCHEMA {_SCHEMA} CASCADE")
+    return ""
+
+
+def _score(stage: Stage, compared: Sequence[tuple[str, Field]]) -> None:
+    for side in Side:
+        columns = "".join(f", cells[{column[1:]}] AS {column}" for column, _ in compared)
+        stage.run(
+            f"CREATE TABLE {_SCHEMA}.{side} AS SELECT key AS unique_id{columns} FROM free_contact_{side} WHERE NOT deleted AND NOT excluded"
+        )
+    told = [(column, field) for column, field in compared if _telling(stage, column)]
+    joins = list(_joins(stage, [column for column, _ in told]))
+    if not joins:
+        return
+    linker = _linker(stage, told, joins)
+    _train(stage, linker, joins)
+    scored = linker.inference.predict(threshold_match_probability=SURE, warning_mode="never")
+    evidence = ", ".join(
+        f"{{'field': {literal(field.name)}, 'how': CASE gamma_{column} WHEN 2 THEN 'equal' WHEN 1 THEN 'alike' WHEN 0 THEN 'different' END}}"
+        for column, field in told
+    )
+    stage.run(_BEST.format(scored=f'{_SCHEMA}."{scored.physical_name}"', evidence=evidence))
+
+
+def _rows(stage: Stage) -> int:
+    """Records of the smaller side."""
+    return min(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side)
+
+
+def _telling(stage: Stage, column: str) -> bool:
+    """Whether a column has several values on each side, so that it can tell people apart."""
+    return all(stage.count(f"SELECT count(DISTINCT {column}) FROM {_SCHEMA}.{side}") > 1 for side in Side) or (
+        _rows(stage) == 1 and all(stage.count(f"SELECT count({column}) FROM {_SCHEMA}.{side}") for side in Side)
+    )
+
+
+def _pairs(stage: Stage, columns: Sequence[str]) -> int:
+    whole = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    return stage.count(_PAIRS.format(c=", ".join(columns), whole=whole, schema=_SCHEMA))
+
+
+def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Columns whose equality makes a pair worth scoring: single ones, or two where one alone gives too many pairs."""
+    most = max(200_000, 20 * sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side))
+    pairs = {column: _pairs(stage, (column,)) for column in columns}
+    yield from ((column,) for column in columns if 0 < pairs[column] <= most)
+    for two in combinations([column for column in columns if pairs[column] > most], 2):
+        if 0 < _pairs(stage, two) <= most:
+            yield two
+
+
+def _linker(stage: Stage, told: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]) -> Linker:
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    database = DuckDBAPI(stage.sql.cursor(), output_schema=f"work.{_SCHEMA}")
+    settings = SettingsCreator(
+        link_type="link_only",
+        comparisons=[_comparison(column, _WAYS[type(field.codec)]) for column, field in told],
+        blocking_rules_to_generate_predictions=[block_on(*columns) for columns in joins],
+        probability_two_random_records_match=_prior(stage, [column for column, _ in told]),
+        linker_uid="likeness",
+    )
+    sides = [database.register(side.value, dataset_display_name=side.value) for side in Side]
+    return Linker(sides, settings, log_level=logging.ERROR)
+
+
+def _comparison(column: str, way: _Way) -> dict[str, Any]:
+    """Four levels in Splink's form: no value, equal, alike, different; where it cannot learn, with the figures given."""
+    a, g = f"{column}_l", f"{column}_r"
+    levels = (f"{a} = {g}", way.alike.format(a=a, g=g), "ELSE")
+    return {
+        "output_column_name": column,
+        "comparison_levels": [
+            {"sql_condition": f"{a} IS NULL OR {g} IS NULL", "label_for_charts": "no value", "is_null_level": True},
+            *(
+                {"sql_condition": level, "label_for_charts": label, "m_probability": same, "u_probability": other}
+                for level, label, same, other in zip(
+                    levels, ("equal", "alike", "different"), way.same, way.other, strict=True
+                )
+            ),
+        ],
+    }
+
+
+def _prior(stage: Stage, columns: Sequence[str]) -> float:
+    """The share of true pairs among all: those that agree in two telling columns, and one at least."""
+    rows = [stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side]
+    most = 3 * min(rows)
+    twos = [two for two in combinations(columns, 2) if 0 < _pairs(stage, two) <= most]
+    joined = " UNION ".join(
+        f"SELECT a.unique_id, g.unique_id FROM {_SCHEMA}.app a JOIN {_SCHEMA}.ghl g USING ({', '.join(two)})"
+        for two in twos
+    )
+    agreeing = stage.count(f"SELECT count(*) FROM ({joined})") if twos else 0
+    return min(max(1.0, agreeing / _RULES_RECALL), 0.9 * min(rows) or 1.0) / (rows[0] * rows[1] + 1)
+
+
+def _train(stage: Stage, linker: Linker, joins: Sequence[tuple[str, ...]]) -> None:
+    """Learn how often values of two people agree, and of one: the two joins leave each other's columns to be learnt."""
+    from splink import block_on
+
+    rows = _rows(stage)
+    if rows < _OTHERS_FROM:
+        return
+    linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=1, min_count_per_level=None)
+    rich = sorted(joins, key=lambda columns: (_pairs(stage, columns) < _SAME_FROM, _pairs(stage, columns)))
+    for columns in rich[:2] if rows >= _SAME_FROM else ():
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            block_on(*columns), record_sample_proportion=1.0
+        )

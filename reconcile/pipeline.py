@@ -1,0 +1,147 @@
+"""From two loaded sides to a draft: link, diff, look again where a bulk read is no proof, judge, draft; parents first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping as Map
+from functools import partial
+
+from reconcile.baseline import differences
+from reconcile.compare import restored, reused_keys
+from reconcile.plan import moved_children, refusals
+from reconcile.compare.absence import judge_absences, note_unproven, unconfirmed
+from reconcile.compare.diff import doubtful, make_delta
+from reconcile.plan.draft import begin, draft, extend_owner, number
+from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
+from reconcile.compare.flapping import hold
+from reconcile.compare.verdicts import judge, load_decisions
+from reconcile.ledger.ledger import Decision, Ledger
+from reconcile.link.link import digest_kind, find_moved, load_baseline, release, try_again
+from reconcile.values.mapping import Mapping
+from reconcile.link.match import make_owner, match_children, match_contacts
+from reconcile.link.merges import certain, find_survivors
+from reconcile.model import Entity, Side
+from reconcile.patience import Patience, unread
+from reconcile.ports import Connector, Record
+from reconcile.baseline.revisions import renew_baseline
+from reconcile.stage.stage import Stage
+from reconcile.link.suggestions import remember
+
+
+def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:
+    """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
+
+    `decisions` are those that count in this run; by default all that people made.
+    """
+    state = ledger.state()
+    same_rows = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    trusted = same_rows and state.codecs == mapping.codecs
+    stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
+    load_decisions(stage, ledger.decisions() if decisions is None else decisions)
+    asked = [(json.loads(str(hold.body))["subject"],) for hold in ledger.holds()]
+    stage.fill("in_question", [("subject", "VARCHAR")], [asked])
+    for mapped in mapping.entities:
+        differences.ready(stage, mapped)
+        release(stage, mapped)
+        moved_children.release(stage, mapped)
+        reused_keys.release(stage, mapped)
+        find_moved(stage, mapped, trusted=trusted)
+        match = match_contacts if mapped.entity is Entity.CONTACT else match_children
+        stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
+        renew_baseline(stage, mapped, same_rows=same_rows)
+        try_again(stage, mapped)
+        if mapped.entity is Entity.CONTACT:
+            reused_keys.find(stage, mapped)
+            remember(stage, ledger, mapped)
+            make_owner(stage)
+
+
+def diff(stage: Stage, mapping: Mapping) -> None:
+    """Compare what moved field by field, and judge what lost an end."""
+    for mapped in mapping.entities:
+        if mapped.entity is Entity.CONTACT:
+            find_survivors(stage, mapped)
+    children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
+
+    def absences(stage: Stage) -> None:
+        for mapped in mapping.entities:  # contacts first: what hangs on one follows it
+            judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
+
+    stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
+    reused_keys.leave(stage, mapping)
+    restored.find(stage, mapping)
+
+
+def look_again(
+    stage: Stage, mapping: Mapping, connectors: Map[Side, Connector], *, lags: Map[Side, float], most: int
+) -> int:
+    """Read by key what a bulk read cannot prove: our own late writes, and records that seem to be gone. Returns how many.
+
+    `lags` is by how many seconds each side's bulk reads may trail a write.
+
+    Where it is not 0, the stage shows them as they are now, and link and diff have to be run again.
+    """
+    looked = 0
+    for side, connector in connectors.items():
+        reader = _Reader(connector)
+        for mapped in mapping.entities:
+            late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
+            sought = late | dict(unconfirmed(stage, mapped, side, most=most))
+            found = {key: reader.read(mapped.entity, key, parent) for key, parent in sorted(sought.items())}
+            lost = {key: error for key, error in found.items() if isinstance(error, ConnectorError)}
+            # What the bulk read shows of a late one is older than our own write: it counts as not read at all.
+            shown = [(key, record) for key, record in found.items() if not isinstance(record, ConnectorError)]
+            shown += [(key, None) for key in lost if key in late]
+            if shown:
+                stage.refresh(mapped, side, shown)
+            note_unproven(stage, mapped.entity, side, lost)
+            stage.set_aside(mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()])
+            looked += len(found)
+    return looked
+
+
+class _Reader:
+    """Reads single records of one side; one that cannot be read is an answer, too, unless the side itself fails."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self._patience = Patience()
+
+    def read(self, entity: Entity, key: str, parent: str | None) -> Record | ConnectorError | None:
+        """The record, None where it is gone; or the error that proves neither."""
+        try:
+            record = self._connector.read(entity, key, parent)
+        except (Unnamed, Malformed) as error:
+            return error
+        except ConnectorError as error:
+            self._patience.spend(error)
+            if isinstance(error, (Expired, Blocked)):
+                self._connector.describe()  # raises where it is not about this record, but about all
+            return error
+        self._patience.renew()
+        return record
+
+
+def merges(stage: Stage, mapping: Mapping, *, at: str) -> list[Decision]:
+    """What the pair file answers of this run's questions about merges: link and diff have to be run again with it."""
+    return [answer for mapped in mapping.entities for answer in certain(stage, mapped, at=at)]
+
+
+def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
+    """Judge every difference and draft all operations and holds, in order.
+
+    With `flapping`, what `swing` says was taken back in as many runs is asked about.
+    """
+    stage.let_go()
+    begin(stage)
+    restored.begin(stage)
+    for mapped in mapping.entities:
+        judge(stage, mapped)
+        restored.ask(stage, mapped)
+        hold(stage, mapped, times=flapping)
+        refusals.ask(stage, mapped)
+        draft(stage, mapped)
+        refusals.ask_about_creates(stage, mapped)
+        if mapped.entity is Entity.CONTACT:
+            extend_owner(stage)
+    number(stage)

@@ -1,0 +1,1 @@
+"""Planning: verdicts become operations and questions, in order and within limits."""

@@ -1,0 +1,236 @@
+"""What each run saw and did, as Parquet under its run id: immutable, for undo, backtest and audit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reconcile.values.codecs import Codec
+from reconcile.stage.confinement import confined
+from reconcile.errors import StateError
+from reconcile.ledger.journal import Journal
+from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
+from reconcile.values.mapping import EntityMap, Mapping
+from reconcile.model import Cell, Entity, Side, Snapshot
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import DIGEST_KIND, Stage
+
+MANIFEST = "archive.json"
+"""What the columns of the Parquet files mean: native names, fields and snapshots."""
+
+_OUTCOME = (
+    ("op_id", "VARCHAR"),
+    ("status", "VARCHAR"),
+    ("key", "VARCHAR"),
+    ("code", "VARCHAR"),
+    ("detail", "VARCHAR"),
+    ("trace_id", "VARCHAR"),
+    ("outcome", "VARCHAR"),
+)
+
+
+def load_outcomes(stage: Stage, journal: Journal) -> None:
+    """Create `outcome` in the stage from the journal, beside `planned`."""
+    rows = (
+        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))] for o in journal.outcomes()
+    )
+    stage.fill("outcome", _OUTCOME, rows)
+
+
+def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = None) -> list[Path]:
+    """Write snapshots, baseline links, plan, holds and outcomes of a run as Parquet files; returns them.
+
+    `base_e` has every link without its values, `basecell_e` the values of those that moved; of the others the baseline is
+    what the snapshot shows. `region` is the location's, which completes a mapping without asking the location again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = [
+        f"{kind}_{mapped.entity}_{side}"
+        for mapped in mapping.entities
+        for side in Side
+        for kind in ("raw", "cover", "proven")
+    ]
+    tables += [
+        f"{kind}_kept_{mapped.entity}_{side}"
+        for mapped in mapping.entities
+        for side in Side
+        for kind in ("raw", "cover")
+    ]
+    tables += [
+        f"{kind}_{mapped.entity}"
+        for mapped in mapping.entities
+        for kind in ("base", "basecell", "judged", "difference")
+    ]
+    tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
+    there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
+    written = []
+    for table in tables:
+        if table in there:
+            path = folder / f"{table}.parquet"
+            stage.run(f"COPY {table} TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+            written.append(path)
+    _describe(stage, mapping, folder, region)
+    return written
+
+
+def _describe(stage: Stage, mapping: Mapping, folder: Path, region: str | None) -> None:
+    snapshots = [json.loads(snapshot_json(each)) for _, each in sorted(stage.snapshots.items())]
+    entities = {mapped.entity.value: _columns(mapped) for mapped in mapping.entities}
+    partial = folder / f"{MANIFEST}.partial"
+    (digests,) = stage.one(f"SELECT {DIGEST_KIND}")
+    described = {
+        "mapping": mapping.digest,
+        "digests": str(digests),
+        "region": region,
+        "entities": entities,
+        "snapshots": snapshots,
+    }
+    partial.write_text(line(described), encoding="utf-8")
+    partial.replace(folder / MANIFEST)
+
+
+def _columns(mapped: EntityMap) -> dict[str, Any]:
+    """The native names behind r0, r1, ... on each side, and the fields behind the baseline's values, in order."""
+    return {
+        "natives": {side.value: list(mapped.native(side)) for side in Side},
+        "fields": [
+            {"name": f.name, "app": list(f.app), "ghl": list(f.ghl), "codec": codec_name(f.codec)}
+            for f in mapped.fields
+        ],
+    }
+
+
+def codec_name(codec: Codec) -> str:
+    """A codec with its settings as text: equal codecs give equal texts."""
+    members = {f.name: getattr(codec, f.name) for f in dataclasses.fields(codec)}
+    return f"{type(codec).__name__} {line({name: str(value) for name, value in members.items()})}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One archived record in native terms: raw texts by native name."""
+
+    key: str
+    parent: str | None
+    modified_at: str | None
+    raw: Map[str, str | None]
+
+    def cells(self, mapped: EntityMap, side: Side) -> dict[str, Cell]:
+        """Its canonical values under a mapping."""
+        return {each.name: each.decode(self.raw, side) for each in mapped.fields}
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """An archived task or note of a contact that was deleted: its key, its values, its link and its counterpart's key."""
+
+    key: str
+    cells: Map[str, Cell]
+    link_id: str | None
+    other_key: str | None
+
+
+class Archived:
+    """One run's archive, open for reading. Raises StateError where the run left none.
+
+    Where `mapping` is given it stands in for a manifest, for a run that was killed before it wrote its archive: then its
+    stage is read.
+    """
+
+    def __init__(self, folder: Path, *, mapping: Mapping | None = None) -> None:
+        self.folder = folder
+        staged = not (folder / MANIFEST).exists() and mapping is not None and (folder / "stage.duckdb").exists()
+        self.manifest: dict[str, Any]
+        if staged and mapping is not None:
+            self.manifest = {"entities": {m.entity.value: _columns(m) for m in mapping.entities}, "snapshots": []}
+        else:
+            self.manifest = _manifest(folder)
+        self.sql = confined(folder / "stage.duckdb" if staged else None, folders=[folder], read_only=staged)
+        self._staged = staged
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.sql.close()
+
+    def snapshot(self, entity: Entity, side: Side) -> Snapshot | None:
+        """What the run read of an entity on a side."""
+        found = (snapshot_from(each) for each in self.manifest["snapshots"])
+        return next((each for each in found if (each.entity, each.side) == (entity, side)), None)
+
+    def has(self, table: str) -> bool:
+        """Whether the run kept that table."""
+        if self._staged:
+            named = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
+            return bool(self.sql.execute(named, [table]).fetchall()[0][0])
+        return (self.folder / f"{table}.parquet").exists()
+
+    def relation(self, table: str) -> str:
+        """SQL for one of the run's tables."""
+        return table if self._staged else f"read_parquet({literal(str(self.folder / f'{table}.parquet'))})"
+
+    def records(self, entity: Entity, side: Side, *, column: str, equals: str, kept: str = "") -> Iterator[Kept]:
+        """What the snapshot had, deleted rows left out, where `column` (key or parent) has a value.
+
+        `kept` "kept_" asks for what was read beside the snapshot, before a deletion.
+        """
+        table = f"raw_{kept}{entity}_{side}"
+        if entity.value not in self.manifest["entities"] or not self.has(table):
+            return
+        natives = self.manifest["entities"][entity.value]["natives"][side.value]
+        names = ", ".join(f"r{at}" for at in range(len(natives)))
+        query = f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} WHERE {column} = ? AND NOT deleted ORDER BY key"
+        for key, parent, modified, *values in self.sql.execute(query, [equals]).fetchall():
+            yield Kept(str(key), parent, modified, dict(zip(natives, values, strict=True)))
+
+    def covers(self, entity: Entity, side: Side, parent: str, *, kept: str = "") -> bool:
+        """Whether the snapshot speaks of what hangs on a contact: it was whole, or that contact was looked at."""
+        table, snapshot = f"cover_{kept}{entity}_{side}", self.snapshot(entity, side)
+        if not kept and snapshot is not None and snapshot.complete and not snapshot.partial:
+            return True
+        if not self.has(table):
+            return False
+        return bool(
+            self.sql.execute(f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]).fetchall()[0][0]
+        )
+
+    def link_of(self, entity: Entity, side: Side, key: str) -> tuple[str, str] | None:
+        """(link_id, key on the other side) of a record that was linked when the run began."""
+        table = f"base_{entity}"
+        if not self.has(table):
+            return None
+        query = f"SELECT link_id, {side.other}_key FROM {self.relation(table)} WHERE {side}_key = ?"
+        found = self.sql.execute(query, [key]).fetchall()
+        return (str(found[0][0]), str(found[0][1])) if found else None
+
+    def buried(self, mapping: Mapping, side: Side, entity: Entity, contact: str) -> list[Buried] | None:
+        """The tasks or notes that a contact had; None where the run did not read them."""
+        covering = [kept for kept in ("", "kept_") if self.covers(entity, side, contact, kept=kept)]
+        if not covering:
+            return None
+        found = []
+        for one in self.records(entity, side, column="parent", equals=contact, kept=covering[0]):
+            link_id, other = self.link_of(entity, side, one.key) or (None, None)
+            found.append(Buried(one.key, one.cells(mapping[entity], side), link_id, other))
+        return found
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StateError(
+            f"run {folder.name} left no archive",
+            remedy="it was pruned, or never ended; choose another run",
+            code="NO_ARCHIVE",
+        ) from error
+    return manifest

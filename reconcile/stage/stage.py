@@ -1,0 +1,427 @@
+"""Loads what both sides hold into DuckDB: wide tables of raw values with one digest a row, streamed in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import msgspec
+
+from reconcile.values.codecs import Codec, raw_text
+from reconcile.stage.confinement import confined
+from reconcile.errors import ConnectorError, Malformed
+from reconcile.values.jsonl import snapshot_from, snapshot_json
+from reconcile.values.mapping import EntityMap
+from reconcile.model import Entity, Side, Snapshot
+from reconcile.ports import Page, Proof, Record, Shape
+from reconcile.stage.quoting import literal, quoted
+from reconcile.stage.shaping import digest, raw_rows
+
+log = logging.getLogger("reconcile.stage.stage")
+
+_ENCODER = msgspec.json.Encoder()
+_BATCH = 1_000
+_USUAL_LINE = 256 * 1024  # bytes
+_LOOKED_AT = 50  # pages between two looks at the disk
+_AT_ONCE = 2  # steps; each more holds memory of its own
+_ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
+_ROOM = 64 << 20  # bytes of the file's pages that stay
+
+DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
+"""SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An extraction on disk, as JSON lines, with what it proves and covers; `taken_at` is when it was begun."""
+
+    path: Path
+    proof: Proof
+    covered: tuple[str, ...]
+    taken_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much of one entity of one side is read: pages and bytes; `room` is what stays free on the disk meanwhile."""
+
+    pages: int = 2_000_000
+    bytes: int = 64 << 30
+    room: int = 256 << 20
+
+
+class Stage:
+    """One run's DuckDB file, and the folder where pages are spooled before DuckDB reads them.
+
+    Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0, r1, ..., digest),
+    `blur_e_s` (see `blur`), `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
+
+    What was read lies in the file (`stage.`). What is concluded from it lies in memory, where DuckDB spills it when memory is
+    short: to log and compress each small table as it is made takes longer than making it. `keep` puts it into the file.
+
+    Its SQL reaches the stage's own folder, and folders `beside` it that are named.
+    """
+
+    def __init__(
+        self, folder: Path, *, memory_limit: str = "512MB", threads: int = 2, beside: Iterable[Path] = ()
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.sql = confined(folder / "stage.duckdb", folders=[folder, *beside], spill=folder / "spill")
+        self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
+        self.memory_limit = memory_limit
+        self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
+        self.sql.execute(f"SET threads = {threads}")
+        self.sql.execute("SET preserve_insertion_order = false")
+        # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
+        self.sql.execute("SET allocator_flush_threshold = '16MB'")
+        self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
+        self.sql.execute("SET checkpoint_threshold = '64MB'")
+        self.bounds = Bounds()
+        self.snapshots = self._remembered()
+
+    def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
+        """The snapshots that an earlier process staged in this file."""
+        self.run("CREATE TABLE IF NOT EXISTS stage.snapshot (line VARCHAR)")
+        found = [snapshot_from(json.loads(str(text))) for (text,) in self.rows("SELECT line FROM snapshot")]
+        return {(snapshot.entity, snapshot.side): snapshot for snapshot in found}
+
+    def _remember(self, snapshot: Snapshot) -> None:
+        self.snapshots[snapshot.entity, snapshot.side] = snapshot
+        lines = [[(snapshot_json(known),)] for known in self.snapshots.values()]
+        self.fill("stage.snapshot", [("line", "VARCHAR")], lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was read, and what was kept, stays in it."""
+        self.sql.close()
+
+    def keep(self) -> None:
+        """Put what was concluded into the file as well, for another process that carries a plan out."""
+        concluded = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'work' AND schema_name = 'main'"
+        for (name,) in self.rows(concluded):
+            table = quoted(str(name))
+            self.run(f"CREATE OR REPLACE TABLE stage.{table} AS FROM work.{table}")
+        self.run("CHECKPOINT stage")  # the file alone is then the whole stage
+
+    def some(self, *tables: str) -> set[str]:
+        """Which of these tables have rows: to plan a statement over nothing takes as long as over a thousand rows."""
+        there = self.one(f"SELECT {', '.join(f'EXISTS (FROM {table})' for table in tables)}")
+        return {table for table, some in zip(tables, there, strict=True) if some}
+
+    def has(self, table: str) -> bool:
+        """Whether there is such a table."""
+        return self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0
+
+    def run(self, statements: str) -> None:
+        """Carry out SQL without a result."""
+        for statement in self.sql.extract_statements(statements) if statements else ():
+            self._roomily(self.sql, statement)
+            self.sql.fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Statements of which all take effect or none; a fault leaves the stage usable, for the report that tells of it."""
+        self.run("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self.run("ROLLBACK")
+            raise
+        self.run("COMMIT")
+
+    def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:
+        """All rows of a small result."""
+        return self.sql.execute(query, list(values)).fetchall()
+
+    def one(self, query: str, *values: object) -> tuple[object, ...]:
+        """The one row of a result that always has one."""
+        row = self.sql.execute(query, list(values)).fetchone()
+        if row is None:
+            raise AssertionError("a query for one row gave none")
+        return row
+
+    def count(self, query: str) -> int:
+        """The one number a query gives."""
+        (number,) = self.one(query)
+        return int(str(number))
+
+    def stream(self, query: str, batch: int = 10_000) -> Iterator[list[tuple[object, ...]]]:
+        """Batches of a large result, on a cursor of its own."""
+        cursor = self.cursor()
+        try:
+            self._roomily(cursor, query)
+            while rows := cursor.fetchmany(batch):
+                yield rows
+        finally:
+            cursor.close()
+
+    def _roomily(self, sql: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> None:
+        """Carry out one statement; where it does not fit into the memory that it may take, once more with twice as much.
+
+        A run that has written must not end because its report takes more than was thought of.
+        """
+        try:
+            sql.execute(statement)
+        except duckdb.OutOfMemoryException:
+            log.warning("a statement is given more memory", extra={"limit": _ROOMIER})
+            self.sql.execute(f"SET memory_limit = {literal(_ROOMIER)}")
+            try:
+                sql.execute(statement)
+            finally:
+                with suppress(duckdb.OutOfMemoryException):  # what it holds cannot go back by now
+                    self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
+
+    def ahead(self, queries: Iterable[str]) -> Iterator[list[tuple[object, ...]]]:
+        """The rows of one query after the other, each fetched while those before it are in use."""
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            coming: deque[Future[list[tuple[object, ...]]]] = deque()
+            for query in queries:
+                coming.append(pool.submit(self._fetched, query))
+                if len(coming) > _AT_ONCE:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+
+    def _fetched(self, query: str) -> list[tuple[object, ...]]:
+        with self.cursor() as cursor:
+            return cursor.execute(query).fetchall()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same tables."""
+        cursor = self.sql.cursor()
+        cursor.execute(_SESSION)
+        return cursor
+
+    def together(self, *steps: Callable[[Stage], object]) -> None:
+        """Carry out steps that do not depend on one another at once, each on a connection of its own; the first fault is raised.
+
+        Most statements are over less than a DuckDB thread takes on at a time, so that one alone leaves the other cores idle.
+        """
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            for step in [pool.submit(self._beside, step) for step in steps]:
+                step.result()
+
+    def _beside(self, step: Callable[[Stage], object]) -> None:
+        other = copy(self)
+        other.sql = self.cursor()
+        try:
+            step(other)
+        finally:
+            other.sql.close()
+
+    def let_go(self) -> None:
+        """Give the memory back that holds pages of the file, once what was read there is not looked through again."""
+        (kept,) = self.one("SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()")
+        self.sql.execute(f"SET memory_limit = '{int(str(kept)) + _ROOM}B'")  # more than this has to go
+        self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
+
+    def drop(self, *tables: str) -> None:
+        """Drop tables that served one step: what stays takes memory from those that follow."""
+        self.run("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
+
+    def fill(
+        self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
+    ) -> None:
+        """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
+        rows = (row for batch in batches for row in batch)
+        first = list(islice(rows, 1))
+        if not first:
+            self.run(
+                f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
+            )
+            return
+        typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
+        self.read_lines(table, chain(first, rows), {"json": "VARCHAR[]"}, typed, "records = false")
+
+    def read_lines(
+        self, table: str, lines: Iterable[object], types: Mapping[str, str], selected: str, *settings: str
+    ) -> None:
+        """Create `table` as what is `selected` from JSON lines whose members have these SQL types."""
+        spool = self.folder / f"{table}.ndjson"
+        rest, longest = iter(lines), 0
+        with spool.open("wb") as out:
+            while batch := list(islice(rest, _BATCH)):
+                encoded = _ENCODER.encode_lines(batch)
+                longest = max(longest, *map(len, encoded.split(b"\n")))
+                out.write(encoded)
+        listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
+        # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB by default.
+        size = f"maximum_object_size = {max(longest, _USUAL_LINE)}"
+        how = ", ".join([f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings])
+        self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})")
+        spool.unlink()
+
+    # snapshots --------------------------------------------------------------------------------------------------
+
+    def spool(self, entity: Entity, side: Side, pages: Iterator[Page | Proof], *, taken_at: str) -> Spooled:
+        """Read an extraction to its end onto disk, in bounded memory; a fault on the way makes it incomplete, with the reason.
+
+        It touches no table, so that both sides can be read at once.
+        """
+        path = self.folder / f"{entity}_{side}.ndjson"
+        covered: list[str] = []
+        proof = Proof(complete=False, why_incomplete="the extraction ended without saying whether it is complete")
+        with path.open("wb") as out:
+            try:
+                for number, part in enumerate(pages):
+                    if isinstance(part, Proof):
+                        proof = part
+                    else:
+                        self._bound(number, out.tell() + len(part.lines))
+                        out.write(part.lines)
+                        covered.extend(part.covers)
+            except ConnectorError as error:
+                proof = Proof(complete=False, why_incomplete=str(error))
+        return Spooled(path, proof, tuple(covered), taken_at)
+
+    def _bound(self, pages: int, size: int) -> None:
+        """Raise Malformed where a side gives more than any has, or than there is room for: its pages may never end."""
+        if pages >= self.bounds.pages or size > self.bounds.bytes:
+            what = f"more than {self.bounds.pages:,} pages or {self.bounds.bytes:,} bytes of one entity"
+            raise Malformed(what, remedy="see why the side's pages do not end", code="TOO_LARGE")
+        if pages % _LOOKED_AT == 0 and shutil.disk_usage(self.folder).free < self.bounds.room:
+            what = f"less than {self.bounds.room:,} bytes are free where the pages are kept"
+            raise Malformed(what, remedy="give the store's disk more room", code="TOO_LARGE")
+
+    def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
+        """Load spooled pages into `raw_e_s` and say what they prove."""
+        name = f"{mapped.entity}_{side}"
+        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
+        spooled.path.unlink()
+        self.blur(mapped, side)
+        self.run(f"CREATE OR REPLACE TABLE stage.proven_{name} (key VARCHAR)")
+        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
+        self._remember(snapshot)
+        return snapshot
+
+    def blur(self, mapped: EntityMap, side: Side) -> None:
+        """Create `blur_e_s` (row: a digest, k0, k1, ...): what each row may be known by, as numbers that are quick to look up."""
+        name = f"{mapped.entity}_{side}"
+        if mapped.blurred():
+            self.run(f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r")
+
+    def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
+        """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
+        name = f"kept_{mapped.entity}_{side}"
+        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
+        spooled.path.unlink()
+        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+
+    def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
+        table = f"raw_{entity}_{side}"
+        keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
+        twice = self.count(f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1)")
+        why = [proof.why_incomplete] if proof.why_incomplete else []
+        why += [f"{keyless} rows have no key"] if keyless else []
+        why += [f"{twice} keys came more than once"] if twice else []
+        why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
+        if twice or keyless:
+            self.run(
+                f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
+                "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
+            )
+        rows, fingerprint = self._content(table)
+        return Snapshot(
+            entity=entity,
+            side=side,
+            rows=rows,
+            complete=proof.complete and not why,
+            taken_at=taken_at,
+            fingerprint=fingerprint,
+            why_incomplete="; ".join(why),
+            reported_total=proof.reported_total,
+            partial=proof.partial,
+            quarantined=proof.quarantined,
+        )
+
+    def refresh(self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]) -> None:
+        """Put what was read by key in place of what a bulk read showed; None takes the row out."""
+        table, natives = f"raw_{mapped.entity}_{side}", mapped.native(side)
+        pairs = list(found)
+        flat = [[key, record is None, *_flat(record, natives)] for key, record in pairs]
+        columns = [
+            "key",
+            "gone",
+            "parent",
+            "version",
+            "modified_at",
+            "deleted",
+            *(f"r{at}" for at in range(len(natives))),
+        ]
+        types = [(name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns]
+        self.fill("refreshed", types, [flat])
+        kept = ", ".join(columns[2:])
+        again = f"FROM {table} r WHERE key IN (SELECT key FROM refreshed)"
+        known = f"blur_{mapped.entity}_{side}" if mapped.blurred() else None
+        if known:
+            self.run(f"DELETE FROM {known} WHERE row IN (SELECT digest {again})")
+        self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
+        self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
+        self.run(
+            f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
+        )
+        if known:
+            self.run(f"INSERT INTO {known} SELECT {_blurs(mapped, side)} {again}")
+        self.run("DROP TABLE refreshed")
+        rows, fingerprint = self._content(table)
+        seen = self.snapshots[mapped.entity, side]
+        self.snapshots[mapped.entity, side] = replace(seen, rows=rows, fingerprint=fingerprint)
+
+    def set_aside(self, mapped: EntityMap, side: Side, unread: Sequence[str]) -> None:
+        """Remember which records could not be read, each with the reason: what was read beside them stands."""
+        if unread:
+            seen = self.snapshots[mapped.entity, side]
+            self._remember(replace(seen, quarantined=(*seen.quarantined, *unread)))
+
+    def _content(self, table: str) -> tuple[int, str]:
+        """How many rows a raw table has, and a name for what is in it, whatever their order."""
+        rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
+        return int(str(rows)), f"{rows}-{xor}"
+
+
+_SESSION = "SET search_path = 'work.main,stage.main'; SET TimeZone = 'UTC'"
+"""What each connection has to be told: tables are made in memory unless `stage.` says otherwise, and found in either."""
+
+ANY = "(hash(chr(1)) >> 1)::BIGINT"
+"""SQL for the number of a value that may be equal to any other."""
+
+
+def blurred(codec: Codec, value: str) -> str:
+    """SQL for a number that is equal wherever two values' canonical forms are, or ANY; NULL where there is no value."""
+    return f"CASE WHEN {value} <> '' THEN (hash(coalesce({codec.blur(value)}, chr(1))) >> 1)::BIGINT END"
+
+
+def _blurs(mapped: EntityMap, side: Side) -> str:
+    place = {native: f"r.r{at}" for at, native in enumerate(mapped.native(side))}
+    fields = enumerate(mapped.blurred())
+    return ", ".join(
+        ["r.digest AS row", *(f"{blurred(f.codec, place[f.native(side)[0]])} AS k{at}" for at, f in fields)]
+    )
+
+
+def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:
+    if record is None:
+        return [None] * (4 + len(natives))
+    head: list[object] = [record.parent, record.version, record.modified_at, record.deleted]
+    return head + [raw_text(record.fields.get(name)) for name in natives]

@@ -1,0 +1,314 @@
+"""What a changed pair file would have planned on what earlier runs saw: their archives are compared anew, without any request."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from reconcile import pipeline
+from reconcile.baseline import differences
+from reconcile.plan import draft
+from reconcile.stage.archive import Archived, codec_name
+from reconcile.ledger.ledger import Decision, PairState
+from reconcile.plan.limits import Breach, Facts, Limits, breaches
+from reconcile.values.jsonl import line
+from reconcile.link.link import try_again
+from reconcile.values.mapping import EntityMap, Field, Mapping
+from reconcile.model import Entity, Side, Snapshot
+from reconcile.plan.plan import Plan
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
+
+if TYPE_CHECKING:
+    from reconcile.ledger.ledger import Ledger
+
+_HEAD = ("key", "parent", "version", "modified_at", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a run's plan would have differed: operations and holds as rows (see `_OPERATIONS`, `_HOLDS`), counts, caveats."""
+
+    run_id: str
+    operations_then: int
+    operations_now: int
+    holds_then: int
+    holds_now: int
+    gained: Sequence[Map[str, Any]] = ()
+    lost: Sequence[Map[str, Any]] = ()
+    changed: Sequence[Map[str, Any]] = ()
+    holds_gained: Sequence[Map[str, Any]] = ()
+    holds_lost: Sequence[Map[str, Any]] = ()
+    refused: Sequence[Breach] = ()
+    caveats: Sequence[str] = field(default=())
+
+    @property
+    def same(self) -> bool:
+        """Whether the plan would have been the same."""
+        return not (self.gained or self.lost or self.changed or self.holds_gained or self.holds_lost)
+
+
+def backtest(archived: Archived, mapping: Mapping, stage: Stage, *, limits: Limits, run_id: str) -> Difference:
+    """Compare what one run archived under `mapping`, in an empty `stage`. Raises StateError where the archive is not whole.
+
+    Each run is taken on its own baseline, as it was: what a changed plan of one run would have meant for the next is not
+    followed up.
+    """
+    known, caveats = _known(archived, mapping)
+    _load(stage, archived, known)
+    _compare(stage, archived, known, flapping=limits.flapping if archived.has("swing") else 0)
+    return _difference(stage, archived, known, limits, run_id=run_id, caveats=caveats)
+
+
+# what the archive can speak of --------------------------------------------------------------------------------------
+
+
+def _known(archived: Archived, mapping: Mapping) -> tuple[Mapping, list[str]]:
+    """The part of the mapping that the archived run read the native fields of, and a sentence for each part it did not."""
+    caveats: list[str] = []
+    entities = []
+    for mapped in mapping.entities:
+        if mapped.entity.value not in archived.manifest["entities"]:
+            caveats.append(f"{mapped.entity}s were not read then: nothing is said of them")
+            continue
+        entities.append(_known_fields(archived, mapped, caveats))
+    return Mapping(tuple(entities)), caveats
+
+
+def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> EntityMap:
+    then = archived.manifest["entities"][mapped.entity.value]
+    fields = []
+    for each in mapped.fields:
+        unread = [n for side in Side for n in each.native(side) if n not in then["natives"][side.value]]
+        if unread:
+            caveats.append(f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read then; the field is left out")
+            continue
+        fields.append(_without_unread(each, then))
+        before = _field_then(then, each.name)
+        if before is not None and before[1]["codec"] != codec_name(each.codec):
+            caveats.append(
+                f"{mapped.entity}.{each.name}: its codec differs from then; moved values may seem moved again"
+            )
+    names = {each.name for each in fields}
+    rules = tuple(rule for rule in mapped.match if set(rule) <= names)
+    excluded = tuple(rule for rule in mapped.exclude if rule.field in names)
+    return dataclasses.replace(mapped, fields=tuple(fields), match=rules, exclude=excluded)
+
+
+def _without_unread(each: Field, then: Map[str, Any]) -> Field:
+    also = {side: tuple(n for n in names if n in then["natives"][side.value]) for side, names in each.also.items()}
+    return dataclasses.replace(each, also=also)
+
+
+def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | None:
+    """A field's place and description in the archived baseline."""
+    return next(((at, known) for at, known in enumerate(then["fields"]) if known["name"] == name), None)
+
+
+# loading and comparing ----------------------------------------------------------------------------------------------
+
+
+def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
+    for mapped in mapping.entities:
+        entity, natives = mapped.entity, archived.manifest["entities"][mapped.entity.value]["natives"]
+        for side in Side:
+            name = f"{entity}_{side}"
+            place = {native: f"r{at}" for at, native in enumerate(natives[side.value])}
+            columns = [f"{place[native]} AS n{at}" for at, native in enumerate(mapped.native(side))]
+            renamed = [f"n{at} AS r{at}" for at, _ in enumerate(mapped.native(side))]
+            kept = ", ".join([*_HEAD, *columns, "digest"])
+            final = ", ".join([*_HEAD, *renamed, "digest"])
+            stage.run(
+                f"CREATE TABLE raw_{name} AS SELECT {final} FROM (SELECT {kept} FROM {archived.relation(f'raw_{name}')})"
+            )
+            stage.blur(mapped, side)
+            for kind in ("cover", "proven"):
+                stage.run(f"CREATE TABLE {kind}_{name} AS {_keys(archived, f'{kind}_{name}')}")
+            stage.snapshots[entity, side] = _snapshot(archived, entity, side)
+        stage.run(f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}")
+        for side in Side:  # an archive from before there was such a column
+            stage.run(f"ALTER TABLE base_{entity} ADD COLUMN IF NOT EXISTS {side}_edited VARCHAR")
+        if archived.has(f"difference_{entity}"):
+            differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
+    graves = archived.relation("grave") if archived.has("grave") else None
+    empty = (
+        "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
+    )
+    stage.run(f"CREATE TABLE grave AS {f'FROM {graves}' if graves else empty}")
+
+
+def _keys(archived: Archived, table: str) -> str:
+    return (
+        f"SELECT key FROM {archived.relation(table)}"
+        if archived.has(table)
+        else "SELECT NULL::VARCHAR AS key WHERE false"
+    )
+
+
+def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
+    found = archived.snapshot(entity, side)
+    return found or Snapshot(
+        entity, side, 0, complete=False, taken_at="", fingerprint="", why_incomplete="not archived"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question of that run, as the ledger keeps one."""
+
+    body: str
+    decision: str | None
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Then:
+    """What the ledger knew when the run began, as far as a comparison asks it: decisions, and under which mapping it settled."""
+
+    mapping_digest: str
+    digest_kind: str
+    codecs: str
+    taken: tuple[Decision, ...]
+    asked: tuple[_Asked, ...]
+
+    def state(self) -> PairState:
+        return PairState(mapping_digest=self.mapping_digest, digest_kind=self.digest_kind, codecs=self.codecs)
+
+    def decisions(self) -> list[Decision]:
+        return list(self.taken)
+
+    def link_rows(self, *_: object) -> Iterator[list[Any]]:
+        """None: what the baseline was is put together from that run's archive."""
+        return iter(())
+
+    def holds(self, *, only_open: bool = True) -> list[_Asked]:
+        return [each for each in self.asked if each.open or not only_open]
+
+
+def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: int) -> None:
+    taken = tuple(_decisions(archived))
+    kind = archived.manifest.get("digests", "")
+    then = _Then(archived.manifest["mapping"], kind, mapping.codecs, taken, tuple(_questions(archived, taken)))
+    pipeline.link(stage, cast("Ledger", then), mapping)
+    for mapped in mapping.entities:
+        _make_baseline(stage, archived, mapped)
+        try_again(stage, mapped)
+    pipeline.diff(stage, mapping)
+    if flapping:
+        stage.run(f"CREATE TABLE swing AS FROM {archived.relation('swing')}")
+    pipeline.make_draft(stage, mapping, flapping=flapping)
+
+
+def _decisions(archived: Archived) -> Iterator[Decision]:
+    if archived.has("decision"):
+        query = f'SELECT hold_id, choice, values_digest, "by", reason FROM {archived.relation("decision")}'
+        for hold_id, choice, values_digest, by, reason in archived.sql.execute(query).fetchall():
+            yield Decision(hold_id, choice, values_digest, by, "", reason)
+
+
+def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked]:
+    if archived.has("hold"):
+        answers = {decision.hold_id: decision.choice for decision in taken}
+        query = f'SELECT hold_id, side, subject, "values" FROM {archived.relation("hold")} WHERE side IS NOT NULL'
+        for hold_id, side, subject, values in archived.sql.execute(query).fetchall():
+            body = {"side": side, "subject": subject, "values": json.loads(values)}
+            yield _Asked(line(body), answers.get(hold_id))
+
+
+def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
+    """Create `basecell_e`: archived for what had moved then; for the rest the baseline was what the snapshot showed."""
+    entity = mapped.entity
+    then = archived.manifest["entities"][entity.value]
+    kept = archived.has(f"basecell_{entity}")
+    values = ", ".join(
+        f"[{', '.join(_base_value(then, each, at, side, kept=kept) for at, each in enumerate(mapped.fields, start=1))}] AS {side}"
+        for side in Side
+    )
+    how, join = "NULL::VARCHAR AS how", ""
+    if kept:
+        how, join = "k.how", f"LEFT JOIN {archived.relation(f'basecell_{entity}')} k ON k.link_id = m.link_id"
+    stage.run(
+        f"CREATE OR REPLACE TABLE basecell_{entity} AS SELECT m.link_id, {how}, {values} FROM moved_{entity} m {join} "
+        f"LEFT JOIN cell_{entity}_app a ON a.key = m.app_key LEFT JOIN cell_{entity}_ghl g ON g.key = m.ghl_key"
+    )
+
+
+def _base_value(then: Map[str, Any], each: Field, at: int, side: Side, *, kept: bool) -> str:
+    before = _field_then(then, each.name)
+    if before is None:
+        return "NULL::VARCHAR"
+    same = tuple(before[1][side.value]) == each.native(side)
+    shown = f"{'a' if side is Side.APP else 'g'}.cells[{at}]" if same else "NULL::VARCHAR"
+    return f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}[{before[0] + 1}] ELSE {shown} END" if kept else shown
+
+
+# the difference -----------------------------------------------------------------------------------------------------
+
+# Links that the ledger alone drops depend on what was decided since, and are left out on both sides.
+_OPERATIONS = """
+SELECT op_id, kind, entity, side, link_id, coalesce(key, source_key) AS key, before::VARCHAR AS before, after::VARCHAR AS after, because
+FROM {planned} WHERE kind <> 'forget' AND op_id NOT IN (SELECT op_id FROM {other}) ORDER BY entity, side, kind, link_id
+"""
+
+_HOLDS = """
+SELECT hold_id, kind, entity, subject, field, coalesce(app_key, ghl_key) AS key, because
+FROM {hold} WHERE hold_id NOT IN (SELECT hold_id FROM {other}) ORDER BY entity, kind, subject, field
+"""
+
+
+def _difference(
+    stage: Stage, archived: Archived, mapping: Mapping, limits: Limits, *, run_id: str, caveats: Sequence[str]
+) -> Difference:
+    mapped = ", ".join(literal(each) for each in ["tag", *(m.entity.value for m in mapping.entities)])
+    for table in ("planned", "hold"):
+        stage.run(f"CREATE VIEW {table}_then AS SELECT * FROM {archived.relation(table)} WHERE entity IN ({mapped})")
+    gained = list(_rows(stage, _OPERATIONS.format(planned="planned", other="planned_then")))
+    lost = list(_rows(stage, _OPERATIONS.format(planned="planned_then", other="planned")))
+    changed = _paired(gained, lost)
+    plan = Plan(run_id, "", 0, "", {}, groups=draft.groups(stage))
+    links = {m.entity: stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in mapping.entities}
+    count = "SELECT count(*) FROM {} WHERE kind <> 'forget'"
+    return Difference(
+        run_id=run_id,
+        operations_then=stage.count(count.format("planned_then")),
+        operations_now=stage.count(count.format("planned")),
+        holds_then=stage.count("SELECT count(*) FROM hold_then"),
+        holds_now=stage.count("SELECT count(*) FROM hold"),
+        gained=gained,
+        lost=lost,
+        changed=changed,
+        holds_gained=list(_rows(stage, _HOLDS.format(hold="hold", other="hold_then"))),
+        holds_lost=list(_rows(stage, _HOLDS.format(hold="hold_then", other="hold"))),
+        refused=breaches(plan, Facts(stage.snapshots, links), limits),
+        caveats=caveats,
+    )
+
+
+def _rows(stage: Stage, query: str) -> Iterator[dict[str, Any]]:
+    names = [str(row[0]) for row in stage.rows(f"SELECT column_name FROM (DESCRIBE {query})")]
+    for batch in stage.stream(query):
+        for row in batch:
+            members = dict(zip(names, row, strict=True))
+            texts = {name: json.loads(str(members[name] or "{}")) for name in ("before", "after") if name in members}
+            yield members | texts
+
+
+def _paired(gained: list[dict[str, Any]], lost: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Take out of both what is the same operation on the same record with other values: that is changed, not gained and lost."""
+    named = {_name(each): each for each in lost}
+    changed = []
+    for each in list(gained):
+        before = named.get(_name(each))
+        if before is not None:
+            gained.remove(each)
+            lost.remove(before)
+            changed.append(each | {"then": before["after"]})
+    return changed
+
+
+def _name(row: Map[str, Any]) -> tuple[Any, ...]:
+    return row["kind"], row["entity"], row["side"], row["link_id"]

@@ -1,0 +1,416 @@
+"""Plans how to take a run back: from what its journal says it did, what its archive kept, and what both sides hold now."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from reconcile.stage.archive import Buried
+from reconcile.plan.dependants import Hanging
+from reconcile.values.jsonl import line
+from reconcile.values.mapping import TAGS, EntityMap, Mapping
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
+from reconcile.plan.plan import LEDGER_ONLY, Group
+from reconcile.ports import Record
+from reconcile.plan.unique_values import in_turn
+
+Journaled = tuple[Operation, Outcome]
+
+_PHASE = {OpKind.CREATE: 1, OpKind.UPDATE: 2, OpKind.COMPLETE: 2, OpKind.ADD_TAGS: 3, OpKind.REMOVE_TAGS: 4}
+_ORDER = {entity: at for at, entity in enumerate((Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE))}
+_OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD_TAGS}
+
+GONE_ALREADY = "it was gone already"
+"""What apply says of a delete that found nothing to delete: the run did not delete that record."""
+
+NEVER_READ = "were never read, so they are not archived"
+NOT_MAPPED = "no longer in the pair file"
+
+_NEW_ID = (
+    "contact {key} comes back with a new id: its conversations, appointments, opportunities and workflow enrolments, and "
+    "what the pair file does not map, do not. GHL restores a deleted contact whole, with its id, for 60 days by hand: do "
+    "that instead where it matters"
+)
+_NEW_KEY = "{entity} {key} comes back in {where} with a new key; what the pair file does not map is not in the archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Something that the run did and that is not taken back, with the reason."""
+
+    entity: Entity
+    side: Side
+    key: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How to learn what is so now. All of it only looks.
+
+    `read`: a record by side, entity, key and its contact's key. `children`: what hangs on a contact. `key_of`: a linked
+    record's key by entity, link_id and side. `link_of`: the link_id of a key that is linked. `buried`: what the archive holds
+    of a deleted contact's tasks or notes, or why it holds none. `twin`: who else has the identity of these cells: by which
+    fields, and that key.
+    """
+
+    mapping: Mapping
+    read: Callable[[Side, Entity, str, str | None], Record | None]
+    children: Callable[[Side, str], Hanging]
+    key_of: Callable[[Entity, str, Side], str | None]
+    link_of: Callable[[Entity, Side, str], str | None]
+    buried: Callable[[Side, Entity, str], Sequence[Buried] | str]
+    twin: Callable[[Side, Cells], tuple[str, str] | None]
+
+
+@dataclass(slots=True)
+class Undo:
+    """What taking a run back comes to: the operations in order, what stays as the run left it, and what nothing brings back.
+
+    `barred` are deleted contacts that do not come back, by link_id and side; `kept` is who is there in their place.
+    """
+
+    run_id: str
+    operations: list[Operation] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    barred: set[tuple[str | None, Side]] = field(default_factory=set)
+    kept: set[tuple[Side, str | None]] = field(default_factory=set)
+
+    def leave(self, operation: Operation, key: str | None, because: str) -> None:
+        """Note that what an operation did stays."""
+        self.left.append(Left(operation.entity, operation.side, key, because))
+
+
+def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
+    """The compensating plan of a run. Raises ConnectorError where a side cannot be read.
+
+    A field is restored only where the record still holds what the run wrote; a record that the run created is deleted only
+    if nothing of it changed since and nothing else hangs on it; a deleted one is created again, with its tags, tasks and notes.
+    """
+    made = Undo(run_id)
+    done = _shortened(entry for entry in entries if entry[1].status is Status.DONE)
+    deleted = {(o.entity, o.side, o.key) for o, _ in done if o.kind is OpKind.DELETE}
+    # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes too.
+    for operation, outcome in sorted(done, key=lambda entry: -_ORDER[entry[0].entity]):
+        _take_back(made, operation, outcome, present, deleted)
+    made.operations = [operation for operation in made.operations if not _falls_away(made, operation)]
+    made.operations = in_turn(made.operations)
+    back = {(o.link_id, o.side) for o in made.operations if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT}
+    made.operations = sorted((_numbered(o, back) for o in made.operations), key=_place)
+    started = sum(1 for o, _ in done if o.starts_workflows)
+    if started:
+        made.lost.append(f"{started} of the run's writes may have started GHL workflows; what those did stays")
+    return made
+
+
+def _shortened(done: Iterable[Journaled]) -> list[Journaled]:
+    """Without detours: where a value was cleared for a moment and then written, from the old value to the new one."""
+    found: list[Journaled] = []
+    cleared: dict[tuple[str, Side, tuple[str, ...]], Journaled] = {}
+    for operation, outcome in done:
+        what = (operation.link_id, operation.side, tuple(operation.after))
+        if operation.makes_room:
+            cleared[what] = (operation, outcome)
+            continue
+        detour = cleared.pop(what, None) if operation.turn else None
+        before = detour[0].before if detour else operation.before
+        found.append((dataclasses.replace(operation, before=before), outcome))
+    return [*found, *cleared.values()]
+
+
+def _take_back(
+    made: Undo, operation: Operation, outcome: Outcome, present: Present, deleted: set[tuple[Entity, Side, str | None]]
+) -> None:
+    if operation.kind not in LEDGER_ONLY and not _mapped(operation.entity, present.mapping):
+        made.leave(operation, outcome.key or operation.key, NOT_MAPPED)
+        return
+    match operation.kind:
+        case OpKind.UPDATE | OpKind.COMPLETE:
+            _restore_fields(made, operation, outcome, present)
+        case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
+            _restore_tags(made, operation, present)
+        case OpKind.CREATE:
+            _remove(made, operation, outcome, present)
+        case OpKind.DELETE:
+            _bring_back(made, operation, outcome, present, deleted)
+        case OpKind.ARCHIVE:
+            made.leave(operation, operation.key, "it was archived, not deleted: take the mark away by hand")
+        case OpKind.ADOPT | OpKind.FORGET:
+            return
+        case _:
+            assert_never(operation.kind)
+
+
+def _mapped(entity: Entity, mapping: Mapping) -> bool:
+    return mapping[Entity.CONTACT].has_tags if entity is Entity.TAG else entity in mapping
+
+
+def _falls_away(made: Undo, operation: Operation) -> bool:
+    """Whether an operation makes no sense, because a deleted contact does not come back; what it is about is left then."""
+    if operation.kind is OpKind.CREATE and (operation.parent, operation.side) in made.barred:
+        made.leave(operation, None, "its contact does not come back")
+        return True
+    if operation.kind is OpKind.DELETE and (operation.side, operation.key) in made.kept:
+        made.leave(operation, operation.key, "it stays: it is there in the place of a contact that the run deleted")
+        return True
+    return False
+
+
+# overwritten fields -------------------------------------------------------------------------------------------------
+
+
+def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
+    parent = _parent(operation, present)
+    record = present.read(operation.side, operation.entity, operation.key or "", parent)
+    if record is None or record.deleted:
+        made.leave(operation, operation.key, "it is gone since")
+        return
+    held = present.mapping[operation.entity].decode(record, operation.side)
+    wrote = {**operation.after, **{n: c for n, c in (outcome.after or {}).items() if n in operation.after}}
+    if unmapped := sorted(wrote.keys() - held.keys()):
+        made.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
+    changed = sorted(n for n, cell in wrote.items() if n in held and held[n] not in (cell, operation.before.get(n)))
+    if changed:
+        made.leave(operation, operation.key, f"changed since by somebody else: {', '.join(changed)}")
+    back = {
+        n: operation.before.get(n)
+        for n in wrote
+        if n in held and n not in changed and held[n] != operation.before.get(n)
+    }
+    if back:
+        before = {name: held[name] for name in back}
+        made.operations.append(_inverse(made, operation, operation.kind, parent, record, before=before, after=back))
+
+
+def _restore_tags(made: Undo, operation: Operation, present: Present) -> None:
+    record = present.read(operation.side, Entity.CONTACT, operation.key or "", None)
+    if record is None or record.deleted:
+        made.leave(operation, operation.key, "it is gone since")
+        return
+    held = set(json.loads(present.mapping[Entity.CONTACT].field(TAGS).decode(record.fields, operation.side) or "[]"))
+    named = set(json.loads(operation.after[TAGS] or "[]"))
+    due = named & held if operation.kind is OpKind.ADD_TAGS else named - held
+    if due:
+        kind, after = _OPPOSITE[operation.kind], {TAGS: line(sorted(due))}
+        made.operations.append(_inverse(made, operation, kind, None, record, before={}, after=after))
+
+
+# created records ----------------------------------------------------------------------------------------------------
+
+
+def _remove(made: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
+    key, parent = outcome.key or "", _parent(operation, present)
+    record = present.read(operation.side, operation.entity, key, parent)
+    if record is None or record.deleted:
+        made.leave(operation, key, "it is gone already")
+        return
+    held = present.mapping[operation.entity].decode(record, operation.side)
+    wrote = outcome.after if outcome.after is not None else operation.after
+    changed = sorted(name for name, cell in wrote.items() if name in held and held[name] != cell)
+    if changed:
+        made.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
+        return
+    if operation.entity is Entity.CONTACT:
+        going = {(o.entity, o.key) for o in made.operations if o.kind is OpKind.DELETE and o.side is operation.side}
+        if why := present.children(operation.side, key).staying(going):
+            made.leave(operation, key, f"it stays, because {why}")
+            return
+    made.operations.append(_inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key))
+
+
+# deleted records ----------------------------------------------------------------------------------------------------
+
+
+def _bring_back(
+    made: Undo, operation: Operation, outcome: Outcome, present: Present, deleted: set[tuple[Entity, Side, str | None]]
+) -> None:
+    entity, side, key = operation.entity, operation.side, operation.key or ""
+    if outcome.detail.startswith(GONE_ALREADY):
+        return
+    parent = _parent(operation, present)
+    cells = _writable(present.mapping[entity], operation.before, side)
+    there = _there(present, entity, side, (key, present.key_of(entity, operation.link_id, side)), parent)
+    if there is not None:
+        made.leave(operation, key, f"it is there again{'' if there == key else f', as {there}'}")
+    elif _another(present, entity, side.other, operation.source_key, operation.link_id):
+        made.leave(operation, key, f"its counterpart {operation.source_key} is linked to another record since")
+        made.barred.add((operation.link_id, side))
+        return
+    elif entity is Entity.CONTACT and (twin := present.twin(side, cells)):
+        made.leave(operation, key, there_again(*twin))
+        made.barred.add((operation.link_id, side))
+        made.kept.add((side, twin[1]))
+        return
+    else:
+        made.operations.append(
+            _create(made, operation, operation.link_id, operation.source_key, cells, parent=(operation.parent, parent))
+        )
+        told = _NEW_ID if (entity, side) == (Entity.CONTACT, Side.GHL) else _NEW_KEY
+        made.lost.append(told.format(entity=entity, key=key, where=side.label))
+    if entity is Entity.CONTACT:
+        for child in (Entity.TASK, Entity.NOTE):
+            if child in present.mapping:
+                _bring_back_children(made, operation, child, present, deleted, there=there)
+
+
+def there_again(fields: str, key: str) -> str:
+    """Why a deleted contact does not come back, though its key is gone."""
+    return f"somebody with the same {fields} is there again, as {key}"
+
+
+def _there(present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None) -> str | None:
+    """Which of the keys a record is there under; a task or note whose contact is gone is gone with it."""
+    for key in dict.fromkeys(keys):
+        record = present.read(side, entity, key, parent) if key and (parent or entity is Entity.CONTACT) else None
+        if record is not None and not record.deleted:
+            return key
+    return None
+
+
+def _bring_back_children(
+    made: Undo,
+    contact: Operation,
+    entity: Entity,
+    present: Present,
+    deleted: set[tuple[Entity, Side, str | None]],
+    *,
+    there: str | None,
+) -> None:
+    """The tasks or notes that went with their contact, from the archive; `there` is its key where it is back already."""
+    if there == contact.key:
+        return
+    side = contact.side
+    kept = present.buried(side, entity, contact.key or "")
+    if isinstance(kept, str):
+        made.lost.append(f"the {entity}s of contact {contact.key} in {side.label} {kept}")
+        return
+    for one in kept:
+        link_id = one.link_id or link_name(entity, side, one.key)
+        if (entity, side, one.key) in deleted or _another(present, entity, side.other, one.other_key, link_id):
+            continue
+        if there and (one.link_id is None or _back(present, entity, side, link_id, there)):
+            continue
+        cells = _writable(present.mapping[entity], one.cells, side)
+        made.operations.append(
+            _create(made, contact, link_id, one.other_key, cells, parent=(contact.link_id, there), entity=entity)
+        )
+
+
+def _back(present: Present, entity: Entity, side: Side, link_id: str, contact: str) -> bool:
+    return _there(present, entity, side, (present.key_of(entity, link_id, side),), contact) is not None
+
+
+def _another(present: Present, entity: Entity, side: Side, key: str | None, link_id: str) -> bool:
+    """Whether the counterpart is linked to something else by now."""
+    return key is not None and present.link_of(entity, side, key) not in (None, link_id)
+
+
+def _writable(mapped: EntityMap, cells: Cells, side: Side) -> dict[str, Cell]:
+    """The cells that a create on `side` can carry."""
+    there = {each.name for each in mapped.fields if each.native(side)}
+    return {name: cell for name, cell in cells.items() if cell is not None and name in there}
+
+
+# operations ---------------------------------------------------------------------------------------------------------
+
+
+def _parent(operation: Operation, present: Present) -> str | None:
+    """The key of the contact that a task or note hangs on now."""
+    if operation.parent is None:
+        return operation.parent_key
+    return present.key_of(Entity.CONTACT, operation.parent, operation.side) or operation.parent_key
+
+
+def _inverse(
+    made: Undo,
+    operation: Operation,
+    kind: OpKind,
+    parent: str | None,
+    record: Record,
+    *,
+    before: Cells,
+    after: Cells,
+    key: str | None = None,
+) -> Operation:
+    return dataclasses.replace(
+        operation,
+        op_id="",
+        kind=kind,
+        because=_because(made, operation),
+        key=key or operation.key,
+        parent_key=parent,
+        source={},
+        before=before,
+        after=after,
+        guard=record.version,
+        risk="high",
+        starts_workflows=operation.side is Side.GHL and kind is not OpKind.DELETE,
+    )
+
+
+def _create(
+    made: Undo,
+    operation: Operation,
+    link_id: str,
+    other: str | None,
+    cells: Cells,
+    *,
+    parent: tuple[str | None, str | None],
+    entity: Entity | None = None,
+) -> Operation:
+    return Operation(
+        "",
+        OpKind.CREATE,
+        entity or operation.entity,
+        operation.side,
+        link_id,
+        _because(made, operation),
+        source_key=other,
+        parent=parent[0],
+        parent_key=parent[1],
+        after=cells,
+        risk="high",
+        starts_workflows=operation.side is Side.GHL,
+    )
+
+
+def _because(made: Undo, operation: Operation) -> str:
+    did = operation.kind.value.replace("_", " ")
+    return f"takes back the {did} of run {made.run_id} ({operation.because})"
+
+
+def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
+    """The operation with its op_id; under a contact that comes back itself, its key is known only then."""
+    parent = None if (operation.parent, operation.side) in back else operation.parent_key
+    texts = [line(dict(cells)) for cells in (operation.before, operation.after)]
+    kind, entity, side = operation.kind.value, operation.entity.value, operation.side.value
+    op_id = fingerprint("undo", kind, entity, side, operation.link_id, operation.key, *texts)
+    return dataclasses.replace(operation, op_id=op_id, parent_key=parent)
+
+
+def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
+    last = 6 if operation.entity is Entity.CONTACT else 5
+    phase = _PHASE.get(operation.kind, last)
+    return phase, _ORDER[operation.entity], operation.turn, operation.side, operation.link_id, operation.kind
+
+
+def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:
+    """Operations by entity, side and kind, in the order they come."""
+    counted: dict[tuple[Entity, Side, OpKind], list[Operation]] = {}
+    for operation in operations:
+        counted.setdefault((operation.entity, operation.side, operation.kind), []).append(operation)
+    return tuple(
+        Group(
+            *name,
+            count=len(those),
+            risky=sum(o.risk == "high" for o in those),
+            starts_workflows=sum(o.starts_workflows for o in those),
+            deltas=tuple(sorted(Counter(o.after.get(TAGS) for o in those).values())) if name[0] is Entity.TAG else (),
+        )
+        for name, those in counted.items()
+    )

@@ -1,0 +1,440 @@
+"""Native value to canonical value and back: one total, idempotent form per kind of value, so that equal means equal text."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Context, Decimal, InvalidOperation
+from typing import ClassVar
+
+import phonenumbers
+
+from reconcile.values.addresses import ADDRESS, readable
+from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
+from reconcile.values.markup import plain
+from reconcile.model import Cell, Side
+from reconcile.values.moments import date_of, moment_of
+from reconcile.ports import Json
+
+Raw = str | None
+"""A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""
+
+
+def raw_text(value: Json) -> Raw:
+    """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
+    if value is None or isinstance(value, str):
+        return value and whole(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
+
+
+_ESCAPE = re.compile(r"\\(?:\\|u[0-9a-f]{4})")  # DuckDB writes the digits in upper case, Python in lower
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses.
+
+    `revision` changes with what is canonical: baselines that were made with another one are made canonical anew.
+    """
+
+    revision: ClassVar[str] = "1"
+    name: str = "codec"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        """The canonical form of native values; what cannot be understood stays as trimmed text (see `fault`)."""
+        return _clean(raws) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        """The native values, `arity` of them, whose canonical form is `cell`."""
+        return (cell,) * arity
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        """The canonical form of a text that was canonical under another revision, of a value that `side` showed."""
+        return self.decode([cell], side if self.fault(cell) else Side.GHL)
+
+    def fault(self, cell: Cell) -> str | None:
+        """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
+        return beyond(cell)
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
+        return None
+
+    def blur(self, column: str) -> str:
+        """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
+        return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
+
+
+def _clean(raws: Sequence[Raw]) -> str:
+    """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
+    text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
+    if text.isascii() or beyond(text):
+        return text
+    return " ".join(part for raw in raws if raw is not None and (part := unicodedata.normalize("NFC", raw).strip()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Codec):
+    """One line or more of plain text, trimmed, in Unicode's composed form; inner spaces and case are kept."""
+
+    name: str = "text"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        return (text if beyond(text) else text.replace("\r\n", "\n")) or None
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name(Codec):
+    """A person's name: spaces collapsed, case kept. Over two native fields it joins and splits first and last name."""
+
+    name: str = "name"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        return (text if beyond(text) else " ".join(text.split())) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        if arity == 1 or cell is None:
+            return (cell,) * arity
+        first, _, last = cell.rpartition(" ")
+        return (first, last) if first else (last, None)
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]+( [!-~]+)*')", column
+
+
+_EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email(Codec):
+    """An email address, lower-cased and trimmed; letters beyond ASCII are kept, and a domain in Punycode is read as what it says."""
+
+    revision: ClassVar[str] = "2"
+    name: str = "email"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        if beyond(text):
+            return text
+        text = unicodedata.normalize("NFC", text.lower())  # a letter may become two
+        return (readable(text) if "xn--" in text and len(text) <= LONGEST_WORD else text) or None
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell is None or ADDRESS.fullmatch(cell) else "not an email address"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        plain_ascii = f"regexp_full_match({column}, '{_EMAIL}', 'i')"
+        return f"{plain_ascii} AND NOT contains(lower({column}), 'xn--')", f"lower({column})"
+
+    def blur(self, column: str) -> str:
+        """Lower case without the white space around it; NULL (may equal anything) where letters may not be ASCII alone."""
+        white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
+        plain_ascii = f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
+        return f"CASE WHEN {plain_ascii} THEN lower(trim({column}, {white})) END"
+
+
+# Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.
+_E164 = r"\+(1[2-9][0-9]{2}[2-9][0-9]{6}|(31|32|33|34|41|44|45|46|47|48|61|64)[1-9][0-9]{8})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone(Codec):
+    """A telephone number in E.164; `region` (ISO 3166) is assumed where there is no country code.
+
+    What a possible number is, the library's metadata says, which each of its versions renews.
+    """
+
+    revision: ClassVar[str] = f"1, phonenumbers {phonenumbers.__version__}"
+    region: str | None = None
+    name: str = "phone"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        number = self._parse(text)
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text or None
+
+    def _parse(self, text: str) -> phonenumbers.PhoneNumber | None:
+        try:
+            number = phonenumbers.parse(text, self.region)
+        except phonenumbers.NumberParseException:
+            return None
+        return number if phonenumbers.is_possible_number(number) and not number.extension else None
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (cell.startswith("+") and self._parse(cell)):
+            return None
+        return "not a telephone number" + ("" if self.region else " (and no default region is set)")
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '{_E164}')", column
+
+    def blur(self, column: str) -> str:
+        """The last digits, which every notation shares; NULL (may equal anything) where letters stand for digits."""
+        digits = f"right(regexp_replace({column}, '[^0-9]', '', 'g'), 6)"
+        plain = f"regexp_full_match({column}, '[+]?[0-9]{{6,}}') THEN right({column}, 6)"
+        return f"CASE WHEN {plain} WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Date(Codec):
+    """A calendar date, YYYY-MM-DD. A time or zone behind it is dropped unconverted: a birthday has no time zone.
+
+    GHL documents YYYY/MM/DD, MM/DD/YYYY and their variants for writes, and answers ISO with Z, or epoch milliseconds in
+    search results. `reconcile.values.moments` says what each notation means.
+    """
+
+    name: str = "date"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        try:
+            return date_of(text, side).isoformat() if text else None
+        except (ValueError, OverflowError):
+            return text
+
+    def fault(self, cell: Cell) -> str | None:
+        try:
+            return None if cell is None or date.fromisoformat(cell).isoformat() == cell else "not a date"
+        except ValueError:
+            return "not a date (expected YYYY-MM-DD)"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        return f"{shaped} AND try_cast({column} AS DATE) IS NOT NULL", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant(Codec):
+    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000); without a zone it is read in `timezone`."""
+
+    timezone: str = "UTC"
+    name: str = "instant"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        try:
+            return moment_of(text, self.timezone).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
+        except (ValueError, OverflowError):
+            return text
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", cell):
+            return None
+        return "not a moment (expected ISO 8601, such as 2026-01-31T09:00:00Z)"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.]000)?Z')"
+        return f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL", f"{column}[1:19] || 'Z'"
+
+
+_EXACT = Context(prec=200)
+"""Digits for every number that is read as one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number(Codec):
+    """A decimal number in plain notation without trailing zeros; 12, "12" and 12.0 are one."""
+
+    name: str = "decimal"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        number = self._parse(text)
+        if number is None:
+            return text or None
+        return "0" if number == 0 else f"{number.normalize(_EXACT):f}"
+
+    @staticmethod
+    def _parse(text: str) -> Decimal | None:
+        if not re.fullmatch(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII):
+            return None
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            return None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        number = None if cell is None else self._parse(cell)
+        if number is None:
+            return (cell,) * arity
+        if number == number.to_integral_value() and abs(number) < 2**53:
+            return (int(number),) * arity
+        return ((float(number) if Decimal(str(float(number))) == number else cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell is None or self._parse(cell) is not None else "not a number"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"regexp_full_match({column}, '0|-?[1-9][0-9]{{0,17}}')", column
+
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bool(Codec):
+    """Yes or no: true or false."""
+
+    name: str = "bool"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        word = text.lower()
+        return "true" if word in _TRUE else "false" if word in _FALSE else text or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell in (None, "true", "false") else "neither yes nor no"
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        return f"{column} IN ('true', 'false')", column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(Codec):
+    """A closed list whose words differ by side: `table` gives GHL's word for each of the app's.
+
+    Several of the app's words may share one of GHL's (open and waiting are both "not completed"); the first is written back.
+    """
+
+    table: Mapping[str, str] = field(default_factory=dict)
+    name: str = "choice"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        return (self.table.get(text, text) if side is Side.APP else text) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        if side is Side.APP:
+            return (next((app for app, ghl in self.table.items() if ghl == cell), cell),) * arity
+        return ({"true": True, "false": False}.get(cell or "", cell),) * arity
+
+    def fault(self, cell: Cell) -> str | None:
+        return None if cell is None or cell in self.table.values() else "not one of the declared choices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels(Codec):
+    """A set of words: a JSON list, or text with a delimiter. Tags are compared as GHL stores them: lower case, trimmed."""
+
+    folded: bool = True
+    delimiter: str = ","
+    name: str = "tags"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        words = {folded for raw in raws for word in self._words(raw) if (folded := self._fold(word))}
+        return json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
+
+    def _fold(self, word: str) -> str:
+        if beyond(word, LONGEST_WORD):
+            return word.strip()
+        tidy = " ".join(unicodedata.normalize("NFC", word).split())
+        return unicodedata.normalize("NFC", tidy.lower()) if self.folded else tidy
+
+    def _words(self, raw: Raw) -> list[str]:
+        if raw is None or not raw.strip():
+            return []
+        try:
+            listed = json.loads(raw) if raw.lstrip().startswith("[") else None
+        except ValueError:
+            listed = None
+        except RecursionError:  # lists in lists are no set of words: one word, as it stands
+            return [raw]
+        if isinstance(listed, list):
+            return [whole(word if isinstance(word, str) else json.dumps(word)) for word in listed if word is not None]
+        return raw.split(self.delimiter)
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (len(cell) <= LONGEST_WORD and cell.isascii()):
+            return None
+        found = (beyond(word, LONGEST_WORD) for word in json.loads(cell))
+        return next((f"a set with a word that is {why}" for why in found if why), None)
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        return (json.loads(cell) if cell else [],) * arity
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        # Words without an escape between quotes, so that a quote ends one; sorted by code point, as Python sorts them.
+        sign = "[!#-@\\[^-~\\]]" if self.folded else "[!#-\\[^-~\\]]"
+        word = f'"{sign}+( {sign}+)*"'
+        words = f"list_sort(list_distinct(string_split({column}[3:-3], '\",\"')))"
+        listed = f"regexp_full_match({column}, '\\[({word}(,{word})*)?\\]')"
+        return f"strlen({column}) <= {LONGEST_WORD} AND {listed}", f"nullif(to_json({words})::VARCHAR, '[\"\"]')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RichText(Codec):
+    """Text that one side may hold as HTML: markup is dropped, blank lines and runs of spaces are folded.
+
+    GHL's own editor stores note and task bodies as HTML, its API takes plain text: a difference in markup alone is none.
+    """
+
+    name: str = "html"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        text = _clean(raws)
+        settled = None if beyond(text) else self._settled(text)
+        return (text if settled is None else settled) or None
+
+    @staticmethod
+    def _settled(text: str) -> str | None:
+        """The text without any layer of markup; None where there are more than anybody's editor makes."""
+        for _ in range(_MOST_LAYERS):
+            lines = (" ".join(line.split()) for line in plain(text).splitlines())
+            below = unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
+            if below == text:
+                return text
+            text = below
+            if beyond(text):
+                break
+        return None
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (why := beyond(cell)):
+            return cell and why
+        return f"escaped more than {_MOST_LAYERS} times" if self._settled(cell) is None else None
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        readable = f"regexp_full_match({column}, '[!-%''-;=-~]+( [!-%''-;=-~]+)*')"
+        return f"strlen({column}) <= {LONGEST} AND {readable}", column
+
+
+_MOST_LAYERS = 8
+"""Of escaped markup in escaped markup."""
+
+
+def codec_named(
+    name: str, *, region: str | None = None, timezone: str = "UTC", choices: Mapping[str, str] | None = None
+) -> Codec:
+    """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
+    made: dict[str, Codec] = {
+        "text": Text(),
+        "name": Name(),
+        "email": Email(),
+        "phone": Phone(region=region),
+        "date": Date(),
+        "instant": Instant(timezone=timezone),
+        "decimal": Number(),
+        "bool": Bool(),
+        "choice": Choice(table=choices or {}),
+        "tags": Labels(),
+        "set": Labels(folded=False, name="set"),
+        "html": RichText(),
+    }
+    return made[name]
+
+
+CODECS = ("text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html")

@@ -1,0 +1,199 @@
+"""What corresponds to what: entities and fields of the two sides, and the way from native values to cells and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from functools import cached_property
+
+from reconcile.values.codecs import Codec, Labels, raw_text
+from reconcile.model import Cell, Cells, Entity, Side, fingerprint
+from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
+from reconcile.ports import Json, Record
+
+TAGS = "tags"
+"""The name of the one field that holds a contact's tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of `[contact.fields]`: a canonical value and the native fields it has on each side.
+
+    `app` and `ghl` are native field names (two for a name split in first and last; none for a constant's other side).
+    `fallback` is written on create where the source is blank; `required` makes a record without value and fallback
+    unsyncable. `constant` is the value itself: a record that holds another one is not of this entity (see `EntityMap.filters`);
+    with `create_only` it is written into new records and never looked at again. `also` names native fields of a side that hold further values of the same
+    kind (GHL's additionalEmails): they count when matching and are never written.
+    """
+
+    name: str
+    app: tuple[str, ...]
+    ghl: tuple[str, ...]
+    codec: Codec
+    rule: Rule = dataclasses.field(default_factory=Rule)
+    required: bool = False
+    fallback: Cell = None
+    constant: Cell = None
+    create_only: bool = False
+    also: Map[Side, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    def native(self, side: Side) -> tuple[str, ...]:
+        """The native field names on `side`."""
+        return self.app if side is Side.APP else self.ghl
+
+    def read(self, side: Side) -> tuple[str, ...]:
+        """The native field names on `side` that its cell is made of; none where the cell is the constant."""
+        return () if self.create_only else self.native(side)
+
+    @property
+    def by_item(self) -> bool:
+        """Whether each element of the value is compared and decided on its own: tags, and sets that keep what either holds."""
+        return self.name == TAGS or (isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION)
+
+    def decode(self, native: Map[str, Json], side: Side) -> Cell:
+        """The cell that native values give; the constant where this side has no field of its own."""
+        names = self.read(side)
+        if not names:
+            return self.constant
+        return self.codec.decode([raw_text(native.get(name)) for name in names], side)
+
+    def encode(self, cell: Cell, side: Side) -> dict[str, Json]:
+        """The native fields to write so that the side holds `cell`."""
+        names = self.native(side)
+        return dict(zip(names, self.codec.encode(cell, side, len(names)), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A rule that leaves records out: those whose `field` is (or, negated, is not) one of `values`; None means blank."""
+
+    field: str
+    values: tuple[Cell, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntityMap:
+    """One entity: its fields, how unlinked records are matched, and what may be created or deleted on which side.
+
+    `match` lists rules in order; a rule is the names of the fields that must all be equal and not blank.
+    `absent_runs` is in how many complete runs a record must be missing before it counts as deleted.
+    `merged` is what becomes of the counterpart of a contact that was merged into another one.
+    """
+
+    entity: Entity
+    fields: tuple[Field, ...]
+    match: tuple[tuple[str, ...], ...] = ()
+    create: OnCreate = OnCreate.BOTH
+    delete: Map[Side, OnDelete] = dataclasses.field(
+        default_factory=lambda: {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
+    )
+    absent_runs: int = 2
+    merged: OnMerge = OnMerge.HOLD
+    exclude: tuple[Filter, ...] = ()
+
+    def field(self, name: str) -> Field:
+        """The field of that name. Raises KeyError where there is none."""
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    def cell(self, name: str) -> str:
+        """SQL for the cell of the field of that name, in a row with `cells`: the list of all fields' cells, in order."""
+        return f"cells[{self.place(name)}]"
+
+    def place(self, name: str) -> int:
+        """At which place of a list of all fields' cells that field's is: from 1, as SQL counts. Raises KeyError."""
+        return self.fields.index(self.field(name)) + 1
+
+    @property
+    def codecs(self) -> str:
+        """A name for what is canonical of this entity: it changes with a field's codec, and with a codec's revision."""
+        kinds = {field.name: [plain(field.codec), field.codec.revision] for field in self.fields}
+        return fingerprint(json.dumps(kinds, sort_keys=True))
+
+    @property
+    def has_tags(self) -> bool:
+        """Whether this entity carries tags."""
+        return any(candidate.name == TAGS for candidate in self.fields)
+
+    @property
+    def selecting(self) -> tuple[Field, ...]:
+        """The fields whose constant tells which records are of this entity: others, say of another parent's kind, are not."""
+        return tuple(field for field in self.fields if field.constant is not None and not field.create_only)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """What leaves records out: the declared rules, and constants; a blank holds no other value, and is filled."""
+        others = (Filter(field.name, (None, field.constant), negated=True) for field in self.selecting)
+        return (*self.exclude, *others)
+
+    @property
+    def sets(self) -> tuple[Field, ...]:
+        """The fields that are compared by element and written as a whole; tags are written by element."""
+        return tuple(field for field in self.fields if field.by_item and field.name != TAGS)
+
+    def native(self, side: Side) -> tuple[str, ...]:
+        """Every native field of `side` that is read, in order, once each."""
+        names = (name for field in self.fields for name in (*field.native(side), *field.also.get(side, ())))
+        return tuple(dict.fromkeys(names))
+
+    def blurred(self) -> tuple[Field, ...]:
+        """The fields that contacts' match rules begin with, each once, where both sides hold it in one native field."""
+        firsts = dict.fromkeys(rule[0] for rule in self.match if self.entity is Entity.CONTACT)
+        return tuple(f for f in map(self.field, firsts) if len(f.app) == 1 and len(f.ghl) == 1)
+
+    def decode(self, record: Record, side: Side) -> dict[str, Cell]:
+        """All cells of a native record."""
+        return {field.name: field.decode(record.fields, side) for field in self.fields}
+
+    def encode(self, cells: Cells, side: Side) -> dict[str, Json]:
+        """The native fields to write for these cells."""
+        native: dict[str, Json] = {}
+        for name, cell in cells.items():
+            native |= self.field(name).encode(cell, side)
+        return native
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """The whole correspondence of a pair, parents first."""
+
+    entities: tuple[EntityMap, ...]
+
+    def __getitem__(self, entity: Entity) -> EntityMap:
+        """The map of one entity. Raises KeyError where it is not mapped."""
+        for candidate in self.entities:
+            if candidate.entity is entity:
+                return candidate
+        raise KeyError(entity)
+
+    def __contains__(self, entity: Entity) -> bool:
+        """Whether the entity is mapped."""
+        return any(candidate.entity is entity for candidate in self.entities)
+
+    @cached_property
+    def digest(self) -> str:
+        """A name for this mapping that changes when anything in it does, but for the codecs' revisions."""
+        return fingerprint(json.dumps([plain(entity) for entity in self.entities], sort_keys=True))
+
+    @cached_property
+    def codecs(self) -> str:
+        """A name for what is canonical: it changes with a codec's revision, though the pair file stays."""
+        return fingerprint(*(entity.codecs for entity in self.entities))
+
+
+def plain(value: object) -> object:
+    """A JSON form of nested dataclasses, the class names of codecs included."""
+    if isinstance(value, Codec):
+        return [type(value).__name__, {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Map):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value
