@@ -27,15 +27,15 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.extract import INTERVAL, LOCATION, TOKEN, Scenario, location, max_in_window  # noqa: E402 - the path comes first
 from benchmarks.seed import open_ledger  # noqa: E402
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken  # noqa: E402
-from flows.run import now  # noqa: E402
-from reconcile.ledger import runs  # noqa: E402
+from flows.clock import now  # noqa: E402
 from reconcile.apply.apply import Desk, apply_chunk, chunks  # noqa: E402
-from reconcile.values.codecs import Email, Labels, Name, Text  # noqa: E402
+from reconcile.ledger import runs  # noqa: E402
 from reconcile.ledger.journal import Journal  # noqa: E402
-from reconcile.values.mapping import EntityMap, Field, Mapping  # noqa: E402
 from reconcile.model import Entity, Operation, OpKind, Side, Status, fingerprint  # noqa: E402
 from reconcile.plan.plan import Group, estimate  # noqa: E402
 from reconcile.ports import Page  # noqa: E402
+from reconcile.values.codecs import Email, Labels, Name, Text  # noqa: E402
+from reconcile.values.mapping import EntityMap, Field, Mapping  # noqa: E402
 
 FIELDS = {
     "first_name": ("firstName", Name()),

@@ -33,12 +33,12 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.seed import open_ledger, remember  # noqa: E402 - the path comes first
 from benchmarks.world import PLAIN, World, mapping  # noqa: E402
 from reconcile import pipeline  # noqa: E402
-from reconcile.link import cells  # noqa: E402
-from reconcile.plan import draft, planfile  # noqa: E402
 from reconcile.compare.verdicts import load_decisions  # noqa: E402
+from reconcile.link import cells  # noqa: E402
 from reconcile.link.link import find_moved, load_base, load_graves  # noqa: E402
 from reconcile.link.match import find_links  # noqa: E402
 from reconcile.model import Entity, Side  # noqa: E402
+from reconcile.plan import draft, planfile  # noqa: E402
 from reconcile.plan.plan import Plan  # noqa: E402
 from reconcile.stage.stage import Stage  # noqa: E402
 

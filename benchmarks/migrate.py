@@ -189,10 +189,11 @@ def resident(name: str) -> float:
 
 def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     """The load in this process, or its plan alone."""
-    from flows.wiring import wiring
     from flows.config import Pair, load
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
     from flows.sync import reconcile
+    from flows.wiring import wiring
 
     real = wiring._app
 

@@ -121,7 +121,8 @@ def change(folder: Path) -> tuple[int, int, int]:
 def run_once(folder: Path) -> dict[str, Any]:
     """One nightly run in this process."""
     from flows.config import load
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
     from flows.sync import reconcile
     from reconcile.model import Side
 

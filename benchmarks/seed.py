@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.world import TAKEN_AT, World, mapping
 from reconcile.ledger import runs
-from reconcile.link.cells import make_cells
 from reconcile.ledger.ledger import Ledger, PairState
+from reconcile.link.cells import make_cells
 from reconcile.link.link import digest_kind, keep_base
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal

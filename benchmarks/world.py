@@ -9,13 +9,13 @@ from pathlib import Path
 import duckdb
 
 from connectors.ghl.shapes import shape_of
-from reconcile.values.codecs import Bool, Codec, Date, Email, Labels, Name, Phone, Text
-from reconcile.values.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side
-from reconcile.values.policy import OnConflict, OnDelete, Rule
 from reconcile.ports import Proof, Shape
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Spooled, Stage
+from reconcile.values.codecs import Bool, Codec, Date, Email, Labels, Name, Phone, Text
+from reconcile.values.mapping import EntityMap, Field, Mapping
+from reconcile.values.policy import OnConflict, OnDelete, Rule
 
 TAKEN_AT = "2026-03-02T02:00:00.000Z"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import traceback
 
-from flows.logs import redacted
 from reconcile.errors import ReconcileError
 
 _STORES = ("sqlalchemy", "sqlite3", "psycopg", "pymysql", "duckdb")
@@ -57,3 +56,13 @@ def _store(error: BaseException) -> str:
     said = _QUOTED.sub("…", str(original).strip().partition("\n")[0])
     state = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
     return redacted(f"{type(error).__name__}: {said}" + (f" ({state})" if state else ""))
+
+
+_SECRET = re.compile(
+    r"(?i)(bearer\s+|pit-|token[\"'=:\s]+|secret[\"'=:\s]+|password[\"'=:\s]+|://[^/\s:@]*:)[^\s\"',;@]+"
+)
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a token, a secret or a password."""
+    return _SECRET.sub(lambda found: f"{found[1]}***", text)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from flows.errors import redacted
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-_SECRET = re.compile(
-    r"(?i)(bearer\s+|pit-|token[\"'=:\s]+|secret[\"'=:\s]+|password[\"'=:\s]+|://[^/\s:@]*:)[^\s\"',;@]+"
-)
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -34,11 +32,6 @@ def named(run_id: str) -> Iterator[None]:
         yield
     finally:
         _ACTIVE.remove(run_id)
-
-
-def redacted(text: str) -> str:
-    """The text without what looks like a token, a secret or a password."""
-    return _SECRET.sub(lambda found: f"{found[1]}***", text)
 
 
 class Lines(logging.Formatter):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows.steps import dependants, steps, suggestions
 from flows.logs import Progress
-from flows.run import Run
 from flows.outcome.tell import Told, tell
+from flows.run import Run
+from flows.steps import dependants, steps, suggestions
 from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
 from reconcile.plan.plan import Plan

@@ -7,25 +7,25 @@ from collections.abc import Mapping as Map
 from functools import partial
 
 from reconcile.baseline import differences
+from reconcile.baseline.revisions import renew_baseline
 from reconcile.compare import restored, reused_keys
-from reconcile.plan import moved_children, refusals
 from reconcile.compare.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.compare.diff import doubtful, make_delta
-from reconcile.plan.draft import begin, draft, extend_owner, number
-from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.compare.flapping import hold
 from reconcile.compare.verdicts import judge, load_decisions
+from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.link.link import digest_kind, find_moved, load_baseline, release, try_again
-from reconcile.values.mapping import Mapping
 from reconcile.link.match import make_owner, match_children, match_contacts
 from reconcile.link.merges import certain, find_survivors
+from reconcile.link.suggestions import remember
 from reconcile.model import Entity, Side
 from reconcile.patience import Patience, unread
+from reconcile.plan import moved_children, refusals
+from reconcile.plan.draft import begin, draft, extend_owner, number
 from reconcile.ports import Connector, Record
-from reconcile.baseline.revisions import renew_baseline
 from reconcile.stage.stage import Stage
-from reconcile.link.suggestions import remember
+from reconcile.values.mapping import Mapping
 
 
 def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:

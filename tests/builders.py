@@ -13,23 +13,24 @@ from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from connectors.memory import MemoryConnector, Ticks, Vices
-from flows.steps import steps
 from flows.config.form import ApplyForm
-from flows.run import Options, Run, links_folder
-from reconcile.ledger import runs
-from reconcile.plan import planfile
+from flows.run import Options, Run
+from flows.state.stores import links_folder
+from flows.steps import steps
 from reconcile.apply.apply import chunks
-from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
+from reconcile.apply.settle import Settlement
+from reconcile.apply.verify import Residual
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Decision, Ledger
+from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
+from reconcile.plan import planfile
+from reconcile.plan.plan import Plan
+from reconcile.ports import Json, Record, Reply, Write
+from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
-from reconcile.plan.plan import Plan
 from reconcile.values.policy import TAGS, OnCreate, OnDelete, Rule
-from reconcile.ports import Json, Record, Reply, Write
-from reconcile.apply.settle import Settlement
-from reconcile.stage.stage import Stage
-from reconcile.apply.verify import Residual
 
 if TYPE_CHECKING:
     from flows.config import Pair

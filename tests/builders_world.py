@@ -10,18 +10,18 @@ from random import Random
 from typing import Any
 
 from connectors.memory import MemoryConnector, Vices
-from flows.steps import steps
 from flows.run import Run
-from reconcile.ledger import runs
-from reconcile.stage import archive
+from flows.steps import steps
 from reconcile.apply.apply import chunks
+from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
-from reconcile.values.mapping import Filter
 from reconcile.model import RECORDS, Entity, Side
-from reconcile.values.policy import OnCreate, OnDelete
 from reconcile.ports import Json
 from reconcile.report.about import About
+from reconcile.stage import archive
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Filter
+from reconcile.values.policy import OnCreate, OnDelete
 from tests.builders import World, contacts, mapping_of, notes, small_stage, tasks
 
 _NAMES = count(1)

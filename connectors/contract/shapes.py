@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
-from reconcile.stage.confinement import confined
 from reconcile.ports import Item, Page, Path, Record, Shape
+from reconcile.stage.confinement import confined
 
 
 def look_up(value: object, path: Path) -> object:

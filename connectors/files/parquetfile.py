@@ -16,8 +16,8 @@ import duckdb
 from connectors.files.encoding import is_damaged
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
-from reconcile.stage.confinement import confined
 from reconcile.ports import Json
+from reconcile.stage.confinement import confined
 
 _ROWS = 2_000
 _ROW = "#row"

@@ -14,10 +14,10 @@ from connectors.ghl import contacts, notes, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.lines import Row
 from connectors.ghl.shapes import record
-from reconcile.values import markup
 from reconcile.errors import InvalidField
 from reconcile.model import Entity
 from reconcile.ports import Json, Record, Shape, Write
+from reconcile.values import markup
 
 SKEW_SECONDS = 120.0
 """How far GHL's clock may be from ours, and how long a slow create may take."""

@@ -21,8 +21,8 @@ from connectors.ghl.oauth import Exchange
 from connectors.ghl.tokens import SqlTokenStore
 from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
-from flows.wiring.credentials import Level, app_of, store_of
 from flows.terminal import Console
+from flows.wiring.credentials import Level, app_of, store_of
 from reconcile.errors import WrongLocation
 from reconcile.ledger.ledger import Ledger
 

@@ -13,8 +13,8 @@ from cyclopts import Parameter
 from flows.commands.options import Engine, Json
 from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
-from flows.run import Options
 from flows.outcome.tell import Told
+from flows.run import Options
 from flows.terminal import Console
 
 

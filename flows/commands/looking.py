@@ -53,8 +53,8 @@ def history(
     ] = None,
 ) -> int:
     """List past runs, newest first."""
-    from reconcile.ledger import runs
     from reconcile.errors import StateError
+    from reconcile.ledger import runs
 
     if max_age_hours is not None and not 0 < max_age_hours <= _MOST_HOURS:
         what = f"a run cannot be {max_age_hours:g} hours old at most"
@@ -95,8 +95,8 @@ _JUDGED = 200
 
 
 def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int:
+    from flows.clock import now
     from flows.outcome.health import health
-    from flows.run import now
 
     found = health(rows, at=now(), max_age=max_age)
     if as_json:
@@ -117,9 +117,9 @@ def report(
     """Show a run's report again."""
     from flows.commands.show import tell_paths, tell_run, write_json
     from flows.state.imprints import trusted
-    from flows.run import runs_folder
-    from reconcile.ledger import runs
+    from flows.state.stores import runs_folder
     from reconcile.errors import StateError
+    from reconcile.ledger import runs
     from reconcile.report import kept
 
     with _ledger(pair) as (loaded, ledger):
@@ -156,8 +156,8 @@ def review(
     json: Json = False,
 ) -> int:
     """List what is held for a person, oldest first; or answer one. The next run applies the answer."""
+    from flows.clock import now
     from flows.review.deciding import answer, answer_all
-    from flows.run import now
     from reconcile.errors import StateError
 
     if sum(map(bool, (hold_id, from_file, web))) > 1:
@@ -202,11 +202,12 @@ def _user() -> str:
 
 
 def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) -> None:
-    from flows.state.imprints import trusted
+    from flows.clock import now
     from flows.review.questions import Evidence
     from flows.review.serving import serve
     from flows.review.web import Desk
-    from flows.run import now, runs_folder
+    from flows.state.imprints import trusted
+    from flows.state.stores import runs_folder
 
     def bring(folder: Path) -> Path:
         return trusted(loaded, ledger, folder, "report.json")
@@ -247,9 +248,9 @@ def explain(
 ) -> int:
     """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
     from flows.outcome.explain import explanation
-    from flows.state.imprints import trusted
     from flows.outcome.past import Evidence
-    from flows.run import runs_folder
+    from flows.state.imprints import trusted
+    from flows.state.stores import runs_folder
 
     with (
         _ledger(pair) as (loaded, ledger),

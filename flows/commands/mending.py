@@ -25,9 +25,10 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
 
     Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
     """
-    from flows.jobs import undoing
     from flows.config import load, require_live
-    from flows.run import Options, open_run
+    from flows.jobs import undoing
+    from flows.opening import open_run
+    from flows.run import Options
     from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)
@@ -66,11 +67,11 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
     """
     from dataclasses import asdict
 
+    from flows.clock import now
     from flows.config import load
-    from flows.state.stores import forget, stored
     from flows.state.pruning import Keep
     from flows.state.pruning import prune as remove
-    from flows.run import now, runs_folder
+    from flows.state.stores import forget, runs_folder, stored
     from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)

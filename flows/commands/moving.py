@@ -11,10 +11,11 @@ from cyclopts import Parameter
 from flows.commands.options import Allow, Engine, Json, PairFile
 from flows.commands.show import show, tell_run
 from flows.config import Pair, load, require_live
-from flows.steps.focus import Sought
 from flows.jobs.migrate import Mode, Move, Moved, To, begun
-from flows.run import Options, open_run
+from flows.opening import open_run
 from flows.outcome.tell import Told
+from flows.run import Options
+from flows.scope import Sought
 from flows.terminal import Console
 from reconcile.ledger.ledger import Ledger
 

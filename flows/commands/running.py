@@ -17,8 +17,8 @@ log = logging.getLogger("flows.commands.running")
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.run import Options, Run
     from flows.outcome.tell import Told
+    from flows.run import Options, Run
 
 
 def plan(
@@ -37,7 +37,8 @@ def plan(
     their plans would have been is compared with what they were.
     """
     from flows.config import load
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
     from flows.sync import reconcile
 
     loaded = load(pair)
@@ -67,7 +68,8 @@ def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
 def audit(*, pair: PairFile, json: Json = False) -> int:
     """Read both sides and report on their data; nothing is written to either side."""
     from flows.config import load
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
     from flows.sync import reconcile
 
     loaded = load(pair)
@@ -118,7 +120,7 @@ def through(engine: str, pair: Path, options: Options) -> Told:
             log.warning("Prefect does not know how the run ended", extra={"why": type(error).__name__})
             return FINISHED[-1]
     from flows.config import load
-    from flows.run import open_run
+    from flows.opening import open_run
     from flows.sync import reconcile
 
     with open_run(load(pair), options) as opened:
@@ -144,7 +146,8 @@ def apply(
     With --only (several may be given) the rest of it is not carried out, and the next plan has it again.
     """
     from flows.config import load, require_live
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
 
     loaded = load(pair)
     require_live(loaded)
@@ -155,9 +158,9 @@ def apply(
 
 def _apply(opened: Run, digest: str) -> Told:
     from flows.jobs import undoing
+    from flows.outcome.tell import tell
     from flows.steps import selection, steps
     from flows.sync import carry_out
-    from flows.outcome.tell import tell
 
     if undoing.is_undo(opened):
         return undoing.apply(opened, digest)

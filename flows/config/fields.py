@@ -10,9 +10,9 @@ from flows.config import natives
 from flows.config.form import FieldForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
+from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec, codec_named, raw_text
 from reconcile.values.mapping import TAGS, Field
-from reconcile.model import Cell, Entity, Side
 from reconcile.values.policy import TAGS as TAGS_RULE
 from reconcile.values.policy import Drift, Flow, OnConflict, Rule
 

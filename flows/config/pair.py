@@ -22,10 +22,10 @@ from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyF
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
-from reconcile.values.codecs import Phone
 from reconcile.errors import ConfigError, Problem, Refused
-from reconcile.values.mapping import Mapping
 from reconcile.model import RECORDS, fingerprint
+from reconcile.values.codecs import Phone
+from reconcile.values.mapping import Mapping
 
 SANDBOX = "sandbox:"
 DEMO = "demo:"

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 
 from flows.doctor.finding import Finding, error, ok, warning
+from reconcile.model import Side
+from reconcile.ports import Description, FieldInfo, FieldType
 from reconcile.values.codecs import Choice, Phone
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import Side
 from reconcile.values.policy import Blank, Flow, OnConflict
-from reconcile.ports import Description, FieldInfo, FieldType
 
 _FITTING: Mapping[FieldType, frozenset[str]] = {
     "date": frozenset({"date", "text"}),

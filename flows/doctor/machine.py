@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from flows.config import Pair
 from flows.doctor.finding import Finding, error, ok, warning
-from flows.steps.ends import holder
 from flows.run import SAME_ENDS
+from flows.steps.ends import holder
 from reconcile.ledger import schema
 from reconcile.model import Side
 from reconcile.ports import Description

@@ -10,10 +10,10 @@ from typing import Any
 from connectors.ghl import contacts, notes, tags, tasks
 from connectors.ghl.api import Api
 from connectors.ghl.schema import CustomField
-from reconcile.values.codecs import RichText
 from reconcile.errors import ConnectorError
 from reconcile.model import Side
 from reconcile.ports import Json
+from reconcile.values.codecs import RichText
 
 _LAG_SECONDS = 120.0
 _LOOK_EVERY = 2.0

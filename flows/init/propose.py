@@ -8,9 +8,9 @@ from flows.init.columns import lines
 from flows.init.proposal import Line, Place, Proposal, Unplaced
 from flows.init.survey import Table
 from flows.init.tables import addresses_apart, child_place, contact_place
-from reconcile.values.mapping import TAGS
 from reconcile.model import Entity
 from reconcile.ports import Description
+from reconcile.values.mapping import TAGS
 
 _NOTHING_LIKE = {
     Entity.CONTACT: "no table looks like contacts: one needs names, and emails or telephone numbers",

@@ -20,9 +20,9 @@ from flows.init.propose import propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
 from reconcile.errors import ConfigError, Problem
-from reconcile.values.mapping import TAGS
 from reconcile.model import Entity
 from reconcile.ports import Description
+from reconcile.values.mapping import TAGS
 
 HOST = "https://services.leadconnectorhq.com"
 APP_VARIABLE = "APP_DATABASE_URL"

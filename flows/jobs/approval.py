@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows import sync
-from flows.steps import steps
-from flows.run import Options, open_run
-from flows.sync import Do, plainly
+from flows.opening import open_run
 from flows.outcome.tell import Told, tell
+from flows.run import Options
+from flows.steps import steps
+from flows.sync import Do, plainly
 from reconcile.errors import Refused
 from reconcile.plan.plan import LEDGER_ONLY, Plan
 

@@ -16,15 +16,15 @@ from rich.text import Text
 
 from flows.config import Pair
 from flows.state.imprints import trusted
-from flows.run import runs_folder
+from flows.state.stores import runs_folder
 from flows.terminal import Console
-from reconcile.ledger import runs
-from reconcile.stage.archive import MANIFEST, Archived
-from reconcile.undo.backtest import Difference, backtest
 from reconcile.errors import StateError
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.plan.limits import Limits
+from reconcile.stage.archive import MANIFEST, Archived
 from reconcile.stage.stage import Stage
+from reconcile.undo.backtest import Difference, backtest
 
 WHOLE = ("nightly", "plan", "audit", "migrate")
 """Jobs whose runs read both sides whole."""

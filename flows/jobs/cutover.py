@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flows.run import Run
 from flows.outcome.tell import Told
+from flows.run import Run
 from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger

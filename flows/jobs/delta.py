@@ -6,14 +6,16 @@ import logging
 from datetime import datetime, timedelta
 
 from flows import sync
-from flows.steps import focus, steps
-from flows.steps.focus import Focus, Sought
-from flows.run import Run, moment
-from flows.sync import Do, plainly
+from flows.clock import moment
 from flows.outcome.tell import Told, tell
+from flows.run import Run
+from flows.scope import Sought
+from flows.steps import focus, steps
+from flows.steps.focus import Focus
+from flows.sync import Do, plainly
 from reconcile import pipeline
-from reconcile.ledger import watermarks
 from reconcile.errors import Refused
+from reconcile.ledger import watermarks
 from reconcile.link.link import load_graves
 from reconcile.model import Side
 from reconcile.plan.plan import Plan

@@ -17,8 +17,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.logs import redacted
-from flows.run import now
+from flows.clock import now
+from flows.errors import redacted
 from reconcile.errors import ConfigError, Problem
 from reconcile.values.names import is_name
 

@@ -10,17 +10,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from flows import sync
-from flows.steps import ends, steps, suggestions
 from flows.jobs.cutover import Cutover, cutover
-from flows.run import Options, Run, open_run
-from flows.sync import Do, plainly
+from flows.opening import open_run
 from flows.outcome.tell import Told, tell
-from reconcile.ledger import runs
+from flows.run import Options, Run
+from flows.steps import ends, steps, suggestions
+from flows.sync import Do, plainly
 from reconcile.errors import Exhausted, Refused, Stopped
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
 from reconcile.plan.plan import Plan
+from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.values.policy import OnCreate
 
 if TYPE_CHECKING:

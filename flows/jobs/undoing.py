@@ -14,26 +14,26 @@ import sqlalchemy as sa
 from msgspec import MsgspecError
 
 from flows import sync
-from flows.steps import lineage, selection, steps
-from flows.state.imprints import trusted
-from flows.steps.present import began, children, key_of, present, twin
-from flows.run import Run
-from flows.sync import Do, plainly
 from flows.outcome.tell import Told, tell
+from flows.run import Run
+from flows.state.imprints import trusted
+from flows.steps import lineage, selection, steps
+from flows.steps.present import began, children, key_of, present, twin
+from flows.sync import Do, plainly
 from reconcile.apply import settle, undo_settlement
-from reconcile.ledger import runs, schema
-from reconcile.plan import planfile
 from reconcile.errors import ConnectorError, Refused, StateError
+from reconcile.ledger import runs, schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.plan.limits import Facts, breaches
-from reconcile.values.jsonl import body
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan import planfile
+from reconcile.plan.limits import Facts, breaches
 from reconcile.plan.plan import Plan, estimate
 from reconcile.report import About, kept
 from reconcile.report.undone import undone_document
 from reconcile.undo.undo import Undo, groups, there_again
 from reconcile.undo.undo import undo as undone
+from reconcile.values.jsonl import body
 
 NOTES = "undo.json"
 """Beside the plan: which run it takes back, what stays, and what nothing brings back."""

@@ -16,8 +16,8 @@ from prefect.artifacts import (
 )
 
 from flows.config import Pair
-from flows.state.leases import release_dead
 from flows.outcome.tell import Told
+from flows.state.leases import release_dead
 from reconcile.report.mask import masked
 
 Do = Callable[..., Any]

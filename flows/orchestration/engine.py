@@ -24,13 +24,14 @@ from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.events import emit_event  # noqa: E402
 
-from flows.orchestration.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.config import Pair, load, require_live  # noqa: E402
+from flows.opening import open_run  # noqa: E402
+from flows.orchestration.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
-from flows.run import Options, open_run  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
-from flows.sync import reconcile  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
+from flows.run import Options  # noqa: E402
+from flows.sync import reconcile  # noqa: E402
 from reconcile.report.markdown import markdown  # noqa: E402
 from reconcile.report.mask import masked  # noqa: E402
 

@@ -15,8 +15,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.jobs.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, refused, run_process
-from flows.state.pairs import url_of, write_out
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
+from flows.state.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem
 
 Runner = Literal["threads", "dask", "ray"]

@@ -15,7 +15,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.runtime import flow_run
 from prefect.states import Crashed
 
-from flows.run import Run, moment
+from flows.clock import moment
+from flows.run import Run
 from reconcile.ledger import runs
 
 log = logging.getLogger("flows.orchestration.ghosts")

@@ -12,19 +12,20 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.input import RunInput
 from pydantic import Field
 
-from flows.jobs.approval import Proposal, carry_out, propose
-from flows.orchestration.artifacts import Watched, key_of, let_go, tables
 from flows.config import Pair, load, require_live
+from flows.jobs.approval import Proposal, carry_out, propose
 from flows.jobs.cutover import markdown
 from flows.jobs.delta import reconcile as reconcile_delta
-from flows.steps.focus import Sought
-from flows.orchestration.ghosts import shortly
 from flows.jobs.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
 from flows.jobs.migrate import migrate as move_all
-from flows.run import Options, open_run
+from flows.opening import open_run
+from flows.orchestration.artifacts import Watched, key_of, let_go, tables
+from flows.orchestration.ghosts import shortly
 from flows.orchestration.sealed import sealed
-from flows.sync import reconcile
 from flows.outcome.tell import Told
+from flows.run import Options
+from flows.scope import Sought
+from flows.sync import reconcile
 from reconcile.ledger.ledger import Ledger
 
 

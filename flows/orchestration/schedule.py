@@ -73,13 +73,25 @@ def deployments(pair: Pair, wish: Wish) -> Iterator[Planned]:
         yield one("nightly", "flows.orchestration.jobs", "nightly_approved", "nightly-approved", wish.cron, says)
     else:
         yield one(
-            "nightly", "flows.orchestration.engine", "nightly", "nightly", wish.cron, "Reconcile everything, inside the limits."
+            "nightly",
+            "flows.orchestration.engine",
+            "nightly",
+            "nightly",
+            wish.cron,
+            "Reconcile everything, inside the limits.",
         )
     every = None if wish.minutes is None else _every(wish.minutes)
     yield one(
-        "delta", "flows.orchestration.jobs", "delta", "delta", every, "What changed since the last look, or what a trigger names."
+        "delta",
+        "flows.orchestration.jobs",
+        "delta",
+        "delta",
+        every,
+        "What changed since the last look, or what a trigger names.",
     )
-    yield one("audit", "flows.orchestration.jobs", "audit", "audit", None, "Report on both sides' data; write to neither.")
+    yield one(
+        "audit", "flows.orchestration.jobs", "audit", "audit", None, "Report on both sides' data; write to neither."
+    )
     yield one("migrate", "flows.orchestration.jobs", "migrate", "migrate", None, "Load one side into the other, once.")
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
-from flows.errors import reason
-from flows.logs import redacted
+from flows.errors import reason, redacted
 from reconcile.errors import ConnectorError, ReconcileError
 
 Given = ParamSpec("Given")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from reconcile.ledger import schema
 from reconcile.errors import StateError
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import TAGS
 from reconcile.model import RECORDS, Entity, OpKind
+from reconcile.values.mapping import TAGS
 
 if TYPE_CHECKING:
     from flows.outcome.past import Evidence

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from flows.run import moment
-from reconcile.ledger import runs
-from reconcile.stage.archive import MANIFEST, Archived
+from flows.clock import moment
 from reconcile.errors import StateError
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
+from reconcile.model import Cell, Entity, Side, Status
+from reconcile.stage.archive import MANIFEST, Archived
+from reconcile.stage.quoting import literal
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import TAGS
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import Cell, Entity, Side, Status
 from reconcile.values.names import checked
-from reconcile.stage.quoting import literal
 
 _SITUATION = ("field", "item", "kind", "base_app", "base_ghl", "app", "ghl", "because")
 

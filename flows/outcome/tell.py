@@ -14,21 +14,20 @@ from msgspec import MsgspecError
 
 from flows import errors
 from flows.outcome import alerts
-from flows.state import imprints
 from flows.outcome.alerts import Alert
-from flows.state.stores import keep
 from flows.run import Run
+from flows.state import imprints
+from flows.state.stores import keep
 from reconcile import report
-from reconcile.compare import note_sweep
-from reconcile.ledger import runs
-from reconcile.stage import archive
 from reconcile.errors import Exhausted, Refused, Stopped
+from reconcile.ledger import hints, runs
 from reconcile.ledger.journal import Journal
 from reconcile.model import Side
 from reconcile.report import kept
 from reconcile.report.about import About, RunState
 from reconcile.report.document import document
 from reconcile.report.verdict import apart, unread
+from reconcile.stage import archive
 
 INTERRUPTED = 5_000
 """How many writes of an interrupted run the report of the next one lists."""
@@ -78,7 +77,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         },
         stopped=run.stopped,
         refusal=refusal,
-        notes_oldest=note_sweep.oldest(run.ledger),
+        notes_oldest=hints.oldest(run.ledger),
         history=tuple(dict(row.summary) for row in runs.runs(run.ledger, limit=HISTORY) if "entities" in row.summary),
         versions=versions(),
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},

@@ -13,8 +13,8 @@ import msgspec
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
-from reconcile.values.names import checked
 from reconcile.report import kept
+from reconcile.values.names import checked
 
 
 @dataclass(frozen=True, slots=True)

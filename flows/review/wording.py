@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flows.review.questions import Question
+from reconcile.link.suggestions import RULE
 from reconcile.model import Side
 from reconcile.report import asking
-from reconcile.link.suggestions import RULE
 
 KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "suggested"}
 """What each kind of question is called in a heading or a filter."""

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from flows.clock import now
 from flows.config.pair import Pair
-from flows.state.leases import place
-from flows.run import lease, now
-from reconcile.ledger import schema
+from flows.state.leases import lease, place
 from reconcile.errors import StateError
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 
 

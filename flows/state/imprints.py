@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from flows.state.stores import STAGE, brought
-from reconcile.ledger import schema
-from reconcile.stage.archive import MANIFEST
 from reconcile.errors import StateError
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
+from reconcile.stage.archive import MANIFEST
 
 if TYPE_CHECKING:
     from flows.config import Pair

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from flows import errors
+from flows.clock import moment
+from flows.state import leases
+from reconcile.errors import Locked
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
+
+log = logging.getLogger("flows.state.leases")
 
 
 def holder_of(ledger: Ledger) -> str | None:
@@ -74,3 +86,46 @@ def _zombie(number: int) -> bool:
     except OSError:
         return False
     return state[:1] == ["Z"]
+
+
+LEASE = timedelta(minutes=5)
+
+_RENEW_SECONDS = 60.0
+
+
+@contextmanager
+def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
+    """Hold the pair's lease and renew it in the background; the event says that it was lost all the same.
+
+    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once.
+    """
+    leases.free(ledger)
+    _take(ledger, holder)
+    done, lost = threading.Event(), threading.Event()
+    renewer = threading.Thread(target=_renew, args=(ledger, holder, done, lost), name="lease", daemon=True)
+    renewer.start()
+    try:
+        yield lost
+    finally:
+        done.set()
+        renewer.join()
+        ledger.release(holder)
+
+
+def _take(ledger: Ledger, holder: str) -> None:
+    at = ledger.moment() or datetime.now(UTC)
+    ledger.acquire(holder, now=moment(at), until=moment(at + LEASE))
+
+
+def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
+    """Renew until `done`. A store that does not answer is asked again, until the lease has run out and is anybody's."""
+    renewed = time.monotonic()
+    while not done.wait(_RENEW_SECONDS):
+        try:
+            _take(ledger, holder)
+            renewed = time.monotonic()
+        except (Locked, sa.exc.SQLAlchemyError) as error:
+            log.warning("the lease was not renewed", extra={"why": errors.reason(error)})
+            if isinstance(error, Locked) or time.monotonic() - renewed > LEASE.total_seconds():
+                lost.set()
+                return

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from flows.clock import now
 from flows.config import Pair, load
 from flows.config.pair import with_driver
-from flows.run import now
 from flows.wiring.worker import Gate, settings
-from reconcile.ledger import schema
 from reconcile.errors import ConfigError, Problem
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 
 TABLE = schema.pair_file

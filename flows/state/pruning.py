@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from flows.run import moment
+from flows.clock import moment
 from reconcile.ledger import runs
-from reconcile.stage.archive import MANIFEST
 from reconcile.ledger.ledger import Ledger
 from reconcile.ledger.runs import RunRow
+from reconcile.stage.archive import MANIFEST
 
 _FINAL = ("settled", "recovered", "stopped")
 """States of a run that is settled and archived: its stage holds nothing that its archive does not."""

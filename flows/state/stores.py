@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 
 from flows.config.pair import Pair
-from reconcile.stage.archive import MANIFEST
 from reconcile.errors import StateError
+from reconcile.stage.archive import MANIFEST
+
+if TYPE_CHECKING:
+    from flows.config import Pair
 
 log = logging.getLogger("flows.state.stores")
 
@@ -94,3 +97,14 @@ def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
         partial = folder / f".{Path(path).name}.partial"
         system.get_file(path, str(partial))
         partial.replace(folder / Path(path).name)
+
+
+def runs_folder(pair: Pair) -> Path:
+    """Where a pair's runs are worked on: in its store when that is a folder, else beside the pair file."""
+    store = Path(pair.store) if "://" not in pair.store else pair.path.parent / ".ghl-reconcile" / pair.name
+    return store / "runs"
+
+
+def links_folder(folder: Path) -> Path:
+    """Where copies of the links lie between runs, from the folder of one."""
+    return folder.parent.parent / "links"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from flows.steps import steps
 from flows.run import Run
+from flows.steps import steps
 from reconcile.errors import ConnectorError
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Scope

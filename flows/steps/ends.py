@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 from flows.config.clear import is_loopback
 from flows.config.pair import SANDBOX
 from flows.run import SAME_ENDS
-from reconcile.ledger import schema
 from reconcile.errors import Refused
+from reconcile.ledger import schema
 from reconcile.model import Entity, Side, fingerprint
 from reconcile.ports import Description
 

@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from flows.run import Run
+from flows.scope import Named, Sought
 from reconcile import pipeline
 from reconcile.baseline import differences
-from reconcile.compare import note_sweep
-from reconcile.errors import StateError, Transient
+from reconcile.baseline.standing import load_standing
+from reconcile.errors import Transient
+from reconcile.ledger import hints
 from reconcile.link.identity import identities, make_further
 from reconcile.link.link import load_base
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import RECORDS, Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
 from reconcile.stage.quoting import literal
-from reconcile.baseline.standing import load_standing
+from reconcile.values.mapping import EntityMap, Mapping
 
 log = logging.getLogger("flows.steps.focus")
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """What a trigger names: keys by entity and side. Empty: whatever changed since the watermark."""
-
-    app: tuple[str, ...] = ()
-    ghl: tuple[str, ...] = ()
-    app_tasks: tuple[str, ...] = ()
-    ghl_tasks: tuple[str, ...] = ()
-    app_notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if any(not key.strip() for keys in (getattr(self, each.name) for each in fields(self)) for key in keys):
-            raise StateError(
-                "an empty key names no record", remedy="name the record's key, or leave it out", code="NO_KEY"
-            )
-
-    @property
-    def by_time(self) -> bool:
-        """Whether nothing is named, so that the watermark decides."""
-        return not any((self.app, self.ghl, self.app_tasks, self.ghl_tasks, self.app_notes))
-
-    def children(self, entity: Entity, side: Side) -> tuple[str, ...]:
-        """The named tasks or notes of a side. A GHL note is named by its contact: GHL has no other way to it."""
-        named = {(Entity.TASK, Side.APP): self.app_tasks, (Entity.TASK, Side.GHL): self.ghl_tasks}
-        return (named | {(Entity.NOTE, Side.APP): self.app_notes}).get((entity, side), ())
-
-
-Named = tuple[Entity, Side, str]
-"""A record by its entity, side and key."""
 
 
 @dataclass(slots=True)
@@ -85,7 +55,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
             focus.keys[side] |= _changed(run, mapped.entity, side, since[side]) if since else set()
             focus.keys[side] |= _owners(run, focus, mapped.entity, side, sought.children(mapped.entity, side))
     if since:
-        focus.keys[Side.GHL] |= set(note_sweep.hinted(run.ledger))
+        focus.keys[Side.GHL] |= set(hints.hinted(run.ledger))
     _widen(run, focus)
     log.info("focus", extra={side.value: len(keys) for side, keys in focus.keys.items()})
     return focus

@@ -12,10 +12,10 @@ from typing import Any
 import fsspec
 import msgspec
 
-from flows.state.stores import stored
-from flows.run import REBASE, Run, runs_folder
-from reconcile.ledger import runs
+from flows.run import REBASE, Run
+from flows.state.stores import runs_folder, stored
 from reconcile.errors import Refused, StateError
+from reconcile.ledger import runs
 from reconcile.report import kept
 
 log = logging.getLogger("flows.steps.lineage")

@@ -12,19 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flows.state.imprints import trusted
 from flows.run import Run
-from reconcile.ledger import runs, schema
-from reconcile.plan import planfile
-from reconcile.stage.archive import MANIFEST, Archived, Buried
+from flows.state.imprints import trusted
 from reconcile.errors import ConnectorError, StateError
-from reconcile.plan.dependants import Hanging
-from reconcile.values.mapping import Mapping
+from reconcile.ledger import runs, schema
 from reconcile.model import Cells, Entity, OpKind, Side
-from reconcile.values.names import checked
+from reconcile.plan import planfile
+from reconcile.plan.dependants import Hanging
 from reconcile.ports import Page, Scope, Shape, Write
 from reconcile.ports import Path as JsonPath
+from reconcile.stage.archive import MANIFEST, Archived, Buried
 from reconcile.undo.undo import NEVER_READ, Present
+from reconcile.values.mapping import Mapping
+from reconcile.values.names import checked
 
 _FURTHER_BACK = 100
 """Archives of earlier runs that are asked for notes that the run itself had no budget to read."""

@@ -13,28 +13,30 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from flows.clock import moment
+from flows.run import Run
 from flows.state import imprints
+from flows.state.stores import links_folder
 from flows.steps import ends, focus, lineage, selection
-from flows.run import Run, links_folder, moment
 from reconcile import pipeline
 from reconcile.apply import settle, undo_settlement, verify
-from reconcile.baseline import differences
-from reconcile.compare import doubts, flapping, note_sweep, restored
-from reconcile.ledger import runs, schema, watermarks
-from reconcile.plan import draft, planfile, refusals
 from reconcile.apply.apply import apply_chunk
+from reconcile.apply.recover import resolve
+from reconcile.baseline import differences
+from reconcile.baseline.standing import doubt_unknown, load_standing
+from reconcile.compare import doubts, flapping, note_sweep, restored
 from reconcile.compare.canary import check as check_bulk
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
+from reconcile.ledger import hints, runs, schema, watermarks
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import PairState
-from reconcile.plan.limits import Facts, breaches
 from reconcile.link.link import digest_kind, keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
+from reconcile.plan import draft, planfile, refusals
+from reconcile.plan.limits import Facts, breaches
 from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
 from reconcile.ports import Page, Proof, Scope
-from reconcile.apply.recover import resolve
 from reconcile.stage.stage import Spooled
-from reconcile.baseline.standing import doubt_unknown, load_standing
 
 log = logging.getLogger("flows.steps.steps")
 
@@ -324,7 +326,7 @@ def _followed(run: Run, told_by: Entity) -> list[str]:
     if told_by is Entity.NOTE:
         return sorted(covered)
     everything = _whole(run.stage.snapshots[told_by, Side.GHL])
-    return [key for key in note_sweep.hinted(run.ledger) if everything or key in covered]
+    return [key for key in hints.hinted(run.ledger) if everything or key in covered]
 
 
 def source_of(run: Run, name: str) -> differences.Source:
@@ -362,7 +364,7 @@ def settle_run(run: Run) -> settle.Settlement:
         runs.put_holds(ledger, connection, asked, run_id=run.run_id, at=run.clock(), within=within, unread=unread)
         told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
-        note_sweep.checked(ledger, connection, _followed(run, told_by), at=read_at)
+        hints.checked(ledger, connection, _followed(run, told_by), at=read_at)
         _move_watermarks(run, connection)
         state = _advanced(run)
         ledger.advance(connection, state)

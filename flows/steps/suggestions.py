@@ -6,9 +6,9 @@ import logging
 
 from flows.run import Run
 from reconcile.ledger import runs
-from reconcile.plan import draft
 from reconcile.link import suggestions as suggesting
 from reconcile.model import Entity
+from reconcile.plan import draft
 
 log = logging.getLogger("flows.steps.suggestions")
 

@@ -20,10 +20,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from flows.clock import moment
 from flows.errors import reason
-from flows.run import moment
-from reconcile.ledger import deliveries
 from reconcile.errors import ConfigError, Problem
+from reconcile.ledger import deliveries
 from reconcile.ledger.ledger import Ledger
 
 log = logging.getLogger("flows.triggers.webhooks")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from reconcile.ledger.journal import Journal
 from reconcile.apply.created_keys import Made
-from reconcile.values.mapping import TAGS, EntityMap
-from reconcile.values.mapping import Mapping as PairMapping
+from reconcile.ledger.journal import Journal
 from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.plan import LEDGER_ONLY, VALUES
 from reconcile.ports import Check, Connector, Record, Reply, Write
+from reconcile.values.mapping import TAGS, EntityMap
+from reconcile.values.mapping import Mapping as PairMapping
 
 Recheck = Literal["always", "risky", "never"]
 

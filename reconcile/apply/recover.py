@@ -10,10 +10,10 @@ from reconcile.apply.apply import Desk, write_of
 from reconcile.compare.doubts import hold_id
 from reconcile.errors import ConnectorError
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import TAGS
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Status
 from reconcile.patience import Patience, unread
 from reconcile.ports import Record
+from reconcile.values.mapping import TAGS
 
 _NOT_APPLIED = "NOT_APPLIED"
 

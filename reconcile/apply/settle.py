@@ -16,15 +16,15 @@ from sqlalchemy.engine import Connection
 
 from reconcile.baseline import claims, differences
 from reconcile.compare import restored
-from reconcile.ledger import schema
 from reconcile.compare.diff import beside
+from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.jsonl import line
-from reconcile.values.mapping import TAGS, EntityMap
 from reconcile.model import RECORDS, Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.jsonl import line
+from reconcile.values.mapping import TAGS, EntityMap
 
 _BATCH = 1_000
 _DROPPING = (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET)

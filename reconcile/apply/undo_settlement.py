@@ -12,13 +12,13 @@ from sqlalchemy.engine import Connection
 
 from reconcile.apply import settle
 from reconcile.baseline import differences
-from reconcile.ledger import schema
 from reconcile.baseline.differences import Source
+from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import TAGS
-from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status
 
 UNDO = "undo"
 """The job of a run that takes another one back."""

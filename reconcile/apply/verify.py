@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from reconcile.apply.apply import Desk
 from reconcile.errors import ConnectorError
-from reconcile.values.mapping import TAGS
 from reconcile.model import Entity, Operation, OpKind, Outcome, Status
 from reconcile.patience import Patience, unread
+from reconcile.values.mapping import TAGS
 
 
 @dataclass(frozen=True, slots=True)

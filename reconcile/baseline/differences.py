@@ -12,11 +12,11 @@ from sqlalchemy.engine import Connection
 
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import EntityMap, Field, plain
-from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, fingerprint
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap, Field, plain
+from reconcile.values.mapping import Mapping as PairMapping
 
 _BATCH = 500
 

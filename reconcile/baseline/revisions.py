@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 # Which ends of links with an old baseline show the very row that it was made of: that baseline is what the row gives now,
 # also where the former canonical form had lost something of it.

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 
 import sqlalchemy as sa
 
-from reconcile.ledger import schema
 from reconcile.baseline.differences import Why
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
+from reconcile.model import Cell, Kind
+from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import Cell, Kind
 from reconcile.values.policy import Leave, Situation, decide
-from reconcile.stage.stage import Stage
 
 _BATCH = 10_000
 

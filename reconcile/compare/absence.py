@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.values.policy import OnDelete
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
+from reconcile.values.policy import OnDelete
 
 _TABLE = """
 CREATE OR REPLACE TABLE absence_{e} (

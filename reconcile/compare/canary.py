@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from reconcile.values.codecs import raw_text
 from reconcile.errors import Malformed, Refused, Unnamed
-from reconcile.values.mapping import TAGS, EntityMap
 from reconcile.model import Entity, Side
 from reconcile.ports import Json, Record
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import raw_text
+from reconcile.values.mapping import TAGS, EntityMap
 
 log = logging.getLogger("reconcile.compare.canary")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconcile.compare import reused_keys
-from reconcile.values.mapping import EntityMap
+from reconcile.compare.restored import back
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
-from reconcile.compare.restored import back
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 _PART = 125_000
 """Links whose cells are put side by side at a time."""
@@ -143,7 +143,9 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
     child = entity is not Entity.CONTACT
     moved = f"({STRAYED}) AND NOT {_WITH_SURVIVOR}"
     strayed, waits, contact = (
-        (moved, reused_keys.WAITS, "LEFT JOIN owner o ON o.link_id = l.parent") if child else (reused_keys.ASKED, "false", "")
+        (moved, reused_keys.WAITS, "LEFT JOIN owner o ON o.link_id = l.parent")
+        if child
+        else (reused_keys.ASKED, "false", "")
     )
     if stage.some(f"both_{entity}"):
         stage.run(_WIDE.format(e=entity, strayed=strayed, waits=waits, contact=contact, **_persons(), **back(entity)))

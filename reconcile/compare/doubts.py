@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from reconcile.ledger import schema
 from reconcile.ledger.journal import DOUBTFUL
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.jsonl import operation_from, outcome_from
-from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.ledger.runs import UNSETTLED
+from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.stage.stage import Stage
+from reconcile.values.jsonl import operation_from, outcome_from
 
 OPTIONS = ("happened", "never", "again")
 

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision, Ledger
-from reconcile.values.mapping import TAGS, EntityMap
-from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import Cell, Entity, OpKind, Side, Status, fingerprint
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import TAGS, EntityMap
+from reconcile.values.mapping import Mapping as PairMapping
 
 DAYS = 30
 """How far back writes count: what is taken back less often than that is somebody's edit."""

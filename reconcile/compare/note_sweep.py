@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import sqlalchemy as sa
 from msgspec import Raw
 
 from reconcile.ledger import schema
-from reconcile.link.cells import make_cells
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import EntityMap
+from reconcile.link.cells import make_cells
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 # A note of the app that is no longer as it was last settled. One that this job wrote has no digest: its values are compared.
 _MOVED = """
@@ -102,46 +101,3 @@ def _load_asked(stage: Stage, ledger: Ledger) -> None:
             contact = body.get("values", {}).get("contact") if body.get("side") == Side.GHL else None
             rows.append((body["subject"], contact))
     stage.fill("asked", [("subject", "VARCHAR"), ("contact", "VARCHAR")], [rows])
-
-
-def checked(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, at: str) -> None:
-    """Remember that these contacts' notes were read at that moment."""
-    table = schema.sweep
-    for start in range(0, len(keys), 1_000):
-        chunk = list(keys[start : start + 1_000])
-        mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(chunk))
-        known = connection.execute(sa.select(table.c.contact_key, table.c.hinted_at).where(mine))
-        hinted = {row.contact_key: row.hinted_at for row in known}
-        connection.execute(sa.delete(table).where(mine))
-        rows = [
-            {"pair": ledger.pair, "contact_key": key, "checked_at": at, "hinted_at": hinted.get(key)} for key in chunk
-        ]
-        connection.execute(sa.insert(table), rows)
-
-
-def oldest(ledger: Ledger) -> str | None:
-    """When the contact whose notes were read longest ago was read: the freshness bound."""
-    table = schema.sweep
-    with ledger.engine.connect() as connection:
-        query = sa.select(sa.func.min(table.c.checked_at)).where(table.c.pair == ledger.pair)
-        return connection.execute(query).scalar_one_or_none()
-
-
-def hinted(ledger: Ledger) -> list[str]:
-    """Keys of the GHL contacts of which something hinted, since they were last read, that they or theirs changed."""
-    table = schema.sweep
-    query = sa.select(table.c.contact_key).where(
-        table.c.pair == ledger.pair, table.c.hinted_at > sa.func.coalesce(table.c.checked_at, "")
-    )
-    with ledger.engine.connect() as connection:
-        return [key for (key,) in connection.execute(query.order_by(table.c.contact_key))]
-
-
-def hint(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, at: str) -> None:
-    """Remember that something (a webhook) hinted at that moment that these GHL contacts, or theirs, changed."""
-    table = schema.sweep
-    for key in dict.fromkeys(keys):
-        mine = (table.c.pair == ledger.pair, table.c.contact_key == key)
-        done = connection.execute(sa.update(table).where(*mine).values(hinted_at=at))
-        if not done.rowcount:
-            connection.execute(sa.insert(table).values(pair=ledger.pair, contact_key=key, hinted_at=at))

@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection
 from reconcile.compare import flapping
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision, Ledger
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap, Mapping
 
 SLACK = 60
 """A record is older than it was seen only by more than so many seconds: the servers of an application keep time less well."""

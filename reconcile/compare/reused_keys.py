@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reconcile.values.codecs import Name
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Name
+from reconcile.values.mapping import EntityMap, Mapping
 
 _HOLD_ID = "md5('stranger' || chr(31) || {link_id})[1:20]"
 

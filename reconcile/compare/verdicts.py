@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from reconcile.ledger.ledger import Decision
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Side
-from reconcile.values.policy import Agree, Ask, Leave, decide, situations
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
+from reconcile.values.policy import Agree, Ask, Leave, decide, situations
 
 _TABLE = """
 CREATE OR REPLACE TABLE judged_{e} (

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from reconcile.compare import note_sweep
-from reconcile.ledger import schema
+from reconcile.ledger import hints, schema
 from reconcile.ledger.ledger import Ledger
 
 
@@ -21,7 +20,7 @@ def take(ledger: Ledger, webhook_id: str, contacts: Sequence[str], *, at: str, f
         with ledger.transaction() as connection:
             connection.execute(sa.delete(table).where(table.c.pair == ledger.pair, table.c.at < forget_before))
             connection.execute(sa.insert(table).values(pair=ledger.pair, webhook_id=webhook_id, at=at))
-            note_sweep.hint(ledger, connection, contacts, at=at)
+            hints.hint(ledger, connection, contacts, at=at)
     except sa.exc.IntegrityError:
         return False
     return True

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.jsonl import operation_from, operation_json, outcome_from, outcome_json
 from reconcile.model import Operation, Outcome, Status
+from reconcile.values.jsonl import operation_from, operation_json, outcome_from, outcome_json
 
 _BATCH = 1_000
 

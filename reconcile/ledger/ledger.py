@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
-from reconcile.ledger import schema
 from reconcile.errors import Locked, StateError
+from reconcile.ledger import schema
 from reconcile.model import Entity
 
 _BATCH = 5_000

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import SPENT, Ledger
-from reconcile.values.jsonl import hold_json
 from reconcile.model import Hold
+from reconcile.values.jsonl import hold_json
 from reconcile.values.names import is_name
 
 UNSETTLED = ("applying",)

@@ -6,11 +6,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconcile.values.codecs import Raw
-from reconcile.values.mapping import EntityMap, Field
 from reconcile.model import Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Raw
+from reconcile.values.mapping import EntityMap, Field
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from reconcile.link.cells import make_known
-from reconcile.values.mapping import EntityMap, Field
 from reconcile.model import Side
 from reconcile.stage.stage import ANY, Stage, blurred
+from reconcile.values.mapping import EntityMap, Field
 
 
 def make_identities(stage: Stage, mapped: EntityMap) -> None:

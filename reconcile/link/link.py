@@ -9,10 +9,10 @@ from msgspec import Raw
 
 from reconcile.baseline import copies
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import DIGEST_KIND, Stage
+from reconcile.values.mapping import EntityMap
 
 _NARROW = (
     ("link_id", "VARCHAR"),

@@ -7,10 +7,10 @@ from functools import partial
 
 from reconcile.link.cells import make_cells
 from reconcile.link.identity import further, identities, make_identities
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 _NOTHING = """
 CREATE OR REPLACE TABLE found_{e} (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR, parent VARCHAR, how VARCHAR);

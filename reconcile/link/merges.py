@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from reconcile.ledger.ledger import Decision
 from reconcile.link.cells import make_known
 from reconcile.link.identity import further, identities, make_further
-from reconcile.ledger.ledger import Decision
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.values.policy import OnMerge
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import ANY, Stage, blurred
+from reconcile.values.mapping import EntityMap
+from reconcile.values.policy import OnMerge
 
 BY_RULE = "the rule merged"
 """Who decided, where the pair file says that a merge is followed."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from reconcile.values.codecs import Date, Email, Name, Phone, Text
-from reconcile.values.mapping import EntityMap, Field
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Date, Email, Name, Phone, Text
+from reconcile.values.mapping import EntityMap, Field
 
 if TYPE_CHECKING:
     from splink import Linker

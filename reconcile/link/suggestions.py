@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.similarity import score
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Hold, Side
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 RULE = "likeness"
 """How the rule of such a question begins; what follows is the evidence."""

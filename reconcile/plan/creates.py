@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from reconcile.values.mapping import EntityMap, Field
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap, Field
 
 # {s}: the side that has the record, {t}: the side that lacks it.
 _ORPHANS = """

@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import Row
 
 from reconcile.compare import reused_keys
+from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import moved_children
 from reconcile.plan.creates import draft_creates
+from reconcile.plan.plan import Group
+from reconcile.plan.unique_values import make_room, take_turns
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import hold_from, hold_line
 from reconcile.values.mapping import EntityMap, Mapping
-from reconcile.model import Entity, Hold, OpKind, Side
-from reconcile.plan.plan import Group
-from reconcile.stage.quoting import literal
-from reconcile.plan.unique_values import make_room, take_turns
-from reconcile.stage.stage import Stage
 
 _TABLES = """
 CREATE OR REPLACE TABLE operation (

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconcile.plan.creates import creation, members
 from reconcile.compare.diff import STRAYED
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
+from reconcile.plan.creates import creation, members
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 _HOLD_ID = "md5('strayed' || chr(31) || {entity} || chr(31) || {link_id})[1:20]"
 

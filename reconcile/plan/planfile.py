@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from reconcile.errors import StateError
-from reconcile.values.jsonl import hold_from, line, operation_from
 from reconcile.model import Entity, Hold, Operation, OpKind, Side
 from reconcile.plan.plan import Estimate, Group, Plan
+from reconcile.values.jsonl import hold_from, line, operation_from
 
 _FORMAT = 1
 _BATCH = 2_000

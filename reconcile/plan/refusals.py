@@ -8,17 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile.baseline import differences
-from reconcile.ledger import schema
 from reconcile.baseline.differences import Difference, Source, Why, field_digest
+from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan.unique_values import holders, unique_fields
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.stage.quoting import literal
-from reconcile.plan.unique_values import holders, unique_fields
-from reconcile.stage.stage import Stage
 
 WHOLE = "*"
 """The field under which a create that was refused stands in the register."""

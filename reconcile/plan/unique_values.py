@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reconcile.values.mapping import EntityMap
 from reconcile.model import FREES, Entity, Operation, OpKind, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage, blurred
+from reconcile.values.mapping import EntityMap
 
 FIRST = FREES + 1
 """The turn of the writes that wait for no other."""

@@ -7,7 +7,6 @@ from collections.abc import Mapping as Map
 from pathlib import Path
 from typing import Any
 
-from reconcile.values.mapping import Mapping
 from reconcile.report.about import About
 from reconcile.report.decisions import decisions_from
 from reconcile.report.document import document
@@ -15,6 +14,7 @@ from reconcile.report.frames import Run, changes
 from reconcile.report.kept import texts
 from reconcile.report.markdown import markdown
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
 
 __all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "write", "write_document"]
 

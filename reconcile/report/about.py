@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reconcile.apply.settle import Settlement
+from reconcile.apply.verify import Residual
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
-from reconcile.apply.settle import Settlement
-from reconcile.apply.verify import Residual
 
 RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
 

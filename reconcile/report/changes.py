@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from reconcile.values.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Entity, OpKind
 from reconcile.report.labels import record_entity, shown
 from reconcile.report.remedies import remedy
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 FAILED = ("rejected", "in_doubt", "stale", "skipped", "value_dropped")
 """What became of an operation that is not as planned."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from reconcile.values.mapping import Mapping
 from reconcile.model import Side, Snapshot
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
@@ -24,6 +23,7 @@ from reconcile.report.statement import Account, EntityStatement, Identity, State
 from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
 
 _TRENDS = 30  # earlier runs shown
 

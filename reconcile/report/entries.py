@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.values.codecs import Labels, Name
-from reconcile.values.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Status
 from reconcile.report.labels import record_entity, shown
+from reconcile.values.codecs import Labels, Name
+from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 _LONGEST = 80
 

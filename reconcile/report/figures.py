@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any
 
-from reconcile.values.mapping import Mapping
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
 from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED
 from reconcile.report.statement import EntityStatement, Statement
+from reconcile.values.mapping import Mapping
 
 _COLUMN = {
     OpKind.CREATE: "creates",

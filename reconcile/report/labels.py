@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import cast
 
-from reconcile.values.codecs import Email, Labels, Name, Phone, RichText
-from reconcile.values.mapping import EntityMap, Field, Mapping
 from reconcile.model import Cell, Entity, Side
 from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Email, Labels, Name, Phone, RichText
+from reconcile.values.mapping import EntityMap, Field, Mapping
 
 _LONGEST = 80  # characters of a note's text that serve as its name
 

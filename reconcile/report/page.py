@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconcile.link.suggestions import RULE
 from reconcile.report import sections
 from reconcile.report.asking import KINDS
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
-from reconcile.link.suggestions import RULE
 
 if TYPE_CHECKING:
     from jinja2 import Environment

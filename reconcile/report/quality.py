@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from reconcile.link.cells import make_cells
-from reconcile.values.codecs import Email, Instant, Phone
 from reconcile.compare.diff import beside
-from reconcile.values.mapping import TAGS, EntityMap, Field, Mapping
-from reconcile.model import Entity, Side
-from reconcile.stage.quoting import literal
-from reconcile.report.about import About
-from reconcile.stage.stage import Stage
+from reconcile.link.cells import make_cells
 from reconcile.link.suggestions import RULE
+from reconcile.model import Entity, Side
+from reconcile.report.about import About
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
+from reconcile.values.codecs import Email, Instant, Phone
+from reconcile.values.mapping import TAGS, EntityMap, Field, Mapping
 
 _EXAMPLES = 20
 _OVERDUE_DAYS = 30

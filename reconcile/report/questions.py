@@ -7,14 +7,14 @@ from collections.abc import Mapping as Map
 from datetime import datetime
 from typing import Any
 
-from reconcile.plan import draft
-from reconcile.values.mapping import TAGS, EntityMap, Mapping
 from reconcile.model import Hold, Side
-from reconcile.stage.quoting import literal
+from reconcile.plan import draft
 from reconcile.report.about import About
 from reconcile.report.asking import answer
 from reconcile.report.labels import records, shown
+from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 _MOST_LISTED = 20_000
 _CANDIDATES = 6

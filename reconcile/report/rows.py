@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from reconcile.values.mapping import EntityMap
-from reconcile.model import Entity, Side
-from reconcile.stage.quoting import literal
-from reconcile.report.classes import class_sql, urgency_sql
-from reconcile.stage.stage import Stage
 from reconcile.link.suggestions import RULE
+from reconcile.model import Entity, Side
+from reconcile.report.classes import class_sql, urgency_sql
+from reconcile.stage.quoting import literal
+from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 
 _FATE = """
 CREATE OR REPLACE TABLE fate AS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Entity, Side
-from reconcile.stage.quoting import literal
 from reconcile.report.classes import UNEXPLAINED
 from reconcile.report.rows import begin, class_rows, released_sql, resettled_sql
+from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap, Mapping
 
 _EXAMPLES = 20
 

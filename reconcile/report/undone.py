@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any
 
-from reconcile.values.mapping import Mapping
 from reconcile.model import Operation, Outcome
 from reconcile.report import figures
 from reconcile.report.about import About
@@ -17,6 +16,7 @@ from reconcile.report.kept import Changes
 from reconcile.report.statement import Statement
 from reconcile.report.verdict import many, verdict
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
 
 
 def undone_document(

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reconcile.apply.verify import Residual
 from reconcile.compare.diff import beside
-from reconcile.values.mapping import EntityMap, Field
 from reconcile.model import Entity, Kind, Side
-from reconcile.values.policy import Leave, Situation, decide
-from reconcile.stage.quoting import literal, quoted
 from reconcile.report.classes import (
     AGREED,
     BY_RULE,
@@ -21,8 +19,10 @@ from reconcile.report.classes import (
     value_urgency_sql,
 )
 from reconcile.report.statement import EntityStatement, Identity, Statement
+from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import Stage
-from reconcile.apply.verify import Residual
+from reconcile.values.mapping import EntityMap, Field
+from reconcile.values.policy import Leave, Situation, decide
 
 _MOST_LISTED = 5_000
 _WHOLE_RECORD = "*"

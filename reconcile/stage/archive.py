@@ -11,15 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reconcile.values.codecs import Codec
-from reconcile.stage.confinement import confined
 from reconcile.errors import StateError
 from reconcile.ledger.journal import Journal
-from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
-from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.model import Cell, Entity, Side, Snapshot
+from reconcile.stage.confinement import confined
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import DIGEST_KIND, Stage
+from reconcile.values.codecs import Codec
+from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
+from reconcile.values.mapping import EntityMap, Mapping
 
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""

@@ -19,15 +19,15 @@ from typing import Self
 import duckdb
 import msgspec
 
-from reconcile.values.codecs import Codec, raw_text
-from reconcile.stage.confinement import confined
 from reconcile.errors import ConnectorError, Malformed
-from reconcile.values.jsonl import snapshot_from, snapshot_json
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.ports import Page, Proof, Record, Shape
+from reconcile.stage.confinement import confined
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.shaping import digest, raw_rows
+from reconcile.values.codecs import Codec, raw_text
+from reconcile.values.jsonl import snapshot_from, snapshot_json
+from reconcile.values.mapping import EntityMap
 
 log = logging.getLogger("reconcile.stage.stage")
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reconcile import pipeline
 from reconcile.baseline import differences
-from reconcile.plan import draft
-from reconcile.stage.archive import Archived, codec_name
 from reconcile.ledger.ledger import Decision, PairState
-from reconcile.plan.limits import Breach, Facts, Limits, breaches
-from reconcile.values.jsonl import line
 from reconcile.link.link import try_again
-from reconcile.values.mapping import EntityMap, Field, Mapping
 from reconcile.model import Entity, Side, Snapshot
+from reconcile.plan import draft
+from reconcile.plan.limits import Breach, Facts, Limits, breaches
 from reconcile.plan.plan import Plan
+from reconcile.stage.archive import Archived, codec_name
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.jsonl import line
+from reconcile.values.mapping import EntityMap, Field, Mapping
 
 if TYPE_CHECKING:
     from reconcile.ledger.ledger import Ledger

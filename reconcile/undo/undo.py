@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from reconcile.stage.archive import Buried
+from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
 from reconcile.plan.dependants import Hanging
+from reconcile.plan.plan import LEDGER_ONLY, Group
+from reconcile.plan.unique_values import in_turn
+from reconcile.ports import Record
+from reconcile.stage.archive import Buried
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
-from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
-from reconcile.plan.plan import LEDGER_ONLY, Group
-from reconcile.ports import Record
-from reconcile.plan.unique_values import in_turn
 
 Journaled = tuple[Operation, Outcome]
 

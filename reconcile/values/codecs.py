@@ -13,12 +13,12 @@ from typing import ClassVar
 
 import phonenumbers
 
+from reconcile.model import Cell, Side
+from reconcile.ports import Json
 from reconcile.values.addresses import ADDRESS, readable
 from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
 from reconcile.values.markup import plain
-from reconcile.model import Cell, Side
 from reconcile.values.moments import date_of, moment_of
-from reconcile.ports import Json
 
 Raw = str | None
 """A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""

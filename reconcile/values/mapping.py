@@ -8,10 +8,10 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconcile.values.codecs import Codec, Labels, raw_text
 from reconcile.model import Cell, Cells, Entity, Side, fingerprint
-from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
 from reconcile.ports import Json, Record
+from reconcile.values.codecs import Codec, Labels, raw_text
+from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
 
 TAGS = "tags"
 """The name of the one field that holds a contact's tags."""

@@ -20,7 +20,8 @@ import httpx
 from sqlalchemy.engine.default import DefaultDialect
 
 from flows.config import load
-from flows.run import Options, open_run
+from flows.opening import open_run
+from flows.run import Options
 from flows.sync import reconcile
 
 _counted: Counter[str] = Counter()

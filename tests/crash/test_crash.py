@@ -24,8 +24,8 @@ from flows.demo.compare import agreed
 from flows.demo.seen import opened
 from flows.demo.tables import PEOPLE
 from reconcile.ledger import schema
-from reconcile.plan import planfile
 from reconcile.model import Entity, OpKind, Side
+from reconcile.plan import planfile
 from tests.connectors.databases import server_url
 from tests.flows.acme import Acme, Night, Served, State
 

@@ -19,11 +19,12 @@ from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.seen import CELLS, Holder, opened, plain
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import DATABASE_FILE, open_sandbox
-from flows.run import Options, open_run
-from flows.sync import reconcile
+from flows.opening import open_run
 from flows.outcome.tell import Told
-from reconcile.plan import planfile
+from flows.run import Options
+from flows.sync import reconcile
 from reconcile.model import Hold, Operation
+from reconcile.plan import planfile
 
 State = dict[str, Counter[tuple[Any, ...]]]
 """What both sides hold, without their own keys and times: how often each person, task and note is there."""

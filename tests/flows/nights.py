@@ -11,8 +11,8 @@ from typing import Any, cast
 from connectors.ending import Ending
 from flows import sync
 from flows.jobs import undoing
-from flows.run import Options, Run, seconds_of
 from flows.outcome.tell import Told
+from flows.run import Options, Run, seconds_of
 from reconcile.ledger import runs
 from reconcile.model import RECORDS, Cell, Entity, Side
 from tests.builders import World, small_stage

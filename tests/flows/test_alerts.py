@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.outcome import alerts
 from flows.config.form import AlertsForm
+from flows.outcome import alerts
 from reconcile.model import Entity
 from tests.builders import World
 from tests.flows.nights import night

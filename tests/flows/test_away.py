@@ -12,9 +12,8 @@ import pytest
 
 from flows.config import load
 from flows.demo import edits, unmet
-from flows.state.stores import forget, stored
 from flows.state.pruning import Keep, prune
-from flows.run import runs_folder
+from flows.state.stores import forget, runs_folder, stored
 from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 from tests.flows.calls import say

@@ -13,10 +13,10 @@ import pytest
 
 from connectors.memory import MemoryConnector
 from flows.jobs import backtest
-from reconcile.undo.backtest import Difference
 from reconcile.errors import StateError
-from reconcile.values.mapping import Mapping
 from reconcile.model import Entity, Side
+from reconcile.undo.backtest import Difference
+from reconcile.values.mapping import Mapping
 from reconcile.values.policy import OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 from tests.flows.nights import night

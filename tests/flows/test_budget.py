@@ -13,13 +13,13 @@ from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.throttle import LocalBudget, Window
 from flows import sync
-from flows.run import stopping_on_signals
 from flows.outcome.tell import Told
+from flows.run import stopping_on_signals
 from reconcile.ledger import runs
-from reconcile.values.codecs import Email, Name
-from reconcile.values.mapping import Field
 from reconcile.model import Entity, Side
 from reconcile.ports import Write
+from reconcile.values.codecs import Email, Name
+from reconcile.values.mapping import Field
 from tests.builders import World, contacts, mapping_of
 from tests.flows.nights import night, opened
 

@@ -20,11 +20,11 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.cli import COMMANDS
+from flows.clock import moment
 from flows.demo import edits, unmet
 from flows.demo.compare import agreed
 from flows.demo.seen import opened
 from flows.demo.tables import PEOPLE
-from flows.run import moment
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
@@ -391,7 +391,8 @@ def _ledger_of(acme: Acme) -> sa.Engine:
 def test_second_run_is_refused(acme: Acme) -> None:
     """While one process runs a pair another is refused, with who holds it; the first one goes on unharmed."""
     from flows.config import load
-    from flows.run import Options, open_run
+    from flows.opening import open_run
+    from flows.run import Options
     from flows.sync import reconcile
 
     with open_run(load(acme.pair), Options("nightly", verify="none")) as run:

@@ -23,10 +23,10 @@ from flows.config.form import CodecName
 from flows.config.lines import key_lines, line_of
 from flows.config.schema import schema_text
 from flows.config.sides import GhlForm, SqlForm, TableForm
-from reconcile.values.codecs import CODECS, Bool, Choice, Date, Email, Instant, Labels, Name, Phone, RichText, Text
 from reconcile.errors import ConfigError, Refused
-from reconcile.values.mapping import Filter
 from reconcile.model import Entity, Side
+from reconcile.values.codecs import CODECS, Bool, Choice, Date, Email, Instant, Labels, Name, Phone, RichText, Text
+from reconcile.values.mapping import Filter
 from reconcile.values.policy import TAGS, Flow, OnConflict, OnCreate, OnDelete, Rule
 from tests.flows.broken import BROKEN, GOOD, Broken, edited
 

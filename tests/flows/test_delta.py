@@ -16,20 +16,21 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox
-from flows.jobs import delta
+from flows.clock import moment
 from flows.config import load
 from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, now
 from flows.demo.world import open_sandbox
-from flows.steps.focus import Sought
-from flows.run import Options, Run, moment, open_run
+from flows.jobs import delta
+from flows.opening import open_run
 from flows.outcome.tell import Told
-from reconcile.compare import note_sweep
-from reconcile.ledger import runs, schema, watermarks
-from reconcile.plan import planfile
+from flows.run import Options, Run
+from flows.scope import Sought
 from reconcile.errors import Refused, StateError, Transient
+from reconcile.ledger import hints, runs, schema, watermarks
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Side
+from reconcile.plan import planfile
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.ports import Proof
 from tests.flows.acme import Acme
@@ -305,7 +306,7 @@ def test_hinted_note_in_ghl(world: World) -> None:
         sandbox.seed_note(ghl, body="Only here.")
     assert world.delta().writes == []
     with world.ledger() as ledger, ledger.transaction() as connection:
-        note_sweep.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
+        hints.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
     assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.APP)]
     assert world.rows(sa.select(REMARKS).where(REMARKS.c.person_id == int(app), REMARKS.c.body.contains("Only here.")))
 
@@ -320,13 +321,13 @@ def test_a_hint_is_followed_once_without_notes(world: World, *, everything: bool
     world.acme.run()
     with world.ledger() as ledger:
         with ledger.transaction() as connection:
-            note_sweep.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
-        assert len(note_sweep.hinted(ledger)) == 2
+            hints.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
+        assert len(hints.hinted(ledger)) == 2
         if everything:
             world.acme.run()
         else:
             world.delta()
-        assert note_sweep.hinted(ledger) == []
+        assert hints.hinted(ledger) == []
 
 
 # what a part does not show --------------------------------------------------------------------------------------------

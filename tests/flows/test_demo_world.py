@@ -19,9 +19,9 @@ from flows.demo.people import Population, notation
 from flows.demo.seen import Ends, Holder, opened, plain
 from flows.demo.tables import PEOPLE, TODOS, now
 from flows.demo.world import open_sandbox
-from reconcile.values.codecs import Email, Phone
 from reconcile.errors import ConfigError
 from reconcile.model import Entity, Hold, Side
+from reconcile.values.codecs import Email, Phone
 from tests.connectors.databases import fresh_database
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from flows.outcome.tell import Told
-from reconcile.ledger import runs
 from reconcile.errors import ConnectorError, Transient
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import World

@@ -15,8 +15,8 @@ from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 from connectors.throttle import LocalBudget, Window
 from flows import sync
 from flows.run import stopping_on_signals
-from reconcile.ledger import runs
 from reconcile.errors import Refused, Stopped
+from reconcile.ledger import runs
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Description, Page, Proof, Scope, Write
 from tests.builders import World

@@ -9,8 +9,8 @@ import pytest
 
 from flows.outcome.explain import explanation
 from flows.outcome.past import Evidence, lines_at, moment_of, values_at
-from reconcile.ledger import runs
 from reconcile.errors import StateError
+from reconcile.ledger import runs
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email, hold_of
 from tests.flows.nights import night

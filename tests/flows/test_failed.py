@@ -12,17 +12,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from flows.steps import steps
 from flows.config import load
 from flows.jobs.delta import reconcile as delta
-from flows.run import Options, Run, open_run
+from flows.opening import open_run
+from flows.run import Options, Run
+from flows.steps import steps
 from flows.sync import reconcile
-from reconcile.ledger import runs
-from reconcile.plan import planfile
 from reconcile.apply.apply import Desk
 from reconcile.errors import ConnectorError, Exhausted, Expired, Refused, Transient
+from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Operation, Outcome
+from reconcile.plan import planfile
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.schema import schema
 from tests.flows.acme import Acme

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from flows.config import load
+from flows.opening import open_run
+from flows.run import Options
 from flows.state.imprints import trusted
-from flows.run import Options, open_run, runs_folder
-from reconcile.plan import planfile
+from flows.state.stores import runs_folder
 from reconcile.errors import StateError
 from reconcile.ledger.ledger import Ledger
+from reconcile.plan import planfile
 from tests.flows.acme import Acme, Night
 from tests.flows.calls import Said, say
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from flows.triggers.webhooks import LARGEST, MAX_AGE, PUBLIC_KEY, SIGNATURE, Intake, key_of, make_app
-from reconcile.compare import note_sweep
 from reconcile.errors import ConfigError
+from reconcile.ledger import hints
 from reconcile.ledger.ledger import Ledger
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -55,7 +55,7 @@ class Desk:
             return await client.post("/", content=body, headers=headers)
 
     def hints(self) -> list[str]:
-        return note_sweep.hinted(self.ledger)
+        return hints.hinted(self.ledger)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_repetition_counts_once(desk: Desk) -> None:
     body = desk.body()
     assert desk.send(body) == (200, True)
     with desk.ledger.transaction() as connection:
-        note_sweep.checked(desk.ledger, connection, ["c1"], at="2026-11-23T12:30:00.000Z")
+        hints.checked(desk.ledger, connection, ["c1"], at="2026-11-23T12:30:00.000Z")
     desk.now += timedelta(hours=1)
     assert desk.send(body) == (200, False)
     assert desk.hints() == []

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from flows.demo.tables import PEOPLE, engine_of
-from flows.steps.focus import Sought
+from flows.scope import Sought
 from tests.flows.acme import Acme
 
 

@@ -11,8 +11,8 @@ import fsspec
 import pytest
 
 from flows.config import load
-from flows.state.backups import back_up, restore
 from flows.run import Run
+from flows.state.backups import back_up, restore
 from reconcile.errors import Refused, StateError
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email

@@ -25,7 +25,8 @@ from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
 from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.config import Pair, load
 from flows.jobs.migrate import Move, begun, migrate, propose
-from flows.run import Options, open_run
+from flows.opening import open_run
+from flows.run import Options
 from flows.sync import reconcile
 from reconcile.errors import Refused
 from reconcile.ledger.ledger import Ledger

@@ -21,21 +21,23 @@ from cryptography.fernet import Fernet
 
 from connectors.ghl.auth import Tokens
 from connectors.ghl.tokens import KEY_VARIABLE
+from flows.clock import moment
 from flows.config import Pair, load
-from flows.wiring.credentials import auth_of, store_of
-from flows.outcome.health import health
-from flows.state.stores import brought, forget, keep, stored
-from flows.state.leases import holder_of, place, release_dead
-from flows.state.backups import back_up, revision
 from flows.logs import Lines, named
-from flows.run import Options, lease, moment, open_run
+from flows.opening import open_run
 from flows.orchestration.schedule import Wish, deployments, yaml_text
+from flows.outcome.health import health
+from flows.run import Options
+from flows.state.backups import back_up, revision
+from flows.state.leases import holder_of, lease, place, release_dead
+from flows.state.stores import brought, forget, keep, stored
+from flows.wiring.credentials import auth_of, store_of
 from flows.wiring.wiring import _shared
-from reconcile.ledger import runs, schema
-from reconcile.stage.archive import MANIFEST
 from reconcile.errors import Expired, Locked, StateError
+from reconcile.ledger import runs, schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.ledger.runs import RunRow
+from reconcile.stage.archive import MANIFEST
 from tests.flows.test_wiring import PAIR
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -91,7 +93,7 @@ def test_two_runs_at_once(pair: Pair, ledger: Ledger) -> None:
 
 def test_a_lease_that_is_lost_stops_its_run(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails once is asked again; once another run holds the pair, this one is told."""
-    monkeypatch.setattr("flows.run._RENEW_SECONDS", 0.01)
+    monkeypatch.setattr("flows.state.leases._RENEW_SECONDS", 0.01)
     failing = [sa.exc.OperationalError("renew", {}, Exception("gone away"))]
     take = ledger.acquire
 

@@ -88,10 +88,10 @@ def test_prefect_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_fault_of_prefects_after_the_work_is_none_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the run is settled and told, its exit code is its own, whatever Prefect's server answers at the end."""
-    from flows.orchestration import engine
     from flows.commands.running import through
-    from flows.run import Options
+    from flows.orchestration import engine
     from flows.outcome.tell import Told
+    from flows.run import Options
 
     told = Told(1, "settled", {})
 

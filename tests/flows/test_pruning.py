@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.clock import moment
 from flows.state.pruning import Keep, expendable, prune
-from flows.run import moment
-from reconcile.stage.archive import MANIFEST
-from reconcile.model import Entity, Side
 from reconcile.ledger.runs import RunRow, runs
+from reconcile.model import Entity, Side
+from reconcile.stage.archive import MANIFEST
 from tests.builders import World, by_email
 from tests.flows.nights import night, take_back
 

@@ -9,15 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.sql.engine import database_url, place_of
-from flows.steps import ends
 from flows.config import load
 from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.world import DATABASE_FILE, open_sandbox
 from flows.doctor import Finding, Level, check
 from flows.doctor.finding import ok
-from flows.run import Options, open_run
-from reconcile.ledger import runs, schema
+from flows.opening import open_run
+from flows.run import Options
+from flows.steps import ends
 from reconcile.errors import Refused
+from reconcile.ledger import runs, schema
 from reconcile.ledger.ledger import Ledger
 from tests.connectors.databases import server_url
 from tests.flows.acme import Acme

@@ -12,8 +12,8 @@ from flows.config import load
 from flows.config.pair import read
 from flows.state.pairs import write_out
 from flows.wiring.worker import SETTINGS
-from reconcile.ledger import schema
 from reconcile.errors import ConfigError, StateError
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.values.names import checked
 from tests.flows.calls import say

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from connectors.memory import Crash, Killed
 from flows.jobs import undoing
 from flows.outcome.tell import Told
-from reconcile.ledger import schema
 from reconcile.errors import Refused, StalePlan, StateError
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import World, by_email, contacts, mapping_of, notes, tasks

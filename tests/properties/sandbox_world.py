@@ -21,16 +21,17 @@ from connectors.ghl.shapes import record, shape_of
 from connectors.memory import Killed
 from connectors.sql import SqlConnector, SqlSettings
 from connectors.sql.settings import TableSettings, TagSettings
+from flows.clock import moment
+from flows.run import Run
 from flows.steps import steps
-from flows.run import Run, moment
 from reconcile.ledger import runs
-from reconcile.values.codecs import Bool, Email, Instant, Labels, Name, RichText
 from reconcile.ledger.ledger import Ledger
-from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Side
 from reconcile.plan.plan import Plan
-from reconcile.values.policy import TAGS, Blank, Rule
 from reconcile.ports import Json, Record
+from reconcile.values.codecs import Bool, Email, Instant, Labels, Name, RichText
+from reconcile.values.mapping import Mapping as PairMapping
+from reconcile.values.policy import TAGS, Blank, Rule
 from tests.builders import World, contacts, field_of, mapping_of, notes, tasks
 
 LOCATION, TOKEN = "ve9EPM428h8vShlRW1KT", "pit-machine"

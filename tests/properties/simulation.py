@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from connectors.memory import Crash, Killed, Vices
 from flows.review.deciding import answer
 from reconcile.errors import StateError
-from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Side, Status
 from reconcile.ports import Json
+from reconcile.values.mapping import Mapping as PairMapping
 from tests.builders import Result, World, mapping_of
 
 Cells = dict[str, Cell]

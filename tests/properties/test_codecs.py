@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.values.codecs import CODECS, Codec, Email, Phone, codec_named, raw_text
 from reconcile.model import Cell, Side
 from reconcile.ports import Json
 from reconcile.stage.quoting import literal
+from reconcile.values.codecs import CODECS, Codec, Email, Phone, codec_named, raw_text
 from tests.properties.profiles import profile
 
 TRY = profile(ci=(150, 1), soak=(5_000, 1))

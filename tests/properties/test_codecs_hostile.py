@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconcile.values.codecs import CODECS, Codec, codec_named, raw_text
 from reconcile.model import Side
+from reconcile.values.codecs import CODECS, Codec, codec_named, raw_text
 from tests.properties.profiles import profile
 
 MARKS = "\u0301\u0327"

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from connectors.memory import Vices
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Side
-from reconcile.values.policy import Blank
 from reconcile.ports import Json
+from reconcile.values.mapping import EntityMap
+from reconcile.values.policy import Blank
 from tests.builders import contacts, mapping_of, notes, tasks
 from tests.properties.profiles import profile
 from tests.properties.simulation import Simulation

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from connectors.memory import Vices
-from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Phone, RichText, Text
 from reconcile.errors import Refused
 from reconcile.ledger.ledger import PairState
+from reconcile.model import RECORDS, Entity, Hold, Operation, OpKind, Side
+from reconcile.ports import FieldInfo, Json
+from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Phone, RichText, Text
 from reconcile.values.mapping import EntityMap, Field, Filter
 from reconcile.values.mapping import Mapping as PairMapping
-from reconcile.model import RECORDS, Entity, Hold, Operation, OpKind, Side
 from reconcile.values.policy import TAGS, Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
-from reconcile.ports import FieldInfo, Json
 from tests.builders import Result, World
 
 FOLDER = Path(__file__).parent.parent / "scenarios"

@@ -10,12 +10,12 @@ from random import Random
 from typing import Any
 
 from connectors.memory import Ticks
-from reconcile.values.codecs import Bool, Date, Email, Labels, Phone, Text
 from reconcile.ledger.ledger import PairState
-from reconcile.values.mapping import EntityMap, Field, Filter
 from reconcile.model import Entity, Hold, OpKind, Side
-from reconcile.values.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import FieldInfo, Json
+from reconcile.values.codecs import Bool, Date, Email, Labels, Phone, Text
+from reconcile.values.mapping import EntityMap, Field, Filter
+from reconcile.values.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
 from tests.reconcile.oracle import Behaviour, Kind, Population, Row, Tie, Verdicts
 

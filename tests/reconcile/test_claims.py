@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connectors.memory import Crash, Killed, Vices
-from reconcile.values.mapping import EntityMap, Filter
 from reconcile.model import Entity, Side
 from reconcile.ports import Json
+from reconcile.values.mapping import EntityMap, Filter
 from tests.builders import World, contacts, mapping_of, notes, tasks
 
 C, T = Entity.CONTACT, Entity.TASK

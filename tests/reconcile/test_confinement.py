@@ -14,8 +14,8 @@ from connectors.files.settings import FileSettings
 from flows.init.files import _rows
 from reconcile.stage.archive import Archived
 from reconcile.stage.confinement import confined
-from reconcile.values.mapping import Mapping
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
 
 Sql = duckdb.DuckDBPyConnection
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from connectors.memory import Vices
+from flows.run import Options
 from flows.steps import steps
 from flows.steps.selection import narrowed
-from flows.run import Options
-from reconcile.plan import planfile
 from reconcile.apply.apply import chunks
 from reconcile.errors import Refused
-from reconcile.plan.limits import NAMES, Facts, Limits, breaches
 from reconcile.model import Entity, OpKind, Side, Snapshot, Status
+from reconcile.plan import planfile
+from reconcile.plan.limits import NAMES, Facts, Limits, breaches
 from reconcile.plan.plan import Group, estimate
-from reconcile.values.policy import OnConflict, OnCreate, OnDelete, Rule
 from reconcile.ports import Description, Usage
+from reconcile.values.policy import OnConflict, OnCreate, OnDelete, Rule
 from tests.builders import (
     HOLD,
     MIRROR,

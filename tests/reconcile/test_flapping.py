@@ -13,15 +13,15 @@ from alembic.config import Config
 
 from connectors.memory import Crash, Killed
 from reconcile.compare import flapping
-from reconcile.ledger import schema
-from reconcile.stage.archive import Archived, store
-from reconcile.undo.backtest import backtest
 from reconcile.compare.flapping import Moved, Wrote, taken_back
+from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.plan.limits import Limits
 from reconcile.model import Cell, Entity, OpKind, Side
+from reconcile.plan.limits import Limits
 from reconcile.report.mask import unquoted
+from reconcile.stage.archive import Archived, store
 from reconcile.stage.stage import Stage
+from reconcile.undo.backtest import backtest
 from tests.builders import Result, World
 from tests.flows.nights import night, take_back
 

@@ -13,8 +13,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 import reconcile.ledger.migrations
-from reconcile.ledger import runs, schema
 from reconcile.errors import Locked, StateError
+from reconcile.ledger import runs, schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Decision, Ledger, PairState, newest
 from reconcile.model import Entity, Outcome, Status

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.model import Entity, OpKind, Side
+from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.values.policy import TAGS, OnMerge
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
 

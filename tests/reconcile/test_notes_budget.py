@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconcile.values.mapping import EntityMap, Filter
 from reconcile.model import Entity, Side
+from reconcile.values.mapping import EntityMap, Filter
 from tests.builders import World, contacts, mapping_of, notes
 from tests.flows.nights import night
 

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from reconcile.compare import diff
 from reconcile.ledger import runs, schema
-from reconcile.plan import draft
 from reconcile.ledger.ledger import PairState
 from reconcile.link.link import digest_kind
 from reconcile.model import Entity, Side
+from reconcile.plan import draft
 from reconcile.stage.stage import Stage
 from tests.builders import World
 from tests.reconcile.oracle import Verdicts, conclude, made_beside_their_like

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.plan import planfile
 from reconcile.errors import StateError
-from reconcile.values.jsonl import body
 from reconcile.model import Entity, OpKind, Side
+from reconcile.plan import planfile
 from reconcile.plan.plan import Group
+from reconcile.values.jsonl import body
 from tests.builders import hold_of, operation_of, plan_of
 
 

@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from reconcile.ledger import schema
+from reconcile.model import Entity, OpKind, Side
 from reconcile.plan import draft
+from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Email
 from reconcile.values.jsonl import hold_from, hold_line, operation_from, operation_json
-from reconcile.model import Entity, OpKind, Side
-from reconcile.stage.stage import Stage
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 
 ANN = {"first_name": "Ann", "email": "ann@example.com", "company": "Acme"}

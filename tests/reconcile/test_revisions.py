@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import pytest
 
+from reconcile.model import Cell, Entity, Side, fingerprint
 from reconcile.values.codecs import CODECS, Codec, Email, Phone, Raw, codec_named
 from reconcile.values.mapping import Mapping
-from reconcile.model import Cell, Entity, Side, fingerprint
 from tests.builders import World, contacts, field_of, mapping_of
 
 FORMS: dict[str, Callable[[str], str]] = {

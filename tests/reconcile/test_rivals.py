@@ -8,8 +8,8 @@ import pytest
 
 from connectors.memory import Crash, Killed, Vices
 from reconcile.model import Entity, OpKind, Side, Status
-from reconcile.ports import Reply, Write
 from reconcile.plan.unique_values import turns
+from reconcile.ports import Reply, Write
 from tests.builders import Result, World
 from tests.flows.nights import night, take_back
 

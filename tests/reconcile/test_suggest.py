@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from flows.steps import steps, suggestions
 from flows.run import Options, Run
+from flows.steps import steps, suggestions
 from reconcile.link import similarity
-from reconcile.values.mapping import EntityMap
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.report.document import document
 from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
 from reconcile.report.page import page
 from reconcile.stage.stage import Stage
+from reconcile.values.mapping import EntityMap
 from tests.builders import World, contacts, field_of, mapping_of, small_stage
 from tests.builders_world import about_of
 

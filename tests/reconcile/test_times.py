@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from connectors.memory import Vices
-from reconcile.values.codecs import Labels, Name
 from reconcile.errors import Refused
-from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.model import Entity, OpKind, Side
-from reconcile.values.policy import TAGS, OnConflict, Rule
 from reconcile.ports import Write
+from reconcile.values.codecs import Labels, Name
+from reconcile.values.mapping import Mapping as PairMapping
+from reconcile.values.policy import TAGS, OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of, notes, tasks
 
 C = Entity.CONTACT

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reconcile.stage.archive import Buried
-from reconcile.plan.dependants import Hanging
 from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan.dependants import Hanging
 from reconcile.ports import Record
+from reconcile.stage.archive import Buried
 from reconcile.undo.undo import GONE_ALREADY, NEVER_READ, Present, Undo, groups, undo
 from tests.builders import mapping_of, operation_of
 

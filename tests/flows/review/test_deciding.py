@@ -15,8 +15,9 @@ import pytest
 
 from flows.config import load
 from flows.demo import make
+from flows.opening import open_run
 from flows.review.deciding import Changed, answer, answer_all
-from flows.run import Options, open_run
+from flows.run import Options
 from flows.sync import reconcile
 from reconcile.errors import ConfigError, StateError
 from reconcile.ledger.ledger import Ledger

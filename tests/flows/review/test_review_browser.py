@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from flows.clock import now
 from flows.config import Pair, load
 from flows.demo import make
+from flows.opening import open_run
+from flows.outcome.tell import Told
 from flows.review.questions import Evidence, Question, questions
 from flows.review.serving import listening, server_for
 from flows.review.web import Desk
-from flows.run import Options, now, open_run, runs_folder
+from flows.run import Options
+from flows.state.stores import runs_folder
 from flows.sync import reconcile
-from flows.outcome.tell import Told
 from reconcile.ledger.ledger import Ledger
 from tests.chromium import Browser, chromium, needs_axe, violations
 

@@ -20,12 +20,14 @@ import sqlalchemy as sa
 
 from flows.config import load
 from flows.demo import make
+from flows.opening import open_run
 from flows.review.choosing import PAGE, View
 from flows.review.gate import Gate
 from flows.review.questions import Evidence, Question, Shown, questions
 from flows.review.web import Desk, make_app
 from flows.review.wording import sentence, title
-from flows.run import Options, open_run, runs_folder
+from flows.run import Options
+from flows.state.stores import runs_folder
 from flows.sync import reconcile
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger

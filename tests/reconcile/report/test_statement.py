@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconcile.plan import draft
-from reconcile.values.codecs import Email, Labels
+from reconcile.baseline.standing import load_standing
 from reconcile.model import Entity, Side
-from reconcile.values.policy import TAGS
+from reconcile.plan import draft
 from reconcile.ports import FieldInfo
 from reconcile.report.classes import BY_NAME
 from reconcile.report.statement import Statement, statement
-from reconcile.baseline.standing import load_standing
+from reconcile.values.codecs import Email, Labels
+from reconcile.values.policy import TAGS
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
 from tests.properties.profiles import SOAK

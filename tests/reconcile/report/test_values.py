@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from connectors.memory import Crash, Killed, Vices
 from flows.outcome.tell import exit_code
-from reconcile.values.mapping import Field
 from reconcile.model import Entity, Side
-from reconcile.values.policy import Flow, Rule
 from reconcile.ports import FieldInfo
 from reconcile.report import values, verdict
 from reconcile.report.classes import AGREED, VALUE_CLASSES
 from reconcile.report.document import document
 from reconcile.report.schema import FORMAT
+from reconcile.values.mapping import Field
+from reconcile.values.policy import Flow, Rule
 from tests.builders import Date, World, contacts, field_of, mapping_of
 from tests.builders_world import busy_world, edit, random_world, seen
 from tests.properties.profiles import SOAK

@@ -1,0 +1,39 @@
+"""What a run is about where it is not about everything: the records that a trigger names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from reconcile.errors import StateError
+from reconcile.model import Entity, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a trigger names: keys by entity and side. Empty: whatever changed since the watermark."""
+
+    app: tuple[str, ...] = ()
+    ghl: tuple[str, ...] = ()
+    app_tasks: tuple[str, ...] = ()
+    ghl_tasks: tuple[str, ...] = ()
+    app_notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(not key.strip() for keys in (getattr(self, each.name) for each in fields(self)) for key in keys):
+            raise StateError(
+                "an empty key names no record", remedy="name the record's key, or leave it out", code="NO_KEY"
+            )
+
+    @property
+    def by_time(self) -> bool:
+        """Whether nothing is named, so that the watermark decides."""
+        return not any((self.app, self.ghl, self.app_tasks, self.ghl_tasks, self.app_notes))
+
+    def children(self, entity: Entity, side: Side) -> tuple[str, ...]:
+        """The named tasks or notes of a side. A GHL note is named by its contact: GHL has no other way to it."""
+        named = {(Entity.TASK, Side.APP): self.app_tasks, (Entity.TASK, Side.GHL): self.ghl_tasks}
+        return (named | {(Entity.NOTE, Side.APP): self.app_notes}).get((entity, side), ())
+
+
+Named = tuple[Entity, Side, str]
+"""A record by its entity, side and key."""
