@@ -44,7 +44,12 @@ FIELDS = {
     "tags": ("tags", Labels()),
 }
 MAPPING = Mapping(
-    (EntityMap(Entity.CONTACT, tuple(Field(name, (name,), (ghl,), codec) for name, (ghl, codec) in FIELDS.items())),)
+    (
+        EntityMap(
+            Entity.CONTACT,
+            tuple(Field(name, (name,), (ghl,), codec) for name, (ghl, codec) in FIELDS.items()),
+        ),
+    )
 )
 
 
@@ -52,13 +57,28 @@ def plan(keys: list[str], writes: int) -> Iterator[Operation]:
     """Operations in the order a plan has them."""
     made, changed = writes // 4, writes * 2 // 5
 
-    def operation(kind: OpKind, number: int, after: dict[str, str], *, key: str | None = None) -> Operation:
+    def operation(
+        kind: OpKind, number: int, after: dict[str, str], *, key: str | None = None
+    ) -> Operation:
         entity = Entity.TAG if "tags" in after else Entity.CONTACT
         name = fingerprint(kind, str(number))
-        return Operation(name, kind, entity, Side.GHL, link_id=name, because="the benchmark", key=key, after=after)
+        return Operation(
+            name,
+            kind,
+            entity,
+            Side.GHL,
+            link_id=name,
+            because="the benchmark",
+            key=key,
+            after=after,
+        )
 
     for number in range(made):
-        cells = {"first_name": f"New {number}", "email": f"new{number}@example.test", "company": "New"}
+        cells = {
+            "first_name": f"New {number}",
+            "email": f"new{number}@example.test",
+            "company": "New",
+        }
         yield operation(OpKind.CREATE, number, cells)
     for number in range(changed):
         yield operation(OpKind.UPDATE, number, {"company": f"Company {number}"}, key=keys[number])
@@ -84,14 +104,22 @@ def grouped(operations: list[Operation]) -> list[Group]:
 
 def measure(url: str, folder: Path, writes: int) -> dict[str, float]:
     used = {Entity.CONTACT: tuple(ghl for ghl, _ in FIELDS.values())}
-    connector = GhlConnector(GhlSettings(location=LOCATION, url=url, fields=used), auth=PrivateToken(TOKEN))
+    connector = GhlConnector(
+        GhlSettings(location=LOCATION, url=url, fields=used), auth=PrivateToken(TOKEN)
+    )
     described = connector.describe()
-    lines = b"".join(page.lines for page in connector.extract(Entity.CONTACT) if isinstance(page, Page))
+    lines = b"".join(
+        page.lines for page in connector.extract(Entity.CONTACT) if isinstance(page, Page)
+    )
     operations = list(plan([json.loads(line)["id"] for line in lines.splitlines()], writes))
-    expected = estimate(grouped(operations), Side.GHL, described, connector.usage(), recheck="always").requests
+    expected = estimate(
+        grouped(operations), Side.GHL, described, connector.usage(), recheck="always"
+    ).requests
     ledger = open_ledger(folder)
     runs.start(ledger, "bench", "nightly", at=now())
-    desk = Desk(MAPPING, {Side.GHL: connector}, Journal(ledger, "bench"), now, parents=lambda *_: None)
+    desk = Desk(
+        MAPPING, {Side.GHL: connector}, Journal(ledger, "bench"), now, parents=lambda *_: None
+    )
     time.sleep(INTERVAL + 1)  # the window of the extraction is over
     before, tags, begun = connector.usage().requests, 0, time.monotonic()
     for chunk in chunks(operations, 500):
@@ -119,7 +147,9 @@ def measure(url: str, folder: Path, writes: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--writes", type=int, default=2_000)
     parser.add_argument("--latency", type=float, default=0.3)
     chosen = parser.parse_args()

@@ -107,7 +107,9 @@ def match(folder: Path, rows: int) -> dict[str, float]:
         find_moved(stage, contacts, trusted=False)
         begun = time.perf_counter()
         for side in Side:
-            cells.make_known(stage, contacts, side, rows=f"unlinked_contact_{side}", names={"email", "phone"})
+            cells.make_known(
+                stage, contacts, side, rows=f"unlinked_contact_{side}", names={"email", "phone"}
+            )
         normalised = time.perf_counter()
         find_links(stage, contacts)
         linked = time.perf_counter()
@@ -161,13 +163,27 @@ def datacompy_polars(folder: Path, _: int) -> dict[str, float]:
     return {"load": loaded - begun, "seconds": time.perf_counter() - begun}
 
 
-PARTS = {step.__name__: step for step in (make, ours, floor, match, by_hand, datacompy_pandas, datacompy_polars)}
+PARTS = {
+    step.__name__: step
+    for step in (make, ours, floor, match, by_hand, datacompy_pandas, datacompy_polars)
+}
 
 
 def measured(part: str, folder: Path, rows: int) -> dict[str, float]:
     """One part in a process of its own, with its peak memory."""
-    command = [sys.executable, __file__, "--part", part, "--folder", str(folder), "--rows", str(rows)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})  # noqa: S603  this file
+    command = [
+        sys.executable,
+        __file__,
+        "--part",
+        part,
+        "--folder",
+        str(folder),
+        "--rows",
+        str(rows),
+    ]
+    done = subprocess.run(  # noqa: S603  this file
+        command, stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -184,7 +200,9 @@ def compared(own: dict[str, float]) -> float:
 
 def one_size(folder: Path, rows: int, repeat: int) -> tuple[dict[str, float], dict[str, float]]:
     measured("make", folder, rows)
-    runs = [(measured("ours", folder, rows), measured("floor", folder, rows)) for _ in range(repeat)]
+    runs = [
+        (measured("ours", folder, rows), measured("floor", folder, rows)) for _ in range(repeat)
+    ]
     own = {name: statistics.median(run[0][name] for run in runs) for name in runs[0][0]}
     bare = {name: statistics.median(run[1][name] for run in runs) for name in runs[0][1]}
     print(
@@ -212,7 +230,9 @@ def others(folder: Path, rows: int, own: float) -> dict[str, float | None]:
             flush=True,
         )
     if not there:
-        print("datacompy is not installed here: `pip install --group bench .` in an environment of its own")
+        print(
+            "datacompy is not installed here: `pip install --group bench .` in an environment of its own"
+        )
     return found
 
 
@@ -225,7 +245,9 @@ def slope(sizes: list[tuple[int, float]]) -> float | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--sizes", default="100000,1000000,5000000", help="for the exponent")
     parser.add_argument("--repeat", type=int, default=3)
@@ -234,7 +256,11 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.part:
         result = PARTS[chosen.part](chosen.folder, chosen.rows)
-        print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        print(
+            json.dumps(
+                result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            )
+        )
         return
     print(
         f"{'rows':>10}{'stage':>9}{'ledger':>9}{'link':>8}{'diff':>8}{'plan':>8}{'compare':>9}{'peak MB':>9}{'bare join':>12}{'peak MB':>9}"
@@ -250,7 +276,9 @@ def main() -> None:
     print(json.dumps(result | {"exponent": slope(points)}))
 
 
-def summary(folder: Path, rows: int, own: dict[str, float], bare: dict[str, float]) -> dict[str, Any]:
+def summary(
+    folder: Path, rows: int, own: dict[str, float], bare: dict[str, float]
+) -> dict[str, Any]:
     found = measured("match", folder, rows)
     print(
         f"matching {rows:,} with {rows:,}: {found['match']:.2f} s, normalising alone {found['normalise']:.2f} s, {found['peak_mb']:.0f} MB"
@@ -263,7 +291,9 @@ def summary(folder: Path, rows: int, own: dict[str, float], bare: dict[str, floa
         **others(folder, rows, compared(own)),
         "match_vs_normalise": round(found["match"] / found["normalise"], 3),
         "peak_mb": round(own["peak_mb"], 1),
-        "seconds": {name: round(own[name], 3) for name in ("stage", "ledger", "link", "diff", "plan")},
+        "seconds": {
+            name: round(own[name], 3) for name in ("stage", "ledger", "link", "diff", "plan")
+        },
     }
 
 

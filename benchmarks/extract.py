@@ -55,10 +55,15 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
     from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 
     limit = Limit(max=scenario.limit, daily=100_000_000)
-    sandbox = Sandbox(Settings(pit=limit, latency_seconds=scenario.latency, lag_seconds=0.0, seed=1))
+    sandbox = Sandbox(
+        Settings(pit=limit, latency_seconds=scenario.latency, lag_seconds=0.0, seed=1)
+    )
     sandbox.add_location(LOCATION)
     sandbox.add_token(TOKEN, LOCATION)
-    begun, step = int((time.time() - 3 * 365 * 86_400) * 1000), 3 * 365 * 86_400_000 // scenario.contacts
+    begun, step = (
+        int((time.time() - 3 * 365 * 86_400) * 1000),
+        3 * 365 * 86_400_000 // scenario.contacts,
+    )
     people = sandbox.seed_contacts(
         LOCATION,
         (
@@ -73,7 +78,9 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
         ),
     )
     for number in range(scenario.tasks):
-        sandbox.seed_task(people[number], title=f"Call {number}", dueDate="2027-01-05T09:00:00.000Z")
+        sandbox.seed_task(
+            people[number], title=f"Call {number}", dueDate="2027-01-05T09:00:00.000Z"
+        )
     for number in range(scenario.notes):
         sandbox.seed_note(people[number], body=f"Note {number}")
     with serve(sandbox) as url:
@@ -97,7 +104,9 @@ def extract(url: str, ledger: str | None, pipe: Connection) -> None:
     """One full read in this process; what it took goes into the pipe."""
     import sqlalchemy as sa
 
-    engine = sa.create_engine(f"sqlite:///{ledger}", connect_args={"timeout": 30}) if ledger else None
+    engine = (
+        sa.create_engine(f"sqlite:///{ledger}", connect_args={"timeout": 30}) if ledger else None
+    )
     connector = GhlConnector(
         GhlSettings(location=LOCATION, url=url, fields={Entity.CONTACT: ("firstName", "email")}),
         auth=PrivateToken(TOKEN),
@@ -113,7 +122,14 @@ def extract(url: str, ledger: str | None, pipe: Connection) -> None:
     seconds = time.monotonic() - begun
     assert proof is not None
     assert proof.complete, proof.why_incomplete
-    pipe.send({"rows": rows, "seconds": seconds, "requests": usage.requests, "answers_429": usage.answers_429})
+    pipe.send(
+        {
+            "rows": rows,
+            "seconds": seconds,
+            "requests": usage.requests,
+            "answers_429": usage.answers_429,
+        }
+    )
 
 
 def use_quota(url: str, rate: float, stop: threading.Event) -> None:
@@ -190,7 +206,8 @@ def main() -> None:
     ]
     results: dict[str, dict[str, Any]] = {}
     print(
-        f"{'scenario':<10}{'pages':>7}{'requests':>10}{'seconds':>9}{'used':>8}{'429':>5}{'most/limit':>12}", flush=True
+        f"{'scenario':<10}{'pages':>7}{'requests':>10}{'seconds':>9}{'used':>8}{'429':>5}{'most/limit':>12}",
+        flush=True,
     )
     for scenario in scenarios:
         if chosen.only in (None, scenario.name):

@@ -72,7 +72,12 @@ def serve_locations(fleet: Fleet, pipe: Connection) -> None:
     with serve(sandbox) as url:
         pipe.send(url)
         pipe.recv()
-        pipe.send({name: (len(sandbox.contacts(name)), sandbox.max_in_window(name)) for name in fleet.names})
+        pipe.send(
+            {
+                name: (len(sandbox.contacts(name)), sandbox.max_in_window(name))
+                for name in fleet.names
+            }
+        )
 
 
 @contextmanager
@@ -92,9 +97,14 @@ def make_pairs(fleet: Fleet, url: str) -> None:
     """The applications' databases and the pair files."""
     for name in fleet.names:
         with contextlib.closing(sqlite3.connect(fleet.folder / f"{name}.db")) as app, app:
-            app.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, updated_at TEXT)")
+            app.execute(
+                "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, updated_at TEXT)"
+            )
             rows = [(f"Person {i}", f"{i}@{name}.example.com") for i in range(fleet.contacts)]
-            app.executemany("INSERT INTO people (name, mail, updated_at) VALUES (?, ?, '2026-01-01T00:00:00Z')", rows)
+            app.executemany(
+                "INSERT INTO people (name, mail, updated_at) VALUES (?, ?, '2026-01-01T00:00:00Z')",
+                rows,
+            )
         table = "nobody" if name == BROKEN else "people"
         ledger = fleet.ledger or f"sqlite:///{name}-ledger.db"
         text = PAIR.format(name=name, url=url, ledger=ledger, table=table)
@@ -135,7 +145,9 @@ def measure(made: Fleet, runner: str, workers: int, start_up: float) -> dict[str
     by_windows = [least_seconds(run.requests, made) for run in report.runs]
     ideal = sum(start_up + least for least in by_windows) / workers
     for run in report.runs:
-        print(f"{run.pair}: {run.requests:4d} requests, {run.seconds:5.1f} s, most in a window {seen[run.pair][1]}")
+        print(
+            f"{run.pair}: {run.requests:4d} requests, {run.seconds:5.1f} s, most in a window {seen[run.pair][1]}"
+        )
     return {
         "pairs": len(made.names),
         "runner": runner,
@@ -157,7 +169,9 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=150)
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--window", type=float, default=10.0)
-    parser.add_argument("--runner", default="process", choices=["process", "threads", "dask", "ray"])
+    parser.add_argument(
+        "--runner", default="process", choices=["process", "threads", "dask", "ray"]
+    )
     parser.add_argument("--ledger", default="")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:

@@ -31,7 +31,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from reconcile.model import Entity, OpKind, Side, Status  # noqa: E402 - the checkout is put on the path first
-from reconcile.ports import Description, FieldInfo, Page, Proof, Record, Reply, Scope, Shape, Usage, Write  # noqa: E402
+from reconcile.ports import (  # noqa: E402
+    Description,
+    FieldInfo,
+    Page,
+    Proof,
+    Record,
+    Reply,
+    Scope,
+    Shape,
+    Usage,
+    Write,
+)
 
 PAIR = """
 pair = "bench"
@@ -90,7 +101,15 @@ _PAGE = 500
 def fill(folder: Path, contacts: int) -> int:
     """The app's people and what they have to do; returns how many records there are."""
     people = (
-        (n, f"Ada{n}", "Lovelace", f"ada{n}@example.com", f"Company {n % 3000}", '["customer"]', "2026-01-01T00:00:00Z")
+        (
+            n,
+            f"Ada{n}",
+            "Lovelace",
+            f"ada{n}@example.com",
+            f"Company {n % 3000}",
+            '["customer"]',
+            "2026-01-01T00:00:00Z",
+        )
         for n in range(contacts)
     )
     todos = ((n, n * 2, f"Call {n}", "2027-01-05T09:00:00Z") for n in range(contacts * 49 // 100))
@@ -120,7 +139,9 @@ class Location:
     def describe(self) -> Description:
         """What the location is."""
         costs = dict.fromkeys(OpKind, 1.0)
-        return Description("bench:location", _FIELDS, region="US", costs=costs, modified=frozenset(_FIELDS))
+        return Description(
+            "bench:location", _FIELDS, region="US", costs=costs, modified=frozenset(_FIELDS)
+        )
 
     def shape(self, entity: Entity) -> Shape:
         """The fields by name, beside what stands around them."""
@@ -135,7 +156,9 @@ class Location:
         """Pages of all there is."""
         if scope != _WHOLE:
             raise NotImplementedError("the benchmark reads everything")
-        found = self._file.execute("SELECT key, parent, at, fields FROM record WHERE entity = ? ORDER BY key", [entity])
+        found = self._file.execute(
+            "SELECT key, parent, at, fields FROM record WHERE entity = ? ORDER BY key", [entity]
+        )
         total = 0
         while rows := found.fetchmany(_PAGE):
             self._requests, total = self._requests + 1, total + len(rows)
@@ -213,7 +236,8 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
         result = work(*arguments)
         if steps and work.__name__ != "apply":
             print(
-                f"{work.__name__:<16}{resident('VmRSS'):>8.0f} MB, at most {resident('VmHWM'):>8.0f}", file=sys.stderr
+                f"{work.__name__:<16}{resident('VmRSS'):>8.0f} MB, at most {resident('VmHWM'):>8.0f}",
+                file=sys.stderr,
             )
         return result
 
@@ -222,7 +246,9 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     with open_run(load(folder / "bench.toml"), options) as run:
         told = reconcile(run, step)
         if run.stopped or told.exit_code > int(plan):
-            raise SystemExit(f"exit code {told.exit_code}: {run.stopped or told.document['verdict']}")
+            raise SystemExit(
+                f"exit code {told.exit_code}: {run.stopped or told.document['verdict']}"
+            )
         writes = run.plan.writes if run.plan else 0
     return {
         "changes": writes,
@@ -235,7 +261,9 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--contacts", type=int, default=200_000)
     parser.add_argument("--steps", action="store_true")
     parser.add_argument("--plan", action="store_true")
@@ -251,7 +279,9 @@ def main() -> None:
         command = [sys.executable, __file__, "--folder", name]
         command += [f"--{part}" for part in ("steps", "plan") if getattr(chosen, part)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_TOKEN": "pit-benchmark"}
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment, cwd=name)  # noqa: S603 - this file
+        done = subprocess.run(  # noqa: S603 - this file
+            command, stdout=subprocess.PIPE, check=True, env=environment, cwd=name
+        )
     found = json.loads(done.stdout.splitlines()[-1])
     if found["changes"] != due:
         raise SystemExit(f"{due} records were to be made, the plan had {found['changes']}")

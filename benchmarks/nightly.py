@@ -90,7 +90,15 @@ def fill(folder: Path, scenario: Scenario) -> None:
     }
     rows: dict[str, list[tuple[object, ...]]] = {
         "people": [
-            (n, f"Ada{n}", "Lovelace", f"ada{n}@example.com", None, '["customer"]', "2026-01-01T00:00:00Z")
+            (
+                n,
+                f"Ada{n}",
+                "Lovelace",
+                f"ada{n}@example.com",
+                None,
+                '["customer"]',
+                "2026-01-01T00:00:00Z",
+            )
             for n in range(scenario.contacts)
         ],
         "todos": [(n, n, f"Call {n}", "2027-01-05T09:00:00Z") for n in range(scenario.tasks)],
@@ -150,7 +158,9 @@ def measured(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--notes-budget", type=int, default=200)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -163,7 +173,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, location(scenario) as url:
         folder = Path(name)
         fill(folder, scenario)
-        (folder / "bench.toml").write_text(PAIR.format(url=url, location=LOCATION, notes=chosen.notes_budget))
+        (folder / "bench.toml").write_text(
+            PAIR.format(url=url, location=LOCATION, notes=chosen.notes_budget)
+        )
         nights["first"] = measured(folder)
         nights["no change"] = measured(folder)
         contacts, tasks, tagged = change(folder)
@@ -172,7 +184,11 @@ def main() -> None:
     assert nights["1 % changed"]["writes"] == contacts + tasks + tagged, nights
     notes = min(chosen.notes_budget, many)
     bound = 4 + math.ceil(many / 500) + math.ceil(scenario.tasks / 100) + notes
-    bounds = {"first": bound, "no change": bound, "1 % changed": bound + contacts + tasks + math.ceil(tagged / 100)}
+    bounds = {
+        "first": bound,
+        "no change": bound,
+        "1 % changed": bound + contacts + tasks + math.ceil(tagged / 100),
+    }
     print(
         f"{'night':<14}{'requests':>9}{'bound':>7}{'writes':>8}{'seconds':>9}{'cpu':>8}{'peak MB':>9}  requests by endpoint"
     )
@@ -192,7 +208,9 @@ def main() -> None:
                     (nights["no change"]["requests"] - notes) / (bound - notes), 4
                 ),
                 "requests_vs_lower_bound_changed": ratios["1 % changed"],
-                "cpu_seconds_per_1000": round(nights["no change"]["cpu"] / chosen.contacts * 1000, 4),
+                "cpu_seconds_per_1000": round(
+                    nights["no change"]["cpu"] / chosen.contacts * 1000, 4
+                ),
                 "peak_mb": round(max(found["peak_mb"] for found in nights.values()), 1),
             }
         )

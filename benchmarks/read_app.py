@@ -21,7 +21,13 @@ import sqlalchemy as sa
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = "ghl_reconcile_read_app"
 DEFAULT_URL = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
-TYPES = {"id": "BIGINT", "visits": "BIGINT", "consent": "BOOLEAN", "birthday": "DATE", "tags": "VARCHAR[]"}
+TYPES = {
+    "id": "BIGINT",
+    "visits": "BIGINT",
+    "consent": "BOOLEAN",
+    "birthday": "DATE",
+    "tags": "VARCHAR[]",
+}
 CHUNK = 64_000_000
 
 MAKE = f"""
@@ -47,15 +53,21 @@ def stage(url: str, folder: Path) -> int:
     from reconcile.model import Entity
     from reconcile.ports import Page, Proof
 
-    contacts = TableSettings(TABLE, modified_at="updated_at", tags=TagSettings("array", column="tags"))
+    contacts = TableSettings(
+        TABLE, modified_at="updated_at", tags=TagSettings("array", column="tags")
+    )
     connector = SqlConnector(SqlSettings(url, {Entity.CONTACT: contacts}))
     shape = connector.shape(Entity.CONTACT)
     names = [*shape.fields, shape.key[0][0], shape.modified_at[0][0]]
     columns = ", ".join(f"'{name}': '{TYPES.get(str(name), 'VARCHAR')}'" for name in names)
     chunk = folder / "chunk.jsonl"
-    read = f"SELECT * FROM read_json('{chunk}', format = 'newline_delimited', columns = {{{columns}}})"
+    read = (
+        f"SELECT * FROM read_json('{chunk}', format = 'newline_delimited', columns = {{{columns}}})"
+    )
     with duckdb.connect(str(folder / "stage.duckdb")) as stage_:
-        stage_.execute("SET memory_limit = '512MB'; SET threads = 2; SET preserve_insertion_order = false")
+        stage_.execute(
+            "SET memory_limit = '512MB'; SET threads = 2; SET preserve_insertion_order = false"
+        )
         file, made = chunk.open("wb"), False
         for step in connector.extract(Entity.CONTACT):
             if isinstance(step, Page):
@@ -100,7 +112,10 @@ def compare(url: str, rows: int, repeat: int) -> dict[str, float]:
     for _ in range(repeat):
         for way, taken in results.items():
             taken.append(measured(way, url))
-    medians = {way: [statistics.median(run[part] for run in runs) for part in (0, 1)] for way, runs in results.items()}
+    medians = {
+        way: [statistics.median(run[part] for run in runs) for part in (0, 1)]
+        for way, runs in results.items()
+    }
     assert {run[2] for runs in results.values() for run in runs} == {rows}
     print(f"{'way':<10}{'seconds':>10}{'peak MB':>10}")
     for way, (seconds, peak) in medians.items():
@@ -115,7 +130,9 @@ def compare(url: str, rows: int, repeat: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--url", default=os.environ.get("GHL_RECONCILE_TEST_POSTGRES", DEFAULT_URL))

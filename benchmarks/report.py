@@ -70,7 +70,10 @@ def finished(changes: int) -> Iterator[tuple[Seen, World]]:
                 world.app.edit(
                     Entity.CONTACT,
                     key,
-                    {"company": f"Company {number % 3000} of the North", "last_name": f"Next{number}"},
+                    {
+                        "company": f"Company {number % 3000} of the North",
+                        "last_name": f"Next{number}",
+                    },
                 )
         for number in range(known, changes):
             side = world.sides[list(Side)[number % 2]]
@@ -95,7 +98,11 @@ def ours(changes: int, folder: Path) -> dict[str, Any]:
         whole = timed(parts, "document", lambda: document(found.stage, world.mapping, found.about))
     html, path = folder / "report.html", folder / "report.json"
     timed(parts, "json", lambda: path.write_text(dumped(whole), encoding="utf-8"))
-    timed(parts, "markdown", lambda: (folder / "report.md").write_text(markdown(whole), encoding="utf-8"))
+    timed(
+        parts,
+        "markdown",
+        lambda: (folder / "report.md").write_text(markdown(whole), encoding="utf-8"),
+    )
     timed(parts, "html", lambda: html.write_text(page(whole), encoding="utf-8"))
     timed(parts, "xlsx", lambda: sheet(whole, folder / "report.xlsx"))
     took = spent() - began
@@ -132,8 +139,12 @@ def theirs(changes: int, folder: Path) -> tuple[float, float] | None:
     import datacompy
     import pandas as pd
 
-    before = pd.DataFrame([{"key": number, **person(number), "tags": "tag"} for number in range(changes)])
-    after = before.assign(company=before.company + " of the North", last_name="Next" + before.key.astype(str))
+    before = pd.DataFrame(
+        [{"key": number, **person(number), "tags": "tag"} for number in range(changes)]
+    )
+    after = before.assign(
+        company=before.company + " of the North", last_name="Next" + before.key.astype(str)
+    )
     kind = getattr(datacompy, "PandasCompare", None) or datacompy.Compare
     began = time.perf_counter()
     compared = kind(before, after, join_columns="key")
@@ -158,13 +169,23 @@ def main() -> None:
         print(f"{part:<10} {took:7.2f} s")
     for file, size in sizes.items():
         print(f"{file:<12} {size:7.2f} MB")
-    told = {"seconds": round(seconds, 2), "megabytes": round(found["megabytes"], 2), "changes": found["changes"]}
+    told = {
+        "seconds": round(seconds, 2),
+        "megabytes": round(found["megabytes"], 2),
+        "changes": found["changes"],
+    }
     told["cpu_seconds"] = round(found["cpu_seconds"], 2)
-    told |= {"open_seconds": opened and round(opened, 2), "vs_datacompy_html": None, "vs_datacompy_whole": None}
+    told |= {
+        "open_seconds": opened and round(opened, 2),
+        "vs_datacompy_html": None,
+        "vs_datacompy_whole": None,
+    }
     if other is not None:
         told["vs_datacompy_html"] = round(parts["html"] / other[1], 3)
         told["vs_datacompy_whole"] = round((parts["document"] + parts["html"]) / sum(other), 3)
-        print(f"datacompy: {other[0]:.2f} s to compare, {other[1]:.2f} s to write HTML of as many rows")
+        print(
+            f"datacompy: {other[0]:.2f} s to compare, {other[1]:.2f} s to write HTML of as many rows"
+        )
     print(json.dumps(told | {f"{part}_seconds": round(took, 2) for part, took in parts.items()}))
 
 

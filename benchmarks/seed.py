@@ -49,7 +49,10 @@ def remember(world: World) -> None:
         with ledger.transaction() as connection:
             ledger.insert_links(connection, NAMES, stage.stream(rows))
             runs.mark_within(connection, "seed", state="settled", generation=0)
-            ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs))
+            ledger.advance(
+                connection,
+                PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs),
+            )
         keep_base(stage, ledger, [Entity.CONTACT], world.folder / "links")
     ledger.close()
     shutil.rmtree(folder)

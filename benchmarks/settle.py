@@ -41,8 +41,13 @@ def settled(stage: Stage, ledger: Ledger, plan: Path) -> float:
     with ledger.transaction() as connection:
         settle.tell_links(stage, plan)
         settle.settled_links(stage, ledger, connection, run_id="bench", at=TAKEN_AT)
-        settle.advance_from_snapshots(stage, ledger, connection, mapping()[Entity.CONTACT], run_id="bench")
-        ledger.advance(connection, PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs))
+        settle.advance_from_snapshots(
+            stage, ledger, connection, mapping()[Entity.CONTACT], run_id="bench"
+        )
+        ledger.advance(
+            connection,
+            PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs),
+        )
     return time.perf_counter() - begun
 
 
@@ -56,7 +61,9 @@ def inserted(stage: Stage, ledger: Ledger) -> float:
 
 def remembered(stage: Stage, ledger: Ledger) -> int:
     """Create `same`, the rows that the ledger now holds. Returns how many."""
-    types = [(name, "BIGINT" if "digest" in name or "absent" in name else "VARCHAR") for name in NAMES]
+    types = [
+        (name, "BIGINT" if "digest" in name or "absent" in name else "VARCHAR") for name in NAMES
+    ]
     stage.fill("same", types, ledger.links(Entity.CONTACT, NAMES))
     return stage.count("SELECT count(*) FROM same")
 
@@ -82,7 +89,9 @@ def once(folder: Path, links: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--links", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=1)
     chosen = parser.parse_args()
@@ -93,7 +102,9 @@ def main() -> None:
     seconds, bare = (statistics.median(run[part] for run in runs) for part in (0, 1))
     ratio = statistics.median(taken / alone for taken, alone in runs)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{chosen.links:,} links settled in {seconds:.2f} s; the same rows inserted and nothing else: {bare:.2f} s")
+    print(
+        f"{chosen.links:,} links settled in {seconds:.2f} s; the same rows inserted and nothing else: {bare:.2f} s"
+    )
     print(
         json.dumps(
             {

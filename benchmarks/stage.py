@@ -79,7 +79,12 @@ def ours(folder: Path, _: int) -> dict[str, float]:
         snapshot = stage.load(contacts, Side.GHL, shape(Side.GHL), spooled)
     assert snapshot.complete, snapshot.why_incomplete
     seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "rows": snapshot.rows, "spool": cut - begun, "load": seconds - (cut - begun)}
+    return {
+        "seconds": seconds,
+        "rows": snapshot.rows,
+        "spool": cut - begun,
+        "load": seconds - (cut - begun),
+    }
 
 
 def pydantic(folder: Path, _: int) -> dict[str, float]:
@@ -119,7 +124,9 @@ def pydantic(folder: Path, _: int) -> dict[str, float]:
 
     def row(contact: Contact) -> dict[str, Any]:
         custom = {field.id: field.value for field in contact.customFields}
-        return {name: getattr(contact, name) for name in plain} | {name: custom.get(at) for name, at in CUSTOM.items()}
+        return {name: getattr(contact, name) for name in plain} | {
+            name: custom.get(at) for name, at in CUSTOM.items()
+        }
 
     begun = time.perf_counter()
     seen: set[str] = set()
@@ -147,7 +154,9 @@ def insert(sql: duckdb.DuckDBPyConnection, batch: list[dict[str, Any]], folder: 
         source = "batch"
     else:
         (folder / "batch.ndjson").write_text("\n".join(map(json.dumps, batch)))
-        columns = ", ".join(f"'{name}': '{'VARCHAR[]' if name == 'tags' else 'VARCHAR'}'" for name in batch[0])
+        columns = ", ".join(
+            f"'{name}': '{'VARCHAR[]' if name == 'tags' else 'VARCHAR'}'" for name in batch[0]
+        )
         source = f"read_json('{folder / 'batch.ndjson'}', format = 'newline_delimited', columns = {{{columns}}})"
     sql.execute(
         f"CREATE TABLE IF NOT EXISTS contact AS SELECT * FROM {source} LIMIT 0; INSERT INTO contact SELECT * FROM {source}"
@@ -158,14 +167,27 @@ PARTS = {step.__name__: step for step in (make, ours, pydantic)}
 
 
 def measured(part: str, folder: Path, rows: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--part", part, "--folder", str(folder), "--rows", str(rows)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})  # noqa: S603  this file
+    command = [
+        sys.executable,
+        __file__,
+        "--part",
+        part,
+        "--folder",
+        str(folder),
+        "--rows",
+        str(rows),
+    ]
+    done = subprocess.run(  # noqa: S603  this file
+        command, stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
@@ -173,14 +195,20 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.part:
         result = PARTS[chosen.part](chosen.folder, chosen.rows)
-        print(json.dumps(result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        print(
+            json.dumps(
+                result | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            )
+        )
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         measured("make", folder, chosen.rows)
         runs = []
         for _ in range(chosen.repeat):
-            runs.append((measured("ours", folder, chosen.rows), measured("pydantic", folder, chosen.rows)))
+            runs.append(
+                (measured("ours", folder, chosen.rows), measured("pydantic", folder, chosen.rows))
+            )
             for stale in folder.glob("*.duckdb*"):
                 stale.unlink()
             (folder / "ours" / "stage.duckdb").unlink()
@@ -197,7 +225,9 @@ def main() -> None:
             {
                 "rows": int(own["rows"]),
                 "rows_per_second": round(own["rows"] / own["seconds"]),
-                "vs_pydantic": round(statistics.median(b["seconds"] / a["seconds"] for a, b in runs), 2),
+                "vs_pydantic": round(
+                    statistics.median(b["seconds"] / a["seconds"] for a, b in runs), 2
+                ),
                 "peak_mb": round(own["peak_mb"], 1),
                 "through_arrow": importlib.util.find_spec("pyarrow") is not None,
             }

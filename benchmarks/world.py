@@ -77,9 +77,18 @@ def mapping() -> Mapping:
     fields = [Field(app, (app,), (ghl,), codec) for app, (ghl, codec) in PLAIN.items()]
     union = Rule(conflict=OnConflict.UNION)
     fields.append(Field("tags", ("tags",), ("tags",), Labels(), rule=union))
-    fields += [Field(f"custom{n}", (f"custom{n}",), (name,), Text()) for n, name in enumerate(CUSTOM, start=1)]
+    fields += [
+        Field(f"custom{n}", (f"custom{n}",), (name,), Text())
+        for n, name in enumerate(CUSTOM, start=1)
+    ]
     mirrored = {Side.APP: OnDelete.MIRROR, Side.GHL: OnDelete.MIRROR}
-    contacts = EntityMap(Entity.CONTACT, tuple(fields), match=(("email",), ("phone",)), delete=mirrored, absent_runs=1)
+    contacts = EntityMap(
+        Entity.CONTACT,
+        tuple(fields),
+        match=(("email",), ("phone",)),
+        delete=mirrored,
+        absent_runs=1,
+    )
     return Mapping((contacts,))
 
 
@@ -89,7 +98,9 @@ def shape(side: Side) -> Shape:
     if side is Side.GHL:
         return shape_of(Entity.CONTACT, native, CUSTOM)
     time = (("modified_at",),)
-    return Shape((("app_id",),), {name: ((name,),) for name in native}, version=time, modified_at=time)
+    return Shape(
+        (("app_id",),), {name: ((name,),) for name in native}, version=time, modified_at=time
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +114,15 @@ class World:
         """Write all files."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with duckdb.connect(str(self.folder / "wide.duckdb")) as sql:
-            sql.execute("SET threads = 2; SET preserve_insertion_order = false; SET memory_limit = '4GB'")
+            sql.execute(
+                "SET threads = 2; SET preserve_insertion_order = false; SET memory_limit = '4GB'"
+            )
             sql.execute(_BASE.format(rows=self.rows))
             for side in Side:
                 first_new = 0 if side is Side.APP else self.rows // 200
-                sql.execute(f"CREATE TABLE {side} AS {_LATER.format(side=side, rows=self.rows, first_new=first_new)}")
+                sql.execute(
+                    f"CREATE TABLE {side} AS {_LATER.format(side=side, rows=self.rows, first_new=first_new)}"
+                )
             sql.execute(f"DELETE FROM base WHERE n >= {self.rows}")
             for side in Side:
                 self._lines(sql, "base", side, f"base_{side}")
@@ -129,13 +144,14 @@ class World:
 def _selected(side: Side) -> str:
     if side is Side.APP:
         # One phone in fifty is written as people write them.
-        written = (
-            "CASE WHEN n % 50 = 1 THEN '(' || phone[3:5] || ') ' || phone[6:8] || '-' || phone[9:12] ELSE phone END"
-        )
+        written = "CASE WHEN n % 50 = 1 THEN '(' || phone[3:5] || ') ' || phone[6:8] || '-' || phone[9:12] ELSE phone END"
         return f"SELECT * EXCLUDE (n, ghl_id) REPLACE ({written} AS phone)"
-    plain = ", ".join(f"{app} AS {literal(ghl)[1:-1]}" for app, (ghl, _) in PLAIN.items() if app != "dnd")
+    plain = ", ".join(
+        f"{app} AS {literal(ghl)[1:-1]}" for app, (ghl, _) in PLAIN.items() if app != "dnd"
+    )
     custom = ", ".join(
-        f"struct_pack(id := {literal(field)}, value := custom{n})" for n, field in enumerate(CUSTOM.values(), start=1)
+        f"struct_pack(id := {literal(field)}, value := custom{n})"
+        for n, field in enumerate(CUSTOM.values(), start=1)
     )
     return (
         f"SELECT ghl_id AS id, 'locationOfTheBench01' AS locationId, {plain}, dnd::BOOLEAN AS dnd, tags, [{custom}] AS customFields, "

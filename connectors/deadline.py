@@ -53,9 +53,16 @@ class _Stream(httpcore.NetworkStream):
         self._stream.close()
 
     def start_tls(
-        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)))
+        return _Stream(
+            self._stream.start_tls(
+                ssl_context, server_hostname, _left(timeout, httpcore.ConnectTimeout)
+            )
+        )
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -82,7 +89,9 @@ class _Backend(httpcore.NetworkBackend):
 class Transport(httpx.HTTPTransport):
     """httpx's own transport, over connections that keep the moment; `backend` is swapped in tests."""
 
-    def __init__(self, limits: httpx.Limits, *, backend: httpcore.NetworkBackend | None = None) -> None:
+    def __init__(
+        self, limits: httpx.Limits, *, backend: httpcore.NetworkBackend | None = None
+    ) -> None:
         trusted = httpx.create_ssl_context(trust_env=False)
         super().__init__(verify=trusted, trust_env=False, limits=limits)
         # httpx has no other way in; a test fails where it goes.

@@ -94,7 +94,9 @@ class Answer:
     def is_json(self) -> bool:
         """Whether the body is whole JSON: a gateway's page is not, nor is an answer cut off in its middle."""
         try:
-            msgspec.json.decode(self.body, type=msgspec.Raw)  # checks the form without building objects
+            msgspec.json.decode(
+                self.body, type=msgspec.Raw
+            )  # checks the form without building objects
         except (msgspec.DecodeError, RecursionError):
             return False
         return True
@@ -175,7 +177,8 @@ def redirected(request: Request, answer: Answer) -> ConnectorError | None:
         return None
     place = _shown(answer.headers.get("location", ""))
     return (ConnectorError if request.replay else Uncertain)(
-        f"{request.name} was answered {answer.status}" + (f", a redirect to {place}" if place else ""),
+        f"{request.name} was answered {answer.status}"
+        + (f", a redirect to {place}" if place else ""),
         remedy="write the url and the path as the API wants them; a redirect to a login says that the credentials are refused",
         status=answer.status,
         trace_id=answer.trace_id,
@@ -282,7 +285,9 @@ class Client:
                 failures += 1
                 unsent = unsent and error.code == "UNSENT"
                 error.code = error.code if unsent or error.code != "UNSENT" else Transient.code
-                hopeless = isinstance(error, Malformed) and (not request.replay or error.code == "TOO_LARGE")
+                hopeless = isinstance(error, Malformed) and (
+                    not request.replay or error.code == "TOO_LARGE"
+                )
                 if failures >= self._options.attempts or hopeless:
                     raise
                 log.warning("replay %s: %s", request.name, error.code, extra={"attempt": failures})
@@ -297,7 +302,9 @@ class Client:
 
     def _back_off(self, failures: int, error: ConnectorError, *, at_least: float = 0.0) -> None:
         """Wait before the next try. Raises the error that was met where the run has to end meanwhile."""
-        ceiling = min(self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1))
+        ceiling = min(
+            self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1)
+        )
         try:
             self._sleep(max(at_least, ceiling * (0.5 + 0.5 * self._jitter())))
         except Stopped:
@@ -316,7 +323,9 @@ class Client:
         if isinstance(error, Exhausted) and error.code == "EXHAUSTED":
             error.code = "EXHAUSTED_BURST"
         # After a lost sending, a duplicate that nobody names may be that sending's own work.
-        own = isinstance(error, Duplicate) and error.key is None and lost and request.method != "GET"
+        own = (
+            isinstance(error, Duplicate) and error.key is None and lost and request.method != "GET"
+        )
         if own or (isinstance(error, Transient | Malformed) and not request.replay):
             raise _uncertain(request, error) from None
         raise error
@@ -366,7 +375,11 @@ def _open(base_url: str, options: Options, transport: Transport | None) -> httpx
 
 
 def _receive(
-    http: httpx.Client, request: Request, credentials: Mapping[str, str], attempt: int, options: Options
+    http: httpx.Client,
+    request: Request,
+    credentials: Mapping[str, str],
+    attempt: int,
+    options: Options,
 ) -> Answer:
     try:
         with deadline.within(options.total_seconds) as until:
@@ -404,7 +417,9 @@ def _body(request: Request, response: httpx.Response, options: Options, *, until
     return bytes(body)
 
 
-def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str], options: Options) -> httpx.Request:
+def _built(
+    http: httpx.Client, request: Request, credentials: Mapping[str, str], options: Options
+) -> httpx.Request:
     """The request as httpx sends it. Raises InvalidField where it cannot be made, without what it would be made of."""
     headers = {**request.headers, **credentials}
     kind = ""
@@ -413,10 +428,19 @@ def _built(http: httpx.Client, request: Request, credentials: Mapping[str, str],
         if request.body is not None:
             content = msgspec.json.encode(request.body)
             headers["Content-Type"] = "application/json"
-        path = httpx.URL(request.path).copy_merge_params(request.params) if request.params else request.path
+        path = (
+            httpx.URL(request.path).copy_merge_params(request.params)
+            if request.params
+            else request.path
+        )
         timeout = httpx.Timeout(options.read_seconds, connect=options.connect_seconds)
         return http.build_request(
-            request.method, path, content=content, data=request.form, headers=headers, timeout=timeout
+            request.method,
+            path,
+            content=content,
+            data=request.form,
+            headers=headers,
+            timeout=timeout,
         )
     except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
         kind = type(error).__name__
@@ -432,13 +456,19 @@ def _unanswered(request: Request, error: httpx.HTTPError) -> ConnectorError:
     kind = type(error).__name__
     if isinstance(error, UNSENT):
         return Transient(
-            f"{request.name} could not be sent: {kind}", remedy="check the address and the network", code="UNSENT"
+            f"{request.name} could not be sent: {kind}",
+            remedy="check the address and the network",
+            code="UNSENT",
         )
     if request.replay:
         return Transient(
-            f"{request.name} was not answered: {kind}", remedy="repeat the run when the side answers again"
+            f"{request.name} was not answered: {kind}",
+            remedy="repeat the run when the side answers again",
         )
-    return Uncertain(f"{request.name} was sent and not answered: {kind}", remedy="look for the record before repeating")
+    return Uncertain(
+        f"{request.name} was sent and not answered: {kind}",
+        remedy="look for the record before repeating",
+    )
 
 
 def _uncertain(request: Request, error: ConnectorError) -> Uncertain:

@@ -59,7 +59,9 @@ class SharedBudget:
         try:
             BUDGETS.create(self._engine, checkfirst=True)
         except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
-            if not sa.inspect(self._engine).has_table(BUDGETS.name):  # else another process made it just now
+            if not sa.inspect(self._engine).has_table(
+                BUDGETS.name
+            ):  # else another process made it just now
                 raise
 
     def _seed(self) -> None:
@@ -84,7 +86,11 @@ class SharedBudget:
             else:
                 connection.execute(taken)
                 row = connection.execute(sa.select(*looked).where(mine)).one()
-            window, moment, own = msgspec.json.decode(row.body, type=Window), float(row.moment), self._clock()
+            window, moment, own = (
+                msgspec.json.decode(row.body, type=Window),
+                float(row.moment),
+                self._clock(),
+            )
             window.shift(own - moment + self._set(window, moment, own))
             result = step(window)
             window.shift(moment - own)
@@ -101,12 +107,17 @@ class SharedBudget:
         """
         back = moment - window.at
         if window.at and back < -_GRAIN:
-            log.warning("the clock of the ledger's server was set back", extra={"seconds": round(-back)})
+            log.warning(
+                "the clock of the ledger's server was set back", extra={"seconds": round(-back)}
+            )
             return back
         if self._known is None or window.at > self._known[0] + _GRAIN:
             return 0.0
         forward = (moment - self._known[0]) - (own - self._known[1])
         if forward > _GRAIN:
-            log.warning("the clock of the ledger's server was set forward", extra={"seconds": round(forward)})
+            log.warning(
+                "the clock of the ledger's server was set forward",
+                extra={"seconds": round(forward)},
+            )
             return forward
         return 0.0

@@ -91,8 +91,15 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     if (seconds := _number(headers, "retry-after", most=LONGEST_WAIT)) is not None:
         return seconds
     try:
-        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
-    except (KeyError, TypeError, ValueError, OverflowError):  # not there, no date, or one of the two without a zone
+        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(
+            headers["date"]
+        )
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        OverflowError,
+    ):  # not there, no date, or one of the two without a zone
         return None
     return max(0.0, wait.total_seconds()) if wait.total_seconds() <= LONGEST_WAIT else None
 
@@ -201,7 +208,9 @@ class Window:
     def _forget(self, now: float) -> None:
         del self.leaving[: bisect.bisect_right(self.leaving, now)]
         del self.sent[: bisect.bisect_left(self.sent, now - self.interval - self.latency - 1)]
-        self.flying = {ticket: at for ticket, at in self.flying.items() if now - at < ABANDONED_SECONDS}
+        self.flying = {
+            ticket: at for ticket, at in self.flying.items() if now - at < ABANDONED_SECONDS
+        }
 
     def _until_free(self, now: float) -> float:
         excess = len(self.leaving) + len(self.flying) - self.capacity
@@ -210,7 +219,11 @@ class Window:
         return self.leaving[excess] - now if excess < len(self.leaving) else POLL_SECONDS
 
     def _refuse_reserve(self, now: float, reserve: float) -> None:
-        expires = self.day_resets_at if self.day_resets_at is not None else self.day_told_at + FORGET_DAY_SECONDS
+        expires = (
+            self.day_resets_at
+            if self.day_resets_at is not None
+            else self.day_told_at + FORGET_DAY_SECONDS
+        )
         if self.day_left is None or now >= expires:
             self.day_left = None
             return
@@ -273,7 +286,8 @@ def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
 def pause_is_long(seconds: float) -> Exhausted:
     """The error that says that the side asked to be left alone for longer than a run waits."""
     error = Exhausted(
-        f"the side asks for a pause of {seconds:.0f} seconds", remedy="run again after it; what is left undone is kept"
+        f"the side asks for a pause of {seconds:.0f} seconds",
+        remedy="run again after it; what is left undone is kept",
     )
     error.until_seconds = seconds
     return error
@@ -329,13 +343,17 @@ class Throttle:
     def enter(self) -> str:
         """Wait for a place in the window and return the ticket for `leave`. Raises Exhausted, see Window.take."""
         ticket = uuid.uuid4().hex
-        with self._turn:  # one thread asks at a time: first come, first served, and one reader of a shared budget
+        with (
+            self._turn
+        ):  # one thread asks at a time: first come, first served, and one reader of a shared budget
             while (wait := self._ask(ticket)) > 0:
                 self._sleep(min(wait, POLL_SECONDS))
         return ticket
 
     def _ask(self, ticket: str) -> float:
-        return self._budget.change(lambda window: window.take(ticket, self._clock(), reserve=self._reserve))
+        return self._budget.change(
+            lambda window: window.take(ticket, self._clock(), reserve=self._reserve)
+        )
 
     def leave(self, ticket: str, quota: Quota) -> None:
         """Hand back the ticket with what the answer said; `Quota()` where there was no answer."""

@@ -25,27 +25,60 @@ PRIVATE = 0o077
 """What is written is for the user who runs the job alone: ledger, plans, reports, spools and temporary files hold people's values."""
 
 COMMANDS = {
-    "demo": ("flows.commands.demo:demo", "Run the whole job on an example: a small database, and GHL's look-alike."),
-    "init": ("flows.commands.setup:init", "Connect both sides, propose the field mapping, write a pair file."),
-    "doctor": ("flows.commands.setup:doctor", "Check credentials, scopes, tables, fields, quotas; change nothing."),
-    "plan": ("flows.commands.running:plan", "Read both sides, compare, write the plan file; write to neither side."),
+    "demo": (
+        "flows.commands.demo:demo",
+        "Run the whole job on an example: a small database, and GHL's look-alike.",
+    ),
+    "init": (
+        "flows.commands.setup:init",
+        "Connect both sides, propose the field mapping, write a pair file.",
+    ),
+    "doctor": (
+        "flows.commands.setup:doctor",
+        "Check credentials, scopes, tables, fields, quotas; change nothing.",
+    ),
+    "plan": (
+        "flows.commands.running:plan",
+        "Read both sides, compare, write the plan file; write to neither side.",
+    ),
     "apply": ("flows.commands.running:apply", "Carry out an approved plan, by its digest."),
-    "run": ("flows.commands.running:run", "Plan and apply unattended, inside the limits: the nightly job."),
+    "run": (
+        "flows.commands.running:run",
+        "Plan and apply unattended, inside the limits: the nightly job.",
+    ),
     "migrate": (
         "flows.commands.moving:migrate",
         "Load one side into the other, once; over days, if the quota takes days.",
     ),
-    "delta": ("flows.commands.moving:delta", "Carry over only what changed since the last look, or what is named."),
-    "fleet": ("flows.commands.operating:fleet", "Run every pair of a folder, each in a process of its own."),
+    "delta": (
+        "flows.commands.moving:delta",
+        "Carry over only what changed since the last look, or what is named.",
+    ),
+    "fleet": (
+        "flows.commands.operating:fleet",
+        "Run every pair of a folder, each in a process of its own.",
+    ),
     "audit": ("flows.commands.running:audit", "Report on both sides' data; write to neither."),
     "review": ("flows.commands.looking:review", "List what is held for a person, and decide it."),
-    "undo": ("flows.commands.mending:undo", "Take a run back: shows the plan; apply it by its digest, or with --yes."),
-    "prune": ("flows.commands.mending:prune", "Remove the files of old runs, by the pair file's [keep]."),
+    "undo": (
+        "flows.commands.mending:undo",
+        "Take a run back: shows the plan; apply it by its digest, or with --yes.",
+    ),
+    "prune": (
+        "flows.commands.mending:prune",
+        "Remove the files of old runs, by the pair file's [keep].",
+    ),
     "history": ("flows.commands.looking:history", "List past runs."),
     "report": ("flows.commands.looking:report", "Show a run's report again."),
     "explain": ("flows.commands.looking:explain", "Say why a record or a value is what it is."),
-    "auth": ("flows.commands.access:auth", "Get, show and remove the tokens of a pair that says oauth."),
-    "webhooks": ("flows.commands.operating:webhooks", "Take GHL's webhooks, and note what to look at next."),
+    "auth": (
+        "flows.commands.access:auth",
+        "Get, show and remove the tokens of a pair that says oauth.",
+    ),
+    "webhooks": (
+        "flows.commands.operating:webhooks",
+        "Take GHL's webhooks, and note what to look at next.",
+    ),
     "deploy": ("flows.commands.operating:deploy", "Prefect deployments and schedules for pairs."),
     "ledger": ("flows.commands.operating:ledger", "Back up and migrate the ledger."),
     "sandbox": ("flows.commands.serving:sandbox", "Serve a GHL look-alike on this machine."),

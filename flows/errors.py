@@ -17,7 +17,9 @@ REPORT = "Report: "
 def told(error: BaseException) -> str:
     """The lines for standard error. They hold no value of a record: of an unknown error its type and place alone are shown."""
     said = reason(error)
-    frames = "".join(traceback.format_tb(error.__traceback__)) if said.startswith("[DEFECT]") else ""
+    frames = (
+        "".join(traceback.format_tb(error.__traceback__)) if said.startswith("[DEFECT]") else ""
+    )
     notes = [note for note in getattr(error, "__notes__", ()) if note.startswith(REPORT)]
     return "\n".join([f"{frames}{said}", *notes])
 
@@ -37,13 +39,11 @@ def reason(error: BaseException) -> str:
 
 
 _MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
-_GONE = "Who was at the other end of a pipe or a connection has gone: see that it runs, then run again."
-_STORE = (
-    "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
+_GONE = (
+    "Who was at the other end of a pipe or a connection has gone: see that it runs, then run again."
 )
-_REPORT_IT = (
-    "This is a defect: please report it with the lines above. What was done is in the journal; the next run goes on."
-)
+_STORE = "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
+_REPORT_IT = "This is a defect: please report it with the lines above. What was done is in the journal; the next run goes on."
 
 
 # A database repeats values between quotes, and in what follows DETAIL or a colon; names of tables stand there, too.

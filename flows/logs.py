@@ -40,14 +40,20 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line for one record."""
         told = {name: str(value) for name, value in vars(record).items() if name not in _OWN}
-        head = {"at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"), "level": record.levelname, "logger": record.name}
+        head = {
+            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
+            "level": record.levelname,
+            "logger": record.name,
+        }
         if len(_ACTIVE) == 1:
             head["run"] = _ACTIVE[0]
         if record.exc_info:
             from flows.errors import reason
 
             told["error"] = reason(record.exc_info[1]) if record.exc_info[1] else ""
-        return redacted(json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False))
+        return redacted(
+            json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False)
+        )
 
 
 def log_to_stderr(level: str = "WARNING") -> None:
@@ -80,7 +86,10 @@ class Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._bars is not None:
             self._bars.stop()

@@ -50,7 +50,9 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             _take_up(pair, ledger, folder, held)
         connectors = held.enter_context(connect(pair, engine=ledger.engine, ending=ending))
         stage = held.enter_context(Stage(folder, beside=[links_folder(folder)]))
-        run = Run(pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder)
+        run = Run(
+            pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder
+        )
         run.lost, run.ending = lost, ending
         held.enter_context(stopping_on_signals(run))
         if plan_digest is None:
@@ -96,10 +98,14 @@ def _tell(run: Run, error: Exception) -> None:
 def _run_of(ledger: Ledger, plan_digest: str) -> str:
     row = runs.find(ledger, plan_digest=plan_digest)
     if row is None:
-        raise StalePlan(f"there is no plan {plan_digest}", remedy="make one with `plan`", code="NO_PLAN")
+        raise StalePlan(
+            f"there is no plan {plan_digest}", remedy="make one with `plan`", code="NO_PLAN"
+        )
     if row.state not in WAITING:
         raise StalePlan(
-            f"plan {plan_digest} was carried out already", remedy="make a new one with `plan`", code="PLAN_USED"
+            f"plan {plan_digest} was carried out already",
+            remedy="make a new one with `plan`",
+            code="PLAN_USED",
         )
     if row.job == "delta":
         raise StalePlan(

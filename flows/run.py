@@ -65,10 +65,14 @@ class Options:
         minutes = self.max_minutes
         if minutes is not None and not 0 < minutes <= MOST_MINUTES:
             remedy = f"give a number above 0, up to {MOST_MINUTES:,}"
-            raise StateError(f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES")
+            raise StateError(
+                f"a run cannot stop after {minutes:g} minutes", remedy=remedy, code="MINUTES"
+            )
         if unknown := sorted(self.allowed - NAMES - {REBASE, SAME_ENDS}):
             raise StateError(
-                f"there is no limit {unknown[0]!r} to allow", remedy=near(unknown[0], NAMES), code="NO_LIMIT"
+                f"there is no limit {unknown[0]!r} to allow",
+                remedy=near(unknown[0], NAMES),
+                code="NO_LIMIT",
             )
 
 
@@ -146,7 +150,9 @@ class Run:
 
     def desk_for(self, journal: Journal) -> Desk:
         """The same for another run's journal, to finish what it left."""
-        free = frozenset(side for side, described in self.described.items() if not any(described.costs.values()))
+        free = frozenset(
+            side for side, described in self.described.items() if not any(described.costs.values())
+        )
         return Desk(
             mapping=self.mapping,
             connectors=self.connectors,
@@ -174,7 +180,13 @@ class Run:
         folder = self.folder / "proof"
         try:
             with Stage(folder) as stage:
-                yield replace(self, run_id=f"{self.run_id}.proof", folder=folder, stage=stage, started_at=self.clock())
+                yield replace(
+                    self,
+                    run_id=f"{self.run_id}.proof",
+                    folder=folder,
+                    stage=stage,
+                    started_at=self.clock(),
+                )
         finally:
             shutil.rmtree(folder)
 
@@ -199,7 +211,9 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         if run.ending.asked:
             raise KeyboardInterrupt
-        run.ending.ask(f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run")
+        run.ending.ask(
+            f"stopped by {signal.Signals(number).name}; the rest is planned again on the next run"
+        )
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -19,9 +19,15 @@ class Sought:
     app_notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if any(not key.strip() for keys in (getattr(self, each.name) for each in fields(self)) for key in keys):
+        if any(
+            not key.strip()
+            for keys in (getattr(self, each.name) for each in fields(self))
+            for key in keys
+        ):
             raise StateError(
-                "an empty key names no record", remedy="name the record's key, or leave it out", code="NO_KEY"
+                "an empty key names no record",
+                remedy="name the record's key, or leave it out",
+                code="NO_KEY",
             )
 
     @property

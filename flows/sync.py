@@ -79,5 +79,11 @@ def prove(run: Run, do: Do = plainly) -> None:
             with run.again() as second:
                 compare(second, do)
                 run.replan = do(steps.make_plan, second)
-        except (ConnectorError, Refused) as error:  # all is written and settled by now: what was done has to be told
-            run.halt(error, what="both sides could not be read again, so nothing proves that they agree: ")
+        except (
+            ConnectorError,
+            Refused,
+        ) as error:  # all is written and settled by now: what was done has to be told
+            run.halt(
+                error,
+                what="both sides could not be read again, so nothing proves that they agree: ",
+            )

@@ -85,7 +85,9 @@ class Shown:
 class Console(RichConsole):
     """Rich's console, which keeps its own control codes and writes out everybody else's."""
 
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
         """Rich's segments, their text as it is shown."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(shown(segment.text), segment.style)

@@ -70,7 +70,9 @@ class ConfigError(ReconcileError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return "\n".join([f"[{self.code}] {self.what}", *(str(problem) for problem in self.problems)])
+        return "\n".join(
+            [f"[{self.code}] {self.what}", *(str(problem) for problem in self.problems)]
+        )
 
 
 class StateError(ReconcileError):

@@ -90,7 +90,9 @@ def fingerprint(*parts: str | None) -> str:
 
 def link_name(entity: Entity, origin: Side, key: str) -> str:
     """The link_id of the thing that `origin` knows as `key`: stable from the plan that creates it to the end of its life."""
-    return hashlib.md5(f"{entity}\x1f{origin}\x1f{key}".encode(), usedforsecurity=False).hexdigest()[:20]
+    return hashlib.md5(
+        f"{entity}\x1f{origin}\x1f{key}".encode(), usedforsecurity=False
+    ).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,16 @@ class Hold:
 
     hold_id: str
     kind: Literal[
-        "conflict", "ambiguous", "duplicate", "delete", "unsyncable", "flapping", "moved", "another", "doubt", "refused"
+        "conflict",
+        "ambiguous",
+        "duplicate",
+        "delete",
+        "unsyncable",
+        "flapping",
+        "moved",
+        "another",
+        "doubt",
+        "refused",
     ]
     entity: Entity
     subject: str

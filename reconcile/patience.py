@@ -24,9 +24,9 @@ class Patience:
         So it is where no answer came from the side itself, where a quota is spent, and where one record after the other fails.
         """
         self._failed += 1
-        answered = (error.status is not None or isinstance(error, (Malformed, Unnamed))) and not isinstance(
-            error, Exhausted
-        )
+        answered = (
+            error.status is not None or isinstance(error, (Malformed, Unnamed))
+        ) and not isinstance(error, Exhausted)
         if not answered or self._failed >= IN_A_ROW:
             raise error
 

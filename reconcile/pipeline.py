@@ -28,7 +28,9 @@ from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
 
-def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None) -> None:
+def link(
+    stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None
+) -> None:
     """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
 
     `decisions` are those that count in this run; by default all that people made.
@@ -47,7 +49,9 @@ def link(stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Deci
         reused_keys.release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
         match = match_contacts if mapped.entity is Entity.CONTACT else match_children
-        stage.together(partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped))
+        stage.together(
+            partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped)
+        )
         renew_baseline(stage, mapped, same_rows=same_rows)
         try_again(stage, mapped)
         if mapped.entity is Entity.CONTACT:
@@ -65,7 +69,9 @@ def diff(stage: Stage, mapping: Mapping) -> None:
 
     def absences(stage: Stage) -> None:
         for mapped in mapping.entities:  # contacts first: what hangs on one follows it
-            judge_absences(stage, mapped, children=children if mapped.entity is Entity.CONTACT else ())
+            judge_absences(
+                stage, mapped, children=children if mapped.entity is Entity.CONTACT else ()
+            )
 
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
     reused_keys.leave(stage, mapping)
@@ -73,7 +79,12 @@ def diff(stage: Stage, mapping: Mapping) -> None:
 
 
 def look_again(
-    stage: Stage, mapping: Mapping, connectors: Map[Side, Connector], *, lags: Map[Side, float], most: int
+    stage: Stage,
+    mapping: Mapping,
+    connectors: Map[Side, Connector],
+    *,
+    lags: Map[Side, float],
+    most: int,
 ) -> int:
     """Read by key what a bulk read cannot prove: our own late writes, and records that seem to be gone. Returns how many.
 
@@ -87,15 +98,24 @@ def look_again(
         for mapped in mapping.entities:
             late = dict(doubtful(stage, mapped, side, lag_seconds=lags[side]))
             sought = late | dict(unconfirmed(stage, mapped, side, most=most))
-            found = {key: reader.read(mapped.entity, key, parent) for key, parent in sorted(sought.items())}
+            found = {
+                key: reader.read(mapped.entity, key, parent)
+                for key, parent in sorted(sought.items())
+            }
             lost = {key: error for key, error in found.items() if isinstance(error, ConnectorError)}
             # What the bulk read shows of a late one is older than our own write: it counts as not read at all.
-            shown = [(key, record) for key, record in found.items() if not isinstance(record, ConnectorError)]
+            shown = [
+                (key, record)
+                for key, record in found.items()
+                if not isinstance(record, ConnectorError)
+            ]
             shown += [(key, None) for key in lost if key in late]
             if shown:
                 stage.refresh(mapped, side, shown)
             note_unproven(stage, mapped.entity, side, lost)
-            stage.set_aside(mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()])
+            stage.set_aside(
+                mapped, side, [unread(mapped.entity, key, error) for key, error in lost.items()]
+            )
             looked += len(found)
     return looked
 

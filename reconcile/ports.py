@@ -145,7 +145,19 @@ def looked_at(write: Write, read: Callable[[], Record | None]) -> Write | Reply:
     return write if write.check is None else write.check(read())
 
 
-FieldType = Literal["text", "email", "phone", "date", "instant", "decimal", "integer", "bool", "choice", "tags", "json"]
+FieldType = Literal[
+    "text",
+    "email",
+    "phone",
+    "date",
+    "instant",
+    "decimal",
+    "integer",
+    "bool",
+    "choice",
+    "tags",
+    "json",
+]
 
 
 @dataclass(frozen=True, slots=True)

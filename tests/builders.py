@@ -27,7 +27,19 @@ from reconcile.plan import planfile
 from reconcile.plan.plan import Plan
 from reconcile.ports import Json, Record, Reply, Write
 from reconcile.stage.stage import Stage
-from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Number, Phone, RichText, Text
+from reconcile.values.codecs import (
+    Bool,
+    Codec,
+    Date,
+    Email,
+    Instant,
+    Labels,
+    Name,
+    Number,
+    Phone,
+    RichText,
+    Text,
+)
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, OnCreate, OnDelete, Rule
@@ -59,13 +71,21 @@ def contacts(*fields: Field, **more: Any) -> EntityMap:
         field_of("company"),
         field_of("tags", Labels(), rule=TAGS),
     )
-    settings: dict[str, Any] = {"match": (("email",), ("phone",)), "delete": MIRROR, "absent_runs": 1}
+    settings: dict[str, Any] = {
+        "match": (("email",), ("phone",)),
+        "delete": MIRROR,
+        "absent_runs": 1,
+    }
     return EntityMap(Entity.CONTACT, fields or usual, **(settings | more))
 
 
 def tasks(*fields: Field, **more: Any) -> EntityMap:
     """The tasks' map."""
-    usual = (field_of("title", required=True), field_of("due", Instant()), field_of("completed", Bool()))
+    usual = (
+        field_of("title", required=True),
+        field_of("due", Instant()),
+        field_of("completed", Bool()),
+    )
     settings: dict[str, Any] = {"match": (("title", "due"),), "delete": MIRROR, "absent_runs": 1}
     return EntityMap(Entity.TASK, fields or usual, **(settings | more))
 
@@ -115,7 +135,13 @@ def hold_of(**members: Any) -> Hold:
 
 def plan_of(**members: Any) -> Plan:
     """The head of a plan."""
-    usual: dict[str, Any] = {"run_id": "r1", "pair": "p", "generation": 0, "config_digest": "c", "snapshots": {}}
+    usual: dict[str, Any] = {
+        "run_id": "r1",
+        "pair": "p",
+        "generation": 0,
+        "config_digest": "c",
+        "snapshots": {},
+    }
     return Plan(**(usual | members))
 
 
@@ -133,11 +159,19 @@ class Witness(MemoryConnector):
 
     def _stored(self, entity: Entity, name: str, value: Json) -> Json:
         stored = super()._stored(entity, name, value)
-        return [tag for tag in stored if tag not in self.unkept_tags] if isinstance(stored, list) else stored
+        return (
+            [tag for tag in stored if tag not in self.unkept_tags]
+            if isinstance(stored, list)
+            else stored
+        )
 
     def history(self, entity: Entity, key: str) -> list[Record]:
         """Every state that a record ever had, oldest first."""
-        return [self._record(entity, key, row) for row in self._tables[entity].get(key, []) if row is not None]
+        return [
+            self._record(entity, key, row)
+            for row in self._tables[entity].get(key, [])
+            if row is not None
+        ]
 
     def shuffle(self, chance: Random) -> None:
         """Put the records in another order; their keys and contents stay."""
@@ -149,12 +183,16 @@ class Witness(MemoryConnector):
     def backup(self) -> dict[Entity, Any]:
         """A copy of all it holds, as a nightly backup has it."""
         return {
-            entity: {key: list(history) for key, history in table.items()} for entity, table in self._tables.items()
+            entity: {key: list(history) for key, history in table.items()}
+            for entity, table in self._tables.items()
         }
 
     def restore(self, backup: Mapping[Entity, Any]) -> None:
         """Put a backup in place of all it holds; the records have the times they had."""
-        self._tables = {entity: {key: list(rows) for key, rows in table.items()} for entity, table in backup.items()}
+        self._tables = {
+            entity: {key: list(rows) for key, rows in table.items()}
+            for entity, table in backup.items()
+        }
 
     def merge(self, master: str, loser: str) -> None:
         """Merge two contacts as GHL does: the master keeps its values, takes what it lacks, and the other's as further ones."""
@@ -196,9 +234,15 @@ class Result:
         """The operations that send something."""
         return tuple(o for o in self.operations if o.kind not in (OpKind.ADOPT, OpKind.FORGET))
 
-    def of(self, kind: OpKind, entity: Entity | None = None, side: Side | None = None) -> list[Operation]:
+    def of(
+        self, kind: OpKind, entity: Entity | None = None, side: Side | None = None
+    ) -> list[Operation]:
         """The operations of one kind."""
-        return [o for o in self.operations if o.kind is kind and entity in (None, o.entity) and side in (None, o.side)]
+        return [
+            o
+            for o in self.operations
+            if o.kind is kind and entity in (None, o.entity) and side in (None, o.side)
+        ]
 
 
 @dataclass
@@ -224,7 +268,10 @@ class World:
 
     def _side(self, side: Side) -> Witness:
         return Witness(
-            side, identity=self.identity.get(side, ""), clock=self.clock, vices=self.vices.get(side, Vices())
+            side,
+            identity=self.identity.get(side, ""),
+            clock=self.clock,
+            vices=self.vices.get(side, Vices()),
         )
 
     @property
@@ -241,7 +288,10 @@ class World:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -256,7 +306,9 @@ class World:
         """What a side holds now, in canonical form, blanks left out."""
         mapped = self.mapping[entity]
         return {
-            key: {name: cell for name, cell in mapped.decode(record, side).items() if cell is not None}
+            key: {
+                name: cell for name, cell in mapped.decode(record, side).items() if cell is not None
+            }
             for key, record in self.sides[side].rows(entity).items()
         }
 
@@ -267,14 +319,25 @@ class World:
 
     def baseline(self, entity: Entity = Entity.CONTACT) -> dict[str, dict[str, Any]]:
         """The ledger's link rows by link_id."""
-        names = ["link_id", "app_key", "ghl_key", "parent", "app_cells", "ghl_cells", "app_digest", "ghl_digest"]
+        names = [
+            "link_id",
+            "app_key",
+            "ghl_key",
+            "parent",
+            "app_cells",
+            "ghl_cells",
+            "app_digest",
+            "ghl_digest",
+        ]
         batches = self.ledger.links(entity, names)
-        return {str(row[0]): dict(zip(names, row, strict=True)) for batch in batches for row in batch}
+        return {
+            str(row[0]): dict(zip(names, row, strict=True)) for batch in batches for row in batch
+        }
 
     # what is done -----------------------------------------------------------------------------------------------
 
     def open(self, stage: Stage, *, allowed: Iterable[str] = ()) -> Run:
-        """A Run on this world, as flows.run.open_run makes it for real sides."""
+        """A Run on this world, as flows.opening.open_run makes it for real sides."""
         pair = SimpleNamespace(
             name="p",
             store=str(self.folder),
@@ -346,7 +409,9 @@ class World:
         settlement = steps.settle_run(run)
         steps.read_back(run)
         outcomes = tuple(outcome for _, outcome in run.journal.entries())
-        return replace(result, outcomes=outcomes, residuals=tuple(run.residuals), settlement=settlement)
+        return replace(
+            result, outcomes=outcomes, residuals=tuple(run.residuals), settlement=settlement
+        )
 
     def plan(self) -> Result:
         """A run that stops at the plan."""
@@ -354,7 +419,9 @@ class World:
 
     def decide(self, hold: Hold, choice: str, *, by: str = "Ada", reason: str = "") -> None:
         """A person answers a hold."""
-        self.ledger.decide(Decision(hold.hold_id, choice, hold.values_digest, by, self.clock(), reason))
+        self.ledger.decide(
+            Decision(hold.hold_id, choice, hold.values_digest, by, self.clock(), reason)
+        )
 
     def reopen(self) -> None:
         """Forget everything that a process keeps in memory; only the ledger and the two sides remain."""

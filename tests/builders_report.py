@@ -9,9 +9,27 @@ from reconcile.report.classes import CLASSES, VALUE_CLASSES
 from reconcile.report.schema import FORMAT
 from reconcile.report.verdict import verdict
 
-_KINDS = (("update", "contact"), ("create", "contact"), ("add_tags", "tag"), ("update", "task"), ("delete", "note"))
+_KINDS = (
+    ("update", "contact"),
+    ("create", "contact"),
+    ("add_tags", "tag"),
+    ("update", "task"),
+    ("delete", "note"),
+)
 FIRST = ("Ann", "Bob", "Cyd", "Dee", "Eve", "Fay", "Guy")
-LAST = ("Abbott", "Baker", "Castillo", "Dunn", "Eriksen", "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Khan")
+LAST = (
+    "Abbott",
+    "Baker",
+    "Castillo",
+    "Dunn",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Khan",
+)
 
 
 def change_of(number: int = 0, **members: Any) -> dict[str, Any]:
@@ -80,7 +98,9 @@ def question_of(number: int = 0, **members: Any) -> dict[str, Any]:
             }
         ],
         "candidates": [],
-        "options": [{"choice": choice, "meaning": f"takes {choice}"} for choice in ("app", "ghl", "leave")],
+        "options": [
+            {"choice": choice, "meaning": f"takes {choice}"} for choice in ("app", "ghl", "leave")
+        ],
         "values_digest": "d1",
         "opened": "2026-01-01T00:00:00Z",
         "age_days": 3,
@@ -116,19 +136,35 @@ def _statement(rows: int) -> dict[str, Any]:
         }
         for entity in ("contact", "task", "note")
     ]
-    classes = [{"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in CLASSES]
-    return {"applied": True, "clean": True, "unexplained": 0, "classes": classes, "entities": entities, "broken": []}
+    classes = [
+        {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
+        for c in CLASSES
+    ]
+    return {
+        "applied": True,
+        "clean": True,
+        "unexplained": 0,
+        "classes": classes,
+        "entities": entities,
+        "broken": [],
+    }
 
 
 def _values() -> dict[str, Any]:
     """A value statement with one value of each kind that people have to read."""
     apart = {"rejected": 1, "dropped": 1, "unreadable": 1, "held": 1, "not_read": 5}
     kinds = [each for each in VALUE_CLASSES if each.name in apart]
-    named = {"entity": "contact", "because": "not a telephone number", "app_key": "a1", "ghl_key": "g1"}
+    named = {
+        "entity": "contact",
+        "because": "not a telephone number",
+        "app_key": "a1",
+        "ghl_key": "g1",
+    }
     return {
         "agree": False,
         "classes": [
-            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in VALUE_CLASSES
+            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
+            for c in VALUE_CLASSES
         ],
         "entities": [
             {
@@ -139,13 +175,24 @@ def _values() -> dict[str, Any]:
                 "classes": apart | {"equal": 9, "carried": 1, "by_rule": 1},
                 "by_field": {"phone": {"unreadable": 1}},
                 "identities": [
-                    {"says": "contact: values = sum of all classes", "left": 20, "right": 20, "holds": True}
+                    {
+                        "says": "contact: values = sum of all classes",
+                        "left": 20,
+                        "right": 20,
+                        "holds": True,
+                    }
                 ],
             }
         ],
         "listed": [
             named
-            | {"field": "phone", "class": each.name, "label": "Zoe Young 1", "app": "ask at the desk", "ghl": None}
+            | {
+                "field": "phone",
+                "class": each.name,
+                "label": "Zoe Young 1",
+                "app": "ask at the desk",
+                "ghl": None,
+            }
             for each in kinds
         ],
     }
@@ -156,7 +203,9 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
     entries = [change_of(number) for number in range(changes)]
     figures = {
         entity: {
-            "creates": sum(e["entity"] == entity and e["kind"] in ("create", "add_tags") for e in entries),
+            "creates": sum(
+                e["entity"] == entity and e["kind"] in ("create", "add_tags") for e in entries
+            ),
             "updates": sum(e["entity"] == entity and e["kind"] == "update" for e in entries),
             "deletes": sum(e["entity"] == entity and e["kind"] == "delete" for e in entries),
             **dict.fromkeys(("linked", "forgotten", "left"), 0),
@@ -254,7 +303,10 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
             "versions": {"ghl-reconcile": "0.1.0"},
         },
         "changes": entries,
-        "trends": [{**now, "run_id": f"r{n}", "started_at": f"2026-01-{n - 4:02d}T02:00:00Z"} for n in range(5, 9)]
+        "trends": [
+            {**now, "run_id": f"r{n}", "started_at": f"2026-01-{n - 4:02d}T02:00:00Z"}
+            for n in range(5, 9)
+        ]
         + [now],
     }
     whole["verdict"] = verdict(whole)

@@ -41,7 +41,9 @@ class Seen:
 
 
 @contextmanager
-def seen(world: World, *, apply: bool = True, most: int | None = None, **about: Any) -> Iterator[Seen]:
+def seen(
+    world: World, *, apply: bool = True, most: int | None = None, **about: Any
+) -> Iterator[Seen]:
     """One whole run of `world`; with `most`, it stops after so many chunks. `about` replaces members of the About."""
     name = f"s{next(_NAMES):05d}"
     with small_stage(world.folder / "runs" / name) as stage:
@@ -92,7 +94,12 @@ def busy_world(**settings: Any) -> World:
     world = World(**settings)
     app, ghl = world.app, world.ghl
     people = {
-        "ann": {"first_name": "Ann", "last_name": "Lee", "email": "ann@x.com", "tags": ["vip", "lead"]},
+        "ann": {
+            "first_name": "Ann",
+            "last_name": "Lee",
+            "email": "ann@x.com",
+            "tags": ["vip", "lead"],
+        },
         "bob": {"first_name": "Bob", "last_name": "Ray", "email": "bob@x.com", "company": "B"},
         "cyd": {"first_name": "Cyd", "phone": "8885553333"},
         "eve": {"first_name": "Eve", "email": "eve@x.com", "company": "E"},
@@ -100,7 +107,11 @@ def busy_world(**settings: Any) -> World:
     keys = {name: app.put(Entity.CONTACT, fields) for name, fields in people.items()}
     ghl.put(Entity.CONTACT, {"first_name": "Ann", "email": "ANN@x.com", "phone": "+18885551212"})
     ghl.put(Entity.CONTACT, {"first_name": "Dee", "email": "dee@x.com"})
-    app.put(Entity.TASK, {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}, parent=keys["ann"])
+    app.put(
+        Entity.TASK,
+        {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False},
+        parent=keys["ann"],
+    )
     app.put(Entity.NOTE, {"body": "met her at the fair"}, parent=keys["bob"])
     world.run()
     there = {str(cells.get("first_name")): key for key, cells in world.cells(Side.GHL).items()}
@@ -113,8 +124,16 @@ def busy_world(**settings: Any) -> World:
         app.put(Entity.CONTACT, {"first_name": "Fay", "email": "fay@x.com"})
     ghl.put(Entity.CONTACT, {"first_name": "Fay", "email": "fay@x.com"})
     app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com", "tags": ["new"]})
-    ghl.put(Entity.TASK, {"title": "Mail", "due": "2025-01-02T10:00:00Z", "completed": False}, parent=there["Eve"])
-    ghl.put(Entity.TASK, {"title": "", "due": "2026-01-02T10:00:00Z", "completed": False}, parent=there["Eve"])
+    ghl.put(
+        Entity.TASK,
+        {"title": "Mail", "due": "2025-01-02T10:00:00Z", "completed": False},
+        parent=there["Eve"],
+    )
+    ghl.put(
+        Entity.TASK,
+        {"title": "", "due": "2026-01-02T10:00:00Z", "completed": False},
+        parent=there["Eve"],
+    )
     return world
 
 
@@ -140,7 +159,11 @@ def random_world(chance: Random) -> World:
         tasks(delete={side: choose(list(OnDelete)) for side in Side}),
         notes(),
     )
-    world = World(mapping=mapped, vices={side: vices(chance) for side in Side}, notes_budget=choose((None, None, 1)))
+    world = World(
+        mapping=mapped,
+        vices={side: vices(chance) for side in Side},
+        notes_budget=choose((None, None, 1)),
+    )
     for _ in range(chance.randint(2, 9)):
         edit(world, chance)
     return world
@@ -154,7 +177,9 @@ def vices(chance: Random) -> Vices:
         e164=sometimes() < 0.5,
         lag_seconds=20.0 if sometimes() < 0.2 else 0.0,
         drops=frozenset({"company"}) if sometimes() < 0.2 else frozenset(),
-        rejects=(lambda write: "INVALID_FIELD" if write.fields.get("company") == "Mill Ltd" else None)
+        rejects=(
+            lambda write: "INVALID_FIELD" if write.fields.get("company") == "Mill Ltd" else None
+        )
         if sometimes() < 0.3
         else (lambda write: None),
         unique=("email",) if sometimes() < 0.3 else (),
@@ -166,7 +191,9 @@ def edit(world: World, chance: Random) -> None:
     """What some user does on some side."""
     side = world.sides[chance.choice(list(Side))]
     people = sorted(side.rows(Entity.CONTACT))
-    children = [(entity, key) for entity in (Entity.TASK, Entity.NOTE) for key in sorted(side.rows(entity))]
+    children = [
+        (entity, key) for entity in (Entity.TASK, Entity.NOTE) for key in sorted(side.rows(entity))
+    ]
     action = chance.random()
     if action < 0.4 or not people:
         side.put(Entity.CONTACT, _person(chance))
@@ -191,7 +218,9 @@ def _add_child(side: MemoryConnector, chance: Random, parent: str) -> None:
             parent=parent,
         )
     else:
-        side.put(Entity.NOTE, {"body": chance.choice(("hello", "<p>hello</p>", "bye"))}, parent=parent)
+        side.put(
+            Entity.NOTE, {"body": chance.choice(("hello", "<p>hello</p>", "bye"))}, parent=parent
+        )
 
 
 def _person(chance: Random) -> dict[str, Json]:

@@ -54,7 +54,9 @@ class Browser:
             case "Runtime.exceptionThrown":
                 self.complaints.append(str(params["exceptionDetails"]))
             case "Log.entryAdded" if params["entry"]["level"] == "error":
-                self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+                self.complaints.append(
+                    f"{params['entry']['text']} {params['entry'].get('url', '')}"
+                )
             case "Runtime.consoleAPICalled" if params["type"] == "error":
                 self.complaints.append(str(params["args"]))
 
@@ -65,13 +67,20 @@ class Browser:
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def press(self, key: str, *, code: int, text: str = "") -> None:
         """Press and release a key."""
-        common = {"key": key, "code": key, "windowsVirtualKeyCode": code, **({"text": text} if text else {})}
+        common = {
+            "key": key,
+            "code": key,
+            "windowsVirtualKeyCode": code,
+            **({"text": text} if text else {}),
+        }
         self.call("Input.dispatchKeyEvent", type="keyDown", **common)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
@@ -85,7 +94,9 @@ class Browser:
 
     def picture(self, path: Path) -> None:
         """A picture of what is seen."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+        path.write_bytes(
+            base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+        )
 
 
 @contextmanager
@@ -127,7 +138,8 @@ def _tab(port: int) -> str:
 AXE = importlib.util.find_spec("axe_playwright_python")
 
 needs_axe = pytest.mark.skipif(
-    AXE is None, reason="axe-core is not installed (pip install axe-playwright-python brings its script)"
+    AXE is None,
+    reason="axe-core is not installed (pip install axe-playwright-python brings its script)",
 )
 
 

@@ -20,7 +20,11 @@ def pytest_configure(config: pytest.Config) -> None:
     Every commit of a ledger waits for the disk: ten milliseconds on a shared machine, thousands of times. No test needs
     what it wrote after a power cut; those that kill a process find its files all the same.
     """
-    if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM:
+    if (
+        "TMPDIR" not in os.environ
+        and os.access(_MEMORY, os.W_OK)
+        and shutil.disk_usage(_MEMORY).free > _ROOM
+    ):
         folder = tempfile.mkdtemp(prefix="ghl-reconcile-", dir=_MEMORY)
         config.stash[_KEPT] = os.environ["TMPDIR"] = folder  # the workers of xdist inherit it
         tempfile.tempdir = None

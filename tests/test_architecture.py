@@ -14,12 +14,38 @@ from pathlib import Path
 
 import pytest
 
+from tests.measure import figures, product
+
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("reconcile", "connectors", "flows")
-MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 450, 50, 8
+MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 525, 55, 8
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
-UNPUBLISHED = {".venv", ".git", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "__pycache__", "demo"}
-TEXTS = {".py", ".md", ".toml", ".txt", ".sql", ".json", ".yaml", ".yml", ".j2", ".css", ".js", ".cfg", ".sh", ""}
+UNPUBLISHED = {
+    ".venv",
+    ".git",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    "__pycache__",
+    "demo",
+}
+TEXTS = {
+    ".py",
+    ".md",
+    ".toml",
+    ".txt",
+    ".sql",
+    ".json",
+    ".yaml",
+    ".yml",
+    ".j2",
+    ".css",
+    ".js",
+    ".cfg",
+    ".sh",
+    "",
+}
 _FOREIGN = re.compile(
     r"https?://[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|devpi|pkg\.dev|index-url)[\w.-]*"
     r"|(?<![\w.:/}])/(?:home|work|Users|root)/\w+"
@@ -56,7 +82,11 @@ def _functions(tree: ast.AST) -> Iterator[Function]:
 
 def _body_lines(function: Function) -> int:
     """Lines of a function's body, its docstring left out."""
-    body = function.body[1:] if ast.get_docstring(function) and len(function.body) > 1 else function.body
+    body = (
+        function.body[1:]
+        if ast.get_docstring(function) and len(function.body) > 1
+        else function.body
+    )
     return (body[-1].end_lineno or 0) - body[0].lineno + 1
 
 
@@ -65,13 +95,17 @@ def _said(path: Path, line: int = 1) -> str:
 
 
 def test_files_are_short() -> None:
-    """No product file has more than 450 lines."""
-    long = [f"{_said(path)} has {count}" for path, _, text in _product() if (count := text.count("\n")) > MOST_LINES]
+    """No product file has more than 525 lines."""
+    long = [
+        f"{_said(path)} has {count}"
+        for path, _, text in _product()
+        if (count := text.count("\n")) > MOST_LINES
+    ]
     assert not long, "\n".join(long)
 
 
 def test_functions_are_short() -> None:
-    """No function of the product is above 50 lines, and half of them are below 8."""
+    """No function of the product is above 55 lines, and half of them are below 8."""
     lengths = [
         (_body_lines(function), _said(path, function.lineno), function.name)
         for path, tree, _ in _product()
@@ -81,12 +115,29 @@ def test_functions_are_short() -> None:
     assert statistics.median(length for length, _, _ in lengths) < MEDIAN
 
 
+def test_the_code_gets_no_denser() -> None:
+    """No figure of `./dev measure` is worse than it was: each number here may be made better, and never worse."""
+    most = {
+        "expressions per code line": 4.35,
+        "lines wider than 100": 2_770,
+        "conditional expressions per 100 code lines": 3.0,
+        "participles per 1,000 names": 24.6,
+    }
+    found = {figure.name: figure.value for figure in figures(product())}
+    assert {name for name, limit in most.items() if found[name] > limit} == set()
+    assert found["comments per 100 code lines"] >= 1.15
+
+
 def test_no_empty_names() -> None:
     """No file, class or function is called utils, helpers, common or manager: such names say nothing."""
-    found = [_said(path) for path, _, _ in _product() if {*path.parts, path.stem} & set(FORBIDDEN_NAMES)]
+    found = [
+        _said(path) for path, _, _ in _product() if {*path.parts, path.stem} & set(FORBIDDEN_NAMES)
+    ]
     for path, tree, _ in _product():
         for node in ast.walk(tree):
-            if isinstance(node, Function | ast.ClassDef) and _words(node.name) & set(FORBIDDEN_NAMES):
+            if isinstance(node, Function | ast.ClassDef) and _words(node.name) & set(
+                FORBIDDEN_NAMES
+            ):
                 found += [f"{_said(path, node.lineno)} {node.name}"]
     assert not found
 
@@ -100,7 +151,9 @@ def test_modules_say_why_in_a_sentence() -> None:
     for path, tree, _ in _product():
         first = (ast.get_docstring(tree) or "").partition("\n")[0]
         assert first.endswith("."), f"{_said(path)}: {first!r} is no sentence"
-        assert not re.search(r"[a-z]\. [A-Z]", first), f"{_said(path)}: {first!r} is more than one sentence"
+        assert not re.search(r"[a-z]\. [A-Z]", first), (
+            f"{_said(path)}: {first!r} is more than one sentence"
+        )
 
 
 def test_every_test_states_a_fact() -> None:
@@ -110,7 +163,9 @@ def test_every_test_states_a_fact() -> None:
         if path.relative_to(ROOT).parts[0] != "tests" or not path.name.startswith("test_"):
             continue
         for function in _functions(ast.parse(path.read_text(encoding="utf-8"))):
-            if function.name.startswith("test_") and not (ast.get_docstring(function) or "").rstrip().endswith("."):
+            if function.name.startswith("test_") and not (
+                ast.get_docstring(function) or ""
+            ).rstrip().endswith("."):
                 lacking += [f"{_said(path, function.lineno)} {function.name}"]
     assert not lacking, "\n".join(lacking)
 
@@ -120,9 +175,13 @@ def test_nothing_of_one_machine() -> None:
     found = []
     for path in _files(*TEXTS):
         # A container's paths are its own; the documents in tests/data are GHL's.
-        if path in (Path(__file__), ROOT / "Dockerfile") or path.is_relative_to(ROOT / "tests" / "data"):
+        if path in (Path(__file__), ROOT / "Dockerfile") or path.is_relative_to(
+            ROOT / "tests" / "data"
+        ):
             continue
-        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        for number, line in enumerate(
+            path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        ):
             if hit := _FOREIGN.search(line):
                 found.append(f"{_said(path, number)}: {hit[0]}")
     assert not found, "\n".join(found)
@@ -137,12 +196,16 @@ def test_what_the_check_would_find() -> None:
 
 def test_one_place_opens_duckdb() -> None:
     """No product file but reconcile/stage/confinement.py opens a connection, or uses the one that DuckDB's module opens by itself."""
-    harmless = {"DuckDBPyConnection", "InvalidInputException", "Error"}
     found = []
     for path, tree, _ in _product():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "duckdb":
-                found += [f"{_said(path, node.lineno)} duckdb.{node.attr}"] * (node.attr not in harmless)
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "duckdb":
+                if node.attr not in (
+                    "DuckDBPyConnection",
+                    "Statement",
+                    "Error",
+                ) and not node.attr.endswith("Exception"):
+                    found.append(f"{_said(path, node.lineno)} duckdb.{node.attr}")
             elif isinstance(node, ast.ImportFrom) and node.module == "duckdb":
                 found.append(f"{_said(path, node.lineno)} from duckdb import ...")
     opened = [each for each in found if not each.startswith("reconcile/stage/confinement.py:")]

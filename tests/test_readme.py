@@ -32,7 +32,9 @@ class Block:
         return f"README.md:{self.line}"
 
 
-BLOCKS = [Block(hit[1], hit[2], README[: hit.start()].count("\n") + 1) for hit in _BLOCK.finditer(README)]
+BLOCKS = [
+    Block(hit[1], hit[2], README[: hit.start()].count("\n") + 1) for hit in _BLOCK.finditer(README)
+]
 PAIRS = [block for block in BLOCKS if block.language == "toml"]
 
 
@@ -58,18 +60,24 @@ def test_there_is_something_to_check() -> None:
     assert PAIRS
 
 
-@pytest.mark.parametrize(("where", "words"), [each[:2] for each in COMMAND_LINES], ids=lambda each: str(each))
+@pytest.mark.parametrize(
+    ("where", "words"), [each[:2] for each in COMMAND_LINES], ids=lambda each: str(each)
+)
 def test_command_is_one_of_ours(where: str, words: list[str]) -> None:
     """Each command line names a command that is there, with options that it takes."""
     if words[0] == "export":
         assert re.fullmatch(r"[A-Z_]+=.*", words[1]), where
     elif words[0] == "./dev":
-        assert re.search(rf"^    {words[1]}( \||\))", (ROOT / "dev").read_text(encoding="utf-8"), re.MULTILINE), where
+        assert re.search(
+            rf"^    {words[1]}( \||\))", (ROOT / "dev").read_text(encoding="utf-8"), re.MULTILINE
+        ), where
     else:
         assert words[0] == "ghl-reconcile", where
         assert words[1] in COMMANDS, where
         told = say(words[1], "--help").out
-        assert all(word.partition("=")[0] in told for word in words[2:] if word.startswith("--")), where
+        assert all(word.partition("=")[0] in told for word in words[2:] if word.startswith("--")), (
+            where
+        )
 
 
 @pytest.mark.parametrize("block", PAIRS, ids=str)
@@ -97,7 +105,16 @@ def test_runnable_commands_run(tmp_path: Path) -> None:
     demos = [words for _, words, runs in COMMAND_LINES if runs and words[:2] == ["./dev", "demo"]]
     assert demos
     for words in demos:
-        said = say("demo", "--folder", tmp_path / "demo", "--contacts", "44", "--engine", "local", *words[2:])
+        said = say(
+            "demo",
+            "--folder",
+            tmp_path / "demo",
+            "--contacts",
+            "44",
+            "--engine",
+            "local",
+            *words[2:],
+        )
         assert said.code == 1, said.errors
         assert "Third night" in said.out
         assert (tmp_path / "demo" / "acme.toml").is_file()

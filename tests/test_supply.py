@@ -23,7 +23,12 @@ _PINNED = re.compile(r"^(?P<name>[\w.-]+)(?:\[[\w,]+\])?==(?P<version>[^ ;]+)", 
 def _dev(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [str(ROOT / "dev"), *words]
     return subprocess.run(  # noqa: S603 - the tests' own command
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -33,16 +38,21 @@ def test_everything_that_is_installed_is_pinned_by_hash() -> None:
     for lock in LOCKS:
         text = re.sub(r"^\s*#.*\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for requirement in text.replace("\\\n", " ").splitlines():
-            assert re.fullmatch(r"[\w.\[\],-]+==\S+( ; [^-]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", requirement), (
-                f"{lock.name}: {requirement[:80]}"
-            )
+            assert re.fullmatch(
+                r"[\w.\[\],-]+==\S+( ; [^-]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", requirement
+            ), f"{lock.name}: {requirement[:80]}"
 
 
 def _guarded(dockerfile: str) -> bool:
     """Whether each image is named by digest, or is a BASE without default that the build checks for one."""
-    asked = '\nARG BASE\nFROM ${BASE}\nARG BASE\nRUN case "$BASE" in *@sha256:*) ;; *) ' in dockerfile
+    asked = (
+        '\nARG BASE\nFROM ${BASE}\nARG BASE\nRUN case "$BASE" in *@sha256:*) ;; *) ' in dockerfile
+    )
     images = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-    pinned = [re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image) or (image == "${BASE}" and asked) for image in images]
+    pinned = [
+        re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image) or (image == "${BASE}" and asked)
+        for image in images
+    ]
     return bool(images) and all(pinned) and "\nARG BASE=" not in dockerfile
 
 
@@ -55,10 +65,14 @@ def test_the_image_is_built_from_a_digest() -> None:
     assert not _guarded(dockerfile.replace("RUN case", "# RUN case"))
 
 
-@pytest.mark.parametrize(("base", "code"), [("python:3.12-slim", 1), ("", 1), ("python:3.12-slim@sha256:00", 0)])
+@pytest.mark.parametrize(
+    ("base", "code"), [("python:3.12-slim", 1), ("", 1), ("python:3.12-slim@sha256:00", 0)]
+)
 def test_a_base_without_a_digest_is_refused(base: str, code: int) -> None:
     """The check that stands in the Dockerfile refuses a base that is a tag alone, and says what is wanted."""
-    (check,) = re.findall(r"^RUN (case .*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    (check,) = re.findall(
+        r"^RUN (case .*)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     ended = subprocess.run(  # noqa: S603 - the Dockerfile's own command
         ["/bin/sh", "-c", check], env={"BASE": base}, capture_output=True, text=True, check=False
     )
@@ -93,7 +107,9 @@ class _Advisories(BaseHTTPRequestHandler):
         found: dict[str, Any] = {}
         if asked["package"]["name"] == "leaky":
             affected = [{"package": asked["package"], "versions": [asked["version"]]}]
-            found = {"vulns": [{"id": "PYSEC-2026-1", "summary": "It leaks.", "affected": affected}]}
+            found = {
+                "vulns": [{"id": "PYSEC-2026-1", "summary": "It leaks.", "affected": affected}]
+            }
         body = json.dumps(found).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -126,7 +142,10 @@ def _audited(folder: Path, index: str, *names: str) -> subprocess.CompletedProce
 def test_an_audit_names_what_is_known(tmp_path: Path) -> None:
     """`./dev audit` ends with 1 and the advisory where the index knows of one, and with 0 where it knows of none."""
     with _index() as index:
-        found, clean = _audited(tmp_path, index, "leaky", "sound"), _audited(tmp_path, index, "sound")
+        found, clean = (
+            _audited(tmp_path, index, "leaky", "sound"),
+            _audited(tmp_path, index, "sound"),
+        )
     assert (found.returncode, clean.returncode) == (1, 0), found.stderr + clean.stderr
     assert "leaky 1.0" in re.sub(" +", " ", found.stdout)
     assert "PYSEC-2026-1" in found.stdout

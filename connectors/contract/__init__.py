@@ -18,7 +18,9 @@ from collections.abc import Iterator
 import pytest
 
 # Without it a failing assertion of the suite would say nothing of the two values.
-pytest.register_assert_rewrite("connectors.contract.rig", "connectors.contract.reading", "connectors.contract.writing")
+pytest.register_assert_rewrite(
+    "connectors.contract.rig", "connectors.contract.reading", "connectors.contract.writing"
+)
 
 from connectors.contract.reading import Reading  # noqa: E402
 from connectors.contract.rig import ALL, AWKWARD, Can, Rig, create, update  # noqa: E402

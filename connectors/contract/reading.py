@@ -59,7 +59,9 @@ class Reading:
         keys = [rig.add(entity, number, parent) for number in range(7)]
         pages, proof = rig.extraction(entity)
         lines = [line for page in pages for line in page.lines.splitlines()]
-        assert sorted(read_line(rig.connector.shape(entity), line).key for line in lines) == sorted(keys)
+        assert sorted(read_line(rig.connector.shape(entity), line).key for line in lines) == sorted(
+            keys
+        )
         assert [page.rows for page in pages] == [page.lines.count(b"\n") for page in pages]
         assert proof.complete
         assert proof.reported_total in (7, None)
@@ -74,7 +76,9 @@ class Reading:
         assert rig.read(entity, key, shown.parent).fields[name] == rig.sample(entity, 3)[name]
 
     @ENTITY
-    def test_python_and_duckdb_read_the_shape_alike(self, rig: Rig, entity: Entity, tmp_path: FilePath) -> None:
+    def test_python_and_duckdb_read_the_shape_alike(
+        self, rig: Rig, entity: Entity, tmp_path: FilePath
+    ) -> None:
         """The paths of the shape mean the same to DuckDB as to Python, for every field of every line."""
         rig.needs(entity=entity)
         for number in range(3):
@@ -82,7 +86,9 @@ class Reading:
         shape, (pages, _) = rig.connector.shape(entity), rig.extraction(entity)
         rows = [json.loads(line) for page in pages for line in page.lines.splitlines()]
         places = {**shape.fields, "<key>": shape.key, "<parent>": shape.parent}
-        expected = [{name: first(row, paths) for name, paths in places.items() if paths} for row in rows]
+        expected = [
+            {name: first(row, paths) for name, paths in places.items() if paths} for row in rows
+        ]
         assert read_with_duckdb(shape, pages, tmp_path) == expected
 
     @CHILD
@@ -99,7 +105,10 @@ class Reading:
         """A key that no record has, of whatever form, is None and no error."""
         rig.needs(entity=entity)
         contact = rig.add(Entity.CONTACT)
-        assert rig.connector.read(entity, rig.absent, None if entity is Entity.CONTACT else contact) is None
+        assert (
+            rig.connector.read(entity, rig.absent, None if entity is Entity.CONTACT else contact)
+            is None
+        )
 
     def test_a_deleted_record_is_absent(self, rig: Rig) -> None:
         """What a user deleted is in neither a read nor the next extraction, unless marked as deleted."""
@@ -108,7 +117,9 @@ class Reading:
         rig.settle()
         read = rig.connector.read(Entity.CONTACT, key)
         assert read is None or read.deleted
-        assert [record.key for record in rig.records(Entity.CONTACT) if not record.deleted] == [kept]
+        assert [record.key for record in rig.records(Entity.CONTACT) if not record.deleted] == [
+            kept
+        ]
 
     def test_an_abandoned_extraction_leaves_the_connector_usable(self, rig: Rig) -> None:
         """A reader that stops after the first page does no harm."""

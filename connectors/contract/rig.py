@@ -113,7 +113,9 @@ class Rig:
     def write(self, *writes: Write) -> dict[str, Reply]:
         """Carry out writes; the replies by op_id."""
         replies = list(self.connector.write(writes))
-        assert sorted(reply.op_id for reply in replies) == sorted(write.op_id for write in writes), "one reply a write"
+        assert sorted(reply.op_id for reply in replies) == sorted(
+            write.op_id for write in writes
+        ), "one reply a write"
         return {reply.op_id: reply for reply in replies}
 
     def one(self, write: Write) -> Reply:
@@ -121,7 +123,9 @@ class Rig:
         return self.write(write)[write.op_id]
 
 
-def create(entity: Entity, fields: Mapping[str, Json], parent: str | None = None, op_id: str = "op") -> Write:
+def create(
+    entity: Entity, fields: Mapping[str, Json], parent: str | None = None, op_id: str = "op"
+) -> Write:
     """A Write that creates a record."""
     return Write(op_id, OpKind.CREATE, entity, parent=parent, fields=fields)
 
@@ -139,4 +143,12 @@ def tags_of(record: Record | None) -> set[str]:
 
 def guarded(write: Write, expected: Mapping[str, Json]) -> Write:
     """The same write, with what it expects to find."""
-    return Write(write.op_id, write.kind, write.entity, write.key, write.parent, write.fields, expected=expected)
+    return Write(
+        write.op_id,
+        write.kind,
+        write.entity,
+        write.key,
+        write.parent,
+        write.fields,
+        expected=expected,
+    )

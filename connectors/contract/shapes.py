@@ -16,7 +16,12 @@ def look_up(value: object, path: Path) -> object:
         if isinstance(step, Item):
             items = value if isinstance(value, list) else []
             value = next(
-                (item for item in items if isinstance(item, dict) and item.get(step.where) == step.equals), None
+                (
+                    item
+                    for item in items
+                    if isinstance(item, dict) and item.get(step.where) == step.equals
+                ),
+                None,
             )
         else:
             value = value.get(step) if isinstance(value, dict) else None
@@ -40,7 +45,8 @@ def read_line(shape: Shape, line: bytes | str) -> Record:
     assert key, "a line without a key"
     fields = {name: first(value, paths) for name, paths in shape.fields.items()}
     gone = bool(first(value, shape.deleted))
-    return Record(key, fields, text(shape.parent), text(shape.version), text(shape.modified_at), gone)  # type: ignore[arg-type]
+    parent, version, modified_at = text(shape.parent), text(shape.version), text(shape.modified_at)
+    return Record(key, fields, parent, version, modified_at, gone)  # type: ignore[arg-type]
 
 
 def _quoted(name: str) -> str:
@@ -53,7 +59,9 @@ def duckdb_path(path: Path) -> str:
     for step in path:
         if isinstance(step, Item):
             wanted = f"item ->> {_quoted(_pointer(step.where))} = {_quoted(step.equals)}"
-            items = f"CAST(CASE json_type({expression}) WHEN 'ARRAY' THEN {expression} END AS JSON[])"
+            items = (
+                f"CAST(CASE json_type({expression}) WHEN 'ARRAY' THEN {expression} END AS JSON[])"
+            )
             expression = f"list_filter({items}, lambda item: {wanted})[1]"
         else:
             expression = f"({expression} -> {_quoted(_pointer(step))})"
@@ -64,10 +72,16 @@ def _pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def read_with_duckdb(shape: Shape, pages: Sequence[Page], folder: FilePath) -> list[dict[str, object]]:
+def read_with_duckdb(
+    shape: Shape, pages: Sequence[Page], folder: FilePath
+) -> list[dict[str, object]]:
     """Every line's fields, and its key and parent as "<key>" and "<parent>", as DuckDB reads them through the shape."""
     places = {**shape.fields, "<key>": shape.key, "<parent>": shape.parent}
-    chosen = [f"coalesce({', '.join(map(duckdb_path, paths))}, NULL)" for paths in places.values() if paths]
+    chosen = [
+        f"coalesce({', '.join(map(duckdb_path, paths))}, NULL)"
+        for paths in places.values()
+        if paths
+    ]
     names = [name for name, paths in places.items() if paths]
     file = folder / "pages.jsonl"
     file.write_bytes(b"".join(page.lines for page in pages))
@@ -77,6 +91,9 @@ def read_with_duckdb(shape: Shape, pages: Sequence[Page], folder: FilePath) -> l
     with confined(files=[file]) as connection:
         rows = connection.execute(statement, [str(file)]).fetchall()
     return [
-        {name: None if cell is None else json.loads(cell) for name, cell in zip(names, row, strict=True)}
+        {
+            name: None if cell is None else json.loads(cell)
+            for name, cell in zip(names, row, strict=True)
+        }
         for row in rows
     ]

@@ -34,15 +34,21 @@ class Writing:
         assert reply.record.key == reply.key
         assert reply.record.fields[name] == fields[name]
         assert rig.read(entity, reply.record.key, parent).fields[name] == fields[name]
-        assert [record.parent for record in rig.records(entity) if record.key == reply.key] == [parent]
+        assert [record.parent for record in rig.records(entity) if record.key == reply.key] == [
+            parent
+        ]
 
     def test_each_create_has_its_own_key(self, rig: Rig) -> None:
         """Several creates in one call give as many records."""
         rig.needs(Can.CREATE)
-        writes = [create(Entity.CONTACT, rig.sample(Entity.CONTACT, n), op_id=f"op{n}") for n in range(5)]
+        writes = [
+            create(Entity.CONTACT, rig.sample(Entity.CONTACT, n), op_id=f"op{n}") for n in range(5)
+        ]
         replies = rig.write(*writes)
         assert {reply.status for reply in replies.values()} == {Status.DONE}
-        assert {record.key for record in rig.records(Entity.CONTACT)} == {reply.key for reply in replies.values()}
+        assert {record.key for record in rig.records(Entity.CONTACT)} == {
+            reply.key for reply in replies.values()
+        }
         assert len({reply.key for reply in replies.values()}) == 5
 
     @ENTITY
@@ -78,7 +84,9 @@ class Writing:
         """COMPLETE sets what says that a task is done, and nothing else."""
         rig.needs(Can.UPDATE, entity=Entity.TASK)
         before = rig.read(Entity.TASK, rig.add(Entity.TASK))
-        done = Write("op", OpKind.COMPLETE, Entity.TASK, before.key, before.parent, fields=rig.completed)
+        done = Write(
+            "op", OpKind.COMPLETE, Entity.TASK, before.key, before.parent, fields=rig.completed
+        )
         assert rig.one(done).status is Status.DONE
         after = rig.read(Entity.TASK, before.key, before.parent)
         assert {name: after.fields[name] for name in rig.completed} == dict(rig.completed)
@@ -100,12 +108,23 @@ class Writing:
             pytest.skip("this side takes any value")
         bad = {**rig.sample(Entity.CONTACT, 2), **rig.bad[Entity.CONTACT]}
         samples = [rig.sample(Entity.CONTACT, 1), bad, rig.sample(Entity.CONTACT, 3)]
-        replies = rig.write(*(create(Entity.CONTACT, fields, op_id=str(n)) for n, fields in enumerate(samples)))
-        assert [replies[op_id].status for op_id in "012"] == [Status.DONE, Status.REJECTED, Status.DONE]
+        replies = rig.write(
+            *(create(Entity.CONTACT, fields, op_id=str(n)) for n, fields in enumerate(samples))
+        )
+        assert [replies[op_id].status for op_id in "012"] == [
+            Status.DONE,
+            Status.REJECTED,
+            Status.DONE,
+        ]
         assert replies["1"].code
         assert replies["1"].detail
-        assert not any(str(value) in replies["1"].detail for value in bad.values() if len(str(value)) > 5)
-        assert {record.key for record in rig.records(Entity.CONTACT)} == {replies["0"].key, replies["2"].key}
+        assert not any(
+            str(value) in replies["1"].detail for value in bad.values() if len(str(value)) > 5
+        )
+        assert {record.key for record in rig.records(Entity.CONTACT)} == {
+            replies["0"].key,
+            replies["2"].key,
+        }
 
     # Guards.
 
@@ -123,7 +142,9 @@ class Writing:
         """The guard lets a write through when the field is as it was, though another field moved."""
         rig.needs(Can.UPDATE, Can.GUARD)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
-        reply = rig.one(guarded(update(Entity.CONTACT, before, {name: "ours"}), {name: before.fields[name]}))
+        reply = rig.one(
+            guarded(update(Entity.CONTACT, before, {name: "ours"}), {name: before.fields[name]})
+        )
         assert reply.status is Status.DONE
 
     def test_a_guard_that_expects_blank_matches_blank(self, rig: Rig) -> None:
@@ -131,15 +152,23 @@ class Writing:
         rig.needs(Can.UPDATE, Can.GUARD, Can.CLEAR)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         assert rig.one(update(Entity.CONTACT, before, {name: None})).status is Status.DONE
-        assert rig.one(guarded(update(Entity.CONTACT, before, {name: "ours"}), {name: None})).status is Status.DONE
-        assert rig.one(guarded(update(Entity.CONTACT, before, {name: "more"}), {name: None})).status is Status.STALE
+        assert (
+            rig.one(guarded(update(Entity.CONTACT, before, {name: "ours"}), {name: None})).status
+            is Status.DONE
+        )
+        assert (
+            rig.one(guarded(update(Entity.CONTACT, before, {name: "more"}), {name: None})).status
+            is Status.STALE
+        )
 
     def test_what_is_there_already_is_done(self, rig: Rig) -> None:
         """A write whose values are there already is done, whatever was expected: it may have been ours."""
         rig.needs(Can.UPDATE, Can.GUARD)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         rig.edit(Entity.CONTACT, before.key, {name: "the same"})
-        again = guarded(update(Entity.CONTACT, before, {name: "the same"}), {name: before.fields[name]})
+        again = guarded(
+            update(Entity.CONTACT, before, {name: "the same"}), {name: before.fields[name]}
+        )
         assert rig.one(again).status is Status.DONE
 
     def test_a_version_that_moved_is_stale(self, rig: Rig) -> None:
@@ -148,10 +177,19 @@ class Writing:
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         assert before.version
         rig.edit(Entity.CONTACT, before.key, {name: "a user was here"})
-        late = Write("op", OpKind.UPDATE, Entity.CONTACT, before.key, fields={name: "ours"}, version=before.version)
+        late = Write(
+            "op",
+            OpKind.UPDATE,
+            Entity.CONTACT,
+            before.key,
+            fields={name: "ours"},
+            version=before.version,
+        )
         assert rig.one(late).status is Status.STALE
         current = rig.read(Entity.CONTACT, before.key).version
-        good = Write("op", OpKind.UPDATE, Entity.CONTACT, before.key, fields={name: "ours"}, version=current)
+        good = Write(
+            "op", OpKind.UPDATE, Entity.CONTACT, before.key, fields={name: "ours"}, version=current
+        )
         reply = rig.one(good)
         assert reply.status is Status.DONE
         assert reply.record is not None
@@ -160,7 +198,9 @@ class Writing:
     # Looks right before a write.
 
     @ENTITY
-    def test_a_write_that_asks_for_a_look_is_shown_the_record_as_it_is_now(self, rig: Rig, entity: Entity) -> None:
+    def test_a_write_that_asks_for_a_look_is_shown_the_record_as_it_is_now(
+        self, rig: Rig, entity: Entity
+    ) -> None:
         """What a user did since the record was read is there to be seen right before the write, and what comes of it is sent."""
         rig.needs(Can.UPDATE, entity=entity)
         parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
@@ -189,7 +229,15 @@ class Writing:
         fields = {name: "ours"} if kind is OpKind.UPDATE else {}
         stopped = Reply("stop", Status.STALE, code="CHANGED", detail="no")
         writes = [
-            Write("stop", kind, entity, first.key, first.parent, fields=fields, check=lambda _: stopped),
+            Write(
+                "stop",
+                kind,
+                entity,
+                first.key,
+                first.parent,
+                fields=fields,
+                check=lambda _: stopped,
+            ),
             Write("go", kind, entity, second.key, second.parent, fields=fields),
         ]
         replies = rig.write(*writes)
@@ -207,7 +255,12 @@ class Writing:
             return Reply("op", Status.STALE, code="GONE", detail="the record is gone")
 
         write = Write(
-            "op", OpKind.UPDATE, Entity.CONTACT, rig.absent, fields={rig.text[Entity.CONTACT]: "x"}, check=check
+            "op",
+            OpKind.UPDATE,
+            Entity.CONTACT,
+            rig.absent,
+            fields={rig.text[Entity.CONTACT]: "x"},
+            check=check,
         )
         assert rig.one(write).code == "GONE"
         assert seen == [None]
@@ -246,7 +299,11 @@ class Writing:
         base = tags_of(rig.read(Entity.CONTACT, key))
         add = Write("op", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip", "new lead"))
         remove = Write("op", OpKind.REMOVE_TAGS, Entity.CONTACT, key, tags=("vip", "never had"))
-        for write, expected in ((add, {"vip", "new lead"}), (add, {"vip", "new lead"}), (remove, {"new lead"})):
+        for write, expected in (
+            (add, {"vip", "new lead"}),
+            (add, {"vip", "new lead"}),
+            (remove, {"new lead"}),
+        ):
             reply = rig.one(write)
             assert (reply.status, reply.code) == (Status.DONE, "")
             assert tags_of(rig.read(Entity.CONTACT, key)) == base | expected
@@ -265,7 +322,9 @@ class Writing:
             (OpKind.ADD_TAGS, "gold member", 1),
             (OpKind.REMOVE_TAGS, "GOLD member", 0),
         ):
-            assert rig.one(Write("op", kind, Entity.CONTACT, key, tags=(tag,))).status is Status.DONE
+            assert (
+                rig.one(Write("op", kind, Entity.CONTACT, key, tags=(tag,))).status is Status.DONE
+            )
             assert len(tags_of(rig.read(Entity.CONTACT, key))) == len(base) + more
 
     @ENTITY

@@ -89,7 +89,8 @@ class FilesConnector:
             shown = (
                 record
                 for _, part in records(volumes, layout)
-                if (record := layout.record(part.values or {})).key not in survey.doubles and _within(record, scope)
+                if (record := layout.record(part.values or {})).key not in survey.doubles
+                and _within(record, scope)
             )
             yield from _pages(layout, shown, scope)
         except (BrokenFileError, ConfigError) as error:
@@ -106,7 +107,10 @@ class FilesConnector:
         except BrokenFileError as error:
             raise Malformed(error.what, remedy=error.remedy) from None
         if key in shelf.doubles:
-            raise Malformed(f"the key of this {entity} stands more than once", remedy="give each row a key of its own")
+            raise Malformed(
+                f"the key of this {entity} stands more than once",
+                remedy="give each row a key of its own",
+            )
         found = shelf.find(key)
         return None if found is None else shelf.layout.record(found[1].values or {})
 
@@ -118,7 +122,9 @@ class FilesConnector:
         except BrokenFileError as error:
             raise Malformed(error.what, remedy=error.remedy) from None
         rows = [part.values or {} for _, part in records(shelf.volumes, shelf.layout)]
-        found = [shelf.layout.record(values) for values in rows if may_be(shelf.layout, values, write)]
+        found = [
+            shelf.layout.record(values) for values in rows if may_be(shelf.layout, values, write)
+        ]
         return [record for record in found if not record.deleted]
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
@@ -139,7 +145,9 @@ class FilesConnector:
     def _declared(self, entity: Entity) -> None:
         if entity not in self._settings.entities:
             what = f"no file is declared for {entity} records"
-            raise ConfigError([Problem(f"app.{entity}", what, "declare its path, or leave the entity out")])
+            raise ConfigError(
+                [Problem(f"app.{entity}", what, "declare its path, or leave the entity out")]
+            )
 
     def _layout(self, entity: Entity) -> Layout:
         self._declared(entity)

@@ -35,7 +35,9 @@ class Change:
         """Do what the write says, in memory."""
         try:
             if self.write.key is not None and self.write.key in self.shelf.doubles:
-                return self._reply(Status.REJECTED, "DOUBLE_KEY", "its key stands more than once in the files"), None
+                return self._reply(
+                    Status.REJECTED, "DOUBLE_KEY", "its key stands more than once in the files"
+                ), None
             return self._one()
         except UnfitError as error:
             return self._reply(Status.REJECTED, "INVALID_FIELD", str(error)), None
@@ -56,7 +58,9 @@ class Change:
             case OpKind.DELETE | OpKind.ARCHIVE:
                 return self._delete()
             case OpKind.ADOPT | OpKind.FORGET:
-                return self._reply(Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side"), None
+                return self._reply(
+                    Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side"
+                ), None
             case _:
                 assert_never(self.write.kind)
 
@@ -67,15 +71,26 @@ class Change:
         named = self.write.key or text_of(self.write.fields.get(own.key)).strip()
         key = named or self.new_key(self.shelf)
         if key in self.shelf.index:
-            reply = Reply(self.write.op_id, Status.REJECTED, key=key, code="DUPLICATE", detail="its key is taken")
+            reply = Reply(
+                self.write.op_id,
+                Status.REJECTED,
+                key=key,
+                code="DUPLICATE",
+                detail="its key is taken",
+            )
             return reply, None
         part = Part(0, None, {}, state=State.NEW)
-        fields = {own.key: key, **{name: value for name, value in self.write.fields.items() if name != own.key}}
+        fields = {
+            own.key: key,
+            **{name: value for name, value in self.write.fields.items() if name != own.key},
+        }
         if own.parent and self.write.parent is not None:
             fields[own.parent] = self.write.parent
         if self.write.tags and TAGS not in fields:
             fields[TAGS] = list(self.write.tags)
-        values = self._fitted(volume, part, {name: value for name, value in fields.items() if value is not None})
+        values = self._fitted(
+            volume, part, {name: value for name, value in fields.items() if value is not None}
+        )
         for name, value in {**values, **self._stamps(volume, part, values)}.items():
             part.put(name, value)
         volume.parts.append(part)
@@ -84,7 +99,9 @@ class Change:
 
     def _update(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
         if self.layout.settings.key in self.write.fields:
-            return self._reply(Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"), None
+            return self._reply(
+                Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"
+            ), None
         fitted = self._fitted(volume, part, self.write.fields)
         held = part.values or {}
         moved = {name: value for name, value in fitted.items() if not same(held.get(name), value)}
@@ -97,7 +114,9 @@ class Change:
     def _change_tags(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
         column = self.layout.settings.tags
         if column is None:
-            return self._reply(Status.REJECTED, "UNSUPPORTED", "no column of tags is declared"), None
+            return self._reply(
+                Status.REJECTED, "UNSUPPORTED", "no column of tags is declared"
+            ), None
         held = self.layout.tags_of(part.values or {})
         known = {tag.lower() for tag in held}
         named = {tag.lower() for tag in self.write.tags}
@@ -112,7 +131,9 @@ class Change:
     def _delete(self) -> tuple[Reply, Volume | None]:
         column = self.layout.settings.deleted
         if column is None and self.write.kind is OpKind.ARCHIVE:
-            return self._reply(Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared"), None
+            return self._reply(
+                Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared"
+            ), None
         found = self.shelf.find(self.write.key or "")
         if found is None or self.layout.is_deleted(found[1].values or {}):
             return self._reply(Status.DONE), None
@@ -133,7 +154,9 @@ class Change:
         found = self.shelf.find(self.write.key or "")
         return None if found is None else self.layout.record(found[1].values or {})
 
-    def _existing(self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]) -> tuple[Reply, Volume | None]:
+    def _existing(
+        self, work: Callable[[Volume, Part], tuple[Reply, Volume | None]]
+    ) -> tuple[Reply, Volume | None]:
         found = self.shelf.find(self.write.key or "")
         if found is None or self.layout.is_deleted(found[1].values or {}):
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone"), None
@@ -154,18 +177,26 @@ class Change:
             if volume.sheet.columns is not None and column not in volume.sheet.columns:
                 raise UnfitError(f"{name}: {volume.label} has no such column")
             try:
-                fitted[column] = volume.sheet.fit(column, value, part if part.state is not State.NEW else None)
+                fitted[column] = volume.sheet.fit(
+                    column, value, part if part.state is not State.NEW else None
+                )
             except UnfitError as error:
                 raise UnfitError(f"{name}: {error}") from None
         return fitted
 
     def _tag_cell(self, volume: Volume, part: Part, value: Json) -> Json:
         column = str(self.layout.settings.tags)
-        tags = [text_of(tag) for tag in value] if isinstance(value, list) else text_of(value).split(",")
+        tags = (
+            [text_of(tag) for tag in value]
+            if isinstance(value, list)
+            else text_of(value).split(",")
+        )
         before = (part.values or {}).get(column)
         if set(tags) == set(self.layout.tags_of(part.values or {})):
             return before
-        return self.layout.stored_tags([tag for tag in tags if tag], before, listed=volume.sheet.lists(column))
+        return self.layout.stored_tags(
+            [tag for tag in tags if tag], before, listed=volume.sheet.lists(column)
+        )
 
     def _stale(self, held: Mapping[str, Json]) -> Reply | None:
         """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
@@ -178,12 +209,23 @@ class Change:
             and not same(shown.fields[name], value)
             and not (name in fields and same(shown.fields[name], fields[name]))
         ]
-        if version is not None and self.write.version is not None and shown.version != self.write.version:
+        if (
+            version is not None
+            and self.write.version is not None
+            and shown.version != self.write.version
+        ):
             moved.append(version)
         if not moved:
             return None
         detail = f"changed since the plan was made: {', '.join(moved)}"
-        return Reply(self.write.op_id, Status.STALE, record=shown, key=self.write.key, code="STALE", detail=detail)
+        return Reply(
+            self.write.op_id,
+            Status.STALE,
+            record=shown,
+            key=self.write.key,
+            code="STALE",
+            detail=detail,
+        )
 
     def _stamps(self, volume: Volume, part: Part, values: Mapping[str, Json]) -> dict[str, Json]:
         """What a writer of this file is expected to set: the time of the change, and the next version."""
@@ -191,7 +233,9 @@ class Change:
         stamps: dict[str, Json] = {}
         if own.modified_at is not None and own.modified_at not in values:
             like = held.get(own.modified_at) or self._example(volume, own.modified_at)
-            stamps[own.modified_at] = volume.sheet.fit(own.modified_at, self.layout.stamp(self.now, like), None)
+            stamps[own.modified_at] = volume.sheet.fit(
+                own.modified_at, self.layout.stamp(self.now, like), None
+            )
         if own.version is not None and own.version not in values and own.version != own.modified_at:
             before = text_of(held.get(own.version))
             after: Json = int(before) + 1 if before.isdecimal() else (1 if not before else self.now)
@@ -208,7 +252,14 @@ class Change:
 
     @staticmethod
     def _example(volume: Volume, column: str) -> Json:
-        return next((held for part in volume.parts if (held := (part.values or {}).get(column)) is not None), None)
+        return next(
+            (
+                held
+                for part in volume.parts
+                if (held := (part.values or {}).get(column)) is not None
+            ),
+            None,
+        )
 
     def _reply(self, status: Status, code: str = "", detail: str = "") -> Reply:
         return Reply(self.write.op_id, status, key=self.write.key, code=code, detail=detail)
@@ -217,9 +268,15 @@ class Change:
 def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
     """Whether a row may be what a create in doubt made: the same email, or all that was written under the same parent."""
     record = layout.record(values)
-    wanted = {name: value for name, value in write.fields.items() if value not in (None, "") and name != TAGS}
+    wanted = {
+        name: value
+        for name, value in write.fields.items()
+        if value not in (None, "") and name != TAGS
+    }
     emails = [name for name in wanted if "mail" in name.lower() and layout.settings.parent is None]
-    if any(text_of(record.fields.get(name)).lower() == text_of(wanted[name]).lower() for name in emails):
+    if any(
+        text_of(record.fields.get(name)).lower() == text_of(wanted[name]).lower() for name in emails
+    ):
         return True
     if write.parent is not None and layout.settings.parent and record.parent != write.parent:
         return False
@@ -227,7 +284,9 @@ def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
 
 
 def _alike(held: Json, wanted: Json) -> bool:
-    return same(held, wanted) or unix(text_of(held)) == unix(text_of(wanted))  # a workbook knows one line end
+    return same(held, wanted) or unix(text_of(held)) == unix(
+        text_of(wanted)
+    )  # a workbook knows one line end
 
 
 def next_key(shelf: Shelf, rule: str, *, mark: int, unique: Callable[[], str]) -> str:

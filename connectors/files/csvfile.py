@@ -54,18 +54,24 @@ class CsvSheet:
     changed for a while, since many programs leave that line end out; in a `young` file it is not.
     """
 
-    def __init__(self, content: bytes, name: str, settings: FileSettings, *, young: bool = False) -> None:
+    def __init__(
+        self, content: bytes, name: str, settings: FileSettings, *, young: bool = False
+    ) -> None:
         self._content = content
         self._young = young
         self._name = name
         if not content.strip(b"\x00\xef\xbb\xbf\xfe\xff \r\n\t"):
-            raise BrokenFileError(f"{name} is empty", "it needs a first line with the names of its columns")
+            raise BrokenFileError(
+                f"{name} is empty", "it needs a first line with the names of its columns"
+            )
         self._encoding = encoding_of(content, settings.encoding, name)
         self._preamble, self._delimiter = self._delimiter_of(settings)
         header = next((row for row in self._rows() if any(row.cells) or row.why), None)
         if header is None or header.why:
             why = header.why if header else "there is none"
-            raise BrokenFileError(f"{name}: the header cannot be read: {why}", "correct the first line")
+            raise BrokenFileError(
+                f"{name}: the header cannot be read: {why}", "correct the first line"
+            )
         self._header = header
         self.columns = self._columns(header.cells)
 
@@ -98,7 +104,9 @@ class CsvSheet:
         if "\x00" in text or is_damaged(text):
             raise UnfitError("it holds a character that no text file can hold")
         if not self._encoding.can_hold(text):
-            raise UnfitError(f"it holds letters that {self._encoding.name} does not have; save {self._name} as UTF-8")
+            raise UnfitError(
+                f"it holds letters that {self._encoding.name} does not have; save {self._name} as UTF-8"
+            )
         return text or None
 
     def lists(self, column: str) -> bool:
@@ -108,7 +116,9 @@ class CsvSheet:
     def dump(self, parts: Sequence[Part]) -> bytes:
         """The file: what is kept as it stood, the rest in the style of its neighbours, each line with its end."""
         texts = [
-            part.raw if part.state is State.KEPT else self._text(part) for part in parts if part.state is not State.GONE
+            part.raw if part.state is State.KEPT else self._text(part)
+            for part in parts
+            if part.state is not State.GONE
         ]
         texts = [text for text in texts if text]
         for at, text in enumerate(texts):
@@ -135,10 +145,14 @@ class CsvSheet:
         for delimiter in DELIMITERS:
             reader = csv.reader(self._encoding.lines(self._content), delimiter=delimiter)
             try:
-                headers[delimiter] = [cell.strip() for cell in next((row for row in reader if any(row)), [])]
+                headers[delimiter] = [
+                    cell.strip() for cell in next((row for row in reader if any(row)), [])
+                ]
             except csv.Error:
                 continue
-        with_key = {delimiter: names for delimiter, names in headers.items() if settings.key in names} or headers
+        with_key = {
+            delimiter: names for delimiter, names in headers.items() if settings.key in names
+        } or headers
         return max(with_key, key=lambda delimiter: len(with_key[delimiter]), default=",")
 
     def _rows(self) -> Iterator[_Row]:
@@ -189,8 +203,14 @@ class CsvSheet:
         cells = []
         for at, name in enumerate(self.columns):
             old = stood[at] if len(stood) == len(self.columns) else ""
-            kept = part.raw is not None and name not in part.touched and len(stood) == len(self.columns)
-            cells.append(old if kept else self._cell(text_of(values.get(name)), quoted=old.startswith('"')))
+            kept = (
+                part.raw is not None
+                and name not in part.touched
+                and len(stood) == len(self.columns)
+            )
+            cells.append(
+                old if kept else self._cell(text_of(values.get(name)), quoted=old.startswith('"'))
+            )
         return self._delimiter.join(cells) + end
 
     def _cells(self, body: str) -> list[str]:

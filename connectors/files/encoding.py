@@ -57,9 +57,13 @@ def is_damaged(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def encoding_of(content: bytes, declared: str | None, name: str, *, otherwise: str = "cp1252") -> Encoding:
+def encoding_of(
+    content: bytes, declared: str | None, name: str, *, otherwise: str = "cp1252"
+) -> Encoding:
     """The encoding of a file; `otherwise` is that of one whose letters outside ASCII are not UTF-8. Raises BrokenFileError where none fits, or the declared one is not known."""
-    mark, marked = next(((mark, coded) for mark, coded in _MARKS if content.startswith(mark)), (b"", None))
+    mark, marked = next(
+        ((mark, coded) for mark, coded in _MARKS if content.startswith(mark)), (b"", None)
+    )
     if declared is not None:
         return _declared(content, declared, name, (mark, marked))
     if marked is not None:
@@ -73,12 +77,16 @@ def encoding_of(content: bytes, declared: str | None, name: str, *, otherwise: s
     return Encoding(otherwise)
 
 
-def _declared(content: bytes, declared: str, name: str, marked: tuple[bytes, str | None]) -> Encoding:
+def _declared(
+    content: bytes, declared: str, name: str, marked: tuple[bytes, str | None]
+) -> Encoding:
     try:
         known = codecs.lookup(declared).name
     except LookupError:
         what = f'{name}: there is no encoding "{declared}"'
-        raise BrokenFileError(what, 'declare one such as "utf-8", "utf-16" or "cp1252", or none') from None
+        raise BrokenFileError(
+            what, 'declare one such as "utf-8", "utf-16" or "cp1252", or none'
+        ) from None
     plain = known.removesuffix("-sig").removesuffix("-le").removesuffix("-be")
     mark, coded = marked
     if coded is not None and coded.startswith(plain):
@@ -96,7 +104,9 @@ def _checked(content: bytes, encoding: Encoding, name: str) -> Encoding:
             if not encoding.name.startswith(_WIDE):
                 break
     except UnicodeDecodeError as error:
-        raise BrokenFileError(f"{name}: byte {error.start} is not {encoding.name}", _REMEDY) from None
+        raise BrokenFileError(
+            f"{name}: byte {error.start} is not {encoding.name}", _REMEDY
+        ) from None
     except UnicodeError:
         raise BrokenFileError(f"{name} is not {encoding.name}", _REMEDY) from None
     return encoding
@@ -117,10 +127,16 @@ def _utf8(content: bytes) -> tuple[bool, bool]:
     """Whether all of it is UTF-8, and whether any letter outside ASCII is."""
     whole, some, decoder = True, False, codecs.getincrementaldecoder("utf-8")("surrogateescape")
     for start in range(0, len(content), _CHUNK):
-        chunk = decoder.decode(content[start : start + _CHUNK], final=start + _CHUNK >= len(content))
+        chunk = decoder.decode(
+            content[start : start + _CHUNK], final=start + _CHUNK >= len(content)
+        )
         if chunk.isascii():
             continue
         damaged = is_damaged(chunk)
         whole = whole and not damaged
-        some = some or not damaged or any(letter > "\x7f" and not "\ud800" <= letter <= "\udfff" for letter in chunk)
+        some = (
+            some
+            or not damaged
+            or any(letter > "\x7f" and not "\ud800" <= letter <= "\udfff" for letter in chunk)
+        )
     return whole, some

@@ -48,23 +48,31 @@ class ExcelSheet:
                 self.columns = self._columns([value for value, _ in cells])
                 break
         else:
-            raise BrokenFileError(f"{name} is empty", "the sheet needs a first row with the names of its columns")
+            raise BrokenFileError(
+                f"{name} is empty", "the sheet needs a first row with the names of its columns"
+            )
 
     def parts(self) -> Iterator[Part]:
         """Every row below the header; a bad one says why."""
         width = len(self.columns)
         for at, cells in self._rows():
-            if at <= self._header or all(value in (None, "") and not formula for value, formula in cells):
+            if at <= self._header or all(
+                value in (None, "") and not formula for value, formula in cells
+            ):
                 continue
             if any(value not in (None, "") for value, _ in cells[width:]):
                 yield Part(at, why=f"a value stands beyond the last of the {width} columns")
                 continue
             padded = [*cells[:width], *[(None, False)] * (width - len(cells))]
-            why = next((why for value, formula in padded if (why := _problem(value, computed=formula))), "")
+            why = next(
+                (why for value, formula in padded if (why := _problem(value, computed=formula))), ""
+            )
             values: dict[str, Json] = {
                 name: _text(value) for name, (value, _) in zip(self.columns, padded, strict=True)
             }
-            computed = frozenset(name for name, (_, formula) in zip(self.columns, padded, strict=True) if formula)
+            computed = frozenset(
+                name for name, (_, formula) in zip(self.columns, padded, strict=True) if formula
+            )
             yield Part(at, computed, None if why else values, why)
 
     def fit(self, column: str, value: Json, part: Part | None) -> Json:
@@ -73,9 +81,13 @@ class ExcelSheet:
         if is_damaged(text):
             raise UnfitError("it holds half a character, which no file can hold")
         if part is not None and part.raw and column in part.raw:
-            raise UnfitError("a formula computes it; take the formula out, or leave the field out of the mapping")
+            raise UnfitError(
+                "a formula computes it; take the formula out, or leave the field out of the mapping"
+            )
         if len(text) > _LONGEST:
-            raise UnfitError(f"it is longer than the {_LONGEST} characters that a cell of Excel holds")
+            raise UnfitError(
+                f"it is longer than the {_LONGEST} characters that a cell of Excel holds"
+            )
         if ILLEGAL_CHARACTERS_RE.search(text):
             raise UnfitError("it holds a control character that Excel does not take")
         return text or None
@@ -88,7 +100,9 @@ class ExcelSheet:
         """The workbook with changed cells written, new rows below the last, and rows that are gone taken out."""
         with self._open(values=False) as book:
             sheet = self._chosen(book)
-            last = max([self._header, *(part.line for part in parts if part.state is not State.NEW)])
+            last = max(
+                [self._header, *(part.line for part in parts if part.state is not State.NEW)]
+            )
             for part in parts:
                 if part.state is State.CHANGED:
                     self._write(sheet, part.line, part)
@@ -107,12 +121,17 @@ class ExcelSheet:
     def _open(self, *, values: bool, reading: bool = False) -> Iterator[Any]:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that it does not keep
+                warnings.simplefilter(
+                    "ignore"
+                )  # openpyxl warns of styles and extensions that it does not keep
                 within = zipfile.ZipFile(io.BytesIO(self._content)).infolist()
                 self._check_size(sum(entry.file_size for entry in within))
                 macros = any(entry.filename == "xl/vbaProject.bin" for entry in within)
                 book = openpyxl.load_workbook(
-                    io.BytesIO(self._content), data_only=values, read_only=reading, keep_vba=macros and not reading
+                    io.BytesIO(self._content),
+                    data_only=values,
+                    read_only=reading,
+                    keep_vba=macros and not reading,
                 )
         except BrokenFileError:
             raise
@@ -126,9 +145,13 @@ class ExcelSheet:
 
     def _check_size(self, unpacked: int) -> None:
         """Raises BrokenFileError for a workbook that unpacks to far more than what Excel packs, or to more than a machine holds."""
-        if unpacked > _BIGGEST or (unpacked > _USUAL and unpacked > _MOST_PACKED * len(self._content)):
+        if unpacked > _BIGGEST or (
+            unpacked > _USUAL and unpacked > _MOST_PACKED * len(self._content)
+        ):
             what = f"{self._name} unpacks from {len(self._content):,} to {unpacked:,} bytes"
-            raise BrokenFileError(what, "take out what is not needed: empty cells with a format, other sheets")
+            raise BrokenFileError(
+                what, "take out what is not needed: empty cells with a format, other sheets"
+            )
 
     def _chosen(self, book: Any) -> Any:
         names = [sheet.title for sheet in book.worksheets]
@@ -141,18 +164,38 @@ class ExcelSheet:
 
     def _rows(self) -> Iterator[tuple[int, list[tuple[Any, bool]]]]:
         """Each row's number, and its cells: the value, and whether a formula computes it."""
-        with self._open(values=True, reading=True) as shown, self._open(values=False, reading=True) as written:
+        with (
+            self._open(values=True, reading=True) as shown,
+            self._open(values=False, reading=True) as written,
+        ):
             try:
-                pairs = zip(self._chosen(shown).iter_rows(), self._chosen(written).iter_rows(), strict=False)
+                pairs = zip(
+                    self._chosen(shown).iter_rows(), self._chosen(written).iter_rows(), strict=False
+                )
                 for at, (values, sources) in enumerate(pairs, start=1):
                     formulas = [cell.data_type == "f" for cell in sources]
-                    yield at, [(_shown(cell), formula) for cell, formula in zip(values, formulas, strict=False)]
-            except (ValueError, KeyError, SyntaxError, zipfile.BadZipFile, EOFError, OverflowError) as error:
+                    yield (
+                        at,
+                        [
+                            (_shown(cell), formula)
+                            for cell, formula in zip(values, formulas, strict=False)
+                        ],
+                    )
+            except (
+                ValueError,
+                KeyError,
+                SyntaxError,
+                zipfile.BadZipFile,
+                EOFError,
+                OverflowError,
+            ) as error:
                 what = f"{self._name} is damaged ({type(error).__name__})"
                 raise BrokenFileError(what, "open it in Excel and save it again") from None
 
     def _columns(self, cells: Sequence[Any]) -> tuple[str, ...]:
-        names = [(_text(cell) or "").strip() or f"column {at}" for at, cell in enumerate(cells, start=1)]
+        names = [
+            (_text(cell) or "").strip() or f"column {at}" for at, cell in enumerate(cells, start=1)
+        ]
         while names and names[-1] == f"column {len(names)}" and cells[len(names) - 1] in (None, ""):
             names.pop()
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -172,7 +215,15 @@ class ExcelSheet:
 def _problem(value: Any, *, computed: bool) -> str:
     if computed and value is None:
         return "a formula has no stored result; open the workbook in Excel and save it"
-    if isinstance(value, str) and value in ("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!"):
+    if isinstance(value, str) and value in (
+        "#N/A",
+        "#REF!",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+    ):
         return f"a cell shows the error {value}"
     return ""
 
@@ -233,5 +284,9 @@ def _alike(cell: Any, text: str) -> Any:
     except (ValueError, OverflowError):
         return None
     return (
-        typed if typed is not None and _text(_filled(typed, cell)) == text and not isinstance(held, timedelta) else None
+        typed
+        if typed is not None
+        and _text(_filled(typed, cell)) == text
+        and not isinstance(held, timedelta)
+        else None
     )

@@ -29,7 +29,8 @@ class JsonlSheet:
         first = next((line for line in self._encoding.lines(content) if line.strip()), "").lstrip()
         if first.startswith("["):
             raise BrokenFileError(
-                f"{name} is one JSON list", "write one object a line, without brackets and commas around"
+                f"{name} is one JSON list",
+                "write one object a line, without brackets and commas around",
             )
 
     def parts(self) -> Iterator[Part]:
@@ -57,11 +58,13 @@ class JsonlSheet:
         """The file: what is kept as it stood, changed members in their place, new ones at the end."""
         end = next((_end(part.raw) for part in parts if part.raw and _end(part.raw)), "\n")
         texts = [
-            part.raw if part.state is State.KEPT else _text(part, end) for part in parts if part.state is not State.GONE
+            part.raw if part.state is State.KEPT else _text(part, end)
+            for part in parts
+            if part.state is not State.GONE
         ]
-        whole = "".join(text if text.endswith(("\n", "\r")) else text + end for text in texts[:-1]) + "".join(
-            texts[-1:]
-        )
+        whole = "".join(
+            text if text.endswith(("\n", "\r")) else text + end for text in texts[:-1]
+        ) + "".join(texts[-1:])
         return self._encoding.mark + self._encoding.bytes_of(whole)
 
 
@@ -73,11 +76,15 @@ def _parsed(raw: str, encoding: str) -> dict[str, Json]:
     if is_damaged(raw):
         raise _BadLineError(f"it holds bytes that are not {encoding}")
     try:
-        value = json.loads(raw, parse_float=str, parse_constant=_no_constant, object_pairs_hook=_members)
+        value = json.loads(
+            raw, parse_float=str, parse_constant=_no_constant, object_pairs_hook=_members
+        )
     except json.JSONDecodeError as error:
         raise _BadLineError(f"it is not JSON: {error.msg} at column {error.colno}") from None
     except (RecursionError, ValueError) as error:
-        raise _BadLineError(str(error) if isinstance(error, _BadLineError) else "it cannot be read as JSON") from None
+        raise _BadLineError(
+            str(error) if isinstance(error, _BadLineError) else "it cannot be read as JSON"
+        ) from None
     if not isinstance(value, dict):
         raise _BadLineError(f"expected a JSON object, found {type(value).__name__}")
     if _SURROGATE.search(raw) and is_damaged(json.dumps(value, ensure_ascii=False)):

@@ -103,7 +103,9 @@ class Layout:
             fields=fields,
             parent=self._parent(values),
             version=None if version in (None, "") else text_of(version),
-            modified_at=instant(values.get(own.modified_at), self.zone) if own.modified_at else None,
+            modified_at=instant(values.get(own.modified_at), self.zone)
+            if own.modified_at
+            else None,
             deleted=self.is_deleted(values),
         )
 
@@ -122,18 +124,26 @@ class Layout:
         return line
 
     def _parent(self, values: Values) -> str | None:
-        return text_of(values.get(self.settings.parent)).strip() or None if self.settings.parent else None
+        return (
+            text_of(values.get(self.settings.parent)).strip() or None
+            if self.settings.parent
+            else None
+        )
 
     def is_deleted(self, values: Values) -> bool:
         """Whether a row is marked as deleted."""
-        return self.settings.deleted is not None and says_deleted(text_of(values.get(self.settings.deleted)))
+        return self.settings.deleted is not None and says_deleted(
+            text_of(values.get(self.settings.deleted))
+        )
 
     def tags_of(self, values: Values) -> list[str]:
         """A row's tags: a list, a JSON list as text, or words around the delimiter."""
         held = values.get(str(self.settings.tags))
         if isinstance(held, str) and held.lstrip().startswith("["):
             held = _listed(held)
-        words = held if isinstance(held, list) else text_of(held).split(self.settings.tags_delimiter)
+        words = (
+            held if isinstance(held, list) else text_of(held).split(self.settings.tags_delimiter)
+        )
         return list(dict.fromkeys(word for item in words if (word := text_of(item).strip())))
 
     def stored_tags(self, tags: Sequence[str], before: Json, *, listed: bool) -> Json:
@@ -143,7 +153,9 @@ class Layout:
         if isinstance(before, str) and isinstance(_listed(before), list):
             return json.dumps(list(tags), ensure_ascii=False)
         if any(self.settings.tags_delimiter in tag for tag in tags):
-            raise UnfitError(f'{TAGS}: a tag holds "{self.settings.tags_delimiter}", which stands between tags here')
+            raise UnfitError(
+                f'{TAGS}: a tag holds "{self.settings.tags_delimiter}", which stands between tags here'
+            )
         return self.settings.tags_delimiter.join(tags) or None
 
     def stamp(self, now: str, like: Json) -> str:
@@ -156,7 +168,9 @@ class Layout:
         if not naive:
             return now
         local = datetime.fromisoformat(now).astimezone(self.zone).replace(tzinfo=None)
-        return local.isoformat(sep="T" if "T" in text else " ", timespec="milliseconds" if "." in text else "seconds")
+        return local.isoformat(
+            sep="T" if "T" in text else " ", timespec="milliseconds" if "." in text else "seconds"
+        )
 
 
 def _listed(text: str) -> Json:

@@ -39,8 +39,14 @@ class Library:
     def places(self) -> dict[Entity, str]:
         """Where the files of each entity lie, without user and password."""
         own = self.settings
-        paths = {entity: storage_of(file.path, own.folder, self.sleep)[1] for entity, file in own.entities.items()}
-        return {entity: bare(path) if "://" in path else str(Path(path).resolve()) for entity, path in paths.items()}
+        paths = {
+            entity: storage_of(file.path, own.folder, self.sleep)[1]
+            for entity, file in own.entities.items()
+        }
+        return {
+            entity: bare(path) if "://" in path else str(Path(path).resolve())
+            for entity, path in paths.items()
+        }
 
     def open(self, entity: Entity) -> list[Volume]:
         """Every file of an entity, read whole and checked for the declared columns."""
@@ -67,7 +73,12 @@ class Library:
         names = own.fields.get(entity) or self._found(entity)
         tags = own.entities[entity].tags
         hidden = {TAGS, tags} if tags else set()
-        return Layout(entity, own.entities[entity], tuple(n for n in names if n not in hidden), ZoneInfo(own.timezone))
+        return Layout(
+            entity,
+            own.entities[entity],
+            tuple(n for n in names if n not in hidden),
+            ZoneInfo(own.timezone),
+        )
 
     def shelf(self, entity: Entity) -> Shelf:
         """The entity's files with every row in memory, read again only where one of them changed."""
@@ -98,7 +109,9 @@ class Library:
             raise _unreadable(name, error) from None
         word = "line" if own.format in ("csv", "jsonl") else "row"
         label = name.rpartition("/")[2]
-        volume = Volume(name, held, sheet_of(own.format, held.content, label, settings, young=held.young), word)
+        volume = Volume(
+            name, held, sheet_of(own.format, held.content, label, settings, young=held.young), word
+        )
         fields = own.fields.get(entity, ())
         skipped = {TAGS} if settings.tags else set()
         bare = Layout(entity, settings, (), ZoneInfo(own.timezone))

@@ -71,7 +71,8 @@ class ParquetSheet:
         numbered = "row_number() OVER ()"
         with self._opened() as (sql, file):
             sql.execute(
-                f'CREATE TABLE held AS SELECT {numbered} AS "{_ROW}", * FROM read_parquet(?)', [file]
+                f'CREATE TABLE held AS SELECT {numbered} AS "{_ROW}", * FROM read_parquet(?)',
+                [file],
             ).fetchall()
             last = max((part.line for part in parts), default=0)
             for part in parts:
@@ -84,7 +85,9 @@ class ParquetSheet:
                     sql.execute(f'DELETE FROM held WHERE "{_ROW}" = ?', [part.line]).fetchall()
             out = Path(file).with_name("out.parquet")
             ordered = f'SELECT * EXCLUDE ("{_ROW}") FROM held ORDER BY "{_ROW}"'
-            sql.execute(f"COPY ({ordered}) TO '{str(out).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)").fetchall()
+            sql.execute(
+                f"COPY ({ordered}) TO '{str(out).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)"
+            ).fetchall()
             return out.read_bytes()
 
     # How it is done.
@@ -102,7 +105,9 @@ class ParquetSheet:
             try:
                 yield sql, str(file)
             except duckdb.Error as error:
-                what = f"{self._name} is not a Parquet file that can be read ({type(error).__name__})"
+                what = (
+                    f"{self._name} is not a Parquet file that can be read ({type(error).__name__})"
+                )
                 raise BrokenFileError(what, "write it again, or restore it from a backup") from None
 
     def _part(self, row: int, values: Sequence[Any]) -> Part:
@@ -157,7 +162,9 @@ def _plain(value: Any) -> Json:
             return value.decode()
         except UnicodeDecodeError:
             raise UnfitError("it holds bytes that are no text") from None
-    if isinstance(value, float) and (value != value or (value.is_integer() and abs(value) < _EXACT)):
+    if isinstance(value, float) and (
+        value != value or (value.is_integer() and abs(value) < _EXACT)
+    ):
         return None if value != value else int(value)
     if isinstance(value, float | Decimal | UUID | timedelta):
         return str(value)

@@ -16,7 +16,9 @@ from connectors.files.storage import Held
 QUARANTINED_MAX = 100
 
 
-def sheet_of(form: FileFormat, content: bytes, name: str, settings: FileSettings, *, young: bool = False) -> Sheet:
+def sheet_of(
+    form: FileFormat, content: bytes, name: str, settings: FileSettings, *, young: bool = False
+) -> Sheet:
     """The content in its format; `young` where its writer may not be done with it. Raises BrokenFileError."""
     match form:
         case "csv":
@@ -62,8 +64,16 @@ class Volume:
             return
         missing = [name for name in dict.fromkeys([*layout.declared, *wanted]) if name not in there]
         if missing:
-            hints = [near for name in missing for near in difflib.get_close_matches(name, there, n=1, cutoff=0.5)]
-            remedy = f"there is {', '.join(dict.fromkeys(hints))}" if hints else "check the header and the delimiter"
+            hints = [
+                near
+                for name in missing
+                for near in difflib.get_close_matches(name, there, n=1, cutoff=0.5)
+            ]
+            remedy = (
+                f"there is {', '.join(dict.fromkeys(hints))}"
+                if hints
+                else "check the header and the delimiter"
+            )
             what = f"{self.label} has no column {', '.join(missing)} among its {len(there)}"
             raise BrokenFileError(what, f"correct the mapping or the file: {remedy}")
 
@@ -118,7 +128,11 @@ def records(volumes: Sequence[Volume], layout: Layout) -> Iterator[tuple[Volume,
     """Every row that is a record, double keys included."""
     for volume in volumes:
         for part in volume.parts or volume.sheet.parts():
-            if part.values is not None and part.state is not State.GONE and not layout.fault(part.values):
+            if (
+                part.values is not None
+                and part.state is not State.GONE
+                and not layout.fault(part.values)
+            ):
                 yield volume, part
 
 

@@ -102,9 +102,15 @@ class Disk:
         given = Path(path)
         try:
             if given.is_dir():
-                found = sorted(file for file in given.iterdir() if file.is_file() and _counts(file.name, suffixes))
+                found = sorted(
+                    file
+                    for file in given.iterdir()
+                    if file.is_file() and _counts(file.name, suffixes)
+                )
             elif _PATTERN & set(given.name) and not given.exists():
-                found = sorted(file for file in given.parent.glob(given.name) if _counts(file.name, suffixes))
+                found = sorted(
+                    file for file in given.parent.glob(given.name) if _counts(file.name, suffixes)
+                )
             elif not given.exists():
                 raise _nothing(path, "does not exist")
             else:
@@ -112,7 +118,9 @@ class Disk:
         except OSError as error:
             raise _nothing(path, f"cannot be read ({error.strerror})") from None
         if not found:
-            raise _nothing(path, f"holds no file named {' or '.join('*' + suffix for suffix in suffixes)}")
+            raise _nothing(
+                path, f"holds no file named {' or '.join('*' + suffix for suffix in suffixes)}"
+            )
         return [str(file.resolve()) for file in found]
 
     def stamp(self, name: str) -> str:
@@ -129,7 +137,9 @@ class Disk:
                 young = abs(time.time() - Path(name).stat().st_mtime) < _YOUNG
                 return Held(content, before, young)
             self._sleep(0.05)
-        raise BrokenFileError(f"{name} keeps changing while it is read", "run again when its writer is done")
+        raise BrokenFileError(
+            f"{name} keeps changing while it is read", "run again when its writer is done"
+        )
 
     def keep(self, name: str, content: bytes, backups: int) -> None:
         """name.bak-1 is the newest."""
@@ -179,7 +189,9 @@ class Disk:
             new = not beside.exists()
             lock = held.enter_context(beside.open("a+"))
             if new and file.exists():
-                shutil.copymode(file, beside)  # whoever may write the file takes part in the lock, and nobody else
+                shutil.copymode(
+                    file, beside
+                )  # whoever may write the file takes part in the lock, and nobody else
             self._wait(lock.fileno(), name, seconds)
             yield
 
@@ -207,7 +219,22 @@ class Disk:
 
 
 _IN_ONE_PIECE = frozenset(
-    {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "r2", "b2", "hf", "memory"}
+    {
+        "s3",
+        "s3a",
+        "gs",
+        "gcs",
+        "az",
+        "abfs",
+        "abfss",
+        "adl",
+        "oci",
+        "oss",
+        "r2",
+        "b2",
+        "hf",
+        "memory",
+    }
 )
 """Schemes of stores in which a file appears whole or not at all."""
 
@@ -223,10 +250,16 @@ class Remote:
         """See Storage."""
         try:
             if _PATTERN & set(PurePosixPath(path).name):
-                found = sorted(name for name in self._files.glob(path) if _counts(PurePosixPath(name).name, suffixes))
+                found = sorted(
+                    name
+                    for name in self._files.glob(path)
+                    if _counts(PurePosixPath(name).name, suffixes)
+                )
             elif self._files.isdir(path):
                 listed = self._files.ls(path, detail=False, refresh=True)
-                found = sorted(name for name in listed if _counts(PurePosixPath(name).name, suffixes))
+                found = sorted(
+                    name for name in listed if _counts(PurePosixPath(name).name, suffixes)
+                )
             else:
                 found = [path] if self._files.exists(path) else []
         except Exception as error:  # noqa: BLE001 - each of fsspec's file systems fails in its own ways
@@ -245,7 +278,9 @@ class Remote:
         content = self._call(lambda: self._files.cat_file(name))
         size = self._call(lambda: self._files.info(name)).get("size")
         if self.stamp(name) != stamp:
-            raise BrokenFileError(f"{name} changed while it was read", "run again when its writer is done")
+            raise BrokenFileError(
+                f"{name} changed while it was read", "run again when its writer is done"
+            )
         if size is not None and size != len(content):
             what = f"{len(content):,} of the {size:,} bytes of {name} came"
             raise BrokenFileError(what, "run again; if it stays so, look at what serves the file")
@@ -270,7 +305,9 @@ class Remote:
     def _rotate(self, name: str, backups: int) -> None:
         for at in range(backups, 1, -1):
             if self._files.exists(f"{name}.bak-{at - 1}"):
-                self._files.pipe_file(f"{name}.bak-{at}", self._files.cat_file(f"{name}.bak-{at - 1}"))
+                self._files.pipe_file(
+                    f"{name}.bak-{at}", self._files.cat_file(f"{name}.bak-{at - 1}")
+                )
 
     def replace(self, name: str, content: bytes, stamp: str) -> None:
         """One put, which object stores carry out whole or not at all."""

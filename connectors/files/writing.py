@@ -34,7 +34,8 @@ class Writer:
             mine = [write for write in writes if write.entity is entity]
             if entity not in self.library.settings.entities:
                 yield from (
-                    _reply(w, Status.REJECTED, "UNSUPPORTED", f"no file is declared for {entity}s") for w in mine
+                    _reply(w, Status.REJECTED, "UNSUPPORTED", f"no file is declared for {entity}s")
+                    for w in mine
                 )
                 continue
             yield from self._entity(entity, mine)
@@ -48,13 +49,16 @@ class Writer:
             except BusyError as error:
                 replies = [_reply(write, Status.SKIPPED, "LOCKED", str(error)) for write in writes]
             except (BrokenFileError, OSError) as error:
-                replies = [_reply(write, Status.SKIPPED, "UNREADABLE", _why(error)) for write in writes]
+                replies = [
+                    _reply(write, Status.SKIPPED, "UNREADABLE", _why(error)) for write in writes
+                ]
             yield from replies
             if not left:
                 return
             writes = left
         yield from (
-            _reply(w, Status.SKIPPED, "LOCKED", "the file keeps being changed by another program") for w in writes
+            _reply(w, Status.SKIPPED, "LOCKED", "the file keeps being changed by another program")
+            for w in writes
         )
 
     def _locked(self, entity: Entity, writes: Sequence[Write], left: list[Write]) -> list[Reply]:
@@ -64,7 +68,9 @@ class Writer:
                 locks.enter_context(storage.locked(name, self.library.settings.lock_seconds))
             return self._once(entity, storage, writes, left)
 
-    def _once(self, entity: Entity, storage: Storage, writes: Sequence[Write], left: list[Write]) -> list[Reply]:
+    def _once(
+        self, entity: Entity, storage: Storage, writes: Sequence[Write], left: list[Write]
+    ) -> list[Reply]:
         shelf = self.library.shelf(entity)
         told = [(write, *self._change(shelf, storage, write)) for write in writes]
         replies = [reply for _, reply, volume in told if volume is None]
@@ -79,7 +85,9 @@ class Writer:
                 continue
             except (BrokenFileError, OSError) as error:
                 self.library.forget(entity)
-                replies += [_reply(write, Status.SKIPPED, "UNWRITABLE", _why(error)) for write, _, _ in mine]
+                replies += [
+                    _reply(write, Status.SKIPPED, "UNWRITABLE", _why(error)) for write, _, _ in mine
+                ]
                 continue
             replies += [_with_record(shelf, reply) for _, reply, _ in mine]
         return replies
@@ -87,8 +95,12 @@ class Writer:
     def _change(self, shelf: Shelf, storage: Storage, write: Write) -> tuple[Reply, Volume | None]:
         def new_key(shelf: Shelf) -> str:
             name = shelf.volumes[-1].name
-            key = next_key(shelf, shelf.layout.settings.new_key, mark=storage.highest(name), unique=self.unique)
-            if key.isdecimal() and any(part.why for volume in shelf.volumes for part in volume.parts):
+            key = next_key(
+                shelf, shelf.layout.settings.new_key, mark=storage.highest(name), unique=self.unique
+            )
+            if key.isdecimal() and any(
+                part.why for volume in shelf.volumes for part in volume.parts
+            ):
                 raise UnfitError(
                     "the next number is not known while rows of the file cannot be read: correct them first"
                 )
@@ -105,7 +117,10 @@ class Writer:
             storage.keep(volume.name, volume.held.content, settings.backups)
             self.saved.add(volume.name)
         keys = [shelf.layout.key_of(part.values) for part in volume.parts if part.values]
-        storage.highest(volume.name, max((int(key) for key in keys if key.isdecimal() and len(key) < 19), default=0))
+        storage.highest(
+            volume.name,
+            max((int(key) for key in keys if key.isdecimal() and len(key) < 19), default=0),
+        )
         storage.replace(volume.name, content, volume.held.stamp)
         fresh.held = Held(content, storage.stamp(volume.name))
         shelf.volumes[shelf.volumes.index(volume)] = fresh
@@ -116,10 +131,18 @@ def proven(form: str, layout: Layout, volume: Volume, content: bytes) -> Volume:
     """The new content, read as any reader would. Raises BrokenFileError where it holds anything but what was meant."""
     sheet = sheet_of(form, content, volume.label, layout.settings)  # type: ignore[arg-type]
     parts = list(sheet.parts())
-    meant = [part for part in volume.parts if part.values is not None and part.state is not State.GONE]
+    meant = [
+        part for part in volume.parts if part.values is not None and part.state is not State.GONE
+    ]
     held = [part for part in parts if part.values is not None]
-    spoilt = len([part for part in parts if part.why]) != len([part for part in volume.parts if part.why])
-    if spoilt or len(meant) != len(held) or not all(map(_is_same, meant, held, [layout] * len(held))):
+    spoilt = len([part for part in parts if part.why]) != len(
+        [part for part in volume.parts if part.why]
+    )
+    if (
+        spoilt
+        or len(meant) != len(held)
+        or not all(map(_is_same, meant, held, [layout] * len(held)))
+    ):
         raise BrokenFileError(
             f"{volume.label} would not read back what was to be written to it; it was left as it is",
             "correct the rows that cannot be read, then run again",

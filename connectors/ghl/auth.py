@@ -69,7 +69,9 @@ class OAuth:
     new pair is stored before it is used. Whoever waited for the lock takes the pair that is there by then.
     """
 
-    def __init__(self, store: TokenStore, exchange: Renewal, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: TokenStore, exchange: Renewal, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._exchange = exchange
         self._clock = clock

@@ -53,7 +53,10 @@ def jobs_of(writes: Sequence[Write], settings: GhlSettings, carrier: Carrier) ->
         if kind == "tags" and len(members) > 1:
             jobs += [_job(part, carrier.tags) for part in chunks(members, settings.tag_batch)]
         elif kind == "business" and len(members) > 1:
-            jobs += [_job(part, carrier.business) for part in chunks(members, _size(members, settings.business_batch))]
+            jobs += [
+                _job(part, carrier.business)
+                for part in chunks(members, _size(members, settings.business_batch))
+            ]
         else:
             jobs += [_single(write, carrier) for write in members]
     return jobs
@@ -67,7 +70,12 @@ def _size(members: Sequence[Write], usual: int) -> int:
 def _group(write: Write) -> tuple[object, ...]:
     if write.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS) and write.key:
         return ("tags", write.kind, tuple(sorted(write.tags)))
-    if write.kind is OpKind.UPDATE and write.entity is Entity.CONTACT and write.key and set(write.fields) == {LINKED}:
+    if (
+        write.kind is OpKind.UPDATE
+        and write.entity is Entity.CONTACT
+        and write.key
+        and set(write.fields) == {LINKED}
+    ):
         return ("business", write.fields[LINKED])
     return ("one", write.op_id)
 

@@ -37,7 +37,9 @@ def bulk_tags(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply]:
         return [reply for write in writes for reply in alone(write)]
     except (Transient, Uncertain, Malformed) as error:
         return [reply_to(write, error) for write in writes]
-    return [reply for write in writes for reply in _told(write, results.get(write.key or ""), alone)]
+    return [
+        reply for write in writes for reply in _told(write, results.get(write.key or ""), alone)
+    ]
 
 
 def _told(write: Write, result: TagResult | None, alone: Alone) -> list[Reply]:
@@ -58,7 +60,11 @@ def bulk_business(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply
         return [reply for write in writes for reply in alone(write)]
     except (Transient, Uncertain, Malformed) as error:
         return [reply_to(write, error) for write in writes]
-    return [reply for write in writes for reply in (_linked(write) if write.key in done else alone(write))]
+    return [
+        reply
+        for write in writes
+        for reply in (_linked(write) if write.key in done else alone(write))
+    ]
 
 
 def _linked(write: Write) -> list[Reply]:

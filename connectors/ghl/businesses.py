@@ -14,7 +14,11 @@ def every(api: Api, *, limit: int = 100) -> Iterator[dict[str, Any]]:
     """All businesses of the location, by skip and limit, until a page brings nothing new."""
     seen: set[str] = set()
     while True:
-        params: dict[str, str | int] = {"locationId": api.location, "limit": limit, "skip": len(seen)}
+        params: dict[str, str | int] = {
+            "locationId": api.location,
+            "limit": limit,
+            "skip": len(seen),
+        }
         page = api.call("business.list", params=params).json().get("businesses") or []
         fresh = [item for item in page if item.get("id") not in seen]
         if not fresh:

@@ -25,7 +25,18 @@ from connectors.looks import Looks
 from connectors.throttle import Budget, Throttle
 from reconcile.errors import InvalidField
 from reconcile.model import Entity, OpKind, Side
-from reconcile.ports import Description, FieldInfo, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
+from reconcile.ports import (
+    Description,
+    FieldInfo,
+    Page,
+    Proof,
+    Record,
+    Reply,
+    Scope,
+    Shape,
+    Usage,
+    Write,
+)
 
 WRITES = (
     OpKind.CREATE,
@@ -77,13 +88,17 @@ class GhlConnector:
         )
         self.api = Api(self._client, location=settings.location, dialect=DIALECTS[settings.version])
         self._clock = clock
-        self._finder = Finder(self.api, shapes=self.shape, clock=clock, sleep=sleep, lag_seconds=settings.lag_seconds)
+        self._finder = Finder(
+            self.api, shapes=self.shape, clock=clock, sleep=sleep, lag_seconds=settings.lag_seconds
+        )
         self._looks = Looks()
         self._custom: dict[str, schema.CustomField] | None = None
         self._shaped: dict[Entity, Shape] = {}
 
     def __repr__(self) -> str:
-        return f"GhlConnector(location={self.settings.location!r}, version={self.settings.version!r})"
+        return (
+            f"GhlConnector(location={self.settings.location!r}, version={self.settings.version!r})"
+        )
 
     def describe(self) -> Description:
         """The location, its custom fields and users (three requests). Raises InvalidField for a field that is not there."""
@@ -127,7 +142,9 @@ class GhlConnector:
     def _shape(self, entity: Entity) -> Shape:
         if entity is Entity.CONTACT:
             self._check_read()
-        native = tuple(name for name in NATIVE[entity] if entity is not Entity.CONTACT or name not in UNREAD)
+        native = tuple(
+            name for name in NATIVE[entity] if entity is not Entity.CONTACT or name not in UNREAD
+        )
         known = native + (tuple(self._customs()) if entity is Entity.CONTACT else ())
         custom = self._ids() if entity is Entity.CONTACT and self._needs_custom(entity) else {}
         return shape_of(entity, self.settings.used(entity, known), custom)
@@ -158,7 +175,9 @@ class GhlConnector:
             case Entity.NOTE:
                 return reader.notes(scope)
             case _:
-                raise InvalidField(f"GHL has no {entity} to extract", remedy="tags are a field of contacts")
+                raise InvalidField(
+                    f"GHL has no {entity} to extract", remedy="tags are a field of contacts"
+                )
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record by GET, past the search index; None where it is gone. A task or note is read under its `parent`."""
@@ -171,8 +190,14 @@ class GhlConnector:
         if entity is Entity.CONTACT:
             return contacts.get(self.api, key)
         if not parent:
-            raise InvalidField(f"a {entity} is read under its contact, none was named", remedy="pass its parent")
-        return tasks.get(self.api, parent, key) if entity is Entity.TASK else notes.get(self.api, parent, key)
+            raise InvalidField(
+                f"a {entity} is read under its contact, none was named", remedy="pass its parent"
+            )
+        return (
+            tasks.get(self.api, parent, key)
+            if entity is Entity.TASK
+            else notes.get(self.api, parent, key)
+        )
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records that a create in doubt may have made; never a write."""
@@ -181,8 +206,12 @@ class GhlConnector:
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write; see Writer.run for what is raised."""
         clear = None if self.settings.clear_with == "null" else ""
-        custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(Entity.CONTACT)
-        spelling = Spelling(self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only())
+        custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(
+            Entity.CONTACT
+        )
+        spelling = Spelling(
+            self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only()
+        )
         writer = Writer(
             self.api,
             settings=self.settings,
@@ -201,7 +230,9 @@ class GhlConnector:
     def usage(self) -> Usage:
         """Requests so far by endpoint ("contact.create"), what remains today, the window, and the answers with 429."""
         names = {endpoint.name: name for name, endpoint in self.api.dialect.endpoints.items()}
-        counts = {names.get(template, template): many for template, many in self._client.counts.items()}
+        counts = {
+            names.get(template, template): many for template, many in self._client.counts.items()
+        }
         daily, reserved = self._throttle.daily()
         return Usage(
             requests=sum(counts.values()),
@@ -237,14 +268,18 @@ class GhlConnector:
         return {key: found.id for key, found in self._customs().items()}
 
     def _read_only(self) -> frozenset[str]:
-        return frozenset(key for key, found in (self._custom or {}).items() if not found.info.writable)
+        return frozenset(
+            key for key, found in (self._custom or {}).items() if not found.info.writable
+        )
 
     def _described(self, entity: Entity, users: dict[str, str]) -> dict[str, FieldInfo]:
         described = dict(FIELD_INFO[entity])
         for name in ("assignedTo", "userId"):
             if name in described and users:
                 known = described[name]
-                described[name] = FieldInfo(known.type, known.writable, known.clearable, known.label, tuple(users))
+                described[name] = FieldInfo(
+                    known.type, known.writable, known.clearable, known.label, tuple(users)
+                )
         if entity is Entity.CONTACT:
             described |= {key: found.info for key, found in (self._custom or {}).items()}
         return described

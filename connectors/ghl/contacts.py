@@ -24,7 +24,9 @@ class BusinessPage(msgspec.Struct):
     count: int | None = None
 
 
-def search(api: Api, *, page_size: int, filters: list[Any] | None = None, after: list[Any] | None = None) -> SearchPage:
+def search(
+    api: Api, *, page_size: int, filters: list[Any] | None = None, after: list[Any] | None = None
+) -> SearchPage:
     """One page of POST /contacts/search, oldest first (facts.md section 1.2)."""
     body: dict[str, Json] = {"locationId": api.location, "pageLimit": page_size, "sort": SORT}
     if filters:
@@ -38,12 +40,19 @@ def search(api: Api, *, page_size: int, filters: list[Any] | None = None, after:
 def find(api: Api, query: str, *, page_size: int = 20) -> list[dict[str, Any]]:
     """Contacts that GHL's own text search finds for a name; at most 75 characters are sent (facts.md section 1.2)."""
     newest: list[Json] = [{"field": "dateAdded", "direction": "desc"}]
-    body: dict[str, Json] = {"locationId": api.location, "pageLimit": page_size, "query": query[:75], "sort": newest}
+    body: dict[str, Json] = {
+        "locationId": api.location,
+        "pageLimit": page_size,
+        "query": query[:75],
+        "sort": newest,
+    }
     found = decode(api.call("contact.search", body=body).body, SearchPage).contacts
     return [msgspec.json.decode(item) for item in found]
 
 
-def duplicate(api: Api, *, email: str | None = None, number: str | None = None) -> dict[str, Any] | None:
+def duplicate(
+    api: Api, *, email: str | None = None, number: str | None = None
+) -> dict[str, Any] | None:
     """GHL's own duplicate search by one identity; None where there is no match."""
     params: dict[str, str | int] = {"locationId": api.location}
     params |= {"email": email} if email else {}
@@ -64,7 +73,11 @@ def of_business(api: Api, business: str) -> Iterator[list[Row]]:
     """All contacts of a business, by skip and limit, until a page brings nothing new."""
     seen: set[str] = set()
     while True:
-        params: dict[str, str | int] = {"locationId": api.location, "limit": BUSINESS_PAGE, "skip": len(seen)}
+        params: dict[str, str | int] = {
+            "locationId": api.location,
+            "limit": BUSINESS_PAGE,
+            "skip": len(seen),
+        }
         answer = api.call("contact.business", {"business": business}, params=params)
         rows = fresh(rows_of(decode(answer.body, BusinessPage).contacts), seen)
         if not rows:
@@ -117,7 +130,11 @@ def upsert(api: Api, fields: Mapping[str, Json]) -> tuple[dict[str, Any], bool]:
 
 def link_business(api: Api, contacts: Sequence[str], business: str | None) -> set[str]:
     """Link up to 50 contacts to a business, or unlink them (None); the ids that GHL says it did."""
-    body: dict[str, Json] = {"locationId": api.location, "ids": list(contacts), "businessId": business}
+    body: dict[str, Json] = {
+        "locationId": api.location,
+        "ids": list(contacts),
+        "businessId": business,
+    }
     reply = api.call("bulk.business", body=body).json()
     return {str(done) for done in reply.get("ids") or []}
 
@@ -127,4 +144,6 @@ def member(reply: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = reply.get(name)
     if isinstance(found, dict):
         return found
-    raise Malformed(f"expected a reply with {name!r}, found {', '.join(sorted(reply)) or 'an empty object'}")
+    raise Malformed(
+        f"expected a reply with {name!r}, found {', '.join(sorted(reply)) or 'an empty object'}"
+    )

@@ -68,7 +68,9 @@ LOG_IN = "renew the token: ghl-reconcile auth login"
 ROTATE = "make a new private integration token in GHL (Settings, Private Integrations: rotate) and put it where the pair file points"
 
 _TIMED_OUT = re.compile(r"\btimed out\b|\btime-?out\b", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"token|jwt|auth|credential|session|expired|api.?key|log.?in", re.IGNORECASE)
+_CREDENTIALS = re.compile(
+    r"token|jwt|auth|credential|session|expired|api.?key|log.?in", re.IGNORECASE
+)
 """What a 401 says that is about credentials. Others are seen, too (facts.md section 12: RR)."""
 
 
@@ -93,7 +95,9 @@ def _explain(request: Request, answer: Answer) -> ConnectorError | None:
     if status == 429:
         return _exhausted(request, answer)
     if status >= 500 or status == 408:
-        return Transient(f"{request.name} was answered {status}", remedy="repeat the run when GHL answers again")
+        return Transient(
+            f"{request.name} was answered {status}", remedy="repeat the run when GHL answers again"
+        )
     if not answer.is_json:
         return _blocked(request, answer)
     by_status = {400: _bad_request, 401: _unauthorized, 403: _forbidden, 404: _missing}
@@ -119,11 +123,15 @@ def _exhausted(request: Request, answer: Answer) -> ConnectorError:
     day = left.strip() == "0"
     error = Exhausted(
         f"{request.name} was refused: {'the daily quota is spent' if day else 'too many requests'}",
-        remedy="run again after the quota resets" if day else "another integration may be using this location's quota",
+        remedy="run again after the quota resets"
+        if day
+        else "another integration may be using this location's quota",
         code="EXHAUSTED_DAY" if day else "EXHAUSTED_BURST",
     )
     quota = read_quota(answer.status, answer.headers)
-    error.until_seconds = quota.day_resets_in if day and quota.day_resets_in is not None else quota.retry_after
+    error.until_seconds = (
+        quota.day_resets_in if day and quota.day_resets_in is not None else quota.retry_after
+    )
     return error
 
 
@@ -132,7 +140,9 @@ def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
     body = answer.parsed()
     meta = body.get("meta") if isinstance(body, dict) else None
     if "duplicate" in lower or (isinstance(meta, dict) and meta.get("contactId")):
-        error = Duplicate(f"{request.name}: {said}", remedy="link the record to the one that exists")
+        error = Duplicate(
+            f"{request.name}: {said}", remedy="link the record to the one that exists"
+        )
         error.key = meta.get("contactId") if isinstance(meta, dict) else None
         return error
     if "does not belong to" in lower and "location" in lower:
@@ -163,9 +173,14 @@ def _unauthorized(request: Request, said: str, answer: Answer) -> ConnectorError
             remedy="add the scope to the integration in GHL and authorise again",
         )
     if "version header" in lower:
-        return InvalidField(f"{request.name}: {said}", remedy="set version to 2021-07-28 or v3", code="API_VERSION")
+        return InvalidField(
+            f"{request.name}: {said}", remedy="set version to 2021-07-28 or v3", code="API_VERSION"
+        )
     if _TIMED_OUT.search(said) and not _CREDENTIALS.search(said):
-        return Transient(f"{request.name} was answered 401: {said}", remedy="repeat the run when GHL answers again")
+        return Transient(
+            f"{request.name} was answered 401: {said}",
+            remedy="repeat the run when GHL answers again",
+        )
     if re.search(r"\bIAM\b", said):
         return InvalidField(
             f"{request.name}: {said}",
@@ -193,13 +208,15 @@ def _forbidden(request: Request, said: str, answer: Answer) -> ConnectorError:
     if "1010" in said or "cloudflare" in said.lower():
         return _blocked(request, answer)
     return Forbidden(
-        f"{request.name}: {said or 'forbidden'}", remedy="check the token's scopes and its user's role in GHL"
+        f"{request.name}: {said or 'forbidden'}",
+        remedy="check the token's scopes and its user's role in GHL",
     )
 
 
 def _wrong_location(request: Request, said: str) -> ConnectorError:
     return WrongLocation(
-        f"{request.name}: {said}", remedy="use a token of the configured location, or correct the location"
+        f"{request.name}: {said}",
+        remedy="use a token of the configured location, or correct the location",
     )
 
 

@@ -57,7 +57,12 @@ class Finder:
         By name alone GHL has but its search, whose index trails: what is not found at once is looked for once more after that.
         """
         found = self._found(write)
-        if not found and write.entity is Entity.CONTACT and not self._indexed and _by_name_alone(write):
+        if (
+            not found
+            and write.entity is Entity.CONTACT
+            and not self._indexed
+            and _by_name_alone(write)
+        ):
             self._sleep(self._lag_seconds)
             self._indexed = True
             found = self._found(write)
@@ -70,11 +75,17 @@ class Finder:
             case Entity.TASK | Entity.NOTE if not write.parent:
                 return []
             case Entity.TASK:
-                return self._same(write, tasks.of_contact(self._api, write.parent or ""), ("title", "body"))
+                return self._same(
+                    write, tasks.of_contact(self._api, write.parent or ""), ("title", "body")
+                )
             case Entity.NOTE:
-                return self._same(write, notes.of_contact(self._api, write.parent or ""), ("body", "title"))
+                return self._same(
+                    write, notes.of_contact(self._api, write.parent or ""), ("body", "title")
+                )
             case _:
-                raise InvalidField(f"there is no {write.entity} to look for", remedy="this is a fault of the plan")
+                raise InvalidField(
+                    f"there is no {write.entity} to look for", remedy="this is a fault of the plan"
+                )
 
     def made(self, write: Write) -> tuple[Sequence[Record], bool]:
         """What `look` finds that no other write made and that is not older, and whether GHL says that it is new."""
@@ -129,7 +140,9 @@ def plain(value: Json) -> str:
 
 
 def _by_name_alone(write: Write) -> bool:
-    return _name(write) is not None and not any(_text(write.fields.get(name)) for name in ("email", "phone"))
+    return _name(write) is not None and not any(
+        _text(write.fields.get(name)) for name in ("email", "phone")
+    )
 
 
 def _text(value: Json) -> str | None:
@@ -142,6 +155,8 @@ def _name(write: Write) -> str | None:
 
 
 def _same_name(item: dict[str, Any], name: str) -> bool:
-    first, last = (item.get(f"{part}Raw") or item.get(part) or "" for part in ("firstName", "lastName"))
+    first, last = (
+        item.get(f"{part}Raw") or item.get(part) or "" for part in ("firstName", "lastName")
+    )
     stated = (item.get("name"), item.get("contactName"), f"{first} {last}".strip())
     return name.casefold() in {str(text or "").casefold() for text in stated}

@@ -61,7 +61,10 @@ class Callback:
     def _answer(self, path: str) -> tuple[int, bytes]:
         try:
             parts = urlsplit(path)
-            query = {name: values[0] for name, values in parse_qs(parts.query, max_num_fields=100).items()}
+            query = {
+                name: values[0]
+                for name, values in parse_qs(parts.query, max_num_fields=100).items()
+            }
         except ValueError:
             return 400, b"Not understood."
         if parts.path != self._path:
@@ -81,11 +84,14 @@ class Callback:
     def wait(self, *, seconds: float = WAIT_SECONDS) -> str:
         """The code. Raises Expired where none comes in time with the state that was sent, or consent is refused."""
         if not self._came.wait(seconds):
-            raise Expired(f"no answer from the browser within {seconds:.0f} s", remedy="run auth login again")
+            raise Expired(
+                f"no answer from the browser within {seconds:.0f} s", remedy="run auth login again"
+            )
         code = self._query.get("code")
         if not code:
             raise Expired(
-                "GHL gave no code: consent was refused", remedy="run auth login again and choose the location"
+                "GHL gave no code: consent was refused",
+                remedy="run auth login again and choose the location",
             )
         return code
 

@@ -41,7 +41,10 @@ def create(api: Api, contact: str, fields: Mapping[str, Json]) -> dict[str, Any]
 
 def update(api: Api, contact: str, note: str, fields: Mapping[str, Json]) -> dict[str, Any]:
     """PUT with the changed fields alone."""
-    return member(api.call("note.update", {"contact": contact, "note": note}, body=dict(fields)).json(), "note")
+    return member(
+        api.call("note.update", {"contact": contact, "note": note}, body=dict(fields)).json(),
+        "note",
+    )
 
 
 def delete(api: Api, contact: str, note: str) -> None:

@@ -15,7 +15,15 @@ from connectors.ghl.auth import Tokens
 from connectors.ghl.endpoints import DIALECTS, Dialect
 from connectors.ghl.settings import HOST
 from connectors.http import Answer, Auth, Client, Options, Request, Transport
-from reconcile.errors import ConnectorError, Exhausted, Expired, Forbidden, InvalidField, Malformed, Transient
+from reconcile.errors import (
+    ConnectorError,
+    Exhausted,
+    Expired,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    Transient,
+)
 
 AUTHORIZE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
 
@@ -50,7 +58,9 @@ class Consent:
 def consent(app: OAuthApp) -> Consent:
     """A consent page's address with a fresh state and PKCE challenge (which GHL does not document, and may ignore)."""
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    challenge = (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    )
     query = {
         "response_type": "code",
         "client_id": app.client_id,
@@ -90,8 +100,14 @@ class Exchange:
         Sent again where the answer is lost: within 30 s GHL gives the same new pair (facts.md section 5: GHL changelog).
         """
         if spent is None or not spent.refresh:
-            raise Expired("there is no refresh token to renew with", remedy="run ghl-reconcile auth login")
-        form = {"grant_type": "refresh_token", "refresh_token": spent.refresh, "user_type": self._app.user_type}
+            raise Expired(
+                "there is no refresh token to renew with", remedy="run ghl-reconcile auth login"
+            )
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": spent.refresh,
+            "user_type": self._app.user_type,
+        }
         return self._send(form, replay=True)
 
     def code(self, code: str, verifier: str = "") -> Tokens:
@@ -99,7 +115,9 @@ class Exchange:
         form = {"grant_type": "authorization_code", "code": code, "user_type": self._app.user_type}
         form |= {"redirect_uri": self._app.redirect_uri} if self._app.redirect_uri else {}
         try:
-            return self._send({**form, "code_verifier": verifier} if verifier else form, replay=False)
+            return self._send(
+                {**form, "code_verifier": verifier} if verifier else form, replay=False
+            )
         except InvalidField:
             if not verifier:
                 raise
@@ -143,7 +161,9 @@ class LocationExchange:
     def __call__(self, spent: Tokens | None) -> Tokens:
         """A fresh location token; v2 gives it no refresh token of its own (facts.md section 5)."""
         endpoint = self._dialect["oauth.location"]
-        request = Request(endpoint.method, endpoint.path, endpoint=endpoint.name, form=self._form, replay=True)
+        request = Request(
+            endpoint.method, endpoint.path, endpoint=endpoint.name, form=self._form, replay=True
+        )
         return tokens_of(self._client.send(request).json(), self._dialect, self._clock())
 
     def close(self) -> None:
@@ -168,7 +188,9 @@ def _client(
         attempts=3,
         backoff_limit=1.0,
     )
-    return Client(app.url, auth=auth, explain=explain_oauth, options=options, transport=transport, sleep=sleep)
+    return Client(
+        app.url, auth=auth, explain=explain_oauth, options=options, transport=transport, sleep=sleep
+    )
 
 
 def tokens_of(reply: Mapping[str, Any], dialect: Dialect, now: float) -> Tokens:
@@ -179,7 +201,10 @@ def tokens_of(reply: Mapping[str, Any], dialect: Dialect, now: float) -> Tokens:
 
     access = said("access_token")
     if not isinstance(access, str) or not access:
-        raise Malformed("expected an access token in GHL's answer, found none", remedy="try again; then auth login")
+        raise Malformed(
+            "expected an access token in GHL's answer, found none",
+            remedy="try again; then auth login",
+        )
     life = float(said("expires_in") or 86_399)
     return Tokens(
         access=access,
@@ -200,14 +225,33 @@ def explain_oauth(request: Request, answer: Answer) -> ConnectorError | None:
     said = str(body.get("error") or "") if isinstance(body, dict) else ""
     code = said if said.replace("_", "").isalpha() else "no reason given"
     if status == 429:
-        return Exhausted(f"{request.name} was refused: too many requests", code="EXHAUSTED_BURST", status=status)
+        return Exhausted(
+            f"{request.name} was refused: too many requests", code="EXHAUSTED_BURST", status=status
+        )
     if status >= 500:
-        return Transient(f"{request.name} was answered {status}", remedy="try again when GHL answers", status=status)
+        return Transient(
+            f"{request.name} was answered {status}",
+            remedy="try again when GHL answers",
+            status=status,
+        )
     if status == 422:
         return InvalidField(
-            f"{request.name} was answered 422 ({code})", remedy="check the app's settings", status=status
+            f"{request.name} was answered 422 ({code})",
+            remedy="check the app's settings",
+            status=status,
         )
     if status == 403:
-        return Forbidden(f"{request.name} was refused ({code})", remedy="check the app's scopes", status=status)
-    remedy = "check the client id and secret" if code == "invalid_client" else "run ghl-reconcile auth login"
-    return Expired(f"{request.name} was refused ({code})", remedy=remedy, status=status, trace_id=answer.trace_id)
+        return Forbidden(
+            f"{request.name} was refused ({code})", remedy="check the app's scopes", status=status
+        )
+    remedy = (
+        "check the client id and secret"
+        if code == "invalid_client"
+        else "run ghl-reconcile auth login"
+    )
+    return Expired(
+        f"{request.name} was refused ({code})",
+        remedy=remedy,
+        status=status,
+        trace_id=answer.trace_id,
+    )

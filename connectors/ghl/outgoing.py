@@ -60,10 +60,16 @@ def _check(write: Write, name: str, spelling: Spelling) -> None:
     known = FIELD_INFO[write.entity].get(name)
     updating = write.kind is not OpKind.CREATE
     if name in spelling.read_only or (known is not None and not known.writable):
-        raise InvalidField(f"GHL does not let {name} be written", remedy="map it one way, from GHL", code="READ_ONLY")
+        raise InvalidField(
+            f"GHL does not let {name} be written",
+            remedy="map it one way, from GHL",
+            code="READ_ONLY",
+        )
     if updating and write.entity is Entity.CONTACT and name in CREATE_ONLY:
         raise InvalidField(
-            f"GHL sets {name} only when a contact is created", remedy="map it one way, from GHL", code="CREATE_ONLY"
+            f"GHL sets {name} only when a contact is created",
+            remedy="map it one way, from GHL",
+            code="CREATE_ONLY",
         )
     if updating and write.entity is Entity.CONTACT and name == "tags":
         raise InvalidField(

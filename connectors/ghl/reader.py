@@ -44,16 +44,22 @@ class Reader:
         if scope.since is not None:
             return self._guarded(self._since(scope.since))
         width = self._settings.concurrency if self._settings.range_reads else 1
-        sweep = Sweep(self._search, page_size=self._settings.page_size, width=width, now=self._clock())
+        sweep = Sweep(
+            self._search, page_size=self._settings.page_size, width=width, now=self._clock()
+        )
         return sweep.pages()
 
     def tasks(self, scope: Scope) -> Iterator[Page | Proof]:
         """Tasks: all by the location-wide search, or those of the scope's parents."""
-        return self._guarded(_only(scope.keys, self._children(scope, tasks.of_contact, self._all_tasks)))
+        return self._guarded(
+            _only(scope.keys, self._children(scope, tasks.of_contact, self._all_tasks))
+        )
 
     def notes(self, scope: Scope) -> Iterator[Page | Proof]:
         """Notes of the scope's parents, or of every contact that search finds: a request a contact."""
-        return self._guarded(_only(scope.keys, self._children(scope, notes.of_contact, self._all_notes)))
+        return self._guarded(
+            _only(scope.keys, self._children(scope, notes.of_contact, self._all_notes))
+        )
 
     def _children(self, scope: Scope, fetch: Listing, everything: Callable[[], Read]) -> Read:
         if scope.parents is not None:
@@ -75,14 +81,20 @@ class Reader:
             yield Proof(complete=False, why_incomplete=f"{rows} rows read, then: {error}")
 
     def _search(self, filters: list[dict[str, Any]], after: list[Any] | None) -> SearchPage:
-        return contacts.search(self._api, page_size=self._settings.page_size, filters=filters, after=after)
+        return contacts.search(
+            self._api, page_size=self._settings.page_size, filters=filters, after=after
+        )
 
     def _by_key(self, keys: Sequence[str]) -> Iterator[Page | Proof]:
         lost: list[str] = []
         asked = self._each(keys, partial(contacts.get, self._api), lost, what="contact")
         for part in _runs(asked, PARENTS_A_PAGE):
             found = [item for _, item in part]
-            rows = [Row(Head(id=str(item.get("id"))), msgspec.json.encode(item)) for item in found if item is not None]
+            rows = [
+                Row(Head(id=str(item.get("id"))), msgspec.json.encode(item))
+                for item in found
+                if item is not None
+            ]
             yield Page(join(rows), len(rows), covers=tuple(key for key, _ in part))
         yield Proof(complete=True, partial=True, quarantined=tuple(lost))
 
@@ -110,7 +122,11 @@ class Reader:
             if rows:
                 yield _covering(rows)
         # The last page's own count: who was changed meanwhile has moved to the end, and was read there.
-        short = f"GHL counts {total} changed contacts, {len(seen)} were read" if total > len(seen) else ""
+        short = (
+            f"GHL counts {total} changed contacts, {len(seen)} were read"
+            if total > len(seen)
+            else ""
+        )
         yield Proof(complete=not short, why_incomplete=short, partial=True)
 
     def _under(self, parents: Iterable[str], fetch: Listing) -> Iterator[Page | Proof]:
@@ -157,7 +173,9 @@ class Reader:
             if isinstance(page, Proof):
                 shortfall = page.why_incomplete
             else:
-                ids += [msgspec.json.decode(line, type=Head).key for line in page.lines.splitlines()]
+                ids += [
+                    msgspec.json.decode(line, type=Head).key for line in page.lines.splitlines()
+                ]
         for read in self._under(ids, notes.of_contact):
             if isinstance(read, Page):
                 yield read
@@ -194,7 +212,9 @@ def _only(keys: Sequence[str] | None, pages: Read) -> Read:
         elif isinstance(page, Proof):
             yield dataclasses.replace(page, partial=True, reported_total=None)
         else:
-            heads = (Row(msgspec.json.decode(line, type=Head), line) for line in page.lines.splitlines())
+            heads = (
+                Row(msgspec.json.decode(line, type=Head), line) for line in page.lines.splitlines()
+            )
             rows = [row for row in heads if row.head.key in wanted]
             yield Page(join(rows), len(rows))
 

@@ -24,7 +24,14 @@ FATAL = (Expired, Forbidden, WrongLocation, Blocked)
 def reply_to(write: Write, error: ConnectorError) -> Reply:
     """The Reply for a write whose request ended in `error`; the detail holds names of fields, never their values."""
     key = error.key if isinstance(error, Duplicate) else None
-    return Reply(write.op_id, _status(error), key=key, code=error.code, detail=error.what, trace_id=error.trace_id)
+    return Reply(
+        write.op_id,
+        _status(error),
+        key=key,
+        code=error.code,
+        detail=error.what,
+        trace_id=error.trace_id,
+    )
 
 
 def _status(error: ConnectorError) -> Status:
@@ -37,4 +44,6 @@ def _status(error: ConnectorError) -> Status:
 
 def skipped(write: Write, error: ConnectorError) -> Reply:
     """The Reply for a write that was never sent, because `error` ended the sending."""
-    return Reply(write.op_id, Status.SKIPPED, code=error.code, detail=error.what, trace_id=error.trace_id)
+    return Reply(
+        write.op_id, Status.SKIPPED, code=error.code, detail=error.what, trace_id=error.trace_id
+    )

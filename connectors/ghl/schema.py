@@ -46,14 +46,21 @@ class CustomField:
 def custom_fields(api: Api) -> list[CustomField]:
     """All custom fields of contacts."""
     found = api.call("field.list", params={"model": "contact"}).json().get("customFields") or []
-    return [_custom(item) for item in found if isinstance(item, dict) and item.get("model") in (None, "contact")]
+    return [
+        _custom(item)
+        for item in found
+        if isinstance(item, dict) and item.get("model") in (None, "contact")
+    ]
 
 
 def _custom(item: Mapping[str, Any]) -> CustomField:
     kind = str(item.get("dataType") or "TEXT").upper()
     choices = tuple(_choice(option) for option in item.get("picklistOptions") or [])
     info = FieldInfo(
-        TYPES.get(kind, "text"), writable=kind not in _READ_ONLY, label=str(item.get("name") or ""), choices=choices
+        TYPES.get(kind, "text"),
+        writable=kind not in _READ_ONLY,
+        label=str(item.get("name") or ""),
+        choices=choices,
     )
     if not item.get("id"):
         raise Malformed(

@@ -47,7 +47,8 @@ _CONTACT: dict[str, tuple[Path, ...]] = {
     "dateAdded": _one("dateAdded"),
 }
 _TASK: dict[str, tuple[Path, ...]] = {
-    name: _one(name) for name in ("title", "body", "dueDate", "completed", "assignedTo", "dateAdded")
+    name: _one(name)
+    for name in ("title", "body", "dueDate", "completed", "assignedTo", "dateAdded")
 }
 _NOTE: dict[str, tuple[Path, ...]] = {
     name: _one(name) for name in ("body", "title", "userId", "color", "pinned", "dateAdded")
@@ -79,8 +80,12 @@ FIELD_INFO: Mapping[Entity, Mapping[str, FieldInfo]] = {
         "dnd": FieldInfo("bool", clearable=False, label="Do not disturb"),
         "tags": FieldInfo("tags", label="Tags"),
         "businessId": FieldInfo(label="Business"),
-        "additionalEmails": FieldInfo("json", writable=False, clearable=False, label="Secondary emails"),
-        "additionalPhones": FieldInfo("json", writable=False, clearable=False, label="Secondary phones"),
+        "additionalEmails": FieldInfo(
+            "json", writable=False, clearable=False, label="Secondary emails"
+        ),
+        "additionalPhones": FieldInfo(
+            "json", writable=False, clearable=False, label="Secondary phones"
+        ),
         "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
     },
     Entity.TASK: {
@@ -128,7 +133,9 @@ def shape_of(entity: Entity, names: Iterable[str], custom: Mapping[str, str]) ->
         return Shape(key, fields, version=updated, modified_at=updated, deleted=_one("deleted"))
     # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write against a GET.
     modified_at = _one("dateUpdated") if entity is Entity.TASK else ()
-    return Shape(key, fields, parent=_one("contactId"), modified_at=modified_at, deleted=_one("deleted"))
+    return Shape(
+        key, fields, parent=_one("contactId"), modified_at=modified_at, deleted=_one("deleted")
+    )
 
 
 def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, ...]:
@@ -139,7 +146,8 @@ def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, 
     known = [*NATIVE[entity], *(custom if entity is Entity.CONTACT else ())]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise InvalidField(
-        f"GHL has no {entity} field {name!r}" + (f"; near matches: {', '.join(near)}" if near else ""),
+        f"GHL has no {entity} field {name!r}"
+        + (f"; near matches: {', '.join(near)}" if near else ""),
         remedy="name a field that `doctor` lists, or create the custom field in GHL first",
         code="UNKNOWN_FIELD",
     )
@@ -152,7 +160,9 @@ def record(found: Mapping[str, Any], shape: Shape, *, parent: str | None = None)
     """
     key = _first(found, shape.key)
     if not isinstance(key, str) or not key:
-        raise Malformed(f"expected a record with an id, found one with {', '.join(sorted(found)[:5]) or 'nothing'}")
+        raise Malformed(
+            f"expected a record with an id, found one with {', '.join(sorted(found)[:5]) or 'nothing'}"
+        )
     stated = _first(found, shape.parent)
     version = _first(found, shape.version)
     return Record(
@@ -170,7 +180,11 @@ def instant(value: Json) -> str | None:
     if isinstance(value, str) or value is None:
         return value or None
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return (
+            datetime.fromtimestamp(value / 1000, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z")
+        )
     return None
 
 
@@ -187,7 +201,12 @@ def _walk(value: Any, path: Path) -> Any:
         if isinstance(step, Item):
             items = value if isinstance(value, list) else []
             value = next(
-                (item for item in items if isinstance(item, dict) and item.get(step.where) == step.equals), None
+                (
+                    item
+                    for item in items
+                    if isinstance(item, dict) and item.get(step.where) == step.equals
+                ),
+                None,
             )
         else:
             value = value.get(step) if isinstance(value, dict) else None

@@ -16,7 +16,14 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from connectors.ghl.lines import Row, SearchPage, join, rows_of
-from reconcile.errors import ConnectorError, Expired, Forbidden, InvalidField, Malformed, WrongLocation
+from reconcile.errors import (
+    ConnectorError,
+    Expired,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    WrongLocation,
+)
 from reconcile.ports import Page, Proof
 
 Fetch: TypeAlias = Callable[[list[dict[str, Any]], list[Any] | None], SearchPage]
@@ -61,7 +68,9 @@ class Span:
     def count(self, total: int) -> None:
         """Take GHL's count of what was asked for, less what has been split off of that since, where that is counted."""
         self.counted_high = self.asked_high
-        self.total = total - sum(lost or 0 for low, lost in self.split_off.items() if self._counted(low))
+        self.total = total - sum(
+            lost or 0 for low, lost in self.split_off.items() if self._counted(low)
+        )
 
     def lose(self, low: int, total: int) -> None:
         """Learn how many contacts lie in the span that was split off at `low`."""
@@ -95,7 +104,9 @@ class Sweep:
         except FATAL:
             raise
         except ConnectorError as error:
-            yield Proof(complete=False, why_incomplete=f"{len(self._seen)} contacts read, then: {error}")
+            yield Proof(
+                complete=False, why_incomplete=f"{len(self._seen)} contacts read, then: {error}"
+            )
 
     def _sweep(self) -> Iterator[Page]:
         flights: dict[Future[SearchPage], Span] = {}
@@ -134,8 +145,15 @@ class Sweep:
     def _split(self) -> Span | None:
         if self._ranges_work is False or (self._ranges_work is None and len(self._spans) > 1):
             return None
-        widest = max((span for span in self._spans if not span.done), key=self._pages_left, default=None)
-        if widest is None or widest.at is None or self._pages_left(widest) < 2 or not self._affordable():
+        widest = max(
+            (span for span in self._spans if not span.done), key=self._pages_left, default=None
+        )
+        if (
+            widest is None
+            or widest.at is None
+            or self._pages_left(widest) < 2
+            or not self._affordable()
+        ):
             return None
         middle = self._middle(widest, widest.at)
         if middle <= widest.at + 1:
@@ -184,7 +202,9 @@ class Sweep:
             return True
         low, high = span.low or 0, span.high
         times = [position(row) for row in rows]
-        self._ranges_work = all(at is not None and at >= low and (high is None or at < high) for at in times)
+        self._ranges_work = all(
+            at is not None and at >= low and (high is None or at < high) for at in times
+        )
         return self._ranges_work
 
     def _give_up_ranges(self) -> None:
@@ -219,7 +239,9 @@ class Sweep:
         crossed = len(kept) < len(rows)
         span.done = crossed or is_last(len(rows), self._page_size, span.read, span.total)
         if not span.done and span.after is None:
-            raise Malformed("expected searchAfter on the last contact of a page, found none: the cursor cannot go on")
+            raise Malformed(
+                "expected searchAfter on the last contact of a page, found none: the cursor cannot go on"
+            )
         return kept
 
     def _settle(self) -> Iterator[Page | Proof]:
@@ -256,7 +278,9 @@ def is_last(rows: int, page_size: int, read: int, total: int | None) -> bool:
     return rows == 0 or (rows < page_size and total is not None and read >= total)
 
 
-def single(fetch: Fetch, *, page_size: int, filters: list[dict[str, Any]] | None = None) -> Iterator[SearchPage]:
+def single(
+    fetch: Fetch, *, page_size: int, filters: list[dict[str, Any]] | None = None
+) -> Iterator[SearchPage]:
     """Pages of one cursor to the end."""
     after: list[Any] | None = None
     read = 0
@@ -268,7 +292,9 @@ def single(fetch: Fetch, *, page_size: int, filters: list[dict[str, Any]] | None
             return
         after = next_cursor(rows_of(page.contacts[-1:])[0], after)
         if after is None:
-            raise Malformed("expected searchAfter on the last contact of a page, found none: the cursor cannot go on")
+            raise Malformed(
+                "expected searchAfter on the last contact of a page, found none: the cursor cannot go on"
+            )
 
 
 def next_cursor(last: Row, before: list[Any] | None) -> list[Any] | None:
@@ -283,7 +309,9 @@ def remember(seen: set[str], rows: Iterable[Row]) -> None:
     """Note the rows' ids. Raises Malformed on one that was read before (facts.md section 1.2: a wrong cursor repeats)."""
     for row in rows:
         if row.head.key in seen:
-            raise Malformed(f"contact {row.head.key} was returned twice: the search cursor went back")
+            raise Malformed(
+                f"contact {row.head.key} was returned twice: the search cursor went back"
+            )
         seen.add(row.head.key)
 
 

@@ -23,16 +23,24 @@ class TagResult:
     after: tuple[str, ...] | None
 
 
-def change(api: Api, contact: str, tags: Sequence[str], *, change: Change) -> tuple[str, ...] | None:
+def change(
+    api: Api, contact: str, tags: Sequence[str], *, change: Change
+) -> tuple[str, ...] | None:
     """Add tags to a contact or remove them; all its tags afterwards, where GHL says them."""
     name = "tag.add" if change == "add" else "tag.remove"
     reply = api.call(name, {"contact": contact}, body={"tags": list(tags)}).json()
     return _texts(reply.get("tags"))
 
 
-def change_many(api: Api, contacts: Sequence[str], tags: Sequence[str], *, change: Change) -> Mapping[str, TagResult]:
+def change_many(
+    api: Api, contacts: Sequence[str], tags: Sequence[str], *, change: Change
+) -> Mapping[str, TagResult]:
     """The bulk endpoint, by contact: a 201 may hold failures of single contacts (facts.md section 1.5: GHL docs)."""
-    body: dict[str, Json] = {"contacts": list(contacts), "tags": list(tags), "locationId": api.location}
+    body: dict[str, Json] = {
+        "contacts": list(contacts),
+        "tags": list(tags),
+        "locationId": api.location,
+    }
     reply = api.call("bulk.tags", {"change": change}, body=body).json()
     results = [_result(item) for item in reply.get("responses") or [] if isinstance(item, dict)]
     return {result.contact: result for result in results}

@@ -43,13 +43,19 @@ def get(api: Api, contact: str, task: str) -> dict[str, Any] | None:
 
 def create(api: Api, contact: str, fields: Mapping[str, Json]) -> dict[str, Any]:
     """POST: title, dueDate and completed are required by GHL."""
-    body: dict[str, Json] = {"completed": False, **{name: value for name, value in fields.items() if value is not None}}
+    body: dict[str, Json] = {
+        "completed": False,
+        **{name: value for name, value in fields.items() if value is not None},
+    }
     return member(api.call("task.create", {"contact": contact}, body=body).json(), "task")
 
 
 def update(api: Api, contact: str, task: str, fields: Mapping[str, Json]) -> dict[str, Any]:
     """PUT with the changed fields alone."""
-    return member(api.call("task.update", {"contact": contact, "task": task}, body=dict(fields)).json(), "task")
+    return member(
+        api.call("task.update", {"contact": contact, "task": task}, body=dict(fields)).json(),
+        "task",
+    )
 
 
 def complete(api: Api, contact: str, task: str, *, completed: bool) -> dict[str, Any]:

@@ -64,7 +64,9 @@ class SqlTokenStore:
         try:
             TOKENS.create(self._engine, checkfirst=True)
         except (sa.exc.ProgrammingError, sa.exc.IntegrityError, sa.exc.OperationalError):
-            if not sa.inspect(self._engine).has_table(TOKENS.name):  # else another process made it just now
+            if not sa.inspect(self._engine).has_table(
+                TOKENS.name
+            ):  # else another process made it just now
                 raise
 
     def _seed(self) -> None:
@@ -151,7 +153,10 @@ def _from_keyring() -> str:
     """The key in the desktop's keyring; "" where there is no keyring, as on most servers."""
     if importlib.util.find_spec("keyring") is None:
         return ""
-    keyring, failures = importlib.import_module("keyring"), importlib.import_module("keyring.errors")
+    keyring, failures = (
+        importlib.import_module("keyring"),
+        importlib.import_module("keyring.errors"),
+    )
     try:
         return str(keyring.get_password(KEYRING_SERVICE, "tokens") or "")
     except failures.KeyringError:

@@ -159,7 +159,9 @@ class Writer:
             case Entity.NOTE:
                 return notes.create(self._api, _parent(write), body)
             case _:
-                raise InvalidField(f"GHL has no {write.entity} to create", remedy="plan ADD_TAGS on a contact")
+                raise InvalidField(
+                    f"GHL has no {write.entity} to create", remedy="plan ADD_TAGS on a contact"
+                )
 
     def _update(self, write: Write) -> Found:
         body, key = body_of(write, self._spelling), _key(write)
@@ -172,7 +174,9 @@ class Writer:
             case Entity.NOTE:
                 return notes.update(self._api, _parent(write), key, body)
             case _:
-                raise InvalidField(f"GHL has no {write.entity} to update", remedy="plan ADD_TAGS or REMOVE_TAGS")
+                raise InvalidField(
+                    f"GHL has no {write.entity} to update", remedy="plan ADD_TAGS or REMOVE_TAGS"
+                )
 
     def _read_back(self, key: str) -> Found:
         """The contact after a write that did not show it; None where it cannot be read: the write is done all the same."""
@@ -191,7 +195,9 @@ class Writer:
         if LINKED not in write.fields or (write.kind is OpKind.CREATE and business is None):
             return found
         try:
-            done = contacts.link_business(self._api, [contact], business if isinstance(business, str) else None)
+            done = contacts.link_business(
+                self._api, [contact], business if isinstance(business, str) else None
+            )
         except ConnectorError:
             if write.kind is OpKind.CREATE or len(write.fields) > 1:
                 return found
@@ -207,7 +213,9 @@ class Writer:
             case Entity.NOTE:
                 notes.delete(self._api, _parent(write), _key(write))
             case _:
-                raise InvalidField(f"GHL has no {write.entity} to delete", remedy="plan REMOVE_TAGS on a contact")
+                raise InvalidField(
+                    f"GHL has no {write.entity} to delete", remedy="plan REMOVE_TAGS on a contact"
+                )
 
     def _tags(self, write: Write, change: Change) -> Reply:
         after = change_tags(self._api, _key(write), write.tags, change=change)
@@ -217,14 +225,25 @@ class Writer:
         """A 422 may still have created the record (facts.md section 3: observed): look before calling it rejected."""
         try:
             made, dated = self._finder.made(write)
-        except ConnectorError:  # also a spent quota: what was sent is not "never sent"; the next write meets it again
+        except (
+            ConnectorError
+        ):  # also a spent quota: what was sent is not "never sent"; the next write meets it again
             return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
         if len(made) == 1 and dated:
             self._finder.claim(made[0].key)
             return Reply(
-                write.op_id, Status.DONE, record=made[0], key=made[0].key, code=error.code, trace_id=error.trace_id
+                write.op_id,
+                Status.DONE,
+                record=made[0],
+                key=made[0].key,
+                code=error.code,
+                trace_id=error.trace_id,
             )
-        return dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN) if made else reply_to(write, error)
+        return (
+            dataclasses.replace(reply_to(write, error), status=Status.UNCERTAIN)
+            if made
+            else reply_to(write, error)
+        )
 
 
 def _result(future: Future[list[Reply]], job: Job) -> tuple[list[Reply], ConnectorError | None]:
@@ -239,7 +258,8 @@ def _key(write: Write) -> str:
     if write.key:
         return write.key
     raise InvalidField(
-        f"a {write.kind} of a {write.entity} needs the record's key", remedy="this is a fault of the plan"
+        f"a {write.kind} of a {write.entity} needs the record's key",
+        remedy="this is a fault of the plan",
     )
 
 
@@ -247,5 +267,6 @@ def _parent(write: Write) -> str:
     if write.parent:
         return write.parent
     raise InvalidField(
-        f"a {write.entity} is written under its contact, none was named", remedy="link the contact first"
+        f"a {write.entity} is written under its contact, none was named",
+        remedy="link the contact first",
     )

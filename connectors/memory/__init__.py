@@ -33,7 +33,12 @@ __all__ = ["FIELDS", "Crash", "Killed", "MemoryConnector", "Ticks", "Vices"]
 PAGE = 100
 _EVERYTHING = Scope()
 _NO_VICES = Vices()
-_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {"integer": (int,), "bool": (bool,), "tags": (list,), "json": (object,)}
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "bool": (bool,),
+    "tags": (list,),
+    "json": (object,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,12 @@ class MemoryConnector:
     # What users do.
 
     def put(
-        self, entity: Entity, fields: Mapping[str, Json], *, key: str | None = None, parent: str | None = None
+        self,
+        entity: Entity,
+        fields: Mapping[str, Json],
+        *,
+        key: str | None = None,
+        parent: str | None = None,
     ) -> str:
         """Add a record as a user would, and give its key."""
         if key is None:
@@ -172,21 +182,32 @@ class MemoryConnector:
         self._requests += 1
         if (error := self.vices.unreadable(write.entity, write.parent or "")) is not None:
             raise error
-        wanted = {name: self._stored(write.entity, name, value) for name, value in write.fields.items()}
+        wanted = {
+            name: self._stored(write.entity, name, value) for name, value in write.fields.items()
+        }
         wanted = {name: value for name, value in wanted.items() if name not in self.vices.drops}
         return [
             self._record(write.entity, key, row)
             for key, row in self._current(write.entity)
             if (wanted.get("email") and row.fields.get("email") == wanted["email"])
-            or (row.parent == write.parent and all(_same(row.fields.get(name), wanted[name]) for name in wanted))
+            or (
+                row.parent == write.parent
+                and all(_same(row.fields.get(name), wanted[name]) for name in wanted)
+            )
         ]
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """Carry out each write in turn, with whatever vices are on."""
         for write in writes:
             self._requests += 1
-            ready = looked_at(write, partial(self.read, write.entity, write.key or "", write.parent))
-            yield ready if isinstance(ready, Reply) else self._refused(ready) or self._carried_out(ready)
+            ready = looked_at(
+                write, partial(self.read, write.entity, write.key or "", write.parent)
+            )
+            yield (
+                ready
+                if isinstance(ready, Reply)
+                else self._refused(ready) or self._carried_out(ready)
+            )
 
     def usage(self) -> Usage:
         """Requests so far: one a page, a read and a write."""
@@ -209,7 +230,9 @@ class MemoryConnector:
         if not self.vices.lag_seconds:
             yield from self._current(entity)
             return
-        shown_until = datetime.fromisoformat(self._clock()) - timedelta(seconds=self.vices.lag_seconds)
+        shown_until = datetime.fromisoformat(self._clock()) - timedelta(
+            seconds=self.vices.lag_seconds
+        )
         for key, history in list(self._tables[entity].items()):
             row = history[-1]
             if self.vices.lags(entity, key):
@@ -221,7 +244,9 @@ class MemoryConnector:
         history = self._tables[entity][key]
         if history[-1] is None and datetime.fromisoformat(self._gone_at[entity, key]) <= instant:
             return None
-        known = [row for row in history if row is not None and datetime.fromisoformat(row.at) <= instant]
+        known = [
+            row for row in history if row is not None and datetime.fromisoformat(row.at) <= instant
+        ]
         return known[-1] if known else None
 
     def _record(self, entity: Entity, key: str, row: _Row) -> Record:
@@ -238,11 +263,18 @@ class MemoryConnector:
         lacks = self.vices.lacks.get(entity, frozenset())
         if not lacks or not self.vices.lacking(entity, record.key):
             return record
-        return replace(record, fields={name: value for name, value in record.fields.items() if name not in lacks})
+        return replace(
+            record,
+            fields={name: value for name, value in record.fields.items() if name not in lacks},
+        )
 
     def _parents_due(self, entity: Entity, scope: Scope) -> Sequence[str] | None:
         """The contacts to which this extraction is limited: those asked for, or the next few when notes are rationed."""
-        if scope.parents is not None or entity is not Entity.NOTE or self.vices.notes_per_run is None:
+        if (
+            scope.parents is not None
+            or entity is not Entity.NOTE
+            or self.vices.notes_per_run is None
+        ):
             return scope.parents
         if scope != _EVERYTHING:
             return None
@@ -269,24 +301,34 @@ class MemoryConnector:
 
     def _refused(self, write: Write) -> Reply | None:
         if code := self.vices.rejects(write):
-            return _reply(write, Status.REJECTED, code=code, detail="refused by a rule of this side")
+            return _reply(
+                write, Status.REJECTED, code=code, detail="refused by a rule of this side"
+            )
         for name, value in write.fields.items():
             if problem := _problem(self._fields[write.entity].get(name), value):
-                return _reply(write, Status.REJECTED, code="INVALID_FIELD", detail=f"{name}: {problem}")
+                return _reply(
+                    write, Status.REJECTED, code="INVALID_FIELD", detail=f"{name}: {problem}"
+                )
         if write.kind is OpKind.CREATE:
             return self._duplicate(write)
         row = self._now(write.entity, write.key or "")
         if row is None:
             gone_is_done = write.kind is OpKind.DELETE
             status, code = (Status.DONE, "") if gone_is_done else (Status.STALE, "NOT_FOUND")
-            return _reply(write, status, code=code, detail="" if gone_is_done else "the record is gone")
+            return _reply(
+                write, status, code=code, detail="" if gone_is_done else "the record is gone"
+            )
         return self._moved(write, row) or (self._duplicate(write) if self.vices.strict else None)
 
     def _moved(self, write: Write, row: _Row) -> Reply | None:
-        if write.fields and all(_same(row.fields.get(name), value) for name, value in write.fields.items()):
+        if write.fields and all(
+            _same(row.fields.get(name), value) for name, value in write.fields.items()
+        ):
             return None
         version_moved = write.version is not None and write.version != str(row.version)
-        moved = [name for name, value in write.expected.items() if not _same(row.fields.get(name), value)]
+        moved = [
+            name for name, value in write.expected.items() if not _same(row.fields.get(name), value)
+        ]
         if not moved and not version_moved:
             return None
         detail = f"changed since the plan was made: {', '.join(moved) or 'its version'}"
@@ -299,8 +341,17 @@ class MemoryConnector:
         for name in self.vices.unique:
             wanted = self._stored(write.entity, name, write.fields.get(name))
             for key, row in self._current(write.entity):
-                if key != write.key and wanted and str(row.fields.get(name)).casefold() == str(wanted).casefold():
-                    reply = _reply(write, Status.REJECTED, code="DUPLICATE", detail=f"another contact has this {name}")
+                if (
+                    key != write.key
+                    and wanted
+                    and str(row.fields.get(name)).casefold() == str(wanted).casefold()
+                ):
+                    reply = _reply(
+                        write,
+                        Status.REJECTED,
+                        code="DUPLICATE",
+                        detail=f"another contact has this {name}",
+                    )
                     return replace(reply, key=key)
         return None
 
@@ -323,7 +374,9 @@ class MemoryConnector:
         key = write.key or ""
         match write.kind:
             case OpKind.CREATE:
-                return self.put(write.entity, {**self.vices.gives, **kept}, key=write.key, parent=write.parent)
+                return self.put(
+                    write.entity, {**self.vices.gives, **kept}, key=write.key, parent=write.parent
+                )
             case OpKind.UPDATE | OpKind.COMPLETE:
                 self.edit(write.entity, key, kept)
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
@@ -353,7 +406,9 @@ def _reply(write: Write, status: Status, *, code: str = "", detail: str = "") ->
     return Reply(write.op_id, status, key=write.key, code=code, detail=detail)
 
 
-def _covered(entity: Entity, scope: Scope, parents: Sequence[str] | None, records: Sequence[Record]) -> Sequence[str]:
+def _covered(
+    entity: Entity, scope: Scope, parents: Sequence[str] | None, records: Sequence[Record]
+) -> Sequence[str]:
     """What was read wholly: contacts by their own key, tasks and notes only by all that their contact has."""
     if entity is not Entity.CONTACT:
         return parents if parents is not None and scope.since is None and scope.keys is None else ()
@@ -364,7 +419,12 @@ def _covered(entity: Entity, scope: Scope, parents: Sequence[str] | None, record
 
 def _line(record: Record) -> str:
     about = {"_key": record.key, "_parent": record.parent, "_version": record.version}
-    return json.dumps({**record.fields, **about, "_modified_at": record.modified_at}, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {**record.fields, **about, "_modified_at": record.modified_at}, ensure_ascii=False
+        )
+        + "\n"
+    )
 
 
 def _fold(tag: str) -> str:

@@ -21,7 +21,13 @@ from connectors.rest.places import leaves, parse
 from connectors.rest.reading import Item, Reader, Tally, proven, remedy_of
 from connectors.rest.refusals import explain
 from connectors.rest.routes import Routes, hides_tags, pairs, unseen
-from connectors.rest.settings import AuthSettings, EndpointSettings, PagerSettings, RestSettings, bare
+from connectors.rest.settings import (
+    AuthSettings,
+    EndpointSettings,
+    PagerSettings,
+    RestSettings,
+    bare,
+)
 from connectors.rest.writing import Writer, record_now
 from connectors.throttle import LocalBudget, Throttle, Window
 from reconcile.errors import ConfigError, ConnectorError, Expired, Problem, Stopped, Transient
@@ -65,7 +71,9 @@ class RestConnector:
         window = Window(limit=settings.requests, interval=settings.seconds)
         self._throttle = Throttle(LocalBudget(window), reserve=0.0, sleep=sleep)
         options = Options(headers=settings.headers, connections=max(4, settings.concurrency * 2))
-        self._login = Client(settings.url, options=options, transport=transport, sleep=sleep, ending=ending)
+        self._login = Client(
+            settings.url, options=options, transport=transport, sleep=sleep, ending=ending
+        )
         self._client = Client(
             settings.url,
             auth=auth_of(settings.auth, self._login.send),
@@ -79,9 +87,14 @@ class RestConnector:
         self._unlogged = Unlogged(settings.auth.token) if settings.auth.param else None
         if self._unlogged:
             logging.getLogger("httpx").addFilter(self._unlogged)
-        self._plain = Api(self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {})
+        self._plain = Api(
+            self._client, {settings.auth.param: settings.auth.token} if settings.auth.param else {}
+        )
         items = {item_of(endpoint): entity for entity, endpoint in settings.entities.items()}
-        self._api = replace(self._plain, routes=Routes(self._plain, items, lambda e: (self._form(e), self._shown(e))))
+        self._api = replace(
+            self._plain,
+            routes=Routes(self._plain, items, lambda e: (self._form(e), self._shown(e))),
+        )
         self._forms: dict[Entity, Form] = {}
         self._contacts: tuple[str, ...] | None = None
         self._looks = Looks()
@@ -123,9 +136,17 @@ class RestConnector:
             fields=fields,
             lag_seconds=self._settings.lag_seconds,
             costs=self._costs(),
-            modified=frozenset(e for e, endpoint in self._settings.entities.items() if endpoint.modified_at),
-            bulk={entity: f"GET {endpoint.path}" for entity, endpoint in self._settings.entities.items()},
-            places={entity: self._place(endpoint.path) for entity, endpoint in self._settings.entities.items()},
+            modified=frozenset(
+                e for e, endpoint in self._settings.entities.items() if endpoint.modified_at
+            ),
+            bulk={
+                entity: f"GET {endpoint.path}"
+                for entity, endpoint in self._settings.entities.items()
+            },
+            places={
+                entity: self._place(endpoint.path)
+                for entity, endpoint in self._settings.entities.items()
+            },
         )
 
     def _place(self, path: str) -> str:
@@ -133,7 +154,11 @@ class RestConnector:
         base = urlsplit(self._settings.url)
         if not self._identity.endswith(self._settings.url.rstrip("/")):  # served anew for every run
             return f"{self._identity}/{path.strip('/')}"
-        port = f":{base.port}" if base.port not in (None, {"http": 80, "https": 443}.get(base.scheme)) else ""
+        port = (
+            f":{base.port}"
+            if base.port not in (None, {"http": 80, "https": 443}.get(base.scheme))
+            else ""
+        )
         return f"{base.scheme}://{base.hostname}{port}/{base.path.strip('/')}/{path.strip('/')}"
 
     def _costs(self) -> dict[OpKind, float]:
@@ -167,7 +192,9 @@ class RestConnector:
         """Pages, then the proof: the totals agreed, every cursor advanced, no key came twice. A fault makes it incomplete."""
         self._form(entity)
         tally = Tally()
-        for part in proven(self._reader().extract(entity, scope, tally), tally, partly=scope != _EVERYTHING):
+        for part in proven(
+            self._reader().extract(entity, scope, tally), tally, partly=scope != _EVERYTHING
+        ):
             if isinstance(part, Proof) and entity is Entity.CONTACT and scope == _EVERYTHING:
                 self._contacts = tuple(tally.keys) if part.complete else None
             yield part
@@ -188,7 +215,9 @@ class RestConnector:
             if not record.deleted and _may_be(record, write):
                 found.append(record)
         if not found and (doubts := tally.proof(partly=True).why_incomplete):
-            raise ConnectorError(f"the record was not found, and not all could be looked at: {doubts}")
+            raise ConnectorError(
+                f"the record was not found, and not all could be looked at: {doubts}"
+            )
         return found
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
@@ -222,14 +251,18 @@ class RestConnector:
     def _form(self, entity: Entity) -> Form:
         if entity not in self._settings.entities:
             what = f"no endpoint is declared for {entity} records"
-            raise ConfigError([Problem(f"app.{entity}", what, "declare its path, or leave the entity out")])
+            raise ConfigError(
+                [Problem(f"app.{entity}", what, "declare its path, or leave the entity out")]
+            )
         if entity not in self._forms:
             endpoint = self._settings.entities[entity]
             names = self._settings.fields.get(entity) or self._found(entity)
             try:
                 self._forms[entity] = form_of(endpoint, names, self._zone)
             except ValueError as error:
-                raise ConfigError([Problem(f"app.{entity}", str(error), "correct the path")]) from None
+                raise ConfigError(
+                    [Problem(f"app.{entity}", str(error), "correct the path")]
+                ) from None
         return self._forms[entity]
 
     def _found(self, entity: Entity) -> tuple[str, ...]:
@@ -248,10 +281,14 @@ class RestConnector:
         problems = []
         if names := sorted({name for row, record in both for name in unseen(form, row, record)}):
             what = f"the list does not show {', '.join(names)}, the record by its key does"
-            problems.append(Problem(f"app.{entity}", what, "ask for it with `params`, or leave the field out"))
+            problems.append(
+                Problem(f"app.{entity}", what, "ask for it with `params`, or leave the field out")
+            )
         if any(hides_tags(form, row, record) for row, record in both):
             what = f"the list shows {form.endpoint.tags}, the record by its key does not"
-            problems.append(Problem(f"app.{entity}", what, 'correct "tags" or "item", or leave the tags out'))
+            problems.append(
+                Problem(f"app.{entity}", what, 'correct "tags" or "item", or leave the tags out')
+            )
         return problems
 
     def _samples(self, entity: Entity) -> list[dict[str, Any]]:
@@ -276,7 +313,9 @@ class RestConnector:
             *_, proof = self.extract(Entity.CONTACT)
             if self._contacts is None:
                 why = proof.why_incomplete if isinstance(proof, Proof) else ""
-                raise ConnectorError(f"the contacts under which to look could not all be read: {why}")
+                raise ConnectorError(
+                    f"the contacts under which to look could not all be read: {why}"
+                )
         return sorted(self._contacts)
 
     def _reader(self) -> Reader:
@@ -289,7 +328,9 @@ class RestConnector:
             self._contact_keys,
         )
 
-    def _candidates(self, form: Form, write: Write, tally: Tally) -> Iterator[tuple[dict[str, Any], str | None]]:
+    def _candidates(
+        self, form: Form, write: Write, tally: Tally
+    ) -> Iterator[tuple[dict[str, Any], str | None]]:
         """What may be the record: found by each declared search, else all of the list under the parent, else all."""
         reader, wanted = self._reader(), write.fields
         searches = [
@@ -310,7 +351,11 @@ def _refuse_credentials(settings: RestSettings) -> None:
     """A URL is shown and stored: whoever reads a report would read a password in it."""
     urls = {"app.url": settings.url, "app.auth.token_url": settings.auth.token_url}
     remedy = 'take them out of the URL, and say in app.auth: kind = "basic", user = "env:NAME", password = "env:NAME"'
-    problems = [Problem(where, "holds a user or a password", remedy) for where, url in urls.items() if bare(url) != url]
+    problems = [
+        Problem(where, "holds a user or a password", remedy)
+        for where, url in urls.items()
+        if bare(url) != url
+    ]
     if problems:
         raise ConfigError(problems)
 
@@ -335,8 +380,16 @@ def _refuse_queries(settings: RestSettings) -> None:
 def _may_be(record: Record, write: Write) -> bool:
     if write.parent is not None and record.parent not in (None, write.parent):
         return False
-    wanted = {name: value for name, value in write.fields.items() if value not in (None, "") and name != TAGS}
+    wanted = {
+        name: value
+        for name, value in write.fields.items()
+        if value not in (None, "") and name != TAGS
+    }
     emails = [name for name in wanted if "mail" in name.lower() and write.entity is Entity.CONTACT]
-    if any(str(record.fields.get(name) or "").lower() == str(wanted[name]).lower() for name in emails):
+    if any(
+        str(record.fields.get(name) or "").lower() == str(wanted[name]).lower() for name in emails
+    ):
         return True
-    return bool(wanted) and all(same(record.fields.get(name), value) for name, value in wanted.items())
+    return bool(wanted) and all(
+        same(record.fields.get(name), value) for name, value in wanted.items()
+    )

@@ -54,9 +54,14 @@ def filled(template: str, parts: Mapping[str, str | None]) -> str:
         if f"{{{name}}}" not in path:
             continue
         if not value:
-            raise InvalidField(f"{template} needs the record's {name}, none was named", remedy="pass it")
+            raise InvalidField(
+                f"{template} needs the record's {name}, none was named", remedy="pass it"
+            )
         if value in (".", ".."):
-            raise InvalidField(f'"{value}" as the {name} in {template} would lead to another path', remedy="rename it")
+            raise InvalidField(
+                f'"{value}" as the {name} in {template} would lead to another path',
+                remedy="rename it",
+            )
         path = path.replace(f"{{{name}}}", quote(value, safe=""))
     return path
 
@@ -84,7 +89,9 @@ class Api:
             self.routes.leads(template, request.path if request.method == "GET" else "")
         return answer
 
-    def page(self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None) -> ListPage:
+    def page(
+        self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None
+    ) -> ListPage:
         """One page of a collection; `asked` is the pager's parameters, or the address of the page."""
         request = _list_request(endpoint, asked, parent)
         answer = self.send(request)
@@ -100,7 +107,9 @@ class Api:
                 remedy='say in "items" where a page holds its records',
             )
         link = answer.headers.get("link", "")
-        return ListPage(items, body, link, _counted(answer.headers), request.path, answer.status == 206)
+        return ListPage(
+            items, body, link, _counted(answer.headers), request.path, answer.status == 206
+        )
 
     def get(self, endpoint: EndpointSettings, key: str, parent: str | None) -> dict[str, Any]:
         """One record. Raises NotFound; Malformed where another one came."""
@@ -123,7 +132,9 @@ class Api:
         path = filled(template, {"key": key, "parent": parent})
         return self.send(Request("GET", path, endpoint=f"GET {template}", replay=True))
 
-    def unwrapped(self, endpoint: EndpointSettings, answer: Answer, *, as_sent: bool = False) -> dict[str, Any]:
+    def unwrapped(
+        self, endpoint: EndpointSettings, answer: Answer, *, as_sent: bool = False
+    ) -> dict[str, Any]:
         """The record in an answer, see `decoded`. Raises Malformed where there is none."""
         record = find(decoded(answer, as_sent=as_sent), parse(endpoint.envelope or ""))
         if isinstance(record, dict):
@@ -164,7 +175,9 @@ def wrapped(endpoint: EndpointSettings, body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _list_request(endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None) -> Request:
+def _list_request(
+    endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None
+) -> Request:
     name = f"{endpoint.method} {endpoint.path}"
     if isinstance(asked, str):
         return Request("GET", asked, endpoint=name, replay=True)

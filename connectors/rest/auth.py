@@ -46,7 +46,9 @@ class ClientCredentials:
     `send` carries the token request without credentials of its own; `clock` gives seconds.
     """
 
-    def __init__(self, settings: AuthSettings, send: Send, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: AuthSettings, send: Send, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
         self._send = send
         self._clock = clock
@@ -73,7 +75,9 @@ class ClientCredentials:
             answer = self._send(self._request())
         except ConnectorError as error:
             if error.status in (400, 401, 403):  # RFC 6749 section 5.2
-                raise Expired(error.what, remedy=_REMEDY, status=error.status, trace_id=error.trace_id) from None
+                raise Expired(
+                    error.what, remedy=_REMEDY, status=error.status, trace_id=error.trace_id
+                ) from None
             raise
         body = answer.json()
         token, lifetime = body.get("access_token"), body.get("expires_in")
@@ -91,7 +95,9 @@ class ClientCredentials:
         if own.scope:
             form["scope"] = own.scope
         name = "POST token"
-        return Request("POST", own.token_url, endpoint=name, form=form, headers=headers, replay=True)
+        return Request(
+            "POST", own.token_url, endpoint=name, form=form, headers=headers, replay=True
+        )
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -120,7 +126,9 @@ class Unlogged(logging.Filter):
     def __init__(self, secret: str) -> None:
         super().__init__()
         # As it is, and as a query carries it; the longest first, since one may lie within another.
-        self._forms = sorted({secret, quote(secret, safe=""), quote_plus(secret)} - {""}, key=len, reverse=True)
+        self._forms = sorted(
+            {secret, quote(secret, safe=""), quote_plus(secret)} - {""}, key=len, reverse=True
+        )
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the record through without the key."""

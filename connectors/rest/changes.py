@@ -15,7 +15,15 @@ from connectors.rest.api import Api, decoded, filled, item_of, wrapped
 from connectors.rest.lines import TAGS, Form, folded
 from connectors.rest.places import find, lost, parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
-from reconcile.errors import ConnectorError, Forbidden, InvalidField, Malformed, NotFound, Stale, Uncertain
+from reconcile.errors import (
+    ConnectorError,
+    Forbidden,
+    InvalidField,
+    Malformed,
+    NotFound,
+    Stale,
+    Uncertain,
+)
 from reconcile.model import OpKind, Status
 from reconcile.ports import Json, Path, Record, Reply, Write
 
@@ -67,7 +75,9 @@ class Change:
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
                 return self._change_tags()
             case OpKind.ADOPT | OpKind.FORGET:
-                raise unsupported(f"{self.write.kind} is not a write to a side", "this is a fault of the plan")
+                raise unsupported(
+                    f"{self.write.kind} is not a write to a side", "this is a fault of the plan"
+                )
             case _:
                 assert_never(self.write.kind)
 
@@ -114,7 +124,9 @@ class Change:
                     remedy="look for the record before repeating",
                     trace_id=answer.trace_id,
                 ) from None
-            return Reply(self.write.op_id, Status.DONE, key=key, detail=error.what, trace_id=answer.trace_id)
+            return Reply(
+                self.write.op_id, Status.DONE, key=key, detail=error.what, trace_id=answer.trace_id
+            )
 
     def _may_be_a_job(self, answer: Answer, error: ConnectorError) -> bool:
         """Whether what a create gave cannot be read, and was accepted alone (202), or shows no field of a record.
@@ -150,7 +162,8 @@ class Change:
         marks = self.form.endpoint.archive
         if not marks:
             raise unsupported(
-                "no archive is declared for this endpoint", 'say in "archive" which members hide a record'
+                "no archive is declared for this endpoint",
+                'say in "archive" which members hide a record',
             )
         try:
             return self._changed([(parse(place), mark) for place, mark in marks.items()])
@@ -160,7 +173,11 @@ class Change:
     def _changed(self, changes: Places, *, unseen: bool = False) -> Reply:
         """Make changes; where more goes with them than they are, only if they are needed and it is as the plan saw it."""
         versioned = self.write.version is not None
-        if not (unseen or self.form.endpoint.sends_whole or self._looks_before(changes, versioned=versioned)):
+        if not (
+            unseen
+            or self.form.endpoint.sends_whole
+            or self._looks_before(changes, versioned=versioned)
+        ):
             return self._send(changes, None, self.write.version)
         before = self._before()
         if all(same(find(before.shown, path), value) for path, value in changes):
@@ -170,7 +187,9 @@ class Change:
 
     def _looks_before(self, changes: Places, *, versioned: bool) -> bool:
         """Whether the record is read first, because a change lies inside one of its members."""
-        return any(self.form.looks_before(path) for path in self._paths(changes, versioned=versioned))
+        return any(
+            self.form.looks_before(path) for path in self._paths(changes, versioned=versioned)
+        )
 
     def _paths(self, changes: Places, *, versioned: bool) -> list[Path]:
         """Where a request puts something: the changes, and the version that it names."""
@@ -197,7 +216,9 @@ class Change:
         """Where the tags lie, and all of them after the change, those that stay as they came; None where it changes nothing."""
         place = self.form.tags
         if place is None:
-            raise unsupported("no tags are declared for this endpoint", 'say in "tags" where a record holds them')
+            raise unsupported(
+                "no tags are declared for this endpoint", 'say in "tags" where a record holds them'
+            )
         if not shows(before.shown, place):
             raise InvalidField(
                 "the record read by its key does not show its tags: to write some would take away the others",
@@ -210,17 +231,23 @@ class Change:
             after = [*members, *self.form.tag_members(new)]
         else:
             named = {folded(tag) for tag in self.write.tags}
-            after = [member for name, member in zip(held, members, strict=True) if name not in named]
+            after = [
+                member for name, member in zip(held, members, strict=True) if name not in named
+            ]
         return None if len(after) == len(members) else (place, after)
 
     def _tag_requests(self, verb: str) -> None:
         method, _, template = verb.partition(" ")
         single = "{tag}" in template
         for tag in self.write.tags if single else self.write.tags[:1]:
-            path = filled(template, {"key": self.write.key, "parent": self.write.parent, "tag": tag})
+            path = filled(
+                template, {"key": self.write.key, "parent": self.write.parent, "tag": tag}
+            )
             body: Json = None if single else {TAGS: list(self.form.tag_members(self.write.tags))}
             try:
-                self.api.send(Request(method, path, endpoint=f"{method} {template}", body=body, replay=True))
+                self.api.send(
+                    Request(method, path, endpoint=f"{method} {template}", body=body, replay=True)
+                )
             except NotFound:
                 if not single or self.write.kind is OpKind.ADD_TAGS:
                     raise
@@ -238,9 +265,12 @@ class Change:
             path = self.form.fields.get(name)
             if path is None:
                 raise InvalidField(
-                    f"{name}: no such field is declared for this endpoint", remedy="name it in the mapping"
+                    f"{name}: no such field is declared for this endpoint",
+                    remedy="name it in the mapping",
                 )
-            places.append((path, "" if value is None and self.form.endpoint.clear_with == "empty" else value))
+            places.append(
+                (path, "" if value is None and self.form.endpoint.clear_with == "empty" else value)
+            )
         return places
 
     def _put(self, body: dict[str, Any], changes: Places) -> dict[str, Any]:
@@ -250,7 +280,11 @@ class Change:
 
     def _as_held(self, path: Path, value: Any) -> Any:
         """A number in text, digit by digit, as a number where records hold one."""
-        return msgspec.Raw(value.encode()) if self.form.numbers.get(path) and _is_number(value) else value
+        return (
+            msgspec.Raw(value.encode())
+            if self.form.numbers.get(path) and _is_number(value)
+            else value
+        )
 
     def _send(self, changes: Places, before: Before | None, version: str | None) -> Reply:
         """Send changes, each with what it would take away if it went alone: the record `before`, or a member of it."""
@@ -259,7 +293,11 @@ class Change:
         around = self._around(paths, before.sendable) if before else {}
         body = self._put(around, changes)
         if endpoint.version_member and version is not None:
-            put(body, parse(endpoint.version_member), int(version) if version.isdecimal() else version)
+            put(
+                body,
+                parse(endpoint.version_member),
+                int(version) if version.isdecimal() else version,
+            )
         answer = self._item_request(endpoint.update, wrapped(endpoint, body), version)
         held, shown = self._held(answer, self.write.key)
         inside = [path for path in paths if len(path) > 1]
@@ -276,7 +314,9 @@ class Change:
         tops = {str(path[0]) for path in paths if not self.form.goes_alone(path)}
         return {top: copy.deepcopy(record[top]) for top in tops if top in record}
 
-    def _gone(self, inside: Sequence[Path], before: Before, shown: dict[str, Any]) -> dict[str, list[str]]:
+    def _gone(
+        self, inside: Sequence[Path], before: Before, shown: dict[str, Any]
+    ) -> dict[str, list[str]]:
         """What lay beside changes inside a member and is not there any more, by member."""
         beside = self._beside(inside, before)
         return {top: list(lost(held, shown.get(top), top)) for top, held in beside.items()}
@@ -288,7 +328,9 @@ class Change:
             put(beside, path, None, self.form.named)
         return beside
 
-    def _proved(self, inside: Sequence[Path], changes: Places, before: Before, after: Seen) -> Reply:
+    def _proved(
+        self, inside: Sequence[Path], changes: Places, before: Before, after: Seen
+    ) -> Reply:
         """Done, where what lies beside the changes is still there; where it went alone and is not, it is put back.
 
         From then on all of that member is sent. Raises InvalidField where it was sent and is gone all the same.
@@ -312,9 +354,13 @@ class Change:
     def _item_request(self, method: str, body: Json, version: str | None) -> Answer:
         endpoint, template = self.form.endpoint, item_of(self.form.endpoint)
         path = filled(template, {"key": self.write.key, "parent": self.write.parent})
-        headers = {"If-Match": _entity_tag(version)} if endpoint.if_match and version is not None else {}
+        headers = (
+            {"If-Match": _entity_tag(version)} if endpoint.if_match and version is not None else {}
+        )
         name = f"{method} {template}"
-        return self.api.send(Request(method, path, endpoint=name, body=body, headers=headers, replay=True))
+        return self.api.send(
+            Request(method, path, endpoint=name, body=body, headers=headers, replay=True)
+        )
 
     def _read(self, key: str | None) -> Seen:
         """The record as it is now. Raises Malformed where it cannot be read."""
@@ -333,11 +379,15 @@ class Change:
             shown = self.api.shown(self.form.endpoint, answer, self.write.key)
             record = self.form.record(shown, self.write.parent)
         except Malformed as error:
-            raise InvalidField(error.what, remedy=error.remedy, code=error.code, trace_id=error.trace_id) from None
+            raise InvalidField(
+                error.what, remedy=error.remedy, code=error.code, trace_id=error.trace_id
+            ) from None
         sendable = self.api.unwrapped(self.form.endpoint, answer, as_sent=True)
         for path in self.form.fields.values():
             if (held := find(sendable, path)) is not None:
-                self.form.numbers[path] = isinstance(held, int | msgspec.Raw) and not isinstance(held, bool)
+                self.form.numbers[path] = isinstance(held, int | msgspec.Raw) and not isinstance(
+                    held, bool
+                )
         return Before(record, shown, sendable)
 
     def _held(self, answer: Answer, key: str | None) -> Seen:
@@ -347,7 +397,10 @@ class Change:
             shown = self.api.shown(form.endpoint, answer, key)
             record = form.record(shown, self.write.parent)
             # A member that the answer leaves out may be blank, or merely not shown: only a read tells.
-            if all(path is None or shows(shown, path) for path in (*form.fields.values(), form.tags, form.version)):
+            if all(
+                path is None or shows(shown, path)
+                for path in (*form.fields.values(), form.tags, form.version)
+            ):
                 return record, shown
         except Malformed:
             pass  # an answer without the record: a status, another record, or nothing at all
@@ -380,7 +433,8 @@ class Change:
         moved = [
             name
             for name, value in self.write.expected.items()
-            if not same(record.fields.get(name), value) and not same(record.fields.get(name), wanted.get(name))
+            if not same(record.fields.get(name), value)
+            and not same(record.fields.get(name), wanted.get(name))
         ]
         if self.write.version is not None and record.version != self.write.version:
             moved.append("its version")
@@ -395,7 +449,14 @@ class Change:
             return reply_to(self.write, error)
         if all(same(record.fields.get(name), value) for name, value in self.write.fields.items()):
             return self._done(record)
-        return Reply(self.write.op_id, Status.STALE, record=record, key=record.key, code=error.code, detail=error.what)
+        return Reply(
+            self.write.op_id,
+            Status.STALE,
+            record=record,
+            key=record.key,
+            code=error.code,
+            detail=error.what,
+        )
 
     def _done(self, record: Record) -> Reply:
         return Reply(self.write.op_id, Status.DONE, record=record, key=record.key)

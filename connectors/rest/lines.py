@@ -100,7 +100,9 @@ class Form:
             fields=fields,
             parent=self.parent_of(item, parent),
             version=None if version is None else text(version),
-            modified_at=instant(find(item, self.modified_at), self.zone) if self.modified_at else None,
+            modified_at=instant(find(item, self.modified_at), self.zone)
+            if self.modified_at
+            else None,
             deleted=self._is_deleted(item),
         )
 
@@ -153,7 +155,9 @@ class Form:
     def goes_alone(self, path: Path) -> bool:
         """Whether what lies at a path can be sent without what lies beside it: the API merges it into what is there."""
         nested = len(path) > 1
-        return not nested or (self.endpoint.merge_patch and path[0] not in self.replaced and not members(path))
+        return not nested or (
+            self.endpoint.merge_patch and path[0] not in self.replaced and not members(path)
+        )
 
     def looks_before(self, path: Path) -> bool:
         """Whether the record is read before something in it is changed: for what lies beside it, or to see that it stays."""
@@ -165,7 +169,11 @@ class Form:
 
     def learn(self, item: dict[str, Any]) -> None:
         """Keep how a record's list members name themselves, 7 or "7", and its parent, so that what is written does alike."""
-        if self.parent and self.parent not in self.numbers and (held := find(item, self.parent)) not in (None, ""):
+        if (
+            self.parent
+            and self.parent not in self.numbers
+            and (held := find(item, self.parent)) not in (None, "")
+        ):
             self.numbers[self.parent] = isinstance(held, int)
         for place in self.members if len(self.named) < len(self.members) else ():
             member, last = find(item, place), place[-1]
@@ -176,7 +184,11 @@ class Form:
         """What the sampled records tell of each field."""
         fixed = {self.key, self.parent, self.modified_at, self.version, self.deleted}
         known = {
-            name: FieldInfo(_type([find(item, path) for item in samples]), writable=path not in fixed, label=name)
+            name: FieldInfo(
+                _type([find(item, path) for item in samples]),
+                writable=path not in fixed,
+                label=name,
+            )
             for name, path in self.fields.items()
         }
         return known | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags is not None else {})

@@ -33,7 +33,18 @@ _AHEAD = (
     "nextPageToken",
 )
 _FURTHER = (*_AHEAD, "@odata.nextLink", "has_more", "hasMore")
-_AROUND = ("meta", "_meta", "paging", "pagination", "page", "links", "_links", "data", "result", "response")
+_AROUND = (
+    "meta",
+    "_meta",
+    "paging",
+    "pagination",
+    "page",
+    "links",
+    "_links",
+    "data",
+    "result",
+    "response",
+)
 """Where APIs commonly say how many records there are, and that there is another page: at the top, or in one of these."""
 
 _NO_CURSOR = (None, "", False)
@@ -118,7 +129,9 @@ def unpaged(page: ListPage, pager: PagerSettings, seen: int) -> str:
         return ""
     if pager.kind == "none":
         return f"names a page after its {len(page.items)} records, and no pager is declared to ask for it"
-    return f'names a page after {seen} records, and a pager of kind "{pager.kind}" does not come to it'
+    return (
+        f'names a page after {seen} records, and a pager of kind "{pager.kind}" does not come to it'
+    )
 
 
 def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
@@ -180,7 +193,12 @@ class _Progress:
         total = total_of(page, self.pager)
         self.told = shown_total(page) if total is None else total
         short = len(page.items) < (self.pager.size if first else self.longest)
-        return total is not None and self.seen >= total and short and not (page.items and goes_on(page))
+        return (
+            total is not None
+            and self.seen >= total
+            and short
+            and not (page.items and goes_on(page))
+        )
 
 
 def _numbered(fetch: Fetch, pager: PagerSettings, *, pages: bool) -> Iterator[ListPage]:
@@ -204,14 +222,17 @@ def _by_cursor(fetch: Fetch, pager: PagerSettings) -> Iterator[ListPage]:
     cursors: list[Any] = []
     progress = _Progress(pager)
     while True:
-        page = fetch({**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})})
+        page = fetch(
+            {**_sized(pager), **({pager.param or "cursor": cursors[-1]} if cursors else {})}
+        )
         yield page
         cursor = _next(page, pager)
         if cursor in _NO_CURSOR or progress.is_all(page):
             return
         if cursor in cursors[-1000:]:
             raise Malformed(
-                "the cursor does not advance: it was given before", remedy='check "param" and "next" of the pager'
+                "the cursor does not advance: it was given before",
+                remedy='check "param" and "next" of the pager',
             )
         cursors.append(cursor)
 
@@ -225,7 +246,8 @@ def _next(page: ListPage, pager: PagerSettings) -> Any:
     cursor = find(page.items[-1], parse(place.removeprefix(LAST)))
     if cursor is None:
         raise Malformed(
-            f'expected the cursor at "{place}", found none', remedy='say in "next" where the next cursor lies'
+            f'expected the cursor at "{place}", found none',
+            remedy='say in "next" where the next cursor lies',
         )
     return cursor
 
@@ -243,12 +265,18 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
             address = urljoin(urljoin(base.rstrip("/") + "/", page.address.lstrip("/")), address)
             elsewhere = urlsplit(address)[:2] != urlsplit(base)[:2]
         except ValueError:
-            raise Malformed("the link to the next page is no address", remedy="use another pager") from None
+            raise Malformed(
+                "the link to the next page is no address", remedy="use another pager"
+            ) from None
         if elsewhere:
             # The credentials would go with it.
-            raise Malformed("the link to the next page leads to another host", remedy="use another pager")
+            raise Malformed(
+                "the link to the next page leads to another host", remedy="use another pager"
+            )
         if address in addresses:
-            raise Malformed("the link to the next page does not advance", remedy="use another pager")
+            raise Malformed(
+                "the link to the next page does not advance", remedy="use another pager"
+            )
         addresses.add(address)
         asked = address
 

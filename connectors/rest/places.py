@@ -21,7 +21,9 @@ def parse(text: str) -> Path:
     while at < len(text):
         found = _STEP.match(text, at)
         if found is None:
-            raise ValueError(f'"{text}" is not a dotted path such as "data.name" or "fields[id=x9].value"')
+            raise ValueError(
+                f'"{text}" is not a dotted path such as "data.name" or "fields[id=x9].value"'
+            )
         name, where, equals = found.groups()
         steps.append(Item(where, equals) if name is None else name)
         at = found.end()
@@ -46,7 +48,14 @@ def _member(value: Any, name: str) -> Any:
 
 def _among(value: Any, step: Item) -> Any:
     items = value if isinstance(value, list) else []
-    return next((item for item in items if isinstance(item, dict) and _is_named(item.get(step.where), step)), None)
+    return next(
+        (
+            item
+            for item in items
+            if isinstance(item, dict) and _is_named(item.get(step.where), step)
+        ),
+        None,
+    )
 
 
 def _is_named(own: Any, step: Item) -> bool:
@@ -125,4 +134,6 @@ def words(value: Any) -> Iterable[str]:
         return [word for held in value.values() for word in words(held)]
     if isinstance(value, list):
         return [word for held in value for word in words(held)]
-    return [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
+    return (
+        [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) else []
+    )

@@ -56,7 +56,9 @@ class Tally:
     def proof(self, *, partly: bool) -> Proof:
         """The last word of an extraction."""
         why = [*self.why, *([f"{self.unread} records cannot be read"] if self.unread else [])]
-        return Proof(not why, "; ".join(why), self.total, partial=partly, quarantined=tuple(self.quarantined))
+        return Proof(
+            not why, "; ".join(why), self.total, partial=partly, quarantined=tuple(self.quarantined)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,9 @@ class Reader:
         seen = shown = 0
 
         def fetch(asked: Mapping[str, Any] | str) -> Any:
-            return self.api.page(form.endpoint, asked if isinstance(asked, str) else {**params, **asked}, parent)
+            return self.api.page(
+                form.endpoint, asked if isinstance(asked, str) else {**params, **asked}, parent
+            )
 
         for page in walk(fetch, pager, self.base):
             total = total_of(page, pager)
@@ -107,7 +111,9 @@ class Reader:
                 return
             yield fresh
         if len(totals) > 1:
-            tally.doubt(f"{name} changed while it was read: its total went from {min(totals)} to {max(totals)}")
+            tally.doubt(
+                f"{name} changed while it was read: its total went from {min(totals)} to {max(totals)}"
+            )
         for total in totals if len(totals) == 1 else ():
             tally.total = (tally.total or 0) + total
             if total != seen:
@@ -130,7 +136,9 @@ class Reader:
             tally.bad(error.what)
             return False
         if key in tally.keys:
-            tally.doubt(f"{form.endpoint.path} gave the key {key} twice: it moved while it was read")
+            tally.doubt(
+                f"{form.endpoint.path} gave the key {key} twice: it moved while it was read"
+            )
             return False
         tally.keys.add(key)
         return True
@@ -139,9 +147,15 @@ class Reader:
         form = self.forms[entity]
         if scope.parents is not None and entity is not Entity.CONTACT and form.parent is None:
             what = f"which contact a record of {form.endpoint.path} belongs to is not declared"
-            raise ConfigError([Problem(f"app.{entity}", what, 'say in "parent" where a record holds its contact')])
+            raise ConfigError(
+                [Problem(f"app.{entity}", what, 'say in "parent" where a record holds its contact')]
+            )
         params = {form.endpoint.since: scope.since} if scope.since and form.endpoint.since else {}
-        asked = tuple((scope.parents if entity is not Entity.CONTACT else None) or ()) if scope.since is None else ()
+        asked = (
+            tuple((scope.parents if entity is not Entity.CONTACT else None) or ())
+            if scope.since is None
+            else ()
+        )
         for items in self.one_list(entity, None, tally, params):
             chosen = [item for item in items if _within(form, item, scope)]
             keys = tuple(form.key_of(item) for item, _ in chosen)
@@ -163,7 +177,9 @@ class Reader:
             covers = keys if scope.since is None else [form.key_of(item) for item, _ in there]
             yield _page(form, there, covers)
 
-    def _under(self, entity: Entity, parents: Sequence[str], scope: Scope, tally: Tally) -> Iterator[Page]:
+    def _under(
+        self, entity: Entity, parents: Sequence[str], scope: Scope, tally: Tally
+    ) -> Iterator[Page]:
         form = self.forms[entity]
         for keys, found in self._together(partial(self._children, entity), parents):
             items: list[Item] = []
@@ -171,12 +187,16 @@ class Reader:
                 items += part
                 self._merge(form, tally, mine)
             chosen = [item for item in items if _within(form, item, scope)]
-            yield _page(form, chosen, keys if scope.parents is not None and scope.since is None else ())
+            yield _page(
+                form, chosen, keys if scope.parents is not None and scope.since is None else ()
+            )
 
     def _children(self, entity: Entity, parent: str) -> tuple[Tally, list[Item]]:
         mine = Tally()
         try:
-            return mine, [item for items in self.one_list(entity, parent, mine, {}) for item in items]
+            return mine, [
+                item for items in self.one_list(entity, parent, mine, {}) for item in items
+            ]
         except NotFound:
             if self._is_gone(parent):
                 return mine, []
@@ -203,7 +223,9 @@ class Reader:
         for why in mine.why:
             tally.doubt(why)
 
-    def _together(self, work: Callable[[str], Got], keys: Iterable[str]) -> Iterator[tuple[list[str], list[Got]]]:
+    def _together(
+        self, work: Callable[[str], Got], keys: Iterable[str]
+    ) -> Iterator[tuple[list[str], list[Got]]]:
         """The work on each key, a few at a time and in order, in bounded portions."""
         left = iter(keys)
         with ThreadPoolExecutor(self.concurrency) as pool:
@@ -228,7 +250,11 @@ def _within(form: Form, item: Item, scope: Scope) -> bool:
 
 
 def _page(form: Form, items: Sequence[Item], covers: Sequence[str]) -> Page:
-    return Page(_ENCODER.encode_lines([form.line(item, parent) for item, parent in items]), len(items), tuple(covers))
+    return Page(
+        _ENCODER.encode_lines([form.line(item, parent) for item, parent in items]),
+        len(items),
+        tuple(covers),
+    )
 
 
 def proven(reading: Iterator[Page], tally: Tally, *, partly: bool) -> Iterator[Page | Proof]:

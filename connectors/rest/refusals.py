@@ -53,10 +53,15 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
             return _in_plain_words(error, answer, missing)
         said = _said(answer)
         error = _again(
-            _kind(request, answer.status, said.lower(), missing, duplicate) or type(error), error, request, said
+            _kind(request, answer.status, said.lower(), missing, duplicate) or type(error),
+            error,
+            request,
+            said,
         )
         if isinstance(error, Duplicate):
-            held = next((found for key in keys if (found := find(answer.parsed(), key)) is not None), None)
+            held = next(
+                (found for key in keys if (found := find(answer.parsed(), key)) is not None), None
+            )
             error.key = None if held is None else str(held)
         return error
 
@@ -86,7 +91,9 @@ def _kind(
     return NotFound if any(word in said for word in missing) else None
 
 
-def _again(kind: type[ConnectorError], error: ConnectorError, request: Request, said: str) -> ConnectorError:
+def _again(
+    kind: type[ConnectorError], error: ConnectorError, request: Request, said: str
+) -> ConnectorError:
     what = f"{error.what}: {blanked(said, request)}" if said else error.what
     return kind(what, remedy=error.remedy, status=error.status, trace_id=error.trace_id)
 
@@ -101,7 +108,10 @@ def _said(answer: Answer) -> str:
 
 def blanked(said: str, request: Request) -> str:
     """A message without the values that were sent: they may be a person's."""
-    sent = {*words(_SENT.decode(msgspec.json.encode(request.body))), *map(str, request.params.values())}
+    sent = {
+        *words(_SENT.decode(msgspec.json.encode(request.body))),
+        *map(str, request.params.values()),
+    }
     for word in sorted(sent, key=len, reverse=True):
         if len(word) > 2:
             said = re.sub(re.escape(word), "…", said, flags=re.IGNORECASE)
@@ -114,14 +124,21 @@ def reply_to(write: Write, error: ConnectorError) -> Reply:
     if isinstance(error, NotFound) and write.kind is OpKind.DELETE:
         return Reply(write.op_id, Status.DONE, key=key, trace_id=error.trace_id)
     return Reply(
-        write.op_id, _status(write, error), key=key, code=error.code, detail=error.what, trace_id=error.trace_id
+        write.op_id,
+        _status(write, error),
+        key=key,
+        code=error.code,
+        detail=error.what,
+        trace_id=error.trace_id,
     )
 
 
 def _status(write: Write, error: ConnectorError) -> Status:
     if isinstance(error, Exhausted) or error.code == "UNSENT":
         return Status.SKIPPED
-    if isinstance(error, Stale) or (isinstance(error, NotFound) and write.kind is not OpKind.CREATE):
+    if isinstance(error, Stale) or (
+        isinstance(error, NotFound) and write.kind is not OpKind.CREATE
+    ):
         return Status.STALE
     if isinstance(error, Uncertain | Transient | Malformed) or _may_have_made(write, error):
         return Status.UNCERTAIN

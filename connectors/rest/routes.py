@@ -85,10 +85,16 @@ class Routes:
             self._known[template] = error
 
 
-def pairs(api: Api, form: Form, items: Sequence[Item]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def pairs(
+    api: Api, form: Form, items: Sequence[Item]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Rows of a list, each with the record that its key leads to. Raises Malformed where no key leads to one."""
     template, found = item_of(form.endpoint), []
-    asked = [(row, form.key_of(row), form.parent_of(row, parent)) for row, parent in items if _is_there(form, row)]
+    asked = [
+        (row, form.key_of(row), form.parent_of(row, parent))
+        for row, parent in items
+        if _is_there(form, row)
+    ]
     asked = [each for each in asked if each[2] or "{parent}" not in template][:_PROBES]
     for row, key, parent in asked:
         with suppress(NotFound):
@@ -104,7 +110,11 @@ def pairs(api: Api, form: Form, items: Sequence[Item]) -> list[tuple[dict[str, A
 def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[str]:
     """The places that are blank in a row of the list and filled in the same record by its key; what leaves out blanks has none."""
     declared = form.endpoint
-    own = {declared.tags: form.tags, declared.version: form.version, declared.modified_at: form.modified_at}
+    own = {
+        declared.tags: form.tags,
+        declared.version: form.version,
+        declared.modified_at: form.modified_at,
+    }
     places = {**form.fields, **{name: path for name, path in own.items() if name}}
     return [
         name
@@ -115,7 +125,11 @@ def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[s
 
 def hides_tags(form: Form, row: dict[str, Any], record: dict[str, Any]) -> bool:
     """Whether a record by its key leaves out the tags that the list shows: what adds one would take away the others."""
-    return form.tags is not None and not _is_blank(find(row, form.tags)) and not shows(record, form.tags)
+    return (
+        form.tags is not None
+        and not _is_blank(find(row, form.tags))
+        and not shows(record, form.tags)
+    )
 
 
 def _is_there(form: Form, row: dict[str, Any]) -> bool:

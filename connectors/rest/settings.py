@@ -140,7 +140,9 @@ class RestSettings:
 
     def __repr__(self) -> str:
         """Without a password in the URL, and without headers, which may hold a key."""
-        shown = (f"{name}={getattr(self, name)!r}" for name in ("entities", "auth", "pager", "fields"))
+        shown = (
+            f"{name}={getattr(self, name)!r}" for name in ("entities", "auth", "pager", "fields")
+        )
         return f"RestSettings(url={bare(self.url)!r}, {', '.join(shown)}, headers={sorted(self.headers)!r})"
 
     def pager_of(self, entity: Entity) -> PagerSettings:

@@ -54,9 +54,15 @@ class Writer:
                     write = flights.pop(future)
                     try:
                         reply = future.result()
-                        forbidden = 0 if reply.status is Status.DONE else forbidden + (reply.code == Forbidden.code)
+                        forbidden = (
+                            0
+                            if reply.status is Status.DONE
+                            else forbidden + (reply.code == Forbidden.code)
+                        )
                         if forbidden >= FORBIDDEN_MAX:
-                            over = over or Forbidden(reply.detail, remedy="grant the credentials the right to write")
+                            over = over or Forbidden(
+                                reply.detail, remedy="grant the credentials the right to write"
+                            )
                         yield reply
                     except (*FATAL, Exhausted) as error:
                         over = over or error
@@ -71,11 +77,15 @@ class Writer:
         form = self.forms.get(write.entity)
         if form is None:
             detail = f"no endpoint is declared for {write.entity} records"
-            return Reply(write.op_id, Status.REJECTED, key=write.key, code="UNSUPPORTED", detail=detail)
+            return Reply(
+                write.op_id, Status.REJECTED, key=write.key, code="UNSUPPORTED", detail=detail
+            )
         try:
             with self.looks.around(write):
                 ready = self._ready(form, write)
-                return ready if isinstance(ready, Reply) else Change(self.api, form, ready).carry_out()
+                return (
+                    ready if isinstance(ready, Reply) else Change(self.api, form, ready).carry_out()
+                )
         except (*FATAL, Exhausted):
             raise
         except ConnectorError as error:
@@ -87,7 +97,9 @@ class Writer:
         What cannot be looked at is not written to: the next run meets it again.
         """
         try:
-            return looked_at(write, partial(record_now, self.api, form, write.key or "", write.parent))
+            return looked_at(
+                write, partial(record_now, self.api, form, write.key or "", write.parent)
+            )
         except (*FATAL, Exhausted):
             raise
         except ConnectorError as error:

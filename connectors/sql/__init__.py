@@ -77,9 +77,13 @@ class SqlConnector:
             identity=identity(self._engine),
             fields={entity: layout.described() for entity, layout in layouts.items()},
             costs=dict.fromkeys(OpKind, 0.0),
-            modified=frozenset(entity for entity, layout in layouts.items() if layout.modified_at is not None),
+            modified=frozenset(
+                entity for entity, layout in layouts.items() if layout.modified_at is not None
+            ),
             read_only=why_read_only(self._engine),
-            places={entity: place_of(self._engine, layout.table) for entity, layout in layouts.items()},
+            places={
+                entity: place_of(self._engine, layout.table) for entity, layout in layouts.items()
+            },
         )
 
     def shape(self, entity: Entity) -> Shape:
@@ -159,7 +163,9 @@ class SqlConnector:
         layout = self._layouts.get(entity)
         if layout is None:
             what = f"no table is declared for {entity} records"
-            raise ConfigError([Problem(f"{entity}: table", what, "declare its table, or leave the entity out")])
+            raise ConfigError(
+                [Problem(f"{entity}: table", what, "declare its table, or leave the entity out")]
+            )
         return layout
 
     def _everything(self, layout: Layout) -> Iterator[Page | Proof]:
@@ -227,7 +233,9 @@ def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Generator
 
 
 def _count(connection: sa.Connection, layout: Layout) -> int:
-    return connection.execute(sa.select(sa.func.count()).select_from(layout.table).where(*visible(layout))).scalar_one()
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(layout.table).where(*visible(layout))
+    ).scalar_one()
 
 
 def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
@@ -235,7 +243,9 @@ def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
     if layout.key_is_unique:
         return 0
     columns = [field.column for field in layout.key]
-    several = sa.select(*columns).where(*visible(layout), *(column.is_not(None) for column in columns))
+    several = sa.select(*columns).where(
+        *visible(layout), *(column.is_not(None) for column in columns)
+    )
     groups = several.group_by(*columns).having(sa.func.count() > 1).subquery()
     return connection.execute(sa.select(sa.func.count()).select_from(groups)).scalar_one()
 

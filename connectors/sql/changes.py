@@ -17,7 +17,9 @@ from connectors.sql.values import Kind, UnfitError, coerce, native, same, stored
 from reconcile.model import OpKind, Status
 from reconcile.ports import Json, Record, Reply, Write, looked_at
 
-_COMPARABLE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOL, Kind.DATE, Kind.INSTANT, Kind.LOCAL, Kind.UUID})
+_COMPARABLE = frozenset(
+    {Kind.TEXT, Kind.INTEGER, Kind.BOOL, Kind.DATE, Kind.INSTANT, Kind.LOCAL, Kind.UUID}
+)
 """Kinds whose equality means the same to every database; floats, JSON and arrays do not compare reliably."""
 
 Row = Mapping[str, Any]
@@ -44,14 +46,20 @@ class Change:
             case OpKind.DELETE | OpKind.ARCHIVE:
                 return self._delete()
             case OpKind.ADOPT | OpKind.FORGET:
-                return self._reply(Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side")
+                return self._reply(
+                    Status.REJECTED, "UNSUPPORTED", f"{self.write.kind} is not a write to a side"
+                )
             case _:
                 assert_never(self.write.kind)
 
     # What each kind does.
 
     def _create(self) -> Reply:
-        values = {name: value for name, value in self._values(self.write.fields).items() if value is not None}
+        values = {
+            name: value
+            for name, value in self._values(self.write.fields).items()
+            if value is not None
+        }
         values |= self._parent_values()
         made = self._made_up(values)
         tags = self._tags_named()
@@ -69,7 +77,11 @@ class Change:
             return told
         if row is None:
             return self._reply(Status.STALE, "NOT_FOUND", "the record is gone")
-        moved = {name: value for name, value in values.items() if not self._held(row, name, self.write.fields[name])}
+        moved = {
+            name: value
+            for name, value in values.items()
+            if not self._held(row, name, self.write.fields[name])
+        }
         retagged = tags is not None and set(tags) != set(self._held_tags(row))
         if not moved and not retagged:
             return self._done(self.write.key, row)
@@ -85,7 +97,9 @@ class Change:
     def _change_tags(self) -> Reply:
         place = self.layout.tags
         if place is None:
-            return self._reply(Status.REJECTED, "UNSUPPORTED", "no tags are declared for this table")
+            return self._reply(
+                Status.REJECTED, "UNSUPPORTED", "no tags are declared for this table"
+            )
         if self.write.kind is OpKind.ADD_TAGS:
             tagging.check(place, self.write.tags)
         row = self._locked()
@@ -98,12 +112,16 @@ class Change:
         if place.field is None:
             self._join(self.write.key, after)
             return self._changed(row, {})
-        return self._changed(row, {place.field.name: tagging.stored(place, after, row[place.field.name])})
+        return self._changed(
+            row, {place.field.name: tagging.stored(place, after, row[place.field.name])}
+        )
 
     def _delete(self) -> Reply:
         marker = self.layout.deleted
         if marker is None and self.write.kind is OpKind.ARCHIVE:
-            return self._reply(Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table")
+            return self._reply(
+                Status.REJECTED, "NO_ARCHIVE", "no soft-delete column is declared for this table"
+            )
         row = self._locked()
         if told := self._looked_at(row):
             return told
@@ -112,8 +130,13 @@ class Change:
         if stale := self._stale(row):
             return stale
         if marker is not None:
-            flag = coerce(marker, self.now if marker.kind in (Kind.INSTANT, Kind.LOCAL, Kind.DATE, Kind.TEXT) else 1)
-            self._set(row, {marker.name: True if marker.kind is Kind.BOOL and not marker.raw else flag})
+            flag = coerce(
+                marker,
+                self.now if marker.kind in (Kind.INSTANT, Kind.LOCAL, Kind.DATE, Kind.TEXT) else 1,
+            )
+            self._set(
+                row, {marker.name: True if marker.kind is Kind.BOOL and not marker.raw else flag}
+            )
             return self._reply(Status.DONE)
         if self.layout.tags is not None and self.layout.tags.contact is not None:
             tagging.unjoin(self.connection, self.layout.tags, row[self.layout.key[0].name])
@@ -162,16 +185,24 @@ class Change:
             return {field.name: value for field, value in zip(self.layout.key, given, strict=True)}
         returns = self.connection.dialect.insert_returning
         missing = [field for field in self.layout.key if values.get(field.name) is None]
-        unmade = [field for field in missing if not field.automatic or (field.default and not returns)]
+        unmade = [
+            field for field in missing if not field.automatic or (field.default and not returns)
+        ]
         return {field.name: new_key(field, uuid4()) for field in unmade if text_key(field)}
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Insert a row and give its key; None where the database does not say what it became."""
         key, table = self.layout.key, self.layout.table
-        statement = sa.insert(table).values({name: _bound(self._column(name), value) for name, value in values.items()})
+        statement = sa.insert(table).values(
+            {name: _bound(self._column(name), value) for name, value in values.items()}
+        )
         if self.connection.dialect.insert_returning:
-            made = self.connection.execute(statement.returning(*(field.column for field in key))).first()
-            return None if made is None else key_text(key, list(made))  # a view's trigger may answer nothing
+            made = self.connection.execute(
+                statement.returning(*(field.column for field in key))
+            ).first()
+            return (
+                None if made is None else key_text(key, list(made))
+            )  # a view's trigger may answer nothing
         result = self.connection.execute(statement)
         return key_text(key, [values.get(field.name, result.lastrowid or None) for field in key])
 
@@ -203,11 +234,23 @@ class Change:
             return None  # the row that is locked was looked at: it is as expected, whatever else of it has changed
         version, fields = self.layout.version, self.write.fields
         if version is not None and self.write.version is not None:
-            moved = [] if str(native(version, row[version.name])) == self.write.version else [version.name]
+            moved = (
+                []
+                if str(native(version, row[version.name])) == self.write.version
+                else [version.name]
+            )
         else:
-            expected = {name: value for name, value in self.write.expected.items() if name in self.layout.fields}
+            expected = {
+                name: value
+                for name, value in self.write.expected.items()
+                if name in self.layout.fields
+            }
             wrong = [name for name, value in expected.items() if not self._held(row, name, value)]
-            moved = [name for name in wrong if name not in fields or not self._held(row, name, fields[name])]
+            moved = [
+                name
+                for name in wrong
+                if name not in fields or not self._held(row, name, fields[name])
+            ]
         if not moved:
             return None
         detail = f"changed since the plan was made: {', '.join(moved)}"
@@ -230,7 +273,11 @@ class Change:
 
     def _guarded(self, values: Mapping[str, Any]) -> Sequence[str]:
         version = self.layout.version
-        return [version.name] if version is not None else [name for name in values if self._comparable(name)]
+        return (
+            [version.name]
+            if version is not None
+            else [name for name in values if self._comparable(name)]
+        )
 
     def _comparable(self, name: str) -> bool:
         field = self.layout.fields.get(name)
@@ -248,7 +295,11 @@ class Change:
         stamps: dict[str, Any] = {}
         modified, version = self.layout.modified_at, self.layout.version
         if modified is not None and not modified.generated and modified.name not in values:
-            stamps |= {} if row is None and modified.default else {modified.name: stored_moment(modified, self.now)}
+            stamps |= (
+                {}
+                if row is None and modified.default
+                else {modified.name: stored_moment(modified, self.now)}
+            )
         if version is None or version.generated or version.name in {**values, **stamps}:
             return stamps
         if version.kind in (Kind.INSTANT, Kind.LOCAL):
@@ -262,20 +313,37 @@ class Change:
         return stamps
 
     def _join(self, key: str | None, tags: Sequence[str]) -> None:
-        if self.layout.tags is not None and self.layout.tags.contact is not None and key is not None:
-            tagging.join(self.connection, self.layout.tags, key_values(self.layout.key, key)[0], tags)
+        if (
+            self.layout.tags is not None
+            and self.layout.tags.contact is not None
+            and key is not None
+        ):
+            tagging.join(
+                self.connection, self.layout.tags, key_values(self.layout.key, key)[0], tags
+            )
 
     def _done(self, key: str | None, row: Row | None = None) -> Reply:
         """Done, with the record as the database now holds it, after triggers and defaults."""
         if row is None and key is not None:
-            row = next(iter(fetch(self.connection, self.layout, key_is(self.layout.key, key))), None)
-        return Reply(self.write.op_id, Status.DONE, record=None if row is None else self._record(row), key=key)
+            row = next(
+                iter(fetch(self.connection, self.layout, key_is(self.layout.key, key))), None
+            )
+        return Reply(
+            self.write.op_id,
+            Status.DONE,
+            record=None if row is None else self._record(row),
+            key=key,
+        )
 
     def _record(self, row: Row) -> Record:
         return record_of(self.layout, row, joined_tags(self.connection, self.layout, row))
 
-    def _reply(self, status: Status, code: str = "", detail: str = "", record: Record | None = None) -> Reply:
-        return Reply(self.write.op_id, status, record=record, key=self.write.key, code=code, detail=detail)
+    def _reply(
+        self, status: Status, code: str = "", detail: str = "", record: Record | None = None
+    ) -> Reply:
+        return Reply(
+            self.write.op_id, status, record=record, key=self.write.key, code=code, detail=detail
+        )
 
 
 def _bound(column: sa.Column[Any], value: Any) -> Any:

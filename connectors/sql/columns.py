@@ -15,14 +15,18 @@ from sqlalchemy.types import _Binary
 from connectors.sql.values import Field, Kind
 
 
-def read_table(connection: sa.Connection, name: str, schema: str | None, zone: ZoneInfo) -> Mapping[str, Field]:
+def read_table(
+    connection: sa.Connection, name: str, schema: str | None, zone: ZoneInfo
+) -> Mapping[str, Field]:
     """The columns of an existing table or view, with what the database says of each."""
     if connection.dialect.name == "sqlite":
         return _sqlite_table(connection, name, schema, zone)
     with warnings.catch_warnings():
         # A type that SQLAlchemy does not know is read as text: nothing to warn of.
         warnings.simplefilter("ignore", sa.exc.SAWarning)
-        table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        table = sa.Table(
+            name, sa.MetaData(), schema=schema, autoload_with=connection, resolve_fks=False
+        )
     choices = _checked_choices(connection, name, schema)
     fields = {}
     for column in table.columns:
@@ -34,7 +38,8 @@ def read_table(connection: sa.Connection, name: str, schema: str | None, zone: Z
             kind=kind,
             zone=zone,
             nullable=bool(column.nullable),
-            generated=column.computed is not None or bool(column.identity and column.identity.always),
+            generated=column.computed is not None
+            or bool(column.identity and column.identity.always),
             automatic=_automatic(column),
             default=column.server_default is not None,
             length=getattr(column.type, "length", None) if kind is Kind.TEXT else None,
@@ -53,7 +58,13 @@ def _undressed(type_: Any) -> Any:
 
 
 def _choices(type_: Any) -> tuple[str, ...]:
-    return tuple(type_.values if isinstance(type_, mysql.SET) else type_.enums if isinstance(type_, sa.Enum) else ())
+    return tuple(
+        type_.values
+        if isinstance(type_, mysql.SET)
+        else type_.enums
+        if isinstance(type_, sa.Enum)
+        else ()
+    )
 
 
 def _automatic(column: sa.Column[Any]) -> bool:
@@ -93,10 +104,15 @@ def _kind(type_: Any, dialect: str) -> Kind:
     return Kind.INSTANT if kind is Kind.LOCAL and type_.timezone else kind
 
 
-_LISTED = re.compile(r"^\W*\"?`?(\w+)`?\"?\)*(?:::[\w ]+)?\s*(?:in\s*\(|=\s*any\s*\()(.+)$", re.IGNORECASE | re.DOTALL)
+_LISTED = re.compile(
+    r"^\W*\"?`?(\w+)`?\"?\)*(?:::[\w ]+)?\s*(?:in\s*\(|=\s*any\s*\()(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
-def _checked_choices(connection: sa.Connection, name: str, schema: str | None) -> Mapping[str, tuple[str, ...]]:
+def _checked_choices(
+    connection: sa.Connection, name: str, schema: str | None
+) -> Mapping[str, tuple[str, ...]]:
     """The values that CHECK (column IN ('a', 'b')) constraints allow, by column; other checks say nothing here."""
     try:
         checks = sa.inspect(connection).get_check_constraints(name, schema)
@@ -135,12 +151,19 @@ _DECLARED: tuple[tuple[str, Kind], ...] = (
 """What a declared SQLite type is taken for: the first word that it contains. SQLite itself stores anything anywhere."""
 
 
-def _sqlite_table(connection: sa.Connection, name: str, schema: str | None, zone: ZoneInfo) -> Mapping[str, Field]:
+def _sqlite_table(
+    connection: sa.Connection, name: str, schema: str | None, zone: ZoneInfo
+) -> Mapping[str, Field]:
     quote = connection.dialect.identifier_preparer.quote_identifier
     prefix = f"{quote(schema)}." if schema else ""
     rows = connection.exec_driver_sql(f"PRAGMA {prefix}table_xinfo({quote(name)})").mappings().all()
     choices = _checked_choices(connection, name, schema)
-    table = sa.Table(name, sa.MetaData(), *(sa.Column(row["name"], sa.types.NullType()) for row in rows), schema=schema)
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        *(sa.Column(row["name"], sa.types.NullType()) for row in rows),
+        schema=schema,
+    )
     keys = [row for row in rows if row["pk"]]
     fields = {}
     for row in rows:
@@ -156,7 +179,8 @@ def _sqlite_table(connection: sa.Connection, name: str, schema: str | None, zone
             raw=True,
             nullable=not row["notnull"],
             generated=row["hidden"] in (2, 3),
-            automatic=(declared == "INTEGER" and len(keys) == 1 and bool(row["pk"])) or row["dflt_value"] is not None,
+            automatic=(declared == "INTEGER" and len(keys) == 1 and bool(row["pk"]))
+            or row["dflt_value"] is not None,
             default=row["dflt_value"] is not None,
             length=int(length[1]) if length else None,
             choices=choices.get(row["name"], ()),

@@ -35,8 +35,15 @@ def can_copy(connection: sa.Connection, layout: Layout) -> bool:
         return True
     if place.form != "json" or place.field.kind is not Kind.JSON:
         return False
-    odd = sa.func.json_typeof(sa.cast(place.field.column, postgresql.JSON)).not_in(("array", "null"))
-    return connection.execute(sa.select(sa.func.count()).select_from(layout.table).where(odd)).scalar_one() == 0
+    odd = sa.func.json_typeof(sa.cast(place.field.column, postgresql.JSON)).not_in(
+        ("array", "null")
+    )
+    return (
+        connection.execute(
+            sa.select(sa.func.count()).select_from(layout.table).where(odd)
+        ).scalar_one()
+        == 0
+    )
 
 
 def copied(connection: sa.Connection, layout: Layout) -> Iterator[Page]:
@@ -61,7 +68,9 @@ def keyless(connection: sa.Connection, layout: Layout) -> int:
     if not any(field.nullable for field in layout.key):
         return 0
     condition = sa.or_(*(field.column.is_(None) for field in layout.key))
-    statement = sa.select(sa.func.count()).select_from(layout.table).where(condition, *visible(layout))
+    statement = (
+        sa.select(sa.func.count()).select_from(layout.table).where(condition, *visible(layout))
+    )
     return connection.execute(statement).scalar_one()
 
 
@@ -96,7 +105,9 @@ def _with_tags(layout: Layout, columns: list[sa.Label[Any]]) -> sa.Select[Any]:
         return sa.select(*columns, sa.func.coalesce(sa.func.to_json(listed), empty).label(TAGS))
     together = cast("sa.Subquery", tagging.aggregated(layout, "postgresql"))
     joined = layout.table.outerjoin(together, together.c.held_contact == layout.key[0].column)
-    return sa.select(*columns, sa.func.coalesce(together.c.held_tags, empty).label(TAGS)).select_from(joined)
+    return sa.select(
+        *columns, sa.func.coalesce(together.c.held_tags, empty).label(TAGS)
+    ).select_from(joined)
 
 
 def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
@@ -112,7 +123,9 @@ def _key(fields: tuple[Field, ...]) -> sa.ColumnElement[Any]:
 
 def _field(field: Field) -> sa.ColumnElement[Any]:
     """A field's value: a moment without a zone stays without one."""
-    return _text(field, field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
+    return (
+        _text(field, field.column, _MOMENT.removesuffix('"Z"')) if field.zoneless else _json(field)
+    )
 
 
 def _json(field: Field) -> sa.ColumnElement[Any]:
@@ -130,7 +143,9 @@ def _json(field: Field) -> sa.ColumnElement[Any]:
         case Kind.JSON:
             # The json type keeps line breaks between its tokens; a JSON string can hold none, so they can go.
             breaks: sa.ColumnElement[str] = sa.literal_column(r"E'[\n\r]'")
-            return sa.cast(sa.func.regexp_replace(sa.cast(column, sa.Text), breaks, " ", "g"), postgresql.JSON)
+            return sa.cast(
+                sa.func.regexp_replace(sa.cast(column, sa.Text), breaks, " ", "g"), postgresql.JSON
+            )
         case _:
             return column
 
@@ -148,7 +163,10 @@ def _text(field: Field, moment: sa.ColumnElement[Any], form: str) -> sa.ColumnEl
     """A moment in that form; what Python's own type cannot hold (infinity, BC) as PostgreSQL's text, as the driver gives it."""
     zone = "Z" if form.endswith('"Z"') else ""
     formed = sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
-    held = sa.and_(field.column >= sa.literal_column("'0001-01-01'"), field.column < sa.literal_column("'10000-01-01'"))
+    held = sa.and_(
+        field.column >= sa.literal_column("'0001-01-01'"),
+        field.column < sa.literal_column("'10000-01-01'"),
+    )
     return sa.case((held, formed), else_=sa.cast(field.column, sa.Text))
 
 
@@ -160,7 +178,9 @@ def _flag(field: Field) -> sa.ColumnElement[bool]:
         case Kind.INTEGER | Kind.DECIMAL | Kind.FLOAT:
             return sa.func.coalesce(field.column, 0) != 0
         case Kind.TEXT | Kind.OTHER | Kind.JSON | Kind.ARRAY:
-            text = sa.func.lower(sa.func.btrim(sa.func.coalesce(sa.cast(field.column, sa.Text), "")))
+            text = sa.func.lower(
+                sa.func.btrim(sa.func.coalesce(sa.cast(field.column, sa.Text), ""))
+            )
             zero = text.op("~", is_comparison=True)("^[-+]?0+([.]0*)?$")
             return sa.and_(text.not_in(NO), sa.not_(text.startswith(NO_MOMENT)), sa.not_(zero))
         case _:

@@ -48,7 +48,10 @@ def database_url(text: str) -> sa.URL:
 def _check_file(url: sa.URL) -> None:
     name = url.database
     if name and name != ":memory:" and not name.startswith("file:") and not Path(name).is_file():
-        raise _refused(f"there is no database file {Path(name).absolute()}", "correct the path, or create the database")
+        raise _refused(
+            f"there is no database file {Path(name).absolute()}",
+            "correct the path, or create the database",
+        )
 
 
 def open_engine(settings: SqlSettings) -> sa.Engine:
@@ -58,7 +61,9 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
         engine = sa.create_engine(url, pool_size=2, pool_pre_ping=True, hide_parameters=True)
     except NoSuchModuleError:
         name = url.drivername
-        raise _refused(f"SQLAlchemy knows no dialect {name}", "install its package, or correct the URL") from None
+        raise _refused(
+            f"SQLAlchemy knows no dialect {name}", "install its package, or correct the URL"
+        ) from None
     except ModuleNotFoundError as error:
         remedy = f"install it, for example with: pip install {error.name}"
         raise _refused(f"the driver {error.name} is not installed", remedy) from None

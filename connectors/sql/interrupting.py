@@ -19,7 +19,9 @@ _LOOK = 0.25
 def interruptible(connection: sa.Connection, ending: Ending) -> Iterator[None]:
     """Within it, the database is asked to end what it does for this connection once the run has to end."""
     done = threading.Event()
-    watch = threading.Thread(target=_watch, args=(connection, ending, done), name="interrupt", daemon=True)
+    watch = threading.Thread(
+        target=_watch, args=(connection, ending, done), name="interrupt", daemon=True
+    )
     watch.start()
     try:
         yield

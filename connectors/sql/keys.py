@@ -73,7 +73,9 @@ def key_among(fields: Sequence[Field], texts: Sequence[str]) -> sa.ColumnElement
 
 def text_key(field: Field) -> bool:
     """Whether a new key can be made up for this column: a UUID, or text long enough to hold one."""
-    return field.kind is Kind.UUID or (field.kind is Kind.TEXT and (field.length is None or field.length >= 32))
+    return field.kind is Kind.UUID or (
+        field.kind is Kind.TEXT and (field.length is None or field.length >= 32)
+    )
 
 
 def new_key(field: Field, identifier: UUID) -> Any:

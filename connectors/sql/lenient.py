@@ -34,5 +34,10 @@ class _Timestamptz(_Lenient, TimestamptzLoader):
 
 def register(connection: Any) -> None:
     """Let a psycopg connection give such values as text: one row of that kind stopped the reading of its neighbours."""
-    for name, loader in {"date": _Date, "time": _Time, "timestamp": _Timestamp, "timestamptz": _Timestamptz}.items():
+    for name, loader in {
+        "date": _Date,
+        "time": _Time,
+        "timestamp": _Timestamp,
+        "timestamptz": _Timestamptz,
+    }.items():
         connection.adapters.register_loader(name, loader)

@@ -66,7 +66,9 @@ class Lines:
         except (ValueError, TypeError, OverflowError):
             shown = [line for line in shown if self._encodes(line)]
             lines = _ENCODER.encode_lines(shown)
-        return Page(lines, len(shown), tuple(str(line[self._key_label]) for line in shown) if own else ())
+        return Page(
+            lines, len(shown), tuple(str(line[self._key_label]) for line in shown) if own else ()
+        )
 
     def _line(self, row: Row) -> dict[str, Any] | None:
         key = None
@@ -82,7 +84,11 @@ class Lines:
             for name, shown in self._shown:
                 line[name] = line[shown]
         except (ValueError, TypeError, OverflowError, OSError) as error:
-            why = str(error) if isinstance(error, UnfitError) else "a value is not what its column says"
+            why = (
+                str(error)
+                if isinstance(error, UnfitError)
+                else "a value is not what its column says"
+            )
             self._set_aside(key, why)
             return None
         if key is None:
@@ -95,7 +101,9 @@ class Lines:
         try:
             _ENCODER.encode(line)
         except (ValueError, TypeError, OverflowError):
-            self._set_aside(str(line[self._key_label]), "a text is no Unicode, or a number too large")
+            self._set_aside(
+                str(line[self._key_label]), "a text is no Unicode, or a number too large"
+            )
             return False
         return True
 
@@ -160,7 +168,9 @@ def marked(column: Field, value: Any) -> bool:
     return says_deleted(value) and (convert is None or says_deleted(convert(value)))
 
 
-def _tag_reader(layout: Layout, columns: Columns, at: Mapping[str, int]) -> Callable[[Row], list[str]]:
+def _tag_reader(
+    layout: Layout, columns: Columns, at: Mapping[str, int]
+) -> Callable[[Row], list[str]]:
     place = layout.tags
     assert place is not None  # noqa: S101  the caller asked
     if place.field is not None or columns.tags_at is not None:

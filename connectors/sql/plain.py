@@ -15,7 +15,9 @@ def flag(value: Any) -> Any:
     if isinstance(value, bytes):
         return any(value)
     if isinstance(value, str):
-        return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}.get(value.lower(), value)
+        return {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}.get(
+            value.lower(), value
+        )
     return bool(value)
 
 

@@ -14,7 +14,16 @@ from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
 from connectors.sql.plain import bits, unpadded
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, shown, stored_moment
+from connectors.sql.values import (
+    Field,
+    Kind,
+    UnfitError,
+    coerce,
+    native,
+    same,
+    shown,
+    stored_moment,
+)
 from reconcile.model import Entity
 from reconcile.ports import Json, Page, Record, Scope, Write
 
@@ -29,7 +38,11 @@ def needed(layout: Layout) -> list[Field]:
     """Every column that a record is made of, once."""
     place = layout.tags.field if layout.tags else None
     roles = (*layout.key, *layout.parent, layout.version, layout.modified_at, layout.deleted, place)
-    return list({field.name: field for field in (*layout.fields.values(), *roles) if field is not None}.values())
+    return list(
+        {
+            field.name: field for field in (*layout.fields.values(), *roles) if field is not None
+        }.values()
+    )
 
 
 def expression(field: Field) -> sa.ColumnElement[Any]:
@@ -54,14 +67,20 @@ def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) 
     key = key_text(layout.key, [row[field.name] for field in layout.key])
     if key is None:
         raise UnfitError("a record without a key")
-    fields: dict[str, Json] = {name: shown(field, row[name]) for name, field in layout.fields.items()}
+    fields: dict[str, Json] = {
+        name: shown(field, row[name]) for name, field in layout.fields.items()
+    }
     if layout.tags is not None:
         place = layout.tags.field
-        fields[TAGS] = list(held) if place is None else list(tagging.parse(layout.tags, row[place.name]))
+        fields[TAGS] = (
+            list(held) if place is None else list(tagging.parse(layout.tags, row[place.name]))
+        )
     return Record(
         key=key,
         fields=fields,
-        parent=key_text(layout.parent, [row[field.name] for field in layout.parent]) if layout.parent else None,
+        parent=key_text(layout.parent, [row[field.name] for field in layout.parent])
+        if layout.parent
+        else None,
         version=_text(layout.version, row),
         modified_at=_text(layout.modified_at, row),
         deleted=is_deleted(layout, row),
@@ -74,21 +93,33 @@ def _text(field: Field | None, row: Mapping[str, Any]) -> str | None:
 
 
 def fetch(
-    connection: sa.Connection, layout: Layout, condition: sa.ColumnElement[bool], *, lock: bool = False
+    connection: sa.Connection,
+    layout: Layout,
+    condition: sa.ColumnElement[bool],
+    *,
+    lock: bool = False,
 ) -> list[Mapping[str, Any]]:
     """The rows that fulfil a condition, locked until the transaction ends if so wished."""
     statement = sa.select(*map(expression, needed(layout))).where(condition)
     statement = statement.with_for_update(of=layout.table) if lock else statement
     plain = {field.name: unpadded for field in needed(layout) if field.padded}
-    plain |= {field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)}
+    plain |= {
+        field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)
+    }
     rows = [dict(row) for row in connection.execute(statement).mappings()]
     return [row | {name: made(row[name]) for name, made in plain.items()} for row in rows]
 
 
-def fetch_key(connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False) -> Mapping[str, Any] | None:
+def fetch_key(
+    connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False
+) -> Mapping[str, Any] | None:
     """The row of a key; None when there is none. A collation that ignores case may find another's, which is none."""
     rows = fetch(connection, layout, sa.and_(key_is(layout.key, key), *visible(layout)), lock=lock)
-    exact = (row for row in rows if key_text(layout.key, [row[field.name] for field in layout.key]) == key)
+    exact = (
+        row
+        for row in rows
+        if key_text(layout.key, [row[field.name] for field in layout.key]) == key
+    )
     return next(exact, None)
 
 
@@ -107,10 +138,20 @@ def read_one(connection: sa.Connection, layout: Layout, key: str) -> Record | No
 
 def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Record]:
     """Records that hold exactly what a create wrote, and contacts of the same email."""
-    plain = {name: value for name, value in write.fields.items() if name in layout.fields and value not in (None, "")}
-    emails = [name for name, value in plain.items() if layout.entity is Entity.CONTACT and _is_email(name, value)]
+    plain = {
+        name: value
+        for name, value in write.fields.items()
+        if name in layout.fields and value not in (None, "")
+    }
+    emails = [
+        name
+        for name, value in plain.items()
+        if layout.entity is Entity.CONTACT and _is_email(name, value)
+    ]
     conditions = [_all_held(layout, plain, write.parent)]
-    conditions += [sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails]
+    conditions += [
+        sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails
+    ]
     rows = fetch(connection, layout, sa.and_(sa.or_(*conditions), *visible(layout)))
     return [
         record_of(layout, row, joined_tags(connection, layout, row))
@@ -127,7 +168,9 @@ def _is_email(name: str, value: Json) -> bool:
     return "mail" in name.lower() and isinstance(value, str) and "@" in value
 
 
-def _all_held(layout: Layout, plain: Mapping[str, Json], parent: str | None) -> sa.ColumnElement[bool]:
+def _all_held(
+    layout: Layout, plain: Mapping[str, Json], parent: str | None
+) -> sa.ColumnElement[bool]:
     conditions = [_holds(layout.fields[name], value) for name, value in plain.items()]
     if layout.parent and parent is not None:
         conditions.append(key_is(layout.parent, parent))
@@ -165,10 +208,16 @@ def slices(layout: Layout, scope: Scope) -> Iterator[Slice]:
     if scope.keys is not None:
         for chunk in _chunks(scope.keys):
             condition = _both(key_among(layout.key, chunk), since)
-            yield Slice(condition, chunk if contact and since is None else (), own=contact and since is not None)
+            yield Slice(
+                condition,
+                chunk if contact and since is None else (),
+                own=contact and since is not None,
+            )
     elif scope.parents is not None and layout.parent:
         for chunk in _chunks(scope.parents):
-            yield Slice(_both(key_among(layout.parent, chunk), since), chunk if since is None else ())
+            yield Slice(
+                _both(key_among(layout.parent, chunk), since), chunk if since is None else ()
+            )
     else:
         yield Slice(since, own=contact and since is not None)
 
@@ -179,18 +228,24 @@ def _chunks(keys: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield distinct[start : start + KEYS]
 
 
-def _both(condition: sa.ColumnElement[bool], other: sa.ColumnElement[bool] | None) -> sa.ColumnElement[bool]:
+def _both(
+    condition: sa.ColumnElement[bool], other: sa.ColumnElement[bool] | None
+) -> sa.ColumnElement[bool]:
     return condition if other is None else sa.and_(condition, other)
 
 
 def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
     if since is None or layout.modified_at is None:
         return None
-    moment: sa.ColumnElement[bool] = layout.modified_at.column >= stored_moment(layout.modified_at, since)
+    moment: sa.ColumnElement[bool] = layout.modified_at.column >= stored_moment(
+        layout.modified_at, since
+    )
     return moment
 
 
-def select_for(connection: sa.Connection, layout: Layout, part: Slice) -> tuple[sa.Select[Any], Columns]:
+def select_for(
+    connection: sa.Connection, layout: Layout, part: Slice
+) -> tuple[sa.Select[Any], Columns]:
     """The SELECT of a slice, with the tags of the join table beside each contact where the database can do that."""
     columns = needed(layout)
     select = sa.select(*map(expression, columns)).where(*visible(layout))
@@ -201,10 +256,14 @@ def select_for(connection: sa.Connection, layout: Layout, part: Slice) -> tuple[
     if held is None:
         return select, Columns(columns, preloaded=tagging.all_joined(connection, layout.tags))
     joined = layout.table.outerjoin(held, held.c.held_contact == layout.key[0].column)
-    return select.add_columns(held.c.held_tags).select_from(joined), Columns(columns, tags_at=len(columns))
+    return select.add_columns(held.c.held_tags).select_from(joined), Columns(
+        columns, tags_at=len(columns)
+    )
 
 
-def stream(connection: sa.Connection, layout: Layout, part: Slice, *, rows: int, tally: Tally) -> Iterator[Page]:
+def stream(
+    connection: sa.Connection, layout: Layout, part: Slice, *, rows: int, tally: Tally
+) -> Iterator[Page]:
     """The pages of a slice, read through a server-side cursor where the driver has one."""
     select, columns = select_for(connection, layout, part)
     lines = Lines(layout, columns, tally)

@@ -13,7 +13,10 @@ from connectors.sql.engine import writing_connection
 _ASKED = {
     "postgresql": (
         ("SELECT pg_is_in_recovery()", "it is a standby"),
-        ("SELECT current_setting('transaction_read_only') = 'on'", "default_transaction_read_only is on"),
+        (
+            "SELECT current_setting('transaction_read_only') = 'on'",
+            "default_transaction_read_only is on",
+        ),
     ),
     "mysql": (
         ("SELECT @@global.read_only", "read_only is on"),
@@ -53,4 +56,6 @@ def _sqlite(engine: sa.Engine) -> str:
     if path.is_file() and not (meant and os.access(path, os.W_OK)):
         return "its file may not be written to"
     with engine.connect() as connection:
-        return "query_only is on" if connection.exec_driver_sql("PRAGMA query_only").scalar() else ""
+        return (
+            "query_only is on" if connection.exec_driver_sql("PRAGMA query_only").scalar() else ""
+        )

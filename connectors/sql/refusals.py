@@ -66,13 +66,18 @@ def passing(error: BaseException) -> tuple[str, str]:
     if number in _TIMED_OUT:
         return "DB_TIMED_OUT", "the database's own limit for a statement ended it"
     if number in _CONFLICT:
-        return "DB_CONFLICT", "the database ended it in favour of another transaction, each time it was tried"
+        return (
+            "DB_CONFLICT",
+            "the database ended it in favour of another transaction, each time it was tried",
+        )
     return "ROW_LOCKED", "another transaction holds a lock on it"
 
 
 def is_duplicate(error: BaseException) -> bool:
     """Whether a unique constraint was violated."""
-    return state(error) in _UNIQUE or (isinstance(error, sa.exc.IntegrityError) and "unique" in str(error.orig).lower())
+    return state(error) in _UNIQUE or (
+        isinstance(error, sa.exc.IntegrityError) and "unique" in str(error.orig).lower()
+    )
 
 
 def explain(error: StatementError) -> tuple[str, str]:
@@ -90,7 +95,10 @@ def explain(error: StatementError) -> tuple[str, str]:
     if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:
         return "CONSTRAINT", f"the database refuses the record: a constraint is violated{at}"
     number = state(error)
-    return "INVALID_FIELD", f"the database refuses a value{at}{f', its error is {number}' if number else ''}"
+    return (
+        "INVALID_FIELD",
+        f"the database refuses a value{at}{f', its error is {number}' if number else ''}",
+    )
 
 
 def _named(error: StatementError) -> str:
@@ -108,14 +116,20 @@ def as_connector_error(error: Exception, doing: str) -> ConnectorError:
     number = state(error)
     suffix = f" ({number})" if number else ""
     if number in _FORBIDDEN:
-        return Forbidden(f"the database user may not do this{suffix}: {doing}", remedy="grant SELECT on the tables")
+        return Forbidden(
+            f"the database user may not do this{suffix}: {doing}",
+            remedy="grant SELECT on the tables",
+        )
     if is_passing(error):
         code, why = passing(error)
         remedy = "see what else works on the tables, or raise the database's own limit, then repeat"
         return Transient(f"{why}{suffix}: {doing}", remedy=remedy, code=code)
     if is_lost(error):
         return Transient(
-            f"the database could not be reached{suffix}: {doing}", remedy="check that it runs, then repeat"
+            f"the database could not be reached{suffix}: {doing}",
+            remedy="check that it runs, then repeat",
         )
     kind = type(error).__name__
-    return ConnectorError(f"the database answered with {kind}{suffix}: {doing}", remedy="run doctor on this pair")
+    return ConnectorError(
+        f"the database answered with {kind}{suffix}: {doing}", remedy="run doctor on this pair"
+    )

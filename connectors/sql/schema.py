@@ -53,7 +53,9 @@ class Layout:
     @property
     def key_is_unique(self) -> bool:
         """Whether the database itself sees to it that no two records share a key."""
-        return tuple(sorted(field.name for field in self.key)) in {tuple(sorted(columns)) for columns in self.unique}
+        return tuple(sorted(field.name for field in self.key)) in {
+            tuple(sorted(columns)) for columns in self.unique
+        }
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -83,7 +85,11 @@ class Layout:
 
     def described(self) -> dict[str, FieldInfo]:
         """What there is to say of each native field."""
-        own = {field.name for field in (self.version, self.modified_at, self.deleted, *self.parent) if field}
+        own = {
+            field.name
+            for field in (self.version, self.modified_at, self.deleted, *self.parent)
+            if field
+        }
         automatic = {field.name for field in self.key if field.automatic}
         described = {
             name: FieldInfo(
@@ -139,7 +145,9 @@ class _Finder:
         if fields is None or name is None:
             return None
         if name not in fields:
-            self.report(where, f"table {table!r} has no column {name!r}", _near(name, fields, "columns"))
+            self.report(
+                where, f"table {table!r} has no column {name!r}", _near(name, fields, "columns")
+            )
         return fields.get(name)
 
     def columns(self, where: str, table: str, wanted: Iterable[str]) -> tuple[Field, ...]:
@@ -157,17 +165,25 @@ def _splits(name: str) -> list[tuple[str | None, str]]:
 def _near(name: str, existing: Iterable[str], kind: str) -> str:
     known = sorted(existing)
     lower = {other.lower(): other for other in known}
-    near = [lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    near = [
+        lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+    ]
     if near:
         return f"did you mean {' or '.join(repr(other) for other in near)}?"
     listed = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
-    return f"the {kind} that exist are: {listed}" if known else f"there are no {kind}: is this the right database?"
+    return (
+        f"the {kind} that exist are: {listed}"
+        if known
+        else f"there are no {kind}: is this the right database?"
+    )
 
 
 def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entity, Layout]:
     """Every declared entity as it was found. Raises ConfigError with a Problem for each thing that was not."""
     finder = _Finder(connection, settings)
-    layouts = {entity: _layout(finder, entity, table) for entity, table in settings.entities.items()}
+    layouts = {
+        entity: _layout(finder, entity, table) for entity, table in settings.entities.items()
+    }
     if finder.problems:
         raise ConfigError(finder.problems)
     return {entity: layout for entity, layout in layouts.items() if layout is not None}
@@ -183,7 +199,11 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
         return finder.column(f"{entity}: {role}", declared.table, name)
 
     if not names(declared.key):
-        finder.report(f"{entity}: key", "no key column is declared", "name the column that identifies a record")
+        finder.report(
+            f"{entity}: key",
+            "no key column is declared",
+            "name the column that identifies a record",
+        )
     key = finder.columns(f"{entity}: key", declared.table, names(declared.key))
     layout = Layout(
         entity=entity,
@@ -207,7 +227,9 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
     return layout
 
 
-def _condition(finder: _Finder, entity: Entity, declared: TableSettings) -> sa.ColumnElement[bool] | None:
+def _condition(
+    finder: _Finder, entity: Entity, declared: TableSettings
+) -> sa.ColumnElement[bool] | None:
     """The fixed filter, tried once: what it says is the user's SQL, in which a colon is a colon."""
     found = finder.fields(f"{entity}: table", declared.table)
     if not declared.where or not found:
@@ -221,12 +243,16 @@ def _condition(finder: _Finder, entity: Entity, declared: TableSettings) -> sa.C
             ).first()
     except sa.exc.DBAPIError as error:
         why = str(error.orig).strip().splitlines()[0]
-        finder.report(f"{entity}: where", f"the database does not take this condition: {why}", "correct it")
+        finder.report(
+            f"{entity}: where", f"the database does not take this condition: {why}", "correct it"
+        )
         return None
     return condition
 
 
-def _chosen(finder: _Finder, entity: Entity, declared: TableSettings, tags: TagPlace | None) -> Mapping[str, Field]:
+def _chosen(
+    finder: _Finder, entity: Entity, declared: TableSettings, tags: TagPlace | None
+) -> Mapping[str, Field]:
     """The columns that the mapping uses, all of them where it says nothing; tags are a field of their own."""
     found = finder.fields("", declared.table) or {}
     wanted = finder.settings.fields.get(entity, ())
@@ -247,16 +273,26 @@ def _tag_place(finder: _Finder, entity: Entity, declared: TableSettings) -> TagP
     if tags.form == "table":
         return _joined(finder, where, tags)
     if tags.column is None:
-        finder.report(where, "no tag column is declared", f"name the column of {declared.table!r} that holds the tags")
+        finder.report(
+            where,
+            "no tag column is declared",
+            f"name the column of {declared.table!r} that holds the tags",
+        )
     column = finder.column(where, declared.table, tags.column)
     if column is not None and tags.form == "array" and column.kind is not Kind.ARRAY:
-        finder.report(where, f"column {column.name!r} is not an array", 'declare the form "json" or "delimited"')
+        finder.report(
+            where,
+            f"column {column.name!r} is not an array",
+            'declare the form "json" or "delimited"',
+        )
     return TagPlace(tags.form, tags.delimiter, field=column)
 
 
 def _joined(finder: _Finder, where: str, tags: TagSettings) -> TagPlace | None:
     if not (tags.table and tags.contact and tags.tag):
-        finder.report(where, "a join table needs table, contact and tag", "name the table and its two columns")
+        finder.report(
+            where, "a join table needs table, contact and tag", "name the table and its two columns"
+        )
         return None
     return TagPlace(
         tags.form,
@@ -270,7 +306,13 @@ def _joined(finder: _Finder, where: str, tags: TagSettings) -> TagPlace | None:
 def _unique(finder: _Finder, name: str) -> tuple[tuple[str, ...], ...]:
     """The column sets that no two rows may share."""
     table = next(iter((finder.fields("", name) or {}).values())).column.table
-    found = [tuple(finder.inspector.get_pk_constraint(table.name, table.schema).get("constrained_columns", ()))]
+    found = [
+        tuple(
+            finder.inspector.get_pk_constraint(table.name, table.schema).get(
+                "constrained_columns", ()
+            )
+        )
+    ]
     try:
         constraints = finder.inspector.get_unique_constraints(table.name, table.schema)
         indexes = finder.inspector.get_indexes(table.name, table.schema)
@@ -289,7 +331,13 @@ def _partial(index: Any) -> bool:
 
 def _as_moment(field: Field | None) -> Field | None:
     """A column that is said to hold a time does so, though it be declared as text or as a number."""
-    if field is None or field.kind not in (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.OTHER):
+    if field is None or field.kind not in (
+        Kind.TEXT,
+        Kind.INTEGER,
+        Kind.FLOAT,
+        Kind.DECIMAL,
+        Kind.OTHER,
+    ):
         return field
     return replace(field, kind=Kind.LOCAL, form="sql")
 
@@ -298,7 +346,9 @@ def _dated(connection: sa.Connection, field: Field | None) -> Field | None:
     """A moment that the database keeps as text or a number is written in the form in which it is found."""
     if field is None or field.kind is not Kind.LOCAL or field.form == "native":
         return field
-    sample = connection.execute(sa.select(field.column).where(field.column.is_not(None)).limit(1)).scalar()
+    sample = connection.execute(
+        sa.select(field.column).where(field.column.is_not(None)).limit(1)
+    ).scalar()
     return replace(field, form=_form(sample))
 
 

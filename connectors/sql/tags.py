@@ -18,7 +18,9 @@ from reconcile.ports import Json
 
 def _quoted(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     # MariaDB's own json_arrayagg turns characters beyond ASCII into question marks where it groups (seen in 10.11).
-    unicode = sa.cast(text, sa.String().with_variant(mysql.CHAR(charset="utf8mb4"), "mysql", "mariadb"))
+    unicode = sa.cast(
+        text, sa.String().with_variant(mysql.CHAR(charset="utf8mb4"), "mysql", "mariadb")
+    )
     return sa.func.concat("[", sa.func.group_concat(sa.func.json_quote(unicode)), "]")
 
 
@@ -89,7 +91,9 @@ def stored(place: TagPlace, tags: Sequence[str], held: Any) -> Any:
     assert place.field is not None  # noqa: S101  only called for the forms that have a column
     if place.form == "delimited":
         spaced = isinstance(held, str) and f"{place.delimiter} " in held
-        return coerce(place.field, (f"{place.delimiter} " if spaced else place.delimiter).join(tags) or None)
+        return coerce(
+            place.field, (f"{place.delimiter} " if spaced else place.delimiter).join(tags) or None
+        )
     if place.field.kind in (Kind.JSON, Kind.ARRAY) and not place.field.raw:
         return list(tags)
     return json.dumps(list(tags), ensure_ascii=False)
@@ -114,7 +118,9 @@ def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
     if place.names_key is None or place.names_name is None:
         return _text(place.tag), join
     names = place.names_name.column.table
-    return _text(place.names_name), join.join(names, names.c[place.names_key.name] == place.tag.column)
+    return _text(place.names_name), join.join(
+        names, names.c[place.names_key.name] == place.tag.column
+    )
 
 
 def _text(field: Field) -> sa.ColumnElement[Any]:
@@ -128,7 +134,9 @@ def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
         return None
     text, source = _joined(place)
     together = _AGGREGATES[dialect](text)
-    statement = sa.select(place.contact.column.label("held_contact"), together.label("held_tags")).select_from(source)
+    statement = sa.select(
+        place.contact.column.label("held_contact"), together.label("held_tags")
+    ).select_from(source)
     return statement.where(text.is_not(None)).group_by(place.contact.column).subquery("held_tags")
 
 
@@ -137,7 +145,9 @@ def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     text, source = _joined(place)
     held: dict[Any, list[str]] = {}
-    for contact, tag in connection.execute(sa.select(place.contact.column, text).select_from(source)):
+    for contact, tag in connection.execute(
+        sa.select(place.contact.column, text).select_from(source)
+    ):
         held.setdefault(contact, []).append(tag)
     return held
 
@@ -159,7 +169,9 @@ def join(connection: sa.Connection, place: TagPlace, contact: Any, after: Sequen
     for tag in held:
         if tag not in after:
             ids = _ids(connection, place, tag)
-            connection.execute(sa.delete(table).where(place.contact.column == contact, place.tag.column.in_(ids)))
+            connection.execute(
+                sa.delete(table).where(place.contact.column == contact, place.tag.column.in_(ids))
+            )
     for tag in after:
         if tag not in held:
             ids = _ids(connection, place, tag) or [_named(connection, place, tag)]
@@ -181,7 +193,9 @@ def _ids(connection: sa.Connection, place: TagPlace, tag: str) -> list[Any]:
     name, key = place.names_name.column, place.names_key.column
     named = sa.select(key, name)
     # SQLite's lower() knows ASCII alone: other names are compared here.
-    rows = connection.execute(named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named).all()
+    rows = connection.execute(
+        named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named
+    ).all()
     same = [(found, held) for found, held in rows if str(held).lower() == tag.lower()]
     return [found for found, _ in sorted(same, key=lambda row: row[1] != tag)]
 
@@ -190,5 +204,7 @@ def _named(connection: sa.Connection, place: TagPlace, tag: str) -> Any:
     assert place.names_key is not None  # noqa: S101  only called where tags have names of their own
     assert place.names_name is not None  # noqa: S101
     table = place.names_name.column.table
-    connection.execute(sa.insert(table).values({place.names_name.name: coerce(place.names_name, tag)}))
+    connection.execute(
+        sa.insert(table).values({place.names_name.name: coerce(place.names_name, tag)})
+    )
     return _ids(connection, place, tag)[0]

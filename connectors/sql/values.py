@@ -17,7 +17,17 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from connectors.sql.plain import bits, clock_text, day, flag, number_text, parsed, plain, real, unpadded
+from connectors.sql.plain import (
+    bits,
+    clock_text,
+    day,
+    flag,
+    number_text,
+    parsed,
+    plain,
+    real,
+    unpadded,
+)
 from reconcile.ports import FieldType, Json
 
 
@@ -117,7 +127,9 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
         case Kind.FLOAT:
             return real
         case Kind.DECIMAL if not field.raw:
-            return lambda value: format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
+            return lambda value: (
+                format(value, "f") if isinstance(value, Decimal) and value.is_finite() else value
+            )
         case Kind.DECIMAL:
             return lambda value: repr(value) if isinstance(value, float) else number_text(value)
         case Kind.DATE:
@@ -251,7 +263,9 @@ def _coerced(field: Field, value: Json) -> Any:  # noqa: C901  one line a kind
 def _scalar(value: Json) -> str | int | float:
     if not isinstance(value, str | int | float):
         raise UnfitError("expected a number")
-    return int(value) if isinstance(value, bool) else value  # a flag in a column of numbers is 1 or 0
+    return (
+        int(value) if isinstance(value, bool) else value
+    )  # a flag in a column of numbers is 1 or 0
 
 
 def _finite(value: Decimal) -> Decimal:
@@ -266,7 +280,9 @@ def _integer(field: Field, value: Json) -> int:
         raise UnfitError("expected a whole number")
     low, high = (0, 2**64) if field.unsigned else (-(2**63), 2**63)
     if not low <= number < high:
-        raise UnfitError(f"the number does not fit into {'unsigned ' if field.unsigned else ''}64 bits")
+        raise UnfitError(
+            f"the number does not fit into {'unsigned ' if field.unsigned else ''}64 bits"
+        )
     return int(number)
 
 
@@ -288,7 +304,16 @@ def _array(field: Field, value: Json) -> list[Json]:
 
 
 def _boolean(value: Json) -> bool:
-    words = {"true": True, "1": True, "yes": True, "t": True, "false": False, "0": False, "no": False, "f": False}
+    words = {
+        "true": True,
+        "1": True,
+        "yes": True,
+        "t": True,
+        "false": False,
+        "0": False,
+        "no": False,
+        "f": False,
+    }
     found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
     if found is None:
         raise UnfitError("expected true or false")
@@ -330,7 +355,11 @@ def stored_moment(field: Field, text: str) -> Any:
         case "sql":
             return local.replace(tzinfo=None).isoformat(sep=" ")
         case _:
-            return local if getattr(field.column.type, "timezone", False) else local.replace(tzinfo=None)
+            return (
+                local
+                if getattr(field.column.type, "timezone", False)
+                else local.replace(tzinfo=None)
+            )
 
 
 def _stored_raw(value: Any) -> Any:

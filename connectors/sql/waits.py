@@ -21,7 +21,9 @@ FIRST = 1.0
 class Waits:
     """What is left of a run's waits. `each` is the most that the next one may take."""
 
-    def __init__(self, lock_seconds: float, ending: Ending, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, lock_seconds: float, ending: Ending, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.left = IN_ALL * lock_seconds
         self._longest = lock_seconds
         self._ending = ending

@@ -81,7 +81,9 @@ class Writer:
                 if ended.write is None:
                     aside.append(group)
                     continue
-                at = next(number for number, write in enumerate(group) if write.op_id == ended.write.op_id)
+                at = next(
+                    number for number, write in enumerate(group) if write.op_id == ended.write.op_id
+                )
                 aside.append([group[at]])
                 groups += [part for part in (group[at + 1 :], group[:at]) if part]
         if aside:
@@ -97,7 +99,9 @@ class Writer:
                 return self._carried_out(writes, _TRIES, self.pauses.waits.share(among))
             except _Ended as ended:
                 # What is held had its time already.
-                last = attempt == _TRIES or refusals.is_held(ended.cause) or not self.pauses.waits.left
+                last = (
+                    attempt == _TRIES or refusals.is_held(ended.cause) or not self.pauses.waits.left
+                )
                 if last:
                     code, detail = refusals.passing(ended.cause)
                     return [_skipped(write, code, detail) for write in writes]
@@ -146,7 +150,9 @@ class Writer:
                 self.pauses.waits.spend(began)
             raise
 
-    def _uncommitted(self, writes: Sequence[Write], failed: _CommitFailed, tries: int, wait: float) -> list[Reply]:
+    def _uncommitted(
+        self, writes: Sequence[Write], failed: _CommitFailed, tries: int, wait: float
+    ) -> list[Reply]:
         """A lost connection during the commit leaves it open whether it happened; any other refusal undid it all."""
         if refusals.is_lost(failed.cause):
             return [_in_doubt(reply) for reply in failed.replies]
@@ -190,12 +196,17 @@ class Writer:
             if len(writes) == 1:
                 return [self._refused_or_known(connection, writes[0], error)]
         middle = len(writes) // 2
-        return [*self._group(connection, writes[:middle]), *self._group(connection, writes[middle:])]
+        return [
+            *self._group(connection, writes[:middle]),
+            *self._group(connection, writes[middle:]),
+        ]
 
     def _one(self, connection: sa.Connection, write: Write) -> Reply:
         layout = self.layouts.get(write.entity)
         if layout is None:
-            return _rejected(write, "UNSUPPORTED", f"no table is declared for {write.entity} records")
+            return _rejected(
+                write, "UNSUPPORTED", f"no table is declared for {write.entity} records"
+            )
         try:
             return Change(connection, layout, write, self.now()).carry_out()
         except UnfitError as error:
@@ -205,7 +216,9 @@ class Writer:
                 raise _Ended(error, write) from error
             raise
 
-    def _refused_or_known(self, connection: sa.Connection, write: Write, error: StatementError) -> Reply:
+    def _refused_or_known(
+        self, connection: sa.Connection, write: Write, error: StatementError
+    ) -> Reply:
         """A duplicate is answered with the key of the record that is there, where a unique constraint leads to it."""
         reply = _refused(write, error)
         if write.kind is OpKind.CREATE and reply.code == "DUPLICATE":
@@ -217,9 +230,14 @@ def existing_key(connection: sa.Connection, layout: Layout, write: Write) -> str
     """The key of the one record that shares the values of a unique constraint with a create."""
     for columns in layout.unique:
         values = {name: write.fields.get(name) for name in columns}
-        if not set(columns) <= set(layout.fields) or any(value in (None, "") for value in values.values()):
+        if not set(columns) <= set(layout.fields) or any(
+            value in (None, "") for value in values.values()
+        ):
             continue
-        conditions = [layout.fields[name].column == coerce(layout.fields[name], values[name]) for name in columns]
+        conditions = [
+            layout.fields[name].column == coerce(layout.fields[name], values[name])
+            for name in columns
+        ]
         rows = fetch(connection, layout, sa.and_(*conditions))
         if len(rows) == 1:
             return key_text(layout.key, [rows[0][field.name] for field in layout.key])

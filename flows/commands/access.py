@@ -28,7 +28,9 @@ from reconcile.ledger.ledger import Ledger
 
 auth = App(name="auth", help="Get, show and remove the tokens of a pair that says oauth.")
 
-Agency = Annotated[bool, Parameter(negative="", help="the agency's token, which serves all its locations")]
+Agency = Annotated[
+    bool, Parameter(negative="", help="the agency's token, which serves all its locations")
+]
 
 
 @contextmanager
@@ -51,8 +53,12 @@ def login(
     *,
     pair: PairFile,
     agency: Agency = False,
-    port: Annotated[Port, Parameter(help="of the local callback; register http://127.0.0.1:PORT/callback")] = 8766,
-    browser: Annotated[bool, Parameter(help="open the browser; without it, the address is printed")] = True,
+    port: Annotated[
+        Port, Parameter(help="of the local callback; register http://127.0.0.1:PORT/callback")
+    ] = 8766,
+    browser: Annotated[
+        bool, Parameter(help="open the browser; without it, the address is printed")
+    ] = True,
 ) -> int:
     """Open GHL's consent page, take the answer on this machine, and keep the tokens, encrypted, in the ledger."""
     console = Console()
@@ -60,9 +66,15 @@ def login(
         callback = Callback(port)
         app = replace(app_of(loaded, level=_level(agency), redirect=callback.url))
         exchange = Exchange(app)
-        show = webbrowser.open if browser else lambda url: console.print(url, soft_wrap=True, highlight=False)
+        show = (
+            webbrowser.open
+            if browser
+            else lambda url: console.print(url, soft_wrap=True, highlight=False)
+        )
         try:
-            tokens = log_in(app, store=store, open_browser=show, exchange=exchange, callback=callback)
+            tokens = log_in(
+                app, store=store, open_browser=show, exchange=exchange, callback=callback
+            )
         finally:
             exchange.close()
         if not agency and tokens.location not in (None, loaded.ghl.location):
@@ -83,13 +95,23 @@ def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int
     told: dict[str, Any] = {"logged_in": tokens is not None}
     if tokens is not None:
         renewed = datetime.fromtimestamp(tokens.renew_at, UTC).isoformat(timespec="seconds")
-        told |= {"location": tokens.location, "company": tokens.company, "scopes": list(tokens.scopes)}
-        told |= {"renewed_from": renewed, "renewable": bool(tokens.refresh), "due": tokens.renew_at <= time.time()}
+        told |= {
+            "location": tokens.location,
+            "company": tokens.company,
+            "scopes": list(tokens.scopes),
+        }
+        told |= {
+            "renewed_from": renewed,
+            "renewable": bool(tokens.refresh),
+            "due": tokens.renew_at <= time.time(),
+        }
     if json:
         jsons.dump(told, sys.stdout, indent=1)
         print()
     else:
-        Console().print("\n".join(f"{name}: {value}" for name, value in told.items()), highlight=False)
+        Console().print(
+            "\n".join(f"{name}: {value}" for name, value in told.items()), highlight=False
+        )
     return 0 if tokens is not None else 1
 
 

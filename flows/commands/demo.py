@@ -20,10 +20,13 @@ from flows.terminal import Console
 
 def demo(
     *,
-    folder: Annotated[Path, Parameter(help="where to make it; an earlier demo there is replaced")] = Path("demo"),
+    folder: Annotated[
+        Path, Parameter(help="where to make it; an earlier demo there is replaced")
+    ] = Path("demo"),
     contacts: Annotated[int, Parameter(help="how many people there are altogether")] = 200,
     app: Annotated[
-        str | None, Parameter(help='in place of SQLite: a database URL, "rest" (a JSON API) or "csv" (files)')
+        str | None,
+        Parameter(help='in place of SQLite: a database URL, "rest" (a JSON API) or "csv" (files)'),
     ] = None,
     json: Json = False,
     engine: Engine = "prefect",
@@ -50,7 +53,12 @@ def demo(
     console.rule("Third night: nothing is left to do")
     told.append(_night(console, pair_file, engine))
     tell_paths(console, told[1].paths)
-    console.print(f"The pair file, to edit and try: {pair_file}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"The pair file, to edit and try: {pair_file}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     console.print(
         f"                                ghl-reconcile plan --pair {pair_file}",
         highlight=False,
@@ -59,7 +67,10 @@ def demo(
     )
     if json:
         jsons.dump(
-            {"folder": str(folder), "runs": [_brief(each) for each in told]}, sys.stdout, ensure_ascii=False, indent=1
+            {"folder": str(folder), "runs": [_brief(each) for each in told]},
+            sys.stdout,
+            ensure_ascii=False,
+            indent=1,
         )
         print()
     return max(each.exit_code for each in told)
@@ -73,7 +84,16 @@ def _night(console: Console, pair_file: Path, engine: str) -> Told:
 
 
 def _brief(told: Told) -> dict[str, Any]:
-    kept = ("run_id", "state", "started_at", "ended_at", "verdict", "entities", "certificate", "usage")
+    kept = (
+        "run_id",
+        "state",
+        "started_at",
+        "ended_at",
+        "verdict",
+        "entities",
+        "certificate",
+        "usage",
+    )
     brief = {name: told.document[name] for name in kept}
     return brief | {
         "plan_digest": told.document["provenance"]["plan_digest"],

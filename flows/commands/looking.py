@@ -58,14 +58,23 @@ def history(
 
     if max_age_hours is not None and not 0 < max_age_hours <= _MOST_HOURS:
         what = f"a run cannot be {max_age_hours:g} hours old at most"
-        raise StateError(what, remedy=f"give a number above 0, up to {_MOST_HOURS:,}", code="MINUTES")
+        raise StateError(
+            what, remedy=f"give a number above 0, up to {_MOST_HOURS:,}", code="MINUTES"
+        )
     with _ledger(pair) as (_, ledger):
         rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
     if max_age_hours is not None:
         return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
     if json:
         listed = [
-            {"run_id": r.run_id, "job": r.job, "state": r.state, "started_at": r.started_at, **r.summary} for r in rows
+            {
+                "run_id": r.run_id,
+                "job": r.job,
+                "state": r.state,
+                "started_at": r.started_at,
+                **r.summary,
+            }
+            for r in rows
         ]
         jsons.dump(listed, sys.stdout, indent=1)
         print()
@@ -74,7 +83,10 @@ def history(
     for head in ("run", "state", "created", "updated", "deleted", "held", "failed"):
         named = head in ("run", "state")
         table.add_column(
-            head, justify="left" if named else "right", no_wrap=named, min_width=_RUN_ID if head == "run" else None
+            head,
+            justify="left" if named else "right",
+            no_wrap=named,
+            min_width=_RUN_ID if head == "run" else None,
         )
     for row in rows:
         entities = row.summary.get("entities", {}).values()
@@ -123,12 +135,20 @@ def report(
     from reconcile.report import kept
 
     with _ledger(pair) as (loaded, ledger):
-        rows = runs.runs(ledger) if run_id is None else [row for row in [runs.find(ledger, run_id=run_id)] if row]
-        folders = (trusted(loaded, ledger, runs_folder(loaded) / row.run_id, "report.json") for row in rows)
+        rows = (
+            runs.runs(ledger)
+            if run_id is None
+            else [row for row in [runs.find(ledger, run_id=run_id)] if row]
+        )
+        folders = (
+            trusted(loaded, ledger, runs_folder(loaded) / row.run_id, "report.json") for row in rows
+        )
         folder = next((folder for folder in folders if (folder / "report.json").exists()), None)
     if folder is None:
         raise StateError(
-            f"there is no report of run {run_id or '(any)'}", remedy="list runs with `history`", code="NO_RUN"
+            f"there is no report of run {run_id or '(any)'}",
+            remedy="list runs with `history`",
+            code="NO_RUN",
         )
     document = kept.read(folder / "report.json")
     if json:
@@ -141,7 +161,9 @@ def report(
 
 
 def review(
-    hold_id: Annotated[str | None, Parameter(help="the question to answer; without it, all are listed")] = None,
+    hold_id: Annotated[
+        str | None, Parameter(help="the question to answer; without it, all are listed")
+    ] = None,
     choice: Annotated[str | None, Parameter(help="one of its options")] = None,
     /,
     *,
@@ -151,7 +173,9 @@ def review(
     from_file: Annotated[
         Path | None, Parameter(help="a report's spreadsheet with its decision column filled in")
     ] = None,
-    web: Annotated[bool, Parameter(negative="", help="answer in a local web page, until Ctrl-C")] = False,
+    web: Annotated[
+        bool, Parameter(negative="", help="answer in a local web page, until Ctrl-C")
+    ] = False,
     port: Annotated[Port, Parameter(help="the page's port; default: a free one")] = 0,
     json: Json = False,
 ) -> int:
@@ -175,11 +199,19 @@ def review(
             answer_all(ledger, decisions_from(from_file), by=by or _user(), at=now())
         elif hold_id is not None:
             if choice is None:
-                raise StateError("an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE")
+                raise StateError(
+                    "an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE"
+                )
             answer(ledger, hold_id, choice, by=by or _user(), at=now(), reason=reason)
         rows = ledger.holds()
     listed = [
-        {"options": [], **jsons.loads(row.body), "first_seen": row.first_seen, "decision": row.decision} for row in rows
+        {
+            "options": [],
+            **jsons.loads(row.body),
+            "first_seen": row.first_seen,
+            "decision": row.decision,
+        }
+        for row in rows
     ]
     if json:
         jsons.dump(listed, sys.stdout, ensure_ascii=False, indent=1)
@@ -214,7 +246,11 @@ def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) ->
 
     evidence = Evidence(runs_folder(loaded), bring=bring)
     desk = Desk(ledger, evidence, who, now)
-    serve(desk, port=port, tell=lambda url: print(url, file=sys.stderr if aside else sys.stdout, flush=True))
+    serve(
+        desk,
+        port=port,
+        tell=lambda url: print(url, file=sys.stderr if aside else sys.stdout, flush=True),
+    )
 
 
 def _list(listed: list[dict[str, Any]]) -> None:
@@ -242,7 +278,8 @@ def explain(
     *,
     pair: PairFile,
     as_of: Annotated[
-        str | None, Parameter(help="what both sides held at that moment: 2026-01-31, or with a time")
+        str | None,
+        Parameter(help="what both sides held at that moment: 2026-01-31, or with a time"),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -270,7 +307,12 @@ def explain(
 
 
 def _at(
-    loaded: Pair, ledger: Ledger, evidence: Evidence, told: dict[str, Any], as_of: str, field: str | None
+    loaded: Pair,
+    ledger: Ledger,
+    evidence: Evidence,
+    told: dict[str, Any],
+    as_of: str,
+    field: str | None,
 ) -> dict[str, Any]:
     """The story up to a moment, with what each side held then."""
     from flows.outcome.explain import explanation
@@ -285,5 +327,8 @@ def _at(
     entity = Entity(told["entity"])
     held = values_at(ledger, evidence, loaded.located(region), entity=entity, told=whole, at=at)
     before = [write for write in told["writes"] if write["at"] and write["at"] <= at]
-    lines = [*lines_at(held, at, field), *(told["write_lines"][told["writes"].index(write)] for write in before)]
+    lines = [
+        *lines_at(held, at, field),
+        *(told["write_lines"][told["writes"].index(write)] for write in before),
+    ]
     return {**told, "as_of": at, "held": held, "writes": before, "lines": lines}

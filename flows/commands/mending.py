@@ -15,12 +15,17 @@ from flows.commands.options import Allow, Json, PairFile
 from flows.commands.show import show
 from flows.terminal import Console
 
-Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="carry it out at once, inside the limits")]
+Yes = Annotated[
+    bool,
+    Parameter(name=["--yes", "-y"], negative="", help="carry it out at once, inside the limits"),
+]
 
 _MOST = 20
 
 
-def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False, allow: Allow = None) -> int:
+def undo(
+    run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False, allow: Allow = None
+) -> int:
     """Take a run back: restore what it overwrote, delete what it created, create again what it deleted, on both sides.
 
     Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
@@ -48,7 +53,10 @@ def undo(run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False
 def tell_undo(console: Console, undo: Mapping[str, Any]) -> None:
     """What an undo leaves alone, and what nothing brings back."""
     for title, lines in (
-        ("Stays as it is:", [f"{e['entity']} {e['key']} in {e['side']}: {e['because']}" for e in undo["left"]]),
+        (
+            "Stays as it is:",
+            [f"{e['entity']} {e['key']} in {e['side']}: {e['because']}" for e in undo["left"]],
+        ),
         ("Cannot come back:", undo["lost"]),
     ):
         if lines:
@@ -90,5 +98,7 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
         return 0
     did = "Removed" if yes else "Would remove"
     size = f"{pruned.bytes / 1e6:,.1f} MB"
-    print(f"{did} the files of {len(pruned.runs):,} runs and the stages of {len(pruned.stages):,} others: {size}")
+    print(
+        f"{did} the files of {len(pruned.runs):,} runs and the stages of {len(pruned.stages):,} others: {size}"
+    )
     return 0

@@ -25,7 +25,9 @@ Keys = list[str] | None
 def delta(
     *,
     pair: PairFile,
-    app: Annotated[Keys, Parameter(help="a contact's key in the app; may be repeated, as may the others")] = None,
+    app: Annotated[
+        Keys, Parameter(help="a contact's key in the app; may be repeated, as may the others")
+    ] = None,
     ghl: Annotated[Keys, Parameter(help="a contact's id in GHL")] = None,
     app_task: Annotated[Keys, Parameter(help="a task's key in the app")] = None,
     ghl_task: Annotated[Keys, Parameter(help="a task's id in GHL")] = None,
@@ -64,9 +66,15 @@ def migrate(
     mode: Annotated[
         Mode, Parameter(help="whether what is there already is looked for, and linked")
     ] = "match-then-create",
-    approve: Annotated[str | None, Parameter(help="the digest of the plan that was looked at")] = None,
-    yes: Annotated[bool, Parameter(negative="", help="carry it out without looking at the plan first")] = False,
-    wait: Annotated[bool, Parameter(help="when the day's quota is spent, wait and go on; else call again")] = False,
+    approve: Annotated[
+        str | None, Parameter(help="the digest of the plan that was looked at")
+    ] = None,
+    yes: Annotated[
+        bool, Parameter(negative="", help="carry it out without looking at the plan first")
+    ] = False,
+    wait: Annotated[
+        bool, Parameter(help="when the day's quota is spent, wait and go on; else call again")
+    ] = False,
     json: Json = False,
     engine: Literal["prefect", "local"] = "local",
 ) -> int:
@@ -106,7 +114,9 @@ def _propose(pair: Pair, move: Move, *, as_json: bool) -> int:
     if not as_json:
         digest = told.document["provenance"]["plan_digest"]
         words = f"--pair {pair.path.name} --to {move.to} --mode {move.mode} --approve {digest}"
-        Console().print(f"Nothing was written. To carry it out: ghl-reconcile migrate {words}", highlight=False)
+        Console().print(
+            f"Nothing was written. To carry it out: ghl-reconcile migrate {words}", highlight=False
+        )
     return code
 
 
@@ -116,12 +126,19 @@ def _tell(moved: Moved, *, as_json: bool) -> int:
 
     if as_json:
         jsons.dump(
-            {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)}, sys.stdout, indent=1
+            {"complete": moved.complete, "legs": moved.legs, "cutover": facts(moved.report)},
+            sys.stdout,
+            indent=1,
         )
         print()
     else:
         console = Console()
         tell_run(console, moved.told.document)
         console.print(markdown(moved.report), highlight=False)
-        console.print(f"Cutover report: {moved.report.paths['md']}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"Cutover report: {moved.report.paths['md']}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     return max(moved.told.exit_code, 0 if moved.complete else 1)

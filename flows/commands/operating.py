@@ -31,11 +31,16 @@ def fleet(
     /,
     *,
     ledger: Annotated[
-        str | None, Parameter(help='run the pairs that this ledger keeps: "env:NAME", or its URL; see `ledger add`')
+        str | None,
+        Parameter(
+            help='run the pairs that this ledger keeps: "env:NAME", or its URL; see `ledger add`'
+        ),
     ] = None,
     job: Annotated[Job, Parameter(help="what to do with each pair")] = "run",
     workers: Annotated[int, AtLeastOne, Parameter(help="how many pairs at a time")] = 2,
-    runner: Annotated[Runner, Parameter(help="processes here, or Prefect's task runners")] = "processes",
+    runner: Annotated[
+        Runner, Parameter(help="processes here, or Prefect's task runners")
+    ] = "processes",
     out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
     json: Json = False,
 ) -> int:
@@ -70,7 +75,10 @@ def _kept(ledger: str, folder: Path) -> tuple[list[Path], list[PairRun]]:
 
     before: list[PairRun] = []
     files = write_out(
-        url_of(ledger), folder, kept_in=ledger, refuse=lambda name, error: before.append(refused(name, error))
+        url_of(ledger),
+        folder,
+        kept_in=ledger,
+        refuse=lambda name, error: before.append(refused(name, error)),
     )
     return files, before
 
@@ -80,7 +88,9 @@ def _show(report: FleetReport, page: Path) -> None:
     for head in ("pair", "result", "seconds", "what"):
         table.add_column(head, overflow="fold")
     for run in report.runs:
-        table.add_row(*map(Text, (run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error)))
+        table.add_row(
+            *map(Text, (run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error))
+        )
     console = Console()
     console.print(table)
     console.print(f"Fleet report: {page}", highlight=False, markup=False, soft_wrap=True)
@@ -91,8 +101,12 @@ def webhooks(
     pair: Pairs,
     host: str = "127.0.0.1",
     port: Port = 8767,
-    key: Annotated[str | None, Parameter(help="the sender's Ed25519 public key; default: GHL's own")] = None,
-    emit: Annotated[bool, Parameter(negative="", help="tell Prefect too, whose automations may start deltas")] = False,
+    key: Annotated[
+        str | None, Parameter(help="the sender's Ed25519 public key; default: GHL's own")
+    ] = None,
+    emit: Annotated[
+        bool, Parameter(negative="", help="tell Prefect too, whose automations may start deltas")
+    ] = False,
 ) -> int:
     """Take GHL's webhooks until interrupted, and note which contacts the next run is to look at.
 
@@ -114,7 +128,9 @@ def webhooks(
             loaded = load(path)
             if loaded.ghl.location in ledgers:
                 what = f"two pairs name location {loaded.ghl.location}"
-                raise ConfigError([Problem(path.name, what, "name one of them: a webhook can hint at one ledger")])
+                raise ConfigError(
+                    [Problem(path.name, what, "name one of them: a webhook can hint at one ledger")]
+                )
             ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
             held.callback(ledger.close)
             ledgers[loaded.ghl.location] = ledger
@@ -142,9 +158,13 @@ def deploy(
     ] = "ghl-reconcile",
     cron: Annotated[str, Parameter(help="when the nightly run starts")] = "0 2 * * *",
     timezone: Annotated[str | None, Parameter(help="of the schedule; default: the pair's")] = None,
-    approval: Annotated[bool, Parameter(negative="", help="pause risky plans for a person's answer")] = False,
+    approval: Annotated[
+        bool, Parameter(negative="", help="pause risky plans for a person's answer")
+    ] = False,
     minutes: Annotated[int | None, Parameter(help="also a delta every so many minutes")] = None,
-    file: Annotated[Path | None, Parameter(help="write a prefect.yaml there instead of deploying")] = None,
+    file: Annotated[
+        Path | None, Parameter(help="write a prefect.yaml there instead of deploying")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Make Prefect deployments of each pair's jobs: nightly on a schedule, delta, audit and migrate, one run a pair at a time."""

@@ -11,8 +11,12 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")]
-Allow = Annotated[list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")]
+Json = Annotated[
+    bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")
+]
+Allow = Annotated[
+    list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")
+]
 Rebase = Annotated[
     bool,
     Parameter(
@@ -22,8 +26,14 @@ Rebase = Annotated[
 ]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 AtLeastOne = Parameter(validator=Number(gte=1))
-Engine = Annotated[Literal["prefect", "local"], Parameter(name="--engine", help="through Prefect's flow, or plainly")]
-Verify = Annotated[Literal["full", "written", "none"] | None, Parameter(help="how far to prove that the run converged")]
+Engine = Annotated[
+    Literal["prefect", "local"],
+    Parameter(name="--engine", help="through Prefect's flow, or plainly"),
+]
+Verify = Annotated[
+    Literal["full", "written", "none"] | None,
+    Parameter(help="how far to prove that the run converged"),
+]
 
 
 def ends_when_told() -> None:

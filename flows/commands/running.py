@@ -112,12 +112,16 @@ def through(engine: str, pair: Path, options: Options) -> Told:
 
         allowed, before = sorted(options.allowed), len(FINISHED)
         try:
-            return unsealed(run_pair, str(pair), options.job, allowed, options.verify, options.max_minutes)
+            return unsealed(
+                run_pair, str(pair), options.job, allowed, options.verify, options.max_minutes
+            )
         except Exception as error:
             if len(FINISHED) == before:
                 raise
             # The work is done and told: what failed since is Prefect's own.
-            log.warning("Prefect does not know how the run ended", extra={"why": type(error).__name__})
+            log.warning(
+                "Prefect does not know how the run ended", extra={"why": type(error).__name__}
+            )
             return FINISHED[-1]
     from flows.config import load
     from flows.opening import open_run
@@ -137,7 +141,9 @@ def apply(
     verify: Verify = None,
     only: Annotated[
         list[str] | None,
-        Parameter(help="a part of it: words joined by dots, such as contact.update, ghl.low, or a record's key"),
+        Parameter(
+            help="a part of it: words joined by dots, such as contact.update, ghl.low, or a record's key"
+        ),
     ] = None,
     rebase: Rebase = False,
 ) -> int:

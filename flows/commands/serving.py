@@ -12,8 +12,12 @@ from flows.commands.options import Port, ends_when_told
 
 def sandbox(
     *,
-    config: Annotated[Path | None, Parameter(help="a TOML file with limits, quirks and faults")] = None,
-    store: Annotated[Path | None, Parameter(help="a file to keep its state in; default: memory alone")] = None,
+    config: Annotated[
+        Path | None, Parameter(help="a TOML file with limits, quirks and faults")
+    ] = None,
+    store: Annotated[
+        Path | None, Parameter(help="a file to keep its state in; default: memory alone")
+    ] = None,
     host: str = "127.0.0.1",
     port: Port = 8765,
 ) -> int:

@@ -15,15 +15,24 @@ from flows.commands.options import Json, PairFile
 from flows.terminal import Console
 
 _HOST = "https://services.leadconnectorhq.com"
-_MARKS = {"ok": "[green]✓[/]", "note": "[blue]·[/]", "warning": "[yellow]![/]", "error": "[red]✗[/]"}
+_MARKS = {
+    "ok": "[green]✓[/]",
+    "note": "[blue]·[/]",
+    "warning": "[yellow]![/]",
+    "error": "[red]✗[/]",
+}
 
 
 def init(
     *,
-    app: Annotated[str, Parameter(help="the app: a database URL, env:NAME, a file or a folder of files")],
+    app: Annotated[
+        str, Parameter(help="the app: a database URL, env:NAME, a file or a folder of files")
+    ],
     location: Annotated[str, Parameter(help="the GHL location's id")],
     ghl_url: Annotated[str, Parameter(help="GHL's address, or sandbox:FILE")] = _HOST,
-    ghl_token_env: Annotated[str, Parameter(help="the environment variable that holds the token")] = "GHL_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    ghl_token_env: Annotated[
+        str, Parameter(help="the environment variable that holds the token")
+    ] = "GHL_TOKEN",  # noqa: S107 - the name of a variable, not a token
     out: Annotated[Path, Parameter(help="the pair file to write")] = Path("pair.toml"),
     name: Annotated[str | None, Parameter(help="the pair's name")] = None,
     yes: Annotated[bool, Parameter(negative="", help="take what is likely, ask nothing")] = False,
@@ -45,7 +54,9 @@ def init(
 def doctor(
     *,
     pair: PairFile,
-    probe: Annotated[bool, Parameter(negative="", help="also try GHL's unknowns with a throw-away contact")] = False,
+    probe: Annotated[
+        bool, Parameter(negative="", help="also try GHL's unknowns with a throw-away contact")
+    ] = False,
     yes: Annotated[bool, Parameter(negative="", help="do not ask before the probe")] = False,
     json: Json = False,
 ) -> int:
@@ -58,16 +69,26 @@ def doctor(
     findings = check(loaded)
     console = Console(stderr=json)
     for finding in findings:
-        console.print(f"{_MARKS.get(str(finding.level), '·')} {escape(finding.what)}", highlight=False)
+        console.print(
+            f"{_MARKS.get(str(finding.level), '·')} {escape(finding.what)}", highlight=False
+        )
         if finding.remedy:
             console.print(f"    → {finding.remedy}", highlight=False, markup=False)
     answers = (
-        try_out(loaded, (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))) if probe else []
+        try_out(
+            loaded, (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))
+        )
+        if probe
+        else []
     )
     for answer in answers:
         console.print(f"  {answer}", highlight=False, markup=False)
     if json:
         listed = [{"level": str(f.level), "what": f.what, "remedy": f.remedy} for f in findings]
-        jsons.dump({"findings": listed, "answers": [str(answer) for answer in answers]}, sys.stdout, indent=1)
+        jsons.dump(
+            {"findings": listed, "answers": [str(answer) for answer in answers]},
+            sys.stdout,
+            indent=1,
+        )
         print()
     return 3 if any(str(finding.level) == "error" for finding in findings) else 0

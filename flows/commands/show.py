@@ -61,7 +61,9 @@ def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
     if operations is not None:
         digest = told.document["provenance"]["plan_digest"]
         console.print(
-            f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …", highlight=False, markup=False
+            f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …",
+            highlight=False,
+            markup=False,
         )
     tell_paths(console, told.paths)
 
@@ -87,7 +89,9 @@ def figures(entities: Mapping[str, Mapping[str, Any]]) -> Table:
     """The figures by entity; columns that are nought throughout are left out."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    used = [(name, head) for name, head in _FIGURES if any(row.get(name) for row in entities.values())]
+    used = [
+        (name, head) for name, head in _FIGURES if any(row.get(name) for row in entities.values())
+    ]
     for _, head in used:
         table.add_column(head, justify="right")
     for entity, row in entities.items():

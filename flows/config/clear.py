@@ -13,7 +13,8 @@ from flows.config.problems import Problems, name
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TELLING = re.compile(
-    r"authori[sz]ation|cookie|token|secret|passw(or)?d|^pwd$|^pass$|api.?key|^key$|signature", re.IGNORECASE
+    r"authori[sz]ation|cookie|token|secret|passw(or)?d|^pwd$|^pass$|api.?key|^key$|signature",
+    re.IGNORECASE,
 )
 """Names of headers and parameters whose value is a secret."""
 _NAMES = frozenset({"user", "client_id"})
@@ -36,13 +37,17 @@ def host_of(url: str) -> str:
         return ""
 
 
-def check_table(written: BaseModel, meant: BaseModel, path: KeyPath, problems: Problems, *, kept: set[KeyPath]) -> None:
+def check_table(
+    written: BaseModel, meant: BaseModel, path: KeyPath, problems: Problems, *, kept: set[KeyPath]
+) -> None:
     """Note what of a table is in clear text. `written` is as the file has it, `meant` with its references followed.
 
     `kept` are the places of secrets whose text stands in the file itself.
     """
     urls = [(at, url) for at, url in _texts(meant, path) if _is_url(at, url)]
-    secret = any(at[-1] not in _NAMES for at, _ in _secrets(meant, path)) or any(_signed(url) for _, url in urls)
+    secret = any(at[-1] not in _NAMES for at, _ in _secrets(meant, path)) or any(
+        _signed(url) for _, url in urls
+    )
     for at, url in urls:
         if secret and url.lower().startswith("http://") and not is_loopback(url):
             problems.add(at, f"{name(at)} would send a secret unencrypted", 'Write "https://…".')
@@ -50,30 +55,47 @@ def check_table(written: BaseModel, meant: BaseModel, path: KeyPath, problems: P
         return
     for at in sorted(kept, key=str):
         if at[: len(path)] == path and at[-1] not in (*_NAMES, "url"):
-            problems.add(at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE)
+            problems.add(
+                at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE
+            )
     for at, text in _texts(written, path):
         telling = "headers" in at or "params" in at
-        if telling and _TELLING.search(str(at[-1])) and text and not text.startswith(("env:", "file:")):
-            problems.add(at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE)
+        if (
+            telling
+            and _TELLING.search(str(at[-1]))
+            and text
+            and not text.startswith(("env:", "file:"))
+        ):
+            problems.add(
+                at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE
+            )
         check_url(text, at, problems, remedy=BESIDE)
 
 
 def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = _REFERENCE) -> None:
     """Note a URL that stands in the file with a password, or a key in its query, for another machine than this one."""
     if "://" in text and _signed(text) and host_of(text) and not is_loopback(text):
-        problems.add(path, f"{name(path)} has a password in the file itself, where others can read it", remedy)
+        problems.add(
+            path,
+            f"{name(path)} has a password in the file itself, where others can read it",
+            remedy,
+        )
 
 
 def _is_url(path: KeyPath, text: str) -> bool:
     """Whether a text is an address that requests go to."""
-    return "://" in text and "headers" not in path and not (set(path) & {"fields", "words", "where"})
+    return (
+        "://" in text and "headers" not in path and not (set(path) & {"fields", "words", "where"})
+    )
 
 
 def _signed(url: str) -> bool:
     """Whether a URL carries a password, or a secret among its parameters."""
     try:
         parts = urlsplit(url)
-        return bool(parts.password) or any(_TELLING.search(key) for key, _ in parse_qsl(parts.query))
+        return bool(parts.password) or any(
+            _TELLING.search(key) for key, _ in parse_qsl(parts.query)
+        )
     except ValueError:
         return False
 

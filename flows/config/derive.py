@@ -54,13 +54,19 @@ def settings_of(form: Part, settings: type, **more: Any) -> Any:
     """The dataclass that a form of it describes; what the file does not say keeps the dataclass's own default."""
     hints = typing.get_type_hints(settings, localns={"Json": Any})
     said = {name: getattr(form, name) for name in form.model_fields_set if name in hints}
-    return settings(**{name: _value(value, hints[name]) for name, value in said.items() if value is not None}, **more)
+    return settings(
+        **{name: _value(value, hints[name]) for name, value in said.items() if value is not None},
+        **more,
+    )
 
 
 def _value(value: Any, hint: Any) -> Any:
     if isinstance(value, Part):
         kinds = [hint, *typing.get_args(hint)]
         return settings_of(
-            value, next(kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind))
+            value,
+            next(
+                kind for kind in kinds if isinstance(kind, type) and dataclasses.is_dataclass(kind)
+            ),
         )
     return tuple(value) if isinstance(value, list) else revealed(value)

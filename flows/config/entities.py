@@ -40,13 +40,17 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_own(maps[-1], where, problems)
         elif where is not None:
             what = f"[app.{entity}] says where the {entity}s are, but there is no [{entity}.fields]"
-            problems.add(("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away.")
+            problems.add(
+                ("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away."
+            )
     return Mapping(tuple(maps))
 
 
 def _setting(entity: Entity, form: PairForm, problems: Problems) -> Setting:
     where = getattr(form.app, entity.value, None)
-    modified = where.get("modified_at") if isinstance(where, dict) else getattr(where, "modified_at", None)
+    modified = (
+        where.get("modified_at") if isinstance(where, dict) else getattr(where, "modified_at", None)
+    )
     if isinstance(form.app, MemoryForm):
         modified = "modified_at"
     return Setting(entity, problems, form.region, form.timezone, modified)
@@ -59,9 +63,15 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
     if where is None:
         what = f"[{entity}.fields] maps {entity}s, but there is no [app.{entity}] that says where they are"
         problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
-    elif entity is not Entity.CONTACT and not isinstance(where, dict) and not getattr(where, "parent", None):
+    elif (
+        entity is not Entity.CONTACT
+        and not isinstance(where, dict)
+        and not getattr(where, "parent", None)
+    ):
         what = f'[app.{entity}] has no "parent": which contact a {entity} belongs to is not known'
-        problems.add(("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.')
+        problems.add(
+            ("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.'
+        )
 
 
 def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
@@ -69,12 +79,16 @@ def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
     if mapped.has_tags and getattr(where, "tags", "") is None:
         what = f"[{mapped.entity}.fields] maps tags, but [app.{mapped.entity}] does not say where they are"
         table = 'Add tags = { column = "…", form = "json" }, or a join table.'
-        problems.add(path[:-1], what, table if isinstance(where, TableForm) else 'Add tags = "…" there.')
+        problems.add(
+            path[:-1], what, table if isinstance(where, TableForm) else 'Add tags = "…" there.'
+        )
     if not isinstance(where, TableForm) or where.tags is None:
         return
     if (where.tags.column is None) == (where.tags.table is None):
         problems.add(
-            path, f"[app.{mapped.entity}] tags are in a column or in a table", 'Name either "column" or "table".'
+            path,
+            f"[app.{mapped.entity}] tags are in a column or in a table",
+            'Name either "column" or "table".',
         )
     elif where.tags.table is not None and not (where.tags.contact and where.tags.tag):
         what = f"[app.{mapped.entity}] tags: the join table's columns are not named"
@@ -108,7 +122,9 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     _check_deletes(form, setting)
     if form.merged is not OnMerge.HOLD and entity is not Entity.CONTACT:
         what = f'[{entity}] merged = "{form.merged}": {entity}s are not merged, contacts are'
-        setting.problems.add((entity.value, "merged"), what, "Take the line away, or move it to [contact].")
+        setting.problems.add(
+            (entity.value, "merged"), what, "Take the line away, or move it to [contact]."
+        )
     names = {key: field.name for key, field in zip(form.fields, fields, strict=True)}
     match = _match(form, fields, names, setting)
     if form.fields and form.create is not OnCreate.NONE:
@@ -136,7 +152,9 @@ def _check_twice(fields: Sequence[Field], setting: Setting) -> None:
         if len(names) > 1:
             what = f'{" and ".join(names)} both write "{native}" in {side.label}'
             remedy = f'Keep one of them, or give one the flow "{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
-            setting.problems.add(setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy)
+            setting.problems.add(
+                setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy
+            )
 
 
 def _check_letter_case(fields: Sequence[Field], setting: Setting) -> None:
@@ -154,14 +172,18 @@ def _check_letter_case(fields: Sequence[Field], setting: Setting) -> None:
 def _check_deletes(form: MapForm, setting: Setting) -> None:
     if form.delete.ghl is OnDelete.ARCHIVE:
         what = f"[{setting.entity}.delete] ghl: GHL has no archive"
-        setting.problems.add((setting.entity.value, "delete", "ghl"), what, "Use hold, mirror or ignore.")
+        setting.problems.add(
+            (setting.entity.value, "delete", "ghl"), what, "Use hold, mirror or ignore."
+        )
 
 
 def _check_creates(
     form: MapForm, fields: Sequence[Field], match: tuple[tuple[str, ...], ...], setting: Setting
 ) -> None:
     """What creating needs: a way to tell records apart, and what GHL asks of a new one."""
-    if setting.problems.touched(setting.path()) or setting.problems.touched((setting.entity.value, "match")):
+    if setting.problems.touched(setting.path()) or setting.problems.touched(
+        (setting.entity.value, "match")
+    ):
         return
     mapped = {native for field in fields for native in field.ghl}
     missing = [native for native in _ASKED_BY_GHL.get(setting.entity, ()) if native not in mapped]
@@ -171,7 +193,9 @@ def _check_creates(
         setting.problems.add((setting.entity.value, "match"), what, remedy)
     if missing and form.create.allows(Side.GHL):
         what = f"[{setting.entity}.fields] has nothing for {' and '.join(missing)}, which GHL asks of each new {setting.entity}"
-        setting.problems.add(setting.path(), what, f'Map it, or write create = "app" in [{setting.entity}].')
+        setting.problems.add(
+            setting.path(), what, f'Map it, or write create = "app" in [{setting.entity}].'
+        )
 
 
 def _match(
@@ -185,16 +209,22 @@ def _match(
 
 
 def _default_match(fields: Sequence[Field], entity: Entity) -> tuple[tuple[str, ...], ...]:
-    by_native = {native: field.name for field in fields for native in field.ghl if field.constant is None}
+    by_native = {
+        native: field.name for field in fields for native in field.ghl if field.constant is None
+    }
     wanted = _DEFAULT_MATCH[entity]
-    return tuple(tuple(by_native[n] for n in rule) for rule in wanted if all(n in by_native for n in rule))
+    return tuple(
+        tuple(by_native[n] for n in rule) for rule in wanted if all(n in by_native for n in rule)
+    )
 
 
 def _rule(rule: Sequence[str], at: int, names: dict[str, str], setting: Setting) -> tuple[str, ...]:
     path = (setting.entity.value, "match", at)
     where = f"[{setting.entity}] match"
     if not rule:
-        setting.problems.add(path, f"{where}: an empty rule matches everything", "Name a field, or take it away.")
+        setting.problems.add(
+            path, f"{where}: an empty rule matches everything", "Name a field, or take it away."
+        )
     for word in rule:
         if setting.problems.touched(setting.path(word)):
             continue
@@ -202,11 +232,15 @@ def _rule(rule: Sequence[str], at: int, names: dict[str, str], setting: Setting)
             what = f'{where}: "{word}" is not a field of [{setting.entity}.fields]'
             setting.problems.add(path, what, near(word, names))
         elif names.get(word, word) == TAGS:
-            setting.problems.add(path, f"{where}: tags do not tell records apart", "Match by another field.")
+            setting.problems.add(
+                path, f"{where}: tags do not tell records apart", "Match by another field."
+            )
     return tuple(names.get(word, word) for word in rule if word in names or word in names.values())
 
 
-def _filters(form: MapForm, fields: Sequence[Field], names: dict[str, str], setting: Setting) -> Iterator[Filter]:
+def _filters(
+    form: MapForm, fields: Sequence[Field], names: dict[str, str], setting: Setting
+) -> Iterator[Filter]:
     by_name = {field.name: field for field in fields}
     for at, line in enumerate(form.exclude):
         path = (setting.entity.value, "exclude", at)
@@ -221,12 +255,12 @@ def _filters(form: MapForm, fields: Sequence[Field], names: dict[str, str], sett
             what = f'[{setting.entity}] exclude: {line.field} needs exactly one of "is" and "not"'
             setting.problems.add(path, what, 'Write { field = "…", is = ["…"] }.')
         elif not values:
-            what = (
-                f"[{setting.entity}] exclude: {line.field} has an empty list, which is true of every record or of none"
-            )
+            what = f"[{setting.entity}] exclude: {line.field} has an empty list, which is true of every record or of none"
             setting.problems.add(path, what, "Name the values, or take the line away.")
         else:
-            cells = tuple(_filtered(line, value, by_name[name].codec, path, setting) for value in values)
+            cells = tuple(
+                _filtered(line, value, by_name[name].codec, path, setting) for value in values
+            )
             yield Filter(name, cells, negated=line.not_ is not None)
 
 
@@ -235,5 +269,7 @@ def _filtered(line: FilterForm, value: str, codec: Codec, path: KeyPath, setting
     cell = codec.decode([value], Side.APP)
     if (fault := codec.fault(cell)) is not None and codec.name not in ("email", "phone"):
         what = f'[{setting.entity}] exclude: {line.field}: "{value}" is {fault}'
-        setting.problems.add(path, what, f'Write a value that fits the codec "{codec.name}", or "" for blank.')
+        setting.problems.add(
+            path, what, f'Write a value that fits the codec "{codec.name}", or "" for blank.'
+        )
     return cell

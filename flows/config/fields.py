@@ -56,7 +56,9 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         also=_also(form, native, setting.entity),
     )
     for word, what, remedy in _objections(form, built, setting):
-        setting.problems.add(setting.path(key, word), f"[{setting.entity}.fields] {key}: {what}", remedy)
+        setting.problems.add(
+            setting.path(key, word), f"[{setting.entity}.fields] {key}: {what}", remedy
+        )
     return built
 
 
@@ -82,7 +84,11 @@ def _check_ghl(key: str, name: str, setting: Setting) -> None:
     if name in known or natives.is_custom(setting.entity, name):
         return
     what = f'[{setting.entity}.fields] {key}: GHL\'s {setting.entity} has no field "{name}"'
-    custom = ' A custom field is written by its key, "contact.…".' if setting.entity is Entity.CONTACT else ""
+    custom = (
+        ' A custom field is written by its key, "contact.…".'
+        if setting.entity is Entity.CONTACT
+        else ""
+    )
     setting.problems.add(setting.path(key, "ghl"), what, near(name, known) + custom)
 
 
@@ -113,7 +119,11 @@ def check_region(region: str, path: KeyPath, problems: Problems) -> None:
     import phonenumbers
 
     if region not in phonenumbers.SUPPORTED_REGIONS:
-        problems.add(path, f'"{region}" is not a country', near(region, sorted(phonenumbers.SUPPORTED_REGIONS)))
+        problems.add(
+            path,
+            f'"{region}" is not a country',
+            near(region, sorted(phonenumbers.SUPPORTED_REGIONS)),
+        )
 
 
 def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
@@ -121,7 +131,11 @@ def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.add(path, f'"{name}" is not a time zone', 'Write one of the IANA names, such as "America/New_York".')
+        problems.add(
+            path,
+            f'"{name}" is not a time zone',
+            'Write one of the IANA names, such as "America/New_York".',
+        )
         return "UTC"
     return name
 
@@ -132,7 +146,9 @@ def _rule(form: FieldForm, codec: Codec, *, to_ghl: bool) -> Rule:
     if form.flow is None and form.constant is not None:
         flow = Flow.TO_GHL if to_ghl else Flow.TO_APP
     conflict = default.conflict if flow is Flow.BOTH else OnConflict.HOLD
-    return Rule(flow, form.conflict or conflict, form.drift or Drift.REVERT, form.blank or default.blank)
+    return Rule(
+        flow, form.conflict or conflict, form.drift or Drift.REVERT, form.blank or default.blank
+    )
 
 
 def _cell(key: str, word: str, text: str | None, codec: Codec, setting: Setting) -> Cell:
@@ -141,16 +157,22 @@ def _cell(key: str, word: str, text: str | None, codec: Codec, setting: Setting)
     cell = codec.decode([text], Side.APP)
     if (fault := codec.fault(cell)) is not None:
         what = f'[{setting.entity}.fields] {key}: the {word} "{text}" is {fault}'
-        setting.problems.add(setting.path(key, word), what, f'Write a {word} that fits the codec "{codec.name}".')
+        setting.problems.add(
+            setting.path(key, word), what, f'Write a {word} that fits the codec "{codec.name}".'
+        )
     if cell is None:
         what = f"[{setting.entity}.fields] {key}: the {word} is blank"
-        setting.problems.add(setting.path(key, word), what, f'Write a value, or take "{word}" away.')
+        setting.problems.add(
+            setting.path(key, word), what, f'Write a value, or take "{word}" away.'
+        )
     return cell
 
 
 def _also(form: FieldForm, native: str, entity: Entity) -> Mapping[Side, tuple[str, ...]]:
     ghl = tuple(form.also.ghl) or natives.further(entity, native)
-    return {side: names for side, names in ((Side.APP, tuple(form.also.app)), (Side.GHL, ghl)) if names}
+    return {
+        side: names for side, names in ((Side.APP, tuple(form.also.app)), (Side.GHL, ghl)) if names
+    }
 
 
 _Objection = tuple[str, str, str]
@@ -181,7 +203,11 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
                 f'Write flow = "{right}".',
             )
     elif form.create_only:
-        yield "create_only", "it is of constants alone", 'Add constant = "…", or take "create_only" away.'
+        yield (
+            "create_only",
+            "it is of constants alone",
+            'Add constant = "…", or take "create_only" away.',
+        )
     elif not field.ghl:
         yield "ghl", "there is no GHL field for it", 'Add ghl = "…" or take the line away.'
     if len(field.app) > 2 or len(field.ghl) > 2:
@@ -192,9 +218,17 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
             f'the codec "{field.codec.name}" cannot be split over two fields',
             'Use codec = "name", or one field.',
         )
-    read_only = [n for n in field.ghl if (info := natives.known(entity).get(n)) is not None and not info.writable]
+    read_only = [
+        n
+        for n in field.ghl
+        if (info := natives.known(entity).get(n)) is not None and not info.writable
+    ]
     if read_only and field.rule.flow is not Flow.TO_APP:
-        yield "ghl", f'GHL does not let "{read_only[0]}" be written', 'Add flow = "ghl->app", or take the line away.'
+        yield (
+            "ghl",
+            f'GHL does not let "{read_only[0]}" be written',
+            'Add flow = "ghl->app", or take the line away.',
+        )
 
 
 def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
@@ -202,7 +236,11 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
     if codec == "choice" and not form.choices:
         yield "codec", "a choice needs its choices", 'Add choices = { our_word = "GHL\'s word" }.'
     if form.choices and codec != "choice":
-        yield "choices", f'choices mean nothing to the codec "{codec}"', 'Use codec = "choice", or take them away.'
+        yield (
+            "choices",
+            f'choices mean nothing to the codec "{codec}"',
+            'Use codec = "choice", or take them away.',
+        )
     if form.region and codec != "phone":
         yield "region", f'a region means nothing to the codec "{codec}"', "Take it away."
     if form.timezone and codec != "instant":
@@ -210,7 +248,11 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
     if field.ghl == (TAGS,) and field.name == TAGS and codec != "tags":
         yield "codec", f'tags cannot be read as "{codec}"', 'Use codec = "tags", or leave it out.'
     if field.name == TAGS and field.ghl != (TAGS,):
-        yield "ghl", 'the name "tags" is kept for GHL\'s tags', 'Write tags = "tags", or give this line another name.'
+        yield (
+            "ghl",
+            'the name "tags" is kept for GHL\'s tags',
+            'Write tags = "tags", or give this line another name.',
+        )
 
 
 def _kind_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
@@ -220,29 +262,59 @@ def _kind_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
         return
     words = (form.choices or {}).values() if known.type == "bool" else ()
     if strange := [word for word in words if raw_text(word) not in ("true", "false")]:
-        yield "choices", f'"{field.ghl[0]}" is true or false in GHL, never {strange[0]!r}', "Use true and false."
+        yield (
+            "choices",
+            f'"{field.ghl[0]}" is true or false in GHL, never {strange[0]!r}',
+            "Use true and false.",
+        )
     if field.codec.name in _SETS and known.type != "tags" and known.writable:
-        yield "codec", f'"{field.ghl[0]}" holds one {known.type} in GHL, no set', "Use another codec, or another field."
+        yield (
+            "codec",
+            f'"{field.ghl[0]}" holds one {known.type} in GHL, no set',
+            "Use another codec, or another field.",
+        )
 
 
 def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:
     one_way = field.rule.flow is not Flow.BOTH
     if form.conflict and one_way:
-        yield "conflict", f'a field that flows "{field.rule.flow}" has no conflicts', 'Take "conflict" away.'
+        yield (
+            "conflict",
+            f'a field that flows "{field.rule.flow}" has no conflicts',
+            'Take "conflict" away.',
+        )
     if form.drift and form.create_only:
-        yield "drift", "what is written into new records alone is not looked at again", 'Take "drift" away.'
+        yield (
+            "drift",
+            "what is written into new records alone is not looked at again",
+            'Take "drift" away.',
+        )
     if form.drift and not one_way:
-        yield "drift", "a field that flows both ways has no drift", 'Take "drift" away, or set a one-way "flow".'
+        yield (
+            "drift",
+            "a field that flows both ways has no drift",
+            'Take "drift" away, or set a one-way "flow".',
+        )
     if form.conflict is OnConflict.UNION and field.codec.name not in _SETS:
-        yield "conflict", f'"union" needs a set, and the codec is "{field.codec.name}"', "Use hold, app, ghl or newest."
+        yield (
+            "conflict",
+            f'"union" needs a set, and the codec is "{field.codec.name}"',
+            "Use hold, app, ghl or newest.",
+        )
     if form.conflict is not OnConflict.NEWEST:
         return
     if not natives.dated(setting.entity, Side.GHL, None):
         what = f'"newest" needs to know when GHL changed a {setting.entity}, and it does not say'
         yield "conflict", what, "Use hold, app or ghl."
     elif not natives.dated(setting.entity, Side.APP, setting.modified_at):
-        what = f'"newest" needs to know when the app changed a {setting.entity}, and it does not say'
-        yield "conflict", what, f'Add modified_at = "…" to [app.{setting.entity}], or use hold, app or ghl.'
+        what = (
+            f'"newest" needs to know when the app changed a {setting.entity}, and it does not say'
+        )
+        yield (
+            "conflict",
+            what,
+            f'Add modified_at = "…" to [app.{setting.entity}], or use hold, app or ghl.',
+        )
 
 
 def _consent_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
@@ -253,10 +325,10 @@ def _consent_objections(form: FieldForm, field: Field, entity: Entity) -> Iterat
         return
     if field.rule.flow is Flow.BOTH:
         what = "both ways, an edit on one side would lift what a person asked for on the other: a consent flows one way"
-        column = "" if field.app == (field.name,) or len(field.app) != 1 else f'app = "{field.app[0]}", '
-        remedy = (
-            f'Write {field.name} = {{ {column}ghl = "{field.ghl[0]}", flow = "{Flow.TO_APP}" }}, or "{Flow.TO_GHL}".'
+        column = (
+            "" if field.app == (field.name,) or len(field.app) != 1 else f'app = "{field.app[0]}", '
         )
+        remedy = f'Write {field.name} = {{ {column}ghl = "{field.ghl[0]}", flow = "{Flow.TO_APP}" }}, or "{Flow.TO_GHL}".'
         yield "flow", what, remedy
     if field.codec.name not in ("bool", "choice"):
         what = f'a consent is yes or no, and the codec "{field.codec.name}" does not know them'

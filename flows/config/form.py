@@ -13,7 +13,18 @@ from reconcile.plan.limits import Limits
 from reconcile.values.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, OnMerge
 
 CodecName = Literal[
-    "text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html"
+    "text",
+    "name",
+    "email",
+    "phone",
+    "date",
+    "instant",
+    "decimal",
+    "bool",
+    "choice",
+    "tags",
+    "set",
+    "html",
 ]
 """The names of reconcile.values.codecs.CODECS; a test compares them."""
 
@@ -33,34 +44,57 @@ class FieldForm(ShortPart):
 
     short: ClassVar[str] = "ghl"
 
-    app: Names | None = Field(default=None, description="the app's column, or several; default: the key of this line")
+    app: Names | None = Field(
+        default=None, description="the app's column, or several; default: the key of this line"
+    )
     ghl: Names | None = Field(
-        default=None, description='GHL\'s field, such as "firstName", or "contact.vip" for a custom field'
+        default=None,
+        description='GHL\'s field, such as "firstName", or "contact.vip" for a custom field',
     )
-    codec: CodecName | None = Field(default=None, description="the kind of value; default: by the GHL field")
-    flow: Flow | None = Field(default=None, strict=False, description="which way edits travel; default: both")
-    conflict: OnConflict | None = Field(default=None, strict=False, description="both sides changed; default: hold")
+    codec: CodecName | None = Field(
+        default=None, description="the kind of value; default: by the GHL field"
+    )
+    flow: Flow | None = Field(
+        default=None, strict=False, description="which way edits travel; default: both"
+    )
+    conflict: OnConflict | None = Field(
+        default=None, strict=False, description="both sides changed; default: hold"
+    )
     drift: Drift | None = Field(
-        default=None, strict=False, description="the other side of a one-way field changed; default: revert"
+        default=None,
+        strict=False,
+        description="the other side of a one-way field changed; default: revert",
     )
-    blank: Blank | None = Field(default=None, strict=False, description="whether clearing on one side clears the other")
+    blank: Blank | None = Field(
+        default=None, strict=False, description="whether clearing on one side clears the other"
+    )
     lift_dnd: bool = Field(
         default=False,
         description='GHL\'s "dnd": whether a run may take a "do not disturb" away; default: it only sets it',
     )
-    required: bool = Field(default=False, description="a record without this value is reported and left alone")
-    fallback: Scalar | None = Field(default=None, description="written on create where the source is blank")
-    constant: Scalar | None = Field(default=None, description="the value itself; the other side has no field for it")
+    required: bool = Field(
+        default=False, description="a record without this value is reported and left alone"
+    )
+    fallback: Scalar | None = Field(
+        default=None, description="written on create where the source is blank"
+    )
+    constant: Scalar | None = Field(
+        default=None, description="the value itself; the other side has no field for it"
+    )
     create_only: bool = Field(
         default=False,
         description="a constant for new records alone; default: a record that holds another value is not of this entity",
     )
-    choices: dict[str, Scalar] | None = Field(default=None, description="GHL's word for each of the app's")
+    choices: dict[str, Scalar] | None = Field(
+        default=None, description="GHL's word for each of the app's"
+    )
     also: AlsoForm = AlsoForm()
     region: str | None = Field(
         default=None, pattern="^[A-Z]{2}$", description="phones: the country where none is written"
     )
-    timezone: str | None = Field(default=None, description="instants: the zone where none is written")
+    timezone: str | None = Field(
+        default=None, description="instants: the zone where none is written"
+    )
 
 
 class FilterForm(Part):
@@ -84,13 +118,19 @@ class MapForm(Part):
     match: NameRules | None = Field(
         default=None, description="rules in order; a list in the list: all of these fields together"
     )
-    create: OnCreate = Field(default=OnCreate.BOTH, strict=False, description="on which sides records may be created")
+    create: OnCreate = Field(
+        default=OnCreate.BOTH, strict=False, description="on which sides records may be created"
+    )
     delete: DeleteForm = DeleteForm()
     absent_runs: int = Field(
-        default=2, ge=1, description="complete runs a record must be missing before it counts as deleted"
+        default=2,
+        ge=1,
+        description="complete runs a record must be missing before it counts as deleted",
     )
     merged: OnMerge = Field(
-        default=OnMerge.HOLD, strict=False, description="contacts: the counterpart of one that was merged into another"
+        default=OnMerge.HOLD,
+        strict=False,
+        description="contacts: the counterpart of one that was merged into another",
     )
     exclude: list[FilterForm] = Field(default=[], description="records that are left out")
     fields: dict[str, FieldForm] = Field(description='one line per field: app_column = "ghlField"')
@@ -109,7 +149,10 @@ class ApplyForm(Part):
         default="always", description="before which writes of a value the record is read again"
     )
     max_minutes: int | None = Field(
-        default=None, ge=1, le=MOST_MINUTES, description="stop cleanly after this time; default: no limit"
+        default=None,
+        ge=1,
+        le=MOST_MINUTES,
+        description="stop cleanly after this time; default: no limit",
     )
     chunk: int = Field(default=200, ge=1, le=1000, description="writes per step of the flow")
 
@@ -121,7 +164,11 @@ class AlertsForm(Part):
         default=0.05, ge=0, le=1, strict=False, description="share of a run's writes that may fail"
     )
     count_deviation: float = Field(
-        default=0.2, ge=0, le=1, strict=False, description="share by which a side's records may differ from the usual"
+        default=0.2,
+        ge=0,
+        le=1,
+        strict=False,
+        description="share by which a side's records may differ from the usual",
     )
     runs: int = Field(default=10, ge=3, le=100, description="earlier runs that say what is usual")
 
@@ -153,18 +200,31 @@ else:
         "LimitsForm",
         __base__=Part,
         __doc__="What one run may do unasked: the fields of reconcile.plan.limits.Limits.",
-        **{name: _limit(getattr(Limits(), name), kind, name) for name, kind in get_type_hints(Limits).items()},
+        **{
+            name: _limit(getattr(Limits(), name), kind, name)
+            for name, kind in get_type_hints(Limits).items()
+        },
     )
 
 
 class PairForm(Part):
     """A pair: one application and one GHL location kept in agreement."""
 
-    pair: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="a name, used in reports and in the ledger")
-    store: str = Field(default="state", description="where runs are kept: a folder beside this file, or an fsspec URL")
-    ledger: Secret | None = Field(default=None, description="a database URL; default: SQLite in the store")
+    pair: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="a name, used in reports and in the ledger",
+    )
+    store: str = Field(
+        default="state",
+        description="where runs are kept: a folder beside this file, or an fsspec URL",
+    )
+    ledger: Secret | None = Field(
+        default=None, description="a database URL; default: SQLite in the store"
+    )
     region: str | None = Field(
-        default=None, pattern="^[A-Z]{2}$", description="default country of phones; default: the location's"
+        default=None,
+        pattern="^[A-Z]{2}$",
+        description="default country of phones; default: the location's",
     )
     timezone: str = Field(default="UTC", description="zone of times that are written without one")
     app: AppForm
@@ -172,7 +232,9 @@ class PairForm(Part):
     contact: MapForm
     task: MapForm | None = None
     note: MapForm | None = None
-    limits: LimitsForm = Field(default_factory=LimitsForm, description="what one run may do unasked")
+    limits: LimitsForm = Field(
+        default_factory=LimitsForm, description="what one run may do unasked"
+    )
     verify: VerifyForm = VerifyForm()
     apply: ApplyForm = ApplyForm()
     alerts: AlertsForm = AlertsForm()

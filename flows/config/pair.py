@@ -167,7 +167,13 @@ def read(text: str, path: Path, *, environ: Map[str, str]) -> Pair:
     if form is None:
         problems.stop_if_any()
         raise ConfigError(
-            [Problem(path.name, "the file cannot be understood", "Compare it with docs/pair.schema.json.")]
+            [
+                Problem(
+                    path.name,
+                    "the file cannot be understood",
+                    "Compare it with docs/pair.schema.json.",
+                )
+            ]
         )
     pair = _pair(form, path.absolute(), environ, problems)
     problems.stop_if_any()
@@ -185,7 +191,11 @@ def _check_connector(document: Document, problems: Problems) -> None:
     outside = [point.name for point in entry_points(group="ghl_reconcile.connectors")]
     if isinstance(app, dict) and word not in outside:
         known = [*CONNECTORS, *outside]
-        problems.add(("app", "connector"), f'[app] connector is "{word}", which is not installed', near(word, known))
+        problems.add(
+            ("app", "connector"),
+            f'[app] connector is "{word}", which is not installed',
+            near(word, known),
+        )
         guess = next((name for name in known if f'"{name}"' in near(word, known)), "memory")
         app["connector"] = guess
 
@@ -226,7 +236,9 @@ def _ledger(form: PairForm, store: str, resolver: Resolver) -> SecretStr:
         _check_database(url, resolver.problems)
         return SecretStr(url)
     if "://" in store:
-        what = f'the store "{form.store}" cannot hold the ledger: a database needs a disk or a server'
+        what = (
+            f'the store "{form.store}" cannot hold the ledger: a database needs a disk or a server'
+        )
         resolver.problems.add(("store",), what, 'Add ledger = "env:LEDGER_URL", a PostgreSQL URL.')
     return SecretStr(f"sqlite:///{Path(store) / 'ledger.db'}")
 
@@ -238,7 +250,9 @@ def _check_database(url: str, problems: Problems) -> None:
         sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         if "://" in url:  # else it is said already
-            remedy = 'Write "postgresql://user:password@host:5432/database", with a number for the port.'
+            remedy = (
+                'Write "postgresql://user:password@host:5432/database", with a number for the port.'
+            )
             problems.add(("ledger",), "ledger is not a database URL", remedy)
 
 
@@ -252,7 +266,9 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
     """A database URL that stands on its own: SQLite paths made whole, the rest as it is."""
     url = secret.get_secret_value()
     if url and "://" not in url:
-        resolver.problems.add(path, f"{path[-1]} is not a database URL", 'Write one such as "sqlite:///app.db".')
+        resolver.problems.add(
+            path, f"{path[-1]} is not a database URL", 'Write one such as "sqlite:///app.db".'
+        )
     if not url.startswith("sqlite") or "///" not in url:
         return secret
     scheme, _, file = url.partition("///")
@@ -273,7 +289,9 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
         check_url(getattr(form, "url", url).get_secret_value(), ("app", "url"), resolver.problems)
         return app.model_copy(update={"url": _database(url, resolver, ("app", "url"))})
     if isinstance(url, str) and url.startswith(DEMO):
-        return app.model_copy(update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"})
+        return app.model_copy(
+            update={"url": f"{DEMO}{_whole(url.removeprefix(DEMO), resolver, ('app', 'url'))}"}
+        )
     return app
 
 
@@ -290,7 +308,9 @@ def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
     with suppress(ValueError, RuntimeError):  # a NUL in the name, an unknown user's home
         if file.strip():
             return (resolver.folder / Path(file).expanduser()).resolve()
-    resolver.problems.add(path, f"{path[-1]} names no file or folder", "Write a path from this file's folder.")
+    resolver.problems.add(
+        path, f"{path[-1]} names no file or folder", "Write a path from this file's folder."
+    )
     return resolver.folder
 
 
@@ -301,7 +321,9 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
             what = "[ghl] token looks like one of GHL's, and a sandbox keeps its tokens in its file"
             resolver.problems.add(("ghl", "token"), what, "Leave it out: a sandbox needs none.")
         return ghl.model_copy(
-            update={"url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"}
+            update={
+                "url": f"{SANDBOX}{_whole(ghl.url.removeprefix(SANDBOX), resolver, ('ghl', 'url'))}"
+            }
         )
     if ghl.url and not is_reference(ghl.url):
         _check_host(ghl.url, resolver.problems)
@@ -313,7 +335,11 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
 def _check_host(url: str, problems: Problems) -> None:
     scheme = url.partition("://")[0].lower()
     if scheme not in ("http", "https") or not host_of(url):
-        problems.add(("ghl", "url"), f'[ghl] url "{url}" is not a web address', 'Write "https://…" or "sandbox:FILE".')
+        problems.add(
+            ("ghl", "url"),
+            f'[ghl] url "{url}" is not a web address',
+            'Write "https://…" or "sandbox:FILE".',
+        )
 
 
 def _check_credentials(form: GhlForm, resolver: Resolver) -> None:
@@ -334,4 +360,6 @@ def _without_password(url: object) -> str | None:
     if not isinstance(url, str):
         return None
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url
+    return (
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url
+    )

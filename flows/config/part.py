@@ -39,7 +39,9 @@ class ShortPart(Part):
         return {cls.short: value} if isinstance(value, str | list) else value
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         whole = handler(core)
         table = handler.resolve_ref_schema(whole)
         long = dict(table)
@@ -72,13 +74,18 @@ NameRules = Annotated[
 ]
 """A list of names, or of lists of names."""
 
-Scalar = Annotated[str, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+Scalar = Annotated[
+    str, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
 """Text, a number, true or false; kept as the text that a native value of that kind has."""
 
 Secret = Annotated[
     SecretStr,
     WithJsonSchema(
-        {"type": "string", "description": '"env:NAME" takes an environment variable, "file:PATH" the text of a file'}
+        {
+            "type": "string",
+            "description": '"env:NAME" takes an environment variable, "file:PATH" the text of a file',
+        }
     ),
 ]
 """A text that is never shown: `env:NAME` and `file:PATH` say where it is kept."""

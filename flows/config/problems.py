@@ -65,7 +65,9 @@ class Problems:
         """Raise ConfigError with all problems, in the order of the file, if there are any."""
         if self.found:
             unique = list(dict.fromkeys(self.found))
-            raise ConfigError(sorted(unique, key=lambda problem: int(problem.where.rpartition(":")[2])))
+            raise ConfigError(
+                sorted(unique, key=lambda problem: int(problem.where.rpartition(":")[2]))
+            )
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -105,7 +107,9 @@ def _toml_problem(message: str, text: str, file: str) -> Problem:
     remedy = (
         "A key, or a table, may stand in a file only once: merge the two."
         if "overwrite" in what.lower()
-        else ('Check this line and the one above it: text goes in "quotes", each key once, each bracket closed.')
+        else (
+            'Check this line and the one above it: text goes in "quotes", each key once, each bracket closed.'
+        )
     )
     return Problem(f"{file}:{line}", f"this is not TOML: {what}{column}", remedy)
 
@@ -155,9 +159,7 @@ def _dotted(path: KeyPath) -> str | None:
         return None
     if difflib.get_close_matches(str(path[3]), FieldForm.model_fields, n=1):
         return None
-    return (
-        f'A dotted name needs quotes: "{path[2]}.{path[3]}" = "…"; else use one of {", ".join(FieldForm.model_fields)}.'
-    )
+    return f'A dotted name needs quotes: "{path[2]}.{path[3]}" = "…"; else use one of {", ".join(FieldForm.model_fields)}.'
 
 
 def _sentence(message: str) -> str:
@@ -203,7 +205,11 @@ def _mend(rest: Document, path: KeyPath, *, missing: bool) -> None:
 def _below(table: Any, step: Step) -> Any:
     if isinstance(table, dict):
         return table.get(str(step), {})
-    return table[step] if isinstance(table, list) and isinstance(step, int) and step < len(table) else {}
+    return (
+        table[step]
+        if isinstance(table, list) and isinstance(step, int) and step < len(table)
+        else {}
+    )
 
 
 def _keys_beside(loc: Sequence[Step]) -> list[str]:

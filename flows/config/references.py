@@ -83,7 +83,11 @@ class Resolver:
         if is_reference(text):
             return SecretStr(self._file(text.removeprefix("file:"), path))
         if not text.strip():
-            self.problems.add(path, f"{name(path)} is empty", 'Write "env:NAME", the name of an environment variable.')
+            self.problems.add(
+                path,
+                f"{name(path)} is empty",
+                'Write "env:NAME", the name of an environment variable.',
+            )
         self._check(text, path)
         self.kept.add(path)
         return reference
@@ -104,16 +108,22 @@ class Resolver:
             told = file.stat()
         except (OSError, ValueError, RuntimeError) as error:
             what = f"{name(path)}: the file {written} cannot be read ({type(error).__name__})"
-            self.problems.add(path, what, "Put the secret there, alone, readable by the user who runs the job.")
+            self.problems.add(
+                path, what, "Put the secret there, alone, readable by the user who runs the job."
+            )
             return ""
         self._check(value, path)
         # A group that the file's owner is not us for is how a cluster hands a secret to a job.
         others = _GROUP_AND_OTHERS if told.st_uid == os.getuid() else _OTHERS
         if told.st_mode & others:
             what = f"{name(path)}: others can read the file {written} (mode {told.st_mode & 0o777:04o})"
-            self.problems.add(path, what, f"chmod 600 {written}, and consider whether the secret is known by now.")
+            self.problems.add(
+                path, what, f"chmod 600 {written}, and consider whether the secret is known by now."
+            )
         if not value:
-            self.problems.add(path, f"{name(path)}: the file {written} is empty", "Put the secret there.")
+            self.problems.add(
+                path, f"{name(path)}: the file {written} is empty", "Put the secret there."
+            )
         return value
 
     def _check(self, value: str, path: KeyPath) -> None:
@@ -121,5 +131,7 @@ class Resolver:
         for at, sign in enumerate(value, start=1):
             if unicodedata.category(sign) in _UNSEEN:
                 what = f"{name(path)} holds an invisible character (U+{ord(sign):04X}, the {at}. of {len(value)})"
-                self.problems.add(path, what, "Copy it once more, without what copy and paste added, or type it.")
+                self.problems.add(
+                    path, what, "Copy it once more, without what copy and paste added, or type it."
+                )
                 return

@@ -42,7 +42,11 @@ def make_app(engine: sa.Engine) -> Starlette:
     api = _Api(engine)
     return Starlette(
         routes=[
-            Route("/{table}", _answered({"GET": api.listed, "POST": api.create}), methods=["GET", "POST"]),
+            Route(
+                "/{table}",
+                _answered({"GET": api.listed, "POST": api.create}),
+                methods=["GET", "POST"],
+            ),
             Route(
                 "/{table}/{key:int}",
                 _answered({"GET": api.one, "PATCH": api.change, "DELETE": api.delete}),
@@ -61,7 +65,9 @@ def _answered(answers: Mapping[str, Answer]) -> Callable[[Request], Any]:
             return _refused(404, "there is no such collection")
         try:
             members = await request.json() if request.method in ("POST", "PATCH") else {}
-            return await run_in_threadpool(answers[request.method], table, request, _values(table, members))
+            return await run_in_threadpool(
+                answers[request.method], table, request, _values(table, members)
+            )
         except (ValueError, TypeError, KeyError, sa.exc.IntegrityError) as error:
             return _refused(422, f"these members do not fit ({type(error).__name__})")
 
@@ -77,7 +83,11 @@ class _Api:
     def listed(self, table: sa.Table, request: Request, _: Mapping[str, Any]) -> Response:
         """A page of a collection in the order of its keys, and the count of all that were asked for."""
         query = request.query_params
-        wanted = [table.c[name] == query[name] for name in ("email", "person_id") if name in query and name in table.c]
+        wanted = [
+            table.c[name] == query[name]
+            for name in ("email", "person_id")
+            if name in query and name in table.c
+        ]
         if "updated_since" in query and "updated_at" in table.c:
             wanted.append(table.c.updated_at >= _moment(query["updated_since"]))
         size, start = min(int(query.get("limit", PAGE)), PAGE), int(query.get("offset", 0))
@@ -95,7 +105,9 @@ class _Api:
     def create(self, table: sa.Table, _: Request, values: Mapping[str, Any]) -> Response:
         """A new record, with its key."""
         with self._engine.begin() as connection:
-            made = connection.execute(sa.insert(table).values(**values)).inserted_primary_key or (0,)
+            made = connection.execute(sa.insert(table).values(**values)).inserted_primary_key or (
+                0,
+            )
             return self._shown(connection, table, made[0], status=201)
 
     def change(self, table: sa.Table, request: Request, values: Mapping[str, Any]) -> Response:
@@ -113,16 +125,24 @@ class _Api:
             if table is not PEOPLE:
                 connection.execute(sa.delete(table).where(table.c.id == key))
             else:
-                connection.execute(sa.update(PEOPLE).where(PEOPLE.c.id == key).values(deleted_at=now()))
+                connection.execute(
+                    sa.update(PEOPLE).where(PEOPLE.c.id == key).values(deleted_at=now())
+                )
                 for owned in METADATA.sorted_tables:
                     if owned is not PEOPLE:
                         connection.execute(sa.delete(owned).where(owned.c.person_id == key))
         return Response(status_code=204)
 
     @staticmethod
-    def _shown(connection: sa.Connection, table: sa.Table, key: int, *, status: int = 200) -> Response:
+    def _shown(
+        connection: sa.Connection, table: sa.Table, key: int, *, status: int = 200
+    ) -> Response:
         row = connection.execute(sa.select(table).where(table.c.id == key)).mappings().first()
-        return _refused(404, "there is no such record") if row is None else JSONResponse(_members(row), status)
+        return (
+            _refused(404, "there is no such record")
+            if row is None
+            else JSONResponse(_members(row), status)
+        )
 
 
 def _refused(status: int, detail: str) -> Response:

@@ -31,7 +31,12 @@ _TITLES = (
     "Confirm the appointment",
     "Birthday card",
 )
-_DETAILS = (None, "Mornings are best.", "Ask for the manager.\nOffer 5 % off.", "See the remarks & the last order")
+_DETAILS = (
+    None,
+    "Mornings are best.",
+    "Ask for the manager.\nOffer 5 % off.",
+    "See the remarks & the last order",
+)
 _REMARKS = (
     "Met at the trade show, wants a call in spring.",
     "Prefers email to phone.",
@@ -88,7 +93,9 @@ class Casting:
     def all(self, contacts: int) -> list[Being]:
         """Everyone, in no particular order: of 200 about 116 on both sides, 40 on each alone, and 4 knots to untie."""
         hundredth, alone = max(1, contacts // 100), contacts // 5
-        knots = [self.shared_phone] * hundredth + [self.twins, self.lone_twins] * max(1, contacts // 200)
+        knots = [self.shared_phone] * hundredth + [self.twins, self.lone_twins] * max(
+            1, contacts // 200
+        )
         both = self._shared(contacts - 2 * alone - len(knots), hundredth)
         single = [self.only("app") for _ in range(alone)] + [self.only("ghl") for _ in range(alone)]
         self._break(single[0].app, "email", "is.not.an.address@example")
@@ -154,7 +161,9 @@ class Casting:
 
     def _by_phone(self, being: Being) -> Being:
         blank = self.dice.random() < 0.5
-        return _changed(being, app={"email": None}) if blank else _changed(being, ghl={"email": None})
+        return (
+            _changed(being, app={"email": None}) if blank else _changed(being, ghl={"email": None})
+        )
 
     def _by_name(self, being: Being) -> Being:
         # The one that is linked by name must have neither email nor phone: two that have one contradict each other.
@@ -228,12 +237,17 @@ class Casting:
         }
 
     def _before(self) -> datetime:
-        return ANCHOR - timedelta(days=self.dice.randrange(2, 700), seconds=self.dice.randrange(86_400))
+        return ANCHOR - timedelta(
+            days=self.dice.randrange(2, 700), seconds=self.dice.randrange(86_400)
+        )
 
     def _gap(self, app: Row, ghl: Row) -> None:
         if self.dice.random() < 0.2:
             row, columns = self.dice.choice(
-                ((app, ("company", "street", "phone")), (ghl, ("companyName", "dateOfBirth", "source")))
+                (
+                    (app, ("company", "street", "phone")),
+                    (ghl, ("companyName", "dateOfBirth", "source")),
+                )
             )
             row[self.dice.choice(columns)] = None
 
@@ -252,7 +266,8 @@ class Casting:
             Todo(
                 title=title,
                 details=self.dice.choice(_DETAILS),
-                due=ANCHOR + timedelta(days=self.dice.randrange(-20, 60), hours=self.dice.randrange(10)),
+                due=ANCHOR
+                + timedelta(days=self.dice.randrange(-20, 60), hours=self.dice.randrange(10)),
                 status=self.dice.choice(("open", "open", "waiting", "done")),
                 where=self._somewhere(most),
             )
@@ -271,7 +286,9 @@ class Casting:
 
 
 def _changed(being: Being, *, app: Row | None = None, ghl: Row | None = None) -> Being:
-    return replace(being, app={**(being.app or {}), **(app or {})}, ghl={**(being.ghl or {}), **(ghl or {})})
+    return replace(
+        being, app={**(being.app or {}), **(app or {})}, ghl={**(being.ghl or {}), **(ghl or {})}
+    )
 
 
 def stamp(moment: datetime) -> str:
@@ -281,4 +298,8 @@ def stamp(moment: datetime) -> str:
 
 def rich(text: str | None) -> str | None:
     """A text as GHL's editor stores it."""
-    return None if text is None else "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in text.split("\n"))
+    return (
+        None
+        if text is None
+        else "".join(f"<p>{html.escape(line, quote=False)}</p>" for line in text.split("\n"))
+    )

@@ -56,7 +56,10 @@ def differences(
         app, ghl = ends.app(), ends.ghl()
     held = Held.of(holds)
     linked = couples(app, ghl)
-    return [*_alone(app, ghl, linked, held), *(said for couple in linked for said in _couple(couple, held))]
+    return [
+        *_alone(app, ghl, linked, held),
+        *(said for couple in linked for said in _couple(couple, held)),
+    ]
 
 
 Identity = Callable[[Holder], str]
@@ -71,11 +74,15 @@ def _phone(one: Holder) -> str:
 
 
 def _home(one: Holder) -> str:
-    return f"{one.cells['last_name']}/{one.cells['postal_code']}" if one.cells["postal_code"] else ""
+    return (
+        f"{one.cells['last_name']}/{one.cells['postal_code']}" if one.cells["postal_code"] else ""
+    )
 
 
 def couples(
-    app: Mapping[str, Holder], ghl: Mapping[str, Holder], identities: Iterable[Identity] = (_email, _phone, _home)
+    app: Mapping[str, Holder],
+    ghl: Mapping[str, Holder],
+    identities: Iterable[Identity] = (_email, _phone, _home),
 ) -> list[Couple]:
     """Who is the same person, in the order of the app's keys."""
     found: dict[str, str] = {}
@@ -95,7 +102,9 @@ def _unique(holders: Iterable[Holder], identity: Identity) -> dict[str, Holder]:
     return {name: those[0] for name, those in by_name.items() if len(those) == 1}
 
 
-def _alone(app: Mapping[str, Holder], ghl: Mapping[str, Holder], linked: Iterable[Couple], held: Held) -> Iterator[str]:
+def _alone(
+    app: Mapping[str, Holder], ghl: Mapping[str, Holder], linked: Iterable[Couple], held: Held
+) -> Iterator[str]:
     known = {one.key for couple in linked for one in couple}
     for label, other, holders in (("the app", "GHL", app), ("GHL", "the app", ghl)):
         for key, one in holders.items():

@@ -54,7 +54,9 @@ def edits(folder: Path, pair_path: Path, *, sandbox: Sandbox | None = None) -> l
         return list(_Editor(ends, agreed(ends)).everything())
 
 
-def unmet(folder: Path, pair_path: Path, made: Iterable[Edit], *, sandbox: Sandbox | None = None) -> list[str]:
+def unmet(
+    folder: Path, pair_path: Path, made: Iterable[Edit], *, sandbox: Sandbox | None = None
+) -> list[str]:
     """Which of these edits are not what either side holds now; a sentence each."""
     with opened(folder, pair_path, sandbox) as ends:
         held = {Side.APP: list(ends.app().values()), Side.GHL: list(ends.ghl().values())}
@@ -115,27 +117,45 @@ class _Editor:
         """Somebody moves, and tells the app."""
         app, _ = self._take(lambda couple: couple[0].cells["city"] != city)
         self._change(app, city=city)
-        return Edit(f"{app.name}'s city became {city} in the app", app.cells["email"], _cell("city", city))
+        return Edit(
+            f"{app.name}'s city became {city} in the app", app.cells["email"], _cell("city", city)
+        )
 
     def phone(self) -> Edit:
         """A new number, typed as people type it."""
         app, _ = self._take()
-        taken = {one.cells["phone"] for one in (*self.ends.app().values(), *self.ends.ghl().values())}
-        number = next(n for n in (f"+1512554{line:04d}" for line in range(100, 10_000)) if n not in taken)
+        taken = {
+            one.cells["phone"] for one in (*self.ends.app().values(), *self.ends.ghl().values())
+        }
+        number = next(
+            n for n in (f"+1512554{line:04d}" for line in range(100, 10_000)) if n not in taken
+        )
         self._change(app, phone=f"({number[2:5]}) {number[5:8]}-{number[8:]}")
-        return Edit(f"{app.name}'s phone became {number} in the app", app.cells["email"], _cell("phone", number))
+        return Edit(
+            f"{app.name}'s phone became {number} in the app",
+            app.cells["email"],
+            _cell("phone", number),
+        )
 
     def company(self, company: str) -> Edit:
         """A new employer, told to GHL."""
         app, ghl = self._take(lambda couple: couple[0].cells["company"] != company)
         self.ends.sandbox.edit_contact(ghl.key, companyName=company)
-        return Edit(f"{app.name}'s company became {company} in GHL", app.cells["email"], _cell("company", company))
+        return Edit(
+            f"{app.name}'s company became {company} in GHL",
+            app.cells["email"],
+            _cell("company", company),
+        )
 
     def street(self, street: str) -> Edit:
         """A new address, told to GHL."""
         app, ghl = self._take(lambda couple: couple[0].cells["street"] != street)
         self.ends.sandbox.edit_contact(ghl.key, address1=street)
-        return Edit(f"{app.name}'s street became {street} in GHL", app.cells["email"], _cell("street", street))
+        return Edit(
+            f"{app.name}'s street became {street} in GHL",
+            app.cells["email"],
+            _cell("street", street),
+        )
 
     def both_at_once(self) -> Iterator[Edit]:
         """Two fields of one person, one on each side: no conflict."""
@@ -144,7 +164,11 @@ class _Editor:
         self.ends.sandbox.edit_contact(ghl.key, dateOfBirth="1984-02-29")
         email = app.cells["email"]
         yield Edit(f"{app.name}'s state became VT in the app", email, _cell("state", "VT"))
-        yield Edit(f"{app.name}'s birth date became 1984-02-29 in GHL", email, _cell("birth_date", "1984-02-29"))
+        yield Edit(
+            f"{app.name}'s birth date became 1984-02-29 in GHL",
+            email,
+            _cell("birth_date", "1984-02-29"),
+        )
 
     def conflict(self) -> Edit:
         """One field of one person, changed on both sides to different values: each side keeps its own until someone decides."""
@@ -153,7 +177,11 @@ class _Editor:
         self._change(app, city=city[Side.APP])
         self.ends.sandbox.edit_contact(ghl.key, city=city[Side.GHL])
         says = f"{app.name}'s city became Lisboa in the app and Porto in GHL: a conflict"
-        return Edit(says, app.cells["email"], lambda one, side: one is not None and one.cells["city"] == city[side])
+        return Edit(
+            says,
+            app.cells["email"],
+            lambda one, side: one is not None and one.cells["city"] == city[side],
+        )
 
     # -- tags
 
@@ -162,7 +190,9 @@ class _Editor:
         app, _ = self._take(lambda couple: NEW_TAG not in couple[0].tags)
         self._change(app, tags=[*self._tags(app), NEW_TAG.title()])
         says = f"{app.name} got the tag {NEW_TAG!r} in the app"
-        return Edit(says, app.cells["email"], lambda one, _: one is not None and NEW_TAG in one.tags)
+        return Edit(
+            says, app.cells["email"], lambda one, _: one is not None and NEW_TAG in one.tags
+        )
 
     def tag_removed(self) -> Edit:
         """A tag taken away in GHL."""
@@ -170,7 +200,9 @@ class _Editor:
         tag = min(ghl.tags)
         self.ends.sandbox.tag_contact(ghl.key, remove=(tag,))
         says = f"{app.name} lost the tag {tag!r} in GHL"
-        return Edit(says, app.cells["email"], lambda one, _: one is not None and tag not in one.tags)
+        return Edit(
+            says, app.cells["email"], lambda one, _: one is not None and tag not in one.tags
+        )
 
     # -- tasks and notes
 
@@ -178,7 +210,9 @@ class _Editor:
         """A to-do is done in the app."""
         app, _ = self._take(_has_open_task)
         title = _open_task(app) or ""
-        self._run(sa.update(TODOS).where(TODOS.c.id == int(app.tasks[title].key)).values(status="done"))
+        self._run(
+            sa.update(TODOS).where(TODOS.c.id == int(app.tasks[title].key)).values(status="done")
+        )
         says = f"{app.name}'s task {title!r} was completed in the app"
         return Edit(says, app.cells["email"], _task(title, lambda task: task.done))
 
@@ -188,7 +222,11 @@ class _Editor:
         title = _open_task(ghl) or ""
         self.ends.sandbox.edit_task(ghl.tasks[title].key, dueDate=stamp(_DUE))
         says = f"{app.name}'s task {title!r} was moved to {_DUE:%Y-%m-%d %H:%M} in GHL"
-        return Edit(says, app.cells["email"], _task(title, lambda task: task.due == f"{_DUE:%Y-%m-%d %H:%M}"))
+        return Edit(
+            says,
+            app.cells["email"],
+            _task(title, lambda task: task.due == f"{_DUE:%Y-%m-%d %H:%M}"),
+        )
 
     def task_deleted(self) -> Edit:
         """A task is deleted in GHL."""
@@ -196,7 +234,9 @@ class _Editor:
         title = _open_task(ghl) or ""
         self.ends.sandbox.delete_task(ghl.tasks[title].key)
         says = f"{app.name}'s task {title!r} was deleted in GHL"
-        return Edit(says, app.cells["email"], lambda one, _: one is not None and title not in one.tasks)
+        return Edit(
+            says, app.cells["email"], lambda one, _: one is not None and title not in one.tasks
+        )
 
     def note_in_app(self) -> Edit:
         """A remark is added in the app."""
@@ -208,7 +248,9 @@ class _Editor:
     def note_in_ghl(self) -> Edit:
         """A note is added in GHL, whose editor makes it HTML."""
         app, ghl = self._take()
-        self.ends.sandbox.seed_note(ghl.key, body="<p>Wants the <b>spring</b> catalogue.</p><p>Send two.</p>")
+        self.ends.sandbox.seed_note(
+            ghl.key, body="<p>Wants the <b>spring</b> catalogue.</p><p>Send two.</p>"
+        )
         text = "Wants the spring catalogue. Send two."
         return Edit(f"{app.name} got a note in GHL", app.cells["email"], _noted(text))
 
@@ -223,7 +265,9 @@ class _Editor:
             sa.delete(REMARKS).where(REMARKS.c.person_id == key),
             sa.update(PEOPLE).where(PEOPLE.c.id == key).values(deleted_at=now()),
         )
-        return Edit(f"{app.name} was deleted in the app", app.cells["email"], lambda one, _: one is None)
+        return Edit(
+            f"{app.name} was deleted in the app", app.cells["email"], lambda one, _: one is None
+        )
 
     def new_in_app(self) -> Edit:
         """Somebody new in the app, with a to-do."""
@@ -271,7 +315,13 @@ class _Editor:
             if fits(couple):
                 return self.left.pop(at)
         what = "too few people agree on both sides to edit one"
-        raise ConfigError([Problem("demo", what, "run the nightly job first, or make the demo with more --contacts")])
+        raise ConfigError(
+            [
+                Problem(
+                    "demo", what, "run the nightly job first, or make the demo with more --contacts"
+                )
+            ]
+        )
 
     def _run(self, *statements: sa.Executable) -> None:
         with self.ends.engine.begin() as connection:
@@ -286,7 +336,9 @@ class _Editor:
 
     def _tags(self, one: Holder) -> list[str]:
         with self.ends.engine.connect() as connection:
-            return connection.scalar(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(one.key))) or []
+            return (
+                connection.scalar(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(one.key))) or []
+            )
 
     def _number(self) -> int:
         """A number that no edit has used before: how many rows the app and GHL ever had."""

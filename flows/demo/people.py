@@ -14,19 +14,55 @@ MOST = 100_000
 """The most people that can be told apart by last name and postal code without a long search."""
 
 _NAMES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (("Ana", "João", "Beatriz", "Rafael", "Luíza"), ("Souza", "da Silva", "Araújo", "Conceição", "Teixeira Lopes")),
-    (("María José", "Íñigo", "Lucía", "Andrés", "Ximena"), ("García Márquez", "Muñoz", "Núñez", "de la Cruz", "Peña")),
-    (("Siobhán", "Liam", "Aoife", "Patrick", "Maeve"), ("O'Brien", "O'Connor", "McCarthy", "Ní Dhomhnaill", "Kelly")),
-    (("Søren", "Åsa", "Björn", "Ingrid", "Lars"), ("Ångström", "Bjørnsen", "Lindqvist", "Østergaard", "Halvorsen")),
-    (("Jürgen", "Anneliese", "Björn-Eric", "Käthe", "Max"), ("Müller", "Weiß", "von Bergen", "Schröder", "Böhm")),
-    (("François", "Zoé", "Amélie", "Thierry", "Noël"), ("Lefèvre", "Côté", "d'Aubigné", "Saint-Pierre", "Béranger")),
+    (
+        ("Ana", "João", "Beatriz", "Rafael", "Luíza"),
+        ("Souza", "da Silva", "Araújo", "Conceição", "Teixeira Lopes"),
+    ),
+    (
+        ("María José", "Íñigo", "Lucía", "Andrés", "Ximena"),
+        ("García Márquez", "Muñoz", "Núñez", "de la Cruz", "Peña"),
+    ),
+    (
+        ("Siobhán", "Liam", "Aoife", "Patrick", "Maeve"),
+        ("O'Brien", "O'Connor", "McCarthy", "Ní Dhomhnaill", "Kelly"),
+    ),
+    (
+        ("Søren", "Åsa", "Björn", "Ingrid", "Lars"),
+        ("Ångström", "Bjørnsen", "Lindqvist", "Østergaard", "Halvorsen"),
+    ),
+    (
+        ("Jürgen", "Anneliese", "Björn-Eric", "Käthe", "Max"),
+        ("Müller", "Weiß", "von Bergen", "Schröder", "Böhm"),
+    ),
+    (
+        ("François", "Zoé", "Amélie", "Thierry", "Noël"),
+        ("Lefèvre", "Côté", "d'Aubigné", "Saint-Pierre", "Béranger"),
+    ),
     (("Wei", "Mei-Ling", "Jun", "Xiu", "Hao"), ("Chen", "Wang", "Ouyang", "Liu", "Zhao")),
-    (("Haruto", "Yui", "Kenji", "Sakura", "Ren"), ("Tanaka", "Satō", "Nakamura", "Kobayashi", "Itō")),
-    (("Priya", "Arjun", "Lakshmi", "Rohan", "Anjali"), ("Sharma", "Iyer", "Patel", "Krishnamurthy", "Nair")),
-    (("Ngozi", "Chinedu", "Amara", "Tunde", "Folasade"), ("Adeyemi", "Okafor", "Nwosu", "Balogun", "Eze")),
-    (("Layla", "Omar", "Fatima", "Yusuf", "Noor"), ("al-Hassan", "Haddad", "Khoury", "Nasser", "El-Sayed")),
-    (("Zoë", "Małgorzata", "Jiří", "Katarzyna", "Łukasz"), ("Nowak", "Wójcik", "Dvořák", "Kowalczyk", "Šimek")),
-    (("Emily", "James", "Mary Ann", "Robert", "Grace"), ("Smith", "Washington", "Johnson-Reed", "Taylor", "Brooks")),
+    (
+        ("Haruto", "Yui", "Kenji", "Sakura", "Ren"),
+        ("Tanaka", "Satō", "Nakamura", "Kobayashi", "Itō"),
+    ),
+    (
+        ("Priya", "Arjun", "Lakshmi", "Rohan", "Anjali"),
+        ("Sharma", "Iyer", "Patel", "Krishnamurthy", "Nair"),
+    ),
+    (
+        ("Ngozi", "Chinedu", "Amara", "Tunde", "Folasade"),
+        ("Adeyemi", "Okafor", "Nwosu", "Balogun", "Eze"),
+    ),
+    (
+        ("Layla", "Omar", "Fatima", "Yusuf", "Noor"),
+        ("al-Hassan", "Haddad", "Khoury", "Nasser", "El-Sayed"),
+    ),
+    (
+        ("Zoë", "Małgorzata", "Jiří", "Katarzyna", "Łukasz"),
+        ("Nowak", "Wójcik", "Dvořák", "Kowalczyk", "Šimek"),
+    ),
+    (
+        ("Emily", "James", "Mary Ann", "Robert", "Grace"),
+        ("Smith", "Washington", "Johnson-Reed", "Taylor", "Brooks"),
+    ),
     (("Linh", "Minh", "Thảo", "Quang", "Hạnh"), ("Nguyễn", "Trần", "Phạm", "Lê", "Đặng")),
 )
 
@@ -62,12 +98,37 @@ PLACES = (
     Place("St. Louis", "MO", "631", "+1314"),
     Place("Toronto", "ON", "M5V 2", "+1416", "CA"),
 )
-_STREETS = ("Oak Street", "Maple Avenue", "Elm Drive", "2nd Street", "Sunset Blvd", "Church Road", "Main St. Apt 4B")
-_COMPANIES = ("Cedar & Co", "Blue Heron Bakery", "Kestrel Labs", "Ortega Roofing", "Smith & Daughters", "Café Lumière")
+_STREETS = (
+    "Oak Street",
+    "Maple Avenue",
+    "Elm Drive",
+    "2nd Street",
+    "Sunset Blvd",
+    "Church Road",
+    "Main St. Apt 4B",
+)
+_COMPANIES = (
+    "Cedar & Co",
+    "Blue Heron Bakery",
+    "Kestrel Labs",
+    "Ortega Roofing",
+    "Smith & Daughters",
+    "Café Lumière",
+)
 _DOMAINS = ("example.com", "example.org", "example.net")
 _SOURCES = ("Website", "Referral", "Trade show", "Walk-in")
-TAGS = ("newsletter", "wholesale", "trade show", "referral", "spring offer", "prefers phone", "café club")
-_ASCII = str.maketrans({"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae"})
+TAGS = (
+    "newsletter",
+    "wholesale",
+    "trade show",
+    "referral",
+    "spring offer",
+    "prefers phone",
+    "café club",
+)
+_ASCII = str.maketrans(
+    {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "æ": "ae"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +175,9 @@ class Population:
             state=place.state,
             postal_code=self._postal_code(last, place),
             country=place.country,
-            birth_date=date(1950, 1, 1) + timedelta(self.dice.randrange(19_000)) if self.dice.random() < 0.6 else None,
+            birth_date=date(1950, 1, 1) + timedelta(self.dice.randrange(19_000))
+            if self.dice.random() < 0.6
+            else None,
             source=self.dice.choice(_SOURCES),
             vip=self.dice.random() < 0.1,
             tags=tuple(self.dice.sample(TAGS, self.dice.choice((0, 0, 1, 1, 2, 3)))),

@@ -79,19 +79,32 @@ class Ends:
     def app(self) -> dict[str, Holder]:
         """Everyone the app holds, by key."""
         with self.engine.connect() as connection:
-            people = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None))).mappings().all()
+            people = (
+                connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None)))
+                .mappings()
+                .all()
+            )
             todos = connection.execute(sa.select(TODOS).order_by(TODOS.c.id)).mappings().all()
             remarks = connection.execute(sa.select(REMARKS).order_by(REMARKS.c.id)).mappings().all()
         tasks, notes = _by(todos, "person_id"), _by(remarks, "person_id")
-        return {str(row["id"]): _app_holder(dict(row), tasks[row["id"]], notes[row["id"]]) for row in people}
+        return {
+            str(row["id"]): _app_holder(dict(row), tasks[row["id"]], notes[row["id"]])
+            for row in people
+        }
 
     def ghl(self) -> dict[str, Holder]:
         """Everyone GHL holds, by key."""
         tasks = _by(self.sandbox.tasks(self.location), "contactId")
         notes = _by(self.sandbox.notes(self.location), "contactId")
-        vip = next(key for key, found in self.sandbox.state.fields(self.location).items() if found.key == VIP)
+        vip = next(
+            key
+            for key, found in self.sandbox.state.fields(self.location).items()
+            if found.key == VIP
+        )
         people = self.sandbox.contacts(self.location)
-        return {row["id"]: _ghl_holder(row, vip, tasks[row["id"]], notes[row["id"]]) for row in people}
+        return {
+            row["id"]: _ghl_holder(row, vip, tasks[row["id"]], notes[row["id"]]) for row in people
+        }
 
 
 @contextmanager
@@ -147,12 +160,25 @@ def _by(rows: Any, column: str) -> Mapping[Any, list[Any]]:
 
 
 def _app_holder(row: Mapping[str, Any], todos: list[Any], remarks: list[Any]) -> Holder:
-    cells = {name: _cell(name, row[name]) for name in CELLS} | {"vip": str(bool(row["vip"])).lower()}
+    cells = {name: _cell(name, row[name]) for name in CELLS} | {
+        "vip": str(bool(row["vip"])).lower()
+    }
     tasks = {
-        todo["title"]: Task(str(todo["id"]), _moment(todo["due_at"]), todo["status"] == "done", plain(todo["details"]))
+        todo["title"]: Task(
+            str(todo["id"]),
+            _moment(todo["due_at"]),
+            todo["status"] == "done",
+            plain(todo["details"]),
+        )
         for todo in todos
     }
-    return _holder(str(row["id"]), cells, row["tags"], tasks, [(str(one["id"]), one["body"]) for one in remarks])
+    return _holder(
+        str(row["id"]),
+        cells,
+        row["tags"],
+        tasks,
+        [(str(one["id"]), one["body"]) for one in remarks],
+    )
 
 
 def _ghl_holder(row: Mapping[str, Any], vip: str, tasks: list[Any], notes: list[Any]) -> Holder:
@@ -160,14 +186,22 @@ def _ghl_holder(row: Mapping[str, Any], vip: str, tasks: list[Any], notes: list[
     cells = {name: _cell(name, row[native]) for name, native in CELLS.items()}
     cells["vip"] = str(custom.get(vip) or "false").lower()
     found = {
-        task["title"]: Task(task["id"], _moment(task["dueDate"]), task["completed"], plain(task["body"]))
+        task["title"]: Task(
+            task["id"], _moment(task["dueDate"]), task["completed"], plain(task["body"])
+        )
         for task in tasks
     }
-    return _holder(row["id"], cells, row["tags"], found, [(note["id"], note["body"]) for note in notes])
+    return _holder(
+        row["id"], cells, row["tags"], found, [(note["id"], note["body"]) for note in notes]
+    )
 
 
 def _holder(
-    key: str, cells: Mapping[str, str], tags: Any, tasks: Mapping[str, Task], notes: list[tuple[str, str]]
+    key: str,
+    cells: Mapping[str, str],
+    tags: Any,
+    tasks: Mapping[str, Task],
+    notes: list[tuple[str, str]],
 ) -> Holder:
     texts = [(plain(body), note) for note, body in notes]
     counted = Counter(text for text, _ in texts)

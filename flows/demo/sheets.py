@@ -26,7 +26,10 @@ def file_of(folder: Path, table: sa.Table) -> Path:
 def opened(folder: Path) -> Iterator[sa.Engine]:
     """The files as a database in memory; what was changed there is written back at the end."""
     engine = sa.create_engine(
-        "sqlite://", poolclass=sa.StaticPool, hide_parameters=True, connect_args={"check_same_thread": False}
+        "sqlite://",
+        poolclass=sa.StaticPool,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False},
     )
     try:
         recreate(engine)
@@ -48,7 +51,9 @@ def _load(engine: sa.Engine, folder: Path) -> None:
             if file.exists():
                 for row in _rows(file):
                     # What is blank takes the column's default, as in any of the demo's databases.
-                    values = {name: _value(table.c[name], cell) for name, cell in row.items() if cell}
+                    values = {
+                        name: _value(table.c[name], cell) for name, cell in row.items() if cell
+                    }
                     connection.execute(sa.insert(table).values(values))
 
 
@@ -92,7 +97,9 @@ def _value(column: sa.Column[Any], cell: str) -> Any:
             return cell.strip().lower() in ("true", "1", "yes")
         case sa.DateTime():
             moment = dt.datetime.fromisoformat(cell)
-            return moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+            return (
+                moment if moment.tzinfo is None else moment.astimezone(dt.UTC).replace(tzinfo=None)
+            )
         case sa.Date():
             return dt.date.fromisoformat(cell)
         case sa.JSON():

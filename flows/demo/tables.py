@@ -36,7 +36,9 @@ def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
 
 
 def _owner() -> sa.Column[int]:
-    return sa.Column("person_id", sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True)
+    return sa.Column(
+        "person_id", sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True
+    )
 
 
 def _updated_at() -> sa.Column[datetime]:
@@ -76,7 +78,9 @@ REMARKS = _table(
     "remarks",
     _owner(),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("created_at", sa.DateTime, nullable=False, server_default=sa.func.current_timestamp()),
+    sa.Column(
+        "created_at", sa.DateTime, nullable=False, server_default=sa.func.current_timestamp()
+    ),
 )
 
 # Whoever edits the demo's file by hand, with the sqlite3 shell for example, need not think of updated_at.
@@ -94,7 +98,9 @@ def engine_of(url: str) -> sa.Engine:
     """An engine for a database URL, with the driver that it names, or the one that the connector would take."""
     # The connector refuses an SQLite file that is not there; the demo is about to make it.
     return sa.create_engine(
-        url if url.startswith("sqlite") else database_url(url), poolclass=sa.NullPool, hide_parameters=True
+        url if url.startswith("sqlite") else database_url(url),
+        poolclass=sa.NullPool,
+        hide_parameters=True,
     )
 
 
@@ -104,7 +110,9 @@ def recreate(engine: sa.Engine) -> None:
     for table in METADATA.sorted_tables:
         if inspector.has_table(table.name) and not _ours(inspector, table.name):
             what = f"the database has a table {table.name!r} that the demo did not make"
-            raise ConfigError([Problem("app url", what, "give the demo an empty database of its own")])
+            raise ConfigError(
+                [Problem("app url", what, "give the demo an empty database of its own")]
+            )
     METADATA.drop_all(engine)
     METADATA.create_all(engine)
 

@@ -15,7 +15,15 @@ from connectors.ghl.sandbox import Sandbox, Settings
 from flows.config.pair import DEMO
 from flows.demo import sheets
 from flows.demo.cast import Being, Casting, rich, stamp
-from flows.demo.pairfile import LOCATION, PAIR_FILE, SANDBOX_FILE, SETTINGS_FILE, AppKind, pair_text, settings_text
+from flows.demo.pairfile import (
+    LOCATION,
+    PAIR_FILE,
+    SANDBOX_FILE,
+    SETTINGS_FILE,
+    AppKind,
+    pair_text,
+    settings_text,
+)
 from flows.demo.people import MOST
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, recreate
 from flows.wiring.wiring import SANDBOX_TOKEN
@@ -51,7 +59,9 @@ def make(folder: Path, *, contacts: int = 200, seed: int = 7, app: str | None = 
     (folder / SETTINGS_FILE).write_text(settings_text(seed), encoding="utf-8")
     fill_ghl(folder / SANDBOX_FILE, beings)
     pair = folder / PAIR_FILE
-    pair.write_text(pair_text(kind, _reference(folder, kind, url), contacts=contacts), encoding="utf-8")
+    pair.write_text(
+        pair_text(kind, _reference(folder, kind, url), contacts=contacts), encoding="utf-8"
+    )
     return pair
 
 
@@ -128,7 +138,12 @@ def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str,
 def _todos(person_id: int, being: Being) -> Iterable[dict[str, Any]]:
     for todo in being.todos:
         if todo.where != "ghl":
-            values = {"title": todo.title, "details": todo.details, "due_at": todo.due, "status": todo.status}
+            values = {
+                "title": todo.title,
+                "details": todo.details,
+                "due_at": todo.due,
+                "status": todo.status,
+            }
             yield {"person_id": person_id, **values}
 
 
@@ -143,10 +158,14 @@ def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
     sandbox = open_sandbox(path)
     try:
         with sandbox.bulk():
-            sandbox.add_location(LOCATION, name="Acme (demo)", country="US", timezone="America/Chicago")
+            sandbox.add_location(
+                LOCATION, name="Acme (demo)", country="US", timezone="America/Chicago"
+            )
             sandbox.add_token(SANDBOX_TOKEN, LOCATION)
             sandbox.seed_custom_field(LOCATION, "VIP")
-            sandbox.seed_user(LOCATION, firstName="Dana", lastName="Reyes", email="dana.reyes@example.com")
+            sandbox.seed_user(
+                LOCATION, firstName="Dana", lastName="Reyes", email="dana.reyes@example.com"
+            )
             for being in beings:
                 if being.ghl is not None:
                     _seed(sandbox, being, being.ghl)
@@ -160,7 +179,12 @@ def _seed(sandbox: Sandbox, being: Being, row: dict[str, Any]) -> None:
         if todo.where != "app":
             body, done = rich(todo.details), todo.status == "done"
             added = stamp(todo.due - timedelta(days=30))
-            values: dict[str, Any] = {"title": todo.title, "body": body, "dueDate": stamp(todo.due), "completed": done}
+            values: dict[str, Any] = {
+                "title": todo.title,
+                "body": body,
+                "dueDate": stamp(todo.due),
+                "completed": done,
+            }
             sandbox.seed_task(contact, dateAdded=added, **values)
     for remark in being.remarks:
         if remark.where != "app":

@@ -36,7 +36,13 @@ def check(
 
     `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start here.
     """
-    found = [*machine.versions(), *server(), *machine.disk(pair), *machine.ledger(pair), *_live(pair)]
+    found = [
+        *machine.versions(),
+        *server(),
+        *machine.disk(pair),
+        *machine.ledger(pair),
+        *_live(pair),
+    ]
     with ExitStack() as held:
         try:
             sides = held.enter_context(connect(pair, auth=auth))
@@ -62,7 +68,9 @@ def _live(pair: Pair) -> Iterator[Finding]:
         yield warning(what, "When a plan looks right, write live = true under [ghl].")
 
 
-def _describe(side: Side, connector: Connector, described: dict[Side, Description]) -> list[Finding]:
+def _describe(
+    side: Side, connector: Connector, described: dict[Side, Description]
+) -> list[Finding]:
     try:
         described[side] = connector.describe()
     except (ConnectorError, ConfigError) as failed:
@@ -71,7 +79,12 @@ def _describe(side: Side, connector: Connector, described: dict[Side, Descriptio
     found = [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
     if why := described[side].read_only:
         what = f"{side.label} takes no writes, as {why}: a run whose plan writes to it is refused [DB_READ_ONLY]"
-        found.append(warning(what, "Let the pair write to the primary, or map its fields one way, from that side."))
+        found.append(
+            warning(
+                what,
+                "Let the pair write to the primary, or map its fields one way, from that side.",
+            )
+        )
     return found
 
 

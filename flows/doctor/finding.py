@@ -47,9 +47,14 @@ def error(what: str, remedy: str) -> Finding:
 def failures(where: str, failed: ConnectorError | ConfigError) -> list[Finding]:
     """The findings that a failing side gives: one per problem."""
     if isinstance(failed, ConfigError):
-        return [error(f"{problem.where}: {problem.what}", problem.remedy) for problem in failed.problems]
+        return [
+            error(f"{problem.where}: {problem.what}", problem.remedy) for problem in failed.problems
+        ]
     return [
-        error(f"{where}: {failed.what} [{failed.code}]", failed.remedy or "See the message, then run doctor again.")
+        error(
+            f"{where}: {failed.what} [{failed.code}]",
+            failed.remedy or "See the message, then run doctor again.",
+        )
     ]
 
 

@@ -45,7 +45,9 @@ def fit(mapping: PairMapping, described: Mapping[Side, Description]) -> Iterator
         yield ok(f"all {fields} mapped fields fit both sides")
 
 
-def _field(entity: EntityMap, field: Field, side: Side, described: Description) -> Iterator[Finding]:
+def _field(
+    entity: EntityMap, field: Field, side: Side, described: Description
+) -> Iterator[Finding]:
     known = described.fields.get(entity.entity, {})
     for native in (*field.native(side), *field.also.get(side, ())):
         where = f'[{entity.entity}.fields] {field.name}: "{native}" in {side.label}'
@@ -58,12 +60,18 @@ def _field(entity: EntityMap, field: Field, side: Side, described: Description) 
 
 def _near(native: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(native, known, n=3)
-    return f"Did you mean {' or '.join(close)}?" if close else "Correct the name, or take the line away."
+    return (
+        f"Did you mean {' or '.join(close)}?"
+        if close
+        else "Correct the name, or take the line away."
+    )
 
 
 def _native(where: str, field: Field, info: FieldInfo, *, writes: bool) -> Iterator[Finding]:
     if writes and not info.writable:
-        yield error(f"{where} cannot be written", 'Give the line a one-way "flow" that only reads it.')
+        yield error(
+            f"{where} cannot be written", 'Give the line a one-way "flow" that only reads it.'
+        )
     fitting = _FITTING.get(info.type)
     if fitting is not None and field.codec.name not in fitting:
         codec = f'is of type {info.type}, and the codec is "{field.codec.name}"'
@@ -73,7 +81,10 @@ def _native(where: str, field: Field, info: FieldInfo, *, writes: bool) -> Itera
     if info.choices and isinstance(field.codec, Choice):
         unknown = sorted(_words(field.codec, info) - set(info.choices))
         if unknown:
-            yield error(f"{where} does not offer {', '.join(unknown)}", f"It offers: {', '.join(info.choices)}.")
+            yield error(
+                f"{where} does not offer {', '.join(unknown)}",
+                f"It offers: {', '.join(info.choices)}.",
+            )
 
 
 def _words(codec: Choice, info: FieldInfo) -> set[str]:
@@ -89,6 +100,10 @@ def _whole(entity: EntityMap, described: Mapping[Side, Description]) -> Iterator
                 if entity.entity not in described[side].modified:
                     what = f'[{entity.entity}.fields] {field.name}: "newest", but {side.label} has no time of change'
                     yield error(what, "Use hold, app or ghl.")
-        if isinstance(field.codec, Phone) and field.codec.region is None and described[Side.GHL].region is None:
+        if (
+            isinstance(field.codec, Phone)
+            and field.codec.region is None
+            and described[Side.GHL].region is None
+        ):
             what = f"[{entity.entity}.fields] {field.name}: no country is set for numbers without a country code"
             yield warning(what, 'Write region = "US" (or another) at the top of the pair file.')

@@ -35,8 +35,15 @@ def needs(location: str) -> tuple[Need, ...]:
     contact, task, note = Entity.CONTACT, Entity.TASK, Entity.NOTE
     return (
         Need("location.get", "locations.readonly", (contact, task, note)),
-        Need("contact.search", "contacts.readonly", (contact, task, note), {"locationId": location, "pageLimit": 1}),
-        Need("field.list", "locations/customFields.readonly", (contact,), params={"model": "contact"}),
+        Need(
+            "contact.search",
+            "contacts.readonly",
+            (contact, task, note),
+            {"locationId": location, "pageLimit": 1},
+        ),
+        Need(
+            "field.list", "locations/customFields.readonly", (contact,), params={"model": "contact"}
+        ),
         Need("tag.list", "locations/tags.readonly", (contact,)),
         Need("task.search", "locations/tasks.readonly", (task,), {"limit": 1, "skip": 0}),
         Need("user.list", "users.readonly", (), params={"locationId": location}),
@@ -54,7 +61,11 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
         except Forbidden as failed:
             what = f"the token lacks the scope {need.scope} ({failed.what})"
             remedy = f"Add {need.scope} to the integration in GHL."
-            yield error(what, remedy) if need.entities else warning(f"{what}; names of users stay unknown", remedy)
+            yield (
+                error(what, remedy)
+                if need.entities
+                else warning(f"{what}; names of users stay unknown", remedy)
+            )
         except ConnectorError as failed:
             yield from failures("GHL", failed)
         else:
@@ -65,7 +76,10 @@ def duplicates(api: Api) -> Iterator[Finding]:
     """Whether the location may hold several contacts with one email: such a match is ambiguous, and held."""
     if (schema.location(api).get("settings") or {}).get("allowDuplicateContact") is True:
         what = "the location allows duplicate contacts: a match that is not unique is held for a person, never guessed"
-        yield warning(what, "Switch it off in GHL (Settings, Business Profile), or expect such holds in `review`.")
+        yield warning(
+            what,
+            "Switch it off in GHL (Settings, Business Profile), or expect such holds in `review`.",
+        )
 
 
 def clock(api: Api, now: datetime) -> Iterator[Finding]:
@@ -76,7 +90,9 @@ def clock(api: Api, now: datetime) -> Iterator[Finding]:
     skew = (now - parsedate_to_datetime(said)).total_seconds()
     if abs(skew) > _SKEW_SECONDS:
         what = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} GHL's"
-        yield warning(what, 'Let the machine keep its time (NTP): "newest" and watermarks depend on it.')
+        yield warning(
+            what, 'Let the machine keep its time (NTP): "newest" and watermarks depend on it.'
+        )
     else:
         yield ok(f"the clock is within {_SKEW_SECONDS:.0f} s of GHL's")
 
@@ -101,9 +117,7 @@ def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
     free = int(usage.remaining_today * (1 - pair.ghl.daily_reserve))
     said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
     if needed > free:
-        remedy = (
-            "Set notes_budget under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
-        )
+        remedy = "Set notes_budget under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
         yield warning(f"{said}, of which {free:,} are free for this job", remedy)
     else:
         yield ok(said)

@@ -49,7 +49,10 @@ def versions(found: Callable[[str], str | None] = installed) -> Iterator[Finding
         if has is None:
             yield error(f"{package} is not installed", "Run ./dev setup.")
         elif not _numbers(least) <= _numbers(has) < _numbers(below):
-            yield error(f"{package} {has} is installed, expected >={least},<{below}: {why}", "Run ./dev setup.")
+            yield error(
+                f"{package} {has} is installed, expected >={least},<{below}: {why}",
+                "Run ./dev setup.",
+            )
         else:
             yield ok(f"{package} {has}")
 
@@ -71,7 +74,8 @@ def prefect_server() -> Iterator[Finding]:
         import_module("prefect.server.api.server")
     except Exception as failed:  # noqa: BLE001 - whatever it is, it is the finding
         yield error(
-            f"Prefect's server cannot be imported ({type(failed).__name__})", "Run ./dev setup, or use --engine local."
+            f"Prefect's server cannot be imported ({type(failed).__name__})",
+            "Run ./dev setup, or use --engine local.",
         )
     else:
         yield ok("Prefect's server can be imported")
@@ -84,12 +88,18 @@ def disk(pair: Pair) -> Iterator[Finding]:
         return
     folder = _existing(Path(pair.store))
     if not os.access(folder, os.W_OK | os.X_OK):
-        yield error(f"{folder} cannot be written to", "Give the user who runs the job the right to write there.")
+        yield error(
+            f"{folder} cannot be written to",
+            "Give the user who runs the job the right to write there.",
+        )
         return
     free = shutil.disk_usage(folder).free
     said = f"{free / 1e9:.1f} GB are free for the store"
     if free < _LEAST_FREE:
-        yield warning(said, "Free some space, or prune old runs: a run of a large location stages several hundred MB.")
+        yield warning(
+            said,
+            "Free some space, or prune old runs: a run of a large location stages several hundred MB.",
+        )
     else:
         yield ok(said)
 
@@ -116,10 +126,13 @@ def ends(pair: Pair, described: Mapping[Side, Description]) -> Iterator[Finding]
     if other:
         what = f"pair {other!r} of this ledger has both ends, too: a run is refused (ENDS_HELD)"
         yield error(
-            what, f'Write pair = "{other}"; where that pair is retired, or was renamed: `run --allow {SAME_ENDS}`.'
+            what,
+            f'Write pair = "{other}"; where that pair is retired, or was renamed: `run --allow {SAME_ENDS}`.',
         )
     else:
-        yield ok("no other pair has both ends (of this ledger alone: a pair with a ledger of its own is not seen)")
+        yield ok(
+            "no other pair has both ends (of this ledger alone: a pair with a ledger of its own is not seen)"
+        )
 
 
 def ledger(pair: Pair) -> Iterator[Finding]:
@@ -135,7 +148,8 @@ def ledger(pair: Pair) -> Iterator[Finding]:
         engine.dispose()
     except (sa.exc.SQLAlchemyError, ImportError) as failed:
         yield error(
-            f"the ledger cannot be reached ({type(failed).__name__})", "Check ledger in the pair file, and the server."
+            f"the ledger cannot be reached ({type(failed).__name__})",
+            "Check ledger in the pair file, and the server.",
         )
     else:
         yield ok(f"the ledger answers ({url.get_backend_name()})")

@@ -78,7 +78,9 @@ def probe(
         "deletes it all at the end. Workflows that start on new contacts, tags or tasks will start for it. Go on?"
     )
     if not confirm(question):
-        raise Refused("the probe was not confirmed, nothing was written", remedy="Run it again and confirm.")
+        raise Refused(
+            "the probe was not confirmed, nothing was written", remedy="Run it again and confirm."
+        )
     word = secrets.token_hex(4)
     with connect_ghl(pair.ghl, auth=auth) as connector:
         made = _Made(f"Reconcile.Probe.{word}@example.com", f"Reconcile-Probe-{word}")
@@ -92,7 +94,11 @@ def _run(api: Api, made: _Made, time: Time, asked: Iterable[Trial]) -> list[Answ
         found += [_answered(trial, subject) for trial in asked]
     finally:
         cleaned = list(_clean_up(api, made))
-    return [*found, *(Answer(question, f"not tried: {why}") for question, why in UNANSWERED), *cleaned]
+    return [
+        *found,
+        *(Answer(question, f"not tried: {why}") for question, why in UNANSWERED),
+        *cleaned,
+    ]
 
 
 def _subject(api: Api, made: _Made, time: Time) -> Subject:
@@ -128,9 +134,16 @@ def _clean_up(api: Api, made: _Made) -> Iterator[Answer]:
             made.left.append(f"{what} ({failed.what})")
     if made.left:
         name = f"{made.email}, tag {made.tag.lower()}"
-        yield Answer("Is everything cleaned up?", f"no: {'; '.join(made.left)}", f"Delete by hand in GHL: {name}.")
+        yield Answer(
+            "Is everything cleaned up?",
+            f"no: {'; '.join(made.left)}",
+            f"Delete by hand in GHL: {name}.",
+        )
     else:
-        yield Answer("Is everything cleaned up?", "yes, the contact, its task, its note and the tag are deleted")
+        yield Answer(
+            "Is everything cleaned up?",
+            "yes, the contact, its task, its note and the tag are deleted",
+        )
 
 
 def _delete_contact(api: Api, made: _Made) -> None:

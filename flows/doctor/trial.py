@@ -20,7 +20,12 @@ _LOOK_EVERY = 2.0
 _TASKS_ASKED = 1000
 _BODY = "First line\nSecond <b>bold</b> & 3 < 4"
 _DUE = "2030-01-31T09:00:00Z"
-_BY_TYPE: Mapping[str, Json] = {"decimal": 7, "date": "2020-01-31", "email": "probe@example.com", "bool": True}
+_BY_TYPE: Mapping[str, Json] = {
+    "decimal": 7,
+    "date": "2020-01-31",
+    "email": "probe@example.com",
+    "bool": True,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ class Trial:
 
 def trials(*, thorough: bool) -> tuple[Trial, ...]:
     """All questions, the quickest to go stale first; the costly one only where asked for."""
-    costly = (Trial("Does reading a contact's notes stop at 100?", _many_notes),) if thorough else ()
+    costly = (
+        (Trial("Does reading a contact's notes stop at 100?", _many_notes),) if thorough else ()
+    )
     return (
         Trial("How long does the search index trail a write?", _lag),
         Trial("Does GHL change the case of an email?", _email_case),
@@ -83,7 +90,10 @@ def _lag(subject: Subject) -> tuple[str, str]:
         found = contacts.find(subject.api, subject.email)
         passed = subject.time.clock() - subject.made_at
         if any(one.get("id") == subject.contact for one in found):
-            return f"the new contact was found after {passed:.0f} s", f"lag_seconds = {max(60, round(3 * passed))}"
+            return (
+                f"the new contact was found after {passed:.0f} s",
+                f"lag_seconds = {max(60, round(3 * passed))}",
+            )
         if passed > _LAG_SECONDS:
             return f"the new contact was not found within {_LAG_SECONDS:.0f} s", "lag_seconds = 300"
         subject.time.sleep(_LOOK_EVERY)
@@ -91,7 +101,9 @@ def _lag(subject: Subject) -> tuple[str, str]:
 
 def _email_case(subject: Subject) -> tuple[str, str]:
     stored = subject.now().get("email")
-    return ("no, it is stored as sent" if stored == subject.email else "yes, it is stored in lower case"), ""
+    return (
+        "no, it is stored as sent" if stored == subject.email else "yes, it is stored in lower case"
+    ), ""
 
 
 def _moved(subject: Subject, act: Callable[[], Any]) -> tuple[str, Any]:
@@ -103,7 +115,10 @@ def _moved(subject: Subject, act: Callable[[], Any]) -> tuple[str, Any]:
 
 
 def _tag(subject: Subject) -> tuple[str, str]:
-    said, _ = _moved(subject, lambda: tags.change(subject.api, subject.contact, [f" {subject.tag} "], change="add"))
+    said, _ = _moved(
+        subject,
+        lambda: tags.change(subject.api, subject.contact, [f" {subject.tag} "], change="add"),
+    )
     stored = [str(tag) for tag in subject.now().get("tags") or []]
     return f"{said}; it is stored {_form(stored, subject.tag)}", ""
 
@@ -121,11 +136,16 @@ def _task(subject: Subject) -> tuple[str, str]:
     fields: dict[str, Json] = {"title": "Probe", "body": _BODY, "dueDate": _DUE}
     said, made = _moved(subject, lambda: tasks.create(subject.api, subject.contact, fields))
     stored = tasks.get(subject.api, subject.contact, str(made["id"])) or {}
-    return f"{said}; {_body(stored)}; the due date comes back as {_shape(stored.get('dueDate'))}", ""
+    return (
+        f"{said}; {_body(stored)}; the due date comes back as {_shape(stored.get('dueDate'))}",
+        "",
+    )
 
 
 def _note(subject: Subject) -> tuple[str, str]:
-    said, made = _moved(subject, lambda: notes.create(subject.api, subject.contact, {"body": _BODY}))
+    said, made = _moved(
+        subject, lambda: notes.create(subject.api, subject.contact, {"body": _BODY})
+    )
     return f"{said}; {_body(notes.get(subject.api, subject.contact, str(made['id'])) or {})}", ""
 
 
@@ -133,7 +153,9 @@ def _many_notes(subject: Subject) -> tuple[str, str]:
     for number in range(101):
         notes.create(subject.api, subject.contact, {"body": f"Probe {number}"})
     found = len(notes.of_contact(subject.api, subject.contact))
-    return ("no, all came" if found > 100 else f"yes, {found} came of more than 100: do not map notes"), ""
+    return (
+        "no, all came" if found > 100 else f"yes, {found} came of more than 100: do not map notes"
+    ), ""
 
 
 def _body(stored: Mapping[str, Any]) -> str:
@@ -185,7 +207,9 @@ def _clearing_words(names: Iterable[str], by_null: set[str], by_empty: set[str])
         "nothing clears": sorted(set(names) - by_null - by_empty),
     }
     said = "; ".join(f"{way} {', '.join(which)}" for way, which in ways.items() if which)
-    return said, 'clear_with = "empty"' if len(by_empty) > len(by_null) else 'clear_with = "null"' if by_null else ""
+    return said, 'clear_with = "empty"' if len(by_empty) > len(
+        by_null
+    ) else 'clear_with = "null"' if by_null else ""
 
 
 def _cleared(
@@ -223,7 +247,9 @@ def _custom_clearing(subject: Subject) -> tuple[str, str]:
     unset = _cleared(subject, by_key, lambda key: write(key, _sample(by_key[key])), held)
     usable = [key for key in by_key if key not in unset]
     by_null = _cleared(subject, usable, lambda key: write(key, None), held)
-    by_empty = _cleared(subject, [key for key in usable if key not in by_null], lambda key: write(key, ""), held)
+    by_empty = _cleared(
+        subject, [key for key in usable if key not in by_null], lambda key: write(key, ""), held
+    )
     return _clearing_words(usable, by_null, by_empty)
 
 

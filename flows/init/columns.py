@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from flows.init.evidence import evidence, is_moment, is_yes_or_no
 from flows.init.proposal import SURE, Line, Unplaced
 from flows.init.survey import Column, Table
-from flows.init.words import CONTACT, DONE, GENDER, NOTE, ROLE, SECRET_WORDS, TASK, Concept, likeness, words
+from flows.init.words import (
+    CONTACT,
+    DONE,
+    GENDER,
+    NOTE,
+    ROLE,
+    SECRET_WORDS,
+    TASK,
+    Concept,
+    likeness,
+    words,
+)
 from reconcile.model import Entity
 from reconcile.ports import FieldInfo
 
@@ -19,7 +30,13 @@ _CONCEPTS: Mapping[Entity, Mapping[Concept, str]] = {
     Entity.NOTE: NOTE,
 }
 _BY_VALUE = {"email": 0.75, "phone": 0.62}
-_CODECS = {"date": "date", "decimal": "decimal", "integer": "decimal", "bool": "bool", "instant": "instant"}
+_CODECS = {
+    "date": "date",
+    "decimal": "decimal",
+    "integer": "decimal",
+    "bool": "bool",
+    "instant": "instant",
+}
 _MANY_WORDS = 12
 
 
@@ -35,7 +52,10 @@ class Guess:
 
 def role(table: Table, name: Concept) -> Column | None:
     """The column with a role of its own, such as modified_at."""
-    scored = [(likeness(column.name, ROLE[name], context=words(table.name)), column) for column in table.columns]
+    scored = [
+        (likeness(column.name, ROLE[name], context=words(table.name)), column)
+        for column in table.columns
+    ]
     best = max(scored, key=lambda pair: pair[0], default=None)
     if best is None or best[0] < 0.9 or (name == "modified_at" and not _timely(best[1])):
         return None
@@ -55,9 +75,16 @@ def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str
     elif by_name:
         confidence = by_name * 0.95
     else:
-        confidence = _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0) if (seen.share or 0) >= 0.8 else 0.0
+        confidence = (
+            _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0) if (seen.share or 0) >= 0.8 else 0.0
+        )
     reasons = [f'the name "{column.name}"'] if by_name else []
-    return Guess(column, concept, round(confidence, 2), " and ".join([*reasons, *([seen.words] if seen.words else [])]))
+    return Guess(
+        column,
+        concept,
+        round(confidence, 2),
+        " and ".join([*reasons, *([seen.words] if seen.words else [])]),
+    )
 
 
 def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
@@ -91,7 +118,9 @@ def _names_settled(chosen: dict[Concept, Guess]) -> dict[Concept, Guess]:
             del chosen["name"]
         return chosen
     missing = "lastName" if "firstName" in chosen else "firstName"
-    chosen[missing] = replace(whole, concept=missing, because=f"{whole.because}, beside the other part of the name")
+    chosen[missing] = replace(
+        whole, concept=missing, because=f"{whole.because}, beside the other part of the name"
+    )
     del chosen["name"]
     return chosen
 
@@ -133,7 +162,15 @@ def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...
 
 def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unplaced:
     column, concept = found.column, found.concept
-    line = Line(entity, column.name, (concept,), found.confidence, found.because, column.distinct[:3], also=also)
+    line = Line(
+        entity,
+        column.name,
+        (concept,),
+        found.confidence,
+        found.because,
+        column.distinct[:3],
+        also=also,
+    )
     if entity is Entity.TASK and concept == "completed":
         return _completed(line, column)
     if concept == "name":
@@ -149,7 +186,11 @@ def _completed(line: Line, column: Column) -> Line | Unplaced:
         why = "it holds a time, and GHL wants yes or no: offer a view with a yes-or-no column"
         return Unplaced(f"task.{column.name}", why, Entity.TASK)
     if not column.distinct or len(column.distinct) > _MANY_WORDS:
-        return Unplaced(f"task.{column.name}", "which of its words mean that a task is done is not known", Entity.TASK)
+        return Unplaced(
+            f"task.{column.name}",
+            "which of its words mean that a task is done is not known",
+            Entity.TASK,
+        )
     choices = {word: bool(DONE.intersection(words(word))) for word in column.distinct}
     return replace(line, choices=choices, because=f"{line.because}; check which words mean done")
 
@@ -157,7 +198,13 @@ def _completed(line: Line, column: Column) -> Line | Unplaced:
 def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Line | None:
     """The custom field whose key or label is closest to the column's name."""
     scored = [
-        (max(likeness(column.name, " ".join(words(said)), context=words(table.name)) for said in _said(key, info)), key)
+        (
+            max(
+                likeness(column.name, " ".join(words(said)), context=words(table.name))
+                for said in _said(key, info)
+            ),
+            key,
+        )
         for key, info in known.items()
         if key.startswith(CUSTOM) and info.writable
     ]
@@ -166,7 +213,15 @@ def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Lin
         return None
     because = f'the custom field "{known[key].label or key}"'
     codec = _CODECS.get(known[key].type)
-    return Line(Entity.CONTACT, column.name, (key,), round(confidence, 2), because, column.distinct[:3], codec=codec)
+    return Line(
+        Entity.CONTACT,
+        column.name,
+        (key,),
+        round(confidence, 2),
+        because,
+        column.distinct[:3],
+        codec=codec,
+    )
 
 
 def _said(key: str, info: FieldInfo) -> list[str]:
@@ -178,7 +233,11 @@ def _why(column: Column, placed: Mapping[str, Guess], entity: Entity) -> str:
         return "it looks like a secret, which has no business in GHL"
     if entity is Entity.CONTACT and likeness(column.name, GENDER) >= SURE:
         return "GHL takes a gender only when a contact is created"
-    if entity is Entity.CONTACT and likeness(column.name, CONTACT["name"]) >= SURE and len(placed) > 1:
+    if (
+        entity is Entity.CONTACT
+        and likeness(column.name, CONTACT["name"]) >= SURE
+        and len(placed) > 1
+    ):
         return "first and last name have columns of their own"
     if entity is Entity.CONTACT:
         return 'GHL has no such field; make a custom field and write its key, "contact.…"'

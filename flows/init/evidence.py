@@ -23,7 +23,20 @@ def _is_bool(value: str) -> bool:
 
 
 _STATUS = frozenset(
-    {"active", "inactive", "open", "closed", "new", "lead", "customer", "prospect", "lost", "won", "pending", "enabled"}
+    {
+        "active",
+        "inactive",
+        "open",
+        "closed",
+        "new",
+        "lead",
+        "customer",
+        "prospect",
+        "lost",
+        "won",
+        "pending",
+        "enabled",
+    }
     | {
         "disabled",
         "blocked",
@@ -76,13 +89,19 @@ def evidence(column: Column, concept: str) -> Evidence:
     if test is None or not column.samples:
         return Evidence(None)
     fitting = sum(1 for sample in column.samples if test(sample))
-    words = f"{fitting} of {len(column.samples)} samples are {_LIKE[concept]}" if concept in _LIKE else ""
+    words = (
+        f"{fitting} of {len(column.samples)} samples are {_LIKE[concept]}"
+        if concept in _LIKE
+        else ""
+    )
     return Evidence(fitting / len(column.samples), words)
 
 
 def is_yes_or_no(column: Column) -> bool:
     """Whether a column holds yes and no in some form."""
-    return column.type == "bool" or (bool(column.samples) and all(_is_bool(sample) for sample in column.samples))
+    return column.type == "bool" or (
+        bool(column.samples) and all(_is_bool(sample) for sample in column.samples)
+    )
 
 
 def is_moment(column: Column) -> bool:
@@ -98,7 +117,10 @@ def tag_form(column: Column) -> tuple[str, str]:
         return "array", ","
     if column.type == "json" or any(_is_list(sample) for sample in column.samples):
         return "json", ","
-    counts = {delimiter: sum(delimiter in sample for sample in column.samples) for delimiter in (";", "|", ",")}
+    counts = {
+        delimiter: sum(delimiter in sample for sample in column.samples)
+        for delimiter in (";", "|", ",")
+    }
     best = max(counts, key=lambda delimiter: counts[delimiter])
     return "delimited", best if counts[best] else ","
 

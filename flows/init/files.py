@@ -28,19 +28,31 @@ class FileSurvey:
 def survey_files(path: Path) -> FileSurvey:
     """A file, or all files of a folder that have the format of most of them. Raises ConfigError where none can be read."""
     candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    formats = {file: name for file in candidates if file.is_file() and (name := _format(file)) is not None}
+    formats = {
+        file: name for file in candidates if file.is_file() and (name := _format(file)) is not None
+    }
     if not formats:
         known = ", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
         raise ConfigError(
-            [Problem("--app", f"there are no files to read in {path}", f"They must end in one of {known}.")]
+            [
+                Problem(
+                    "--app",
+                    f"there are no files to read in {path}",
+                    f"They must end in one of {known}.",
+                )
+            ]
         )
     chosen = Counter(formats.values()).most_common(1)[0][0]
     paths = {file.stem: file for file, name in formats.items() if name == chosen}
-    return FileSurvey(chosen, paths, tuple(_table(name, file, chosen) for name, file in paths.items()))
+    return FileSurvey(
+        chosen, paths, tuple(_table(name, file, chosen) for name, file in paths.items())
+    )
 
 
 def _format(file: Path) -> str | None:
-    return next((name for name, suffixes in SUFFIXES.items() if file.suffix.lower() in suffixes), None)
+    return next(
+        (name for name, suffixes in SUFFIXES.items() if file.suffix.lower() in suffixes), None
+    )
 
 
 def _table(name: str, file: Path, form: str) -> Table:
@@ -48,7 +60,9 @@ def _table(name: str, file: Path, form: str) -> Table:
         rows = _rows(file, form)
     except (OSError, ValueError, KeyError) as failed:
         what = f"{file.name} cannot be read as {form} ({type(failed).__name__})"
-        raise ConfigError([Problem("--app", what, "Correct the file, or move it out of the folder.")]) from None
+        raise ConfigError(
+            [Problem("--app", what, "Correct the file, or move it out of the folder.")]
+        ) from None
     found: dict[str, list[str]] = {}
     for row in rows:
         for column, value in row.items():
@@ -62,7 +76,9 @@ def _rows(file: Path, form: str) -> list[dict[Any, Any]]:
 
     match form:
         case "csv":
-            frame = pd.read_csv(file, sep=None, engine="python", dtype=str, nrows=ROWS, encoding_errors="replace")
+            frame = pd.read_csv(
+                file, sep=None, engine="python", dtype=str, nrows=ROWS, encoding_errors="replace"
+            )
         case "jsonl":
             frame = pd.read_json(file, lines=True, nrows=ROWS, dtype=False, convert_dates=False)
         case "excel":
@@ -72,7 +88,9 @@ def _rows(file: Path, form: str) -> list[dict[Any, Any]]:
 
             with confined(files=[file]) as sql:
                 relation = sql.read_parquet(str(file)).limit(ROWS)
-                return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+                return [
+                    dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()
+                ]
     return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 

@@ -25,14 +25,27 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     by_name = {table.name: table for table in tables}
     found: list[Line | Unplaced] = []
     for place in places:
-        found += lines(by_name[place.table], place.entity, ghl.fields.get(place.entity, {}), parent=place.parent)
+        found += lines(
+            by_name[place.table],
+            place.entity,
+            ghl.fields.get(place.entity, {}),
+            parent=place.parent,
+        )
     held = {place.entity for place in places}
-    missing = [Unplaced(entity.value, why) for entity, why in _NOTHING_LIKE.items() if entity not in held]
+    missing = [
+        Unplaced(entity.value, why) for entity, why in _NOTHING_LIKE.items() if entity not in held
+    ]
     if Entity.CONTACT in held and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
-    if Entity.CONTACT in held and (apart := addresses_apart(by_name[places[0].table], tables)) is not None:
+    if (
+        Entity.CONTACT in held
+        and (apart := addresses_apart(by_name[places[0].table], tables)) is not None
+    ):
         missing.append(
-            Unplaced(apart.name, "addresses have a table of their own: offer a view that joins them to the contacts")
+            Unplaced(
+                apart.name,
+                "addresses have a table of their own: offer a view that joins them to the contacts",
+            )
         )
     unplaced = [one for one in found if isinstance(one, Unplaced)]
     tags = _tag_column(places)
@@ -48,10 +61,16 @@ def _places(tables: Sequence[Table]) -> tuple[Place, ...]:
     contact = contact_place(tables)
     if contact is None:
         return ()
-    rest = [table for table in tables if table.name not in {contact.table, (contact.tags or {}).get("table")}]
+    rest = [
+        table
+        for table in tables
+        if table.name not in {contact.table, (contact.tags or {}).get("table")}
+    ]
     contacts = next(table for table in tables if table.name == contact.table)
     task = child_place(Entity.TASK, contacts, rest)
-    note = child_place(Entity.NOTE, contacts, [table for table in rest if not task or table.name != task.table])
+    note = child_place(
+        Entity.NOTE, contacts, [table for table in rest if not task or table.name != task.table]
+    )
     return tuple(place for place in (contact, task, note) if place is not None)
 
 

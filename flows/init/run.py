@@ -61,7 +61,9 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     exists.
     """
     if wish.out.exists():
-        raise _refused("--out", f"{wish.out} exists already", "Name another file, or move that one away.")
+        raise _refused(
+            "--out", f"{wish.out} exists already", "Name another file, or move that one away."
+        )
     files = _files(wish)
     tables = files.tables if files else survey(_database_url(wish, environ))
     proposal = propose(tables, _described(wish, environ))
@@ -69,7 +71,9 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
         proposal = _without_joins(proposal)
     if proposal.place(Entity.CONTACT) is None:
         seen = ", ".join(table.name for table in tables) or "none at all"
-        remedy = "Offer a view with names, emails and telephone numbers, or write the pair file by hand."
+        remedy = (
+            "Offer a view with names, emails and telephone numbers, or write the pair file by hand."
+        )
         raise _refused("--app", f"no table looks like contacts; tables seen: {seen}", remedy)
     proposal = _checked_keys(proposal)
     if ask is not None:
@@ -89,7 +93,9 @@ def _database_url(wish: Wish, environ: Mapping[str, str]) -> str:
     url = _app_url(wish, environ)
     if url.startswith(("http://", "https://")):
         what = "a JSON API does not say what it holds, so no mapping can be proposed for it"
-        raise _refused("--app", what, 'Write the pair file by hand, with connector = "rest" under [app].')
+        raise _refused(
+            "--app", what, 'Write the pair file by hand, with connector = "rest" under [app].'
+        )
     return url
 
 
@@ -98,7 +104,9 @@ def _app_url(wish: Wish, environ: Mapping[str, str]) -> str:
         return wish.app_url
     variable = wish.app_url.removeprefix("env:")
     if not environ.get(variable):
-        raise _refused("--app", f"the environment variable {variable} is not set", f"export {variable}=…")
+        raise _refused(
+            "--app", f"the environment variable {variable} is not set", f"export {variable}=…"
+        )
     return environ[variable]
 
 
@@ -110,9 +118,15 @@ def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
     if not token and not sandbox:
         what = f"the environment variable {wish.token_env} is not set"
         raise _refused(
-            "--ghl-token-env", what, f"Make a private integration token in GHL, then: export {wish.token_env}=…"
+            "--ghl-token-env",
+            what,
+            f"Make a private integration token in GHL, then: export {wish.token_env}=…",
         )
-    url = f"{SANDBOX}{Path(wish.ghl_url.removeprefix(SANDBOX)).absolute()}" if sandbox else wish.ghl_url
+    url = (
+        f"{SANDBOX}{Path(wish.ghl_url.removeprefix(SANDBOX)).absolute()}"
+        if sandbox
+        else wish.ghl_url
+    )
     if url.startswith("http://") and not is_loopback(url):
         raise _refused("--ghl-url", "the token would go unencrypted", "Write https://…")
     form = GhlForm(url=url, location=wish.location, token=SecretStr(token) if token else None)
@@ -124,8 +138,12 @@ def _checked_keys(proposal: Proposal) -> Proposal:
     """Without the entities whose table has no key to know a record by: they could not be kept apart."""
     keyless = [place for place in proposal.places if not place.key]
     if any(place.entity is Entity.CONTACT for place in keyless):
-        what = f"the table {keyless[0].table} has no primary key, so its records cannot be told apart"
-        raise _refused("--app", what, "Give it a primary key, or write the pair file by hand and name the key.")
+        what = (
+            f"the table {keyless[0].table} has no primary key, so its records cannot be told apart"
+        )
+        raise _refused(
+            "--app", what, "Give it a primary key, or write the pair file by hand and name the key."
+        )
     gone = {place.entity for place in keyless}
     return replace(
         proposal,
@@ -162,7 +180,9 @@ def _without_joins(proposal: Proposal) -> Proposal:
     why = "tags are in a file of their own: put them into a column of the contacts"
     return replace(
         proposal,
-        places=tuple(replace(place, tags=None) if place in joined else place for place in proposal.places),
+        places=tuple(
+            replace(place, tags=None) if place in joined else place for place in proposal.places
+        ),
         lines=tuple(line for line in proposal.lines if line.ghl != (TAGS,)),
         unplaced=(*proposal.unplaced, Unplaced(TAGS, why)),
     )
@@ -171,7 +191,9 @@ def _without_joins(proposal: Proposal) -> Proposal:
 def _head(wish: Wish, files: FileSurvey | None) -> Head:
     return Head(
         connector=files.format if files else "sql",
-        paths={name: _beside(wish.out, str(path)) for name, path in files.paths.items()} if files else {},
+        paths={name: _beside(wish.out, str(path)) for name, path in files.paths.items()}
+        if files
+        else {},
         name=wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.out.stem).strip("-.") or "pair",
         app_url=_written_url(wish),
         ghl_url=_written_sandbox(wish) if wish.ghl_url.startswith(SANDBOX) else wish.ghl_url,
@@ -214,9 +236,13 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
         )
     unsure = [line for line in proposal.lines if SURE <= line.confidence < _DOUBT]
     if unsure:
-        said.append(f"Check the lines that are not quite sure: {', '.join(line.column for line in unsure)}.")
+        said.append(
+            f"Check the lines that are not quite sure: {', '.join(line.column for line in unsure)}."
+        )
     if any(line.choices for line in proposal.lines):
-        said.append("Check which words mean that a task is done, and add those that the samples did not show.")
+        said.append(
+            "Check which words mean that a task is done, and add those that the samples did not show."
+        )
     if proposal.unplaced:
         said.append("Some columns found no place; the file says which, and why.")
     return tuple(said)

@@ -57,7 +57,9 @@ def survey(url: str) -> tuple[Table, ...]:
             return tuple(_tables(connection))
     except sa.exc.SQLAlchemyError as error:
         what = f"the database cannot be read ({type(error).__name__})"
-        raise ConfigError([Problem("--app", what, "Check the URL, the password and that the server is up.")]) from None
+        raise ConfigError(
+            [Problem("--app", what, "Check the URL, the password and that the server is up.")]
+        ) from None
     finally:
         engine.dispose()
 
@@ -83,7 +85,11 @@ def _tables(connection: sa.Connection) -> Iterator[Table]:
 def _samples(connection: sa.Connection, table: str, columns: list[str]) -> dict[str, list[str]]:
     """Values of the first rows; a table that may not be read has none."""
     found: dict[str, list[str]] = {column: [] for column in columns}
-    chosen = sa.select(*(sa.column(column) for column in columns)).select_from(sa.table(table)).limit(ROWS)
+    chosen = (
+        sa.select(*(sa.column(column) for column in columns))
+        .select_from(sa.table(table))
+        .limit(ROWS)
+    )
     try:
         with connection.begin_nested():
             rows = connection.execute(chosen).all()

@@ -12,7 +12,14 @@ from flows.init.survey import Table
 from flows.init.words import CONTACT, TABLES, likeness, table_likeness, words
 from reconcile.model import Entity
 
-_WEIGHTS = {"email": 3.0, "phone": 2.0, "firstName": 1.5, "lastName": 1.5, "name": 1.5, "dateOfBirth": 1.0}
+_WEIGHTS = {
+    "email": 3.0,
+    "phone": 2.0,
+    "firstName": 1.5,
+    "lastName": 1.5,
+    "name": 1.5,
+    "dateOfBirth": 1.0,
+}
 _KEY_WORDS = frozenset({"id", "fk", "ref", "key", "nr", "no", "uuid", "guid", "codigo", "cod"})
 
 
@@ -28,7 +35,9 @@ class Scored:
 
 def contact_place(tables: Sequence[Table]) -> Place | None:
     """The table of contacts, with where its tags are."""
-    best = max((_as_contact(table, tables) for table in tables), key=lambda one: one.score, default=None)
+    best = max(
+        (_as_contact(table, tables) for table in tables), key=lambda one: one.score, default=None
+    )
     if best is None or best.score < 4.0:
         return None
     tags = _tags(best.table, tables)
@@ -38,7 +47,9 @@ def contact_place(tables: Sequence[Table]) -> Place | None:
 def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:
     found = guesses(table, Entity.CONTACT)
     score = sum(_WEIGHTS.get(one.concept, 0.5) * one.confidence for one in found)
-    score += 3 * table_likeness(table.name, "contact") - 3 * table_likeness(table.name, "not contact")
+    score += 3 * table_likeness(table.name, "contact") - 3 * table_likeness(
+        table.name, "not contact"
+    )
     score += min(2.0, 0.5 * sum(table.name in other.references.values() for other in tables))
     return Scored(table, score, "it has " + ", ".join(one.concept for one in found))
 
@@ -46,7 +57,9 @@ def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:
 def child_place(entity: Entity, contacts: Table, tables: Sequence[Table]) -> Place | None:
     """The table of tasks or notes: it refers to the contacts, and has what a task or a note has."""
     scored = [
-        _as_child(entity, table, parent) for table in tables if (parent := reference(table, contacts)) is not None
+        _as_child(entity, table, parent)
+        for table in tables
+        if (parent := reference(table, contacts)) is not None
     ]
     best = max(scored, key=lambda one: one.score, default=None)
     if best is None or best.score < 1.5:
@@ -59,7 +72,9 @@ def _as_child(entity: Entity, table: Table, parent: str) -> Scored:
     named = table_likeness(table.name, entity.value)
     other = table_likeness(table.name, "note" if entity is Entity.TASK else "task")
     if entity is Entity.TASK:
-        fits = ("title" in found or "body" in found) and ("dueDate" in found or "completed" in found or named > 0)
+        fits = ("title" in found or "body" in found) and (
+            "dueDate" in found or "completed" in found or named > 0
+        )
         score = 2 * named + sum(found.values()) - 2 * other
     else:
         fits = "body" in found and named > 0
@@ -75,10 +90,16 @@ def reference(table: Table, target: Table) -> str | None:
             return column
     if table.name == target.name:
         return None
-    same = [column.name for column in table.columns if (column.name,) == target.key and len(words(column.name)) > 1]
+    same = [
+        column.name
+        for column in table.columns
+        if (column.name,) == target.key and len(words(column.name)) > 1
+    ]
     if same:
         return same[0]
-    wanted = {form for word in words(target.name) for form in _singulars(word)} | set(TABLES["contact"].split())
+    wanted = {form for word in words(target.name) for form in _singulars(word)} | set(
+        TABLES["contact"].split()
+    )
     for candidate in table.columns:
         own = set(words(candidate.name))
         if own & wanted and own & _KEY_WORDS and candidate.name not in table.references:
@@ -87,7 +108,13 @@ def reference(table: Table, target: Table) -> str | None:
 
 
 def _singulars(word: str) -> set[str]:
-    return {word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("n"), word.removesuffix("en")}
+    return {
+        word,
+        word.removesuffix("s"),
+        word.removesuffix("es"),
+        word.removesuffix("n"),
+        word.removesuffix("en"),
+    }
 
 
 def addresses_apart(contacts: Table, tables: Sequence[Table]) -> Table | None:
@@ -102,10 +129,18 @@ def addresses_apart(contacts: Table, tables: Sequence[Table]) -> Table | None:
     return None
 
 
-def _place(entity: Entity, chosen: Scored, confidence: float, *, tags: Mapping[str, str] | None = None) -> Place:
+def _place(
+    entity: Entity, chosen: Scored, confidence: float, *, tags: Mapping[str, str] | None = None
+) -> Place:
     table = chosen.table
-    key = table.key or tuple(column.name for column in table.columns if words(column.name) == ("id",))
-    found = {name: column.name for name in ("modified_at", "version", "deleted") if (column := role(table, name))}
+    key = table.key or tuple(
+        column.name for column in table.columns if words(column.name) == ("id",)
+    )
+    found = {
+        name: column.name
+        for name in ("modified_at", "version", "deleted")
+        if (column := role(table, name))
+    }
     return Place(
         entity,
         table.name,
@@ -121,8 +156,13 @@ def _place(entity: Entity, chosen: Scored, confidence: float, *, tags: Mapping[s
 
 
 def _tags(contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
-    column = max(contacts.columns, key=lambda one: likeness(one.name, CONTACT["tags"], context=words(contacts.name)))
-    if likeness(column.name, CONTACT["tags"], context=words(contacts.name)) >= SURE and not is_moment(column):
+    column = max(
+        contacts.columns,
+        key=lambda one: likeness(one.name, CONTACT["tags"], context=words(contacts.name)),
+    )
+    if likeness(
+        column.name, CONTACT["tags"], context=words(contacts.name)
+    ) >= SURE and not is_moment(column):
         form, delimiter = tag_form(column)
         said = {"column": column.name, "form": form}
         return said | ({"delimiter": delimiter} if form == "delimited" else {})
@@ -138,15 +178,29 @@ def _joined(table: Table, contacts: Table, tables: Sequence[Table]) -> Mapping[s
     said = {"table": table.name, "contact": contact}
     for column, referred in table.references.items():
         names = next((other for other in tables if other.name == referred), None)
-        if names is not None and referred != contacts.name and (text := _tag_text(names, contact="")) and names.key:
-            return said | {"tag": column, "names": referred, "names_key": names.key[0], "names_column": text}
+        if (
+            names is not None
+            and referred != contacts.name
+            and (text := _tag_text(names, contact=""))
+            and names.key
+        ):
+            return said | {
+                "tag": column,
+                "names": referred,
+                "names_key": names.key[0],
+                "names_column": text,
+            }
     text = _tag_text(table, contact=contact)
     return said | {"tag": text} if text else None
 
 
 def _tag_text(table: Table, *, contact: str) -> str | None:
     said = f"{CONTACT['tags']}|name|title|text|value|bezeichnung|libelle|nombre|nom|nome"
-    texts = [column for column in table.columns if column.name not in (*table.key, contact) or len(table.key) > 1]
+    texts = [
+        column
+        for column in table.columns
+        if column.name not in (*table.key, contact) or len(table.key) > 1
+    ]
     scored = [
         (likeness(column.name, said, context=words(table.name)), column.name)
         for column in texts

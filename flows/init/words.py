@@ -65,7 +65,19 @@ TASK: Mapping[Concept, str] = {
 }
 
 SECRET_WORDS = frozenset(
-    ["password", "passwd", "pwd", "hash", "salt", "token", "secret", "passwort", "kennwort", "contrasena", "motdepasse"]
+    [
+        "password",
+        "passwd",
+        "pwd",
+        "hash",
+        "salt",
+        "token",
+        "secret",
+        "passwort",
+        "kennwort",
+        "contrasena",
+        "motdepasse",
+    ]
 )
 """Words of columns that are nobody's business but the app's."""
 
@@ -132,7 +144,9 @@ def likeness(name: str, synonyms: str, *, context: Sequence[str] = ()) -> float:
     """How much a name looks like one of the synonyms, from 0 to 1; `context` are words of the table that may stand before."""
     own = words(name)
     noise = {*_NOISE_WORDS.split(), *context}
-    short = {word for word in own if len(word) >= 3 and any(whole.startswith(word) for whole in context)}
+    short = {
+        word for word in own if len(word) >= 3 and any(whole.startswith(word) for whole in context)
+    }
     rest = tuple(word for word in own if word not in noise | short) or own
     known = _listed(synonyms)
     best = 0.0
@@ -147,10 +161,14 @@ def likeness(name: str, synonyms: str, *, context: Sequence[str] = ()) -> float:
 def _loosely(rest: tuple[str, ...], known: tuple[str, ...]) -> float:
     """For a name with a slip of the pen, or with a word more than any synonym has."""
     joined = " ".join(rest)
-    closest = max((difflib.SequenceMatcher(None, joined, synonym).ratio() for synonym in known), default=0.0)
+    closest = max(
+        (difflib.SequenceMatcher(None, joined, synonym).ratio() for synonym in known), default=0.0
+    )
     if closest >= 0.86 and len(joined) > 4:
         return 0.8 * closest
-    contained = [synonym for synonym in known if len(synonym) > 3 and set(synonym.split()) < set(rest)]
+    contained = [
+        synonym for synonym in known if len(synonym) > 3 and set(synonym.split()) < set(rest)
+    ]
     return 0.6 if contained and len(rest) <= 4 else 0.0
 
 

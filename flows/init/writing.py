@@ -30,7 +30,10 @@ class Head:
 
 def pair_text(proposal: Proposal, head: Head) -> str:
     """The text of the pair file."""
-    return "\n".join([*_top(proposal, head), *_app(proposal, head), *_ghl(head), *_mapping(proposal)]) + "\n"
+    return (
+        "\n".join([*_top(proposal, head), *_app(proposal, head), *_ghl(head), *_mapping(proposal)])
+        + "\n"
+    )
 
 
 def _top(proposal: Proposal, head: Head) -> Iterator[str]:
@@ -51,7 +54,10 @@ def _app(proposal: Proposal, head: Head) -> Iterator[str]:
 
 
 def _place(place: Place, paths: Mapping[str, str]) -> Iterator[str]:
-    yield from ("", f"[app.{place.entity}]  # {_percent(place.confidence)}: {_comment(place.because)}")
+    yield from (
+        "",
+        f"[app.{place.entity}]  # {_percent(place.confidence)}: {_comment(place.because)}",
+    )
     yield f"path = {_quoted(paths[place.table])}" if paths else f"table = {_quoted(place.table)}"
     yield f"key = {_names(place.key)}"
     if place.parent:
@@ -68,7 +74,12 @@ def _place(place: Place, paths: Mapping[str, str]) -> Iterator[str]:
 
 
 def _ghl(head: Head) -> Iterator[str]:
-    yield from ("", "[ghl]", f"url = {_quoted(head.ghl_url)}", f"location = {_quoted(head.location)}")
+    yield from (
+        "",
+        "[ghl]",
+        f"url = {_quoted(head.ghl_url)}",
+        f"location = {_quoted(head.location)}",
+    )
     if head.token:
         yield f"token = {_quoted(head.token)}"
     yield "# live = true  # allow writes to GHL; plan, audit and doctor work without it"
@@ -88,7 +99,12 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
             yield f'create = "app"  # GHL asks for {" and ".join(missing)} of each new {place.entity}, and nothing is mapped'
         if place.entity is not Entity.CONTACT and missing:
             yield f"match = [{_names([line.column for line in lines if line.confidence >= SURE])}]"
-        yield from ("", f"[{place.entity}.fields]", *_fields(lines), *_unplaced(proposal, place.entity))
+        yield from (
+            "",
+            f"[{place.entity}.fields]",
+            *_fields(lines),
+            *_unplaced(proposal, place.entity),
+        )
     yield from _absent(proposal)
 
 
@@ -105,7 +121,9 @@ def _value(line: Line) -> str:
     if line.codec:
         parts.append(f"codec = {_quoted(line.codec)}")
     if line.choices:
-        said = ", ".join(f"{_key(word)} = {str(done).lower()}" for word, done in line.choices.items())
+        said = ", ".join(
+            f"{_key(word)} = {str(done).lower()}" for word, done in line.choices.items()
+        )
         parts.append(f"choices = {{ {said} }}")
     if line.also:
         parts.append(f"also = {{ app = {_names(line.also)} }}")

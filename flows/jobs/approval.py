@@ -53,7 +53,9 @@ class Proposal:
         ]
 
 
-def propose(pair: Pair, job: str, do: Do = plainly, *, allowed: frozenset[str] = frozenset()) -> Proposal:
+def propose(
+    pair: Pair, job: str, do: Do = plainly, *, allowed: frozenset[str] = frozenset()
+) -> Proposal:
     """Make a plan, hold it against the limits, write nothing, and give the pair's lease back."""
     with open_run(pair, Options(job, allowed)) as run:
         do(steps.recover, run)

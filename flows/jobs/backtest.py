@@ -86,8 +86,17 @@ def _tell(console: Console, told: list[dict[str, Any]]) -> None:
         table.add_column(head, justify="left" if head == "run" else "right", no_wrap=head == "run")
     for each in told:
         lists = ("gained", "lost", "changed")
-        counts = [each["operations_then"], each["operations_now"], *(len(each[name]) for name in lists)]
-        holds = [each["holds_then"], each["holds_now"], len(each["holds_gained"]), len(each["holds_lost"])]
+        counts = [
+            each["operations_then"],
+            each["operations_now"],
+            *(len(each[name]) for name in lists),
+        ]
+        holds = [
+            each["holds_then"],
+            each["holds_now"],
+            len(each["holds_gained"]),
+            len(each["holds_lost"]),
+        ]
         table.add_row(each["run_id"], *(f"{number:,}" for number in [*counts, *holds]))
     console.print(table)
     for each in told:

@@ -69,7 +69,9 @@ def cutover(run: Run, told: Told) -> Cutover:
     plain = asdict(report) | {"complete": report.complete, "paths": None}
     paths["json"].write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
     paths["md"].write_text(markdown(report), encoding="utf-8")
-    return Cutover(**{name: getattr(report, name) for name in report.__dataclass_fields__} | {"paths": paths})
+    return Cutover(
+        **{name: getattr(report, name) for name in report.__dataclass_fields__} | {"paths": paths}
+    )
 
 
 def _created(ledger: Ledger) -> tuple[Counter[tuple[Entity, Side]], list[str]]:
@@ -77,7 +79,9 @@ def _created(ledger: Ledger) -> tuple[Counter[tuple[Entity, Side]], list[str]]:
     created: Counter[tuple[Entity, Side]] = Counter()
     legs = [row.run_id for row in reversed(runs.runs(ledger, limit=10_000)) if row.job == "migrate"]
     for leg in legs:
-        created.update((o.entity, o.side) for o, outcome in Journal(ledger, leg).entries() if _made(o, outcome))
+        created.update(
+            (o.entity, o.side) for o, outcome in Journal(ledger, leg).entries() if _made(o, outcome)
+        )
     return created, legs
 
 
@@ -100,7 +104,9 @@ def _count(run: Run, entity: Entity, created: Counter[tuple[Entity, Side]]) -> C
         ghl=now[Side.GHL],
         linked=how.total(),
         created={side.value: created[entity, side] for side in Side if created[entity, side]},
-        matched={name: count for name, count in sorted(how.items()) if name != "created by this job"},
+        matched={
+            name: count for name, count in sorted(how.items()) if name != "created by this job"
+        },
         left=tuple((str(what), str(because), int(str(count))) for what, because, count in passed),
         held=stage.count(f"SELECT count(*) FROM hold WHERE entity = {literal(entity)}"),
     )
@@ -109,7 +115,10 @@ def _count(run: Run, entity: Entity, created: Counter[tuple[Entity, Side]]) -> C
 def _rows(run: Run, entity: Entity, side: Side) -> int:
     """Records on a side: those that were read, and those that this leg made."""
     read = run.stage.count(f"SELECT count(*) FROM raw_{entity}_{side} WHERE NOT deleted")
-    made = sum(o.entity is entity and o.side is side and _made(o, outcome) for o, outcome in run.journal.entries())
+    made = sum(
+        o.entity is entity and o.side is side and _made(o, outcome)
+        for o, outcome in run.journal.entries()
+    )
     return read + made
 
 
@@ -154,4 +163,8 @@ def _lines(report: Cutover) -> Iterator[str]:
 
 def facts(report: Cutover) -> dict[str, Any]:
     """The report as a plain document."""
-    return json.loads(report.paths["json"].read_text(encoding="utf-8")) if report.paths else asdict(report)
+    return (
+        json.loads(report.paths["json"].read_text(encoding="utf-8"))
+        if report.paths
+        else asdict(report)
+    )

@@ -75,14 +75,20 @@ def since(run: Run) -> dict[Side, str]:
             remedy="do a full run first, or name what changed",
             code="NO_WATERMARK",
         )
-    ahead = [side.label for side, mark in marks.items() if str(mark) > moment(_at(run.started_at) + OVERLAP)]
+    ahead = [
+        side.label
+        for side, mark in marks.items()
+        if str(mark) > moment(_at(run.started_at) + OVERLAP)
+    ]
     if ahead:
         raise Refused(
             f"{' and '.join(ahead)} was last looked at later than this machine's clock says it is, so the clock was set back",
             remedy="correct the clock; if it is right, do a full run: it starts the counting anew",
             code="CLOCK_BACK",
         )
-    return {side: moment(datetime.fromisoformat(str(mark)) - OVERLAP) for side, mark in marks.items()}
+    return {
+        side: moment(datetime.fromisoformat(str(mark)) - OVERLAP) for side, mark in marks.items()
+    }
 
 
 def _at(text: str) -> datetime:
@@ -92,7 +98,11 @@ def _at(text: str) -> datetime:
 def stage(run: Run, seen: Focus) -> None:
     """Stage both sides' records of those contacts, their tasks and notes."""
     focus.stage_contacts(run, seen)
-    load_graves(run.stage, run.ledger, since=moment(datetime.fromisoformat(run.started_at) - timedelta(hours=1)))
+    load_graves(
+        run.stage,
+        run.ledger,
+        since=moment(datetime.fromisoformat(run.started_at) - timedelta(hours=1)),
+    )
     focus.stage_children(run)
 
 

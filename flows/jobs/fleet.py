@@ -26,7 +26,12 @@ log = logging.getLogger("flows.jobs.fleet")
 
 Job = Literal["run", "audit", "plan", "delta"]
 
-WORDS = {0: "agree", 1: "questions or records left", 2: "some records failed", 3: "refused or broken"}
+WORDS = {
+    0: "agree",
+    1: "questions or records left",
+    2: "some records failed",
+    3: "refused or broken",
+}
 """What an exit code says of a pair."""
 
 LONGEST = timedelta(hours=23)
@@ -82,7 +87,9 @@ def pair_files(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.glob("*.toml") if path.is_file() and _is_pair(path))
     if not found:
         what = "there is no pair file in this folder"
-        raise ConfigError([Problem(str(folder), what, "name the folder with the pairs' TOML files")])
+        raise ConfigError(
+            [Problem(str(folder), what, "name the folder with the pairs' TOML files")]
+        )
     return found
 
 
@@ -98,7 +105,9 @@ def _is_pair(path: Path) -> bool:
 
 def refused(pair: str, error: ConfigError) -> PairRun:
     """A pair of a ledger that this worker does not run, as one that failed."""
-    return PairRun(pair if is_name(pair) else repr(pair[:60]), 3, 0.0, state="failed", error=str(error))
+    return PairRun(
+        pair if is_name(pair) else repr(pair[:60]), 3, 0.0, state="failed", error=str(error)
+    )
 
 
 def fleet(
@@ -159,10 +168,14 @@ def told(path: Path, code: int, out: str, errors: str, seconds: float) -> PairRu
         return of_document(path, code, document, seconds)
     except (ValueError, KeyError, TypeError):
         words = redacted(errors.strip())[-2_000:] or f"ended with {code} and said nothing"
-        return PairRun(path.stem, code if code in WORDS and code else 3, seconds, state="failed", error=words)
+        return PairRun(
+            path.stem, code if code in WORDS and code else 3, seconds, state="failed", error=words
+        )
 
 
-def of_document(path: Path, code: int, document: dict[str, Any], seconds: float, report: str = "") -> PairRun:
+def of_document(
+    path: Path, code: int, document: dict[str, Any], seconds: float, report: str = ""
+) -> PairRun:
     """One pair's run from its report as a document."""
     entities = document["entities"].values()
     names = ("creates", "updates", "deletes", "holds", "failed")
@@ -181,7 +194,11 @@ def of_document(path: Path, code: int, document: dict[str, Any], seconds: float,
 
 def _sides(document: dict[str, Any]) -> Iterable[dict[str, Any]]:
     usage = document.get("usage") or {}
-    return [side for side in (usage.values() if isinstance(usage, dict) else usage) if isinstance(side, dict)]
+    return [
+        side
+        for side in (usage.values() if isinstance(usage, dict) else usage)
+        if isinstance(side, dict)
+    ]
 
 
 # the report -----------------------------------------------------------------------------------------------------------
@@ -191,32 +208,57 @@ def write(report: FleetReport, folder: Path) -> dict[str, Path]:
     """The report as JSON, Markdown and HTML in a folder; returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = {kind: folder / f"fleet.{kind}" for kind in ("json", "md", "html")}
-    paths["json"].write_text(json.dumps(asdict(report), indent=1, ensure_ascii=False), encoding="utf-8")
+    paths["json"].write_text(
+        json.dumps(asdict(report), indent=1, ensure_ascii=False), encoding="utf-8"
+    )
     paths["md"].write_text(markdown(report), encoding="utf-8")
     paths["html"].write_text(page(report), encoding="utf-8")
     return paths
 
 
-_HEADS = ("pair", "result", "created", "updated", "deleted", "held", "failed", "requests", "seconds", "what")
+_HEADS = (
+    "pair",
+    "result",
+    "created",
+    "updated",
+    "deleted",
+    "held",
+    "failed",
+    "requests",
+    "seconds",
+    "what",
+)
 
 
 def _rows(report: FleetReport) -> Iterable[tuple[str, ...]]:
     for run in report.runs:
         figures = run.figures or {}
-        counts = (f"{figures.get(name, 0):,}" for name in ("creates", "updates", "deletes", "holds", "failed"))
+        counts = (
+            f"{figures.get(name, 0):,}"
+            for name in ("creates", "updates", "deletes", "holds", "failed")
+        )
         last = run.headline or (run.error.splitlines() or [""])[-1]
         yield (run.pair, run.word, *counts, f"{run.requests:,}", f"{run.seconds:.1f}", last)
 
 
 def _summary(report: FleetReport) -> str:
-    counted = {word: sum(run.word == word for run in report.runs) for word in dict.fromkeys(WORDS.values())}
+    counted = {
+        word: sum(run.word == word for run in report.runs) for word in dict.fromkeys(WORDS.values())
+    }
     said = ", ".join(f"{count} {word}" for word, count in counted.items() if count)
     return f"{len(report.runs)} pairs in {report.seconds:.0f} s with {report.workers} workers: {said or 'none'}"
 
 
 def markdown(report: FleetReport) -> str:
     """The report for people, and for Prefect."""
-    lines = ["# Fleet", "", _summary(report), "", f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
+    lines = [
+        "# Fleet",
+        "",
+        _summary(report),
+        "",
+        f"| {' | '.join(_HEADS)} |",
+        f"|{'---|' * len(_HEADS)}",
+    ]
     lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in _rows(report)]
     return "\n".join(lines) + "\n"
 
@@ -234,7 +276,9 @@ def page(report: FleetReport) -> str:
     """The report as one small page that needs nothing from elsewhere."""
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
     rows = "".join(
-        f'<tr data-code="{run.exit_code}">' + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"
+        f'<tr data-code="{run.exit_code}">'
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        + "</tr>"
         for run, cells in zip(report.runs, _rows(report), strict=True)
     )
     return _PAGE.format(summary=html.escape(_summary(report)), heads=heads, rows=rows)

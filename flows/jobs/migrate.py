@@ -83,7 +83,11 @@ def shaped(pair: Pair, move: Move) -> Pair:
 def begun(ledger: Ledger, move: Move) -> bool:
     """Whether this very migration was approved and began to write, and is not complete: then it goes on without being asked for again."""
     carrying = ("applying", "settled", "stopped", "recovered")
-    legs = [row for row in runs.runs(ledger, limit=1_000) if row.job == "migrate" and row.state in carrying]
+    legs = [
+        row
+        for row in runs.runs(ledger, limit=1_000)
+        if row.job == "migrate" and row.state in carrying
+    ]
     newest = next((row.summary for row in legs if row.summary.get("move") == move.name), None)
     return newest is not None and not newest.get("complete")
 
@@ -111,7 +115,9 @@ def migrate(
     while True:
         leg = _leg(pair, move, do, digest=digest)
         legs, digest = legs + 1, None
-        log.info("leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped})
+        log.info(
+            "leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped}
+        )
         if leg.stopped and move.wait and not leg.asked:
             sleep(max(PAUSE_SECONDS, (leg.failure and leg.failure.until_seconds) or 0.0))
         elif leg.stopped or leg.over or leg.left >= left:

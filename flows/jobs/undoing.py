@@ -53,13 +53,17 @@ def apply(run: Run, digest: str, do: Do = plainly) -> Told:
     """
     do(steps.recover, run)
     plan = steps.take_over(run, digest)
-    return _go_on(run, selection.narrowed(plan, lambda: steps.operations(run), run.options.only), do)
+    return _go_on(
+        run, selection.narrowed(plan, lambda: steps.operations(run), run.options.only), do
+    )
 
 
 def require(ledger: Ledger, run_id: str) -> None:
     """Raises StateError where there is no such run."""
     if runs.find(ledger, run_id=run_id) is None:
-        raise StateError(f"there is no run {run_id}", remedy="list runs with `history`", code="NO_RUN")
+        raise StateError(
+            f"there is no run {run_id}", remedy="list runs with `history`", code="NO_RUN"
+        )
 
 
 def is_undo(run: Run) -> bool:
@@ -98,12 +102,24 @@ def make_plan(run: Run, of: str) -> Plan:
         snapshots={"undo": of},
         groups=counted,
         estimates={
-            side: estimate(counted, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck)
+            side: estimate(
+                counted,
+                side,
+                run.described[side],
+                connector.usage(),
+                recheck=run.pair.apply.recheck,
+            )
             for side, connector in run.connectors.items()
         },
     )
     run.plan = planfile.write(run.plan_path, head, body(made.operations, ()))
-    runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
+    runs.mark(
+        run.ledger,
+        run.run_id,
+        state="planned",
+        plan_digest=run.plan.digest,
+        generation=head.generation,
+    )
     return run.plan
 
 
@@ -115,14 +131,20 @@ def _watched(run: Run, do: Do) -> Do:
 
     def watched(step: Any, *arguments: Any) -> Any:
         first = arguments[1][0] if step is steps.apply else None
-        if first is None or first.entity is not Entity.CONTACT or first.kind not in (OpKind.DELETE, OpKind.CREATE):
+        if (
+            first is None
+            or first.entity is not Entity.CONTACT
+            or first.kind not in (OpKind.DELETE, OpKind.CREATE)
+        ):
             return do(step, *arguments)
         outcomes: list[Outcome] = []
         for operation in arguments[1]:
             if steps.must_stop(run):
                 break
             stays = _in_the_way(run, operation)
-            outcomes += [_left_alone(run, operation, stays)] if stays else do(step, run, [operation])
+            outcomes += (
+                [_left_alone(run, operation, stays)] if stays else do(step, run, [operation])
+            )
         return outcomes
 
     return watched
@@ -130,16 +152,25 @@ def _watched(run: Run, do: Do) -> Do:
 
 def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
     """Why a contact is neither deleted nor created now, though the plan says so."""
-    if run.journal.known([operation.op_id]).get(operation.op_id, Status.SKIPPED) is not Status.SKIPPED:
+    if (
+        run.journal.known([operation.op_id]).get(operation.op_id, Status.SKIPPED)
+        is not Status.SKIPPED
+    ):
         return None
     try:
         if operation.kind is OpKind.CREATE:
             found = twin(run, operation.side, operation.after, began(run, _notes(run)["of"]))
-            return found and Outcome(operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found))
+            return found and Outcome(
+                operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found)
+            )
         why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
-        return Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None
+        return (
+            Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None
+        )
     except ConnectorError as error:
-        return Outcome(operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}")
+        return Outcome(
+            operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}"
+        )
 
 
 def _gone(run: Run, side: Side) -> set[tuple[Entity, str | None]]:
@@ -147,7 +178,9 @@ def _gone(run: Run, side: Side) -> set[tuple[Entity, str | None]]:
     return {
         (operation.entity, operation.key)
         for operation, outcome in run.journal.entries()
-        if operation.kind is OpKind.DELETE and operation.side is side and outcome.status is Status.DONE
+        if operation.kind is OpKind.DELETE
+        and operation.side is side
+        and outcome.status is Status.DONE
     }
 
 
@@ -164,14 +197,20 @@ def check(run: Run, plan: Plan) -> None:
     """The same limits as for any plan. Raises Refused with every one that it goes over."""
     steps.writable(run, plan)
     state, table = run.ledger.state(), schema.link
-    counted = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == run.ledger.pair).group_by(table.c.entity)
+    counted = (
+        sa.select(table.c.entity, sa.func.count())
+        .where(table.c.pair == run.ledger.pair)
+        .group_by(table.c.entity)
+    )
     with run.ledger.engine.connect() as connection:
         links = {entity: int(count) for entity, count in connection.execute(counted)}
     known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
     facts = Facts(
         snapshots={},
         links={mapped.entity: links.get(mapped.entity.value, 0) for mapped in run.mapping.entities},
-        changed_identity=[side for side, name in known.items() if name not in (None, run.described[side].identity)],
+        changed_identity=[
+            side for side, name in known.items() if name not in (None, run.described[side].identity)
+        ],
     )
     found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
     if found:
@@ -215,8 +254,12 @@ def _whole(run: Run) -> Iterator[undo_settlement.Name]:
 
 
 def _keep_notes(folder: Path, made: Undo) -> None:
-    left = [{**asdict(each), "entity": each.entity.value, "side": each.side.value} for each in made.left]
-    text = json.dumps({"of": made.run_id, "left": left, "lost": made.lost}, ensure_ascii=False, indent=1)
+    left = [
+        {**asdict(each), "entity": each.entity.value, "side": each.side.value} for each in made.left
+    ]
+    text = json.dumps(
+        {"of": made.run_id, "left": left, "lost": made.lost}, ensure_ascii=False, indent=1
+    )
     (folder / NOTES).write_text(text + "\n", encoding="utf-8")
 
 
@@ -226,7 +269,9 @@ def told(run: Run, about: About) -> dict[str, Any]:
     entries = ((operation, outcomes.get(operation.op_id)) for operation in steps.operations(run))
     notes = _notes(run)
     notes["left"] += _stays(run, notes["of"], outcomes)
-    whole = undone_document(run.stage, run.mapping, about, entries, notes, labels=_labels(run, notes["of"]))
+    whole = undone_document(
+        run.stage, run.mapping, about, entries, notes, labels=_labels(run, notes["of"])
+    )
     if notes["left"] and not whole["changes"] and about.state in ("settled", "planned"):
         whole["verdict"]["headline"] = f"Nothing of run {notes['of']} can be taken back"
     return whole
@@ -242,21 +287,35 @@ def _stays(run: Run, of: str, outcomes: Map[str, Outcome]) -> Iterator[dict[str,
     picked = {operation.op_id for operation in steps.operations(run)}
     keys = {(o.link_id, o.side): o.key for o, _ in Journal(run.ledger, of).entries()}
     for operation in planfile.operations(run.plan_path):
-        outcome, key = outcomes.get(operation.op_id), operation.key or keys.get((operation.link_id, operation.side))
+        outcome, key = (
+            outcomes.get(operation.op_id),
+            operation.key or keys.get((operation.link_id, operation.side)),
+        )
         if operation.op_id not in picked:
             because = "it is not in the part that was approved"
         elif outcome is not None and outcome.status in (Status.STALE, Status.SKIPPED):
             because = f"it stays, because {outcome.detail or outcome.code}"
         else:
             continue
-        yield {"entity": operation.entity.value, "side": operation.side.value, "key": key, "because": because}
+        yield {
+            "entity": operation.entity.value,
+            "side": operation.side.value,
+            "key": key,
+            "because": because,
+        }
 
 
 def _labels(run: Run, of: str) -> dict[tuple[str, str, str | None], str]:
     """What the report of the run that is taken back calls its records."""
     try:
-        report = trusted(run.pair, run.ledger, run.folder.parent / of, "report.json") / "report.json"
+        report = (
+            trusted(run.pair, run.ledger, run.folder.parent / of, "report.json") / "report.json"
+        )
         changes = kept.read(report)["changes"]
     except (OSError, MsgspecError):
         return {}
-    return {(each["entity"], side, each[f"{side}_key"]): each["label"] for each in changes for side in ("app", "ghl")}
+    return {
+        (each["entity"], side, each[f"{side}_key"]): each["label"]
+        for each in changes
+        for side in ("app", "ghl")
+    }

@@ -53,7 +53,10 @@ class Watched:
         elif name == "begin_apply" and self._due:
             words = f"{self._pair.name}: {self._due} writes"
             self._artifact = cast(
-                "UUID", create_progress_artifact(0.0, key=key_of("progress", self._pair), description=words)
+                "UUID",
+                create_progress_artifact(
+                    0.0, key=key_of("progress", self._pair), description=words
+                ),
             )
         elif name == "apply" and self._artifact is not None:
             self._done += len(arguments[1])
@@ -67,15 +70,23 @@ def tables(pair: Pair, told: Told) -> None:
         {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field", "because")}
         for hold in document["holds"]
     ]
-    create_table_artifact(holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions")
+    create_table_artifact(
+        holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions"
+    )
     failed = [
         {name: change.get(name) for name in ("op_id", "kind", "entity", "side", "status", "code")}
         for change in document["changes"]
         if change["status"] not in ("done", "planned")
     ]
-    create_table_artifact(failed, key=key_of("failures", pair), description=f"{pair.name}: {len(failed)} failures")
+    create_table_artifact(
+        failed, key=key_of("failures", pair), description=f"{pair.name}: {len(failed)} failures"
+    )
     if "html" in told.paths:
-        create_link_artifact(told.paths["html"].absolute().as_uri(), key=key_of("report", pair), link_text="the report")
+        create_link_artifact(
+            told.paths["html"].absolute().as_uri(),
+            key=key_of("report", pair),
+            link_text="the report",
+        )
 
 
 # Prefect calls hooks by these very names of their arguments; under a worker, others fail without a word.

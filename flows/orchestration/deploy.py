@@ -95,10 +95,14 @@ async def _automate(one: Planned, deployment: UUID) -> None:
         for name, event, resource, parameter in ways:
             for old in await client.read_automations_by_name(name):
                 await client.delete_automation(old.id)
-            await client.create_automation(_automation(name, event, resource, deployment, parameter, one))
+            await client.create_automation(
+                _automation(name, event, resource, deployment, parameter, one)
+            )
 
 
-def _automation(name: str, event: str, resource: str, deployment: UUID, parameter: str, one: Planned) -> AutomationCore:
+def _automation(
+    name: str, event: str, resource: str, deployment: UUID, parameter: str, one: Planned
+) -> AutomationCore:
     listed = {"__prefect_kind": "jinja", "template": '["{{ event.payload.contact }}"]'}
     return AutomationCore(
         name=name,
@@ -113,7 +117,10 @@ def _automation(name: str, event: str, resource: str, deployment: UUID, paramete
                 source="selected",
                 deployment_id=deployment,
                 job_variables=None,
-                parameters={**one.parameters, parameter: {"__prefect_kind": "json", "value": listed}},
+                parameters={
+                    **one.parameters,
+                    parameter: {"__prefect_kind": "json", "value": listed},
+                },
             )
         ],
     )

@@ -95,6 +95,13 @@ def publish(pair: Pair, told: Told) -> None:
     for alert in document.get("alerts", ()):
         emit_event(
             event=f"ghl-reconcile.{alert['name']}",
-            resource={"prefect.resource.id": f"ghl-reconcile.pair.{pair.name}", "prefect.resource.name": pair.name},
-            payload={"run": told.document["run_id"], "severity": alert["severity"], "what": alert["what"]},
+            resource={
+                "prefect.resource.id": f"ghl-reconcile.pair.{pair.name}",
+                "prefect.resource.name": pair.name,
+            },
+            payload={
+                "run": told.document["run_id"],
+                "severity": alert["severity"],
+                "what": alert["what"],
+            },
         )

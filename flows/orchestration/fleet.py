@@ -14,7 +14,16 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.jobs.fleet import FleetReport, Job, PairRun, fleet, markdown, pair_files, refused, run_process
+from flows.jobs.fleet import (
+    FleetReport,
+    Job,
+    PairRun,
+    fleet,
+    markdown,
+    pair_files,
+    refused,
+    run_process,
+)
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
 from flows.state.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem
@@ -43,14 +52,22 @@ def runner_of(name: Runner, workers: int) -> Any:
         made = getattr(importlib.import_module(module), kind)
     except ImportError:
         what = f"the {name} task runner is not installed"
-        raise ConfigError([Problem("--runner", what, f'install it: pip install "ghl-reconcile[{name}]"')]) from None
+        raise ConfigError(
+            [Problem("--runner", what, f'install it: pip install "ghl-reconcile[{name}]"')]
+        ) from None
     if name == "ray":
         return made(init_kwargs={"num_cpus": workers})
     return made(cluster_kwargs={"n_workers": workers, "threads_per_worker": 1})
 
 
 def fleet_on(
-    name: Runner, pairs: Sequence[Path], job: Job, *, workers: int, kept_in: str = "", before: Sequence[PairRun] = ()
+    name: Runner,
+    pairs: Sequence[Path],
+    job: Job,
+    *,
+    workers: int,
+    kept_in: str = "",
+    before: Sequence[PairRun] = (),
 ) -> FleetReport:
     """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
 
@@ -58,7 +75,9 @@ def fleet_on(
     """
     if kept_in and not kept_in.startswith("env:"):
         what = "the ledger's URL would be kept by Prefect, with its password"
-        raise ConfigError([Problem("--ledger", what, 'put it into an environment variable and write "env:NAME"')])
+        raise ConfigError(
+            [Problem("--ledger", what, 'put it into an environment variable and write "env:NAME"')]
+        )
 
     @flow(name="fleet-run", task_runner=runner_of(name, workers), persist_result=False)
     @sealed
@@ -70,9 +89,13 @@ def fleet_on(
                 said = str(error if isinstance(error, Failed) else outward(error))[-2_000:]
                 return PairRun(path.stem, 3, 0.0, state="failed", error=said)
 
-        futures: dict[Path, Any] = {path: run_pair.submit(str(path), job, kept_in) for path in pairs}
+        futures: dict[Path, Any] = {
+            path: run_pair.submit(str(path), job, kept_in) for path in pairs
+        }
         report = fleet(pairs, job, workers=workers, runner=one, before=before)
-        create_markdown_artifact(markdown(report), key="fleet", description=f"{len(report.runs)} pairs")
+        create_markdown_artifact(
+            markdown(report), key="fleet", description=f"{len(report.runs)} pairs"
+        )
         return report
 
     return unsealed(run_all)
@@ -81,7 +104,11 @@ def fleet_on(
 @flow(name="fleet", persist_result=False)
 @sealed
 def fleet_flow(
-    folder: str, job: Job = "run", runner: Runner = "threads", workers: int = 2, ledger: str | None = None
+    folder: str,
+    job: Job = "run",
+    runner: Runner = "threads",
+    workers: int = 2,
+    ledger: str | None = None,
 ) -> None:
     """Run every pair of a folder, or that a ledger keeps; the flow fails where a pair does, after all have run.
 

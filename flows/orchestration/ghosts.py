@@ -31,7 +31,9 @@ _OPEN = ("RUNNING", "PENDING", "CANCELLING")
 
 def shortly(*shows: Callable[[], object]) -> None:
     """Show what became of a run, in bounded time and without a fault: a server that is gone changes nothing about what was done."""
-    thread = threading.Thread(target=copy_context().run, args=(_guarded, shows), name="shown", daemon=True)
+    thread = threading.Thread(
+        target=copy_context().run, args=(_guarded, shows), name="shown", daemon=True
+    )
     thread.start()
     thread.join(WAIT_SECONDS)
     if thread.is_alive():
@@ -89,4 +91,6 @@ def _close_one(client: SyncPrefectClient, ghost: Any, run_id: str) -> None:
         if task.state_type is not None and task.state_type.value in _OPEN:
             client.set_task_run_state(task.id, said, force=True)
     client.set_flow_run_state(ghost.id, said, force=True)
-    log.warning("closed", extra={"flow_run": str(ghost.id), "run": run_id, "at": moment(datetime.now(UTC))})
+    log.warning(
+        "closed", extra={"flow_run": str(ghost.id), "run": run_id, "at": moment(datetime.now(UTC))}
+    )

@@ -167,7 +167,9 @@ def nightly_approved(
 def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
     """Pause with the plan as artifacts until somebody answers in Prefect's form."""
     digest = proposal.plan.digest
-    create_table_artifact(proposal.table, key=key_of("plan", pair), description=f"{pair.name}: plan {digest}")
+    create_table_artifact(
+        proposal.table, key=key_of("plan", pair), description=f"{pair.name}: plan {digest}"
+    )
     words = [
         f"Plan `{digest}` of {pair.name} waits for an answer.",
         proposal.refusal and f"```\n{proposal.refusal}\n```",

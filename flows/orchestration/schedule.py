@@ -53,46 +53,39 @@ def deployments(pair: Pair, wish: Wish) -> Iterator[Planned]:
     file = str(pair.path)
     zone = wish.timezone or pair.timezone
     shared: dict[str, object] = {"pair": file}
-    about = {"pair": pair.name, "location": pair.ghl.location, "tags": ("ghl-reconcile", f"pair:{pair.name}")}
+    about = {
+        "pair": pair.name,
+        "location": pair.ghl.location,
+        "tags": ("ghl-reconcile", f"pair:{pair.name}"),
+    }
 
-    def one(kind: str, module: str, flow: str, prefect_name: str, cron: str | None = None, says: str = "") -> Planned:
-        return Planned(
+    for kind, module, flow, cron, description in _kinds(wish):
+        yield Planned(
             name=f"{kind}-{pair.name}",
-            module=module,
+            module=f"flows.orchestration.{module}",
             flow=flow,
-            prefect_name=prefect_name,
+            prefect_name=flow.replace("_", "-"),
             parameters=shared,
             cron=cron,
             timezone=zone,
-            description=says,
+            description=description,
             **about,  # type: ignore[arg-type]
         )
 
+
+def _kinds(wish: Wish) -> Iterator[tuple[str, str, str, str | None, str]]:
+    """(kind, module, flow, cron, description) of what is deployed for a pair."""
     if wish.approval:
-        says = "Reconcile everything; risky plans wait for a person's answer."
-        yield one("nightly", "flows.orchestration.jobs", "nightly_approved", "nightly-approved", wish.cron, says)
+        description = "Reconcile everything; risky plans wait for a person's answer."
+        yield "nightly", "jobs", "nightly_approved", wish.cron, description
     else:
-        yield one(
-            "nightly",
-            "flows.orchestration.engine",
-            "nightly",
-            "nightly",
-            wish.cron,
-            "Reconcile everything, inside the limits.",
-        )
+        description = "Reconcile everything, inside the limits."
+        yield "nightly", "engine", "nightly", wish.cron, description
     every = None if wish.minutes is None else _every(wish.minutes)
-    yield one(
-        "delta",
-        "flows.orchestration.jobs",
-        "delta",
-        "delta",
-        every,
-        "What changed since the last look, or what a trigger names.",
-    )
-    yield one(
-        "audit", "flows.orchestration.jobs", "audit", "audit", None, "Report on both sides' data; write to neither."
-    )
-    yield one("migrate", "flows.orchestration.jobs", "migrate", "migrate", None, "Load one side into the other, once.")
+    description = "What changed since the last look, or what a trigger names."
+    yield "delta", "jobs", "delta", every, description
+    yield "audit", "jobs", "audit", None, "Report on both sides' data; write to neither."
+    yield "migrate", "jobs", "migrate", None, "Load one side into the other, once."
 
 
 def _every(minutes: int) -> str:

@@ -29,7 +29,9 @@ def outward(error: BaseException) -> str:
         return redacted(str(error) if isinstance(error, ReconcileError) else reason(error))
     meaning = (type(error).__doc__ or type(error).__name__).partition("\n")[0].rstrip(".")
     status = f" (answered {error.status})" if error.status else ""
-    return redacted(f"[{error.code}] {meaning}{status}" + (f" → {error.remedy}" if error.remedy else ""))
+    return redacted(
+        f"[{error.code}] {meaning}{status}" + (f" → {error.remedy}" if error.remedy else "")
+    )
 
 
 def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
@@ -51,7 +53,9 @@ def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
         raise failed.with_traceback(None)
 
     # Prefect looks the names of types up where the function says that it is from: here, not where the body stands.
-    with suppress(NameError):  # a type that only the type checker imports: of a step, whose arguments nobody checks
+    with suppress(
+        NameError
+    ):  # a type that only the type checker imports: of a step, whose arguments nobody checks
         within.__annotations__ = inspect.get_annotations(body, eval_str=True)
         within.__signature__ = inspect.signature(body, eval_str=True)  # type: ignore[attr-defined]
     return within

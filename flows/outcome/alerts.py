@@ -36,7 +36,9 @@ class Alert:
     what: str
 
 
-def raised(now: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], settings: AlertsForm) -> list[Alert]:
+def raised(
+    now: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], settings: AlertsForm
+) -> list[Alert]:
     """The alerts of a run, from its summary and those of earlier runs (newest first). The same figures give the same alerts."""
     last = [run for run in earlier if run.get("run_id") != now.get("run_id")]
     found = [*_refused(now), *_failed(now, settings), *_deviations(now, last, settings)]
@@ -67,9 +69,13 @@ def _failed(now: Mapping[str, Any], settings: AlertsForm) -> Iterator[Alert]:
         )
 
 
-def _deviations(now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], settings: AlertsForm) -> Iterator[Alert]:
+def _deviations(
+    now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], settings: AlertsForm
+) -> Iterator[Alert]:
     # A plan or an audit reads like any run; what a delta or an undo does is no measure of what is usual.
-    alike = [run for run in last if run.get("job") == now.get("job") and run.get("state") == "settled"][: settings.runs]
+    alike = [
+        run for run in last if run.get("job") == now.get("job") and run.get("state") == "settled"
+    ][: settings.runs]
     if len(alike) < ENOUGH:
         return
     for name, rows in sorted((now.get("rows") or {}).items()):
@@ -78,16 +84,24 @@ def _deviations(now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], setti
         if usual and abs(rows - usual) > usual * settings.count_deviation:
             entity, _, side = name.partition(".")
             yield Alert(
-                DEVIATION, "warning", f"{side} has {rows} {entity}s; usual in the last {len(known)} runs: {usual:.0f}"
+                DEVIATION,
+                "warning",
+                f"{side} has {rows} {entity}s; usual in the last {len(known)} runs: {usual:.0f}",
             )
     for name in _WRITES:
         count, most = _total(now, (name,)), max(_total(run, (name,)) for run in alike)
         if count >= NOTABLE and count > MANY_TIMES * most:
-            yield Alert(DEVIATION, "warning", f"{count} {name}; the most in the last {len(alike)} runs: {most}")
+            yield Alert(
+                DEVIATION,
+                "warning",
+                f"{count} {name}; the most in the last {len(alike)} runs: {most}",
+            )
 
 
 def _total(run: Mapping[str, Any], names: Iterable[str]) -> int:
-    return sum(int(row.get(name) or 0) for row in (run.get("entities") or {}).values() for name in names)
+    return sum(
+        int(row.get(name) or 0) for row in (run.get("entities") or {}).values() for name in names
+    )
 
 
 def exit_code(alerts: Iterable[Alert]) -> int:
@@ -97,10 +111,16 @@ def exit_code(alerts: Iterable[Alert]) -> int:
 
 def log_level(alert: Alert) -> int:
     """The level of an alert's log event."""
-    return {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}[alert.severity]
+    return {"error": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}[
+        alert.severity
+    ]
 
 
 def log_all(pair: str, run_id: str, alerts: Iterable[Alert]) -> None:
     """One log event an alert."""
     for alert in alerts:
-        log.log(log_level(alert), "alert", extra={"pair": pair, "run": run_id, "alert": alert.name, "what": alert.what})
+        log.log(
+            log_level(alert),
+            "alert",
+            extra={"pair": pair, "run": run_id, "alert": alert.name, "what": alert.what},
+        )

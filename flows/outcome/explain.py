@@ -43,14 +43,22 @@ def explanation(
         asked = [hold for hold in asked if _field_of(hold) in (None, field)]
     if evidence is not None:
         writes = [{**write, "situation": evidence.of(entity, write)} for write in writes]
-    told: dict[str, Any] = {"entity": entity, "key": key, "link": link, "writes": writes, "holds": asked}
+    told: dict[str, Any] = {
+        "entity": entity,
+        "key": key,
+        "link": link,
+        "writes": writes,
+        "holds": asked,
+    }
     told["write_lines"] = [_of_write(write) for write in writes]
     told["lines"] = [*_of_link(link, field), *told["write_lines"], *map(_of_hold, asked)]
     return told
 
 
 def _unknown(what: str, word: str, known: Collection[str]) -> StateError:
-    return StateError(f"there is no {what} {word!r}", remedy=f"known are {', '.join(known)}", code="NO_RECORD")
+    return StateError(
+        f"there is no {what} {word!r}", remedy=f"known are {', '.join(known)}", code="NO_RECORD"
+    )
 
 
 def _require(
@@ -62,7 +70,9 @@ def _require(
 ) -> None:
     """Raise StateError for a field that neither the newest archive nor anything of the record's story names; without an archive, never."""
     told = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
-    told |= {name for write in writes for name in write["changed"]} | {_field_of(hold) or "" for hold in asked}
+    told |= {name for write in writes for name in write["changed"]} | {
+        _field_of(hold) or "" for hold in asked
+    }
     if mapped and field not in (*mapped, *told):
         raise _unknown("field", field, mapped)
 
@@ -76,7 +86,9 @@ def _field_of(hold: Mapping[str, Any]) -> str | None:
 def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
     table = schema.link
     query = sa.select(table).where(
-        table.c.pair == ledger.pair, table.c.entity == entity, sa.or_(table.c.app_key == key, table.c.ghl_key == key)
+        table.c.pair == ledger.pair,
+        table.c.entity == entity,
+        sa.or_(table.c.app_key == key, table.c.ghl_key == key),
     )
     with ledger.engine.connect() as connection:
         row = connection.execute(query.limit(1)).mappings().one_or_none()
@@ -87,17 +99,29 @@ def _link(ledger: Ledger, entity: str, key: str) -> dict[str, Any] | None:
     return {**{name: row[name] for name in kept}, "last_shown": cells}
 
 
-def _writes(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _writes(
+    ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None
+) -> list[dict[str, Any]]:
     journal, run = schema.journal, schema.run
     query = (
-        sa.select(journal.c.run_id, journal.c.operation, journal.c.outcome, journal.c.status, journal.c.ended_at)
+        sa.select(
+            journal.c.run_id,
+            journal.c.operation,
+            journal.c.outcome,
+            journal.c.status,
+            journal.c.ended_at,
+        )
         .join(run, run.c.run_id == journal.c.run_id)
         .where(run.c.pair == ledger.pair)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
-    words = [json.dumps(word, ensure_ascii=False) for word in (key, *([link["link_id"]] if link else []))]
+    words = [
+        json.dumps(word, ensure_ascii=False) for word in (key, *([link["link_id"]] if link else []))
+    ]
     cells = (journal.c.operation, journal.c.outcome)
-    query = query.where(sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words)))
+    query = query.where(
+        sa.or_(*(cell.contains(word, autoescape=True) for cell in cells for word in words))
+    )
     found = []
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
@@ -131,12 +155,16 @@ def _write(row: Any, operation: dict[str, Any], outcome: dict[str, Any]) -> dict
     }
 
 
-def _asked(ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _asked(
+    ledger: Ledger, entity: str, key: str, link: dict[str, Any] | None
+) -> list[dict[str, Any]]:
     subjects = {key, link["link_id"] if link else key}
     found = []
     for row in ledger.holds(only_open=False):
         body = json.loads(row.body)
-        same = body["entity"] == entity and ({body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects)
+        same = body["entity"] == entity and (
+            {body["subject"], body.get("app_key"), body.get("ghl_key")} & subjects
+        )
         if same:
             decided = {"decision": row.decision, "decided_by": row.decided_by, "reason": row.reason}
             found.append({**body, "first_seen": row.first_seen, "open": row.open, **decided})
@@ -157,7 +185,9 @@ def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
 
 def _of_write(write: dict[str, Any]) -> str:
     where = "the app" if write["side"] == "app" else "GHL"
-    changed = "; ".join(_of_change(write["kind"], name, *cells) for name, cells in write["changed"].items())
+    changed = "; ".join(
+        _of_change(write["kind"], name, *cells) for name, cells in write["changed"].items()
+    )
     ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
     trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
     told = f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
@@ -179,5 +209,9 @@ def _of_situation(row: Mapping[str, Any]) -> str:
 
 def _of_hold(hold: dict[str, Any]) -> str:
     state = "open" if hold["open"] else "closed"
-    decided = f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}" if hold["decision"] else ""
+    decided = (
+        f"; decided {hold['decision']} by {hold['decided_by']}: {hold['reason']}"
+        if hold["decision"]
+        else ""
+    )
     return f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): {hold['because']}{decided}"

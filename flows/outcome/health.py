@@ -43,10 +43,23 @@ def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
     if not carried:
         return Health(well=True, run_id=begun[0].run_id, reasons=())
     whole = next((row for row in carried if row.job != "delta"), None)
-    named = {"the last run": whole, "the last delta": carried[0] if carried[0] is not whole else None}
-    found = [(row, said) for name, row in named.items() if row for said in _troubles(row, name, at, max_age)]
+    named = {
+        "the last run": whole,
+        "the last delta": carried[0] if carried[0] is not whole else None,
+    }
+    found = [
+        (row, said)
+        for name, row in named.items()
+        if row
+        for said in _troubles(row, name, at, max_age)
+    ]
     if whole is None and _age(rows[-1], at) > max_age:
-        found.append((carried[0], f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run"))
+        found.append(
+            (
+                carried[0],
+                f"only deltas began in the last {_hours(_age(rows[-1], at))} hours, no whole run",
+            )
+        )
     judged = found[0][0] if found else carried[0]
     return Health(well=not found, run_id=judged.run_id, reasons=tuple(said for _, said in found))
 
@@ -66,7 +79,9 @@ def _troubles(row: RunRow, name: str, at: str, max_age: timedelta) -> Iterator[s
         yield f"{name} was {row.state}"
     if _open(row) and old:
         yield f"it did not end: it is still {row.state}"
-    failed = sum(int(entity.get("failed") or 0) for entity in row.summary.get("entities", {}).values())
+    failed = sum(
+        int(entity.get("failed") or 0) for entity in row.summary.get("entities", {}).values()
+    )
     if failed:
         yield f"{failed} records failed"
 

@@ -54,7 +54,9 @@ class Evidence:
     def fields(self, ledger: Ledger, entity: str) -> list[str]:
         """The mapped fields of an entity, as the newest archive knows them; none where no archive is left."""
         archives = (self.archive(row.run_id) for row in runs.runs(ledger))
-        known: Mapping[str, Any] = next((each.manifest["entities"] for each in archives if each), {})
+        known: Mapping[str, Any] = next(
+            (each.manifest["entities"] for each in archives if each), {}
+        )
         return [str(field["name"]) for field in known.get(entity, {}).get("fields", ())]
 
     def of(self, entity: str, write: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -84,7 +86,9 @@ def moment_of(text: str) -> str:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise StateError(
-            f"{text!r} is not a date or a time", remedy="write 2026-01-31, or 2026-01-31T18:00Z", code="NO_DATE"
+            f"{text!r} is not a date or a time",
+            remedy="write 2026-01-31, or 2026-01-31T18:00Z",
+            code="NO_DATE",
         ) from error
     if len(text) <= len("2026-01-31"):
         at = at.replace(hour=23, minute=59, second=59, microsecond=999000)
@@ -92,7 +96,13 @@ def moment_of(text: str) -> str:
 
 
 def values_at(
-    ledger: Ledger, evidence: Evidence, mapping: PairMapping, *, entity: Entity, told: Mapping[str, Any], at: str
+    ledger: Ledger,
+    evidence: Evidence,
+    mapping: PairMapping,
+    *,
+    entity: Entity,
+    told: Mapping[str, Any],
+    at: str,
 ) -> dict[str, Any]:
     """What each side held of a record at a moment: as the last run before it read it, and as we wrote it since.
 
@@ -102,7 +112,9 @@ def values_at(
     rows = [row for row in runs.runs(ledger, limit=100_000) if row.started_at <= at]
     writes = [write for write in told["writes"] if write["at"] and write["at"] <= at]
     return {
-        side.value: _side_at(evidence, mapping, entity, side, keys=_keys(told, side), rows=rows, writes=writes)
+        side.value: _side_at(
+            evidence, mapping, entity, side, keys=_keys(told, side), rows=rows, writes=writes
+        )
         for side in Side
     }
 
@@ -131,10 +143,21 @@ def _side_at(
         snapshot = archived.snapshot(entity, side) if archived else None
         if archived is None or snapshot is None:
             continue
-        kept = next((one for key in keys for one in archived.records(entity, side, column="key", equals=key)), None)
+        kept = next(
+            (
+                one
+                for key in keys
+                for one in archived.records(entity, side, column="key", equals=key)
+            ),
+            None,
+        )
         if kept is None and (snapshot.partial or not snapshot.complete):
             continue
-        found |= {"seen_in": row.run_id, "seen_at": snapshot.taken_at, "key": kept.key if kept else None}
+        found |= {
+            "seen_in": row.run_id,
+            "seen_at": snapshot.taken_at,
+            "key": kept.key if kept else None,
+        }
         cells = kept.cells(mapping[entity], side) if kept else None
         break
     for write in _since(writes, side, found["seen_at"]):
@@ -146,9 +169,15 @@ def _side_at(
     return found
 
 
-def _since(writes: Sequence[Mapping[str, Any]], side: Side, seen_at: str | None) -> Iterator[Mapping[str, Any]]:
+def _since(
+    writes: Sequence[Mapping[str, Any]], side: Side, seen_at: str | None
+) -> Iterator[Mapping[str, Any]]:
     for write in writes:
-        if write["side"] == side.value and write["status"] == Status.DONE and write["at"] >= (seen_at or ""):
+        if (
+            write["side"] == side.value
+            and write["status"] == Status.DONE
+            and write["at"] >= (seen_at or "")
+        ):
             yield write
 
 
@@ -174,11 +203,15 @@ def lines_at(found: Mapping[str, Any], at: str, field: str | None) -> list[str]:
         if each["seen_in"] is None and "written_in" not in each:
             lines.append(f"  {where}: no archive of that time is left")
         elif each["values"] is None:
-            lines.append(f"  {where}: it was not there (run {each['seen_in'] or each['written_in']})")
+            lines.append(
+                f"  {where}: it was not there (run {each['seen_in'] or each['written_in']})"
+            )
         else:
             seen = f"read by run {each['seen_in']}" if each["seen_in"] else ""
             wrote = f"written by run {each['written_in']}" if "written_in" in each else ""
-            lines.append(f"  {where}, {each['key']} ({', then '.join(filter(None, (seen, wrote)))}):")
+            lines.append(
+                f"  {where}, {each['key']} ({', then '.join(filter(None, (seen, wrote)))}):"
+            )
             shown = {name: cell for name, cell in each["values"].items() if field in (None, name)}
             lines += [f"    {name}: {cell!r}" for name, cell in shown.items()]
     return lines

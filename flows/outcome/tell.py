@@ -73,12 +73,17 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         settlement=run.settlement,
         looked_again=run.looked_again,
         interrupted={
-            name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED)) for name in _settled_here(run)
+            name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED))
+            for name in _settled_here(run)
         },
         stopped=run.stopped,
         refusal=refusal,
         notes_oldest=hints.oldest(run.ledger),
-        history=tuple(dict(row.summary) for row in runs.runs(run.ledger, limit=HISTORY) if "entities" in row.summary),
+        history=tuple(
+            dict(row.summary)
+            for row in runs.runs(run.ledger, limit=HISTORY)
+            if "entities" in row.summary
+        ),
         versions=versions(),
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,
@@ -154,7 +159,11 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
     entities = whole["entities"].values()
     missing = unread(whole)
     broken = whole["verdict"]["code"] == "unbalanced"
-    if broken or any(entity["failed"] for entity in entities) or any(not each["quarantined"] for each in missing):
+    if (
+        broken
+        or any(entity["failed"] for entity in entities)
+        or any(not each["quarantined"] for each in missing)
+    ):
         return 2
     due = {"pending"} if state in ("planned", "audit") else set()
     return int(

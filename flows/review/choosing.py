@@ -52,14 +52,24 @@ class View:
 
     def query(self, **more: str | int) -> str:
         """The part of an address that names this view, with some of it replaced."""
-        named = {"kind": self.kind, "entity": self.entity, "state": self.state, "text": self.text, "page": self.page}
+        named = {
+            "kind": self.kind,
+            "entity": self.entity,
+            "state": self.state,
+            "text": self.text,
+            "page": self.page,
+        }
         usual = {"state": "open", "page": 1}
         return urlencode({k: v for k, v in (named | more).items() if v != usual.get(k, "")})
 
     def list(self, asked: Sequence[Question]) -> Listed:
         """One page of what fits."""
         fitting = [each for each in asked if self._state_fits(each) and self._text_fits(each)]
-        found = [each for each in fitting if self.kind in ("", each.kind) and self.entity in ("", each.entity)]
+        found = [
+            each
+            for each in fitting
+            if self.kind in ("", each.kind) and self.entity in ("", each.entity)
+        ]
         pages = max(1, -(-len(found) // PAGE))
         page = min(self.page, pages)
         answered = sum(each.answer is not None for each in asked)
@@ -81,6 +91,17 @@ class View:
     def _text_fits(self, question: Question) -> bool:
         if not self.text:
             return True
-        values = (value for shown in (*question.records, *question.candidates) for value in shown.values.values())
-        told = (question.label, question.because, question.hold_id, question.app_key, question.ghl_key, question.field)
+        values = (
+            value
+            for shown in (*question.records, *question.candidates)
+            for value in shown.values.values()
+        )
+        told = (
+            question.label,
+            question.because,
+            question.hold_id,
+            question.app_key,
+            question.ghl_key,
+            question.field,
+        )
         return any(self.text.casefold() in part.casefold() for part in (*told, *values) if part)

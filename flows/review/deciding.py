@@ -24,7 +24,14 @@ class Changed(StateError):
 
 
 def answer(
-    ledger: Ledger, hold_id: str, choice: str, *, by: str, at: str, reason: str = "", shown: str | None = None
+    ledger: Ledger,
+    hold_id: str,
+    choice: str,
+    *,
+    by: str,
+    at: str,
+    reason: str = "",
+    shown: str | None = None,
 ) -> None:
     """Keep `choice` as the answer to a hold; the next run carries it out. An earlier answer is replaced.
 
@@ -52,9 +59,13 @@ def answer_all(ledger: Ledger, given: Iterable[Decided], *, by: str, at: str) ->
             row = _checked(holds, each.hold_id, each.choice, each.shown)
             _refuse_taken(holds, choices, each.hold_id)
         except StateError as error:
-            problems.append(Problem(each.where, error.what, f"{error.remedy}, or leave the decision empty"))
+            problems.append(
+                Problem(each.where, error.what, f"{error.remedy}, or leave the decision empty")
+            )
         else:
-            decisions.append(Decision(each.hold_id, each.choice, row.values_digest, by, at, each.reason))
+            decisions.append(
+                Decision(each.hold_id, each.choice, row.values_digest, by, at, each.reason)
+            )
     if problems:
         raise ConfigError(problems)
     ledger.decide(*decisions)
@@ -67,14 +78,19 @@ def _by_id(ledger: Ledger) -> Holds:
 
 def _answered(row: Row[Any] | None, given: Decided) -> bool:
     """Whether this very answer is on record, to the question as it was shown."""
-    return row is not None and (row.decision, row.values_digest.removesuffix(SPENT)) == (given.choice, given.shown)
+    return row is not None and (row.decision, row.values_digest.removesuffix(SPENT)) == (
+        given.choice,
+        given.shown,
+    )
 
 
 def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[Any]:
     """The hold that is answered; `choice` is one of its options."""
     row = holds.get(hold_id)
     if row is None:
-        raise StateError(f"there is no hold {hold_id}", remedy="list them with `review`", code="NO_HOLD")
+        raise StateError(
+            f"there is no hold {hold_id}", remedy="list them with `review`", code="NO_HOLD"
+        )
     if shown not in (None, row.values_digest) or not (row.open or (shown is None and _lasts(row))):
         raise Changed(
             "a run has looked at this record since the question was shown, and found it changed or settled",
@@ -84,7 +100,9 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
     if choice not in options:
         known = ", ".join(options) or "none; correct the value at its source"
         raise StateError(
-            f"{choice!r} is no answer to hold {hold_id}", remedy=f"its options are: {known}", code="NO_CHOICE"
+            f"{choice!r} is no answer to hold {hold_id}",
+            remedy=f"its options are: {known}",
+            code="NO_CHOICE",
         )
     return row
 

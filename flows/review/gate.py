@@ -32,12 +32,23 @@ class Gate:
         """The status and the sentence to refuse a request with; None where it may pass."""
         if request.headers.get("host") not in self.hosts:
             return 421, "This address is not served here."
-        if not secrets.compare_digest(request.path_params.get("token", "").encode(), self.token.encode()):
-            return 404, "There is no such page. The address that `review --web` printed is the only one."
-        if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and request.method == "POST":
+        if not secrets.compare_digest(
+            request.path_params.get("token", "").encode(), self.token.encode()
+        ):
+            return (
+                404,
+                "There is no such page. The address that `review --web` printed is the only one.",
+            )
+        if (
+            request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+            and request.method == "POST"
+        ):
             return 403, "This form was not sent from this page."
         origin = request.headers.get("origin")
-        if request.method == "POST" and origin not in (None, f"{request.url.scheme}://{request.headers['host']}"):
+        if request.method == "POST" and origin not in (
+            None,
+            f"{request.url.scheme}://{request.headers['host']}",
+        ):
             return 403, "This form was not sent from this page."
         return None
 
@@ -52,4 +63,6 @@ class Gate:
 
     def knows(self, form_token: object) -> bool:
         """Whether a form carries this session's token."""
-        return isinstance(form_token, str) and secrets.compare_digest(form_token.encode(), self.form_token.encode())
+        return isinstance(form_token, str) and secrets.compare_digest(
+            form_token.encode(), self.form_token.encode()
+        )

@@ -67,7 +67,9 @@ class Question:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that any of its records has a value in: the contested one first."""
-        named = sorted({name for shown in (*self.records, *self.candidates) for name in shown.values})
+        named = sorted(
+            {name for shown in (*self.records, *self.candidates) for name in shown.values}
+        )
         return tuple(sorted(named, key=lambda name: name != self.field))
 
 
@@ -118,7 +120,9 @@ def _question(row: Any, evidence: Evidence, now: str) -> Question:
         hold_id=row.hold_id,
         kind=body["kind"],
         entity=body["entity"],
-        label=str(told.get("label") or body.get("app_key") or body.get("ghl_key") or body["subject"]),
+        label=str(
+            told.get("label") or body.get("app_key") or body.get("ghl_key") or body["subject"]
+        ),
         because=body["because"],
         asked_at=row.first_seen,
         age_days=_days(row.first_seen, now),
@@ -132,13 +136,17 @@ def _question(row: Any, evidence: Evidence, now: str) -> Question:
         values=told.get("values") or body.get("values", {}),
         records=tuple(_shown(told.get("records", ()))),
         candidates=tuple(_shown(told.get("candidates", ()))),
-        answer=Answer(row.decision, row.decided_by or "", row.decided_at or "", row.reason or "") if decided else None,
+        answer=Answer(row.decision, row.decided_by or "", row.decided_at or "", row.reason or "")
+        if decided
+        else None,
     )
 
 
 def _shown(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shown]:
     for entry in entries:
-        values = {str(name): str(value) for name, value in entry["values"].items() if value is not None}
+        values = {
+            str(name): str(value) for name, value in entry["values"].items() if value is not None
+        }
         yield Shown(Side(entry["side"]), str(entry["key"]), str(entry["label"]), values)
 
 

@@ -11,7 +11,13 @@ import uvicorn
 from flows.review.gate import Gate
 from flows.review.web import Desk, make_app
 
-_OPTIONS = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none", "server_header": False}
+_OPTIONS = {
+    "log_level": "error",
+    "access_log": False,
+    "lifespan": "off",
+    "ws": "none",
+    "server_header": False,
+}
 
 
 @contextmanager
@@ -28,7 +34,9 @@ def listening(port: int = 0) -> Iterator[tuple[socket.socket, Gate, str]]:
 
 def server_for(desk: Desk, gate: Gate) -> uvicorn.Server:
     """The server, to be run on a socket. Access is not logged: the address holds the session's token."""
-    return uvicorn.Server(uvicorn.Config(make_app(desk, gate), timeout_graceful_shutdown=1, **_OPTIONS))  # type: ignore[arg-type]
+    return uvicorn.Server(
+        uvicorn.Config(make_app(desk, gate), timeout_graceful_shutdown=1, **_OPTIONS)  # type: ignore[arg-type]
+    )
 
 
 def serve(desk: Desk, *, port: int = 0, tell: Callable[[str], None]) -> None:

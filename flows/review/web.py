@@ -81,7 +81,9 @@ def guarded(endpoint: Endpoint) -> Endpoint:
         except StateError as error:
             return pages.problem(400, str(error), link=True)
         except sa.exc.OperationalError:
-            return pages.problem(503, "The ledger is busy. Nothing was recorded; try again in a moment.", link=True)
+            return pages.problem(
+                503, "The ledger is busy. Nothing was recorded; try again in a moment.", link=True
+            )
 
     return checked
 
@@ -97,7 +99,9 @@ class Pages:
         """What is asked, oldest first."""
         view = View.of(request.query_params)
         asked = await run_in_threadpool(self.desk.questions)
-        done = next((each for each in asked if each.hold_id == request.query_params.get("done")), None)
+        done = next(
+            (each for each in asked if each.hold_id == request.query_params.get("done")), None
+        )
         return self._page("list.html.j2", view=view, list=view.list(asked), done=done)
 
     @guarded
@@ -105,9 +109,13 @@ class Pages:
         """One question with everything that is known of its record."""
         question = await run_in_threadpool(self.desk.question, request.path_params["hold_id"])
         if question is None:
-            return self.problem(404, "This question is not open: it was settled, or never asked.", link=True)
+            return self.problem(
+                404, "This question is not open: it was settled, or never asked.", link=True
+            )
         lines = await run_in_threadpool(self._history, question)
-        return self._page("one.html.j2", each=question, view=View.of(request.query_params), history=lines)
+        return self._page(
+            "one.html.j2", each=question, view=View.of(request.query_params), history=lines
+        )
 
     def _history(self, question: Question) -> list[str]:
         key = question.app_key or question.ghl_key or ""
@@ -122,12 +130,17 @@ class Pages:
         if refusal is not None:
             return self.problem(*refusal, link=True)
         form = {
-            name: values[-1] for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()
+            name: values[-1]
+            for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()
         }
         if not self.gate.knows(form.get("form_token")):
-            return self.problem(403, "This form belongs to another session. Load the page again.", link=True)
+            return self.problem(
+                403, "This form belongs to another session. Load the page again.", link=True
+            )
         await run_in_threadpool(self._record, form)
-        view = View.of({name: values[-1] for name, values in parse_qs(form.get("view", "")).items()})
+        view = View.of(
+            {name: values[-1] for name, values in parse_qs(form.get("view", "")).items()}
+        )
         query = view.query(done=form["hold_id"])
         return self._secure(RedirectResponse(f"/{self.gate.token}/?{query}#done", status_code=303))
 
@@ -153,8 +166,17 @@ class Pages:
 
     def _page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         base = f"/{self.gate.token}"
-        shared = {"base": base, "pair": self.desk.ledger.pair, "by": self.desk.by, "form_token": self.gate.form_token}
-        html = _environment().get_template(template).render(css=_css(), status=status, **shared, **values)
+        shared = {
+            "base": base,
+            "pair": self.desk.ledger.pair,
+            "by": self.desk.by,
+            "form_token": self.gate.form_token,
+        }
+        html = (
+            _environment()
+            .get_template(template)
+            .render(css=_css(), status=status, **shared, **values)
+        )
         return self._secure(HTMLResponse(html, status_code=status))
 
     def _secure(self, response: Response) -> Response:

@@ -29,7 +29,11 @@ def sentence(question: Question, choice: str) -> str:
     if choice in ("app", "ghl"):
         return _taken(question, Side(choice))
     here, across = _sides(question)
-    return asking.answer(question.kind, choice).sentence.replace("{here}", here).replace("{across}", across)
+    return (
+        asking.answer(question.kind, choice)
+        .sentence.replace("{here}", here)
+        .replace("{across}", across)
+    )
 
 
 def _taken(question: Question, winner: Side) -> str:

@@ -24,7 +24,11 @@ def back_up(pair: Pair, file: Path) -> Path:
     Raises StateError where the file is there already, or the ledger cannot be copied.
     """
     if file.exists():
-        raise StateError(f"{file} is there already", remedy="name a new file; a backup replaces nothing", code="BACKUP")
+        raise StateError(
+            f"{file} is there already",
+            remedy="name a new file; a backup replaces nothing",
+            code="BACKUP",
+        )
     url = sa.make_url(pair.ledger_url.get_secret_value())
     partial = file.with_name(file.name + ".partial")
     if url.get_backend_name() == "sqlite":
@@ -33,7 +37,9 @@ def back_up(pair: Pair, file: Path) -> Path:
         _postgres(url, partial)
     else:
         kind = url.get_backend_name()
-        raise StateError(f"a ledger in {kind} has tools of its own", remedy=f"use those of {kind}", code="BACKUP")
+        raise StateError(
+            f"a ledger in {kind} has tools of its own", remedy=f"use those of {kind}", code="BACKUP"
+        )
     return partial.replace(file)
 
 
@@ -75,10 +81,14 @@ def _knows(file: Path, pair: str) -> bool:
     """Whether a file is an SQLite ledger in which that pair was settled."""
     if not file.is_file():
         return False
-    engine = sa.create_engine(f"sqlite:///file:{file.resolve()}?mode=ro&uri=true", hide_parameters=True)
+    engine = sa.create_engine(
+        f"sqlite:///file:{file.resolve()}?mode=ro&uri=true", hide_parameters=True
+    )
     try:
         with engine.connect() as connection:
-            found = connection.execute(sa.select(schema.pair.c.generation).where(schema.pair.c.pair == pair))
+            found = connection.execute(
+                sa.select(schema.pair.c.generation).where(schema.pair.c.pair == pair)
+            )
             return bool(found.scalar_one_or_none())
     except sa.exc.DatabaseError:
         return False
@@ -88,7 +98,9 @@ def _knows(file: Path, pair: str) -> bool:
 
 def _sqlite(source: Path, target: Path) -> None:
     if not source.exists():
-        raise StateError(f"there is no ledger at {source}", remedy="nothing was run yet", code="BACKUP")
+        raise StateError(
+            f"there is no ledger at {source}", remedy="nothing was run yet", code="BACKUP"
+        )
     there, here = sqlite3.connect(source), sqlite3.connect(target)
     try:
         there.backup(here)
@@ -100,10 +112,14 @@ def _sqlite(source: Path, target: Path) -> None:
 def _postgres(url: sa.URL, target: Path) -> None:
     program = shutil.which("pg_dump")
     if program is None:
-        raise StateError("pg_dump is not installed", remedy="install PostgreSQL's client programs", code="BACKUP")
+        raise StateError(
+            "pg_dump is not installed", remedy="install PostgreSQL's client programs", code="BACKUP"
+        )
     environment = {"PGPASSWORD": url.password} if url.password else {}
     parts = {"-h": url.host, "-p": url.port, "-U": url.username, "-d": url.database, "-f": target}
-    stated = [word for name, value in parts.items() if value is not None for word in (name, str(value))]
+    stated = [
+        word for name, value in parts.items() if value is not None for word in (name, str(value))
+    ]
     done = subprocess.run(  # noqa: S603 - a program by its full path, with the ledger's own address
         [program, "--format=custom", *stated],
         env=os.environ | environment,
@@ -112,7 +128,9 @@ def _postgres(url: sa.URL, target: Path) -> None:
         check=False,
     )
     if done.returncode:
-        raise StateError(f"pg_dump failed: {done.stderr.strip()[-500:]}", remedy="see its message", code="BACKUP")
+        raise StateError(
+            f"pg_dump failed: {done.stderr.strip()[-500:]}", remedy="see its message", code="BACKUP"
+        )
 
 
 def revision(pair: Pair) -> tuple[str | None, str | None]:
@@ -132,6 +150,8 @@ def _version(url: str) -> str | None:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("ledger_version"):
                 return None
-            return connection.execute(sa.text("SELECT version_num FROM ledger_version")).scalar_one_or_none()
+            return connection.execute(
+                sa.text("SELECT version_num FROM ledger_version")
+            ).scalar_one_or_none()
     finally:
         engine.dispose()

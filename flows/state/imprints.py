@@ -62,7 +62,9 @@ def check(ledger: Ledger, folder: Path, *names: str, stage: bool = False) -> Pat
         return folder
     there = set(_files(folder, stage=stage))
     due = set(noted) if stage else set(noted) - {STAGE}
-    looked_at = there | due if stage or there else set()  # nothing there: pruned, or on another disk
+    looked_at = (
+        there | due if stage or there else set()
+    )  # nothing there: pruned, or on another disk
     for name in sorted(looked_at & set(names) if names else looked_at):
         if name not in there or noted.get(name) != _digest(folder / name):
             raise _forged(folder.name, name)
@@ -100,7 +102,9 @@ def _noted(ledger: Ledger, run_id: str) -> dict[str, str] | None:
 
 def _files(folder: Path, *, stage: bool) -> list[str]:
     patterns = _WHOLE if stage else KEPT
-    return sorted({path.name for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    return sorted(
+        {path.name for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    )
 
 
 def _digest(path: Path) -> str:

@@ -28,7 +28,9 @@ def holder_of(ledger: Ledger) -> str | None:
     """Who holds the pair's lease: host/process/run."""
     table = schema.lease
     with ledger.engine.connect() as connection:
-        return connection.execute(sa.select(table.c.holder).where(table.c.pair == ledger.pair)).scalar_one_or_none()
+        return connection.execute(
+            sa.select(table.c.holder).where(table.c.pair == ledger.pair)
+        ).scalar_one_or_none()
 
 
 def place() -> str:
@@ -82,7 +84,12 @@ def _dead(holder: str) -> bool:
 def _zombie(number: int) -> bool:
     """Whether the process has ended and only its parent has not noticed (Linux)."""
     try:
-        state = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+        state = (
+            Path(f"/proc/{number}/stat")
+            .read_text(encoding="ascii", errors="replace")
+            .rpartition(")")[2]
+            .split()
+        )
     except OSError:
         return False
     return state[:1] == ["Z"]
@@ -102,7 +109,9 @@ def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
     leases.free(ledger)
     _take(ledger, holder)
     done, lost = threading.Event(), threading.Event()
-    renewer = threading.Thread(target=_renew, args=(ledger, holder, done, lost), name="lease", daemon=True)
+    renewer = threading.Thread(
+        target=_renew, args=(ledger, holder, done, lost), name="lease", daemon=True
+    )
     renewer.start()
     try:
         yield lost

@@ -27,7 +27,9 @@ def url_of(reference: str) -> str:
     name = reference.removeprefix("env:")
     if not os.environ.get(name):
         what = f"the environment variable {name} is not set"
-        raise ConfigError([Problem("--ledger", what, f"set it before the run: export {name}=postgresql://…")])
+        raise ConfigError(
+            [Problem("--ledger", what, f"set it before the run: export {name}=postgresql://…")]
+        )
     return with_driver(os.environ[name])
 
 
@@ -49,14 +51,23 @@ def drop(url: str, name: str) -> None:
     with _opened(url) as ledger, ledger.transaction() as connection:
         if not connection.execute(sa.delete(TABLE).where(TABLE.c.pair == name)).rowcount:
             raise ConfigError(
-                [Problem("ledger", f"it keeps no pair file {name!r}", "ledger pairs lists those it keeps")]
+                [
+                    Problem(
+                        "ledger",
+                        f"it keeps no pair file {name!r}",
+                        "ledger pairs lists those it keeps",
+                    )
+                ]
             )
 
 
 def kept(url: str) -> list[tuple[str, str]]:
     """(pair, when it was kept) of every pair file in the ledger, by name."""
     with _opened(url) as ledger, ledger.engine.connect() as connection:
-        return [(row.pair, row.at) for row in connection.execute(sa.select(TABLE).order_by(TABLE.c.pair))]
+        return [
+            (row.pair, row.at)
+            for row in connection.execute(sa.select(TABLE).order_by(TABLE.c.pair))
+        ]
 
 
 def write_out(

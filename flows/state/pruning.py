@@ -37,7 +37,9 @@ class Pruned:
     bytes: int = 0
 
 
-def expendable(rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collection[str]) -> list[str]:
+def expendable(
+    rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collection[str]
+) -> list[str]:
     """The runs (newest first, as `runs.runs` lists them) whose files no rule keeps.
 
     Kept are the newest and the young ones; the newest settled run, which undo and explain start from; runs in `asked`,
@@ -47,11 +49,15 @@ def expendable(rows: Sequence[RunRow], keep: Keep, *, now: str, asked: Collectio
     newest = next((row.run_id for row in rows if row.state == "settled"), None)
     safe = {newest, *asked, *(row.run_id for row in rows[: keep.runs])}
     return [
-        row.run_id for row in rows if row.run_id not in safe and row.started_at < since and row.state not in _UNFINISHED
+        row.run_id
+        for row in rows
+        if row.run_id not in safe and row.started_at < since and row.state not in _UNFINISHED
     ]
 
 
-def prune(ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool, away: Collection[str] = ()) -> Pruned:
+def prune(
+    ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool, away: Collection[str] = ()
+) -> Pruned:
     """Remove the files of expendable runs under `folder`, and the stages of settled ones at once; look only, unless `really`.
 
     Runs in `away` have files elsewhere: they are named among the removed, for the caller to remove those.
@@ -83,7 +89,11 @@ def _asked(ledger: Ledger) -> set[str]:
 
 
 def _stage_files(folder: Path) -> list[Path]:
-    return [path for name in ("stage.duckdb", "stage.duckdb.wal", "spill") if (path := folder / name).exists()]
+    return [
+        path
+        for name in ("stage.duckdb", "stage.duckdb.wal", "spill")
+        if (path := folder / name).exists()
+    ]
 
 
 def _size(path: Path) -> int:

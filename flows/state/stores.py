@@ -41,7 +41,9 @@ def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
                 system.put_file(str(path), f"{target}/{path.name}")
                 put.append(f"{target}/{path.name}")
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        log.warning("not kept", extra={"store": pair.store.partition("://")[0], "why": type(error).__name__})
+        log.warning(
+            "not kept", extra={"store": pair.store.partition("://")[0], "why": type(error).__name__}
+        )
     return put
 
 
@@ -70,7 +72,11 @@ def stored(pair: Pair) -> set[str]:
     if not _is_away(pair):
         return set()
     system, target = _place(pair, "")
-    return {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)} if system.exists(target) else set()
+    return (
+        {Path(path.rstrip("/")).name for path in system.ls(target, detail=False)}
+        if system.exists(target)
+        else set()
+    )
 
 
 def forget(pair: Pair, runs: Sequence[str]) -> None:
@@ -101,7 +107,11 @@ def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
 
 def runs_folder(pair: Pair) -> Path:
     """Where a pair's runs are worked on: in its store when that is a folder, else beside the pair file."""
-    store = Path(pair.store) if "://" not in pair.store else pair.path.parent / ".ghl-reconcile" / pair.name
+    store = (
+        Path(pair.store)
+        if "://" not in pair.store
+        else pair.path.parent / ".ghl-reconcile" / pair.name
+    )
     return store / "runs"
 
 

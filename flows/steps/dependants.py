@@ -42,9 +42,14 @@ def _keep(run: Run, entity: Entity, side: Side, contacts: list[str]) -> int:
     try:
         pages = run.connectors[side].extract(entity, Scope(parents=unread))
         spooled = run.stage.spool(entity, side, pages, taken_at=run.clock())
-        run.stage.load_beside(run.mapping[entity], side, run.connectors[side].shape(entity), spooled)
+        run.stage.load_beside(
+            run.mapping[entity], side, run.connectors[side].shape(entity), spooled
+        )
     except ConnectorError as error:
-        log.warning("not kept before a deletion", extra={"entity": entity, "side": side, "error": error.code})
+        log.warning(
+            "not kept before a deletion",
+            extra={"entity": entity, "side": side, "error": error.code},
+        )
         return 0
     if not spooled.proof.complete:
         log.warning("not all kept before a deletion", extra={"entity": entity, "side": side})

@@ -29,9 +29,14 @@ def ends_of(pair: Pair, described: Mapping[Side, Description]) -> Ends:
     app, ghl = described[Side.APP], described[Side.GHL]
     entities = [mapped.entity for mapped in pair.located(ghl.region).entities]
     # A location's id is unique among all of GHL; a look-alike on this machine may have any id.
-    served = f"{pair.ghl.url} " if pair.ghl.url.startswith(SANDBOX) or is_loopback(pair.ghl.url) else ""
+    served = (
+        f"{pair.ghl.url} " if pair.ghl.url.startswith(SANDBOX) or is_loopback(pair.ghl.url) else ""
+    )
     return {
-        entity: (app.places.get(entity, app.identity), served + ghl.places.get(entity, ghl.identity))
+        entity: (
+            app.places.get(entity, app.identity),
+            served + ghl.places.get(entity, ghl.identity),
+        )
         for entity in entities
     }
 
@@ -58,7 +63,10 @@ def claim(run: Run) -> None:
         other = holder(connection, run.pair, run.described)
         if other and SAME_ENDS not in run.options.allowed:
             raise _refusal(run.pair, other)
-        mine = (table.c.pair == run.pair.name, table.c.entity.in_([entity.value for entity in ends]))
+        mine = (
+            table.c.pair == run.pair.name,
+            table.c.entity.in_([entity.value for entity in ends]),
+        )
         connection.execute(sa.delete(table).where(sa.or_(_same(ends), sa.and_(*mine))))
         try:
             connection.execute(sa.insert(table), rows)
@@ -69,7 +77,9 @@ def claim(run: Run) -> None:
 def holder(connection: Connection, pair: Pair, described: Mapping[Side, Description]) -> str | None:
     """The name of another pair in the same ledger that has both ends of any entity; None where there is none."""
     table, ends = schema.ends, ends_of(pair, described)
-    others = sa.select(table.c.pair).where(table.c.pair != pair.name, _same(ends)).order_by(table.c.pair)
+    others = (
+        sa.select(table.c.pair).where(table.c.pair != pair.name, _same(ends)).order_by(table.c.pair)
+    )
     if found := connection.execute(others.limit(1)).scalar_one_or_none():
         return str(found)
     own = sa.select(table.c.entity).where(table.c.pair == pair.name, _same(ends))
@@ -78,7 +88,9 @@ def holder(connection: Connection, pair: Pair, described: Mapping[Side, Descript
     return _earlier(connection, pair, described)
 
 
-def _earlier(connection: Connection, pair: Pair, described: Mapping[Side, Description]) -> str | None:
+def _earlier(
+    connection: Connection, pair: Pair, described: Mapping[Side, Description]
+) -> str | None:
     """A pair that was settled by a version which kept identities alone, and has not run since."""
     known, table = schema.pair, schema.ends
     identities = (
@@ -86,13 +98,22 @@ def _earlier(connection: Connection, pair: Pair, described: Mapping[Side, Descri
         known.c.ghl_identity == described[Side.GHL].identity,
     )
     noted = sa.exists().where(table.c.pair == known.c.pair)
-    query = sa.select(known.c.pair).where(known.c.pair != pair.name, *identities, ~noted).order_by(known.c.pair)
+    query = (
+        sa.select(known.c.pair)
+        .where(known.c.pair != pair.name, *identities, ~noted)
+        .order_by(known.c.pair)
+    )
     return connection.execute(query.limit(1)).scalar_one_or_none()
 
 
 def _same(ends: Ends) -> sa.ColumnElement[bool]:
     table = schema.ends
-    return sa.or_(*(sa.and_(table.c.entity == e.value, table.c.digest == _digest(place)) for e, place in ends.items()))
+    return sa.or_(
+        *(
+            sa.and_(table.c.entity == e.value, table.c.digest == _digest(place))
+            for e, place in ends.items()
+        )
+    )
 
 
 def _digest(place: tuple[str, str]) -> str:

@@ -53,7 +53,9 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     for mapped in run.mapping.entities:
         for side in run.connectors:
             focus.keys[side] |= _changed(run, mapped.entity, side, since[side]) if since else set()
-            focus.keys[side] |= _owners(run, focus, mapped.entity, side, sought.children(mapped.entity, side))
+            focus.keys[side] |= _owners(
+                run, focus, mapped.entity, side, sought.children(mapped.entity, side)
+            )
     if since:
         focus.keys[Side.GHL] |= set(hints.hinted(run.ledger))
     _widen(run, focus)
@@ -104,7 +106,10 @@ def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str,
 
 def _note_missing(run: Run, focus: Focus, entity: Entity, side: Side, keys: Iterable[str]) -> None:
     """Note which of these, that no link knows, their side did not show either."""
-    shown = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM raw_{entity}_{side} WHERE NOT deleted")}
+    shown = {
+        str(key)
+        for (key,) in run.stage.rows(f"SELECT key FROM raw_{entity}_{side} WHERE NOT deleted")
+    }
     focus.nowhere += [(entity, side, key) for key in sorted(set(keys) - shown)]
 
 
@@ -197,12 +202,16 @@ def _creates(run: Run, mapped: EntityMap, side: Side, keys: Iterable[str]) -> It
     for key in sorted(keys):
         record = run.connectors[side].read(Entity.CONTACT, key)
         if record is not None and not record.deleted:
-            cells = {name: cell for name, cell in mapped.decode(record, side).items() if cell is not None}
+            cells = {
+                name: cell for name, cell in mapped.decode(record, side).items() if cell is not None
+            }
             fields = mapped.encode(cells, side.other)
             yield Write(f"look-{key}", OpKind.CREATE, Entity.CONTACT, fields=fields)
 
 
-_KNOWN = "CREATE OR REPLACE TABLE known_by (rule INTEGER, side VARCHAR, key VARCHAR, identity VARCHAR)"
+_KNOWN = (
+    "CREATE OR REPLACE TABLE known_by (rule INTEGER, side VARCHAR, key VARCHAR, identity VARCHAR)"
+)
 
 _GROW = """
 INSERT INTO near SELECT DISTINCT b.side, b.key FROM near n JOIN known_by a USING (side, key) JOIN known_by b USING (rule, identity)
@@ -225,7 +234,9 @@ def _near(run: Run, mapped: EntityMap, focus: Focus) -> dict[Side, set[str]]:
     for number, rule in enumerate(mapped.match):
         for side in Side:
             everyone = identities(mapped, side, rule, of="cell", keys=f"cell_contact_{side}")
-            stage.run(f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})")
+            stage.run(
+                f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})"
+            )
     stage.fill("near", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.fresh)])
     before = -1
     while (size := stage.count("SELECT count(*) FROM near")) > before:
@@ -243,11 +254,17 @@ def _prune(run: Run, kept: dict[Side, set[str]]) -> None:
     """Leave only these contacts in the stage, as what a partial read of them would have given."""
     stage = run.stage
     for side in Side:
-        stage.fill(f"cover_contact_{side}", [("key", "VARCHAR")], [[(key,) for key in sorted(kept[side])]])
-        stage.run(f"DELETE FROM raw_contact_{side} WHERE key NOT IN (SELECT key FROM cover_contact_{side})")
+        stage.fill(
+            f"cover_contact_{side}", [("key", "VARCHAR")], [[(key,) for key in sorted(kept[side])]]
+        )
+        stage.run(
+            f"DELETE FROM raw_contact_{side} WHERE key NOT IN (SELECT key FROM cover_contact_{side})"
+        )
         rows = stage.count(f"SELECT count(*) FROM raw_contact_{side}")
         snapshot = stage.snapshots[Entity.CONTACT, side]
-        stage.snapshots[Entity.CONTACT, side] = replace(snapshot, rows=rows, partial=True, reported_total=None)
+        stage.snapshots[Entity.CONTACT, side] = replace(
+            snapshot, rows=rows, partial=True, reported_total=None
+        )
 
 
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:

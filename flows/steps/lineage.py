@@ -37,7 +37,9 @@ def check(run: Run) -> None:
     A store that does not answer proves nothing: that is logged, and the run goes on.
     """
     known, generation = _marked(run), run.ledger.state().generation
-    if known is None or (generation >= known.generation and runs.find(run.ledger, run_id=known.run_id) is not None):
+    if known is None or (
+        generation >= known.generation and runs.find(run.ledger, run_id=known.run_id) is not None
+    ):
         return
     if REBASE in run.options.allowed:
         log.warning("rebased", extra={"store_knows": known.run_id, "generation": generation})
@@ -83,7 +85,10 @@ def _marked(run: Run) -> Mark | None:
             said: Mapping[str, Any] = json.loads(system.cat_file(path))
             return Mark(str(said["run_id"]), int(said["generation"]))
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        log.warning("the store was not asked how far the ledger had come", extra={"why": type(error).__name__})
+        log.warning(
+            "the store was not asked how far the ledger had come",
+            extra={"why": type(error).__name__},
+        )
         return None
     return None if run.ledger.state().generation else _settled(run)
 

@@ -63,7 +63,11 @@ def key_of(run: Run, entity: Entity, link_id: str, side: Side) -> str | None:
 
 def _link_of(run: Run, entity: Entity, side: Side, key: str) -> str | None:
     table = schema.link
-    mine = (table.c.pair == run.ledger.pair, table.c.entity == entity.value, table.c[f"{side}_key"] == key)
+    mine = (
+        table.c.pair == run.ledger.pair,
+        table.c.entity == entity.value,
+        table.c[f"{side}_key"] == key,
+    )
     with run.ledger.engine.connect() as connection:
         return connection.execute(sa.select(table.c.link_id).where(*mine)).scalar_one_or_none()
 
@@ -127,7 +131,11 @@ def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | No
         for record in run.connectors[side].look(write):
             held = mapped.decode(record, side)
             same = not record.deleted and all(held[name] == cell for name, cell in sought.items())
-            if same and not _differ(mapped.match[:rank], held, cells) and not _beside(run, side, record.key, since):
+            if (
+                same
+                and not _differ(mapped.match[:rank], held, cells)
+                and not _beside(run, side, record.key, since)
+            ):
                 return " and ".join(rule), record.key
     return None
 
@@ -135,15 +143,23 @@ def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | No
 def _differ(rules: Iterable[Sequence[str]], one: Cells, other: Cells) -> bool:
     """Whether a stronger rule tells the two apart: both have all of its fields, and not the same."""
     pairs = ([(one.get(name), other.get(name)) for name in rule] for rule in rules)
-    return any(all(None not in pair for pair in found) and any(a != b for a, b in found) for found in pairs)
+    return any(
+        all(None not in pair for pair in found) and any(a != b for a, b in found) for found in pairs
+    )
 
 
 def _beside(run: Run, side: Side, key: str, since: str) -> bool:
     link, known = schema.link, schema.run
     query = sa.select(link.c.link_id).join(known, known.c.run_id == link.c.since_run)
-    mine = (link.c.pair == run.ledger.pair, link.c.entity == Entity.CONTACT.value, link.c[f"{side}_key"] == key)
+    mine = (
+        link.c.pair == run.ledger.pair,
+        link.c.entity == Entity.CONTACT.value,
+        link.c[f"{side}_key"] == key,
+    )
     with run.ledger.engine.connect() as connection:
-        linked = connection.execute(query.where(*mine, known.c.started_at < since)).first() is not None
+        linked = (
+            connection.execute(query.where(*mine, known.c.started_at < since)).first() is not None
+        )
     return linked or run.desk.created.has(key)
 
 
@@ -173,11 +189,18 @@ class _Graves:
     def _names(self) -> Iterator[tuple[str, str]]:
         """The run in question and all earlier ones with their states, newest first."""
         table = schema.run
-        mine = (table.c.pair == self.run.ledger.pair, table.c.started_at <= began(self.run, self.of))
+        mine = (
+            table.c.pair == self.run.ledger.pair,
+            table.c.started_at <= began(self.run, self.of),
+        )
         query = sa.select(table.c.run_id, table.c.state).where(*mine)
         with self.run.ledger.engine.connect() as connection:
-            rows = connection.execute(query.order_by(table.c.started_at.desc(), table.c.run_id.desc())).all()
-        return dropwhile(lambda row: row[0] != self.of, ((str(row[0]), str(row[1])) for row in rows))
+            rows = connection.execute(
+                query.order_by(table.c.started_at.desc(), table.c.run_id.desc())
+            ).all()
+        return dropwhile(
+            lambda row: row[0] != self.of, ((str(row[0]), str(row[1])) for row in rows)
+        )
 
     def _open(self, name: str) -> Archived | None:
         if name not in self.opened:
@@ -185,7 +208,9 @@ class _Graves:
             whole = (folder / MANIFEST).exists()
             mapping = None if whole else _mapping_then(self.run, folder)
             there = whole or (mapping is not None and (folder / "stage.duckdb").exists())
-            self.opened[name] = self.held.enter_context(Archived(folder, mapping=mapping)) if there else None
+            self.opened[name] = (
+                self.held.enter_context(Archived(folder, mapping=mapping)) if there else None
+            )
         return self.opened[name]
 
 

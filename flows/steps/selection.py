@@ -19,7 +19,11 @@ def picked(operations: Iterable[Operation], only: Sequence[str]) -> Iterator[Ope
     """
     parts = [_words(part) for part in only]
     for operation in operations:
-        if not only or any(_fits(operation, words) for words in parts) or _named(operation) & set(only):
+        if (
+            not only
+            or any(_fits(operation, words) for words in parts)
+            or _named(operation) & set(only)
+        ):
             yield operation
 
 
@@ -27,10 +31,17 @@ def approved(operations: Iterable[Operation], only: Sequence[str]) -> set[str] |
     """The links that the approved part is about, with the contacts' that tasks and notes hang on; None where all is approved."""
     if not only:
         return None
-    return {link for operation in picked(operations, only) for link in (operation.link_id, operation.parent) if link}
+    return {
+        link
+        for operation in picked(operations, only)
+        for link in (operation.link_id, operation.parent)
+        if link
+    }
 
 
-def narrowed(plan: Plan, operations: Callable[[], Iterable[Operation]], only: Sequence[str]) -> Plan:
+def narrowed(
+    plan: Plan, operations: Callable[[], Iterable[Operation]], only: Sequence[str]
+) -> Plan:
     """The plan with the figures of the approved part alone. Raises Refused where a part is in the plan nowhere."""
     if not only:
         return plan

@@ -89,7 +89,11 @@ def extract(run: Run) -> list[Spool]:
 
 def _extract_side(run: Run, side: Side) -> list[Spool]:
     swept = Entity.NOTE if side is Side.GHL else None
-    return [_extract_one(run, m.entity, side, Scope()) for m in run.mapping.entities if m.entity is not swept]
+    return [
+        _extract_one(run, m.entity, side, Scope())
+        for m in run.mapping.entities
+        if m.entity is not swept
+    ]
 
 
 def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
@@ -126,8 +130,18 @@ def _kept(run: Run) -> Path:
 
 def _stage_one(run: Run, spool: Spool) -> None:
     entity, side, spooled = spool
-    snapshot = run.stage.load(run.mapping[entity], side, run.connectors[side].shape(entity), spooled)
-    log.info("staged", extra={"entity": entity, "side": side, "rows": snapshot.rows, "complete": snapshot.complete})
+    snapshot = run.stage.load(
+        run.mapping[entity], side, run.connectors[side].shape(entity), spooled
+    )
+    log.info(
+        "staged",
+        extra={
+            "entity": entity,
+            "side": side,
+            "rows": snapshot.rows,
+            "complete": snapshot.complete,
+        },
+    )
 
 
 def _before(at: str, **earlier: float) -> str:
@@ -138,7 +152,9 @@ def _before(at: str, **earlier: float) -> str:
 def sweep_notes(run: Run) -> None:
     """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
     if Entity.NOTE in run.mapping:
-        contacts = note_sweep.choose(run.stage, run.ledger, run.mapping[Entity.NOTE], budget=run.pair.ghl.notes_budget)
+        contacts = note_sweep.choose(
+            run.stage, run.ledger, run.mapping[Entity.NOTE], budget=run.pair.ghl.notes_budget
+        )
         _stage_one(run, _extract_one(run, Entity.NOTE, Side.GHL, Scope(parents=tuple(contacts))))
 
 
@@ -155,7 +171,13 @@ def canary(run: Run, link: Callable[[Run], None] = link) -> None:
             endpoint = run.described[side].bulk.get(mapped.entity)
             if endpoint:
                 looked += len(
-                    check_bulk(run.stage, mapped, side, partial(connector.read, mapped.entity), endpoint=endpoint)
+                    check_bulk(
+                        run.stage,
+                        mapped,
+                        side,
+                        partial(connector.read, mapped.entity),
+                        endpoint=endpoint,
+                    )
                 )
     if looked:
         link(run)
@@ -179,9 +201,13 @@ def _follow_rules(run: Run) -> None:
     by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
     told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
     told += pipeline.merges(run.stage, run.mapping, at=run.started_at)
-    unseen = not run.looked_again and run.stage.some("left_behind")  # found in this pass alone, no other came after it
+    unseen = not run.looked_again and run.stage.some(
+        "left_behind"
+    )  # found in this pass alone, no other came after it
     if told or unseen:
-        pipeline.link(run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told])
+        pipeline.link(
+            run.stage, run.ledger, run.mapping, decisions=[*run.ledger.decisions(), *told]
+        )
         pipeline.diff(run.stage, run.mapping)
 
 
@@ -200,16 +226,27 @@ def make_plan(run: Run) -> Plan:
         pair=run.pair.name,
         generation=run.ledger.state().generation,
         config_digest=run.pair.config_digest,
-        snapshots={f"{entity}.{side}": s.fingerprint for (entity, side), s in sorted(run.stage.snapshots.items())},
+        snapshots={
+            f"{entity}.{side}": s.fingerprint
+            for (entity, side), s in sorted(run.stage.snapshots.items())
+        },
         groups=groups,
         holds={str(kind): int(str(count)) for kind, count in counted},
         estimates={
-            side: estimate(groups, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck)
+            side: estimate(
+                groups, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck
+            )
             for side, connector in run.connectors.items()
         },
     )
     run.plan = planfile.write(run.plan_path, head, draft.lines(run.stage))
-    runs.mark(run.ledger, run.run_id, state="planned", plan_digest=run.plan.digest, generation=head.generation)
+    runs.mark(
+        run.ledger,
+        run.run_id,
+        state="planned",
+        plan_digest=run.plan.digest,
+        generation=head.generation,
+    )
     return run.plan
 
 
@@ -220,7 +257,9 @@ def check(run: Run, plan: Plan) -> None:
     """
     writable(run, plan)
     if not run.stage.has("planned"):
-        raise StalePlan("the run that made the plan did not end", remedy="make the plan again and look at it")
+        raise StalePlan(
+            "the run that made the plan did not end", remedy="make the plan again and look at it"
+        )
     found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
     if found:
         raise Refused(
@@ -248,9 +287,14 @@ def _facts(run: Run) -> Facts:
     tagged = "SELECT side, count(DISTINCT link_id) FROM planned WHERE entity = 'tag' GROUP BY side"
     return Facts(
         snapshots=run.stage.snapshots,
-        links={m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in run.mapping.entities},
+        links={
+            m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}")
+            for m in run.mapping.entities
+        },
         changed_identity=[
-            side for side, identity in known.items() if identity not in (None, run.described[side].identity)
+            side
+            for side, identity in known.items()
+            if identity not in (None, run.described[side].identity)
         ],
         undone=_undone(run),
         rewound=restored.counts(run.stage, run.mapping),
@@ -272,7 +316,11 @@ def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
         "SELECT count(*) FROM base_{e} b JOIN undone u ON u.entity = '{e}' AND u.link_id = b.link_id "
         "ANTI JOIN (FROM raw_{e}_{s} WHERE NOT deleted) r ON r.key = b.{s}_key"
     )
-    return {(e, s): run.stage.count(count.format(e=e, s=s)) for e, s in run.stage.snapshots} if rows else {}
+    return (
+        {(e, s): run.stage.count(count.format(e=e, s=s)) for e, s in run.stage.snapshots}
+        if rows
+        else {}
+    )
 
 
 def begin_apply(run: Run) -> None:
@@ -293,7 +341,9 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     if any(outcome.code == Stopped.code for outcome in outcomes):
         must_stop(run)
     if any(outcome.code in _SPENT for outcome in outcomes):
-        run.stopped = "the day's quota is used up to its reserve; the rest is planned again on the next run"
+        run.stopped = (
+            "the day's quota is used up to its reserve; the rest is planned again on the next run"
+        )
     return outcomes
 
 
@@ -344,9 +394,13 @@ def settle_run(run: Run) -> settle.Settlement:
     advanced = linked = 0
     settle.tell_links(stage, run.plan_path, approved=_approved(run))
     with ledger.transaction() as connection:
-        forgotten = settle.settled_links(stage, ledger, connection, run_id=run.run_id, at=run.clock())
+        forgotten = settle.settled_links(
+            stage, ledger, connection, run_id=run.run_id, at=run.clock()
+        )
         for mapped in run.mapping.entities:
-            more, new = settle.advance_from_snapshots(stage, ledger, connection, mapped, run_id=run.run_id)
+            more, new = settle.advance_from_snapshots(
+                stage, ledger, connection, mapped, run_id=run.run_id
+            )
             advanced, linked = advanced + more, linked + new
         source = source_of(run, run.run_id)
         for mapped in run.mapping.entities:
@@ -361,7 +415,15 @@ def settle_run(run: Run) -> settle.Settlement:
                 runs.spend_answers(ledger, connection, [mapped.entity.value], needed=needed)
         unread = draft.unread(stage, run.mapping, ledger.holds())
         asked = draft.holds(stage)
-        runs.put_holds(ledger, connection, asked, run_id=run.run_id, at=run.clock(), within=within, unread=unread)
+        runs.put_holds(
+            ledger,
+            connection,
+            asked,
+            run_id=run.run_id,
+            at=run.clock(),
+            within=within,
+            unread=unread,
+        )
         told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
         hints.checked(ledger, connection, _followed(run, told_by), at=read_at)
@@ -399,7 +461,9 @@ def _move_watermarks(run: Run, connection: Connection) -> None:
         known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
         whole = [snapshot.taken_at for snapshot in known if not snapshot.partial]
         if all(snapshot.complete for snapshot in known) and (whole or run.sought):
-            watermarks.put(run.ledger, connection, side, run.started_at if run.sought else min(whole))
+            watermarks.put(
+                run.ledger, connection, side, run.started_at if run.sought else min(whole)
+            )
 
 
 def read_back(run: Run) -> None:
@@ -418,10 +482,14 @@ def take_over(run: Run, digest: str) -> Plan:
     if planfile.digest(run.plan_path) != digest:
         raise StalePlan("the plan file was changed after it was made", remedy="make the plan again")
     if plan.generation != run.ledger.state().generation:
-        raise StalePlan("another run settled since the plan was made", remedy="make the plan again and look at it")
+        raise StalePlan(
+            "another run settled since the plan was made",
+            remedy="make the plan again and look at it",
+        )
     if plan.config_digest != run.pair.config_digest:
         raise StalePlan(
-            "the pair file was changed since the plan was made", remedy="make the plan again and look at it"
+            "the pair file was changed since the plan was made",
+            remedy="make the plan again and look at it",
         )
     run.plan = plan
     return plan

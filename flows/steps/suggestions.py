@@ -18,10 +18,17 @@ JOBS = ("audit", "migrate")
 
 def suggest(run: Run) -> None:
     """Hold what neither link nor rule joins and what is probably one all the same. A pair without match rules wants none."""
-    if run.options.job not in JOBS or Entity.CONTACT not in run.mapping or not run.mapping[Entity.CONTACT].match:
+    if (
+        run.options.job not in JOBS
+        or Entity.CONTACT not in run.mapping
+        or not run.mapping[Entity.CONTACT].match
+    ):
         return
     why = suggesting.propose(run.stage, run.mapping[Entity.CONTACT])
-    log.info("suggested", extra={"links": run.stage.count("SELECT count(*) FROM suggested"), "why_not": why})
+    log.info(
+        "suggested",
+        extra={"links": run.stage.count("SELECT count(*) FROM suggested"), "why_not": why},
+    )
 
 
 def keep(run: Run) -> None:
@@ -30,4 +37,6 @@ def keep(run: Run) -> None:
         return
     with run.ledger.transaction() as connection:
         found = filter(suggesting.is_suggestion, draft.holds(run.stage))
-        runs.put_holds(run.ledger, connection, found, run_id=run.run_id, at=run.clock(), within=frozenset())
+        runs.put_holds(
+            run.ledger, connection, found, run_id=run.run_id, at=run.clock(), within=frozenset()
+        )

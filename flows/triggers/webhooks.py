@@ -92,7 +92,9 @@ class Intake:
             return Answer(401, why=f"the {SIGNATURE} header does not sign this body")
         told = _parsed(body)
         if told is None:
-            return Answer(400, why="a JSON object was expected, with webhookId, timestamp and locationId")
+            return Answer(
+                400, why="a JSON object was expected, with webhookId, timestamp and locationId"
+            )
         ledger = self._ledgers.get(told["locationId"])
         if ledger is None:
             return Answer(404, why="this location is not looked after here")
@@ -120,7 +122,10 @@ class Intake:
         )
         if not first:
             return Answer(200, why="this delivery was taken before")
-        log.info("webhook", extra={"type": told.get("type"), "pair": ledger.pair, "contacts": len(contacts)})
+        log.info(
+            "webhook",
+            extra={"type": told.get("type"), "pair": ledger.pair, "contacts": len(contacts)},
+        )
         if contacts and self._notify is not None:
             self._notify(told["locationId"], contacts)
         return Answer(200, kept=bool(contacts), why="" if contacts else "it names no contact")
@@ -137,12 +142,16 @@ def contacts_of(told: Mapping[str, Any]) -> list[str]:
 def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(body)
-        json.dumps(told, ensure_ascii=False).encode()  # half a character is none that a database takes
+        json.dumps(
+            told, ensure_ascii=False
+        ).encode()  # half a character is none that a database takes
     except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
-    whole = all(isinstance(told.get(name), str) and told[name] for name in ("webhookId", "locationId"))
+    whole = all(
+        isinstance(told.get(name), str) and told[name] for name in ("webhookId", "locationId")
+    )
     return told if whole and "timestamp" in told else None
 
 

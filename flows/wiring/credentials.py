@@ -62,22 +62,34 @@ def key_file_of(pair: Pair, environ: Mapping[str, str] = os.environ) -> Path:
     """
     folder = Path(pair.store) if "://" not in pair.store else pair.path.parent
     if (folder / KEY_FILE).exists():
-        log.warning("the key of the tokens lies beside the ledger", extra={"file": folder / KEY_FILE})
+        log.warning(
+            "the key of the tokens lies beside the ledger", extra={"file": folder / KEY_FILE}
+        )
         return folder / KEY_FILE
     home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
     return Path(home) / "ghl-reconcile" / KEY_FILE
 
 
 def store_of(
-    pair: Pair, engine: sa.Engine, *, level: Level = "Location", environ: Mapping[str, str] = os.environ
+    pair: Pair,
+    engine: sa.Engine,
+    *,
+    level: Level = "Location",
+    environ: Mapping[str, str] = os.environ,
 ) -> SqlTokenStore:
     """Where the pair's tokens are kept: one entry a location, one an agency's app, in the ledger's database."""
     cipher = cipher_from(environ, key_file=key_file_of(pair, environ))
-    name = f"location:{pair.ghl.location}" if level == "Location" else f"agency:{app_of(pair).client_id}"
+    name = (
+        f"location:{pair.ghl.location}"
+        if level == "Location"
+        else f"agency:{app_of(pair).client_id}"
+    )
     return SqlTokenStore(engine, name, cipher=cipher)
 
 
-def auth_of(pair: Pair, engine: sa.Engine, hold: Callable[[Callable[[], object]], object]) -> Auth | None:
+def auth_of(
+    pair: Pair, engine: sa.Engine, hold: Callable[[Callable[[], object]], object]
+) -> Auth | None:
     """What signs the pair's requests; None where its own token does. `hold` is given what to close at the end.
 
     A location's own refresh token comes first; without one, the agency's token is exchanged for the location's (facts.md
@@ -94,7 +106,9 @@ def auth_of(pair: Pair, engine: sa.Engine, hold: Callable[[Callable[[], object]]
     agencies = store_of(pair, engine, level="Company")
     agency = agencies.load()
     if agency is None or agency.company is None:
-        raise Expired("there is no token for this location yet", remedy="run ghl-reconcile auth login")
+        raise Expired(
+            "there is no token for this location yet", remedy="run ghl-reconcile auth login"
+        )
     return OAuth(store, _through(pair, agencies, agency, hold))
 
 
@@ -103,7 +117,9 @@ def _through(
 ) -> LocationExchange:
     renewal = Exchange(app_of(pair, level="Company"))
     company = OAuth(store, renewal)
-    exchange = LocationExchange(app_of(pair), agency=company, company=str(agency.company), location=pair.ghl.location)
+    exchange = LocationExchange(
+        app_of(pair), agency=company, company=str(agency.company), location=pair.ghl.location
+    )
     hold(renewal.close)
     hold(exchange.close)
     return exchange

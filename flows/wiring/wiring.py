@@ -65,7 +65,9 @@ def connect(
             budget = budget or _shared(pair, engine)
         app = _app(pair, held, ending or Ending())
         held.callback(app.close)
-        ghl = _ghl(pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget, ending=ending)
+        ghl = _ghl(
+            pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget, ending=ending
+        )
         held.callback(ghl.close)
         yield {Side.APP: app, Side.GHL: ghl}
 
@@ -122,10 +124,19 @@ def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
 def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connector:
     from connectors.sql import SqlConnector, SqlSettings
 
-    tables = {entity: _table(table) for entity in RECORDS if (table := getattr(form, entity.value)) is not None}
+    tables = {
+        entity: _table(table)
+        for entity in RECORDS
+        if (table := getattr(form, entity.value)) is not None
+    }
     url = form.url.get_secret_value()
     settings = SqlSettings(
-        url, tables, fields=fields, batch=form.batch, timezone=timezone, lock_seconds=form.lock_seconds
+        url,
+        tables,
+        fields=fields,
+        batch=form.batch,
+        timezone=timezone,
+        lock_seconds=form.lock_seconds,
     )
     return SqlConnector(settings, ending=ending)
 
@@ -165,7 +176,9 @@ def _tags(form: TagsForm) -> TagSettings:
     )
 
 
-def _rest(form: RestForm, fields: Fields, held: ExitStack, timezone: str, ending: Ending) -> Connector:
+def _rest(
+    form: RestForm, fields: Fields, held: ExitStack, timezone: str, ending: Ending
+) -> Connector:
     from connectors.rest import RestConnector
     from connectors.rest.settings import EndpointSettings, RestSettings
 
@@ -195,7 +208,8 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
     }
     told = {"format": form.connector, "folder": pair.path.parent, "timezone": pair.timezone}
     return FilesConnector(
-        settings_of(form, FilesSettings, entities=entities, fields=fields, **told), sleep=ending.sleep
+        settings_of(form, FilesSettings, entities=entities, fields=fields, **told),
+        sleep=ending.sleep,
     )
 
 
@@ -220,7 +234,9 @@ def _ghl(
 
     url = _served(form, held) if form.url.startswith(SANDBOX) else form.url
     if auth is None and form.oauth is not None:
-        raise Expired("there is no token for this location yet", remedy="run ghl-reconcile auth login")
+        raise Expired(
+            "there is no token for this location yet", remedy="run ghl-reconcile auth login"
+        )
     chosen = auth or PrivateToken(_token(form))
     settings = _ghl_settings(form, url, fields)
     return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)

@@ -54,7 +54,9 @@ def settings(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
     try:
         return WorkerSettings.model_validate(tomllib.loads(Path(file).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _wrong(file, f"the worker's settings cannot be read ({type(error).__name__})") from None
+        raise _wrong(
+            file, f"the worker's settings cannot be read ({type(error).__name__})"
+        ) from None
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))
@@ -62,7 +64,9 @@ def settings(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
 
 
 def _wrong(file: str, what: str) -> ConfigError:
-    return ConfigError([Problem(Path(file).name, what, "Compare it with docs/tasks/fleet.md; nothing was run.")])
+    return ConfigError(
+        [Problem(Path(file).name, what, "Compare it with docs/tasks/fleet.md; nothing was run.")]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +80,15 @@ class Gate:
     def check(self, pair: str, body: str) -> None:
         """Raises ConfigError with everything that the pair names and may not."""
         if not is_name(pair):
-            what = (
-                f"the ledger has a pair file under {pair[:60]!r}, which is no name: it could be written into any folder"
-            )
+            what = f"the ledger has a pair file under {pair[:60]!r}, which is no name: it could be written into any folder"
             raise ConfigError(
-                [Problem("ledger", what, "Look at who can write to the ledger; `ledger remove` takes it out.")]
+                [
+                    Problem(
+                        "ledger",
+                        what,
+                        "Look at who can write to the ledger; `ledger remove` takes it out.",
+                    )
+                ]
             )
         document, problems = parsed(body, f"{pair}.toml")
         if document.get("pair") != pair:
@@ -90,11 +98,17 @@ class Gate:
         if allowed is None:
             what = f"the settings of this worker do not list the pair: no [pairs.{pair}]"
             problems.add(
-                ("pair",), what, f"Write [pairs.{pair}] into the file that {SETTINGS} names: see docs/tasks/fleet.md."
+                ("pair",),
+                what,
+                f"Write [pairs.{pair}] into the file that {SETTINGS} names: see docs/tasks/fleet.md.",
             )
         else:
             for path, what, remedy in _Row(document, allowed, self.folder, self.kept_in).refused():
-                problems.add(path, what, f"{remedy}, or write it into [pairs.{pair}] of the worker's settings.")
+                problems.add(
+                    path,
+                    what,
+                    f"{remedy}, or write it into [pairs.{pair}] of the worker's settings.",
+                )
         problems.stop_if_any()
 
 
@@ -122,7 +136,9 @@ class _Row:
                 "Use another",
             )
         for path, text in _texts(self.document, ()):
-            yield from ((path, what, remedy) for what, remedy in self._text(path, text, str(connector)))
+            yield from (
+                (path, what, remedy) for what, remedy in self._text(path, text, str(connector))
+            )
 
     def _table(self, key: str) -> Mapping[str, Any]:
         table = self.document.get(key)
@@ -136,7 +152,10 @@ class _Row:
             if path != ("ledger",) or text != self.kept_in:
                 variable = text.removeprefix("env:")
                 if not any(fnmatchcase(variable, each) for each in self.allowed.variables):
-                    yield f"{name(path)}: the variable {variable} is not given to this pair", "Name one that is"
+                    yield (
+                        f"{name(path)}: the variable {variable} is not given to this pair",
+                        "Name one that is",
+                    )
         elif (file := _file_of(path, text, connector)) is not None:
             yield from self._file(path, file)
         elif "://" in text:

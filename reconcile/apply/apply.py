@@ -62,10 +62,16 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
 
     Raises what a connector raises when nothing further can be sent (expired credentials, an exhausted quota).
     """
-    desk.journal.forget([operation for operation in operations if operation.kind is OpKind.FORGET], desk.now())
+    desk.journal.forget(
+        [operation for operation in operations if operation.kind is OpKind.FORGET], desk.now()
+    )
     candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
     known = desk.journal.known([operation.op_id for operation in candidates])
-    todo = [operation for operation in candidates if known.get(operation.op_id) in (None, Status.SKIPPED)]
+    todo = [
+        operation
+        for operation in candidates
+        if known.get(operation.op_id) in (None, Status.SKIPPED)
+    ]
     outcomes: list[Outcome] = []
     writes: list[tuple[Operation, Write]] = []
     for operation in todo:
@@ -81,7 +87,9 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
         desk.journal.end(outcome, desk.now())
     outcomes += _send(desk, writes)
     deleted = {outcome.op_id for outcome in outcomes if outcome.status is Status.DONE}
-    desk.undeleted |= {o.link_id for o in todo if o.kind is OpKind.DELETE and o.op_id not in deleted}
+    desk.undeleted |= {
+        o.link_id for o in todo if o.kind is OpKind.DELETE and o.op_id not in deleted
+    }
     return outcomes
 
 
@@ -103,14 +111,31 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
 def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
     """The write to send; or the outcome where there is nothing to send."""
     if not desk.doubtful.isdisjoint({operation.link_id, operation.parent}):
-        return Outcome(operation.op_id, Status.SKIPPED, code="IN_DOUBT", detail="an earlier write to it is in doubt")
+        return Outcome(
+            operation.op_id,
+            Status.SKIPPED,
+            code="IN_DOUBT",
+            detail="an earlier write to it is in doubt",
+        )
     if operation.kind is OpKind.CREATE and operation.link_id in desk.undeleted:
-        return Outcome(operation.op_id, Status.SKIPPED, code="NOT_DELETED", detail="the old record is still there")
+        return Outcome(
+            operation.op_id,
+            Status.SKIPPED,
+            code="NOT_DELETED",
+            detail="the old record is still there",
+        )
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
+            operation.parent, operation.side
+        )
         if parent is None:
-            return Outcome(operation.op_id, Status.SKIPPED, code="NO_PARENT", detail="its contact was not created")
+            return Outcome(
+                operation.op_id,
+                Status.SKIPPED,
+                code="NO_PARENT",
+                detail="its contact was not created",
+            )
     write = write_of(desk.mapping, operation, parent)
     if not _looks_first(desk, operation):
         return write
@@ -197,7 +222,13 @@ def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outc
                 trace_id=reply.trace_id,
             )
         if reply.record is None:
-            return Outcome(operation.op_id, Status.DONE, key=reply.key, trace_id=reply.trace_id, detail=reply.detail)
+            return Outcome(
+                operation.op_id,
+                Status.DONE,
+                key=reply.key,
+                trace_id=reply.trace_id,
+                detail=reply.detail,
+            )
         held = _cells(mapping, operation, reply.record)
         return _done(operation, reply.record, held, trace_id=reply.trace_id)
     named = operation.kind is OpKind.CREATE and reply.code == "DUPLICATE" and reply.key is not None
@@ -225,7 +256,9 @@ def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
     return mapped.decode(record, operation.side)
 
 
-def _done(operation: Operation, record: Record, held: Cells, *, trace_id: str | None = None) -> Outcome:
+def _done(
+    operation: Operation, record: Record, held: Cells, *, trace_id: str | None = None
+) -> Outcome:
     dropped = _dropped(operation, held)
     return Outcome(
         operation.op_id,
@@ -243,7 +276,9 @@ def _done(operation: Operation, record: Record, held: Cells, *, trace_id: str | 
 def _dropped(operation: Operation, held: Cells) -> list[str]:
     """The fields (or tags) that the side holds otherwise than they were sent."""
     if operation.kind not in _TAGGING:
-        return sorted(name for name, cell in operation.after.items() if name in held and held[name] != cell)
+        return sorted(
+            name for name, cell in operation.after.items() if name in held and held[name] != cell
+        )
     if TAGS not in held:
         return []
     named, there = (set(json.loads(cell or "[]")) for cell in (operation.after[TAGS], held[TAGS]))

@@ -24,7 +24,9 @@ class Made:
 
     def add(self, link_id: str, side: Side, key: str) -> None:
         """Remember the key of a link's new record."""
-        self._file.execute("INSERT OR REPLACE INTO made VALUES (?, ?, ?)", (link_id, side.value, key))
+        self._file.execute(
+            "INSERT OR REPLACE INTO made VALUES (?, ?, ?)", (link_id, side.value, key)
+        )
 
     def key_of(self, link_id: str, side: Side) -> str | None:
         """The key of a link's new record on a side; None where none was made."""

@@ -60,7 +60,9 @@ def _attempt(desk: Desk, ledger: Ledger, operation: Operation, patience: Patienc
     except ConnectorError as error:
         patience.spend(error)
         why = unread(operation.entity, operation.key or "to be made", error)
-        return Outcome(operation.op_id, Status.UNCERTAIN, code="UNCERTAIN", detail=why, trace_id=error.trace_id)
+        return Outcome(
+            operation.op_id, Status.UNCERTAIN, code="UNCERTAIN", detail=why, trace_id=error.trace_id
+        )
     patience.renew()
     return outcome
 
@@ -83,7 +85,11 @@ def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     record = desk.connectors[operation.side].read(entity, operation.key or "", operation.parent_key)
     if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
         gone = record is None or record.deleted
-        return Outcome(operation.op_id, Status.DONE if gone else Status.SKIPPED, code="" if gone else _NOT_APPLIED)
+        return Outcome(
+            operation.op_id,
+            Status.DONE if gone else Status.SKIPPED,
+            code="" if gone else _NOT_APPLIED,
+        )
     if record is None:
         return Outcome(operation.op_id, Status.STALE, code="GONE", detail="the record is gone")
     held = desk.mapping[entity].decode(record, operation.side)
@@ -104,14 +110,18 @@ def _holds(operation: Operation, held: Cells) -> bool:
     """Whether a record shows that the operation was carried out."""
     if operation.kind not in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
         return all(held.get(name) == cell for name, cell in operation.after.items())
-    named, there = (set(json.loads(text or "[]")) for text in (operation.after[TAGS], held.get(TAGS)))
+    named, there = (
+        set(json.loads(text or "[]")) for text in (operation.after[TAGS], held.get(TAGS))
+    )
     return named <= there if operation.kind is OpKind.ADD_TAGS else not named & there
 
 
 def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
+            operation.parent, operation.side
+        )
     candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
     found = _ours(desk, ledger, operation, candidates)
     if found is None:
@@ -126,7 +136,9 @@ def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outco
         version=found.version,
         modified_at=found.modified_at,
         code="" if ours else "EXISTS",
-        detail="found created after an interruption" if ours else "found after an interruption, with other values",
+        detail="found created after an interruption"
+        if ours
+        else "found after an interruption, with other values",
     )
 
 
@@ -145,21 +157,27 @@ def _just(cells: Cells) -> Cells:
     return {name: cell for name, cell in cells.items() if cell is not None}
 
 
-def _ours(desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]) -> Record | None:
+def _ours(
+    desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]
+) -> Record | None:
     """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content.
 
     It may as well be one that somebody entered meanwhile: where it does not show all that was sent, its values are no
     baseline. It is linked as one that was there already, so that the next run compares all of it.
     """
     mapped = desk.mapping[operation.entity]
-    linked = ledger.linked_keys(operation.entity, operation.side, [record.key for record in candidates])
+    linked = ledger.linked_keys(
+        operation.entity, operation.side, [record.key for record in candidates]
+    )
     for record in sorted(candidates, key=lambda record: record.key):
         if record.key in linked or record.deleted:
             continue
         held = mapped.decode(record, operation.side)
         same = _same(operation.after, held)
         whole = same == _just(operation.after).keys()
-        identity = operation.entity is Entity.CONTACT and any(set(rule) <= same for rule in mapped.match)
+        identity = operation.entity is Entity.CONTACT and any(
+            set(rule) <= same for rule in mapped.match
+        )
         if whole or identity:
             return record
     return None

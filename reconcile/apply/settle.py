@@ -28,7 +28,10 @@ from reconcile.values.mapping import TAGS, EntityMap
 
 _BATCH = 1_000
 _DROPPING = (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET)
-_USUAL_LINE, _BIGGEST_LINE = 16 * 2**20, 64 * 2**20  # bytes; an operation may carry a whole note, before and after
+_USUAL_LINE, _BIGGEST_LINE = (
+    16 * 2**20,
+    64 * 2**20,
+)  # bytes; an operation may carry a whole note, before and after
 
 _PENDING = """
 CREATE OR REPLACE TABLE pending AS
@@ -93,8 +96,14 @@ def advance_from_snapshots(
     blank = _blank_link(entity, run_id) | {"codecs": mapped.codecs}
     constant = {name: value for name, value in blank.items() if name not in _KNOWN}
     wanted = [*_KNOWN, *(f"{_constant(value)} AS {name}" for name, value in constant.items())]
-    fresh = "fresh AND link_id IN (SELECT link_id FROM approved)" if _has(stage, "approved") else "fresh"
-    linked = ledger.insert_links(connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of=fresh))
+    fresh = (
+        "fresh AND link_id IN (SELECT link_id FROM approved)"
+        if _has(stage, "approved")
+        else "fresh"
+    )
+    linked = ledger.insert_links(
+        connection, [*_KNOWN, *constant], _advanced(stage, mapped, wanted, of=fresh)
+    )
     advanced = 0
     for batch in _advanced(stage, mapped, ["link_id", *_MOVES], of="NOT fresh"):
         connection.execute(_UPDATE, [_moved_link(ledger.pair, mapped, row) for row in batch])
@@ -106,12 +115,16 @@ def advance_from_snapshots(
         update = (
             sa.update(table)
             .where(
-                table.c.pair == ledger.pair, table.c.entity == entity.value, table.c.link_id == sa.bindparam("named")
+                table.c.pair == ledger.pair,
+                table.c.entity == entity.value,
+                table.c.link_id == sa.bindparam("named"),
             )
             .values({f"{side}_absent": sa.bindparam("runs"), f"{side}_digest": None})
         )
         for batch in stage.stream(missing):
-            connection.execute(update, [{"named": link_id, "runs": runs} for link_id, runs in batch])
+            connection.execute(
+                update, [{"named": link_id, "runs": runs} for link_id, runs in batch]
+            )
     restored.mark(stage, ledger, connection, entity)
     return advanced, linked
 
@@ -119,7 +132,11 @@ def advance_from_snapshots(
 def _both_are_there(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -> None:
     """Begin to count anew how often an end was missing, where nothing is compared although both ends are there."""
     link = schema.link
-    mine = (link.c.pair == ledger.pair, link.c.entity == entity.value, link.c.link_id == sa.bindparam("named"))
+    mine = (
+        link.c.pair == ledger.pair,
+        link.c.entity == entity.value,
+        link.c.link_id == sa.bindparam("named"),
+    )
     update = sa.update(link).where(*mine).values(app_absent=0, ghl_absent=0)
     for batch in stage.stream(f"SELECT link_id FROM wide_{entity} WHERE excluded AND NOT fresh"):
         connection.execute(update, [{"named": link_id} for (link_id,) in batch])
@@ -132,7 +149,10 @@ _UPDATE = (
         schema.link.c.entity == sa.bindparam("of_entity"),
         schema.link.c.link_id == sa.bindparam("named"),
     )
-    .values({name: sa.bindparam(name) for name in (*_MOVES, "codecs")} | {"app_absent": 0, "ghl_absent": 0})
+    .values(
+        {name: sa.bindparam(name) for name in (*_MOVES, "codecs")}
+        | {"app_absent": 0, "ghl_absent": 0}
+    )
 )
 
 
@@ -157,15 +177,21 @@ def _cells(mapped: EntityMap, side: Side) -> str:
     return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
 
-def _advanced(stage: Stage, mapped: EntityMap, wanted: Sequence[str], *, of: str) -> Iterator[list[tuple[object, ...]]]:
+def _advanced(
+    stage: Stage, mapped: EntityMap, wanted: Sequence[str], *, of: str
+) -> Iterator[list[tuple[object, ...]]]:
     """Batches of the looked-at links `of` a kind, with what both sides showed."""
     cells = {f"{side}_cells": _cells(mapped, side) for side in Side}
     for part in beside(stage, mapped.entity, where=f"NOT excluded AND {of}"):
-        yield from stage.stream(_ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), beside=part, **cells))
+        yield from stage.stream(
+            _ADVANCED.format(e=mapped.entity, wanted=", ".join(wanted), beside=part, **cells)
+        )
 
 
 def _constant(value: object) -> str:
-    return str(value) if isinstance(value, int) else literal(value if isinstance(value, str) else None)
+    return (
+        str(value) if isinstance(value, int) else literal(value if isinstance(value, str) else None)
+    )
 
 
 def _moved_link(pair: str, mapped: EntityMap, row: Sequence[object]) -> dict[str, object]:
@@ -174,7 +200,11 @@ def _moved_link(pair: str, mapped: EntityMap, row: Sequence[object]) -> dict[str
 
 
 def _blank_link(entity: Entity, run_id: str) -> dict[str, Any]:
-    times = {f"{side}_{what}": None for side in Side for what in ("modified", "written", "edited", "digest")}
+    times = {
+        f"{side}_{what}": None
+        for side in Side
+        for what in ("modified", "written", "edited", "digest")
+    }
     absent = {f"{side}_absent": 0 for side in Side}
     return {
         "entity": entity.value,
@@ -215,7 +245,11 @@ def settle_operations(
     entries = journal.entries()
     linked = forgotten = 0
     while batch := list(islice(entries, _BATCH)):
-        done = [(o, outcome) for o, outcome in batch if outcome.status is Status.DONE or outcome.code == "EXISTS"]
+        done = [
+            (o, outcome)
+            for o, outcome in batch
+            if outcome.status is Status.DONE or outcome.code == "EXISTS"
+        ]
         dropped = {(_entity(o).value, o.link_id): None for o, _ in done if o.kind in _DROPPING}
         forgotten += ledger.bury_links(connection, list(dropped), at=source.at)
         done = [
@@ -227,9 +261,15 @@ def settle_operations(
         forgotten += ledger.bury_links(connection, vacated, at=source.at)
         page = _Page(_load(ledger, connection, [operation for operation, _ in done]), codecs or {})
         for operation, outcome in done:
-            linked += _settle_one(page, operation, outcome, run_id=source.run_id, seen=codecs is not None)
+            linked += _settle_one(
+                page, operation, outcome, run_id=source.run_id, seen=codecs is not None
+            )
         ledger.put_links(connection, list(page.rows.values()))
-        apart = (each for operation, outcome in done for each in differences.dropped(operation, outcome, source))
+        apart = (
+            each
+            for operation, outcome in done
+            for each in differences.dropped(operation, outcome, source)
+        )
         differences.put(ledger, connection, apart)
     return linked, forgotten
 
@@ -244,10 +284,14 @@ def _load(
     table = schema.link
     for entity, link_ids in wanted.items():
         query = sa.select(table).where(
-            table.c.pair == ledger.pair, table.c.entity == entity.value, table.c.link_id.in_(link_ids)
+            table.c.pair == ledger.pair,
+            table.c.entity == entity.value,
+            table.c.link_id.in_(link_ids),
         )
         for row in connection.execute(query).mappings():
-            found[entity, row["link_id"]] = {name: value for name, value in row.items() if name != "pair"}
+            found[entity, row["link_id"]] = {
+                name: value for name, value in row.items() if name != "pair"
+            }
     return found
 
 
@@ -255,7 +299,9 @@ def _entity(operation: Operation) -> Entity:
     return Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
 
 
-def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: str, seen: bool) -> int:
+def _settle_one(
+    page: _Page, operation: Operation, outcome: Outcome, *, run_id: str, seen: bool
+) -> int:
     """Change one link on the page; 1 where it is new."""
     name = (_entity(operation), operation.link_id)
     row = None if operation.kind is OpKind.CREATE else page.rows.get(name)
@@ -282,7 +328,9 @@ def _settle_one(page: _Page, operation: Operation, outcome: Outcome, *, run_id: 
     return int(new)
 
 
-def _time(row: dict[str, Any], side: Side, operation: Operation, outcome: Outcome, *, seen: bool) -> None:
+def _time(
+    row: dict[str, Any], side: Side, operation: Operation, outcome: Outcome, *, seen: bool
+) -> None:
     """Note when our write changed the record; where the side told no time, when a person last did is not known any more.
 
     Nor is it where the run did not come to settle what it had `seen` before it wrote.
@@ -301,10 +349,17 @@ def _moment(text: str | None) -> str | None:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return (
+        moment.replace(tzinfo=moment.tzinfo or UTC)
+        .astimezone(UTC)
+        .strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        + "Z"
+    )
 
 
-def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs: dict[str, Cell]) -> None:
+def _bring(
+    operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs: dict[str, Cell]
+) -> None:
     """What the operation's side (mine) and the other side (theirs) are now known to hold, of what the operation changed.
 
     Only that: another field of the same reply may show a third party's edit, which the next run must still see as one; or,
@@ -314,16 +369,22 @@ def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs
         if outcome.status is Status.DONE:
             mine |= _stored(operation.after, outcome.after or {})
             # What was not sent (it cannot be read, or comes from the other side) is agreed by nobody yet.
-            theirs |= {name: cell for name, cell in operation.source.items() if name in operation.after}
+            theirs |= {
+                name: cell for name, cell in operation.source.items() if name in operation.after
+            }
         return
     if operation.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS):
         named = set(json.loads(operation.after[TAGS] or "[]"))
         told = (
-            None if outcome.after is None or TAGS not in outcome.after else set(json.loads(outcome.after[TAGS] or "[]"))
+            None
+            if outcome.after is None or TAGS not in outcome.after
+            else set(json.loads(outcome.after[TAGS] or "[]"))
         )
         adding = operation.kind is OpKind.ADD_TAGS
         mine[TAGS] = _tags(
-            mine.get(TAGS), named if told is None else named & told if adding else named - told, adding=adding
+            mine.get(TAGS),
+            named if told is None else named & told if adding else named - told,
+            adding=adding,
         )
         theirs[TAGS] = _tags(theirs.get(TAGS), named, adding=adding)
         return
@@ -331,7 +392,10 @@ def _bring(operation: Operation, outcome: Outcome, mine: dict[str, Cell], theirs
         shown = (outcome.after or {}).get(name, cell)
         if name in operation.source:
             changed = (operation.before.get(name), cell)
-            mine[name], theirs[name] = _merged(mine.get(name), changed, shown), _merged(theirs.get(name), changed, cell)
+            mine[name], theirs[name] = (
+                _merged(mine.get(name), changed, shown),
+                _merged(theirs.get(name), changed, cell),
+            )
         else:
             mine[name], theirs[name] = shown, cell
 
@@ -341,7 +405,9 @@ def _merged(known: Cell, changed: tuple[Cell, Cell], told: Cell) -> Cell:
 
     Not the whole set that was sent: what else is in it is of another operation, or still to be decided.
     """
-    there, before, after, shown = (set(json.loads(cell or "[]")) for cell in (known, *changed, told))
+    there, before, after, shown = (
+        set(json.loads(cell or "[]")) for cell in (known, *changed, told)
+    )
     items = sorted((there | ((after - before) & shown)) - ((before - after) - shown))
     return line(items) if items else None
 
@@ -373,22 +439,30 @@ def tell_links(stage: Stage, plan: Path, *, approved: Collection[str] | None = N
     condition = "true"
     stage.run("DROP TABLE IF EXISTS approved")
     if approved is not None:
-        stage.fill("approved", [("link_id", "VARCHAR")], [[(link_id,) for link_id in sorted(approved)]])
+        stage.fill(
+            "approved", [("link_id", "VARCHAR")], [[(link_id,) for link_id in sorted(approved)]]
+        )
         condition = "link_id IN (SELECT link_id FROM approved)"
     told = {"path": literal(str(plan)), "approved": condition}
     try:
         stage.run(_TOLD.format(biggest=_USUAL_LINE, **told))
-    except duckdb.InvalidInputException:  # DuckDB sets aside a multiple of what a line may have at most
+    except (
+        duckdb.InvalidInputException
+    ):  # DuckDB sets aside a multiple of what a line may have at most
         stage.run(_TOLD.format(biggest=_BIGGEST_LINE, **told))
 
 
-def settled_links(stage: Stage, ledger: Ledger, connection: Connection, *, run_id: str, at: str) -> int:
+def settled_links(
+    stage: Stage, ledger: Ledger, connection: Connection, *, run_id: str, at: str
+) -> int:
     """Forget and adopt what `told` says of the ledger alone. Returns how many links were forgotten.
 
     A link whose two records were compared is left to `advance_from_snapshots`, which knows its baseline.
     """
     named = stage.rows("SELECT entity, link_id FROM told WHERE kind = 'forget' ORDER BY ALL")
-    forgotten = ledger.bury_links(connection, [(str(entity), str(link_id)) for entity, link_id in named], at=at)
+    forgotten = ledger.bury_links(
+        connection, [(str(entity), str(link_id)) for entity, link_id in named], at=at
+    )
     for entity in RECORDS:
         compared = (
             f"SELECT link_id FROM wide_{entity} WHERE fresh AND NOT excluded"
@@ -402,10 +476,13 @@ def settled_links(stage: Stage, ledger: Ledger, connection: Connection, *, run_i
         names = ("link_id", "app_key", "ghl_key", "parent", "how")
         for batch in stage.stream(rest):
             ledger.add_links(
-                connection, [_blank_link(entity, run_id) | dict(zip(names, row, strict=True)) for row in batch]
+                connection,
+                [_blank_link(entity, run_id) | dict(zip(names, row, strict=True)) for row in batch],
             )
     return forgotten
 
 
 def _has(stage: Stage, table: str) -> bool:
-    return stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0
+    return (
+        stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0
+    )

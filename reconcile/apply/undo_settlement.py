@@ -56,7 +56,12 @@ def settle_journal(
 
 
 def settle_undo(
-    ledger: Ledger, connection: Connection, journal: Journal, source: Source, *, whole: Collection[Name] = ()
+    ledger: Ledger,
+    connection: Connection,
+    journal: Journal,
+    source: Source,
+    *,
+    whole: Collection[Name] = (),
 ) -> int:
     """Advance the written side's baseline to what it now holds, and leave the other side's where it was.
 
@@ -69,14 +74,25 @@ def settle_undo(
     while batch := list(islice(entries, _BATCH)):
         for operation, outcome in batch:
             if outcome.status is Status.DONE:
-                again = operation.kind is OpKind.CREATE and (operation.entity, operation.link_id) in whole
+                again = (
+                    operation.kind is OpKind.CREATE
+                    and (operation.entity, operation.link_id) in whole
+                )
                 how = CREATED if again else f"undone by run {source.run_id}"
-                linked += _settle_one(ledger, connection, operation, outcome, how=how, source=source)
+                linked += _settle_one(
+                    ledger, connection, operation, outcome, how=how, source=source
+                )
     return linked
 
 
 def _settle_one(
-    ledger: Ledger, connection: Connection, operation: Operation, outcome: Outcome, *, how: str, source: Source
+    ledger: Ledger,
+    connection: Connection,
+    operation: Operation,
+    outcome: Outcome,
+    *,
+    how: str,
+    source: Source,
 ) -> int:
     entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
     known = _row(ledger, connection, entity, operation.link_id)
@@ -89,7 +105,12 @@ def _settle_one(
     if row is None:
         return 0
     side = operation.side
-    row |= {f"{side}_digest": None, f"{side}_written": outcome.settled_at, f"{side}_edited": None, f"{side}_absent": 0}
+    row |= {
+        f"{side}_digest": None,
+        f"{side}_written": outcome.settled_at,
+        f"{side}_edited": None,
+        f"{side}_absent": 0,
+    }
     if operation.kind in (OpKind.CREATE, OpKind.DELETE, OpKind.ARCHIVE):
         row |= {"how": how, "since_run": source.run_id}
     ledger.put_links(connection, [row])
@@ -105,11 +126,18 @@ def _row(ledger: Ledger, connection: Connection, entity: Entity, link_id: str) -
         table.c.pair == ledger.pair, table.c.entity == entity.value, table.c.link_id == link_id
     )
     found = connection.execute(query).mappings().one_or_none()
-    return None if found is None else {name: value for name, value in found.items() if name != "pair"}
+    return (
+        None if found is None else {name: value for name, value in found.items() if name != "pair"}
+    )
 
 
 def _created(
-    ledger: Ledger, connection: Connection, entity: Entity, operation: Operation, outcome: Outcome, known: Row | None
+    ledger: Ledger,
+    connection: Connection,
+    entity: Entity,
+    operation: Operation,
+    outcome: Outcome,
+    known: Row | None,
 ) -> Row | None:
     """The link of a record that is there again; None where it had none, or either key belongs to another link by now."""
     side, other = operation.side, operation.side.other
@@ -117,7 +145,11 @@ def _created(
     if None in keys.values() or _taken(ledger, connection, entity, keys, operation.link_id):
         return None
     cells = outcome.after if outcome.after is not None else operation.after
-    row = known or _blank() | {"entity": entity.value, "link_id": operation.link_id, "parent": operation.parent}
+    row = known or _blank() | {
+        "entity": entity.value,
+        "link_id": operation.link_id,
+        "parent": operation.parent,
+    }
     return row | {
         f"{side}_key": keys[side],
         f"{other}_key": keys[other],
@@ -127,16 +159,30 @@ def _created(
     }
 
 
-def _taken(ledger: Ledger, connection: Connection, entity: Entity, keys: dict[Side, str | None], link_id: str) -> bool:
+def _taken(
+    ledger: Ledger,
+    connection: Connection,
+    entity: Entity,
+    keys: dict[Side, str | None],
+    link_id: str,
+) -> bool:
     table = schema.link
     either = sa.or_(*(table.c[f"{side}_key"] == key for side, key in keys.items()))
-    query = sa.select(table.c.link_id).where(table.c.pair == ledger.pair, table.c.entity == entity.value, either)
+    query = sa.select(table.c.link_id).where(
+        table.c.pair == ledger.pair, table.c.entity == entity.value, either
+    )
     return any(name != link_id for (name,) in connection.execute(query))
 
 
 def _blank() -> Row:
-    nothing: Row = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
-    known = {f"{side}_{what}": value for side in Side for what, value in (("absent", 0), ("cells", "{}"))}
+    nothing: Row = {
+        f"{side}_{what}": None
+        for side in Side
+        for what in ("digest", "modified", "written", "edited")
+    }
+    known = {
+        f"{side}_{what}": value for side in Side for what, value in (("absent", 0), ("cells", "{}"))
+    }
     return {"codecs": None} | nothing | known
 
 

@@ -34,7 +34,13 @@ def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Itera
         except ConnectorError as error:
             patience.spend(error)
             key = outcome.key or operation.key
-            residual = Residual(operation.op_id, operation.entity, key, (), unread(operation.entity, key or "", error))
+            residual = Residual(
+                operation.op_id,
+                operation.entity,
+                key,
+                (),
+                unread(operation.entity, key or "", error),
+            )
         else:
             patience.renew()
         if residual is not None:
@@ -46,17 +52,25 @@ def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None
     key = outcome.key or operation.key
     parent = operation.parent_key
     if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(operation.parent, operation.side)
+        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
+            operation.parent, operation.side
+        )
     record = desk.connectors[operation.side].read(entity, key or "", parent)
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:
-        return None if deleting else Residual(operation.op_id, entity, key, (), "the record is gone again")
+        return (
+            None
+            if deleting
+            else Residual(operation.op_id, entity, key, (), "the record is gone again")
+        )
     if deleting:
         return Residual(operation.op_id, entity, key, (), "the record is still there")
     if TAGS in operation.after and operation.entity is Entity.TAG:
         return None
     held = desk.mapping[entity].decode(record, operation.side)
-    differing = tuple(sorted(name for name, cell in operation.after.items() if held.get(name) != cell))
+    differing = tuple(
+        sorted(name for name, cell in operation.after.items() if held.get(name) != cell)
+    )
     if not differing:
         return None
     reason = outcome.detail or "changed by somebody else since it was written"

@@ -42,7 +42,9 @@ def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, li
             owner |= dict.fromkeys(own, operation.link_id)
             missing -= set(own)
             kept.add(operation.op_id)
-    return [(o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept], vacated
+    return [
+        (o, outcome) for o, outcome in done if o.kind is not OpKind.CREATE or o.op_id in kept
+    ], vacated
 
 
 def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
@@ -51,7 +53,9 @@ def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
     return [(operation.entity, side, key) for side, key in keys.items() if key]
 
 
-def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> tuple[dict[_End, str], set[_End]]:
+def _owners(
+    ledger: Ledger, connection: Connection, ends: Iterable[_End]
+) -> tuple[dict[_End, str], set[_End]]:
     """The links that have these records already, and those of the records that their side did not show any more."""
     table = schema.link
     found: dict[_End, str] = {}
@@ -59,7 +63,9 @@ def _owners(ledger: Ledger, connection: Connection, ends: Iterable[_End]) -> tup
     for (entity, side), group in groupby(sorted(ends), key=lambda end: end[:2]):
         column, absent = table.c[f"{side}_key"], table.c[f"{side}_absent"]
         mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
-        query = sa.select(column, table.c.link_id, absent).where(*mine, column.in_([key for _, _, key in group]))
+        query = sa.select(column, table.c.link_id, absent).where(
+            *mine, column.in_([key for _, _, key in group])
+        )
         for key, link_id, runs in connection.execute(query):
             found[entity, side, key] = link_id
             missing |= {(entity, side, key)} if runs else set()

@@ -18,7 +18,9 @@ Columns = Sequence[tuple[str, str]]
 """(name, SQL type) of what is copied of each link."""
 
 
-def save(stage: Stage, ledger: Ledger, folder: Path, entities: Iterable[Entity], columns: Columns) -> None:
+def save(
+    stage: Stage, ledger: Ledger, folder: Path, entities: Iterable[Entity], columns: Columns
+) -> None:
     """Copy the links as the last settlement left them, under its generation and run; older copies go.
 
     Without a run that settled the present generation (a recovery, a partial run) there is nothing to name a copy by.
@@ -32,11 +34,15 @@ def save(stage: Stage, ledger: Ledger, folder: Path, entities: Iterable[Entity],
     for entity in entities:
         read(stage, ledger, entity, columns, into="stage.copied")
         path, partial = folder / f"{entity}-{name}.parquet", folder / f"{entity}-{name}.partial"
-        stage.run(f"COPY copied TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4); DROP TABLE copied")
+        stage.run(
+            f"COPY copied TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4); DROP TABLE copied"
+        )
         partial.replace(path)
 
 
-def load(stage: Stage, ledger: Ledger, folder: Path, entity: Entity, columns: Columns, *, into: str) -> bool:
+def load(
+    stage: Stage, ledger: Ledger, folder: Path, entity: Entity, columns: Columns, *, into: str
+) -> bool:
     """Create the table `into` from the copy; False where there is none of exactly the ledger's present state.
 
     The name ties a copy to a generation and to the run that settled it: a ledger that was restored from a backup has
@@ -48,7 +54,9 @@ def load(stage: Stage, ledger: Ledger, folder: Path, entity: Entity, columns: Co
         return False
     typed = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns)
     try:
-        stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT {typed} FROM read_parquet({literal(str(path))})")
+        stage.run(
+            f"CREATE OR REPLACE TABLE {into} AS SELECT {typed} FROM read_parquet({literal(str(path))})"
+        )
     except duckdb.Error:
         return False
     return stage.count(f"SELECT count(*) FROM {into}") == _links(ledger, entity)
@@ -73,6 +81,8 @@ def _name(ledger: Ledger) -> str | None:
 
 def _links(ledger: Ledger, entity: Entity) -> int:
     link = schema.link
-    query = sa.select(sa.func.count()).where(link.c.pair == ledger.pair, link.c.entity == entity.value)
+    query = sa.select(sa.func.count()).where(
+        link.c.pair == ledger.pair, link.c.entity == entity.value
+    )
     with ledger.engine.connect() as connection:
         return int(connection.execute(query).scalar_one())

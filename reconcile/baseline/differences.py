@@ -67,7 +67,11 @@ Digests = Mapping[tuple[Entity, str], str]
 
 def digests(mapping: PairMapping) -> Digests:
     """What each field's mapping is called now."""
-    return {(mapped.entity, field.name): field_digest(field) for mapped in mapping.entities for field in mapped.fields}
+    return {
+        (mapped.entity, field.name): field_digest(field)
+        for mapped in mapping.entities
+        for field in mapped.fields
+    }
 
 
 _COLUMNS = (
@@ -85,7 +89,9 @@ def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     fields = {field.name: field for field in mapped.fields}
     with ledger.engine.connect() as connection:
         found = connection.execute(query).all()
-    rows = [(*_renewed(row._asdict(), fields), now.get(row.field) == row.field_digest) for row in found]
+    rows = [
+        (*_renewed(row._asdict(), fields), now.get(row.field) == row.field_digest) for row in found
+    ]
     columns = [*((name, "VARCHAR") for name in _COLUMNS), ("current", "BOOLEAN")]
     stage.fill(f"stage.difference_{mapped.entity}", columns, [rows])
 
@@ -96,7 +102,11 @@ def _renewed(row: dict[str, Cell], fields: Mapping[str, Field]) -> list[Cell]:
     if field is not None and not row["item"]:
         side = Side(str(row["side"]))
         ends = {"sent": side.other, "stored": side}
-        row |= {name: field.codec.reread(cell, end) for name, end in ends.items() if (cell := row[name]) is not None}
+        row |= {
+            name: field.codec.reread(cell, end)
+            for name, end in ends.items()
+            if (cell := row[name]) is not None
+        }
     return [row[name] for name in _COLUMNS]
 
 
@@ -109,7 +119,10 @@ def ready(stage: Stage, mapped: EntityMap) -> None:
 
 def restore(stage: Stage, mapped: EntityMap, relation: str) -> None:
     """Create `difference_e` from an archived one, with what is `current` under this mapping."""
-    now = [f"{{'field': {literal(each.name)}, 'digest': {literal(field_digest(each))}}}" for each in mapped.fields]
+    now = [
+        f"{{'field': {literal(each.name)}, 'digest': {literal(field_digest(each))}}}"
+        for each in mapped.fields
+    ]
     current = f"list_contains([{', '.join(now)}], {{'field': field, 'digest': field_digest}})"
     stage.run(
         f"CREATE OR REPLACE TABLE stage.difference_{mapped.entity} AS "
@@ -126,7 +139,8 @@ def put(ledger: Ledger, connection: Connection, found: Iterable[Difference]) -> 
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]
         connection.execute(
-            sa.delete(table).where(same), [{f"old_{name}": row[name] for name in names} for row in batch]
+            sa.delete(table).where(same),
+            [{f"old_{name}": row[name] for name in names} for row in batch],
         )
         connection.execute(sa.insert(table), batch)
 
@@ -137,14 +151,21 @@ def _row(ledger: Ledger, each: Difference) -> dict[str, object]:
     return {"pair": ledger.pair, "entity": each.entity.value} | members | kinds
 
 
-def forget(ledger: Ledger, connection: Connection, entity: Entity, names: Sequence[tuple[str, str, str]]) -> None:
+def forget(
+    ledger: Ledger, connection: Connection, entity: Entity, names: Sequence[tuple[str, str, str]]
+) -> None:
     """Strike (link_id, field, item) out of the register, inside a settlement: equal by now, or changed since."""
     table = schema.difference
     mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
-    named = tuple(table.c[name] == sa.bindparam(f"old_{name}") for name in ("link_id", "field", "item"))
+    named = tuple(
+        table.c[name] == sa.bindparam(f"old_{name}") for name in ("link_id", "field", "item")
+    )
     for start in range(0, len(names), _BATCH):
         batch = names[start : start + _BATCH]
-        rows = [{"old_link_id": link_id, "old_field": field, "old_item": item} for link_id, field, item in batch]
+        rows = [
+            {"old_link_id": link_id, "old_field": field, "old_item": item}
+            for link_id, field, item in batch
+        ]
         connection.execute(sa.delete(table).where(*mine, *named), rows)
 
 
@@ -192,7 +213,12 @@ class Source:
 
 def source(mapping: PairMapping, run_id: str, at: str) -> Source:
     """Where the differences come from that a run under this mapping leaves."""
-    by_item = {(mapped.entity, field.name) for mapped in mapping.entities for field in mapped.fields if field.by_item}
+    by_item = {
+        (mapped.entity, field.name)
+        for mapped in mapping.entities
+        for field in mapped.fields
+        if field.by_item
+    }
     return Source(digests(mapping), frozenset(by_item), run_id, at)
 
 
@@ -206,10 +232,14 @@ def dropped(operation: Operation, outcome: Outcome, source: Source) -> Iterator[
         return
     because = f"sent to {operation.side.label}, which stores another value"
     for field, values, item in _apart(operation, outcome.after, source):
-        yield source.difference(operation, field, Why.DROPPED, values, because=because, code=outcome.code, item=item)
+        yield source.difference(
+            operation, field, Why.DROPPED, values, because=because, code=outcome.code, item=item
+        )
 
 
-def _apart(operation: Operation, held: Cells, source: Source) -> Iterator[tuple[str, tuple[Cell, Cell], str]]:
+def _apart(
+    operation: Operation, held: Cells, source: Source
+) -> Iterator[tuple[str, tuple[Cell, Cell], str]]:
     """(field, (sent, stored), item) of what was sent and is held otherwise."""
     for name, cell in operation.after.items():
         if name not in held or held[name] == cell:
@@ -241,7 +271,9 @@ def _words(cell: Cell) -> set[str]:
     return set(json.loads(cell or "[]"))
 
 
-def undone(operation: Operation, written: Cells, other: Cells, source: Source) -> Iterator[Difference]:
+def undone(
+    operation: Operation, written: Cells, other: Cells, source: Source
+) -> Iterator[Difference]:
     """What an undo brought back on one side alone: `written` is what that side holds now, `other` what the other one does."""
     because = f"taken back by run {source.run_id}"
     for name in {**written, **other} if operation.kind is OpKind.CREATE else operation.after:
@@ -249,7 +281,9 @@ def undone(operation: Operation, written: Cells, other: Cells, source: Source) -
         if (_entity(operation), name) in source.by_item:
             for item in sorted(_words(mine) ^ _words(theirs)):
                 values = (item, None) if item in _words(theirs) else (None, item)
-                yield source.difference(operation, name, Why.UNDONE, values, because=because, item=item)
+                yield source.difference(
+                    operation, name, Why.UNDONE, values, because=because, item=item
+                )
         elif mine != theirs:
             yield source.difference(operation, name, Why.UNDONE, (theirs, mine), because=because)
 
@@ -295,10 +329,15 @@ ORDER BY ALL
 
 def void(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]:
     """(link_id, field, item) of what the register says and this run did not find so any more."""
-    return [(str(link), str(field), str(item)) for link, field, item in stage.rows(_VOID.format(e=mapped.entity))]
+    return [
+        (str(link), str(field), str(item))
+        for link, field, item in stage.rows(_VOID.format(e=mapped.entity))
+    ]
 
 
-def settle(stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, source: Source) -> None:
+def settle(
+    stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, source: Source
+) -> None:
     """Bring the register up to what this run compared; what its writes leave comes after, from the journal."""
     forget(ledger, connection, mapped.entity, void(stage, mapped))
     put(ledger, connection, accepted(stage, mapped, source))

@@ -69,7 +69,9 @@ def _reread(stage: Stage, mapped: EntityMap, side: Side) -> list[int]:
                     rows.append((at, cell, now))
             yield rows
 
-    stage.fill(f"anew_{side}", [("place", "INTEGER"), ("was", "VARCHAR"), ("now", "VARCHAR")], values())
+    stage.fill(
+        f"anew_{side}", [("place", "INTEGER"), ("was", "VARCHAR"), ("now", "VARCHAR")], values()
+    )
     return sorted(found)
 
 

@@ -20,7 +20,12 @@ _BATCH = 10_000
 
 BY_RULE, UNKNOWN = "by_rule", "unknown"
 
-_CLASSES = {Why.REJECTED: "rejected", Why.DROPPED: "dropped", Why.ACCEPTED: BY_RULE, Why.UNDONE: BY_RULE}
+_CLASSES = {
+    Why.REJECTED: "rejected",
+    Why.DROPPED: "dropped",
+    Why.ACCEPTED: BY_RULE,
+    Why.UNDONE: BY_RULE,
+}
 
 _COLUMNS = (
     *(("link_id", "VARCHAR"), ("field", "VARCHAR"), ("class", "VARCHAR"), ("because", "VARCHAR")),
@@ -63,7 +68,9 @@ def _batches(ledger: Ledger, mapped: EntityMap, known: Known) -> Iterator[list[t
         link.c.pair == ledger.pair,
         link.c.entity == mapped.entity.value,
         link.c.app_cells != link.c.ghl_cells,
-        link.c.app_digest.is_not(None),  # without digests a link is compared in any case, or was never seen
+        link.c.app_digest.is_not(
+            None
+        ),  # without digests a link is compared in any case, or was never seen
         link.c.ghl_digest.is_not(None),
     )
     fields = [field for field in mapped.fields if field.app and field.ghl]
@@ -89,11 +96,16 @@ def _reason(link_id: str, field: Field, app: Cell, ghl: Cell, known: Known) -> t
     """(class, because) of a difference; of a set, those of the worst of its items."""
     if field.by_item:
         apart = set(json.loads(app or "[]")) ^ set(json.loads(ghl or "[]"))
-        return max((known.get((link_id, field.name, item), _unexplained()) for item in apart), key=_severity)
+        return max(
+            (known.get((link_id, field.name, item), _unexplained()) for item in apart),
+            key=_severity,
+        )
     if (link_id, field.name, "") in known:
         return known[link_id, field.name, ""]
     consents = [field.rule.keep_dnd and cell == "true" for cell in (app, ghl)]
-    verdict = decide(field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, *consents))
+    verdict = decide(
+        field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, *consents)
+    )
     if isinstance(verdict, Leave):
         return BY_RULE, verdict.because
     if field.fallback is not None and None in (app, ghl) and field.fallback in (app, ghl):

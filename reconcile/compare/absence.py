@@ -97,17 +97,24 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
     """
     entity = mapped.entity
     stage.run(_TABLE.format(e=entity) + _UNPROVEN.format(e=entity))
-    if not stage.some(f"moved_{entity} WHERE NOT (app_state = 'present' AND ghl_state = 'present')"):
+    if not stage.some(
+        f"moved_{entity} WHERE NOT (app_state = 'present' AND ghl_state = 'present')"
+    ):
         return
     touched = {
         f"{side}_touched": " OR ".join(
-            [f"{row}.cells IS DISTINCT FROM b.{side}", *(_child_touched(child, side) for child in children)]
+            [
+                f"{row}.cells IS DISTINCT FROM b.{side}",
+                *(_child_touched(child, side) for child in children),
+            ]
         )
         for side, row in ((Side.APP, "a"), (Side.GHL, "g"))
     }
     altered = {f"{side}_children": _altered(children, side) for side in Side}
     altered |= {f"{side}_waits": _waits(children, side) for side in Side}
-    members = ", ".join(f"{literal(field.name)}, cells[{at}]" for at, field in enumerate(mapped.fields, start=1))
+    members = ", ".join(
+        f"{literal(field.name)}, cells[{at}]" for at, field in enumerate(mapped.fields, start=1)
+    )
     policy = {f"{side}_policy": literal(mapped.delete.get(side, OnDelete.HOLD)) for side in Side}
     heir = merged = "NULL::VARCHAR"
     follows = "EXISTS (FROM absence_contact c WHERE c.link_id = l.parent AND c.gone = l.gone)"
@@ -118,9 +125,7 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             f"JOIN base_{entity} b USING (link_id) WHERE NOT v.linked) h "
             "WHERE h.side = gone AND h.lost = CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END)"
         )
-        merged = (
-            f"(SELECT min(v.key) FROM survivor_{entity} v WHERE v.link_id = l.link_id AND v.side = gone AND v.linked)"
-        )
+        merged = f"(SELECT min(v.key) FROM survivor_{entity} v WHERE v.link_id = l.link_id AND v.side = gone AND v.linked)"
         follows = "false"
     stage.run(
         _ABSENCE.format(
@@ -173,9 +178,7 @@ def _altered(children: Sequence[EntityMap], side: Side) -> str:
     ]
     if not parts:
         return "NULL::VARCHAR"
-    return (
-        f"(SELECT string_agg(key || chr(31) || cells, chr(30) ORDER BY key, cells) FROM ({' UNION ALL '.join(parts)}))"
-    )
+    return f"(SELECT string_agg(key || chr(31) || cells, chr(30) ORDER BY key, cells) FROM ({' UNION ALL '.join(parts)}))"
 
 
 def _child_touched(child: EntityMap, side: Side) -> str:
@@ -189,7 +192,9 @@ def _child_touched(child: EntityMap, side: Side) -> str:
     )
 
 
-def unconfirmed(stage: Stage, mapped: EntityMap, side: Side, *, most: int) -> list[tuple[str, str | None]]:
+def unconfirmed(
+    stage: Stage, mapped: EntityMap, side: Side, *, most: int
+) -> list[tuple[str, str | None]]:
     """(key, parent key) of missing records on `side` that something would be done about: to be confirmed by a read by key.
 
     Empty where there are more than `most`: then a limit refuses the run anyway, and reading them all would cost the quota.
@@ -201,5 +206,7 @@ def unconfirmed(stage: Stage, mapped: EntityMap, side: Side, *, most: int) -> li
         f"SELECT a.{side}_key, {parent} FROM absence_{entity} a {owner} WHERE a.{side}_state = 'absent' "
         "AND a.action IN ('mirror', 'archive', 'hold', 'forget') ORDER BY 1"
     )
-    found = [(str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)]
+    found = [
+        (str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)
+    ]
     return found if len(found) <= most else []

@@ -59,7 +59,9 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
         _look(stage, mapped, side, key, read, findings)
     for key in reserve if _in_doubt(findings) or not findings.seen else ():
         _look(stage, mapped, side, key, read, findings)
-    missing = [name for name, keys in findings.seen.items() if name in findings.proven or len(keys) > 1]
+    missing = [
+        name for name, keys in findings.seen.items() if name in findings.proven or len(keys) > 1
+    ]
     if missing:
         shown = findings.seen[missing[0]][0]
         raise Refused(
@@ -74,7 +76,9 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
     return sorted(findings.records)
 
 
-def _look(stage: Stage, mapped: EntityMap, side: Side, key: str, read: Read, findings: Findings) -> None:
+def _look(
+    stage: Stage, mapped: EntityMap, side: Side, key: str, read: Read, findings: Findings
+) -> None:
     """Read one record by its key and note which mapped native fields it shows that its bulk row does not."""
     natives = mapped.native(side)
     listed = ", ".join(f"{_filled(at)}" for at in range(len(natives)))
@@ -89,18 +93,35 @@ def _look(stage: Stage, mapped: EntityMap, side: Side, key: str, read: Read, fin
         return
     same = _moment(modified) is not None and _moment(modified) == _moment(record.modified_at)
     changed = _moment(modified) is not None and _moment(record.modified_at) is not None and not same
-    unseen = [name for name, there in zip(natives, filled, strict=True) if not there and _says(record.fields.get(name))]
-    log.info("canary", extra={"entity": mapped.entity, "side": side, "key": key, "unseen": unseen, "changed": changed})
+    unseen = [
+        name
+        for name, there in zip(natives, filled, strict=True)
+        if not there and _says(record.fields.get(name))
+    ]
+    log.info(
+        "canary",
+        extra={
+            "entity": mapped.entity,
+            "side": side,
+            "key": key,
+            "unseen": unseen,
+            "changed": changed,
+        },
+    )
     if unseen:
         findings.records[key] = record
-    for name in () if changed else unseen:  # changed since the index was made: the record alone is read anew
+    for name in (
+        () if changed else unseen
+    ):  # changed since the index was made: the record alone is read anew
         findings.seen.setdefault(name, []).append(key)
         if same and not _is_tags(mapped, side, name):  # tags may change without the record's time
             findings.proven.add(name)
 
 
 def _in_doubt(findings: Findings) -> bool:
-    return any(name not in findings.proven and len(keys) < 2 for name, keys in findings.seen.items())
+    return any(
+        name not in findings.proven and len(keys) < 2 for name, keys in findings.seen.items()
+    )
 
 
 def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
@@ -111,8 +132,14 @@ def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], lis
     """
     firsts, seconds = _cleared(stage, mapped, side)
     snapshot = stage.snapshots[mapped.entity, side]
-    if len(firsts) < MOST and not snapshot.partial and (blank := _blank_everywhere(stage, mapped, side)):
-        log.info("blank in every row", extra={"entity": mapped.entity, "side": side, "fields": blank})
+    if (
+        len(firsts) < MOST
+        and not snapshot.partial
+        and (blank := _blank_everywhere(stage, mapped, side))
+    ):
+        log.info(
+            "blank in every row", extra={"entity": mapped.entity, "side": side, "fields": blank}
+        )
         full = [key for key in _fullest(stage, mapped, side) if key not in firsts]
         taken = MOST - len(firsts)
         firsts, seconds = firsts + full[:taken], seconds + full[taken:]
@@ -133,7 +160,8 @@ def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], li
         return [], []
     query = _CLEARED.format(e=mapped.entity, s=side, cleared=", ".join(tests), most=_PATTERNS)
     patterns = [
-        (_places(places), int(str(records)), str(one), str(other)) for places, records, one, other in stage.rows(query)
+        (_places(places), int(str(records)), str(one), str(other))
+        for places, records, one, other in stage.rows(query)
     ]
     often = Counter[int]()
     for places, records, _, _ in patterns:
@@ -162,15 +190,15 @@ def _blank_everywhere(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
     natives, table = mapped.native(side), f"raw_{mapped.entity}_{side}"
     if not natives or not stage.some(table):
         return []
-    filled = stage.one(f"SELECT {', '.join(f'bool_or({_filled(at)})' for at in range(len(natives)))} FROM {table} r")
+    filled = stage.one(
+        f"SELECT {', '.join(f'bool_or({_filled(at)})' for at in range(len(natives)))} FROM {table} r"
+    )
     return [name for name, there in zip(natives, filled, strict=True) if not there]
 
 
 def _fullest(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
     values = " + ".join(f"{_filled(at)}::INTEGER" for at in range(len(mapped.native(side))))
-    query = (
-        f"SELECT key FROM raw_{mapped.entity}_{side} r WHERE NOT deleted ORDER BY {values} DESC, key LIMIT {MOST + 1}"
-    )
+    query = f"SELECT key FROM raw_{mapped.entity}_{side} r WHERE NOT deleted ORDER BY {values} DESC, key LIMIT {MOST + 1}"
     return [str(key) for (key,) in stage.rows(query)]
 
 
@@ -184,7 +212,11 @@ def _says(value: Json) -> bool:
 
 
 def _is_tags(mapped: EntityMap, side: Side, native: str) -> bool:
-    return mapped.entity is Entity.CONTACT and mapped.has_tags and native in mapped.field(TAGS).native(side)
+    return (
+        mapped.entity is Entity.CONTACT
+        and mapped.has_tags
+        and native in mapped.field(TAGS).native(side)
+    )
 
 
 def _moment(value: object) -> datetime | None:

@@ -104,9 +104,7 @@ LEFT JOIN fault_{e}_app fa ON fa.key = d.app_key AND fa.field = d.field
 LEFT JOIN fault_{e}_ghl fg ON fg.key = d.ghl_key AND fg.field = d.field;
 """
 
-_WHOLE = (
-    "SELECT link_id, app_key, ghl_key, field, NULL::VARCHAR AS item, newer, base_app, base_ghl, app, ghl FROM apart"
-)
+_WHOLE = "SELECT link_id, app_key, ghl_key, field, NULL::VARCHAR AS item, newer, base_app, base_ghl, app, ghl FROM apart"
 
 # Of a set, each item is a difference of its own.
 _ITEMS = """
@@ -148,16 +146,29 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
         else (reused_keys.ASKED, "false", "")
     )
     if stage.some(f"both_{entity}"):
-        stage.run(_WIDE.format(e=entity, strayed=strayed, waits=waits, contact=contact, **_persons(), **back(entity)))
+        stage.run(
+            _WIDE.format(
+                e=entity,
+                strayed=strayed,
+                waits=waits,
+                contact=contact,
+                **_persons(),
+                **back(entity),
+            )
+        )
     stage.drop(f"both_{entity}")
     names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
     for part in beside(stage, entity, where="NOT excluded"):
-        stage.run(_DELTA.format(e=entity, beside=part, names=names, kind=KIND, single=_single(mapped)))
+        stage.run(
+            _DELTA.format(e=entity, beside=part, names=names, kind=KIND, single=_single(mapped))
+        )
 
 
 def _persons() -> dict[str, str]:
     """SQL for when a person last edited each end."""
-    return {f"{side}_person": _PERSON.format(s=side, row=side[0], apart=_CLOCKS_APART) for side in Side}
+    return {
+        f"{side}_person": _PERSON.format(s=side, row=side[0], apart=_CLOCKS_APART) for side in Side
+    }
 
 
 def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:
@@ -178,12 +189,17 @@ def _single(mapped: EntityMap) -> str:
         return _WHOLE
     places = ", ".join(by_item)
     sets = {
-        name: f"coalesce(from_json({name}, '[\"VARCHAR\"]'), [])" for name in ("app", "ghl", "base_app", "base_ghl")
+        name: f"coalesce(from_json({name}, '[\"VARCHAR\"]'), [])"
+        for name in ("app", "ghl", "base_app", "base_ghl")
     }
-    return f"{_WHOLE} WHERE place NOT IN ({places}) UNION ALL {_ITEMS.format(places=places, **sets)}"
+    return (
+        f"{_WHOLE} WHERE place NOT IN ({places}) UNION ALL {_ITEMS.format(places=places, **sets)}"
+    )
 
 
-def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float) -> list[tuple[str, str | None]]:
+def doubtful(
+    stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float
+) -> list[tuple[str, str | None]]:
     """(key, parent) of rows that a bulk read is no proof of, so that they want a look by key before anything is concluded.
 
     On a side that lags: rows that seem to have moved, or to be gone, although we wrote them a moment ago. And echoes: where
@@ -216,4 +232,6 @@ def doubtful(stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float)
         f"SELECT k.key, {parent} AS parent FROM ({moved} UNION {echoes} UNION {missing} UNION {buried}) k "
         f"LEFT JOIN raw_{entity}_{side} r ON r.key = k.key {owner} ORDER BY 1"
     )
-    return [(str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)]
+    return [
+        (str(key), None if parent is None else str(parent)) for key, parent in stage.rows(query)
+    ]

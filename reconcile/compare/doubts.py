@@ -19,7 +19,11 @@ from reconcile.values.jsonl import operation_from, outcome_from
 
 OPTIONS = ("happened", "never", "again")
 
-_WORDS = {OpKind.CREATE: "its creation", OpKind.DELETE: "its deletion", OpKind.ARCHIVE: "its archiving"}
+_WORDS = {
+    OpKind.CREATE: "its creation",
+    OpKind.DELETE: "its deletion",
+    OpKind.ARCHIVE: "its archiving",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,12 @@ def standing(ledger: Ledger) -> list[Doubt]:
     )
     with ledger.engine.connect() as connection:
         return [
-            Doubt(row.run_id, operation_from(json.loads(row.operation)), row.begun_at, _why(row.outcome))
+            Doubt(
+                row.run_id,
+                operation_from(json.loads(row.operation)),
+                row.begun_at,
+                _why(row.outcome),
+            )
             for row in connection.execute(query)
         ]
 
@@ -61,10 +70,19 @@ def standing(ledger: Ledger) -> list[Doubt]:
 def of_run(ledger: Ledger, run_id: str) -> list[Doubt]:
     """Those of one run, whatever its state."""
     journal = schema.journal
-    query = sa.select(journal).where(journal.c.run_id == run_id, DOUBTFUL).order_by(journal.c.begun_at, journal.c.op_id)
+    query = (
+        sa.select(journal)
+        .where(journal.c.run_id == run_id, DOUBTFUL)
+        .order_by(journal.c.begun_at, journal.c.op_id)
+    )
     with ledger.engine.connect() as connection:
         return [
-            Doubt(row.run_id, operation_from(json.loads(row.operation)), row.begun_at, _why(row.outcome))
+            Doubt(
+                row.run_id,
+                operation_from(json.loads(row.operation)),
+                row.begun_at,
+                _why(row.outcome),
+            )
             for row in connection.execute(query)
         ]
 
@@ -102,7 +120,9 @@ def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
             keys[Side.GHL],
             _because(doubt),
             list(OPTIONS),
-            json.dumps({"sent": dict(operation.after), "run": doubt.run_id, "begun": doubt.begun_at}),
+            json.dumps(
+                {"sent": dict(operation.after), "run": doubt.run_id, "begun": doubt.begun_at}
+            ),
             operation.op_id,
         )
 

@@ -84,7 +84,10 @@ WHERE NOT w.fresh AND ((d.app IS DISTINCT FROM d.base_app AND w.app_written >= {
 ORDER BY ALL
 """
 
-_SWING = [(name, "VARCHAR") for name in ("entity", "link_id", "field", "item", "hold_id", "values_digest", "because")]
+_SWING = [
+    (name, "VARCHAR")
+    for name in ("entity", "link_id", "field", "item", "hold_id", "values_digest", "because")
+]
 
 
 def find(stage: Stage, ledger: Ledger, mapping: PairMapping, *, times: int, since: str) -> None:
@@ -103,23 +106,42 @@ def find(stage: Stage, ledger: Ledger, mapping: PairMapping, *, times: int, sinc
 
 
 def _swings(
-    stage: Stage, ledger: Ledger, mapped: EntityMap, answered: Mapping[str, Decision], *, times: int, since: str
+    stage: Stage,
+    ledger: Ledger,
+    mapped: EntityMap,
+    answered: Mapping[str, Decision],
+    *,
+    times: int,
+    since: str,
 ) -> Iterator[tuple[object, ...]]:
     found: dict[Place, Moved] = {}
-    for link_id, field, item, *cells in stage.rows(_MOVED.format(e=mapped.entity, since=literal(since))):
+    for link_id, field, item, *cells in stage.rows(
+        _MOVED.format(e=mapped.entity, since=literal(since))
+    ):
         app, ghl, base_app, base_ghl = (None if cell is None else str(cell) for cell in cells)
         place = (str(link_id), str(field), None if item is None else str(item))
-        found[place] = Moved({Side.APP: app, Side.GHL: ghl}, {Side.APP: base_app, Side.GHL: base_ghl})
+        found[place] = Moved(
+            {Side.APP: app, Side.GHL: ghl}, {Side.APP: base_app, Side.GHL: base_ghl}
+        )
     names = sorted({link_id for link_id, _, _ in found})
     for start in range(0, len(names), _BATCH):
         written = history(ledger, mapped, names[start : start + _BATCH], since=since)
         for place, writes in written.items():
             if place in found:
                 name = hold_name(mapped.entity, place)
-                chain = _unanswered(taken_back(writes, found[place]), found[place], answered.get(name))
+                chain = _unanswered(
+                    taken_back(writes, found[place]), found[place], answered.get(name)
+                )
                 if len(chain) > 1:
                     digest = _asked(chain, found[place])
-                    yield (mapped.entity.value, *place, name, digest, _because(place, chain[-times:]), len(chain))
+                    yield (
+                        mapped.entity.value,
+                        *place,
+                        name,
+                        digest,
+                        _because(place, chain[-times:]),
+                        len(chain),
+                    )
 
 
 def _asked(chain: Sequence[Wrote], moved: Moved) -> str:
@@ -140,13 +162,19 @@ def hold_name(entity: Entity, place: Place) -> str:
     return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()[:20]
 
 
-def history(ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since: str) -> dict[Place, list[Wrote]]:
+def history(
+    ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since: str
+) -> dict[Place, list[Wrote]]:
     """Every value that runs wrote to these links since then, oldest first."""
     journal, run = schema.journal, schema.run
     query = (
-        sa.select(journal.c.run_id, journal.c.begun_at, journal.c.operation, journal.c.outcome, run.c.job)
+        sa.select(
+            journal.c.run_id, journal.c.begun_at, journal.c.operation, journal.c.outcome, run.c.job
+        )
         .join(run, run.c.run_id == journal.c.run_id)
-        .where(run.c.pair == ledger.pair, journal.c.link_id.in_(link_ids), journal.c.begun_at >= since)
+        .where(
+            run.c.pair == ledger.pair, journal.c.link_id.in_(link_ids), journal.c.begun_at >= since
+        )
         .where(journal.c.status == Status.DONE.value)
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
@@ -155,7 +183,11 @@ def history(ledger: Ledger, mapped: EntityMap, link_ids: Sequence[str], *, since
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome)
-            about = Entity.CONTACT.value if operation["entity"] == Entity.TAG.value else operation["entity"]
+            about = (
+                Entity.CONTACT.value
+                if operation["entity"] == Entity.TAG.value
+                else operation["entity"]
+            )
             if about == mapped.entity.value and operation["kind"] != OpKind.CREATE:
                 for place, write in _values(row, operation, outcome.get("after") or {}, sets):
                     found.setdefault(place, []).append(write)
@@ -174,7 +206,10 @@ def _values(
                 yield (link_id, name, None), Wrote(row.run_id, row.begun_at, side, *cells, undoing)
                 continue
             for item, was, sent, kept in _moved_items(*cells):
-                yield (link_id, name, item), Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing)
+                yield (
+                    (link_id, name, item),
+                    Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing),
+                )
         return
     adds = operation["kind"] == OpKind.ADD_TAGS
     held = json.loads(stored[TAGS] or "[]") if TAGS in stored else None
@@ -249,6 +284,16 @@ def hold(stage: Stage, mapped: EntityMap, *, times: int) -> None:
     """
     if times and stage.some("swing"):
         owned = ((f.name, f.rule.flow.owner) for f in mapped.fields)
-        cases = "".join(f"WHEN {literal(name)} THEN ['{owner}', 'leave'] " for name, owner in owned if owner)
-        options = f"CASE j.field {cases}ELSE ['app', 'ghl', 'leave'] END" if cases else "['app', 'ghl', 'leave']"
-        stage.run(_SWUNG.format(e=mapped.entity, entity=literal(mapped.entity), options=options, times=times))
+        cases = "".join(
+            f"WHEN {literal(name)} THEN ['{owner}', 'leave'] " for name, owner in owned if owner
+        )
+        options = (
+            f"CASE j.field {cases}ELSE ['app', 'ghl', 'leave'] END"
+            if cases
+            else "['app', 'ghl', 'leave']"
+        )
+        stage.run(
+            _SWUNG.format(
+                e=mapped.entity, entity=literal(mapped.entity), options=options, times=times
+            )
+        )

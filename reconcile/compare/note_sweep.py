@@ -62,7 +62,12 @@ def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | Non
     """
     _load_swept(stage, ledger)
     if budget is None:
-        return [str(key) for (key,) in stage.rows("SELECT key FROM raw_contact_ghl WHERE NOT deleted ORDER BY key")]
+        return [
+            str(key)
+            for (key,) in stage.rows(
+                "SELECT key FROM raw_contact_ghl WHERE NOT deleted ORDER BY key"
+            )
+        ]
     stage.run(_MOVED)
     make_cells(stage, mapped, Side.APP, rows="pressing_app")
     _load_written(stage, ledger, mapped)
@@ -76,17 +81,27 @@ def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | Non
 def _load_swept(stage: Stage, ledger: Ledger) -> None:
     """Create `swept`: when each contact's notes were last read, and when something hinted at them."""
     table = schema.sweep
-    query = sa.select(table.c.contact_key, table.c.checked_at, table.c.hinted_at).where(table.c.pair == ledger.pair)
+    query = sa.select(table.c.contact_key, table.c.checked_at, table.c.hinted_at).where(
+        table.c.pair == ledger.pair
+    )
     with ledger.engine.connect() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
-    stage.fill("swept", [("contact_key", "VARCHAR"), ("checked_at", "VARCHAR"), ("hinted_at", "VARCHAR")], [rows])
+    stage.fill(
+        "swept",
+        [("contact_key", "VARCHAR"), ("checked_at", "VARCHAR"), ("hinted_at", "VARCHAR")],
+        [rows],
+    )
 
 
 def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """Create `written` (link_id, cells): what the app last showed of the notes that this job wrote there, or that wait for something."""
     query = "SELECT link_id FROM base_note b SEMI JOIN cell_note_app c ON c.key = b.app_key WHERE b.app_digest IS NULL ORDER BY 1"
     named = [str(link_id) for (link_id,) in stage.rows(query)]
-    rows = (row for batch in ledger.link_rows(mapped.entity, named, ("link_id", "app_cells")) for row in batch)
+    rows = (
+        row
+        for batch in ledger.link_rows(mapped.entity, named, ("link_id", "app_cells"))
+        for row in batch
+    )
     lines = ({"link_id": link_id, "cells": Raw(str(cells).encode())} for link_id, cells in rows)
     paths = ", ".join(literal(f"$.{quoted(field.name)}") for field in mapped.fields)
     selected = f"link_id, json_extract_string(cells, [{paths}]) AS cells"
@@ -98,6 +113,8 @@ def _load_asked(stage: Stage, ledger: Ledger) -> None:
     rows = []
     for body in (json.loads(row.body) for row in ledger.holds()):
         if body["entity"] == Entity.NOTE:
-            contact = body.get("values", {}).get("contact") if body.get("side") == Side.GHL else None
+            contact = (
+                body.get("values", {}).get("contact") if body.get("side") == Side.GHL else None
+            )
             rows.append((body["subject"], contact))
     stage.fill("asked", [("subject", "VARCHAR"), ("contact", "VARCHAR")], [rows])

@@ -31,7 +31,9 @@ BACK = """coalesce(NOT l.fresh AND {row}.key IN (FROM proven_{e}_{s})
 
 def back(entity: Entity) -> dict[str, str]:
     """SQL for whether each end of a link is older than it was seen."""
-    return {f"{side}_back": BACK.format(e=entity, s=side, row=side[0], slack=SLACK) for side in Side}
+    return {
+        f"{side}_back": BACK.format(e=entity, s=side, row=side[0], slack=SLACK) for side in Side
+    }
 
 
 _REWOUND = """
@@ -71,7 +73,11 @@ def find(stage: Stage, mapping: Mapping) -> None:
     stage.run(f"CREATE OR REPLACE TABLE rewound AS {' UNION ALL '.join([nothing, *parts])}")
     some = bool(stage.some("rewound"))
     for mapped in mapping.entities:
-        stage.run(_MISSED.format(e=mapped.entity) if some else f"DROP TABLE IF EXISTS missed_{mapped.entity}")
+        stage.run(
+            _MISSED.format(e=mapped.entity)
+            if some
+            else f"DROP TABLE IF EXISTS missed_{mapped.entity}"
+        )
 
 
 # A row that somebody edited after it was restored has a new time; what else it holds is as old as the others'.
@@ -92,13 +98,17 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
         for mapped in mapping.entities if stage.some(f"rewound WHERE side = '{side}'") else ():
             older = sorted(_older(stage, ledger, mapped, side, since=since))
             for link_id in older:
-                stage.rows("INSERT INTO rewound VALUES (?, ?, ?)", mapped.entity.value, side.value, link_id)
+                stage.rows(
+                    "INSERT INTO rewound VALUES (?, ?, ?)", mapped.entity.value, side.value, link_id
+                )
 
 
 def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:
     """The links whose end on a side holds a value again that a write of this job replaced."""
     query = _EDITED.format(e=mapped.entity, entity=literal(mapped.entity), s=side)
-    moved = {(str(link_id), str(field), item): cell for link_id, field, item, cell in stage.rows(query)}
+    moved = {
+        (str(link_id), str(field), item): cell for link_id, field, item, cell in stage.rows(query)
+    }
     names = sorted({link_id for link_id, _, _ in moved})
     found = set()
     for start in range(0, len(names), _BATCH):
@@ -154,7 +164,9 @@ def counts(stage: Stage, mapping: Mapping) -> Map[Side, tuple[int, int]]:
     for side in Side if stage.has("held_back") else ():
         older = stage.count(f"SELECT count(*) FROM held_back WHERE side = '{side}'")
         missing = sum(
-            stage.count(f"SELECT count(*) FROM missed_{mapped.entity} WHERE gone = '{side}' AND choice IS NULL")
+            stage.count(
+                f"SELECT count(*) FROM missed_{mapped.entity} WHERE gone = '{side}' AND choice IS NULL"
+            )
             for mapped in mapping.entities
             if older and stage.has(f"missed_{mapped.entity}")
         )
@@ -176,7 +188,9 @@ WHERE a.gone = '{s}' AND a.action = 'hold' ORDER BY ALL
 """
 
 
-def answers(stage: Stage, mapping: Mapping, sides: Collection[Side], *, by: str, at: str) -> list[Decision]:
+def answers(
+    stage: Stage, mapping: Mapping, sides: Collection[Side], *, by: str, at: str
+) -> list[Decision]:
     """What a person says with "bring it back", as answers to every question about these sides.
 
     For all that went back the other side is right, and what is missing is made again. A value that is blank on the other
@@ -203,9 +217,14 @@ def mark(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -
     if not stage.has(f"missed_{entity}"):
         return
     link = schema.link
-    mine = (link.c.pair == ledger.pair, link.c.entity == entity.value, link.c.link_id == sa.bindparam("named"))
+    mine = (
+        link.c.pair == ledger.pair,
+        link.c.entity == entity.value,
+        link.c.link_id == sa.bindparam("named"),
+    )
     held = f"SELECT link_id FROM absence_{entity} SEMI JOIN missed_{entity} USING (link_id) WHERE action = 'hold'"
     for batch in stage.stream(held):
         connection.execute(
-            sa.update(link).where(*mine).values(how=UNDONE), [{"named": link_id} for (link_id,) in batch]
+            sa.update(link).where(*mine).values(how=UNDONE),
+            [{"named": link_id} for (link_id,) in batch],
         )

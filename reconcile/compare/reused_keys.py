@@ -99,7 +99,10 @@ def _replaced(side: Side, places: list[int]) -> str:
     """SQL for whether all that a side's record was known by is other, and not just blank."""
     row = side[0]
     many = " + ".join(f"(b.{side}[{at}] IS NOT NULL)::INTEGER" for at in places)
-    each = [f"(b.{side}[{at}] IS NULL OR {row}.cells[{at}] IS DISTINCT FROM b.{side}[{at}])" for at in places]
+    each = [
+        f"(b.{side}[{at}] IS NULL OR {row}.cells[{at}] IS DISTINCT FROM b.{side}[{at}])"
+        for at in places
+    ]
     filled = " OR ".join(f"{row}.cells[{at}] IS NOT NULL" for at in places)
     return f"({many} > 1 AND {' AND '.join(each)} AND ({filled}))"
 

@@ -64,7 +64,17 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
     stage.run(_TABLE.format(e=mapped.entity))
     if not stage.some(f"delta_{mapped.entity}"):
         return
-    names = ("field", "kind", "newer", *_TRUTHS[:4], "action", "winner", "because", "required", "fallback")
+    names = (
+        "field",
+        "kind",
+        "newer",
+        *_TRUTHS[:4],
+        "action",
+        "winner",
+        "because",
+        "required",
+        "fallback",
+    )
     columns = [(name, "BOOLEAN" if name in _TRUTHS else "VARCHAR") for name in names]
     stage.fill("verdict", columns, [_verdicts(mapped)])
     dnd = {f"{side}_dnd": _dnd(mapped, side) for side in Side}

@@ -10,7 +10,9 @@ from reconcile.ledger import hints, schema
 from reconcile.ledger.ledger import Ledger
 
 
-def take(ledger: Ledger, webhook_id: str, contacts: Sequence[str], *, at: str, forget_before: str) -> bool:
+def take(
+    ledger: Ledger, webhook_id: str, contacts: Sequence[str], *, at: str, forget_before: str
+) -> bool:
     """Keep what a delivery hints at, and that it came, in one transaction; False, and nothing, where it came before.
 
     Deliveries from before `forget_before` are forgotten: whoever sends one of those again has to be refused by its age.
@@ -18,8 +20,12 @@ def take(ledger: Ledger, webhook_id: str, contacts: Sequence[str], *, at: str, f
     table = schema.delivery
     try:
         with ledger.transaction() as connection:
-            connection.execute(sa.delete(table).where(table.c.pair == ledger.pair, table.c.at < forget_before))
-            connection.execute(sa.insert(table).values(pair=ledger.pair, webhook_id=webhook_id, at=at))
+            connection.execute(
+                sa.delete(table).where(table.c.pair == ledger.pair, table.c.at < forget_before)
+            )
+            connection.execute(
+                sa.insert(table).values(pair=ledger.pair, webhook_id=webhook_id, at=at)
+            )
             hints.hint(ledger, connection, contacts, at=at)
     except sa.exc.IntegrityError:
         return False

@@ -20,7 +20,13 @@ def checked(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, a
         hinted = {row.contact_key: row.hinted_at for row in known}
         connection.execute(sa.delete(table).where(mine))
         rows = [
-            {"pair": ledger.pair, "contact_key": key, "checked_at": at, "hinted_at": hinted.get(key)} for key in chunk
+            {
+                "pair": ledger.pair,
+                "contact_key": key,
+                "checked_at": at,
+                "hinted_at": hinted.get(key),
+            }
+            for key in chunk
         ]
         connection.execute(sa.insert(table), rows)
 
@@ -50,4 +56,6 @@ def hint(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, at: 
         mine = (table.c.pair == ledger.pair, table.c.contact_key == key)
         done = connection.execute(sa.update(table).where(*mine).values(hinted_at=at))
         if not done.rowcount:
-            connection.execute(sa.insert(table).values(pair=ledger.pair, contact_key=key, hinted_at=at))
+            connection.execute(
+                sa.insert(table).values(pair=ledger.pair, contact_key=key, hinted_at=at)
+            )

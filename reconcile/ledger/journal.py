@@ -19,7 +19,9 @@ _BATCH = 1_000
 _FORGOTTEN = "forgotten"
 """The status of a link that a run forgot before it wrote: a change of the ledger, no write."""
 
-DOUBTFUL = sa.or_(schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value)
+DOUBTFUL = sa.or_(
+    schema.journal.c.status.is_(None), schema.journal.c.status == Status.UNCERTAIN.value
+)
 """SQL for whether an operation was begun and not ended, or ended without a certain answer."""
 
 
@@ -43,11 +45,18 @@ class Journal:
 
         A run that is killed after such a create is settled from here alone: the former link would still claim the record.
         """
-        self._insert([self._row(operation, now) | {"status": _FORGOTTEN, "ended_at": now} for operation in operations])
+        self._insert(
+            [
+                self._row(operation, now) | {"status": _FORGOTTEN, "ended_at": now}
+                for operation in operations
+            ]
+        )
 
     def forgotten(self) -> list[tuple[str, str]]:
         """(entity, link_id) of the links that the run forgot."""
-        query = sa.select(schema.journal.c.operation).where(self._mine, schema.journal.c.status == _FORGOTTEN)
+        query = sa.select(schema.journal.c.operation).where(
+            self._mine, schema.journal.c.status == _FORGOTTEN
+        )
         with self.ledger.engine.connect() as connection:
             operations = [json.loads(line) for (line,) in connection.execute(query)]
         return [(operation["entity"], operation["link_id"]) for operation in operations]
@@ -62,7 +71,9 @@ class Journal:
         table = schema.journal
         again = [row["op_id"] for row in rows]
         with self.ledger.transaction() as connection:
-            connection.execute(sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again)))
+            connection.execute(
+                sa.delete(table).where(table.c.run_id == self.run_id, table.c.op_id.in_(again))
+            )
             connection.execute(sa.insert(table), rows)
 
     def end(self, outcome: Outcome, now: str) -> None:
@@ -73,7 +84,9 @@ class Journal:
                 sa.update(table)
                 .where(table.c.run_id == self.run_id, table.c.op_id == outcome.op_id)
                 .values(
-                    status=outcome.status.value, outcome=outcome_json(replace(outcome, settled_at=now)), ended_at=now
+                    status=outcome.status.value,
+                    outcome=outcome_json(replace(outcome, settled_at=now)),
+                    ended_at=now,
                 )
             )
 
@@ -84,12 +97,19 @@ class Journal:
             table.c.run_id == self.run_id, table.c.op_id.in_(list(op_ids))
         )
         with self.ledger.engine.connect() as connection:
-            return {op_id: Status(status) if status else None for op_id, status in connection.execute(query)}
+            return {
+                op_id: Status(status) if status else None
+                for op_id, status in connection.execute(query)
+            }
 
     def in_doubt(self) -> list[Operation]:
         """Operations begun and not ended, or ended without a certain answer, in the order they were begun."""
         table = schema.journal
-        query = sa.select(table.c.operation).where(self._mine, DOUBTFUL).order_by(table.c.begun_at, table.c.op_id)
+        query = (
+            sa.select(table.c.operation)
+            .where(self._mine, DOUBTFUL)
+            .order_by(table.c.begun_at, table.c.op_id)
+        )
         with self.ledger.engine.connect() as connection:
             return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
 
@@ -101,7 +121,9 @@ class Journal:
             .where(self._mine, table.c.status != _FORGOTTEN)
             .order_by(table.c.ended_at, table.c.op_id)
         )
-        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+        with self.ledger.engine.connect().execution_options(
+            stream_results=True, yield_per=_BATCH
+        ) as connection:
             for line, outcome in connection.execute(query):
                 yield operation_from(json.loads(line)), outcome_from(json.loads(outcome))
 
@@ -109,7 +131,9 @@ class Journal:
         """What became of every ended operation, streamed; in no order."""
         table = schema.journal
         query = sa.select(table.c.outcome).where(self._mine, table.c.status.is_not(None))
-        with self.ledger.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+        with self.ledger.engine.connect().execution_options(
+            stream_results=True, yield_per=_BATCH
+        ) as connection:
             for (outcome,) in connection.execute(query):
                 yield outcome_from(json.loads(outcome))
 

@@ -82,11 +82,18 @@ class Ledger:
     def state(self) -> PairState:
         """What is known of the pair; the default where it was never settled."""
         with self.engine.connect() as connection:
-            row = connection.execute(sa.select(schema.pair).where(schema.pair.c.pair == self.pair)).one_or_none()
+            row = connection.execute(
+                sa.select(schema.pair).where(schema.pair.c.pair == self.pair)
+            ).one_or_none()
         if row is None:
             return PairState()
         return PairState(
-            row.generation, row.app_identity, row.ghl_identity, row.mapping_digest, row.digest_kind, row.codecs
+            row.generation,
+            row.app_identity,
+            row.ghl_identity,
+            row.mapping_digest,
+            row.digest_kind,
+            row.codecs,
         )
 
     def advance(self, connection: Connection, state: PairState) -> None:
@@ -112,7 +119,9 @@ class Ledger:
         query = sa.select(*(table.c[name] for name in columns)).where(
             table.c.pair == self.pair, table.c.entity == entity.value
         )
-        with self.engine.connect().execution_options(stream_results=True, yield_per=_BATCH) as connection:
+        with self.engine.connect().execution_options(
+            stream_results=True, yield_per=_BATCH
+        ) as connection:
             for batch in connection.execute(query).partitions():
                 yield [tuple(row) for row in batch]
 
@@ -126,7 +135,9 @@ class Ledger:
             for start in range(0, len(link_ids), _BATCH):
                 chunk = list(link_ids[start : start + _BATCH])
                 query = sa.select(*selected).where(
-                    table.c.pair == self.pair, table.c.entity == entity.value, table.c.link_id.in_(chunk)
+                    table.c.pair == self.pair,
+                    table.c.entity == entity.value,
+                    table.c.link_id.in_(chunk),
                 )
                 yield connection.execute(query).all()  # in one go: row by row takes twice as long
 
@@ -140,7 +151,9 @@ class Ledger:
             connection.execute(sa.delete(table).where(*there))
         connection.execute(sa.insert(schema.link), [{"pair": self.pair, **row} for row in rows])
 
-    def bury_links(self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str) -> int:
+    def bury_links(
+        self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str
+    ) -> int:
         """Forget links by (entity, link_id), and those of a forgotten contact's tasks and notes; remember their keys as gone."""
         mine = schema.link.c.pair == self.pair
         buried = 0
@@ -163,10 +176,14 @@ class Ledger:
         ]
         if ends:
             same = sa.and_(
-                *(graves.c[name] == sa.bindparam(f"old_{name}") for name in ("pair", "entity", "side", "key"))
+                *(
+                    graves.c[name] == sa.bindparam(f"old_{name}")
+                    for name in ("pair", "entity", "side", "key")
+                )
             )
             connection.execute(
-                sa.delete(graves).where(same), [{f"old_{name}": v for name, v in end.items()} for end in ends]
+                sa.delete(graves).where(same),
+                [{f"old_{name}": v for name, v in end.items()} for end in ends],
             )
             connection.execute(sa.insert(graves), ends)
             self._forget_differences(connection, [(row.entity, row.link_id) for row in rows])
@@ -190,7 +207,10 @@ class Ledger:
             return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
 
     def insert_links(
-        self, connection: Connection, names: Sequence[str], batches: Iterable[Sequence[Sequence[object]]]
+        self,
+        connection: Connection,
+        names: Sequence[str],
+        batches: Iterable[Sequence[Sequence[object]]],
     ) -> int:
         """Insert many link rows that are not there yet, each a tuple of the columns `names`. Returns how many.
 
@@ -209,7 +229,9 @@ class Ledger:
         """Insert those of the link rows whose link_id is not there yet."""
         table = schema.link
         wanted = [str(row["link_id"]) for row in rows]
-        query = sa.select(table.c.entity, table.c.link_id).where(table.c.pair == self.pair, table.c.link_id.in_(wanted))
+        query = sa.select(table.c.entity, table.c.link_id).where(
+            table.c.pair == self.pair, table.c.link_id.in_(wanted)
+        )
         there = {(entity, link_id) for entity, link_id in connection.execute(query)}
         new = [row for row in rows if (row["entity"], row["link_id"]) not in there]
         if new:
@@ -221,7 +243,9 @@ class Ledger:
         asked = [_delete_hold(entity, link_id) for entity, link_id in names]
         for start in range(0, len(asked), _BATCH):
             chunk = asked[start : start + _BATCH]
-            connection.execute(sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk)))
+            connection.execute(
+                sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk))
+            )
 
     def linked_keys(self, entity: Entity, side: str, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are linked."""
@@ -237,7 +261,9 @@ class Ledger:
         """A linked contact's key on a side."""
         table = schema.link
         query = sa.select(table.c[f"{side}_key"]).where(
-            table.c.pair == self.pair, table.c.entity == Entity.CONTACT.value, table.c.link_id == link_id
+            table.c.pair == self.pair,
+            table.c.entity == Entity.CONTACT.value,
+            table.c.link_id == link_id,
         )
         with self.engine.connect() as connection:
             return connection.execute(query).scalar_one_or_none()
@@ -247,7 +273,11 @@ class Ledger:
     def holds(self, *, only_open: bool = True) -> list[Row[tuple[object, ...]]]:
         """Hold rows, oldest first."""
         table = schema.hold
-        query = sa.select(table).where(table.c.pair == self.pair).order_by(table.c.first_seen, table.c.hold_id)
+        query = (
+            sa.select(table)
+            .where(table.c.pair == self.pair)
+            .order_by(table.c.first_seen, table.c.hold_id)
+        )
         if only_open:
             query = query.where(table.c.open)
         with self.engine.connect() as connection:
@@ -257,10 +287,19 @@ class Ledger:
         """Every decision that counts."""
         table = schema.hold
         counts = sa.not_(table.c.values_digest.endswith(SPENT))
-        query = sa.select(table).where(table.c.pair == self.pair, table.c.decision.is_not(None), counts)
+        query = sa.select(table).where(
+            table.c.pair == self.pair, table.c.decision.is_not(None), counts
+        )
         with self.engine.connect() as connection:
             return [
-                Decision(row.hold_id, row.decision, row.values_digest, row.decided_by, row.decided_at, row.reason or "")
+                Decision(
+                    row.hold_id,
+                    row.decision,
+                    row.values_digest,
+                    row.decided_by,
+                    row.decided_at,
+                    row.reason or "",
+                )
                 for row in connection.execute(query)
             ]
 
@@ -269,14 +308,19 @@ class Ledger:
         table = schema.hold
         with self.transaction() as connection:
             for decision in decisions:
-                asked = (table.c.hold_id == decision.hold_id, table.c.values_digest == decision.values_digest)
+                asked = (
+                    table.c.hold_id == decision.hold_id,
+                    table.c.values_digest == decision.values_digest,
+                )
                 told = {
                     "decision": decision.choice,
                     "decided_by": decision.by,
                     "decided_at": decision.at,
                     "reason": decision.reason,
                 }
-                done = connection.execute(sa.update(table).where(table.c.pair == self.pair, *asked).values(told))
+                done = connection.execute(
+                    sa.update(table).where(table.c.pair == self.pair, *asked).values(told)
+                )
                 if done.rowcount == 0:
                     raise StateError(
                         f"there is no hold {decision.hold_id} about these values",
@@ -293,26 +337,37 @@ class Ledger:
         """
         table = schema.lease
         with self.transaction() as connection:
-            ahead = (table.c.pair == self.pair, table.c.holder != holder, table.c.expires_at > until)
+            ahead = (
+                table.c.pair == self.pair,
+                table.c.holder != holder,
+                table.c.expires_at > until,
+            )
             connection.execute(sa.update(table).where(*ahead).values(expires_at=until))
         with self.transaction() as connection:
             free = sa.or_(table.c.holder == holder, table.c.expires_at <= now)
             done = connection.execute(
-                sa.update(table).where(table.c.pair == self.pair, free).values(holder=holder, expires_at=until)
+                sa.update(table)
+                .where(table.c.pair == self.pair, free)
+                .values(holder=holder, expires_at=until)
             )
             if done.rowcount:
                 return
-            row = connection.execute(sa.select(table).where(table.c.pair == self.pair)).one_or_none()
+            row = connection.execute(
+                sa.select(table).where(table.c.pair == self.pair)
+            ).one_or_none()
             if row is not None:
                 raise Locked(
                     f"pair {self.pair!r} is being run by {row.holder} until {row.expires_at}",
                     remedy="wait for it to end, or for its lease to expire if it was killed",
                 )
             try:
-                connection.execute(sa.insert(table).values(pair=self.pair, holder=holder, expires_at=until))
+                connection.execute(
+                    sa.insert(table).values(pair=self.pair, holder=holder, expires_at=until)
+                )
             except sa.exc.IntegrityError as error:
                 raise Locked(
-                    f"pair {self.pair!r} was taken by another run just now", remedy="wait for it to end"
+                    f"pair {self.pair!r} was taken by another run just now",
+                    remedy="wait for it to end",
                 ) from error
 
     def moment(self) -> datetime | None:
@@ -327,7 +382,9 @@ class Ledger:
         """Give the lease back, if it is still this holder's."""
         table = schema.lease
         with self.transaction() as connection:
-            connection.execute(sa.delete(table).where(table.c.pair == self.pair, table.c.holder == holder))
+            connection.execute(
+                sa.delete(table).where(table.c.pair == self.pair, table.c.holder == holder)
+            )
 
 
 def _by_entity(names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
@@ -340,7 +397,9 @@ def _by_entity(names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, list[str
 
 def _delete_hold(entity: str, link_id: str) -> str:
     """The hold_id that absence.py gives the question about a link's missing end."""
-    return hashlib.md5(f"delete\x1f{entity}\x1f{link_id}".encode(), usedforsecurity=False).hexdigest()[:20]
+    return hashlib.md5(
+        f"delete\x1f{entity}\x1f{link_id}".encode(), usedforsecurity=False
+    ).hexdigest()[:20]
 
 
 def _engine(url: str) -> Engine:
@@ -386,7 +445,9 @@ def _migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":  # two workers that open a new ledger at once would both make its tables
+        if (
+            engine.dialect.name == "postgresql"
+        ):  # two workers that open a new ledger at once would both make its tables
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
         config.attributes["connection"] = connection
         try:
@@ -409,4 +470,6 @@ def _version(engine: Engine) -> str | None:
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table("ledger_version"):
             return None
-        return connection.execute(sa.text("SELECT version_num FROM ledger_version")).scalar_one_or_none()
+        return connection.execute(
+            sa.text("SELECT version_num FROM ledger_version")
+        ).scalar_one_or_none()

@@ -39,7 +39,12 @@ def start(ledger: Ledger, run_id: str, job: str, *, at: str) -> None:
     with ledger.transaction() as connection:
         connection.execute(
             sa.insert(schema.run).values(
-                run_id=run_id, pair=ledger.pair, job=job, started_at=at, state="running", summary="{}"
+                run_id=run_id,
+                pair=ledger.pair,
+                job=job,
+                started_at=at,
+                state="running",
+                summary="{}",
             )
         )
 
@@ -54,12 +59,22 @@ def fail(ledger: Ledger, run_id: str, *, at: str) -> bool:
     """Mark a run as failed that ended with an error before it had come to anything; whether it was one."""
     with ledger.transaction() as connection:
         mine = sa.and_(schema.run.c.run_id == run_id, schema.run.c.state == "running")
-        return connection.execute(sa.update(schema.run).where(mine).values(state="failed", ended_at=at)).rowcount > 0
+        return (
+            connection.execute(
+                sa.update(schema.run).where(mine).values(state="failed", ended_at=at)
+            ).rowcount
+            > 0
+        )
 
 
-def remember(ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping[str, Any], at: str) -> None:
+def remember(
+    ledger: Ledger, run_id: str, *, state: str | None, summary: Mapping[str, Any], at: str
+) -> None:
     """Keep a run's summary; `state` None leaves the state that its settlement gave it."""
-    values: dict[str, object] = {"summary": json.dumps(summary, sort_keys=True, default=str), "ended_at": at}
+    values: dict[str, object] = {
+        "summary": json.dumps(summary, sort_keys=True, default=str),
+        "ended_at": at,
+    }
     mark(ledger, run_id, **(values if state is None else values | {"state": state}))
 
 
@@ -67,7 +82,9 @@ def annotate(ledger: Ledger, run_id: str, **more: object) -> None:
     """Add to a run's summary."""
     row = find(ledger, run_id=run_id)
     if row is not None:
-        mark(ledger, run_id, summary=json.dumps({**row.summary, **more}, sort_keys=True, default=str))
+        mark(
+            ledger, run_id, summary=json.dumps({**row.summary, **more}, sort_keys=True, default=str)
+        )
 
 
 def mark_within(connection: Connection, run_id: str, **values: object) -> None:
@@ -79,7 +96,9 @@ def runs(ledger: Ledger, *, limit: int = 100) -> list[RunRow]:
     """The pair's runs, newest first."""
     table = schema.run
     query = (
-        sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc(), table.c.run_id.desc())
+        sa.select(table)
+        .where(table.c.pair == ledger.pair)
+        .order_by(table.c.started_at.desc(), table.c.run_id.desc())
     )
     with ledger.engine.connect() as connection:
         return [_row(row) for row in connection.execute(query.limit(limit)) if is_name(row.run_id)]
@@ -97,7 +116,9 @@ def unsettled(ledger: Ledger) -> list[str]:
         return [run_id for (run_id,) in connection.execute(query) if is_name(run_id)]
 
 
-def find(ledger: Ledger, *, run_id: str | None = None, plan_digest: str | None = None) -> RunRow | None:
+def find(
+    ledger: Ledger, *, run_id: str | None = None, plan_digest: str | None = None
+) -> RunRow | None:
     """The newest run with that name or that plan."""
     table = schema.run
     query = sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.started_at.desc())
@@ -140,7 +161,10 @@ def put_holds(
     see, which stay as they are. Returns how many came.
     """
     table = schema.hold
-    known = {row.hold_id: row for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))}
+    known = {
+        row.hold_id: row
+        for row in connection.execute(sa.select(table).where(table.c.pair == ledger.pair))
+    }
     fresh: list[dict[str, object]] = []
     seen = set()
     for hold in holds:
@@ -149,7 +173,12 @@ def put_holds(
         before = known.get(hold.hold_id)
         if before is None:
             fresh.append(
-                {"pair": ledger.pair, "hold_id": hold.hold_id, "body": body, "values_digest": hold.values_digest}
+                {
+                    "pair": ledger.pair,
+                    "hold_id": hold.hold_id,
+                    "body": body,
+                    "values_digest": hold.values_digest,
+                }
                 | {"first_run": run_id, "first_seen": at, "last_run": run_id, "open": True}
             )
             continue
@@ -168,12 +197,17 @@ def put_holds(
     closed = [
         hold_id
         for hold_id, row in known.items()
-        if row.open and hold_id not in seen and hold_id not in unread and _may_close(row.body, within)
+        if row.open
+        and hold_id not in seen
+        and hold_id not in unread
+        and _may_close(row.body, within)
     ]
     for start_at in range(0, len(closed), 1_000):
         chunk = closed[start_at : start_at + 1_000]
         connection.execute(
-            sa.update(table).where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk)).values(open=False)
+            sa.update(table)
+            .where(table.c.pair == ledger.pair, table.c.hold_id.in_(chunk))
+            .values(open=False)
         )
     return len(seen)
 
@@ -190,10 +224,16 @@ def spend_answers(
     kept = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))
     for row in connection.execute(sa.select(table).where(*kept)).all():
         hold = json.loads(row.body)
-        over = hold["kind"] in ("conflict", "delete") and hold["entity"] in entities and row.hold_id not in needed
+        over = (
+            hold["kind"] in ("conflict", "delete")
+            and hold["entity"] in entities
+            and row.hold_id not in needed
+        )
         if over and not row.values_digest.endswith(SPENT):
             mine = (table.c.pair == ledger.pair, table.c.hold_id == row.hold_id)
-            connection.execute(sa.update(table).where(*mine).values(values_digest=row.values_digest + SPENT))
+            connection.execute(
+                sa.update(table).where(*mine).values(values_digest=row.values_digest + SPENT)
+            )
 
 
 def _may_close(body: str, within: Collection[str] | None) -> bool:

@@ -24,7 +24,10 @@ class Column:
 def columns(mapped: EntityMap, side: Side) -> list[Column]:
     """What the cells of an entity's fields on a side are made of, in the fields' order."""
     place = {native: f"r{at}" for at, native in enumerate(mapped.native(side))}
-    return [Column(field, tuple(place[native] for native in field.read(side))) for field in mapped.fields]
+    return [
+        Column(field, tuple(place[native] for native in field.read(side)))
+        for field in mapped.fields
+    ]
 
 
 def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None = None) -> None:
@@ -36,7 +39,9 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
     name, made = f"{mapped.entity}_{side}", columns(mapped, side)
     moment = "strftime(try_cast(r.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
     head = f"r.key, r.parent, r.version, {moment} AS modified_at, r.deleted, r.digest"
-    slow = _make_rough(stage, mapped, side, head=head, values=[_value(column) for column in made], rows=rows)
+    slow = _make_rough(
+        stage, mapped, side, head=head, values=[_value(column) for column in made], rows=rows
+    )
     _put_slow(stage, mapped, side, list(slow), into=f"cell_{name}")
     faults = [
         f"SELECT c.key, {literal(made[at - 1].field.name)} AS field, s.fault AS why FROM rough_{name} c "
@@ -49,7 +54,9 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
     stage.drop(f"rough_{name}", f"slow_{name}")
 
 
-def make_known(stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None) -> None:
+def make_known(
+    stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None
+) -> None:
     """Create `known_e_s` (key, excluded, cells) for the rows that `rows` names; only the fields `names` have cells in it."""
     name = f"{mapped.entity}_{side}"
     values = [_value(c) if c.field.name in names else "NULL" for c in columns(mapped, side)]
@@ -68,7 +75,13 @@ WHERE starts_with(raw, {_UNDONE})
 
 
 def _make_rough(
-    stage: Stage, mapped: EntityMap, side: Side, *, head: str, values: Sequence[str], rows: str | None
+    stage: Stage,
+    mapped: EntityMap,
+    side: Side,
+    *,
+    head: str,
+    values: Sequence[str],
+    rows: str | None,
 ) -> dict[int, bool]:
     """Create `rough_e_s`, with the cells that SQL can decode, and `slow_e_s` (place, raw, cell, fault), with what Python makes of the others.
 
@@ -88,7 +101,10 @@ def _make_rough(
 
 
 def _decode(
-    batches: Iterable[list[tuple[object, ...]]], made: Sequence[Column], side: Side, found: dict[int, bool]
+    batches: Iterable[list[tuple[object, ...]]],
+    made: Sequence[Column],
+    side: Side,
+    found: dict[int, bool],
 ) -> Iterator[list[tuple[object, ...]]]:
     """Each distinct value that SQL could not decode, as Python does; tells in `found` where such values are."""
     for batch in batches:
@@ -104,7 +120,9 @@ def _decode(
         yield rows
 
 
-def _put_slow(stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str) -> None:
+def _put_slow(
+    stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str
+) -> None:
     """Make `rough_e_s` the table `into`, with the slow values in place, and whether a rule leaves the row out."""
     name = f"{mapped.entity}_{side}"
     if not slow and not mapped.filters:
@@ -116,9 +134,18 @@ def _put_slow(stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], 
         else f"c.cells[{at}]"
         for at in range(1, len(mapped.fields) + 1)
     )
-    joins = " ".join(f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]" for at in slow)
-    whole = f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}" if slow else f"FROM rough_{name}"
-    stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT * REPLACE ({_excluded(mapped)} AS excluded) FROM ({whole})")
+    joins = " ".join(
+        f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]"
+        for at in slow
+    )
+    whole = (
+        f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}"
+        if slow
+        else f"FROM rough_{name}"
+    )
+    stage.run(
+        f"CREATE OR REPLACE TABLE {into} AS SELECT * REPLACE ({_excluded(mapped)} AS excluded) FROM ({whole})"
+    )
 
 
 def _source(column: Column) -> str:

@@ -21,16 +21,22 @@ def make_identities(stage: Stage, mapped: EntityMap) -> None:
         make_further(stage, mapped, side)
     quick = range(len(mapped.blurred()) if stage.some(f"base_{mapped.entity}") else 0)
     sought = [_seek(stage, mapped, at) for at in quick]
-    stage.together(*(partial(_make_known, mapped=mapped, side=side, sought=sought) for side in Side))
+    stage.together(
+        *(partial(_make_known, mapped=mapped, side=side, sought=sought) for side in Side)
+    )
     stage.drop(*(f"sought_{at}" for at in quick))
 
 
 def _make_known(stage: Stage, mapped: EntityMap, side: Side, *, sought: Sequence[str]) -> None:
     """The same for one side; `sought` is what `_seek` says, field by field."""
     entity = mapped.entity
-    rows = " UNION ".join([f"SELECT row FROM unlinked_{entity}_{side}", *_alike(stage, mapped, side, sought)])
+    rows = " UNION ".join(
+        [f"SELECT row FROM unlinked_{entity}_{side}", *_alike(stage, mapped, side, sought)]
+    )
     stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {rows}")
-    names = {name for rule in mapped.match for name in rule} | {rule.field for rule in mapped.filters}
+    names = {name for rule in mapped.match for name in rule} | {
+        rule.field for rule in mapped.filters
+    }
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     stage.drop(f"alike_{side}")
     linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
@@ -61,12 +67,16 @@ def _seek(stage: Stage, mapped: EntityMap, at: int) -> str:
     found = []
     for side in Side:
         free = f"unlinked_{entity}_{side}"
-        found.append(f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL")
+        found.append(
+            f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL"
+        )
         found += [
             f"SELECT {blurred(field.codec, 'identity')} FROM {table} SEMI JOIN {free} USING (key)"
             for table in further(mapped, side, field.name)
         ]
-    stage.run(f"CREATE OR REPLACE TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})")
+    stage.run(
+        f"CREATE OR REPLACE TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})"
+    )
     if stage.count(f"SELECT count(*) FROM {into} WHERE k{at} = {ANY}"):
         return f"WHERE k{at} IS NOT NULL"
     stage.run(f"INSERT INTO {into} VALUES ({ANY})")
@@ -74,7 +84,12 @@ def _seek(stage: Stage, mapped: EntityMap, at: int) -> str:
 
 
 def identities(
-    mapped: EntityMap, side: Side, rule: Iterable[str], *, keys: str | None = None, of: str = "known"
+    mapped: EntityMap,
+    side: Side,
+    rule: Iterable[str],
+    *,
+    keys: str | None = None,
+    of: str = "known",
 ) -> str:
     """SQL (key, identity) for a match rule: one row for each value that a row of `known_e_s` (or `cell_e_s`) is known by, further ones included."""
     names = list(rule)
@@ -82,11 +97,15 @@ def identities(
     joined = " || chr(31) || ".join(mapped.cell(name) for name in names)
     known = f"{of}_{mapped.entity}_{side}"
     among = f"key IN (SELECT key FROM {keys or known})"
-    main = f"SELECT key, {joined} AS identity FROM {known} WHERE {whole}" + (f" AND {among}" if keys else "")
+    main = f"SELECT key, {joined} AS identity FROM {known} WHERE {whole}" + (
+        f" AND {among}" if keys else ""
+    )
     if len(names) > 1:
         return main
     more = further(mapped, side, names[0])
-    return " UNION ".join([main, *(f"SELECT key, identity FROM {table} WHERE {among}" for table in more)])
+    return " UNION ".join(
+        [main, *(f"SELECT key, identity FROM {table} WHERE {among}" for table in more)]
+    )
 
 
 def further(mapped: EntityMap, side: Side, name: str) -> list[str]:
@@ -103,13 +122,17 @@ def _further(mapped: EntityMap, side: Side, name: str) -> list[str]:
 def make_further(stage: Stage, mapped: EntityMap, side: Side) -> None:
     """Create `further_e_s_r` (key, identity) for each raw column r that holds further values of a field, each decoded on its own."""
     for field in mapped.fields:
-        for raw, table in zip(_further(mapped, side, field.name), further(mapped, side, field.name), strict=True):
+        for raw, table in zip(
+            _further(mapped, side, field.name), further(mapped, side, field.name), strict=True
+        ):
             query = f"SELECT key, {raw} FROM raw_{mapped.entity}_{side} WHERE coalesce({raw}, '') NOT IN ('', '[]')"
             batches = (_further_values(field, side, batch) for batch in stage.stream(query))
             stage.fill(table, [("key", "VARCHAR"), ("identity", "VARCHAR")], batches)
 
 
-def _further_values(field: Field, side: Side, rows: Iterable[tuple[object, ...]]) -> list[tuple[object, ...]]:
+def _further_values(
+    field: Field, side: Side, rows: Iterable[tuple[object, ...]]
+) -> list[tuple[object, ...]]:
     return [
         (key, identity)
         for key, text in rows
@@ -126,6 +149,9 @@ def _listed(text: str) -> list[str]:
         return [text]
     values = found if isinstance(found, list) else [found]
     inner = (
-        next((v[k] for k in ("email", "phone", "value") if k in v), None) if isinstance(v, dict) else v for v in values
+        next((v[k] for k in ("email", "phone", "value") if k in v), None)
+        if isinstance(v, dict)
+        else v
+        for v in values
     )
     return [str(value) for value in inner if value is not None]

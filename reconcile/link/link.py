@@ -44,7 +44,9 @@ SELECT r.rowid AS row, b.rowid AS link FROM raw_{e}_{s} r FULL JOIN base_{e} b O
 WHERE r.rowid IS NULL OR b.rowid IS NULL
 """
 
-_EVERYTHING = "SELECT rowid AS row, NULL AS link FROM raw_{e}_{s} UNION ALL SELECT NULL, rowid FROM base_{e}"
+_EVERYTHING = (
+    "SELECT rowid AS row, NULL AS link FROM raw_{e}_{s} UNION ALL SELECT NULL, rowid FROM base_{e}"
+)
 
 # The last two parts of `suspect` are for what digests alone would lose if two rows ever had the same one.
 _MOVED = """
@@ -141,12 +143,21 @@ def load_graves(stage: Stage, ledger: Ledger, *, since: str) -> None:
 def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """Create `basecell_e` (link_id, how, codecs, app, ghl): the baseline of the moved links alone, as lists of all fields' cells in order."""
     entity = mapped.entity
-    moved = [str(link_id) for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")]
+    moved = [
+        str(link_id)
+        for (link_id,) in stage.rows(f"SELECT link_id FROM moved_{entity} ORDER BY link_id")
+    ]
     wanted = ("link_id", "how", "codecs", "app_cells", "ghl_cells")
     rows = (row for batch in ledger.link_rows(entity, moved, wanted) for row in batch)
     lines = (
         # Where both sides agree, which is nearly everywhere, their values are read once.
-        {"link_id": link_id, "how": how, "codecs": codecs, "a": Raw(app), "g": None if ghl == app else Raw(ghl)}
+        {
+            "link_id": link_id,
+            "how": how,
+            "codecs": codecs,
+            "a": Raw(app),
+            "g": None if ghl == app else Raw(ghl),
+        }
         for link_id, how, codecs, app, ghl in rows
     )
     types = {"link_id": "VARCHAR", "how": "VARCHAR", "codecs": "VARCHAR", "a": "JSON", "g": "JSON"}
@@ -185,7 +196,9 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
     child = entity is not Entity.CONTACT
     ends = _DIGESTS if trusted else _EVERYTHING
     states = {
-        f"{side}_state": _STATE.format(row=side[0], link=f"{side[0]}l", covered=_covered(stage, entity, side))
+        f"{side}_state": _STATE.format(
+            row=side[0], link=f"{side[0]}l", covered=_covered(stage, entity, side)
+        )
         for side in Side
     }
     owner = "LEFT JOIN base_contact o ON o.link_id = b.parent" if child else ""
@@ -204,14 +217,18 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     child = entity is not Entity.CONTACT
     stage.run(_RELEASED.format(e=entity))
     if child:
-        stage.run("CREATE TABLE IF NOT EXISTS stage.left_behind (link_id VARCHAR, side VARCHAR, survivor VARCHAR)")
+        stage.run(
+            "CREATE TABLE IF NOT EXISTS stage.left_behind (link_id VARCHAR, side VARCHAR, survivor VARCHAR)"
+        )
         if stage.some("left_behind"):
             stage.run(_LEFT_BEHIND.format(e=entity))
         stage.run(_MOVED_ON.format(e=entity))
     asked = "SELECT EXISTS (FROM decision WHERE choice IN ('restore', 'relink'))"
     if not any(stage.one(asked)) and not (child and stage.some("released_contact")):
         return
-    same = "LEFT JOIN released_contact p ON p.link_id = l.parent AND p.gone = l.gone" if child else ""
+    same = (
+        "LEFT JOIN released_contact p ON p.link_id = l.parent AND p.gone = l.gone" if child else ""
+    )
     stage.run(
         _RELEASE.format(
             e=entity,

@@ -159,7 +159,9 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     def focus(stage: Stage, side: Side) -> None:
         _focus(stage, mapped, side, candidates=some)
         free = f"SEMI JOIN free_{entity}_{side} f USING (key)" if some else "WHERE false"
-        stage.run(f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}")
+        stage.run(
+            f"CREATE OR REPLACE TABLE free_{entity}_{side} AS SELECT c.* FROM cell_{entity}_{side} c {free}"
+        )
 
     stage.together(*(partial(focus, side=side) for side in Side))
 
@@ -200,11 +202,15 @@ def _leave_those_that_share(stage: Stage, mapped: EntityMap) -> None:
         for side in Side
     }
     if mapped.match:
-        stage.run(_SHARED.format(e=mapped.entity, everyone=" UNION ALL ".join(each.values()), **each))
+        stage.run(
+            _SHARED.format(e=mapped.entity, everyone=" UNION ALL ".join(each.values()), **each)
+        )
 
 
 def _link_decided(stage: Stage, entity: Entity, *, parent: str, ghl_parent: str) -> None:
-    decided = _DECIDED.format(e=entity, entity=literal(entity), parent=parent, ghl_parent=ghl_parent)
+    decided = _DECIDED.format(
+        e=entity, entity=literal(entity), parent=parent, ghl_parent=ghl_parent
+    )
     stage.run(decided)
     _settle(stage, entity)
 
@@ -227,15 +233,24 @@ def _meet(
 ) -> None:
     """Link rows that share an identity one to one; hold those that share it with several, or contradict each other."""
     entity, sides = mapped.entity, [{"s": side, "o": side.other} for side in Side]
-    strong = {f"{side}_strong": f"i.key IN (SELECT key FROM strong_{side})" if later else "false" for side in Side}
+    strong = {
+        f"{side}_strong": f"i.key IN (SELECT key FROM strong_{side})" if later else "false"
+        for side in Side
+    }
     sides_known = {side.value: query for side, query in known.items()}
-    stage.run(_MEETING.format(e=entity, distinct="DISTINCT" if several else "", **strong, **sides_known))
+    stage.run(
+        _MEETING.format(e=entity, distinct="DISTINCT" if several else "", **strong, **sides_known)
+    )
     crowded = [_CROWDED, *([_TORN] if several else []), *([_CONTRARY] if later else [])]
     crowded += [_INHERITED] if stage.some(f"heir_{entity}") else []
     named = {"rule": literal(" + ".join(rule)), "e": entity}
     parts = " UNION ".join(part.format(**named, **each) for part in crowded for each in sides)
     entangled = " UNION ALL ".join(_ENTANGLED.format(**each) for each in sides)
-    stage.run(_MET.format(entity=literal(entity), crowded=parts, entangled=entangled, parent=parent, **named))
+    stage.run(
+        _MET.format(
+            entity=literal(entity), crowded=parts, entangled=entangled, parent=parent, **named
+        )
+    )
     _settle(stage, entity)
 
 
@@ -249,9 +264,13 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
     free = {side: f"SELECT key FROM free_{entity}_{side}" for side in Side}
     held = {side: f"SELECT key FROM unsure_{entity} WHERE side = '{side}'" for side in Side}
     unlinked = {
-        side: f"SELECT key FROM known_{entity}_{side} SEMI JOIN unlinked_{entity}_{side} USING (key)" for side in Side
+        side: f"SELECT key FROM known_{entity}_{side} SEMI JOIN unlinked_{entity}_{side} USING (key)"
+        for side in Side
     }
-    linked = {side: f"SELECT key FROM taken_{side} UNION ALL SELECT {side}_key FROM found_{entity}" for side in Side}
+    linked = {
+        side: f"SELECT key FROM taken_{side} UNION ALL SELECT {side}_key FROM found_{entity}"
+        for side in Side
+    }
     lost = {side: f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side}
     for side in [side for side in Side if lost[side] in stage.some(*lost.values())]:
         new, left = (
@@ -260,17 +279,32 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: Sequence[str]) -> None:
         )
         stage.run(_HEIRS.format(e=entity, s=side, o=side.other, rule=named, free=new, taken=left))
     if _both_take_part(stage, entity):
-        more = [table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1]
+        more = [
+            table for side in Side for table in further(mapped, side, rule[0]) if len(rule) == 1
+        ]
         several = bool(more and stage.some(*more))
         taking_part = {side: known(side, free[side], held[side]) for side in Side}
-        _meet(stage, mapped, rule, taking_part, parent="NULL", several=several, later=rule != mapped.match[0])
+        _meet(
+            stage,
+            mapped,
+            rule,
+            taking_part,
+            parent="NULL",
+            several=several,
+            later=rule != mapped.match[0],
+        )
     for side in _with_orphans(stage, entity) if mapped.filters else ():
-        mine, aside = known(side, free[side]), known(side.other, f"{unlinked[side.other]} WHERE excluded")
+        mine, aside = (
+            known(side, free[side]),
+            known(side.other, f"{unlinked[side.other]} WHERE excluded"),
+        )
         stage.run(_ASIDE.format(e=entity, s=side, o=side.other, rule=named, free=mine, aside=aside))
     _settle(stage, entity)
     for side in _with_orphans(stage, entity):
         mine, others = known(side, free[side]), known(side.other, linked[side.other])
-        stage.run(_TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others))
+        stage.run(
+            _TAKEN.format(e=entity, s=side, o=side.other, rule=named, free=mine, taken=others)
+        )
     _settle(stage, entity)
     for side in _with_orphans(stage, entity):
         mine, own = known(side, free[side]), known(side, free[side], held[side], linked[side])
@@ -335,7 +369,11 @@ def make_owner(stage: Stage) -> None:
     A view: a copy of a million links would cost as long as finding which of them moved. `due_owner` holds those yet to be made.
     A contact that may be another person by now (`stranger`) owns nothing until that is answered.
     """
-    known = "WHERE link_id NOT IN (SELECT link_id FROM stranger WHERE action = 'ask')" if stage.some("stranger") else ""
+    known = (
+        "WHERE link_id NOT IN (SELECT link_id FROM stranger WHERE action = 'ask')"
+        if stage.some("stranger")
+        else ""
+    )
     stage.run(
         "CREATE OR REPLACE TABLE due_owner (link_id VARCHAR, app_key VARCHAR, ghl_key VARCHAR);"
         f"CREATE OR REPLACE VIEW stage.owner AS SELECT link_id, app_key, ghl_key FROM base_contact {known} "

@@ -56,7 +56,9 @@ def find_survivors(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.run(_TABLES.format(e=entity))
     rules = [(at, rule[0]) for at, rule in enumerate(mapped.match) if len(rule) == 1]
-    lost = stage.some(*(f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side))
+    lost = stage.some(
+        *(f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side)
+    )
     for side in Side if rules and lost else ():
         stage.run(_LOST.format(e=entity, s=side, o=side.other) + "DELETE FROM loser;")
         if stage.some(f"lost_{side}"):
@@ -70,24 +72,33 @@ def _find(stage: Stage, mapped: EntityMap, side: Side, rules: Sequence[tuple[int
         make_further(stage, mapped, each)
     for at, name in rules:
         earlier = mapped.match[:at]
-        base = [" AND ".join(f"b.{side}[{mapped.place(word)}] IS NOT NULL" for word in rule) for rule in earlier]
+        base = [
+            " AND ".join(f"b.{side}[{mapped.place(word)}] IS NOT NULL" for word in rule)
+            for rule in earlier
+        ]
         stage.run(
             _LOSER.format(
                 e=entity,
                 s=side,
                 at=at,
                 place=mapped.place(name),
-                kept=identities(mapped, other, [name], keys=f"(SELECT kept AS key FROM lost_{side})", of="cell"),
+                kept=identities(
+                    mapped, other, [name], keys=f"(SELECT kept AS key FROM lost_{side})", of="cell"
+                ),
                 kept_strong=_strong(mapped, other, earlier, of="cell"),
                 base_strong=" OR ".join(f"({test})" for test in base) or "false",
             )
         )
     rows = " UNION ".join(part for at, name in rules for part in _alike(mapped, side, at, name))
     stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {rows}")
-    names = {word for rule in mapped.match for word in rule} | {rule.field for rule in mapped.exclude}
+    names = {word for rule in mapped.match for word in rule} | {
+        rule.field for rule in mapped.exclude
+    }
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     for at, name in rules:
-        more = " UNION ".join(f"SELECT key, identity FROM {table}" for table in further(mapped, side, name))
+        more = " UNION ".join(
+            f"SELECT key, identity FROM {table}" for table in further(mapped, side, name)
+        )
         stage.run(
             _SURVIVORS.format(
                 e=entity,
@@ -103,7 +114,12 @@ def _find(stage: Stage, mapped: EntityMap, side: Side, rules: Sequence[tuple[int
 
 def _strong(mapped: EntityMap, side: Side, earlier: Iterable[Sequence[str]], *, of: str) -> str:
     """SQL (key) for the records that are known by something under an earlier rule."""
-    return " UNION ".join(f"SELECT key FROM ({identities(mapped, side, rule, of=of)})" for rule in earlier) or "NULL"
+    return (
+        " UNION ".join(
+            f"SELECT key FROM ({identities(mapped, side, rule, of=of)})" for rule in earlier
+        )
+        or "NULL"
+    )
 
 
 def _alike(mapped: EntityMap, side: Side, at: int, name: str) -> list[str]:
@@ -114,7 +130,9 @@ def _alike(mapped: EntityMap, side: Side, at: int, name: str) -> list[str]:
     if field in mapped.blurred():
         place = f"k{mapped.blurred().index(field)}"
         some = f"b.{place} = {ANY} OR b.{place} IN ({sought}) OR {ANY} IN ({sought})"
-        parts = [f"SELECT b.row FROM blur_{entity}_{side} b WHERE b.{place} IS NOT NULL AND ({some})"]
+        parts = [
+            f"SELECT b.row FROM blur_{entity}_{side} b WHERE b.{place} IS NOT NULL AND ({some})"
+        ]
     known = f"SELECT identity FROM loser WHERE rule = {at}"
     return parts + [
         f"SELECT r.digest FROM {raw} r JOIN {table} f USING (key) WHERE f.identity IN ({known})"
@@ -141,6 +159,13 @@ def certain(stage: Stage, mapped: EntityMap, *, at: str) -> list[Decision]:
     """The answers that the pair file's `merged = "relink"` gives to questions of this run: link again with the one survivor."""
     if mapped.entity is not Entity.CONTACT or mapped.merged is not OnMerge.RELINK:
         return []
-    held = [f"(a.cells->>{literal(rule[0])} IS NOT NULL)::INTEGER" for rule in mapped.match if len(rule) == 1]
+    held = [
+        f"(a.cells->>{literal(rule[0])} IS NOT NULL)::INTEGER"
+        for rule in mapped.match
+        if len(rule) == 1
+    ]
     query = _CERTAIN.format(e=mapped.entity, rules=" + ".join(held) or "0")
-    return [Decision(str(name), "relink", str(digest), BY_RULE, at, "") for name, digest in stage.rows(query)]
+    return [
+        Decision(str(name), "relink", str(digest), BY_RULE, at, "")
+        for name, digest in stage.rows(query)
+    ]

@@ -25,7 +25,10 @@ SURE = 0.95
 """From which probability on a pair is suggested. Measured on FEBRL4: precision 0.999 or more at any value from 0.5 to 0.99."""
 
 _MOST_ROWS = 500_000  # a side; beyond that scoring takes minutes and gigabytes
-_OTHERS_FROM, _SAME_FROM = 20, 300  # rows a side; of fewer, the figures below are better than what can be learnt
+_OTHERS_FROM, _SAME_FROM = (
+    20,
+    300,
+)  # rows a side; of fewer, the figures below are better than what can be learnt
 _SAMPLED_PAIRS = 2_000_000.0
 _RULES_RECALL = 0.7  # how many of all true pairs agree in two fields at once; read off FEBRL4
 
@@ -45,7 +48,9 @@ class _Way:
 
 
 _NAME = _Way("jaro_winkler_similarity({a}, {g}) >= 0.88", (0.85, 0.1, 0.05), (0.005, 0.01, 0.985))
-_EMAIL = _Way("jaro_winkler_similarity({a}, {g}) >= 0.95", (0.8, 0.1, 0.1), (0.00001, 0.0005, 0.99949))
+_EMAIL = _Way(
+    "jaro_winkler_similarity({a}, {g}) >= 0.95", (0.8, 0.1, 0.1), (0.00001, 0.0005, 0.99949)
+)
 _NUMBER = _Way("damerau_levenshtein({a}, {g}) <= 1", (0.8, 0.08, 0.12), (0.0002, 0.0008, 0.999))
 _WAYS: dict[type, _Way] = {Text: _NAME, Name: _NAME, Email: _EMAIL, Phone: _NUMBER, Date: _NUMBER}
 
@@ -86,16 +91,20 @@ def score(stage: Stage, mapped: EntityMap) -> str:
     both have a value of: equal, alike or different). Returns why nothing was looked for, or nothing.
     """
     stage.run(_NONE)
-    rows = {side: stage.count(f"SELECT count(*) FROM free_{Entity.CONTACT}_{side}") for side in Side}
+    rows = {
+        side: stage.count(f"SELECT count(*) FROM free_{Entity.CONTACT}_{side}") for side in Side
+    }
     if not all(rows.values()):
         return ""
     if max(rows.values()) > _MOST_ROWS:
-        return (
-            f"more than {_MOST_ROWS:,} records without a counterpart on one side: too many to compare with one another"
-        )
+        return f"more than {_MOST_ROWS:,} records without a counterpart on one side: too many to compare with one another"
     if not installed():
         return f"not looked for: it needs an extra, `{HOW}`"
-    compared = [(f"c{at}", field) for at, field in enumerate(mapped.fields, start=1) if type(field.codec) in _WAYS]
+    compared = [
+        (f"c{at}", field)
+        for at, field in enumerate(mapped.fields, start=1)
+        if type(field.codec) in _WAYS
+    ]
     stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
     try:
         _score(stage, compared)
@@ -131,8 +140,11 @@ def _rows(stage: Stage) -> int:
 
 def _telling(stage: Stage, column: str) -> bool:
     """Whether a column has several values on each side, so that it can tell people apart."""
-    return all(stage.count(f"SELECT count(DISTINCT {column}) FROM {_SCHEMA}.{side}") > 1 for side in Side) or (
-        _rows(stage) == 1 and all(stage.count(f"SELECT count({column}) FROM {_SCHEMA}.{side}") for side in Side)
+    return all(
+        stage.count(f"SELECT count(DISTINCT {column}) FROM {_SCHEMA}.{side}") > 1 for side in Side
+    ) or (
+        _rows(stage) == 1
+        and all(stage.count(f"SELECT count({column}) FROM {_SCHEMA}.{side}") for side in Side)
     )
 
 
@@ -143,7 +155,9 @@ def _pairs(stage: Stage, columns: Sequence[str]) -> int:
 
 def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Columns whose equality makes a pair worth scoring: single ones, or two where one alone gives too many pairs."""
-    most = max(200_000, 20 * sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side))
+    most = max(
+        200_000, 20 * sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side)
+    )
     pairs = {column: _pairs(stage, (column,)) for column in columns}
     yield from ((column,) for column in columns if 0 < pairs[column] <= most)
     for two in combinations([column for column in columns if pairs[column] > most], 2):
@@ -151,7 +165,9 @@ def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
             yield two
 
 
-def _linker(stage: Stage, told: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]) -> Linker:
+def _linker(
+    stage: Stage, told: Sequence[tuple[str, Field]], joins: Sequence[tuple[str, ...]]
+) -> Linker:
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 
     database = DuckDBAPI(stage.sql.cursor(), output_schema=f"work.{_SCHEMA}")
@@ -173,9 +189,18 @@ def _comparison(column: str, way: _Way) -> dict[str, Any]:
     return {
         "output_column_name": column,
         "comparison_levels": [
-            {"sql_condition": f"{a} IS NULL OR {g} IS NULL", "label_for_charts": "no value", "is_null_level": True},
+            {
+                "sql_condition": f"{a} IS NULL OR {g} IS NULL",
+                "label_for_charts": "no value",
+                "is_null_level": True,
+            },
             *(
-                {"sql_condition": level, "label_for_charts": label, "m_probability": same, "u_probability": other}
+                {
+                    "sql_condition": level,
+                    "label_for_charts": label,
+                    "m_probability": same,
+                    "u_probability": other,
+                }
                 for level, label, same, other in zip(
                     levels, ("equal", "alike", "different"), way.same, way.other, strict=True
                 )
@@ -204,8 +229,12 @@ def _train(stage: Stage, linker: Linker, joins: Sequence[tuple[str, ...]]) -> No
     rows = _rows(stage)
     if rows < _OTHERS_FROM:
         return
-    linker.training.estimate_u_using_random_sampling(max_pairs=_SAMPLED_PAIRS, seed=1, min_count_per_level=None)
-    rich = sorted(joins, key=lambda columns: (_pairs(stage, columns) < _SAME_FROM, _pairs(stage, columns)))
+    linker.training.estimate_u_using_random_sampling(
+        max_pairs=_SAMPLED_PAIRS, seed=1, min_count_per_level=None
+    )
+    rich = sorted(
+        joins, key=lambda columns: (_pairs(stage, columns) < _SAME_FROM, _pairs(stage, columns))
+    )
     for columns in rich[:2] if rows >= _SAME_FROM else ():
         linker.training.estimate_parameters_using_expectation_maximisation(
             block_on(*columns), record_sample_proportion=1.0

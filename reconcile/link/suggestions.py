@@ -14,7 +14,13 @@ from reconcile.values.mapping import EntityMap
 RULE = "likeness"
 """How the rule of such a question begins; what follows is the evidence."""
 
-_ASKED = [("side", "VARCHAR"), ("key", "VARCHAR"), ("rule", "VARCHAR"), ("candidates", "JSON"), ("ignored", "BOOLEAN")]
+_ASKED = [
+    ("side", "VARCHAR"),
+    ("key", "VARCHAR"),
+    ("rule", "VARCHAR"),
+    ("candidates", "JSON"),
+    ("ignored", "BOOLEAN"),
+]
 
 # {s}: the row's side, {t}: the other one. A row without a counterpart is held on both sides, or it would be created across.
 _HOLD = """
@@ -35,7 +41,9 @@ SELECT '{s}', key, 'ambiguous', rule, CASE WHEN ignored THEN candidates ELSE lis
 FROM told, there WHERE key IN (SELECT key FROM free_contact_{s}) AND len(left_over) > 0;
 """
 
-_TAKEN_OUT = "DELETE FROM free_contact_{s} WHERE key IN (SELECT key FROM unsure_contact WHERE side = '{s}');"
+_TAKEN_OUT = (
+    "DELETE FROM free_contact_{s} WHERE key IN (SELECT key FROM unsure_contact WHERE side = '{s}');"
+)
 
 
 def propose(stage: Stage, mapped: EntityMap) -> str:
@@ -73,7 +81,13 @@ def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:
             body = json.loads(row.body)
             told = body.get("values", {})
             if str(told.get("rule", "")).startswith(RULE):
-                yield body["side"], body["subject"], told["rule"], json.dumps(told["candidates"]), ignored
+                yield (
+                    body["side"],
+                    body["subject"],
+                    told["rule"],
+                    json.dumps(told["candidates"]),
+                    ignored,
+                )
 
 
 def is_suggestion(hold: Hold) -> bool:

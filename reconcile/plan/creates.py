@@ -46,7 +46,9 @@ _FAULTS = """LEFT JOIN (
 _APART = """CASE WHEN f.parent IS NULL THEN 'it belongs to no contact'
     WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_contact_{s} WHERE excluded) THEN 'its contact is left out by an exclude rule' END"""
 
-_FORSAKEN = "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
+_FORSAKEN = (
+    "parent IN (SELECT link_id FROM absence_contact WHERE gone = '{t}' AND action <> 'not_checked')"
+)
 
 _EXCLUDED = """
 INSERT INTO passed SELECT {entity}, '{s}', c.key, 'excluded', {reason}
@@ -97,7 +99,9 @@ def _reason(mapped: EntityMap) -> str:
     """SQL for why a row is left out."""
     others = [
         f"WHEN {mapped.cell(field.name)} <> {literal(field.constant)} THEN "
-        + literal(f'its {field.name} is not "{field.constant}", the pair\'s constant: it is of something else')
+        + literal(
+            f'its {field.name} is not "{field.constant}", the pair\'s constant: it is of something else'
+        )
         for field in mapped.selecting
     ]
     rule = "'left out by an exclude rule'"
@@ -122,7 +126,9 @@ def _filled(mapped: EntityMap, *, faulty: bool) -> str:
     for at, field in enumerate(mapped.fields, start=1):
         sound = f"x.fields IS NULL OR NOT list_contains(x.fields, {literal(field.name)})"
         cell = f"CASE WHEN {sound} THEN f.cells[{at}] END" if faulty else f"f.cells[{at}]"
-        filled.append(cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})")
+        filled.append(
+            cell if field.fallback is None else f"coalesce({cell}, {literal(field.fallback)})"
+        )
     return f"[{', '.join(filled)}]"
 
 
@@ -138,7 +144,10 @@ def _lacking(sent: list[tuple[int, Field]]) -> str:
 def _object(cells: str, fields: Iterable[tuple[int, Field]]) -> str:
     """SQL for a JSON object of the fields that are not blank in a list of cells, its members in order."""
     named = sorted((field.name, at) for at, field in fields)
-    members = (f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({cells}[{at}])" for name, at in named)
+    members = (
+        f"{literal(f'{json.dumps(name, ensure_ascii=False)}:')} || to_json({cells}[{at}])"
+        for name, at in named
+    )
     return f"'{{' || concat_ws(',', {', '.join(['NULL', *members])}) || '}}'"
 
 

@@ -18,7 +18,16 @@ class Hanging:
 
     def staying(self, going: Collection[tuple[Entity, str | None]]) -> str:
         """Why the contact cannot go when `going` is all that goes before it, in words; "" where it can."""
-        counts = sorted(Counter(entity for entity, key in self.there if (entity, key) not in going).items())
-        more = " and ".join(f"{count} {entity}{'s' if count > 1 else ''}" for entity, count in counts)
+        counts = sorted(
+            Counter(entity for entity, key in self.there if (entity, key) not in going).items()
+        )
+        more = " and ".join(
+            f"{count} {entity}{'s' if count > 1 else ''}" for entity, count in counts
+        )
         told = [f"what hangs on it is not the run's, or changed since: {more}"] if more else []
-        return "; ".join([*told, *(f"its {entity}s cannot be read: {why}" for entity, why in self.unread.items())])
+        return "; ".join(
+            [
+                *told,
+                *(f"its {entity}s cannot be read: {why}" for entity, why in self.unread.items()),
+            ]
+        )

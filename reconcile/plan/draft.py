@@ -183,12 +183,21 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     quoted = literal(entity)
     unsure, judged, absent = f"unsure_{entity}", f"judged_{entity}", f"absence_{entity}"
-    some = stage.some(unsure, judged, absent, f"released_{entity}", f"found_{entity}", f"wide_{entity} WHERE strayed")
+    some = stage.some(
+        unsure,
+        judged,
+        absent,
+        f"released_{entity}",
+        f"found_{entity}",
+        f"wide_{entity} WHERE strayed",
+    )
     stage.run(_UNSURE_NOW.format(e=entity))
     if unsure in some:
         _draft_unsure(stage, mapped)
     if some & {f"released_{entity}", f"found_{entity}"}:
-        stage.run(_RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted))
+        stage.run(
+            _RELEASED.format(e=entity, entity=quoted) + _ADOPT.format(e=entity, entity=quoted)
+        )
     steps = [partial(_draft_updates, mapped=mapped)] if judged in some else []
     steps += [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if absent in some:
@@ -234,7 +243,8 @@ def unread(stage: Stage, mapping: Mapping, asked: Iterable[Row[Any]]) -> set[str
             continue
         columns = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "contact")]
         rows = [
-            (hold_id, body["subject"], _without_link(body), body["values"].get("contact")) for hold_id, body in mine
+            (hold_id, body["subject"], _without_link(body), body["values"].get("contact"))
+            for hold_id, body in mine
         ]
         stage.fill(f"asked_{entity}", columns, [rows])
         read = {side.value: _read(stage, entity, side) for side in Side}
@@ -245,7 +255,9 @@ def unread(stage: Stage, mapping: Mapping, asked: Iterable[Row[Any]]) -> set[str
 
 def _without_link(body: Map[str, Any]) -> str | None:
     """The side whose record, one without a link, a question is about."""
-    apart = body["kind"] in ("ambiguous", "duplicate") or (body["kind"] == "refused" and not body.get("field"))
+    apart = body["kind"] in ("ambiguous", "duplicate") or (
+        body["kind"] == "refused" and not body.get("field")
+    )
     return str(body["side"]) if apart else None
 
 
@@ -262,9 +274,17 @@ def _draft_absences(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     owner = f"LEFT JOIN owner o ON o.link_id = absence_{entity}.parent" if child else ""
-    parent_key = "coalesce(hangs_on, CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END)" if child else "NULL"
+    parent_key = (
+        "coalesce(hangs_on, CASE side WHEN 'app' THEN o.app_key ELSE o.ghl_key END)"
+        if child
+        else "NULL"
+    )
     phase = 6 if child else 7
-    stage.run(_ABSENCES.format(e=entity, entity=literal(entity), phase=phase, owner=owner, parent_key=parent_key))
+    stage.run(
+        _ABSENCES.format(
+            e=entity, entity=literal(entity), phase=phase, owner=owner, parent_key=parent_key
+        )
+    )
 
 
 def _draft_unsure(stage: Stage, mapped: EntityMap) -> None:
@@ -292,11 +312,14 @@ def _merged(mapped: EntityMap) -> str:
         return ""
     # A side whose row is an echo was compared as its baseline.
     held = {
-        side: f"list_extract(CASE WHEN w.{side}_echo THEN b.{side} ELSE {side[0]}.cells END, m.place)" for side in Side
+        side: f"list_extract(CASE WHEN w.{side}_echo THEN b.{side} ELSE {side[0]}.cells END, m.place)"
+        for side in Side
     }
     names = f"[{', '.join(literal(field.name) for field in mapped.fields)}]"
     listed = "coalesce(from_json(held, '[\"VARCHAR\"]'), [])"
-    return _MERGED.format(e=mapped.entity, names=names, held=listed, app=held[Side.APP], ghl=held[Side.GHL])
+    return _MERGED.format(
+        e=mapped.entity, names=names, held=listed, app=held[Side.APP], ghl=held[Side.GHL]
+    )
 
 
 def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
@@ -359,9 +382,7 @@ def number(stage: Stage) -> None:
 def groups(stage: Stage) -> tuple[Group, ...]:
     """The planned operations by entity, side and kind."""
     deltas: dict[tuple[object, ...], list[int]] = {}
-    identical = (
-        "SELECT side, kind, count(*) AS many FROM planned WHERE entity = 'tag' GROUP BY side, kind, after ORDER BY many"
-    )
+    identical = "SELECT side, kind, count(*) AS many FROM planned WHERE entity = 'tag' GROUP BY side, kind, after ORDER BY many"
     for side, kind, many in stage.rows(identical):
         deltas.setdefault((side, kind), []).append(int(str(many)))
     counted = (
@@ -395,11 +416,15 @@ def lines(stage: Stage) -> Iterator[str]:
     """
     members = {name: f"'\"{name}\":' || to_json({name})" for name in _TEXTS}
     members |= {name: f"'\"{name}\":\"' || {name} || '\"'" for name in _WORDS}
-    members |= {name: f"'\"{name}\":' || nullif({name}, '{{}}')" for name in ("after", "before", "source")}
+    members |= {
+        name: f"'\"{name}\":' || nullif({name}, '{{}}')" for name in ("after", "before", "source")
+    }
     members["risk"] = "CASE risk WHEN 'low' THEN NULL ELSE '\"risk\":\"' || risk || '\"' END"
     members["starts_workflows"] = "CASE WHEN starts_workflows THEN '\"starts_workflows\":true' END"
     members["turn"] = "CASE WHEN turn > 0 THEN '\"turn\":' || turn END"
-    whole = f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
+    whole = (
+        f"'{{' || concat_ws(',', {', '.join(members[name] for name in sorted(members))}) || '}}'"
+    )
     last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
     size = max(_PART, last // 50)  # each part looks through the whole plan
     parts = (  # sorted whole, the lines would need as much memory as the plan
@@ -429,5 +454,7 @@ def holds(stage: Stage) -> Iterator[Hold]:
     query = f'SELECT {", ".join(columns)}, "values"::VARCHAR FROM hold ORDER BY entity, kind, subject, field, hold_id'
     for batch in stage.stream(query):
         for row in batch:
-            members = {name: value for name, value in zip(columns, row, strict=False) if value is not None}
+            members = {
+                name: value for name, value in zip(columns, row, strict=False) if value is not None
+            }
             yield hold_from(members | {"values": json.loads(str(row[-1]))})

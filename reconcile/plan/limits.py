@@ -80,12 +80,18 @@ class Breach:
 
 NAMES = frozenset(
     {"deletes", "updates", "creates", "first-creates"}
-    | {f"{what}-{side}" for what in ("another", "empty", "shrunk", "rewound", "restore") for side in Side}
+    | {
+        f"{what}-{side}"
+        for what in ("another", "empty", "shrunk", "rewound", "restore")
+        for side in Side
+    }
 )
 """What limits are called; `restore-app` and `restore-ghl` say that a side which went back is to be brought back from the other."""
 
 
-def breaches(plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()) -> list[Breach]:
+def breaches(
+    plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()
+) -> list[Breach]:
     """Every limit that the plan goes over and that was not allowed by name."""
     found = [
         *_identities(facts),

@@ -69,7 +69,9 @@ SELECT {entity}, 'ghl', ghl_key, 'deleted', 'made again on the contact where the
 
 def release(stage: Stage, mapped: EntityMap) -> None:
     """Take apart what a person said are two things: each is then matched, or created across, as any record without a link."""
-    if mapped.entity is Entity.CONTACT or not any(stage.one("SELECT EXISTS (FROM decision WHERE choice = 'unlink')")):
+    if mapped.entity is Entity.CONTACT or not any(
+        stage.one("SELECT EXISTS (FROM decision WHERE choice = 'unlink')")
+    ):
         return
     stage.run(_RELEASE.format(e=mapped.entity, entity=literal(mapped.entity)))
 
@@ -77,7 +79,10 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 def draft(stage: Stage, mapped: EntityMap) -> None:
     """Create `strayed_e` (its `action` is ask, keep or move), and add the questions and the operations that follow from it."""
     entity = mapped.entity
-    rules = (" AND ".join(f"f.{mapped.cell(name)} = c.{mapped.cell(name)}" for name in rule) for rule in mapped.match)
+    rules = (
+        " AND ".join(f"f.{mapped.cell(name)} = c.{mapped.cell(name)}" for name in rule)
+        for rule in mapped.match
+    )
     made = creation(mapped, Side.APP)
     asked = _ASKED.format(
         e=entity,

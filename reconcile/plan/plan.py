@@ -86,7 +86,9 @@ class Plan:
         )
 
 
-def estimate(groups: Iterable[Group], side: Side, described: Description, usage: Usage, *, recheck: str) -> Estimate:
+def estimate(
+    groups: Iterable[Group], side: Side, described: Description, usage: Usage, *, recheck: str
+) -> Estimate:
     """Requests and time that these groups cost on `side`, against what remains of today's quota there."""
     by_kind: dict[str, int] = {}
     for group in groups:

@@ -127,4 +127,6 @@ def _concluded(plan: Plan) -> hashlib._Hash:
 
 
 def _unreadable(path: Path, line: int, expected: str) -> StateError:
-    return StateError(f"{path.name}:{line}: not {expected}", remedy="make the plan again", code="PLAN_FILE")
+    return StateError(
+        f"{path.name}:{line}: not {expected}", remedy="make the plan again", code="PLAN_FILE"
+    )

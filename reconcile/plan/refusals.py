@@ -26,7 +26,9 @@ WHOLE = "*"
 _CODES = ("DUPLICATE", "EXISTS")
 
 
-def remember(ledger: Ledger, connection: Connection, journal: Journal, mapping: PairMapping, source: Source) -> None:
+def remember(
+    ledger: Ledger, connection: Connection, journal: Journal, mapping: PairMapping, source: Source
+) -> None:
     """Enter what sides refused in this run into the register, inside a settlement and after the operations were settled."""
     mapped = mapping[Entity.CONTACT]
     refused = [(o, outcome) for o, outcome in journal.entries() if _is_refused(o, outcome)]
@@ -56,7 +58,10 @@ def remember(ledger: Ledger, connection: Connection, journal: Journal, mapping: 
 
 
 def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    contact = operation.entity is Entity.CONTACT and operation.kind in (OpKind.CREATE, OpKind.UPDATE)
+    contact = operation.entity is Entity.CONTACT and operation.kind in (
+        OpKind.CREATE,
+        OpKind.UPDATE,
+    )
     return contact and outcome.status is Status.REJECTED and outcome.code in _CODES
 
 
@@ -77,7 +82,9 @@ def _sent(operation: Operation) -> str:
 def _linked(ledger: Ledger, connection: Connection, link_ids: list[str]) -> set[str]:
     table = schema.link
     query = sa.select(table.c.link_id).where(
-        table.c.pair == ledger.pair, table.c.entity == Entity.CONTACT.value, table.c.link_id.in_(link_ids)
+        table.c.pair == ledger.pair,
+        table.c.entity == Entity.CONTACT.value,
+        table.c.link_id.in_(link_ids),
     )
     return {str(link_id) for (link_id,) in connection.execute(query)}
 
@@ -143,16 +150,28 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     """Ask, in `judged_e` and `hold`, about values that would only be refused again: both records are shown."""
     entity = mapped.entity
     unique = unique_fields(mapped)
-    if not unique or not stage.has(f"difference_{entity}") or not stage.some(f"difference_{entity}"):
+    if (
+        not unique
+        or not stage.has(f"difference_{entity}")
+        or not stage.some(f"difference_{entity}")
+    ):
         return
     places = [(side, name) for side in Side for name in unique]
     held = [
-        _HOLDER.format(s=side, field=literal(name), holders=holders(mapped, side, name, value="sent", wanted="known"))
+        _HOLDER.format(
+            s=side,
+            field=literal(name),
+            holders=holders(mapped, side, name, value="sent", wanted="known"),
+        )
         for side, name in places
     ]
-    unmoved = [_UNMOVED.format(e=entity, s=side, partly=_partly(stage, entity, side)) for side in Side]
+    unmoved = [
+        _UNMOVED.format(e=entity, s=side, partly=_partly(stage, entity, side)) for side in Side
+    ]
     stage.run(
-        _ASKED.format(e=entity, holders=" UNION ALL ".join(held), unmoved=f"({' OR '.join(unmoved)})")
+        _ASKED.format(
+            e=entity, holders=" UNION ALL ".join(held), unmoved=f"({' OR '.join(unmoved)})"
+        )
         + _HELD.format(e=entity, entity=literal(entity), because=_BECAUSE)
     )
 

@@ -78,15 +78,23 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     rows: list[tuple[object, ...]] = []
     for name in unique:
         for side in Side:
-            wanted = f"want WHERE target = '{side}' AND field = {literal(name)} AND value IS NOT NULL"
+            wanted = (
+                f"want WHERE target = '{side}' AND field = {literal(name)} AND value IS NOT NULL"
+            )
             if not stage.some(wanted):
                 continue
             held = holders(mapped, side, name, value="value", wanted=wanted)
-            waits = {str(key): str(rival) for key, rival in stage.rows(_RIVALS.format(wanted=wanted, holders=held))}
+            waits = {
+                str(key): str(rival)
+                for key, rival in stage.rows(_RIVALS.format(wanted=wanted, holders=held))
+            }
             if waits:
                 rows += _lots(stage, name, side, waits, may_clear=not mapped.field(name).required)
     if rows:
-        columns = [(n, "VARCHAR") for n in ("link_id", "field", "target")] + [("turn", "INTEGER"), ("room", "BOOLEAN")]
+        columns = [(n, "VARCHAR") for n in ("link_id", "field", "target")] + [
+            ("turn", "INTEGER"),
+            ("room", "BOOLEAN"),
+        ]
         stage.fill(f"lot_{entity}", columns, [rows])
 
 
@@ -109,16 +117,16 @@ def holders(mapped: EntityMap, side: Side, field: str, *, value: str, wanted: st
     if found not in quick:
         return _CELLS.format(e=mapped.entity, s=side, place=mapped.fields.index(found) + 1)
     blur = blurred(found.codec, "v.value")
-    return _BLURRED.format(e=mapped.entity, s=side, at=quick.index(found), blur=blur, value=value, wanted=wanted)
+    return _BLURRED.format(
+        e=mapped.entity, s=side, at=quick.index(found), blur=blur, value=value, wanted=wanted
+    )
 
 
 def _lots(
     stage: Stage, field: str, side: Side, waits: Mapping[str, str], *, may_clear: bool
 ) -> Iterable[tuple[object, ...]]:
     concerned = ", ".join(map(literal, sorted({*waits, *waits.values()})))
-    query = (
-        f"SELECT key, link_id FROM want WHERE target = '{side}' AND field = {literal(field)} AND key IN ({concerned})"
-    )
+    query = f"SELECT key, link_id FROM want WHERE target = '{side}' AND field = {literal(field)} AND key IN ({concerned})"
     links = {str(key): str(link_id) for key, link_id in stage.rows(query)}
     for key, turn in turns(waits, set(links), may_clear=may_clear).items():
         yield links[key], field, side.value, turn.turn, turn.room
@@ -135,7 +143,11 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
             rest.append(operation)
     for (_, field), members in passed.items():
         holder = {each.before.get(field): each.key or "" for each in members}
-        waits = {each.key or "": holder[each.after[field]] for each in members if each.after[field] in holder}
+        waits = {
+            each.key or "": holder[each.after[field]]
+            for each in members
+            if each.after[field] in holder
+        }
         taken = turns(waits, {each.key or "" for each in members})
         for each in members:
             turn = taken[each.key or ""]
@@ -146,7 +158,9 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
     return rest
 
 
-def turns(waits: Mapping[str, str], changing: set[str], *, may_clear: bool = True) -> dict[str, Turn]:
+def turns(
+    waits: Mapping[str, str], changing: set[str], *, may_clear: bool = True
+) -> dict[str, Turn]:
     """The turn of each record whose value changes. `waits` names the record that holds the value which another one gets.
 
     A record waits only for one that changes itself: one that keeps its value will be refused, whenever that is. A ring is
@@ -173,5 +187,7 @@ def turns(waits: Mapping[str, str], changing: set[str], *, may_clear: bool = Tru
             found |= dict.fromkeys(ring, Turn(FIRST))
         for member in reversed([each for each in path if each not in found]):
             ahead = found.get(waits.get(member, ""))
-            found[member] = Turn(FIRST if ahead is None else FIRST + 1 if ahead.room else ahead.turn + 1)
+            found[member] = Turn(
+                FIRST if ahead is None else FIRST + 1 if ahead.room else ahead.turn + 1
+            )
     return found

@@ -16,7 +16,16 @@ from reconcile.report.markdown import markdown
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
-__all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "write", "write_document"]
+__all__ = [
+    "About",
+    "Run",
+    "changes",
+    "decisions_from",
+    "document",
+    "markdown",
+    "write",
+    "write_document",
+]
 
 
 def write(stage: Stage, mapping: Mapping, about: About, folder: Path) -> dict[str, Path]:

@@ -55,4 +55,6 @@ class About:
     @property
     def wrote(self) -> bool:
         """Whether the run came to write; else the report says what would happen."""
-        return self.state == "settled" or (self.state in ("stopped", "failed") and self.plan is not None)
+        return self.state == "settled" or (
+            self.state in ("stopped", "failed") and self.plan is not None
+        )

@@ -129,7 +129,9 @@ ANSWERS = {
         "Nothing is written to it, in this run or a later one. It is asked again only if other candidates turn up.",
     ),
     "delete": Answer(
-        "Delete it too", "the record that is left is deleted too", "The record that is left in {here} is deleted too."
+        "Delete it too",
+        "the record that is left is deleted too",
+        "The record that is left in {here} is deleted too.",
     ),
     "restore": Answer(
         "Bring it back",

@@ -106,7 +106,9 @@ def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict
     stored = _cells(outcome).get("after") or {} if outcome else {}
     if entry["kind"] == OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
-    entry["fields"] = _fields(mapping[record_entity(Entity(entry["entity"]))], before, after, stored)
+    entry["fields"] = _fields(
+        mapping[record_entity(Entity(entry["entity"]))], before, after, stored
+    )
     if not applied:
         entry["status"] = "planned"
     elif entry["status"] == "skipped" and not entry["code"]:
@@ -122,13 +124,19 @@ def _fields(
     mapped: EntityMap, before: Map[str, Cell], after: Map[str, Cell], stored: Map[str, Any]
 ) -> list[dict[str, Cell]]:
     """What differs, in the mapping's order; then what the mapping no longer knows."""
-    known = {field.name: field for field in mapped.fields if field.name in before or field.name in after}
+    known = {
+        field.name: field for field in mapped.fields if field.name in before or field.name in after
+    }
     parts: list[dict[str, Cell]] = []
     for name in [*known, *(name for name in after if name not in known)]:
         old, new = before.get(name), after.get(name)
         if old != new:
             field = known.get(name)
-            part: dict[str, Cell] = {"field": name, "before": shown(field, old), "after": shown(field, new)}
+            part: dict[str, Cell] = {
+                "field": name,
+                "before": shown(field, old),
+                "after": shown(field, new),
+            }
             if name in stored and stored[name] != new:
                 part["stored"] = shown(field, stored[name])
             parts.append(part)
@@ -151,7 +159,10 @@ def failures(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             **remedy(code)._asdict(),
             "count": many,
             "examples": [
-                {name: entry[name] for name in ("op_id", "entity", "kind", "side", "label", "detail", "trace_id")}
+                {
+                    name: entry[name]
+                    for name in ("op_id", "entity", "kind", "side", "label", "detail", "trace_id")
+                }
                 for entry in examples[code]
             ],
         }

@@ -56,7 +56,10 @@ def columns(runs: Sequence[tuple[str, Sequence[Part]]], *, title: str) -> str:
 
 
 def _column(parts: Sequence[Part], *, x: float, width: float, tallest: int) -> str:
-    y, drawn = 80.0, [f'<rect class="ghost" x="{x:.1f}" y="0" width="{width:.1f}" height="80"></rect>']
+    y, drawn = (
+        80.0,
+        [f'<rect class="ghost" x="{x:.1f}" y="0" width="{width:.1f}" height="80"></rect>'],
+    )
     for part in parts:
         if part.value:
             height = max(1.5, 78 * part.value / tallest)

@@ -49,9 +49,17 @@ CLASSES: tuple[Class, ...] = (
         Tone.FAIL,
         "the record changed between plan and write, so nothing was written; the next run compares again",
     ),
-    Class("skipped", "Not carried out", Tone.FAIL, "planned, but not sent in this run; the next run plans it again"),
     Class(
-        "conflict", "Conflict held", Tone.ASK, "both sides changed the same field to different values; a person decides"
+        "skipped",
+        "Not carried out",
+        Tone.FAIL,
+        "planned, but not sent in this run; the next run plans it again",
+    ),
+    Class(
+        "conflict",
+        "Conflict held",
+        Tone.ASK,
+        "both sides changed the same field to different values; a person decides",
     ),
     Class(
         "flapping",
@@ -83,15 +91,30 @@ CLASSES: tuple[Class, ...] = (
         Tone.FAIL,
         "the write was accepted, but the side stores another value",
     ),
-    Class("ambiguous", "Ambiguous match held", Tone.ASK, "several records could be its counterpart; a person decides"),
+    Class(
+        "ambiguous",
+        "Ambiguous match held",
+        Tone.ASK,
+        "several records could be its counterpart; a person decides",
+    ),
     Class(
         "suggested",
         "Suggested link held",
         Tone.ASK,
         "a record of the other side is probably the same, though no rule says so; a person decides",
     ),
-    Class("duplicate", "Duplicate held", Tone.ASK, "another record of the same side has the same identity"),
-    Class("absence_held", "Deletion held", Tone.ASK, "its counterpart is gone; a person decides what that means"),
+    Class(
+        "duplicate",
+        "Duplicate held",
+        Tone.ASK,
+        "another record of the same side has the same identity",
+    ),
+    Class(
+        "absence_held",
+        "Deletion held",
+        Tone.ASK,
+        "its counterpart is gone; a person decides what that means",
+    ),
     Class(
         "deleted",
         "Deleted",
@@ -118,7 +141,12 @@ CLASSES: tuple[Class, ...] = (
         Tone.ASIDE,
         "it belongs to no contact, or to one that a rule leaves out: nothing is to be done about it",
     ),
-    Class("excluded", "Excluded by rule", Tone.ASIDE, "a rule of the pair file, or a decision, leaves this record out"),
+    Class(
+        "excluded",
+        "Excluded by rule",
+        Tone.ASIDE,
+        "a rule of the pair file, or a decision, leaves this record out",
+    ),
     Class(
         "not_checked",
         "Not checked",
@@ -131,9 +159,17 @@ CLASSES: tuple[Class, ...] = (
         Tone.QUIET,
         "an index that trails our own last write, or a record that turned up while writing",
     ),
-    Class("formatting_only", "Formatting only", Tone.QUIET, "only the form of a value changed, not its meaning"),
     Class(
-        IN_SYNC, "In sync", Tone.QUIET, "compared and equal, or unchanged on both sides since they were last compared"
+        "formatting_only",
+        "Formatting only",
+        Tone.QUIET,
+        "only the form of a value changed, not its meaning",
+    ),
+    Class(
+        IN_SYNC,
+        "In sync",
+        Tone.QUIET,
+        "compared and equal, or unchanged on both sides since they were last compared",
     ),
 )
 """All classes, the most urgent first: a record that several apply to is in the first of them."""
@@ -141,18 +177,40 @@ CLASSES: tuple[Class, ...] = (
 EQUAL, CARRIED, BY_RULE = "equal", "carried", "by_rule"
 
 VALUE_CLASSES: tuple[Class, ...] = (
-    Class(UNEXPLAINED, "Unexplained", Tone.FAIL, "nothing accounts for this value: a fault of the job"),
+    Class(
+        UNEXPLAINED, "Unexplained", Tone.FAIL, "nothing accounts for this value: a fault of the job"
+    ),
     Class("rejected", "Refused", Tone.FAIL, "a side refused the value"),
     Class("pending", "Not written", Tone.FAIL, "due on the other side, and not written there yet"),
-    Class("dropped", "Not stored as sent", Tone.FAIL, "a side took the value and shows another one"),
     Class(
-        "unreadable", "Unreadable", Tone.ASK, "a side holds something that is no value of its kind; it stays as it is"
+        "dropped", "Not stored as sent", Tone.FAIL, "a side took the value and shows another one"
+    ),
+    Class(
+        "unreadable",
+        "Unreadable",
+        Tone.ASK,
+        "a side holds something that is no value of its kind; it stays as it is",
     ),
     Class("held", "In question", Tone.ASK, "a person decides"),
-    Class("not_read", "Not read", Tone.ASIDE, "not read, or not far enough to compare; it does not count as equal"),
-    Class(BY_RULE, "Apart by rule", Tone.QUIET, "apart because a rule of the pair file, or a decision, wants it so"),
+    Class(
+        "not_read",
+        "Not read",
+        Tone.ASIDE,
+        "not read, or not far enough to compare; it does not count as equal",
+    ),
+    Class(
+        BY_RULE,
+        "Apart by rule",
+        Tone.QUIET,
+        "apart because a rule of the pair file, or a decision, wants it so",
+    ),
     Class(CARRIED, "Carried", Tone.DONE, "made equal by this run, as the side's own answer shows"),
-    Class(EQUAL, "Equal", Tone.QUIET, "the same on both sides, read in this run or unmoved since it was compared"),
+    Class(
+        EQUAL,
+        "Equal",
+        Tone.QUIET,
+        "the same on both sides, read in this run or unmoved since it was compared",
+    ),
 )
 """The classes of the value statement, the most urgent first: every mapped value is in exactly one."""
 
@@ -191,7 +249,9 @@ BY_NAME = {each.name: each for each in CLASSES}
 
 def urgency_sql(column: str) -> str:
     """SQL for the place of a class in CLASSES; whatever is not a class counts as unexplained."""
-    return f"coalesce(array_position([{', '.join(repr(each.name) for each in CLASSES)}], {column}), 1)"
+    return (
+        f"coalesce(array_position([{', '.join(repr(each.name) for each in CLASSES)}], {column}), 1)"
+    )
 
 
 def class_sql(place: str) -> str:

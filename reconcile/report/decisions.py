@@ -62,15 +62,29 @@ def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
         ) from error
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
         raise ConfigError(
-            [Problem(str(path.name), "not an Excel workbook (.xlsx)", "save it as .xlsx and name it again")]
+            [
+                Problem(
+                    str(path.name),
+                    "not an Excel workbook (.xlsx)",
+                    "save it as .xlsx and name it again",
+                )
+            ]
         ) from error
     try:
         if DECISIONS not in book.sheetnames:
             raise ConfigError(
-                [Problem(path.name, f"no sheet named {DECISIONS}", "name a report.xlsx that `report` made")]
+                [
+                    Problem(
+                        path.name,
+                        f"no sheet named {DECISIONS}",
+                        "name a report.xlsx that `report` made",
+                    )
+                ]
             )
         found = list(book[DECISIONS].iter_rows(values_only=True))
-        width = max(map(len, found), default=0)  # without a stated dimension, rows come as wide as they are filled
+        width = max(
+            map(len, found), default=0
+        )  # without a stated dimension, rows come as wide as they are filled
         rows: list[Sequence[object]] = [(*row, *(None,) * (width - len(row))) for row in found]
         return rows, _choices(rows)
     finally:
@@ -94,21 +108,31 @@ def _answers(
 ) -> Iterator[Decided]:
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], start=2):
-        hold_id, choice, reason, shown = (str(row[heads.index(name)] or "").strip() for name in _NEEDED)
+        hold_id, choice, reason, shown = (
+            str(row[heads.index(name)] or "").strip() for name in _NEEDED
+        )
         if not choice:
             continue
         where = f"{path.name}, sheet {DECISIONS}, row {number}"
         allowed = choices.get(hold_id)
         if not hold_id:
-            problems.append(Problem(where, "a decision without a hold_id", "do not clear the hold_id column"))
+            problems.append(
+                Problem(where, "a decision without a hold_id", "do not clear the hold_id column")
+            )
         elif hold_id in seen:
             problems.append(
-                Problem(where, f"question {hold_id} is answered in row {seen[hold_id]} too", "answer it once")
+                Problem(
+                    where,
+                    f"question {hold_id} is answered in row {seen[hold_id]} too",
+                    "answer it once",
+                )
             )
         elif allowed is not None and choice not in allowed:
             problems.append(
                 Problem(
-                    where, f"{choice!r} is not a choice here; expected {' or '.join(allowed)}", "choose from the list"
+                    where,
+                    f"{choice!r} is not a choice here; expected {' or '.join(allowed)}",
+                    "choose from the list",
                 )
             )
         else:

@@ -19,7 +19,14 @@ from reconcile.report.labels import make_labels, record_entity
 from reconcile.report.quality import quality
 from reconcile.report.questions import left_out, questions
 from reconcile.report.schema import FORMAT
-from reconcile.report.statement import Account, EntityStatement, Identity, Statement, planned, statement
+from reconcile.report.statement import (
+    Account,
+    EntityStatement,
+    Identity,
+    Statement,
+    planned,
+    statement,
+)
 from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
 from reconcile.stage.stage import Stage
@@ -37,7 +44,9 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
     if reached:
         make_labels(stage, mapping)
-    entries = Changes.of(changes(stage, mapping, applied=about.wrote) if reached else (), stage.folder)
+    entries = Changes.of(
+        changes(stage, mapping, applied=about.wrote) if reached else (), stage.folder
+    )
     holds = questions(stage, mapping, about) if reached else []
     accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
     whole = _head(about) | {
@@ -72,7 +81,9 @@ def _head(about: About) -> dict[str, Any]:
         "seconds": _seconds(about.started_at, about.ended_at),
         "refusal": about.refusal,
         "stopped": about.stopped,
-        "nowhere": [{"entity": e.value, "side": side.value, "key": key} for e, side, key in about.nowhere],
+        "nowhere": [
+            {"entity": e.value, "side": side.value, "key": key} for e, side, key in about.nowhere
+        ],
     }
 
 
@@ -103,7 +114,8 @@ def _values(stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount]) ->
     return {
         "agree": agree(accounts),
         "classes": [
-            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in VALUE_CLASSES
+            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
+            for c in VALUE_CLASSES
         ],
         "entities": [
             {
@@ -126,7 +138,10 @@ def _statement(state: Statement) -> dict[str, Any]:
         "applied": state.applied,
         "clean": state.clean,
         "unexplained": state.unexplained,
-        "classes": [{"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning} for c in CLASSES],
+        "classes": [
+            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
+            for c in CLASSES
+        ],
         "entities": [_entity(each) for each in state.entities],
         "broken": [_identity(each) for each in state.broken],
     }
@@ -151,7 +166,9 @@ def _account(account: Account) -> dict[str, Any]:
         "corrected": account.corrected,
         "rows": account.rows,
         "classes": {name: account.classes[name] for name in [*order, *unknown]},
-        "aside": {name: account.aside[name] for name in [*order, *unknown] if name in account.aside},
+        "aside": {
+            name: account.aside[name] for name in [*order, *unknown] if name in account.aside
+        },
         "created": account.created,
         "met": account.met,
         "unread": account.unread,
@@ -162,7 +179,12 @@ def _account(account: Account) -> dict[str, Any]:
 
 
 def _identity(identity: Identity) -> dict[str, Any]:
-    return {"says": identity.says, "left": identity.left, "right": identity.right, "holds": identity.holds}
+    return {
+        "says": identity.says,
+        "left": identity.left,
+        "right": identity.right,
+        "holds": identity.holds,
+    }
 
 
 def _certificate(about: About) -> dict[str, Any]:
@@ -180,11 +202,15 @@ def _certificate(about: About) -> dict[str, Any]:
             "fields": list(each.fields),
             "because": each.because,
         }
-        for each in sorted(about.residuals, key=lambda each: (each.entity, each.key or "", each.op_id))
+        for each in sorted(
+            about.residuals, key=lambda each: (each.entity, each.key or "", each.op_id)
+        )
     ]
     return {
         "mode": mode,
-        "residual_operations": about.replan.operations if about.replan is not None else len(residuals),
+        "residual_operations": about.replan.operations
+        if about.replan is not None
+        else len(residuals),
         "residual_holds": sum(about.replan.holds.values()) if about.replan is not None else None,
         "groups": [
             {"entity": g.entity.value, "side": g.side.value, "kind": g.kind.value, "count": g.count}
@@ -203,7 +229,9 @@ def _provenance(mapping: Mapping, about: About) -> dict[str, Any]:
         "mapping_digest": mapping.digest,
         "generation_before": plan.generation if plan else None,
         "generation_after": settled.generation if settled else None,
-        "identities": {side.value: about.described[side].identity for side in Side if side in about.described},
+        "identities": {
+            side.value: about.described[side].identity for side in Side if side in about.described
+        },
         "snapshots": [_snapshot(each) for _, each in sorted(about.snapshots.items())],
         "looked_again": about.looked_again,
         "recovered": len(about.interrupted),
@@ -236,7 +264,9 @@ def _trends(about: About, entities: Map[str, Any]) -> list[dict[str, Any]]:
         "started_at": about.started_at,
         "entities": entities,
     }
-    earlier = [run for run in about.history if run.get("run_id") != about.run_id and run.get("entities")]
+    earlier = [
+        run for run in about.history if run.get("run_id") != about.run_id and run.get("entities")
+    ]
     runs = [now, *earlier[:_TRENDS]]
     return [
         {

@@ -12,11 +12,18 @@ from reconcile.values.mapping import TAGS, EntityMap, Mapping
 _LONGEST = 80
 
 
-def entry(mapping: Mapping, operation: Operation, outcome: Outcome | None, *, applied: bool) -> dict[str, Any]:
+def entry(
+    mapping: Mapping, operation: Operation, outcome: Outcome | None, *, applied: bool
+) -> dict[str, Any]:
     """One operation in the form that a report's changes have."""
     mapped = mapping[record_entity(operation.entity)]
-    keys = {operation.side: (outcome and outcome.key) or operation.key, operation.side.other: operation.source_key}
-    members = {name: getattr(operation, name) for name in ("op_id", "because", "risk", "starts_workflows")}
+    keys = {
+        operation.side: (outcome and outcome.key) or operation.key,
+        operation.side.other: operation.source_key,
+    }
+    members = {
+        name: getattr(operation, name) for name in ("op_id", "because", "risk", "starts_workflows")
+    }
     return {
         **members,
         "entity": operation.entity.value,
@@ -44,9 +51,16 @@ def _status(outcome: Outcome | None) -> str:
 
 def _label(mapped: EntityMap, operation: Operation) -> str:
     cells: Cells = {**operation.before, **operation.after}
-    names = " ".join(cells.get(f.name) or "" for f in mapped.fields if isinstance(f.codec, Name)).split()
+    names = " ".join(
+        cells.get(f.name) or "" for f in mapped.fields if isinstance(f.codec, Name)
+    ).split()
     rest = (cells.get(f.name) for f in mapped.fields if not isinstance(f.codec, Name | Labels))
-    told = " ".join(names) or next((cell for cell in rest if cell), None) or operation.key or operation.source_key
+    told = (
+        " ".join(names)
+        or next((cell for cell in rest if cell), None)
+        or operation.key
+        or operation.source_key
+    )
     return (told or operation.link_id)[:_LONGEST]
 
 
@@ -56,7 +70,11 @@ def _fields(mapped: EntityMap, operation: Operation) -> list[dict[str, Cell]]:
         before, after = after, {TAGS: None}
     known = {each.name: each for each in mapped.fields}
     return [
-        {"field": n, "before": shown(known.get(n), before.get(n)), "after": shown(known.get(n), after.get(n))}
+        {
+            "field": n,
+            "before": shown(known.get(n), before.get(n)),
+            "after": shown(known.get(n), after.get(n)),
+        }
         for n in [*known, *(name for name in {**before, **after} if name not in known)]
         if before.get(n) != after.get(n)
     ]

@@ -29,12 +29,27 @@ _COLUMN = {
 _COUNTED = ("creates", "updates", "deletes", "linked", "forgotten")
 _HARD = ("rejected", "in_doubt", "skipped")
 _WRITING = frozenset(
-    {"create", "update", "delete", "complete", "upsert", "add", "remove", "rename", "tags", "business"}
+    {
+        "create",
+        "update",
+        "delete",
+        "complete",
+        "upsert",
+        "add",
+        "remove",
+        "rename",
+        "tags",
+        "business",
+    }
 )
 
 
 def entities(
-    mapping: Mapping, about: About, state: Statement, entries: Iterable[Map[str, Any]], holds: Iterable[Map[str, Any]]
+    mapping: Mapping,
+    about: About,
+    state: Statement,
+    entries: Iterable[Map[str, Any]],
+    holds: Iterable[Map[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     """Figures of each mapped entity, and of tags. For tags, creates are contacts that got tags, deletes those that lost some."""
     counted: dict[str, Counter[str]] = {entity.value: Counter() for entity in listed(mapping)}
@@ -80,7 +95,9 @@ def _left(*sides: Map[str, int]) -> int:
 
 def _unread(each: EntityStatement) -> int:
     """Linked pairs of which this run did not read both ends: whether they agree is not known."""
-    return max(side.classes.get("not_checked", 0) - side.aside.get("not_checked", 0) for side in each.sides)
+    return max(
+        side.classes.get("not_checked", 0) - side.aside.get("not_checked", 0) for side in each.sides
+    )
 
 
 def _figures(entity: Entity, row: Counter[str], about: About) -> dict[str, Any]:
@@ -97,7 +114,12 @@ def requests_of(entity: Entity, usage: Map[Side, Usage]) -> int | None:
     counting = [each.by_endpoint for each in usage.values() if each.by_endpoint]
     if not counting:
         return None
-    return sum(many for counts in counting for endpoint, many in counts.items() if _concerns(endpoint) is entity)
+    return sum(
+        many
+        for counts in counting
+        for endpoint, many in counts.items()
+        if _concerns(endpoint) is entity
+    )
 
 
 def _concerns(endpoint: str) -> Entity | None:
@@ -129,7 +151,11 @@ def residual(entity: Entity, row: Counter[str], about: About) -> int:
 
 def writes_of(plan: Plan, entity: Entity) -> int:
     """Operations of a plan on an entity that send something."""
-    return sum(group.count for group in plan.groups if group.entity is entity and group.kind not in LEDGER_ONLY)
+    return sum(
+        group.count
+        for group in plan.groups
+        if group.entity is entity and group.kind not in LEDGER_ONLY
+    )
 
 
 def usage(about: About) -> dict[str, dict[str, Any]]:

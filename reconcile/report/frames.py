@@ -57,9 +57,12 @@ class Run:
         import pandas as pd
 
         flat = (
-            {**hold, "choices": [option["choice"] for option in hold["options"]]} for hold in self.document["holds"]
+            {**hold, "choices": [option["choice"] for option in hold["options"]]}
+            for hold in self.document["holds"]
         )
-        return pd.DataFrame([{name: value for name, value in hold.items() if name != "options"} for hold in flat])
+        return pd.DataFrame(
+            [{name: value for name, value in hold.items() if name != "options"} for hold in flat]
+        )
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -70,11 +73,14 @@ def load(folder: Path) -> dict[str, Any]:
     try:
         document = msgspec.json.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError) as error:
-        raise StateError(f"{path}: no report", remedy="name the folder of a run that has one") from error
+        raise StateError(
+            f"{path}: no report", remedy="name the folder of a run that has one"
+        ) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         found = document.get("format") if isinstance(document, dict) else None
         raise StateError(
-            f"{path}: format {found!r}, expected {FORMAT}", remedy="make the report again with this version"
+            f"{path}: format {found!r}, expected {FORMAT}",
+            remedy="make the report again with this version",
         )
     return document
 
@@ -86,6 +92,9 @@ def changes(folder: Path) -> pd.DataFrame:
 
 def _rows(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     for entry in document["changes"]:
-        record = {"run_id": document["run_id"], **{name: entry.get(name) for name in _COLUMNS if name in entry}}
+        record = {
+            "run_id": document["run_id"],
+            **{name: entry.get(name) for name in _COLUMNS if name in entry},
+        }
         for part in entry["fields"] or [{}]:
             yield record | {name: part.get(name) for name in ("field", "before", "after", "stored")}

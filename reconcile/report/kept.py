@@ -35,7 +35,12 @@ class Changes(Sequence[Change]):
     """The changes of a report, gone through as often as wanted, a part of them in memory at a time; equal to a list of the same."""
 
     def __init__(
-        self, file: _File, lines: tuple[int, int], count: int, *, through: Callable[[Change], Change] | None = None
+        self,
+        file: _File,
+        lines: tuple[int, int],
+        count: int,
+        *,
+        through: Callable[[Change], Change] | None = None,
     ) -> None:
         self._file = file
         self._start, self._end = lines
@@ -105,7 +110,9 @@ class Changes(Sequence[Change]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
             return NotImplemented
-        return len(self) == len(other) and all(one == another for one, another in zip(self, other, strict=True))
+        return len(self) == len(other) and all(
+            one == another for one, another in zip(self, other, strict=True)
+        )
 
     __hash__ = None  # type: ignore[assignment] # equal to lists, which have none
 

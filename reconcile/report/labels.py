@@ -54,12 +54,16 @@ def shown(field: Field | None, cell: Cell) -> Cell:
     return ", ".join(json.loads(cell))
 
 
-def records(stage: Stage, mapped: EntityMap, side: Side, keys: Iterable[str]) -> dict[str, dict[str, Cell]]:
+def records(
+    stage: Stage, mapped: EntityMap, side: Side, keys: Iterable[str]
+) -> dict[str, dict[str, Cell]]:
     """The cells of looked-at records, by key, blanks left out."""
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    query = f"SELECT key, cells FROM cell_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
+    query = (
+        f"SELECT key, cells FROM cell_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
+    )
     return {str(key): _cells(mapped, cells) for key, cells in stage.rows(query, wanted)}
 
 

@@ -48,7 +48,9 @@ def markdown(document: Map[str, Any]) -> str:
     return "\n\n".join(text for part in parts if (text := "\n".join(part(document)))) + "\n"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1) -> Iterator[str]:
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[object]], *, left: int = 1
+) -> Iterator[str]:
     """A Markdown table; all but the first `left` columns are numbers."""
     yield "| " + " | ".join(heads) + " |"
     yield "|" + "|".join("---" if at < left else "---:" for at, _ in enumerate(heads)) + "|"
@@ -87,7 +89,10 @@ def _head(document: Map[str, Any]) -> Iterator[str]:
 
 def _figures(document: Map[str, Any]) -> Iterator[str]:
     heads = ["", *(label for _, label in _FIGURES)]
-    rows = [[entity, *(figures[name] for name, _ in _FIGURES)] for entity, figures in document["entities"].items()]
+    rows = [
+        [entity, *(figures[name] for name, _ in _FIGURES)]
+        for entity, figures in document["entities"].items()
+    ]
     if rows:
         yield from table(heads, rows)
 
@@ -114,13 +119,25 @@ def _statement(document: Map[str, Any]) -> Iterator[str]:
     labels = {each["name"]: each["label"] for each in state["classes"]}
     yield "## Statement"
     yield ""
-    heads = ["", *(f"{entity['entity']}, {side['side']}" for entity in state["entities"] for side in entity["sides"])]
+    heads = [
+        "",
+        *(
+            f"{entity['entity']}, {side['side']}"
+            for entity in state["entities"]
+            for side in entity["sides"]
+        ),
+    ]
     accounts = [side for entity in state["entities"] for side in entity["sides"]]
     used = [name for name in labels if any(name in account["aside"] for account in accounts)]
     rows: list[list[object]] = [["Records read", *(account["read"] for account in accounts)]]
-    rows += [["± corrected by a look at the record", *(account["corrected"] for account in accounts)]]
     rows += [
-        [f"{_MINUS} {labels[name].lower()}, no counterpart", *(-account["aside"].get(name, 0) for account in accounts)]
+        ["± corrected by a look at the record", *(account["corrected"] for account in accounts)]
+    ]
+    rows += [
+        [
+            f"{_MINUS} {labels[name].lower()}, no counterpart",
+            *(-account["aside"].get(name, 0) for account in accounts),
+        ]
         for name in used
     ]
     for name, label in (
@@ -139,12 +156,17 @@ def _statement(document: Map[str, Any]) -> Iterator[str]:
         yield f"\n**Does not hold:** {_cell(identity['says'])}: {identity['left']:,} is not {identity['right']:,}"
 
 
-def _classes(labels: Map[str, str], accounts: Sequence[Map[str, Any]], heads: Sequence[str]) -> Iterator[str]:
+def _classes(
+    labels: Map[str, str], accounts: Sequence[Map[str, Any]], heads: Sequence[str]
+) -> Iterator[str]:
     """Every record in one class."""
     used = [name for name in labels if any(name in account["classes"] for account in accounts)]
     yield from table(
         ["every record is in one class", *heads[1:]],
-        [[labels[name], *(account["classes"].get(name, 0) for account in accounts)] for name in used],
+        [
+            [labels[name], *(account["classes"].get(name, 0) for account in accounts)]
+            for name in used
+        ],
     )
 
 
@@ -155,18 +177,30 @@ def _values(document: Map[str, Any]) -> Iterator[str]:
         return
     yield "## Values"
     yield ""
-    used = [c for c in reversed(values["classes"]) if any(c["name"] in each["classes"] for each in values["entities"])]
+    used = [
+        c
+        for c in reversed(values["classes"])
+        if any(c["name"] in each["classes"] for each in values["entities"])
+    ]
     rows: list[list[object]] = [
         [each["entity"], *(each["classes"].get(c["name"], 0) for c in used), each["total"]]
         for each in values["entities"]
     ]
-    yield from table(["every value is in one class", *(c["label"].lower() for c in used), "all"], rows)
+    yield from table(
+        ["every value is in one class", *(c["label"].lower() for c in used), "all"], rows
+    )
     apart = [each for each in values["listed"] if each["class"] != BY_RULE]
     if apart:
         labels = {c["name"]: c["label"] for c in values["classes"]}
         yield ""
         rows = [
-            [_said(each["label"]), each["field"] or "all", labels[each["class"]], *_ends(each), _said(each["because"])]
+            [
+                _said(each["label"]),
+                each["field"] or "all",
+                labels[each["class"]],
+                *_ends(each),
+                _said(each["because"]),
+            ]
             for each in apart[:_MOST]
         ]
         yield from table(["record", "field", "value is", "the app", "GHL", "because"], rows, left=6)
@@ -193,7 +227,10 @@ def _hold(hold: Map[str, Any]) -> list[object]:
     values = hold["values"]
     shown = [values.get(side.value) for side in Side]
     if hold["kind"] != "conflict":
-        shown = [next((end["label"] for end in hold["records"] if end["side"] == side), None) for side in Side]
+        shown = [
+            next((end["label"] for end in hold["records"] if end["side"] == side), None)
+            for side in Side
+        ]
     choices = ", ".join(option["choice"] for option in hold["options"])
     field = f" · {hold['field']}" if hold["field"] else ""
     return [
@@ -212,8 +249,13 @@ def _failures(document: Map[str, Any]) -> Iterator[str]:
         return
     yield "## What did not go as planned"
     yield ""
-    rows = [[group["code"], group["meaning"], group["remedy"], _some(group), group["count"]] for group in groups]
-    yield from table(["code", "what it means", "what to do", "for example", "how many"], rows, left=4)
+    rows = [
+        [group["code"], group["meaning"], group["remedy"], _some(group), group["count"]]
+        for group in groups
+    ]
+    yield from table(
+        ["code", "what it means", "what to do", "for example", "how many"], rows, left=4
+    )
 
 
 def _some(group: Map[str, Any]) -> str:
@@ -250,7 +292,10 @@ def _changes(document: Map[str, Any]) -> Iterator[str]:
 def _fields(entry: Map[str, Any]) -> str:
     if entry["kind"] in ("create", "delete", "archive"):
         return many(len(entry["fields"]), "field")
-    return "; ".join(f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}" for part in entry["fields"])
+    return "; ".join(
+        f"{part['field']}: {part['before'] or '∅'} → {part['after'] or '∅'}"
+        for part in entry["fields"]
+    )
 
 
 def _ends(value: Map[str, Any]) -> list[str]:
@@ -263,7 +308,13 @@ def _interrupted(document: Map[str, Any]) -> Iterator[str]:
         yield f"## Written by run {run['run_id']}, which was interrupted"
         yield ""
         rows = [
-            [_said(entry["label"]), entry["kind"], entry["side"], _said(_written(entry)), _said(entry["because"])]
+            [
+                _said(entry["label"]),
+                entry["kind"],
+                entry["side"],
+                _said(_written(entry)),
+                _said(entry["because"]),
+            ]
             for entry in run["changes"][:_MOST]
         ]
         yield from table(["record", "what", "side", "fields", "because"], rows, left=5)
@@ -273,7 +324,8 @@ def _interrupted(document: Map[str, Any]) -> Iterator[str]:
 
 def _written(entry: Map[str, Any]) -> str:
     return "; ".join(
-        f"{part['field']}: {part['before'] or _NONE} → {part['after'] or _NONE}" for part in entry["fields"]
+        f"{part['field']}: {part['before'] or _NONE} → {part['after'] or _NONE}"
+        for part in entry["fields"]
     )
 
 
@@ -285,7 +337,10 @@ def _costs(document: Map[str, Any]) -> Iterator[str]:
     yield ""
     columns = ("requests", "reading", "writing", "estimate", "answers_429", "remaining_today")
     rows = [[side, *(used[name] for name in columns)] for side, used in metered.items()]
-    yield from table(["", "requests", "reading", "writing", "writing, estimated", "refused (429)", "left today"], rows)
+    yield from table(
+        ["", "requests", "reading", "writing", "writing, estimated", "refused (429)", "left today"],
+        rows,
+    )
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[str]:

@@ -30,9 +30,14 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
         _hold(hold)
     for group in whole["failures"]:
         for example in group["examples"]:
-            example["label"], example["detail"] = mask(example["label"]), wordless(example["detail"])
+            example["label"], example["detail"] = (
+                mask(example["label"]),
+                wordless(example["detail"]),
+            )
     for record in whole["passed"]["records"]:
-        record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["key"]
+        record["label"] = (
+            mask(record["label"]) if record["label"] != record["key"] else record["key"]
+        )
         record["because"] = undecided(record["because"])
     for count in whole["passed"]["counts"]:
         count["because"] = undecided(count["because"])
@@ -128,13 +133,17 @@ def _suggestions(whole: dict[str, Any]) -> None:
     for link in (whole["quality"].get("suggested") or {}).get("links", ()):
         for side in ("app", "ghl"):
             link[f"{side}_label"] = (
-                mask(link[f"{side}_label"]) if link[f"{side}_label"] != link[f"{side}_key"] else link[f"{side}_key"]
+                mask(link[f"{side}_label"])
+                if link[f"{side}_label"] != link[f"{side}_key"]
+                else link[f"{side}_key"]
             )
 
 
 def _uncite(whole: dict[str, Any]) -> None:
     whole["stopped"] = uncited(whole["stopped"])
-    whole["verdict"]["sentences"] = [uncited(sentence) for sentence in whole["verdict"]["sentences"]]
+    whole["verdict"]["sentences"] = [
+        uncited(sentence) for sentence in whole["verdict"]["sentences"]
+    ]
     for snapshot in whole["provenance"]["snapshots"]:
         snapshot["why_incomplete"] = uncited(snapshot["why_incomplete"])
     for alert in whole.get("alerts", ()):
@@ -150,7 +159,11 @@ def _undo(whole: dict[str, Any]) -> None:
 
 
 def _hold(hold: dict[str, Any]) -> None:
-    hold["label"] = mask(hold["label"]) if hold["label"] not in (hold["app_key"], hold["ghl_key"]) else hold["label"]
+    hold["label"] = (
+        mask(hold["label"])
+        if hold["label"] not in (hold["app_key"], hold["ghl_key"])
+        else hold["label"]
+    )
     hold["because"] = scrub(undecided(unquoted(hold["because"])))
     if (hold["field"] or "").startswith("tags: "):
         hold["field"] = "tags: " + str(mask(hold["field"].removeprefix("tags: ")))
@@ -159,7 +172,9 @@ def _hold(hold: dict[str, Any]) -> None:
         _values(kept, kept)
     _values(hold["values"], ("app", "ghl", "base_app", "base_ghl"))
     for record in (*hold["records"], *hold["candidates"]):
-        record["label"] = mask(record["label"]) if record["label"] != record["key"] else record["label"]
+        record["label"] = (
+            mask(record["label"]) if record["label"] != record["key"] else record["label"]
+        )
         _values(record["values"], record["values"])
 
 

@@ -64,7 +64,9 @@ def packed(document: Map[str, Any], *, most: int = _MOST_BYTES) -> Packed:
     budget = most
     while True:
         admitted = _admitted(counted, budget)
-        left = {kind: sum(many for many, _ in tiers) - admitted[kind] for kind, tiers in counted.items()}
+        left = {
+            kind: sum(many for many, _ in tiers) - admitted[kind] for kind, tiers in counted.items()
+        }
         data = _packed(document, admitted, beyond + Counter(left))
         if len(data) <= most * 1.2 or not any(admitted.values()):
             return Packed(total, sum(admitted.values()), data)
@@ -90,7 +92,9 @@ def _counted(document: Map[str, Any]) -> Tiers:
     counted: Tiers = {}
     for kind, record in _records(document):
         tiers = counted.setdefault(kind, [])
-        if not tiers or tiers[-1][0] == (_TIERS[len(tiers) - 1] if len(tiers) <= len(_TIERS) else _TIER):
+        if not tiers or tiers[-1][0] == (
+            _TIERS[len(tiers) - 1] if len(tiers) <= len(_TIERS) else _TIER
+        ):
             tiers.append((0, 0))
         many, size = tiers[-1]
         tiers[-1] = (many + 1, size + _size(record))
@@ -112,12 +116,18 @@ def _of_left_out(record: Map[str, Any]) -> Kind:
 
 def _size(record: Map[str, Any]) -> int:
     """About how many bytes a record takes in the page."""
-    texts = [record[name] for name in ("label", "under", "app_key", "ghl_key", "detail", "trace_id") if name in record]
+    texts = [
+        record[name]
+        for name in ("label", "under", "app_key", "ghl_key", "detail", "trace_id")
+        if name in record
+    ]
     for part in record.get("fields", ()):
         texts += (part["before"], part["after"], part.get("stored"), "," * 12)
     evidence = [record[name] for name in ("values", "records", "candidates") if name in record]
     return (
-        _AROUND + sum(len(text.encode("utf-8", "replace")) for text in texts if text) + len(_ENCODER.encode(evidence))
+        _AROUND
+        + sum(len(text.encode("utf-8", "replace")) for text in texts if text)
+        + len(_ENCODER.encode(evidence))
     )
 
 
@@ -139,7 +149,14 @@ def _admitted(counted: Tiers, most: int) -> dict[Kind, int]:
 def _records(document: Map[str, Any]) -> Iterator[tuple[Kind, Map[str, Any]]]:
     """Each record with its kind, as often as they are looked through in the same order."""
     for entry in document["changes"]:
-        of = ("change", entry["kind"], entry["entity"], entry["side"], entry["status"], entry["code"])
+        of = (
+            "change",
+            entry["kind"],
+            entry["entity"],
+            entry["side"],
+            entry["status"],
+            entry["code"],
+        )
         yield of, entry
     for hold in document["holds"]:
         yield ("question", hold["kind"], hold["entity"], hold["side"], "held", ""), hold
@@ -187,22 +204,51 @@ def _question(hold: Map[str, Any], words: _Words) -> Row:
     shown = hold["values"]
     values: list[Any] = []
     if hold["field"] and ("app" in shown or "ghl" in shown):
-        values = [words.place(f"{hold['field']} in the app"), shown.get("base_app"), shown.get("app"), 0]
-        values += [words.place(f"{hold['field']} in GHL"), shown.get("base_ghl"), shown.get("ghl"), 0]
+        values = [
+            words.place(f"{hold['field']} in the app"),
+            shown.get("base_app"),
+            shown.get("app"),
+            0,
+        ]
+        values += [
+            words.place(f"{hold['field']} in GHL"),
+            shown.get("base_ghl"),
+            shown.get("ghl"),
+            0,
+        ]
     for record in (*hold["records"], *hold["candidates"]):
         if not values or record in hold["candidates"]:
             told = " · ".join(str(value) for value in record["values"].values())
-            where = words.place(f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}")
+            where = words.place(
+                f"{'GHL' if record['side'] == 'ghl' else 'the app'}: {record['key']}"
+            )
             values += [where, None, told or record["label"], 0]
     heads: Sequence[str | None] = (
         *("question", hold["kind"], hold["entity"], hold["side"]),
         *(hold["because"], "held", hold["hold_id"]),
     )
-    return [*map(words.place, heads), hold["label"], 0, hold["app_key"] or 0, hold["ghl_key"] or 0, 0, 0, values]
+    return [
+        *map(words.place, heads),
+        hold["label"],
+        0,
+        hold["app_key"] or 0,
+        hold["ghl_key"] or 0,
+        0,
+        0,
+        values,
+    ]
 
 
 def _left_out(record: Map[str, Any], words: _Words) -> Row:
     app = record["side"] == "app"
-    heads = ("left out", record["class"], record["entity"], record["side"], record["because"], "left out", "")
+    heads = (
+        "left out",
+        record["class"],
+        record["entity"],
+        record["side"],
+        record["because"],
+        "left out",
+        "",
+    )
     keys = (record["key"] if app else 0, 0 if app else record["key"])
     return [*map(words.place, heads), record["label"], 0, *keys, 0, 0, []]

@@ -57,7 +57,9 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
                 make_cells(stage, mapped, side)
     return {
         "looked_at": {
-            mapped.entity.value: {side.value: _looked_at(stage, mapped.entity, side) for side in Side}
+            mapped.entity.value: {
+                side.value: _looked_at(stage, mapped.entity, side) for side in Side
+            }
             for mapped in mapping.entities
         },
         "invalid": list(_invalid(stage, mapping)),
@@ -71,13 +73,18 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "tags": _tags(stage, mapping),
         "similar_tags": _similar(stage, mapping),
         "notes_oldest": about.notes_oldest,
-        "notes_covered": stage.count("SELECT count(*) FROM cover_note_ghl") if Entity.NOTE in mapping else None,
+        "notes_covered": stage.count("SELECT count(*) FROM cover_note_ghl")
+        if Entity.NOTE in mapping
+        else None,
         "notes_never": stage.count(_NEVER) if Entity.NOTE in mapping and stage.has("swept") else 0,
     }
 
 
 def _looked_at(stage: Stage, entity: Entity, side: Side) -> dict[str, int]:
-    return {name: stage.count(f"SELECT count(*) FROM {name}_{entity}_{side}") for name in ("cell", "raw")}
+    return {
+        name: stage.count(f"SELECT count(*) FROM {name}_{entity}_{side}")
+        for name in ("cell", "raw")
+    }
 
 
 def _invalid(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
@@ -108,10 +115,14 @@ def _missing(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     mapped = mapping[Entity.CONTACT]
     blanks = [(field.name, f"{mapped.cell(field.name)} IS NULL") for field in _identifying(mapped)]
     if len(blanks) > 1:
-        blanks.append((" and ".join(name for name, _ in blanks), " AND ".join(test for _, test in blanks)))
+        blanks.append(
+            (" and ".join(name for name, _ in blanks), " AND ".join(test for _, test in blanks))
+        )
     for side in Side:
         for name, test in blanks:
-            count = stage.count(f"SELECT count(*) FROM cell_contact_{side} WHERE NOT deleted AND {test}")
+            count = stage.count(
+                f"SELECT count(*) FROM cell_contact_{side} WHERE NOT deleted AND {test}"
+            )
             if count:
                 yield {"entity": "contact", "side": side.value, "field": name, "count": count}
 
@@ -124,7 +135,9 @@ def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     for field in _identifying(mapped):
         for side in Side:
             column = mapped.cell(field.name)
-            for value, keys, count in stage.rows(_TWINS.format(e="contact", s=side, column=column, most=_EXAMPLES)):
+            for value, keys, count in stage.rows(
+                _TWINS.format(e="contact", s=side, column=column, most=_EXAMPLES)
+            ):
                 yield {
                     "entity": "contact",
                     "side": side.value,
@@ -144,7 +157,10 @@ def _orphans(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
         for side in Side:
             table = f"raw_{mapped.entity}_{side}"
             gone = f"FROM {table} r WHERE NOT deleted AND (parent IS NULL OR parent NOT IN (SELECT key FROM raw_contact_{side}))"
-            keys = [str(key) for (key,) in stage.rows(f"SELECT key {gone} ORDER BY key LIMIT {_EXAMPLES}")]
+            keys = [
+                str(key)
+                for (key,) in stage.rows(f"SELECT key {gone} ORDER BY key LIMIT {_EXAMPLES}")
+            ]
             if keys:
                 found.append(
                     {
@@ -163,7 +179,14 @@ def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
         return
     mapped = mapping[Entity.TASK]
     due = next((mapped.cell(f.name) for f in mapped.fields if isinstance(f.codec, Instant)), None)
-    done = next((mapped.cell(f.name) for f in mapped.fields if f.name == "completed" or f.ghl == ("completed",)), None)
+    done = next(
+        (
+            mapped.cell(f.name)
+            for f in mapped.fields
+            if f.name == "completed" or f.ghl == ("completed",)
+        ),
+        None,
+    )
     if due is None or done is None:
         return
     for side in Side:
@@ -172,7 +195,10 @@ def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
             f"FROM cell_task_{side} WHERE NOT deleted AND coalesce({done}, 'false') = 'false' "
             f"AND try_cast({due} AS TIMESTAMPTZ) < {taken}::TIMESTAMPTZ - INTERVAL {_OVERDUE_DAYS} DAY"
         )
-        keys = [str(key) for (key,) in stage.rows(f"SELECT key {late} ORDER BY {due}, key LIMIT {_EXAMPLES}")]
+        keys = [
+            str(key)
+            for (key,) in stage.rows(f"SELECT key {late} ORDER BY {due}, key LIMIT {_EXAMPLES}")
+        ]
         if keys:
             yield {
                 "side": side.value,
@@ -226,7 +252,9 @@ def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
                 counted.setdefault(int(str(place)), Counter()).update(counts)
         for place in sorted(counted):
             name = mapped.fields[place - 1].name
-            yield {"entity": mapped.entity.value, "field": name} | {what: counted[place][what] for what in _COUNTED}
+            yield {"entity": mapped.entity.value, "field": name} | {
+                what: counted[place][what] for what in _COUNTED
+            }
 
 
 def _tag_column(mapping: Mapping) -> str | None:
@@ -255,4 +283,7 @@ def _similar(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
     SELECT a.tag, b.tag, a.uses, b.uses FROM used a JOIN used b ON (a.uses, b.tag) > (b.uses, a.tag)
     WHERE a.bare = b.bare OR a.bare = b.bare || 's' OR b.bare = a.bare || 's' OR (length(a.bare) > 5 AND levenshtein(a.bare, b.bare) = 1)
     ORDER BY 3 DESC, 1, 2 LIMIT {_EXAMPLES}"""
-    return [{"tag": tag, "like": like, "uses": [uses, fewer]} for tag, like, uses, fewer in stage.rows(query)]
+    return [
+        {"tag": tag, "like": like, "uses": [uses, fewer]}
+        for tag, like, uses, fewer in stage.rows(query)
+    ]

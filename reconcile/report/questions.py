@@ -40,7 +40,9 @@ class _Records:
             for side, key in ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key)):
                 keys[side] |= {key} if key else set()
             listed = hold.values.get("candidates")
-            candidates = [str(key) for key in listed][:_CANDIDATES] if isinstance(listed, list) else []
+            candidates = (
+                [str(key) for key in listed][:_CANDIDATES] if isinstance(listed, list) else []
+            )
             for side in Side:
                 keys[side] |= set(candidates)
         self.cells = {side: records(stage, mapped, side, keys[side]) for side in Side}
@@ -76,7 +78,11 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
     keys = ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key))
     ends = [seen.entry(side, key) for side, key in keys if key]
     listed = hold.values.get("candidates")
-    candidates = [seen.candidate(hold, str(key)) for key in listed[:_CANDIDATES]] if isinstance(listed, list) else []
+    candidates = (
+        [seen.candidate(hold, str(key)) for key in listed[:_CANDIDATES]]
+        if isinstance(listed, list)
+        else []
+    )
     named = next((end["label"] for end in ends if end["label"] != end["key"]), hold.subject)
     return {
         "hold_id": hold.hold_id,
@@ -91,7 +97,9 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
         "values": _values(mapped, hold),
         "records": ends,
         "candidates": candidates,
-        "options": [{"choice": option, "meaning": answer(hold.kind, option).does} for option in hold.options],
+        "options": [
+            {"choice": option, "meaning": answer(hold.kind, option).does} for option in hold.options
+        ],
         "values_digest": hold.values_digest,
         "opened": opened,
         "age_days": _days(opened, about.started_at),
@@ -102,7 +110,9 @@ def _values(mapped: EntityMap, hold: Hold) -> dict[str, Any]:
     """base_app, base_ghl, app and ghl of a conflict as people read them; what was kept, for a deletion."""
     # Of one element of a set ("tags: vip") the sides hold that element, not the set.
     name, element, _ = (hold.field or "").partition(": ")
-    field = next((each for each in mapped.fields if each.name == name and name != TAGS and not element), None)
+    field = next(
+        (each for each in mapped.fields if each.name == name and name != TAGS and not element), None
+    )
     sides = ("base_app", "base_ghl", "app", "ghl")
     values: dict[str, Any] = {}
     for key, value in sorted(hold.values.items()):
@@ -117,7 +127,11 @@ def _plain(mapped: EntityMap, value: object) -> object:
     if not isinstance(value, Map):
         return value
     known = {field.name: field for field in mapped.fields}
-    return {str(name): shown(known.get(str(name)), cell) for name, cell in sorted(value.items()) if cell is not None}
+    return {
+        str(name): shown(known.get(str(name)), cell)
+        for name, cell in sorted(value.items())
+        if cell is not None
+    }
 
 
 def _days(since: str, until: str) -> int:
@@ -139,7 +153,9 @@ def left_out(stage: Stage, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
         for mapped in mapping.entities
         for side in Side
     )
-    listed = stage.rows(f"SELECT * FROM ({parts}) ORDER BY class, entity, side, key LIMIT {_MOST_LISTED}")
+    listed = stage.rows(
+        f"SELECT * FROM ({parts}) ORDER BY class, entity, side, key LIMIT {_MOST_LISTED}"
+    )
     columns = ("entity", "side", "key", "label", "class", "because")
     return {
         "counts": [dict(zip(names, row, strict=True)) for row in counted],

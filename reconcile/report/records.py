@@ -25,36 +25,57 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     if not found:
         return
     for name, (title, line) in _CARDS.items():
-        lines = [line(each) for each in found.get(name, ()) if name != "agreement" or each["equal"] < each["compared"]]
+        lines = [
+            line(each)
+            for each in found.get(name, ())
+            if name != "agreement" or each["equal"] < each["compared"]
+        ]
         if lines:
             yield {"title": title, "lines": lines[:_LINES]}
     suggested = found.get("suggested")
     if suggested and (suggested["links"] or suggested["why_not"]):
         yield {"title": "Suggested links", "lines": list(_suggestions(suggested))}
-    reasons = [_fact(f"{_of(each)}: {each['because']}", each["count"]) for each in document["passed"]["counts"]]
+    reasons = [
+        _fact(f"{_of(each)}: {each['because']}", each["count"])
+        for each in document["passed"]["counts"]
+    ]
     if reasons:
         yield {"title": "Left out, by reason", "lines": reasons[:_LINES]}
     if found["notes_oldest"]:
         since = f"the notes of every contact that was ever read were read since {found['notes_oldest'][:10]}"
         never = found.get("notes_never")
         more = [_fact("contacts whose notes no run has read yet", never)] if never else []
-        yield {"title": "Notes", "lines": [_fact(since, found["notes_covered"], "contacts in this run"), *more]}
+        yield {
+            "title": "Notes",
+            "lines": [_fact(since, found["notes_covered"], "contacts in this run"), *more],
+        }
 
 
 def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
     """The surest suggestions with their evidence, or why there are none."""
     if suggested["why_not"]:
-        yield _fact(f"Records that are probably one, though no match rule says so, were {suggested['why_not']}", None)
+        yield _fact(
+            f"Records that are probably one, though no match rule says so, were {suggested['why_not']}",
+            None,
+        )
     for each in suggested["links"][:_LINES]:
-        both = f"{each['app_label']} ({each['app_key']}) and {each['ghl_label']} ({each['ghl_key']})"
-        how = "; ".join(f"{part['field'].replace('_', ' ')} {part['how']}" for part in each["evidence"])
+        both = (
+            f"{each['app_label']} ({each['app_key']}) and {each['ghl_label']} ({each['ghl_key']})"
+        )
+        how = "; ".join(
+            f"{part['field'].replace('_', ' ')} {part['how']}" for part in each["evidence"]
+        )
         yield _fact(both, f"{min(each['probability'], 0.999):.1%}", how)
     if suggested["count"] > _LINES:
         yield _fact("all of them are among the questions", suggested["count"])
 
 
 def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
-    return {"text": text, "value": f"{value:,}" if isinstance(value, int) else value, "detail": detail}
+    return {
+        "text": text,
+        "value": f"{value:,}" if isinstance(value, int) else value,
+        "detail": detail,
+    }
 
 
 def _of(each: Found) -> str:
@@ -83,7 +104,9 @@ def _orphan(each: Found) -> dict[str, Any]:
 
 
 def _overdue(each: Found) -> dict[str, Any]:
-    return _fact(f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each))
+    return _fact(
+        f"tasks in {_PLACES[each['side']]}, over {each['days']} days", each["count"], _keys(each)
+    )
 
 
 def _rule(each: Found) -> dict[str, Any]:
@@ -93,7 +116,9 @@ def _rule(each: Found) -> dict[str, Any]:
 
 def _agreed(each: Found) -> dict[str, Any]:
     return _fact(
-        f"{each['entity']} {each['field']}", f"{each['equal'] / each['compared']:.1%}", f"of {each['compared']:,}"
+        f"{each['entity']} {each['field']}",
+        f"{each['equal'] / each['compared']:.1%}",
+        f"of {each['compared']:,}",
     )
 
 

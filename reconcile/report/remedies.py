@@ -14,7 +14,8 @@ class Remedy(NamedTuple):
 
 
 _UNKNOWN = Remedy(
-    "the side refused the write", "read the detail beside the record; correct the value or the mapping, then run again"
+    "the side refused the write",
+    "read the detail beside the record; correct the value or the mapping, then run again",
 )
 
 REMEDIES: dict[str, Remedy] = {
@@ -23,7 +24,8 @@ REMEDIES: dict[str, Remedy] = {
         "compare sent and stored; if the side rewrites the value on purpose, map the field so that both forms mean the same. It is not sent again until the value changes",
     ),
     "INVALID_FIELD": Remedy(
-        "the side does not accept a value or a property", "correct the value at its source, or the field's mapping"
+        "the side does not accept a value or a property",
+        "correct the value at its source, or the field's mapping",
     ),
     "DUPLICATE": Remedy(
         "another record there has this email, phone or other unique value",
@@ -45,10 +47,14 @@ REMEDIES: dict[str, Remedy] = {
         settles_itself=True,
     ),
     "GONE": Remedy(
-        "the record was deleted between plan and write", "nothing: the next run sees it as gone", settles_itself=True
+        "the record was deleted between plan and write",
+        "nothing: the next run sees it as gone",
+        settles_itself=True,
     ),
     "NOT_FOUND": Remedy(
-        "the record was deleted between plan and write", "nothing: the next run sees it as gone", settles_itself=True
+        "the record was deleted between plan and write",
+        "nothing: the next run sees it as gone",
+        settles_itself=True,
     ),
     "IN_DOUBT": Remedy(
         "an earlier write to this record is in doubt",
@@ -68,7 +74,9 @@ REMEDIES: dict[str, Remedy] = {
         settles_itself=True,
     ),
     "TRANSIENT": Remedy(
-        "the side failed and did not recover in time", "nothing: the next run tries again", settles_itself=True
+        "the side failed and did not recover in time",
+        "nothing: the next run tries again",
+        settles_itself=True,
     ),
     "EXHAUSTED": Remedy(
         "the request quota was used up",
@@ -83,27 +91,42 @@ REMEDIES: dict[str, Remedy] = {
         "lower the window in the pair file if it recurs",
         settles_itself=True,
     ),
-    "FORBIDDEN": Remedy("the credentials lack a scope", "add the scope that the detail names, then run `doctor`"),
+    "FORBIDDEN": Remedy(
+        "the credentials lack a scope", "add the scope that the detail names, then run `doctor`"
+    ),
     "EXPIRED": Remedy(
-        "the credentials are no longer valid", "run `auth login`, or renew the private integration token"
+        "the credentials are no longer valid",
+        "run `auth login`, or renew the private integration token",
     ),
     "WRONG_LOCATION": Remedy(
-        "the token belongs to another location", "use the token of the location that the pair file names"
+        "the token belongs to another location",
+        "use the token of the location that the pair file names",
     ),
     "BLOCKED": Remedy(
-        "a gateway in front of the side refused the client", "run `doctor`; ask the side's support with the trace id"
+        "a gateway in front of the side refused the client",
+        "run `doctor`; ask the side's support with the trace id",
     ),
     "MALFORMED": Remedy(
-        "the side's answer does not have the documented form", "report it with the trace id; the record was not settled"
+        "the side's answer does not have the documented form",
+        "report it with the trace id; the record was not settled",
     ),
     "READ_ONLY": Remedy(
-        "the field or table cannot be written", "make the field one-way in the pair file, or grant the right to write"
+        "the field or table cannot be written",
+        "make the field one-way in the pair file, or grant the right to write",
     ),
-    "CREATE_ONLY": Remedy("the field can be set on create alone", "make the field one-way in the pair file"),
-    "UNSUPPORTED": Remedy("the side has no such write", "leave this kind of write out in the pair file"),
-    "UNSENT": Remedy("the write was not sent", "nothing: the next run plans it again", settles_itself=True),
+    "CREATE_ONLY": Remedy(
+        "the field can be set on create alone", "make the field one-way in the pair file"
+    ),
+    "UNSUPPORTED": Remedy(
+        "the side has no such write", "leave this kind of write out in the pair file"
+    ),
+    "UNSENT": Remedy(
+        "the write was not sent", "nothing: the next run plans it again", settles_itself=True
+    ),
     "NOT_SENT": Remedy(
-        "the run ended before this write was its turn", "nothing: the next run plans it again", settles_itself=True
+        "the run ended before this write was its turn",
+        "nothing: the next run plans it again",
+        settles_itself=True,
     ),
 }
 

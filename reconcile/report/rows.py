@@ -207,16 +207,24 @@ def _standing(stage: Stage, entity: Entity) -> str:
 
 def _links(stage: Stage, table: str, which: str = "") -> str:
     """SQL for a table's link_ids; for none where the run made no such table."""
-    return f"SELECT link_id FROM {table} {which}" if _there(stage, table) else "SELECT NULL WHERE false"
+    return (
+        f"SELECT link_id FROM {table} {which}"
+        if _there(stage, table)
+        else "SELECT NULL WHERE false"
+    )
 
 
 def _there(stage: Stage, table: str) -> bool:
-    return bool(stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}"))
+    return bool(
+        stage.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}")
+    )
 
 
 def _trusted(stage: Stage) -> str:
     """Whether the ledger's digests were made of what this run reads: under another mapping they tell of no change at all."""
-    return str(not _there(stage, "trusted") or bool(stage.one("SELECT trusted FROM trusted")[0])).lower()
+    return str(
+        not _there(stage, "trusted") or bool(stage.one("SELECT trusted FROM trusted")[0])
+    ).lower()
 
 
 def begin(stage: Stage, *, applied: bool) -> None:
@@ -228,7 +236,12 @@ def begin(stage: Stage, *, applied: bool) -> None:
 def class_rows(stage: Stage, mapped: EntityMap) -> None:
     """Create `row_e_s` (key, class, because, paired, linked) for both sides, and `tie_e` (links); contacts come first."""
     entity = mapped.entity
-    named = {"e": entity, "entity": literal(entity), "class": class_sql("place"), "urgency": urgency_sql("class")}
+    named = {
+        "e": entity,
+        "entity": literal(entity),
+        "class": class_sql("place"),
+        "urgency": urgency_sql("class"),
+    }
     named["named_kind"] = (
         f"CASE WHEN starts_with(\"values\" ->> 'rule', {literal(RULE)}) THEN 'suggested' "
         "WHEN kind = 'refused' THEN 'duplicate' ELSE kind END"
@@ -236,23 +249,35 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     named["released"] = released_sql(stage, entity)
     named["resettled"] = resettled_sql(stage, entity)
     strayed = (
-        _STRAYED.format(e=entity, asked=literal("moved" if entity is not Entity.CONTACT else "another"))
+        _STRAYED.format(
+            e=entity, asked=literal("moved" if entity is not Entity.CONTACT else "another")
+        )
         if _there(stage, f"strayed_{entity}")
         else "SELECT NULL, NULL WHERE false"
     )
     child = entity is not Entity.CONTACT
     dropped = "EXISTS (FROM fate q WHERE q.kind IN ('delete', 'archive') AND q.fate = 'done' AND q.entity = 'contact' AND q.link_id = k.parent)"
     stage.run(_TAKEN.format(**named))
-    whole = "coalesce(from_json(json_extract_string({}, '$.\"' || field || '\"'), '[\"VARCHAR\"]'), [])"
+    whole = (
+        "coalesce(from_json(json_extract_string({}, '$.\"' || field || '\"'), '[\"VARCHAR\"]'), [])"
+    )
     stage.run(_WRITTEN.format(**named, now=whole.format("after"), was=whole.format("before")))
     stage.run(
         _ABSENT.format(
             **named,
             contact="c.class AS contact_class" if child else "NULL AS contact_class",
-            contacts="LEFT JOIN absent_contact c ON c.link_id = a.parent AND c.gone = a.gone" if child else "",
+            contacts="LEFT JOIN absent_contact c ON c.link_id = a.parent AND c.gone = a.gone"
+            if child
+            else "",
         )
     )
     stage.run(_PAIRS.format(**named, trusted=_trusted(stage), strayed=strayed))
-    stage.run(_TIES.format(**named, standing=_standing(stage, entity), parent_gone=dropped if child else "false"))
+    stage.run(
+        _TIES.format(
+            **named, standing=_standing(stage, entity), parent_gone=dropped if child else "false"
+        )
+    )
     for side in Side:
-        stage.run(_ROWS.format(**named, s=side, t=side.other, known=class_sql(urgency_sql("class"))))
+        stage.run(
+            _ROWS.format(**named, s=side, t=side.other, known=class_sql(urgency_sql("class")))
+        )

@@ -113,19 +113,33 @@ def figures() -> dict[str, Any]:
         forgotten=_COUNT,
         conflicts=_COUNT,
         holds=_COUNT,
-        failed={**_COUNT, "description": "rejected, in doubt, or not made though the run was not told to stop"},
+        failed={
+            **_COUNT,
+            "description": "rejected, in doubt, or not made though the run was not told to stop",
+        },
         left={
             **_COUNT,
             "description": "neither failed nor asked about, but not in agreement: stale, unsyncable, not checked, not reached",
         },
-        requests={**_maybe(_COUNT), "description": "requests spent, where a side counts them by endpoint"},
-        estimate={**_COUNT, "description": "requests that the planned writes were estimated to cost"},
+        requests={
+            **_maybe(_COUNT),
+            "description": "requests spent, where a side counts them by endpoint",
+        },
+        estimate={
+            **_COUNT,
+            "description": "requests that the planned writes were estimated to cost",
+        },
         residual_operations={**_COUNT, "description": "operations still to do after the run"},
     )
 
 
 def _verdict() -> dict[str, Any]:
-    return _object(code=_TEXT, tone={"enum": ["good", "ask", "bad", "plain"]}, headline=_TEXT, sentences=_list(_TEXT))
+    return _object(
+        code=_TEXT,
+        tone={"enum": ["good", "ask", "bad", "plain"]},
+        headline=_TEXT,
+        sentences=_list(_TEXT),
+    )
 
 
 def _statement() -> dict[str, Any]:
@@ -144,9 +158,18 @@ def _statement() -> dict[str, Any]:
         unexplained=_COUNT,
         unexplained_keys=_list(_TEXT),
     )
-    entity = _object(entity=_RECORD, linked=_COUNT, unexplained=_COUNT, sides=_list(side), identities=_list(identity))
+    entity = _object(
+        entity=_RECORD,
+        linked=_COUNT,
+        unexplained=_COUNT,
+        sides=_list(side),
+        identities=_list(identity),
+    )
     named = _object(
-        name={"enum": [c.name for c in CLASSES]}, label=_TEXT, tone={"enum": [t.value for t in Tone]}, meaning=_TEXT
+        name={"enum": [c.name for c in CLASSES]},
+        label=_TEXT,
+        tone={"enum": [t.value for t in Tone]},
+        meaning=_TEXT,
     )
     return _object(
         applied=_TRUTH,
@@ -164,8 +187,14 @@ def _values() -> dict[str, Any]:
     entity = _object(
         entity=_RECORD,
         fields={**_COUNT, "description": "mapped fields of a record"},
-        total={**_COUNT, "description": "values of all linked pairs, and of records without a counterpart"},
-        apart={**_COUNT, "description": "of these, values of which it cannot be said that both sides agree"},
+        total={
+            **_COUNT,
+            "description": "values of all linked pairs, and of records without a counterpart",
+        },
+        apart={
+            **_COUNT,
+            "description": "of these, values of which it cannot be said that both sides agree",
+        },
         classes=_counts("values by class; they sum up to the total"),
         by_field={
             "type": "object",
@@ -192,13 +221,18 @@ def _values() -> dict[str, Any]:
         agree={**_TRUTH, "description": "every value is equal, carried, or apart by rule"},
         classes=_list(named),
         entities=_list(entity),
-        listed=_list(listed, "values that are neither equal nor carried, the most urgent first, at most 5,000"),
+        listed=_list(
+            listed,
+            "values that are neither equal nor carried, the most urgent first, at most 5,000",
+        ),
     )
 
 
 def _change() -> dict[str, Any]:
     field = _object(field=_TEXT, before=_maybe(_TEXT), after=_maybe(_TEXT))
-    field["properties"] |= {"stored": {**_maybe(_TEXT), "description": "what the side stores instead of `after`"}}
+    field["properties"] |= {
+        "stored": {**_maybe(_TEXT), "description": "what the side stores instead of `after`"}
+    }
     return _object(
         op_id=_TEXT,
         entity=_ENTITY,
@@ -220,7 +254,12 @@ def _change() -> dict[str, Any]:
 
 
 def _evidence() -> dict[str, Any]:
-    return _object(side=_SIDE, key=_TEXT, label=_TEXT, values={"type": "object", "additionalProperties": _maybe(_TEXT)})
+    return _object(
+        side=_SIDE,
+        key=_TEXT,
+        label=_TEXT,
+        values={"type": "object", "additionalProperties": _maybe(_TEXT)},
+    )
 
 
 def _hold() -> dict[str, Any]:
@@ -259,15 +298,31 @@ def _hold() -> dict[str, Any]:
 
 def _failure() -> dict[str, Any]:
     example = _object(
-        op_id=_TEXT, entity=_ENTITY, kind=_TEXT, side=_SIDE, label=_TEXT, detail=_TEXT, trace_id=_maybe(_TEXT)
+        op_id=_TEXT,
+        entity=_ENTITY,
+        kind=_TEXT,
+        side=_SIDE,
+        label=_TEXT,
+        detail=_TEXT,
+        trace_id=_maybe(_TEXT),
     )
     return _object(
-        code=_TEXT, meaning=_TEXT, remedy=_TEXT, settles_itself=_TRUTH, count=_COUNT, examples=_list(example)
+        code=_TEXT,
+        meaning=_TEXT,
+        remedy=_TEXT,
+        settles_itself=_TRUTH,
+        count=_COUNT,
+        examples=_list(example),
     )
 
 
 def _passed() -> dict[str, Any]:
-    reason: dict[str, dict[str, Any]] = {"entity": _RECORD, "side": _SIDE, "class": _TEXT, "because": _TEXT}
+    reason: dict[str, dict[str, Any]] = {
+        "entity": _RECORD,
+        "side": _SIDE,
+        "class": _TEXT,
+        "because": _TEXT,
+    }
     return _object(
         "records without a counterpart that nothing is done about",
         counts=_list(_object("", **reason, count=_COUNT)),
@@ -288,13 +343,18 @@ def _usage() -> dict[str, Any]:
         window=_maybe(_list({"type": "number"}, "requests, seconds")),
         answers_429=_COUNT,
         looks={**_COUNT, "description": "writes right before which the record was looked at"},
-        longest_look={"type": "number", "description": "most seconds from such a look to the end of its write"},
+        longest_look={
+            "type": "number",
+            "description": "most seconds from such a look to the end of its write",
+        },
         by_endpoint=_counts("requests by endpoint"),
     )
 
 
 def _certificate() -> dict[str, Any]:
-    residual = _object(op_id=_TEXT, entity=_ENTITY, key=_maybe(_TEXT), fields=_list(_TEXT), because=_TEXT)
+    residual = _object(
+        op_id=_TEXT, entity=_ENTITY, key=_maybe(_TEXT), fields=_list(_TEXT), because=_TEXT
+    )
     group = _object(entity=_ENTITY, side=_SIDE, kind=_TEXT, count=_COUNT)
     return _object(
         mode={"enum": ["replanned", "read_back", "none"]},

@@ -59,7 +59,9 @@ def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _sections(document: Map[str, Any], rows: int, quality: list[Any]) -> Iterator[tuple[str, str, int]]:
+def _sections(
+    document: Map[str, Any], rows: int, quality: list[Any]
+) -> Iterator[tuple[str, str, int]]:
     if document["statement"]["entities"]:
         yield "statement", "Statement", 0
         yield "values", "Values", sum(each["apart"] for each in document["values"]["entities"])
@@ -91,7 +93,9 @@ def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     """The figures of records, with tags in a tile of their own; what did not happen and seldom does has none. None of a run without a plan."""
     if document["state"] in ("failed", "stopped") and not document["applied"]:
         return
-    records = {entity: figures for entity, figures in document["entities"].items() if entity != "tag"}
+    records = {
+        entity: figures for entity, figures in document["entities"].items() if entity != "tag"
+    }
     tags = document["entities"].get("tag", {})
     for name, label, tone, chosen in _TILES:
         counted = document["entities"] if name in ("holds", "failed") else records
@@ -113,7 +117,9 @@ def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
         if tags[name]
     ]
     would = "" if document["applied"] else "to be "
-    tile = _tile(tags["creates"] + tags["deletes"], would + "changed in tags", " · ".join(parts), tone="done")
+    tile = _tile(
+        tags["creates"] + tags["deletes"], would + "changed in tags", " · ".join(parts), tone="done"
+    )
     return tile | _leads(tile["value"], "#records", "entity=tag")
 
 
@@ -132,10 +138,16 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
     entities = values["entities"]
     used = [c for c in values["classes"] if any(c["name"] in each["classes"] for each in entities)]
     labels = {c["name"]: c["label"] for c in values["classes"]}
-    apart = [each | {"said": labels[each["class"]]} for each in values["listed"] if each["class"] != BY_RULE]
+    apart = [
+        each | {"said": labels[each["class"]]}
+        for each in values["listed"]
+        if each["class"] != BY_RULE
+    ]
     return {
         "heads": [ENTITY_WORDS[each["entity"]][1] for each in entities],
-        "rows": [c | {"numbers": [each["classes"].get(c["name"], 0) for each in entities]} for c in used],
+        "rows": [
+            c | {"numbers": [each["classes"].get(c["name"], 0) for each in entities]} for c in used
+        ],
         "totals": [each["total"] for each in entities],
         "apart": apart[:_VALUES_LISTED],
         "more": max(0, len(apart) - _VALUES_LISTED),
@@ -150,7 +162,9 @@ def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
     app, ghl = each["sides"]
     known = {c["name"]: c for c in document["statement"]["classes"]}
     lines = [_line("Records read", app["read"], ghl["read"])]
-    lines.append(_line("corrected by a look at the record", app["corrected"], ghl["corrected"], delta=True))
+    lines.append(
+        _line("corrected by a look at the record", app["corrected"], ghl["corrected"], delta=True)
+    )
     lines += [
         _line(
             f"{known[name]['label']}, no counterpart",
@@ -172,9 +186,13 @@ def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
         "title": f"{each['entity'].capitalize()}s",
         "lines": [lines[0], *(line for line in lines[1:] if any(line["numbers"]))],
         "adjusted": [app["adjusted"], ghl["adjusted"]],
-        "good": not each["unexplained"] and all(identity["holds"] for identity in each["identities"]),
+        "good": not each["unexplained"]
+        and all(identity["holds"] for identity in each["identities"]),
         "legend": list(_legend(each, known)),
-        "bars": [{"side": _SIDES[side["side"]], "svg": _bar(each["entity"], side, known)} for side in each["sides"]],
+        "bars": [
+            {"side": _SIDES[side["side"]], "svg": _bar(each["entity"], side, known)}
+            for side in each["sides"]
+        ],
     }
 
 
@@ -189,12 +207,18 @@ def _legend(each: Map[str, Any], known: Map[str, Any]) -> Iterator[dict[str, Any
 
 
 def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dict[str, Any]:
-    return {"label": label, "numbers": numbers, "delta": delta, "tone": tone if tone in ("ask", "fail") else ""}
+    return {
+        "label": label,
+        "numbers": numbers,
+        "delta": delta,
+        "tone": tone if tone in ("ask", "fail") else "",
+    }
 
 
 def _bar(entity: str, side: Map[str, Any], known: Map[str, Any]) -> str:
     parts = [
-        Part(known[name]["label"], side["classes"].get(name, 0), f"class-{name}") for name in reversed(list(known))
+        Part(known[name]["label"], side["classes"].get(name, 0), f"class-{name}")
+        for name in reversed(list(known))
     ]
     return stacked(
         parts,
@@ -214,7 +238,8 @@ def _classes(document: Map[str, Any]) -> dict[str, Any]:
     rows = [
         {**each, "numbers": [account["classes"].get(each["name"], 0) for account in accounts]}
         for each in reversed(state["classes"])
-        if each["name"] == "unexplained" or any(each["name"] in account["classes"] for account in accounts)
+        if each["name"] == "unexplained"
+        or any(each["name"] in account["classes"] for account in accounts)
     ]
     return {"class_heads": heads, "class_rows": rows}
 
@@ -227,15 +252,25 @@ def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
         if not used["metered"]:
             continue
         written = used["writing"] if used["writing"] is not None else used["requests"]
-        refused = f" {many(used['answers_429'], 'answer')} said “too many requests”." if used["answers_429"] else ""
-        left = f" {used['remaining_today']:,} requests remain today." if used["remaining_today"] is not None else ""
+        refused = (
+            f" {many(used['answers_429'], 'answer')} said “too many requests”."
+            if used["answers_429"]
+            else ""
+        )
+        left = (
+            f" {used['remaining_today']:,} requests remain today."
+            if used["remaining_today"] is not None
+            else ""
+        )
         ordered = sorted(used["by_endpoint"].items(), key=lambda item: (-item[1], item[0]))
         yield {
             "name": "GHL" if side == "ghl" else "the app",
             "used": used,
             "says": f"The plan expected {many(used['estimate'], 'request')} to write (the mark).{left}{refused}",
             "svg": against(
-                written, used["estimate"], title=f"{written:,} requests to write, {used['estimate']:,} expected"
+                written,
+                used["estimate"],
+                title=f"{written:,} requests to write, {used['estimate']:,} expected",
             ),
             "endpoints": ordered,
         }
@@ -276,7 +311,9 @@ def _trends(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
                 "svg": svg,
                 "first": drawn[0][0][:10],
                 "says": f"this run {sums[-1]:,} · most {max(sums):,}",
-                "legend": [{"label": label, "style": style} for _, label, style in figures] if len(figures) > 1 else [],
+                "legend": [{"label": label, "style": style} for _, label, style in figures]
+                if len(figures) > 1
+                else [],
             }
 
 
@@ -335,13 +372,21 @@ def _proof(document: Map[str, Any]) -> dict[str, str]:
 
 def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
     made = document["provenance"]
-    named = (("plan_digest", "Plan"), ("config_digest", "Configuration"), ("mapping_digest", "Mapping"))
+    named = (
+        ("plan_digest", "Plan"),
+        ("config_digest", "Configuration"),
+        ("mapping_digest", "Mapping"),
+    )
     for name, label in named:
         if made[name]:
             yield label, str(made[name])
     if made["generation_before"] is not None:
         after = made["generation_after"]
-        yield "Ledger", f"generation {made['generation_before']}" + (f" → {after}" if after is not None else "")
+        yield (
+            "Ledger",
+            f"generation {made['generation_before']}"
+            + (f" → {after}" if after is not None else ""),
+        )
     for side, identity in made["identities"].items():
         yield _SIDES[side], identity
     yield "Looked at by key", f"{made['looked_again']:,}"

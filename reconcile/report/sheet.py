@@ -108,10 +108,17 @@ class _Book(NamedTuple):
 
 def _all(book: _Book, document: Map[str, Any]) -> None:
     _table(book, "Summary", ("entity", "figure", "value"), _summary(document))
-    _table(book, "Statement", ("entity", "side", "line", "records", "what it means"), _statement(document))
+    _table(
+        book,
+        "Statement",
+        ("entity", "side", "line", "records", "what it means"),
+        _statement(document),
+    )
     _decisions(book, document["holds"])
     _by_kind(book, document)
-    _table(book, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document))
+    _table(
+        book, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document)
+    )
 
 
 def _table(book: _Book, name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -186,7 +193,9 @@ def _question(hold: Map[str, Any], choices: list[str]) -> list[object]:
 
 def _told(hold: Map[str, Any], side: Side) -> str:
     """The records of one side that a question is about."""
-    found = [record for record in chain(hold["records"], hold["candidates"]) if record["side"] == side]
+    found = [
+        record for record in chain(hold["records"], hold["candidates"]) if record["side"] == side
+    ]
     return "; ".join(f"{record['label']} ({record['key']})" for record in found)
 
 
@@ -196,7 +205,9 @@ def _told(hold: Map[str, Any], side: Side) -> str:
 def _by_kind(book: _Book, document: Map[str, Any]) -> None:
     changes = document["changes"]
     for name, kinds in _SHEETS:
-        mine = (entry for entry in changes if entry["kind"] in kinds and entry["status"] in _AS_PLANNED)
+        mine = (
+            entry for entry in changes if entry["kind"] in kinds and entry["status"] in _AS_PLANNED
+        )
         if name in ("Updated", "Tags"):
             _table(book, name, (*_RECORD, "field", "before", "after", "because"), _by_field(mine))
         else:
@@ -206,7 +217,14 @@ def _by_kind(book: _Book, document: Map[str, Any]) -> None:
 
 
 def _record(entry: Map[str, Any]) -> tuple[object, ...]:
-    return (entry["entity"], entry["side"], entry["label"], entry["under"], entry["app_key"], entry["ghl_key"])
+    return (
+        entry["entity"],
+        entry["side"],
+        entry["label"],
+        entry["under"],
+        entry["app_key"],
+        entry["ghl_key"],
+    )
 
 
 _NO_FIELD: Map[str, Any] = {"field": "", "before": "", "after": ""}
@@ -227,14 +245,23 @@ def _by_record(entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
         yield (*_record(entry), values, entry["because"])
 
 
-def _failed(document: Map[str, Any], entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
+def _failed(
+    document: Map[str, Any], entries: Iterable[Map[str, Any]]
+) -> Iterator[Sequence[object]]:
     remedies = {group["code"]: group["remedy"] for group in document["failures"]}
     for entry in entries:
         told = [entry[name] for name in ("because", "status", "code", "detail", "trace_id")]
         remedy = remedies.get(entry["code"] or entry["status"].upper())
         for part in entry["fields"] or [_NO_FIELD]:
             values = (part["field"], part["before"], part["after"])
-            yield (entry["kind"].replace("_", " "), *_record(entry), *values, *told, part.get("stored"), remedy)
+            yield (
+                entry["kind"].replace("_", " "),
+                *_record(entry),
+                *values,
+                *told,
+                part.get("stored"),
+                remedy,
+            )
 
 
 # the rest -----------------------------------------------------------------------------------------------------------
@@ -259,7 +286,12 @@ def _statement(document: Map[str, Any]) -> Iterator[list[object]]:
             yield [*head, "read", side["read"], "rows of the snapshot"]
             yield [*head, "corrected", side["corrected"], "by a look at the record"]
             for name, count in side["aside"].items():
-                yield [*head, f"less: {known[name]['label']}", -count, "no counterpart after the run"]
+                yield [
+                    *head,
+                    f"less: {known[name]['label']}",
+                    -count,
+                    "no counterpart after the run",
+                ]
             for name in ("created", "met", "unread"):
                 yield [*head, f"plus: {name}", side[name], ""]
             yield [*head, "linked pairs", side["adjusted"], f"must be {entity['linked']:,}"]

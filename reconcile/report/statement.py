@@ -131,7 +131,9 @@ class Statement:
     @property
     def broken(self) -> tuple[Identity, ...]:
         """Identities that do not hold."""
-        return tuple(each for entity in self.entities for each in entity.identities if not each.holds)
+        return tuple(
+            each for entity in self.entities for each in entity.identities if not each.holds
+        )
 
     @property
     def clean(self) -> bool:
@@ -160,7 +162,9 @@ def statement(
     begin(stage, applied=done)
     for mapped in mapping.entities:
         class_rows(stage, mapped)
-    return Statement(tuple(_entity(stage, mapped, looked_again) for mapped in mapping.entities), applied=done)
+    return Statement(
+        tuple(_entity(stage, mapped, looked_again) for mapped in mapping.entities), applied=done
+    )
 
 
 def planned(stage: Stage) -> bool:
@@ -185,7 +189,9 @@ def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> Entity
     identities = (
         *_identities(stage, entity, app, linked, looked_again),
         *_identities(stage, entity, ghl, linked, looked_again),
-        Identity(f"{entity}: operations that belong to no record = 0", _counted(stage, entity, _STRAY), 0),
+        Identity(
+            f"{entity}: operations that belong to no record = 0", _counted(stage, entity, _STRAY), 0
+        ),
         Identity(f"{entity}: questions about no record = 0", _counted(stage, entity, _UNASKED), 0),
         *_both(stage, entity),
     )
@@ -193,7 +199,11 @@ def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> Entity
 
 
 def _counted(stage: Stage, entity: Entity, query: str) -> int:
-    links = {"released": released_sql(stage, entity), "resettled": resettled_sql(stage, entity), "apart": _APART}
+    links = {
+        "released": released_sql(stage, entity),
+        "resettled": resettled_sql(stage, entity),
+        "apart": _APART,
+    }
     return stage.count(query.format(e=entity, entity=literal(entity), **links))
 
 
@@ -201,13 +211,17 @@ def _account(stage: Stage, entity: Entity, side: Side) -> Account:
     table = f"row_{entity}_{side}"
     classes: dict[str, int] = {}
     aside: dict[str, int] = {}
-    for name, paired, count in stage.rows(f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"):
+    for name, paired, count in stage.rows(
+        f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"
+    ):
         classes[str(name)] = classes.get(str(name), 0) + int(str(count))
         if not paired:
             aside[str(name)] = int(str(count))
     created, met = stage.one(_MADE.format(e=entity, s=side, entity=literal(entity)))
     snapshot = stage.snapshots[entity, side]
-    lost = stage.rows(f"SELECT key FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}")
+    lost = stage.rows(
+        f"SELECT key FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}"
+    )
     return Account(
         side=side,
         read=snapshot.rows,
@@ -216,7 +230,9 @@ def _account(stage: Stage, entity: Entity, side: Side) -> Account:
         aside=aside,
         created=int(str(created)),
         met=int(str(met)),
-        unread=stage.count(f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"),
+        unread=stage.count(
+            f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"
+        ),
         unexplained_keys=tuple(str(key) for (key,) in lost),
     )
 
@@ -229,10 +245,16 @@ def _identities(
     whole = snapshot.complete and not snapshot.partial
     slack = abs(account.corrected) if looked_again is None else looked_again
     return (
-        Identity(f"{entity}, {side}: rows = sum of all classes", account.rows, sum(account.classes.values())),
+        Identity(
+            f"{entity}, {side}: rows = sum of all classes",
+            account.rows,
+            sum(account.classes.values()),
+        ),
         Identity(f"{entity}, {side}: rows, adjusted = linked pairs", account.adjusted, linked),
         Identity(
-            f"{entity}, {side}: linked records not read, of a whole snapshot = 0", account.unread if whole else 0, 0
+            f"{entity}, {side}: linked records not read, of a whole snapshot = 0",
+            account.unread if whole else 0,
+            0,
         ),
         Identity(
             f"{entity}, {side}: rows corrected beyond those looked at by key = 0",
@@ -252,7 +274,9 @@ def _both(stage: Stage, entity: Entity) -> tuple[Identity, ...]:
             counted.setdefault(str(name), {})[side] = int(str(count))
     return tuple(
         Identity(
-            f"{entity}: {name}, counted in the app = counted in GHL", sides.get(Side.APP, 0), sides.get(Side.GHL, 0)
+            f"{entity}: {name}, counted in the app = counted in GHL",
+            sides.get(Side.APP, 0),
+            sides.get(Side.GHL, 0),
         )
         for name, sides in sorted(counted.items())
     )

@@ -34,13 +34,17 @@ def undone_document(
 
     The statement is empty: an undo looks at what the other run touched and at nothing else.
     """
-    made = (entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries)
+    made = (
+        entry(mapping, operation, outcome, applied=about.wrote) for operation, outcome in entries
+    )
     changes = Changes.of((_named(each, labels) for each in made), stage.folder)
     whole = document(stage, mapping, about)
     whole |= {
         "changes": changes,
         "failures": failures(changes),
-        "entities": figures.entities(mapping, about, Statement((), applied=about.wrote), changes, []),
+        "entities": figures.entities(
+            mapping, about, Statement((), applied=about.wrote), changes, []
+        ),
         "undo": dict(undo),
     }
     whole["verdict"] = _verdict(whole)
@@ -48,7 +52,11 @@ def undone_document(
 
 
 def _named(each: dict[str, Any], labels: Map[tuple[str, str, str | None], str]) -> dict[str, Any]:
-    return each | {"label": labels.get((each["entity"], each["side"], each[f"{each['side']}_key"]), each["label"])}
+    return each | {
+        "label": labels.get(
+            (each["entity"], each["side"], each[f"{each['side']}_key"]), each["label"]
+        )
+    }
 
 
 def _verdict(whole: dict[str, Any]) -> dict[str, Any]:
@@ -61,10 +69,16 @@ def _verdict(whole: dict[str, Any]) -> dict[str, Any]:
         if not count:
             would = f"Nothing of run {of} is left to take back"
         said["headline"] = (
-            would if whole["state"] == "planned" or not count else f"Run {of} taken back: {many(done, 'write')}"
+            would
+            if whole["state"] == "planned" or not count
+            else f"Run {of} taken back: {many(done, 'write')}"
         )
         said["code"] = "undone" if whole["state"] == "settled" else "planned"
-    said["sentences"] = [sentence for sentence in said["sentences"] if not sentence.startswith("All ")]
+    said["sentences"] = [
+        sentence for sentence in said["sentences"] if not sentence.startswith("All ")
+    ]
     if left:
-        said["sentences"].append(f"{many(left, 'thing')} that the run did {'stays' if left == 1 else 'stay'} as it is.")
+        said["sentences"].append(
+            f"{many(left, 'thing')} that the run did {'stays' if left == 1 else 'stay'} as it is."
+        )
     return said

@@ -161,7 +161,9 @@ def agree(accounts: Iterable[ValueAccount]) -> bool:
 
 def scoped(stage: Stage) -> bool:
     """Whether the run was about some contacts alone (a delta): of all others it says nothing."""
-    known = [snapshot for (entity, _), snapshot in stage.snapshots.items() if entity is Entity.CONTACT]
+    known = [
+        snapshot for (entity, _), snapshot in stage.snapshots.items() if entity is Entity.CONTACT
+    ]
     return bool(known) and all(snapshot.partial for snapshot in known)
 
 
@@ -171,7 +173,11 @@ def _beyond(stage: Stage) -> str:
 
 
 def value_accounts(
-    stage: Stage, entities: Sequence[EntityMap], state: Statement, *, residuals: Sequence[Residual] = ()
+    stage: Stage,
+    entities: Sequence[EntityMap],
+    state: Statement,
+    *,
+    residuals: Sequence[Residual] = (),
 ) -> tuple[ValueAccount, ...]:
     """The value account of every entity that the record statement has; it leaves `value_e`, every value that is not equal.
 
@@ -180,21 +186,33 @@ def value_accounts(
     _load_residuals(stage, residuals)
     accounted = {each.entity: each for each in state.entities}
     return tuple(
-        _account(stage, m, accounted[m.entity], applied=state.applied) for m in entities if m.entity in accounted
+        _account(stage, m, accounted[m.entity], applied=state.applied)
+        for m in entities
+        if m.entity in accounted
     )
 
 
 def _load_residuals(stage: Stage, residuals: Sequence[Residual]) -> None:
-    rows = [(each.op_id, field, each.because) for each in residuals for field in (each.fields or (None,))]
-    stage.fill("residual", [("op_id", "VARCHAR"), ("field", "VARCHAR"), ("because", "VARCHAR")], [rows])
+    rows = [
+        (each.op_id, field, each.because)
+        for each in residuals
+        for field in (each.fields or (None,))
+    ]
+    stage.fill(
+        "residual", [("op_id", "VARCHAR"), ("field", "VARCHAR"), ("because", "VARCHAR")], [rows]
+    )
 
 
-def _account(stage: Stage, mapped: EntityMap, of: EntityStatement, *, applied: bool) -> ValueAccount:
+def _account(
+    stage: Stage, mapped: EntityMap, of: EntityStatement, *, applied: bool
+) -> ValueAccount:
     _make_values(stage, mapped, applied=applied)
     entity, width = mapped.entity, len(mapped.fields)
     classes: dict[str, int] = dict.fromkeys(VALUES_BY_NAME, 0)
     by_field: dict[str, dict[str, int]] = {}
-    for field, name, many in stage.rows(f"SELECT field, class, count(*) FROM value_{entity} GROUP BY ALL ORDER BY ALL"):
+    for field, name, many in stage.rows(
+        f"SELECT field, class, count(*) FROM value_{entity} GROUP BY ALL ORDER BY ALL"
+    ):
         count = int(str(many))
         classes[str(name)] += count * (width if field is None else 1)
         for each in mapped.fields if field is None else (mapped.field(str(field)),):
@@ -219,9 +237,17 @@ def _records(of: EntityStatement) -> int:
 def _equal(stage: Stage, mapped: EntityMap) -> int:
     """Values that are the same on both sides, counted from the cells, and from the links that did not move."""
     entity, width = mapped.entity, len(mapped.fields)
-    same = " + ".join(f"(app[{at}] IS NOT DISTINCT FROM ghl[{at}])::INTEGER" for at in range(1, width + 1))
-    parts = beside(stage, entity, where=f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)")
-    compared = sum(stage.count(f"SELECT coalesce(sum({same}), 0)::BIGINT FROM ({part})") for part in parts)
+    same = " + ".join(
+        f"(app[{at}] IS NOT DISTINCT FROM ghl[{at}])::INTEGER" for at in range(1, width + 1)
+    )
+    parts = beside(
+        stage,
+        entity,
+        where=f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)",
+    )
+    compared = sum(
+        stage.count(f"SELECT coalesce(sum({same}), 0)::BIGINT FROM ({part})") for part in parts
+    )
     unmoved = stage.count(
         f"SELECT count(*) FROM tie_{entity} t ANTI JOIN moved_{entity} m USING (link_id) "
         "WHERE NOT t.fresh AND t.paired AND t.app_state = 'present' AND t.ghl_state = 'present'"
@@ -252,7 +278,9 @@ def _make_values(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
     )
     stage.run(_WHOLE.format(**named, beyond=_beyond(stage)))
     stage.run(_STANDING.format(**named))
-    of_records = " UNION ALL ".join(f"SELECT {literal(a)} AS class, {literal(b)} AS of" for a, b in OF_RECORDS.items())
+    of_records = " UNION ALL ".join(
+        f"SELECT {literal(a)} AS class, {literal(b)} AS of" for a, b in OF_RECORDS.items()
+    )
     for side in Side:
         stage.run(_ALONE.format(**named, s=side, of_records=of_records))
     if stage.some("fate WHERE kind = 'create'"):
@@ -343,11 +371,18 @@ WHERE v.class IN ({classes})
 """
 
 
-def listed(stage: Stage, entities: Sequence[EntityMap], *, classes: Iterable[str]) -> Iterator[dict[str, Any]]:
+def listed(
+    stage: Stage, entities: Sequence[EntityMap], *, classes: Iterable[str]
+) -> Iterator[dict[str, Any]]:
     """The values in these classes, the most urgent first, at most as many as people read."""
     named = ", ".join(literal(name) for name in classes)
     parts = " UNION ALL ".join(
-        _LISTED.format(e=m.entity, entity=literal(m.entity), classes=named, urgency=value_urgency_sql("v.class"))
+        _LISTED.format(
+            e=m.entity,
+            entity=literal(m.entity),
+            classes=named,
+            urgency=value_urgency_sql("v.class"),
+        )
         for m in entities
         if stage.has(f"value_{m.entity}")
     )

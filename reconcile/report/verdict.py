@@ -44,7 +44,12 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
         if sentence
     ]
     reason = whole["refusal"] or whole["stopped"]
-    return {"code": code, "tone": tone, "headline": headline, "sentences": ([reason] if reason else []) + sentences}
+    return {
+        "code": code,
+        "tone": tone,
+        "headline": headline,
+        "sentences": ([reason] if reason else []) + sentences,
+    }
 
 
 def total(whole: Map[str, Any], *names: str) -> int:
@@ -55,12 +60,23 @@ def total(whole: Map[str, Any], *names: str) -> int:
 def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
     """The snapshots of a run over everything that are not all of what a side holds, and those of which single records are missing."""
     snapshots = whole["provenance"]["snapshots"]
-    return [each for each in snapshots if each["quarantined"] or (not each["complete"] and not each["partial"])]
+    return [
+        each
+        for each in snapshots
+        if each["quarantined"] or (not each["complete"] and not each["partial"])
+    ]
 
 
 def _unread(whole: Map[str, Any]) -> str:
-    said = [f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({_why(each)})" for each in unread(whole)]
-    return f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there." if said else ""
+    said = [
+        f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({_why(each)})"
+        for each in unread(whole)
+    ]
+    return (
+        f"Not read completely: {'; '.join(said)}. Nothing was concluded from what is missing there."
+        if said
+        else ""
+    )
 
 
 def _why(each: Map[str, Any]) -> str:
@@ -71,7 +87,9 @@ def _why(each: Map[str, Any]) -> str:
 
 
 def _nowhere(whole: Map[str, Any]) -> str:
-    named = [f"{each['entity']} {each['key']} of {Side(each['side']).label}" for each in whole["nowhere"]]
+    named = [
+        f"{each['entity']} {each['key']} of {Side(each['side']).label}" for each in whole["nowhere"]
+    ]
     more = f" and {len(named) - _MOST_NAMED:,} more" if len(named) > _MOST_NAMED else ""
     return f"Named, and found nowhere: {', '.join(named[:_MOST_NAMED])}{more}." if named else ""
 
@@ -96,7 +114,11 @@ def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
 
 
 def _planned(writes: int) -> str:
-    return f"Planned: {many(writes, 'write')}, nothing written yet" if writes else "Planned: there is nothing to write"
+    return (
+        f"Planned: {many(writes, 'write')}, nothing written yet"
+        if writes
+        else "Planned: there is nothing to write"
+    )
 
 
 def _not_read(parts: list[Map[str, Any]]) -> str:
@@ -109,7 +131,11 @@ def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, 
     if failed:
         return "failures", "bad", _not_written(whole, failed)
     if holds:
-        return "holds", "ask", f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision"
+        return (
+            "holds",
+            "ask",
+            f"{many(holds, 'question')} {'waits' if holds == 1 else 'wait'} for a decision",
+        )
     if whole["nowhere"]:
         return (
             "nowhere",
@@ -119,13 +145,21 @@ def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, 
     if total(whole, "left"):
         return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
     if apart(whole):
-        return "apart", "ask", f"Both sides agree, but for {many(sum(apart(whole).values()), 'value')}"
+        return (
+            "apart",
+            "ask",
+            f"Both sides agree, but for {many(sum(apart(whole).values()), 'value')}",
+        )
     where = " in what this run was about" if _partial(whole) else ""
     return "agreed", "good", f"Both sides agree{where}"
 
 
 def _not_written(whole: Map[str, Any], failed: int) -> str:
-    statuses = {entry["status"] for entry in whole["changes"] if entry["status"] in ("rejected", "in_doubt", "skipped")}
+    statuses = {
+        entry["status"]
+        for entry in whole["changes"]
+        if entry["status"] in ("rejected", "in_doubt", "skipped")
+    }
     if statuses == {"skipped"}:
         return f"{many(failed, 'write')} {'was' if failed == 1 else 'were'} not made"
     return f"{many(failed, 'write')} failed"
@@ -138,7 +172,11 @@ def _partial(whole: Map[str, Any]) -> bool:
 
 
 def _adds_up(whole: Map[str, Any]) -> bool:
-    return all(identity["holds"] for entity in whole["values"]["entities"] for identity in entity["identities"])
+    return all(
+        identity["holds"]
+        for entity in whole["values"]["entities"]
+        for identity in entity["identities"]
+    )
 
 
 def apart(whole: Map[str, Any]) -> dict[str, int]:
@@ -160,7 +198,9 @@ def _values(whole: Map[str, Any]) -> str:
     if not counted:
         return ""
     told = [
-        f"{counted[each.name]:,} {each.label.lower()}" for each in reversed(VALUE_CLASSES) if counted.get(each.name)
+        f"{counted[each.name]:,} {each.label.lower()}"
+        for each in reversed(VALUE_CLASSES)
+        if counted.get(each.name)
     ]
     return f"Of {many(sum(counted.values()), 'value')}: {', '.join(told)}."
 
@@ -174,7 +214,10 @@ def _done(whole: Map[str, Any]) -> str:
             if figures[name] and entity != "tag"
         ]
         if counts:
-            parts.append(_listed([many(count, *ENTITY_WORDS[entity]) for entity, count in counts]) + f" {verb}")
+            parts.append(
+                _listed([many(count, *ENTITY_WORDS[entity]) for entity, count in counts])
+                + f" {verb}"
+            )
     tags = whole["entities"].get("tag", {})
     if changed := tags.get("creates", 0) + tags.get("deletes", 0):
         parts.append(f"tags changed on {many(changed, 'contact')}")
@@ -189,7 +232,10 @@ def _done(whole: Map[str, Any]) -> str:
 
 def _interrupted(whole: Map[str, Any]) -> str:
     """What this run settled of runs that were killed: no report of their own told it."""
-    told = [f"{many(len(each['changes']), 'write')} of run {each['run_id']}" for each in whole["interrupted"]]
+    told = [
+        f"{many(len(each['changes']), 'write')} of run {each['run_id']}"
+        for each in whole["interrupted"]
+    ]
     return f"Settled for what was interrupted: {_listed(told)}." if told else ""
 
 
@@ -233,9 +279,7 @@ def _proof(whole: Map[str, Any]) -> str:
     proof = whole["certificate"]
     if proof["mode"] == "replanned":
         left = proof["residual_operations"]
-        return (
-            f"Read again and planned again: {'nothing left to do' if not left else many(left, 'operation') + ' left'}."
-        )
+        return f"Read again and planned again: {'nothing left to do' if not left else many(left, 'operation') + ' left'}."
     if proof["mode"] == "read_back":
         wrong = len(proof["residuals"])
         return f"Every write was read back; {'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."

@@ -38,7 +38,8 @@ _OUTCOME = (
 def load_outcomes(stage: Stage, journal: Journal) -> None:
     """Create `outcome` in the stage from the journal, beside `planned`."""
     rows = (
-        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))] for o in journal.outcomes()
+        [(o.op_id, o.status.value, o.key, o.code, o.detail, o.trace_id, outcome_json(o))]
+        for o in journal.outcomes()
     )
     stage.fill("outcome", _OUTCOME, rows)
 
@@ -145,20 +146,32 @@ class Archived:
 
     def __init__(self, folder: Path, *, mapping: Mapping | None = None) -> None:
         self.folder = folder
-        staged = not (folder / MANIFEST).exists() and mapping is not None and (folder / "stage.duckdb").exists()
+        staged = (
+            not (folder / MANIFEST).exists()
+            and mapping is not None
+            and (folder / "stage.duckdb").exists()
+        )
         self.manifest: dict[str, Any]
         if staged and mapping is not None:
-            self.manifest = {"entities": {m.entity.value: _columns(m) for m in mapping.entities}, "snapshots": []}
+            self.manifest = {
+                "entities": {m.entity.value: _columns(m) for m in mapping.entities},
+                "snapshots": [],
+            }
         else:
             self.manifest = _manifest(folder)
-        self.sql = confined(folder / "stage.duckdb" if staged else None, folders=[folder], read_only=staged)
+        self.sql = confined(
+            folder / "stage.duckdb" if staged else None, folders=[folder], read_only=staged
+        )
         self._staged = staged
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.sql.close()
 
@@ -176,9 +189,15 @@ class Archived:
 
     def relation(self, table: str) -> str:
         """SQL for one of the run's tables."""
-        return table if self._staged else f"read_parquet({literal(str(self.folder / f'{table}.parquet'))})"
+        return (
+            table
+            if self._staged
+            else f"read_parquet({literal(str(self.folder / f'{table}.parquet'))})"
+        )
 
-    def records(self, entity: Entity, side: Side, *, column: str, equals: str, kept: str = "") -> Iterator[Kept]:
+    def records(
+        self, entity: Entity, side: Side, *, column: str, equals: str, kept: str = ""
+    ) -> Iterator[Kept]:
         """What the snapshot had, deleted rows left out, where `column` (key or parent) has a value.
 
         `kept` "kept_" asks for what was read beside the snapshot, before a deletion.
@@ -200,7 +219,9 @@ class Archived:
         if not self.has(table):
             return False
         return bool(
-            self.sql.execute(f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]).fetchall()[0][0]
+            self.sql.execute(
+                f"SELECT count(*) FROM {self.relation(table)} WHERE key = ?", [parent]
+            ).fetchall()[0][0]
         )
 
     def link_of(self, entity: Entity, side: Side, key: str) -> tuple[str, str] | None:
@@ -212,7 +233,9 @@ class Archived:
         found = self.sql.execute(query, [key]).fetchall()
         return (str(found[0][0]), str(found[0][1])) if found else None
 
-    def buried(self, mapping: Mapping, side: Side, entity: Entity, contact: str) -> list[Buried] | None:
+    def buried(
+        self, mapping: Mapping, side: Side, entity: Entity, contact: str
+    ) -> list[Buried] | None:
         """The tasks or notes that a contact had; None where the run did not read them."""
         covering = [kept for kept in ("", "kept_") if self.covers(entity, side, contact, kept=kept)]
         if not covering:

@@ -30,7 +30,11 @@ def confined(
 
     `spill` is where it puts what does not fit into memory. None of this can be loosened by SQL afterwards; `ATTACH ':memory:'` can be done.
     """
-    sql = duckdb.connect(":memory:" if database is None else str(database), read_only=read_only, config=_NO_EXTENSIONS)
+    sql = duckdb.connect(
+        ":memory:" if database is None else str(database),
+        read_only=read_only,
+        config=_NO_EXTENSIONS,
+    )
     if spill is not None:
         sql.execute(f"SET temp_directory = {literal(str(spill))}")
     sql.execute(f"SET allowed_directories = {_listed(folders)}")

@@ -30,14 +30,18 @@ def raw_rows(spool: Path, natives: Sequence[str], shape: Shape) -> str:
         **{f"r{at}": shape.fields[native] for at, native in enumerate(natives)},
     }
     tops = _top_level(path for choices in paths.values() for path in choices)
-    selected = ", ".join(f"{_first_of(choices, tops)} AS {column}" for column, choices in paths.items())
+    selected = ", ".join(
+        f"{_first_of(choices, tops)} AS {column}" for column, choices in paths.items()
+    )
     truth = "coalesce(lower(deleted) NOT IN ('', 'false', '0', 'f', 'no'), false)"
     columns = ", ".join(f"{literal(top)}: '{kind}'" for top, kind in tops.items())
     source = (
         f"read_json({literal(str(spool))}, format = 'newline_delimited', columns = {{{columns}}}, "
         f"maximum_object_size = {_BIGGEST_RECORD})"
     )
-    for (top, where), members in _lookups(path for choices in paths.values() for path in choices).items():
+    for (top, where), members in _lookups(
+        path for choices in paths.values() for path in choices
+    ).items():
         form = json.dumps([{where: "VARCHAR"} | dict.fromkeys(members, "JSON")])
         read = f"SELECT *, from_json({quoted(top)}, {literal(form)}) AS {_listed(top, where)} FROM {source}"
         known = f"list_transform({_listed(top, where)}, lambda x: x.{quoted(where)})"

@@ -75,11 +75,18 @@ class Stage:
     """
 
     def __init__(
-        self, folder: Path, *, memory_limit: str = "512MB", threads: int = 2, beside: Iterable[Path] = ()
+        self,
+        folder: Path,
+        *,
+        memory_limit: str = "512MB",
+        threads: int = 2,
+        beside: Iterable[Path] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.sql = confined(folder / "stage.duckdb", folders=[folder, *beside], spill=folder / "spill")
+        self.sql = confined(
+            folder / "stage.duckdb", folders=[folder, *beside], spill=folder / "spill"
+        )
         self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
         self.memory_limit = memory_limit
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
@@ -95,7 +102,10 @@ class Stage:
     def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
         """The snapshots that an earlier process staged in this file."""
         self.run("CREATE TABLE IF NOT EXISTS stage.snapshot (line VARCHAR)")
-        found = [snapshot_from(json.loads(str(text))) for (text,) in self.rows("SELECT line FROM snapshot")]
+        found = [
+            snapshot_from(json.loads(str(text)))
+            for (text,) in self.rows("SELECT line FROM snapshot")
+        ]
         return {(snapshot.entity, snapshot.side): snapshot for snapshot in found}
 
     def _remember(self, snapshot: Snapshot) -> None:
@@ -107,7 +117,10 @@ class Stage:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -130,7 +143,10 @@ class Stage:
 
     def has(self, table: str) -> bool:
         """Whether there is such a table."""
-        return self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}") > 0
+        return (
+            self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}")
+            > 0
+        )
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
@@ -231,8 +247,12 @@ class Stage:
 
     def let_go(self) -> None:
         """Give the memory back that holds pages of the file, once what was read there is not looked through again."""
-        (kept,) = self.one("SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()")
-        self.sql.execute(f"SET memory_limit = '{int(str(kept)) + _ROOM}B'")  # more than this has to go
+        (kept,) = self.one(
+            "SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()"
+        )
+        self.sql.execute(
+            f"SET memory_limit = '{int(str(kept)) + _ROOM}B'"
+        )  # more than this has to go
         self.sql.execute(f"SET memory_limit = {literal(self.memory_limit)}")
 
     def drop(self, *tables: str) -> None:
@@ -240,7 +260,10 @@ class Stage:
         self.run("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
 
     def fill(
-        self, table: str, columns: Sequence[tuple[str, str]], batches: Iterable[Sequence[Sequence[object]]]
+        self,
+        table: str,
+        columns: Sequence[tuple[str, str]],
+        batches: Iterable[Sequence[Sequence[object]]],
     ) -> None:
         """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
         rows = (row for batch in batches for row in batch)
@@ -250,11 +273,19 @@ class Stage:
                 f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
             )
             return
-        typed = ", ".join(f"json[{at}]::{kind} AS {quoted(name)}" for at, (name, kind) in enumerate(columns, start=1))
+        typed = ", ".join(
+            f"json[{at}]::{kind} AS {quoted(name)}"
+            for at, (name, kind) in enumerate(columns, start=1)
+        )
         self.read_lines(table, chain(first, rows), {"json": "VARCHAR[]"}, typed, "records = false")
 
     def read_lines(
-        self, table: str, lines: Iterable[object], types: Mapping[str, str], selected: str, *settings: str
+        self,
+        table: str,
+        lines: Iterable[object],
+        types: Mapping[str, str],
+        selected: str,
+        *settings: str,
     ) -> None:
         """Create `table` as what is `selected` from JSON lines whose members have these SQL types."""
         spool = self.folder / f"{table}.ndjson"
@@ -267,20 +298,29 @@ class Stage:
         listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
         # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB by default.
         size = f"maximum_object_size = {max(longest, _USUAL_LINE)}"
-        how = ", ".join([f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings])
-        self.run(f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})")
+        how = ", ".join(
+            [f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings]
+        )
+        self.run(
+            f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})"
+        )
         spool.unlink()
 
     # snapshots --------------------------------------------------------------------------------------------------
 
-    def spool(self, entity: Entity, side: Side, pages: Iterator[Page | Proof], *, taken_at: str) -> Spooled:
+    def spool(
+        self, entity: Entity, side: Side, pages: Iterator[Page | Proof], *, taken_at: str
+    ) -> Spooled:
         """Read an extraction to its end onto disk, in bounded memory; a fault on the way makes it incomplete, with the reason.
 
         It touches no table, so that both sides can be read at once.
         """
         path = self.folder / f"{entity}_{side}.ndjson"
         covered: list[str] = []
-        proof = Proof(complete=False, why_incomplete="the extraction ended without saying whether it is complete")
+        proof = Proof(
+            complete=False,
+            why_incomplete="the extraction ended without saying whether it is complete",
+        )
         with path.open("wb") as out:
             try:
                 for number, part in enumerate(pages):
@@ -306,11 +346,15 @@ class Stage:
     def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
         """Load spooled pages into `raw_e_s` and say what they prove."""
         name = f"{mapped.entity}_{side}"
-        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
+        self.run(
+            f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}"
+        )
         spooled.path.unlink()
         self.blur(mapped, side)
         self.run(f"CREATE OR REPLACE TABLE stage.proven_{name} (key VARCHAR)")
-        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        self.fill(
+            f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]]
+        )
         snapshot = self._prove(mapped.entity, side, spooled.proof, spooled.taken_at)
         self._remember(snapshot)
         return snapshot
@@ -319,19 +363,27 @@ class Stage:
         """Create `blur_e_s` (row: a digest, k0, k1, ...): what each row may be known by, as numbers that are quick to look up."""
         name = f"{mapped.entity}_{side}"
         if mapped.blurred():
-            self.run(f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r")
+            self.run(
+                f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r"
+            )
 
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
         """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
         name = f"kept_{mapped.entity}_{side}"
-        self.run(f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}")
+        self.run(
+            f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}"
+        )
         spooled.path.unlink()
-        self.fill(f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]])
+        self.fill(
+            f"stage.cover_{name}", [("key", "VARCHAR")], [[(key,) for key in spooled.covered]]
+        )
 
     def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
         table = f"raw_{entity}_{side}"
         keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
-        twice = self.count(f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1)")
+        twice = self.count(
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1)"
+        )
         why = [proof.why_incomplete] if proof.why_incomplete else []
         why += [f"{keyless} rows have no key"] if keyless else []
         why += [f"{twice} keys came more than once"] if twice else []
@@ -355,7 +407,9 @@ class Stage:
             quarantined=proof.quarantined,
         )
 
-    def refresh(self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]) -> None:
+    def refresh(
+        self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]
+    ) -> None:
         """Put what was read by key in place of what a bulk read showed; None takes the row out."""
         table, natives = f"raw_{mapped.entity}_{side}", mapped.native(side)
         pairs = list(found)
@@ -369,7 +423,9 @@ class Stage:
             "deleted",
             *(f"r{at}" for at in range(len(natives))),
         ]
-        types = [(name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns]
+        types = [
+            (name, "BOOLEAN" if name in ("gone", "deleted") else "VARCHAR") for name in columns
+        ]
         self.fill("refreshed", types, [flat])
         kept = ", ".join(columns[2:])
         again = f"FROM {table} r WHERE key IN (SELECT key FROM refreshed)"
@@ -396,7 +452,9 @@ class Stage:
 
     def _content(self, table: str) -> tuple[int, str]:
         """How many rows a raw table has, and a name for what is in it, whatever their order."""
-        rows, xor = self.one(f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}")
+        rows, xor = self.one(
+            f"SELECT count(*), coalesce(bit_xor(hash(key, digest)), 0)::VARCHAR FROM {table}"
+        )
         return int(str(rows)), f"{rows}-{xor}"
 
 
@@ -416,7 +474,10 @@ def _blurs(mapped: EntityMap, side: Side) -> str:
     place = {native: f"r.r{at}" for at, native in enumerate(mapped.native(side))}
     fields = enumerate(mapped.blurred())
     return ", ".join(
-        ["r.digest AS row", *(f"{blurred(f.codec, place[f.native(side)[0]])} AS k{at}" for at, f in fields)]
+        [
+            "r.digest AS row",
+            *(f"{blurred(f.codec, place[f.native(side)[0]])} AS k{at}" for at, f in fields),
+        ]
     )
 
 

@@ -49,10 +49,14 @@ class Difference:
     @property
     def same(self) -> bool:
         """Whether the plan would have been the same."""
-        return not (self.gained or self.lost or self.changed or self.holds_gained or self.holds_lost)
+        return not (
+            self.gained or self.lost or self.changed or self.holds_gained or self.holds_lost
+        )
 
 
-def backtest(archived: Archived, mapping: Mapping, stage: Stage, *, limits: Limits, run_id: str) -> Difference:
+def backtest(
+    archived: Archived, mapping: Mapping, stage: Stage, *, limits: Limits, run_id: str
+) -> Difference:
     """Compare what one run archived under `mapping`, in an empty `stage`. Raises StateError where the archive is not whole.
 
     Each run is taken on its own baseline, as it was: what a changed plan of one run would have meant for the next is not
@@ -83,9 +87,13 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
     then = archived.manifest["entities"][mapped.entity.value]
     fields = []
     for each in mapped.fields:
-        unread = [n for side in Side for n in each.native(side) if n not in then["natives"][side.value]]
+        unread = [
+            n for side in Side for n in each.native(side) if n not in then["natives"][side.value]
+        ]
         if unread:
-            caveats.append(f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read then; the field is left out")
+            caveats.append(
+                f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read then; the field is left out"
+            )
             continue
         fields.append(_without_unread(each, then))
         before = _field_then(then, each.name)
@@ -100,13 +108,18 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
 
 
 def _without_unread(each: Field, then: Map[str, Any]) -> Field:
-    also = {side: tuple(n for n in names if n in then["natives"][side.value]) for side, names in each.also.items()}
+    also = {
+        side: tuple(n for n in names if n in then["natives"][side.value])
+        for side, names in each.also.items()
+    }
     return dataclasses.replace(each, also=also)
 
 
 def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | None:
     """A field's place and description in the archived baseline."""
-    return next(((at, known) for at, known in enumerate(then["fields"]) if known["name"] == name), None)
+    return next(
+        ((at, known) for at, known in enumerate(then["fields"]) if known["name"] == name), None
+    )
 
 
 # loading and comparing ----------------------------------------------------------------------------------------------
@@ -114,7 +127,10 @@ def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | N
 
 def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
     for mapped in mapping.entities:
-        entity, natives = mapped.entity, archived.manifest["entities"][mapped.entity.value]["natives"]
+        entity, natives = (
+            mapped.entity,
+            archived.manifest["entities"][mapped.entity.value]["natives"],
+        )
         for side in Side:
             name = f"{entity}_{side}"
             place = {native: f"r{at}" for at, native in enumerate(natives[side.value])}
@@ -129,15 +145,15 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
             for kind in ("cover", "proven"):
                 stage.run(f"CREATE TABLE {kind}_{name} AS {_keys(archived, f'{kind}_{name}')}")
             stage.snapshots[entity, side] = _snapshot(archived, entity, side)
-        stage.run(f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}")
+        stage.run(
+            f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}"
+        )
         for side in Side:  # an archive from before there was such a column
             stage.run(f"ALTER TABLE base_{entity} ADD COLUMN IF NOT EXISTS {side}_edited VARCHAR")
         if archived.has(f"difference_{entity}"):
             differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
     graves = archived.relation("grave") if archived.has("grave") else None
-    empty = (
-        "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
-    )
+    empty = "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
     stage.run(f"CREATE TABLE grave AS {f'FROM {graves}' if graves else empty}")
 
 
@@ -176,7 +192,9 @@ class _Then:
     asked: tuple[_Asked, ...]
 
     def state(self) -> PairState:
-        return PairState(mapping_digest=self.mapping_digest, digest_kind=self.digest_kind, codecs=self.codecs)
+        return PairState(
+            mapping_digest=self.mapping_digest, digest_kind=self.digest_kind, codecs=self.codecs
+        )
 
     def decisions(self) -> list[Decision]:
         return list(self.taken)
@@ -192,7 +210,13 @@ class _Then:
 def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: int) -> None:
     taken = tuple(_decisions(archived))
     kind = archived.manifest.get("digests", "")
-    then = _Then(archived.manifest["mapping"], kind, mapping.codecs, taken, tuple(_questions(archived, taken)))
+    then = _Then(
+        archived.manifest["mapping"],
+        kind,
+        mapping.codecs,
+        taken,
+        tuple(_questions(archived, taken)),
+    )
     pipeline.link(stage, cast("Ledger", then), mapping)
     for mapped in mapping.entities:
         _make_baseline(stage, archived, mapped)
@@ -230,7 +254,10 @@ def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
     )
     how, join = "NULL::VARCHAR AS how", ""
     if kept:
-        how, join = "k.how", f"LEFT JOIN {archived.relation(f'basecell_{entity}')} k ON k.link_id = m.link_id"
+        how, join = (
+            "k.how",
+            f"LEFT JOIN {archived.relation(f'basecell_{entity}')} k ON k.link_id = m.link_id",
+        )
     stage.run(
         f"CREATE OR REPLACE TABLE basecell_{entity} AS SELECT m.link_id, {how}, {values} FROM moved_{entity} m {join} "
         f"LEFT JOIN cell_{entity}_app a ON a.key = m.app_key LEFT JOIN cell_{entity}_ghl g ON g.key = m.ghl_key"
@@ -243,7 +270,11 @@ def _base_value(then: Map[str, Any], each: Field, at: int, side: Side, *, kept: 
         return "NULL::VARCHAR"
     same = tuple(before[1][side.value]) == each.native(side)
     shown = f"{'a' if side is Side.APP else 'g'}.cells[{at}]" if same else "NULL::VARCHAR"
-    return f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}[{before[0] + 1}] ELSE {shown} END" if kept else shown
+    return (
+        f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}[{before[0] + 1}] ELSE {shown} END"
+        if kept
+        else shown
+    )
 
 
 # the difference -----------------------------------------------------------------------------------------------------
@@ -261,16 +292,28 @@ FROM {hold} WHERE hold_id NOT IN (SELECT hold_id FROM {other}) ORDER BY entity, 
 
 
 def _difference(
-    stage: Stage, archived: Archived, mapping: Mapping, limits: Limits, *, run_id: str, caveats: Sequence[str]
+    stage: Stage,
+    archived: Archived,
+    mapping: Mapping,
+    limits: Limits,
+    *,
+    run_id: str,
+    caveats: Sequence[str],
 ) -> Difference:
-    mapped = ", ".join(literal(each) for each in ["tag", *(m.entity.value for m in mapping.entities)])
+    mapped = ", ".join(
+        literal(each) for each in ["tag", *(m.entity.value for m in mapping.entities)]
+    )
     for table in ("planned", "hold"):
-        stage.run(f"CREATE VIEW {table}_then AS SELECT * FROM {archived.relation(table)} WHERE entity IN ({mapped})")
+        stage.run(
+            f"CREATE VIEW {table}_then AS SELECT * FROM {archived.relation(table)} WHERE entity IN ({mapped})"
+        )
     gained = list(_rows(stage, _OPERATIONS.format(planned="planned", other="planned_then")))
     lost = list(_rows(stage, _OPERATIONS.format(planned="planned_then", other="planned")))
     changed = _paired(gained, lost)
     plan = Plan(run_id, "", 0, "", {}, groups=draft.groups(stage))
-    links = {m.entity: stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in mapping.entities}
+    links = {
+        m.entity: stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in mapping.entities
+    }
     count = "SELECT count(*) FROM {} WHERE kind <> 'forget'"
     return Difference(
         run_id=run_id,
@@ -293,7 +336,11 @@ def _rows(stage: Stage, query: str) -> Iterator[dict[str, Any]]:
     for batch in stage.stream(query):
         for row in batch:
             members = dict(zip(names, row, strict=True))
-            texts = {name: json.loads(str(members[name] or "{}")) for name in ("before", "after") if name in members}
+            texts = {
+                name: json.loads(str(members[name] or "{}"))
+                for name in ("before", "after")
+                if name in members
+            }
             yield members | texts
 
 

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, Status, fingerprint, link_name
+from reconcile.model import (
+    Cell,
+    Cells,
+    Entity,
+    Operation,
+    OpKind,
+    Outcome,
+    Side,
+    Status,
+    fingerprint,
+    link_name,
+)
 from reconcile.plan.dependants import Hanging
 from reconcile.plan.plan import LEDGER_ONLY, Group
 from reconcile.plan.unique_values import in_turn
@@ -20,8 +31,16 @@ from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 Journaled = tuple[Operation, Outcome]
 
-_PHASE = {OpKind.CREATE: 1, OpKind.UPDATE: 2, OpKind.COMPLETE: 2, OpKind.ADD_TAGS: 3, OpKind.REMOVE_TAGS: 4}
-_ORDER = {entity: at for at, entity in enumerate((Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE))}
+_PHASE = {
+    OpKind.CREATE: 1,
+    OpKind.UPDATE: 2,
+    OpKind.COMPLETE: 2,
+    OpKind.ADD_TAGS: 3,
+    OpKind.REMOVE_TAGS: 4,
+}
+_ORDER = {
+    entity: at for at, entity in enumerate((Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE))
+}
 _OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD_TAGS}
 
 GONE_ALREADY = "it was gone already"
@@ -98,13 +117,21 @@ def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
     # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes too.
     for operation, outcome in sorted(done, key=lambda entry: -_ORDER[entry[0].entity]):
         _take_back(made, operation, outcome, present, deleted)
-    made.operations = [operation for operation in made.operations if not _falls_away(made, operation)]
+    made.operations = [
+        operation for operation in made.operations if not _falls_away(made, operation)
+    ]
     made.operations = in_turn(made.operations)
-    back = {(o.link_id, o.side) for o in made.operations if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT}
+    back = {
+        (o.link_id, o.side)
+        for o in made.operations
+        if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT
+    }
     made.operations = sorted((_numbered(o, back) for o in made.operations), key=_place)
     started = sum(1 for o, _ in done if o.starts_workflows)
     if started:
-        made.lost.append(f"{started} of the run's writes may have started GHL workflows; what those did stays")
+        made.lost.append(
+            f"{started} of the run's writes may have started GHL workflows; what those did stays"
+        )
     return made
 
 
@@ -124,7 +151,11 @@ def _shortened(done: Iterable[Journaled]) -> list[Journaled]:
 
 
 def _take_back(
-    made: Undo, operation: Operation, outcome: Outcome, present: Present, deleted: set[tuple[Entity, Side, str | None]]
+    made: Undo,
+    operation: Operation,
+    outcome: Outcome,
+    present: Present,
+    deleted: set[tuple[Entity, Side, str | None]],
 ) -> None:
     if operation.kind not in LEDGER_ONLY and not _mapped(operation.entity, present.mapping):
         made.leave(operation, outcome.key or operation.key, NOT_MAPPED)
@@ -139,7 +170,9 @@ def _take_back(
         case OpKind.DELETE:
             _bring_back(made, operation, outcome, present, deleted)
         case OpKind.ARCHIVE:
-            made.leave(operation, operation.key, "it was archived, not deleted: take the mark away by hand")
+            made.leave(
+                operation, operation.key, "it was archived, not deleted: take the mark away by hand"
+            )
         case OpKind.ADOPT | OpKind.FORGET:
             return
         case _:
@@ -156,7 +189,11 @@ def _falls_away(made: Undo, operation: Operation) -> bool:
         made.leave(operation, None, "its contact does not come back")
         return True
     if operation.kind is OpKind.DELETE and (operation.side, operation.key) in made.kept:
-        made.leave(operation, operation.key, "it stays: it is there in the place of a contact that the run deleted")
+        made.leave(
+            operation,
+            operation.key,
+            "it stays: it is there in the place of a contact that the run deleted",
+        )
         return True
     return False
 
@@ -171,12 +208,21 @@ def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present:
         made.leave(operation, operation.key, "it is gone since")
         return
     held = present.mapping[operation.entity].decode(record, operation.side)
-    wrote = {**operation.after, **{n: c for n, c in (outcome.after or {}).items() if n in operation.after}}
+    wrote = {
+        **operation.after,
+        **{n: c for n, c in (outcome.after or {}).items() if n in operation.after},
+    }
     if unmapped := sorted(wrote.keys() - held.keys()):
         made.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
-    changed = sorted(n for n, cell in wrote.items() if n in held and held[n] not in (cell, operation.before.get(n)))
+    changed = sorted(
+        n
+        for n, cell in wrote.items()
+        if n in held and held[n] not in (cell, operation.before.get(n))
+    )
     if changed:
-        made.leave(operation, operation.key, f"changed since by somebody else: {', '.join(changed)}")
+        made.leave(
+            operation, operation.key, f"changed since by somebody else: {', '.join(changed)}"
+        )
     back = {
         n: operation.before.get(n)
         for n in wrote
@@ -184,7 +230,9 @@ def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present:
     }
     if back:
         before = {name: held[name] for name in back}
-        made.operations.append(_inverse(made, operation, operation.kind, parent, record, before=before, after=back))
+        made.operations.append(
+            _inverse(made, operation, operation.kind, parent, record, before=before, after=back)
+        )
 
 
 def _restore_tags(made: Undo, operation: Operation, present: Present) -> None:
@@ -192,12 +240,19 @@ def _restore_tags(made: Undo, operation: Operation, present: Present) -> None:
     if record is None or record.deleted:
         made.leave(operation, operation.key, "it is gone since")
         return
-    held = set(json.loads(present.mapping[Entity.CONTACT].field(TAGS).decode(record.fields, operation.side) or "[]"))
+    held = set(
+        json.loads(
+            present.mapping[Entity.CONTACT].field(TAGS).decode(record.fields, operation.side)
+            or "[]"
+        )
+    )
     named = set(json.loads(operation.after[TAGS] or "[]"))
     due = named & held if operation.kind is OpKind.ADD_TAGS else named - held
     if due:
         kind, after = _OPPOSITE[operation.kind], {TAGS: line(sorted(due))}
-        made.operations.append(_inverse(made, operation, kind, None, record, before={}, after=after))
+        made.operations.append(
+            _inverse(made, operation, kind, None, record, before={}, after=after)
+        )
 
 
 # created records ----------------------------------------------------------------------------------------------------
@@ -216,29 +271,45 @@ def _remove(made: Undo, operation: Operation, outcome: Outcome, present: Present
         made.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
         return
     if operation.entity is Entity.CONTACT:
-        going = {(o.entity, o.key) for o in made.operations if o.kind is OpKind.DELETE and o.side is operation.side}
+        going = {
+            (o.entity, o.key)
+            for o in made.operations
+            if o.kind is OpKind.DELETE and o.side is operation.side
+        }
         if why := present.children(operation.side, key).staying(going):
             made.leave(operation, key, f"it stays, because {why}")
             return
-    made.operations.append(_inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key))
+    made.operations.append(
+        _inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key)
+    )
 
 
 # deleted records ----------------------------------------------------------------------------------------------------
 
 
 def _bring_back(
-    made: Undo, operation: Operation, outcome: Outcome, present: Present, deleted: set[tuple[Entity, Side, str | None]]
+    made: Undo,
+    operation: Operation,
+    outcome: Outcome,
+    present: Present,
+    deleted: set[tuple[Entity, Side, str | None]],
 ) -> None:
     entity, side, key = operation.entity, operation.side, operation.key or ""
     if outcome.detail.startswith(GONE_ALREADY):
         return
     parent = _parent(operation, present)
     cells = _writable(present.mapping[entity], operation.before, side)
-    there = _there(present, entity, side, (key, present.key_of(entity, operation.link_id, side)), parent)
+    there = _there(
+        present, entity, side, (key, present.key_of(entity, operation.link_id, side)), parent
+    )
     if there is not None:
         made.leave(operation, key, f"it is there again{'' if there == key else f', as {there}'}")
     elif _another(present, entity, side.other, operation.source_key, operation.link_id):
-        made.leave(operation, key, f"its counterpart {operation.source_key} is linked to another record since")
+        made.leave(
+            operation,
+            key,
+            f"its counterpart {operation.source_key} is linked to another record since",
+        )
         made.barred.add((operation.link_id, side))
         return
     elif entity is Entity.CONTACT and (twin := present.twin(side, cells)):
@@ -248,7 +319,14 @@ def _bring_back(
         return
     else:
         made.operations.append(
-            _create(made, operation, operation.link_id, operation.source_key, cells, parent=(operation.parent, parent))
+            _create(
+                made,
+                operation,
+                operation.link_id,
+                operation.source_key,
+                cells,
+                parent=(operation.parent, parent),
+            )
         )
         told = _NEW_ID if (entity, side) == (Entity.CONTACT, Side.GHL) else _NEW_KEY
         made.lost.append(told.format(entity=entity, key=key, where=side.label))
@@ -263,10 +341,16 @@ def there_again(fields: str, key: str) -> str:
     return f"somebody with the same {fields} is there again, as {key}"
 
 
-def _there(present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None) -> str | None:
+def _there(
+    present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None
+) -> str | None:
     """Which of the keys a record is there under; a task or note whose contact is gone is gone with it."""
     for key in dict.fromkeys(keys):
-        record = present.read(side, entity, key, parent) if key and (parent or entity is Entity.CONTACT) else None
+        record = (
+            present.read(side, entity, key, parent)
+            if key and (parent or entity is Entity.CONTACT)
+            else None
+        )
         if record is not None and not record.deleted:
             return key
     return None
@@ -291,18 +375,30 @@ def _bring_back_children(
         return
     for one in kept:
         link_id = one.link_id or link_name(entity, side, one.key)
-        if (entity, side, one.key) in deleted or _another(present, entity, side.other, one.other_key, link_id):
+        if (entity, side, one.key) in deleted or _another(
+            present, entity, side.other, one.other_key, link_id
+        ):
             continue
         if there and (one.link_id is None or _back(present, entity, side, link_id, there)):
             continue
         cells = _writable(present.mapping[entity], one.cells, side)
         made.operations.append(
-            _create(made, contact, link_id, one.other_key, cells, parent=(contact.link_id, there), entity=entity)
+            _create(
+                made,
+                contact,
+                link_id,
+                one.other_key,
+                cells,
+                parent=(contact.link_id, there),
+                entity=entity,
+            )
         )
 
 
 def _back(present: Present, entity: Entity, side: Side, link_id: str, contact: str) -> bool:
-    return _there(present, entity, side, (present.key_of(entity, link_id, side),), contact) is not None
+    return (
+        _there(present, entity, side, (present.key_of(entity, link_id, side),), contact) is not None
+    )
 
 
 def _another(present: Present, entity: Entity, side: Side, key: str | None, link_id: str) -> bool:
@@ -396,7 +492,14 @@ def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
 def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
     last = 6 if operation.entity is Entity.CONTACT else 5
     phase = _PHASE.get(operation.kind, last)
-    return phase, _ORDER[operation.entity], operation.turn, operation.side, operation.link_id, operation.kind
+    return (
+        phase,
+        _ORDER[operation.entity],
+        operation.turn,
+        operation.side,
+        operation.link_id,
+        operation.kind,
+    )
 
 
 def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:
@@ -410,7 +513,9 @@ def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:
             count=len(those),
             risky=sum(o.risk == "high" for o in those),
             starts_workflows=sum(o.starts_workflows for o in those),
-            deltas=tuple(sorted(Counter(o.after.get(TAGS) for o in those).values())) if name[0] is Entity.TAG else (),
+            deltas=tuple(sorted(Counter(o.after.get(TAGS) for o in those).values()))
+            if name[0] is Entity.TAG
+            else (),
         )
         for name, those in counted.items()
     )

@@ -25,4 +25,8 @@ def readable(address: str) -> str:
 
 
 def _written_out(label: str) -> str:
-    return label.removeprefix("xn--").encode("ascii").decode("punycode") if label.startswith("xn--") else label
+    return (
+        label.removeprefix("xn--").encode("ascii").decode("punycode")
+        if label.startswith("xn--")
+        else label
+    )

@@ -32,7 +32,9 @@ def raw_text(value: Json) -> Raw:
     return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
 
 
-_ESCAPE = re.compile(r"\\(?:\\|u[0-9a-f]{4})")  # DuckDB writes the digits in upper case, Python in lower
+_ESCAPE = re.compile(
+    r"\\(?:\\|u[0-9a-f]{4})"
+)  # DuckDB writes the digits in upper case, Python in lower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,11 @@ def _clean(raws: Sequence[Raw]) -> str:
     text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
     if text.isascii() or beyond(text):
         return text
-    return " ".join(part for raw in raws if raw is not None and (part := unicodedata.normalize("NFC", raw).strip()))
+    return " ".join(
+        part
+        for raw in raws
+        if raw is not None and (part := unicodedata.normalize("NFC", raw).strip())
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +95,10 @@ class Text(Codec):
         return (text if beyond(text) else text.replace("\r\n", "\n")) or None
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')", column
+        return (
+            f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]([ -~]*[!-~])?')",
+            column,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +118,10 @@ class Name(Codec):
         return (first, last) if first else (last, None)
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]+( [!-~]+)*')", column
+        return (
+            f"strlen({column}) <= {LONGEST} AND regexp_full_match({column}, '[!-~]+( [!-~]+)*')",
+            column,
+        )
 
 
 _EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
@@ -139,7 +151,9 @@ class Email(Codec):
     def blur(self, column: str) -> str:
         """Lower case without the white space around it; NULL (may equal anything) where letters may not be ASCII alone."""
         white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
-        plain_ascii = f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
+        plain_ascii = (
+            f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
+        )
         return f"CASE WHEN {plain_ascii} THEN lower(trim({column}, {white})) END"
 
 
@@ -161,7 +175,11 @@ class Phone(Codec):
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = _clean(raws)
         number = self._parse(text)
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) if number else text or None
+        return (
+            phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if number
+            else text or None
+        )
 
     def _parse(self, text: str) -> phonenumbers.PhoneNumber | None:
         try:
@@ -204,7 +222,11 @@ class Date(Codec):
 
     def fault(self, cell: Cell) -> str | None:
         try:
-            return None if cell is None or date.fromisoformat(cell).isoformat() == cell else "not a date"
+            return (
+                None
+                if cell is None or date.fromisoformat(cell).isoformat() == cell
+                else "not a date"
+            )
         except ValueError:
             return "not a date (expected YYYY-MM-DD)"
 
@@ -234,7 +256,10 @@ class Instant(Codec):
 
     def fast(self, column: str) -> tuple[str, str] | None:
         shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.]000)?Z')"
-        return f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL", f"{column}[1:19] || 'Z'"
+        return (
+            f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL",
+            f"{column}[1:19] || 'Z'",
+        )
 
 
 _EXACT = Context(prec=200)
@@ -256,7 +281,9 @@ class Number(Codec):
 
     @staticmethod
     def _parse(text: str) -> Decimal | None:
-        if not re.fullmatch(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII):
+        if not re.fullmatch(
+            r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII
+        ):
             return None
         try:
             return Decimal(text)
@@ -323,7 +350,11 @@ class Choice(Codec):
         return ({"true": True, "false": False}.get(cell or "", cell),) * arity
 
     def fault(self, cell: Cell) -> str | None:
-        return None if cell is None or cell in self.table.values() else "not one of the declared choices"
+        return (
+            None
+            if cell is None or cell in self.table.values()
+            else "not one of the declared choices"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,8 +366,12 @@ class Labels(Codec):
     name: str = "tags"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        words = {folded for raw in raws for word in self._words(raw) if (folded := self._fold(word))}
-        return json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
+        words = {
+            folded for raw in raws for word in self._words(raw) if (folded := self._fold(word))
+        }
+        return (
+            json.dumps(sorted(words), ensure_ascii=False, separators=(",", ":")) if words else None
+        )
 
     def _fold(self, word: str) -> str:
         if beyond(word, LONGEST_WORD):
@@ -354,7 +389,11 @@ class Labels(Codec):
         except RecursionError:  # lists in lists are no set of words: one word, as it stands
             return [raw]
         if isinstance(listed, list):
-            return [whole(word if isinstance(word, str) else json.dumps(word)) for word in listed if word is not None]
+            return [
+                whole(word if isinstance(word, str) else json.dumps(word))
+                for word in listed
+                if word is not None
+            ]
         return raw.split(self.delimiter)
 
     def fault(self, cell: Cell) -> str | None:
@@ -372,7 +411,10 @@ class Labels(Codec):
         word = f'"{sign}+( {sign}+)*"'
         words = f"list_sort(list_distinct(string_split({column}[3:-3], '\",\"')))"
         listed = f"regexp_full_match({column}, '\\[({word}(,{word})*)?\\]')"
-        return f"strlen({column}) <= {LONGEST_WORD} AND {listed}", f"nullif(to_json({words})::VARCHAR, '[\"\"]')"
+        return (
+            f"strlen({column}) <= {LONGEST_WORD} AND {listed}",
+            f"nullif(to_json({words})::VARCHAR, '[\"\"]')",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,7 +459,11 @@ _MOST_LAYERS = 8
 
 
 def codec_named(
-    name: str, *, region: str | None = None, timezone: str = "UTC", choices: Mapping[str, str] | None = None
+    name: str,
+    *,
+    region: str | None = None,
+    timezone: str = "UTC",
+    choices: Mapping[str, str] | None = None,
 ) -> Codec:
     """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
     made: dict[str, Codec] = {
@@ -437,4 +483,17 @@ def codec_named(
     return made[name]
 
 
-CODECS = ("text", "name", "email", "phone", "date", "instant", "decimal", "bool", "choice", "tags", "set", "html")
+CODECS = (
+    "text",
+    "name",
+    "email",
+    "phone",
+    "date",
+    "instant",
+    "decimal",
+    "bool",
+    "choice",
+    "tags",
+    "set",
+    "html",
+)

@@ -22,19 +22,29 @@ def line(members: object) -> str:
 def operation_json(operation: Operation) -> str:
     """One operation."""
     return line(
-        {name: value for name in _OPERATION if (value := getattr(operation, name)) not in (None, {}, False, "low")}
+        {
+            name: value
+            for name in _OPERATION
+            if (value := getattr(operation, name)) not in (None, {}, False, "low")
+        }
     )
 
 
 def operation_from(members: dict[str, Any]) -> Operation:
     """The operation that members describe. Raises KeyError, TypeError or ValueError where they describe none."""
-    kinds = {"kind": OpKind(members["kind"]), "entity": Entity(members["entity"]), "side": Side(members["side"])}
+    kinds = {
+        "kind": OpKind(members["kind"]),
+        "entity": Entity(members["entity"]),
+        "side": Side(members["side"]),
+    }
     return Operation(**{**members, **kinds})
 
 
 def hold_json(hold: Hold) -> str:
     """One hold."""
-    return line({name: value for name in _HOLD if (value := getattr(hold, name)) not in (None, (), {}, "")})
+    return line(
+        {name: value for name in _HOLD if (value := getattr(hold, name)) not in (None, (), {}, "")}
+    )
 
 
 def hold_line(hold: Hold) -> str:
@@ -50,13 +60,18 @@ def body(operations: Iterable[Operation], holds: Iterable[Hold]) -> Iterator[str
 
 def hold_from(members: dict[str, Any]) -> Hold:
     """The hold that members describe. Raises KeyError, TypeError or ValueError where they describe none."""
-    kinds = {"entity": Entity(members["entity"]), "side": Side(members["side"]) if "side" in members else None}
+    kinds = {
+        "entity": Entity(members["entity"]),
+        "side": Side(members["side"]) if "side" in members else None,
+    }
     return Hold(**{**members, **kinds, "options": tuple(members.get("options", ()))})
 
 
 def outcome_json(outcome: Outcome) -> str:
     """One outcome."""
-    return line({name: value for name in _OUTCOME if (value := getattr(outcome, name)) not in (None, "")})
+    return line(
+        {name: value for name in _OUTCOME if (value := getattr(outcome, name)) not in (None, "")}
+    )
 
 
 def outcome_from(members: dict[str, Any]) -> Outcome:
@@ -66,7 +81,9 @@ def outcome_from(members: dict[str, Any]) -> Outcome:
 
 def snapshot_json(snapshot: Snapshot) -> str:
     """One snapshot."""
-    return line({member.name: getattr(snapshot, member.name) for member in dataclasses.fields(Snapshot)})
+    return line(
+        {member.name: getattr(snapshot, member.name) for member in dataclasses.fields(Snapshot)}
+    )
 
 
 def snapshot_from(members: dict[str, Any]) -> Snapshot:

@@ -50,7 +50,9 @@ class Field:
     @property
     def by_item(self) -> bool:
         """Whether each element of the value is compared and decided on its own: tags, and sets that keep what either holds."""
-        return self.name == TAGS or (isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION)
+        return self.name == TAGS or (
+            isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION
+        )
 
     def decode(self, native: Map[str, Json], side: Side) -> Cell:
         """The cell that native values give; the constant where this side has no field of its own."""
@@ -123,12 +125,16 @@ class EntityMap:
     @property
     def selecting(self) -> tuple[Field, ...]:
         """The fields whose constant tells which records are of this entity: others, say of another parent's kind, are not."""
-        return tuple(field for field in self.fields if field.constant is not None and not field.create_only)
+        return tuple(
+            field for field in self.fields if field.constant is not None and not field.create_only
+        )
 
     @property
     def filters(self) -> tuple[Filter, ...]:
         """What leaves records out: the declared rules, and constants; a blank holds no other value, and is filled."""
-        others = (Filter(field.name, (None, field.constant), negated=True) for field in self.selecting)
+        others = (
+            Filter(field.name, (None, field.constant), negated=True) for field in self.selecting
+        )
         return (*self.exclude, *others)
 
     @property
@@ -138,7 +144,11 @@ class EntityMap:
 
     def native(self, side: Side) -> tuple[str, ...]:
         """Every native field of `side` that is read, in order, once each."""
-        names = (name for field in self.fields for name in (*field.native(side), *field.also.get(side, ())))
+        names = (
+            name
+            for field in self.fields
+            for name in (*field.native(side), *field.also.get(side, ()))
+        )
         return tuple(dict.fromkeys(names))
 
     def blurred(self) -> tuple[Field, ...]:
@@ -189,7 +199,10 @@ class Mapping:
 def plain(value: object) -> object:
     """A JSON form of nested dataclasses, the class names of codecs included."""
     if isinstance(value, Codec):
-        return [type(value).__name__, {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}]
+        return [
+            type(value).__name__,
+            {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)},
+        ]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, tuple | list):

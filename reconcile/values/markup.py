@@ -14,12 +14,30 @@ _ELEMENTS = (
 )
 # Each part ends at the next "<" at the latest, and none is tried a second time: the time stays linear in the text.
 _ATTRIBUTES = r"""(?>[^<>=]|=\s*(?:"[^"<]*"|'[^'<]*')?)*+"""
-_TOKEN = re.compile(rf"<!--|<(?P<end>/?)(?P<name>{_ELEMENTS})(?=[\s/>]){_ATTRIBUTES}>", re.IGNORECASE)
+_TOKEN = re.compile(
+    rf"<!--|<(?P<end>/?)(?P<name>{_ELEMENTS})(?=[\s/>]){_ATTRIBUTES}>", re.IGNORECASE
+)
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{1,32});", re.IGNORECASE)
 # More digits than any character has: a person's own text, and too long a number for whoever reads it as one.
 _NO_REFERENCE = re.compile(r"&(?=#[0-9]{8}|#x[0-9a-f]{7})", re.IGNORECASE)
 _BLOCKS = frozenset(
-    ["p", "div", "br", "li", "ul", "ol", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote"]
+    [
+        "p",
+        "div",
+        "br",
+        "li",
+        "ul",
+        "ol",
+        "tr",
+        "table",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "blockquote",
+    ]
 )
 
 

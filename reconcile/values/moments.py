@@ -62,7 +62,9 @@ def moment_of(text: str, timezone: str) -> datetime:
         if not re.match(r"\d{4}-\d{2}-\d{2}", text):
             raise ValueError(text)
         moment = datetime.fromisoformat(text)
-    return (moment.replace(tzinfo=ZoneInfo(timezone)) if moment.tzinfo is None else moment).astimezone(UTC)
+    return (
+        moment.replace(tzinfo=ZoneInfo(timezone)) if moment.tzinfo is None else moment
+    ).astimezone(UTC)
 
 
 def _compact(text: str) -> datetime | None:
@@ -77,4 +79,6 @@ def _digits(text: str) -> int:
 
 
 def _since_1970(number: int, ms_from: int) -> datetime:
-    return _EPOCH + (timedelta(milliseconds=number) if abs(number) >= ms_from else timedelta(seconds=number))
+    return _EPOCH + (
+        timedelta(milliseconds=number) if abs(number) >= ms_from else timedelta(seconds=number)
+    )

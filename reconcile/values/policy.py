@@ -152,7 +152,9 @@ def _guarded(verdict: Agree, situation: Situation) -> Verdict:
     """The verdict, unless it would take a "do not disturb" away: whose it was, only that person knows."""
     loser = verdict.winner.other
     if situation.dnd(loser) and not situation.dnd(verdict.winner):
-        return Leave(f"{verdict.because}; but {loser.label} says do not disturb, and that is not lifted unasked")
+        return Leave(
+            f"{verdict.because}; but {loser.label} says do not disturb, and that is not lifted unasked"
+        )
     return verdict
 
 
@@ -174,7 +176,9 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
     """The sides differ as before and neither moved: left where a rule wants it so, asked about where none does."""
     owner = rule.flow.owner
     if owner is not None and rule.drift is Drift.LEAVE:
-        return Leave(f"the field comes from {owner.label}; the rule leaves what {owner.other.label} holds")
+        return Leave(
+            f"the field comes from {owner.label}; the rule leaves what {owner.other.label} holds"
+        )
     if rule.keep_dnd and situation.app_dnd != situation.ghl_dnd:
         return Leave("one side says do not disturb, and that is not lifted unasked")
     blank = next((side for side in Side if situation.blank(side) and owner in (None, side)), None)
@@ -186,30 +190,53 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
 def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
     owner = rule.flow.owner
     if owner is None or owner is mover:
-        return _agree(rule, situation, mover, f"changed in {mover.label}, not in {mover.other.label}")
+        return _agree(
+            rule, situation, mover, f"changed in {mover.label}, not in {mover.other.label}"
+        )
     if rule.drift is Drift.LEAVE:
-        return Leave(f"changed in {mover.label}, but the field comes from {owner.label}; the rule leaves it")
-    return _agree(rule, situation, owner, f"changed in {mover.label}, but the field comes from {owner.label}: restored")
+        return Leave(
+            f"changed in {mover.label}, but the field comes from {owner.label}; the rule leaves it"
+        )
+    return _agree(
+        rule,
+        situation,
+        owner,
+        f"changed in {mover.label}, but the field comes from {owner.label}: restored",
+    )
 
 
 def _both_moved(rule: Rule, situation: Situation) -> Verdict:
     owner = rule.flow.owner
     if owner is not None:
-        return _agree(rule, situation, owner, f"changed on both sides; the field comes from {owner.label}")
+        return _agree(
+            rule, situation, owner, f"changed on both sides; the field comes from {owner.label}"
+        )
     if rule.conflict is OnConflict.UNION:
-        return Agree(Side.GHL if situation.app_blank else Side.APP, "changed on both sides; what either holds is kept")
+        return Agree(
+            Side.GHL if situation.app_blank else Side.APP,
+            "changed on both sides; what either holds is kept",
+        )
     if rule.blank is Blank.KEEP and situation.app_blank != situation.ghl_blank:
         kept = Side.GHL if situation.app_blank else Side.APP
-        return Agree(kept, f"cleared in {kept.other.label}, changed in {kept.label}; a blank does not clear a value")
+        return Agree(
+            kept,
+            f"cleared in {kept.other.label}, changed in {kept.label}; a blank does not clear a value",
+        )
     match rule.conflict:
         case OnConflict.APP | OnConflict.GHL:
             winner = Side(rule.conflict.value)
-            return _agree(rule, situation, winner, f"changed on both sides; the rule prefers {winner.label}")
+            return _agree(
+                rule, situation, winner, f"changed on both sides; the rule prefers {winner.label}"
+            )
         case OnConflict.NEWEST if situation.newer is not None:
             newer = situation.newer
-            return _agree(rule, situation, newer, f"changed on both sides; {newer.label} was changed last")
+            return _agree(
+                rule, situation, newer, f"changed on both sides; {newer.label} was changed last"
+            )
         case OnConflict.NEWEST:
-            return Ask("changed on both sides to different values, and which came last is not known")
+            return Ask(
+                "changed on both sides to different values, and which came last is not known"
+            )
     return Ask("changed on both sides to different values")
 
 
@@ -225,6 +252,12 @@ def situations(*, consent: bool = False) -> Iterator[Situation]:
     With `consent` also those in which a side says "do not disturb", which a blank does not.
     """
     truths = (False, True)
-    states = [(blank, dnd) for blank, dnd in product(truths, truths if consent else (False,)) if not (blank and dnd)]
-    for kind, newer, (app_blank, app_dnd), (ghl_blank, ghl_dnd) in product(Kind, (None, *Side), states, states):
+    states = [
+        (blank, dnd)
+        for blank, dnd in product(truths, truths if consent else (False,))
+        if not (blank and dnd)
+    ]
+    for kind, newer, (app_blank, app_dnd), (ghl_blank, ghl_dnd) in product(
+        Kind, (None, *Side), states, states
+    ):
         yield Situation(kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd)

@@ -24,7 +24,11 @@ from reconcile.model import Entity
 from reconcile.ports import Json
 
 SERVERS = {
-    "postgresql": ("GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test", 5432),
+    "postgresql": (
+        "GHL_RECONCILE_TEST_POSTGRES",
+        "postgresql://postgres@127.0.0.1:5432/test",
+        5432,
+    ),
     "mariadb": ("GHL_RECONCILE_TEST_MARIADB", "mariadb://root@127.0.0.1:3306/test", 3306),
 }
 KeyKind = Literal["serial", "uuid", "text", "composite"]
@@ -110,7 +114,13 @@ class Variant:
     awkward: bool = False
 
     def __str__(self) -> str:
-        parts = [self.key, self.tags, "version" if self.version else "", self.soft, "awkward" if self.awkward else ""]
+        parts = [
+            self.key,
+            self.tags,
+            "version" if self.version else "",
+            self.soft,
+            "awkward" if self.awkward else "",
+        ]
         return "-".join(part for part in parts if part)
 
 
@@ -130,7 +140,9 @@ class Application:
         contacts = self._contacts()
         self.tables = {
             Entity.CONTACT: contacts,
-            Entity.TASK: self._children("tasks", sa.Column("title", sa.String(200)), sa.Column("done", sa.Boolean)),
+            Entity.TASK: self._children(
+                "tasks", sa.Column("title", sa.String(200)), sa.Column("done", sa.Boolean)
+            ),
             Entity.NOTE: self._children("notes", sa.Column("body", sa.Text)),
         }
         if self.variant.tags in ("table", "named"):
@@ -167,7 +179,10 @@ class Application:
                 return [sa.Column("id", sa.String(40), primary_key=True)]
             case "composite":
                 region = sa.Column("region", sa.String(10), primary_key=True)
-                return [region, sa.Column("number", sa.Integer, primary_key=True, autoincrement=False)]
+                return [
+                    region,
+                    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+                ]
 
     def _contacts(self) -> sa.Table:
         kinds: dict[str, Any] = {"array": sa.ARRAY(sa.Text), "json": sa.JSON, "delimited": sa.Text}
@@ -195,7 +210,9 @@ class Application:
         keys = self._key()
         parent = [sa.Column(f"contact_{key.name}", key.type) for key in keys]
         own = sa.Column("id", sa.Integer, primary_key=True)
-        return sa.Table(name, self.metadata, own, *parent, *columns, sa.Column("updated", sa.DateTime))
+        return sa.Table(
+            name, self.metadata, own, *parent, *columns, sa.Column("updated", sa.DateTime)
+        )
 
     def _tag_tables(self) -> None:
         key = self._key()[0]
@@ -203,8 +220,12 @@ class Application:
         if self.variant.tags == "named":
             value = sa.Column("tag", sa.Integer, primary_key=True, autoincrement=False)
             number = sa.Column("id", sa.Integer, primary_key=True)
-            sa.Table("tag_names", self.metadata, number, sa.Column("name", sa.String(80), unique=True))
-        sa.Table("contact_tags", self.metadata, sa.Column("contact", key.type, primary_key=True), value)
+            sa.Table(
+                "tag_names", self.metadata, number, sa.Column("name", sa.String(80), unique=True)
+            )
+        sa.Table(
+            "contact_tags", self.metadata, sa.Column("contact", key.type, primary_key=True), value
+        )
 
     # What the pair file would say.
 
@@ -230,7 +251,9 @@ class Application:
             case "table":
                 return TagSettings("table", table="contact_tags", contact="contact", tag="tag")
             case "named":
-                return TagSettings("table", table="contact_tags", contact="contact", tag="tag", names="tag_names")
+                return TagSettings(
+                    "table", table="contact_tags", contact="contact", tag="tag", names="tag_names"
+                )
             case form:
                 return TagSettings(form, column="labels", delimiter=";")
 
@@ -241,7 +264,9 @@ class Application:
 
     def seed(self, entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         values = {
-            name: python_value(self.tables[entity].c[name], value) for name, value in fields.items() if name != "tags"
+            name: python_value(self.tables[entity].c[name], value)
+            for name, value in fields.items()
+            if name != "tags"
         }
         values["updated"] = self.now()
         if entity is Entity.CONTACT:
@@ -250,23 +275,32 @@ class Application:
             values |= {f"contact_{name}": value for name, value in self.where(parent).items()}
         tags = fields.get("tags")
         if isinstance(tags, list) and self.variant.tags not in ("table", "named"):
-            values["labels"] = ";".join(map(str, tags)) if self.variant.tags == "delimited" else tags
+            values["labels"] = (
+                ";".join(map(str, tags)) if self.variant.tags == "delimited" else tags
+            )
         with self.engine.begin() as connection:
             inserted = connection.execute(sa.insert(self.tables[entity]).values(values))
             made: list[Any] = list(inserted.inserted_primary_key or ())
             if isinstance(tags, list) and self.variant.tags in ("table", "named"):
                 self._tag(connection, made[0], [str(tag) for tag in tags])
         hexed = self.engine.dialect.name != "postgresql"
-        return key_of([value.hex if hexed and isinstance(value, uuid.UUID) else value for value in made])
+        return key_of(
+            [value.hex if hexed and isinstance(value, uuid.UUID) else value for value in made]
+        )
 
     def _tag(self, connection: sa.Connection, contact: Any, tags: list[str]) -> None:
         for tag in tags:
             value: Any = tag
             if self.variant.tags == "named":
                 names = self.metadata.tables["tag_names"]
-                value = connection.execute(sa.select(names.c.id).where(names.c.name == tag)).scalar()
+                value = connection.execute(
+                    sa.select(names.c.id).where(names.c.name == tag)
+                ).scalar()
                 if value is None:
-                    value = (connection.execute(sa.insert(names).values(name=tag)).inserted_primary_key or (0,))[0]
+                    value = (
+                        connection.execute(sa.insert(names).values(name=tag)).inserted_primary_key
+                        or (0,)
+                    )[0]
             row = {"contact": contact, "tag": value}
             connection.execute(sa.insert(self.metadata.tables["contact_tags"]).values(row))
 
@@ -300,12 +334,16 @@ class Application:
 
     def edit(self, entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
         table = self.tables[entity]
-        values: dict[str, Any] = {name: python_value(table.c[name], value) for name, value in fields.items()}
+        values: dict[str, Any] = {
+            name: python_value(table.c[name], value) for name, value in fields.items()
+        }
         values["updated"] = self.now()
         if entity is Entity.CONTACT and self.variant.version:
             values["revision"] = table.c.revision + 1
         with self.engine.begin() as connection:
-            connection.execute(sa.update(table).where(*self._conditions(entity, key)).values(values))
+            connection.execute(
+                sa.update(table).where(*self._conditions(entity, key)).values(values)
+            )
 
     def remove(self, entity: Entity, key: str) -> None:
         with self.engine.begin() as connection:
@@ -314,7 +352,9 @@ class Application:
     def sample(self, entity: Entity, number: int) -> dict[str, Json]:
         match entity:
             case Entity.CONTACT:
-                keyed: dict[str, Json] = {"region": "EU", "number": number} if self.variant.key == "composite" else {}
+                keyed: dict[str, Json] = (
+                    {"region": "EU", "number": number} if self.variant.key == "composite" else {}
+                )
                 return keyed | {
                     self.name: f"Ann{number}",
                     "email": f"ann{number}@example.test",

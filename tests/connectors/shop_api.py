@@ -30,7 +30,9 @@ CLIENT = ("shop-client", "shop-secret")
 class Shop:
     """What the API holds, and switches for its vices."""
 
-    rows: dict[str, dict[int, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in COLLECTIONS})
+    rows: dict[str, dict[int, dict[str, Any]]] = field(
+        default_factory=lambda: {name: {} for name in COLLECTIONS}
+    )
     made: int = 0
     ticks: int = 0
     tokens: int = 0
@@ -104,12 +106,23 @@ class _Api:
         name, number = request.path_params["name"], request.path_params.get("number")
         if name not in COLLECTIONS:
             return JSONResponse({"detail": "no such thing"}, 404)
-        answer = self._collection(request, name, body) if number is None else self._one(request, name, number, body)
-        return JSONResponse({"detail": "lost"}, 502) if shop.lose_answer and request.method == "POST" else answer
+        answer = (
+            self._collection(request, name, body)
+            if number is None
+            else self._one(request, name, number, body)
+        )
+        return (
+            JSONResponse({"detail": "lost"}, 502)
+            if shop.lose_answer and request.method == "POST"
+            else answer
+        )
 
     def _is_known(self, request: Request) -> bool:
         if self.shop.key is not None:
-            return self.shop.key in (request.query_params.get("api_key"), request.headers.get("x-api-key"))
+            return self.shop.key in (
+                request.query_params.get("api_key"),
+                request.headers.get("x-api-key"),
+            )
         return request.headers.get("authorization", "").removeprefix("Bearer ") in self.shop.valid
 
     def _collection(self, request: Request, name: str, body: bytes) -> Response:
@@ -121,22 +134,29 @@ class _Api:
             number = shop.put(name, members)
             return JSONResponse({COLLECTIONS[name]: shop.rows[name][number]}, 201)
         query = request.query_params
-        rows = [row for row in shop.rows[name].values() if query.get("mail") in (None, row.get("mail"))]
+        rows = [
+            row for row in shop.rows[name].values() if query.get("mail") in (None, row.get("mail"))
+        ]
         return self._listed(request, rows, min(int(query.get("per", "3")), shop.page_cap))
 
     def _listed(self, request: Request, rows: list[dict[str, Any]], per: int) -> Response:
         shop, query = self.shop, request.query_params
-        start = {"offset": int(query.get("skip", "0")), "page": (int(query.get("page", "1")) - 1) * per}.get(
-            shop.pager, int(query.get("from", "0"))
-        )
+        start = {
+            "offset": int(query.get("skip", "0")),
+            "page": (int(query.get("page", "1")) - 1) * per,
+        }.get(shop.pager, int(query.get("from", "0")))
         after = start if shop.stuck else start + per
         paging: dict[str, Any] = {"count": len(rows) + shop.lie_about_total}
         headers = {}
         if start + per < len(rows) and shop.pager == "cursor":
             paging["next"] = str(after)
         if start + per < len(rows) and shop.pager == "link":
-            headers["link"] = f'<{shop.elsewhere}{request.url.path}?per={per}&from={after}>; title="a, b"; rel="next"'
-        return JSONResponse({"data": {"rows": rows[start : start + per]}, "paging": paging}, headers=headers)
+            headers["link"] = (
+                f'<{shop.elsewhere}{request.url.path}?per={per}&from={after}>; title="a, b"; rel="next"'
+            )
+        return JSONResponse(
+            {"data": {"rows": rows[start : start + per]}, "paging": paging}, headers=headers
+        )
 
     def _one(self, request: Request, name: str, number: str, body: bytes) -> Response:
         shop = self.shop
@@ -152,11 +172,16 @@ class _Api:
             return JSONResponse({COLLECTIONS[name]: row})
         members = json.loads(body)[COLLECTIONS[name]]
         if request.method == "PUT":
-            members = {**dict.fromkeys(MEMBERS[name] & set(row)), **{k: v for k, v in members.items() if k not in OURS}}
+            members = {
+                **dict.fromkeys(MEMBERS[name] & set(row)),
+                **{k: v for k, v in members.items() if k not in OURS},
+            }
         if problem := _problem(name, members):
             return JSONResponse({"detail": problem}, 422)
         shop.edit(name, int(number), members)
-        return JSONResponse({"detail": "lost"}, 502) if shop.lose_once() else Response(status_code=204)
+        return (
+            JSONResponse({"detail": "lost"}, 502) if shop.lose_once() else Response(status_code=204)
+        )
 
 
 def _problem(name: str, members: Mapping[str, Any]) -> str:

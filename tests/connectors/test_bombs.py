@@ -95,7 +95,10 @@ print(most() - before)
 _CASES = {"gzip": (_GZIP, 160_000), "deep": (_DEEP, 120_000), "workbook": (_WORKBOOK, 60_000)}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="nothing tells here how much memory a process had")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(),
+    reason="nothing tells here how much memory a process had",
+)
 @pytest.mark.parametrize("case", _CASES)
 def test_a_bomb_takes_no_more_memory_than_its_bound(case: str, tmp_path: Path) -> None:
     """A packed answer of 400 MB, 16 million brackets and a workbook of 400 MB each end by name, in the kilobytes that are given here."""

@@ -44,7 +44,12 @@ def files_settings(folder: Path, form: Any = "csv", **more: Any) -> FilesSetting
     suffix = SUFFIX[form]
     entities = {
         Entity.CONTACT: FileSettings(
-            f"people.{suffix}", modified_at="changed", version="rev", deleted="gone", tags="labels", tags_delimiter="|"
+            f"people.{suffix}",
+            modified_at="changed",
+            version="rev",
+            deleted="gone",
+            tags="labels",
+            tags_delimiter="|",
         ),
         Entity.TASK: FileSettings(f"tasks.{suffix}", parent="person"),
         Entity.NOTE: FileSettings(f"notes.{suffix}", parent="person"),
@@ -56,7 +61,9 @@ def connect(settings: FilesSettings) -> FilesConnector:
     """A connector with a clock of its own and keys k1, k2, ..."""
     numbers = itertools.count(1)
     clock = Ticks("2026-06-01T00:00:00Z")
-    return FilesConnector(settings, clock=clock, unique=lambda: f"k{next(numbers)}", sleep=lambda seconds: None)
+    return FilesConnector(
+        settings, clock=clock, unique=lambda: f"k{next(numbers)}", sleep=lambda seconds: None
+    )
 
 
 # What users do with their files, each through another library than the connector's own code.
@@ -77,7 +84,9 @@ def read_csv(file: Path) -> Rows:
 
 
 def write_jsonl(file: Path, columns: list[str], rows: Rows) -> None:
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 def read_jsonl(file: Path) -> Rows:
@@ -146,7 +155,10 @@ class Folder:
     def edit(self, entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
         self.ticks += 1
         rows = self.read(self.files[entity])
-        self._save(entity, [self._stamped(entity, {**row, **fields}) if row["id"] == key else row for row in rows])
+        self._save(
+            entity,
+            [self._stamped(entity, {**row, **fields}) if row["id"] == key else row for row in rows],
+        )
 
     def remove(self, entity: Entity, key: str) -> None:
         self._save(entity, [row for row in self.read(self.files[entity]) if row["id"] != key])
@@ -154,7 +166,11 @@ class Folder:
     def _stamped(self, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
         if entity is not Entity.CONTACT:
             return row
-        return {**row, "changed": f"2026-01-01T00:00:{self.ticks:02d}Z", "rev": str(int(row.get("rev") or 0) + 1)}
+        return {
+            **row,
+            "changed": f"2026-01-01T00:00:{self.ticks:02d}Z",
+            "rev": str(int(row.get("rev") or 0) + 1),
+        }
 
     def _save(self, entity: Entity, rows: Rows) -> None:
         self.write(self.files[entity], COLUMNS[entity], rows)
@@ -167,7 +183,11 @@ def sample_of(form: str) -> Callable[[Entity, int], dict[str, Json]]:
         match entity:
             case Entity.CONTACT:
                 visits: Json = 2 if typed else "2"
-                return {"name": f"Ann{number}", "mail": f"ann{number}@example.test", "visits": visits}
+                return {
+                    "name": f"Ann{number}",
+                    "mail": f"ann{number}@example.test",
+                    "visits": visits,
+                }
             case Entity.TASK:
                 return {"title": f"call {number}", "done": False if typed else "no"}
             case _:
@@ -183,7 +203,10 @@ class TestFiles(ConnectorContract):
         folder = Folder(tmp_path, form)
         connector = connect(files_settings(tmp_path, form))
         typed = form in ("jsonl", "parquet")
-        bad: dict[str, Json] = {"parquet": {"visits": "no number"}, "excel": {"name": "bell\x07rings"}}.get(form, {})
+        bad: dict[str, Json] = {
+            "parquet": {"visits": "no number"},
+            "excel": {"name": "bell\x07rings"},
+        }.get(form, {})
         yield Rig(
             connector=connector,
             sample=sample_of(form),
@@ -239,7 +262,21 @@ def only(connector: FilesConnector, write: Write) -> Any:
 
 
 @pytest.mark.parametrize(
-    "value", ["007", "1.10", "1e5", "NA", "null", "None", "nan", "TRUE", "2026-01-02", "01/02/2026", "+1 415", " x "]
+    "value",
+    [
+        "007",
+        "1.10",
+        "1e5",
+        "NA",
+        "null",
+        "None",
+        "nan",
+        "TRUE",
+        "2026-01-02",
+        "01/02/2026",
+        "+1 415",
+        " x ",
+    ],
 )
 def test_values_are_never_guessed(tmp_path: Path, value: str) -> None:
     """Leading zeros, words for nothing, dates and numbers are the text that stands there, read and written back."""
@@ -252,7 +289,9 @@ def test_values_are_never_guessed(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_an_update_keeps_every_other_byte(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
+def test_an_update_keeps_every_other_byte(
+    tmp_path: Path, encoding: str, delimiter: str, end: str
+) -> None:
     """Encoding, mark, delimiter, line ends, quoting and the other rows are as they were; one row differs, the last gets its end."""
     body = [HEAD, '1,"Zoë ",a@b.test,1,,,,', "", '"2","Bo""b",,"2","","","",""', "3,Cy,,3,,,,"]
     before = end.join(body).replace(",", delimiter).encode(encoding)
@@ -271,7 +310,11 @@ def test_a_row_is_added_to_a_file_without_a_last_line_end(tmp_path: Path) -> Non
     rested(tmp_path)
     reply = only(connector, create(Entity.CONTACT, {"name": "Cy"}))
     assert (reply.status, reply.key) == (Status.DONE, "10")
-    assert (tmp_path / "people.csv").read_bytes().endswith(b"9,Bob,,,,,,\r\n10,Cy,,,,,2026-06-01T00:00:01Z,1\r\n")
+    assert (
+        (tmp_path / "people.csv")
+        .read_bytes()
+        .endswith(b"9,Bob,,,,,,\r\n10,Cy,,,,,2026-06-01T00:00:01Z,1\r\n")
+    )
 
 
 def test_a_last_row_that_may_be_cut_off_is_not_taken(tmp_path: Path) -> None:
@@ -310,7 +353,9 @@ def test_backups_go_round(tmp_path: Path) -> None:
     """Each run that writes leaves the file as it was before; the oldest of the declared number goes."""
     for name in ("One", "Two", "Three"):
         settings = files_settings(tmp_path, backups=2)
-        connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n") if name == "One" else connect(settings)
+        connector = (
+            people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n") if name == "One" else connect(settings)
+        )
         connector = connect(replace(connector._settings, backups=2))
         assert only(connector, change("1", name=name)).status is Status.DONE
         assert only(connector, change("1", name=f"{name} again")).status is Status.DONE
@@ -329,7 +374,9 @@ def test_a_file_changed_by_another_program_is_read_again_and_kept(tmp_path: Path
     assert [line["name"] for line in shown(connector)] == ["Zoë", "Eve", "Cy"]
 
 
-def test_a_file_changed_while_it_is_written_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_changed_while_it_is_written_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program that ignores the lock and writes in between loses nothing: our change is made again on top of its."""
     from connectors.files.storage import Disk
 
@@ -369,7 +416,9 @@ def test_a_file_open_in_an_office_program_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["keep", "replace"])
-def test_a_disk_that_is_full_leaves_the_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_disk_that_is_full_leaves_the_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     """A failure on the way changes nothing, leaves nothing behind, and the writes are not said to be done."""
     from connectors.files.storage import Disk
 
@@ -388,7 +437,9 @@ def test_a_disk_that_is_full_leaves_the_file_whole(tmp_path: Path, monkeypatch: 
     assert only(connector, change("1", name="Zoë")).status is Status.DONE
 
 
-def test_a_run_that_was_killed_leaves_the_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_killed_leaves_the_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Stopped just before the new file takes the name, the old one stands; the next run is not in its way."""
     connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,,,\n")
     before = (tmp_path / "people.csv").read_bytes()
@@ -422,18 +473,24 @@ def test_a_folder_is_one_table(tmp_path: Path) -> None:
     folder = tmp_path / "people"
     folder.mkdir()
     (folder / "2025.csv").write_text(f"{HEAD}\n1,Ann,,,,,,\n2,Bob,,,,,,\n")
-    (folder / "2026.csv").write_text("name,id,mail,visits,labels,gone,changed,rev\nCy,3,,,,,,\nEve,2,,,,,,\n")
+    (folder / "2026.csv").write_text(
+        "name,id,mail,visits,labels,gone,changed,rev\nCy,3,,,,,,\nEve,2,,,,,,\n"
+    )
     (folder / "2026.csv.bak-1").write_text("not a table")
     settings = files_settings(tmp_path)
     contact = replace(settings.entities[Entity.CONTACT], path="people")
     connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
     assert [line["name"] for line in shown(connector)] == ["Ann", "Cy"]
-    assert proof_of(connector).quarantined == ("the key 2 stands more than once: 2025.csv line 3, 2026.csv line 3",)
+    assert proof_of(connector).quarantined == (
+        "the key 2 stands more than once: 2025.csv line 3, 2026.csv line 3",
+    )
     assert only(connector, change("2", name="Zoë")).code == "DOUBLE_KEY"
     with pytest.raises(Malformed):
         connector.read(Entity.CONTACT, "2")
     assert only(connector, create(Entity.CONTACT, {"name": "Di"})).key == "4"
-    assert (folder / "2026.csv").read_text().endswith("Eve,2,,,,,,\nDi,4,,,,,2026-06-01T00:00:02Z,1\n")
+    assert (
+        (folder / "2026.csv").read_text().endswith("Eve,2,,,,,,\nDi,4,,,,,2026-06-01T00:00:02Z,1\n")
+    )
 
 
 def test_a_url_is_as_good_as_a_disk() -> None:
@@ -472,7 +529,9 @@ def test_a_file_of_which_not_all_came_is_in_doubt(monkeypatch: pytest.MonkeyPatc
     connector = connect(replace(settings, entities={Entity.CONTACT: contact}))
     assert proof_of(connector).complete
     whole = MemoryFileSystem.cat_file
-    monkeypatch.setattr(MemoryFileSystem, "cat_file", lambda self, path, **words: whole(self, path, **words)[:-12])
+    monkeypatch.setattr(
+        MemoryFileSystem, "cat_file", lambda self, path, **words: whole(self, path, **words)[:-12]
+    )
     proof = proof_of(connector)
     assert not proof.complete
     assert "bytes of" in (proof.why_incomplete or "")
@@ -492,17 +551,24 @@ def test_tags_keep_the_form_they_have(tmp_path: Path) -> None:
     """A JSON list stays one, delimited text stays that, and a tag with the delimiter in it is refused."""
     connector = people(tmp_path, f'{HEAD}\n1,Ann,,,"[""vip""]",,,\n2,Bob,,,vip|old,,,\n')
     for key in "12":
-        reply = only(connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("new lead",)))
+        reply = only(
+            connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("new lead",))
+        )
         assert reply.status is Status.DONE
     rows = {row["id"]: row["labels"] for row in read_csv(tmp_path / "people.csv")}
     assert rows == {"1": '["vip", "new lead"]', "2": "vip|old|new lead"}
-    assert only(connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, "2", tags=("a|b",))).status is Status.REJECTED
+    assert (
+        only(connector, Write("op", OpKind.ADD_TAGS, Entity.CONTACT, "2", tags=("a|b",))).status
+        is Status.REJECTED
+    )
 
 
 @pytest.mark.parametrize(
     ("marks", "wrote"), [("no", "yes"), ("0", "1"), ("false", "true"), ("", "2026-06-01T00:00:01Z")]
 )
-def test_a_soft_delete_is_written_as_the_column_has_it(tmp_path: Path, marks: str, wrote: str) -> None:
+def test_a_soft_delete_is_written_as_the_column_has_it(
+    tmp_path: Path, marks: str, wrote: str
+) -> None:
     """Where the column says yes and no it says yes, where it holds times it holds the time; the row stays."""
     connector = people(tmp_path, f"{HEAD}\n1,Ann,,,,{marks},,\n2,Bob,,,,{marks},,\n")
     assert only(connector, Write("op", OpKind.DELETE, Entity.CONTACT, "1")).status is Status.DONE
@@ -510,16 +576,22 @@ def test_a_soft_delete_is_written_as_the_column_has_it(tmp_path: Path, marks: st
     assert [line["#deleted"] for line in shown(connector)] == [True, False]
 
 
-@pytest.mark.parametrize(("kind", "after"), [(OpKind.ADD_TAGS, "Strasse|straße"), (OpKind.REMOVE_TAGS, "Strasse")])
+@pytest.mark.parametrize(
+    ("kind", "after"), [(OpKind.ADD_TAGS, "Strasse|straße"), (OpKind.REMOVE_TAGS, "Strasse")]
+)
 def test_tags_that_ghl_tells_apart_are_two(tmp_path: Path, kind: OpKind, after: str) -> None:
     """Tags are one where they are equal in lower case, as in GHL: ß is not ss."""
     connector = people(tmp_path, f"{HEAD}\n1,Ann,,,Strasse,,,\n")
-    assert only(connector, Write("op", kind, Entity.CONTACT, "1", tags=("straße",))).status is Status.DONE
+    assert (
+        only(connector, Write("op", kind, Entity.CONTACT, "1", tags=("straße",))).status
+        is Status.DONE
+    )
     assert f"1,Ann,,,{after},," in (tmp_path / "people.csv").read_text()
 
 
 @pytest.mark.parametrize(
-    ("mark", "deleted"), [("0.0", False), ("None", False), ("NULL", False), ("off", False), ("x", True)]
+    ("mark", "deleted"),
+    [("0.0", False), ("None", False), ("NULL", False), ("off", False), ("x", True)],
 )
 def test_a_word_that_says_no_is_no_mark(tmp_path: Path, mark: str, deleted: bool) -> None:
     """What says no in any way leaves a row as it is; anything else marks it as deleted."""
@@ -529,7 +601,11 @@ def test_a_word_that_says_no_is_no_mark(tmp_path: Path, mark: str, deleted: bool
 
 @pytest.mark.parametrize(
     ("text", "instant"),
-    [("20240131", "2024-01-31T00:00:00.000Z"), ("20240131093000", "2024-01-31T09:30:00.000Z"), ("45000", None)],
+    [
+        ("20240131", "2024-01-31T00:00:00.000Z"),
+        ("20240131093000", "2024-01-31T09:30:00.000Z"),
+        ("45000", None),
+    ],
 )
 def test_digits_of_a_date_are_no_seconds(tmp_path: Path, text: str, instant: str | None) -> None:
     """A time of change in digits alone is YYYYMMDD, or a count long enough to be one; else the row is quarantined."""
@@ -548,7 +624,9 @@ def test_times_without_a_zone_are_local(tmp_path: Path) -> None:
 
 def test_json_numbers_keep_every_digit(tmp_path: Path) -> None:
     """A decimal is read as its text; members that were not written to keep theirs, in a changed line too."""
-    (tmp_path / "people.jsonl").write_text('{"id": 7, "name": "Ann", "rate": 1.10,  "big": 12345678901234567890.10}\n')
+    (tmp_path / "people.jsonl").write_text(
+        '{"id": 7, "name": "Ann", "rate": 1.10,  "big": 12345678901234567890.10}\n'
+    )
     settings = FilesSettings("jsonl", {Entity.CONTACT: FileSettings("people.jsonl")}, tmp_path)
     connector = connect(settings)
     assert [line["rate"] for line in shown(connector)] == ["1.10"]
@@ -561,18 +639,28 @@ def test_json_numbers_keep_every_digit(tmp_path: Path) -> None:
 def test_a_workbook_keeps_its_other_sheets_and_formulas(tmp_path: Path) -> None:
     """What is around the table stays, text that looks like a number or a formula stays text, pandas reads it back."""
     book = openpyxl.Workbook()
-    for row in (["id", "name", "mail", "changed"], [1, "Ann", "=1+1", None], [2, "Bob", None, None]):
+    for row in (
+        ["id", "name", "mail", "changed"],
+        [1, "Ann", "=1+1", None],
+        [2, "Bob", None, None],
+    ):
         book.active.append(row)
     book.create_sheet("Sums")["A1"] = "=COUNTA(Sheet!A:A)"
     book.active["C2"] = "x"
     book.save(tmp_path / "people.xlsx")
-    connector = connect(FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path))
-    replies = connector.write([change("1", name="007"), replace(change("2", name="=2+2"), op_id="formula")])
+    connector = connect(
+        FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path)
+    )
+    replies = connector.write(
+        [change("1", name="007"), replace(change("2", name="=2+2"), op_id="formula")]
+    )
     assert {reply.status for reply in replies} == {Status.DONE}
     after = pandas.read_excel(tmp_path / "people.xlsx", dtype=object)
     assert list(after["name"]) == ["007", "=2+2"]
     assert list(after["id"]) == [1, 2]
-    assert openpyxl.load_workbook(tmp_path / "people.xlsx")["Sums"]["A1"].value == "=COUNTA(Sheet!A:A)"
+    assert (
+        openpyxl.load_workbook(tmp_path / "people.xlsx")["Sums"]["A1"].value == "=COUNTA(Sheet!A:A)"
+    )
 
 
 @pytest.mark.parametrize("form", list(HANDS))
@@ -610,23 +698,32 @@ def test_leading_zeros_that_a_workbook_shows_are_kept(tmp_path: Path) -> None:
         for cell in book.active[book.active.max_row][:2]:
             cell.number_format = "00000"
     book.save(tmp_path / "people.xlsx")
-    connector = FilesConnector(FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path))
+    connector = FilesConnector(
+        FilesSettings("excel", {Entity.CONTACT: FileSettings("people.xlsx")}, tmp_path)
+    )
     assert [line["zip"] for line in shown(connector)] == ["01067", "10115", "-00007"]
     assert connector.read(Entity.CONTACT, "00042") is not None
     assert only(connector, change("00042", name="New")).status is Status.DONE
     assert only(connector, change("00043", zip="01099")).record.fields["zip"] == "01099"
     sheet = openpyxl.load_workbook(tmp_path / "people.xlsx").active
-    found = [[(cell.value, cell.number_format) for cell in row[:2]] for row in sheet.iter_rows(min_row=2, max_row=3)]
+    found = [
+        [(cell.value, cell.number_format) for cell in row[:2]]
+        for row in sheet.iter_rows(min_row=2, max_row=3)
+    ]
     assert found == [[(42, "00000"), (1067, "00000")], [(43, "00000"), (1099, "00000")]]
 
 
 def test_whole_numbers_in_columns_with_blanks_are_whole(tmp_path: Path) -> None:
     """What pandas saves as fractions since a cell is blank is read as whole numbers and blanks, keys and parents too."""
-    frame = pandas.DataFrame({"id": [1.0, 2.0], "person": [7.0, None], "score": [0.5, float("nan")]})
+    frame = pandas.DataFrame(
+        {"id": [1.0, 2.0], "person": [7.0, None], "score": [0.5, float("nan")]}
+    )
     frame.to_parquet(tmp_path / "tasks.parquet")
     settings = FileSettings("tasks.parquet", parent="person")
     connector = FilesConnector(FilesSettings("parquet", {Entity.TASK: settings}, tmp_path))
-    assert [(line["#key"], line["#parent"], line["score"]) for line in shown(connector, Entity.TASK)] == [
+    assert [
+        (line["#key"], line["#parent"], line["score"]) for line in shown(connector, Entity.TASK)
+    ] == [
         ("1", "7", "0.5"),
         ("2", None, None),
     ]
@@ -635,18 +732,33 @@ def test_whole_numbers_in_columns_with_blanks_are_whole(tmp_path: Path) -> None:
 def test_a_parquet_file_keeps_its_types(tmp_path: Path) -> None:
     """Numbers, dates and lists are still that after a write, and rows keep their order."""
     with duckdb.connect() as sql:
-        rows = "(1, 'Ann', DATE '2026-01-02', 1.50::DECIMAL(9,2), ['a']), (2, 'Bob', NULL, NULL, NULL)"
-        sql.execute(f"COPY (FROM (VALUES {rows}) t(id, name, born, rate, labels)) TO '{tmp_path}/people.parquet'")
+        rows = (
+            "(1, 'Ann', DATE '2026-01-02', 1.50::DECIMAL(9,2), ['a']), (2, 'Bob', NULL, NULL, NULL)"
+        )
+        sql.execute(
+            f"COPY (FROM (VALUES {rows}) t(id, name, born, rate, labels)) TO '{tmp_path}/people.parquet'"
+        )
     connector = connect(
-        FilesSettings("parquet", {Entity.CONTACT: FileSettings("people.parquet", tags="labels")}, tmp_path)
+        FilesSettings(
+            "parquet", {Entity.CONTACT: FileSettings("people.parquet", tags="labels")}, tmp_path
+        )
     )
     first = shown(connector)[0]
     assert (first["born"], first["rate"], first["tags"]) == ("2026-01-02", "1.50", ["a"])
-    assert only(connector, change("2", born="2025-03-04", rate="2.5", tags=["b", "c"])).status is Status.DONE
+    assert (
+        only(connector, change("2", born="2025-03-04", rate="2.5", tags=["b", "c"])).status
+        is Status.DONE
+    )
     with duckdb.connect() as sql:
-        kinds = [str(row[1]) for row in sql.execute(f"DESCRIBE FROM '{tmp_path}/people.parquet'").fetchall()]
+        kinds = [
+            str(row[1])
+            for row in sql.execute(f"DESCRIBE FROM '{tmp_path}/people.parquet'").fetchall()
+        ]
     assert kinds == ["INTEGER", "VARCHAR", "DATE", "DECIMAL(9,2)", "VARCHAR[]"]
-    assert [str(row["rate"]) for row in read_parquet(tmp_path / "people.parquet")] == ["1.50", "2.50"]
+    assert [str(row["rate"]) for row in read_parquet(tmp_path / "people.parquet")] == [
+        "1.50",
+        "2.50",
+    ]
 
 
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
@@ -654,4 +766,8 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id,name\n")
     with pytest.raises(ConfigError) as raised:
         connect(files_settings(tmp_path)).describe()
-    assert [problem.where for problem in raised.value.problems] == ["app.contact", "app.task", "app.note"]
+    assert [problem.where for problem in raised.value.problems] == [
+        "app.contact",
+        "app.task",
+        "app.note",
+    ]

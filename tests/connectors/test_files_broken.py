@@ -62,7 +62,9 @@ def test_an_extraction_says_what_is_wrong(broken: Broken, connector: FilesConnec
         assert tuple(read_line(shape, line).key for line in lines) == broken.keys
 
 
-def test_a_description_refuses_what_cannot_be_used(broken: Broken, connector: FilesConnector) -> None:
+def test_a_description_refuses_what_cannot_be_used(
+    broken: Broken, connector: FilesConnector
+) -> None:
     """A file that cannot be used is a problem with its place, what is wrong, and what to do; one with bad rows is none."""
     if broken.keys is not None:
         assert connector.describe().fields
@@ -79,7 +81,8 @@ def test_writing_never_spoils_it(broken: Broken, connector: FilesConnector, file
     """A write is answered; either nothing changed, or just what was written did and the bad rows stand as they stood."""
     doomed = Write("up", OpKind.UPDATE, Entity.CONTACT, "1", fields={"name": "Changed"})
     replies = {
-        reply.op_id: reply for reply in connector.write([doomed, create(Entity.CONTACT, {"name": "New"}, op_id="new")])
+        reply.op_id: reply
+        for reply in connector.write([doomed, create(Entity.CONTACT, {"name": "New"}, op_id="new")])
     }
     assert set(replies) == {"up", "new"}
     content = file.read_bytes()
@@ -95,10 +98,16 @@ def test_writing_never_spoils_it(broken: Broken, connector: FilesConnector, file
         *_, proof = connector.extract(Entity.CONTACT)
         assert isinstance(proof, Proof)
         assert broken.says in " | ".join(proof.quarantined)
-    assert {path.name for path in file.parent.iterdir()} <= {file.name, f".{file.name}.lock", f"{file.name}.bak-1"}
+    assert {path.name for path in file.parent.iterdir()} <= {
+        file.name,
+        f".{file.name}.lock",
+        f"{file.name}.bak-1",
+    }
 
 
-def test_reading_one_row_raises_nothing_but_what_is_declared(broken: Broken, connector: FilesConnector) -> None:
+def test_reading_one_row_raises_nothing_but_what_is_declared(
+    broken: Broken, connector: FilesConnector
+) -> None:
     """A row that can be read is read; any other failure is one of the errors that a connector may raise."""
     if broken.keys is None or (broken.keys[:1] != ("1",) and "more than once" in _said(connector)):
         with pytest.raises(ReconcileError) as raised:

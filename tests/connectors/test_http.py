@@ -112,7 +112,9 @@ def test_a_safe_request_is_replayed(fault: httpx.Response | Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.Response(502), httpx.Response(408), lost(), lost(httpx.RemoteProtocolError)], ids=repr
+    "fault",
+    [httpx.Response(502), httpx.Response(408), lost(), lost(httpx.RemoteProtocolError)],
+    ids=repr,
 )
 def test_an_unsafe_request_is_never_repeated_blindly(fault: httpx.Response | Exception) -> None:
     """What may not be repeated is Uncertain after one sending."""
@@ -123,8 +125,12 @@ def test_an_unsafe_request_is_never_repeated_blindly(fault: httpx.Response | Exc
     assert len(script.asked) == 1
 
 
-@pytest.mark.parametrize("fault", [lost(httpx.ConnectError), lost(httpx.ConnectTimeout), httpx.Response(429)], ids=repr)
-def test_an_unsafe_request_that_was_not_carried_out_is_repeated(fault: httpx.Response | Exception) -> None:
+@pytest.mark.parametrize(
+    "fault", [lost(httpx.ConnectError), lost(httpx.ConnectTimeout), httpx.Response(429)], ids=repr
+)
+def test_an_unsafe_request_that_was_not_carried_out_is_repeated(
+    fault: httpx.Response | Exception,
+) -> None:
     """Without a connection, and after 429, nothing was done: even a create is sent again."""
     script = answers("POST", fault, answer({"ok": True}))
     made, _ = client(script)
@@ -193,7 +199,9 @@ def test_a_request_that_fails_gives_its_place_back() -> None:
     """A lost connection leaves no request in the air for ever."""
     budget = LocalBudget()
     clock = Clock(0.0)
-    made, _ = client(answers("POST", lost()), throttle=Throttle(budget, clock=clock, sleep=clock.sleep))
+    made, _ = client(
+        answers("POST", lost()), throttle=Throttle(budget, clock=clock, sleep=clock.sleep)
+    )
     with pytest.raises(Uncertain):
         made.send(POST)
     assert budget.change(lambda window: dict(window.flying)) == {}
@@ -204,7 +212,10 @@ def test_a_401_is_renewed_once() -> None:
     script = answers("POST", httpx.Response(401), answer({"ok": True}))
     made, _ = client(script, auth=Token(renewals=1))
     made.send(POST)
-    assert [request.headers["authorization"] for request in script.asked] == [f"Bearer {SECRET}", f"Bearer {SECRET}'"]
+    assert [request.headers["authorization"] for request in script.asked] == [
+        f"Bearer {SECRET}",
+        f"Bearer {SECRET}'",
+    ]
 
 
 @pytest.mark.parametrize("renewals", [0, 5])
@@ -265,7 +276,9 @@ def test_half_a_character_keeps_no_record_from_being_read(text: str, upper: bool
     """A text cut inside an emoji, which JavaScript writes as an escape that no UTF-8 has, is read as a browser shows it."""
     body = json.dumps({"contacts": [{"name": text}, {"name": "Ada"}]})
     if upper:
-        body = re.sub(r"\\\\|\\u[0-9a-f]{4}", lambda found: found[0][:2] + found[0][2:].upper(), body)
+        body = re.sub(
+            r"\\\\|\\u[0-9a-f]{4}", lambda found: found[0][:2] + found[0][2:].upper(), body
+        )
     made, _ = client(answers("GET", httpx.Response(200, text=body)))
     shown = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert made.send(GET).json() == {"contacts": [{"name": shown}, {"name": "Ada"}]}
@@ -285,7 +298,9 @@ def test_what_is_sent() -> None:
     """An explicit User-Agent, JSON both ways, a body also on DELETE, parameters quoted."""
     script = Script({("DELETE", "/a b"): [answer({})]})
     made, _ = client(script, user_agent="me/1", headers={"Version": "v3"})
-    made.send(Request("DELETE", "/a%20b", params={"number": "+1 415"}, body={"tags": ["x"]}, replay=True))
+    made.send(
+        Request("DELETE", "/a%20b", params={"number": "+1 415"}, body={"tags": ["x"]}, replay=True)
+    )
     (request,) = script.asked
     assert request.headers["user-agent"] == "me/1"
     assert request.headers["version"] == "v3"
@@ -355,14 +370,19 @@ def test_no_credentials_are_no_header() -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_a_redirect_is_a_failure(status: int, explain: Explain) -> None:
     """None is followed: a read fails, and what must not be repeated is Uncertain, without the query of the address."""
-    reply = httpx.Response(status, headers={"location": "https://me:pw@side.invalid/login?email=ada@example.com"})
+    reply = httpx.Response(
+        status, headers={"location": "https://me:pw@side.invalid/login?email=ada@example.com"}
+    )
     script = Script({("GET", "/x"): [reply], ("POST", "/x"): [reply]})
     made = Client("http://side.invalid", explain=explain, transport=httpx.MockTransport(script))
     with pytest.raises(ConnectorError) as read:
         made.send(GET)
     with pytest.raises(Uncertain) as written:
         made.send(POST)
-    assert written.value.what == f"POST /x was answered {status}, a redirect to https://side.invalid/login"
+    assert (
+        written.value.what
+        == f"POST /x was answered {status}, a redirect to https://side.invalid/login"
+    )
     assert (read.value.status, written.value.status, len(script.asked)) == (status, status, 2)
     assert not isinstance(read.value, Uncertain)
 
@@ -396,7 +416,9 @@ def test_an_answer_that_unpacks_without_an_end_is_cut_off(request_: Request) -> 
     assert len(script.asked) == 1
 
 
-@pytest.mark.parametrize(("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"])
+@pytest.mark.parametrize(
+    ("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"]
+)
 def test_an_answer_that_drips_is_not_waited_for(
     request_: Request, kind: type[ConnectorError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -440,7 +462,9 @@ class _Side(httpcore.MockBackend):
         return self.stream
 
 
-@pytest.mark.parametrize(("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"])
+@pytest.mark.parametrize(
+    ("request_", "kind"), [(GET, Transient), (POST, Uncertain)], ids=["GET", "POST"]
+)
 def test_an_answer_whose_head_drips_is_not_waited_for(
     request_: Request, kind: type[ConnectorError], monkeypatch: pytest.MonkeyPatch
 ) -> None:

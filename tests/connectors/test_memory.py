@@ -17,7 +17,12 @@ TEXT = {Entity.CONTACT: "first_name", Entity.TASK: "title", Entity.NOTE: "body"}
 def sample(entity: Entity, number: int) -> dict[str, Json]:
     match entity:
         case Entity.CONTACT:
-            return {"first_name": f"Ann{number}", "email": f"ann{number}@example.test", "visits": number, "tags": ["a"]}
+            return {
+                "first_name": f"Ann{number}",
+                "email": f"ann{number}@example.test",
+                "visits": number,
+                "tags": ["a"],
+            }
         case Entity.TASK:
             return {"title": f"call {number}", "completed": False, "due": "2026-02-03T04:05:06Z"}
         case _:
@@ -47,14 +52,18 @@ class TestLaggingMemoryConnector(ConnectorContract):
     @pytest.fixture
     def rig(self) -> Rig:
         clock = Ticks()
-        connector = MemoryConnector(Side.GHL, clock=clock, vices=Vices(lag_seconds=60, lowercase_tags=True, e164=True))
+        connector = MemoryConnector(
+            Side.GHL, clock=clock, vices=Vices(lag_seconds=60, lowercase_tags=True, e164=True)
+        )
         return replace(rig_of(connector), settle=lambda: clock.advance(60))
 
 
 def shown(side: MemoryConnector, entity: Entity, scope: Scope = ALL) -> dict[str, Json]:
     """The text field by key, as an extraction shows it."""
     pages = [page for page in side.extract(entity, scope) if isinstance(page, Page)]
-    records = [read_line(side.shape(entity), line) for page in pages for line in page.lines.splitlines()]
+    records = [
+        read_line(side.shape(entity), line) for page in pages for line in page.lines.splitlines()
+    ]
     return {record.key: record.fields[TEXT[entity]] for record in records}
 
 
@@ -67,14 +76,19 @@ def proof(side: MemoryConnector, entity: Entity) -> Proof:
 def test_keys_are_deterministic() -> None:
     """The same puts give the same keys."""
     side = MemoryConnector(Side.GHL)
-    assert [side.put(Entity.NOTE, {"body": "x"}), side.put(Entity.CONTACT, {})] == ["ghl-note-1", "ghl-contact-1"]
+    assert [side.put(Entity.NOTE, {"body": "x"}), side.put(Entity.CONTACT, {})] == [
+        "ghl-note-1",
+        "ghl-contact-1",
+    ]
 
 
 def test_lag_shows_the_past_and_read_the_present() -> None:
     """Within the lag a bulk read misses the new, shows the old version of the changed, and still shows the deleted."""
     clock = Ticks()
     side = MemoryConnector(Side.GHL, clock=clock, vices=Vices(lag_seconds=60))
-    changed, deleted = (side.put(Entity.CONTACT, {"first_name": name}) for name in ("old", "doomed"))
+    changed, deleted = (
+        side.put(Entity.CONTACT, {"first_name": name}) for name in ("old", "doomed")
+    )
     clock.advance(100)
     side.edit(Entity.CONTACT, changed, {"first_name": "new"})
     side.delete(Entity.CONTACT, deleted)
@@ -90,7 +104,9 @@ def test_lag_shows_the_past_and_read_the_present() -> None:
 
 def test_lag_of_some_records_alone() -> None:
     """The `lags` predicate says which records the index is late with."""
-    side = MemoryConnector(Side.GHL, vices=Vices(lag_seconds=60, lags=lambda _entity, key: key == "late"))
+    side = MemoryConnector(
+        Side.GHL, vices=Vices(lag_seconds=60, lags=lambda _entity, key: key == "late")
+    )
     for key in ("late", "early"):
         side.put(Entity.CONTACT, {"first_name": key}, key=key)
     assert shown(side, Entity.CONTACT) == {"early": "early"}
@@ -103,7 +119,9 @@ def test_tags_and_phones_are_stored_in_another_form() -> None:
     [reply] = side.write([create(Entity.CONTACT, fields)])
     assert reply.record is not None
     assert reply.record.fields == {"phone": "+12025550123", "tags": ["vip", "lead"]}
-    [reply] = side.write([Write("op", OpKind.REMOVE_TAGS, Entity.CONTACT, reply.key, tags=("VIP",))])
+    [reply] = side.write(
+        [Write("op", OpKind.REMOVE_TAGS, Entity.CONTACT, reply.key, tags=("VIP",))]
+    )
     assert reply.record is not None
     assert reply.record.fields["tags"] == ["lead"]
 
@@ -119,9 +137,13 @@ def test_a_dropped_field_is_accepted_and_not_stored() -> None:
 
 def test_rejected_writes_change_nothing() -> None:
     """A predicate's code refuses a write, and the record stays as it was."""
-    side = MemoryConnector(Side.APP, vices=Vices(rejects=lambda write: "NO" if write.key == "k" else None))
+    side = MemoryConnector(
+        Side.APP, vices=Vices(rejects=lambda write: "NO" if write.key == "k" else None)
+    )
     side.put(Entity.CONTACT, {"first_name": "Ann"}, key="k")
-    [reply] = side.write([Write("op", OpKind.UPDATE, Entity.CONTACT, "k", fields={"first_name": "Bob"})])
+    [reply] = side.write(
+        [Write("op", OpKind.UPDATE, Entity.CONTACT, "k", fields={"first_name": "Bob"})]
+    )
     assert (reply.status, reply.code) == (Status.REJECTED, "NO")
     assert shown(side, Entity.CONTACT) == {"k": "Ann"}
 
@@ -164,7 +186,11 @@ def test_an_incomplete_extraction_says_so() -> None:
         side.put(Entity.CONTACT, {"first_name": "Ann"})
     assert len(shown(side, Entity.CONTACT)) == 5
     last = proof(side, Entity.CONTACT)
-    assert (last.complete, last.why_incomplete, last.reported_total) == (False, "the cursor expired", 10)
+    assert (last.complete, last.why_incomplete, last.reported_total) == (
+        False,
+        "the cursor expired",
+        10,
+    )
 
 
 def test_rationed_notes_go_round() -> None:
@@ -173,7 +199,9 @@ def test_rationed_notes_go_round() -> None:
     contacts = [side.put(Entity.CONTACT, {}) for _ in range(3)]
     notes = [side.put(Entity.NOTE, {"body": key}, parent=key) for key in contacts]
     rounds = [list(side.extract(Entity.NOTE)) for _ in range(2)]
-    covered = [[key for page in pages if isinstance(page, Page) for key in page.covers] for pages in rounds]
+    covered = [
+        [key for page in pages if isinstance(page, Page) for key in page.covers] for pages in rounds
+    ]
     assert covered == [contacts[:2], [contacts[2], contacts[0]]]
     assert shown(side, Entity.NOTE) == dict(zip(notes[1:], contacts[1:], strict=True))
     assert proof(side, Entity.NOTE).partial
@@ -181,7 +209,9 @@ def test_rationed_notes_go_round() -> None:
 
 def test_versions_and_times_can_be_missing() -> None:
     """A side may carry no version, and no modification time for some entities."""
-    side = MemoryConnector(Side.GHL, vices=Vices(unversioned=True, undated=frozenset({Entity.NOTE})))
+    side = MemoryConnector(
+        Side.GHL, vices=Vices(unversioned=True, undated=frozenset({Entity.NOTE}))
+    )
     key = side.put(Entity.NOTE, {"body": "x"})
     record = side.rows(Entity.NOTE)[key]
     assert (record.version, record.modified_at) == (None, None)

@@ -13,7 +13,13 @@ import pytest
 
 from connectors.contract import Can, ConnectorContract, Rig, create
 from connectors.ghl.sandbox import Sandbox, serve
-from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
+from connectors.rest import (
+    AuthSettings,
+    EndpointSettings,
+    PagerSettings,
+    RestConnector,
+    RestSettings,
+)
 from reconcile.errors import ConfigError, Expired
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Page, Proof, Scope, Write
@@ -84,11 +90,17 @@ def ghl_rig(sandbox: Sandbox, url: str) -> Rig:
         if entity is Entity.CONTACT:
             return sandbox.seed_contact(LOCATION, **fields)
         return (
-            sandbox.seed_task(parent, **fields) if entity is Entity.TASK else sandbox.seed_note(str(parent), **fields)
+            sandbox.seed_task(parent, **fields)
+            if entity is Entity.TASK
+            else sandbox.seed_note(str(parent), **fields)
         )
 
     def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
-        hand = {Entity.CONTACT: sandbox.edit_contact, Entity.TASK: sandbox.edit_task, Entity.NOTE: sandbox.edit_note}
+        hand = {
+            Entity.CONTACT: sandbox.edit_contact,
+            Entity.TASK: sandbox.edit_task,
+            Entity.NOTE: sandbox.edit_note,
+        }
         hand[entity](key, **fields)
 
     def remove(entity: Entity, key: str) -> None:
@@ -168,7 +180,9 @@ SHOP = {
 
 
 def shop_settings(url: str, **more: Any) -> RestSettings:
-    auth = AuthSettings("client_credentials", client_id=CLIENT[0], client_secret=CLIENT[1], token_url="/oauth/token")
+    auth = AuthSettings(
+        "client_credentials", client_id=CLIENT[0], client_secret=CLIENT[1], token_url="/oauth/token"
+    )
     base = RestSettings(url, SHOP, auth, PAGER, SHOP_FIELDS, requests=1_000_000)
     return replace(base, **more)
 
@@ -271,7 +285,10 @@ class TestShop(ConnectorContract):
 class TestShopByWholeRecords(ConnectorContract):
     @pytest.fixture
     def rig(self, shop: Shop, url: str) -> Iterator[Rig]:  # type: ignore[override]
-        entities = {entity: replace(declared, update="PUT", send="whole") for entity, declared in SHOP.items()}
+        entities = {
+            entity: replace(declared, update="PUT", send="whole")
+            for entity, declared in SHOP.items()
+        }
         rig = shop_rig(shop, connect(url, entities=entities))
         yield replace(rig, can=frozenset(Can))
         rig.connector.close()
@@ -280,11 +297,18 @@ class TestShopByWholeRecords(ConnectorContract):
 # Beyond the contract: what is proven, what is sent, what is never shown.
 
 
-def proof_of(connector: RestConnector, entity: Entity = Entity.CONTACT) -> tuple[list[dict[str, Any]], Proof]:
+def proof_of(
+    connector: RestConnector, entity: Entity = Entity.CONTACT
+) -> tuple[list[dict[str, Any]], Proof]:
     """The lines of an extraction and its proof."""
     *pages, proof = connector.extract(entity)
     assert isinstance(proof, Proof)
-    return [json.loads(line) for page in pages if isinstance(page, Page) for line in page.lines.splitlines()], proof
+    return [
+        json.loads(line)
+        for page in pages
+        if isinstance(page, Page)
+        for line in page.lines.splitlines()
+    ], proof
 
 
 def filled(shop: Shop, count: int = 7) -> Shop:
@@ -304,7 +328,9 @@ PAGERS = {
 
 @pytest.mark.parametrize("total", ["paging.count", None])
 @pytest.mark.parametrize("kind", list(PAGERS))
-def test_each_way_of_paging_reads_everything(shop: Shop, url: str, kind: str, total: str | None) -> None:
+def test_each_way_of_paging_reads_everything(
+    shop: Shop, url: str, kind: str, total: str | None
+) -> None:
     """By number, offset, cursor or link, with a total or without, all seven records come, once each."""
     filled(shop).pager = kind
     lines, proof = proof_of(connect(url, pager=replace(PAGERS[kind], total=total)))
@@ -313,7 +339,9 @@ def test_each_way_of_paging_reads_everything(shop: Shop, url: str, kind: str, to
 
 
 @pytest.mark.parametrize("kind", list(PAGERS))
-def test_a_server_that_gives_less_than_asked_for_loses_nothing(shop: Shop, url: str, kind: str) -> None:
+def test_a_server_that_gives_less_than_asked_for_loses_nothing(
+    shop: Shop, url: str, kind: str
+) -> None:
     """A page shorter than the size that was asked for is not taken for the last."""
     filled(shop).pager, shop.page_cap = kind, 2
     lines, proof = proof_of(connect(url, pager=replace(PAGERS[kind], size=50, total=None)))
@@ -383,7 +411,9 @@ def test_a_list_that_moves_while_it_is_read_is_no_proof() -> None:
     pages = [[{"id": 1}, {"id": 2}], [{"id": 2}, {"id": 3}], []]
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"rows": pages[int(request.url.params["page"]) - 1], "total": 4})
+        return httpx.Response(
+            200, json={"rows": pages[int(request.url.params["page"]) - 1], "total": 4}
+        )
 
     lines, proof = proof_of(scripted(answer))
     assert [line["id"] for line in lines] == [1, 2, 3]
@@ -442,7 +472,9 @@ def test_an_update_sends_what_changed_and_the_version(shop: Shop, url: str) -> N
     """The body holds the written members alone, wrapped and nested; If-Match names the version."""
     filled(shop, 1)
     connector = connect(url)
-    write = Write("op", OpKind.UPDATE, Entity.CONTACT, "1", fields={"person.last": "Cole"}, version="1")
+    write = Write(
+        "op", OpKind.UPDATE, Entity.CONTACT, "1", fields={"person.last": "Cole"}, version="1"
+    )
     [reply] = connector.write([write])
     assert reply.status is Status.DONE
     [(_, _, headers, body)] = [seen for seen in shop.seen if seen[0] == "PATCH"]
@@ -481,10 +513,14 @@ def test_an_idempotency_key_makes_a_create_repeatable() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         keys.append(request.headers["idempotency-key"])
         return (
-            httpx.Response(502) if len(keys) == 1 else httpx.Response(201, json={"id": 9, "name": "Ann", "email": None})
+            httpx.Response(502)
+            if len(keys) == 1
+            else httpx.Response(201, json={"id": 9, "name": "Ann", "email": None})
         )
 
-    [reply] = scripted(answer, idempotency="Idempotency-Key").write([create(Entity.CONTACT, {"name": "Ann"})])
+    [reply] = scripted(answer, idempotency="Idempotency-Key").write(
+        [create(Entity.CONTACT, {"name": "Ann"})]
+    )
     assert (reply.status, reply.key, keys) == (Status.DONE, "9", ["op", "op"])
 
 
@@ -492,7 +528,11 @@ def test_a_created_record_that_cannot_be_read_yet_is_done() -> None:
     """A create answered with its key alone, and a read that is late, is no reason to create it again."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(201, json={"id": 9}) if request.method == "POST" else httpx.Response(404, json={})
+        return (
+            httpx.Response(201, json={"id": 9})
+            if request.method == "POST"
+            else httpx.Response(404, json={})
+        )
 
     [reply] = scripted(answer).write([create(Entity.CONTACT, {"name": "Ann"})])
     assert (reply.status, reply.key, reply.record) == (Status.DONE, "9", None)
@@ -502,7 +542,9 @@ def test_a_duplicate_names_the_record_that_exists() -> None:
     """409 on a create is DUPLICATE, with the key where the API tells it."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(409, json={"message": "ann@example.test is taken", "existing": {"id": 4}})
+        return httpx.Response(
+            409, json={"message": "ann@example.test is taken", "existing": {"id": 4}}
+        )
 
     [reply] = scripted(answer, duplicate_key="existing.id").write(
         [create(Entity.CONTACT, {"email": "ann@example.test"})]
@@ -514,7 +556,9 @@ def test_a_duplicate_names_the_record_that_exists() -> None:
 def test_a_used_up_quota_skips_the_rest() -> None:
     """Once the API answers nothing but 429, what was not sent is skipped, not rejected."""
     connector = scripted(lambda request: httpx.Response(429, headers={"retry-after": "0"}))
-    replies = list(connector.write([create(Entity.CONTACT, {"name": f"{n}"}, op_id=str(n)) for n in range(9)]))
+    replies = list(
+        connector.write([create(Entity.CONTACT, {"name": f"{n}"}, op_id=str(n)) for n in range(9)])
+    )
     assert {reply.status for reply in replies} == {Status.SKIPPED}
     assert len(replies) == 9
 
@@ -542,7 +586,9 @@ def test_one_token_serves_all_and_is_renewed_once(shop: Shop, url: str) -> None:
 
 def test_wrong_client_credentials_are_expired_without_the_secret(shop: Shop, url: str) -> None:
     """A refused client says so, and neither the error nor any repr holds a secret."""
-    auth = AuthSettings("client_credentials", client_id="me", client_secret="hush-hush", token_url="/oauth/token")
+    auth = AuthSettings(
+        "client_credentials", client_id="me", client_secret="hush-hush", token_url="/oauth/token"
+    )
     connector = connect(url, auth=auth)
     with pytest.raises(Expired) as raised:
         connector.describe()
@@ -566,7 +612,10 @@ def test_an_api_key_goes_in_a_header_or_in_the_query(
     ("auth", "header"),
     [
         (AuthSettings("bearer", token="abc"), "Bearer abc"),
-        (AuthSettings("basic", user="Aladdin", password="open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        (
+            AuthSettings("basic", user="Aladdin", password="open sesame"),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        ),
     ],
 )
 def test_bearer_and_basic_are_headers(auth: AuthSettings, header: str) -> None:
@@ -596,7 +645,11 @@ def test_every_wrong_place_is_reported_at_once(shop: Shop, url: str) -> None:
     }
     with pytest.raises(ConfigError) as raised:
         connect(url, entities=wrong).describe()
-    assert [problem.where for problem in raised.value.problems] == ["app.contact", "app.task", "app.note"]
+    assert [problem.where for problem in raised.value.problems] == [
+        "app.contact",
+        "app.task",
+        "app.note",
+    ]
     assert 'expected a list at "data.people", found NoneType' in raised.value.problems[0].what
 
 
@@ -628,7 +681,10 @@ def test_since_is_the_apis_parameter_where_declared() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.params.get("after", ""))
-        rows = [{"id": 1, "at": "2026-01-01T00:00:00+01:00"}, {"id": 2, "at": "2026-02-01T00:00:00Z"}]
+        rows = [
+            {"id": 1, "at": "2026-01-01T00:00:00+01:00"},
+            {"id": 2, "at": "2026-02-01T00:00:00Z"},
+        ]
         return httpx.Response(200, json={"rows": rows, "total": 2})
 
     connector = scripted(answer, since="after", modified_at="at")

@@ -18,7 +18,10 @@ from tests.connectors.shop_api import merge
 ANN: Mapping[str, Any] = {
     "id": 1,
     "address": {"city": "Rome", "zip": "00184", "geo": {"lat": 41.89, "lon": 12.49}},
-    "emails": [{"type": "work", "value": "ann@work.test"}, {"type": "home", "value": "ann@home.test", "main": True}],
+    "emails": [
+        {"type": "work", "value": "ann@work.test"},
+        {"type": "home", "value": "ann@home.test", "main": True},
+    ],
     "meta": {"tags": ["old"], "owner": 7, "hidden": False, "revision": 3},
 }
 FIELDS = ("address.city", "address.geo.lat", "emails[type=work].value")
@@ -47,7 +50,9 @@ class Person:
             shown = copy.deepcopy(self.record)
             shown["address"].pop(self.hides, None)
             return httpx.Response(200, json=shown)
-        return httpx.Response(200, json=[self.record] if request.url.path == "/people" else self.record)
+        return httpx.Response(
+            200, json=[self.record] if request.url.path == "/people" else self.record
+        )
 
     @property
     def methods(self) -> list[str]:
@@ -64,13 +69,19 @@ def opened(person: Person, **more: Any) -> RestConnector:
         fields={Entity.CONTACT: (*FIELDS, *(["tags"] if "tags" in more else []))},
         requests=1_000_000,
     )
-    return RestConnector(settings, transport=httpx.MockTransport(person), sleep=lambda seconds: None)
+    return RestConnector(
+        settings, transport=httpx.MockTransport(person), sleep=lambda seconds: None
+    )
 
 
-def write(connector: RestConnector, kind: OpKind, *tags: str, version: str | None = None, **fields: Json) -> Reply:
+def write(
+    connector: RestConnector, kind: OpKind, *tags: str, version: str | None = None, **fields: Json
+) -> Reply:
     """The reply to one write."""
     named = {name.replace("__", "."): value for name, value in fields.items()}
-    [reply] = connector.write([Write("op", kind, Entity.CONTACT, "1", fields=named, tags=tags, version=version)])
+    [reply] = connector.write(
+        [Write("op", kind, Entity.CONTACT, "1", fields=named, tags=tags, version=version)]
+    )
     return reply
 
 
@@ -96,19 +107,24 @@ def expected(place: str, value: Json) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("place", "value"), [("address.city", "Cork"), ("address.city", None), ("address.geo.lat", 51.9)]
+    ("place", "value"),
+    [("address.city", "Cork"), ("address.city", None), ("address.geo.lat", 51.9)],
 )
 def test_a_change_in_an_object_takes_nothing_beside_it_away(
     either: tuple[Person, RestConnector], place: str, value: Json
 ) -> None:
     """Its siblings stay, at every depth, whether the value is changed or cleared."""
     person, connector = either
-    [reply] = connector.write([Write("op", OpKind.UPDATE, Entity.CONTACT, "1", fields={place: value})])
+    [reply] = connector.write(
+        [Write("op", OpKind.UPDATE, Entity.CONTACT, "1", fields={place: value})]
+    )
     assert reply.status is Status.DONE
     assert person.record == expected(place, value)
 
 
-def test_a_change_in_a_list_takes_no_other_member_away(either: tuple[Person, RestConnector]) -> None:
+def test_a_change_in_a_list_takes_no_other_member_away(
+    either: tuple[Person, RestConnector],
+) -> None:
     """The second address stays, with all that it says: a list is replaced as a whole, also by a merge patch."""
     person, connector = either
     fields = {"emails[type=work].value": "new@work.test"}
@@ -118,7 +134,9 @@ def test_a_change_in_a_list_takes_no_other_member_away(either: tuple[Person, Res
     assert person.record == {**ANN, "emails": [work, ANN["emails"][1]]}
 
 
-def test_tags_and_archive_marks_in_an_object_take_nothing_away(either: tuple[Person, RestConnector]) -> None:
+def test_tags_and_archive_marks_in_an_object_take_nothing_away(
+    either: tuple[Person, RestConnector],
+) -> None:
     """What lies beside the tags, and beside the mark of an archived record, stays."""
     person, connector = either
     assert write(connector, OpKind.ADD_TAGS, "new").status is Status.DONE
@@ -175,7 +193,9 @@ def test_a_record_that_moved_meanwhile_is_stale() -> None:
     person = Person()
     connector = opened(person)
     expects = {"address.city": "Oslo"}
-    wanted = Write("op", OpKind.UPDATE, Entity.CONTACT, "1", fields={"address.city": "Cork"}, expected=expects)
+    wanted = Write(
+        "op", OpKind.UPDATE, Entity.CONTACT, "1", fields={"address.city": "Cork"}, expected=expects
+    )
     [reply] = connector.write([wanted])
     assert (reply.status, person.methods.count("PATCH")) == (Status.STALE, 0)
     connector.close()

@@ -13,7 +13,13 @@ import httpx
 import pytest
 
 from connectors.contract import create
-from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
+from connectors.rest import (
+    AuthSettings,
+    EndpointSettings,
+    PagerSettings,
+    RestConnector,
+    RestSettings,
+)
 from connectors.rest.lines import form_of, instant
 from flows.config import load
 from flows.wiring.wiring import connect
@@ -23,7 +29,12 @@ from reconcile.ports import Json, Page, Proof, Reply, Write
 from reconcile.stage.shaping import raw_rows
 
 HOST = "https://api.example.test"
-ANN = {"id": 1, "email": "ann@example.test", "tags": ["Strasse"], "own": [{"id": 7, "value": "gold"}, {"id": 8}]}
+ANN = {
+    "id": 1,
+    "email": "ann@example.test",
+    "tags": ["Strasse"],
+    "own": [{"id": 7, "value": "gold"}, {"id": 8}],
+}
 OWN = "own[id=7].value"
 LOGIN = f"https://me:pw@{HOST.removeprefix('https://')}/login/?next=/people&key=hush"
 Answers = Callable[[httpx.Request], httpx.Response]
@@ -40,10 +51,16 @@ def open_api() -> Iterator[Callable[..., RestConnector]]:
         people = EndpointSettings("/people", **more)
         fields = {Entity.CONTACT: ("email", OWN, "tags")}
         settings = RestSettings(
-            HOST, {Entity.CONTACT: people}, fields=fields, pager=pager or PagerSettings(), requests=1_000_000
+            HOST,
+            {Entity.CONTACT: people},
+            fields=fields,
+            pager=pager or PagerSettings(),
+            requests=1_000_000,
         )
         transport = httpx.MockTransport(answers)
-        held.append(RestConnector(settings, timezone=zone, transport=transport, sleep=lambda seconds: None))
+        held.append(
+            RestConnector(settings, timezone=zone, transport=transport, sleep=lambda seconds: None)
+        )
         return held[-1]
 
     yield opened
@@ -58,7 +75,9 @@ def read_all(connector: RestConnector) -> tuple[list[Page], Proof]:
     return [page for page in pages if isinstance(page, Page)], proof
 
 
-def one(connector: RestConnector, kind: OpKind, tags: tuple[str, ...] = (), **fields: Json) -> Reply:
+def one(
+    connector: RestConnector, kind: OpKind, tags: tuple[str, ...] = (), **fields: Json
+) -> Reply:
     """The reply to one write."""
     key = None if kind is OpKind.CREATE else "1"
     [reply] = connector.write([Write("op", kind, Entity.CONTACT, key, fields=fields, tags=tags)])
@@ -72,7 +91,9 @@ def holding(sent: list[bytes], record: Mapping[str, Any] | bytes = ANN) -> Answe
         if request.method != "GET":
             sent.append(request.content)
         body = record if isinstance(record, bytes) else json.dumps(record).encode()
-        return httpx.Response(200, content=b"[" + body + b"]" if request.url.path == "/people" else body)
+        return httpx.Response(
+            200, content=b"[" + body + b"]" if request.url.path == "/people" else body
+        )
 
     return answer
 
@@ -81,11 +102,20 @@ def holding(sent: list[bytes], record: Mapping[str, Any] | bytes = ANN) -> Answe
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-@pytest.mark.parametrize("more", [{}, {"idempotency": "Idempotency-Key"}], ids=["plain", "idempotent"])
-def test_a_redirect_is_no_success(open_api: Callable[..., RestConnector], status: int, more: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "more", [{}, {"idempotency": "Idempotency-Key"}], ids=["plain", "idempotent"]
+)
+def test_a_redirect_is_no_success(
+    open_api: Callable[..., RestConnector], status: int, more: dict[str, str]
+) -> None:
     """A deletion is refused and a create uncertain, with the address that it leads to, without what may be secret in it."""
-    connector = open_api(lambda request: httpx.Response(status, headers={"location": LOGIN}), **more)
-    deleted, made = one(connector, OpKind.DELETE), one(connector, OpKind.CREATE, email="new@example.test")
+    connector = open_api(
+        lambda request: httpx.Response(status, headers={"location": LOGIN}), **more
+    )
+    deleted, made = (
+        one(connector, OpKind.DELETE),
+        one(connector, OpKind.CREATE, email="new@example.test"),
+    )
     assert (deleted.status, made.status, made.key) == (Status.REJECTED, Status.UNCERTAIN, None)
     assert f"{status}, a redirect to {HOST}/login/" in deleted.detail
     assert not any(secret in deleted.detail + made.detail for secret in ("me:pw", "hush"))
@@ -100,7 +130,9 @@ def test_only_created_has_a_location_with_the_key(
 ) -> None:
     """Location names the new record with 201 alone: elsewhere it is a login page, or the address of a job."""
     answer = httpx.Response(status, headers={"location": "/people/17"})
-    connector = open_api(lambda request: answer if request.method == "POST" else httpx.Response(404, json={}))
+    connector = open_api(
+        lambda request: answer if request.method == "POST" else httpx.Response(404, json={})
+    )
     reply = one(connector, OpKind.CREATE, email="new@example.test")
     assert (reply.status, reply.key) == (Status.DONE if key else Status.UNCERTAIN, key)
 
@@ -124,7 +156,9 @@ def lists(body: Any, headers: dict[str, str]) -> Answers:
 
 
 @pytest.mark.parametrize("body", MORE)
-def test_a_list_that_goes_on_needs_a_pager(open_api: Callable[..., RestConnector], body: str) -> None:
+def test_a_list_that_goes_on_needs_a_pager(
+    open_api: Callable[..., RestConnector], body: str
+) -> None:
     """Without one, what shows that there is more makes the proof incomplete, and the description names the remedy."""
     answers = lists(*MORE[body])
     connector = open_api(answers, items="data" if isinstance(MORE[body][0], dict) else "")
@@ -138,17 +172,28 @@ def test_a_list_that_goes_on_needs_a_pager(open_api: Callable[..., RestConnector
 
 
 @pytest.mark.parametrize(
-    "beside", [{"total": 1, "next": None}, {"count": 1, "links": {"next": {"href": None}}, "has_more": False}, {}]
+    "beside",
+    [
+        {"total": 1, "next": None},
+        {"count": 1, "links": {"next": {"href": None}}, "has_more": False},
+        {},
+    ],
 )
-def test_a_list_that_says_that_it_ends_is_whole(open_api: Callable[..., RestConnector], beside: dict[str, Any]) -> None:
+def test_a_list_that_says_that_it_ends_is_whole(
+    open_api: Callable[..., RestConnector], beside: dict[str, Any]
+) -> None:
     """A total that agrees and a next page that is none are no reason for doubt."""
-    connector = open_api(lists({"data": [ANN], **beside}, {"link": f'<{HOST}/people>; rel="first"'}), items="data")
+    connector = open_api(
+        lists({"data": [ANN], **beside}, {"link": f'<{HOST}/people>; rel="first"'}), items="data"
+    )
     assert read_all(connector)[1].complete
     assert connector.describe().identity == f"rest:{HOST}"
 
 
 @pytest.mark.parametrize("total", [None, "total"])
-def test_an_empty_page_before_the_total_is_no_end(open_api: Callable[..., RestConnector], total: str | None) -> None:
+def test_an_empty_page_before_the_total_is_no_end(
+    open_api: Callable[..., RestConnector], total: str | None
+) -> None:
     """A server that filters its pages afterwards gives an empty one in the middle: its total tells, declared or not."""
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -163,7 +208,10 @@ def test_an_empty_page_before_the_total_is_no_end(open_api: Callable[..., RestCo
 def test_what_is_not_found_in_a_part_is_not_known(open_api: Callable[..., RestConnector]) -> None:
     """After a create in doubt a list that goes on proves nothing absent, and still shows what is on it."""
     connector = open_api(lists({"data": [ANN], "total": 45}, {}), items="data")
-    assert [record.key for record in connector.look(create(Entity.CONTACT, {"email": "ann@example.test"}))] == ["1"]
+    assert [
+        record.key
+        for record in connector.look(create(Entity.CONTACT, {"email": "ann@example.test"}))
+    ] == ["1"]
     with pytest.raises(ConnectorError, match="not all could be looked at"):
         connector.look(create(Entity.CONTACT, {"email": "bob@example.test"}))
 
@@ -171,7 +219,9 @@ def test_what_is_not_found_in_a_part_is_not_known(open_api: Callable[..., RestCo
 # Marks, times, names, numbers.
 
 
-@pytest.mark.parametrize("mark", ["N", "off", "None", "null", "0000-00-00 00:00:00", 0, "0.0", [], None, False])
+@pytest.mark.parametrize(
+    "mark", ["N", "off", "None", "null", "0000-00-00 00:00:00", 0, "0.0", [], None, False]
+)
 def test_a_word_for_no_deletes_nothing(mark: Json) -> None:
     """However a soft-delete member says no, the record is there; anything else is a yes."""
     form = form_of(EndpointSettings("/people", deleted="gone"), ())
@@ -233,7 +283,10 @@ def test_a_pair_gives_its_zone_and_hides_its_headers(tmp_path: Path) -> None:
         app = sides[Side.APP]
         assert isinstance(app, RestConnector)
         form = app._form(Entity.CONTACT)
-        assert form.record({"id": 1, "at": "2026-01-31T09:00:00"}).modified_at == "2026-01-31T14:00:00.000Z"
+        assert (
+            form.record({"id": 1, "at": "2026-01-31T09:00:00"}).modified_at
+            == "2026-01-31T14:00:00.000Z"
+        )
         assert "hush" not in repr(app)
         assert "X-Key" in repr(app)
 
@@ -258,7 +311,9 @@ def test_a_list_member_is_found_by_its_number(open_api: Callable[..., RestConnec
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as spool:
         spool.write(page.lines)
         spool.flush()
-        [row] = duckdb.sql(raw_rows(Path(spool.name), [OWN], connector.shape(Entity.CONTACT))).fetchall()
+        [row] = duckdb.sql(
+            raw_rows(Path(spool.name), [OWN], connector.shape(Entity.CONTACT))
+        ).fetchall()
     held = connector.read(Entity.CONTACT, "1")
     assert held is not None
     assert "gold" in row
@@ -276,7 +331,10 @@ def test_a_list_member_keeps_the_form_of_its_name(
     """
     record = {**ANN, "own": [{"id": 8, "value": "x"}, {"id": name, "value": "gold"}]}
     sent: list[bytes] = []
-    changed, whole = open_api(holding(sent, record), update="PATCH"), open_api(holding(sent, record))
+    changed, whole = (
+        open_api(holding(sent, record), update="PATCH"),
+        open_api(holding(sent, record)),
+    )
     for connector in (changed, whole):
         if read_before:
             read_all(connector)
@@ -289,12 +347,16 @@ def test_a_whole_record_goes_back_digit_by_digit(open_api: Callable[..., RestCon
     """Numbers that nobody changed are numbers again, with all their digits."""
     numbers = b'"price":12.50,"far":0.1234567890123456789,"big":1e400,"geo":{"lat":52.520008},"n":18446744073709551616'
     sent: list[bytes] = []
-    connector = open_api(holding(sent, b'{"id":1,"email":"a@example.test",' + numbers + b"}"), send="whole")
+    connector = open_api(
+        holding(sent, b'{"id":1,"email":"a@example.test",' + numbers + b"}"), send="whole"
+    )
     one(connector, OpKind.UPDATE, email="b@example.test")
     assert sent == [b'{"id":1,"email":"b@example.test",' + numbers + b"}"]
 
 
-def test_tags_are_compared_as_the_core_compares_them(open_api: Callable[..., RestConnector]) -> None:
+def test_tags_are_compared_as_the_core_compares_them(
+    open_api: Callable[..., RestConnector],
+) -> None:
     """Letter case is none, but "Straße" and "Strasse" are two tags: adding one adds it, removing one leaves the other."""
     sent: list[bytes] = []
     connector = open_api(holding(sent), tags="tags")

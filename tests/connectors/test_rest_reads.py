@@ -9,9 +9,22 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
+from connectors.rest import (
+    AuthSettings,
+    EndpointSettings,
+    PagerSettings,
+    RestConnector,
+    RestSettings,
+)
 from connectors.throttle import Quota, Window
-from reconcile.errors import Blocked, ConfigError, ConnectorError, Exhausted, InvalidField, Malformed
+from reconcile.errors import (
+    Blocked,
+    ConfigError,
+    ConnectorError,
+    Exhausted,
+    InvalidField,
+    Malformed,
+)
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Json, Page, Proof, Scope
 from tests.connectors.test_rest_oddities import HOST, lists, one, read_all
@@ -25,14 +38,18 @@ def opened() -> Iterator[Open]:
     """Opens a connector whose requests a function answers; closes it after the test."""
     held: list[RestConnector] = []
 
-    def opened(answers: Answers, zone: str = "UTC", url: str = HOST, tasks: Any = None, **more: Any) -> RestConnector:
+    def opened(
+        answers: Answers, zone: str = "UTC", url: str = HOST, tasks: Any = None, **more: Any
+    ) -> RestConnector:
         auth = more.pop("auth", AuthSettings())
         entities = {Entity.CONTACT: EndpointSettings(**{"path": "/people", **more})}
         fields = {Entity.CONTACT: ("email", "phone"), Entity.TASK: ("title",)}
         declared = entities | ({Entity.TASK: tasks} if tasks else {})
         settings = RestSettings(url, declared, auth, fields=fields, requests=1_000_000)
         transport = httpx.MockTransport(answers)
-        held.append(RestConnector(settings, timezone=zone, transport=transport, sleep=lambda seconds: None))
+        held.append(
+            RestConnector(settings, timezone=zone, transport=transport, sleep=lambda seconds: None)
+        )
         return held[-1]
 
     yield opened
@@ -42,7 +59,9 @@ def opened() -> Iterator[Open]:
 
 def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
     """Some records."""
-    return [{"id": number, "email": f"p{number}@example.test"} for number in range(start, start + count)]
+    return [
+        {"id": number, "email": f"p{number}@example.test"} for number in range(start, start + count)
+    ]
 
 
 def keys(pages: list[Page]) -> list[int]:
@@ -50,12 +69,17 @@ def keys(pages: list[Page]) -> list[int]:
     return [json.loads(line)["id"] for page in pages for line in page.lines.splitlines()]
 
 
-def holding(*records: dict[str, Any], shown: tuple[str, ...] = (), item: str = "/people") -> Answers:
+def holding(
+    *records: dict[str, Any], shown: tuple[str, ...] = (), item: str = "/people"
+) -> Answers:
     """An API with these records, whose list shows these members alone, and which gives single ones at `item`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/people":
-            cut = [{name: held for name, held in row.items() if not shown or name in shown} for row in records]
+            cut = [
+                {name: held for name, held in row.items() if not shown or name in shown}
+                for row in records
+            ]
             return httpx.Response(200, json=cut)
         at, _, key = request.url.path.rpartition("/")
         found = [row for row in records if str(row["id"]) == key and at == item]
@@ -78,18 +102,31 @@ def by_cursor(request: httpx.Request) -> httpx.Response:
 def filtered(request: httpx.Request) -> httpx.Response:
     """A page that is empty in the middle, and says that there is more."""
     number = int(request.url.params["page"])
-    return httpx.Response(200, json={"data": {1: rows(2), 3: rows(2, 2)}.get(number, []), "has_more": number < 3})
+    return httpx.Response(
+        200, json={"data": {1: rows(2), 3: rows(2, 2)}.get(number, []), "has_more": number < 3}
+    )
 
 
 def counting_itself(request: httpx.Request) -> httpx.Response:
     """Two pages, each of which counts its own records."""
-    page = rows(2) if request.url.params["page"] == "1" else rows(3, 2) if request.url.params["page"] == "2" else []
-    return httpx.Response(200, json={"data": page, "count": len(page), "next": "/p" if len(page) == 2 else None})
+    page = (
+        rows(2)
+        if request.url.params["page"] == "1"
+        else rows(3, 2)
+        if request.url.params["page"] == "2"
+        else []
+    )
+    return httpx.Response(
+        200, json={"data": page, "count": len(page), "next": "/p" if len(page) == 2 else None}
+    )
 
 
 UNSEEN = {
     "cursor": (by_cursor, PagerSettings("cursor", 2, next="meta.nextCursor")),
-    "link": (lists({"data": rows(2), "next": f"{HOST}/people?page=2"}, {}), PagerSettings("link", 2)),
+    "link": (
+        lists({"data": rows(2), "next": f"{HOST}/people?page=2"}, {}),
+        PagerSettings("link", 2),
+    ),
     "page": (filtered, PagerSettings("page", 2)),
     "total": (counting_itself, PagerSettings("page", 100, total="count")),
 }
@@ -114,23 +151,35 @@ def test_a_description_tells_a_pager_that_does_not_come_on(opened: Open, kind: s
 
 def test_a_walk_whose_end_is_proven_is_whole(opened: Open) -> None:
     """The right place of the cursor, and a cursor that is given even with the empty page after the declared total."""
-    pages, proof = read_all(opened(by_cursor, items="data", pager=PagerSettings("cursor", 2, next="meta.next_cursor")))
+    pages, proof = read_all(
+        opened(by_cursor, items="data", pager=PagerSettings("cursor", 2, next="meta.next_cursor"))
+    )
     assert (keys(pages), proof.complete) == (list(range(10)), True)
 
     def always(request: httpx.Request) -> httpx.Response:
         at = int(request.url.params.get("cursor", "0"))
-        return httpx.Response(200, json={"data": rows(5, at)[: 5 - at], "next": f"{at + 5}", "total": 5})
+        return httpx.Response(
+            200, json={"data": rows(5, at)[: 5 - at], "next": f"{at + 5}", "total": 5}
+        )
 
-    assert read_all(opened(always, items="data", pager=PagerSettings("cursor", 5, total="total")))[1].complete
+    assert read_all(opened(always, items="data", pager=PagerSettings("cursor", 5, total="total")))[
+        1
+    ].complete
 
 
-@pytest.mark.parametrize("failed", [{"success": False}, {"ok": False}, {"error": "timeout"}, {"errors": ["timeout"]}])
-def test_a_page_that_says_that_it_failed_is_no_empty_page(opened: Open, failed: dict[str, Json]) -> None:
+@pytest.mark.parametrize(
+    "failed", [{"success": False}, {"ok": False}, {"error": "timeout"}, {"errors": ["timeout"]}]
+)
+def test_a_page_that_says_that_it_failed_is_no_empty_page(
+    opened: Open, failed: dict[str, Json]
+) -> None:
     """A 200 with an error and an empty list ends the walk in doubt; one that says that all went well does not."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         page = {"success": True, "error": None, "data": rows(2)}
-        return httpx.Response(200, json=page if request.url.params["page"] == "1" else {**failed, "data": []})
+        return httpx.Response(
+            200, json=page if request.url.params["page"] == "1" else {**failed, "data": []}
+        )
 
     pages, proof = read_all(opened(answer, items="data", pager=PagerSettings("page", 2)))
     assert (keys(pages), proof.complete) == ([0, 1], False)
@@ -163,7 +212,15 @@ def test_a_path_is_proven_by_a_record_that_is_there(opened: Open) -> None:
 
     connector = opened(answer)
     assert [connector.read(Entity.CONTACT, key) for key in ("98", "99")] == [None, None]
-    assert asked == ["/people/98", "/people", "/people/0", "/people/1", "/people/2", "/people/99", "/people/0"]
+    assert asked == [
+        "/people/98",
+        "/people",
+        "/people/0",
+        "/people/1",
+        "/people/2",
+        "/people/99",
+        "/people/0",
+    ]
     asked.clear()
     other = opened(answer)
     assert [other.read(Entity.CONTACT, key) is None for key in ("1", "99")] == [False, True]
@@ -191,7 +248,9 @@ def test_a_gateway_without_a_route_says_nothing_of_a_record(opened: Open) -> Non
     """A 404 that is neither JSON nor empty is not the API's own, unless it says a declared word; an empty one is."""
 
     def saying(said: str) -> Answers:
-        return lambda request: httpx.Response(404, text=said) if "/1" in request.url.path else holding()(request)
+        return lambda request: (
+            httpx.Response(404, text=said) if "/1" in request.url.path else holding()(request)
+        )
 
     with pytest.raises(Blocked):
         opened(saying("default backend - 404")).read(Entity.CONTACT, "1")
@@ -216,8 +275,17 @@ def test_a_list_that_shows_less_than_its_records_is_told(
     opened: Open, shown: tuple[str, ...], more: dict[str, str], hidden: str
 ) -> None:
     """What a list leaves out would be taken for blank."""
-    record = {"id": 1, "email": "ann@example.test", "phone": "+491", "labels": ["vip"], "rev": 3, "at": "2026-01-31"}
-    with pytest.raises(ConfigError, match=f"the list does not show {hidden}, the record by its key does"):
+    record = {
+        "id": 1,
+        "email": "ann@example.test",
+        "phone": "+491",
+        "labels": ["vip"],
+        "rev": 3,
+        "at": "2026-01-31",
+    }
+    with pytest.raises(
+        ConfigError, match=f"the list does not show {hidden}, the record by its key does"
+    ):
         opened(holding({"id": 0}, record, shown=shown), **more).describe()
 
 
@@ -226,7 +294,9 @@ def test_a_record_that_hides_its_tags_is_told(opened: Open) -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         row = {"id": 1, "email": "ann@example.test"}
-        return httpx.Response(200, json=[{**row, "tags": ["vip"]}] if request.url.path == "/people" else row)
+        return httpx.Response(
+            200, json=[{**row, "tags": ["vip"]}] if request.url.path == "/people" else row
+        )
 
     with pytest.raises(ConfigError, match="the list shows tags, the record by its key does not"):
         opened(answer, tags="tags").describe()
@@ -291,7 +361,9 @@ def test_a_link_is_followed_with_the_key_in_the_query(opened: Open, link: str) -
         return httpx.Response(200, json=rows(2, page * 2), headers=headers)
 
     auth = AuthSettings("api_key", token="K", param="key")
-    pages, proof = read_all(opened(answer, auth=auth, url=f"{HOST}/v1", pager=PagerSettings("link", 2)))
+    pages, proof = read_all(
+        opened(answer, auth=auth, url=f"{HOST}/v1", pager=PagerSettings("link", 2))
+    )
     assert (keys(pages), proof.complete) == ([2, 3, 4, 5, 6, 7], True)
     assert seen == ["/v1/people"] * 3
 
@@ -318,7 +390,9 @@ def test_another_record_than_asked_for_is_none(opened: Open) -> None:
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
 def test_a_time_at_the_end_of_time_breaks_nothing(opened: Open, written: str, zone: str) -> None:
     """.NET's word for no time is out of reach in one zone or another: it is no time, or the one it is."""
-    pages, proof = read_all(opened(lists([{"id": 1, "at": written}], {}), modified_at="at", zone=zone))
+    pages, proof = read_all(
+        opened(lists([{"id": 1, "at": written}], {}), modified_at="at", zone=zone)
+    )
     assert (keys(pages), proof.complete) == ([1], True)
 
 
@@ -327,7 +401,9 @@ def test_json_may_be_too_deep_and_have_a_mark_before_it(opened: Open) -> None:
     deep = b"[" * 100_000 + b"]" * 100_000
     _, proof = read_all(opened(lambda request: httpx.Response(200, content=deep)))
     assert "expected JSON" in proof.why_incomplete
-    assert read_all(opened(lambda request: httpx.Response(200, content=b"\xef\xbb\xbf[]")))[1].complete
+    assert read_all(opened(lambda request: httpx.Response(200, content=b"\xef\xbb\xbf[]")))[
+        1
+    ].complete
 
 
 @pytest.mark.parametrize("key", [".", ".."])
@@ -363,7 +439,10 @@ def test_tasks_of_nobody_cannot_be_asked_for_by_contact(opened: Open) -> None:
 
 def test_a_pause_of_a_day_ends_the_run() -> None:
     """What is longer than a run waits is told with its length, for a 429 and a 503 alike; a short one is waited for."""
-    for asked in (Quota(refused=True, retry_after=86_400.0), Quota(overloaded=True, retry_after=86_400.0)):
+    for asked in (
+        Quota(refused=True, retry_after=86_400.0),
+        Quota(overloaded=True, retry_after=86_400.0),
+    ):
         window = Window()
         window.take("a", 1000.0, reserve=0.0)
         window.answer("a", 1000.0, asked)
@@ -375,7 +454,9 @@ def test_a_pause_of_a_day_ends_the_run() -> None:
 
 def test_a_read_that_is_told_to_wait_a_day_ends(opened: Open) -> None:
     """It is incomplete after one request, and says for how long."""
-    connector = opened(lambda request: httpx.Response(429, json={}, headers={"retry-after": "86400"}))
+    connector = opened(
+        lambda request: httpx.Response(429, json={}, headers={"retry-after": "86400"})
+    )
     _, proof = read_all(connector)
     assert "the side asks for a pause" in proof.why_incomplete
     assert connector.usage().requests == 1
@@ -392,7 +473,9 @@ def test_no_page_after_the_last_is_the_end(opened: Open, total: str | None, lie:
             return httpx.Response(404, json={"detail": "Invalid page."})
         return httpx.Response(200, json={"count": 4 + lie, "results": rows(2, page * 2)})
 
-    pages, proof = read_all(opened(answer, items="results", pager=PagerSettings("page", 2, total=total)))
+    pages, proof = read_all(
+        opened(answer, items="results", pager=PagerSettings("page", 2, total=total))
+    )
     assert (len(keys(pages)), proof.complete) == (4, not lie)
 
 
@@ -404,12 +487,16 @@ def test_no_list_at_all_may_be_an_empty_one(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(("first", "status"), [(502, Status.UNCERTAIN), (201, Status.REJECTED)])
-def test_a_duplicate_after_a_lost_create_may_be_its_own(opened: Open, first: int, status: Status) -> None:
+def test_a_duplicate_after_a_lost_create_may_be_its_own(
+    opened: Open, first: int, status: Status
+) -> None:
     """A repeated create that meets a record nobody names is uncertain; one that was never lost is refused."""
     answers = iter([first] if first == 502 else [])
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(next(answers, 409), json={"message": "in progress"})
 
-    reply = one(opened(answer, idempotency="Idempotency-Key"), OpKind.CREATE, email="new@example.test")
+    reply = one(
+        opened(answer, idempotency="Idempotency-Key"), OpKind.CREATE, email="new@example.test"
+    )
     assert reply.status is status

@@ -10,7 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from connectors.rest import AuthSettings, EndpointSettings, PagerSettings, RestConnector, RestSettings
+from connectors.rest import (
+    AuthSettings,
+    EndpointSettings,
+    PagerSettings,
+    RestConnector,
+    RestSettings,
+)
 from connectors.rest.auth import Unlogged
 from reconcile.errors import Blocked, ConfigError, Expired, Forbidden
 from reconcile.model import Entity, OpKind, Status
@@ -32,9 +38,18 @@ def open_api() -> Iterator[Open]:
         fields = {Entity.CONTACT: names}
         pager = PagerSettings("none")
         settings = RestSettings(
-            HOST, {Entity.CONTACT: people}, auth or AuthSettings(), pager, fields, requests=1_000_000
+            HOST,
+            {Entity.CONTACT: people},
+            auth or AuthSettings(),
+            pager,
+            fields,
+            requests=1_000_000,
         )
-        held.append(RestConnector(settings, transport=httpx.MockTransport(answers), sleep=lambda seconds: None))
+        held.append(
+            RestConnector(
+                settings, transport=httpx.MockTransport(answers), sleep=lambda seconds: None
+            )
+        )
         return held[-1]
 
     yield opened
@@ -58,7 +73,9 @@ class People:
             self.record = {**kept, **self.sent[-1]}
         if request.url.path == "/people":
             return httpx.Response(200, json=[self.record])
-        return httpx.Response(200, json={name: held for name, held in self.record.items() if name in self.shown})
+        return httpx.Response(
+            200, json={name: held for name, held in self.record.items() if name in self.shown}
+        )
 
 
 def ann(**more: Any) -> People:
@@ -66,10 +83,14 @@ def ann(**more: Any) -> People:
     return People({"id": 1, "email": "ann@example.test", "phone": "+491", "secret": "kept", **more})
 
 
-def one(connector: RestConnector, kind: OpKind, *tags: str, version: str | None = None, **fields: Json) -> Reply:
+def one(
+    connector: RestConnector, kind: OpKind, *tags: str, version: str | None = None, **fields: Json
+) -> Reply:
     """The reply to one write."""
     key = None if kind is OpKind.CREATE else "1"
-    [reply] = connector.write([Write("op", kind, Entity.CONTACT, key, fields=fields, tags=tags, version=version)])
+    [reply] = connector.write(
+        [Write("op", kind, Entity.CONTACT, key, fields=fields, tags=tags, version=version)]
+    )
     return reply
 
 
@@ -109,7 +130,9 @@ def test_an_archive_of_another_version_is_stale(open_api: Open) -> None:
     ],
     ids=["put", "patch", "put changed", "patch whole"],
 )
-def test_put_sends_the_whole_record_unless_told(open_api: Open, more: dict[str, Any], body: dict[str, Any]) -> None:
+def test_put_sends_the_whole_record_unless_told(
+    open_api: Open, more: dict[str, Any], body: dict[str, Any]
+) -> None:
     """PUT replaces a record and PATCH changes it, so that each takes what it stands for by default."""
     people = ann()
     one(open_api(people, **more), OpKind.UPDATE, email="b@example.test")
@@ -182,7 +205,9 @@ def test_tags_that_stay_go_back_as_they_are(open_api: Open) -> None:
 def test_a_tag_request_answered_without_tags_claims_none(open_api: Open) -> None:
     """What neither the answer nor a read shows is not told as an empty list."""
     people = ann()
-    reply = one(open_api(people, tags="tags", add_tags="POST /people/{key}/tags"), OpKind.ADD_TAGS, "new")
+    reply = one(
+        open_api(people, tags="tags", add_tags="POST /people/{key}/tags"), OpKind.ADD_TAGS, "new"
+    )
     assert reply.status is Status.DONE
     assert reply.record is not None
     assert "tags" not in reply.record.fields
@@ -204,7 +229,9 @@ def test_a_tag_request_answered_without_tags_claims_none(open_api: Open) -> None
     ],
 )
 @pytest.mark.parametrize("update", ["PUT", "PATCH"])
-def test_a_number_goes_back_as_a_number(open_api: Open, update: str, held: str, written: str, sent: str) -> None:
+def test_a_number_goes_back_as_a_number(
+    open_api: Open, update: str, held: str, written: str, sent: str
+) -> None:
     """Text that is a number is one again, digit by digit, where the record holds a number, and nowhere else."""
     bodies: list[bytes] = []
 
@@ -233,7 +260,19 @@ def test_a_parent_goes_as_others_are_held(open_api: Open, parent: Json) -> None:
 
     connector = open_api(answer, parent="owner")
     list(connector.extract(Entity.CONTACT))
-    list(connector.write([Write("op", OpKind.CREATE, Entity.CONTACT, parent="5", fields={"email": "b@example.test"})]))
+    list(
+        connector.write(
+            [
+                Write(
+                    "op",
+                    OpKind.CREATE,
+                    Entity.CONTACT,
+                    parent="5",
+                    fields={"email": "b@example.test"},
+                )
+            ]
+        )
+    )
     assert bodies == [{"email": "b@example.test", "owner": parent}]
 
 
@@ -268,7 +307,9 @@ def test_an_answer_about_another_record_tells_nothing(open_api: Open, read: int)
 
 @pytest.mark.parametrize("member", ["tags", "v"])
 @pytest.mark.parametrize("kind", [OpKind.CREATE, OpKind.UPDATE])
-def test_an_answer_without_tags_or_version_is_not_all(open_api: Open, member: str, kind: OpKind) -> None:
+def test_an_answer_without_tags_or_version_is_not_all(
+    open_api: Open, member: str, kind: OpKind
+) -> None:
     """What it leaves out is read."""
     whole = {"id": 1, "email": "b@example.test", "phone": None, "tags": ["a"], "v": 7}
 
@@ -276,7 +317,9 @@ def test_an_answer_without_tags_or_version_is_not_all(open_api: Open, member: st
         part = {name: held for name, held in whole.items() if name != member}
         return httpx.Response(200, json=whole if request.method == "GET" else part)
 
-    reply = one(open_api(answer, update="PATCH", tags="tags", version="v"), kind, email="b@example.test")
+    reply = one(
+        open_api(answer, update="PATCH", tags="tags", version="v"), kind, email="b@example.test"
+    )
     assert reply.record is not None
     assert (reply.record.fields["tags"], reply.record.version) == (["a"], "7")
 
@@ -296,14 +339,20 @@ def test_a_job_is_not_a_record(open_api: Open, status: int, body: Json, became: 
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json=[]) if request.url.path == "/people" else httpx.Response(404, json={})
+            return (
+                httpx.Response(200, json=[])
+                if request.url.path == "/people"
+                else httpx.Response(404, json={})
+            )
         return httpx.Response(status, json=body)
 
     reply = one(open_api(answer), OpKind.CREATE, email="b@example.test")
     assert (reply.status, reply.key) == (became, "7" if became is Status.DONE else None)
 
 
-@pytest.mark.parametrize(("version", "named"), [("abc", '"abc"'), ('"abc"', '"abc"'), ('W/"abc"', 'W/"abc"')])
+@pytest.mark.parametrize(
+    ("version", "named"), [("abc", '"abc"'), ('"abc"', '"abc"'), ('W/"abc"', 'W/"abc"')]
+)
 def test_a_version_is_quoted_once(open_api: Open, version: str, named: str) -> None:
     """If-Match takes an entity tag as it is, and any other version in quotes."""
     seen: list[str] = []
@@ -312,7 +361,12 @@ def test_a_version_is_quoted_once(open_api: Open, version: str, named: str) -> N
         seen.append(request.headers.get("if-match", ""))
         return httpx.Response(200, json={"id": 1, "email": "b@example.test", "phone": None})
 
-    one(open_api(answer, update="PATCH", if_match=True), OpKind.UPDATE, version=version, email="b@example.test")
+    one(
+        open_api(answer, update="PATCH", if_match=True),
+        OpKind.UPDATE,
+        version=version,
+        email="b@example.test",
+    )
     assert seen[0] == named
 
 
@@ -322,7 +376,10 @@ def test_a_version_is_quoted_once(open_api: Open, version: str, named: str) -> N
 def updates(count: int) -> list[Write]:
     """As many writes, each of its own record."""
     fields: dict[str, Json] = {"email": "b@example.test"}
-    return [Write(str(n), OpKind.UPDATE, Entity.CONTACT, str(n), fields=fields) for n in range(1, count + 1)]
+    return [
+        Write(str(n), OpKind.UPDATE, Entity.CONTACT, str(n), fields=fields)
+        for n in range(1, count + 1)
+    ]
 
 
 def locks(locked: Callable[[int], bool], refusal: httpx.Response | None = None) -> Answers:
@@ -357,7 +414,9 @@ def test_nothing_but_locked_records_ends_the_writing(open_api: Open) -> None:
 
 def test_a_gateways_page_ends_the_writing_at_once(open_api: Open) -> None:
     """A 403 without JSON is not about a record."""
-    connector = open_api(locks(lambda key: True, httpx.Response(403, text="<html>")), update="PATCH")
+    connector = open_api(
+        locks(lambda key: True, httpx.Response(403, text="<html>")), update="PATCH"
+    )
     with pytest.raises(Blocked):
         list(connector.write(updates(1)))
 
@@ -368,7 +427,10 @@ def test_what_is_written_and_cannot_be_read_back_is_uncertain(open_api: Open) ->
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(403, json={}) if request.method == "GET" else httpx.Response(204)
 
-    assert one(open_api(answer, update="PATCH"), OpKind.UPDATE, email="b@example.test").status is Status.UNCERTAIN
+    assert (
+        one(open_api(answer, update="PATCH"), OpKind.UPDATE, email="b@example.test").status
+        is Status.UNCERTAIN
+    )
 
 
 # Credentials.
@@ -377,8 +439,12 @@ def test_what_is_written_and_cannot_be_read_back_is_uncertain(open_api: Open) ->
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_refused_client_credentials_are_expired(open_api: Open, status: int) -> None:
     """The token endpoint refuses a client with 400 as well as with 401 (RFC 6749 section 5.2)."""
-    auth = AuthSettings("client_credentials", client_id="me", client_secret="hush-hush", token_url="/token")
-    connector = open_api(lambda request: httpx.Response(status, json={"error": "invalid_client"}), auth)
+    auth = AuthSettings(
+        "client_credentials", client_id="me", client_secret="hush-hush", token_url="/token"
+    )
+    connector = open_api(
+        lambda request: httpx.Response(status, json={"error": "invalid_client"}), auth
+    )
     with pytest.raises(Expired, match="client id") as raised:
         list(connector.write(updates(1)))
     assert "hush-hush" not in str(raised.value)
@@ -387,6 +453,8 @@ def test_refused_client_credentials_are_expired(open_api: Open, status: int) -> 
 @pytest.mark.parametrize("written", ["s3c+r/t= x", "s3c%2Br%2Ft%3D%20x", "s3c%2Br%2Ft%3D+x"])
 def test_no_form_of_a_key_is_logged(written: str) -> None:
     """A key that travels in the query is taken out of a log line as it is and as a query writes it."""
-    record = logging.LogRecord("httpx", logging.INFO, "", 0, "GET %s", (f"{HOST}/people?key={written}&page=1",), None)
+    record = logging.LogRecord(
+        "httpx", logging.INFO, "", 0, "GET %s", (f"{HOST}/people?key={written}&page=1",), None
+    )
     assert Unlogged("s3c+r/t= x").filter(record)
     assert record.getMessage() == f"GET {HOST}/people?key=…&page=1"

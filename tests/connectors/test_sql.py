@@ -18,7 +18,11 @@ VARIANTS = [
     Variant(tags="named", awkward=True),
 ]
 SERVER_VARIANTS = {
-    "mariadb": [VARIANTS[1], VARIANTS[3], Variant(key="uuid", tags="named", version=True, awkward=True)],
+    "mariadb": [
+        VARIANTS[1],
+        VARIANTS[3],
+        Variant(key="uuid", tags="named", version=True, awkward=True),
+    ],
     "postgresql": [
         VARIANTS[2],
         VARIANTS[3],
@@ -40,17 +44,23 @@ def rig_of(application: Application) -> Iterator[Rig]:
 
 
 @pytest.fixture(scope="module", params=VARIANTS, ids=str)
-def on_sqlite(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def on_sqlite(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
     yield from applications("sqlite", request.param, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="module", params=SERVER_VARIANTS["mariadb"], ids=str)
-def on_mariadb(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def on_mariadb(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
     yield from applications("mariadb", request.param, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture(scope="module", params=SERVER_VARIANTS["postgresql"], ids=str)
-def on_postgresql(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def on_postgresql(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
     yield from applications("postgresql", request.param, tmp_path_factory.mktemp("database"))
 
 

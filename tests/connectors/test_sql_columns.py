@@ -28,7 +28,9 @@ def status(side: SqlConnector, write: Write) -> Status:
     return reply.status
 
 
-def test_a_padded_key_is_one_key_however_it_is_read(anywhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_padded_key_is_one_key_however_it_is_read(
+    anywhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """CHAR(8) keys, parents and values show no padding: in bulk, row by row, in an answer; and each write finds its row."""
     run(
         anywhere,
@@ -41,7 +43,9 @@ def test_a_padded_key_is_one_key_however_it_is_read(anywhere: str, monkeypatch: 
     )
     tags = TagSettings("table", table="marks", contact="who", tag="what")
     people = TableSettings("contacts", tags=tags)
-    side = opened(SqlSettings(anywhere, {CONTACT: people, TASK: TableSettings("tasks", parent="person")}))
+    side = opened(
+        SqlSettings(anywhere, {CONTACT: people, TASK: TableSettings("tasks", parent="person")})
+    )
     shown = {one.key: one for one in extraction(side)[0]}
     assert {key: (one.fields["name"], one.fields["tags"]) for key, one in shown.items()} == {
         "c1": ("Ann", ["vip"]),
@@ -56,10 +60,22 @@ def test_a_padded_key_is_one_key_however_it_is_read(anywhere: str, monkeypatch: 
     [made] = side.write([create(TASK, {"id": "t2", "title": "Mail"}, parent="c2")])
     assert (made.key, made.record and made.record.parent) == ("t2", "c2")
     assert (
-        status(side, Write("op", OpKind.UPDATE, CONTACT, "c1", fields={"name": "Anne"}, expected={"name": "Ann"}))
+        status(
+            side,
+            Write(
+                "op",
+                OpKind.UPDATE,
+                CONTACT,
+                "c1",
+                fields={"name": "Anne"},
+                expected={"name": "Ann"},
+            ),
+        )
         == Status.DONE
     )
-    assert status(side, Write("op", OpKind.REMOVE_TAGS, CONTACT, "c1", tags=("VIP",))) == Status.DONE
+    assert (
+        status(side, Write("op", OpKind.REMOVE_TAGS, CONTACT, "c1", tags=("VIP",))) == Status.DONE
+    )
     assert status(side, Write("op", OpKind.ADD_TAGS, CONTACT, "c2", tags=("new",))) == Status.DONE
     assert status(side, Write("op", OpKind.DELETE, TASK, "t1")) == Status.DONE
     assert [one.key for one in extraction(side, TASK)[0]] == ["t2"]
@@ -118,9 +134,14 @@ def test_a_tag_with_capitals_beyond_ascii_is_removed(anywhere: str) -> None:
     )
     named = TagSettings("table", table="marks", contact="who", tag="what", names="labels")
     side = connector(anywhere, tags=named)
-    assert status(side, Write("op", OpKind.REMOVE_TAGS, CONTACT, "1", tags=("ärzte",))) == Status.DONE
+    assert (
+        status(side, Write("op", OpKind.REMOVE_TAGS, CONTACT, "1", tags=("ärzte",))) == Status.DONE
+    )
     assert status(side, Write("op", OpKind.ADD_TAGS, CONTACT, "2", tags=("ärzte",))) == Status.DONE
-    assert {one.key: one.fields["tags"] for one in extraction(side)[0]} == {"1": ["Arzte"], "2": ["ÄRZTE"]}
+    assert {one.key: one.fields["tags"] for one in extraction(side)[0]} == {
+        "1": ["Arzte"],
+        "2": ["ÄRZTE"],
+    }
 
 
 def test_tags_keep_their_characters(anywhere: str) -> None:
@@ -194,7 +215,10 @@ def test_mariadbs_spans_and_large_numbers(mariadb: str) -> None:
     side = connector(mariadb)
     shown = {one.key: (one.fields["open"], one.fields["closed"]) for one in extraction(side)[0]}
     assert shown == {"18446744073709551615": ("26:30:00", "-01:00:00.5"), "2": ("08:00:00", None)}
-    assert status(side, update("18446744073709551615", open="27:00:00", closed="-01:00:00.5")) == Status.DONE
+    assert (
+        status(side, update("18446744073709551615", open="27:00:00", closed="-01:00:00.5"))
+        == Status.DONE
+    )
     found = side.read(CONTACT, "18446744073709551615")
     assert found is not None
     assert found.fields["open"] == "27:00:00"
@@ -212,14 +236,28 @@ def test_a_birthday_in_a_column_of_moments_keeps_its_day(
         f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, born {kind}, seen {kind})",
         "INSERT INTO contacts VALUES (1, '1990-05-01 00:00:00', '2026-07-01 12:00:00')",
     )
-    side = opened(SqlSettings(anywhere, {CONTACT: TableSettings("contacts", modified_at="seen")}, timezone=zone))
+    side = opened(
+        SqlSettings(
+            anywhere, {CONTACT: TableSettings("contacts", modified_at="seen")}, timezone=zone
+        )
+    )
     [record], _ = extraction(side)
     assert str(record.fields["born"]).startswith("1990-05-01T00:00:00")
     assert record == side.read(CONTACT, "1")
     monkeypatch.setattr("connectors.sql.can_copy", lambda *_: False)
     assert extraction(side)[0] == [record]
     assert (
-        status(side, Write("op", OpKind.UPDATE, CONTACT, "1", fields={"born": "1991-12-31"}, expected=record.fields))
+        status(
+            side,
+            Write(
+                "op",
+                OpKind.UPDATE,
+                CONTACT,
+                "1",
+                fields={"born": "1991-12-31"},
+                expected=record.fields,
+            ),
+        )
         == Status.DONE
     )
     found = side.read(CONTACT, "1")
@@ -242,25 +280,51 @@ def test_what_python_cannot_hold_is_text_in_each_way_of_reading(postgresql: str)
     assert proof.complete
     shown = {one.key: one for one in records}
     assert shown["1"].fields["n"] == "0.000000000001"
-    assert [shown["2"].fields[name] for name in "dtszf"] == ["infinity", "24:00:00", "infinity", "-infinity", "NaN"]
+    assert [shown["2"].fields[name] for name in "dtszf"] == [
+        "infinity",
+        "24:00:00",
+        "infinity",
+        "-infinity",
+        "NaN",
+    ]
     assert [shown["3"].fields[name] for name in "df"] == ["0044-03-15 BC", "-Infinity"]
     by_keys, proof = extraction(side, scope=Scope(keys=tuple("12345")))
     assert proof.complete
-    assert {one.key: one for one in by_keys} == shown == {key: side.read(CONTACT, key) for key in shown}
-    for key, name, done in (("2", "f", "rejected"), ("2", "d", "rejected"), ("1", "n", "done"), ("5", "s", "done")):
+    assert (
+        {one.key: one for one in by_keys}
+        == shown
+        == {key: side.read(CONTACT, key) for key in shown}
+    )
+    for key, name, done in (
+        ("2", "f", "rejected"),
+        ("2", "d", "rejected"),
+        ("1", "n", "done"),
+        ("5", "s", "done"),
+    ):
         value = shown[key].fields[name]
-        write = Write("op", OpKind.UPDATE, CONTACT, key, fields={name: value}, expected={name: value})
+        write = Write(
+            "op", OpKind.UPDATE, CONTACT, key, fields={name: value}, expected={name: value}
+        )
         assert status(side, write) == done
     assert {one.key: one for one in extraction(side)[0]} == shown
 
 
 def test_mariadbs_bits_are_numbers(mariadb: str) -> None:
     """BIT(n) shows the number that it holds, and takes one."""
-    run(mariadb, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, b BIT(8))", "INSERT INTO contacts VALUES (1, 200)")
+    run(
+        mariadb,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY, b BIT(8))",
+        "INSERT INTO contacts VALUES (1, 200)",
+    )
     side = connector(mariadb)
     [record], _ = extraction(side)
     assert (record.fields["b"], side.read(CONTACT, "1")) == (200, record)
-    assert status(side, Write("op", OpKind.UPDATE, CONTACT, "1", fields={"b": 16}, expected={"b": 200})) == Status.DONE
+    assert (
+        status(
+            side, Write("op", OpKind.UPDATE, CONTACT, "1", fields={"b": 16}, expected={"b": 200})
+        )
+        == Status.DONE
+    )
     assert status(side, update("1", b=-1)) == Status.REJECTED
     found = side.read(CONTACT, "1")
     assert found is not None

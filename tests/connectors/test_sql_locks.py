@@ -28,13 +28,17 @@ def people(url: str, many: int = 40) -> None:
     rows = ", ".join(["('a', 1)"] * many)
     run(
         url,
-        f"CREATE TABLE contacts ({serial(url)}, name VARCHAR(20) UNIQUE, version INTEGER)".replace(" UNIQUE", ""),
+        f"CREATE TABLE contacts ({serial(url)}, name VARCHAR(20) UNIQUE, version INTEGER)".replace(
+            " UNIQUE", ""
+        ),
         f"INSERT INTO contacts (name, version) VALUES {rows}",
     )
 
 
 def connector(url: str, *, lock_seconds: int = 1, ending: Ending | None = None) -> SqlConnector:
-    settings = SqlSettings(url, {CONTACT: TableSettings("contacts", version="version")}, lock_seconds=lock_seconds)
+    settings = SqlSettings(
+        url, {CONTACT: TableSettings("contacts", version="version")}, lock_seconds=lock_seconds
+    )
     side = opened(settings, clock=lambda: NOW, ending=ending)
     side.describe()
     return side
@@ -59,7 +63,9 @@ def holding(url: str, keys: Iterator[int] | range) -> Iterator[sa.Connection]:
 def failures(side: SqlConnector) -> list[str]:
     """The database's codes of all statements that fail from now on."""
     seen: list[str] = []
-    sa.event.listen(side._engine, "handle_error", lambda context: seen.append(state(context.original_exception)))
+    sa.event.listen(
+        side._engine, "handle_error", lambda context: seen.append(state(context.original_exception))
+    )
     return seen
 
 
@@ -78,8 +84,12 @@ def test_rows_that_others_hold_are_left_for_the_next_run(server: str) -> None:
     with holding(server, LOCKED):
         replies = by_key(side.write(renamed()))
     outcomes = {key: (reply.status, reply.code) for key, reply in replies.items()}
-    assert {key for key, outcome in outcomes.items() if outcome == (Status.SKIPPED, "ROW_LOCKED")} == set(LOCKED)
-    assert {outcome for key, outcome in outcomes.items() if key not in LOCKED} == {(Status.DONE, "")}
+    assert {
+        key for key, outcome in outcomes.items() if outcome == (Status.SKIPPED, "ROW_LOCKED")
+    } == set(LOCKED)
+    assert {outcome for key, outcome in outcomes.items() if key not in LOCKED} == {
+        (Status.DONE, "")
+    }
     assert {reply.status for reply in side.write(renamed())} == {Status.DONE}
     assert held(server, "version") == [(2,)] * 40
 
@@ -153,7 +163,11 @@ def test_reading_does_not_wait_for_a_locked_table_for_a_day(server: str) -> None
     side = connector(server)
     engine = sa.create_engine(database_url(server), poolclass=sa.NullPool)
     with engine.connect() as other:
-        exclusive = "TABLE contacts IN ACCESS EXCLUSIVE MODE" if "postgres" in server else "TABLES contacts WRITE"
+        exclusive = (
+            "TABLE contacts IN ACCESS EXCLUSIVE MODE"
+            if "postgres" in server
+            else "TABLES contacts WRITE"
+        )
         other.exec_driver_sql(f"LOCK {exclusive}")
         *_, proof = side.extract(CONTACT)
         if "postgres" not in server:
@@ -175,7 +189,9 @@ def test_the_victim_of_a_deadlock_is_tried_again(server: str) -> None:
     seen = failures(side)
     with holding(server, range(2, 40)) as other:
         if "postgres" in server:
-            other.exec_driver_sql("SET LOCAL deadlock_timeout = '1h'")  # so that it is ours that is ended
+            other.exec_driver_sql(
+                "SET LOCAL deadlock_timeout = '1h'"
+            )  # so that it is ours that is ended
         for key in range(20, 40):  # of two, MariaDB ends the one that changed less
             other.exec_driver_sql(f"UPDATE contacts SET name = 'theirs' WHERE id = {key}")
         thread = threading.Timer(0.2, lambda: _take_first(other))
@@ -195,7 +211,11 @@ def _take_first(other: sa.Connection) -> None:
 def failing(url: str, times: int, key: int, how: str) -> None:
     """Let the first so many changes of a row fail with that: 40001, or a statement that takes too long."""
     if "postgres" in url:
-        act = "RAISE EXCEPTION 'no' USING ERRCODE = '40001'" if how == "40001" else "PERFORM pg_sleep(5)"
+        act = (
+            "RAISE EXCEPTION 'no' USING ERRCODE = '40001'"
+            if how == "40001"
+            else "PERFORM pg_sleep(5)"
+        )
         run(
             url,
             "CREATE SEQUENCE tries",
@@ -286,7 +306,11 @@ def test_a_create_that_is_tried_again_is_made_once(server: str) -> None:
     run(server, act)
     side = connector(server)
     with holding(server, range(1, 2)):
-        replies = list(side.write([add({"name": "b"}, "1"), change("1", {"name": "c"}, "2"), add({"name": "d"}, "3")]))
+        replies = list(
+            side.write(
+                [add({"name": "b"}, "1"), change("1", {"name": "c"}, "2"), add({"name": "d"}, "3")]
+            )
+        )
     assert [reply.status for reply in sorted(replies, key=lambda reply: reply.op_id)] == [
         Status.DONE,
         Status.SKIPPED,
@@ -301,7 +325,10 @@ def test_a_statement_is_interrupted_when_the_run_has_to_end(server: str) -> None
     nap = "SELECT pg_sleep(600)" if "postgres" in server else "SELECT SLEEP(600)"
     run(server, "ALTER TABLE contacts RENAME TO people")
     cast = "::text" if "postgres" in server else ""
-    run(server, f"CREATE VIEW contacts AS SELECT id, name, version, ({nap}){cast} AS slow FROM people WHERE id = 1")
+    run(
+        server,
+        f"CREATE VIEW contacts AS SELECT id, name, version, ({nap}){cast} AS slow FROM people WHERE id = 1",
+    )
     ending = Ending()
     side = connector(server, ending=ending)
     threading.Timer(0.5, lambda: ending.ask("stopped by SIGTERM")).start()

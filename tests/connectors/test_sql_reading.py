@@ -29,7 +29,9 @@ def connector(url: str, table: str = "contacts", **declared: Any) -> SqlConnecto
     return opened(SqlSettings(url, {CONTACT: TableSettings(table, **declared)}))
 
 
-def extraction(side: SqlConnector, entity: Entity = CONTACT, scope: Scope = ALL) -> tuple[list[Record], Proof]:
+def extraction(
+    side: SqlConnector, entity: Entity = CONTACT, scope: Scope = ALL
+) -> tuple[list[Record], Proof]:
     *pages, proof = side.extract(entity, scope)
     assert isinstance(proof, Proof)
     lines = [line for page in pages if isinstance(page, Page) for line in page.lines.splitlines()]
@@ -49,7 +51,9 @@ def test_everything_missing_is_reported_at_once(sqlite: str) -> None:
     settings = SqlSettings(
         sqlite,
         {
-            CONTACT: TableSettings("customers", modified_at="update_at", tags=TagSettings("json", column="labels")),
+            CONTACT: TableSettings(
+                "customers", modified_at="update_at", tags=TagSettings("json", column="labels")
+            ),
             Entity.TASK: TableSettings("todos", parent="customer_id"),
             Entity.NOTE: TableSettings("customers"),
         },
@@ -58,15 +62,26 @@ def test_everything_missing_is_reported_at_once(sqlite: str) -> None:
     with pytest.raises(ConfigError) as caught:
         opened(settings).describe()
     said = {problem.where: (problem.what, problem.remedy) for problem in caught.value.problems}
-    assert set(said) == {"contact: modified_at", "contact: tags", "contact: fields", "task: table", "note: parent"}
-    assert said["contact: fields"] == ("table 'customers' has no column 'email'", "did you mean 'e_mail'?")
+    assert set(said) == {
+        "contact: modified_at",
+        "contact: tags",
+        "contact: fields",
+        "task: table",
+        "note: parent",
+    }
+    assert said["contact: fields"] == (
+        "table 'customers' has no column 'email'",
+        "did you mean 'e_mail'?",
+    )
     assert "'updated_at'" in said["contact: modified_at"][1]
     assert "'todo'" in said["task: table"][1]
 
 
 def test_the_url_is_never_shown(sqlite: str) -> None:
     """Neither the settings, the connector nor an error about the URL show a password."""
-    settings = SqlSettings("postgresql://u:secret@127.0.0.1:1/x", {CONTACT: TableSettings("contacts")})
+    settings = SqlSettings(
+        "postgresql://u:secret@127.0.0.1:1/x", {CONTACT: TableSettings("contacts")}
+    )
     side = opened(settings)
     assert "secret" not in repr(settings) + repr(side)
     with pytest.raises(ConnectorError) as caught:
@@ -85,7 +100,9 @@ def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["nosuchdialect://h/d", "oracle+nosuchdriver://h/d", "mssql+pyodbc://h/d"])
+@pytest.mark.parametrize(
+    "url", ["nosuchdialect://h/d", "oracle+nosuchdriver://h/d", "mssql+pyodbc://h/d"]
+)
 def test_a_missing_driver_says_what_to_install(url: str) -> None:
     """An unknown dialect or a driver that is not installed is a configuration problem with a remedy."""
     with pytest.raises(ConfigError) as caught:
@@ -134,7 +151,11 @@ def test_reading_needs_no_more_than_select(postgresql: str) -> None:
         "CREATE ROLE ghl_test_reader LOGIN",
         "GRANT SELECT ON contacts TO ghl_test_reader",
     )
-    url = database_url(postgresql).set(username="ghl_test_reader").render_as_string(hide_password=False)
+    url = (
+        database_url(postgresql)
+        .set(username="ghl_test_reader")
+        .render_as_string(hide_password=False)
+    )
     side = connector(url)
     try:
         side.describe()
@@ -164,10 +185,17 @@ def test_copy_gives_what_reading_row_by_row_gives(postgresql: str) -> None:
     """The server's own JSON and ours are the same values, for every type, awkward names and nulls."""
     run(postgresql, EVERY_TYPE, EVERY_VALUE, f"INSERT INTO contacts (id) VALUES ('{OTHER}')")
     side = connector(
-        postgresql, modified_at="i", version="revision", deleted="gone", tags=TagSettings("json", column="labels")
+        postgresql,
+        modified_at="i",
+        version="revision",
+        deleted="gone",
+        tags=TagSettings("json", column="labels"),
     )
     copied = [
-        json.loads(line) for page in side.extract(CONTACT) if isinstance(page, Page) for line in page.lines.splitlines()
+        json.loads(line)
+        for page in side.extract(CONTACT)
+        if isinstance(page, Page)
+        for line in page.lines.splitlines()
     ]
     with side._engine.connect() as connection:
         pages = list(stream(connection, side._layout(CONTACT), Slice(), rows=100, tally=Tally()))
@@ -186,7 +214,11 @@ def test_copy_gives_what_reading_row_by_row_gives(postgresql: str) -> None:
 
 def test_copy_is_used_where_it_can_be(postgresql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plain table on PostgreSQL never goes through Python row by row."""
-    run(postgresql, "CREATE TABLE contacts (id INTEGER PRIMARY KEY)", "INSERT INTO contacts VALUES (1)")
+    run(
+        postgresql,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY)",
+        "INSERT INTO contacts VALUES (1)",
+    )
     monkeypatch.setattr(Lines, "page", lambda *_: pytest.fail("row by row"))
     assert [record.key for record in extraction(connector(postgresql))[0]] == ["1"]
 
@@ -201,7 +233,10 @@ def test_all_entities_are_seen_at_one_moment(anywhere: str) -> None:
         "INSERT INTO contacts VALUES (1)",
         "INSERT INTO notes VALUES (1, 1, 'x')",
     )
-    entities = {CONTACT: TableSettings("contacts"), Entity.NOTE: TableSettings("notes", parent="contact_id")}
+    entities = {
+        CONTACT: TableSettings("contacts"),
+        Entity.NOTE: TableSettings("notes", parent="contact_id"),
+    }
     side = opened(SqlSettings(anywhere, entities))
     assert len(extraction(side)[0]) == 1
     run(anywhere, "INSERT INTO contacts VALUES (2)", "INSERT INTO notes VALUES (2, 2, 'y')")
@@ -216,7 +251,9 @@ def test_many_pages_hold_every_row(anywhere: str, monkeypatch: pytest.MonkeyPatc
     engine = sa.create_engine(database_url(anywhere), poolclass=sa.NullPool)
     table = sa.Table("contacts", sa.MetaData(), autoload_with=engine)
     with engine.begin() as connection:
-        connection.execute(sa.insert(table), [{"id": number, "name": f"n{number}"} for number in range(1, 9501)])
+        connection.execute(
+            sa.insert(table), [{"id": number, "name": f"n{number}"} for number in range(1, 9501)]
+        )
     side = connector(anywhere)
     reading = side.extract(CONTACT)
     assert isinstance(next(iter(reading)), Page)
@@ -225,13 +262,19 @@ def test_many_pages_hold_every_row(anywhere: str, monkeypatch: pytest.MonkeyPatc
     assert {int(record.key) for record in records} == set(range(1, 9501))
     assert (len(records), proof.complete, proof.reported_total) == (9500, True, 9500)
     some = tuple(str(number) for number in range(1, 3001, 2))
-    assert sorted(record.key for record in extraction(side, scope=Scope(keys=some))[0]) == sorted(some)
+    assert sorted(record.key for record in extraction(side, scope=Scope(keys=some))[0]) == sorted(
+        some
+    )
 
 
 def test_a_read_that_is_left_ends_with_its_connector(anywhere: str) -> None:
     """Closed in the middle of a read, the connector leaves no cursor behind; the read says that it is not whole."""
     rows = ", ".join(f"({number}, '{'x' * 200}')" for number in range(20_000))
-    run(anywhere, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, body TEXT)", f"INSERT INTO contacts VALUES {rows}")
+    run(
+        anywhere,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY, body TEXT)",
+        f"INSERT INTO contacts VALUES {rows}",
+    )
     side = connector(anywhere)
     reading = side.extract(CONTACT)
     next(iter(reading))
@@ -290,7 +333,11 @@ def test_a_lost_connection_ends_with_an_incomplete_proof(name: str, tmp_path: Pa
     """When the server drops the connection half way, the proof says so, and the next extraction is whole."""
     for url in fresh_database(name, tmp_path):
         rows = ", ".join(f"({number}, '{'x' * 200}')" for number in range(20_000))
-        run(url, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, body TEXT)", f"INSERT INTO contacts VALUES {rows}")
+        run(
+            url,
+            "CREATE TABLE contacts (id INTEGER PRIMARY KEY, body TEXT)",
+            f"INSERT INTO contacts VALUES {rows}",
+        )
         side = connector(url)
         reading = side.extract(CONTACT)
         next(iter(reading))
@@ -304,7 +351,9 @@ def test_a_lost_connection_ends_with_an_incomplete_proof(name: str, tmp_path: Pa
 
 def kill_others(url: str) -> None:
     """Drop every other connection to this database, as a restarting server would."""
-    engine = sa.create_engine(database_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    engine = sa.create_engine(
+        database_url(url), poolclass=sa.NullPool, isolation_level="AUTOCOMMIT"
+    )
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(
@@ -345,7 +394,10 @@ def test_a_time_without_zone_is_in_the_declared_one(anywhere: str) -> None:
     entities = {CONTACT: TableSettings("contacts", modified_at="seen")}
     side = opened(SqlSettings(anywhere, entities, timezone="Europe/Berlin"))
     [record], _ = extraction(side)
-    assert (record.fields["seen"], record.modified_at) == ("2026-07-01T12:00:00", "2026-07-01T10:00:00Z")
+    assert (record.fields["seen"], record.modified_at) == (
+        "2026-07-01T12:00:00",
+        "2026-07-01T10:00:00Z",
+    )
     assert side.read(CONTACT, "1") == record
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:00Z"))[0]) == 1
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:01Z"))[0]) == 0
@@ -396,16 +448,30 @@ def test_domains_enums_and_unknown_types_are_read(postgresql: str) -> None:
     )
     side = connector(postgresql)
     fields = side.describe().fields[CONTACT]
-    assert (fields["visits"].type, fields["stage"].type, fields["place"].type) == ("integer", "choice", "text")
+    assert (fields["visits"].type, fields["stage"].type, fields["place"].type) == (
+        "integer",
+        "choice",
+        "text",
+    )
     assert fields["stage"].choices == ("lead", "customer")
     [record], _ = extraction(side)
     assert record == side.read(CONTACT, "1")
-    assert dict(record.fields) == {"id": 1, "visits": 2, "stage": "lead", "place": "(1,2)", "word": "'a'"}
+    assert dict(record.fields) == {
+        "id": 1,
+        "visits": 2,
+        "stage": "lead",
+        "place": "(1,2)",
+        "word": "'a'",
+    }
 
 
 def test_a_key_in_another_case_is_another_key(anywhere: str) -> None:
     """A database that ignores case when it compares does not give one record for another's key."""
-    run(anywhere, "CREATE TABLE contacts (id VARCHAR(9) PRIMARY KEY)", "INSERT INTO contacts VALUES ('Ann')")
+    run(
+        anywhere,
+        "CREATE TABLE contacts (id VARCHAR(9) PRIMARY KEY)",
+        "INSERT INTO contacts VALUES ('Ann')",
+    )
     side = connector(anywhere)
     assert side.read(CONTACT, "Ann") is not None
     assert side.read(CONTACT, "ANN") is None
@@ -420,13 +486,18 @@ def test_a_row_that_is_no_json_is_set_aside(sqlite: str) -> None:
         r"""INSERT INTO contacts VALUES (1, '{"a": 1}'), (2, '{"a": "\ud800"}'), (3, 'not json')""",
     )
     records, proof = extraction(connector(sqlite))
-    assert {record.key: record.fields["extra"] for record in records} == {"1": {"a": 1}, "3": "not json"}
+    assert {record.key: record.fields["extra"] for record in records} == {
+        "1": {"a": 1},
+        "3": "not json",
+    }
     assert not proof.complete
     [sentence] = proof.quarantined
     assert sentence.startswith("contacts 2: ")
 
 
-def test_tags_of_a_join_table_come_without_aggregates(anywhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tags_of_a_join_table_come_without_aggregates(
+    anywhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A database that cannot gather tags into JSON gives the same as one that can."""
     run(
         anywhere,
@@ -436,7 +507,9 @@ def test_tags_of_a_join_table_come_without_aggregates(anywhere: str, monkeypatch
         "INSERT INTO marks VALUES (1, 'b'), (1, 'a'), (1, NULL), (3, 'c')",
     )
     side = connector(anywhere, tags=TagSettings("table", table="marks", contact="who", tag="what"))
-    gathered = {record.key: sorted(map(str, record.fields["tags"])) for record in extraction(side)[0]}  # type: ignore[arg-type]
+    gathered = {
+        record.key: sorted(map(str, record.fields["tags"])) for record in extraction(side)[0]
+    }  # type: ignore[arg-type]
     assert gathered == {"1": ["a", "b"], "2": []}
     monkeypatch.setattr(tagging, "_AGGREGATES", {})
     monkeypatch.setattr("connectors.sql.can_copy", lambda *_: False)
@@ -446,7 +519,11 @@ def test_tags_of_a_join_table_come_without_aggregates(anywhere: str, monkeypatch
 
 def test_an_extraction_may_go_on_in_another_thread(anywhere: str) -> None:
     """A worker's threads may take turns with a connector."""
-    run(anywhere, "CREATE TABLE contacts (id INTEGER PRIMARY KEY)", "INSERT INTO contacts VALUES (1), (2)")
+    run(
+        anywhere,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY)",
+        "INSERT INTO contacts VALUES (1), (2)",
+    )
     side = connector(anywhere)
     reading = side.extract(CONTACT)
     first = next(iter(reading))
@@ -483,18 +560,25 @@ def test_bytes_where_text_should_be_are_shown_in_hex(sqlite: str) -> None:
         ("DOUBLE PRECISION", ["0", "NULL"], ["1"]),
     ],
 )
-def test_a_mark_that_says_no_is_none(anywhere: str, kind: str, kept: list[str], gone: list[str]) -> None:
+def test_a_mark_that_says_no_is_none(
+    anywhere: str, kind: str, kept: list[str], gone: list[str]
+) -> None:
     """Read in bulk or by key, and in every database: only a yes, a moment or a number other than 0 says that a record is gone."""
     run(
         anywhere,
         f"CREATE TABLE contacts (id INTEGER PRIMARY KEY, email VARCHAR(40), gone {kind})",
-        *(f"INSERT INTO contacts VALUES ({at}, 'a', {mark})" for at, mark in enumerate([*kept, *gone])),
+        *(
+            f"INSERT INTO contacts VALUES ({at}, 'a', {mark})"
+            for at, mark in enumerate([*kept, *gone])
+        ),
     )
     side = connector(anywhere, deleted="gone")
     found, proof = extraction(side)
     expected = [False] * len(kept) + [True] * len(gone)
     assert proof.complete
-    assert [record.deleted for record in sorted(found, key=lambda record: int(record.key))] == expected
+    assert [
+        record.deleted for record in sorted(found, key=lambda record: int(record.key))
+    ] == expected
     by_key = [side.read(CONTACT, str(at)) for at in range(len(expected))]
     side.close()
     assert [record is None or record.deleted for record in by_key] == expected
@@ -502,7 +586,9 @@ def test_a_mark_that_says_no_is_none(anywhere: str, kind: str, kept: list[str], 
 
 @pytest.mark.parametrize(("kind", "no", "yes"), [("BIT(1)", "b'0'", "b'1'")])
 @pytest.mark.parametrize("name", ["postgresql", "mariadb"])
-def test_a_bit_that_is_not_set_marks_nothing(tmp_path: Path, name: str, kind: str, no: str, yes: str) -> None:
+def test_a_bit_that_is_not_set_marks_nothing(
+    tmp_path: Path, name: str, kind: str, no: str, yes: str
+) -> None:
     """A BIT column comes as text from one database and as bytes from another."""
     for url in fresh_database(name, tmp_path):
         run(

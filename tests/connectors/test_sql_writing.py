@@ -29,8 +29,12 @@ def serial(url: str) -> str:
     }[database_url(url).get_backend_name()]
 
 
-def connector(url: str, *, sleep: Any = None, lock_seconds: int = 10, **declared: Any) -> SqlConnector:
-    settings = SqlSettings(url, {CONTACT: TableSettings("contacts", **declared)}, lock_seconds=lock_seconds)
+def connector(
+    url: str, *, sleep: Any = None, lock_seconds: int = 10, **declared: Any
+) -> SqlConnector:
+    settings = SqlSettings(
+        url, {CONTACT: TableSettings("contacts", **declared)}, lock_seconds=lock_seconds
+    )
     return opened(settings, clock=lambda: NOW, sleep=sleep or (lambda _: None))
 
 
@@ -51,7 +55,10 @@ def held(url: str, what: str = "*") -> list[tuple[Any, ...]]:
     """What the table holds, read past the connector."""
     engine = sa.create_engine(database_url(url), poolclass=sa.NullPool)
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.exec_driver_sql(f"SELECT {what} FROM contacts ORDER BY 1")]
+        return [
+            tuple(row)
+            for row in connection.exec_driver_sql(f"SELECT {what} FROM contacts ORDER BY 1")
+        ]
 
 
 # Refusals.
@@ -93,11 +100,18 @@ def test_the_constraint_is_named_and_no_value_shown(anywhere: str) -> None:
 
 def test_bad_records_in_a_batch_are_rejected_alone(anywhere: str) -> None:
     """Of two hundred creates in one transaction three are refused by the database, and 197 are there."""
-    run(anywhere, f"CREATE TABLE contacts ({serial(anywhere)}, visits INTEGER, CONSTRAINT few CHECK (visits < 1000))")
+    run(
+        anywhere,
+        f"CREATE TABLE contacts ({serial(anywhere)}, visits INTEGER, CONSTRAINT few CHECK (visits < 1000))",
+    )
     bad = {0, 77, 199}
-    writes = [add({"visits": 5000 if number in bad else number}, str(number)) for number in range(200)]
+    writes = [
+        add({"visits": 5000 if number in bad else number}, str(number)) for number in range(200)
+    ]
     replies = {reply.op_id: reply for reply in connector(anywhere).write(writes)}
-    assert {int(op_id) for op_id, reply in replies.items() if reply.status is Status.REJECTED} == bad
+    assert {
+        int(op_id) for op_id, reply in replies.items() if reply.status is Status.REJECTED
+    } == bad
     assert len(held(anywhere)) == 197
 
 
@@ -132,7 +146,9 @@ def test_a_constraint_checked_at_commit_rejects_its_write_alone(postgresql: str)
         ("nothing", "x", "no such column"),
     ],
 )
-def test_a_value_that_does_not_fit_is_rejected_with_its_field(anywhere: str, field: str, value: Json, why: str) -> None:
+def test_a_value_that_does_not_fit_is_rejected_with_its_field(
+    anywhere: str, field: str, value: Json, why: str
+) -> None:
     """The column is named and what it takes; a value is never cut, rounded or guessed."""
     moment = "TIMESTAMP" if anywhere.startswith("postgresql") else "DATETIME"
     run(
@@ -170,7 +186,11 @@ def test_a_read_only_user_is_told_so(postgresql: str) -> None:
         "CREATE ROLE ghl_test_reader_2 LOGIN",
         "GRANT SELECT ON contacts TO ghl_test_reader_2",
     )
-    url = database_url(postgresql).set(username="ghl_test_reader_2").render_as_string(hide_password=False)
+    url = (
+        database_url(postgresql)
+        .set(username="ghl_test_reader_2")
+        .render_as_string(hide_password=False)
+    )
     side = connector(url)
     try:
         reply = one(side, add({"name": "Ann"}))
@@ -223,10 +243,16 @@ def test_a_blank_in_a_column_that_takes_no_null_is_empty_text(anywhere: str) -> 
     assert held(anywhere, "name") == [("",)]
 
 
-@pytest.mark.parametrize("stored", ["2026-01-02T03:04:05Z", "2026-01-02 03:04:05", 1767323045, 1767323045000])
+@pytest.mark.parametrize(
+    "stored", ["2026-01-02T03:04:05Z", "2026-01-02 03:04:05", 1767323045, 1767323045000]
+)
 def test_sqlite_times_are_written_in_the_form_found(sqlite: str, stored: str | int) -> None:
     """A column that keeps ISO text, SQL text, seconds or milliseconds goes on doing so."""
-    run(sqlite, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, seen)", f"INSERT INTO contacts VALUES (1, {stored!r})")
+    run(
+        sqlite,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY, seen)",
+        f"INSERT INTO contacts VALUES (1, {stored!r})",
+    )
     run(sqlite, "ALTER TABLE contacts ADD COLUMN name TEXT")
     side = connector(sqlite, modified_at="seen")
     assert one(side, change("1", {"name": "x"})).status is Status.DONE
@@ -266,8 +292,16 @@ def test_expectations_are_compared_by_meaning(anywhere: str) -> None:
         "INSERT INTO contacts (name, balance, seen, born) VALUES ('Ann', 1.50, '2026-01-02 03:04:05', '1999-01-02')",
     )
     side = connector(anywhere)
-    expected = {"name": "Ann", "balance": "1.5", "seen": "2026-01-02T04:04:05+01:00", "born": "1999-01-02T00:00:00Z"}
-    assert one(side, change("1", {"name": "ann"}, expected={**expected, "name": "ANN"})).status is Status.STALE
+    expected = {
+        "name": "Ann",
+        "balance": "1.5",
+        "seen": "2026-01-02T04:04:05+01:00",
+        "born": "1999-01-02T00:00:00Z",
+    }
+    assert (
+        one(side, change("1", {"name": "ann"}, expected={**expected, "name": "ANN"})).status
+        is Status.STALE
+    )
     assert one(side, change("1", {"name": "ann"}, expected=expected)).status is Status.DONE
     assert held(anywhere, "name") == [("ann",)]
 
@@ -298,8 +332,14 @@ def test_a_delete_of_what_changed_is_stale(anywhere: str) -> None:
         "INSERT INTO contacts (name) VALUES ('new')",
     )
     side = connector(anywhere)
-    assert one(side, Write("op", OpKind.DELETE, CONTACT, "1", expected={"name": "old"})).status is Status.STALE
-    assert one(side, Write("op", OpKind.DELETE, CONTACT, "1", expected={"name": "new"})).status is Status.DONE
+    assert (
+        one(side, Write("op", OpKind.DELETE, CONTACT, "1", expected={"name": "old"})).status
+        is Status.STALE
+    )
+    assert (
+        one(side, Write("op", OpKind.DELETE, CONTACT, "1", expected={"name": "new"})).status
+        is Status.DONE
+    )
     assert held(anywhere) == []
 
 
@@ -327,7 +367,9 @@ def test_a_soft_delete_marks_the_record(anywhere: str, kind: str) -> None:
 def test_a_tag_that_holds_the_delimiter_is_rejected(sqlite: str) -> None:
     """A tag that would become two is refused, not written."""
     run(
-        sqlite, "CREATE TABLE contacts (id INTEGER PRIMARY KEY, labels TEXT)", "INSERT INTO contacts VALUES (1, 'a, b')"
+        sqlite,
+        "CREATE TABLE contacts (id INTEGER PRIMARY KEY, labels TEXT)",
+        "INSERT INTO contacts VALUES (1, 'a, b')",
     )
     side = connector(sqlite, tags=TagSettings("delimited", column="labels", delimiter=","))
     reply = one(side, Write("op", OpKind.ADD_TAGS, CONTACT, "1", tags=("c,d",)))
@@ -346,7 +388,9 @@ def test_a_new_tag_gets_a_name_of_its_own(anywhere: str) -> None:
         "INSERT INTO contacts (name) VALUES ('a'), ('b')",
         "INSERT INTO tag (name) VALUES ('Known')",
     )
-    tags = TagSettings("table", table="contact_tag", contact="contact_id", tag="tag_id", names="tag")
+    tags = TagSettings(
+        "table", table="contact_tag", contact="contact_id", tag="tag_id", names="tag"
+    )
     side = connector(anywhere, tags=tags)
     for key in "12":
         reply = one(side, Write("op", OpKind.ADD_TAGS, CONTACT, key, tags=("known", "fresh")))
@@ -393,7 +437,10 @@ def test_a_locked_record_is_left_alone(server: str) -> None:
     side = connector(server, lock_seconds=1)
     side.describe()
     connection, transaction = locking(server)
-    replies = {r.op_id: r for r in side.write([change("1", {"name": "x"}, "1"), change("2", {"name": "y"}, "2")])}
+    replies = {
+        r.op_id: r
+        for r in side.write([change("1", {"name": "x"}, "1"), change("2", {"name": "y"}, "2")])
+    }
     transaction.rollback()
     connection.close()
     assert (replies["1"].status, replies["1"].code) == (Status.SKIPPED, "ROW_LOCKED")

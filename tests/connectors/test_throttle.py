@@ -129,7 +129,13 @@ def jittered(base: float, spread: float = 0.3) -> Callable[[], float]:
 
 
 def simulate(
-    limit: int, requests: int, *, latency: float, windows: int = 1, workers: int = 5, others: float = 0.0
+    limit: int,
+    requests: int,
+    *,
+    latency: float,
+    windows: int = 1,
+    workers: int = 5,
+    others: float = 0.0,
 ) -> Simulation:
     """`requests` through one window or several that do not know of each other."""
     simulation = Simulation(Side(limit), jittered(latency))
@@ -187,7 +193,9 @@ def test_a_strange_window_slows_down_and_recovers() -> None:
 def test_it_starts_low_until_the_first_answer() -> None:
     """Before anything is known, the pace is 20 in 10 seconds."""
     window = Window()
-    granted = sum(window.take(f"t{tick}", 1000 + tick * 0.01, reserve=0.1) == 0 for tick in range(1000))
+    granted = sum(
+        window.take(f"t{tick}", 1000 + tick * 0.01, reserve=0.1) == 0 for tick in range(1000)
+    )
     assert granted <= 20
 
 
@@ -233,7 +241,10 @@ def test_requests_in_the_air_count_against_the_reserve() -> None:
 def test_a_request_that_was_overtaken_counts_against_the_reserve_until_it_is_answered() -> None:
     """Which of the two the side counted first is unknown: the day may end a request early, and never one late."""
     window = Window(limit=100, day_limit=100, day_left=13, day_told_at=1000.0)
-    assert [window.take(ticket, 1000.0 + at, reserve=0.1) for at, ticket in enumerate("ab")] == [0.0, 0.0]
+    assert [window.take(ticket, 1000.0 + at, reserve=0.1) for at, ticket in enumerate("ab")] == [
+        0.0,
+        0.0,
+    ]
     window.answer("b", 1002.0, Quota(limit=100, day_limit=100, day_left=11))
     with pytest.raises(Exhausted, match="11 requests left, 10 of them kept"):
         window.take("c", 1003.0, reserve=0.1)
@@ -308,7 +319,12 @@ class FakeTime:
 def test_a_header_that_no_side_means_is_not_kept(value: str) -> None:
     """A huge, negative or unreadable number makes no run wait for years."""
     names = [
-        *("x-ratelimit-max", "x-ratelimit-remaining", "x-ratelimit-interval-milliseconds", "retry-after"),
+        *(
+            "x-ratelimit-max",
+            "x-ratelimit-remaining",
+            "x-ratelimit-interval-milliseconds",
+            "retry-after",
+        ),
         *("x-ratelimit-limit-daily", "x-ratelimit-daily-remaining", "x-ratelimit-daily-reset"),
     ]
     assert read_quota(200, dict.fromkeys(names, value)) == Quota()
@@ -349,14 +365,24 @@ def test_a_shared_budget_is_one_window(tmp_path: Path) -> None:
     with engine(tmp_path / "ledger.db") as one, engine(tmp_path / "ledger.db") as two:
         time = FakeTime()
         clocks: Any = {"clock": time, "moment": lambda: sa.literal(time.now)}
-        budgets = [SharedBudget(at, name, **clocks) for at, name in ((one, "loc"), (two, "loc"), (one, "another"))]
+        budgets = [
+            SharedBudget(at, name, **clocks)
+            for at, name in ((one, "loc"), (two, "loc"), (one, "another"))
+        ]
         granted = 0
         for tick in range(60):
             now = 1000.0 + tick * 0.02
             budget = budgets[tick % 2]
-            granted += budget.change(lambda window, tick=tick, now=now: window.take(f"t{tick}", now, reserve=0.1)) == 0
+            granted += (
+                budget.change(
+                    lambda window, tick=tick, now=now: window.take(f"t{tick}", now, reserve=0.1)
+                )
+                == 0
+            )
         alone = Window()
-        expected = sum(alone.take(f"t{tick}", 1000.0 + tick * 0.02, reserve=0.1) == 0 for tick in range(60))
+        expected = sum(
+            alone.take(f"t{tick}", 1000.0 + tick * 0.02, reserve=0.1) == 0 for tick in range(60)
+        )
         assert granted == expected
         assert budgets[2].change(lambda window: len(window.flying)) == 0
 
@@ -369,7 +395,10 @@ def test_a_shared_budget_loses_no_change_between_threads(tmp_path: Path) -> None
         def bump(window: Window) -> None:
             window.limit += 1
 
-        threads = [threading.Thread(target=lambda: [budget.change(bump) for _ in range(25)]) for _ in range(4)]
+        threads = [
+            threading.Thread(target=lambda: [budget.change(bump) for _ in range(25)])
+            for _ in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -37,7 +37,9 @@ class World:
         def clock() -> float:
             return self.true - booted
 
-        budget = SharedBudget(held, "loc", clock=clock, moment=lambda: sa.literal(self.server, sa.Float))
+        budget = SharedBudget(
+            held, "loc", clock=clock, moment=lambda: sa.literal(self.server, sa.Float)
+        )
         return Throttle(budget, clock=clock, sleep=self.sleep)
 
     def send(self, gate: Throttle, many: int) -> list[float]:
@@ -66,7 +68,9 @@ def ledger(tmp_path: Path) -> Iterator[sa.Engine]:
         yield held
 
 
-@pytest.mark.parametrize("step", [-3_600.0, -86_400.0, 3_600.0], ids=["an hour back", "a day back", "an hour on"])
+@pytest.mark.parametrize(
+    "step", [-3_600.0, -86_400.0, 3_600.0], ids=["an hour back", "a day back", "an hour on"]
+)
 def test_in_mid_run_a_clock_that_is_set_changes_nothing(
     world: World, ledger: sa.Engine, step: float, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,7 +99,9 @@ def test_a_window_in_the_future_is_waited_for_as_long_as_it_is(
     assert "was set back" in caplog.text
 
 
-def test_processes_with_clocks_of_their_own_share_one_window(world: World, ledger: sa.Engine) -> None:
+def test_processes_with_clocks_of_their_own_share_one_window(
+    world: World, ledger: sa.Engine
+) -> None:
     """What their own clocks say is no matter: the database's is the one that they have in common."""
     gates = [world.process(ledger, booted=booted) for booted in (0.0, 4_000.0, -90_000.0)]
     times: list[float] = []

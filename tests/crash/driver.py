@@ -66,7 +66,9 @@ def arm(point: str) -> None:
 def main() -> None:
     pair, point = sys.argv[1:]
     arm(point)
-    with open_run(load(Path(pair)), Options("nightly", frozenset({"another-app"}), verify="none")) as run:
+    with open_run(
+        load(Path(pair)), Options("nightly", frozenset({"another-app"}), verify="none")
+    ) as run:
         reconcile(run)
     sys.stdout.write(json.dumps(_counted))
 

@@ -124,11 +124,15 @@ def _database(name: str) -> Iterator[Database]:
     try:
         yield Database(name, url.render_as_string(hide_password=False))
     finally:
-        _execute(*(f'DROP DATABASE IF EXISTS "{each}" WITH (FORCE)' for each in (made, f"{made}_kept")))
+        _execute(
+            *(f'DROP DATABASE IF EXISTS "{each}" WITH (FORCE)' for each in (made, f"{made}_kept"))
+        )
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def stand(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
     folder = tmp_path_factory.mktemp("crash")
     with _database(request.param) as database:
         acme = Acme.made(folder / "acme", contacts=44, app_url=database.url, search_lag=1.0)
@@ -144,11 +148,21 @@ def stand(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         assert _kinds(acme) >= EVERY_KIND
         points = [
             f"{what}:{when}:{number}"
-            for what, whens in (("commit", ("before", "after")), ("send", ("before", "after", "served")))
+            for what, whens in (
+                ("commit", ("before", "after")),
+                ("send", ("before", "after", "served")),
+            )
             for number in range(1, counted[what] + 1)
             for when in whens
         ]
-        yield Stand(acme, folder / "kept", database, points, end, sorted(hold.hold_id for hold in night.holds))
+        yield Stand(
+            acme,
+            folder / "kept",
+            database,
+            points,
+            end,
+            sorted(hold.hold_id for hold in night.holds),
+        )
 
 
 def _kinds(acme: Acme) -> set[tuple[OpKind, Entity, Side]]:
@@ -164,9 +178,13 @@ def _a_day(acme: Acme) -> None:
         untouched = [couple for couple in agreed(ends) if couple[0].tags]
         (_, there), (here, _), *_ = untouched
         ends.sandbox.tag_contact(there.key, add=("met at the fair",))
-        ends.sandbox.seed_task(there.key, title="Ring back", dueDate="2025-12-24T10:00:00.000Z", completed=False)
+        ends.sandbox.seed_task(
+            there.key, title="Ring back", dueDate="2025-12-24T10:00:00.000Z", completed=False
+        )
         with ends.engine.begin() as connection:
-            connection.execute(sa.update(PEOPLE).where(PEOPLE.c.id == int(here.key)).values(tags=[]))
+            connection.execute(
+                sa.update(PEOPLE).where(PEOPLE.c.id == int(here.key)).values(tags=[])
+            )
 
 
 def _driven(served: Served, point: str) -> subprocess.CompletedProcess[str]:
@@ -222,7 +240,9 @@ def test_kill_anywhere(stand: Stand, capsys: pytest.CaptureFixture[str]) -> None
     chosen = stand.points if SOAK else _spread(stand.points, SAMPLE[stand.database.name])
     wrong = [line for point in chosen for line in _killed_and_run_again(stand, point)]
     with capsys.disabled():
-        sys.stdout.write(f"\n{stand.database.name}: killed at {len(chosen)} of {len(stand.points)} points\n")
+        sys.stdout.write(
+            f"\n{stand.database.name}: killed at {len(chosen)} of {len(stand.points)} points\n"
+        )
     assert not wrong, "\n".join(wrong)
 
 

@@ -12,7 +12,9 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 BESIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<body>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
+)
 _REMARK = re.compile(r"<!-- (?P<text>[^>]*?) -->\s*\Z")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _EXIT = re.compile(r"exit (\d)")
@@ -48,7 +50,9 @@ def blocks(page: Path) -> Iterator[Block]:
             yield Block(
                 page,
                 text[: found.start()].count("\n") + 1,
-                "\n".join(line.removeprefix(found["indent"]) for line in found["body"].splitlines()),
+                "\n".join(
+                    line.removeprefix(found["indent"]) for line in found["body"].splitlines()
+                ),
                 int(code[1]) if code else 0,
                 said.removeprefix("not run: ") if said.startswith("not run: ") else "",
             )

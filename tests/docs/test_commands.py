@@ -17,11 +17,19 @@ RUN = [page for page in PAGES if any(not block.skipped for block in blocks(page)
 
 def _shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
     kept = {
-        name: value for name, value in os.environ.items() if name in ("LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+        name: value
+        for name, value in os.environ.items()
+        if name in ("LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
     }
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     root = str(Path(__file__).resolve().parents[2])
-    environment = kept | {"PATH": path, "HOME": str(folder.parent), "COLUMNS": "200", "USER": "ann", "PYTHONPATH": root}
+    environment = kept | {
+        "PATH": path,
+        "HOME": str(folder.parent),
+        "COLUMNS": "200",
+        "USER": "ann",
+        "PYTHONPATH": root,
+    }
     return subprocess.run(  # noqa: S603 - the documentation's own commands
         ["/bin/sh", "-eu", "-c", commands],
         cwd=folder,

@@ -69,7 +69,16 @@ z = sql("SELECT", kind="INSERT")
     import ast
 
     found = set(GENERATOR._codes_in(ast.parse(source)))
-    assert found == {"LOST", "REWRITTEN", "GIVEN", "OTHERWISE", "PAIRED", "MESSAGE", "REPLIED", "TOO_LATE"}
+    assert found == {
+        "LOST",
+        "REWRITTEN",
+        "GIVEN",
+        "OTHERWISE",
+        "PAIRED",
+        "MESSAGE",
+        "REPLIED",
+        "TOO_LATE",
+    }
 
 
 @pytest.mark.parametrize("page", EVERYTHING, ids=name_of)
@@ -88,7 +97,9 @@ def test_every_page_stands_in_the_navigation_once() -> None:
     """mkdocs.yml lists each page under docs/ exactly once, and no other; the decisions stand in their own index."""
     nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     listed = re.findall(r": ([\w/-]+\.md)$", nav, re.MULTILINE)
-    assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES if page not in DECISIONS)
+    assert sorted(listed) == sorted(
+        page.relative_to(DOCS).as_posix() for page in PAGES if page not in DECISIONS
+    )
 
 
 def test_decisions_have_numbers_of_their_own() -> None:
@@ -111,7 +122,9 @@ def test_named_files_and_commands_exist(page: Path) -> None:
     from flows.cli import COMMANDS
 
     text = page.read_text(encoding="utf-8")
-    paths = re.findall(r"`((?:docs|flows|reconcile|connectors|tests|benchmarks)/[\w./-]+\.\w+)", text)
+    paths = re.findall(
+        r"`((?:docs|flows|reconcile|connectors|tests|benchmarks)/[\w./-]+\.\w+)", text
+    )
     assert [path for path in paths if not (ROOT / path).exists()] == []
     named = set(re.findall(r"ghl-reconcile ([a-z]+)\b", text)) - {"and"}
     assert named <= set(COMMANDS)
@@ -129,7 +142,9 @@ def test_the_invariants_name_tests_that_exist() -> None:
         assert tests, part.splitlines()[0]
         for path, name in tests:
             assert re.search(
-                rf"^\s*(?:def|class) {name}\b|^{name} = ", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE
+                rf"^\s*(?:def|class) {name}\b|^{name} = ",
+                (ROOT / path).read_text(encoding="utf-8"),
+                re.MULTILINE,
             ), f"{path}::{name}"
 
 

@@ -39,14 +39,21 @@ class Acme:
     app_url: str
 
     @staticmethod
-    def made(folder: Path, *, contacts: int = 60, app_url: str | None = None, search_lag: float = 0.0) -> Acme:
+    def made(
+        folder: Path, *, contacts: int = 60, app_url: str | None = None, search_lag: float = 0.0
+    ) -> Acme:
         """A new world; its sandbox answers as fast as it can. `app_url` is what `make` takes as `app`."""
         pair = make(folder, contacts=contacts, app=app_url)
         settings = (folder / SANDBOX_FILE).with_suffix(".toml")
-        text = settings.read_text(encoding="utf-8").replace("lag_seconds = 2.0", f"lag_seconds = {search_lag}")
+        text = settings.read_text(encoding="utf-8").replace(
+            "lag_seconds = 2.0", f"lag_seconds = {search_lag}"
+        )
         settings.write_text(text.replace("max = 300", "max = 100000"), encoding="utf-8")
         text = pair.read_text(encoding="utf-8")
-        pair.write_text(text.replace("\nlag_seconds = 5 ", f"\nlag_seconds = {search_lag * 2} "), encoding="utf-8")
+        pair.write_text(
+            text.replace("\nlag_seconds = 5 ", f"\nlag_seconds = {search_lag * 2} "),
+            encoding="utf-8",
+        )
         file = f"sqlite:///{folder / DATABASE_FILE}"
         return Acme(folder, pair, {None: file, "rest": file, "csv": ""}.get(app_url, app_url or ""))
 
@@ -64,7 +71,9 @@ class Acme:
             text = self.pair.read_text(encoding="utf-8")
             pair = self.pair.with_name("served.toml")
             pair.write_text(
-                text.replace(f'url = "sandbox:{SANDBOX_FILE}"', f'url = "{url}"\ntoken = "file:token.txt"'),
+                text.replace(
+                    f'url = "sandbox:{SANDBOX_FILE}"', f'url = "{url}"\ntoken = "file:token.txt"'
+                ),
                 encoding="utf-8",
             )
             (self.folder / "token.txt").write_text("sandbox", encoding="utf-8")
@@ -81,7 +90,10 @@ class Acme:
     def ends(self) -> dict[str, Counter[str]]:
         """What both sides hold now by the demo's own reading, whatever the app is made of: people with all that is theirs."""
         with opened(self.folder, self.pair, None) as ends:
-            return {"app": Counter(map(_held, ends.app().values())), "ghl": Counter(map(_held, ends.ghl().values()))}
+            return {
+                "app": Counter(map(_held, ends.app().values())),
+                "ghl": Counter(map(_held, ends.ghl().values())),
+            }
 
     def replaced_by(self, other: Path) -> None:
         """Put everything in the folder back to what it was in a copy. The path stays: a database is known by it."""
@@ -108,7 +120,9 @@ class Night:
     @property
     def residual(self) -> int:
         """How many operations a plan from fresh snapshots still has."""
-        return sum(entity["residual_operations"] or 0 for entity in self.told.document["entities"].values())
+        return sum(
+            entity["residual_operations"] or 0 for entity in self.told.document["entities"].values()
+        )
 
 
 def _held(one: Holder) -> str:
@@ -119,16 +133,31 @@ def _held(one: Holder) -> str:
 def _app_state(url: str) -> State:
     engine = engine_of(url)
     with engine.connect() as connection:
-        people = connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None))).mappings().all()
+        people = (
+            connection.execute(sa.select(PEOPLE).where(PEOPLE.c.deleted_at.is_(None)))
+            .mappings()
+            .all()
+        )
         todos = connection.execute(sa.select(TODOS)).mappings().all()
         remarks = connection.execute(sa.select(REMARKS)).mappings().all()
     engine.dispose()
-    names = {row["id"]: _name(row["first_name"], row["last_name"], row["email"], row["phone"]) for row in people}
+    names = {
+        row["id"]: _name(row["first_name"], row["last_name"], row["email"], row["phone"])
+        for row in people
+    }
     cells = (*CELLS, "vip")
     return {
-        "app people": Counter((*(row[name] for name in cells), *sorted(row["tags"] or ())) for row in people),
+        "app people": Counter(
+            (*(row[name] for name in cells), *sorted(row["tags"] or ())) for row in people
+        ),
         "app todos": Counter(
-            (names.get(row["person_id"]), row["title"], row["status"], str(row["due_at"]), row["details"])
+            (
+                names.get(row["person_id"]),
+                row["title"],
+                row["status"],
+                str(row["due_at"]),
+                row["details"],
+            )
             for row in todos
         ),
         "app remarks": Counter((names.get(row["person_id"]), row["body"]) for row in remarks),
@@ -137,17 +166,32 @@ def _app_state(url: str) -> State:
 
 def _ghl_state(sandbox: Sandbox) -> State:
     contacts = sandbox.contacts(LOCATION)
-    names = {row["id"]: _name(row["firstName"], row["lastName"], row["email"], row["phone"]) for row in contacts}
+    names = {
+        row["id"]: _name(row["firstName"], row["lastName"], row["email"], row["phone"])
+        for row in contacts
+    }
     return {
         "ghl contacts": Counter(
-            (*(row[native] for native in CELLS.values()), *sorted(row["tags"]), str(row["customFields"]))
+            (
+                *(row[native] for native in CELLS.values()),
+                *sorted(row["tags"]),
+                str(row["customFields"]),
+            )
             for row in contacts
         ),
         "ghl tasks": Counter(
-            (names.get(row["contactId"]), row["title"], row["completed"], row["dueDate"], row["body"])
+            (
+                names.get(row["contactId"]),
+                row["title"],
+                row["completed"],
+                row["dueDate"],
+                row["body"],
+            )
             for row in sandbox.tasks(LOCATION)
         ),
-        "ghl notes": Counter((names.get(row["contactId"]), plain(row["body"])) for row in sandbox.notes(LOCATION)),
+        "ghl notes": Counter(
+            (names.get(row["contactId"]), plain(row["body"])) for row in sandbox.notes(LOCATION)
+        ),
     }
 
 

@@ -82,11 +82,19 @@ class Broken:
 
 
 def _one(name: str, old: str, new: str, what: str, remedy: str, line: str | None = None) -> Broken:
-    return Broken(name, ((old, new),), (Expected(line or new.strip("\n").splitlines()[-1], what, remedy),))
+    return Broken(
+        name, ((old, new),), (Expected(line or new.strip("\n").splitlines()[-1], what, remedy),)
+    )
 
 
 BROKEN = [
-    _one("unknown key at the top", 'store = "state"', 'stor = "state"', 'unknown key "stor"', 'Did you mean "store"?'),
+    _one(
+        "unknown key at the top",
+        'store = "state"',
+        'stor = "state"',
+        'unknown key "stor"',
+        'Did you mean "store"?',
+    ),
     Broken(
         "unknown table",
         (("[note.fields]", "[notes.fields]"),),
@@ -103,8 +111,21 @@ BROKEN = [
         "Use one of: connector",
         "user = 1",
     ),
-    _one("unknown key of an app table", 'key = "id"', 'keys = "id"', 'unknown key "keys" in [app.contact]', '"key"'),
-    _one("unknown key of tags", 'form = "json" }', 'forms = "json" }', 'unknown key "forms"', '"form"', "forms ="),
+    _one(
+        "unknown key of an app table",
+        'key = "id"',
+        'keys = "id"',
+        'unknown key "keys" in [app.contact]',
+        '"key"',
+    ),
+    _one(
+        "unknown key of tags",
+        'form = "json" }',
+        'forms = "json" }',
+        'unknown key "forms"',
+        '"form"',
+        "forms =",
+    ),
     _one(
         "unknown key of GHL",
         'location = "',
@@ -121,7 +142,14 @@ BROKEN = [
         '"match"',
         "matches",
     ),
-    _one("unknown key of a field", 'codec = "bool"', 'codex = "bool"', 'unknown key "codex"', '"codec"', "codex"),
+    _one(
+        "unknown key of a field",
+        'codec = "bool"',
+        'codex = "bool"',
+        'unknown key "codex"',
+        '"codec"',
+        "codex",
+    ),
     Broken(
         "unknown key of a filter",
         (("is = [", "are = ["),),
@@ -145,15 +173,54 @@ BROKEN = [
             Expected("[app.task]", "there is no [task.fields]", "Add [task.fields]"),
         ),
     ),
-    _one("pair missing", 'pair = "acme"\n', "", '"pair" is missing', 'Add "pair"', 'store = "state"'),
-    _one("pair with a space", 'pair = "acme"', 'pair = "ac me"', 'pair is "ac me"', "a name of letters"),
-    _one("pair a number", 'pair = "acme"', "pair = 7", "the number 7, expected text", "Write text in quotes"),
     _one(
-        "table missing", 'table = "people"\n', "", '"table" is missing in [app.contact]', 'Add "table"', "[app.contact]"
+        "pair missing", 'pair = "acme"\n', "", '"pair" is missing', 'Add "pair"', 'store = "state"'
     ),
-    _one("location missing", 'location = "ve9EPM428h8vShlRW1KT"\n', "", '"location" is missing', "Add", "[ghl]"),
-    _one("url missing", 'url = "sqlite:///app.db"\n', "", '"url" is missing in [app]', "Add", "[app]\n"),
-    _one("connector unknown", 'connector = "sql"', 'connector = "sqll"', '"sqll"', 'Did you mean "sql"?'),
+    _one(
+        "pair with a space",
+        'pair = "acme"',
+        'pair = "ac me"',
+        'pair is "ac me"',
+        "a name of letters",
+    ),
+    _one(
+        "pair a number",
+        'pair = "acme"',
+        "pair = 7",
+        "the number 7, expected text",
+        "Write text in quotes",
+    ),
+    _one(
+        "table missing",
+        'table = "people"\n',
+        "",
+        '"table" is missing in [app.contact]',
+        'Add "table"',
+        "[app.contact]",
+    ),
+    _one(
+        "location missing",
+        'location = "ve9EPM428h8vShlRW1KT"\n',
+        "",
+        '"location" is missing',
+        "Add",
+        "[ghl]",
+    ),
+    _one(
+        "url missing",
+        'url = "sqlite:///app.db"\n',
+        "",
+        '"url" is missing in [app]',
+        "Add",
+        "[app]\n",
+    ),
+    _one(
+        "connector unknown",
+        'connector = "sql"',
+        'connector = "sqll"',
+        '"sqll"',
+        'Did you mean "sql"?',
+    ),
     _one(
         "wrong type of live",
         "[ghl]\n",
@@ -162,7 +229,14 @@ BROKEN = [
         "Write true or false",
         "live =",
     ),
-    _one("number out of range", "[ghl]\n", "[ghl]\npage_size = 900\n", "less than or equal to 500", "500", "page_size"),
+    _one(
+        "number out of range",
+        "[ghl]\n",
+        "[ghl]\npage_size = 900\n",
+        "less than or equal to 500",
+        "500",
+        "page_size",
+    ),
     _one(
         "create unknown",
         "match = [",
@@ -172,7 +246,12 @@ BROKEN = [
         "ghll",
     ),
     _one(
-        "delete unknown", "match = [", 'delete = { app = "hodl" }\nmatch = [', "expected one of hold", '"hold"', "hodl"
+        "delete unknown",
+        "match = [",
+        'delete = { app = "hodl" }\nmatch = [',
+        "expected one of hold",
+        '"hold"',
+        "hodl",
     ),
     _one(
         "GHL has no archive",
@@ -190,8 +269,22 @@ BROKEN = [
         'Did you mean "bool"',
         "boolean",
     ),
-    _one("flow unknown", 'constant = "acme"', 'constant = "acme", flow = "to-ghl"', '"to-ghl"', "app->ghl", "to-ghl"),
-    _one("conflict unknown", 'conflict = "newest"', 'conflict = "newer"', '"newer"', '"newest"', "newer"),
+    _one(
+        "flow unknown",
+        'constant = "acme"',
+        'constant = "acme", flow = "to-ghl"',
+        '"to-ghl"',
+        "app->ghl",
+        "to-ghl",
+    ),
+    _one(
+        "conflict unknown",
+        'conflict = "newest"',
+        'conflict = "newer"',
+        '"newer"',
+        '"newest"',
+        "newer",
+    ),
     Broken(
         "dotted name without quotes",
         (('zip = "postalCode"', 'zip.long = "postalCode"'),),
@@ -200,7 +293,13 @@ BROKEN = [
             Expected("zip.long", "there is no GHL field", "Add ghl"),
         ),
     ),
-    _one("GHL field unknown", '"firstName"', '"firstname"', 'no field "firstname"', 'Did you mean "firstName"'),
+    _one(
+        "GHL field unknown",
+        '"firstName"',
+        '"firstname"',
+        'no field "firstname"',
+        'Did you mean "firstName"',
+    ),
     _one(
         "GHL field unknown in a table",
         'ghl = "completed"',
@@ -209,8 +308,22 @@ BROKEN = [
         '"completed"',
         "complete",
     ),
-    _one("variable not set", "env:GHL_TOKEN", "env:GHL_TOKN", "GHL_TOKN is not set", "export GHL_TOKN", "GHL_TOKN"),
-    _one("variable empty", "env:GHL_TOKEN", "env:EMPTY", "EMPTY is empty", "export EMPTY", "env:EMPTY"),
+    _one(
+        "variable not set",
+        "env:GHL_TOKEN",
+        "env:GHL_TOKN",
+        "GHL_TOKN is not set",
+        "export GHL_TOKN",
+        "GHL_TOKN",
+    ),
+    _one(
+        "variable empty",
+        "env:GHL_TOKEN",
+        "env:EMPTY",
+        "EMPTY is empty",
+        "export EMPTY",
+        "env:EMPTY",
+    ),
     _one(
         "secret file missing",
         "env:GHL_TOKEN",
@@ -227,8 +340,22 @@ BROKEN = [
         "env:NAME",
         "token =",
     ),
-    _one("no credentials", 'token = "env:GHL_TOKEN"\n', "", "neither a token nor oauth", "env:GHL_TOKEN", "[ghl]\n"),
-    _one("url is no address", "https://services", "htps://services", "is not a web address", "https://", "htps"),
+    _one(
+        "no credentials",
+        'token = "env:GHL_TOKEN"\n',
+        "",
+        "neither a token nor oauth",
+        "env:GHL_TOKEN",
+        "[ghl]\n",
+    ),
+    _one(
+        "url is no address",
+        "https://services",
+        "htps://services",
+        "is not a web address",
+        "https://",
+        "htps",
+    ),
     _one(
         "url that is cut off",
         "https://services.leadconnectorhq.com",
@@ -245,9 +372,30 @@ BROKEN = [
         "a number for the port",
         "ledger =",
     ),
-    _one("store of nobody", '"state"', '"~nosuchuser/x"', "store names no file or folder", "Write a path", "store ="),
-    _one("store without a name", '"state"', '""', "store names no file or folder", "Write a path", "store ="),
-    _one("store with a NUL", '"state"', r'"a\u0000b"', "store names no file or folder", "Write a path", "store ="),
+    _one(
+        "store of nobody",
+        '"state"',
+        '"~nosuchuser/x"',
+        "store names no file or folder",
+        "Write a path",
+        "store =",
+    ),
+    _one(
+        "store without a name",
+        '"state"',
+        '""',
+        "store names no file or folder",
+        "Write a path",
+        "store =",
+    ),
+    _one(
+        "store with a NUL",
+        '"state"',
+        r'"a\u0000b"',
+        "store names no file or folder",
+        "Write a path",
+        "store =",
+    ),
     _one(
         "database of nobody",
         "sqlite:///app.db",
@@ -256,9 +404,30 @@ BROKEN = [
         "Write a path",
         "sqlite",
     ),
-    _one("token of nobody", "env:GHL_TOKEN", "file:~nosuchuser/t", "cannot be read", "Put the secret there", "token ="),
-    _one("token unencrypted", "https://services", "http://services", "unencrypted", "https://", "http://services"),
-    _one("not a database", "sqlite:///app.db", "app.db", "is not a database URL", "sqlite:///app.db", '"app.db"'),
+    _one(
+        "token of nobody",
+        "env:GHL_TOKEN",
+        "file:~nosuchuser/t",
+        "cannot be read",
+        "Put the secret there",
+        "token =",
+    ),
+    _one(
+        "token unencrypted",
+        "https://services",
+        "http://services",
+        "unencrypted",
+        "https://",
+        "http://services",
+    ),
+    _one(
+        "not a database",
+        "sqlite:///app.db",
+        "app.db",
+        "is not a database URL",
+        "sqlite:///app.db",
+        '"app.db"',
+    ),
     _one(
         "newest without a time",
         'modified_at = "updated_at"\n',
@@ -314,7 +483,9 @@ BROKEN = [
         "another field",
         '"tags", "phone"',
     ),
-    _one("match by nothing", '"email", "phone", [', "[], [", "an empty rule", "Name a field", "[], ["),
+    _one(
+        "match by nothing", '"email", "phone", [', "[], [", "an empty rule", "Name a field", "[], ["
+    ),
     _one(
         "no match at all",
         'match = ["email", "phone", ["last_name", "zip"]]',
@@ -322,8 +493,22 @@ BROKEN = [
         "no match rule",
         "tell records apart",
     ),
-    _one("filter unmapped", 'field = "email"', 'field = "mail"', '"mail" is not a field', '"email"', '"mail"'),
-    _one("filter without values", ', is = [""]', "", 'exactly one of "is" and "not"', "Write {", "exclude"),
+    _one(
+        "filter unmapped",
+        'field = "email"',
+        'field = "mail"',
+        '"mail" is not a field',
+        '"email"',
+        '"mail"',
+    ),
+    _one(
+        "filter without values",
+        ', is = [""]',
+        "",
+        'exactly one of "is" and "not"',
+        "Write {",
+        "exclude",
+    ),
     _one(
         "constant the wrong way",
         'constant = "acme"',
@@ -404,7 +589,14 @@ BROKEN = [
         "fits the codec",
         "perhaps",
     ),
-    _one("drift of a two-way field", "fallback = false", 'drift = "leave"', "has no drift", "one-way", "drift"),
+    _one(
+        "drift of a two-way field",
+        "fallback = false",
+        'drift = "leave"',
+        "has no drift",
+        "one-way",
+        "drift",
+    ),
     _one(
         "conflict of a one-way field",
         "fallback = false",
@@ -429,8 +621,21 @@ BROKEN = [
         'codec = "choice"',
         "choices = { a",
     ),
-    _one("split of a text", "fallback = false", 'app = ["a", "b"]', "cannot be split", 'codec = "name"', '"a", "b"'),
-    _one("read-only GHL field", 'born = "dateOfBirth"', 'born = "dateAdded"', 'does not let "dateAdded"', "ghl->app"),
+    _one(
+        "split of a text",
+        "fallback = false",
+        'app = ["a", "b"]',
+        "cannot be split",
+        'codec = "name"',
+        '"a", "b"',
+    ),
+    _one(
+        "read-only GHL field",
+        'born = "dateOfBirth"',
+        'born = "dateAdded"',
+        'does not let "dateAdded"',
+        "ghl->app",
+    ),
     _one("field without GHL", 'born = "dateOfBirth"', "born = {}", "no GHL field", "Add ghl"),
     _one(
         "tags by another name",
@@ -472,7 +677,14 @@ BROKEN = [
         "Add [app.task]",
         "[task.fields]",
     ),
-    _one("task without title", 'title = "title"\n', "", "nothing for title", "Map it", "[task.fields]"),
+    _one(
+        "task without title",
+        'title = "title"\n',
+        "",
+        "nothing for title",
+        "Map it",
+        "[task.fields]",
+    ),
     _one("region unknown", 'region = "US"', 'region = "XX"', '"XX" is not a country', "Use one of"),
     _one("region in words", 'region = "US"', 'region = "America"', "two capital letters", '"US"'),
     _one(
@@ -540,7 +752,13 @@ BROKEN = [
     Broken(
         "the key as a field that GHL may write",
         (('source = { ghl = "source", constant = "acme" }', 'id = { ghl = "source" }'),),
-        (Expected("id = {", '"id" is the key of [app.contact], which is not written', 'flow = "app->ghl"'),),
+        (
+            Expected(
+                "id = {",
+                '"id" is the key of [app.contact], which is not written',
+                'flow = "app->ghl"',
+            ),
+        ),
     ),
     _one(
         "a word for what is true or false",
@@ -565,9 +783,16 @@ BROKEN = [
         "Name the values",
         "exclude =",
     ),
-    _one("not TOML", 'pair = "acme"', 'pair = "acme', "this is not TOML", "Check this line", "pair ="),
     _one(
-        "a key twice", 'store = "state"', 'store = "state"\nstore = "other"', "this is not TOML", "only once", '"other"'
+        "not TOML", 'pair = "acme"', 'pair = "acme', "this is not TOML", "Check this line", "pair ="
+    ),
+    _one(
+        "a key twice",
+        'store = "state"',
+        'store = "state"\nstore = "other"',
+        "this is not TOML",
+        "only once",
+        '"other"',
     ),
     Broken(
         "many things at once",

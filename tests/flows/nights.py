@@ -45,7 +45,9 @@ def night(world: World, *, during: Callable[[Run], None] | None = None, **more: 
         return sync.reconcile(run)
 
 
-def take_back(world: World, of: Told, *, between: Callable[[], None] | None = None, **more: Any) -> Told:
+def take_back(
+    world: World, of: Told, *, between: Callable[[], None] | None = None, **more: Any
+) -> Told:
     """Plan the undo of a run, let `between` happen, and apply the plan by its digest."""
     with opened(world, "undo", writes=False, **more) as run:
         planned = undoing.undo(run, of.document["run_id"])
@@ -57,7 +59,11 @@ def take_back(world: World, of: Told, *, between: Callable[[], None] | None = No
 
 def state(world: World) -> Held:
     """What both sides hold, in canonical form and without keys; tasks and notes with the name of their contact."""
-    return {(side, entity): sorted(_rows(world, side, entity), key=repr) for side in Side for entity in RECORDS}
+    return {
+        (side, entity): sorted(_rows(world, side, entity), key=repr)
+        for side in Side
+        for entity in RECORDS
+    }
 
 
 def _rows(world: World, side: Side, entity: Entity) -> Iterator[tuple[tuple[str, Cell], ...]]:

@@ -90,5 +90,9 @@ def statements(schema: str, database: str) -> list[str]:
     text = SCHEMAS[schema]
     for found, said in _INTO[database]:
         text = re.sub(found, said, text)
-    first = ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"] if database == "mariadb" else []
+    first = (
+        ["SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')"]
+        if database == "mariadb"
+        else []
+    )
     return first + [statement for statement in text.split(";\n") if statement.strip()]

@@ -44,7 +44,9 @@ def test_i8_a_usual_run_raises_nothing() -> None:
     assert alerts.raised(run_of(), before(), SETTINGS) == []
 
 
-@pytest.mark.parametrize(("failed", "expected"), [(0, []), (1, ["failed-share"]), (5, ["failed-share"])])
+@pytest.mark.parametrize(
+    ("failed", "expected"), [(0, []), (1, ["failed-share"]), (5, ["failed-share"])]
+)
 def test_i8_failed_writes_above_their_share_are_an_error(failed: int, expected: list[str]) -> None:
     """One in ten is above one in twenty."""
     found = alerts.raised(run_of(failed=failed), before(), SETTINGS)
@@ -60,7 +62,9 @@ def test_i8_failed_writes_within_their_share_are_none() -> None:
 @pytest.mark.parametrize("rows", [700, 1_300])
 def test_i8_a_side_with_more_or_fewer_records_than_usual_is_named(rows: int) -> None:
     """The side, the entity, the figure and the usual figure stand in the alert."""
-    (alert,) = alerts.raised(run_of(rows={"contact.app": rows, "contact.ghl": 1_000}), before(), SETTINGS)
+    (alert,) = alerts.raised(
+        run_of(rows={"contact.app": rows, "contact.ghl": 1_000}), before(), SETTINGS
+    )
     assert alert.name == "count-deviation"
     assert alert.what == f"app has {rows} contacts; usual in the last 5 runs: 1000"
 
@@ -111,7 +115,9 @@ def test_i8_a_run_is_not_measured_against_itself() -> None:
     assert names(alerts.raised(odd, [odd, *before()], SETTINGS)) == ["count-deviation"]
 
 
-def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(caplog: pytest.LogCaptureFixture) -> None:
+def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Rejected writes above their share: an error in the log with keys, exit code 2, and the alert in the document."""
     caplog.set_level(logging.INFO, logger="flows.outcome.alerts")
     with World(limits={"max_first_creates": 100}) as world:
@@ -124,7 +130,11 @@ def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(caplog: pytest.Log
     assert [alert["name"] for alert in bad.document["alerts"]] == ["failed-share"]
     assert [alert["name"] for alert in good.document["alerts"]] == ["recovered"]
     assert good.exit_code == 0
-    logged = [(record.levelname, record.__dict__["alert"]) for record in caplog.records if record.msg == "alert"]
+    logged = [
+        (record.levelname, record.__dict__["alert"])
+        for record in caplog.records
+        if record.msg == "alert"
+    ]
     assert logged == [("ERROR", "failed-share"), ("INFO", "recovered")]
 
 

@@ -21,7 +21,11 @@ def test_the_table_of_questions_names_no_tag(monkeypatch: pytest.MonkeyPatch) ->
     with World(limits={"flapping": 2}) as world:
         ann = world.app.put(Entity.CONTACT, {"email": "ann@x.com", "tags": ["x"]})
         night(world)
-        for side, key in ((Side.APP, ann), (Side.GHL, by_email(world, Side.GHL, "ann@x.com")), (Side.APP, ann)):
+        for side, key in (
+            (Side.APP, ann),
+            (Side.GHL, by_email(world, Side.GHL, "ann@x.com")),
+            (Side.APP, ann),
+        ):
             tags = ["x", "hiv positive"] if side is Side.APP else ["x"]
             world.sides[side].edit(Entity.CONTACT, key, {"tags": tags})
             told = night(world)

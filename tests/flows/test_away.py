@@ -23,7 +23,11 @@ from tests.flows.calls import say
 def acme(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Acme]:
     """A world whose store is an object store, and whose ledger is a database of its own."""
     made = Acme.made(tmp_path / "acme", contacts=44)
-    store = f"memory://away/{tmp_path.name}" if request.param == "memory" else f"file://{tmp_path}/bucket"
+    store = (
+        f"memory://away/{tmp_path.name}"
+        if request.param == "memory"
+        else f"file://{tmp_path}/bucket"
+    )
     text = made.pair.read_text(encoding="utf-8")
     head = f'store = "{store}"\nledger = "sqlite:///ledger.db"\n#'
     made.pair.write_text(text.replace('store = "state"', head, 1), encoding="utf-8")
@@ -47,8 +51,14 @@ def test_another_worker_knows_what_the_first_did(acme: Acme) -> None:
     assert tried.code == 0, tried.errors
     assert [(each["run_id"], each["same"]) for each in tried.document["runs"]] == [(ran, True)]
     elsewhere(acme)
-    key = next(change["app_key"] for change in told["changes"] if change["entity"] == "contact" and change["app_key"])
-    explained = say("explain", "contact", key, "--as-of", "2999-01-01", "--pair", acme.pair, "--json")
+    key = next(
+        change["app_key"]
+        for change in told["changes"]
+        if change["entity"] == "contact" and change["app_key"]
+    )
+    explained = say(
+        "explain", "contact", key, "--as-of", "2999-01-01", "--pair", acme.pair, "--json"
+    )
     assert explained.code == 0, explained.errors
     assert explained.document["held"]["app"]["seen_in"] == ran
 
@@ -60,7 +70,15 @@ def test_a_plan_is_carried_out_elsewhere(acme: Acme) -> None:
     edited = acme.ends()["ghl"]
     planned = say("plan", "--pair", acme.pair, "--json").document
     elsewhere(acme)
-    applied = say("apply", planned["provenance"]["plan_digest"], "--pair", acme.pair, "--verify", "none", "--json")
+    applied = say(
+        "apply",
+        planned["provenance"]["plan_digest"],
+        "--pair",
+        acme.pair,
+        "--verify",
+        "none",
+        "--json",
+    )
     assert applied.code == 1, applied.errors
     assert unmet(acme.folder, acme.pair, made) == []
     elsewhere(acme)
@@ -75,10 +93,22 @@ def test_prune_clears_the_store_too(acme: Acme) -> None:
     elsewhere(acme)
     pair = load(acme.pair)
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-    pruned = prune(ledger, runs_folder(pair), Keep(1, 1), now="2999-01-01T00:00:00Z", really=True, away=stored(pair))
+    pruned = prune(
+        ledger,
+        runs_folder(pair),
+        Keep(1, 1),
+        now="2999-01-01T00:00:00Z",
+        really=True,
+        away=stored(pair),
+    )
     ledger.close()
     # The first two have open questions (what cannot be read is asked about once its record is linked), the last is the newest.
     assert pruned.runs == (names[2],)
     forget(pair, pruned.runs)
     assert stored(pair) == {names[0], names[1], names[3]}
-    assert [say("report", name, "--pair", acme.pair, "--json").code for name in names] == [0, 0, 3, 0]
+    assert [say("report", name, "--pair", acme.pair, "--json").code for name in names] == [
+        0,
+        0,
+        3,
+        0,
+    ]

@@ -27,16 +27,22 @@ def world() -> Iterator[World]:
     """A first run, a night with edits on both sides, a conflict and a deletion, and a quiet one."""
     with World(limits={"max_first_creates": 100}) as world:
         keys = {
-            name: world.app.put(Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "company": name[0]})
+            name: world.app.put(
+                Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "company": name[0]}
+            )
             for name in ("ann", "bob", "cyd", "dee")
         }
         task = {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}
         world.app.put(Entity.TASK, task, parent=keys["ann"])
         night(world)
         world.app.edit(Entity.CONTACT, keys["ann"], {"company": "from the app"})
-        world.ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "ann@x.com"), {"company": "from GHL"})
+        world.ghl.edit(
+            Entity.CONTACT, by_email(world, Side.GHL, "ann@x.com"), {"company": "from GHL"}
+        )
         world.app.edit(Entity.CONTACT, keys["bob"], {"company": "BB"})
-        world.ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "cyd@x.com"), {"last_name": "Young"})
+        world.ghl.edit(
+            Entity.CONTACT, by_email(world, Side.GHL, "cyd@x.com"), {"last_name": "Young"}
+        )
         world.app.delete(Entity.CONTACT, keys["dee"])
         night(world)
         night(world)
@@ -60,7 +66,8 @@ def contacts_with(**company: Any) -> Mapping:
     """The world's mapping with another rule for the company."""
     usual = mapping_of()
     changed = tuple(
-        dataclasses.replace(f, **company) if f.name == "company" else f for f in usual[Entity.CONTACT].fields
+        dataclasses.replace(f, **company) if f.name == "company" else f
+        for f in usual[Entity.CONTACT].fields
     )
     rest = tuple(each for each in usual.entities if each.entity is not Entity.CONTACT)
     return Mapping((dataclasses.replace(usual[Entity.CONTACT], fields=changed), *rest))
@@ -78,7 +85,9 @@ def test_the_same_mapping_plans_the_same(world: World) -> None:
 def test_g8_backtest_says_what_another_conflict_rule_would_have_done(world: World) -> None:
     """With `conflict = app` the held conflict becomes an operation; nothing else changes."""
     _, edited, quiet = tried(world, contacts_with(rule=Rule(conflict=OnConflict.APP)))
-    assert [(row["kind"], row["after"]) for row in edited.gained] == [("update", {"company": "from the app"})]
+    assert [(row["kind"], row["after"]) for row in edited.gained] == [
+        ("update", {"company": "from the app"})
+    ]
     assert [row["field"] for row in edited.holds_lost] == ["company"]
     assert not edited.lost
     assert not edited.holds_gained
@@ -99,7 +108,10 @@ def test_a_field_that_was_never_read_is_left_out_and_said(world: World) -> None:
     """Nothing is guessed of what the archive does not hold: the field is named and left out."""
     fields = (*world.mapping[Entity.CONTACT].fields, field_of("city"))
     found = tried(world, mapping_of(contacts(*fields), *world.mapping.entities[1:]))
-    assert all(each.caveats == ["contact.city: city, city was not read then; the field is left out"] for each in found)
+    assert all(
+        each.caveats == ["contact.city: city, city was not read then; the field is left out"]
+        for each in found
+    )
     assert all(each.same for each in found)
 
 
@@ -132,14 +144,18 @@ def test_without_an_archive_there_is_nothing_to_try_on() -> None:
         tried(empty, empty.mapping)
 
 
-def test_the_differences_are_told_as_a_table_and_as_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_differences_are_told_as_a_table_and_as_json(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Both forms name the run and count the same; the exit code says whether anything would differ."""
     mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
     pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))
     found = tried(world, mapping)
     assert backtest.show(pair, iter(found), as_json=True) == 1
     document = json.loads(capsys.readouterr().out)
-    assert [len(each["gained"]) for each in document["runs"]] == [len(each.gained) for each in found]
+    assert [len(each["gained"]) for each in document["runs"]] == [
+        len(each.gained) for each in found
+    ]
     assert backtest.show(pair, iter(found), as_json=False) == 1
     assert found[1].run_id in capsys.readouterr().out
     assert backtest.show(pair, iter(tried(world, world.mapping)), as_json=False) == 0

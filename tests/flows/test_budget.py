@@ -45,7 +45,9 @@ def made(world: World) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_f5_a_signal_ends_the_run_after_the_chunk_it_is_at(world: World, number: signal.Signals) -> None:
+def test_f5_a_signal_ends_the_run_after_the_chunk_it_is_at(
+    world: World, number: signal.Signals
+) -> None:
     """What was written by then is settled, nothing is in doubt, and the next run does the rest, once."""
     seen: list[Write] = []
 
@@ -75,7 +77,11 @@ def test_f5_a_second_signal_ends_the_run_at_once(world: World) -> None:
         return None
 
     world.set_vices(Side.GHL, rejects=insisting)
-    with opened(world, "nightly") as run, pytest.raises(KeyboardInterrupt), stopping_on_signals(run):
+    with (
+        opened(world, "nightly") as run,
+        pytest.raises(KeyboardInterrupt),
+        stopping_on_signals(run),
+    ):
         sync.reconcile(run)
     assert runs.unsettled(world.ledger) == [run.run_id]
     world.set_vices(Side.GHL, rejects=lambda _write: None)
@@ -129,7 +135,9 @@ def ghl_contacts() -> Field:
 def connect(url: str, clock: Clock) -> GhlConnector:
     """The location as a process of one night sees it: it knows of no quota until it is told."""
     return GhlConnector(
-        GhlSettings(location=LOCATION, url=url, lag_seconds=0.0, daily_reserve=0.1, concurrency=IN_THE_AIR),
+        GhlSettings(
+            location=LOCATION, url=url, lag_seconds=0.0, daily_reserve=0.1, concurrency=IN_THE_AIR
+        ),
         auth=PrivateToken(TOKEN),
         budget=LocalBudget(Window(limit=100_000)),
         clock=clock,
@@ -153,13 +161,20 @@ def test_h4_a_plan_of_2500_requests_completes_over_three_days_of_1000() -> None:
     """The estimate says three nights; each ends at the reserve with all settled; no contact is created twice."""
     clock, spent = Clock(), Counter[str]()
     limit = Limit(max=1_000_000, daily=1_000)
-    people = contacts(ghl_contacts(), Field("email", ("email",), ("email",), Email()), match=(("email",),))
-    with Sandbox(Settings(pit=limit, lag_seconds=0.0, seed=7), clock=clock) as sandbox, serve(sandbox) as url:
+    people = contacts(
+        ghl_contacts(), Field("email", ("email",), ("email",), Email()), match=(("email",),)
+    )
+    with (
+        Sandbox(Settings(pit=limit, lag_seconds=0.0, seed=7), clock=clock) as sandbox,
+        serve(sandbox) as url,
+    ):
         sandbox.add_location(LOCATION)
         sandbox.add_token(TOKEN, LOCATION)
         with World(mapping=mapping_of(people)) as world:
             for number in range(2_500):
-                world.app.put(Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"})
+                world.app.put(
+                    Entity.CONTACT, {"first_name": f"N{number}", "email": f"n{number}@x.com"}
+                )
             told = a_night(world, url, clock, spent)
             assert told.document["usage"]["ghl"]["estimate"] == 2_500
             assert told.document["usage"]["ghl"]["estimate_says"].endswith("takes 3 nights")

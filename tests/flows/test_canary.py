@@ -20,9 +20,16 @@ def people(**vices: frozenset[str]) -> World:
     """Three people with all their values, and a task each, on the app's side."""
     world = World()
     for name in ("ann", "bob", "cyd"):
-        fields = {"first_name": name.title(), "email": f"{name}@x.com", "company": "Mill", "tags": ["vip"]}
+        fields = {
+            "first_name": name.title(),
+            "email": f"{name}@x.com",
+            "company": "Mill",
+            "tags": ["vip"],
+        }
         world.app.put(C, fields, key=name)
-        world.app.put(T, {"title": "Call", "due": "2026-01-01T10:00:00Z"}, parent=name, key=f"t-{name}")
+        world.app.put(
+            T, {"title": "Call", "due": "2026-01-01T10:00:00Z"}, parent=name, key=f"t-{name}"
+        )
     if vices:
         world.set_vices(Side.GHL, lacks={Entity(entity): names for entity, names in vices.items()})
     return world
@@ -38,13 +45,17 @@ def people(**vices: frozenset[str]) -> World:
         (Side.APP, T, "due"),
     ],
 )
-def test_a_field_that_a_bulk_read_stops_carrying_refuses_the_run(side: Side, entity: Entity, name: str) -> None:
+def test_a_field_that_a_bulk_read_stops_carrying_refuses_the_run(
+    side: Side, entity: Entity, name: str
+) -> None:
     """Nothing changes on either side, and the refusal names side, field and read; once it is carried again, all is quiet."""
     with people() as world:
         night(world)
         before = state(world)
         world.set_vices(side, lacks={entity: frozenset({name})})
-        with pytest.raises(Refused, match=f"(?i){side.label}.*the bulk read.*does not carry {name}") as refused:
+        with pytest.raises(
+            Refused, match=f"(?i){side.label}.*the bulk read.*does not carry {name}"
+        ) as refused:
             night(world)
         assert refused.value.code == "NOT_CARRIED"
         assert state(world) == before
@@ -69,7 +80,9 @@ def test_a_field_that_only_some_rows_lack_refuses_as_well() -> None:
         night(world)
         before = state(world)
         bob = world.links()["bob"]
-        world.set_vices(Side.GHL, lacks={C: frozenset({"company"})}, lacking=lambda _entity, key: key == bob)
+        world.set_vices(
+            Side.GHL, lacks={C: frozenset({"company"})}, lacking=lambda _entity, key: key == bob
+        )
         with pytest.raises(Refused, match="does not carry company"):
             night(world)
         assert state(world) == before
@@ -124,7 +137,9 @@ def test_ghls_older_search_refuses_the_run(tmp_path: Path) -> None:
     settings = (acme.folder / SANDBOX_FILE).with_suffix(".toml")
     text = settings.read_text(encoding="utf-8")
     settings.write_text("older_search = true\n" + text, encoding="utf-8")
-    with pytest.raises(Refused, match=r"POST /contacts/search\) does not carry .*firstName.*lastName"):
+    with pytest.raises(
+        Refused, match=r"POST /contacts/search\) does not carry .*firstName.*lastName"
+    ):
         acme.run(verify="none")
     assert acme.state() == before
     settings.write_text(text, encoding="utf-8")

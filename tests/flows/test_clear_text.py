@@ -52,7 +52,11 @@ CLIENT = 'auth = { kind = "client_credentials", client_id = "me", client_secret 
         ("http://crm.example.com", BEARER, "url would send a secret unencrypted"),
         ("HTTP://crm.example.com", BEARER, "url would send a secret unencrypted"),
         ("env:U", BEARER, "url is env:U, which stands for a secret"),
-        ("http://crm.example.com", 'headers = { X-Key = "env:T" }', "url would send a secret unencrypted"),
+        (
+            "http://crm.example.com",
+            'headers = { X-Key = "env:T" }',
+            "url would send a secret unencrypted",
+        ),
         (
             "https://crm.example.com",
             CLIENT % "http://crm.example.com/token",
@@ -62,16 +66,32 @@ CLIENT = 'auth = { kind = "client_credentials", client_id = "me", client_secret 
         ("https://crm.example.com", BEARER, ""),
         ("http://127.0.0.1:9", BEARER, ""),
         ("http://localhost:9", CLIENT % "http://localhost:9/token", ""),
-        ("http://localhost:9", CLIENT % "http://other.example/token", "token_url would send a secret unencrypted"),
+        (
+            "http://localhost:9",
+            CLIENT % "http://other.example/token",
+            "token_url would send a secret unencrypted",
+        ),
         ("http://crm.example.com", "", ""),
-        ("https://crm.example.com", 'auth = { kind = "bearer", token = "abc" }', "token stands in the file itself"),
+        (
+            "https://crm.example.com",
+            'auth = { kind = "bearer", token = "abc" }',
+            "token stands in the file itself",
+        ),
         (
             "https://crm.example.com",
             'auth = { kind = "basic", user = "me", password = "abc" }',
             "password stands in the file",
         ),
-        ("https://crm.example.com", 'auth = { kind = "basic", user = "me", password = "env:T" }', ""),
-        ("https://crm.example.com", 'headers = { Authorization = "Bearer abc" }', "stands in the file itself"),
+        (
+            "https://crm.example.com",
+            'auth = { kind = "basic", user = "me", password = "env:T" }',
+            "",
+        ),
+        (
+            "https://crm.example.com",
+            'headers = { Authorization = "Bearer abc" }',
+            "stands in the file itself",
+        ),
         ("https://crm.example.com", 'headers = { Accept-Language = "pt" }', ""),
         ("https://me:abc@crm.example.com", "", "has a password in the file itself"),
         ("https://crm.example.com?api_key=abc", "", "has a password in the file itself"),
@@ -108,7 +128,12 @@ def test_a_database_url(tmp_path: Path, place: str, url: str, wrong: bool) -> No
 
 def test_a_store_with_a_password(tmp_path: Path) -> None:
     """Nor does one of the archive's store."""
-    said = _said(tmp_path, GOOD.replace('store = "state"', 'store = "s3://key:hunter2@bucket/runs"\nledger = "env:DB"'))
+    said = _said(
+        tmp_path,
+        GOOD.replace(
+            'store = "state"', 'store = "s3://key:hunter2@bucket/runs"\nledger = "env:DB"'
+        ),
+    )
     assert "has a password in the file itself" in said
     assert "hunter2" not in said
 

@@ -96,7 +96,15 @@ def _imported(*lines: str, among: Sequence[str]) -> set[str]:
 
 def test_help_is_quick() -> None:
     """Help, of the whole and of a command that reads both sides, imports nothing that the command needs for its work."""
-    lines = ("--help", "plan --help", "run --help", "history --help", "report --help", "review --help", "undo --help")
+    lines = (
+        "--help",
+        "plan --help",
+        "run --help",
+        "history --help",
+        "report --help",
+        "review --help",
+        "undo --help",
+    )
     assert _imported(*lines, among=HEAVIER) == set()
 
 
@@ -115,7 +123,9 @@ def test_looking_is_quick(acme: Acme) -> None:
         (["doctor"], {"findings", "answers"}),
     ],
 )
-def test_reading_commands_print_one_document(acme: Acme, words: list[str], members: set[str]) -> None:
+def test_reading_commands_print_one_document(
+    acme: Acme, words: list[str], members: set[str]
+) -> None:
     """With --json a command prints one JSON document on standard output and nothing else; it ends with 0 or 1."""
     said = say(*words, "--pair", acme.pair, "--json")
     assert said.code in (0, 1), said.errors
@@ -142,7 +152,9 @@ def test_looking_commands(acme: Acme) -> None:
     assert "linked" in say("report", "--pair", acme.pair).out
     review = say("review", "--pair", acme.pair, "--json")
     assert review.code == 1
-    assert {"hold_id", "kind", "because", "options", "first_seen", "decision"} <= set(review.document[0])
+    assert {"hold_id", "kind", "because", "options", "first_seen", "decision"} <= set(
+        review.document[0]
+    )
     assert review.document[0]["hold_id"] in say("review", "--pair", acme.pair).out
     change = next(change for change in report.document["changes"] if change["kind"] == "create")
     key = change["app_key"] or change["ghl_key"]
@@ -173,25 +185,44 @@ def test_exit_2_when_a_record_fails(acme: Acme) -> None:
         (one, _), (_, other), *_ = agreed(ends)
         taken = other.cells["email"]
         with ends.engine.begin() as connection:
-            connection.execute(sa.update(PEOPLE).where(PEOPLE.c.id == int(one.key)).values(email=taken))
+            connection.execute(
+                sa.update(PEOPLE).where(PEOPLE.c.id == int(one.key)).values(email=taken)
+            )
     made = [edit for edit in edits(acme.folder, acme.pair) if edit.email != taken]
     said = say("run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--json")
     assert said.code == 2
-    assert [change for change in said.document["changes"] if change["status"] == "rejected" and change["code"]]
+    assert [
+        change
+        for change in said.document["changes"]
+        if change["status"] == "rejected" and change["code"]
+    ]
     assert unmet(acme.folder, acme.pair, made) == []
 
 
 def test_demo_prints_one_document(tmp_path: Path) -> None:
     """`demo --json` prints one document with three runs and their figures by entity, and leaves a pair file that `plan` takes."""
-    said = say("demo", "--folder", tmp_path / "demo", "--contacts", "44", "--engine", "local", "--json")
+    said = say(
+        "demo", "--folder", tmp_path / "demo", "--contacts", "44", "--engine", "local", "--json"
+    )
     assert said.code == 1, said.errors
     runs = said.document["runs"]
-    names = {"creates", "updates", "deletes", "conflicts", "holds", "requests", "estimate", "residual_operations"}
+    names = {
+        "creates",
+        "updates",
+        "deletes",
+        "conflicts",
+        "holds",
+        "requests",
+        "estimate",
+        "residual_operations",
+    }
     assert len(runs) == 3
     for entities in (run["entities"] for run in runs):
         assert set(entities) == {"contact", "tag", "task", "note"}
         assert all(names <= set(row) for row in entities.values())
-    assert [sum(row["residual_operations"] for row in run["entities"].values()) for run in runs] == [0, 0, 0]
+    assert [
+        sum(row["residual_operations"] for row in run["entities"].values()) for run in runs
+    ] == [0, 0, 0]
     last = runs[2]["entities"].values()
     assert sum(row[name] for row in last for name in ("creates", "updates", "deletes")) == 0
     planned = say("plan", "--pair", tmp_path / "demo" / "acme.toml", "--json")
@@ -259,7 +290,9 @@ def _blocked_store(acme: Acme) -> None:
 
 def _blocked_runs(acme: Acme) -> None:
     shutil.rmtree(acme.folder / "state" / "runs")
-    (acme.folder / "state" / "runs").write_text("a file where the folder should be", encoding="utf-8")
+    (acme.folder / "state" / "runs").write_text(
+        "a file where the folder should be", encoding="utf-8"
+    )
 
 
 def _broken_ledger(acme: Acme) -> None:
@@ -271,30 +304,48 @@ def _locked(acme: Acme) -> None:
     from flows.config import load
 
     ledger = Ledger(load(acme.pair).ledger_url.get_secret_value(), "acme")
-    ledger.acquire("elsewhere/1/some-run", now="2020-01-01T00:00:00.000Z", until="2999-01-01T00:00:00.000Z")
+    ledger.acquire(
+        "elsewhere/1/some-run", now="2020-01-01T00:00:00.000Z", until="2999-01-01T00:00:00.000Z"
+    )
     ledger.close()
 
 
 TROUBLES = {
-    "everything wrong at once": Trouble(_all_at_once, ("acme.toml:", "tabel", "max_deletes", "NO_SUCH_VARIABLE_HERE")),
-    "no TOML": Trouble(lambda acme: acme.pair.write_text("pair = [", encoding="utf-8") and None, ("acme.toml:1", "→")),
+    "everything wrong at once": Trouble(
+        _all_at_once, ("acme.toml:", "tabel", "max_deletes", "NO_SUCH_VARIABLE_HERE")
+    ),
+    "no TOML": Trouble(
+        lambda acme: acme.pair.write_text("pair = [", encoding="utf-8") and None,
+        ("acme.toml:1", "→"),
+    ),
     "no pair file": Trouble(lambda acme: acme.pair.unlink(), ("acme.toml", "cannot be read", "→")),
-    "no database": Trouble(lambda acme: (acme.folder / "app.db").unlink(), ("there is no database file", "→")),
+    "no database": Trouble(
+        lambda acme: (acme.folder / "app.db").unlink(), ("there is no database file", "→")
+    ),
     "no table": Trouble(_rewritten('table = "people"', 'table = "persons"'), ("persons", "→")),
-    "no column": Trouble(_rewritten('\ncompany = "companyName"', '\nfirm = "companyName"'), ("firm", "→")),
+    "no column": Trouble(
+        _rewritten('\ncompany = "companyName"', '\nfirm = "companyName"'), ("firm", "→")
+    ),
     "GHL is not there": Trouble(_unreachable, ("→",)),
     "not allowed": Trouble(
-        _rewritten('url = "sandbox:ghl-sandbox.db"', 'url = "https://ghl.invalid"\ntoken = "x"'), ("acme.toml", "→")
+        _rewritten('url = "sandbox:ghl-sandbox.db"', 'url = "https://ghl.invalid"\ntoken = "x"'),
+        ("acme.toml", "→"),
     ),
     "store is a file": Trouble(_blocked_store, ("state", "→")),
     "runs cannot be kept": Trouble(_blocked_runs, ("runs", "→")),
     "ledger is no database": Trouble(_broken_ledger, ("LEDGER", "→")),
     "locked": Trouble(_locked, ("LOCKED", "elsewhere/1/some-run", "→")),
-    "no such run": Trouble(lambda acme: None, ("NO_RUN", "→"), ("report", "20200101T000000-none-0000")),
-    "no such record": Trouble(lambda acme: None, ("NO_RECORD", "→"), ("explain", "contact", "no-such-key")),
+    "no such run": Trouble(
+        lambda acme: None, ("NO_RUN", "→"), ("report", "20200101T000000-none-0000")
+    ),
+    "no such record": Trouble(
+        lambda acme: None, ("NO_RECORD", "→"), ("explain", "contact", "no-such-key")
+    ),
     "no such hold": Trouble(lambda acme: None, ("NO_HOLD", "→"), ("review", "nothold", "app")),
     "no answer": Trouble(lambda acme: None, ("NO_CHOICE", "→"), ("review", "nothold")),
-    "two answers": Trouble(lambda acme: None, ("ONE_ANSWER", "→"), ("review", "hold", "app", "--from-file", "x.xlsx")),
+    "two answers": Trouble(
+        lambda acme: None, ("ONE_ANSWER", "→"), ("review", "hold", "app", "--from-file", "x.xlsx")
+    ),
     "no time": Trouble(lambda acme: None, ("MINUTES", "→"), ("run", "--max-minutes", "0")),
     "no number": Trouble(lambda acme: None, ("MINUTES", "→"), ("run", "--max-minutes", "nan")),
     "no such plan": Trouble(lambda acme: None, ("NO_PLAN", "→"), ("apply", "0000000000000000")),
@@ -345,7 +396,12 @@ def test_wrong_token_is_told(acme: Acme) -> None:
 
 def test_wrong_words_are_told() -> None:
     """An unknown command or option ends with 3, never with 1, which would say that holds remain."""
-    for words in (["rum"], ["run", "--pear", "x"], ["run"], ["run", "--pair", "x", "--engine", "steam"]):
+    for words in (
+        ["rum"],
+        ["run", "--pear", "x"],
+        ["run"],
+        ["run", "--pair", "x", "--engine", "steam"],
+    ):
         assert say(*words).code == 3
 
 
@@ -365,7 +421,9 @@ def test_unforeseen_error_shows_no_value(acme: Acme, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("engine", ["local", "prefect"])
-def test_refusal_is_told_by_either_engine(acme: Acme, engine: str, request: pytest.FixtureRequest) -> None:
+def test_refusal_is_told_by_either_engine(
+    acme: Acme, engine: str, request: pytest.FixtureRequest
+) -> None:
     """A run over a limit tells the limit and ends with 3 whatever engine carries it, without a traceback."""
     if engine == "prefect":
         request.getfixturevalue("prefect")
@@ -422,7 +480,8 @@ def test_expired_lease_is_taken_over(acme: Acme) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "engine"), [(signal.SIGTERM, "local"), (signal.SIGINT, "local"), (signal.SIGTERM, "prefect")]
+    ("number", "engine"),
+    [(signal.SIGTERM, "local"), (signal.SIGINT, "local"), (signal.SIGTERM, "prefect")],
 )
 def test_stopped_run_settles_and_the_next_goes_on(
     acme: Acme, tmp_path: Path, number: signal.Signals, engine: str
@@ -463,7 +522,16 @@ def test_time_budget_stops_cleanly(acme: Acme) -> None:
     """A run whose time is over stops before its next chunk; what is left is planned again."""
     made = edits(acme.folder, acme.pair)
     said: Said = say(
-        "run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--max-minutes", "0.0001", "--json"
+        "run",
+        "--pair",
+        acme.pair,
+        "--engine",
+        "local",
+        "--verify",
+        "none",
+        "--max-minutes",
+        "0.0001",
+        "--json",
     )
     assert said.document["state"] == "stopped"
     assert unmet(acme.folder, acme.pair, made)

@@ -25,7 +25,19 @@ from flows.config.schema import schema_text
 from flows.config.sides import GhlForm, SqlForm, TableForm
 from reconcile.errors import ConfigError, Refused
 from reconcile.model import Entity, Side
-from reconcile.values.codecs import CODECS, Bool, Choice, Date, Email, Instant, Labels, Name, Phone, RichText, Text
+from reconcile.values.codecs import (
+    CODECS,
+    Bool,
+    Choice,
+    Date,
+    Email,
+    Instant,
+    Labels,
+    Name,
+    Phone,
+    RichText,
+    Text,
+)
 from reconcile.values.mapping import Filter
 from reconcile.values.policy import TAGS, Flow, OnConflict, OnCreate, OnDelete, Rule
 from tests.flows.broken import BROKEN, GOOD, Broken, edited
@@ -81,7 +93,12 @@ def test_long_form_says_everything_else(tmp_path: Path) -> None:
     assert contact.field("tags").rule == TAGS
     assert contact.field("vip").fallback == "false"
     source = contact.field("source")
-    assert (source.app, source.ghl, source.constant, source.rule.flow) == ((), ("source",), "acme", Flow.TO_GHL)
+    assert (source.app, source.ghl, source.constant, source.rule.flow) == (
+        (),
+        ("source",),
+        "acme",
+        Flow.TO_GHL,
+    )
     assert contact.exclude == (Filter("email", (None,)),)
     assert contact.match == (("email",), ("phone",), ("last_name", "zip"))
     assert contact.create is OnCreate.BOTH
@@ -109,7 +126,9 @@ def test_secondary_addresses_count_when_matching(tmp_path: Path) -> None:
 
 def test_match_rules_have_defaults(tmp_path: Path) -> None:
     """Without rules contacts are matched by email, then phone, tasks by title and due date, notes by their text."""
-    mapping = _load(tmp_path, edited(('match = ["email", "phone", ["last_name", "zip"]]\n', ""))).mapping
+    mapping = _load(
+        tmp_path, edited(('match = ["email", "phone", ["last_name", "zip"]]\n', ""))
+    ).mapping
     assert mapping[Entity.CONTACT].match == (("email",), ("phone",))
     assert mapping[Entity.TASK].match == (("title", "due"),)
     assert mapping[Entity.NOTE].match == (("text",),)
@@ -117,7 +136,10 @@ def test_match_rules_have_defaults(tmp_path: Path) -> None:
 
 def test_tags_have_one_name_whatever_the_column_is_called(tmp_path: Path) -> None:
     """A line that maps GHL's tags is the field `tags` on both sides; match rules may use the name in the file."""
-    text = edited(('column = "tags"', 'column = "labels"'), ('tags = "tags"\nsource', 'labels = "tags"\nsource'))
+    text = edited(
+        ('column = "tags"', 'column = "labels"'),
+        ('tags = "tags"\nsource', 'labels = "tags"\nsource'),
+    )
     field = _load(tmp_path, text).mapping[Entity.CONTACT].field("tags")
     assert (field.app, field.ghl) == (("tags",), ("tags",))
 
@@ -125,11 +147,18 @@ def test_tags_have_one_name_whatever_the_column_is_called(tmp_path: Path) -> Non
 def test_name_over_two_fields(tmp_path: Path) -> None:
     """One column may be joined from GHL's first and last name."""
     text = edited(
-        ('first_name = "firstName"\nlast_name = "lastName"', 'full_name = ["firstName", "lastName"]'),
+        (
+            'first_name = "firstName"\nlast_name = "lastName"',
+            'full_name = ["firstName", "lastName"]',
+        ),
         (', ["last_name", "zip"]', ""),
     )
     field = _load(tmp_path, text).mapping[Entity.CONTACT].field("full_name")
-    assert (field.app, field.ghl, field.codec) == (("full_name",), ("firstName", "lastName"), Name())
+    assert (field.app, field.ghl, field.codec) == (
+        ("full_name",),
+        ("firstName", "lastName"),
+        Name(),
+    )
 
 
 def test_paths_are_relative_to_the_pair_file(tmp_path: Path) -> None:
@@ -142,7 +171,9 @@ def test_paths_are_relative_to_the_pair_file(tmp_path: Path) -> None:
 
 def test_ledger_on_a_server(tmp_path: Path) -> None:
     """A ledger's URL needs no driver's name: the one that comes with the product is taken."""
-    pair = _load(tmp_path, 'ledger = "env:LEDGER"\n' + GOOD, LEDGER="postgresql://me:x@db.example/ledger")
+    pair = _load(
+        tmp_path, 'ledger = "env:LEDGER"\n' + GOOD, LEDGER="postgresql://me:x@db.example/ledger"
+    )
     assert pair.ledger_url.get_secret_value() == "postgresql+psycopg://me:x@db.example/ledger"
 
 
@@ -157,7 +188,10 @@ def test_secrets_never_show(tmp_path: Path) -> None:
 
 def test_no_text_but_a_secret_comes_from_the_environment(tmp_path: Path) -> None:
     """The location and the host are printed, sent and kept: no variable is looked up for them, be it set or not."""
-    text = edited(("ve9EPM428h8vShlRW1KT", "env:LOCATION"), ("https://services.leadconnectorhq.com", "env:HOST"))
+    text = edited(
+        ("ve9EPM428h8vShlRW1KT", "env:LOCATION"),
+        ("https://services.leadconnectorhq.com", "env:HOST"),
+    )
     with pytest.raises(ConfigError) as raised:
         _load(tmp_path, text, LOCATION="loc9")
     said = [problem.what.partition(",")[0] for problem in raised.value.problems]
@@ -214,7 +248,9 @@ def test_digest_does_not_depend_on_secrets(tmp_path: Path) -> None:
     """A rotated token or password leaves the configuration's digest alone."""
     text = edited(("sqlite:///app.db", "env:DB"))
     before = _load(tmp_path, text)
-    after = _load(tmp_path, text, GHL_TOKEN="pit-other", DB="postgresql://you:rotated@db.example/app")
+    after = _load(
+        tmp_path, text, GHL_TOKEN="pit-other", DB="postgresql://you:rotated@db.example/app"
+    )
     assert before.config_digest == after.config_digest
 
 
@@ -223,13 +259,20 @@ def test_writes_need_live(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="does not allow writes to services"):
         require_live(_load(tmp_path))
     require_live(_load(tmp_path, edited(("[ghl]\n", "[ghl]\nlive = true\n"))))
-    require_live(_load(tmp_path, edited(("https://services.leadconnectorhq.com", "http://127.0.0.1:8080"))))
-    require_live(_load(tmp_path, edited(("https://services.leadconnectorhq.com", "sandbox:ghl.db"))))
+    require_live(
+        _load(tmp_path, edited(("https://services.leadconnectorhq.com", "http://127.0.0.1:8080")))
+    )
+    require_live(
+        _load(tmp_path, edited(("https://services.leadconnectorhq.com", "sandbox:ghl.db")))
+    )
 
 
 def test_sandbox_needs_no_token(tmp_path: Path) -> None:
     """A sandbox pair works without credentials, from a file beside the pair file."""
-    text = edited(("https://services.leadconnectorhq.com", "sandbox:ghl.db"), ('token = "env:GHL_TOKEN"\n', ""))
+    text = edited(
+        ("https://services.leadconnectorhq.com", "sandbox:ghl.db"),
+        ('token = "env:GHL_TOKEN"\n', ""),
+    )
     assert _load(tmp_path, text).ghl.url == f"sandbox:{tmp_path}/ghl.db"
 
 
@@ -271,13 +314,19 @@ def test_json_api(tmp_path: Path) -> None:
     assert pair.mapping[Entity.CONTACT].native(Side.APP) == ("name.first", "email")
     endpoint = settings_of(pair.app.contact, EndpointSettings)  # type: ignore[arg-type, union-attr]
     assert endpoint == EndpointSettings(
-        "/people", items="data", modified_at="meta.changed", missing=("gone",), pager=PagerSettings("none")
+        "/people",
+        items="data",
+        modified_at="meta.changed",
+        missing=("gone",),
+        pager=PagerSettings("none"),
     )
     told = settings_of(pair.app, RestSettings, entities={Entity.CONTACT: endpoint})  # type: ignore[arg-type]
     assert told.requests == 5
     assert told.concurrency == RestSettings("", {}).concurrency
     assert told.pager == PagerSettings("cursor", param="after", next="next")
-    assert told.auth == AuthSettings("client_credentials", client_id="acme", client_secret="hush", token_url="/token")
+    assert told.auth == AuthSettings(
+        "client_credentials", client_id="acme", client_secret="hush", token_url="/token"
+    )
 
 
 def test_json_api_with_mistakes(tmp_path: Path) -> None:
@@ -339,9 +388,14 @@ def test_d5_newest_is_refused_where_a_side_does_not_say_when_it_changed(
 def test_files(tmp_path: Path) -> None:
     """Files are declared with the very fields of their connector's settings; a time of change is asked for like anywhere."""
     pair = _load(tmp_path, FILES)
-    assert settings_of(pair.app.contact, FileSettings) == FileSettings("people.csv", key="nr", delimiter=";")  # type: ignore[arg-type, union-attr]
+    assert settings_of(pair.app.contact, FileSettings) == FileSettings(
+        "people.csv", key="nr", delimiter=";"
+    )  # type: ignore[arg-type, union-attr]
     with pytest.raises(ConfigError, match='"newest" needs to know when the app changed'):
-        _load(tmp_path, FILES.replace('email = "email"', 'email = { ghl = "email", conflict = "newest" }'))
+        _load(
+            tmp_path,
+            FILES.replace('email = "email"', 'email = { ghl = "email", conflict = "newest" }'),
+        )
     with pytest.raises(ConfigError, match='Did you mean "delimiter"'):
         _load(tmp_path, FILES.replace("delimiter =", "delimitr ="))
 
@@ -377,11 +431,20 @@ def test_every_codec_can_be_named() -> None:
         (
             GhlForm,
             GhlSettings,
-            {"fields", "task_sweeps", "business_batch", "user_agent", "connect_seconds", "read_seconds"},
+            {
+                "fields",
+                "task_sweeps",
+                "business_batch",
+                "user_agent",
+                "connect_seconds",
+                "read_seconds",
+            },
         ),
     ],
 )
-def test_every_setting_of_a_connector_can_be_written(form: type[BaseModel], declared: type, left: set[str]) -> None:
+def test_every_setting_of_a_connector_can_be_written(
+    form: type[BaseModel], declared: type, left: set[str]
+) -> None:
     """What a connector can be told stands in the pair file under the same name, but for what the pair itself knows."""
     assert {field.name for field in fields(declared)} - left <= set(form.model_fields)
 
@@ -406,8 +469,13 @@ def test_schema_takes_the_good_file_and_refuses_a_broken_one() -> None:
 
     validator = Draft202012Validator(schema())
     assert list(validator.iter_errors(tomllib.loads(GOOD))) == []
-    broken = tomllib.loads(edited(('store = "state"', "stor = 1"), ('codec = "bool"', 'codec = "boolean"')))
-    assert {tuple(error.path) for error in validator.iter_errors(broken)} == {(), ("contact", "fields", "vip")}
+    broken = tomllib.loads(
+        edited(('store = "state"', "stor = 1"), ('codec = "bool"', 'codec = "boolean"'))
+    )
+    assert {tuple(error.path) for error in validator.iter_errors(broken)} == {
+        (),
+        ("contact", "fields", "vip"),
+    }
     assert json.loads(json.dumps(schema())) == schema()
 
 
@@ -470,7 +538,13 @@ def test_every_key_of_a_document_has_a_line(text: str) -> None:
     """What `tomllib` reads and what the scanner finds are the same keys."""
 
     def paths(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        items = (
+            value.items()
+            if isinstance(value, dict)
+            else enumerate(value)
+            if isinstance(value, list)
+            else ()
+        )
         for key, item in items:
             yield (*path, key)
             yield from paths(item, (*path, key))
@@ -505,7 +579,9 @@ JUNK = (
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_file_makes_it_stumble(data: st.DataObject, tmp_path: Path) -> None:
     """Whatever values stand in a pair file, it is either accepted or told its problems with their lines; never a traceback."""
@@ -514,7 +590,9 @@ def test_no_file_makes_it_stumble(data: st.DataObject, tmp_path: Path) -> None:
         at = data.draw(st.integers(0, len(lines) - 1))
         key, equals, _value = lines[at].partition(" = ")
         junk = data.draw(st.sampled_from(JUNK))
-        lines[at] = data.draw(st.sampled_from([f"{key}{equals}{junk}", "", f"{lines[at]} {junk}", f"x{lines[at]}"]))
+        lines[at] = data.draw(
+            st.sampled_from([f"{key}{equals}{junk}", "", f"{lines[at]} {junk}", f"x{lines[at]}"])
+        )
     text = "\n".join(lines)
     try:
         _load(tmp_path, text, APP_SECRET="hush")

@@ -34,7 +34,9 @@ from tests.flows.broken import GOOD
         ),
     ],
 )
-def test_what_could_never_work_is_said_with_its_line(tmp_path: Path, old: str, new: str, at: str, says: str) -> None:
+def test_what_could_never_work_is_said_with_its_line(
+    tmp_path: Path, old: str, new: str, at: str, says: str
+) -> None:
     """A filter's value that no record can hold, and two columns that are one to the comparison, are problems."""
     text = GOOD.replace(old, new, 1)
     (tmp_path / "pair.toml").write_text(text)
@@ -42,4 +44,7 @@ def test_what_could_never_work_is_said_with_its_line(tmp_path: Path, old: str, n
         load(tmp_path / "pair.toml", environ={"GHL_TOKEN": "secret"})
     [problem] = raised.value.problems
     assert says in problem.what
-    assert problem.where == f"pair.toml:{next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith(at))}"
+    assert (
+        problem.where
+        == f"pair.toml:{next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith(at))}"
+    )

@@ -121,7 +121,10 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert acme.run().told.exit_code < 2
     world = World(acme)
     world.delta()
-    with world.ledger() as ledger, ledger.transaction() as connection:  # so that only what tests do is new
+    with (
+        world.ledger() as ledger,
+        ledger.transaction() as connection,
+    ):  # so that only what tests do is new
         for side in Side:
             watermarks.put(ledger, connection, side, moment(datetime.now(UTC) + delta.OVERLAP))
     return acme.folder
@@ -163,7 +166,11 @@ def test_changed_contact_in_the_app(world: World, *, named: bool) -> None:
 @pytest.mark.parametrize("named", [True, False])
 def test_new_contact_in_the_app(world: World, *, named: bool) -> None:
     """A new contact with a task in the app is created in GHL once, with its task."""
-    key = world.app(sa.insert(PEOPLE).values(first_name="Nova", last_name="Casa", email="nova@example.com", vip=False))
+    key = world.app(
+        sa.insert(PEOPLE).values(
+            first_name="Nova", last_name="Casa", email="nova@example.com", vip=False
+        )
+    )
     world.app(sa.insert(TODOS).values(person_id=key, title="Say hello", due_at=DUE, status="open"))
     went = world.delta(app=(str(key),)) if named else world.delta()
     assert went.writes == [
@@ -172,15 +179,23 @@ def test_new_contact_in_the_app(world: World, *, named: bool) -> None:
     ]
     with world.ghl() as sandbox:
         (made,) = [row for row in sandbox.contacts(LOCATION) if row["email"] == "nova@example.com"]
-        assert [row["title"] for row in sandbox.tasks(LOCATION) if row["contactId"] == made["id"]] == ["Say hello"]
+        assert [
+            row["title"] for row in sandbox.tasks(LOCATION) if row["contactId"] == made["id"]
+        ] == ["Say hello"]
     assert world.delta().writes == []
 
 
 def test_new_contact_that_ghl_has_already(world: World) -> None:
     """A new contact in the app whose phone GHL has under another contact is linked to it, not created."""
     with world.ghl() as sandbox:
-        there = sandbox.seed_contact(LOCATION, firstName="Ana", lastName="Lima", phone="+15125559876")
-    key = world.app(sa.insert(PEOPLE).values(first_name="Ana", last_name="Lima", phone="(512) 555-9876", vip=False))
+        there = sandbox.seed_contact(
+            LOCATION, firstName="Ana", lastName="Lima", phone="+15125559876"
+        )
+    key = world.app(
+        sa.insert(PEOPLE).values(
+            first_name="Ana", last_name="Lima", phone="(512) 555-9876", vip=False
+        )
+    )
     went = world.delta(app=(str(key),))
     assert (OpKind.CREATE, Entity.CONTACT, Side.GHL) not in went.writes
     assert [o.key for o in went.operations if o.kind is OpKind.ADOPT] == [there]
@@ -204,14 +219,20 @@ def test_ambiguous_stays_ambiguous(world: World) -> None:
 def test_task_in_the_app(world: World, *, named: bool) -> None:
     """A new task in the app becomes a task under the contact in GHL, and its completion follows."""
     app, ghl = world.linked()
-    key = world.app(sa.insert(TODOS).values(person_id=int(app), title="Send it", due_at=DUE, status="open"))
+    key = world.app(
+        sa.insert(TODOS).values(person_id=int(app), title="Send it", due_at=DUE, status="open")
+    )
     went = world.delta(app_tasks=(str(key),)) if named else world.delta()
     assert went.writes == [(OpKind.CREATE, Entity.TASK, Side.GHL)]
     world.app(sa.update(TODOS).where(TODOS.c.id == key).values(status="done"))
     went = world.delta(app_tasks=(str(key),)) if named else world.delta()
     assert went.writes == [(OpKind.COMPLETE, Entity.TASK, Side.GHL)]
     with world.ghl() as sandbox:
-        (task,) = [row for row in sandbox.tasks(LOCATION) if row["contactId"] == ghl and row["title"] == "Send it"]
+        (task,) = [
+            row
+            for row in sandbox.tasks(LOCATION)
+            if row["contactId"] == ghl and row["title"] == "Send it"
+        ]
     assert task["completed"] is True
 
 
@@ -220,7 +241,11 @@ def test_tag_in_the_app(world: World) -> None:
     app, ghl = world.linked()
     before = set(world.contact(ghl)["tags"])
     (row,) = world.rows(sa.select(PEOPLE.c.tags).where(PEOPLE.c.id == int(app)))
-    world.app(sa.update(PEOPLE).where(PEOPLE.c.id == int(app)).values(tags=[*(row["tags"] or []), "Fresh"]))
+    world.app(
+        sa.update(PEOPLE)
+        .where(PEOPLE.c.id == int(app))
+        .values(tags=[*(row["tags"] or []), "Fresh"])
+    )
     went = world.delta()
     assert went.writes == [(OpKind.ADD_TAGS, Entity.TAG, Side.GHL)]
     assert set(world.contact(ghl)["tags"]) == before | {"fresh"}
@@ -232,7 +257,11 @@ def test_note_in_the_app(world: World) -> None:
     world.app(sa.insert(REMARKS).values(person_id=int(app), body="Rang twice."))
     assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.GHL)]
     with world.ghl() as sandbox:
-        assert [row for row in sandbox.notes(LOCATION) if row["contactId"] == ghl and "Rang twice." in row["body"]]
+        assert [
+            row
+            for row in sandbox.notes(LOCATION)
+            if row["contactId"] == ghl and "Rang twice." in row["body"]
+        ]
 
 
 # from GHL to the app --------------------------------------------------------------------------------------------------
@@ -254,7 +283,9 @@ def test_changed_contact_in_ghl(world: World, *, named: bool) -> None:
 def test_new_contact_in_ghl(world: World, *, named: bool) -> None:
     """A new contact in GHL is created in the app once, with its note and its task."""
     with world.ghl() as sandbox:
-        key = sandbox.seed_contact(LOCATION, firstName="Gal", lastName="Costa", email="gal@example.com")
+        key = sandbox.seed_contact(
+            LOCATION, firstName="Gal", lastName="Costa", email="gal@example.com"
+        )
         sandbox.seed_task(key, title="Ring her", dueDate="2026-12-24T09:00:00Z")
         sandbox.seed_note(key, body="Sings.")
     went = world.delta(ghl=(key,)) if named else world.delta()
@@ -269,9 +300,15 @@ def test_new_contact_in_ghl(world: World, *, named: bool) -> None:
 
 def test_new_contact_in_ghl_that_the_app_has_already(world: World) -> None:
     """A new contact in GHL that has a phone of one unlinked person in the app is linked to that person."""
-    key = world.app(sa.insert(PEOPLE).values(first_name="Rita", last_name="Lee", phone="512-555-4321", vip=False))
+    key = world.app(
+        sa.insert(PEOPLE).values(
+            first_name="Rita", last_name="Lee", phone="512-555-4321", vip=False
+        )
+    )
     with world.ghl() as sandbox:
-        there = sandbox.seed_contact(LOCATION, firstName="Rita", lastName="Lee", phone="+15125554321")
+        there = sandbox.seed_contact(
+            LOCATION, firstName="Rita", lastName="Lee", phone="+15125554321"
+        )
     went = world.delta(ghl=(there,))
     assert (OpKind.CREATE, Entity.CONTACT, Side.APP) not in went.writes
     assert [o.source_key for o in went.operations if o.kind is OpKind.ADOPT] == [str(key)]
@@ -308,7 +345,11 @@ def test_hinted_note_in_ghl(world: World) -> None:
     with world.ledger() as ledger, ledger.transaction() as connection:
         hints.hint(ledger, connection, [ghl], at="2999-01-01T00:00:00.000Z")
     assert world.delta().writes == [(OpKind.CREATE, Entity.NOTE, Side.APP)]
-    assert world.rows(sa.select(REMARKS).where(REMARKS.c.person_id == int(app), REMARKS.c.body.contains("Only here.")))
+    assert world.rows(
+        sa.select(REMARKS).where(
+            REMARKS.c.person_id == int(app), REMARKS.c.body.contains("Only here.")
+        )
+    )
 
 
 @pytest.mark.parametrize("everything", [False, True])
@@ -317,11 +358,15 @@ def test_a_hint_is_followed_once_without_notes(world: World, *, everything: bool
     _, ghl = world.linked()
     pair = world.acme.pair
     sections = re.split(r"(?m)^(?=\[)", pair.read_text(encoding="utf-8"))
-    pair.write_text("".join(one for one in sections if not re.match(r"\[(app\.)?note\b", one)), encoding="utf-8")
+    pair.write_text(
+        "".join(one for one in sections if not re.match(r"\[(app\.)?note\b", one)), encoding="utf-8"
+    )
     world.acme.run()
     with world.ledger() as ledger:
         with ledger.transaction() as connection:
-            hints.hint(ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC)))
+            hints.hint(
+                ledger, connection, [ghl, "goneGoneGone00000001"], at=moment(datetime.now(UTC))
+            )
         assert len(hints.hinted(ledger)) == 2
         if everything:
             world.acme.run()
@@ -350,7 +395,9 @@ def test_nothing_else_is_touched(world: World) -> None:
 def test_deletions_are_left_to_a_full_run(world: World) -> None:
     """A deletion on either side is concluded from no part, counts as no absence, and is seen by the next full run."""
     app, ghl = world.linked()
-    tasks = world.rows(sa.select(TODOS.c.id, TODOS.c.person_id).where(TODOS.c.person_id != int(app)))
+    tasks = world.rows(
+        sa.select(TODOS.c.id, TODOS.c.person_id).where(TODOS.c.person_id != int(app))
+    )
     world.app(
         sa.update(PEOPLE).where(PEOPLE.c.id == int(app)).values(deleted_at=now()),
         sa.delete(TODOS).where(TODOS.c.id == tasks[0]["id"]),
@@ -388,7 +435,11 @@ def test_a_full_run_after_a_delta_finds_nothing(world: World) -> None:
     """What a delta settled, a full run takes for settled."""
     app, _ = world.linked()
     world.app(sa.update(PEOPLE).where(PEOPLE.c.id == int(app)).values(city="Recife"))
-    world.app(sa.insert(PEOPLE).values(first_name="Nova", last_name="Casa", email="nova@example.com", vip=False))
+    world.app(
+        sa.insert(PEOPLE).values(
+            first_name="Nova", last_name="Casa", email="nova@example.com", vip=False
+        )
+    )
     assert len(world.delta().writes) == 2
     night = world.acme.run()
     assert [o for o in night.operations if o.kind not in LEDGER_ONLY] == []
@@ -464,7 +515,10 @@ def test_many_changes_are_a_full_run(world: World, monkeypatch: pytest.MonkeyPat
 def test_before_the_first_run(tmp_path: Path) -> None:
     """A pair that was never reconciled as a whole has no delta: it is told to do the first run."""
     acme = Acme.made(tmp_path / "world")
-    with open_run(load(acme.pair), Options("delta")) as run, pytest.raises(Refused, match="never reconciled"):
+    with (
+        open_run(load(acme.pair), Options("delta")) as run,
+        pytest.raises(Refused, match="never reconciled"),
+    ):
         delta.reconcile(run, Sought(app=("1",)))
 
 
@@ -477,7 +531,8 @@ def test_what_was_named_and_is_nowhere_is_told(world: World, end: str) -> None:
     assert named == {"entity": entity, "side": end[:3], "key": "987654321"}
     assert told.document["verdict"]["headline"] == "1 record that was named cannot be found"
     assert (
-        f"{entity} 987654321 of {'the app' if end[:3] == 'app' else 'GHL'}" in told.document["verdict"]["sentences"][0]
+        f"{entity} 987654321 of {'the app' if end[:3] == 'app' else 'GHL'}"
+        in told.document["verdict"]["sentences"][0]
     )
     assert told.exit_code == 1
 

@@ -77,7 +77,9 @@ def test_knots(ends: Ends) -> None:
     app, ghl = ends.app(), ends.ghl()
     phones = Counter(one.cells["phone"] for one in ghl.values() if one.cells["phone"])
     emails = Counter(one.cells["email"] for one in app.values() if one.cells["email"])
-    assert [one for one in app.values() if not one.cells["email"] and phones[one.cells["phone"]] == 2]
+    assert [
+        one for one in app.values() if not one.cells["email"] and phones[one.cells["phone"]] == 2
+    ]
     shared = [email for email, many in emails.items() if many == 2]
     known = {one.cells["email"] for one in ghl.values()}
     assert {email in known for email in shared} == {True, False}
@@ -102,7 +104,16 @@ def test_broken_and_contested_values(ends: Ends) -> None:
     email, phone = Email(), Phone(region="US")
     assert [row for row in rows if email.fault(email.decode([row.email], Side.APP))]
     assert [row for row in rows if phone.fault(phone.decode([row.phone], Side.APP))]
-    assert len([1 for one, other in couples(ends.app(), ends.ghl()) if one.cells["city"] != other.cells["city"]]) == 3
+    assert (
+        len(
+            [
+                1
+                for one, other in couples(ends.app(), ends.ghl())
+                if one.cells["city"] != other.cells["city"]
+            ]
+        )
+        == 3
+    )
 
 
 def test_tasks_and_notes_partly_shared(ends: Ends) -> None:
@@ -112,7 +123,11 @@ def test_tasks_and_notes_partly_shared(ends: Ends) -> None:
         found: Counter[str] = Counter()
         for one, other in linked:
             mine, theirs = getattr(one, held), getattr(other, held)
-            found.update(both=len(mine.keys() & theirs), app=len(mine.keys() - theirs), ghl=len(theirs.keys() - mine))
+            found.update(
+                both=len(mine.keys() & theirs),
+                app=len(mine.keys() - theirs),
+                ghl=len(theirs.keys() - mine),
+            )
         assert all(found[where] >= 5 for where in ("both", "app", "ghl")), f"{held}: {found}"
 
 
@@ -135,7 +150,11 @@ def test_pair_file_loads(made: Path) -> None:
     contact, task = pair.mapping[Entity.CONTACT], pair.mapping[Entity.TASK]
     assert pair.is_sandbox
     assert contact.match == (("email",), ("phone",), ("last_name", "postal_code"))
-    assert (contact.delete[Side.GHL], contact.delete[Side.APP], contact.absent_runs) == ("mirror", "hold", 1)
+    assert (contact.delete[Side.GHL], contact.delete[Side.APP], contact.absent_runs) == (
+        "mirror",
+        "hold",
+        1,
+    )
     assert task.delete[Side.APP] == "mirror"
     assert "#" in made.read_text().split("absent_runs = 1")[0].splitlines()[-2]
 
@@ -153,7 +172,10 @@ def test_first_run_is_inside_the_limits(contacts: int, tmp_path: Path) -> None:
         assert len(alone) <= most
         for held in ("tasks", "notes"):
             lonely = sum(len(getattr(one, held)) for one in alone.values())
-            missing = sum(len(getattr(own[key], held).keys() - getattr(other, held)) for key, other in known.items())
+            missing = sum(
+                len(getattr(own[key], held).keys() - getattr(other, held))
+                for key, other in known.items()
+            )
             assert lonely + missing <= most
 
 
@@ -186,7 +208,9 @@ def test_files_and_api_hold_the_same_world(made: Path, tmp_path: Path) -> None:
 def test_existing_demo_is_left_alone(world: Path) -> None:
     """A folder that holds a demo already is refused, and nothing in it changes."""
     before = world.read_bytes()
-    with pytest.raises(ConfigError, match=r"there is a demo already: acme\.toml, app\.db, ghl-sandbox\.db"):
+    with pytest.raises(
+        ConfigError, match=r"there is a demo already: acme\.toml, app\.db, ghl-sandbox\.db"
+    ):
         make(world.parent)
     assert world.read_bytes() == before
 
@@ -200,7 +224,11 @@ def test_sandbox_settings_beside_its_file(world: Path) -> None:
     head, faults = text.split("# [[faults]]")
     beside.write_text(f"{head}[[faults]]{faults.replace('# ', '')}")
     sandbox = open_sandbox(file)
-    assert (sandbox.settings.pit.max, sandbox.settings.pit.window_seconds, sandbox.settings.lag_seconds) == (
+    assert (
+        sandbox.settings.pit.max,
+        sandbox.settings.pit.window_seconds,
+        sandbox.settings.lag_seconds,
+    ) == (
         300,
         10.0,
         2.0,
@@ -225,7 +253,9 @@ def test_hand_edits_move_updated_at(world: Path) -> None:
         before = connection.scalar(asked)
         connection.exec_driver_sql("UPDATE people SET city = 'Ghent' WHERE id = 1")
         assert connection.scalar(asked) > before
-        connection.exec_driver_sql("UPDATE people SET updated_at = '2020-01-01 00:00:00' WHERE id = 1")
+        connection.exec_driver_sql(
+            "UPDATE people SET updated_at = '2020-01-01 00:00:00' WHERE id = 1"
+        )
         assert connection.scalar(asked) == "2020-01-01 00:00:00"
         assert connection.scalar(sa.select(PEOPLE.c.updated_at).where(PEOPLE.c.id == 1)) is not None
 
@@ -273,8 +303,12 @@ def test_too_few_who_agree(world: Path) -> None:
         edit(world.parent, world)
 
 
-def _hold(entity: Entity, app_key: str | None, ghl_key: str | None, field: str | None = None) -> Hold:
-    return Hold("h", "conflict", entity, "subject", "because", field=field, app_key=app_key, ghl_key=ghl_key)
+def _hold(
+    entity: Entity, app_key: str | None, ghl_key: str | None, field: str | None = None
+) -> Hold:
+    return Hold(
+        "h", "conflict", entity, "subject", "because", field=field, app_key=app_key, ghl_key=ghl_key
+    )
 
 
 def test_planted_differences_are_found(world: Path) -> None:
@@ -288,10 +322,19 @@ def test_planted_differences_are_found(world: Path) -> None:
         box.tag_contact(ghl.key, remove=(tag,))
         box.edit_task(task.key, dueDate="2031-01-01T00:00:00Z")
         note = box.seed_note(ghl.key, body="<p>Only here</p>")
-        lone = box.seed_contact(ends.location, firstName="Lone", lastName="Ranger", email="lone@example.com")
+        lone = box.seed_contact(
+            ends.location, firstName="Lone", lastName="Ranger", email="lone@example.com"
+        )
     found = set(differences(world.parent, world)) - before
     assert len(found) == 6
-    for word in ("'Nowhere'", "'+12125550199'", repr(tag), repr(title), "'Only here'", "Lone Ranger"):
+    for word in (
+        "'Nowhere'",
+        "'+12125550199'",
+        repr(tag),
+        repr(title),
+        "'Only here'",
+        "Lone Ranger",
+    ):
         assert len([said for said in found if word in said]) == 1
     holds = [
         _hold(Entity.CONTACT, app.key, ghl.key, "city"),
@@ -303,7 +346,9 @@ def test_planted_differences_are_found(world: Path) -> None:
     ]
     assert set(differences(world.parent, world, holds=holds)) <= before
     excused = differences(world.parent, world, holds=[_hold(Entity.CONTACT, app.key, None)])
-    assert [said for said in excused if said in found] == [f"Lone Ranger ({lone}) is in GHL, not in the app"]
+    assert [said for said in excused if said in found] == [
+        f"Lone Ranger ({lone}) is in GHL, not in the app"
+    ]
 
 
 def test_markup_and_spacing_are_no_difference() -> None:
@@ -318,7 +363,11 @@ def test_markup_and_spacing_are_no_difference() -> None:
 @pytest.fixture(params=["postgresql", "mariadb"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     for url in fresh_database(request.param, tmp_path):
-        yield sa.make_url(url).set(drivername=DRIVERS[request.param]).render_as_string(hide_password=False)
+        yield (
+            sa.make_url(url)
+            .set(drivername=DRIVERS[request.param])
+            .render_as_string(hide_password=False)
+        )
 
 
 DRIVERS = {"postgresql": "postgresql+psycopg", "mariadb": "mysql+pymysql"}

@@ -80,8 +80,12 @@ class World:
 @contextmanager
 def _world(tmp_path: Path, limit: Limit) -> Iterator[World]:
     with sqlite3.connect(tmp_path / "app.db") as app:
-        app.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, phone TEXT, updated_at TEXT)")
-        app.execute("CREATE TABLE todos (id INTEGER PRIMARY KEY, person_id INTEGER, what TEXT, due TEXT)")
+        app.execute(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, phone TEXT, updated_at TEXT)"
+        )
+        app.execute(
+            "CREATE TABLE todos (id INTEGER PRIMARY KEY, person_id INTEGER, what TEXT, due TEXT)"
+        )
     app.close()
     clock = Clock()
     sandbox = Sandbox(Settings(pit=limit), clock=clock)
@@ -140,7 +144,9 @@ def test_token_refused(world: World) -> None:
 
 def test_scope_missing(world: World) -> None:
     """Each missing scope is named, once."""
-    scopes = [scope for scope in ALL_SCOPES if scope not in ("locations/tasks.readonly", "users.readonly")]
+    scopes = [
+        scope for scope in ALL_SCOPES if scope not in ("locations/tasks.readonly", "users.readonly")
+    ]
     world.sandbox.add_token("pit-less", "loc1", scopes=scopes)
     found = world.check(world.pair(token="pit-less"))
     assert _said(found, "lacks the scope locations/tasks.readonly").level is Level.ERROR
@@ -206,9 +212,13 @@ def test_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "level"), [(ModuleType("server"), Level.OK), (None, Level.ERROR)], ids=["sound", "broken"]
+    ("module", "level"),
+    [(ModuleType("server"), Level.OK), (None, Level.ERROR)],
+    ids=["sound", "broken"],
 )
-def test_prefect_server_is_tried(module: ModuleType | None, level: Level, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefect_server_is_tried(
+    module: ModuleType | None, level: Level, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What keeps Prefect's server from being imported is found before the first run finds it."""
     monkeypatch.setitem(sys.modules, "prefect.server.api.server", module)
     (found,) = prefect_server()
@@ -217,7 +227,9 @@ def test_prefect_server_is_tried(module: ModuleType | None, level: Level, monkey
 
 def test_ledger_out_of_reach(world: World) -> None:
     """A ledger that does not answer is an error, without its URL."""
-    found = world.check(world.pair('ledger = "postgresql+psycopg://me:hunter2@127.0.0.1:1/x"\n' + PAIR))
+    found = world.check(
+        world.pair('ledger = "postgresql+psycopg://me:hunter2@127.0.0.1:1/x"\n' + PAIR)
+    )
     hit = _said(found, "the ledger cannot be reached")
     assert hit.level is Level.ERROR
     assert "hunter2" not in str(found)
@@ -225,7 +237,10 @@ def test_ledger_out_of_reach(world: World) -> None:
 
 def _fit(world: World, lines: str, **app: FieldInfo) -> list[Finding]:
     pair = world.pair(PAIR.replace('phone = "phone"', lines))
-    custom = {"contact.size": FieldInfo("decimal"), "contact.kind": FieldInfo("choice", choices=("Gold", "Blue"))}
+    custom = {
+        "contact.size": FieldInfo("decimal"),
+        "contact.kind": FieldInfo("choice", choices=("Gold", "Blue")),
+    }
     ghl = Description(
         "ghl",
         {**FIELD_INFO, Entity.CONTACT: {**FIELD_INFO[Entity.CONTACT], **custom}},
@@ -235,7 +250,11 @@ def _fit(world: World, lines: str, **app: FieldInfo) -> list[Finding]:
     columns = {"mail": FieldInfo(), "phone": FieldInfo(), **app}
     tasks = {"what": FieldInfo(), "due": FieldInfo("instant")}
     side = Description("app", {Entity.CONTACT: columns, Entity.TASK: tasks})
-    return [one for one in fit(pair.mapping, {Side.APP: side, Side.GHL: ghl}) if one.level is not Level.OK]
+    return [
+        one
+        for one in fit(pair.mapping, {Side.APP: side, Side.GHL: ghl})
+        if one.level is not Level.OK
+    ]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +263,12 @@ def _fit(world: World, lines: str, **app: FieldInfo) -> list[Finding]:
         ('nick = "lastName"', {}, '"nick" in the app does not exist', Level.ERROR),
         ('phone = "contact.sise"', {}, '"contact.sise" in GHL does not exist', Level.ERROR),
         ('phone = "city"', {"phone": FieldInfo(writable=False)}, "cannot be written", Level.ERROR),
-        ('phone = { ghl = "contact.size", codec = "bool" }', {}, "is of type decimal", Level.WARNING),
+        (
+            'phone = { ghl = "contact.size", codec = "bool" }',
+            {},
+            "is of type decimal",
+            Level.WARNING,
+        ),
         ('phone = { ghl = "postalCode", blank = "clear" }', {}, "cannot be cleared", Level.WARNING),
         (
             'phone = { ghl = "contact.kind", choices = { g = "Gold", r = "Red" } }',
@@ -255,7 +279,9 @@ def _fit(world: World, lines: str, **app: FieldInfo) -> list[Finding]:
         ('phone = { ghl = "city", conflict = "newest" }', {}, "has no time of change", Level.ERROR),
     ],
 )
-def test_the_mapping_must_fit(world: World, lines: str, app: dict[str, FieldInfo], words: str, level: Level) -> None:
+def test_the_mapping_must_fit(
+    world: World, lines: str, app: dict[str, FieldInfo], words: str, level: Level
+) -> None:
     """A field that one side does not have, cannot take or cannot tell is found by comparing the mapping with both."""
     (found,) = _fit(world, lines, **app)
     assert words in found.what
@@ -270,13 +296,18 @@ def test_probe_answers_and_cleans_up(world: World) -> None:
     asked: list[str] = []
     time = Time(world.clock.wait, world.clock)
     answers = {
-        one.question: one for one in probe(world.pair(), lambda said: not asked.append(said), time=time, thorough=True)
+        one.question: one
+        for one in probe(
+            world.pair(), lambda said: not asked.append(said), time=time, thorough=True
+        )
     }
     assert len(asked) == 1
     assert "loc1" in asked[0]
     assert not [one for one in answers.values() if "could not be found out" in one.answer], answers
     assert "was found after" in answers["How long does the search index trail a write?"].answer
-    assert "in lower case" in answers["Does a tag move dateUpdated, and how are tags stored?"].answer
+    assert (
+        "in lower case" in answers["Does a tag move dateUpdated, and how are tags stored?"].answer
+    )
     assert "clears" in answers["What clears a field: null or an empty text?"].answer
     assert answers["Does reading a contact's notes stop at 100?"].answer == "no, all came"
     assert answers["Is everything cleaned up?"].answer.startswith("yes")
@@ -306,4 +337,7 @@ def test_probe_asks_first(world: World) -> None:
 def test_probe_needs_live(world: World) -> None:
     """On a location that may not be written to the probe does not even ask."""
     with pytest.raises(Refused, match="does not allow writes"):
-        probe(world.pair(PAIR.replace("{url}", "https://services.leadconnectorhq.com")), lambda _: True)
+        probe(
+            world.pair(PAIR.replace("{url}", "https://services.leadconnectorhq.com")),
+            lambda _: True,
+        )

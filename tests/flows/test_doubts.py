@@ -45,7 +45,9 @@ def _in_doubt(world: World, *, applied: bool) -> Told:
     world.set_vices(
         Side.GHL,
         uncertain=lambda write: (
-            ("applied" if applied else "lost") if write.kind is OpKind.UPDATE and write.key in broken else None
+            ("applied" if applied else "lost")
+            if write.kind is OpKind.UPDATE and write.key in broken
+            else None
         ),
         unreadable=lambda entity, key: _unreadable(entity, key, keys=broken),
     )
@@ -73,7 +75,10 @@ def test_a_write_in_doubt_stops_nobody_else(world: World, applied: bool) -> None
     assert "New" in {cells.get("company") for cells in world.cells(Side.GHL).values()}
     assert "Bob's new" in {cells["body"] for cells in world.cells(Side.GHL, N).values()}
     (hold,) = told.document["holds"]
-    assert (hold["kind"], [each["choice"] for each in hold["options"]]) == ("doubt", ["happened", "never", "again"])
+    assert (hold["kind"], [each["choice"] for each in hold["options"]]) == (
+        "doubt",
+        ["happened", "never", "again"],
+    )
     assert _note(world) in hold["because"]
     assert "t-77" in hold["because"]
     assert told.document["statement"]["clean"]

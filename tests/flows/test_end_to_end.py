@@ -63,7 +63,11 @@ def test_nothing_else_differs(told: Nights) -> None:
 def test_conflict_is_held_with_both_values(told: Nights) -> None:
     """The conflict is in the report with both values, and in its text for people."""
     document = told.nights[1].told.document
-    values = [hold["values"] for hold in document["holds"] if hold["kind"] == "conflict" and hold["field"] == "city"]
+    values = [
+        hold["values"]
+        for hold in document["holds"]
+        if hold["kind"] == "conflict" and hold["field"] == "city"
+    ]
     assert {("Lisboa", "Porto")} <= {(value["app"], value["ghl"]) for value in values}
     text = told.nights[1].told.paths["md"].read_text(encoding="utf-8")
     assert "Lisboa" in text
@@ -78,7 +82,16 @@ def test_third_night_has_nothing_to_do(told: Nights) -> None:
 
 def test_every_run_tells_its_figures(told: Nights) -> None:
     """The document has, per entity, creates, updates, deletes, conflicts, holds, requests, the estimate and what is left."""
-    names = {"creates", "updates", "deletes", "conflicts", "holds", "requests", "estimate", "residual_operations"}
+    names = {
+        "creates",
+        "updates",
+        "deletes",
+        "conflicts",
+        "holds",
+        "requests",
+        "estimate",
+        "residual_operations",
+    }
     for night in told.nights:
         assert set(night.told.document["entities"]) == {"contact", "tag", "task", "note"}
         assert all(names <= set(row) for row in night.told.document["entities"].values())
@@ -119,7 +132,9 @@ def test_applications_agree(told: Nights, tmp_path: Path, kind: str) -> None:
         assert nights.nights[2].operations == []
         assert nights.ends == told.ends
         assert nights.state in ({}, told.state)
-        assert [_questions(night) for night in nights.nights] == [_questions(night) for night in told.nights]
+        assert [_questions(night) for night in nights.nights] == [
+            _questions(night) for night in told.nights
+        ]
 
 
 def _questions(night: Night) -> list[tuple[str, str, str | None]]:
@@ -183,16 +198,26 @@ def _pair_file_changes(acme: Acme, digest: str) -> None:
 
 
 def _plan_file_changes(acme: Acme, digest: str) -> None:
-    (path,) = (each for each in acme.folder.rglob("plan.jsonl") if digest in each.read_text(encoding="utf-8"))
+    (path,) = (
+        each
+        for each in acme.folder.rglob("plan.jsonl")
+        if digest in each.read_text(encoding="utf-8")
+    )
     path.write_text(path.read_text(encoding="utf-8").replace("Recife", "Olinda"), encoding="utf-8")
 
 
 def _its_run_was_killed(acme: Acme, digest: str) -> None:
-    (path,) = (each for each in acme.folder.rglob("plan.jsonl") if digest in each.read_text(encoding="utf-8"))
+    (path,) = (
+        each
+        for each in acme.folder.rglob("plan.jsonl")
+        if digest in each.read_text(encoding="utf-8")
+    )
     path.with_name("stage.duckdb").unlink()
 
 
-@pytest.mark.parametrize("change", [_somebody_else_runs, _pair_file_changes, _plan_file_changes, _its_run_was_killed])
+@pytest.mark.parametrize(
+    "change", [_somebody_else_runs, _pair_file_changes, _plan_file_changes, _its_run_was_killed]
+)
 def test_stale_plan_is_refused(acme: Acme, change: Callable[[Acme, str], None]) -> None:
     """A plan is refused, with nothing written, once another run settled, or it, the pair file or what it was made from is not as it was."""
     edits(acme.folder, acme.pair)
@@ -216,7 +241,9 @@ def test_limits_refuse_and_allow(tmp_path: Path) -> None:
     """A plan over a limit is refused whole, by `run` and by `apply`, with the limit's name; `--allow NAME` lets it pass."""
     acme = Acme.made(tmp_path / "acme")
     text = acme.pair.read_text(encoding="utf-8")
-    acme.pair.write_text(text.replace("max_first_creates = 50", "max_first_creates = 2"), encoding="utf-8")
+    acme.pair.write_text(
+        text.replace("max_first_creates = 50", "max_first_creates = 2"), encoding="utf-8"
+    )
     before = acme.state()
     refused = say("run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--json")
     assert (refused.code, refused.out) == (3, "")
@@ -235,7 +262,18 @@ def test_limits_refuse_and_allow(tmp_path: Path) -> None:
 
 
 def _decide(acme: Acme, hold_id: str, choice: str) -> None:
-    said = say("review", hold_id, choice, "--pair", acme.pair, "--by", "Kim", "--reason", "asked them", "--json")
+    said = say(
+        "review",
+        hold_id,
+        choice,
+        "--pair",
+        acme.pair,
+        "--by",
+        "Kim",
+        "--reason",
+        "asked them",
+        "--json",
+    )
     assert said.code in (0, 1), said.errors
     assert next(row for row in said.document if row["hold_id"] == hold_id)["decision"] == choice
 
@@ -249,17 +287,29 @@ def test_decisions_are_carried_out(acme: Acme) -> None:
     """The next run applies what was decided: a conflict's winner, a link, a create, and what was left alone stays."""
     listed = say("review", "--pair", acme.pair, "--json").document
     conflicts = [row for row in listed if row["kind"] == "conflict" and row["field"] == "city"]
-    ambiguous = [row for row in listed if row["kind"] == "ambiguous" and any("link:" in o for o in row["options"])]
+    ambiguous = [
+        row
+        for row in listed
+        if row["kind"] == "ambiguous" and any("link:" in o for o in row["options"])
+    ]
     to_app, to_ghl, left = conflicts[0], conflicts[1], ambiguous[1]
     linked = next(option for option in ambiguous[0]["options"] if option.startswith("link:"))
     lonely = next(row for row in listed if row["kind"] == "duplicate" and row["side"] == "app")
-    for row, choice in ((to_app, "app"), (to_ghl, "ghl"), (ambiguous[0], linked), (left, "ignore"), (lonely, "create")):
+    for row, choice in (
+        (to_app, "app"),
+        (to_ghl, "ghl"),
+        (ambiguous[0], linked),
+        (left, "ignore"),
+        (lonely, "create"),
+    ):
         _decide(acme, row["hold_id"], choice)
     night = acme.run(verify="full")
     assert night.residual == 0
     assert _contacts(acme)[to_app["ghl_key"]]["city"] == to_app["values"]["app"]
     kinds = {(o.kind, o.side, o.link_id) for o in night.operations}
-    assert {(OpKind.UPDATE, "ghl"), (OpKind.UPDATE, "app")} <= {(kind, side) for kind, side, _ in kinds}
+    assert {(OpKind.UPDATE, "ghl"), (OpKind.UPDATE, "app")} <= {
+        (kind, side) for kind, side, _ in kinds
+    }
     adopted = {(o.source_key, o.key) for o in night.operations if o.kind is OpKind.ADOPT}
     assert (ambiguous[0]["app_key"], linked.removeprefix("link:")) in adopted
     assert lonely["app_key"] in {o.source_key for o in night.operations if o.kind is OpKind.CREATE}

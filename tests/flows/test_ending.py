@@ -39,10 +39,17 @@ class Clock:
         self.now += seconds
 
 
-def ghl(clock: Clock, ending: Ending, answer: Callable[[httpx.Request], httpx.Response]) -> GhlConnector:
+def ghl(
+    clock: Clock, ending: Ending, answer: Callable[[httpx.Request], httpx.Response]
+) -> GhlConnector:
     """A location that answers so, under an ending."""
     return GhlConnector(
-        GhlSettings(location=LOCATION, lag_seconds=0.0, concurrency=1, fields={Entity.CONTACT: ("firstName",)}),
+        GhlSettings(
+            location=LOCATION,
+            lag_seconds=0.0,
+            concurrency=1,
+            fields={Entity.CONTACT: ("firstName",)},
+        ),
         auth=PrivateToken("pit-ending"),
         budget=LocalBudget(Window(limit=100)),
         clock=clock,
@@ -96,7 +103,10 @@ def test_a_write_that_was_sent_is_not_called_unsent() -> None:
     clock = Clock()
     ending = Ending(0.3, clock=clock, sleep=clock.sleep)
     connector = ghl(clock, ending, lambda _: httpx.Response(500, json={}))
-    writes = [Write(str(n), OpKind.UPDATE, Entity.CONTACT, f"c{n}", fields={"firstName": "A"}) for n in range(3)]
+    writes = [
+        Write(str(n), OpKind.UPDATE, Entity.CONTACT, f"c{n}", fields={"firstName": "A"})
+        for n in range(3)
+    ]
     replies = {reply.op_id: reply.status for reply in connector.write(writes)}
     assert replies == {"0": Status.UNCERTAIN, "1": Status.SKIPPED, "2": Status.SKIPPED}
 
@@ -127,7 +137,11 @@ def interrupted(world: World, act: Callable[[], None], at: int) -> None:
 def test_a_signal_ends_a_run_that_reads(world: World, number: signal.Signals) -> None:
     """It plans nothing from a part of a side, writes nothing, and the next run starts anew."""
     interrupted(world, lambda: os.kill(os.getpid(), number), at=0)
-    with opened(world, "nightly") as run, stopping_on_signals(run), pytest.raises(Stopped, match=number.name):
+    with (
+        opened(world, "nightly") as run,
+        stopping_on_signals(run),
+        pytest.raises(Stopped, match=number.name),
+    ):
         sync.reconcile(run)
     assert run.plan is None
     assert world.cells(Side.GHL) == {}

@@ -55,7 +55,9 @@ def _ended(*words: object, through: str = "", **environment: str) -> tuple[int, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_a_command_that_is_told_to_stop_does_not_end_with_0(acme: Acme, number: signal.Signals) -> None:
+def test_a_command_that_is_told_to_stop_does_not_end_with_0(
+    acme: Acme, number: signal.Signals
+) -> None:
     """0 says that both sides agree, which a command that was stopped does not know."""
     process = _started("audit", "--pair", acme.pair, GHL_RECONCILE_LOG="INFO")
     assert process.stderr is not None
@@ -67,7 +69,8 @@ def test_a_command_that_is_told_to_stop_does_not_end_with_0(acme: Acme, number: 
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [(SystemExit(3), 3), (SystemExit(130), 3), (KeyboardInterrupt(), 3), (SystemExit(0), 0)]
+    ("end", "code"),
+    [(SystemExit(3), 3), (SystemExit(130), 3), (KeyboardInterrupt(), 3), (SystemExit(0), 0)],
 )
 def test_an_end_from_within_is_told_by_its_code(
     acme: Acme, end: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
@@ -126,14 +129,18 @@ def test_webhooks_end_though_slow_connections_are_open(acme: Acme) -> None:
 
 def test_a_run_with_no_standard_error_goes_to_its_end(acme: Acme) -> None:
     """As some schedulers start it."""
-    code, out, _ = _ended("run", "--engine", "local", "--verify", "none", "--pair", acme.pair, through="2>&-")
+    code, out, _ = _ended(
+        "run", "--engine", "local", "--verify", "none", "--pair", acme.pair, through="2>&-"
+    )
     assert (code, out != "") == (1, True)
     assert "settled" in say("history", "--pair", acme.pair, "--limit", "1").out
 
 
 def test_a_run_with_no_standard_output_ends_with_its_own_code(acme: Acme) -> None:
     """What it came to lies in the report."""
-    code, _, errors = _ended("run", "--engine", "local", "--verify", "none", "--pair", acme.pair, through=">&-")
+    code, _, errors = _ended(
+        "run", "--engine", "local", "--verify", "none", "--pair", acme.pair, through=">&-"
+    )
     assert (code, "Traceback" in errors) == (1, False)
 
 
@@ -172,7 +179,9 @@ def test_a_terminal_of_few_letters_shows_the_others_by_number(acme: Acme) -> Non
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
 )
-def test_a_word_that_means_nothing_is_refused(acme: Acme, words: tuple[str, ...], said: str) -> None:
+def test_a_word_that_means_nothing_is_refused(
+    acme: Acme, words: tuple[str, ...], said: str
+) -> None:
     """Before anything is done, with a remedy, and without a run in the history."""
     before = say("history", "--pair", acme.pair, "--json").document
     told = say(*words, "--pair", acme.pair)
@@ -192,5 +201,7 @@ def test_what_is_applied_tells_of_the_runs_that_its_plan_settled(tmp_path: Path)
     """The report of an applied plan takes the place of the plan's own, and names the interrupted runs that were settled for it."""
     run = cast("Run", SimpleNamespace(folder=tmp_path, recovered=("later",)))
     assert tell._settled_here(run) == ("later",)
-    (tmp_path / "report.json").write_text(json.dumps({"interrupted": [{"run_id": "earlier"}]}), encoding="utf-8")
+    (tmp_path / "report.json").write_text(
+        json.dumps({"interrupted": [{"run_id": "earlier"}]}), encoding="utf-8"
+    )
     assert tell._settled_here(run) == ("earlier", "later")

@@ -21,7 +21,10 @@ def world() -> Iterator[World]:
     """Ann's company goes from A to B in the app, then to C in GHL; Bob is deleted in the app; a moment is noted after each."""
     with World(limits={"max_first_creates": 100}) as world:
         moments = []
-        ann = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A", "tags": ["x"]})
+        ann = world.app.put(
+            Entity.CONTACT,
+            {"first_name": "Ann", "email": "ann@x.com", "company": "A", "tags": ["x"]},
+        )
         bob = world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com"})
         night(world)
         moments.append(world.clock())
@@ -41,25 +44,37 @@ def held(world: World, key: str, at: str) -> dict[str, Any]:
     """What both sides held of a contact."""
     told = explanation(world.ledger, "contact", key, None)
     with Evidence(world.folder / "runs") as evidence:
-        return values_at(world.ledger, evidence, world.mapping, entity=Entity.CONTACT, told=told, at=at)
+        return values_at(
+            world.ledger, evidence, world.mapping, entity=Entity.CONTACT, told=told, at=at
+        )
 
 
 def companies(world: World, key: str) -> list[tuple[Any, Any]]:
     """The company on both sides at each moment."""
     return [
-        tuple((held(world, key, at)[side]["values"] or {}).get("company") for side in ("app", "ghl"))  # type: ignore[misc]
+        tuple(
+            (held(world, key, at)[side]["values"] or {}).get("company") for side in ("app", "ghl")
+        )  # type: ignore[misc]
         for at in world.moments  # type: ignore[attr-defined]
     ]
 
 
 def test_j3_each_moment_shows_what_both_sides_held_then(world: World) -> None:
     """After each night the value of that night is on both sides, whatever came later."""
-    assert companies(world, by_email(world, Side.APP, "ann@x.com")) == [("A", "A"), ("B", "B"), ("C", "C")]
+    assert companies(world, by_email(world, Side.APP, "ann@x.com")) == [
+        ("A", "A"),
+        ("B", "B"),
+        ("C", "C"),
+    ]
 
 
 def test_a_record_is_found_by_its_key_on_either_side(world: World) -> None:
     """The key of the other side tells the same story."""
-    assert companies(world, by_email(world, Side.GHL, "ann@x.com")) == [("A", "A"), ("B", "B"), ("C", "C")]
+    assert companies(world, by_email(world, Side.GHL, "ann@x.com")) == [
+        ("A", "A"),
+        ("B", "B"),
+        ("C", "C"),
+    ]
 
 
 def test_tags_written_since_the_last_look_are_in_the_past_too(world: World) -> None:
@@ -90,7 +105,11 @@ def test_i9_each_change_says_run_side_rule_and_the_values_compared(world: World)
     """A write comes with the baseline and the values of both sides that led to it, and with the rule's reason."""
     with Evidence(world.folder / "runs") as evidence:
         told = explanation(
-            world.ledger, "contact", by_email(world, Side.APP, "ann@x.com"), "company", evidence=evidence
+            world.ledger,
+            "contact",
+            by_email(world, Side.APP, "ann@x.com"),
+            "company",
+            evidence=evidence,
         )
     update, back = [write for write in told["writes"] if write["kind"] == "update"]
     assert update["side"] == "ghl"
@@ -147,18 +166,28 @@ def test_a_question_about_a_tag_is_one_about_tags() -> None:
         for field in ("tags: vip", "company"):
             asked = hold_of(hold_id=field, field=field, app_key=ann)
             with world.ledger.transaction() as connection:
-                runs.put_holds(world.ledger, connection, [asked], run_id="r", at=world.clock(), within=())
-        assert [hold["field"] for hold in explanation(world.ledger, "contact", ann, "tags")["holds"]] == ["tags: vip"]
+                runs.put_holds(
+                    world.ledger, connection, [asked], run_id="r", at=world.clock(), within=()
+                )
+        assert [
+            hold["field"] for hold in explanation(world.ledger, "contact", ann, "tags")["holds"]
+        ] == ["tags: vip"]
 
 
 @pytest.mark.parametrize(
     ("entity", "field", "said"),
     [
         ("contacts", None, "no kind of record 'contacts' → known are contact, task, note"),
-        ("contact", "compny", "no field 'compny' → known are first_name, last_name, email, phone, company, tags"),
+        (
+            "contact",
+            "compny",
+            "no field 'compny' → known are first_name, last_name, email, phone, company, tags",
+        ),
     ],
 )
-def test_an_unknown_word_is_told_with_the_known_ones(world: World, entity: str, field: str | None, said: str) -> None:
+def test_an_unknown_word_is_told_with_the_known_ones(
+    world: World, entity: str, field: str | None, said: str
+) -> None:
     """A kind of record or a field that is not there is no empty story."""
     ann = by_email(world, Side.APP, "ann@x.com")
     with Evidence(world.folder / "runs") as evidence, pytest.raises(StateError, match=said):

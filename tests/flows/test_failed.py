@@ -66,7 +66,10 @@ def _report(error: BaseException) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "at",
     [
-        *(f"flows.steps.steps.{name}" for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")),
+        *(
+            f"flows.steps.steps.{name}"
+            for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")
+        ),
         "flows.steps.suggestions.suggest",
         "reconcile.plan.draft.groups",
         "reconcile.plan.planfile.write",
@@ -82,19 +85,36 @@ def test_a_failure_at_any_step_before_the_plan_has_its_report(
         with pytest.raises(Transient) as caught:
             acme.run()
     whole = _report(caught.value)
-    assert (whole["state"], whole["applied"], whole["changes"], whole["holds"]) == ("failed", False, [], [])
+    assert (whole["state"], whole["applied"], whole["changes"], whole["holds"]) == (
+        "failed",
+        False,
+        [],
+        [],
+    )
     assert whole["verdict"]["sentences"][0] == "[TRANSIENT] GHL did not answer → try later"
     assert "nothing was written" in " ".join(whole["verdict"]["sentences"])
     row = _newest(acme)
-    assert (row.run_id, row.state, row.summary["alerts"]) == (whole["run_id"], "failed", ["refused"])
+    assert (row.run_id, row.state, row.summary["alerts"]) == (
+        whole["run_id"],
+        "failed",
+        ["refused"],
+    )
     assert acme.state() == before
 
 
 @pytest.mark.parametrize(
     ("error", "state", "says"),
     [
-        (Exhausted("the day's quota is used up"), "stopped", "[EXHAUSTED] the day's quota is used up"),
-        (OSError(errno.ENOSPC, "No space left on device", "x.parquet"), "failed", "[MACHINE] No space left on device"),
+        (
+            Exhausted("the day's quota is used up"),
+            "stopped",
+            "[EXHAUSTED] the day's quota is used up",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x.parquet"),
+            "failed",
+            "[MACHINE] No space left on device",
+        ),
         (ValueError("ann@example.com"), "failed", "[DEFECT] ValueError"),
     ],
     ids=["quota", "disk", "defect"],
@@ -113,18 +133,25 @@ def test_a_failure_is_told_by_its_kind(
     assert "ann@example.com" not in json.dumps(whole["verdict"])
 
 
-def test_a_failure_to_tell_the_failure_hides_nothing(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_tell_the_failure_hides_nothing(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the report cannot be written either, the error itself is what is raised."""
     with monkeypatch.context() as patch:
         patch.setattr(steps, "link", _raising(Transient("GHL did not answer")))
-        patch.setattr("reconcile.report.write_document", _raising(OSError(errno.ENOSPC, "No space left on device")))
+        patch.setattr(
+            "reconcile.report.write_document",
+            _raising(OSError(errno.ENOSPC, "No space left on device")),
+        )
         with pytest.raises(Transient) as caught:
             acme.run()
     assert not hasattr(caught.value, "__notes__")
     assert _newest(acme).state == "failed"
 
 
-def test_a_failure_after_the_plan_leaves_the_plan(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_after_the_plan_leaves_the_plan(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A plan that was made and not begun stays what a person may look at."""
     with monkeypatch.context() as patch:
         patch.setattr(steps, "check", _raising(Transient("GHL did not answer")))
@@ -134,12 +161,16 @@ def test_a_failure_after_the_plan_leaves_the_plan(acme: Acme, monkeypatch: pytes
     row = _newest(acme)
     assert row.state == "planned"
     assert (
-        planfile.read(load(acme.pair).path.parent / "state" / "runs" / row.run_id / "plan.jsonl").digest
+        planfile.read(
+            load(acme.pair).path.parent / "state" / "runs" / row.run_id / "plan.jsonl"
+        ).digest
         == row.plan_digest
     )
 
 
-def test_a_proof_that_cannot_be_made_hides_nothing_of_the_run(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proof_that_cannot_be_made_hides_nothing_of_the_run(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """GHL is gone when all is written and settled: the report tells what was done, and that nothing proves it."""
     link, calls = steps.link, []
 
@@ -153,14 +184,20 @@ def test_a_proof_that_cannot_be_made_hides_nothing_of_the_run(acme: Acme, monkey
     with open_run(load(acme.pair), Options("nightly", verify="full")) as run:
         told = reconcile(run)
     assert len(calls) == 2
-    assert (told.state, told.document["applied"], told.document["certificate"]["mode"]) == ("stopped", True, "none")
+    assert (told.state, told.document["applied"], told.document["certificate"]["mode"]) == (
+        "stopped",
+        True,
+        "none",
+    )
     assert told.exit_code == 2
     assert "GHL did not answer" in told.document["stopped"]
     assert told.document["statement"]["entities"]
     assert not (run.folder / "proof").exists()
 
 
-@pytest.mark.parametrize("error", [Transient("GHL did not answer"), Expired("the token is no longer valid")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [Transient("GHL did not answer"), Expired("the token is no longer valid")], ids=repr
+)
 def test_a_side_that_fails_among_the_writes_leaves_the_report_of_what_was_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: ConnectorError
 ) -> None:
@@ -179,7 +216,9 @@ def test_a_side_that_fails_among_the_writes_leaves_the_report_of_what_was_writte
         night = new.run(verify="none")
     assert (night.told.state, night.told.exit_code) == ("stopped", 2)
     assert str(error) in night.told.document["verdict"]["sentences"]
-    written = [change for change in night.told.document["changes"] if change["kind"] not in LEDGER_ONLY]
+    written = [
+        change for change in night.told.document["changes"] if change["kind"] not in LEDGER_ONLY
+    ]
     statuses = Counter(change["status"] for change in written)
     assert statuses["done"] == len(done) > 0
     assert statuses["skipped"]
@@ -187,7 +226,9 @@ def test_a_side_that_fails_among_the_writes_leaves_the_report_of_what_was_writte
     assert not [o for o in new.run(verify="none").operations if o.kind not in LEDGER_ONLY]
 
 
-def test_a_spent_quota_among_the_writes_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spent_quota_among_the_writes_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run stops, and the next one goes on."""
     new = Acme.made(tmp_path / "acme", contacts=40)
     with monkeypatch.context() as patch:

@@ -19,7 +19,11 @@ from tests.flows.acme import Acme, Night, State
 
 SOAK = os.environ.get("GHL_RECONCILE_SOAK") == "1"
 
-READS = (("POST", "/contacts/search"), ("POST", "/locations/*/tasks/search"), ("GET", "/contacts/*/notes"))
+READS = (
+    ("POST", "/contacts/search"),
+    ("POST", "/locations/*/tasks/search"),
+    ("GET", "/contacts/*/notes"),
+)
 WRITES = (
     ("POST", "/contacts/"),
     ("PUT", "/contacts/*"),
@@ -29,8 +33,21 @@ WRITES = (
     ("POST", "/contacts/*/notes"),
     ("POST", "/contacts/*/tags"),
 )
-ANYWHERE: tuple[FaultKind, ...] = ("rate_limited", "status", "reset_before", "cdn_block", "slow", "malformed")
-READING: tuple[FaultKind, ...] = ("truncated_page", "wrong_total", "stuck_cursor", "repeated_ids", "refuse_filter")
+ANYWHERE: tuple[FaultKind, ...] = (
+    "rate_limited",
+    "status",
+    "reset_before",
+    "cdn_block",
+    "slow",
+    "malformed",
+)
+READING: tuple[FaultKind, ...] = (
+    "truncated_page",
+    "wrong_total",
+    "stuck_cursor",
+    "repeated_ids",
+    "refuse_filter",
+)
 WRITING: tuple[FaultKind, ...] = ("reset_after", "created_but_422", "extra_lag")
 PLACES = ("first", "middle", "last")
 
@@ -66,16 +83,22 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     edits(acme.folder, acme.pair)
     shutil.copytree(acme.folder, folder / "kept")
     with acme.served() as served:
-        watched = {at: Fault("slow", method=at[0], path=at[1], probability=0.0) for at in (*READS, *WRITES)}
+        watched = {
+            at: Fault("slow", method=at[0], path=at[1], probability=0.0) for at in (*READS, *WRITES)
+        }
         served.sandbox.arm(*watched.values())
         night = acme.run(pair=served.pair, verify="none")
-        asked = dict(zip(watched, (told["seen"] for told in served.sandbox.faults.report()), strict=True))
+        asked = dict(
+            zip(watched, (told["seen"] for told in served.sandbox.faults.report()), strict=True)
+        )
         end = acme.state(served.sandbox)
     yield Stand(acme, folder / "kept", night, end, asked)
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("kind", "at", "place"), MATRIX if SOAK else SAMPLE, ids=lambda part: str(part))
+@pytest.mark.parametrize(
+    ("kind", "at", "place"), MATRIX if SOAK else SAMPLE, ids=lambda part: str(part)
+)
 def test_a_fault_of_ghl_loses_and_doubles_nothing(
     stand: Stand, kind: FaultKind, at: tuple[str, str], place: str
 ) -> None:
@@ -88,7 +111,9 @@ def test_a_fault_of_ghl_loses_and_doubles_nothing(
         pytest.skip("the same request as an earlier place")
     stand.acme.replaced_by(stand.kept)
     with stand.acme.served() as served:
-        served.sandbox.arm(Fault(kind, method=at[0], path=at[1], nth=nth, seconds=0.2, field="dateAdded"))
+        served.sandbox.arm(
+            Fault(kind, method=at[0], path=at[1], nth=nth, seconds=0.2, field="dateAdded")
+        )
         first = _night(stand, served.pair)
         struck = served.sandbox.faults.report()[0]["struck"]
         served.sandbox.faults.clear()

@@ -16,11 +16,23 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.throttle import BUDGETS
-from flows.jobs.fleet import FleetReport, Job, PairRun, fleet, markdown, page, pair_files, told, write
+from flows.jobs.fleet import (
+    FleetReport,
+    Job,
+    PairRun,
+    fleet,
+    markdown,
+    page,
+    pair_files,
+    told,
+    write,
+)
 from reconcile.errors import ConfigError
 from tests.connectors.databases import fresh_database
 
-soak = pytest.mark.skipif(not os.environ.get("GHL_RECONCILE_SOAK"), reason="takes minutes: ./dev soak")
+soak = pytest.mark.skipif(
+    not os.environ.get("GHL_RECONCILE_SOAK"), reason="takes minutes: ./dev soak"
+)
 
 PAIR = """\
 pair = "{name}"
@@ -60,7 +72,9 @@ class Places:
 
 
 @contextmanager
-def places(folder: Path, count: int, ledger: str, *, limit: Limit, broken: str = "") -> Iterator[Places]:
+def places(
+    folder: Path, count: int, ledger: str, *, limit: Limit, broken: str = ""
+) -> Iterator[Places]:
     names = tuple(f"place{number:02d}" for number in range(count))
     with ExitStack() as held:
         sandbox = held.enter_context(Sandbox(Settings(pit=limit, lag_seconds=0.0, seed=5)))
@@ -69,10 +83,13 @@ def places(folder: Path, count: int, ledger: str, *, limit: Limit, broken: str =
             sandbox.add_location(name)
             sandbox.add_token(f"pit-{name}", name)
             with sqlite3.connect(folder / f"{name}.db") as app:
-                app.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, updated_at TEXT)")
+                app.execute(
+                    "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, mail TEXT, updated_at TEXT)"
+                )
                 rows = [(f"Person {i}", f"{i}@{name}.example.com") for i in range(PEOPLE)]
                 app.executemany(
-                    "INSERT INTO people (name, mail, updated_at) VALUES (?, ?, '2026-01-01T00:00:00Z')", rows
+                    "INSERT INTO people (name, mail, updated_at) VALUES (?, ?, '2026-01-01T00:00:00Z')",
+                    rows,
                 )
             app.close()
             text = PAIR.format(name=name, url=url, ledger=ledger or f"sqlite:///{name}-ledger.db")
@@ -89,9 +106,19 @@ def test_one_broken_pair_stops_nobody(tmp_path: Path) -> None:
         report = fleet(pair_files(tmp_path), workers=2)
         assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
     assert report.exit_code == 3
-    assert [(run.pair, run.exit_code) for run in report.runs] == [("place01", 3), ("place00", 0), ("place02", 0)]
+    assert [(run.pair, run.exit_code) for run in report.runs] == [
+        ("place01", 3),
+        ("place00", 0),
+        ("place02", 0),
+    ]
     assert "nobody" in report.runs[0].error
-    assert report.runs[1].figures == {"creates": PEOPLE, "updates": 0, "deletes": 0, "holds": 0, "failed": 0}
+    assert report.runs[1].figures == {
+        "creates": PEOPLE,
+        "updates": 0,
+        "deletes": 0,
+        "holds": 0,
+        "failed": 0,
+    }
     paths = write(report, tmp_path / "out")
     assert json.loads(paths["json"].read_text())["runs"][0]["pair"] == "place01"
     assert "1 refused or broken" in paths["md"].read_text()
@@ -130,7 +157,9 @@ def test_twenty_pairs_over_one_ledger(tmp_path: Path, runner: str, prefect: Path
         assert [run.pair for run in report.runs if run.exit_code] == ["place07"]
         engine = sa.create_engine(sa.make_url(ledger).set(drivername="postgresql+psycopg"))
         with engine.connect() as connection:
-            shared = connection.execute(sa.select(sa.func.count()).select_from(BUDGETS)).scalar_one()
+            shared = connection.execute(
+                sa.select(sa.func.count()).select_from(BUDGETS)
+            ).scalar_one()
         engine.dispose()
         assert shared >= 19
 
@@ -154,7 +183,9 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
     from tests.flows.test_pairs import given
 
     if runner != "threads":
-        pytest.importorskip(f"prefect_{runner}", reason=f"needs the extra: pip install 'ghl-reconcile[{runner}]'")
+        pytest.importorskip(
+            f"prefect_{runner}", reason=f"needs the extra: pip install 'ghl-reconcile[{runner}]'"
+        )
     monkeypatch.setenv("FLEET_LEDGER", f"sqlite:///{tmp_path / 'fleet.db'}")
     (tmp_path / "made").mkdir()
     with places(tmp_path / "made", 2, "env:FLEET_LEDGER", limit=Limit()) as made:
@@ -162,11 +193,22 @@ def test_a_fleet_of_the_ledger_through_a_task_runner(
             file = made.folder / f"{name}.toml"
             file.write_text(file.read_text().replace("sqlite:///", f"sqlite:///{made.folder}/"))
             keep(file)
-        given(tmp_path, monkeypatch, *made.names, "unknown", hosts=["127.0.0.1"], folders=[str(made.folder)])
+        given(
+            tmp_path,
+            monkeypatch,
+            *made.names,
+            "unknown",
+            hosts=["127.0.0.1"],
+            folders=[str(made.folder)],
+        )
         asked = [tmp_path / "worker" / f"{name}.toml" for name in (*made.names, "unknown")]
         report = fleet_on(runner, asked, "run", workers=2, kept_in="env:FLEET_LEDGER")  # type: ignore[arg-type]
         assert [made.arrived(name) for name in made.names] == [PEOPLE, PEOPLE]
-    assert [(run.pair, run.exit_code) for run in report.runs] == [("unknown", 3), ("place00", 0), ("place01", 0)]
+    assert [(run.pair, run.exit_code) for run in report.runs] == [
+        ("unknown", 3),
+        ("place00", 0),
+        ("place01", 0),
+    ]
     assert "keeps no pair file unknown" in report.runs[0].error
     with pytest.raises(ConfigError, match="would be kept by Prefect"):
         fleet_on(runner, asked, "run", workers=2, kept_in="postgresql://u:p@host/db")  # type: ignore[arg-type]

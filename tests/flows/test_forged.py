@@ -62,14 +62,24 @@ def forgeries(folder: Path) -> Iterator[tuple[str, Path, bytes | None]]:
     head, _, body = text.partition(b"\n")
     members = json.loads(head)
     for member in ("estimates", "run_id", "digest", "groups", "holds"):
-        other = {**members, "plan": {**members["plan"], member: {"digest": "0" * 16, "run_id": "r"}.get(member, {})}}
+        other = {
+            **members,
+            "plan": {
+                **members["plan"],
+                member: {"digest": "0" * 16, "run_id": "r"}.get(member, {}),
+            },
+        }
         yield f"head: {member}", plan, json.dumps(other).encode() + b"\n" + body
     for at in range(0, len(text), max(1, len(text) // 12)):
         yield f"byte {at}", plan, text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :]
     yield "body gone", plan, head + b"\n"
     stage = (folder / "stage.duckdb").read_bytes()
     for at in (4096, len(stage) // 2, len(stage) - 1):
-        yield f"stage byte {at}", folder / "stage.duckdb", stage[:at] + bytes([stage[at] ^ 1]) + stage[at + 1 :]
+        yield (
+            f"stage byte {at}",
+            folder / "stage.duckdb",
+            stage[:at] + bytes([stage[at] ^ 1]) + stage[at + 1 :],
+        )
     yield "a log beside the stage", folder / "stage.duckdb.wal", b"x"
     yield "stage gone", folder / "stage.duckdb", None
     yield "plan gone", plan, None
@@ -77,7 +87,11 @@ def forgeries(folder: Path) -> Iterator[tuple[str, Path, bytes | None]]:
     parquet = min(folder.glob("*.parquet"))
     yield "a table changed", parquet, parquet.read_bytes()[:-1] + b"?"
     yield "a table gone", parquet, None
-    yield "another report", folder / "report.json", (folder / "report.json").read_bytes().replace(b"{", b"{ ", 1)
+    yield (
+        "another report",
+        folder / "report.json",
+        (folder / "report.json").read_bytes().replace(b"{", b"{ ", 1),
+    )
 
 
 def test_no_forged_plan_is_applied(acme: Acme, planned: Night) -> None:
@@ -124,10 +138,14 @@ def test_a_plan_that_was_refused_stays_approvable(acme: Acme, planned: Night) ->
     digest = digest_of(planned)
     text = acme.pair.read_text(encoding="utf-8")
     assert "max_first_creates = 50 " in text
-    acme.pair.write_text(text.replace("max_first_creates = 50 ", "max_first_creates = 0 "), encoding="utf-8")
+    acme.pair.write_text(
+        text.replace("max_first_creates = 50 ", "max_first_creates = 0 "), encoding="utf-8"
+    )
     stopped = say("apply", digest, "--pair", acme.pair)
     assert (stopped.code, _code(stopped)) == (3, "LIMIT"), stopped.errors
-    done = say("apply", digest, "--pair", acme.pair, "--allow", "first-creates", "--allow", "creates")
+    done = say(
+        "apply", digest, "--pair", acme.pair, "--allow", "first-creates", "--allow", "creates"
+    )
     assert done.code < 2, done.errors
 
 

@@ -33,7 +33,12 @@ def _init(tmp_path: Path, schema: str, **wish: str) -> Written:
     sandbox.add_location("loc1", country="DE" if schema == "clinic" else "US")
     sandbox.seed_custom_field("loc1", "Customer number")
     sandbox.close()
-    told = Wish(f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db")
+    told = Wish(
+        f"sqlite:///{tmp_path}/app.db",
+        "loc1",
+        tmp_path / "pair.toml",
+        ghl_url=f"sandbox:{tmp_path}/ghl.db",
+    )
     return init(told, environ={})
 
 
@@ -179,7 +184,9 @@ def test_the_file_works(schema: str, tmp_path: Path) -> None:
         for side, connector in sides.items():
             described = connector.describe()
             for entity in pair.mapping.entities:
-                assert set(entity.native(side)) <= set(described.fields[entity.entity]), f"{side} {entity.entity}"
+                assert set(entity.native(side)) <= set(described.fields[entity.entity]), (
+                    f"{side} {entity.entity}"
+                )
                 *_, proof = connector.extract(entity.entity)
                 assert isinstance(proof, Proof)
                 assert proof.complete, proof.why_incomplete
@@ -197,7 +204,13 @@ def test_over_http_with_a_token(tmp_path: Path) -> None:
     sandbox.add_location("loc1")
     sandbox.add_token(TOKEN, "loc1")
     with serve(sandbox) as url:
-        wish = Wish(f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", ghl_url=url, token_env="ACME_TOKEN")
+        wish = Wish(
+            f"sqlite:///{tmp_path}/app.db",
+            "loc1",
+            tmp_path / "pair.toml",
+            ghl_url=url,
+            token_env="ACME_TOKEN",
+        )
         written = init(wish, environ={"ACME_TOKEN": TOKEN})
     sandbox.close()
     text = written.path.read_text()
@@ -269,7 +282,9 @@ def test_without_a_token(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "app.db") as database:
         database.executescript(SCHEMAS["crm"])
     database.close()
-    wish = Wish(f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", token_env="ACME_TOKEN")
+    wish = Wish(
+        f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", token_env="ACME_TOKEN"
+    )
     with pytest.raises(ConfigError, match="ACME_TOKEN is not set"):
         init(wish, environ={})
 
@@ -283,7 +298,12 @@ def test_no_contacts(tmp_path: Path) -> None:
     sandbox = Sandbox(path=tmp_path / "ghl.db")
     sandbox.add_location("loc1")
     sandbox.close()
-    wish = Wish(f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db")
+    wish = Wish(
+        f"sqlite:///{tmp_path}/app.db",
+        "loc1",
+        tmp_path / "pair.toml",
+        ghl_url=f"sandbox:{tmp_path}/ghl.db",
+    )
     with pytest.raises(ConfigError, match="tables seen: stock"):
         init(wish, environ={})
     assert not (tmp_path / "pair.toml").exists()
@@ -301,7 +321,12 @@ def test_a_person_is_asked_where_it_is_unsure(tmp_path: Path) -> None:
     sandbox.add_location("loc1")
     sandbox.close()
     asked = []
-    wish = Wish(f"sqlite:///{tmp_path}/app.db", "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db")
+    wish = Wish(
+        f"sqlite:///{tmp_path}/app.db",
+        "loc1",
+        tmp_path / "pair.toml",
+        ghl_url=f"sandbox:{tmp_path}/ghl.db",
+    )
     init(wish, ask=lambda line: bool(asked.append(line.column)), environ={})
     assert asked == ["reach_at"]
     assert '# reach_at = "email"' in wish.out.read_text()
@@ -318,7 +343,8 @@ def test_files(tmp_path: Path) -> None:
     sandbox.add_location("loc1")
     sandbox.close()
     written = init(
-        Wish(str(tmp_path), "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db"), environ={}
+        Wish(str(tmp_path), "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db"),
+        environ={},
     )
     assert _placed(written.proposal, Entity.CONTACT) == {
         "Full Name": ("firstName", "lastName"),
@@ -389,7 +415,12 @@ def test_names_in_other_conventions(name: str, concept: str) -> None:
 
 def test_words() -> None:
     """Case, separators, accents and digits part a name into the same words."""
-    assert words("addressLine1") == words("ADDRESS_LINE_1") == words("address-line 1") == ("address", "line", "1")
+    assert (
+        words("addressLine1")
+        == words("ADDRESS_LINE_1")
+        == words("address-line 1")
+        == ("address", "line", "1")
+    )
     assert words("HTTPServer") == ("http", "server")
     assert words("Straße") == ("strasse",)
 
@@ -398,5 +429,8 @@ def test_the_proposal_depends_on_nothing_else() -> None:
     """The same tables in another order give the same proposal."""
     people = Table("people", (Column("id", "integer"), Column("email"), Column("phone")), ("id",))
     staff = Table("staff", (Column("id", "integer"), Column("email"), Column("phone")), ("id",))
-    ghl = Description("ghl:x", {**FIELD_INFO, Entity.CONTACT: {**FIELD_INFO[Entity.CONTACT], "contact.x": FieldInfo()}})
+    ghl = Description(
+        "ghl:x",
+        {**FIELD_INFO, Entity.CONTACT: {**FIELD_INFO[Entity.CONTACT], "contact.x": FieldInfo()}},
+    )
     assert propose((people, staff), ghl) == propose((staff, people), ghl)

@@ -16,7 +16,15 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from flows.triggers.webhooks import LARGEST, MAX_AGE, PUBLIC_KEY, SIGNATURE, Intake, key_of, make_app
+from flows.triggers.webhooks import (
+    LARGEST,
+    MAX_AGE,
+    PUBLIC_KEY,
+    SIGNATURE,
+    Intake,
+    key_of,
+    make_app,
+)
 from reconcile.errors import ConfigError
 from reconcile.ledger import hints
 from reconcile.ledger.ledger import Ledger
@@ -29,7 +37,9 @@ class Desk:
 
     def __init__(self, ledger: Ledger) -> None:
         self.private = Ed25519PrivateKey.generate()
-        public = self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        public = self.private.public_key().public_bytes(
+            Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+        )
         self.now = NOW
         self.ledger = ledger
         self.told: list[tuple[str, list[str]]] = []
@@ -46,12 +56,16 @@ class Desk:
         return json.dumps(plain | {"timestamp": self.now.isoformat()} | members).encode()
 
     def send(self, body: bytes, signature: str | None = None) -> tuple[int, bool]:
-        signed = base64.b64encode(self.private.sign(body)).decode() if signature is None else signature
+        signed = (
+            base64.b64encode(self.private.sign(body)).decode() if signature is None else signature
+        )
         answer = asyncio.run(self._post(body, {SIGNATURE: signed}))
         return answer.status_code, answer.json()["kept"]
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://intake") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://intake"
+        ) as client:
             return await client.post("/", content=body, headers=headers)
 
     def hints(self) -> list[str]:
@@ -74,8 +88,14 @@ def test_a_genuine_delivery_leaves_a_hint(desk: Desk) -> None:
 
 def test_a_note_and_a_task_name_their_contact(desk: Desk) -> None:
     """NoteCreate and TaskComplete hint at their contact; a TaskCreate without one is taken and hints at nothing."""
-    assert desk.send(desk.body(type="NoteCreate", id="n1", contactId="c2", webhookId="w2")) == (200, True)
-    assert desk.send(desk.body(type="TaskComplete", id="t1", contactId="c3", webhookId="w3")) == (200, True)
+    assert desk.send(desk.body(type="NoteCreate", id="n1", contactId="c2", webhookId="w2")) == (
+        200,
+        True,
+    )
+    assert desk.send(desk.body(type="TaskComplete", id="t1", contactId="c3", webhookId="w3")) == (
+        200,
+        True,
+    )
     assert desk.send(desk.body(type="TaskCreate", id="t2", webhookId="w4")) == (200, False)
     assert desk.hints() == ["c2", "c3"]
 
@@ -136,7 +156,9 @@ def test_an_old_delivery_cannot_wait_until_it_is_forgotten(desk: Desk) -> None:
     assert desk.send(body) == (400, False)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"webhookId": 5, "locationId": "loc1", "timestamp": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"webhookId": 5, "locationId": "loc1", "timestamp": 1}', b"\xff"]
+)
 def test_what_is_no_webhook_is_refused(desk: Desk, body: bytes) -> None:
     """A signed body that is not a webhook is answered 400."""
     assert desk.send(body) == (400, False)
@@ -180,7 +202,9 @@ def test_a_ledger_that_cannot_be_written_is_told_without_its_values(
     """GHL is asked to send it again, and the log holds no value of the statement."""
 
     def full(*_: object, **__: object) -> None:
-        raise sa.exc.OperationalError("INSERT", {"key": "c1-Zqx"}, Exception("database or disk is full"))
+        raise sa.exc.OperationalError(
+            "INSERT", {"key": "c1-Zqx"}, Exception("database or disk is full")
+        )
 
     monkeypatch.setattr("reconcile.ledger.deliveries.take", full)
     assert desk.send(desk.body(id="c1-Zqx")) == (503, False)
@@ -200,6 +224,13 @@ def test_a_slow_body_is_not_waited_for(desk: Desk) -> None:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "app": app}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [],
+        "query_string": b"",
+        "app": app,
+    }
     asyncio.run(app(scope, never, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 408

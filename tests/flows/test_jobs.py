@@ -37,15 +37,27 @@ def test_jobs(prefect: Path, acme: Acme) -> None:
     assert "**Complete.**" in _artifacts()["cutover-acme"].data
     engine = engine_of(acme.app_url)
     with engine.begin() as app:
-        app.execute(sa.update(PEOPLE).where(PEOPLE.c.email.is_not(None), PEOPLE.c.id < 15).values(city="Recife"))
-        emails = list(app.execute(sa.select(PEOPLE.c.email).where(PEOPLE.c.email.is_not(None))).scalars())
+        app.execute(
+            sa.update(PEOPLE)
+            .where(PEOPLE.c.email.is_not(None), PEOPLE.c.id < 15)
+            .values(city="Recife")
+        )
+        emails = list(
+            app.execute(sa.select(PEOPLE.c.email).where(PEOPLE.c.email.is_not(None))).scalars()
+        )
     engine.dispose()
     told = delta_pair(str(acme.pair), Sought())
     assert told.state == "settled"
     assert told.document["entities"]["contact"]["updates"] > 0
     audit(str(acme.pair))
     shown = _artifacts()
-    assert {"statement-acme", "holds-acme", "failures-acme", "cutover-acme", "progress-acme"} <= shown.keys()
+    assert {
+        "statement-acme",
+        "holds-acme",
+        "failures-acme",
+        "cutover-acme",
+        "progress-acme",
+    } <= shown.keys()
     whole = " ".join(str(each.data) for each in shown.values())
     assert not [email for email in emails if email in whole]
 

@@ -13,13 +13,18 @@ def test_a_merge_in_ghl_deletes_nobody(tmp_path: Path) -> None:
     acme = Acme.made(tmp_path / "acme", contacts=44)
     text = acme.pair.read_text(encoding="utf-8")
     acme.pair.write_text(
-        text.replace('delete = { ghl = "mirror", app = "hold" }', 'delete = { ghl = "mirror", app = "mirror" }')
+        text.replace(
+            'delete = { ghl = "mirror", app = "hold" }',
+            'delete = { ghl = "mirror", app = "mirror" }',
+        )
     )
     acme.run(verify="none")
     with acme.served() as served:
         sandbox = served.sandbox
         whole = [one for one in sandbox.contacts(LOCATION) if one["email"]]
-        busy = {task["contactId"] for task in sandbox.tasks(LOCATION)} & {one["id"] for one in whole}
+        busy = {task["contactId"] for task in sandbox.tasks(LOCATION)} & {
+            one["id"] for one in whole
+        }
         loser = next(one["id"] for one in whole if one["id"] in busy)
         master = next(one["id"] for one in whole if one["id"] != loser)
         before = acme.state(sandbox)
@@ -32,7 +37,9 @@ def test_a_merge_in_ghl_deletes_nobody(tmp_path: Path) -> None:
         assert [(hold.kind, hold.options, hold.values["survivor"]) for hold in merged] == [
             ("delete", ("keep", "delete"), master)
         ]
-        question = next(q for q in night.told.document["holds"] if q["hold_id"] == merged[0].hold_id)
+        question = next(
+            q for q in night.told.document["holds"] if q["hold_id"] == merged[0].hold_id
+        )
         assert [record["key"] for record in question["candidates"]] == [master]
         after = acme.state(sandbox)
     for part in ("app people", "app todos", "app remarks"):

@@ -153,7 +153,9 @@ class Killer:
 class Place:
     """An app with people, tasks, notes and tags; a location; and a quota that takes days."""
 
-    def __init__(self, folder: Path, *, people: int, daily: int, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, people: int, daily: int, clock: Clock | None = None
+    ) -> None:
         self.folder = folder
         self.clock = clock or Clock()
         limit = Limit(max=10_000, window_seconds=1.0, daily=daily)
@@ -182,12 +184,20 @@ class Place:
                 }
                 for i in range(people)
             ]
-            app.execute(sa.text("INSERT INTO people VALUES (:i, :n, :m, :t, :l, '2026-02-01T00:00:00Z')"), rows)
+            app.execute(
+                sa.text("INSERT INTO people VALUES (:i, :n, :m, :t, :l, '2026-02-01T00:00:00Z')"),
+                rows,
+            )
             every = [{"p": i} for i in range(0, people, 4)]
             app.execute(
-                sa.text("INSERT INTO todos (person_id, what, due) VALUES (:p, 'Call', '2026-05-01T09:00:00Z')"), every
+                sa.text(
+                    "INSERT INTO todos (person_id, what, due) VALUES (:p, 'Call', '2026-05-01T09:00:00Z')"
+                ),
+                every,
             )
-            app.execute(sa.text("INSERT INTO remarks (person_id, said) VALUES (:p, 'Kind.')"), every[::2])
+            app.execute(
+                sa.text("INSERT INTO remarks (person_id, said) VALUES (:p, 'Kind.')"), every[::2]
+            )
 
     def pair(self, url: str) -> Pair:
         file = self.folder / "move.toml"
@@ -211,7 +221,8 @@ class Place:
                 if tag
             )
             tasks, notes = (
-                app.execute(sa.text(f"SELECT count(*) FROM {t}")).scalar_one() for t in ("todos", "remarks")
+                app.execute(sa.text(f"SELECT count(*) FROM {t}")).scalar_one()
+                for t in ("todos", "remarks")
             )
         return emails, tasks, notes, tags
 
@@ -278,7 +289,9 @@ def test_cutover_report(place: tuple[Place, Pair]) -> None:
     """The cutover report counts what was matched by which rule, what was created, and proves the end by a fresh reading."""
     made, pair = place
     for i in range(10):
-        made.sandbox.seed_contact("loc1", lastName=f"Person {i}", email=f"p{i}@example.com", phone=f"+1512{i:07d}")
+        made.sandbox.seed_contact(
+            "loc1", lastName=f"Person {i}", email=f"p{i}@example.com", phone=f"+1512{i:07d}"
+        )
     made.sandbox.seed_contact("loc1", lastName="Elsewhere", email="else@example.com")
     moved = migrate(pair, Move())
     assert moved.complete
@@ -286,7 +299,9 @@ def test_cutover_report(place: tuple[Place, Pair]) -> None:
     assert (contacts.app, contacts.ghl, contacts.linked) == (60, 61, 60)
     assert contacts.created == {"ghl": 50}
     assert contacts.matched == {"mail": 10}
-    assert contacts.left == (("ghl: excluded", "the rules do not create records of this kind in the app", 1),)
+    assert contacts.left == (
+        ("ghl: excluded", "the rules do not create records of this kind in the app", 1),
+    )
     assert tasks.created == {"ghl": 15}
     written = json.loads(moved.report.paths["json"].read_text())
     assert written["complete"] is True
@@ -296,7 +311,9 @@ def test_cutover_report(place: tuple[Place, Pair]) -> None:
 def test_match_only(place: tuple[Place, Pair]) -> None:
     """match-only links what matches and writes nothing to either side."""
     made, pair = place
-    made.sandbox.seed_contact("loc1", lastName="Person 3", email="p3@example.com", phone="+15120000003")
+    made.sandbox.seed_contact(
+        "loc1", lastName="Person 3", email="p3@example.com", phone="+15120000003"
+    )
     before = made.moved()
     moved = migrate(pair, Move(mode="match-only"))
     assert made.moved() == before
@@ -414,13 +431,22 @@ def test_over_days_and_through_sigkill(tmp_path: Path, capsys: pytest.CaptureFix
     clock, wire, begun_at = Leaping(), Wire(), time.monotonic()
     made = Place(tmp_path, people=people, daily=daily, clock=clock)
     made.sandbox.log = wire
-    kills = [f"send:before:{people // 10}", f"send:served:{people // 7}", f"commit:before:{people // 5}"]
+    kills = [
+        f"send:before:{people // 10}",
+        f"send:served:{people // 7}",
+        f"commit:before:{people // 5}",
+    ]
     killed, days, told = 0, 1, None
     with serve(made.sandbox) as url:
         pair = made.pair(url)
         while not (told and told["complete"]):
             assert days < 30, told
-            told = _leg(pair, wire, ahead=clock.ahead, point=kills[killed] if killed < len(kills) else "none")
+            told = _leg(
+                pair,
+                wire,
+                ahead=clock.ahead,
+                point=kills[killed] if killed < len(kills) else "none",
+            )
             if told is None:
                 killed += 1
             elif not told["complete"]:

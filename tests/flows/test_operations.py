@@ -91,7 +91,9 @@ def test_two_runs_at_once(pair: Pair, ledger: Ledger) -> None:
         assert holder_of(ledger) == "second"
 
 
-def test_a_lease_that_is_lost_stops_its_run(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lease_that_is_lost_stops_its_run(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A store that fails once is asked again; once another run holds the pair, this one is told."""
     monkeypatch.setattr("flows.state.leases._RENEW_SECONDS", 0.01)
     failing = [sa.exc.OperationalError("renew", {}, Exception("gone away"))]
@@ -106,8 +108,14 @@ def test_a_lease_that_is_lost_stops_its_run(ledger: Ledger, monkeypatch: pytest.
     with lease(ledger, "first") as lost:
         assert not lost.wait(0.2)
         assert failing == []
-        with ledger.transaction() as connection:  # in one step: the renewing thread would take what is released
-            connection.execute(sa.update(schema.lease).values(holder="second", expires_at="2999-01-01T00:00:00.000Z"))
+        with (
+            ledger.transaction() as connection
+        ):  # in one step: the renewing thread would take what is released
+            connection.execute(
+                sa.update(schema.lease).values(
+                    holder="second", expires_at="2999-01-01T00:00:00.000Z"
+                )
+            )
         assert lost.wait(10)
     assert holder_of(ledger) == "second"
     ledger.release("second")
@@ -192,7 +200,14 @@ def test_a_store_that_does_not_answer(pair: Pair, tmp_path: Path) -> None:
 # health and logs ------------------------------------------------------------------------------------------------------
 
 
-def _row(hours: float, state: str = "settled", job: str = "nightly", failed: int = 0, *, ended: bool = True) -> RunRow:
+def _row(
+    hours: float,
+    state: str = "settled",
+    job: str = "nightly",
+    failed: int = 0,
+    *,
+    ended: bool = True,
+) -> RunRow:
     at = moment(NOW - timedelta(hours=hours))
     summary = {"entities": {"contact": {"failed": failed}}}
     return RunRow(f"{job}-{hours}", job, state, at, at if ended else None, 1, None, summary)
@@ -220,7 +235,10 @@ def _row(hours: float, state: str = "settled", job: str = "nightly", failed: int
         ([_row(1, job="delta"), _row(30, job="delta")], "no whole run"),
         ([_row(1, "failed"), _row(30)], "was failed"),
         ([_row(1, "running", ended=False), _row(6, "failed")], "was failed"),
-        ([_row(1, "running", ended=False), _row(30, "running", ended=False)], "did not end"),  # killed each night
+        (
+            [_row(1, "running", ended=False), _row(30, "running", ended=False)],
+            "did not end",
+        ),  # killed each night
     ],
 )
 def test_health(rows: list[RunRow], reason: str) -> None:
@@ -249,9 +267,15 @@ def test_log_lines_name_their_run() -> None:
 
 def test_deployments(pair: Pair) -> None:
     """A pair is deployed as nightly, delta, audit and migrate, the nightly one on its schedule in the pair's zone."""
-    made = {one.name: one for one in deployments(pair, Wish(cron="30 1 * * *", timezone="Europe/Lisbon", minutes=5))}
+    made = {
+        one.name: one
+        for one in deployments(pair, Wish(cron="30 1 * * *", timezone="Europe/Lisbon", minutes=5))
+    }
     assert sorted(made) == ["audit-acme", "delta-acme", "migrate-acme", "nightly-acme"]
-    assert (made["nightly-acme"].cron, made["nightly-acme"].timezone) == ("30 1 * * *", "Europe/Lisbon")
+    assert (made["nightly-acme"].cron, made["nightly-acme"].timezone) == (
+        "30 1 * * *",
+        "Europe/Lisbon",
+    )
     assert made["delta-acme"].cron == "*/5 * * * *"
     assert {one.flow for one in deployments(pair, Wish(approval=True))} == {
         "nightly_approved",
@@ -262,7 +286,8 @@ def test_deployments(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "cron"), [(5, "*/5 * * * *"), (60, "0 * * * *"), (120, "0 */2 * * *"), (1440, "0 0 * * *")]
+    ("minutes", "cron"),
+    [(5, "*/5 * * * *"), (60, "0 * * * *"), (120, "0 */2 * * *"), (1440, "0 0 * * *")],
 )
 def test_a_delta_every_so_many_minutes(pair: Pair, minutes: int, cron: str) -> None:
     """Parts of an hour and hours that divide a day are even schedules."""
@@ -280,8 +305,16 @@ def test_an_uneven_schedule_is_refused(pair: Pair, minutes: int) -> None:
 def test_flows_are_where_deployments_say(pair: Pair) -> None:
     """Every entrypoint, in what `deploy` writes and in the repository's prefect.yaml, names a function that is there."""
     root = Path(__file__).parents[2]
-    texts = [(root / "prefect.yaml").read_text(), yaml_text(list(deployments(pair, Wish())), Wish())]
-    found = [line.split(":", 1)[1].strip() for text in texts for line in text.splitlines() if "entrypoint:" in line]
+    texts = [
+        (root / "prefect.yaml").read_text(),
+        yaml_text(list(deployments(pair, Wish())), Wish()),
+    ]
+    found = [
+        line.split(":", 1)[1].strip()
+        for text in texts
+        for line in text.splitlines()
+        if "entrypoint:" in line
+    ]
     assert len(found) >= 10
     for entrypoint in found:
         file, _, name = entrypoint.partition(":")
@@ -290,7 +323,8 @@ def test_flows_are_where_deployments_say(pair: Pair) -> None:
 
 def _oauth(folder: Path) -> Pair:
     text = PAIR.replace(
-        'url = "sandbox:ghl.db"', 'url = "http://127.0.0.1:9"\noauth = { client_id = "c", client_secret = "s" }'
+        'url = "sandbox:ghl.db"',
+        'url = "http://127.0.0.1:9"\noauth = { client_id = "c", client_secret = "s" }',
     )
     file = folder / "oauth.toml"
     file.write_text(text)
@@ -334,7 +368,9 @@ def test_auth_status_and_logout(
     monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
     pair = _oauth(tmp_path)
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-    store_of(pair, ledger.engine).save(Tokens("mine-alone", "r-alone", NOW.timestamp(), location="loc1"))
+    store_of(pair, ledger.engine).save(
+        Tokens("mine-alone", "r-alone", NOW.timestamp(), location="loc1")
+    )
     ledger.close()
     assert status(pair=pair.path, json=True) == 0
     told = capsys.readouterr().out

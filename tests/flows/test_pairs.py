@@ -31,7 +31,9 @@ mail = "email"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """An empty ledger that the environment names."""
     monkeypatch.setenv("GHL_TOKEN", "pit-not-to-be-kept")
     given(tmp_path, monkeypatch, "paris", "berlin", variables=["GHL_TOKEN", "FLEET_LEDGER"])
@@ -43,7 +45,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
 def given(folder: Path, monkeypatch: pytest.MonkeyPatch, *names: str, **more: list[str]) -> None:
     """Let a worker run these pairs, each on the location of its name."""
     text = "".join(
-        f'[pairs.{name}]\nlocation = "{name}"\n' + "".join(f"{key} = {value}\n" for key, value in more.items())
+        f'[pairs.{name}]\nlocation = "{name}"\n'
+        + "".join(f"{key} = {value}\n" for key, value in more.items())
         for name in names
     )
     file = folder / "worker-settings.toml"
@@ -69,7 +72,10 @@ def test_kept_files_come_back_as_they_were(url: str, tmp_path: Path) -> None:
     assert all(path.read_bytes() == files[path.stem].read_bytes() for path in written)
     assert {path.stat().st_mode & 0o077 for path in written} == {0}
     assert [path.stem for path in write_out(url_of(url), tmp_path / "one", ["paris"])] == ["paris"]
-    assert sorted(path.name for path in (tmp_path / "worker").iterdir()) == ["berlin.toml", "paris.toml"]
+    assert sorted(path.name for path in (tmp_path / "worker").iterdir()) == [
+        "berlin.toml",
+        "paris.toml",
+    ]
 
 
 def test_keeping_again_replaces(url: str, tmp_path: Path) -> None:
@@ -147,4 +153,8 @@ def test_a_fleet_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
         report = fleet(write_out(url_of("env:FLEET_LEDGER"), tmp_path / "worker"), workers=2)
         assert [made.arrived(name) for name in made.names] == [PEOPLE, 0, PEOPLE]
-    assert [(run.pair, run.exit_code) for run in report.runs] == [("place01", 3), ("place00", 0), ("place02", 0)]
+    assert [(run.pair, run.exit_code) for run in report.runs] == [
+        ("place01", 3),
+        ("place00", 0),
+        ("place02", 0),
+    ]

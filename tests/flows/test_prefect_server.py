@@ -26,7 +26,9 @@ from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
 from tests.flows.acme import Acme
 
-soak = pytest.mark.skipif(not os.environ.get("GHL_RECONCILE_SOAK"), reason="takes minutes: ./dev soak")
+soak = pytest.mark.skipif(
+    not os.environ.get("GHL_RECONCILE_SOAK"), reason="takes minutes: ./dev soak"
+)
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 PATIENCE = 150.0
@@ -106,7 +108,9 @@ class Prefect:
 
     def runs(self, name: str) -> list[dict[str, Any]]:
         chosen = {"id": {"any_": [self.deployment(name)["id"]]}}
-        return list(self.post("/flow_runs/filter", deployments=chosen, sort="EXPECTED_START_TIME_ASC"))
+        return list(
+            self.post("/flow_runs/filter", deployments=chosen, sort="EXPECTED_START_TIME_ASC")
+        )
 
     def state(self, run: str) -> str:
         return str(self.send("GET", f"/flow_runs/{run}")["state_type"])
@@ -121,11 +125,17 @@ class Prefect:
             if value := reached():
                 return value
             time.sleep(0.3)
-        logs = "".join(path.read_text(errors="replace")[-3_000:] for path in self.folder.glob("*.log"))
+        logs = "".join(
+            path.read_text(errors="replace")[-3_000:] for path in self.folder.glob("*.log")
+        )
         raise AssertionError(f"waited in vain until {what}\n{logs}")
 
     def ended(self, run: str) -> str:
-        return str(self.wait(lambda: self.state(run) if self.state(run) in ENDED else "", f"run {run} ends"))
+        return str(
+            self.wait(
+                lambda: self.state(run) if self.state(run) in ENDED else "", f"run {run} ends"
+            )
+        )
 
     def stop(self) -> None:
         self.client.close()
@@ -160,10 +170,14 @@ def test_nightly_on_schedule(server: Prefect, acme: Acme) -> None:
     assert deployed["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert deployed["schedules"][0]["schedule"]["timezone"] == "UTC"
     automations = server.post("/automations/filter")
-    assert {"delta-acme: told by GHL", "delta-acme: told by the app"} <= {each["name"] for each in automations}
+    assert {"delta-acme: told by GHL", "delta-acme: told by the app"} <= {
+        each["name"] for each in automations
+    }
 
     def completed() -> str:
-        return next((run["id"] for run in server.runs(name) if run["state_type"] == "COMPLETED"), "")
+        return next(
+            (run["id"] for run in server.runs(name) if run["state_type"] == "COMPLETED"), ""
+        )
 
     run = server.wait(completed, "a scheduled run is completed")
     server.send("PATCH", f"/deployments/{deployed['id']}", {"paused": True})
@@ -176,9 +190,13 @@ def test_nightly_on_schedule(server: Prefect, acme: Acme) -> None:
         emails = {row["email"] for row in sandbox.contacts(LOCATION)}
     engine = engine_of(acme.app_url)
     with engine.connect() as app:
-        people = set(app.execute(sa.select(PEOPLE.c.email).where(PEOPLE.c.email.is_not(None))).scalars())
+        people = set(
+            app.execute(sa.select(PEOPLE.c.email).where(PEOPLE.c.email.is_not(None))).scalars()
+        )
     engine.dispose()
-    assert len({email.lower() for email in people} & {email.lower() for email in emails if email}) > 20
+    assert (
+        len({email.lower() for email in people} & {email.lower() for email in emails if email}) > 20
+    )
 
 
 @soak
@@ -187,12 +205,16 @@ def test_approval(server: Prefect, acme: Acme) -> None:
     acme.run()
     ledger = Ledger(load(acme.pair).ledger_url.get_secret_value(), "acme")
     app_key, ghl_key = next(
-        tuple(row) for batch in ledger.links(Entity.CONTACT, ["app_key", "ghl_key"]) for row in batch
+        tuple(row)
+        for batch in ledger.links(Entity.CONTACT, ["app_key", "ghl_key"])
+        for row in batch
     )
     ledger.close()
     engine = engine_of(acme.app_url)
     with engine.begin() as app:
-        app.execute(sa.update(PEOPLE).where(PEOPLE.c.id == int(str(app_key))).values(deleted_at=now()))
+        app.execute(
+            sa.update(PEOPLE).where(PEOPLE.c.id == int(str(app_key))).values(deleted_at=now())
+        )
     engine.dispose()
     server.deploy(acme.pair, "--approval", "--cron", "0 2 1 1 *")
     if len(server.processes) == 1:
@@ -204,9 +226,13 @@ def test_approval(server: Prefect, acme: Acme) -> None:
     assert "waits for an answer" in artifacts["question-acme"]["data"]
     with open_sandbox(acme.folder / SANDBOX_FILE) as sandbox:
         assert ghl_key in {row["id"] for row in sandbox.contacts(LOCATION)}
-    server.post(f"/flow_runs/{run}/resume", run_input={"approve": True, "reason": "she asked for it"})
+    server.post(
+        f"/flow_runs/{run}/resume", run_input={"approve": True, "reason": "she asked for it"}
+    )
     assert server.ended(run) == "COMPLETED"
-    assert {"holds-acme", "failures-acme", "report-acme", "statement-acme"} <= server.artifacts(run).keys()
+    assert {"holds-acme", "failures-acme", "report-acme", "statement-acme"} <= server.artifacts(
+        run
+    ).keys()
     with open_sandbox(acme.folder / SANDBOX_FILE) as sandbox:
         assert ghl_key not in {row["id"] for row in sandbox.contacts(LOCATION)}
 
@@ -229,14 +255,20 @@ def test_cancelled_in_mid_apply(server: Prefect, acme: Acme, tmp_path: Path) -> 
 
     def written() -> bool:
         with ledger.engine.connect() as connection:
-            ended = sa.select(sa.func.count()).select_from(schema.journal).where(schema.journal.c.status == "done")
+            ended = (
+                sa.select(sa.func.count())
+                .select_from(schema.journal)
+                .where(schema.journal.c.status == "done")
+            )
             return connection.execute(ended).scalar_one() >= 2
 
     server.wait(written, "something is written")
     server.post(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"}, force=False)
     assert server.ended(run) == "CANCELLED"
     ledger.close()
-    settings.write_text(settings.read_text().replace("latency_seconds = 0.3\n", ""), encoding="utf-8")
+    settings.write_text(
+        settings.read_text().replace("latency_seconds = 0.3\n", ""), encoding="utf-8"
+    )
     server.wait(lambda: acme.run().told.state == "settled", "the next run settles")
     assert acme.state() == wanted
 

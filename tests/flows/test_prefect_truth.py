@@ -28,7 +28,9 @@ PATIENCE = 240.0
 def slow(acme: Acme) -> None:
     """Let the location take its time, so that a run can be met in the middle."""
     settings = acme.folder / SANDBOX_FILE.replace(".db", ".toml")
-    settings.write_text("latency_seconds = 0.1\n" + settings.read_text(encoding="utf-8"), encoding="utf-8")
+    settings.write_text(
+        "latency_seconds = 0.1\n" + settings.read_text(encoding="utf-8"), encoding="utf-8"
+    )
 
 
 def started(acme: Acme, *words: str, **more: Any) -> subprocess.Popen[bytes]:
@@ -46,11 +48,17 @@ def wait(reached: Callable[[], object], what: str) -> None:
 def written(ledger: Ledger) -> int:
     """How many writes the journal has an answer to."""
     with ledger.engine.connect() as connection:
-        done = sa.select(sa.func.count()).select_from(schema.journal).where(schema.journal.c.status == "done")
+        done = (
+            sa.select(sa.func.count())
+            .select_from(schema.journal)
+            .where(schema.journal.c.status == "done")
+        )
         return int(connection.execute(done).scalar_one())
 
 
-@pytest.mark.parametrize("words", [("audit",), ("audit", "--json"), ("history", "--json")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("audit",), ("audit", "--json"), ("history", "--json")], ids=" ".join
+)
 def test_a_reader_that_leaves_changes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
     """`ghl-reconcile … | head -1`: the work is done to its end, the exit code is that of the work, and nothing is complained of."""
     acme = Acme.made(tmp_path / "acme", contacts=44)
@@ -86,7 +94,9 @@ def test_prefect_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> Non
     never.set()
 
 
-def test_a_fault_of_prefects_after_the_work_is_none_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_prefects_after_the_work_is_none_of_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Once the run is settled and told, its exit code is its own, whatever Prefect's server answers at the end."""
     from flows.commands.running import through
     from flows.orchestration import engine
@@ -119,7 +129,10 @@ cli._end(1)
 def test_a_library_that_never_says_goodbye_is_not_waited_for() -> None:
     """What hangs while the process ends is cut off, and the exit code is that of the work."""
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _LINGERING], cwd=Path(__file__).parents[2], timeout=PATIENCE, check=False
+        [sys.executable, "-c", _LINGERING],
+        cwd=Path(__file__).parents[2],
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 1
 
@@ -132,7 +145,9 @@ def test_the_next_run_closes_one_that_was_killed(tmp_path: Path, prefect: Path) 
     acme = Acme.made(tmp_path / "acme", contacts=44)
     slow(acme)
     environ = os.environ | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    process = started(acme, "run", env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = started(
+        acme, "run", env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     pair = load(acme.pair)
     with closing(Ledger(pair.ledger_url.get_secret_value(), pair.name)) as ledger:
         wait(lambda: written(ledger) >= 2 or process.poll() is not None, "something is written")
@@ -141,7 +156,9 @@ def test_the_next_run_closes_one_that_was_killed(tmp_path: Path, prefect: Path) 
         (dead,) = [row.summary["flow_run"] for row in runs.runs(ledger)]
         with get_client(sync_client=True) as client:
             assert client.read_flow_run(dead).state.type.value == "RUNNING"
-            process = started(acme, "run", env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            process = started(
+                acme, "run", env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            )
             _, errors = process.communicate(timeout=PATIENCE)
             assert process.returncode < 2, errors
             assert client.read_flow_run(dead).state.type.value == "CRASHED"
@@ -150,5 +167,7 @@ def test_the_next_run_closes_one_that_was_killed(tmp_path: Path, prefect: Path) 
             from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
             chosen = FlowRunFilter(id=FlowRunFilterId(any_=[dead]))
-            states = {each.state.type.value for each in client.read_task_runs(flow_run_filter=chosen)}
+            states = {
+                each.state.type.value for each in client.read_task_runs(flow_run_filter=chosen)
+            }
             assert "RUNNING" not in states

@@ -53,7 +53,9 @@ def test_a_run_leaves_nothing_that_others_can_read(tmp_path: Path, generous: Non
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
-def test_what_lies_beside_a_file_is_as_private_as_the_file(tmp_path: Path, generous: None, mode: int) -> None:
+def test_what_lies_beside_a_file_is_as_private_as_the_file(
+    tmp_path: Path, generous: None, mode: int
+) -> None:
     """Backup, lock and the file itself after a write have the rights that the file had; the temporary file never had more."""
     file = tmp_path / "people.csv"
     file.write_bytes(b"id\n1\n")
@@ -81,7 +83,9 @@ def test_what_lies_beside_a_file_is_as_private_as_the_file(tmp_path: Path, gener
 @pytest.mark.parametrize(
     ("mode", "fine"), [(0o600, True), (0o400, True), (0o640, False), (0o644, False), (0o604, False)]
 )
-def test_a_secret_in_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int, fine: bool) -> None:
+def test_a_secret_in_a_file_that_others_can_read_is_refused(
+    tmp_path: Path, mode: int, fine: bool
+) -> None:
     """A `file:` secret is taken from a file of the user's own alone."""
     (tmp_path / "token").write_text("pit-1\n")
     (tmp_path / "token").chmod(mode)
@@ -100,14 +104,20 @@ def test_the_key_of_the_tokens_does_not_lie_beside_the_ledger(tmp_path: Path) ->
     file = tmp_path / "acme.toml"
     file.write_text(GOOD)
     pair = load(file, environ=ENVIRON)
-    assert key_file_of(pair, {"HOME": "/settings/me"}) == Path("/settings/me/.config/ghl-reconcile/token.key")
-    assert key_file_of(pair, {"XDG_CONFIG_HOME": "/settings"}) == Path("/settings/ghl-reconcile/token.key")
+    assert key_file_of(pair, {"HOME": "/settings/me"}) == Path(
+        "/settings/me/.config/ghl-reconcile/token.key"
+    )
+    assert key_file_of(pair, {"XDG_CONFIG_HOME": "/settings"}) == Path(
+        "/settings/ghl-reconcile/token.key"
+    )
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "token.key").touch()
     assert key_file_of(pair, {"HOME": "/settings/me"}) == tmp_path / "state" / "token.key"
 
 
-@pytest.mark.parametrize("token", ["pit-0f1e2d3c-5a6b-4c7d-8e9f-a1b2c3d4e5f6", "eyJhbGciOiJSUzI1NiJ9.eyJ"])
+@pytest.mark.parametrize(
+    "token", ["pit-0f1e2d3c-5a6b-4c7d-8e9f-a1b2c3d4e5f6", "eyJhbGciOiJSUzI1NiJ9.eyJ"]
+)
 def test_a_real_token_does_not_go_into_a_sandbox(tmp_path: Path, token: str) -> None:
     """A sandbox keeps its tokens in its file: one that looks like GHL's is refused, and not shown."""
     file = tmp_path / "acme.toml"

@@ -19,7 +19,9 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 def row_of(days: int, state: str = "settled") -> RunRow:
     """A run that began so many days ago, named by that."""
-    return RunRow(f"d{days}", "nightly", state, moment(NOW - timedelta(days=days)), None, 1, None, {})
+    return RunRow(
+        f"d{days}", "nightly", state, moment(NOW - timedelta(days=days)), None, 1, None, {}
+    )
 
 
 def expended(rows: list[RunRow], asked: frozenset[str] = frozenset(), **keep: int) -> list[str]:
@@ -76,4 +78,6 @@ def test_prune_removes_folders_and_stages_and_nothing_else() -> None:
         assert len(runs(world.ledger)) == 3
         take_back(world, told)
         ann_again = by_email(world, Side.GHL, "ann@x.com")
-        assert [r.parent for r in world.ghl.rows(Entity.NOTE).values() if "kept" in str(r.fields)] == [ann_again]
+        assert [
+            r.parent for r in world.ghl.rows(Entity.NOTE).values() if "kept" in str(r.fields)
+        ] == [ann_again]

@@ -13,7 +13,9 @@ import pytest
 from reconcile.errors import Refused
 from tests.flows.acme import Acme
 
-_EDITED = "SELECT id FROM people WHERE deleted_at IS NULL AND email IS NOT NULL ORDER BY id LIMIT 20"
+_EDITED = (
+    "SELECT id FROM people WHERE deleted_at IS NULL AND email IS NOT NULL ORDER BY id LIMIT 20"
+)
 
 
 def _edit(database: Path, moment: datetime) -> None:
@@ -42,9 +44,17 @@ def test_a_restored_database_is_refused_and_brought_back(tmp_path: Path) -> None
     acme.run(verify="none", allowed=frozenset({"restore-app"}))
     with closing(sqlite3.connect(database)) as connection:
         companies = {
-            company for (company,) in connection.execute("SELECT company FROM people WHERE deleted_at IS NULL")
+            company
+            for (company,) in connection.execute(
+                "SELECT company FROM people WHERE deleted_at IS NULL"
+            )
         }
-    brought = {str(value) for row in later["ghl contacts"] for value in row if str(value).startswith("Later & Co")}
+    brought = {
+        str(value)
+        for row in later["ghl contacts"]
+        for value in row
+        if str(value).startswith("Later & Co")
+    }
     assert len(brought) > 10
     assert brought <= companies
     assert acme.state()["ghl contacts"] == later["ghl contacts"]

@@ -93,7 +93,10 @@ def test_a_server_is_known_by_itself(server: str) -> None:
     engines = [sa.create_engine(each, poolclass=sa.NullPool) for each in spelled]
     table = sa.Table("people", sa.MetaData())
     assert len({place_of(engine, table) for engine in engines}) == 1
-    others = [sa.Table("people", sa.MetaData(), schema="another"), sa.Table("persons", sa.MetaData())]
+    others = [
+        sa.Table("people", sa.MetaData(), schema="another"),
+        sa.Table("persons", sa.MetaData()),
+    ]
     assert len({place_of(engines[0], each) for each in (table, *others)}) == 3
 
 
@@ -132,7 +135,9 @@ def test_another_table_or_another_location_is_another_end(tmp_path: Path) -> Non
             definition = connection.exec_driver_sql(
                 "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)
             ).scalar_one()
-            connection.exec_driver_sql(definition.replace(f"TABLE {name}", f"TABLE other_{name}", 1))
+            connection.exec_driver_sql(
+                definition.replace(f"TABLE {name}", f"TABLE other_{name}", 1)
+            )
     engine.dispose()
     written(second(acme, **{f'table = "{name}"': f'table = "other_{name}"' for name in tables}))
     shutil.copy(acme.folder / SANDBOX_FILE, acme.folder / "other-sandbox.db")

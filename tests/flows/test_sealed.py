@@ -35,14 +35,20 @@ TOKEN = "pit-0f1e2d3c-5a6b\u200b"
 def _failing(kind: str) -> Exception:
     match kind:
         case "words of a side":
-            return InvalidField(f"POST /people was answered 400: already exists as {VALUE}", status=400)
+            return InvalidField(
+                f"POST /people was answered 400: already exists as {VALUE}", status=400
+            )
         case "a value in an error of Python's":
             return ValueError(f"invalid literal: {VALUE!r}")
         case "a token that cannot be encoded":
             return UnicodeEncodeError("ascii", TOKEN, 17, 18, "ordinal not in range(128)")
         case "parameters of a statement":
-            return sa.exc.OperationalError("INSERT …", {"email": VALUE}, Exception("database or disk is full"))
-    return sa.exc.DataError("INSERT …", {}, Exception(f'invalid input syntax for type integer: "{VALUE}"'))
+            return sa.exc.OperationalError(
+                "INSERT …", {"email": VALUE}, Exception("database or disk is full")
+            )
+    return sa.exc.DataError(
+        "INSERT …", {}, Exception(f'invalid input syntax for type integer: "{VALUE}"')
+    )
 
 
 KINDS = [
@@ -102,7 +108,11 @@ def test_every_flow_and_task_is_sealed() -> None:
             if "flow" in names or "task" in names:
                 found += 1
                 assert names[-1] == "sealed", (file.name, names)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Call) and _name(node.func) == "task":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Call)
+                and _name(node.func) == "task"
+            ):
                 assert [_name(each) for each in node.args] == ["sealed"], file.name
                 found += 1
     assert found >= 11
@@ -135,7 +145,9 @@ STATEMENTS = {
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[sa.Engine]:
     from connectors.sql.engine import database_url
 
     for url in fresh_database(request.param, tmp_path_factory.mktemp("sealed")):
@@ -147,14 +159,19 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             connection.exec_driver_sql(
                 "CREATE TABLE notes (id INTEGER, email VARCHAR(60), FOREIGN KEY (email) REFERENCES people (email))"
             )
-            connection.execute(sa.text("INSERT INTO people VALUES (1, :value, 3), (7, 'other', 3)"), {"value": VALUE})
+            connection.execute(
+                sa.text("INSERT INTO people VALUES (1, :value, 3), (7, 'other', 3)"),
+                {"value": VALUE},
+            )
             connection.execute(sa.text("INSERT INTO notes VALUES (1, :value)"), {"value": VALUE})
         yield made
         made.dispose()
 
 
 @pytest.mark.parametrize("kind", STATEMENTS)
-def test_no_statement_that_a_database_refuses_tells_its_values(engine: sa.Engine, kind: str) -> None:
+def test_no_statement_that_a_database_refuses_tells_its_values(
+    engine: sa.Engine, kind: str
+) -> None:
     """Whatever a database says of a statement that fails, the value in it reaches neither a person, nor a log, nor Prefect."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
@@ -170,8 +187,16 @@ def test_no_statement_that_a_database_refuses_tells_its_values(engine: sa.Engine
 
 def test_a_token_that_no_header_can_carry_is_not_told() -> None:
     """A request that cannot be made fails by name, before anything is sent, without the token in it."""
-    client = Client("http://side.invalid", auth=_Auth(), transport=httpx.MockTransport(lambda _: httpx.Response(200)))
-    for request in (Request("GET", "/x"), Request("POST", "/x", body={"name": "\ud83d"}), Request("GET", "/x\x00")):
+    client = Client(
+        "http://side.invalid",
+        auth=_Auth(),
+        transport=httpx.MockTransport(lambda _: httpx.Response(200)),
+    )
+    for request in (
+        Request("GET", "/x"),
+        Request("POST", "/x", body={"name": "\ud83d"}),
+        Request("GET", "/x\x00"),
+    ):
         with pytest.raises(InvalidField) as caught:
             client.send(request)
         assert caught.value.code == "UNMADE"
@@ -188,7 +213,9 @@ class _Auth:
 
 
 @pytest.mark.parametrize("kept", ["env", "file", "here"])
-def test_a_secret_with_a_stray_character_is_refused_when_it_is_loaded(tmp_path: Path, kept: str) -> None:
+def test_a_secret_with_a_stray_character_is_refused_when_it_is_loaded(
+    tmp_path: Path, kept: str
+) -> None:
     """An invisible character, as copy and paste adds it, is named with its place; the secret is not."""
     (tmp_path / "token.txt").write_text(TOKEN + "x\n", encoding="utf-8")
     (tmp_path / "token.txt").chmod(0o600)

@@ -46,7 +46,9 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         served.sandbox.revoke_token(TOKEN)
         said += _said(served.pair, home, "--engine", "prefect", "--verify", "none", expected=3)
     own = {file: file.read_bytes() for file in (acme.folder / "state").rglob("*") if file.is_file()}
-    return Left(own, {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}, said, values)
+    return Left(
+        own, {file: file.read_bytes() for file in home.rglob("*") if file.is_file()}, said, values
+    )
 
 
 def _values(acme: Acme) -> list[bytes]:
@@ -99,5 +101,10 @@ def test_values_are_not_logged(left: Left) -> None:
 
 def test_values_are_not_in_prefect(left: Left) -> None:
     """No email, street or note of anybody is in Prefect's database or in any other file of Prefect's."""
-    found = [(value, file.name) for value in left.values for file, content in left.prefect.items() if value in content]
+    found = [
+        (value, file.name)
+        for value in left.values
+        for file, content in left.prefect.items()
+        if value in content
+    ]
     assert not found

@@ -65,7 +65,9 @@ def row(url: str, name: str, body: str) -> None:
     """A row of the ledger as whoever can write to it may have made it."""
     ledger = Ledger(url, "")
     with ledger.transaction() as connection:
-        connection.execute(sa.insert(schema.pair_file).values(pair=name, body=body, at="2026-01-01T00:00:00.000Z"))
+        connection.execute(
+            sa.insert(schema.pair_file).values(pair=name, body=body, at="2026-01-01T00:00:00.000Z")
+        )
     ledger.close()
 
 
@@ -81,14 +83,19 @@ def test_what_the_worker_names_is_written(tmp_path: Path, url: str) -> None:
     assert load(file).ghl.location == LOCATION
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc/x", "a/b", "..", ".hidden", "acme\n", "", "a" * 300])
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc/x", "a/b", "..", ".hidden", "acme\n", "", "a" * 300]
+)
 def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, url: str, name: str) -> None:
     """A row whose name is no name is refused before anything is written, and so is one that says another name than its file."""
     row(url, name, PAIR)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ConfigError, match="name"):
         written(tmp_path, url)
-    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before] in ([], [tmp_path / "worker"])
+    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before] in (
+        [],
+        [tmp_path / "worker"],
+    )
 
 
 def test_a_row_says_its_own_name(tmp_path: Path, url: str) -> None:
@@ -128,7 +135,9 @@ def test_a_row_says_its_own_name(tmp_path: Path, url: str) -> None:
         ('connector = "rest"\nurl = "https://crm.acme.example"', 'connector = "somebodys"\nurl = "https://crm.acme.example"', "somebodys"),
     ],
 )  # fmt: skip
-def test_what_the_worker_does_not_name_is_refused(tmp_path: Path, url: str, old: str, new: str, what: str) -> None:
+def test_what_the_worker_does_not_name_is_refused(
+    tmp_path: Path, url: str, old: str, new: str, what: str
+) -> None:
     """Another tenant's variable or location, another host, a file elsewhere: the row is refused, by line and word."""
     assert old in PAIR
     row(url, "acme", PAIR.replace(old, new))
@@ -149,7 +158,9 @@ def test_files_of_other_pairs_are_not_read(tmp_path: Path, url: str, kind: str) 
         written(tmp_path, url)
     ledger = Ledger(url, "")
     with ledger.transaction() as connection:
-        connection.execute(sa.update(schema.pair_file).values(body=head + app.format(kind, own) + tail))
+        connection.execute(
+            sa.update(schema.pair_file).values(body=head + app.format(kind, own) + tail)
+        )
     ledger.close()
     assert written(tmp_path, url)
 
@@ -166,9 +177,12 @@ def test_a_worker_without_settings_runs_nothing_from_a_ledger(
 
 
 @pytest.mark.parametrize(
-    "text", ["[pairs.acme]\nlocatoin = 'x'", "pairs = 3", "[pairs.acme", "[pairs.acme]\nvariables = 'X'"]
+    "text",
+    ["[pairs.acme]\nlocatoin = 'x'", "pairs = 3", "[pairs.acme", "[pairs.acme]\nvariables = 'X'"],
 )
-def test_settings_that_are_wrong_are_told(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_settings_that_are_wrong_are_told(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     """A typing error in the worker's settings allows nothing, and is told as what it is."""
     row(url, "acme", PAIR)
     (tmp_path / "worker.toml").write_text(text, encoding="utf-8")
@@ -218,7 +232,9 @@ def test_a_refused_row_stops_no_other(tmp_path: Path, url: str) -> None:
     ],
     ids=["path", "location", "url", "app url", "constants", "search", "table"],
 )  # fmt: skip
-def test_a_variable_is_looked_up_for_a_secret_alone(tmp_path: Path, changed: tuple[str, str]) -> None:
+def test_a_variable_is_looked_up_for_a_secret_alone(
+    tmp_path: Path, changed: tuple[str, str]
+) -> None:
     """A table's name, a path, a location or a constant is printed, sent and kept: no variable is looked up for it."""
     text = PAIR.replace(*changed).replace("s3://acme-archive/runs", "state")
     text = text.replace('table = "people"', 'table = "env:SECRET"')
@@ -229,7 +245,9 @@ def test_a_variable_is_looked_up_for_a_secret_alone(tmp_path: Path, changed: tup
     with pytest.raises(ConfigError) as refused:
         read(text, tmp_path / "acme.toml", environ=environ)
     assert "hunter2" not in str(refused.value)
-    assert any("stands for a secret" in problem.what for problem in refused.value.problems), str(refused.value)
+    assert any("stands for a secret" in problem.what for problem in refused.value.problems), str(
+        refused.value
+    )
 
 
 # names that become paths ------------------------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ def test_a_stream_shows_what_is_printed() -> None:
     assert not SIGNS & set(under.getvalue())
 
 
-@pytest.mark.parametrize("made", [str, Text, lambda text: _table(text)], ids=["str", "Text", "Table"])
+@pytest.mark.parametrize(
+    "made", [str, Text, lambda text: _table(text)], ids=["str", "Text", "Table"]
+)
 def test_a_console_keeps_its_own_colours_alone(made: object) -> None:
     """On a terminal the product's own codes are there, those of a value are not."""
     plain, hostile = (_rendered(made, text) for text in ("Ann", HOSTILE))
@@ -98,7 +100,15 @@ def test_there_is_one_console() -> None:
         if file.name == "terminal.py":
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
-            assert not (isinstance(node, ast.ImportFrom) and node.module == "rich.console" and "Console" in names), file
+            names = (
+                {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+            )
+            assert not (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "rich.console"
+                and "Console" in names
+            ), file
             assert not (isinstance(node, ast.ImportFrom) and node.module == "rich"), file
-            assert not (isinstance(node, ast.Attribute) and node.attr in ("__stdout__", "__stderr__")), file
+            assert not (
+                isinstance(node, ast.Attribute) and node.attr in ("__stdout__", "__stderr__")
+            ), file

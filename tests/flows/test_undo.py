@@ -26,12 +26,19 @@ def world() -> Iterator[World]:
     """Ann and Bob agree on both sides, with a task and a note; Eve too."""
     with World(limits={"max_first_creates": 100}) as world:
         ann = world.app.put(
-            Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A", "tags": ["vip", "lead"]}
+            Entity.CONTACT,
+            {"first_name": "Ann", "email": "ann@x.com", "company": "A", "tags": ["vip", "lead"]},
         )
-        bob = world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com", "company": "B"})
+        bob = world.app.put(
+            Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com", "company": "B"}
+        )
         world.app.put(Entity.CONTACT, {"first_name": "Eve", "email": "eve@x.com", "tags": ["cold"]})
         for key, title in ((ann, "Call"), (bob, "Mail")):
-            world.app.put(Entity.TASK, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=key)
+            world.app.put(
+                Entity.TASK,
+                {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False},
+                parent=key,
+            )
             world.app.put(Entity.NOTE, {"body": f"note of {title}"}, parent=key)
         night(world)
         yield world
@@ -40,18 +47,32 @@ def world() -> Iterator[World]:
 def edit_everything(world: World) -> None:
     """Edits of every kind, each on the side where it happens, so that the next run writes every kind of operation to both."""
     app, ghl = world.app, world.ghl
-    app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME", "tags": ["vip", "won"]})
-    ghl.edit(Entity.CONTACT, by_email(world, Side.GHL, "eve@x.com"), {"last_name": "Young", "tags": ["hot"]})
+    app.edit(
+        Entity.CONTACT,
+        by_email(world, Side.APP, "ann@x.com"),
+        {"company": "ACME", "tags": ["vip", "won"]},
+    )
+    ghl.edit(
+        Entity.CONTACT,
+        by_email(world, Side.GHL, "eve@x.com"),
+        {"last_name": "Young", "tags": ["hot"]},
+    )
     app.delete(Entity.CONTACT, by_email(world, Side.APP, "bob@x.com"))
     ann = by_email(world, Side.APP, "ann@x.com")
     task = next(key for key, record in app.rows(Entity.TASK).items() if record.parent == ann)
     app.edit(Entity.TASK, task, {"completed": True})
     note = next(
-        key for key, record in ghl.rows(Entity.NOTE).items() if record.parent == by_email(world, Side.GHL, "ann@x.com")
+        key
+        for key, record in ghl.rows(Entity.NOTE).items()
+        if record.parent == by_email(world, Side.GHL, "ann@x.com")
     )
     ghl.edit(Entity.NOTE, note, {"body": "note, edited in GHL"})
     guy = app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com", "tags": ["new"]})
-    app.put(Entity.TASK, {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False}, parent=guy)
+    app.put(
+        Entity.TASK,
+        {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False},
+        parent=guy,
+    )
     ghl.put(Entity.CONTACT, {"first_name": "Hal", "email": "hal@x.com"})
     ghl.put(Entity.NOTE, {"body": "new in GHL"}, parent=by_email(world, Side.GHL, "eve@x.com"))
 
@@ -83,7 +104,9 @@ def test_the_run_after_an_undo_leaves_it_undone_and_asks(world: World) -> None:
     take_back(world, night(world))
     for _ in range(2):
         after = night(world)
-        written = [entry for entry in after.document["changes"] if entry["kind"] not in ("adopt", "forget")]
+        written = [
+            entry for entry in after.document["changes"] if entry["kind"] not in ("adopt", "forget")
+        ]
         assert written == []
         assert state(world) == before
         assert {hold["kind"] for hold in after.document["holds"]} == {"delete"}
@@ -110,7 +133,9 @@ def test_a_person_may_have_an_undone_create_made_again(world: World) -> None:
     (hold,) = asked.document["holds"]
     assert "undone by run" in hold["because"]
     row = next(row for row in world.ledger.holds() if row.hold_id == hold["hold_id"])
-    world.ledger.decide(Decision(row.hold_id, "restore", row.values_digest, "Ada", world.clock(), ""))
+    world.ledger.decide(
+        Decision(row.hold_id, "restore", row.values_digest, "Ada", world.clock(), "")
+    )
     night(world)
     night(world)
     assert [cells["email"] for cells in world.cells(Side.GHL).values()].count("guy@x.com") == 1
@@ -118,7 +143,11 @@ def test_a_person_may_have_an_undone_create_made_again(world: World) -> None:
 
 def test_what_changed_since_the_run_is_left_alone_and_named(world: World) -> None:
     """A field, or a created record, that somebody changed after the run is not taken back; the report says which."""
-    world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME", "last_name": "Lee"})
+    world.app.edit(
+        Entity.CONTACT,
+        by_email(world, Side.APP, "ann@x.com"),
+        {"company": "ACME", "last_name": "Lee"},
+    )
     world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
     told = night(world)
     ann, guy = (by_email(world, Side.GHL, email) for email in ("ann@x.com", "guy@x.com"))
@@ -140,7 +169,11 @@ def test_a_created_contact_stays_while_somebody_elses_task_hangs_on_it(world: Wo
     world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
     told = night(world)
     guy = by_email(world, Side.GHL, "guy@x.com")
-    world.ghl.put(Entity.TASK, {"title": "Mine", "due": "2026-03-01T10:00:00Z", "completed": False}, parent=guy)
+    world.ghl.put(
+        Entity.TASK,
+        {"title": "Mine", "due": "2026-03-01T10:00:00Z", "completed": False},
+        parent=guy,
+    )
     back = take_back(world, told)
     assert [each["because"] for each in back.document["undo"]["left"]] == [
         "it stays, because what hangs on it is not the run's, or changed since: 1 task"
@@ -153,10 +186,16 @@ def left(told: Told) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("entity", [Entity.NOTE, Entity.TASK])
-def test_a_contact_stays_with_what_came_onto_it_after_the_plan(world: World, entity: Entity) -> None:
+def test_a_contact_stays_with_what_came_onto_it_after_the_plan(
+    world: World, entity: Entity
+) -> None:
     """What hangs on a contact is read again right before it is deleted: a new note, or a task edited since, keeps it."""
     guy = world.app.put(Entity.CONTACT, {"first_name": "Guy", "email": "guy@x.com"})
-    world.app.put(Entity.TASK, {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False}, parent=guy)
+    world.app.put(
+        Entity.TASK,
+        {"title": "Greet", "due": "2026-02-01T10:00:00Z", "completed": False},
+        parent=guy,
+    )
     told = night(world)
     there = by_email(world, Side.GHL, "guy@x.com")
     (task,) = (key for key, record in world.ghl.rows(Entity.TASK).items() if record.parent == there)
@@ -170,7 +209,9 @@ def test_a_contact_stays_with_what_came_onto_it_after_the_plan(world: World, ent
     back = take_back(world, told, between=between)
     assert there in world.cells(Side.GHL)
     assert there in {record.parent for record in world.ghl.rows(entity).values()}
-    assert [e["code"] for e in back.document["changes"] if e["entity"] == "contact"] == ["HAS_CHILDREN"]
+    assert [e["code"] for e in back.document["changes"] if e["entity"] == "contact"] == [
+        "HAS_CHILDREN"
+    ]
     assert left(back)[-1] == (
         "contact",
         f"it stays, because what hangs on it is not the run's, or changed since: 1 {entity}",
@@ -189,10 +230,14 @@ def test_a_contact_stays_with_tasks_and_notes_that_are_not_mapped(
         guy = by_email(world, Side.GHL, "guy@x.com")
         if readable:
             world.ghl.put(Entity.NOTE, {"body": "somebody's"}, parent=guy)
-            expected = "it stays, because what hangs on it is not the run's, or changed since: 1 note"
+            expected = (
+                "it stays, because what hangs on it is not the run's, or changed since: 1 note"
+            )
         else:
             said = world.ghl.describe()
-            fields = {entity: named for entity, named in said.fields.items() if entity is not Entity.NOTE}
+            fields = {
+                entity: named for entity, named in said.fields.items() if entity is not Entity.NOTE
+            }
             monkeypatch.setattr(world.ghl, "describe", lambda: replace(said, fields=fields))
             expected = "it stays, because its notes cannot be read: the pair file does not say where GHL keeps them"
         back = take_back(world, told)
@@ -202,7 +247,10 @@ def test_a_contact_stays_with_tasks_and_notes_that_are_not_mapped(
 
 def later_runs(world: World, count: int) -> None:
     """As many runs that changed nothing, as a delta every few minutes leaves them in the ledger."""
-    names = [{"run_id": f"d{at:05d}", "started_at": world.clock(), "summary": "{}"} for at in range(count)]
+    names = [
+        {"run_id": f"d{at:05d}", "started_at": world.clock(), "summary": "{}"}
+        for at in range(count)
+    ]
     usual = {"pair": world.ledger.pair, "job": "delta", "state": "settled"}
     with world.ledger.transaction() as connection:
         connection.execute(sa.insert(schema.run), [name | usual for name in names])
@@ -226,7 +274,11 @@ def test_an_archive_that_is_gone_is_named(world: World) -> None:
     shutil.rmtree(world.folder / "runs")
     lost = take_back(world, told).document["undo"]["lost"]
     assert (
-        sum(f"in no archive that is left: that of run {told.document['run_id']} is gone" in each for each in lost) == 2
+        sum(
+            f"in no archive that is left: that of run {told.document['run_id']} is gone" in each
+            for each in lost
+        )
+        == 2
     )
 
 
@@ -246,13 +298,17 @@ def test_nobody_is_created_beside_who_is_there_again(world: World, late: bool) -
     assert {record.parent for record in world.app.rows(Entity.TASK).values()} == {
         by_email(world, Side.APP, "bob@x.com")
     }
-    assert any("somebody with the same email is there again, as a9" in because for _, because in left(back))
+    assert any(
+        "somebody with the same email is there again, as a9" in because for _, because in left(back)
+    )
 
 
 def test_who_shares_a_phone_comes_back_all_the_same(world: World) -> None:
     """Another person who was linked before the run is no reason to leave a deleted contact out."""
     for name in ("Guy", "Hal"):
-        world.app.put(Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "phone": "+18885551212"})
+        world.app.put(
+            Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "phone": "+18885551212"}
+        )
     night(world)
     world.app.delete(Entity.CONTACT, by_email(world, Side.APP, "guy@x.com"))
     told = night(world)
@@ -309,10 +365,14 @@ def test_a_link_with_both_ends_loses_the_mark_of_an_undo(world: World) -> None:
 def test_what_changes_between_the_plan_and_its_application_drops_out(world: World) -> None:
     """Each record is looked at right before it is touched: one edited in between is stale, the rest is done."""
     for name in ("ann", "eve"):
-        world.app.edit(Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"})
+        world.app.edit(
+            Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"}
+        )
     told = night(world)
     ann, eve = (by_email(world, Side.GHL, f"{name}@x.com") for name in ("ann", "eve"))
-    back = take_back(world, told, between=lambda: world.ghl.edit(Entity.CONTACT, ann, {"company": "by hand"}))
+    back = take_back(
+        world, told, between=lambda: world.ghl.edit(Entity.CONTACT, ann, {"company": "by hand"})
+    )
     assert restored(back) == {"stale": 1, "done": 1}
     assert world.cells(Side.GHL)[ann]["company"] == "by hand"
     assert "company" not in world.cells(Side.GHL)[eve]
@@ -328,14 +388,23 @@ def test_a_deleted_contact_comes_back_with_tags_tasks_and_notes(world: World) ->
     new = by_email(world, Side.GHL, "ann@x.com")
     assert new != old
     assert json.loads(str(world.cells(Side.GHL)[new]["tags"])) == ["lead", "vip"]
-    assert [r.parent for r in world.ghl.rows(Entity.TASK).values() if r.fields["title"] == "Call"] == [new]
-    assert [r.parent for r in world.ghl.rows(Entity.NOTE).values() if "Call" in str(r.fields["body"])] == [new]
-    assert any(f"contact {old} comes back with a new id" in line for line in back.document["undo"]["lost"])
+    assert [
+        r.parent for r in world.ghl.rows(Entity.TASK).values() if r.fields["title"] == "Call"
+    ] == [new]
+    assert [
+        r.parent for r in world.ghl.rows(Entity.NOTE).values() if "Call" in str(r.fields["body"])
+    ] == [new]
+    assert any(
+        f"contact {old} comes back with a new id" in line for line in back.document["undo"]["lost"]
+    )
 
 
 def delete_ann_without_reading_notes(world: World) -> Told:
     """Ann and Bob with a note each; Ann is deleted in a run whose budget reads no notes."""
-    ann, bob = (world.app.put(Entity.CONTACT, {"first_name": n, "email": f"{n}@x.com"}) for n in ("Ann", "Bob"))
+    ann, bob = (
+        world.app.put(Entity.CONTACT, {"first_name": n, "email": f"{n}@x.com"})
+        for n in ("Ann", "Bob")
+    )
     for key, body in ((ann, "kept"), (bob, "other")):
         world.app.put(Entity.NOTE, {"body": body}, parent=key)
     night(world)
@@ -351,19 +420,29 @@ def test_notes_outside_the_budget_are_read_before_their_contact_is_deleted() -> 
     """A contact that is about to go is looked at first, whatever the notes budget, so that an undo has its notes."""
     with World(limits={"max_first_creates": 100}) as world:
         told = delete_ann_without_reading_notes(world)
-        assert (world.folder / "runs" / told.document["run_id"] / "raw_kept_note_ghl.parquet").exists()
+        assert (
+            world.folder / "runs" / told.document["run_id"] / "raw_kept_note_ghl.parquet"
+        ).exists()
         take_back(world, told)
-        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == ["kept", "other"]
+        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == [
+            "kept",
+            "other",
+        ]
 
 
 def test_notes_that_the_run_could_not_read_come_from_an_earlier_archive() -> None:
     """Where the run that deleted a contact has not kept its notes, the newest run that read them is asked."""
     with World(limits={"max_first_creates": 100}) as world:
         told = delete_ann_without_reading_notes(world)
-        for path in (world.folder / "runs" / told.document["run_id"]).glob("*_kept_note_ghl.parquet"):
+        for path in (world.folder / "runs" / told.document["run_id"]).glob(
+            "*_kept_note_ghl.parquet"
+        ):
             path.unlink()
         take_back(world, told)
-        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == ["kept", "other"]
+        assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == [
+            "kept",
+            "other",
+        ]
 
 
 def test_an_undo_can_be_taken_back(world: World) -> None:
@@ -412,7 +491,9 @@ def test_an_undo_plan_is_stale_once_another_run_settled(world: World) -> None:
 def test_a_killed_undo_is_settled_as_an_undo_by_the_next_run(world: World) -> None:
     """Recovery knows what the interrupted run was for: what it had put back is not done again."""
     for name in ("ann", "bob", "eve"):
-        world.app.edit(Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"})
+        world.app.edit(
+            Entity.CONTACT, by_email(world, Side.APP, f"{name}@x.com"), {"company": "ACME"}
+        )
     told = night(world)
     world.set_vices(Side.GHL, crash=Crash(world.ghl.carried_out + 2, "after"))
     with pytest.raises(Killed):
@@ -428,7 +509,10 @@ def test_a_killed_undo_is_settled_as_an_undo_by_the_next_run(world: World) -> No
 
 def test_an_unknown_run_is_an_error_that_says_where_to_look(world: World) -> None:
     """There is nothing to take back of a run that the ledger does not know."""
-    with opened(world, "undo", writes=False) as run, pytest.raises(StateError, match="list runs with `history`"):
+    with (
+        opened(world, "undo", writes=False) as run,
+        pytest.raises(StateError, match="list runs with `history`"),
+    ):
         undoing.undo(run, "nobody")
 
 

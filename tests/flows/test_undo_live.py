@@ -29,13 +29,21 @@ def everybody(folder: Path) -> dict[str, list[Any]]:
     """Whom both sides hold, with tags, tasks and notes, without keys."""
     with opened(folder, folder / PAIR, None) as ends:
         sides = {"app": ends.app().values(), "ghl": ends.ghl().values()}
-        return {side: sorted(repr(_keyless(one)) for one in holders) for side, holders in sides.items()}
+        return {
+            side: sorted(repr(_keyless(one)) for one in holders) for side, holders in sides.items()
+        }
 
 
 def _keyless(one: Holder) -> tuple[Any, ...]:
     tasks = {title: replace(task, key="") for title, task in sorted(one.tasks.items())}
     notes = sorted(" ".join(text.split()) for text in one.notes)
-    return dict(sorted(one.cells.items())), sorted(one.tags), tasks, notes, dict(sorted(one.repeated.items()))
+    return (
+        dict(sorted(one.cells.items())),
+        sorted(one.tags),
+        tasks,
+        notes,
+        dict(sorted(one.repeated.items())),
+    )
 
 
 def ran(capsys: pytest.CaptureFixture[str], folder: Path, *tokens: str) -> dict[str, Any]:
@@ -55,16 +63,23 @@ def test_g8_plan_with_backtest_tries_the_pair_file_on_the_last_runs(
     told = ran(capsys, folder, "plan", "--backtest", "1")
     assert [(run["same"], run["operations_now"] > 0) for run in told["runs"]] == [(True, True)]
     text = (folder / PAIR).read_text(encoding="utf-8")
-    (folder / "other.toml").write_text(text.replace('phone = "phone" ', '# phone = "phone" '), encoding="utf-8")
     (folder / "other.toml").write_text(
-        (folder / "other.toml").read_text(encoding="utf-8").replace('["email", "phone", [', '["email", ['), "utf-8"
+        text.replace('phone = "phone" ', '# phone = "phone" '), encoding="utf-8"
+    )
+    (folder / "other.toml").write_text(
+        (folder / "other.toml")
+        .read_text(encoding="utf-8")
+        .replace('["email", "phone", [', '["email", ['),
+        "utf-8",
     )
     capsys.readouterr()
     assert call(["plan", "--pair", str(folder / "other.toml"), "--backtest", "1"]) == 1
     assert "nightly" in capsys.readouterr().out
 
 
-def test_j3_explain_tells_what_a_record_was(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_j3_explain_tells_what_a_record_was(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`explain contact KEY --as-of DATE` names both sides' values, and the writes up to then."""
     told = ran(capsys, folder, "explain", "contact", "1", "--as-of", "2999-01-01")
     assert told["held"]["app"]["values"]["email"] == told["held"]["ghl"]["values"]["email"]
@@ -90,8 +105,17 @@ def test_j2_undo_of_a_night_with_every_kind_of_write_restores_both_sides(
     edit(folder, folder / PAIR)
     before = everybody(folder)
     told = ran(capsys, folder, "run", "--engine", "local", "--verify", "none")
-    kinds = {(change["kind"], change["entity"]) for change in told["changes"] if change["status"] == "done"}
-    assert {("create", "contact"), ("update", "contact"), ("delete", "contact"), ("add_tags", "tag")} <= kinds
+    kinds = {
+        (change["kind"], change["entity"])
+        for change in told["changes"]
+        if change["status"] == "done"
+    }
+    assert {
+        ("create", "contact"),
+        ("update", "contact"),
+        ("delete", "contact"),
+        ("add_tags", "tag"),
+    } <= kinds
     assert {("create", "note"), ("create", "task"), ("update", "task"), ("delete", "task")} <= kinds
     assert everybody(folder) != before
     planned = ran(capsys, folder, "undo", told["run_id"])

@@ -32,7 +32,10 @@ def test_a_side_that_could_not_be_read_is_no_agreement(world: World, side: Side)
         assert told.exit_code == 2
         verdict = told.document["verdict"]
         words = {Side.APP: "The app's contacts", Side.GHL: "GHL's contacts"}
-        assert (verdict["tone"], verdict["headline"]) == ("bad", f"{words[side]} could not be read completely")
+        assert (verdict["tone"], verdict["headline"]) == (
+            "bad",
+            f"{words[side]} could not be read completely",
+        )
         assert "the view was dropped" in verdict["sentences"][0]
         assert "Nothing was concluded" in verdict["sentences"][0]
         world.set_vices(side, incomplete={})
@@ -42,8 +45,14 @@ def test_a_side_that_could_not_be_read_is_no_agreement(world: World, side: Side)
 def test_a_create_without_a_key_is_in_doubt() -> None:
     """A side that says done, and not under which key, has to be looked at: the next run would make the record again."""
     create = operation_of(OpKind.CREATE, side=Side.APP)
-    assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE)).status is Status.UNCERTAIN
-    assert outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE, key="7")).status is Status.DONE
+    assert (
+        outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE)).status
+        is Status.UNCERTAIN
+    )
+    assert (
+        outcome_of(mapping_of(), create, Reply(create.op_id, Status.DONE, key="7")).status
+        is Status.DONE
+    )
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -52,7 +61,9 @@ def test_a_refusal_that_does_not_name_the_record_deletes_nothing(world: World, s
     with world:
         world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="bob")
         world.run()
-        gone = next(key for key, cells in world.cells(side).items() if cells["email"] == "ann@x.com")
+        gone = next(
+            key for key, cells in world.cells(side).items() if cells["email"] == "ann@x.com"
+        )
         world.sides[side].delete(C, gone)
         world.app.edit(C, "bob", {"company": "New"})
         world.set_vices(side, unnamed=lambda _entity, key: key == gone)
@@ -66,14 +77,20 @@ def test_a_refusal_that_does_not_name_the_record_deletes_nothing(world: World, s
 
 
 @pytest.mark.parametrize(
-    ("kind", "status"), [(Transient, 500), (Expired, 401), (Forbidden, 403), (InvalidField, 404)], ids=str
+    ("kind", "status"),
+    [(Transient, 500), (Expired, 401), (Forbidden, 403), (InvalidField, 404)],
+    ids=str,
 )
-def test_one_record_that_cannot_be_read_ends_no_night(world: World, kind: type[ConnectorError], status: int) -> None:
+def test_one_record_that_cannot_be_read_ends_no_night(
+    world: World, kind: type[ConnectorError], status: int
+) -> None:
     """Absent from the bulk read and unreadable by key: it is named with its trace id, nothing becomes of it, the rest goes on."""
     with world:
         world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="bob")
         world.run()
-        gone = next(key for key, cells in world.cells(Side.GHL).items() if cells["email"] == "ann@x.com")
+        gone = next(
+            key for key, cells in world.cells(Side.GHL).items() if cells["email"] == "ann@x.com"
+        )
         world.ghl.delete(C, gone)
         world.app.edit(C, "bob", {"company": "New"})
         error = kind(f"contact.get was answered {status}", status=status, trace_id="t-77")
@@ -90,7 +107,9 @@ def test_one_record_that_cannot_be_read_ends_no_night(world: World, kind: type[C
 
 
 @pytest.mark.parametrize(
-    "error", [Transient("no connection"), Transient("500", status=500)], ids=["silent", "one by one"]
+    "error",
+    [Transient("no connection"), Transient("500", status=500)],
+    ids=["silent", "one by one"],
 )
 def test_a_side_that_answers_nobody_fails_as_a_side(world: World, error: ConnectorError) -> None:
     """No answer at all, or five records in a row that cannot be read, is no fault of a record: the run ends with the reason."""

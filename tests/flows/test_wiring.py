@@ -40,9 +40,15 @@ due = "dueDate"
 @pytest.fixture
 def pair(tmp_path: Path) -> Pair:
     with sqlite3.connect(tmp_path / "app.db") as app:
-        app.execute("CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, labels TEXT, updated_at TEXT)")
-        app.execute("CREATE TABLE todos (id INTEGER PRIMARY KEY, person_id INTEGER, what TEXT, due TEXT)")
-        app.execute("INSERT INTO people VALUES (7, 'ann@example.com', 'a;b', '2026-01-01T00:00:00Z')")
+        app.execute(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, labels TEXT, updated_at TEXT)"
+        )
+        app.execute(
+            "CREATE TABLE todos (id INTEGER PRIMARY KEY, person_id INTEGER, what TEXT, due TEXT)"
+        )
+        app.execute(
+            "INSERT INTO people VALUES (7, 'ann@example.com', 'a;b', '2026-01-01T00:00:00Z')"
+        )
     app.close()
     sandbox = Sandbox(path=tmp_path / "ghl.db")
     sandbox.add_location("loc1")
@@ -58,7 +64,9 @@ def test_both_sides_answer(pair: Pair) -> None:
     with connect(pair) as sides:
         for side, connector in sides.items():
             described = connector.describe()
-            assert set(pair.mapping[Entity.CONTACT].native(side)) <= set(described.fields[Entity.CONTACT])
+            assert set(pair.mapping[Entity.CONTACT].native(side)) <= set(
+                described.fields[Entity.CONTACT]
+            )
             *pages, proof = connector.extract(Entity.CONTACT)
             assert isinstance(proof, Proof)
             assert proof.complete
@@ -108,14 +116,20 @@ def test_json_api(pair: Pair) -> None:
     api.close()
     assert isinstance(proof, Proof)
     assert proof.complete, proof.why_incomplete
-    assert [page.lines for page in pages if isinstance(page, Page) and b"eve@example.com" in page.lines]
+    assert [
+        page.lines for page in pages if isinstance(page, Page) and b"eve@example.com" in page.lines
+    ]
 
 
-def test_connector_from_outside(pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connector_from_outside(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An entry point of the group ghl_reconcile.connectors is called with its part of the file and the mapping's fields."""
     package = tmp_path / "packages"
     (package / "outside-1.0.dist-info").mkdir(parents=True)
-    (package / "outside-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (package / "outside-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n"
+    )
     (package / "outside-1.0.dist-info" / "entry_points.txt").write_text(
         "[ghl_reconcile.connectors]\nledgerbook = outside_connector:make\n"
     )

@@ -77,7 +77,9 @@ def rows_of(file: Path, environ: dict[str, str]) -> tuple[int, Proof]:
 def test_an_app_in_files(tmp_path: Path) -> None:
     """Paths are relative to the pair file, and the declared delimiter is the one that counts."""
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "people.csv").write_text("nr;mail;labels;changed\n1;a@b.test;vip|old;2026-01-01 10:00\n")
+    (tmp_path / "data" / "people.csv").write_text(
+        "nr;mail;labels;changed\n1;a@b.test;vip|old;2026-01-01 10:00\n"
+    )
     file = tmp_path / "acme.toml"
     file.write_text(FILES + GHL)
     rows, proof = rows_of(file, {})

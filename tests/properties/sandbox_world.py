@@ -143,7 +143,9 @@ class Wire(httpx.BaseTransport):
         if not sent:
             raise httpx.ReadError("the connection was reset", request=request)
         start, body = sent
-        return httpx.Response(start["status"], headers=start["headers"], content=body["body"], request=request)
+        return httpx.Response(
+            start["status"], headers=start["headers"], content=body["body"], request=request
+        )
 
     def _carry(self, request: httpx.Request) -> list[dict[str, Any]]:
         body, sent = request.read(), []
@@ -283,7 +285,11 @@ class AppPlace(Place):
 
     def __post_init__(self) -> None:
         self.engine = sa.create_engine(self.url, poolclass=sa.NullPool)
-        sa.event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+        sa.event.listen(
+            self.engine,
+            "connect",
+            lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"),
+        )
         with self.engine.begin() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             _APP.create_all(connection)
@@ -294,11 +300,17 @@ class AppPlace(Place):
         return {str(row["id"]): self._record(row) for row in found}
 
     def _record(self, row: Any) -> Record:
-        fields = {name: value for name, value in row.items() if name not in ("id", "updated_at", "person_id")}
+        fields = {
+            name: value
+            for name, value in row.items()
+            if name not in ("id", "updated_at", "person_id")
+        }
         if isinstance(due := fields.get("due"), datetime):
             fields["due"] = moment(due.replace(tzinfo=UTC))
         parent = row.get("person_id")
-        return Record(key=str(row["id"]), fields=fields, parent=None if parent is None else str(parent))
+        return Record(
+            key=str(row["id"]), fields=fields, parent=None if parent is None else str(parent)
+        )
 
     def put(self, entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         owner = {} if parent is None else {"person_id": int(parent)}
@@ -315,7 +327,11 @@ class AppPlace(Place):
 
     def _values(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         now = datetime.fromisoformat(self.clock()).replace(tzinfo=None)
-        due = {"due": datetime.fromisoformat(fields["due"]).replace(tzinfo=None)} if "due" in fields else {}
+        due = (
+            {"due": datetime.fromisoformat(fields["due"]).replace(tzinfo=None)}
+            if "due" in fields
+            else {}
+        )
         return {**fields, **due, "updated_at": now}
 
     def _do(self, statement: Any) -> Any:

@@ -33,7 +33,17 @@ class Simulation:
     mapping: PairMapping = field(default_factory=mapping_of)
     recheck: str = "always"
     asked_first: frozenset[str] = frozenset(
-        {"first_name", "last_name", "email", "phone", "company", "title", "due", "completed", "body"}
+        {
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "company",
+            "title",
+            "due",
+            "completed",
+            "body",
+        }
     )
 
     def __post_init__(self) -> None:
@@ -60,7 +70,9 @@ class Simulation:
         return f"{prefix}{self.number}"
 
     def add_contact(self, side: Side, fields: Mapping[str, Json]) -> str:
-        return self.world.sides[side].put(Entity.CONTACT, {"email": f"{self.fresh('p')}@x.com", **fields})
+        return self.world.sides[side].put(
+            Entity.CONTACT, {"email": f"{self.fresh('p')}@x.com", **fields}
+        )
 
     def add_child(self, side: Side, entity: Entity, parent: str, fields: Mapping[str, Json]) -> str:
         return self.world.sides[side].put(entity, fields, parent=parent)
@@ -78,12 +90,20 @@ class Simulation:
             row = asked[pick % len(asked)]
             options = json.loads(row.body)["options"]
             with suppress(StateError):  # where another answer names the same record
-                answer(self.world.ledger, row.hold_id, options[option % len(options)], by="Ada", at=self.world.clock())
+                answer(
+                    self.world.ledger,
+                    row.hold_id,
+                    options[option % len(options)],
+                    by="Ada",
+                    at=self.world.clock(),
+                )
 
     # what the job does
 
     def held(self) -> Held:
-        return {(side, entity): self.world.cells(side, entity) for side in Side for entity in RECORDS}
+        return {
+            (side, entity): self.world.cells(side, entity) for side in Side for entity in RECORDS
+        }
 
     def run(self, *, between: Callable[[], None] | None = None) -> Result:
         """One run with the checks that every run must pass."""
@@ -107,7 +127,9 @@ class Simulation:
     def crash(self, side: Side, at: int, when: str) -> bool:
         """A run that is killed at its n-th write of a side; True where it came to that."""
         connector = self.world.sides[side]
-        self.world.set_vices(side, crash=Crash(connector.carried_out + at, "before" if when == "before" else "after"))
+        self.world.set_vices(
+            side, crash=Crash(connector.carried_out + at, "before" if when == "before" else "after")
+        )
         try:
             self.world.run(allowed=ALLOWED)
         except Killed:
@@ -130,16 +152,26 @@ class Simulation:
                     ever = [mapped.decode(record, side) for record in history]
                     for name, cell in json.loads(row[f"{side}_cells"]).items():
                         if name == "tags":
-                            known = {tag for cells in ever for tag in json.loads(cells["tags"] or "[]")}
+                            known = {
+                                tag for cells in ever for tag in json.loads(cells["tags"] or "[]")
+                            }
                             assert set(json.loads(cell)) <= known, (side, row, name, cell)
                         else:
-                            assert cell in [cells[name] for cells in ever], (side, row, name, cell, ever)
+                            assert cell in [cells[name] for cells in ever], (
+                                side,
+                                row,
+                                name,
+                                cell,
+                                ever,
+                            )
 
     def check_quiet(self) -> None:
         """A further run without edits plans nothing (invariant 1)."""
         failed = set(_failed(self.last)) if self.last else set()
         again = [o for o in self.world.plan().operations if o.link_id not in failed]
-        assert not again, [(o.kind, o.entity, o.side, o.key, o.before, o.after, o.because) for o in again]
+        assert not again, [
+            (o.kind, o.entity, o.side, o.key, o.before, o.after, o.because) for o in again
+        ]
 
     def check_converged(self, result: Result) -> None:
         """Both sides hold the same, but for what is held, failed or passed over with a reason."""
@@ -150,7 +182,10 @@ class Simulation:
             for row in self.world.baseline(entity).values():
                 app = held[Side.APP, entity].get(row["app_key"])
                 ghl = held[Side.GHL, entity].get(row["ghl_key"])
-                if (entity, row["link_id"]) in excused or (Entity.CONTACT, row["parent"]) in excused:
+                if (entity, row["link_id"]) in excused or (
+                    Entity.CONTACT,
+                    row["parent"],
+                ) in excused:
                     continue
                 assert app is not None, (row, "gone from app")
                 assert ghl is not None, (row, "gone from ghl")
@@ -159,14 +194,23 @@ class Simulation:
 
     def check_complete(self, result: Result) -> None:
         """Nothing is on one side only, and nothing is there twice (invariants 2 and 4): for runs without holds and failures."""
-        if result.holds or result.passed or any(o.status is not Status.DONE or o.code for o in result.outcomes):
+        if (
+            result.holds
+            or result.passed
+            or any(o.status is not Status.DONE or o.code for o in result.outcomes)
+        ):
             return
         held = self.held()
         for entity in RECORDS:
             counted = [
-                Counter(json.dumps(cells, sort_keys=True) for cells in held[side, entity].values()) for side in Side
+                Counter(json.dumps(cells, sort_keys=True) for cells in held[side, entity].values())
+                for side in Side
             ]
-            assert counted[0] == counted[1], (entity, counted[0] - counted[1], counted[1] - counted[0])
+            assert counted[0] == counted[1], (
+                entity,
+                counted[0] - counted[1],
+                counted[1] - counted[0],
+            )
 
     def check_order(self, seed: int) -> None:
         """Shuffling what is read changes no byte of the plan (invariant 5)."""
@@ -192,7 +236,8 @@ def check_shown(result: Result, before: Held, after: Held) -> None:
         mine = [
             o
             for o in result.operations
-            if o.side is side and (o.entity is entity or (o.entity is Entity.TAG and entity is Entity.CONTACT))
+            if o.side is side
+            and (o.entity is entity or (o.entity is Entity.TAG and entity is Entity.CONTACT))
         ]
         creates = [o for o in mine if o.kind is OpKind.CREATE and o.op_id in status]
         new = rows.keys() - was.keys()
@@ -204,7 +249,11 @@ def check_shown(result: Result, before: Held, after: Held) -> None:
                 for o in result.operations
                 if o.side is side and o.entity is Entity.CONTACT and o.kind is OpKind.DELETE
             }
-            assert key in deleted or (entity is not Entity.CONTACT and gone_contacts), (side, entity, key)
+            assert key in deleted or (entity is not Entity.CONTACT and gone_contacts), (
+                side,
+                entity,
+                key,
+            )
         for key in was.keys() & rows.keys():
             _check_record(key, [o for o in mine if o.key == key], was[key], rows[key])
 
@@ -216,28 +265,46 @@ def _check_record(key: str, operations: list[Operation], was: Cells, now: Cells)
         if name == "tags":
             then, there = (set(json.loads(cells.get(name) or "[]")) for cells in (was, now))
             added = {
-                tag for o in operations if o.kind is OpKind.ADD_TAGS for tag in json.loads(o.after["tags"] or "[]")
+                tag
+                for o in operations
+                if o.kind is OpKind.ADD_TAGS
+                for tag in json.loads(o.after["tags"] or "[]")
             }
             removed = {
-                tag for o in operations if o.kind is OpKind.REMOVE_TAGS for tag in json.loads(o.after["tags"] or "[]")
+                tag
+                for o in operations
+                if o.kind is OpKind.REMOVE_TAGS
+                for tag in json.loads(o.after["tags"] or "[]")
             }
             assert there - then <= added, (key, then, there, added)
             assert then - there <= removed, (key, then, there, removed)
             continue
         shown = [(o.before.get(name), o.after[name]) for o in operations if name in o.after]
-        assert (was.get(name), now.get(name)) in shown, (key, name, was.get(name), now.get(name), shown)
+        assert (was.get(name), now.get(name)) in shown, (
+            key,
+            name,
+            was.get(name),
+            now.get(name),
+            shown,
+        )
 
 
 def check_nothing_lost(
-    result: Result, baseline: Mapping[Entity, Mapping[str, Mapping[str, str]]], asked_first: frozenset[str]
+    result: Result,
+    baseline: Mapping[Entity, Mapping[str, Mapping[str, str]]],
+    asked_first: frozenset[str],
 ) -> None:
     """A value that somebody changed is not overwritten without a person's word: what is replaced was agreed before (invariant 2)."""
     for operation in result.operations:
         if "decided by" in operation.because:
             continue
         if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
-            agreed = json.loads(baseline[operation.entity][operation.link_id][f"{operation.side}_cells"])
-            assert {name: cell for name, cell in operation.before.items() if cell is not None} == agreed, (
+            agreed = json.loads(
+                baseline[operation.entity][operation.link_id][f"{operation.side}_cells"]
+            )
+            assert {
+                name: cell for name, cell in operation.before.items() if cell is not None
+            } == agreed, (
                 operation,
                 agreed,
             )

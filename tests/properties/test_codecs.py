@@ -214,7 +214,9 @@ def test_a_name_over_two_fields_keeps_its_words(first: str, last: str) -> None:
     """A name that is split in first and last name is joined to the same name again."""
     codec = codec_named("name")
     cell = codec.decode([first, last], Side.APP)
-    assert codec.decode([raw_text(part) for part in codec.encode(cell, Side.GHL, 2)], Side.GHL) == cell
+    assert (
+        codec.decode([raw_text(part) for part in codec.encode(cell, Side.GHL, 2)], Side.GHL) == cell
+    )
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +228,9 @@ def sql() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @given(name=NAMED, texts=st.lists(TEXTS, min_size=1, max_size=40))
 @profile(ci=(60, 1), soak=(2_000, 1))
-def test_the_fast_path_says_what_python_says(sql: duckdb.DuckDBPyConnection, name: str, texts: list[str]) -> None:
+def test_the_fast_path_says_what_python_says(
+    sql: duckdb.DuckDBPyConnection, name: str, texts: list[str]
+) -> None:
     """Where a codec's SQL takes a value, it gives the Python codec's cell, and Python finds no fault with it."""
     codec = _codec(name)
     fast = codec.fast("raw")
@@ -235,22 +239,31 @@ def test_the_fast_path_says_what_python_says(sql: duckdb.DuckDBPyConnection, nam
     condition, value = fast
     usable = [text for text in texts if "\x00" not in text]
     listed = ", ".join(f"({literal(text)}::VARCHAR)" for text in [*usable, "x"])
-    rows = sql.execute(f"SELECT raw, {value} FROM (VALUES {listed}) t(raw) WHERE {condition}").fetchall()
+    rows = sql.execute(
+        f"SELECT raw, {value} FROM (VALUES {listed}) t(raw) WHERE {condition}"
+    ).fetchall()
     for raw, cell in rows:
         for side in Side:
             assert codec.decode([raw], side) == cell, (name, raw)
         assert codec.fault(cell) is None
 
 
-@given(name=st.sampled_from(["email", "phone", "text", "name"]), texts=st.lists(TEXTS, min_size=2, max_size=30))
+@given(
+    name=st.sampled_from(["email", "phone", "text", "name"]),
+    texts=st.lists(TEXTS, min_size=2, max_size=30),
+)
 @profile(ci=(60, 1), soak=(2_000, 1))
-def test_equal_values_have_equal_blurs(sql: duckdb.DuckDBPyConnection, name: str, texts: list[str]) -> None:
+def test_equal_values_have_equal_blurs(
+    sql: duckdb.DuckDBPyConnection, name: str, texts: list[str]
+) -> None:
     """Two values with one canonical form have one blur, or a blur that is NULL: narrowing down never loses a match."""
     codec = _codec(name)
     usable = [text for text in texts if "\x00" not in text]
     listed = ", ".join(f"({literal(text)}::VARCHAR)" for text in [*usable, "x", " x "])
     blurs: dict[str, set[str]] = {}
-    for raw, blur in sql.execute(f"SELECT raw, {codec.blur('raw')} FROM (VALUES {listed}) t(raw)").fetchall():
+    for raw, blur in sql.execute(
+        f"SELECT raw, {codec.blur('raw')} FROM (VALUES {listed}) t(raw)"
+    ).fetchall():
         cell = codec.decode([raw], Side.APP)
         if cell is not None and blur is not None and codec.fault(cell) is None:
             blurs.setdefault(cell, set()).add(blur)
@@ -260,10 +273,18 @@ def test_equal_values_have_equal_blurs(sql: duckdb.DuckDBPyConnection, name: str
 def test_equal_phones_of_every_notation_have_equal_blurs(sql: duckdb.DuckDBPyConnection) -> None:
     """The notations of one number narrow down to one blur."""
     codec = Phone(region="US")
-    notations = ["+18885551212", "(888) 555-1212", "888.555.1212", "1 888 555 1212", "tel:+1-888-555-1212"]
+    notations = [
+        "+18885551212",
+        "(888) 555-1212",
+        "888.555.1212",
+        "1 888 555 1212",
+        "tel:+1-888-555-1212",
+    ]
     assert {codec.decode([text], Side.APP) for text in notations} == {"+18885551212"}
     listed = ", ".join(f"({literal(text)})" for text in notations)
-    found = sql.execute(f"SELECT DISTINCT {codec.blur('raw')} FROM (VALUES {listed}) t(raw)").fetchall()
+    found = sql.execute(
+        f"SELECT DISTINCT {codec.blur('raw')} FROM (VALUES {listed}) t(raw)"
+    ).fetchall()
     assert {blur for (blur,) in found} <= {"551212", None}
 
 
@@ -275,7 +296,9 @@ VALUES: st.SearchStrategy[Json] = st.recursive(
         st.floats(-1e6, 1e6).map(lambda x: round(x, 4)),
         st.text(max_size=12),
     ),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -296,11 +319,14 @@ def test_a_single_read_gives_the_text_of_a_bulk_read(
     path = tmp_path_factory.mktemp("raw") / "rows.ndjson"
     usable = [value for value in values if "\\u0000" not in json.dumps(value)]
     path.write_text(
-        "".join(json.dumps({"v": value}, ensure_ascii=False) + "\n" for value in [*usable, "end"]), encoding="utf-8"
+        "".join(json.dumps({"v": value}, ensure_ascii=False) + "\n" for value in [*usable, "end"]),
+        encoding="utf-8",
     )
     for value, read in zip([*usable, "end"], _read(sql, str(path)), strict=True):
         for name in ("text", "decimal", "bool", "tags", "html"):
-            assert _codec(name).decode([read], Side.GHL) == _codec(name).decode([raw_text(value)], Side.GHL), (
+            assert _codec(name).decode([read], Side.GHL) == _codec(name).decode(
+                [raw_text(value)], Side.GHL
+            ), (
                 name,
                 value,
             )
@@ -310,7 +336,10 @@ def test_a_single_read_gives_the_text_of_a_bulk_read(
     ("texts", "cell"),
     [
         (["łukasz.okafor@example.com", " Łukasz.Okafor@Example.com "], "łukasz.okafor@example.com"),
-        (["émile@exämple.fr", "émile@xn--exmple-cua.fr", "E\u0301mile@EXÄMPLE.FR"], "émile@exämple.fr"),
+        (
+            ["émile@exämple.fr", "émile@xn--exmple-cua.fr", "E\u0301mile@EXÄMPLE.FR"],
+            "émile@exämple.fr",
+        ),
         (["用户@例子.广告"], "用户@例子.广告"),
         (["first..last@example.co.jp"], "first..last@example.co.jp"),
     ],

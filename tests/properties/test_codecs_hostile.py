@@ -80,7 +80,9 @@ def test_time_grows_no_faster_than_the_text(kind: str) -> None:
     """Text that is eight times as long takes about eight times as long, whatever is in it: never sixty-four times."""
     for name in CODECS:
         short, long = (_seconds(name, HOSTILE[kind](size)) for size in (2_000, 16_000))
-        if long > 24 * max(short, 0.001):  # noise of the machine: measured again, with the best of more
+        if long > 24 * max(
+            short, 0.001
+        ):  # noise of the machine: measured again, with the best of more
             short, long = (_seconds(name, HOSTILE[kind](size), times=5) for size in (2_000, 16_000))
         assert long <= 24 * max(short, 0.001), (name, short, long)
 
@@ -166,7 +168,9 @@ PIECES = [
     side=st.sampled_from(list(Side)),
 )
 @profile(ci=(1_500, 1), soak=(200_000, 1))
-def test_text_of_awkward_pieces_ends_as_a_cell_that_reads_as_itself(name: str, pieces: list[str], side: Side) -> None:
+def test_text_of_awkward_pieces_ends_as_a_cell_that_reads_as_itself(
+    name: str, pieces: list[str], side: Side
+) -> None:
     """Whatever is put together of the signs that mean something to a codec ends as a cell, which reads as itself."""
     codec, raw = _codec(name), raw_text("".join(pieces))
     cell = codec.decode([raw], side)
@@ -177,7 +181,8 @@ def test_text_of_awkward_pieces_ends_as_a_cell_that_reads_as_itself(name: str, p
 
 @pytest.mark.parametrize("name", ["text", "name", "html"])
 @pytest.mark.parametrize(
-    ("text", "why"), [("x" * 1_000_001, "1,000,000 characters"), ("a" + MARKS * 50_000, "combining marks")]
+    ("text", "why"),
+    [("x" * 1_000_001, "1,000,000 characters"), ("a" + MARKS * 50_000, "combining marks")],
 )
 def test_text_beyond_the_bounds_is_kept_with_a_fault(name: str, text: str, why: str) -> None:
     """Text that is too long, or a letter with too many marks, stays as it is and has a fault that says which."""
@@ -211,5 +216,7 @@ def test_no_sql_takes_what_python_finds_a_fault_with(name: str) -> None:
     long = ["x" * 1_000_001, '["' + "x" * 1_001 + '"]', '["' + '","'.join(["x" * 400] * 4) + '"]']
     for text in long if fast else []:
         assert fast is not None
-        taken = duckdb.execute(f"SELECT raw FROM (SELECT ?::VARCHAR AS raw) WHERE {fast[0]}", [text]).fetchall()
+        taken = duckdb.execute(
+            f"SELECT raw FROM (SELECT ?::VARCHAR AS raw) WHERE {fast[0]}", [text]
+        ).fetchall()
         assert not taken or codec.fault(codec.decode([text], Side.APP)) is None

@@ -21,7 +21,9 @@ PICK = st.integers(0, 50)
 NAMES = st.sampled_from(["Ann", "Bob", "ann", "Åsa", " Cy  D ", None])
 COMPANIES = st.sampled_from(["ACME", "Böb & Co", "x,y", 'q"uote', "", None])
 TAGS = st.lists(st.sampled_from(["VIP", "lead", " Hot ", "a b", "Ünï"]), max_size=3, unique=True)
-PERSON = st.fixed_dictionaries({}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS})
+PERSON = st.fixed_dictionaries(
+    {}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS}
+)
 CHILD = st.sampled_from([Entity.TASK, Entity.NOTE])
 TITLES = st.sampled_from(["Call", "Mail", "Visit"])
 BODIES = st.sampled_from(["hello", "<p>hello</p>", "a &amp; b", "two\nlines"])
@@ -66,7 +68,10 @@ class World(RuleBasedStateMachine):
         world = self.simulation.world
         if key is not None:
             email = world.sides[side].rows(Entity.CONTACT)[key].fields["email"]
-            there = {str(r.fields["email"]).lower() for r in world.sides[side.other].rows(Entity.CONTACT).values()}
+            there = {
+                str(r.fields["email"]).lower()
+                for r in world.sides[side.other].rows(Entity.CONTACT).values()
+            }
             if str(email).lower() not in there:
                 world.sides[side.other].put(Entity.CONTACT, {"email": str(email).upper(), **fields})
 
@@ -77,7 +82,9 @@ class World(RuleBasedStateMachine):
             self.simulation.edit(side, Entity.CONTACT, key, fields)
 
     @rule(side=SIDES, pick=PICK, other=PICK, fields=PERSON, again=st.booleans())
-    def share_an_identity(self, side: Side, pick: int, other: int, fields: dict[str, Json], again: bool) -> None:
+    def share_an_identity(
+        self, side: Side, pick: int, other: int, fields: dict[str, Json], again: bool
+    ) -> None:
         """A contact gets the address of another of its side, or is entered a second time."""
         one, two = self.key(side, Entity.CONTACT, pick), self.key(side, Entity.CONTACT, other)
         if one is not None and two is not None:
@@ -89,7 +96,11 @@ class World(RuleBasedStateMachine):
             else:
                 self.simulation.edit(side, Entity.CONTACT, two, shared)
 
-    @rule(side=SIDES, pick=PICK, phone=st.sampled_from(["+18885550101", "(888) 555-0101", "+18885550102", None]))
+    @rule(
+        side=SIDES,
+        pick=PICK,
+        phone=st.sampled_from(["+18885550101", "(888) 555-0101", "+18885550102", None]),
+    )
     def change_number(self, side: Side, pick: int, phone: str | None) -> None:
         key = self.key(side, Entity.CONTACT, pick)
         if key is not None:
@@ -99,7 +110,9 @@ class World(RuleBasedStateMachine):
     def change_address(self, side: Side, pick: int) -> None:
         key = self.key(side, Entity.CONTACT, pick)
         if key is not None:
-            self.simulation.edit(side, Entity.CONTACT, key, {"email": f"{self.simulation.fresh('q')}@x.com"})
+            self.simulation.edit(
+                side, Entity.CONTACT, key, {"email": f"{self.simulation.fresh('q')}@x.com"}
+            )
 
     @rule(pick=PICK, option=PICK)
     def answer(self, pick: int, option: int) -> None:
@@ -107,19 +120,27 @@ class World(RuleBasedStateMachine):
         self.simulation.answer(pick, option)
 
     @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
-    def add_child(self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool) -> None:
+    def add_child(
+        self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool
+    ) -> None:
         parent = self.key(side, Entity.CONTACT, pick)
         if parent is not None:
             due = "2026-01-01T10:00:00.000Z"
             task: dict[str, Json] = {"title": title, "due": due, "completed": done}
-            self.simulation.add_child(side, entity, parent, task if entity is Entity.TASK else {"body": body})
+            self.simulation.add_child(
+                side, entity, parent, task if entity is Entity.TASK else {"body": body}
+            )
 
     @rule(side=SIDES, pick=PICK, entity=CHILD, title=TITLES, body=BODIES, done=st.booleans())
-    def edit_child(self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool) -> None:
+    def edit_child(
+        self, side: Side, pick: int, entity: Entity, title: str, body: str, done: bool
+    ) -> None:
         key = self.key(side, entity, pick)
         if key is not None:
             task: dict[str, Json] = {"completed": done} if done else {"title": title}
-            self.simulation.edit(side, entity, key, task if entity is Entity.TASK else {"body": body})
+            self.simulation.edit(
+                side, entity, key, task if entity is Entity.TASK else {"body": body}
+            )
 
     @rule(side=SIDES, pick=PICK, entity=st.sampled_from(list(Entity)[:3]))
     def delete(self, side: Side, pick: int, entity: Entity) -> None:
@@ -140,7 +161,9 @@ class World(RuleBasedStateMachine):
         result = self.simulation.run()
         self.simulation.world.set_vices(side, incomplete={})
         gone = [
-            o for o in result.operations if o.entity is entity and o.side is side.other and o.kind.value == "delete"
+            o
+            for o in result.operations
+            if o.entity is entity and o.side is side.other and o.kind.value == "delete"
         ]
         assert not gone, gone
 

@@ -25,7 +25,9 @@ PICK = st.integers(0, 50)
 NAMES = st.sampled_from(["Ann", "Bob", "ann", "Åsa", "Cy D", None])
 COMPANIES = st.sampled_from(["ACME", "Böb & Co", 'q"uote', None])
 TAGS = st.lists(st.sampled_from(["VIP", "lead", " Hot ", "a b"]), max_size=3, unique=True)
-PERSON = st.fixed_dictionaries({}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS})
+PERSON = st.fixed_dictionaries(
+    {}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS}
+)
 CHILD = st.sampled_from([Entity.TASK, Entity.NOTE])
 _GHL = {"first_name": "firstName", "company": "companyName", "due": "dueDate"}
 _ANYWHERE = ("rate_limited", "status", "reset_before", "reset_after", "malformed", "cdn_block")
@@ -64,7 +66,9 @@ class Both(Simulation):
 
     def __post_init__(self) -> None:
         limits = {"max_first_creates": 9999, "max_deletes": 9999, "flapping": 0}
-        self.real = SandboxWorld(mapping=self.mapping, limits=limits, recheck="always", lag=self.lag)
+        self.real = SandboxWorld(
+            mapping=self.mapping, limits=limits, recheck="always", lag=self.lag
+        )
         self.world = self.real
         self.lossy = False
         self.number = 0
@@ -73,7 +77,9 @@ class Both(Simulation):
     def keys(self, side: Side, entity: Entity) -> list[str]:
         return sorted(self.real.places[side].rows(entity))
 
-    def put(self, side: Side, entity: Entity, fields: dict[str, Json], parent: str | None = None) -> str:
+    def put(
+        self, side: Side, entity: Entity, fields: dict[str, Json], parent: str | None = None
+    ) -> str:
         key: str = self.real.places[side].put(entity, _native(side, fields), parent)
         return key
 
@@ -104,11 +110,17 @@ class Both(Simulation):
         """What is deleted on one side is really gone from the other (invariant 6)."""
         for operation in result.operations:
             if operation.kind is OpKind.DELETE:
-                assert operation.source_key not in before(operation.side.other, operation.entity), operation
+                assert operation.source_key not in before(operation.side.other, operation.entity), (
+                    operation
+                )
 
 
 def _native(side: Side, fields: dict[str, Json]) -> dict[str, Json]:
-    return fields if side is Side.APP else {_GHL.get(name, name): value for name, value in fields.items()}
+    return (
+        fields
+        if side is Side.APP
+        else {_GHL.get(name, name): value for name, value in fields.items()}
+    )
 
 
 class Location(RuleBasedStateMachine):
@@ -135,10 +147,18 @@ class Location(RuleBasedStateMachine):
 
     def busy(self, side: Side, pick: int) -> None:
         """A new person with a task and a note, and edits across: something for the next run to be disturbed at."""
-        person: dict[str, Json] = {"email": f"{self.both.fresh('p')}@x.com", "first_name": "Ann", "tags": ["lead"]}
+        person: dict[str, Json] = {
+            "email": f"{self.both.fresh('p')}@x.com",
+            "first_name": "Ann",
+            "tags": ["lead"],
+        }
         parent = self.both.put(side, Entity.CONTACT, person)
         text = self.both.fresh("Call ")
-        task: dict[str, Json] = {"title": text, "due": "2026-01-01T10:00:00.000Z", "completed": False}
+        task: dict[str, Json] = {
+            "title": text,
+            "due": "2026-01-01T10:00:00.000Z",
+            "completed": False,
+        }
         self.both.put(side, Entity.TASK, task, parent)
         self.both.put(side, Entity.NOTE, {"body": text}, parent)
         for entity, fields in (
@@ -158,7 +178,10 @@ class Location(RuleBasedStateMachine):
         key = self.key(side, Entity.CONTACT, pick)
         if key is not None:
             email = str(self.both.world.cells(side)[key].get("email"))
-            if email not in {str(cells.get("email")).lower() for cells in self.both.world.cells(side.other).values()}:
+            if email not in {
+                str(cells.get("email")).lower()
+                for cells in self.both.world.cells(side.other).values()
+            }:
                 self.both.put(side.other, Entity.CONTACT, {"email": email.upper(), **fields})
 
     @rule(side=SIDES, pick=PICK, fields=PERSON)
@@ -172,8 +195,14 @@ class Location(RuleBasedStateMachine):
         parent = self.key(side, Entity.CONTACT, pick)
         if parent is not None:
             text = self.both.fresh("Call ")
-            task: dict[str, Json] = {"title": text, "due": "2026-01-01T10:00:00.000Z", "completed": done}
-            self.both.put(side, entity, task if entity is Entity.TASK else {"body": f"{text} & more"}, parent)
+            task: dict[str, Json] = {
+                "title": text,
+                "due": "2026-01-01T10:00:00.000Z",
+                "completed": done,
+            }
+            self.both.put(
+                side, entity, task if entity is Entity.TASK else {"body": f"{text} & more"}, parent
+            )
 
     @rule(side=SIDES, pick=PICK, entity=CHILD, done=st.sampled_from([None, True, False]))
     def edit_child(self, side: Side, pick: int, entity: Entity, done: bool | None) -> None:
@@ -192,7 +221,10 @@ class Location(RuleBasedStateMachine):
     @rule(pick=PICK, other=PICK)
     def merge_in_ghl(self, pick: int, other: int) -> None:
         """A user of GHL merges two contacts; GHL tells nobody."""
-        master, loser = self.key(Side.GHL, Entity.CONTACT, pick), self.key(Side.GHL, Entity.CONTACT, other)
+        master, loser = (
+            self.key(Side.GHL, Entity.CONTACT, pick),
+            self.key(Side.GHL, Entity.CONTACT, other),
+        )
         if master and loser and master != loser:
             self.both.real.sandbox.merge_contacts(master, loser)
             self.both.real.ghl_place.note()
@@ -216,7 +248,13 @@ class Location(RuleBasedStateMachine):
         there: dict[tuple[Side, Entity], set[str]] = {}
 
         def pause() -> None:
-            there.update({(side, entity): set(self.both.keys(side, entity)) for side in Side for entity in RECORDS})
+            there.update(
+                {
+                    (side, entity): set(self.both.keys(side, entity))
+                    for side in Side
+                    for entity in RECORDS
+                }
+            )
             if between is not None:
                 between()
 
@@ -239,7 +277,9 @@ class Location(RuleBasedStateMachine):
         self.checked_run()
 
     @rule(side=SIDES, pick=PICK, fields=PERSON, done=st.booleans())
-    def edit_between_plan_and_apply(self, side: Side, pick: int, fields: dict[str, Json], done: bool) -> None:
+    def edit_between_plan_and_apply(
+        self, side: Side, pick: int, fields: dict[str, Json], done: bool
+    ) -> None:
         def between() -> None:
             self.edit_contact.__wrapped__(self, side, pick, fields)  # type: ignore[attr-defined]
             self.edit_child.__wrapped__(self, side.other, pick, Entity.TASK, done)  # type: ignore[attr-defined]

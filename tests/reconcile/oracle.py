@@ -99,7 +99,11 @@ class Verdicts:
     def linked(self, kind: str, keys: Iterable[str]) -> list[tuple[str, str]]:
         """Those of the app's records that a person linked, each with its other end."""
         named = [(key, self.answers.get(("ambiguous", kind, key, None, None), "")) for key in keys]
-        return [(key, choice.removeprefix("link:")) for key, choice in named if choice.startswith("link:")]
+        return [
+            (key, choice.removeprefix("link:"))
+            for key, choice in named
+            if choice.startswith("link:")
+        ]
 
 
 @dataclass
@@ -112,7 +116,9 @@ class Population:
 
 
 def conclude(
-    contacts: Population, children: Iterable[Population] = (), answers: Mapping[tuple[Any, ...], str] | None = None
+    contacts: Population,
+    children: Iterable[Population] = (),
+    answers: Mapping[tuple[Any, ...], str] | None = None,
 ) -> Verdicts:
     """The whole plan of a world whose snapshots are complete."""
     verdicts = Verdicts(answers=answers or {})
@@ -140,10 +146,14 @@ def _released(
         for tie in population.ties:
             lost = _gone(population, tie)
             choice = verdicts.answers.get(("delete", kind, tie.app_key, tie.ghl_key, None))
-            if lost in SIDES and (choice in ("restore", "relink") or released.get(str(tie.parent)) == lost):
+            if lost in SIDES and (
+                choice in ("restore", "relink") or released.get(str(tie.parent)) == lost
+            ):
                 released[tie.name] = str(lost)
                 verdicts.operations.add(("forget", kind, tie.app_key, tie.ghl_key))
-            elif kind != "note" or tie.parent not in released:  # of notes without a linked contact nothing is known
+            elif (
+                kind != "note" or tie.parent not in released
+            ):  # of notes without a linked contact nothing is known
                 ties.append(tie)
         made.append(Population(population.kind, population.rows, ties))
     return made[0], made[1:]
@@ -168,7 +178,10 @@ def _gone(population: Population, tie: Tie) -> str | None:
 
 
 def three_way(
-    rule: Behaviour, base: Mapping[str, str | None], now: Mapping[str, str | None], newer: str | None
+    rule: Behaviour,
+    base: Mapping[str, str | None],
+    now: Mapping[str, str | None],
+    newer: str | None,
 ) -> str | None:
     """Which side's value both shall have: "app" or "ghl"; None where nothing is done; "ask" where a person decides."""
     if now["app"] == now["ghl"]:
@@ -177,7 +190,12 @@ def three_way(
     if not movers:
         return None if _wanted_apart(rule, now) else "ask"
     winner = _winner(rule, movers, now, newer)
-    if winner in SIDES and now[winner] is None and rule.blank == "keep" and rule.conflict != "union":
+    if (
+        winner in SIDES
+        and now[winner] is None
+        and rule.blank == "keep"
+        and rule.conflict != "union"
+    ):
         return None
     if winner in SIDES and now[winner] is None and rule.blank == "keep" and len(movers) == 1:
         return None
@@ -194,7 +212,9 @@ def _wanted_apart(rule: Behaviour, now: Mapping[str, str | None]) -> bool:
     return None in now.values() and rule.fallback is not None and rule.fallback in now.values()
 
 
-def _winner(rule: Behaviour, movers: list[str], now: Mapping[str, str | None], newer: str | None) -> str | None:
+def _winner(
+    rule: Behaviour, movers: list[str], now: Mapping[str, str | None], newer: str | None
+) -> str | None:
     if rule.owner is not None:
         only_the_other = movers == [_across(rule.owner)]
         return None if only_the_other and rule.drift == "leave" else rule.owner
@@ -215,7 +235,12 @@ def _across(side: str) -> str:
 def _compare(population: Population, ties: Iterable[Tie], verdicts: Verdicts) -> None:
     for tie in ties:
         app, ghl = _both(population, tie)
-        if app is None or ghl is None or _excluded(population.kind, app) or _excluded(population.kind, ghl):
+        if (
+            app is None
+            or ghl is None
+            or _excluded(population.kind, app)
+            or _excluded(population.kind, ghl)
+        ):
             continue
         newer = None if app.order == ghl.order else "app" if app.order > ghl.order else "ghl"
         sent: dict[str, dict[str, str | None]] = {"app": {}, "ghl": {}}
@@ -227,11 +252,15 @@ def _compare(population: Population, ties: Iterable[Tie], verdicts: Verdicts) ->
                 continue
             winner = three_way(rule, base, now, newer)
             if winner == "ask":
-                winner = verdicts.ask("conflict", population.kind.name, tie.app_key, tie.ghl_key, name)
+                winner = verdicts.ask(
+                    "conflict", population.kind.name, tie.app_key, tie.ghl_key, name
+                )
             if winner not in SIDES:
                 continue
             if now[winner] in rule.bad or (rule.required and now[winner] is None):
-                verdicts.holds.add(("unsyncable", population.kind.name, tie.app_key, tie.ghl_key, name))
+                verdicts.holds.add(
+                    ("unsyncable", population.kind.name, tie.app_key, tie.ghl_key, name)
+                )
             else:
                 sent[_across(winner)][name] = now[winner]
         for side, values in sent.items():
@@ -243,7 +272,13 @@ def _compare(population: Population, ties: Iterable[Tie], verdicts: Verdicts) ->
 
 
 def _compare_set(
-    population: Population, tie: Tie, rule: Behaviour, base: Any, now: Any, newer: str | None, verdicts: Verdicts
+    population: Population,
+    tie: Tie,
+    rule: Behaviour,
+    base: Any,
+    now: Any,
+    newer: str | None,
+    verdicts: Verdicts,
 ) -> None:
     held = {side: set(json.loads(now[side] or "[]")) for side in SIDES}
     was = {side: set(json.loads(base[side] or "[]")) for side in SIDES}
@@ -263,7 +298,9 @@ def _compare_set(
 # what is missing, and what is new ----------------------------------------------------------------------------------
 
 
-def _absent(population: Population, tie: Tie, gone: str, verdicts: Verdicts, families: list[Population]) -> None:
+def _absent(
+    population: Population, tie: Tie, gone: str, verdicts: Verdicts, families: list[Population]
+) -> None:
     kind = population.kind
     if gone == "both":
         verdicts.operations.add(("forget", kind.name, tie.app_key, tie.ghl_key))
@@ -273,14 +310,18 @@ def _absent(population: Population, tie: Tie, gone: str, verdicts: Verdicts, fam
     if tie.absent + 1 < kind.absent_runs or _excluded(kind, row):
         return
     policy = kind.delete[kept]
-    touched = _differs(kind, row.cells, tie.base(kept)) or any(_child_touched(f, tie, kept) for f in families)
+    touched = _differs(kind, row.cells, tie.base(kept)) or any(
+        _child_touched(f, tie, kept) for f in families
+    )
     merged = kind.name == "contact" and _survivor(population, tie, row, gone)
     if merged or (touched and policy != "ignore") or policy == "hold":
         choice = verdicts.ask("delete", kind.name, tie.app_key, tie.ghl_key, None)
         if choice == "delete":
             verdicts.operations.add(("delete", kind.name, kept, tie.key(kept)))
     elif policy != "ignore":
-        verdicts.operations.add(("delete" if policy == "mirror" else policy, kind.name, kept, tie.key(kept)))
+        verdicts.operations.add(
+            ("delete" if policy == "mirror" else policy, kind.name, kept, tie.key(kept))
+        )
 
 
 def _differs(kind: Kind, cells: Cells, base: Cells) -> bool:
@@ -306,7 +347,9 @@ def _survivor(population: Population, tie: Tie, kept: Row, gone: str) -> bool:
     A record that is linked itself counts under rules of one field alone: relatives share a name and a postal code.
     """
     kind, lost = population.kind, Row("", tie.base(gone))
-    if any(_meet(kind, kept, row, at) for row in _new(population, gone) for at in _rules(population)):
+    if any(
+        _meet(kind, kept, row, at) for row in _new(population, gone) for at in _rules(population)
+    ):
         return True
     rows = [row for row in population.rows[gone].values() if not _excluded(kind, row)]
     single = [at for at in _rules(population) if len(kind.match[at]) == 1]
@@ -327,7 +370,9 @@ def _identities(row: Row, rule: tuple[str, ...]) -> set[tuple[str, ...]]:
     """All that a record is known by under a rule; further values count where the rule names one field."""
     values = [row.cells.get(name) for name in rule]
     found = set() if None in values else {tuple(str(value) for value in values)}
-    return found | ({(value,) for value in row.further.get(rule[0], ())} if len(rule) == 1 else set())
+    return found | (
+        {(value,) for value in row.further.get(rule[0], ())} if len(rule) == 1 else set()
+    )
 
 
 def _strong(kind: Kind, row: Row, at: int) -> bool:
@@ -351,7 +396,9 @@ def made_beside_their_like(population: Population, verdicts: Verdicts) -> list[t
         for at in _rules(population):
             for identity in _identities(row, kind.match[at]):
                 known[at, identity].append(end)
-    linked = {("app", tie.app_key) for tie in population.ties} | {("ghl", tie.ghl_key) for tie in population.ties}
+    linked = {("app", tie.app_key) for tie in population.ties} | {
+        ("ghl", tie.ghl_key) for tie in population.ties
+    }
     for (at, _), ends in known.items():
         for one in created.intersection(ends):
             for other in ends:
@@ -381,10 +428,16 @@ class _Matching:
                     self.state[side, tie.key(side)] = "linked"
 
     def rows(self, side: str, *states: str) -> list[Row]:
-        return [row for row in self.population.rows[side].values() if self.state[side, row.key] in states]
+        return [
+            row
+            for row in self.population.rows[side].values()
+            if self.state[side, row.key] in states
+        ]
 
     def match(self) -> tuple[list[Tie], dict[str, list[Row]]]:
-        for app, ghl in self.verdicts.linked(self.kind.name, [row.key for row in self.rows("app", "free")]):
+        for app, ghl in self.verdicts.linked(
+            self.kind.name, [row.key for row in self.rows("app", "free")]
+        ):
             self.link(app, ghl)
         for at in _rules(self.population):
             asked, pairs = self.across(at)
@@ -400,23 +453,36 @@ class _Matching:
                 self.twins(side, at)
         for side, key in self.wanted:
             self.state[side, key] = "free"
-        return self.found, {side: sorted(self.rows(side, "free"), key=lambda row: row.key) for side in SIDES}
+        return self.found, {
+            side: sorted(self.rows(side, "free"), key=lambda row: row.key) for side in SIDES
+        }
 
     def across(self, at: int) -> tuple[set[End], set[tuple[str, str]]]:
         """What meets under a rule: the ends to be held, and the pairs (app key, ghl key) that are beyond doubt."""
         asked: set[End] = set()
         pairs: set[tuple[str, str]] = set()
         for identity, group in self.groups(at).items():
-            free = {(side, row.key) for side in SIDES for row in group[side] if self.state[side, row.key] == "free"}
+            free = {
+                (side, row.key)
+                for side in SIDES
+                for row in group[side]
+                if self.state[side, row.key] == "free"
+            }
             if len(group["app"]) == len(group["ghl"]) == 1 and len(free) == 2:
                 pairs.add((group["app"][0].key, group["ghl"][0].key))
             asked |= free if self.inherited(identity, at) else self.doubtful(group, free, at)
         for app, ghl in pairs:
-            torn = sum(app == other for other, _ in pairs) > 1 or sum(ghl == other for _, other in pairs) > 1
+            torn = (
+                sum(app == other for other, _ in pairs) > 1
+                or sum(ghl == other for _, other in pairs) > 1
+            )
             if torn:
                 asked |= {("app", app), ("ghl", ghl)}
         asked |= {
-            end for app, ghl in pairs if asked & {("app", app), ("ghl", ghl)} for end in (("app", app), ("ghl", ghl))
+            end
+            for app, ghl in pairs
+            if asked & {("app", app), ("ghl", ghl)}
+            for end in (("app", app), ("ghl", ghl))
         }
         return asked, {(app, ghl) for app, ghl in pairs if ("app", app) not in asked}
 
@@ -427,14 +493,18 @@ class _Matching:
             for row in self.rows(side, "free", "held"):
                 for identity in _identities(row, self.kind.match[at]):
                     groups[identity][side].append(row)
-        return {identity: group for identity, group in groups.items() if group["app"] and group["ghl"]}
+        return {
+            identity: group for identity, group in groups.items() if group["app"] and group["ghl"]
+        }
 
     def doubtful(self, group: dict[str, list[Row]], free: set[End], at: int) -> set[End]:
         """Which ends of one identity are held: two alone that contradict each other; of more, those that do not."""
         strong = {side: all(_strong(self.kind, row, at) for row in group[side]) for side in SIDES}
         if len(group["app"]) == len(group["ghl"]) == 1 and len(free) == 2:
             return free if all(strong.values()) else set()
-        known = {(side, row.key): _strong(self.kind, row, at) for side in SIDES for row in group[side]}
+        known = {
+            (side, row.key): _strong(self.kind, row, at) for side in SIDES for row in group[side]
+        }
         return {end for end in free if not (known[end] and strong[_across(end[0])])}
 
     def inherited(self, identity: tuple[str, ...], at: int) -> bool:
@@ -488,7 +558,9 @@ class _Matching:
             self.hold("duplicate", side, key)
 
 
-def _create(population: Population, orphans: dict[str, list[Row]], verdicts: Verdicts, parents: Any) -> None:
+def _create(
+    population: Population, orphans: dict[str, list[Row]], verdicts: Verdicts, parents: Any
+) -> None:
     kind = population.kind
     for side, rows in orphans.items():
         target = _across(side)
@@ -510,7 +582,9 @@ def _create(population: Population, orphans: dict[str, list[Row]], verdicts: Ver
                 if value is not None:
                     values[name] = value
             if not lacking:
-                verdicts.operations.add(("create", kind.name, target, row.key, tuple(sorted(values.items()))))
+                verdicts.operations.add(
+                    ("create", kind.name, target, row.key, tuple(sorted(values.items())))
+                )
 
 
 # tasks and notes ---------------------------------------------------------------------------------------------------
@@ -534,7 +608,9 @@ def _children(
         lost = _gone(family, tie)
         if family.kind.name == "note" and gone.get(str(tie.parent)) in ("ghl", "both"):
             continue  # GHL tells notes contact by contact: of a contact that is gone it says nothing
-        if lost is not None and not (lost != "both" and gone.get(str(tie.parent)) in (lost, "both")):
+        if lost is not None and not (
+            lost != "both" and gone.get(str(tie.parent)) in (lost, "both")
+        ):
             _absent(family, tie, lost, verdicts, [])
 
     def has_parent(side: str, row: Row) -> bool:
@@ -544,11 +620,17 @@ def _children(
     _create(family, orphans, verdicts, parents=has_parent)
 
 
-def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple[list[Tie], dict[str, list[Row]]]:
+def _match_children(
+    family: Population, owner: Any, verdicts: Verdicts
+) -> tuple[list[Tie], dict[str, list[Row]]]:
     kind = family.kind
     linked = {side: {tie.key(side) for tie in family.ties} for side in SIDES}
     free = {
-        side: {k: r for k, r in sorted(family.rows[side].items()) if k not in linked[side] and not _excluded(kind, r)}
+        side: {
+            k: r
+            for k, r in sorted(family.rows[side].items())
+            if k not in linked[side] and not _excluded(kind, r)
+        }
         for side in SIDES
     }
     found: list[Tie] = []
@@ -575,7 +657,9 @@ def _match_children(family: Population, owner: Any, verdicts: Verdicts) -> tuple
     held: dict[str, dict[str, Row]] = {"app": {}, "ghl": {}}
     wanted: dict[str, list[Row]] = {"app": [], "ghl": []}
     for rule in kind.match:
-        for group in _within_parents(rule, owner, {side: {**free[side], **held[side]} for side in SIDES}):
+        for group in _within_parents(
+            rule, owner, {side: {**free[side], **held[side]} for side in SIDES}
+        ):
             asked = [(side, row) for side in SIDES for row in group[side] if row.key in free[side]]
             if len(group["app"]) == len(group["ghl"]) == 1 and len(asked) == 2:
                 pair(group["app"][0], group["ghl"][0])

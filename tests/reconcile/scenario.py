@@ -17,7 +17,18 @@ from reconcile.errors import Refused
 from reconcile.ledger.ledger import PairState
 from reconcile.model import RECORDS, Entity, Hold, Operation, OpKind, Side
 from reconcile.ports import FieldInfo, Json
-from reconcile.values.codecs import Bool, Codec, Date, Email, Instant, Labels, Name, Phone, RichText, Text
+from reconcile.values.codecs import (
+    Bool,
+    Codec,
+    Date,
+    Email,
+    Instant,
+    Labels,
+    Name,
+    Phone,
+    RichText,
+    Text,
+)
 from reconcile.values.mapping import EntityMap, Field, Filter
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, Rule
@@ -70,7 +81,9 @@ def mapping_for(case: Mapping[str, Any]) -> PairMapping:
 def _entity(entity: Entity, case: Mapping[str, Any]) -> EntityMap:
     said = case.get(str(entity), {})
     rules = case.get("rules", {})
-    fields = tuple(_field(name, codec, rules.get(name, {})) for name, codec in _FIELDS[entity].items())
+    fields = tuple(
+        _field(name, codec, rules.get(name, {})) for name, codec in _FIELDS[entity].items()
+    )
     settings: dict[str, Any] = {}
     if "delete" in said:
         settings["delete"] = {side: OnDelete(said["delete"].get(side, "hold")) for side in Side}
@@ -88,7 +101,8 @@ def _entity(entity: Entity, case: Mapping[str, Any]) -> EntityMap:
 def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
     words = {word: choice(said[word]) for word, choice in _CHOICES.items() if word in said}
     natives = {
-        side: () if said.get("constant") and said.get("constant_of") == side else (name,) for side in ("app", "ghl")
+        side: () if said.get("constant") and said.get("constant_of") == side else (name,)
+        for side in ("app", "ghl")
     }
     return Field(
         name,
@@ -112,7 +126,9 @@ def groups() -> list[list[tuple[str, dict[str, Any]]]]:
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     for name, case in cases():
         parts = [case, *case.get("then", [])]
-        same = {word: case.get(word) for word in _SETTINGS} | {"change": [p.get("change_vices") for p in parts]}
+        same = {word: case.get(word) for word in _SETTINGS} | {
+            "change": [p.get("change_vices") for p in parts]
+        }
         alone = name if any(word in part for word in ALONE for part in parts) else ""
         found.setdefault(json.dumps([same, alone], sort_keys=True), []).append((name, case))
     return list(found.values())
@@ -126,7 +142,9 @@ class Came:
     holds: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     outcomes: list[str] = field(default_factory=list)
-    end: dict[Side, dict[str, dict[str, Any]]] = field(default_factory=lambda: {side: {} for side in Side})
+    end: dict[Side, dict[str, dict[str, Any]]] = field(
+        default_factory=lambda: {side: {} for side in Side}
+    )
 
 
 @dataclass
@@ -140,12 +158,19 @@ class Play:
         case = self.cases[0]
         vices = {side: _vices(case.get("vices", {}).get(side, {})) for side in Side}
         limits = {"max_first_creates": 1000, "max_deletes": 1000, **case.get("limits", {})}
-        self.world = World(mapping=mapping_for(case), vices=vices, limits=limits, recheck=case.get("recheck", "always"))
+        self.world = World(
+            mapping=mapping_for(case),
+            vices=vices,
+            limits=limits,
+            recheck=case.get("recheck", "always"),
+        )
         for side, connector in self.world.sides.items():
             connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
             for entity, codecs in _FIELDS.items():
                 for name, codec in codecs.items():
-                    kind = FieldInfo("bool" if isinstance(codec, Bool) else "json" if name == "likes" else "text")
+                    kind = FieldInfo(
+                        "bool" if isinstance(codec, Bool) else "json" if name == "likes" else "text"
+                    )
                     connector._fields[entity].setdefault(name, kind)
         self.holds: tuple[Hold, ...] = ()
         self._baseline()
@@ -172,14 +197,20 @@ class Play:
                 rows.append(self._link(entity, name, parent, both))
         with self.world.ledger.transaction() as connection:
             self.world.ledger.put_links(connection, rows)
-            state = PairState(1 if rows else 0, "memory:app", "memory:ghl", self.world.mapping.digest)
+            state = PairState(
+                1 if rows else 0, "memory:app", "memory:ghl", self.world.mapping.digest
+            )
             self.world.ledger.advance(connection, state)
         self.world.clock.advance(3600)
 
     def _constants(self) -> dict[str, Any]:
         """What GHL holds of a record that every rule is content with."""
         fields = self.world.mapping[Entity.CONTACT].fields
-        return {field.name: field.constant for field in fields if field.constant is not None and field.ghl}
+        return {
+            field.name: field.constant
+            for field in fields
+            if field.constant is not None and field.ghl
+        }
 
     def _link(
         self, entity: Entity, name: str, parent: str | None, both: Mapping[Side, Mapping[str, Json]]
@@ -187,14 +218,28 @@ class Play:
         mapped = self.world.mapping[entity]
         cells = {
             f"{side}_cells": json.dumps(
-                {f.name: cell for f in mapped.fields if (cell := f.decode(both[side], side)) is not None}
+                {
+                    f.name: cell
+                    for f in mapped.fields
+                    if (cell := f.decode(both[side], side)) is not None
+                }
             )
             for side in Side
         }
-        blank = {f"{side}_{what}": None for side in Side for what in ("digest", "modified", "written", "edited")}
+        blank = {
+            f"{side}_{what}": None
+            for side in Side
+            for what in ("digest", "modified", "written", "edited")
+        }
         absent = {f"{side}_absent": 0 for side in Side}
         keys = {f"{side}_key": _key(side, name) for side in Side}
-        about = {"entity": str(entity), "link_id": name, "parent": parent, "how": "email", "since_run": "r0"}
+        about = {
+            "entity": str(entity),
+            "link_id": name,
+            "parent": parent,
+            "how": "email",
+            "since_run": "r0",
+        }
         return {**about, **keys, **cells, **blank, **absent}
 
     def _put(self, side: Side, name: str, fields: Mapping[str, Json]) -> None:
@@ -204,7 +249,12 @@ class Play:
         if key in connector.rows(entity):
             connector.edit(entity, key, fields)
         else:
-            connector.put(entity, fields, key=key, parent=None if parent is None else self._key_of(side, parent))
+            connector.put(
+                entity,
+                fields,
+                key=key,
+                parent=None if parent is None else self._key_of(side, parent),
+            )
         self.names[side, entity, key] = name
 
     def _key_of(self, side: Side, name: str) -> str:
@@ -226,7 +276,9 @@ class Play:
             self.world.sides[side].delete(entity, key)
             return
         new = key not in self.world.sides[side].rows(entity)
-        self._put(side, name, _native(name if new else "", entity, fields, index=name.partition("~")[0]))
+        self._put(
+            side, name, _native(name if new else "", entity, fields, index=name.partition("~")[0])
+        )
 
     def rounds(self) -> list[list[Mapping[str, Any]]]:
         """What is done in each round, by case; a case that has ended has nothing more to say."""
@@ -245,7 +297,11 @@ class Play:
         self._edit_all(parts)
         for index, part in enumerate(parts):
             for question, choice in part.get("decide", {}).items():
-                (hold,) = [h for h in self.holds if self._case(h) == index and self.hold_words(h).startswith(question)]
+                (hold,) = [
+                    h
+                    for h in self.holds
+                    if self._case(h) == index and self.hold_words(h).startswith(question)
+                ]
                 self.world.decide(hold, self._inward(choice, index))
         meanwhile = [part.get("meanwhile", {}) for part in parts]
         if "refused" in parts[0]:
@@ -265,7 +321,9 @@ class Play:
         before = [self.world.cells(side, entity) for side in Side for entity in RECORDS]
         with pytest.raises(Refused) as refusal:
             self.world.run(allowed=part.get("allow", ()))
-        assert [words for words in part["refused"] if words not in str(refusal.value)] == [], str(refusal.value)
+        assert [words for words in part["refused"] if words not in str(refusal.value)] == [], str(
+            refusal.value
+        )
         assert before == [self.world.cells(side, entity) for side in Side for entity in RECORDS]
         return [Came(end=self._ends(0))]
 
@@ -330,13 +388,18 @@ class Play:
         else:
             was = "" if o.kind is OpKind.CREATE else "{} -> "
             changes = ", ".join(
-                f"{n} {was.format(o.before.get(n) or '∅')}{v or '∅'}" for n, v in sorted(o.after.items())
+                f"{n} {was.format(o.before.get(n) or '∅')}{v or '∅'}"
+                for n, v in sorted(o.after.items())
             )
         return f"{o.kind} {o.side} {name}{': ' if changes else ''}{changes} | {o.because}"
 
     def hold_words(self, h: Hold) -> str:
         """`conflict ann company (app, ghl, leave) | why`."""
-        known = [self.short(side, h.entity, key) for side, key in ((Side.APP, h.app_key), (Side.GHL, h.ghl_key)) if key]
+        known = [
+            self.short(side, h.entity, key)
+            for side, key in ((Side.APP, h.app_key), (Side.GHL, h.ghl_key))
+            if key
+        ]
         field_name = f" {h.field}" if h.field else ""
         return f"{h.kind} {known[0]}{field_name} ({', '.join(h.options)}) | {h.because}"
 
@@ -353,7 +416,9 @@ class Play:
                 name = self.name(side, entity, key)
                 if name.partition("~")[0] == str(index):
                     usual = _native(name, entity, {})
-                    held[name.partition("~")[2]] = {n: _outward(c or "") for n, c in cells.items() if usual.get(n) != c}
+                    held[name.partition("~")[2]] = {
+                        n: _outward(c or "") for n, c in cells.items() if usual.get(n) != c
+                    }
         return held
 
 
@@ -381,14 +446,18 @@ def _place(name: str) -> tuple[Entity, str | None]:
     return (Entity(child.partition("-")[0]), parent) if slash else (Entity.CONTACT, None)
 
 
-def _native(name: str, entity: Entity, fields: Mapping[str, Json], *, index: str = "") -> dict[str, Json]:
+def _native(
+    name: str, entity: Entity, fields: Mapping[str, Json], *, index: str = ""
+) -> dict[str, Json]:
     """The fields with the case's own addresses; a new contact has an address after its name."""
     index = index or name.partition("~")[0]
     usual: dict[str, Json] = {}
     if entity is Entity.CONTACT and name:
         usual["email"] = f"{name.partition('~')[2].partition('.')[0]}@x{index}.com"
     said = {
-        n: v.replace("@x.com", f"@x{index}.com").replace("@X.COM", f"@X{index}.COM") if isinstance(v, str) else v
+        n: v.replace("@x.com", f"@x{index}.com").replace("@X.COM", f"@X{index}.COM")
+        if isinstance(v, str)
+        else v
         for n, v in fields.items()
     }
     return usual | said

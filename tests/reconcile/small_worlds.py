@@ -29,7 +29,9 @@ class Policies:
     """What one run's mapping does with whole records."""
 
     create: OnCreate = OnCreate.BOTH
-    delete: dict[Side, OnDelete] = field(default_factory=lambda: dict.fromkeys(Side, OnDelete.MIRROR))
+    delete: dict[Side, OnDelete] = field(
+        default_factory=lambda: dict.fromkeys(Side, OnDelete.MIRROR)
+    )
     absent_runs: int = 1
     named: bool = True
 
@@ -38,7 +40,9 @@ def rules(named: bool) -> dict[str, Rule]:
     """A field for each policy there is; without those that name a side unless `named`."""
     made = {}
     for flow, conflict, drift, blank in product(Flow, OnConflict, Drift, Blank):
-        if conflict is OnConflict.UNION or (flow is not Flow.BOTH and conflict is not OnConflict.HOLD):
+        if conflict is OnConflict.UNION or (
+            flow is not Flow.BOTH and conflict is not OnConflict.HOLD
+        ):
             continue
         if flow is Flow.BOTH and drift is Drift.LEAVE:
             continue
@@ -65,7 +69,11 @@ def mapped(policies: Policies) -> tuple[EntityMap, EntityMap, EntityMap]:
         *(field_of(name, rule=rule) for name, rule in rules(policies.named).items()),
     ]
     return (
-        contacts(*fields, exclude=(Filter("both_hold_revert_keep", ("z",)),) if policies.named else (), **wholes),
+        contacts(
+            *fields,
+            exclude=(Filter("both_hold_revert_keep", ("z",)),) if policies.named else (),
+            **wholes,
+        ),
         tasks(
             field_of("title", required=True),
             field_of("due", Date()),
@@ -115,7 +123,9 @@ class Small:
         self.case_of: dict[str, int] = {}
         self.cases = 0
 
-    def cells(self, m: EntityMap, likely: dict[str, str | None] | None = None) -> dict[str, str | None]:
+    def cells(
+        self, m: EntityMap, likely: dict[str, str | None] | None = None
+    ) -> dict[str, str | None]:
         """Random cells; each is one of `likely` four times in five."""
         found: dict[str, str | None] = {}
         for f in m.fields:
@@ -149,10 +159,14 @@ class Small:
         key = f"{side}-{entity}-{self.made:05d}"
         order = self.chance.randint(1, 3)
         self.case_of[key] = self.cases
-        self.people[entity].rows[side][key] = Row(key, cells, parent, order, {"email": further} if further else {})
+        self.people[entity].rows[side][key] = Row(
+            key, cells, parent, order, {"email": further} if further else {}
+        )
         return key
 
-    def tie(self, entity: Entity, keys: dict[str, str], base: dict[str, Any], parent: str | None = None) -> Tie:
+    def tie(
+        self, entity: Entity, keys: dict[str, str], base: dict[str, Any], parent: str | None = None
+    ) -> Tie:
         """One link, with a baseline."""
         self.made += 1
         tie = Tie(
@@ -190,7 +204,9 @@ class Small:
         number = self.made
         self.cases += 1
         identity: dict[str, str | None] = (
-            {"email": f"p{number}@x.com"} if self.chance.random() < 0.7 else {"phone": f"+1888{5550000 + number}"}
+            {"email": f"p{number}@x.com"}
+            if self.chance.random() < 0.7
+            else {"phone": f"+1888{5550000 + number}"}
         )
         owners: list[dict[str, str]] = []
         ties: list[Tie | None] = []
@@ -208,8 +224,12 @@ class Small:
             found: dict[str, str] = {}
             shared = self.cells(self.maps[0])
             for side in ("app", "ghl"):
-                for _ in range(self.chance.choice((0, 1, 1, 1, 1, 2) if not ties else (0, 1, 1, 2))):
-                    found[side] = self.add(Entity.CONTACT, side, self.cells(self.maps[0], shared) | identity)
+                for _ in range(
+                    self.chance.choice((0, 1, 1, 1, 1, 2) if not ties else (0, 1, 1, 2))
+                ):
+                    found[side] = self.add(
+                        Entity.CONTACT, side, self.cells(self.maps[0], shared) | identity
+                    )
             owners.append(found)
             ties.append(None)
         for owner, contact in zip(owners, ties, strict=True):
@@ -241,12 +261,18 @@ class Small:
             for side in ("app", "ghl"):
                 was = {name: base[side][name] for name in ("email", "phone") if name in base[side]}
                 own = known(was)
-                if len(was) > 1 and own and all(own.get(name) != value for name, value in was.items()):
+                if (
+                    len(was) > 1
+                    and own
+                    and all(own.get(name) != value for name, value in was.items())
+                ):
                     own["email"] = was[
                         "email"
                     ]  # both at once are another person, of whom tests/reconcile/test_times.py asks
                 if self.chance.random() < 0.85:
-                    now = self.since(m, {k: v for k, v in base[side].items() if k not in ("email", "phone")})
+                    now = self.since(
+                        m, {k: v for k, v in base[side].items() if k not in ("email", "phone")}
+                    )
                     keys[side] = self.add(Entity.CONTACT, side, now | own, None, further())
                 else:
                     self.made += 1
@@ -271,7 +297,9 @@ class Small:
     def answered(self, holds: Iterable[Hold]) -> list[tuple[Hold, str]]:
         """Some of the questions with one of their options each: any conflicts, and of a case at most one about whole records."""
         found, cases = [], set()
-        for hold in self.chance.sample(ordered := sorted(holds, key=lambda hold: hold.hold_id), len(ordered)):
+        for hold in self.chance.sample(
+            ordered := sorted(holds, key=lambda hold: hold.hold_id), len(ordered)
+        ):
             case = self.case_of.get(str(hold.app_key), self.case_of.get(str(hold.ghl_key)))
             whole = hold.kind != "conflict"
             if hold.options and self.chance.random() < 0.5 and not (whole and case in cases):
@@ -283,13 +311,17 @@ class Small:
         """The same world with the sides exchanged."""
         turn = {"app": "ghl", "ghl": "app"}
         other = Small(
-            self.chance, Policies(self.policies.create, self.policies.delete, self.policies.absent_runs, named=False)
+            self.chance,
+            Policies(
+                self.policies.create, self.policies.delete, self.policies.absent_runs, named=False
+            ),
         )
         for entity, population in self.people.items():
             mine = other.people[entity]
             mine.rows.update({turn[side]: rows for side, rows in population.rows.items()})
             mine.ties.extend(
-                Tie(t.name, t.ghl_key, t.app_key, t.ghl, t.app, t.parent, t.absent) for t in population.ties
+                Tie(t.name, t.ghl_key, t.app_key, t.ghl, t.app, t.parent, t.absent)
+                for t in population.ties
             )
         return other
 
@@ -301,10 +333,14 @@ class Small:
                 rows = self.people[m.entity].rows[side.value]
                 for row in sorted(rows.values(), key=lambda row: row.order):
                     self._put(world, m, side, row)
-        rows_of = [_link_row(m.entity, tie) for m in self.maps for tie in self.people[m.entity].ties]
+        rows_of = [
+            _link_row(m.entity, tie) for m in self.maps for tie in self.people[m.entity].ties
+        ]
         with world.ledger.transaction() as connection:
             world.ledger.put_links(connection, rows_of)
-            world.ledger.advance(connection, PairState(generation=1, mapping_digest=world.mapping.digest))
+            world.ledger.advance(
+                connection, PairState(generation=1, mapping_digest=world.mapping.digest)
+            )
         if shuffled is not None:
             for side in Side:
                 world.sides[side].shuffle(shuffled)
@@ -316,7 +352,9 @@ class Small:
         for f in m.fields:
             connector._fields[m.entity].setdefault(f.name, FieldInfo())
         native: dict[str, Json] = {
-            name: json.loads(cell) if name == "tags" else cell for name, cell in row.cells.items() if cell is not None
+            name: json.loads(cell) if name == "tags" else cell
+            for name, cell in row.cells.items()
+            if cell is not None
         }
         for name, values in row.further.items():
             connector._fields[m.entity].setdefault(f"more_{name}s", FieldInfo())
@@ -376,13 +414,27 @@ def said(result: Result) -> Verdicts:
                 keys = (o.source_key, o.key) if o.side is Side.GHL else (o.key, o.source_key)
                 told = ("forget", o.entity.value, *keys)
             case OpKind.CREATE:
-                told = ("create", o.entity.value, o.side.value, o.source_key, tuple(sorted(o.after.items())))
+                told = (
+                    "create",
+                    o.entity.value,
+                    o.side.value,
+                    o.source_key,
+                    tuple(sorted(o.after.items())),
+                )
             case OpKind.DELETE | OpKind.ARCHIVE:
                 told = (o.kind.value, o.entity.value, o.side.value, o.key)
             case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
-                told = (o.kind.value, "tag", o.side.value, o.key, tuple(json.loads(o.after["tags"] or "[]")))
+                told = (
+                    o.kind.value,
+                    "tag",
+                    o.side.value,
+                    o.key,
+                    tuple(json.loads(o.after["tags"] or "[]")),
+                )
             case _:
-                changes.setdefault((o.kind.value, o.entity.value, o.side.value, str(o.key)), {}).update(o.after)
+                changes.setdefault(
+                    (o.kind.value, o.entity.value, o.side.value, str(o.key)), {}
+                ).update(o.after)
                 continue
         verdicts.operations.add(told)
     for record, values in changes.items():

@@ -18,7 +18,9 @@ def deleted_in(side: Side) -> World:
     world = World(mapping=mapping_of(contacts(), tasks(delete=asked), notes()), chunk=1)
     ann = world.app.put(C, {"email": "ann@x.com", "first_name": "Ann"})
     for title in ("Call", "Mail", "Meet"):
-        world.app.put(T, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=ann)
+        world.app.put(
+            T, {"title": title, "due": "2026-01-01T10:00:00Z", "completed": False}, parent=ann
+        )
     world.run()
     gone = [key for key, cells in world.cells(side, T).items() if cells["title"] != "Meet"]
     for key in gone:

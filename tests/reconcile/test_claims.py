@@ -16,7 +16,10 @@ NUMBER = "+18885550001"
 
 def test_a_record_that_was_copied_is_not_linked_with_another_as_well() -> None:
     """GHL's Bob is made in the app; GHL answers Ann's create with him, as they share a number. Every run settles; he is Bob."""
-    with World(vices={Side.GHL: Vices(unique=("phone",))}, mapping=mapping_of(contacts(match=(("email",),)))) as world:
+    with World(
+        vices={Side.GHL: Vices(unique=("phone",))},
+        mapping=mapping_of(contacts(match=(("email",),))),
+    ) as world:
         world.app.put(C, {"email": "ann@x.com", "phone": NUMBER}, key="ann")
         world.ghl.put(C, {"email": "bob@x.com", "phone": NUMBER}, key="bob")
         for _ in range(3):
@@ -50,7 +53,11 @@ def test_a_key_that_is_given_away_again_belongs_to_the_new_record() -> None:
         world.ghl.put(Entity.NOTE, {"body": "first"}, parent=ghl_ann)
         counted = dict(world.app._made)
         world.run()
-        (first,) = [key for key, cells in world.cells(Side.APP, Entity.NOTE).items() if cells["body"] == "first"]
+        (first,) = [
+            key
+            for key, cells in world.cells(Side.APP, Entity.NOTE).items()
+            if cells["body"] == "first"
+        ]
         world.app.delete(Entity.NOTE, first)
         world.app._made.update(counted)
         world.ghl.put(Entity.NOTE, {"body": "second"}, parent=ghl_ann)
@@ -60,7 +67,10 @@ def test_a_key_that_is_given_away_again_belongs_to_the_new_record() -> None:
             held = sorted(str(cells["body"]) for cells in world.cells(side, Entity.NOTE).values())
             assert held == ["first", "kept", "second"]
         app, ghl = (world.cells(side, Entity.NOTE) for side in Side)
-        assert all(app[one]["body"] == ghl[other]["body"] for one, other in world.links(Entity.NOTE).items())
+        assert all(
+            app[one]["body"] == ghl[other]["body"]
+            for one, other in world.links(Entity.NOTE).items()
+        )
         assert ann in world.cells(Side.APP)
 
 
@@ -77,7 +87,10 @@ def test_a_killed_run_is_recovered_under_another_pair_file(changed: tuple[Entity
     with World(vices={Side.GHL: Vices()}) as world:
         ann = world.app.put(C, {"email": "ann@x.com", "company": "ACME"})
         world.app.put(T, {"title": "call", "completed": False}, parent=ann)
-        world.set_vices(Side.GHL, crash=Crash(at=world.ghl.carried_out + (1 if len(changed) == 3 else 2), when="after"))
+        world.set_vices(
+            Side.GHL,
+            crash=Crash(at=world.ghl.carried_out + (1 if len(changed) == 3 else 2), when="after"),
+        )
         with pytest.raises(Killed):
             world.run()
         world.set_vices(Side.GHL, crash=None)
@@ -90,7 +103,9 @@ def test_a_killed_run_is_recovered_under_another_pair_file(changed: tuple[Entity
 @pytest.mark.parametrize(
     "entered", [{}, {"first_name": "Ann", "company": "ACME", "tags": ["vip"]}], ids=["less", "more"]
 )
-def test_whom_somebody_entered_while_a_create_was_in_doubt_is_compared(entered: dict[str, Json]) -> None:
+def test_whom_somebody_entered_while_a_create_was_in_doubt_is_compared(
+    entered: dict[str, Json],
+) -> None:
     """The create was never carried out, and then a person made the same one by hand: no value of either side is lost."""
     with World(vices={Side.GHL: Vices()}) as world:
         world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "tags": ["lead"]}, key="ann")

@@ -74,7 +74,9 @@ def _stage_of_a_killed_run(folder: Path) -> Iterator[Sql]:
 
 @contextmanager
 def _parquet_of_the_app(folder: Path) -> Iterator[Sql]:
-    with ParquetSheet(_parquet(folder), "contacts.parquet", FileSettings(path="contacts.parquet"))._opened() as (
+    with ParquetSheet(
+        _parquet(folder), "contacts.parquet", FileSettings(path="contacts.parquet")
+    )._opened() as (
         sql,
         _,
     ):
@@ -141,10 +143,14 @@ def test_what_is_named_can_be_reached(places: dict[str, Path]) -> None:
     """A named folder and a named file are read and written, and a database in memory is attached."""
     own, elsewhere = places["own"], places["elsewhere"]
     with confined(folders=[own], files=[elsewhere / "secret.csv"]) as sql:
-        assert sql.execute(f"FROM read_csv('{elsewhere}/secret.csv')").fetchall() == [("pit-secret",)]
+        assert sql.execute(f"FROM read_csv('{elsewhere}/secret.csv')").fetchall() == [
+            ("pit-secret",)
+        ]
         sql.execute(f"COPY (SELECT 7 AS seven) TO '{own}/seven.parquet'").fetchall()
         assert sql.execute(f"FROM '{own}/seven.parquet'").fetchall() == [(7,)]
-        sql.execute("ATTACH ':memory:' AS beside; CREATE TABLE beside.main.made AS SELECT 1").fetchall()
+        sql.execute(
+            "ATTACH ':memory:' AS beside; CREATE TABLE beside.main.made AS SELECT 1"
+        ).fetchall()
 
 
 def test_init_reads_the_one_file(tmp_path: Path) -> None:

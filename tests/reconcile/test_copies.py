@@ -29,7 +29,9 @@ def world() -> Iterator[World]:
 @pytest.fixture
 def stage(world: World) -> Iterator[Stage]:
     """A stage to load links into."""
-    with Stage(world.folder / "copying", memory_limit="256MB", threads=1, beside=[_kept(world)]) as made:
+    with Stage(
+        world.folder / "copying", memory_limit="256MB", threads=1, beside=[_kept(world)]
+    ) as made:
         yield made
 
 
@@ -69,7 +71,9 @@ def test_broken_copy_is_not_used(world: World, stage: Stage) -> None:
     """A copy that cannot be read, or that lacks links, is passed over."""
     keep_base(stage, world.ledger, [Entity.CONTACT], _kept(world))
     (path,) = _kept(world).glob("*.parquet")
-    stage.run(f"COPY (SELECT * FROM read_parquet('{path}') LIMIT 1) TO '{path}.less' (FORMAT parquet)")
+    stage.run(
+        f"COPY (SELECT * FROM read_parquet('{path}') LIMIT 1) TO '{path}.less' (FORMAT parquet)"
+    )
     for content in (b"not parquet", Path(f"{path}.less").read_bytes()):
         path.write_bytes(content)
         load_base(stage, world.ledger, Entity.CONTACT, kept=_kept(world))

@@ -44,11 +44,15 @@ C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 def settled() -> Iterator[tuple[World, Result, Result]]:
     """A world after its first run, then edits on both sides, then its second run; the results of both."""
     with World(vices={Side.GHL: Vices(lowercase_tags=True, e164=True)}) as world:
-        world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "phone": "(888) 555-1212"}, key="a1")
+        world.app.put(
+            C, {"email": "ann@x.com", "first_name": "Ann", "phone": "(888) 555-1212"}, key="a1"
+        )
         world.ghl.put(C, {"email": "ANN@x.com", "company": "ACME"}, key="g1")
         world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="a2")
         first = world.run()
-        world.app.edit(C, "a1", {"first_name": "Anna", "last_name": "Lee", "phone": "+1 888 555 1212"})
+        world.app.edit(
+            C, "a1", {"first_name": "Anna", "last_name": "Lee", "phone": "+1 888 555 1212"}
+        )
         world.ghl.edit(C, "g1", {"company": "NEW", "last_name": "Lee"})
         world.app.edit(C, "a2", {"company": "A"})
         world.ghl.edit(C, by_email(world, Side.GHL, "bob@x.com"), {"company": "B"})
@@ -69,7 +73,9 @@ def test_b1_three_way_with_stored_values_of_both_sides(settled: Settled) -> None
 def test_b2_merge_is_per_field(settled: Settled) -> None:
     """Two people's edits of two fields of one record both arrive."""
     _, _, second = settled
-    changes = {(o.side, name): cell for o in second.of(OpKind.UPDATE) for name, cell in o.after.items()}
+    changes = {
+        (o.side, name): cell for o in second.of(OpKind.UPDATE) for name, cell in o.after.items()
+    }
     assert changes == {(Side.APP, "company"): "NEW", (Side.GHL, "first_name"): "Anna"}
 
 
@@ -135,7 +141,10 @@ def test_b8_a_partial_snapshot_speaks_of_what_it_covers_alone() -> None:
 
 def test_c1_one_record_has_one_link() -> None:
     """A create that is answered with a record which another link has does not take it away, and the run settles."""
-    with World(vices={Side.GHL: Vices(unique=("phone",))}, mapping=mapping_of(contacts(match=(("email",),)))) as world:
+    with World(
+        vices={Side.GHL: Vices(unique=("phone",))},
+        mapping=mapping_of(contacts(match=(("email",),))),
+    ) as world:
         world.app.put(C, {"email": "ann@x.com", "phone": "+18885551212"}, key="a1")
         world.run()
         world.app.put(C, {"email": "bob@x.com", "phone": "+18885551212"}, key="a2")
@@ -148,7 +157,9 @@ def test_c1_one_record_has_one_link() -> None:
 def test_c2_keys_are_tried_in_order_and_further_addresses_count() -> None:
     """A second address of a GHL contact links it to the app's record of that address."""
     email = replace(field_of("email", contacts().field("email").codec), also={Side.GHL: ("more",)})
-    with World(mapping=mapping_of(contacts(email, field_of("phone"), match=(("email",), ("phone",))))) as world:
+    with World(
+        mapping=mapping_of(contacts(email, field_of("phone"), match=(("email",), ("phone",))))
+    ) as world:
         world.app.put(C, {"email": "old@x.com", "more": None}, key="a1")
         world.ghl.put(C, {"email": "new@x.com", "more": ["old@x.com"]}, key="g1")
         result = world.plan()
@@ -169,7 +180,9 @@ def test_c2_the_one_that_a_held_record_would_have_been_linked_with_is_held_as_we
         ]
 
 
-@pytest.mark.parametrize(("create", "made"), [(OnCreate.NONE, 0), (OnCreate.GHL, 1), (OnCreate.BOTH, 2)])
+@pytest.mark.parametrize(
+    ("create", "made"), [(OnCreate.NONE, 0), (OnCreate.GHL, 1), (OnCreate.BOTH, 2)]
+)
 def test_c3_match_only_or_match_then_create(create: OnCreate, made: int) -> None:
     """The rule says on which sides records may be created; what it leaves out is told."""
     with World(mapping=mapping_of(contacts(create=create))) as world:
@@ -202,7 +215,10 @@ def test_c5_c6_c7_what_could_be_several_is_held_with_its_evidence() -> None:
         world.app.put(C, {"email": "bob@x.com"}, key="a4")
         result = world.plan()
         assert not result.operations
-        found = {h.app_key or h.ghl_key: (h.kind, h.values["rule"], h.values["candidates"]) for h in result.holds}
+        found = {
+            h.app_key or h.ghl_key: (h.kind, h.values["rule"], h.values["candidates"])
+            for h in result.holds
+        }
         assert found["a1"] == ("ambiguous", "email", ["g1"])
         assert found["g1"] == ("ambiguous", "email", ["a1", "a2"])
         assert found["a3"] == ("duplicate", "email", ["a4"])
@@ -224,12 +240,18 @@ def test_d1_and_d2_a_rule_decides_and_the_loser_is_kept() -> None:
     """With conflict = app the plan holds GHL's value that it overwrites, marked as risky."""
     rule = Rule(conflict=OnConflict.APP)
     with World(
-        mapping=mapping_of(contacts(field_of("email"), field_of("company", rule=rule), match=(("email",),)))
+        mapping=mapping_of(
+            contacts(field_of("email"), field_of("company", rule=rule), match=(("email",),))
+        )
     ) as world:
         world.app.put(C, {"email": "ann@x.com", "company": "A"})
         world.ghl.put(C, {"email": "ann@x.com", "company": "B"})
         (update,) = world.run().of(OpKind.UPDATE)
-        assert (dict(update.before), dict(update.after), update.risk) == ({"company": "B"}, {"company": "A"}, "high")
+        assert (dict(update.before), dict(update.after), update.risk) == (
+            {"company": "B"},
+            {"company": "A"},
+            "high",
+        )
 
 
 def test_d3_the_conflict_queue_has_age_and_the_same_hold_keeps_its_name(settled: Settled) -> None:
@@ -265,7 +287,12 @@ def test_e1_and_e8_deletes_have_a_switch_per_side_and_entity(policy: OnDelete) -
         world.run()
         world.ghl.delete(T, "ghl-task-1")
         result = world.plan()
-        expected = {OnDelete.HOLD: [], OnDelete.IGNORE: [], OnDelete.MIRROR: ["delete"], OnDelete.ARCHIVE: ["archive"]}
+        expected = {
+            OnDelete.HOLD: [],
+            OnDelete.IGNORE: [],
+            OnDelete.MIRROR: ["delete"],
+            OnDelete.ARCHIVE: ["archive"],
+        }
         assert [o.kind for o in result.operations] == expected[policy]
         assert len(result.holds) == (policy is OnDelete.HOLD)
 
@@ -280,7 +307,9 @@ def _snapshot(rows: int, *, complete: bool = True) -> Snapshot:
 
 
 def _names(facts: Facts, *groups: Group, allowed: tuple[str, ...] = ()) -> list[str]:
-    names = [breach.name for breach in breaches(plan_of(groups=groups), facts, Limits(), allowed=allowed)]
+    names = [
+        breach.name for breach in breaches(plan_of(groups=groups), facts, Limits(), allowed=allowed)
+    ]
     assert NAMES.issuperset(names), "what --allow does not take cannot be allowed"
     return names
 
@@ -337,7 +366,9 @@ def test_e6_another_database_is_refused_and_another_mapping_forces_a_rebase() ->
 
 def test_e7_absent_in_two_complete_runs_and_confirmed_by_a_read() -> None:
     """A record that the index does not show, and that a read by key finds, is not gone."""
-    with World(mapping=mapping_of(contacts(absent_runs=2)), vices={Side.GHL: Vices(lag_seconds=60)}) as world:
+    with World(
+        mapping=mapping_of(contacts(absent_runs=2)), vices={Side.GHL: Vices(lag_seconds=60)}
+    ) as world:
         world.app.put(C, {"email": "ann@x.com"}, key="a1")
         world.app.put(C, {"email": "bob@x.com"}, key="a2")
         results = [world.run() for _ in range(3)]
@@ -351,7 +382,10 @@ def test_e9_every_refusal_names_its_override_and_the_danger() -> None:
     """The words of a breach say what would happen, the figure, the limit, the flag, and what it would do."""
     plan = plan_of(groups=(Group(C, Side.APP, OpKind.DELETE, 26),))
     (breach,) = breaches(plan, _facts(), Limits())
-    assert "26 of 1000 linked contacts would be deleted in the app; the limit is 25 (max_deletes)" in str(breach)
+    assert (
+        "26 of 1000 linked contacts would be deleted in the app; the limit is 25 (max_deletes)"
+        in str(breach)
+    )
     assert "--allow deletes   (deletes 26 contacts in the app" in str(breach)
 
 
@@ -378,7 +412,10 @@ def test_g4_each_record_is_rechecked_and_only_the_stale_one_drops_out() -> None:
             world.app.edit(C, key, {"company": "New"})
         theirs = by_email(world, Side.GHL, "a1@x.com")
         result = world.run(between=lambda: world.ghl.edit(C, theirs, {"company": "Theirs"}))
-        assert sorted((o.status, o.code) for o in result.outcomes) == [("done", ""), ("stale", "CHANGED")]
+        assert sorted((o.status, o.code) for o in result.outcomes) == [
+            ("done", ""),
+            ("stale", "CHANGED"),
+        ]
         assert world.cells(Side.GHL)[theirs]["company"] == "Theirs"
 
 
@@ -431,7 +468,9 @@ def test_g5_a_part_of_the_plan_can_be_approved(only: tuple[str, ...], carried: s
         ((), {C: {"g1", "g2"}, T: {"gt"}}),
     ],
 )
-def test_g5_links_outside_the_approved_part_are_not_made(only: tuple[str, ...], linked: dict[Entity, set[str]]) -> None:
+def test_g5_links_outside_the_approved_part_are_not_made(
+    only: tuple[str, ...], linked: dict[Entity, set[str]]
+) -> None:
     """A link decides what is deleted and changed later: the ledger learns those of the approved part, and the rest stays planned."""
     with World(mapping=mapping_of(contacts(), tasks())) as world:
         for number, company in ((1, "X"), (2, None)):
@@ -448,7 +487,10 @@ def test_g5_links_outside_the_approved_part_are_not_made(only: tuple[str, ...], 
             steps.settle_run(run)
         assert {entity: set(world.links(entity).values()) for entity in (C, T)} == linked
         world.run()
-        assert {entity: set(world.links(entity).values()) for entity in (C, T)} == {C: {"g1", "g2"}, T: {"gt"}}
+        assert {entity: set(world.links(entity).values()) for entity in (C, T)} == {
+            C: {"g1", "g2"},
+            T: {"gt"},
+        }
         assert world.plan().operations == ()
 
 
@@ -466,12 +508,17 @@ def test_g6_deletes_and_contested_values_are_the_risky_tier() -> None:
         world.run()
         world.app.delete(C, "a1")
         world.app.edit(C, "a2", {"company": "X"})
-        assert {o.kind: o.risk for o in world.plan().operations} == {OpKind.UPDATE: "low", OpKind.DELETE: "high"}
+        assert {o.kind: o.risk for o in world.plan().operations} == {
+            OpKind.UPDATE: "low",
+            OpKind.DELETE: "high",
+        }
 
 
 def test_g7_the_estimate_says_whether_it_fits_tonight() -> None:
     """Requests, the least time the window allows, and nights of quota."""
-    described = Description("x", {}, costs={OpKind.CREATE: 1.0, OpKind.ADD_TAGS: 1.0}, bulk_tags=100)
+    described = Description(
+        "x", {}, costs={OpKind.CREATE: 1.0, OpKind.ADD_TAGS: 1.0}, bulk_tags=100
+    )
     usage = Usage(remaining_today=1000, window=(100, 10.0))
     groups = [
         Group(C, Side.GHL, OpKind.CREATE, 2490),
@@ -485,13 +532,25 @@ def test_g7_the_estimate_says_whether_it_fits_tonight() -> None:
 
 @pytest.mark.parametrize(
     ("requests", "left", "nights"),
-    [(900, 1000, 1), (901, 1000, 2), (1800, 1000, 2), (1801, 1000, 3), (901, 950, 2), (1, 100, 2), (901, 40, 3)],
+    [
+        (900, 1000, 1),
+        (901, 1000, 2),
+        (1800, 1000, 2),
+        (1801, 1000, 3),
+        (901, 950, 2),
+        (1, 100, 2),
+        (901, 40, 3),
+    ],
 )
-def test_h4_the_estimate_leaves_the_reserve_to_others(requests: int, left: int, nights: int) -> None:
+def test_h4_the_estimate_leaves_the_reserve_to_others(
+    requests: int, left: int, nights: int
+) -> None:
     """Of a daily quota of 1,000 with 100 reserved, a night has 900 requests; the first has what is left of today's above the 100."""
     described = Description("x", {}, costs={OpKind.CREATE: 1.0})
     usage = Usage(remaining_today=left, daily=1000, reserved=100)
-    found = estimate([Group(C, Side.GHL, OpKind.CREATE, requests)], Side.GHL, described, usage, recheck="never")
+    found = estimate(
+        [Group(C, Side.GHL, OpKind.CREATE, requests)], Side.GHL, described, usage, recheck="never"
+    )
     assert found.nights == nights
 
 
@@ -499,7 +558,10 @@ def test_g9_the_plan_counts_writes_that_can_start_workflows(settled: Settled) ->
     """Creates, updates and tags in GHL may start its workflows; writes to the app do not."""
     _, first, _ = settled
     for operation in first.operations:
-        expected = operation.side is Side.GHL and operation.kind not in (OpKind.ADOPT, OpKind.FORGET)
+        expected = operation.side is Side.GHL and operation.kind not in (
+            OpKind.ADOPT,
+            OpKind.FORGET,
+        )
         assert operation.starts_workflows is expected
     assert HOLD[Side.APP] is OnDelete.HOLD
 
@@ -517,4 +579,10 @@ def test_every_promised_feature_has_a_test_named_after_it() -> None:
         for name in re.findall(r"^def test_(\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
         for feature in re.findall(r"(?:^|_)([bcdeg][1-9])(?=_)", name)
     }
-    assert sorted({f"{letter}{at}" for letter, count in PROMISED.items() for at in range(1, count + 1)} - named) == []
+    assert (
+        sorted(
+            {f"{letter}{at}" for letter, count in PROMISED.items() for at in range(1, count + 1)}
+            - named
+        )
+        == []
+    )

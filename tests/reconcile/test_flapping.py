@@ -28,7 +28,9 @@ from tests.flows.nights import night, take_back
 C = Entity.CONTACT
 
 
-def _wrote(side: Side, before: Cell, after: Cell, *, stored: Cell = "", undoing: bool = False) -> Wrote:
+def _wrote(
+    side: Side, before: Cell, after: Cell, *, stored: Cell = "", undoing: bool = False
+) -> Wrote:
     return Wrote("r", "2026-01-01", side, before, after, after if stored == "" else stored, undoing)
 
 
@@ -66,7 +68,9 @@ BACK_IN_GHL = Moved({Side.APP: "A", Side.GHL: "B"}, {Side.APP: "A", Side.GHL: "A
         "from another value before",
     ],
 )
-def test_only_what_its_own_side_took_back_counts(writes: list[Wrote], moved: Moved, count: int) -> None:
+def test_only_what_its_own_side_took_back_counts(
+    writes: list[Wrote], moved: Moved, count: int
+) -> None:
     """A write counts when its side went from what was written back to what it held before, without a break up to now."""
     assert len(taken_back(writes, moved)) == count
 
@@ -97,7 +101,9 @@ def test_h12_a_field_that_goes_back_and_forth_is_held(world: World) -> None:
     assert [hold.kind for hold in held.holds] == ["flapping"]
     world.app.edit(C, "a1", {"first_name": "Ann"})
     after = world.run()
-    assert [(o.kind, dict(o.after)) for o in after.operations] == [(OpKind.UPDATE, {"first_name": "Ann"})]
+    assert [(o.kind, dict(o.after)) for o in after.operations] == [
+        (OpKind.UPDATE, {"first_name": "Ann"})
+    ]
     assert after.holds == held.holds
 
 
@@ -158,7 +164,9 @@ def test_a_backtest_asks_as_the_run_did(world: World, tmp_path: Path) -> None:
         store(stage, world.mapping, tmp_path / "kept")
     for times, gained in ((3, 0), (2, 1)):
         with Archived(tmp_path / "kept") as archived, Stage(tmp_path / f"again-{times}") as stage:
-            found = backtest(archived, world.mapping, stage, limits=Limits(flapping=times), run_id="r")
+            found = backtest(
+                archived, world.mapping, stage, limits=Limits(flapping=times), run_id="r"
+            )
             assert [row["kind"] for row in found.holds_gained] == ["flapping"] * gained
             assert len(found.lost) == gained
 
@@ -175,14 +183,18 @@ def test_a_ledger_of_the_former_version_gets_the_column(tmp_path: Path) -> None:
         connection.commit()
         names = {column["name"] for column in sa.inspect(connection).get_columns("journal")}
         connection.execute(
-            sa.text("INSERT INTO journal (run_id, op_id, operation, begun_at) VALUES ('r', 'o', '{}', 'now')")
+            sa.text(
+                "INSERT INTO journal (run_id, op_id, operation, begun_at) VALUES ('r', 'o', '{}', 'now')"
+            )
         )
         connection.commit()
     made.close()
     assert "link_id" not in names
     again = Ledger(url, "p")
     with again.engine.connect() as connection:
-        assert connection.execute(sa.select(schema.journal.c.op_id, schema.journal.c.link_id)).all() == [("o", None)]
+        assert connection.execute(
+            sa.select(schema.journal.c.op_id, schema.journal.c.link_id)
+        ).all() == [("o", None)]
         indexes = {index["name"] for index in sa.inspect(connection).get_indexes("journal")}
     again.close()
     assert "journal_by_link" in indexes

@@ -174,15 +174,21 @@ def test_a_newer_versions_ledger_is_left_alone(ledger: Ledger, url: str) -> None
 def test_the_newest_version_is_the_head_of_the_migrations() -> None:
     """The newest version is known by the numbers of the files, and is the one at which the migrations end."""
     config = Config()
-    config.set_main_option("script_location", str(Path(reconcile.ledger.migrations.__file__).parent))
+    config.set_main_option(
+        "script_location", str(Path(reconcile.ledger.migrations.__file__).parent)
+    )
     assert ScriptDirectory.from_config(config).get_heads() == [newest()]
 
 
-def test_a_ledger_of_the_newest_version_is_opened_without_migrating(ledger: Ledger, url: str) -> None:
+def test_a_ledger_of_the_newest_version_is_opened_without_migrating(
+    ledger: Ledger, url: str
+) -> None:
     """Opening a ledger that is up to date does not even import what migrates it."""
     assert ledger.state().generation == 0
     code = f"import sys; from reconcile.ledger.ledger import Ledger; Ledger({url!r}, 'p').close(); sys.exit('alembic' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0  # noqa: S603
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0  # noqa: S603
+    )
 
 
 def test_begun_and_not_ended_is_in_doubt_and_so_is_an_answer_that_was_lost(ledger: Ledger) -> None:
@@ -202,7 +208,9 @@ def test_begun_and_not_ended_is_in_doubt_and_so_is_an_answer_that_was_lost(ledge
 def test_a_ledger_that_cannot_be_opened_says_what_to_check(tmp_path: Path) -> None:
     """A folder in the ledger's place is a StateError with a remedy, and no trace of a driver."""
     (tmp_path / "ledger.db").mkdir()
-    with pytest.raises(StateError, match=r"the ledger cannot be opened.*check the `ledger` setting"):
+    with pytest.raises(
+        StateError, match=r"the ledger cannot be opened.*check the `ledger` setting"
+    ):
         Ledger(f"sqlite:///{tmp_path}/ledger.db", "p")
 
 

@@ -20,7 +20,9 @@ def test_tags_taken_from_everybody_are_refused() -> None:
         world.run()
         for number in range(60):
             world.app.edit(C, f"a{number}", {"tags": ["lead"]})
-        with pytest.raises(Refused, match=r"the tags of 60 contacts would be changed in GHL, where 60 are linked"):
+        with pytest.raises(
+            Refused, match=r"the tags of 60 contacts would be changed in GHL, where 60 are linked"
+        ):
             world.run()
         result = world.run(allowed=["updates"])
         assert len(result.of(OpKind.ADD_TAGS)) == len(result.of(OpKind.REMOVE_TAGS)) == 60

@@ -23,7 +23,11 @@ def world() -> Iterator[World]:
     """Two people on both sides, linked, on sides without versions; all settings are the product's."""
     with World(vices=UNVERSIONED) as made:
         for name in ("ann", "bob"):
-            made.app.put(C, {"email": f"{name}@x.com", "company": "Old", "first_name": name.title()}, key=name)
+            made.app.put(
+                C,
+                {"email": f"{name}@x.com", "company": "Old", "first_name": name.title()},
+                key=name,
+            )
         made.run()
         made.clock.advance(3600)
         yield made
@@ -31,7 +35,9 @@ def world() -> Iterator[World]:
 
 def edit(world: World, side: Side, email: str, **fields: str) -> None:
     """What a user does to the person of that email."""
-    (key,) = (key for key, record in world.sides[side].rows(C).items() if record.fields["email"] == email)
+    (key,) = (
+        key for key, record in world.sides[side].rows(C).items() if record.fields["email"] == email
+    )
     world.sides[side].edit(C, key, fields)
 
 
@@ -55,7 +61,11 @@ def after_the_first_write(world: World, side: Side, act: Callable[[], None]) -> 
 
 def stale(result: Result) -> list[tuple[str, str]]:
     """What was left alone, and why."""
-    return [(outcome.code, outcome.detail) for outcome in result.outcomes if outcome.status is Status.STALE]
+    return [
+        (outcome.code, outcome.detail)
+        for outcome in result.outcomes
+        if outcome.status is Status.STALE
+    ]
 
 
 def test_an_edit_between_read_and_write_survives_and_is_asked_about(world: World) -> None:
@@ -65,7 +75,12 @@ def test_an_edit_between_read_and_write_survives_and_is_asked_about(world: World
     assert stale(result) == [("CHANGED", "changed since the plan was made: company")]
     assert held(world, Side.GHL)["ann@x.com"] == "TX"
     (hold,) = world.run().holds
-    assert (hold.kind, hold.field, hold.values["app"], hold.values["ghl"]) == ("conflict", "company", "WA", "TX")
+    assert (hold.kind, hold.field, hold.values["app"], hold.values["ghl"]) == (
+        "conflict",
+        "company",
+        "WA",
+        "TX",
+    )
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -102,7 +117,12 @@ def test_an_edit_of_another_field_does_not_stop_the_write(world: World) -> None:
 def test_a_delete_looks_first(world: World, side: Side) -> None:
     """Somebody deletes on one side, and somebody else writes to the record on the other before it is deleted there."""
     world.sides[side.other].delete(
-        C, next(k for k, r in world.sides[side.other].rows(C).items() if r.fields["email"] == "ann@x.com")
+        C,
+        next(
+            k
+            for k, r in world.sides[side.other].rows(C).items()
+            if r.fields["email"] == "ann@x.com"
+        ),
     )
     result = world.run(between=lambda: edit(world, side, "ann@x.com", company="TX"))
     assert stale(result) == [("CHANGED", "changed since the plan was made: company")]

@@ -18,16 +18,33 @@ C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 def _world(*, limits: dict[str, Any] | None = None, **settings: Any) -> World:
     """Ann and Bob on both sides, linked, each with a task and a note. Deletions are mirrored at once."""
     email = field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",)))
-    fields = (field_of("first_name", Name()), email, field_of("phone", Phone(region="US")), field_of("company"))
+    fields = (
+        field_of("first_name", Name()),
+        email,
+        field_of("phone", Phone(region="US")),
+        field_of("company"),
+    )
     people = contacts(*fields, field_of("tags", Labels(), rule=TAGS), **settings)
     world = World(mapping=mapping_of(people, tasks(), notes()), limits=limits or {})
     for side in Side:
         world.sides[side]._fields[C]["more_emails"] = world.sides[side]._fields[C]["company"]
     for name in ("ann", "bob"):
-        world.app.put(C, {"first_name": name.title(), "email": f"{name}@x.com", "company": "Mill"}, key=name)
-    world.app.put(T, {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}, parent="bob", key="t")
+        world.app.put(
+            C, {"first_name": name.title(), "email": f"{name}@x.com", "company": "Mill"}, key=name
+        )
+    world.app.put(
+        T,
+        {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False},
+        parent="bob",
+        key="t",
+    )
     world.app.put(N, {"body": "met at the fair"}, parent="bob", key="n")
-    world.app.put(T, {"title": "Mail", "due": "2026-01-01T10:00:00Z", "completed": False}, parent="ann", key="t-ann")
+    world.app.put(
+        T,
+        {"title": "Mail", "due": "2026-01-01T10:00:00Z", "completed": False},
+        parent="ann",
+        key="t-ann",
+    )
     world.app.put(N, {"body": "likes cats"}, parent="ann", key="n-ann")
     world.run()
     return world
@@ -49,7 +66,9 @@ def _quiet(result: Result) -> bool:
 
 
 @pytest.mark.parametrize("side", list(Side))
-def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(world: World, side: Side) -> None:
+def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(
+    world: World, side: Side
+) -> None:
     """One question, with the survivor; nothing of the loser's is deleted or doubled, tonight or later, and its children go on."""
     links = world.links()
     master, loser = ("ann", "bob") if side is Side.APP else (links["ann"], links["bob"])
@@ -64,10 +83,20 @@ def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(world: 
     task = "t" if side.other is Side.APP else world.links(T)["t"]
     world.sides[side.other].edit(T, task, {"title": "Call back"})
     result = world.run()
-    assert [(op.kind, op.entity, op.parent_key) for op in result.operations] == [(OpKind.UPDATE, T, master)]
-    assert {cells["title"] for each in Side for cells in world.cells(each, T).values()} == {"Call back", "Mail"}
+    assert [(op.kind, op.entity, op.parent_key) for op in result.operations] == [
+        (OpKind.UPDATE, T, master)
+    ]
+    assert {cells["title"] for each in Side for cells in world.cells(each, T).values()} == {
+        "Call back",
+        "Mail",
+    }
     assert _people(world, side.other) == ["Ann", "Bob"]
-    assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [2, 2, 2, 2]
+    assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [
+        2,
+        2,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.parametrize("edited", ["task", "note", "new note"])
@@ -98,7 +127,12 @@ def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edit
     assert _people(world, Side.APP) == ["Ann"]
     for side in Side:
         assert typed[0] in {cells[typed[2]] for cells in world.cells(side, typed[1]).values()}
-    assert [len(world.sides[side].rows(entity)) for side in Side for entity in (T, N)] == [2, 2, 2, 2]
+    assert [len(world.sides[side].rows(entity)) for side in Side for entity in (T, N)] == [
+        2,
+        2,
+        2,
+        2,
+    ]
 
 
 def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(world: World) -> None:
@@ -124,7 +158,9 @@ def test_kept_apart_the_two_records_stay(world: World) -> None:
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(confirmed: bool) -> None:
+def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(
+    confirmed: bool,
+) -> None:
     """`delete`: the app's loser goes; what GHL moved to the survivor is the survivor's on both sides, once, whoever was looked at again."""
     with _world(limits={} if confirmed else {"max_confirm": 0}) as world:
         world.ghl.merge(world.links()["ann"], world.links()["bob"])
@@ -135,10 +171,14 @@ def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor
         assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
         for entity in (T, N):
             assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
-            assert [row.parent for row in world.ghl.rows(entity).values()] == [world.links()["ann"]] * 2
+            assert [row.parent for row in world.ghl.rows(entity).values()] == [
+                world.links()["ann"]
+            ] * 2
 
 
-def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the_survivor(world: World) -> None:
+def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the_survivor(
+    world: World,
+) -> None:
     """A user of the app deletes the loser, with what hangs on it: what GHL moved to the survivor comes back there, in the same run."""
     world.ghl.merge(world.links()["ann"], world.links()["bob"])
     world.run()
@@ -150,20 +190,29 @@ def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the
 
 
 @pytest.mark.parametrize("merged", list(OnMerge))
-def test_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(merged: OnMerge) -> None:
+def test_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(
+    merged: OnMerge,
+) -> None:
     """A social contact that took Bob over: asked about by default; with "relink" Bob's link leads to it, tasks and notes with it."""
     with _world(merged=merged) as world:
         social = world.ghl.put(C, {"first_name": "Bobby", "email": "bobby@social.com"})
         world.ghl.merge(social, world.links()["bob"])
         result = world.run()
         if merged is OnMerge.HOLD:
-            assert ("delete", ("delete", "relink", "keep")) in [(hold.kind, hold.options) for hold in result.holds]
+            assert ("delete", ("delete", "relink", "keep")) in [
+                (hold.kind, hold.options) for hold in result.holds
+            ]
             assert _people(world, Side.APP) == ["Ann", "Bob"]
             return
         assert world.links()["bob"] == social
         world.run()
         assert len(world.app.rows(C)) == len(world.ghl.rows(C)) == 2
-        assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [2, 2, 2, 2]
+        assert [len(world.sides[each].rows(entity)) for each in Side for entity in (T, N)] == [
+            2,
+            2,
+            2,
+            2,
+        ]
         assert world.ghl.rows(T)[world.links(T)["t"]].parent == social
         assert _quiet(world.run())
 
@@ -173,7 +222,9 @@ def test_relink_needs_certainty() -> None:
     with _world(merged=OnMerge.RELINK) as world:
         world.ghl.merge(world.links()["ann"], world.links()["bob"])
         result = world.run()
-        assert [(hold.kind, hold.options) for hold in result.holds] == [("delete", ("keep", "delete"))]
+        assert [(hold.kind, hold.options) for hold in result.holds] == [
+            ("delete", ("keep", "delete"))
+        ]
         assert _quiet(result)
 
 

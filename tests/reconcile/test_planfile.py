@@ -17,7 +17,10 @@ from tests.builders import hold_of, operation_of, plan_of
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Operations, holds and head come back as they were."""
-    operations = [operation_of(), operation_of(OpKind.CREATE, op_id="op2", key=None, source={"email": "a@x.com"})]
+    operations = [
+        operation_of(),
+        operation_of(OpKind.CREATE, op_id="op2", key=None, source={"email": "a@x.com"}),
+    ]
     path = tmp_path / "plan.jsonl"
     plan = planfile.write(path, plan_of(), body(operations, [hold_of()]))
     assert planfile.read(path) == plan
@@ -32,11 +35,15 @@ def test_the_digest_is_of_what_will_be_done(tmp_path: Path) -> None:
     first = planfile.write(path, plan_of(), body([operation_of()], [])).digest
     assert planfile.write(path, plan_of(run_id="r2"), body([operation_of()], [])).digest == first
     others = [
-        planfile.write(path, plan_of(), body([operation_of(after={"company": "Other"})], [])).digest,
+        planfile.write(
+            path, plan_of(), body([operation_of(after={"company": "Other"})], [])
+        ).digest,
         planfile.write(path, plan_of(), body([operation_of()], [hold_of()])).digest,
         planfile.write(path, plan_of(generation=1), body([operation_of()], [])).digest,
         planfile.write(path, plan_of(config_digest="d"), body([operation_of()], [])).digest,
-        planfile.write(path, plan_of(snapshots={"contact.app": "1-2"}), body([operation_of()], [])).digest,
+        planfile.write(
+            path, plan_of(snapshots={"contact.app": "1-2"}), body([operation_of()], [])
+        ).digest,
     ]
     assert len({first, *others}) == 6
 
@@ -51,9 +58,17 @@ def test_a_plan_that_somebody_edited_has_another_digest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [("groups", []), ("holds", {}), ("generation", 9), ("config_digest", "other"), ("snapshots", {})],
+    [
+        ("groups", []),
+        ("holds", {}),
+        ("generation", 9),
+        ("config_digest", "other"),
+        ("snapshots", {}),
+    ],
 )
-def test_a_head_that_somebody_edited_has_another_digest(tmp_path: Path, member: str, value: object) -> None:
+def test_a_head_that_somebody_edited_has_another_digest(
+    tmp_path: Path, member: str, value: object
+) -> None:
     """Limits count by the head: with its groups taken out, a plan's deletes would pass under the digest that was approved."""
     path = tmp_path / "plan.jsonl"
     group = Group(Entity.CONTACT, Side.GHL, OpKind.DELETE, 37)
@@ -67,7 +82,8 @@ def test_a_head_that_somebody_edited_has_another_digest(tmp_path: Path, member: 
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"), [("{", "a line of JSON"), ('{"kind":"update"}', "an operation"), ('{"hold":{}}', "a hold")]
+    ("line", "expected"),
+    [("{", "a line of JSON"), ('{"kind":"update"}', "an operation"), ('{"hold":{}}', "a hold")],
 )
 def test_a_broken_line_is_named(tmp_path: Path, line: str, expected: str) -> None:
     """A line that is none says file, line and what was expected."""

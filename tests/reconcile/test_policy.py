@@ -9,7 +9,18 @@ import pytest
 
 from reconcile.compare.diff import KIND, classify
 from reconcile.model import Kind, Side
-from reconcile.values.policy import Agree, Ask, Blank, Drift, Flow, Leave, OnConflict, Rule, decide, situations
+from reconcile.values.policy import (
+    Agree,
+    Ask,
+    Blank,
+    Drift,
+    Flow,
+    Leave,
+    OnConflict,
+    Rule,
+    decide,
+    situations,
+)
 
 RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank, (False, True))]
 EVERY = [(rule, situation) for rule in RULES for situation in situations(consent=rule.keep_dnd)]
@@ -36,8 +47,12 @@ def test_a_standing_difference_is_left_by_a_rule_alone() -> None:
         if situation.kind is not Kind.STANDING:
             continue
         owner = rule.flow.owner
-        blank = situation.app_blank or situation.ghl_blank if owner is None else situation.blank(owner)
-        wanted = (owner is not None and rule.drift is Drift.LEAVE) or (rule.blank is Blank.KEEP and blank)
+        blank = (
+            situation.app_blank or situation.ghl_blank if owner is None else situation.blank(owner)
+        )
+        wanted = (owner is not None and rule.drift is Drift.LEAVE) or (
+            rule.blank is Blank.KEEP and blank
+        )
         wanted |= rule.keep_dnd and situation.app_dnd != situation.ghl_dnd
         assert isinstance(decide(rule, situation), Leave) is wanted
 
@@ -57,7 +72,11 @@ def test_no_verdict_lifts_a_do_not_disturb() -> None:
         verdict = decide(rule, situation)
         if isinstance(verdict, Agree) and situation.dnd(verdict.winner.other):
             assert situation.dnd(verdict.winner)
-    lifts = [decide(replace(rule, keep_dnd=False), situation) for rule, situation in guarded if situation.ghl_dnd]
+    lifts = [
+        decide(replace(rule, keep_dnd=False), situation)
+        for rule, situation in guarded
+        if situation.ghl_dnd
+    ]
     assert any(verdict == Agree(Side.APP, "changed in the app, not in GHL") for verdict in lifts)
 
 
@@ -65,9 +84,16 @@ def test_a_consent_is_else_decided_like_any_field() -> None:
     """Where nobody says "do not disturb", and where it is set, the guard changes no verdict."""
     for rule, situation in EVERY:
         if rule.keep_dnd:
-            verdict, free = decide(rule, situation), decide(replace(rule, keep_dnd=False), situation)
+            verdict, free = (
+                decide(rule, situation),
+                decide(replace(rule, keep_dnd=False), situation),
+            )
             standing = situation.kind is Kind.STANDING and situation.app_dnd != situation.ghl_dnd
-            assert verdict == free or standing or (isinstance(free, Agree) and situation.dnd(free.winner.other))
+            assert (
+                verdict == free
+                or standing
+                or (isinstance(free, Agree) and situation.dnd(free.winner.other))
+            )
 
 
 def test_only_hold_and_an_unknown_newest_ask() -> None:
@@ -76,7 +102,9 @@ def test_only_hold_and_an_unknown_newest_ask() -> None:
         if situation.kind is not Kind.STANDING and isinstance(decide(rule, situation), Ask):
             assert situation.kind is Kind.CONFLICT
             assert rule.flow is Flow.BOTH
-            assert rule.conflict is OnConflict.HOLD or (rule.conflict is OnConflict.NEWEST and situation.newer is None)
+            assert rule.conflict is OnConflict.HOLD or (
+                rule.conflict is OnConflict.NEWEST and situation.newer is None
+            )
 
 
 @pytest.mark.parametrize("flow", [Flow.TO_GHL, Flow.TO_APP])
@@ -92,10 +120,19 @@ def test_rules_are_symmetric_where_they_name_no_side() -> None:
     """Swapping the sides of a situation swaps the winner of the verdict."""
     turned = {Kind.APP_MOVED: Kind.GHL_MOVED, Kind.GHL_MOVED: Kind.APP_MOVED}
     for rule, s in EVERY:
-        if rule.flow is not Flow.BOTH or rule.conflict in (OnConflict.APP, OnConflict.GHL, OnConflict.UNION):
+        if rule.flow is not Flow.BOTH or rule.conflict in (
+            OnConflict.APP,
+            OnConflict.GHL,
+            OnConflict.UNION,
+        ):
             continue
         newer = s.newer.other if s.newer else None
-        other = decide(rule, type(s)(turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank, s.ghl_dnd, s.app_dnd))
+        other = decide(
+            rule,
+            type(s)(
+                turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank, s.ghl_dnd, s.app_dnd
+            ),
+        )
         mine = decide(rule, s)
         assert type(mine) is type(other)
         if isinstance(mine, Agree) and isinstance(other, Agree):

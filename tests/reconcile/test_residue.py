@@ -98,14 +98,24 @@ def test_lines_made_in_sql_are_those_that_python_writes(world: World) -> None:
     world.app.put(Entity.CONTACT, {**ANN, "company": ODD, "tags": ["new", "x y"]}, key="1")
     world.app.put(Entity.CONTACT, {"first_name": ODD, "email": "new@example.com"})
     world.app.put(Entity.CONTACT, {**BOB, "company": "App's"}, key="2")
-    world.ghl.put(Entity.CONTACT, {**BOB, "company": "GHL's"}, key=by_email(world, Side.GHL, "bob@example.com"))
+    world.ghl.put(
+        Entity.CONTACT,
+        {**BOB, "company": "GHL's"},
+        key=by_email(world, Side.GHL, "bob@example.com"),
+    )
     with Stage(world.folder / "lines", memory_limit="256MB", threads=1) as stage:
         world.look(world.open(stage))
         made = [json.loads(text) for text in draft.lines(stage)]
     operations = [operation_from(line) for line in made if "hold" not in line]
-    assert {operation.kind for operation in operations} == {OpKind.UPDATE, OpKind.CREATE, OpKind.ADD_TAGS}
+    assert {operation.kind for operation in operations} == {
+        OpKind.UPDATE,
+        OpKind.CREATE,
+        OpKind.ADD_TAGS,
+    }
     assert ODD in [value for operation in operations for value in operation.after.values()]
-    assert [json.loads(operation_json(operation)) for operation in operations] == made[: len(operations)]
+    assert [json.loads(operation_json(operation)) for operation in operations] == made[
+        : len(operations)
+    ]
     holds = [hold_from(line["hold"]) for line in made[len(operations) :]]
     assert [json.loads(hold_line(hold)) for hold in holds] == made[len(operations) :]
     assert {dataclasses.astuple(operation)[0] for operation in operations} == {

@@ -32,7 +32,11 @@ def world() -> Iterator[World]:
     """Three people on both sides, linked; both sides are strict."""
     with World(vices=dict.fromkeys(Side, STRICT)) as made:
         for name in PEOPLE:
-            made.app.put(C, {"email": f"{name}@x.com", "phone": PHONES[name], "first_name": name.title()}, key=name)
+            made.app.put(
+                C,
+                {"email": f"{name}@x.com", "phone": PHONES[name], "first_name": name.title()},
+                key=name,
+            )
         made.run()
         made.run()
         made.clock.advance(3600)
@@ -61,15 +65,25 @@ RING = {
     "bob": {"phone": PHONES["cyd"]},
     "cyd": {"phone": PHONES["ann"]},
 }
-CHAIN = {"ann": {"phone": PHONES["bob"]}, "bob": {"phone": PHONES["cyd"]}, "cyd": {"phone": "+18885554009"}}
+CHAIN = {
+    "ann": {"phone": PHONES["bob"]},
+    "bob": {"phone": PHONES["cyd"]},
+    "cyd": {"phone": "+18885554009"},
+}
 
 
 @pytest.mark.parametrize("said", [SWAP, RING, CHAIN], ids=["swap", "ring", "chain"])
-def test_values_that_change_places_arrive_in_one_run(world: World, side: Side, said: dict[str, dict[str, str]]) -> None:
+def test_values_that_change_places_arrive_in_one_run(
+    world: World, side: Side, said: dict[str, dict[str, str]]
+) -> None:
     """Two people swap emails, three pass on their phones: all of it is on the other side after one run, without a refusal."""
     edit(world, side.other, said)
     result = world.run()
-    assert [(o.status, o.code, o.detail) for o in result.outcomes if o.status is not Status.DONE or o.code] == []
+    assert [
+        (o.status, o.code, o.detail)
+        for o in result.outcomes
+        if o.status is not Status.DONE or o.code
+    ] == []
     for field in ("email", "phone"):
         assert held(world, Side.APP, field) == held(world, Side.GHL, field)
     assert not result.residuals
@@ -94,7 +108,9 @@ def test_the_plan_shows_the_detour(world: World) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
-def test_killed_at_any_step_a_ring_is_completed(world: World, side: Side, at: int, when: str) -> None:
+def test_killed_at_any_step_a_ring_is_completed(
+    world: World, side: Side, at: int, when: str
+) -> None:
     """A value that was cleared and not yet set is found and set by the next run, and never taken for a person's clearing."""
     edit(world, side.other, RING)
     world.set_vices(side, crash=Crash(world.sides[side].carried_out + at, when))  # type: ignore[arg-type]
@@ -128,7 +144,9 @@ def test_the_other_fields_of_a_refused_value_arrive(world: World, side: Side) ->
     """A phone that another person keeps is refused; the name that was corrected with it is written all the same."""
     edit(world, side.other, {"ann": {"phone": PHONES["bob"], "first_name": "Anna"}})
     result = world.run()
-    assert [(o.status, o.code) for o in result.outcomes if o.status is not Status.DONE] == [("rejected", "DUPLICATE")]
+    assert [(o.status, o.code) for o in result.outcomes if o.status is not Status.DONE] == [
+        ("rejected", "DUPLICATE")
+    ]
     assert held(world, side, "first_name")["ann"] == "Anna"
     assert held(world, side, "phone")["ann"] == PHONES["ann"]
 
@@ -147,17 +165,29 @@ def test_a_side_that_takes_shared_values_gets_them(world: World, side: Side) -> 
         ({"a": "b"}, {"a", "b"}, {"b": (2, False), "a": (3, False)}),
         ({"a": "b"}, {"a"}, {"a": (2, False)}),
         ({"a": "b", "b": "a"}, {"a", "b"}, {"a": (4, True), "b": (3, False)}),
-        ({"a": "b", "b": "c", "c": "a"}, {"a", "b", "c"}, {"c": (3, False), "b": (4, False), "a": (5, True)}),
-        ({"d": "b", "a": "b", "b": "a"}, {"a", "b", "d"}, {"a": (4, True), "b": (3, False), "d": (4, False)}),
+        (
+            {"a": "b", "b": "c", "c": "a"},
+            {"a", "b", "c"},
+            {"c": (3, False), "b": (4, False), "a": (5, True)},
+        ),
+        (
+            {"d": "b", "a": "b", "b": "a"},
+            {"a", "b", "d"},
+            {"a": (4, True), "b": (3, False), "d": (4, False)},
+        ),
     ],
 )
-def test_turns(waits: dict[str, str], changing: set[str], expected: dict[str, tuple[int, bool]]) -> None:
+def test_turns(
+    waits: dict[str, str], changing: set[str], expected: dict[str, tuple[int, bool]]
+) -> None:
     """Who lets go of a value comes before who gets it; a ring is broken at one record, which gets its own last."""
     assert {key: (turn.turn, turn.room) for key, turn in turns(waits, changing).items()} == expected
 
 
 @pytest.mark.parametrize("said", [SWAP, RING], ids=["swap", "ring"])
-def test_an_undo_puts_it_back_in_order_without_a_blank(world: World, said: dict[str, dict[str, str]]) -> None:
+def test_an_undo_puts_it_back_in_order_without_a_blank(
+    world: World, said: dict[str, dict[str, str]]
+) -> None:
     """What was cleared on the way is not blank after an undo, and what was passed on is given back in turn."""
     before = {field: held(world, Side.GHL, field) for field in ("email", "phone")}
     edit(world, Side.APP, said)
@@ -190,7 +220,12 @@ def test_a_refused_value_is_asked_about_and_not_sent_again(world: World, side: S
     for result in (refused(world, side), world.run()):
         assert result.writes == ()
         (hold,) = result.holds
-        assert (hold.kind, hold.field, hold.side, hold.options) == ("refused", "phone", side, ("retry", "leave"))
+        assert (hold.kind, hold.field, hold.side, hold.options) == (
+            "refused",
+            "phone",
+            side,
+            ("retry", "leave"),
+        )
         assert (hold.app_key, hold.ghl_key) == ("ann", key_of(world, Side.GHL, "ann"))
         others = (hold.values["other_app_key"], hold.values["other_ghl_key"])
         assert others == ("bob", key_of(world, Side.GHL, "bob"))
@@ -208,7 +243,9 @@ def test_it_is_sent_again_when_the_other_record_lets_go(world: World, side: Side
     assert held(world, Side.APP, "phone") == held(world, Side.GHL, "phone")
 
 
-def test_it_is_sent_again_in_turn_when_the_other_record_is_about_to_let_go(world: World, side: Side) -> None:
+def test_it_is_sent_again_in_turn_when_the_other_record_is_about_to_let_go(
+    world: World, side: Side
+) -> None:
     """The other record's new phone is written in the same run, before."""
     refused(world, side)
     edit(world, side.other, {"bob": {"phone": "+18885554008"}})
@@ -276,7 +313,13 @@ class Duplicates:
         for write in writes:
             if write.kind is OpKind.CREATE and write.fields.get("email") == "dee@x.com":
                 self.refused += 1
-                yield Reply(write.op_id, Status.REJECTED, key=self.key, code="DUPLICATE", detail="it is there")
+                yield Reply(
+                    write.op_id,
+                    Status.REJECTED,
+                    key=self.key,
+                    code="DUPLICATE",
+                    detail="it is there",
+                )
             else:
                 yield from self.write([write])
 

@@ -23,7 +23,9 @@ def _played(group: int) -> list[list[Came]]:
         play.world.close()
 
 
-@pytest.mark.parametrize("place", _PLACES, ids=[_GROUPS[group][index][0] for group, index in _PLACES])
+@pytest.mark.parametrize(
+    "place", _PLACES, ids=[_GROUPS[group][index][0] for group, index in _PLACES]
+)
 def test_scenario(place: tuple[int, int]) -> None:
     """A golden case comes out as it is written down: operations with their because, holds, and what both sides hold after."""
     group, index = place

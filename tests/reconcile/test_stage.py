@@ -24,7 +24,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 def test_rows_fetched_ahead_come_in_the_order_of_their_queries(stage: Stage) -> None:
     """However long each takes."""
     stage.run("CREATE TABLE number AS SELECT n FROM range(10000) t(n)")
-    queries = (f"SELECT n FROM number WHERE n >= {at} AND n < {at + 100} ORDER BY n" for at in range(0, 10_000, 100))
+    queries = (
+        f"SELECT n FROM number WHERE n >= {at} AND n < {at + 100} ORDER BY n"
+        for at in range(0, 10_000, 100)
+    )
     assert [n for rows in stage.ahead(queries) for (n,) in rows] == list(range(10_000))
 
 
@@ -84,7 +87,9 @@ def test_pages_of_the_file_go_back_and_the_limit_stays(stage: Stage) -> None:
 
 
 def _held(stage: Stage) -> int:
-    return stage.count("SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'")
+    return stage.count(
+        "SELECT sum(memory_usage_bytes) FROM duckdb_memory() WHERE tag = 'BASE_TABLE'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,9 @@ def _held(stage: Stage) -> int:
     ],
     ids=["pages", "bytes", "room"],
 )
-def test_pages_that_never_end_are_not_read_for_ever(stage: Stage, bounds: Bounds, page: Page) -> None:
+def test_pages_that_never_end_are_not_read_for_ever(
+    stage: Stage, bounds: Bounds, page: Page
+) -> None:
     """Beyond the bound of pages, of bytes, or of room on the disk the reading ends, incomplete, with a code and the remedy."""
     stage.bounds = bounds
     spooled = stage.spool(Entity.CONTACT, Side.APP, repeat(page), taken_at="2026-01-01T00:00:00Z")

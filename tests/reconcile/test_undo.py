@@ -69,7 +69,10 @@ def test_an_overwritten_field_goes_back_to_what_it_was() -> None:
 
 def test_each_field_is_judged_by_itself() -> None:
     """One that somebody changed since stays and is named; the others go back."""
-    both = operation_of(before={"company": "Old", "first_name": "Ann"}, after={"company": "New", "first_name": "Anna"})
+    both = operation_of(
+        before={"company": "Old", "first_name": "Ann"},
+        after={"company": "New", "first_name": "Anna"},
+    )
     made = contact(company="Newer", first_name="Anna").undo(done(both))
     assert [o.after for o in made.operations] == [{"first_name": "Ann"}]
     assert [left.because for left in made.left] == ["changed since by somebody else: company"]
@@ -93,7 +96,9 @@ def test_a_blank_comes_back_as_a_blank() -> None:
     assert back.after == {"company": None}
 
 
-@pytest.mark.parametrize("status", [Status.REJECTED, Status.STALE, Status.SKIPPED, Status.UNCERTAIN])
+@pytest.mark.parametrize(
+    "status", [Status.REJECTED, Status.STALE, Status.SKIPPED, Status.UNCERTAIN]
+)
 def test_only_what_was_done_is_taken_back(status: Status) -> None:
     """An operation that did not happen leaves nothing to take back."""
     operation = operation_of()
@@ -116,12 +121,18 @@ def test_tags_go_the_other_way_as_far_as_they_still_stand(
     """Added tags that are still there are removed, removed ones that are still missing are added; others stay."""
     operation = operation_of(kind, entity=Entity.TAG, before={}, after={"tags": '["a","b"]'})
     made = contact(tags=now).undo(done(operation))  # type: ignore[arg-type]
-    assert [(o.kind, json.loads(o.after["tags"] or "")) for o in made.operations] == ([expected] if expected else [])
+    assert [(o.kind, json.loads(o.after["tags"] or "")) for o in made.operations] == (
+        [expected] if expected else []
+    )
 
 
 def create_of(**members: Any) -> Operation:
     """The creation of a contact in GHL."""
-    usual: dict[str, Any] = {"key": None, "before": {}, "after": {"first_name": "Ann", "company": "A"}}
+    usual: dict[str, Any] = {
+        "key": None,
+        "before": {},
+        "after": {"first_name": "Ann", "company": "A"},
+    }
     return operation_of(OpKind.CREATE, **(usual | members))
 
 
@@ -129,7 +140,10 @@ def test_a_created_record_goes_if_nothing_in_it_changed() -> None:
     """The deletion carries all that the record holds, so that a change before it is carried out stops it."""
     (back,) = contact(first_name="Ann", company="A").undo(done(create_of(), key="g1")).operations
     assert (back.kind, back.key) == (OpKind.DELETE, "g1")
-    assert {name: cell for name, cell in back.before.items() if cell} == {"first_name": "Ann", "company": "A"}
+    assert {name: cell for name, cell in back.before.items() if cell} == {
+        "first_name": "Ann",
+        "company": "A",
+    }
 
 
 def test_a_created_record_that_changed_stays() -> None:
@@ -175,10 +189,15 @@ def delete_of(**members: Any) -> Operation:
 
 def test_a_deleted_contact_is_created_again_with_what_hung_on_it() -> None:
     """Contact first, then its archived tasks under it, each with the name of its link and its counterpart's key."""
-    sides = Sides(buried={(Side.GHL, Entity.TASK, "g1"): [Buried("t1", {"title": "Call"}, "l2", "at1")]})
+    sides = Sides(
+        buried={(Side.GHL, Entity.TASK, "g1"): [Buried("t1", {"title": "Call"}, "l2", "at1")]}
+    )
     sides.buried[Side.GHL, Entity.NOTE, "g1"] = [Buried("n1", {"body": "Hello"}, None, None)]
     made = sides.undo(done(delete_of()))
-    told = [(o.kind, o.entity, o.source_key, o.parent, o.parent_key, dict(o.after)) for o in made.operations]
+    told = [
+        (o.kind, o.entity, o.source_key, o.parent, o.parent_key, dict(o.after))
+        for o in made.operations
+    ]
     assert told == [
         (OpKind.CREATE, Entity.CONTACT, "a1", None, None, {"first_name": "Ann"}),
         (OpKind.CREATE, Entity.TASK, "at1", "l1", None, {"title": "Call"}),
@@ -222,20 +241,33 @@ def test_who_is_there_again_stays_and_nothing_is_made_beside() -> None:
     del sides.records[Side.GHL, Entity.CONTACT, "g1"]
     sides.records[Side.GHL, Entity.CONTACT, "g9"] = {"first_name": "Ann", "company": "A"}
     sides.twins[Side.GHL] = ("email", "g9")
-    task = delete_of(op_id="op2", entity=Entity.TASK, link_id="l2", key="t1", parent="l1", before={"title": "Call"})
+    task = delete_of(
+        op_id="op2",
+        entity=Entity.TASK,
+        link_id="l2",
+        key="t1",
+        parent="l1",
+        before={"title": "Call"},
+    )
     again = create_of(op_id="op3", link_id="l9", source_key="a9")
     made = sides.undo(done(delete_of()), done(task), done(again, key="g9"))
     assert made.operations == []
     assert sorted((left.entity, left.key, left.because) for left in made.left) == [
         (Entity.CONTACT, "g1", "somebody with the same email is there again, as g9"),
-        (Entity.CONTACT, "g9", "it stays: it is there in the place of a contact that the run deleted"),
+        (
+            Entity.CONTACT,
+            "g9",
+            "it stays: it is there in the place of a contact that the run deleted",
+        ),
         (Entity.TASK, None, "its contact does not come back"),
     ]
 
 
 def test_what_left_the_pair_file_is_left_as_it_is() -> None:
     """A field, or a whole kind of record, that is not mapped any more is named as that; what is mapped goes back."""
-    both = operation_of(before={"company": "Old", "size": "S"}, after={"company": "New", "size": "L"})
+    both = operation_of(
+        before={"company": "Old", "size": "S"}, after={"company": "New", "size": "L"}
+    )
     made = contact(company="New", size="L").undo(done(both))
     assert [o.after for o in made.operations] == [{"company": "Old"}]
     assert [left.because for left in made.left] == ["no longer in the pair file: size"]
@@ -244,7 +276,9 @@ def test_what_left_the_pair_file_is_left_as_it_is() -> None:
 def test_an_archived_record_is_left_to_a_person() -> None:
     """A mark is not a deletion: the record is there, and the report says what to do."""
     made = Sides().undo(done(operation_of(OpKind.ARCHIVE, after={})))
-    assert [left.because for left in made.left] == ["it was archived, not deleted: take the mark away by hand"]
+    assert [left.because for left in made.left] == [
+        "it was archived, not deleted: take the mark away by hand"
+    ]
 
 
 def test_the_same_journal_gives_the_same_plan_in_any_order() -> None:

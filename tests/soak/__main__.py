@@ -23,7 +23,9 @@ def main() -> int:
     words.add_argument("--days", type=int, default=40)
     words.add_argument("--people", type=int, default=300)
     words.add_argument("--without", default="", help="events that are not to happen, with commas")
-    words.add_argument("--only", default=None, help="the only events that happen, besides ordinary edits")
+    words.add_argument(
+        "--only", default=None, help="the only events that happen, besides ordinary edits"
+    )
     words.add_argument("--keep", default=None, help="a folder to work in, which stays")
     given = words.parse_args()
     if given.keep:

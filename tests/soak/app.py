@@ -24,7 +24,18 @@ def _owner() -> sa.Column[Any]:
     return sa.Column("person_id", sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False)
 
 
-_TEXTS = ("ref", "first_name", "last_name", "email", "phone", "company", "street", "city", "state", "postal_code")
+_TEXTS = (
+    "ref",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "company",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+)
 PEOPLE = _table(
     "people",
     *(sa.Column(name, sa.String(250)) for name in (*_TEXTS, "source", "remark")),
@@ -96,9 +107,13 @@ class App:
     # what people do
 
     def add(self, entity: str, *, key: int | None = None, **columns: Any) -> str:
-        values = {**columns, "updated_at": self.clock.moment()} | ({} if key is None else {"id": key})
+        values = {**columns, "updated_at": self.clock.moment()} | (
+            {} if key is None else {"id": key}
+        )
         with self.engine.begin() as connection:
-            made = connection.execute(sa.insert(TABLES[entity]).values(**values)).inserted_primary_key
+            made = connection.execute(
+                sa.insert(TABLES[entity]).values(**values)
+            ).inserted_primary_key
         return str(made[0] if made else "")
 
     def add_all(self, entity: str, rows: list[dict[str, Any]]) -> None:
@@ -111,7 +126,9 @@ class App:
         table = TABLES[entity]
         stamp = {} if silently else {"updated_at": self.clock.moment()}
         with self._hand() as connection:
-            connection.execute(sa.update(table).where(table.c.id == int(key)).values(**columns, **stamp))
+            connection.execute(
+                sa.update(table).where(table.c.id == int(key)).values(**columns, **stamp)
+            )
 
     def delete(self, entity: str, key: str) -> None:
         table = TABLES[entity]
@@ -121,7 +138,9 @@ class App:
     def value(self, entity: str, key: str, column: str) -> Any:
         table = TABLES[entity]
         with self.engine.connect() as connection:
-            return connection.execute(sa.select(table.c[column]).where(table.c.id == int(key))).scalar()
+            return connection.execute(
+                sa.select(table.c[column]).where(table.c.id == int(key))
+            ).scalar()
 
     def _hand(self) -> Any:
         return self.engine.begin()

@@ -108,10 +108,16 @@ class Book:
         """Enter what people did between two looks, while no run was under way."""
         for side in SIDES:
             for ident in before.rows[side].keys() | after.rows[side].keys():
-                self._compare_one(side, ident, before.row(side, ident), after.row(side, ident), day, at)
+                self._compare_one(
+                    side, ident, before.row(side, ident), after.row(side, ident), day, at
+                )
 
-    def _compare_one(self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float) -> None:
-        if was is now or (was is not None and now is not None and was.cells == now.cells and was.of == now.of):
+    def _compare_one(
+        self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float
+    ) -> None:
+        if was is now or (
+            was is not None and now is not None and was.cells == now.cells and was.of == now.of
+        ):
             return
         if now is None:
             self.gone[ident][side] = day
@@ -127,7 +133,15 @@ class Book:
             self.tell(ident, day, f"moved in {side} from {was.of} to {now.of}")
 
     def type(
-        self, side: str, ident: Ident, name: str, value: Value, day: int, at: float, *, during: bool = False
+        self,
+        side: str,
+        ident: Ident,
+        name: str,
+        value: Value,
+        day: int,
+        at: float,
+        *,
+        during: bool = False,
     ) -> None:
         """A person typed a value."""
         self.counts["typed"] += 1

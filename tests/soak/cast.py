@@ -81,15 +81,17 @@ class Cast:
         return self.dice.choice((*forms, f"+49 30 {middle}{last}"))
 
     def junk_phone(self) -> str:
-        return self.dice.choice(("call reception, ask for {}", "mobile: see notes {}", "{} (mornings only!)")).format(
-            next(self.numbers)
-        )
+        return self.dice.choice(
+            ("call reception, ask for {}", "mobile: see notes {}", "{} (mornings only!)")
+        ).format(next(self.numbers))
 
     def value(self, name: str) -> Any:
         """A new value for a contact's field, as a column or a screen takes it."""
         dice, mark = self.dice, next(self.numbers)
         made: dict[str, Callable[[], Any]] = {
-            "first_name": lambda: f"{dice.choice(FIRST)}{dice.choice(('', ' J.', ' ' + dice.choice(FIRST)))} {mark}",
+            "first_name": lambda: (
+                f"{dice.choice(FIRST)}{dice.choice(('', ' J.', ' ' + dice.choice(FIRST)))} {mark}"
+            ),
             "last_name": lambda: f"{dice.choice(LAST)} {mark}",
             "email": self.email,
             "phone": self.phone,
@@ -130,11 +132,15 @@ class Cast:
 
     def task(self) -> dict[str, Any]:
         uid = self.uid("T")
-        due = datetime.fromisoformat("2026-09-01T09:00:00") + timedelta(hours=self.dice.randrange(20_000))
+        due = datetime.fromisoformat("2026-09-01T09:00:00") + timedelta(
+            hours=self.dice.randrange(20_000)
+        )
         words = self.dice.choice(("Call back", "Send offer", "Überprüfen", "Visit"))
         details = self.dice.choice((None, f"about {uid}", f"tea & <cake> {uid}"))
         return {"title": f"{words} #{uid}", "due_at": due, "status": False, "details": details}
 
     def note(self) -> dict[str, Any]:
         uid = self.uid("N")
-        return {"body": f"{self.dice.choice(('met at the fair', 'asked for a quote', 'naïve & <shy>'))} #{uid}"}
+        return {
+            "body": f"{self.dice.choice(('met at the fair', 'asked for a quote', 'naïve & <shy>'))} #{uid}"
+        }

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Self
 
 import connectors.sql
-import flows.run
+import flows.clock
+import flows.state.leases
 from connectors.ghl import GhlConnector
 
 
@@ -51,7 +52,7 @@ def moved(clock: Clock) -> Iterator[None]:
 
     waits: dict[str, Any] = GhlConnector.__init__.__kwdefaults__ or {}
     before = dict(waits)
-    modules: tuple[Any, ...] = (flows.run, connectors.sql)
+    modules: tuple[Any, ...] = (flows.clock, flows.state.leases, connectors.sql)
     for module in modules:
         module.datetime = Moved
     waits.update(clock=clock.job, sleep=clock.sleep)

@@ -42,7 +42,10 @@ class Soaked:
             ("values", self.counts),
             ("findings", kinds),
         ):
-            lines.append(f"  {name}: " + ", ".join(f"{key} {many:,}" for key, many in sorted(counted.items(), key=str)))
+            lines.append(
+                f"  {name}: "
+                + ", ".join(f"{key} {many:,}" for key, many in sorted(counted.items(), key=str))
+            )
         return "\n".join(lines)
 
 
@@ -60,7 +63,11 @@ def soak(
     done = Soaked(seed, people)
     began = time.process_time()
     with made(folder, seed=seed, people=people) as world:
-        chosen = [one for one in (*EVENTS, *HARMS) if one.name not in without and (only is None or one.name in only)]
+        chosen = [
+            one
+            for one in (*EVENTS, *HARMS)
+            if one.name not in without and (only is None or one.name in only)
+        ]
         for day in range(1, days + 1):
             world.day = done.days = day
             found, told = one_day(world, chosen, done.events)
@@ -73,13 +80,17 @@ def soak(
     return done
 
 
-def one_day(world: World, chosen: Collection[Event], events: Counter[str]) -> tuple[list[Finding], Told]:
+def one_day(
+    world: World, chosen: Collection[Event], events: Counter[str]
+) -> tuple[list[Finding], Told]:
     """A day and its night."""
     world.touched.clear()
     _next_morning(world)
     by_day = [one for one in chosen if one in EVENTS and world.dice.random() < one.share]
     by_night = [one for one in chosen if one in HARMS and world.dice.random() < one.share]
-    if world.day == 1:  # a first night is for itself: what nothing links yet is known by its values alone
+    if (
+        world.day == 1
+    ):  # a first night is for itself: what nothing links yet is known by its values alone
         by_day = by_night = []
     else:
         if world.day == 2:
@@ -151,7 +162,9 @@ def night(world: World) -> tuple[Told, Seen]:
 def _answered(world: World, told: Told) -> Told:
     """What the operator does about a refusal: says which backup it was, or lets through what is right."""
     named = limits_named(told)
-    world.book.counts[f"refused: {', '.join(named) or told.errors.partition(']')[0].strip('[')}"] += 1
+    world.book.counts[
+        f"refused: {', '.join(named) or told.errors.partition(']')[0].strip('[')}"
+    ] += 1
     if "[LEDGER_" in told.errors:
         if "[LEDGER_OLDER]" in told.errors and world.dice.random() < 0.3:
             return world.operator.run("--rebase")
@@ -159,7 +172,9 @@ def _answered(world: World, told: Told) -> Told:
         return world.operator.run()
     if any(name.startswith("rewound") for name in named):
         allowed = ["restore-app" if world.dice.random() < 0.7 else "rewound-app"]
-        if allowed == ["restore-app"]:  # by name, all that is missing in the app, whoever deleted it
+        if allowed == [
+            "restore-app"
+        ]:  # by name, all that is missing in the app, whoever deleted it
             for where in world.book.gone.values():
                 where.pop("app", None)
         allowed += [name for name in named if not name.startswith(_NEVER_ALLOWED)]

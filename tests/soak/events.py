@@ -22,7 +22,17 @@ class Event:
 
 
 EVENTS: list[Event] = []
-SIMPLE = ("first_name", "last_name", "street", "city", "state", "postal_code", "company", "remark", "source")
+SIMPLE = (
+    "first_name",
+    "last_name",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "company",
+    "remark",
+    "source",
+)
 OTHERS = ("email", "phone", "birth_date", "renewal", "score", "vip", "languages", "tags")
 
 
@@ -52,7 +62,10 @@ def edits(world: World) -> None:
         if ident is not None:
             chosen = dice.sample((*SIMPLE, *OTHERS), dice.choice((1, 1, 2)))
             world.type(side_of(world), ident, **{name: world.cast.value(name) for name in chosen})
-    children: dict[str, tuple[str, ...]] = {"task": ("title", "details", "status"), "note": ("body",)}
+    children: dict[str, tuple[str, ...]] = {
+        "task": ("title", "details", "status"),
+        "note": ("body",),
+    }
     for entity, names in children.items():
         for _ in range(max(1, len(world.idents(entity)) // 20)):
             ident = world.pick(entity)
@@ -73,7 +86,9 @@ def addresses_abroad(world: World) -> None:
         ident = world.pick()
         if ident is not None:
             world.type(side_of(world), ident, email=world.cast.email_abroad())
-    world.enter(side_of(world), "contact", world.cast.person() | {"email": world.cast.email_abroad()})
+    world.enter(
+        side_of(world), "contact", world.cast.person() | {"email": world.cast.email_abroad()}
+    )
 
 
 @event(0.4, "1")
@@ -89,7 +104,9 @@ def blanked(world: World) -> None:
     """A value is cleared."""
     ident = world.pick()
     if ident is not None:
-        name = world.dice.choice(("first_name", "street", "city", "remark", "company", "phone", "renewal", "score"))
+        name = world.dice.choice(
+            ("first_name", "street", "city", "remark", "company", "phone", "renewal", "score")
+        )
         world.type(side_of(world), ident, **{name: None})
 
 
@@ -99,7 +116,9 @@ def conflict(world: World) -> None:
     for _ in range(3):
         ident = world.pick()
         if ident is not None:
-            name = world.dice.choice((*SIMPLE, "email", "phone", "birth_date", "languages", "tags", "city", "city"))
+            name = world.dice.choice(
+                (*SIMPLE, "email", "phone", "birth_date", "languages", "tags", "city", "city")
+            )
             for side in world.dice.sample(("app", "ghl"), 2):
                 world.type(side, ident, **{name: world.cast.value(name)})
 
@@ -119,7 +138,9 @@ def silent_edit(world: World) -> None:
     ident = world.pick()
     if ident is not None:
         name = world.dice.choice(SIMPLE)
-        world.app.edit("contact", world.key("app", ident), silently=True, **{name: world.cast.value(name)})
+        world.app.edit(
+            "contact", world.key("app", ident), silently=True, **{name: world.cast.value(name)}
+        )
 
 
 @event(0.7)
@@ -143,7 +164,9 @@ def deleted(world: World) -> None:
         ident = world.pick(entity)
         if ident is not None:
             if entity == "contact":
-                world.touched |= {one for one in world.now.idents() if _owner(world, one) == ident[1]}
+                world.touched |= {
+                    one for one in world.now.idents() if _owner(world, one) == ident[1]
+                }
             world.delete(side_of(world), ident)
 
 
@@ -181,7 +204,9 @@ def merged_in_ghl(world: World) -> None:
     winner, loser = world.pick(), world.pick()
     if winner is None or loser is None:
         return
-    world.touched |= {one for one in world.now.idents() if _owner(world, one) in (winner[1], loser[1])}
+    world.touched |= {
+        one for one in world.now.idents() if _owner(world, one) in (winner[1], loser[1])
+    }
     world.place.sandbox.merge_contacts(world.key("ghl", winner), world.key("ghl", loser))
     world.book.merged[loser] = winner
     world.book.tell(loser, world.day, f"merged in GHL into {winner[1]}")
@@ -199,7 +224,9 @@ def key_reused(world: World) -> None:
     world.delete("app", ident)
     person = world.cast.person()
     world.app.add("contact", key=int(key), **person)
-    world.book.tell(("contact", person["ref"]), world.day, f"entered in the app under the key of {ident[1]}")
+    world.book.tell(
+        ("contact", person["ref"]), world.day, f"entered in the app under the key of {ident[1]}"
+    )
 
 
 @event(0.3, "10")
@@ -216,7 +243,9 @@ def phones_in_a_ring(world: World) -> None:
 def _ring(world: World, size: int, name: str) -> None:
     side = side_of(world)
     people = [ident for _ in range(size) if (ident := world.pick()) is not None]
-    values = [row.cells.get(name) for ident in people if (row := world.now.row(side, ident)) is not None]
+    values = [
+        row.cells.get(name) for ident in people if (row := world.now.row(side, ident)) is not None
+    ]
     if len(people) == size and all(values):
         for ident, value in zip(people, [*values[1:], values[0]], strict=True):
             world.type(side, ident, **{name: value, "street": world.cast.value("street")})
@@ -242,7 +271,13 @@ def value_refused(world: World) -> None:
     ident = world.pick("contact")
     if ident is not None:
         company = f"{world.cast.value('company')} §"
-        world.type("app", ident, company=company, street=world.cast.value("street"), tags=world.cast.value("tags"))
+        world.type(
+            "app",
+            ident,
+            company=company,
+            street=world.cast.value("street"),
+            tags=world.cast.value("tags"),
+        )
 
 
 @event(0.3, "13")
@@ -251,7 +286,12 @@ def value_dropped(world: World) -> None:
     world.dropping = True
     ident = world.pick("contact")
     if ident is not None:
-        world.type("app", ident, remark=f"{world.cast.value('remark')} ¤", last_name=world.cast.value("last_name"))
+        world.type(
+            "app",
+            ident,
+            remark=f"{world.cast.value('remark')} ¤",
+            last_name=world.cast.value("last_name"),
+        )
 
 
 @event(0.2, "8")
@@ -278,7 +318,9 @@ def questions_answered(world: World) -> None:
             _answer(world, question, keys)
 
 
-def _answer(world: World, question: dict[str, Any], keys: dict[tuple[str, str, str], tuple[str, str]]) -> None:
+def _answer(
+    world: World, question: dict[str, Any], keys: dict[tuple[str, str, str], tuple[str, str]]
+) -> None:
     entity = question["entity"]
     found = {
         keys[entity, side, question[f"{side}_key"]]
@@ -297,7 +339,9 @@ def _answer(world: World, question: dict[str, Any], keys: dict[tuple[str, str, s
         world.touched.add(ident)
         world.book.decided[ident][name] = choice
         world.book.tell(
-            ident, world.day, f"answered {choice} to {question['kind']} {name or ''}: {question['because'][:90]}"
+            ident,
+            world.day,
+            f"answered {choice} to {question['kind']} {name or ''}: {question['because'][:90]}",
         )
         if choice in ("ignore", "keep", "leave") and name is None:
             world.judge.left_out.add(ident)
@@ -320,7 +364,9 @@ def _sensible(
     if not option.startswith("link:"):
         return option != "ignore" or world.dice.random() < 0.3
     key = option.removeprefix("link:")
-    return {keys[entity, side, key] for side in ("app", "ghl") if (entity, side, key) in keys} == found
+    return {
+        keys[entity, side, key] for side in ("app", "ghl") if (entity, side, key) in keys
+    } == found
 
 
 def _sides(world: World, ident: tuple[str, str]) -> set[str]:

@@ -37,18 +37,25 @@ def edited_during_the_run(world: World) -> None:
     owed = sorted(
         cell
         for cell, typed in world.book.pending.items()
-        if cell[0] == "contact" and len(typed) == 1 and cell[2] in SIMPLE and len(world.now.keys(cell[:2])) == 2
+        if cell[0] == "contact"
+        and len(typed) == 1
+        and cell[2] in SIMPLE
+        and len(world.now.keys(cell[:2])) == 2
     )
     for cell in dice.sample(
         owed, min(4, len(owed))
     ):  # what the run is about to write, on the side that it will write to
         side = across(next(iter(world.book.pending[cell])))
-        world.wire.at_write.setdefault(dice.choice((1, 1, 2, 5)), []).append(_typing(world, side, cell[:2], cell[2]))
+        world.wire.at_write.setdefault(dice.choice((1, 1, 2, 5)), []).append(
+            _typing(world, side, cell[:2], cell[2])
+        )
     for at in dice.sample(range(1, 12), 2):  # and anything else
         ident = world.pick()
         if ident is not None:
             name = dice.choice((*SIMPLE, "email", "tags"))
-            world.wire.at_write.setdefault(at, []).append(_typing(world, side_of(world), ident, name))
+            world.wire.at_write.setdefault(at, []).append(
+                _typing(world, side_of(world), ident, name)
+            )
 
 
 def _typing(world: World, side: str, ident: Ident, name: str) -> Any:
@@ -132,15 +139,21 @@ def _type_more(world: World) -> None:
 def burst_of_503(world: World) -> None:
     """GHL is down for a while, somewhere in the night."""
     dice = world.dice
-    world.place.sandbox.arm(Fault("status", status=503, after=dice.randrange(0, 60), count=dice.choice((3, 20, 200))))
+    world.place.sandbox.arm(
+        Fault("status", status=503, after=dice.randrange(0, 60), count=dice.choice((3, 20, 200)))
+    )
 
 
 @harm(0.2)
 def broken_connections(world: World) -> None:
     for _ in range(3):
-        kind: FaultKind = world.dice.choice(("reset_before", "reset_after", "malformed", "rate_limited"))
+        kind: FaultKind = world.dice.choice(
+            ("reset_before", "reset_after", "malformed", "rate_limited")
+        )
         after, method = world.dice.randrange(0, 30), world.dice.choice(("*", "POST", "PUT"))
-        world.place.sandbox.arm(Fault(kind, method=method, after=after, count=world.dice.choice((1, 2))))
+        world.place.sandbox.arm(
+            Fault(kind, method=method, after=after, count=world.dice.choice((1, 2)))
+        )
 
 
 @harm(0.1)
@@ -160,7 +173,9 @@ def created_but_refused(world: World) -> None:
 @harm(0.12, "11")
 def search_lacks_fields(world: World) -> None:
     """The bulk search carries no street and no company on this night, or names in small letters alone."""
-    gone = world.dice.choice((("address", "companyName"), ("firstName", "lastName"), ("customFields",), ("tags",)))
+    gone = world.dice.choice(
+        (("address", "companyName"), ("firstName", "lastName"), ("customFields",), ("tags",))
+    )
 
     def show(path: str, body: dict[str, Any]) -> None:
         if path.endswith("/contacts/search"):
@@ -193,16 +208,30 @@ def location_not_found(world: World) -> None:
     world.wire.refuse.append(refuse)
 
 
-def _refuse_section_sign(method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
-    if method in ("POST", "PUT") and path.startswith("/contacts") and "§" in str(body.get("companyName") or ""):
-        return 422, {"message": ["companyName must not contain §"], "error": "Unprocessable Entity", "statusCode": 422}
+def _refuse_section_sign(
+    method: str, path: str, body: dict[str, Any]
+) -> tuple[int, dict[str, Any]] | None:
+    if (
+        method in ("POST", "PUT")
+        and path.startswith("/contacts")
+        and "§" in str(body.get("companyName") or "")
+    ):
+        return 422, {
+            "message": ["companyName must not contain §"],
+            "error": "Unprocessable Entity",
+            "statusCode": 422,
+        }
     return None
 
 
 def _drop_starred(_method: str, _path: str, body: dict[str, Any]) -> None:
     custom = body.get("customFields")
     if isinstance(custom, list):
-        kept = [one for one in custom if "¤" not in str(one.get("field_value", one.get("fieldValue", "")))]
+        kept = [
+            one
+            for one in custom
+            if "¤" not in str(one.get("field_value", one.get("fieldValue", "")))
+        ]
         if len(kept) < len(custom):
             body["customFields"] = kept
 
@@ -236,7 +265,9 @@ def app_restored(world: World) -> None:
             typed = world.book.pending[cell].get("app")
             if typed is not None and (now is None or now.cells.get(cell[2]) != typed.value):
                 del world.book.pending[cell]["app"]
-        if was is None:  # deleted since, and there again: it counts as new, as docs/operations.md says
+        if (
+            was is None
+        ):  # deleted since, and there again: it counts as new, as docs/operations.md says
             world.book.gone[ident].clear()
     world.now = after
 

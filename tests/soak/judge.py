@@ -24,9 +24,13 @@ class Finding:
     """What happened to the machines on this night and the ones before."""
 
     def __str__(self) -> str:
-        lines = [f"day {self.day} {self.kind} {self.ident[0]} {self.ident[1]} {self.name}: {self.what}"]
+        lines = [
+            f"day {self.day} {self.kind} {self.ident[0]} {self.ident[1]} {self.name}: {self.what}"
+        ]
         lines += [f"    {line}" for line in self.story]
-        return "\n".join([*lines, f"    nights: {', '.join(self.nights)}"] if self.nights else lines)
+        return "\n".join(
+            [*lines, f"    nights: {', '.join(self.nights)}"] if self.nights else lines
+        )
 
 
 KINDS = {
@@ -74,16 +78,30 @@ class Judge:
         for kind, ident, name, what in self._all(day, before, after, told):
             if (kind, ident, name) not in self.reported:
                 self.reported.add((kind, ident, name))
-                found.append(Finding(day, kind, ident, name, what, tuple(self.book.story.get(ident, ())), self.nights))
+                found.append(
+                    Finding(
+                        day,
+                        kind,
+                        ident,
+                        name,
+                        what,
+                        tuple(self.book.story.get(ident, ())),
+                        self.nights,
+                    )
+                )
         for typed in self.book.pending.values():
             for one in typed.values():
                 one.during = False
         return found
 
-    def _all(self, day: int, before: Seen, after: Seen, told: Told) -> Iterator[tuple[str, Ident, str, str]]:
+    def _all(
+        self, day: int, before: Seen, after: Seen, told: Told
+    ) -> Iterator[tuple[str, Ident, str, str]]:
         said = f"exit {told.code}: {told.document.get('verdict', {}).get('headline', told.errors[-300:])}"
         everybody = before.idents() | after.idents()
-        contacts = {(side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"}
+        contacts = {
+            (side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"
+        }
         self.owners = {
             (side, ident): ("contact", rows[0].of)
             for side in SIDES
@@ -102,21 +120,35 @@ class Judge:
         if "[DEFECT]" in told.errors:
             yield "defect", ("run", told.errors[-160:]), "", told.errors[-1500:]
 
-    def _strays(self, before: Seen, after: Seen, said: str) -> Iterator[tuple[str, Ident, str, str]]:
+    def _strays(
+        self, before: Seen, after: Seen, said: str
+    ) -> Iterator[tuple[str, Ident, str, str]]:
         for side in SIDES:
             for key, row in after.strays[side].items():
                 if key not in before.strays[side]:
-                    yield "stray", (side, key), "", f"{ {k: v for k, v in row.cells.items() if v} } ({said})"
+                    yield (
+                        "stray",
+                        (side, key),
+                        "",
+                        f"{ {k: v for k, v in row.cells.items() if v} } ({said})",
+                    )
             owners = {row.key: ident for ident, rows in before.rows[side].items() for row in rows}
             for ident, rows in after.rows[side].items():
                 for row in rows:
                     was = owners.get(row.key)
                     if was is not None and was != ident and was[0] == ident[0]:
-                        yield "stranger", ident, side, f"{side}'s {row.key} was {was[1]} before the run ({said})"
+                        yield (
+                            "stranger",
+                            ident,
+                            side,
+                            f"{side}'s {row.key} was {was[1]} before the run ({said})",
+                        )
 
     # one record
 
-    def _record(self, day: int, ident: Ident, before: Seen, after: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+    def _record(
+        self, day: int, ident: Ident, before: Seen, after: Seen, told: Told
+    ) -> Iterator[tuple[str, str, str]]:
         for side in SIDES:
             if len(after.rows[side].get(ident, ())) > max(1, len(before.rows[side].get(ident, ()))):
                 yield "twice", side, f"{len(after.rows[side][ident])} times in {side}"
@@ -138,7 +170,9 @@ class Judge:
         rows = [row for side in SIDES if (row := seen.row(side, ident)) is not None]
         return ("contact", rows[0].of) if ident[0] != "contact" and rows and rows[0].of else None
 
-    def _vanished(self, ident: Ident, side: str, was: Row, before: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+    def _vanished(
+        self, ident: Ident, side: str, was: Row, before: Seen, told: Told
+    ) -> Iterator[tuple[str, str, str]]:
         """The run deleted a record."""
         owner = self._owner(ident, before)
         deleted = self.book.gone.get(ident, {})
@@ -149,7 +183,11 @@ class Judge:
             self.book.counts["deleted by decision"] += 1
             return
         if ident in self.book.merged:
-            yield "deleted", side, f"deleted in {side}: in GHL it was merged into {self.book.merged[ident][1]}"
+            yield (
+                "deleted",
+                side,
+                f"deleted in {side}: in GHL it was merged into {self.book.merged[ident][1]}",
+            )
             return
         if owner and (side, owner) in self.vanished:
             return
@@ -183,13 +221,23 @@ class Judge:
         if owner and self.book.decision(owner, ""):
             return
         if side in self.book.gone.get(ident, {}):
-            yield "revived", side, f"deleted in {side} on day {self.book.gone[ident][side]}, and there again"
+            yield (
+                "revived",
+                side,
+                f"deleted in {side} on day {self.book.gone[ident][side]}, and there again",
+            )
         elif owner and side in self.book.gone.get(owner, {}) and not self.book.decision(owner, ""):
             yield "revived", side, f"its contact {owner[1]} was deleted in {side}"
 
-    def _alone(self, ident: Ident, side: str, after: Seen, told: Told) -> Iterator[tuple[str, str, str]]:
+    def _alone(
+        self, ident: Ident, side: str, after: Seen, told: Told
+    ) -> Iterator[tuple[str, str, str]]:
         """A record on one side only has to be named, unless it was entered while the run was under way."""
-        typed = [one[side] for cell, one in self.book.pending.items() if cell[:2] == ident and side in one]
+        typed = [
+            one[side]
+            for cell, one in self.book.pending.items()
+            if cell[:2] == ident and side in one
+        ]
         if ident in self.left_out or (typed and all(one.during for one in typed)):
             return
         keys = after.keys(ident)
@@ -208,8 +256,12 @@ class Judge:
 
     # its values
 
-    def _values(self, ident: Ident, before: Seen, ends: dict[str, Row], told: Told) -> Iterator[tuple[str, str, str]]:
-        names = {cell[2] for cell in self._cells(ident)} | set().union(*(row.cells for row in ends.values()))
+    def _values(
+        self, ident: Ident, before: Seen, ends: dict[str, Row], told: Told
+    ) -> Iterator[tuple[str, str, str]]:
+        names = {cell[2] for cell in self._cells(ident)} | set().union(
+            *(row.cells for row in ends.values())
+        )
         for name in sorted(names):
             if base(name) in self.unmapped and ident[0] == "contact":
                 continue
@@ -262,7 +314,11 @@ class Judge:
             # By the record's time alone, what was typed into another field after a delta had written would count.
             later = across is not None and typed.at > across.at and mine > last
             if rule and rule.loses == "older" and later and across and now[side] == across.value:
-                yield "oldest", name, f"{typed.value!r} in {side} was typed after {across.value!r}, which won"
+                yield (
+                    "oldest",
+                    name,
+                    f"{typed.value!r} in {side} was typed after {across.value!r}, which won",
+                )
         else:
             self.book.retire(cell, [side], "LOST")
             yield "lost", name, f"{typed.value!r} typed in {side} on day {typed.day}; now {now}"
@@ -285,7 +341,11 @@ class Judge:
             return
         if (entity, uid) in self.book.rewound and side == "app" and now["app"] == now["ghl"]:
             return
-        yield "invented", name, f"{side}: {was[side]!r} became {now[side]!r}, across was {was[other(side)]!r}"
+        yield (
+            "invented",
+            name,
+            f"{side}: {was[side]!r} became {now[side]!r}, across was {was[other(side)]!r}",
+        )
 
     def _apart(
         self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], told: Told
@@ -296,7 +356,12 @@ class Judge:
         owed = self.book.pending.get(cell, {})
         if any(typed.during for typed in owed.values()) or (entity, uid) in self.left_out:
             return
-        if rule and rule.keeps and None in now.values() and all(typed.value is None for typed in owed.values()):
+        if (
+            rule
+            and rule.keeps
+            and None in now.values()
+            and all(typed.value is None for typed in owed.values())
+        ):
             self.book.retire(cell, SIDES, "blank kept")
             return
         if name == "source" and now["app"] is None:
@@ -307,7 +372,9 @@ class Judge:
         keys = {side: ends[side].key for side in SIDES}
         unread = entity == "note" and self.budgeted and told.unread("note")
         if owed and not told.names(keys, name) and not unread and not told.silent(entity):
-            said = ", ".join(f"{typed.value!r} in {side} on day {typed.day}" for side, typed in owed.items())
+            said = ", ".join(
+                f"{typed.value!r} in {side} on day {typed.day}" for side, typed in owed.items()
+            )
             yield "unmentioned", name, f"typed {said}; now {now}, {keys}"
         elif owed:
             self.book.counts["held or named"] += 1

@@ -18,7 +18,9 @@ class Known:
     why: str
 
     def fits(self, finding: Finding) -> bool:
-        return finding.kind == self.kind and re.search(self.sign, str(finding), re.DOTALL) is not None
+        return (
+            finding.kind == self.kind and re.search(self.sign, str(finding), re.DOTALL) is not None
+        )
 
 
 KNOWN: tuple[Known, ...] = ()

@@ -33,7 +33,9 @@ class Place:
         for name, kind in CUSTOM.items():
             made = self.sandbox.seed_custom_field(LOCATION, name.capitalize(), kind)
             self.fields[f"contact.{name}"] = made["id"]
-        made = self.sandbox.seed_custom_field(LOCATION, "Languages", "MULTIPLE_OPTIONS", picklist=LANGUAGES)
+        made = self.sandbox.seed_custom_field(
+            LOCATION, "Languages", "MULTIPLE_OPTIONS", picklist=LANGUAGES
+        )
         self.fields["contact.languages"] = made["id"]
 
     # reading
@@ -42,7 +44,9 @@ class Place:
         """Everything that is there, by entity; whose a task is is the contact's key."""
         return {
             "contact": [self._contact(row) for row in self.sandbox.contacts(LOCATION)],
-            "task": [_child("task", row) for row in self.sandbox.tasks(LOCATION) if row["contactId"]],
+            "task": [
+                _child("task", row) for row in self.sandbox.tasks(LOCATION) if row["contactId"]
+            ],
             "note": [_child("note", row) for row in self.sandbox.notes(LOCATION)],
         }
 
@@ -69,13 +73,17 @@ class Place:
         for name, value in values.items():
             wire = BY_NAME[entity, name].wire if (entity, name) in BY_NAME else name
             if wire in self.fields:
-                sent.setdefault("customFields", []).append({"id": self.fields[wire], "value": _typed(value)})
+                sent.setdefault("customFields", []).append(
+                    {"id": self.fields[wire], "value": _typed(value)}
+                )
             else:
                 sent[wire] = _typed(value)
         return sent
 
     def add(self, entity: str, of: str | None = None, **values: Any) -> str:
-        sent = {name: value for name, value in self._wired(entity, values).items() if value is not None}
+        sent = {
+            name: value for name, value in self._wired(entity, values).items() if value is not None
+        }
         if entity == "contact":
             return self.sandbox.seed_contact(LOCATION, **sent)
         if entity == "task":

@@ -30,7 +30,9 @@ class Told:
     errors: str = ""
     open: dict[tuple[str, str], set[str | None]] = field(default_factory=lambda: defaultdict(set))
     """Per (side, key): the fields that are held, failed, or listed as not in agreement; None for the whole record."""
-    written: dict[tuple[str, str], list[tuple[str, str, Any, Any]]] = field(default_factory=lambda: defaultdict(list))
+    written: dict[tuple[str, str], list[tuple[str, str, Any, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     """Per (side, key): (kind, field, before, after) of each write that the report lists."""
 
     def __post_init__(self) -> None:
@@ -71,7 +73,10 @@ class Told:
         if key:
             listed = self.written[entry["side"], key]
             listed.append((entry["kind"], "", None, None))
-            listed += [(entry["kind"], one["field"], one["before"], one["after"]) for one in entry["fields"]]
+            listed += [
+                (entry["kind"], one["field"], one["before"], one["after"])
+                for one in entry["fields"]
+            ]
 
     def _valued(self) -> None:
         """What the statement of values lists one by one, whatever its form: any entry with a key and a class."""
@@ -114,14 +119,20 @@ class Told:
         found = 0
         for each in self.document.get("statement", {}).get("entities", ()):
             if each["entity"] == entity:
-                found += sum(side["classes"].get("not_checked", 0) + side["unread"] for side in each["sides"])
+                found += sum(
+                    side["classes"].get("not_checked", 0) + side["unread"] for side in each["sides"]
+                )
         return found
 
     def silent(self, entity: str) -> bool:
         """Whether the run says itself, as a whole, that it compared nothing or not all of this entity."""
         snapshots = self.document.get("provenance", {}).get("snapshots", ())
-        partly = any(one["entity"] in (entity, "contact") and not one["complete"] for one in snapshots)
-        return not self.agreed and (self.code == 3 or partly or self.document.get("state") == "stopped")
+        partly = any(
+            one["entity"] in (entity, "contact") and not one["complete"] for one in snapshots
+        )
+        return not self.agreed and (
+            self.code == 3 or partly or self.document.get("state") == "stopped"
+        )
 
     @property
     def unexplained(self) -> int:
@@ -162,7 +173,9 @@ class Operator:
 
     def _document(self) -> Mapping[str, Any]:
         """The newest report on disk: a refused run prints none."""
-        reports = sorted(self.pair.parent.glob("state/runs/*/report.json"), key=lambda path: path.stat().st_mtime)
+        reports = sorted(
+            self.pair.parent.glob("state/runs/*/report.json"), key=lambda path: path.stat().st_mtime
+        )
         return json.loads(reports[-1].read_text(encoding="utf-8")) if reports else {}
 
     def run(self, *words: str, fresh: set[str] | None = None) -> Told:
@@ -173,7 +186,9 @@ class Operator:
         if "changes" not in document:
             document = self._document() if self.runs() - before else {}
             document = document if document.get("run_id") not in before else {}
-        return Told(said.code, document, said.errors + ("" if "changes" in document else said.out[:2000]))
+        return Told(
+            said.code, document, said.errors + ("" if "changes" in document else said.out[:2000])
+        )
 
     def command(self, name: str, *words: str) -> int:
         """Another job on the pair; its report is read with the night's."""
@@ -200,7 +215,9 @@ class Operator:
         return found
 
     def answer(self, hold_id: str, choice: str) -> bool:
-        return say("review", hold_id, choice, "--pair", self.pair, "--json", "--by", "soak").code in (0, 1)
+        return say(
+            "review", hold_id, choice, "--pair", self.pair, "--json", "--by", "soak"
+        ).code in (0, 1)
 
     def begin(self, ahead: float) -> subprocess.Popen[bytes]:
         """The same night in a process of its own, which can be killed."""

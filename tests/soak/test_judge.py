@@ -20,21 +20,39 @@ def _row(key: str, **cells: Value) -> Row:
 def _seen(app: dict[Ident, Row], ghl: dict[Ident, Row]) -> Seen:
     sides = {"app": app, "ghl": ghl}
     return Seen(
-        {side: {ident: [row] for ident, row in rows.items()} for side, rows in sides.items()}, {"app": {}, "ghl": {}}
+        {side: {ident: [row] for ident, row in rows.items()} for side, rows in sides.items()},
+        {"app": {}, "ghl": {}},
     )
 
 
-def _told(code: int = 0, *, changes: tuple[dict[str, Any], ...] = (), holds: tuple[dict[str, Any], ...] = ()) -> Told:
-    return Told(code, {"verdict": {"code": "x", "headline": "x"}, "changes": list(changes), "holds": list(holds)})
+def _told(
+    code: int = 0,
+    *,
+    changes: tuple[dict[str, Any], ...] = (),
+    holds: tuple[dict[str, Any], ...] = (),
+) -> Told:
+    return Told(
+        code,
+        {"verdict": {"code": "x", "headline": "x"}, "changes": list(changes), "holds": list(holds)},
+    )
 
 
 def _hold(field: str) -> dict[str, Any]:
     return {"field": field, "app_key": "1", "ghl_key": "g", "records": [], "candidates": []}
 
 
-def _wrote(side: str, kind: str, field: str, before: str | None, after: str | None) -> dict[str, Any]:
+def _wrote(
+    side: str, kind: str, field: str, before: str | None, after: str | None
+) -> dict[str, Any]:
     fields = [{"field": field, "before": before, "after": after}]
-    return {"status": "done", "kind": kind, "side": side, "app_key": "1", "ghl_key": "g", "fields": fields}
+    return {
+        "status": "done",
+        "kind": kind,
+        "side": side,
+        "app_key": "1",
+        "ghl_key": "g",
+        "fields": fields,
+    }
 
 
 def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
@@ -59,7 +77,9 @@ def _both(app: Row, ghl: Row) -> Seen:
 def test_a_carried_value_is_good() -> None:
     """A typed value that is on both sides after the night is owed no longer."""
     book = _typed()
-    assert _judged(book, _both(NEW["app"], OLD["ghl"]), _both(NEW["app"], NEW["ghl"]), _told()) == []
+    assert (
+        _judged(book, _both(NEW["app"], OLD["ghl"]), _both(NEW["app"], NEW["ghl"]), _told()) == []
+    )
     assert not book.pending
 
 
@@ -116,7 +136,9 @@ def test_who_comes_back_is_seen() -> None:
     """A deleted record that a run makes again came back."""
     book = Book()
     book.gone[ANN]["ghl"] = 1
-    assert _judged(book, _seen({ANN: OLD["app"]}, {}), _both(OLD["app"], OLD["ghl"]), _told()) == ["revived"]
+    assert _judged(book, _seen({ANN: OLD["app"]}, {}), _both(OLD["app"], OLD["ghl"]), _told()) == [
+        "revived"
+    ]
 
 
 def test_a_second_copy_is_seen() -> None:

@@ -41,7 +41,9 @@ def test_forty_days(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not LONG, reason="part of ./dev soak")
-def test_a_job_that_does_not_look_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_does_not_look_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the look before each write switched off in the pair file, the soak sees that values are lost."""
     monkeypatch.setattr("tests.soak.pairfile.RECHECK", "never")
     done = soak(tmp_path, seed=9, days=12, people=40, only=("edited_during_the_run", "conflict"))
@@ -49,7 +51,9 @@ def test_a_job_that_does_not_look_is_caught(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.skipif(not LONG, reason="part of ./dev soak")
-def test_a_run_that_always_agrees_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_always_agrees_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A job that ends each run with 0 is caught in the first nights in which the sides differ."""
     monkeypatch.setattr("flows.outcome.tell.exit_code", lambda *_, **__: 0)
     done = soak(tmp_path, seed=9, days=4, people=40, only=("conflict", "value_dropped"))

@@ -20,7 +20,11 @@ Read = Callable[[Any], Value]
 
 def text(raw: Any) -> Value:
     """Plain text: composed, without white space around it, one kind of line end."""
-    said = unicodedata.normalize("NFC", str(raw)).replace("\r\n", "\n").strip() if raw is not None else ""
+    said = (
+        unicodedata.normalize("NFC", str(raw)).replace("\r\n", "\n").strip()
+        if raw is not None
+        else ""
+    )
     return said or None
 
 
@@ -135,20 +139,40 @@ CONTACT = (
     _two_way("postal_code", "postalCode", text, ', conflict = "ghl"', loses="app"),
     _two_way("birth_date", "dateOfBirth", day),
     Field(
-        "source", "source", "source", text, 'source = { ghl = "source", flow = "app->ghl" }', loses="ghl", keeps=True
+        "source",
+        "source",
+        "source",
+        text,
+        'source = { ghl = "source", flow = "app->ghl" }',
+        loses="ghl",
+        keeps=True,
     ),
-    Field("vip", "vip", "contact.vip", flag, 'vip = { ghl = "contact.vip", codec = "bool", fallback = false }'),
+    Field(
+        "vip",
+        "vip",
+        "contact.vip",
+        flag,
+        'vip = { ghl = "contact.vip", codec = "bool", fallback = false }',
+    ),
     _two_way("score", "contact.score", number, ', codec = "decimal"'),
     _two_way("renewal", "contact.renewal", day, ', codec = "date"'),
     _two_way("remark", "contact.remark", text, ', codec = "text"'),
-    _two_way("languages", "contact.languages", text, ', codec = "set", conflict = "union"', items=True),
+    _two_way(
+        "languages", "contact.languages", text, ', codec = "set", conflict = "union"', items=True
+    ),
 )
 """What a contact has, besides its tags. `ref` is how the soak knows a person on both sides; nobody ever retypes it."""
 
 KIND = 'kind = { app = "kind", constant = "person" }'
 """The people's table holds suppliers, too, which are not this pair's."""
 
-CUSTOM = {"ref": "TEXT", "vip": "TEXT", "score": "NUMERICAL", "renewal": "DATE", "remark": "LARGE_TEXT"}
+CUSTOM = {
+    "ref": "TEXT",
+    "vip": "TEXT",
+    "score": "NUMERICAL",
+    "renewal": "DATE",
+    "remark": "LARGE_TEXT",
+}
 """The custom fields and their types; languages is one of several options."""
 
 LANGUAGES = ("Deutsch", "English", "Français", "Polski", "Português")
@@ -158,10 +182,18 @@ TASK = (
     Field("due_at", "due_at", "dueDate", moment, 'due_at = { ghl = "dueDate", required = true }'),
     _two_way("details", "body", plain, ', codec = "html"', column_read=name),
     Field(
-        "status", "status", "completed", flag, 'status = { ghl = "completed", choices = { open = false, done = true } }'
+        "status",
+        "status",
+        "completed",
+        flag,
+        'status = { ghl = "completed", choices = { open = false, done = true } }',
     ),
 )
-NOTE = (Field("body", "body", "body", plain, 'body = { ghl = "body", required = true }', column_read=name),)
+NOTE = (
+    Field(
+        "body", "body", "body", plain, 'body = { ghl = "body", required = true }', column_read=name
+    ),
+)
 
 FIELDS = {"contact": CONTACT, "task": TASK, "note": NOTE}
 BY_NAME = {(entity, one.name): one for entity, listed in FIELDS.items() for one in listed}

@@ -27,7 +27,9 @@ from tests.soak.night import Operator
 from tests.soak.pairfile import Pair
 from tests.soak.wire import Wire
 
-POSTGRES = os.environ.get("GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+POSTGRES = os.environ.get(
+    "GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test"
+)
 DAY = 86_400.0
 START = 1_790_000_000.0
 
@@ -142,7 +144,9 @@ class World:
         if entity == "contact":
             return self.cast.value(name)
         if entity == "note":
-            return f"{self.cast.note()['body'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}"
+            return (
+                f"{self.cast.note()['body'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}"
+            )
         made = self.cast.task()
         return {
             "title": f"{made['title'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}",
@@ -176,7 +180,10 @@ class World:
         newest, older = self.folder / "ledger-0.db", self.folder / "ledger-1.db"
         if newest.exists():
             newest.replace(older)
-        with closing(sqlite3.connect(self.ledger)) as source, closing(sqlite3.connect(newest)) as target:
+        with (
+            closing(sqlite3.connect(self.ledger)) as source,
+            closing(sqlite3.connect(newest)) as target,
+        ):
             source.backup(target)
 
     def put_ledger(self, number: int | None) -> bool:
@@ -187,7 +194,10 @@ class World:
         for file in self.ledger.parent.glob("ledger.db*"):
             file.unlink()
         if number is not None:
-            with closing(sqlite3.connect(kept)) as source, closing(sqlite3.connect(self.ledger)) as target:
+            with (
+                closing(sqlite3.connect(kept)) as source,
+                closing(sqlite3.connect(self.ledger)) as target,
+            ):
                 source.backup(target)
         return True
 
@@ -235,7 +245,9 @@ def made(folder: Path, *, seed: int, people: int) -> Iterator[World]:
 
 def _populate(world: World, people: int) -> None:
     dice = world.dice
-    world.app.add_all("contact", [{"kind": "supplier", "last_name": f"Supplier {n}"} for n in range(5)])
+    world.app.add_all(
+        "contact", [{"kind": "supplier", "last_name": f"Supplier {n}"} for n in range(5)]
+    )
     for _ in range(people):
         person, where = world.cast.person(), dice.choices(("both", "app", "ghl"), (80, 10, 10))[0]
         sides = ("app", "ghl") if where == "both" else (where,)
@@ -250,7 +262,9 @@ def _populate(world: World, people: int) -> None:
     world.now = seen
 
 
-def _seed(world: World, side: str, person: dict[str, Any], tasks: list[Any], notes: list[Any]) -> None:
+def _seed(
+    world: World, side: str, person: dict[str, Any], tasks: list[Any], notes: list[Any]
+) -> None:
     if side == "app":
         key = world.app.add("contact", **person)
         for entity, listed in (("task", tasks), ("note", notes)):

@@ -51,7 +51,12 @@ class OAuthRefusal(Exception):
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
-        self.body = {"error": error, "error_description": description, "statusCode": status, "message": description}
+        self.body = {
+            "error": error,
+            "error_description": description,
+            "statusCode": status,
+            "message": description,
+        }
         self.status = status
 
     def answer(self) -> Answer:

@@ -66,7 +66,9 @@ class _Backdoor:
         """GHL's page for choosing a location, as if a person had chosen at once."""
         try:
             with self._lock:
-                return RedirectResponse(choose_location(self._sandbox.state, request.query_params), status_code=302)
+                return RedirectResponse(
+                    choose_location(self._sandbox.state, request.query_params), status_code=302
+                )
         except OAuthRefusal as refusal:
             return _json(refusal.body, refusal.status)
 

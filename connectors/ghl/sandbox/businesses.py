@@ -10,7 +10,17 @@ from connectors.ghl.sandbox.dto import BUSINESS, CREATE_BUSINESS
 from connectors.ghl.sandbox.instants import iso
 from connectors.ghl.sandbox.nouns import Business, Row
 
-FIELDS = ("phone", "email", "website", "address", "city", "description", "state", "postalCode", "country")
+FIELDS = (
+    "phone",
+    "email",
+    "website",
+    "address",
+    "city",
+    "description",
+    "state",
+    "postalCode",
+    "country",
+)
 
 
 def list_businesses(call: Call) -> Answer:
@@ -32,7 +42,12 @@ def create_business(call: Call) -> Answer:
     location, now = call.location(body["locationId"]), call.state.now()
     fields = {name: body[name] for name in FIELDS if name in body}
     business = Business(
-        id=call.state.new_hex(), location_id=location.id, name=body["name"], added=now, updated=now, fields=fields
+        id=call.state.new_hex(),
+        location_id=location.id,
+        name=body["name"],
+        added=now,
+        updated=now,
+        fields=fields,
     )
     call.state.store.put(business)
     return Answer(201, {"success": True, "buiseness": _shape(business)})

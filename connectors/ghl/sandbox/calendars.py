@@ -12,14 +12,25 @@ def list_calendars(call: Call) -> Answer:
     """GET /calendars/?locationId=."""
     location = call.location(call.query.get("locationId"))
     held = call.state.live(Calendar, location.id)
-    return Answer(200, {"calendars": [{"id": one.id, "locationId": one.location_id, "name": one.name} for one in held]})
+    return Answer(
+        200,
+        {
+            "calendars": [
+                {"id": one.id, "locationId": one.location_id, "name": one.name} for one in held
+            ]
+        },
+    )
 
 
 def list_of_contact(call: Call) -> Answer:
     """GET /contacts/{contactId}/appointments: naive times in the location's timezone."""
     contact = call.contact()
     timezone = call.state.location(contact.location_id).timezone
-    held = [one for one in call.state.live(Appointment, contact.location_id) if one.contact_id == contact.id]
+    held = [
+        one
+        for one in call.state.live(Appointment, contact.location_id)
+        if one.contact_id == contact.id
+    ]
     return Answer(200, {"events": [_event(one, timezone) for one in held]})
 
 
@@ -28,10 +39,16 @@ def list_events(call: Call) -> Answer:
     location = call.location(call.query.get("locationId"))
     start, end = parse_instant(_digits(call, "startTime")), parse_instant(_digits(call, "endTime"))
     if start is None or end is None:
-        raise invalid("startTime must be a string of milliseconds", "endTime must be a string of milliseconds")
+        raise invalid(
+            "startTime must be a string of milliseconds", "endTime must be a string of milliseconds"
+        )
     if not any(call.query.get(name) for name in ("calendarId", "userId", "groupId")):
         raise invalid("Either of calendarId, userId or groupId is required")
-    held = [one for one in call.state.live(Appointment, location.id) if one.start < end and one.end > start]
+    held = [
+        one
+        for one in call.state.live(Appointment, location.id)
+        if one.start < end and one.end > start
+    ]
     return Answer(200, {"events": [_event(one, None) for one in held if _asked(call, one)]})
 
 

@@ -30,7 +30,14 @@ def create_contact(call: Call) -> Answer:
     changes = Writer(call.state, location).changes(body)
     refuse_duplicate(call.state, location, changes, None)
     contact = insert(call, location, changes)
-    return Answer(201, {"contact": shapes.created(contact, call.version, lower=call.state.settings.lower_case_names)})
+    return Answer(
+        201,
+        {
+            "contact": shapes.created(
+                contact, call.version, lower=call.state.settings.lower_case_names
+            )
+        },
+    )
 
 
 def update_contact(call: Call) -> Answer:
@@ -66,7 +73,11 @@ def upsert_contact(call: Call) -> Answer:
         contact = insert(call, location, changes)
         return Answer(201, {"new": True, "contact": shown(call, contact)})
     return Answer(
-        200, {"new": False, "contact": shown(call, _merge(call, held[0], held[1], writer.changes(body, held[0])))}
+        200,
+        {
+            "new": False,
+            "contact": shown(call, _merge(call, held[0], held[1], writer.changes(body, held[0]))),
+        },
     )
 
 
@@ -106,7 +117,9 @@ def match(
     return None
 
 
-def refuse_duplicate(state: State, location: Location, changes: dict[str, Any], own: Contact | None) -> None:
+def refuse_duplicate(
+    state: State, location: Location, changes: dict[str, Any], own: Contact | None
+) -> None:
     """Raise Refusal 400 where another contact holds the email or phone and the location allows no duplicates."""
     if location.allow_duplicates:
         return
@@ -115,7 +128,11 @@ def refuse_duplicate(state: State, location: Location, changes: dict[str, Any], 
         rivals = state.holders(location.id, field, value) if value else []
         rival = next((one for one in rivals if own is None or one.id != own.id), None)
         if rival is not None:
-            meta = {"contactId": rival.id, "contactName": shapes.full_name(rival) or "", "matchingField": field}
+            meta = {
+                "contactId": rival.id,
+                "contactName": shapes.full_name(rival) or "",
+                "matchingField": field,
+            }
             raise Refusal(400, "This location does not allow duplicated contacts.", meta=meta)
 
 

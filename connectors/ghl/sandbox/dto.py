@@ -10,7 +10,17 @@ from typing import Any, Literal, TypeAlias
 from connectors.ghl.sandbox.instants import parse_instant
 
 Type = Literal[
-    "string", "boolean", "number", "strings", "email", "instant", "object", "objects", "any", "dnd", "inbound"
+    "string",
+    "boolean",
+    "number",
+    "strings",
+    "email",
+    "instant",
+    "object",
+    "objects",
+    "any",
+    "dnd",
+    "inbound",
 ]
 EMAIL = re.compile(r"^[^@\s,;<>()\[\]\\\"]+@[^@\s.,;]+(\.[^@\s.,;]+)+$")
 STATUSES = ("active", "inactive", "permanent")
@@ -32,7 +42,18 @@ TEXT, TEXT_OR_NULL, NEEDED = Prop(), Prop(nullable=True), Prop(required=True)
 
 PERSON: Dto = {
     **dict.fromkeys(
-        ("firstName", "lastName", "name", "phone", "address1", "city", "state", "website", "timezone", "dateOfBirth"),
+        (
+            "firstName",
+            "lastName",
+            "name",
+            "phone",
+            "address1",
+            "city",
+            "state",
+            "website",
+            "timezone",
+            "dateOfBirth",
+        ),
         TEXT_OR_NULL,
     ),
     "email": Prop("email", nullable=True),
@@ -49,7 +70,10 @@ PERSON: Dto = {
 CREATE_CONTACT: Dto = {**PERSON, "locationId": NEEDED, "gender": TEXT, "companyName": TEXT_OR_NULL}
 UPSERT_CONTACT: Dto = {**CREATE_CONTACT, "createNewIfDuplicateAllowed": Prop("boolean")}
 # companyName is not in the published DTO of PUT, yet it works there (facts.md section 1.1, #314).
-UPDATE_CONTACT: Dto = {**PERSON, **dict.fromkeys(("source", "assignedTo", "companyName"), TEXT_OR_NULL)}
+UPDATE_CONTACT: Dto = {
+    **PERSON,
+    **dict.fromkeys(("source", "assignedTo", "companyName"), TEXT_OR_NULL),
+}
 SEARCH: Dto = {
     "locationId": NEEDED,
     "pageLimit": Prop("number", required=True),
@@ -122,7 +146,18 @@ FIELD: Dto = {
 CREATE_FIELD: Dto = {**FIELD, "dataType": NEEDED}
 BUSINESS: Dto = {
     **dict.fromkeys(
-        ("name", "phone", "website", "address", "city", "postalCode", "state", "country", "description"), TEXT
+        (
+            "name",
+            "phone",
+            "website",
+            "address",
+            "city",
+            "postalCode",
+            "state",
+            "country",
+            "description",
+        ),
+        TEXT,
     ),
     "email": Prop("email"),
 }
@@ -202,8 +237,15 @@ def _complaint(name: str, kind: Type, value: Any) -> str:
 def _channels(name: str, kind: Type, settings: Mapping[str, Any], version: str) -> list[str]:
     known = ("all",) if kind == "inbound" else V3_CHANNELS if version == "v3" else V2_CHANNELS
     allowed = STATUSES[:2] if kind == "inbound" else STATUSES
-    foreign = [f"{name}.property {channel} should not exist" for channel in settings if channel not in known]
-    statuses = {one: value.get("status") if isinstance(value, dict) else None for one, value in settings.items()}
+    foreign = [
+        f"{name}.property {channel} should not exist"
+        for channel in settings
+        if channel not in known
+    ]
+    statuses = {
+        one: value.get("status") if isinstance(value, dict) else None
+        for one, value in settings.items()
+    }
     wrong = [
         f"{name}.{one}.status must be one of the following values: {', '.join(allowed)}"
         for one, status in statuses.items()

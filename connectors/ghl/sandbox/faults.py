@@ -64,7 +64,9 @@ class Fault:
             raise TypeError(f"expected a table with `kind`, found {row!r}")
         known = {item.name for item in fields(Fault)}
         if unknown := sorted(set(row) - known):
-            raise ValueError(f"unknown keys {', '.join(unknown)}; a fault has {', '.join(sorted(known))}")
+            raise ValueError(
+                f"unknown keys {', '.join(unknown)}; a fault has {', '.join(sorted(known))}"
+            )
         try:
             return msgspec.convert(dict(row), Fault)
         except msgspec.ValidationError as error:
@@ -100,7 +102,11 @@ class _Armed:
 
 
 def _covers(pattern: str, template: str, path: str) -> bool:
-    return pattern in ("*", template, path) or fnmatchcase(template, pattern) or fnmatchcase(path, pattern)
+    return (
+        pattern in ("*", template, path)
+        or fnmatchcase(template, pattern)
+        or fnmatchcase(path, pattern)
+    )
 
 
 class FaultBox:
@@ -123,11 +129,18 @@ class FaultBox:
         """The faults that strike this request, by kind; counts the request for every rule that matches it."""
         if not self._armed:
             return {}
-        return {armed.fault.kind: armed.fault for armed in self._armed if armed.strikes(method, template, path)}
+        return {
+            armed.fault.kind: armed.fault
+            for armed in self._armed
+            if armed.strikes(method, template, path)
+        }
 
     def report(self) -> list[dict[str, Any]]:
         """Each fault with how many requests it matched and how often it struck."""
-        return [{**asdict(armed.fault), "seen": armed.seen, "struck": armed.struck} for armed in self._armed]
+        return [
+            {**asdict(armed.fault), "seen": armed.seen, "struck": armed.struck}
+            for armed in self._armed
+        ]
 
 
 def bend_request(faults: Mapping[FaultKind, Fault], body: dict[str, Any]) -> list[str]:
@@ -147,7 +160,9 @@ def bend_request(faults: Mapping[FaultKind, Fault], body: dict[str, Any]) -> lis
 def _drop(body: dict[str, Any], name: str) -> None:
     head, _, wanted = name.partition(".")
     if head == "customFields" and wanted and isinstance(body.get(head), list):
-        body[head] = [item for item in body[head] if wanted not in (item.get("id"), item.get("key"))]
+        body[head] = [
+            item for item in body[head] if wanted not in (item.get("id"), item.get("key"))
+        ]
     else:
         body.pop(name, None)
 
@@ -165,7 +180,9 @@ def bend_answer(faults: Mapping[FaultKind, Fault], body: dict[str, Any], taken: 
     if (wrong := faults.get("wrong_total")) and isinstance(body.get("total"), int):
         body["total"] = max(body["total"] - wrong.amount, 0)
     if taken and "responses" in body:
-        failed = [{"contactId": one, "message": "Internal server error", "type": "error"} for one in taken]
+        failed = [
+            {"contactId": one, "message": "Internal server error", "type": "error"} for one in taken
+        ]
         body["responses"] = [*body["responses"], *failed]
         body["errorCount"] += len(failed)
 
@@ -175,5 +192,6 @@ def filters_on(filters: Any, name: str) -> bool:
     if not isinstance(filters, list):
         return False
     return any(
-        isinstance(one, dict) and (one.get("field") == name or filters_on(one.get("filters"), name)) for one in filters
+        isinstance(one, dict) and (one.get("field") == name or filters_on(one.get("filters"), name))
+        for one in filters
     )

@@ -36,7 +36,9 @@ TEXTS = {
 OTHERS: Mapping[str, Getter] = {
     "dateAdded": lambda contact: contact.added,
     "dateUpdated": lambda contact: contact.updated,
-    "dateOfBirth": lambda contact: date_ms(contact.date_of_birth) if contact.date_of_birth else None,
+    "dateOfBirth": lambda contact: (
+        date_ms(contact.date_of_birth) if contact.date_of_birth else None
+    ),
     "tags": lambda contact: contact.tags,
     "dnd": lambda contact: contact.dnd,
     "additionalEmails": lambda contact: contact.additional_emails,
@@ -80,7 +82,9 @@ def _one(item: Any, fields: Mapping[str, CustomField]) -> Test:
     if not isinstance(name, str):
         raise invalid("filters.field must be a string")
     get = getter(name, fields)
-    if operator not in OPERATORS or (name in ("dateAdded", "dateUpdated") and operator not in ("range", "exists")):
+    if operator not in OPERATORS or (
+        name in ("dateAdded", "dateUpdated") and operator not in ("range", "exists")
+    ):
         raise invalid(f"Invalid Operator passed for field {snake(name)}")
     return _test(name, str(operator), item.get("value"), get)
 
@@ -104,11 +108,15 @@ def _test(name: str, operator: str, value: Any, get: Getter) -> Test:
         case "range":
             return _range(name, value, get)
         case "eq" | "not_eq":
-            wanted = [_folded(one) for one in value] if isinstance(value, list) else [_folded(value)]
+            wanted = (
+                [_folded(one) for one in value] if isinstance(value, list) else [_folded(value)]
+            )
             return _signed(lambda contact: _equals(get(contact), wanted), holds=operator == "eq")
         case _:
             part = str(value).casefold()
-            return _signed(lambda contact: _contains(get(contact), part), holds=operator == "contains")
+            return _signed(
+                lambda contact: _contains(get(contact), part), holds=operator == "contains"
+            )
 
 
 def _signed(test: Test, *, holds: bool) -> Test:
@@ -133,7 +141,9 @@ def _contains(value: Any, part: str) -> bool:
 
 def _range(name: str, value: Any, get: Getter) -> Test:
     bounds = [(BOUNDS[key], bound) for key, bound in parse_range(name, value).items()]
-    return lambda contact: (held := get(contact)) is not None and all(test(held, bound) for test, bound in bounds)
+    return lambda contact: (
+        (held := get(contact)) is not None and all(test(held, bound) for test, bound in bounds)
+    )
 
 
 def parse_range(name: str, value: Any) -> dict[str, Any]:

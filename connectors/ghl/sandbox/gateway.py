@@ -14,7 +14,15 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from connectors.ghl.sandbox import routes
-from connectors.ghl.sandbox.answers import Answer, OAuthRefusal, Refusal, blocked, down, invalid, no_such_route
+from connectors.ghl.sandbox.answers import (
+    Answer,
+    OAuthRefusal,
+    Refusal,
+    blocked,
+    down,
+    invalid,
+    no_such_route,
+)
 from connectors.ghl.sandbox.call import Call
 from connectors.ghl.sandbox.faults import Fault, FaultKind, bend_answer, bend_request, filters_on
 from connectors.ghl.sandbox.nouns import Token
@@ -158,7 +166,9 @@ class Gateway:
         try:
             call = self._call(passage)
             taken = bend_request(faults, call.body)
-            if (refused := faults.get("refuse_filter")) and filters_on(call.body.get("filters"), refused.field):
+            if (refused := faults.get("refuse_filter")) and filters_on(
+                call.body.get("filters"), refused.field
+            ):
                 raise invalid(f"Invalid Operator passed for field {refused.field}")
             answer = operation.handler(call)
             bend_answer(faults, answer.body, taken)
@@ -217,7 +227,11 @@ def _authorise(operation: Operation, token: Token, now: float) -> None:
     kind = "agency" if token.kind == "agency" else "location"
     if operation.access not in (kind, "both"):
         raise Refusal(401, "This authClass type is not allowed to access this scope.")
-    if operation.scope is not None and token.scopes is not None and operation.scope not in token.scopes:
+    if (
+        operation.scope is not None
+        and token.scopes is not None
+        and operation.scope not in token.scopes
+    ):
         raise Refusal(401, "The token is not authorized for this scope.")
 
 
@@ -258,7 +272,9 @@ async def _read(scope: Scope, receive: Receive) -> Request:
         body += message.get("body", b"")
         more = message.get("more_body", False)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return Request(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body)
+    return Request(
+        scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, body
+    )
 
 
 async def _send(send: Send, passage: Passage, body: bytes) -> None:

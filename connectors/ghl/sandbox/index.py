@@ -45,7 +45,9 @@ class Order:
     def between(self, low: int | None, high: int | None) -> tuple[int, int]:
         """Positions of the entries with low <= milliseconds <= high."""
         start = 0 if low is None else bisect_left(self.entries, (low, ""))
-        return start, len(self.entries) if high is None else bisect_left(self.entries, (high + 1, ""))
+        return start, len(self.entries) if high is None else bisect_left(
+            self.entries, (high + 1, "")
+        )
 
     def after(self, entry: Entry) -> int:
         """Position of the first entry greater than this one."""
@@ -85,7 +87,10 @@ class SearchIndex:
     def view(self, key: bytes, order: Order, test: Callable[[Contact], bool]) -> Order:
         """The entries of an order that pass a test; kept for the next page of the same search, until a row changes."""
         if self._view is None or self._view[0] != key:
-            self._view = (key, Order([entry for entry in order.entries if test(self.rows[entry[1]])]))
+            self._view = (
+                key,
+                Order([entry for entry in order.entries if test(self.rows[entry[1]])]),
+            )
         return self._view[1]
 
     def pending(self) -> int:

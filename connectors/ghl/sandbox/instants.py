@@ -21,7 +21,9 @@ def iso(ms: int) -> str:
 
 def local(ms: int, timezone: str) -> str:
     """Milliseconds as a naive "2021-07-16 11:00:00" in a timezone, as a contact's appointments show it."""
-    return f"{(EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
+    return (
+        f"{(EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
+    )
 
 
 def parse_instant(value: Any) -> int | None:

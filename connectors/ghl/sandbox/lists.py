@@ -25,20 +25,31 @@ def list_contacts(call: Call) -> Answer:
     location = call.location(call.query.get("locationId"))
     limit = call.number("limit", 20, 100)
     after, after_id = call.query.get("startAfter"), call.query.get("startAfterId")
-    cursor: list[Any] | None = [int(after), after_id] if after and after.isdigit() and after_id else None
+    cursor: list[Any] | None = (
+        [int(after), after_id] if after and after.isdigit() and after_id else None
+    )
     total, contacts = _newest(call, location.id, limit, cursor)
     lower = call.state.settings.lower_case_names
     items = [shapes.listed(one, lower=lower) for one in contacts]
     return Answer(200, {"contacts": items, "meta": _meta(call, contacts, total, limit)})
 
 
-def _newest(call: Call, location_id: str, limit: int, cursor: list[Any] | None) -> tuple[int, list[Contact]]:
+def _newest(
+    call: Call, location_id: str, limit: int, cursor: list[Any] | None
+) -> tuple[int, list[Contact]]:
     part = (call.query.get("query") or "").strip().casefold()
     test = (lambda one: any(part in text.casefold() for text in texts(one))) if part else None
     return run(
         call.state.index(location_id),
         Query(
-            "dateAdded", descending=True, more=(), limit=limit, page=None, cursor=cursor, test=test, key=part.encode()
+            "dateAdded",
+            descending=True,
+            more=(),
+            limit=limit,
+            page=None,
+            cursor=cursor,
+            test=test,
+            key=part.encode(),
         ),
         {},
     )
@@ -46,7 +57,11 @@ def _newest(call: Call, location_id: str, limit: int, cursor: list[Any] | None) 
 
 def _meta(call: Call, contacts: list[Contact], total: int, limit: int) -> Row:
     last = contacts[-1] if len(contacts) == limit else None
-    kept = {name: value for name, value in call.query.items() if name not in ("startAfter", "startAfterId")}
+    kept = {
+        name: value
+        for name, value in call.query.items()
+        if name not in ("startAfter", "startAfterId")
+    }
     cursor = {"startAfter": last.added, "startAfterId": last.id} if last else {}
     return {
         "total": total,
@@ -67,7 +82,9 @@ def list_by_business(call: Call) -> Answer:
         raise Refusal(400, f"Business not found for id:{call.path['businessId']}")
     part = (call.query.get("query") or "").strip().casefold()
     index = call.state.index(location.id)
-    view = index.view(f"business {business.id} {part}".encode(), index.by_added, _linked_to(business.id, part))
+    view = index.view(
+        f"business {business.id} {part}".encode(), index.by_added, _linked_to(business.id, part)
+    )
     start, limit = call.number("skip", 0, len(view.entries)), call.number("limit", 25, 100)
     after = [value for name, value in call.pairs if name in ("startAfter", "startAfter[]")]
     if call.version == "v3" and len(after) == 2 and after[0].isdigit():
@@ -79,7 +96,8 @@ def list_by_business(call: Call) -> Answer:
 
 def _linked_to(business_id: str, part: str) -> Callable[[Contact], bool]:
     return lambda one: (
-        one.business_id == business_id and (not part or any(part in text.casefold() for text in texts(one)))
+        one.business_id == business_id
+        and (not part or any(part in text.casefold() for text in texts(one)))
     )
 
 
@@ -90,7 +108,9 @@ def bulk_business(call: Call) -> Answer:
     if len(body["ids"]) > BULK_MAX:
         raise invalid(f"ids must contain no more than {BULK_MAX} elements")
     business = call.state.store.table(Business).get(body["businessId"] or "")
-    if body["businessId"] is not None and (business is None or business.deleted or business.location_id != location.id):
+    if body["businessId"] is not None and (
+        business is None or business.deleted or business.location_id != location.id
+    ):
         # The documents declare 200 and 422 alone for this operation.
         raise invalid(f"Business not found for id:{body['businessId']}")
     changed = []

@@ -14,7 +14,13 @@ from connectors.ghl.sandbox.dto import CREATE_NOTE, NOTE
 from connectors.ghl.sandbox.nouns import Note
 from connectors.ghl.sandbox.writing import Writer
 
-NAMES = {"body": "body", "userId": "user_id", "title": "title", "color": "color", "pinned": "pinned"}
+NAMES = {
+    "body": "body",
+    "userId": "user_id",
+    "title": "title",
+    "color": "color",
+    "pinned": "pinned",
+}
 
 
 def list_notes(call: Call) -> Answer:
@@ -34,7 +40,11 @@ def create_note(call: Call) -> Answer:
     fields = attributes(call, call.checked(CREATE_NOTE))
     contact = call.contact()
     note = Note(
-        id=call.state.new_id(), location_id=contact.location_id, contact_id=contact.id, added=call.state.now(), **fields
+        id=call.state.new_id(),
+        location_id=contact.location_id,
+        contact_id=contact.id,
+        added=call.state.now(),
+        **fields,
     )
     return Answer(201, {"note": shapes.note(call.state.put_note(note))})
 

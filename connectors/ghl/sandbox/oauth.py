@@ -35,9 +35,16 @@ V3_KEYS = {
 def token(call: Call) -> Answer:
     """POST /oauth/token: form-urlencoded, snake_case in v2, camelCase in v3 (facts.md section 2)."""
     wanted = _named(call)
-    missing = [name for name in ("client_id", "client_secret", "grant_type") if not wanted.get(name)]
+    missing = [
+        name for name in ("client_id", "client_secret", "grant_type") if not wanted.get(name)
+    ]
     if missing:
-        raise invalid(*(f"{V3_KEYS[name] if call.version == 'v3' else name} should not be empty" for name in missing))
+        raise invalid(
+            *(
+                f"{V3_KEYS[name] if call.version == 'v3' else name} should not be empty"
+                for name in missing
+            )
+        )
     client = _client(call.state, wanted)
     match wanted["grant_type"]:
         case "authorization_code":
@@ -45,7 +52,9 @@ def token(call: Call) -> Answer:
         case "refresh_token":
             return Answer(200, _spelled(call, _refresh(call.state, client, wanted)))
         case "client_credentials":
-            raise OAuthRefusal("unauthorized_client", "This client can not use the client_credentials grant")
+            raise OAuthRefusal(
+                "unauthorized_client", "This client can not use the client_credentials grant"
+            )
         case other:
             raise OAuthRefusal("unsupported_grant_type", f"Unsupported grant type: {other}")
 
@@ -54,23 +63,38 @@ def _named(call: Call) -> dict[str, str]:
     if call.version != "v3":
         return {name: str(value) for name, value in call.body.items()}
     snake = {camel: name for name, camel in V3_KEYS.items()}
-    return {snake.get(name, name): str(value) for name, value in call.body.items() if name not in V3_KEYS}
+    return {
+        snake.get(name, name): str(value)
+        for name, value in call.body.items()
+        if name not in V3_KEYS
+    }
 
 
 def _spelled(call: Call, reply: Row) -> Row:
-    return {V3_KEYS.get(name, name): value for name, value in reply.items()} if call.version == "v3" else reply
+    return (
+        {V3_KEYS.get(name, name): value for name, value in reply.items()}
+        if call.version == "v3"
+        else reply
+    )
 
 
 def _client(state: State, wanted: Mapping[str, str]) -> Client:
     client = state.store.table(Client).get(wanted["client_id"])
-    if client is None or not hmac.compare_digest(client.secret.encode(), wanted["client_secret"].encode()):
+    if client is None or not hmac.compare_digest(
+        client.secret.encode(), wanted["client_secret"].encode()
+    ):
         raise OAuthRefusal("invalid_client", "Invalid client: client is invalid", 401)
     return client
 
 
 def _exchange(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
     grant = state.store.table(Grant).get(wanted.get("code", ""))
-    if grant is None or grant.kind != "code" or grant.client != client.id or grant.expires <= state.now():
+    if (
+        grant is None
+        or grant.kind != "code"
+        or grant.client != client.id
+        or grant.expires <= state.now()
+    ):
         raise OAuthRefusal("invalid_grant", "Invalid grant: authorization code is invalid")
     if grant.used is not None:
         raise OAuthRefusal("invalid_grant", "Invalid grant: authorization code has been used")
@@ -83,14 +107,21 @@ def _exchange(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
 
 
 def _challenge(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    return (
+        base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    )
 
 
 def _refresh(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
     """A new pair voids the old refresh token; used again within the grace it gives the same new pair."""
     grant = state.store.table(Grant).get(wanted.get("refresh_token", ""))
     now = state.now()
-    if grant is None or grant.kind != "refresh" or grant.client != client.id or grant.expires <= now:
+    if (
+        grant is None
+        or grant.kind != "refresh"
+        or grant.client != client.id
+        or grant.expires <= now
+    ):
         raise OAuthRefusal("invalid_grant", "Invalid grant: refresh token is invalid")
     if grant.used is None:
         reply = _issue(state, grant)
@@ -109,7 +140,13 @@ def _issue(state: State, grant: Grant) -> Row:
     expires = state.now() + state.settings.refresh_token_seconds * 1000
     state.store.put(
         msgspec.structs.replace(
-            grant, id=refresh, kind="refresh", expires=expires, used=None, successor=None, challenge=None
+            grant,
+            id=refresh,
+            kind="refresh",
+            expires=expires,
+            used=None,
+            successor=None,
+            challenge=None,
         )
     )
     place = {} if agency else {"locationId": grant.location_id}
@@ -192,11 +229,20 @@ def installed(call: Call) -> Answer:
     if call.version != "v3":
         skip, limit = call.number("skip", 0, len(rows)), call.number("limit", 20, 100)
         return Answer(
-            200, {"locations": rows[skip : skip + limit], "count": len(rows), "installToFutureLocations": False}
+            200,
+            {
+                "locations": rows[skip : skip + limit],
+                "count": len(rows),
+                "installToFutureLocations": False,
+            },
         )
     size, start = call.number("pageSize", 20, 100), call.number("pageToken", 0, len(rows))
     more = start + size < len(rows)
-    page = {"hasNextPage": more, "hasPrevPage": start > 0, "currentPageSize": len(rows[start : start + size])}
+    page = {
+        "hasNextPage": more,
+        "hasPrevPage": start > 0,
+        "currentPageSize": len(rows[start : start + size]),
+    }
     after: dict[str, Any] = {"nextPageToken": str(start + size)} if more else {}
     return Answer(200, {"items": rows[start : start + size], "pagination": {**page, **after}})
 
@@ -215,7 +261,9 @@ def choose_location(state: State, query: Mapping[str, str]) -> str:
         raise OAuthRefusal("invalid_request", "redirect_uri is not registered for this client")
     wanted = tuple(query.get("scope", "").split()) or client.scopes
     if foreign := set(wanted) - set(client.scopes):
-        raise OAuthRefusal("invalid_scope", f"not a scope of this client: {', '.join(sorted(foreign))}")
+        raise OAuthRefusal(
+            "invalid_scope", f"not a scope of this client: {', '.join(sorted(foreign))}"
+        )
     agency = query.get("user_type") == "Company"
     location = _chosen(state, client, query.get("location_id"))
     grant = Grant(
@@ -236,7 +284,9 @@ def choose_location(state: State, query: Mapping[str, str]) -> str:
 
 
 def _chosen(state: State, client: Client, location_id: str | None) -> Location:
-    offered = [one for one in state.store.table(Location).values() if one.company_id == client.company_id]
+    offered = [
+        one for one in state.store.table(Location).values() if one.company_id == client.company_id
+    ]
     for one in offered:
         if location_id in (None, one.id):
             return one

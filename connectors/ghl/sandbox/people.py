@@ -11,8 +11,19 @@ from connectors.ghl.sandbox.nouns import Contact
 from connectors.ghl.sandbox.state import State
 from connectors.ghl.sandbox.writing import Writer
 
-TASK_FIELDS = {"title": "title", "body": "body", "completed": "completed", "assignedTo": "assigned_to"}
-NOTE_FIELDS = {"body": "body", "title": "title", "color": "color", "pinned": "pinned", "userId": "user_id"}
+TASK_FIELDS = {
+    "title": "title",
+    "body": "body",
+    "completed": "completed",
+    "assignedTo": "assigned_to",
+}
+NOTE_FIELDS = {
+    "body": "body",
+    "title": "title",
+    "color": "color",
+    "pinned": "pinned",
+    "userId": "user_id",
+}
 
 
 class People:
@@ -30,7 +41,9 @@ class People:
                 changes["business_id"] = fields["businessId"]
             self._save(contact, changes)
 
-    def tag_contact(self, contact_id: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()) -> None:
+    def tag_contact(
+        self, contact_id: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
+    ) -> None:
         """Add and remove tags."""
         with self.state.lock:
             held = self.state.contact(contact_id)
@@ -59,15 +72,21 @@ class People:
             self._save(loser, {"deleted": True, "merged_into": master_id})
             self._save(master, _merged(master, loser))
             for task_id in list(self.state.tasks_of.get(loser_id, ())):
-                self.state.put_task(msgspec.structs.replace(self.state.tasks[task_id], contact_id=master_id))
+                self.state.put_task(
+                    msgspec.structs.replace(self.state.tasks[task_id], contact_id=master_id)
+                )
             for note_id in list(self.state.notes_of.get(loser_id, ())):
-                self.state.put_note(msgspec.structs.replace(self.state.notes[note_id], contact_id=master_id))
+                self.state.put_note(
+                    msgspec.structs.replace(self.state.notes[note_id], contact_id=master_id)
+                )
 
     def edit_task(self, task_id: str, **fields: Any) -> None:
         """Change a task: title, body, dueDate, completed, assignedTo."""
         with self.state.lock:
             task = self.state.tasks[task_id]
-            changes: dict[str, Any] = {attr: fields[wire] for wire, attr in TASK_FIELDS.items() if wire in fields}
+            changes: dict[str, Any] = {
+                attr: fields[wire] for wire, attr in TASK_FIELDS.items() if wire in fields
+            }
             if "dueDate" in fields:
                 changes["due_date"] = iso(parse_instant(fields["dueDate"]) or 0)
             updated = max(self.state.now(), task.updated + 1)
@@ -92,19 +111,29 @@ class People:
             self.state.put_note(msgspec.structs.replace(self.state.notes[note_id], deleted=True))
 
     def _save(self, contact: Contact, changes: dict[str, Any]) -> None:
-        after = msgspec.structs.replace(contact, **{**changes, "updated": self.state.touch(contact)})
+        after = msgspec.structs.replace(
+            contact, **{**changes, "updated": self.state.touch(contact)}
+        )
         self.state.know_tags(contact.location_id, after.tags)
         self.state.put_contact(after)
 
 
 def _merged(master: Contact, loser: Contact) -> dict[str, Any]:
     mine, theirs = msgspec.structs.asdict(master), msgspec.structs.asdict(loser)
-    changes = {name: theirs[name] for name, value in mine.items() if value is None and name != "merged_into"}
+    changes = {
+        name: theirs[name]
+        for name, value in mine.items()
+        if value is None and name != "merged_into"
+    }
     emails = (
-        one for one in (loser.email, *loser.additional_emails) if one and one != changes.get("email", master.email)
+        one
+        for one in (loser.email, *loser.additional_emails)
+        if one and one != changes.get("email", master.email)
     )
     phones = (
-        one for one in (loser.phone, *loser.additional_phones) if one and one != changes.get("phone", master.phone)
+        one
+        for one in (loser.phone, *loser.additional_phones)
+        if one and one != changes.get("phone", master.phone)
     )
     return {
         **changes,

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connectors.ghl.sandbox import businesses, calendars, contacts, lists, notes, oauth, schema, search, tags, tasks
+from connectors.ghl.sandbox import (
+    businesses,
+    calendars,
+    contacts,
+    lists,
+    notes,
+    oauth,
+    schema,
+    search,
+    tags,
+    tasks,
+)
 from connectors.ghl.sandbox.answers import Answer
 from connectors.ghl.sandbox.call import Call
 
@@ -52,15 +63,36 @@ TABLE: tuple[Operation, ...] = (
     Operation("GET", "/contacts/{contactId}/appointments", calendars.list_of_contact, READ),
     Operation("GET", "/calendars/", calendars.list_calendars, "calendars.readonly"),
     Operation("GET", "/calendars/events", calendars.list_events, "calendars/events.readonly"),
-    Operation("GET", "/locations/{locationId}", schema.get_location, "locations.readonly", access="both"),
-    Operation("POST", "/locations/{locationId}/tasks/search", tasks.search_tasks, "locations/tasks.readonly"),
-    Operation("GET", "/locations/{locationId}/tags", tags.list_dictionary, "locations/tags.readonly"),
-    Operation("POST", "/locations/{locationId}/tags", tags.create_dictionary_tag, "locations/tags.write"),
+    Operation(
+        "GET", "/locations/{locationId}", schema.get_location, "locations.readonly", access="both"
+    ),
+    Operation(
+        "POST",
+        "/locations/{locationId}/tasks/search",
+        tasks.search_tasks,
+        "locations/tasks.readonly",
+    ),
+    Operation(
+        "GET", "/locations/{locationId}/tags", tags.list_dictionary, "locations/tags.readonly"
+    ),
+    Operation(
+        "POST", "/locations/{locationId}/tags", tags.create_dictionary_tag, "locations/tags.write"
+    ),
     Operation("GET", "/locations/{locationId}/tags/{tagId}", tags.get_dictionary_tag),
     Operation("PUT", "/locations/{locationId}/tags/{tagId}", tags.rename_dictionary_tag),
     Operation("DELETE", "/locations/{locationId}/tags/{tagId}", tags.delete_dictionary_tag),
-    Operation("GET", "/locations/{locationId}/customFields", schema.list_fields, "locations/customFields.readonly"),
-    Operation("POST", "/locations/{locationId}/customFields", schema.create_field, "locations/customFields.write"),
+    Operation(
+        "GET",
+        "/locations/{locationId}/customFields",
+        schema.list_fields,
+        "locations/customFields.readonly",
+    ),
+    Operation(
+        "POST",
+        "/locations/{locationId}/customFields",
+        schema.create_field,
+        "locations/customFields.write",
+    ),
     Operation("GET", "/locations/{locationId}/customFields/{id}", schema.get_field),
     Operation("PUT", "/locations/{locationId}/customFields/{id}", schema.update_field),
     Operation("DELETE", "/locations/{locationId}/customFields/{id}", schema.delete_field),
@@ -72,10 +104,38 @@ TABLE: tuple[Operation, ...] = (
     Operation("GET", "/users/", schema.list_users, "users.readonly", only="v2"),
     Operation("GET", "/users/search", schema.search_users, "users.readonly"),
     Operation("POST", "/oauth/token", oauth.token, access="open"),
-    Operation("POST", "/oauth/locationToken", oauth.location_token, "oauth.write", only="v2", access="agency"),
-    Operation("POST", "/oauth/location-token", oauth.location_token, "oauth.write", only="v3", access="agency"),
-    Operation("GET", "/oauth/installedLocations", oauth.installed, "oauth.readonly", only="v2", access="agency"),
-    Operation("GET", "/oauth/installed-locations", oauth.installed, "oauth.readonly", only="v3", access="agency"),
+    Operation(
+        "POST",
+        "/oauth/locationToken",
+        oauth.location_token,
+        "oauth.write",
+        only="v2",
+        access="agency",
+    ),
+    Operation(
+        "POST",
+        "/oauth/location-token",
+        oauth.location_token,
+        "oauth.write",
+        only="v3",
+        access="agency",
+    ),
+    Operation(
+        "GET",
+        "/oauth/installedLocations",
+        oauth.installed,
+        "oauth.readonly",
+        only="v2",
+        access="agency",
+    ),
+    Operation(
+        "GET",
+        "/oauth/installed-locations",
+        oauth.installed,
+        "oauth.readonly",
+        only="v3",
+        access="agency",
+    ),
 )
 
 
@@ -94,6 +154,10 @@ def find(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
     parts = _segments(path)
     for pattern, operation in _BY_SIZE.get((method, len(parts)), ()):
         if all(want[0] == "{" or want == part for want, part in zip(pattern, parts, strict=True)):
-            named = {want[1:-1]: part for want, part in zip(pattern, parts, strict=True) if want[0] == "{"}
+            named = {
+                want[1:-1]: part
+                for want, part in zip(pattern, parts, strict=True)
+                if want[0] == "{"
+            }
             return operation, named
     return None

@@ -67,7 +67,11 @@ class Sandbox(People):
     """
 
     def __init__(
-        self, settings: Settings = DEFAULTS, *, path: Path | None = None, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings = DEFAULTS,
+        *,
+        path: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.state = State(settings, path, clock)
@@ -134,7 +138,9 @@ class Sandbox(People):
     def revoke_token(self, token: str) -> None:
         """From now on the token answers 401."""
         with self.state.lock:
-            self.state.store.put(msgspec.structs.replace(self.state.store.table(Token)[token], revoked=True))
+            self.state.store.put(
+                msgspec.structs.replace(self.state.store.table(Token)[token], revoked=True)
+            )
 
     def add_client(
         self,
@@ -166,8 +172,15 @@ class Sandbox(People):
             self.add_token(FIRST_TOKEN, FIRST_LOCATION)
             self.add_client(FIRST_CLIENT, FIRST_SECRET)
         return [
-            *(f"location {one.id} ({one.name}, {one.country}, {one.timezone})" for one in table(Location).values()),
-            *(f"token {one.id} ({one.kind})" for one in table(Token).values() if one.expires is None),
+            *(
+                f"location {one.id} ({one.name}, {one.country}, {one.timezone})"
+                for one in table(Location).values()
+            ),
+            *(
+                f"token {one.id} ({one.kind})"
+                for one in table(Token).values()
+                if one.expires is None
+            ),
             *(f"oauth client {one.id} secret {one.secret}" for one in table(Client).values()),
         ]
 
@@ -208,7 +221,9 @@ class Sandbox(People):
         self.state.know_tags(location.id, contact.tags)
         return self.state.put_contact(contact, at_once=True)
 
-    def seed_task(self, contact_id: str | None, *, location_id: str | None = None, **fields: Any) -> str:
+    def seed_task(
+        self, contact_id: str | None, *, location_id: str | None = None, **fields: Any
+    ) -> str:
         """Add a task: title, body, dueDate, completed, assignedTo, dateAdded, dateUpdated. No contact: name the location."""
         with self.state.lock:
             place = self.state.contacts[contact_id].location_id if contact_id else location_id
@@ -339,8 +354,13 @@ class Sandbox(People):
     def tasks(self, location_id: str) -> list[Row]:
         """The live tasks of a location, with dateAdded and dateUpdated."""
         with self.state.lock:
-            held = [one for one in self.state.live(Task, location_id) if self._stands(one.contact_id)]
-            return [{**shapes.task(one), "dateAdded": iso(one.added), "dateUpdated": iso(one.updated)} for one in held]
+            held = [
+                one for one in self.state.live(Task, location_id) if self._stands(one.contact_id)
+            ]
+            return [
+                {**shapes.task(one), "dateAdded": iso(one.added), "dateUpdated": iso(one.updated)}
+                for one in held
+            ]
 
     def notes(self, location_id: str) -> list[Row]:
         """The live notes of a location."""

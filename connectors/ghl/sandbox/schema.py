@@ -65,7 +65,9 @@ def list_fields(call: Call) -> Answer:
     if model not in ("contact", "opportunity", "all"):
         raise invalid("model must be one of the following values: contact, opportunity, all")
     held = call.state.live(CustomField, location.id)
-    return Answer(200, {"customFields": [_field(one) for one in held if model in (one.model, "all")]})
+    return Answer(
+        200, {"customFields": [_field(one) for one in held if model in (one.model, "all")]}
+    )
 
 
 def get_field(call: Call) -> Answer:
@@ -100,7 +102,9 @@ def update_field(call: Call) -> Answer:
     """PUT /locations/{locationId}/customFields/{id}: the type cannot change, the key does not follow the name."""
     body = call.checked(FIELD)
     field = _held(call)
-    changes: dict[str, Any] = {name: body[name] for name in ("name", "placeholder", "position") if name in body}
+    changes: dict[str, Any] = {
+        name: body[name] for name in ("name", "placeholder", "position") if name in body
+    }
     if "options" in body:
         changes["picklist"] = tuple(body["options"])
     field = msgspec.structs.replace(field, **changes)
@@ -118,7 +122,11 @@ def free_key(state: State, location_id: str, name: str, model: str = "contact") 
     """A field key such as contact.shirt_size that the location does not have yet."""
     base = f"{model}.{NOT_SLUG.sub('_', name.lower()).strip('_')}"
     taken = {one.key for one in state.live(CustomField, location_id)}
-    return next(key for number in range(len(taken) + 1) if (key := f"{base}_{number}" if number else base) not in taken)
+    return next(
+        key
+        for number in range(len(taken) + 1)
+        if (key := f"{base}_{number}" if number else base) not in taken
+    )
 
 
 def _held(call: Call) -> CustomField:
@@ -158,9 +166,15 @@ def search_users(call: Call) -> Answer:
     if location.company_id != call.query["companyId"]:
         raise Refusal(403, "The token does not have access to this company.")
     part = call.query.get("query", "").casefold()
-    held = [one for one in _users(call, location) if part in f"{one.first_name} {one.last_name} {one.email}".casefold()]
+    held = [
+        one
+        for one in _users(call, location)
+        if part in f"{one.first_name} {one.last_name} {one.email}".casefold()
+    ]
     skip, limit = call.number("skip", 0, len(held)), call.number("limit", 25, 100)
-    return Answer(200, {"users": [_user(one) for one in held[skip : skip + limit]], "count": len(held)})
+    return Answer(
+        200, {"users": [_user(one) for one in held[skip : skip + limit]], "count": len(held)}
+    )
 
 
 def _users(call: Call, location: Location) -> list[User]:

@@ -51,7 +51,9 @@ def understand(body: Mapping[str, Any], fields: Mapping[str, CustomField]) -> Qu
     """Check what the validator alone does not, and plan the search. Raises Refusal 400 or 422."""
     limit, page, cursor = body["pageLimit"], body.get("page"), body.get("searchAfter")
     if not isinstance(limit, int) or not 1 <= limit <= PAGE_MAX:
-        raise invalid(f"pageLimit must not be {'less than 1' if limit < 1 else f'greater than {PAGE_MAX}'}")
+        raise invalid(
+            f"pageLimit must not be {'less than 1' if limit < 1 else f'greater than {PAGE_MAX}'}"
+        )
     if len(body.get("query") or "") > 75:
         raise invalid("query must be shorter than or equal to 75 characters")
     if page is not None and (not isinstance(page, int) or page < 1):
@@ -59,7 +61,9 @@ def understand(body: Mapping[str, Any], fields: Mapping[str, CustomField]) -> Qu
     if page is not None and cursor:
         raise Refusal(400, "page and searchAfter can not be used together")
     if page is not None and page * limit > PAGED_MAX:
-        raise Refusal(400, f"Only the first {PAGED_MAX} records can be read by page, use searchAfter")
+        raise Refusal(
+            400, f"Only the first {PAGED_MAX} records can be read by page, use searchAfter"
+        )
     if cursor and not isinstance(cursor, list):
         raise invalid("searchAfter must be an array")
     sort = _sort(body.get("sort") or [], fields)
@@ -69,7 +73,9 @@ def understand(body: Mapping[str, Any], fields: Mapping[str, CustomField]) -> Qu
     return Query(*sort[0], tuple(sort[1:]), limit, page, cursor or None, test, key, low, high)
 
 
-def run(index: SearchIndex, query: Query, fields: Mapping[str, CustomField]) -> tuple[int, list[Contact]]:
+def run(
+    index: SearchIndex, query: Query, fields: Mapping[str, CustomField]
+) -> tuple[int, list[Contact]]:
     """How many contacts match, and the page asked for."""
     order = {"dateAdded": index.by_added, "dateUpdated": index.by_updated}.get(query.field)
     if order is None or query.more:
@@ -98,14 +104,20 @@ def _slice(index: SearchIndex, order: Order, query: Query, span: tuple[int, int]
 
 
 def _position(order: Order, cursor: list[Any], *, before: bool) -> int:
-    if len(cursor) != 2 or not isinstance(cursor[0], (int, float)) or not isinstance(cursor[1], str):
+    if (
+        len(cursor) != 2
+        or not isinstance(cursor[0], (int, float))
+        or not isinstance(cursor[1], str)
+    ):
         raise Refusal(400, "Invalid searchAfter")
     after = order.after((int(cursor[0]), cursor[1]))
     at_cursor = after > 0 and order.entries[after - 1] == (int(cursor[0]), cursor[1])
     return after - 1 if before and at_cursor else after
 
 
-def _by_sorting(index: SearchIndex, query: Query, fields: Mapping[str, CustomField]) -> tuple[int, list[Contact]]:
+def _by_sorting(
+    index: SearchIndex, query: Query, fields: Mapping[str, CustomField]
+) -> tuple[int, list[Contact]]:
     """Any other sort: all matches sorted anew, absent values last in either direction, ties by id."""
     matching = [one for one in index.rows.values() if query.test is None or query.test(one)]
     matching.sort(key=lambda one: one.id)
@@ -136,7 +148,9 @@ def _rank(value: Any) -> tuple[int, Any]:
     )
 
 
-def _sort(rows: list[Mapping[str, Any]], fields: Mapping[str, CustomField]) -> list[tuple[str, bool]]:
+def _sort(
+    rows: list[Mapping[str, Any]], fields: Mapping[str, CustomField]
+) -> list[tuple[str, bool]]:
     found = []
     for row in rows or [{"field": DEFAULT_SORT[0], "direction": DEFAULT_SORT[1]}]:
         name, direction = row.get("field"), row.get("direction", "desc")
@@ -153,7 +167,11 @@ def _narrow(rows: list[Any], field: str) -> tuple[int | None, int | None, list[A
     high: int | None = None
     rest = []
     for row in rows:
-        if field not in ("dateAdded", "dateUpdated") or row.get("field") != field or row.get("operator") != "range":
+        if (
+            field not in ("dateAdded", "dateUpdated")
+            or row.get("field") != field
+            or row.get("operator") != "range"
+        ):
             rest.append(row)
             continue
         for key, bound in filters.parse_range(field, row.get("value")).items():
@@ -175,10 +193,16 @@ def _test(rows: list[Any], text: str, fields: Mapping[str, CustomField]) -> filt
 
 def texts(contact: Contact) -> Iterator[str]:
     """What a text query looks at: full name, email, phone, company."""
-    yield from (one for one in (shapes.full_name(contact), contact.email, contact.phone, contact.company_name) if one)
+    yield from (
+        one
+        for one in (shapes.full_name(contact), contact.email, contact.phone, contact.company_name)
+        if one
+    )
 
 
-def _items(call: Call, contacts: list[Contact], query: Query, fields: Mapping[str, CustomField]) -> list[Row]:
+def _items(
+    call: Call, contacts: list[Contact], query: Query, fields: Mapping[str, CustomField]
+) -> list[Row]:
     dates = {key: field for key, field in fields.items() if field.data_type == "DATE"}
     businesses = call.state.store.table(Business)
     getters = [filters.getter(name, fields) for name, _ in _keys(query)]

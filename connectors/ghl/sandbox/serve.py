@@ -47,7 +47,9 @@ def hosted(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterato
     """Serve any ASGI application in a daemon thread; yields the base URL and stops cleanly at the end."""
     with _listen(host, port) as sock:
         server = uvicorn.Server(_config(app))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, name="hosted", daemon=True)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [sock]}, name="hosted", daemon=True
+        )
         ready = threading.Event()
         thread.start()
         while not server.started and thread.is_alive():
@@ -61,7 +63,9 @@ def hosted(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterato
             thread.join(timeout=10)
 
 
-def run(settings: Settings = DEFAULTS, path: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+def run(
+    settings: Settings = DEFAULTS, path: Path | None = None, host: str = "127.0.0.1", port: int = 0
+) -> None:
     """Serve until interrupted; the first line on standard output is the base URL.
 
     An empty sandbox gets a location, a token for it and an OAuth client; the next lines name what can be used.
@@ -79,7 +83,12 @@ def run(settings: Settings = DEFAULTS, path: Path | None = None, host: str = "12
 
 
 def _config(app: Starlette) -> uvicorn.Config:
-    options: dict[str, Any] = {"log_level": "error", "access_log": False, "lifespan": "off", "ws": "none"}
+    options: dict[str, Any] = {
+        "log_level": "error",
+        "access_log": False,
+        "lifespan": "off",
+        "ws": "none",
+    }
     return uvicorn.Config(
         app,
         http=_Protocol,

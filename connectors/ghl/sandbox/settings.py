@@ -77,9 +77,13 @@ class Settings:
             )
             raise ConfigError([Problem(str(path), said, "name an existing TOML file")]) from None
         except (UnicodeDecodeError, RecursionError):
-            raise ConfigError([Problem(str(path), "this is not a TOML text", "name a TOML file in UTF-8")]) from None
+            raise ConfigError(
+                [Problem(str(path), "this is not a TOML text", "name a TOML file in UTF-8")]
+            ) from None
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError([Problem(str(path), f"not valid TOML: {error}", "mend the syntax there")]) from error
+            raise ConfigError(
+                [Problem(str(path), f"not valid TOML: {error}", "mend the syntax there")]
+            ) from error
         return _Reader(str(path)).settings(raw)
 
 
@@ -104,7 +108,9 @@ class _Reader:
             raise ConfigError(self.problems)
         return Settings(**chosen)
 
-    def _scalar(self, prefix: str, name: str, value: Any, sample: Settings | Limit) -> dict[str, Any]:
+    def _scalar(
+        self, prefix: str, name: str, value: Any, sample: Settings | Limit
+    ) -> dict[str, Any]:
         known = [item.name for item in fields(sample)]
         if name not in known:
             self._problem(prefix + name, "is not a setting", f"use one of: {', '.join(known)}")
@@ -120,7 +126,9 @@ class _Reader:
 
     def _record(self, name: str, value: Any, sample: Limit) -> Limit:
         if not isinstance(value, dict):
-            self._problem(name, f"is {value!r}", "write it as a table with max, window_seconds and daily")
+            self._problem(
+                name, f"is {value!r}", "write it as a table with max, window_seconds and daily"
+            )
             return sample
         chosen: dict[str, Any] = {}
         for key, item in value.items():
@@ -131,7 +139,9 @@ class _Reader:
         if not isinstance(rows, list):
             self._problem("faults", f"is {rows!r}", "write each fault as a [[faults]] table")
             return ()
-        return tuple(fault for at, row in enumerate(rows) if (fault := self._fault(f"faults[{at}]", row)))
+        return tuple(
+            fault for at, row in enumerate(rows) if (fault := self._fault(f"faults[{at}]", row))
+        )
 
     def _fault(self, name: str, row: Any) -> Fault | None:
         try:
@@ -157,4 +167,6 @@ def _describe(wanted: Any) -> str:
         return "true or false"
     if isinstance(wanted, tuple):
         return f"a list of: {', '.join(wanted)}"
-    return {int: "a whole number of at least 0", float: "a number of at least 0", str: "a text"}[type(wanted)]
+    return {int: "a whole number of at least 0", float: "a number of at least 0", str: "a text"}[
+        type(wanted)
+    ]

@@ -44,7 +44,8 @@ def custom_values(contact: Contact, dates: Mapping[str, CustomField] | None = No
     if dates is None:
         return [{"id": key, "value": value} for key, value in contact.custom_fields.items()]
     return [
-        {"id": key, "value": date_ms(value) if key in dates else value} for key, value in contact.custom_fields.items()
+        {"id": key, "value": date_ms(value) if key in dates else value}
+        for key, value in contact.custom_fields.items()
     ]
 
 
@@ -73,8 +74,12 @@ def _person(contact: Contact) -> Row:
         "tags": list(contact.tags),
         "dateAdded": iso(contact.added),
         "dateUpdated": iso(contact.updated),
-        "additionalEmails": [{"email": one, "validEmail": None} for one in contact.additional_emails],
-        "additionalPhones": [{"phone": one, "phoneLabel": None} for one in contact.additional_phones],
+        "additionalEmails": [
+            {"email": one, "validEmail": None} for one in contact.additional_emails
+        ],
+        "additionalPhones": [
+            {"phone": one, "phoneLabel": None} for one in contact.additional_phones
+        ],
     }
 
 
@@ -97,14 +102,21 @@ def one(contact: Contact, version: str) -> Row:
 
 def created(contact: Contact, version: str, *, lower: bool) -> Row:
     """The reply of a create: names in lower case with the original in *Raw, where that quirk is on."""
-    body = {**one(contact, version), "deleted": False, "bounceEmail": False, "unsubscribeEmail": False}
+    body = {
+        **one(contact, version),
+        "deleted": False,
+        "bounceEmail": False,
+        "unsubscribeEmail": False,
+    }
     if version != "v3":
         day = contact.date_of_birth
         body |= {"offers": [], "products": [], "birthMonth": int(day[5:7]) if day else None}
         body |= {"birthDay": int(day[8:10]) if day else None}
     else:
         body = {
-            name: value for name, value in body.items() if name not in ("deleted", "bounceEmail", "unsubscribeEmail")
+            name: value
+            for name, value in body.items()
+            if name not in ("deleted", "bounceEmail", "unsubscribeEmail")
         }
     return _lowered(body) if lower else body
 
@@ -133,7 +145,9 @@ def _lowered(body: Row) -> Row:
     return body
 
 
-def found(contact: Contact, version: str, dates: Mapping[str, CustomField], business: str | None) -> Row:
+def found(
+    contact: Contact, version: str, dates: Mapping[str, CustomField], business: str | None
+) -> Row:
     """An item of POST /contacts/search, without its `searchAfter`: address, no timezone, birth date in milliseconds."""
     body = {
         **_person(contact),
@@ -190,7 +204,9 @@ def found_task(item: Task, contact: Contact | None) -> Row:
         "dateUpdated": iso(item.updated),
         "deleted": item.deleted,
         "assignedToUserDetails": None,
-        "contactDetails": {"firstName": contact.first_name, "lastName": contact.last_name} if contact else None,
+        "contactDetails": {"firstName": contact.first_name, "lastName": contact.last_name}
+        if contact
+        else None,
     }
 
 

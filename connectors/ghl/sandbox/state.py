@@ -98,7 +98,9 @@ class State:
 
     # -- contacts
 
-    def put_contact(self, contact: Contact, *, extra_lag: float = 0.0, at_once: bool = False) -> Contact:
+    def put_contact(
+        self, contact: Contact, *, extra_lag: float = 0.0, at_once: bool = False
+    ) -> Contact:
         """Store the next version of a contact; search shows it after the lag, or `at_once`."""
         self._revision += 1
         self.task_changes += 1
@@ -142,7 +144,10 @@ class State:
         keys = self._emails if field == "email" else self._phones
         wanted = value.casefold() if field == "email" else value
         found = [self.contacts[one] for one in keys[location_id].get(wanted, ())]
-        return sorted(found, key=lambda one: ((getattr(one, field) or "").casefold() != wanted, one.added, one.id))
+        return sorted(
+            found,
+            key=lambda one: ((getattr(one, field) or "").casefold() != wanted, one.added, one.id),
+        )
 
     def _link(self, contact: Contact) -> None:
         if contact.deleted:
@@ -223,4 +228,6 @@ class State:
 
 
 def _lives(record: Noun, location_id: str) -> bool:
-    return getattr(record, "location_id", None) == location_id and not getattr(record, "deleted", False)
+    return getattr(record, "location_id", None) == location_id and not getattr(
+        record, "deleted", False
+    )

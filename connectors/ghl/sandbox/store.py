@@ -45,7 +45,9 @@ class Store:
         db.execute(SCHEMA)
         for kind in KINDS:
             decode = msgspec.msgpack.Decoder(kind).decode
-            rows = db.execute("SELECT id, body FROM record WHERE kind = ? ORDER BY at", (kind.__name__,))
+            rows = db.execute(
+                "SELECT id, body FROM record WHERE kind = ? ORDER BY at", (kind.__name__,)
+            )
             self._tables[kind] = {key: decode(body) for key, body in rows}
         self._db = db
 

@@ -31,7 +31,9 @@ def remove_tags(call: Call) -> Answer:
     contact, wanted = _wanted(call)
     removed = [tag for tag in wanted if tag in contact.tags]
     if removed:
-        contact = save(call, contact, {"tags": tuple(tag for tag in contact.tags if tag not in removed)})
+        contact = save(
+            call, contact, {"tags": tuple(tag for tag in contact.tags if tag not in removed)}
+        )
     return Answer(200, {"tags": list(contact.tags), "tagsRemoved": removed})
 
 
@@ -53,7 +55,12 @@ def bulk_tags(call: Call) -> Answer:
     wanted = Writer(call.state, location).tags(body["tags"])
     with call.state.store.batch():
         responses = [
-            _one(call, location, contact_id, _delta(wanted, adding=adding, everything=body.get("removeAllTags", False)))
+            _one(
+                call,
+                location,
+                contact_id,
+                _delta(wanted, adding=adding, everything=body.get("removeAllTags", False)),
+            )
             for contact_id in body["contacts"]
         ]
     errors = sum(one["type"] == "error" for one in responses)
@@ -70,7 +77,12 @@ def _delta(
     return (), None if everything else wanted
 
 
-def _one(call: Call, location: Location, contact_id: str, delta: tuple[tuple[str, ...], tuple[str, ...] | None]) -> Row:
+def _one(
+    call: Call,
+    location: Location,
+    contact_id: str,
+    delta: tuple[tuple[str, ...], tuple[str, ...] | None],
+) -> Row:
     contact = call.state.contacts.get(contact_id)
     if not FIREBASE_ID.match(contact_id):
         return _error(contact_id, "contact id is not a valid firebase id")

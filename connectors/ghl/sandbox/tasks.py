@@ -34,7 +34,12 @@ def create_task(call: Call) -> Answer:
     contact, now = call.contact(), call.state.now()
     fields = attributes(call, body)
     task = Task(
-        id=call.state.new_id(), location_id=contact.location_id, contact_id=contact.id, added=now, updated=now, **fields
+        id=call.state.new_id(),
+        location_id=contact.location_id,
+        contact_id=contact.id,
+        added=now,
+        updated=now,
+        **fields,
     )
     return Answer(201, {"task": shapes.task(call.state.put_task(task))})
 
@@ -52,7 +57,9 @@ def complete_task(call: Call) -> Answer:
 def delete_task(call: Call) -> Answer:
     """DELETE /contacts/{contactId}/tasks/{taskId}."""
     task = _task(call)
-    call.state.put_task(msgspec.structs.replace(task, deleted=True, updated=max(call.state.now(), task.updated + 1)))
+    call.state.put_task(
+        msgspec.structs.replace(task, deleted=True, updated=max(call.state.now(), task.updated + 1))
+    )
     return Answer(200, shapes.done(call.version))
 
 
@@ -63,7 +70,10 @@ def search_tasks(call: Call) -> Answer:
     held = _matching(call, location.id, body)
     skip = int(body.get("skip", 0))
     limit = min(int(body.get("limit", 25)), call.state.settings.tasks_page_max)
-    page = [shapes.found_task(one, call.state.contacts.get(one.contact_id or "")) for one in held[skip : skip + limit]]
+    page = [
+        shapes.found_task(one, call.state.contacts.get(one.contact_id or ""))
+        for one in held[skip : skip + limit]
+    ]
     return Answer(200, {"tasks": page, **({"count": len(held)} if body.get("count") else {})})
 
 
@@ -75,7 +85,11 @@ def _matching(call: Call, location_id: str, body: Mapping[str, Any]) -> list[Tas
     # Tasks become overdue without a change.
     if known is not None and known[:2] == (changes, key) and "overdue" not in body:
         return known[2]
-    held = [one for one in call.state.tasks.values() if one.location_id == location_id and _wanted(call, one, body)]
+    held = [
+        one
+        for one in call.state.tasks.values()
+        if one.location_id == location_id and _wanted(call, one, body)
+    ]
     # The order is unknown; whichever it is, it moves while one reads.
     held.sort(key=lambda one: (one.added, one.id), reverse=True)
     call.state.task_views[location_id] = (changes, key, held)

@@ -28,7 +28,10 @@ TEXTS = {
     "companyName": "company_name",
     "gender": "gender",
 }
-CHANNELS = {**dict(zip(V3_CHANNELS, V2_CHANNELS, strict=True)), **{name: name for name in V2_CHANNELS}}
+CHANNELS = {
+    **dict(zip(V3_CHANNELS, V2_CHANNELS, strict=True)),
+    **{name: name for name in V2_CHANNELS},
+}
 LISTS = ("MULTIPLE_OPTIONS", "CHECKBOX", "TEXTBOX_LIST")
 NUMBERS = ("NUMERICAL", "MONETORY")
 MISSING = object()
@@ -44,7 +47,9 @@ class Writer:
 
     def changes(self, body: Mapping[str, Any], current: Contact | None = None) -> dict[str, Any]:
         """The attributes that this body sets; null and "" both clear. Raises Refusal 422 for a value GHL does not take."""
-        changed: dict[str, Any] = {attr: body[wire] or None for wire, attr in TEXTS.items() if wire in body}
+        changed: dict[str, Any] = {
+            attr: body[wire] or None for wire, attr in TEXTS.items() if wire in body
+        }
         if "name" in body and "firstName" not in body and "lastName" not in body:
             first, _, last = (body["name"] or "").strip().partition(" ")
             changed.update(first_name=first or None, last_name=last.strip() or None)
@@ -60,14 +65,18 @@ class Writer:
             changed["tags"] = self.tags(body["tags"])
         changed.update(self._settings(body, current))
         if body.get("customFields"):
-            changed["custom_fields"] = self._custom(body["customFields"], current.custom_fields if current else {})
+            changed["custom_fields"] = self._custom(
+                body["customFields"], current.custom_fields if current else {}
+            )
         return changed
 
     def tags(self, raw: list[str]) -> tuple[str, ...]:
         """Tags as contacts hold them: trimmed, single-spaced, lower-case, once each."""
         if not self.state.settings.normalise_tags:
             return tuple(dict.fromkeys(one for one in raw if one))
-        return tuple(dict.fromkeys(clean for one in raw if (clean := " ".join(one.split()).lower())))
+        return tuple(
+            dict.fromkeys(clean for one in raw if (clean := " ".join(one.split()).lower()))
+        )
 
     def user(self, user_id: str | None, name: str) -> str | None:
         """A user of this location, where it has users at all; None clears."""
@@ -119,7 +128,8 @@ class Writer:
         for at, item in enumerate(items):
             field = _pick(item, fields, by_key)
             value = item.get(
-                "fieldValue", item.get("field_value", item.get("value", MISSING) if self.lenient else MISSING)
+                "fieldValue",
+                item.get("field_value", item.get("value", MISSING) if self.lenient else MISSING),
             )
             # An unknown id, an unknown key or a value under another name is not saved, with no word (facts.md section 8).
             if field is None or value is MISSING:

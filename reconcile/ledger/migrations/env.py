@@ -3,6 +3,8 @@
 from alembic import context
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, version_table="ledger_version", transaction_per_migration=False)
+context.configure(
+    connection=connection, version_table="ledger_version", transaction_per_migration=False
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -23,7 +23,9 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def answer(body: object, *, status: int = 200, **headers: str) -> httpx.Response:
     """A JSON answer."""
     return httpx.Response(
-        status, content=msgspec.json.encode(body), headers={"content-type": "application/json", **headers}
+        status,
+        content=msgspec.json.encode(body),
+        headers={"content-type": "application/json", **headers},
     )
 
 
@@ -45,7 +47,9 @@ class Clock:
 class Script:
     """Answers scripted by (method, path); what is asked is kept in `asked`."""
 
-    def __init__(self, routes: dict[tuple[str, str], list[httpx.Response | Exception] | Handler]) -> None:
+    def __init__(
+        self, routes: dict[tuple[str, str], list[httpx.Response | Exception] | Handler]
+    ) -> None:
         self.routes = routes
         self.asked: list[httpx.Request] = []
 
@@ -76,7 +80,10 @@ class SearchOnly:
         self.requests = 0
         self.lock = threading.Lock()
         self.spoil: (
-            Callable[[int, list[dict[str, Any]], int], tuple[list[dict[str, Any]], int] | httpx.Response] | None
+            Callable[
+                [int, list[dict[str, Any]], int], tuple[list[dict[str, Any]], int] | httpx.Response
+            ]
+            | None
         ) = None
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -88,7 +95,11 @@ class SearchOnly:
         if body.get("filters"):
             if self.ranges == "refused":
                 return answer(
-                    {"statusCode": 422, "message": ["Invalid Operator passed for field date_added"]}, status=422
+                    {
+                        "statusCode": 422,
+                        "message": ["Invalid Operator passed for field date_added"],
+                    },
+                    status=422,
                 )
             if self.ranges == "yes":
                 low, high = self._bounds(body["filters"][0]["value"])
@@ -110,7 +121,9 @@ class SearchOnly:
         def place(name: str, otherwise: int) -> int:
             if name not in value:
                 return otherwise
-            return bisect.bisect_left(self.rows, (int(datetime.fromisoformat(value[name]).timestamp() * 1000), ""))
+            return bisect.bisect_left(
+                self.rows, (int(datetime.fromisoformat(value[name]).timestamp() * 1000), "")
+            )
 
         return place("gte", 0), place("lt", len(self.rows))
 

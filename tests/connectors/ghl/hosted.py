@@ -29,7 +29,9 @@ class Hosted:
         return connect(self.url, **settings)
 
 
-def connect(url: str, *, token: str = TOKEN, limit: int = 1_000_000, **settings: Any) -> GhlConnector:
+def connect(
+    url: str, *, token: str = TOKEN, limit: int = 1_000_000, **settings: Any
+) -> GhlConnector:
     """A connector on a served sandbox; it does not sleep between replays."""
     return GhlConnector(
         GhlSettings(location=LOCATION, url=url, **settings),
@@ -60,4 +62,6 @@ def unlimited(**settings: Any) -> Settings:
     from connectors.ghl.sandbox import Limit
 
     wide = Limit(max=1_000_000, daily=100_000_000)
-    return Settings(**{"pit": wide, "oauth": wide, "agency": wide, "lag_seconds": 0.0, "seed": 7, **settings})
+    return Settings(
+        **{"pit": wide, "oauth": wide, "agency": wide, "lag_seconds": 0.0, "seed": 7, **settings}
+    )

@@ -84,7 +84,10 @@ UNDECLARED = {
     520: "gateway errors are declared nowhere",
 }
 FREE_FORM = {
-    ("POST", "/oauth/token"): "errors of /oauth/token are not enumerated, and OAuth's own form has no statusCode",
+    (
+        "POST",
+        "/oauth/token",
+    ): "errors of /oauth/token are not enumerated, and OAuth's own form has no statusCode",
 }
 
 
@@ -117,12 +120,16 @@ def check(
     if template is None:
         if status == 404:
             return True
-        raise Deviation(f"{method} {target.path} is in no document of {version}, yet it was answered {status}")
+        raise Deviation(
+            f"{method} {target.path} is in no document of {version}, yet it was answered {status}"
+        )
     request = _request(method, target.path, target.query, request_headers, request_body)
     found = [] if status in (400, 401, 403, 404, 422) else _request_errors(document.api, request)
     faults = [f"request: {one}" for one in found if not _excused(method, template, "request", one)]
     replied = _reply_errors(document, template, request, status, response_headers, response_body)
-    faults += [f"reply {status}: {one}" for one in replied if not _excused(method, template, "reply", one)]
+    faults += [
+        f"reply {status}: {one}" for one in replied if not _excused(method, template, "reply", one)
+    ]
     if faults:
         raise Deviation(f"{method} {template} ({version}):\n  " + "\n  ".join(faults))
     return True
@@ -145,7 +152,11 @@ def _document(name: str, version: str) -> _Document:
 
 def _close(raw: dict[str, Any], operation: Any) -> None:
     """GHL refuses unknown members of a body ("property X should not exist"), which the documents do not say."""
-    for content in operation.get("requestBody", {}).get("content", {}).values() if isinstance(operation, dict) else ():
+    for content in (
+        operation.get("requestBody", {}).get("content", {}).values()
+        if isinstance(operation, dict)
+        else ()
+    ):
         schema = content["schema"]
         if "$ref" in schema:
             schema = raw["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
@@ -159,17 +170,31 @@ def _template(document: _Document, method: str, path: str) -> str | None:
     for template, operations in document.paths.items():
         wanted = template.strip("/").split("/")
         if method.lower() in operations and len(wanted) == len(parts):
-            fits = [want.startswith("{") or want == part for want, part in zip(wanted, parts, strict=True)]
+            fits = [
+                want.startswith("{") or want == part
+                for want, part in zip(wanted, parts, strict=True)
+            ]
             if all(fits):
                 found.append((sum(want.startswith("{") for want in wanted), template))
     return min(found)[1] if found else None
 
 
-def _request(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> MockRequest:
-    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "application/json")
+def _request(
+    method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+) -> MockRequest:
+    kind = next(
+        (value for name, value in headers.items() if name.lower() == "content-type"),
+        "application/json",
+    )
     args = dict(parse_qsl(query, keep_blank_values=True))
     return MockRequest(
-        SERVER, method.lower(), path, args=args, headers=dict(headers), data=body, content_type=kind.split(";")[0]
+        SERVER,
+        method.lower(),
+        path,
+        args=args,
+        headers=dict(headers),
+        data=body,
+        content_type=kind.split(";")[0],
     )
 
 
@@ -178,20 +203,35 @@ def _request_errors(api: OpenAPI, request: MockRequest) -> list[str]:
 
 
 def _reply_errors(
-    document: _Document, template: str, request: MockRequest, status: int, headers: Mapping[str, str], body: bytes
+    document: _Document,
+    template: str,
+    request: MockRequest,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
 ) -> list[str]:
     declared = document.paths[template][request.method]["responses"]
     content = declared.get(str(status), {}).get("content")
     if str(status) not in declared or content is None:
-        return _undeclared(request.method.upper(), template, status, body, declared=str(status) in declared)
+        return _undeclared(
+            request.method.upper(), template, status, body, declared=str(status) in declared
+        )
     if (request.method.upper(), template) in FREE_FORM and status >= 400:
         return []
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-    response = MockResponse(body, status_code=status, headers=dict(headers), content_type=kind.split(";")[0])
-    return [text for error in document.api.iter_response_errors(request, response) for text in _texts(error)]
+    response = MockResponse(
+        body, status_code=status, headers=dict(headers), content_type=kind.split(";")[0]
+    )
+    return [
+        text
+        for error in document.api.iter_response_errors(request, response)
+        for text in _texts(error)
+    ]
 
 
-def _undeclared(method: str, template: str, status: int, body: bytes, *, declared: bool) -> list[str]:
+def _undeclared(
+    method: str, template: str, status: int, body: bytes, *, declared: bool
+) -> list[str]:
     if not declared and status not in UNDECLARED:
         return [f"status {status} is not declared for {method} {template}"]
     if status >= 500 or body.startswith(b"<!DOCTYPE"):
@@ -207,7 +247,10 @@ def _texts(error: BaseException) -> list[str]:
     cause: BaseException | None = error
     while cause is not None:
         if nested := getattr(cause, "schema_errors", None):
-            return [f"{'/'.join(str(part) for part in one.absolute_path)}: {one.message}" for one in nested]
+            return [
+                f"{'/'.join(str(part) for part in one.absolute_path)}: {one.message}"
+                for one in nested
+            ]
         error, cause = cause, cause.__cause__
     return [str(error)]
 

@@ -39,7 +39,9 @@ class InProcess:
 
     def __init__(self, app: Starlette) -> None:
         self._loop = asyncio.new_event_loop()
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox")
+        self._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://sandbox"
+        )
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._loop.run_until_complete(self._client.request(method, path, **options))
@@ -60,7 +62,9 @@ class Rig:
     token: str | None = TOKEN
     last: httpx.Response = field(init=False)
 
-    def call(self, method: str, path: str, body: Any = None, *, expect: int = 200, **params: Any) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, *, expect: int = 200, **params: Any
+    ) -> Any:
         """Send a request, check status and documents, return the decoded reply."""
         headers = {"User-Agent": "rig/1"}
         if self.token:
@@ -77,7 +81,14 @@ class Rig:
         if self.version in openapi.VERSIONS:
             sent = f"{path}?{httpx.QueryParams(params)}"
             openapi.check(
-                self.version, method, sent, headers, content, reply.status_code, dict(reply.headers), reply.content
+                self.version,
+                method,
+                sent,
+                headers,
+                content,
+                reply.status_code,
+                dict(reply.headers),
+                reply.content,
             )
         return reply.json() if reply.content.startswith(b"{") else reply.text
 
@@ -93,7 +104,16 @@ class Rig:
         self.last = reply
         assert reply.status_code == expect, f"POST {path}: {reply.status_code} {reply.text}"
         version = self.version or V2
-        openapi.check(version, "POST", path, headers, content, reply.status_code, dict(reply.headers), reply.content)
+        openapi.check(
+            version,
+            "POST",
+            path,
+            headers,
+            content,
+            reply.status_code,
+            dict(reply.headers),
+            reply.content,
+        )
         return reply.json()
 
     def contact(self, **fields: Any) -> str:
@@ -103,7 +123,12 @@ class Rig:
 
     def search(self, **body: Any) -> Any:
         """Search contacts: pages of 100 oldest first unless said otherwise."""
-        asked = {"locationId": PLACE, "pageLimit": 100, "sort": [{"field": "dateAdded", "direction": "asc"}], **body}
+        asked = {
+            "locationId": PLACE,
+            "pageLimit": 100,
+            "sort": [{"field": "dateAdded", "direction": "asc"}],
+            **body,
+        }
         return self.call("POST", "/contacts/search", asked)
 
 
@@ -111,7 +136,9 @@ class Rig:
 def rig(version: str = V2, **settings: Any) -> Iterator[Rig]:
     """A fresh sandbox with one location and one token for it; limits are never reached unless set."""
     clock = Clock()
-    sandbox = Sandbox(Settings(**{"pit": PLENTY, "oauth": PLENTY, "agency": PLENTY, **settings}), clock=clock)
+    sandbox = Sandbox(
+        Settings(**{"pit": PLENTY, "oauth": PLENTY, "agency": PLENTY, **settings}), clock=clock
+    )
     sandbox.add_location(PLACE)
     sandbox.add_token(TOKEN, PLACE)
     http = InProcess(make_app(sandbox))

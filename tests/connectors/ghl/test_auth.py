@@ -183,7 +183,9 @@ def test_two_processes_renew_once(tmp_path: Path) -> None:
         pipes = []
         for _ in range(2):
             ours, theirs = spawn.Pipe()
-            spawn.Process(target=reader_process, args=(url, ledger, KEY, keys, theirs), daemon=True).start()
+            spawn.Process(
+                target=reader_process, args=(url, ledger, KEY, keys, theirs), daemon=True
+            ).start()
             pipes.append(ours)
         assert [pipe.recv() for pipe in pipes] == ["ready", "ready"]
         before = refreshes(box)
@@ -267,7 +269,9 @@ def test_all_tries_of_a_renewal_fall_within_the_grace() -> None:
         spent.append(limits["connect"] + limits["read"])
         raise httpx.ReadTimeout("lost", request=request)
 
-    exchange = Exchange(app_at("http://ghl.invalid"), sleep=spent.append, transport=httpx.MockTransport(lost))
+    exchange = Exchange(
+        app_at("http://ghl.invalid"), sleep=spent.append, transport=httpx.MockTransport(lost)
+    )
     with pytest.raises(Transient):
         exchange(Tokens(access="a", refresh="r", renew_at=0.0))
     assert len(spent) == 5  # three tries, two waits
@@ -319,9 +323,14 @@ def test_login_goes_through_the_browser(tmp_path: Path) -> None:
         exchange = Exchange(app)
 
         def browser(address: str) -> None:
-            threading.Thread(target=lambda: urllib.request.urlopen(address).read(), daemon=True).start()  # noqa: S310
+            threading.Thread(
+                target=lambda: urllib.request.urlopen(address).read(),  # noqa: S310
+                daemon=True,
+            ).start()
 
-        tokens = login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=10)
+        tokens = login(
+            app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=10
+        )
         exchange.close()
         assert store.load() == tokens
         raw = (tmp_path / "l.db").read_bytes()
@@ -346,7 +355,10 @@ def test_strangers_do_not_disturb_a_login(tmp_path: Path) -> None:
                     b"GET /callback?code=stolen&state=another HTTP/1.1",
                     b"GET /callback HTTP/1.1",
                 ),
-                *("GET /callback?state=é HTTP/1.1".encode(), b"GET /callback?state=%C3%A9&code=1 HTTP/1.1"),
+                *(
+                    "GET /callback?state=é HTTP/1.1".encode(),
+                    b"GET /callback?state=%C3%A9&code=1 HTTP/1.1",
+                ),
                 *(
                     b"GET //[ HTTP/1.1",
                     b"POST /callback HTTP/1.1",
@@ -357,9 +369,14 @@ def test_strangers_do_not_disturb_a_login(tmp_path: Path) -> None:
                 with socket.create_connection((place.hostname, place.port)) as stranger:
                     stranger.sendall(line + b"\r\nHost: x\r\n\r\n")
                     said.append(stranger.recv(9_000)[:12])
-            threading.Thread(target=lambda: urllib.request.urlopen(address).read(), daemon=True).start()  # noqa: S310
+            threading.Thread(
+                target=lambda: urllib.request.urlopen(address).read(),  # noqa: S310
+                daemon=True,
+            ).start()
 
-        tokens = login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=30)
+        tokens = login(
+            app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=30
+        )
         exchange.close()
         for each in idle:
             each.close()
@@ -367,7 +384,9 @@ def test_strangers_do_not_disturb_a_login(tmp_path: Path) -> None:
         assert not [answer for answer in said if b"200" in answer]
 
 
-@pytest.mark.parametrize("query", ["code=stolen&state=another", "code=stolen", "state={state}&error=denied"])
+@pytest.mark.parametrize(
+    "query", ["code=stolen&state=another", "code=stolen", "state={state}&error=denied"]
+)
 def test_an_answer_that_is_not_ours_is_refused(tmp_path: Path, query: str) -> None:
     """A callback with another state, or without a code, is no login."""
     with engine_at(tmp_path / "l.db") as engine:
@@ -381,7 +400,14 @@ def test_an_answer_that_is_not_ours_is_refused(tmp_path: Path, query: str) -> No
 
         exchange = Exchange(app)
         with pytest.raises(Expired):
-            login(app, store=store, open_browser=browser, exchange=exchange, callback=callback, seconds=2)
+            login(
+                app,
+                store=store,
+                open_browser=browser,
+                exchange=exchange,
+                callback=callback,
+                seconds=2,
+            )
         exchange.close()
         assert store.load() is None
 
@@ -407,7 +433,9 @@ def test_a_browser_that_never_answers_is_expired(tmp_path: Path) -> None:
 def test_pkce_is_left_out_where_it_is_not_known() -> None:
     """An endpoint that refuses code_verifier is asked once more without it."""
     pair = {"access_token": "a", "refresh_token": "r", "expires_in": 86399}
-    refusal = answer({"statusCode": 422, "message": ["property code_verifier should not exist"]}, status=422)
+    refusal = answer(
+        {"statusCode": 422, "message": ["property code_verifier should not exist"]}, status=422
+    )
     script = Script({("POST", "/oauth/token"): [refusal, answer(pair)]})
     exchange = Exchange(app_at("http://ghl.invalid"), transport=httpx.MockTransport(script))
     assert exchange.code("c", "verifier").access == "a"
@@ -415,10 +443,15 @@ def test_pkce_is_left_out_where_it_is_not_known() -> None:
     assert ["code_verifier" in form for form in forms] == [True, False]
 
 
-@pytest.mark.parametrize(("status", "error"), [(401, Expired), (403, Forbidden), (422, InvalidField)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, Expired), (403, Forbidden), (422, InvalidField)]
+)
 def test_an_oauth_error_never_repeats_what_it_was_told(status: int, error: type[Exception]) -> None:
     """Whatever the answer says, neither token nor secret is in the error, its cause or its context."""
-    said = {"error": "invalid_grant", "error_description": f"refresh token rt-0001 of {SECRET} is invalid"}
+    said = {
+        "error": "invalid_grant",
+        "error_description": f"refresh token rt-0001 of {SECRET} is invalid",
+    }
     script = Script({("POST", "/oauth/token"): [answer(said, status=status)]})
     exchange = Exchange(app_at("http://ghl.invalid"), transport=httpx.MockTransport(script))
     with pytest.raises(error) as caught:
@@ -437,10 +470,14 @@ def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
         auth = OAuth(store, exchange)
         private = PrivateToken("pit-0001")
         connector = GhlConnector(GhlSettings(location=LOCATION), auth=private)
-        shown = " ".join(map(repr, (tokens, app, exchange, auth, store, private, connector, consent(app))))
+        shown = " ".join(
+            map(repr, (tokens, app, exchange, auth, store, private, connector, consent(app)))
+        )
         exchange.close()
         connector.close()
-    assert not any(secret in shown for secret in ("at-0001", "rt-0001", SECRET, "pit-0001", KEY.decode()))
+    assert not any(
+        secret in shown for secret in ("at-0001", "rt-0001", SECRET, "pit-0001", KEY.decode())
+    )
 
 
 # Tokens at rest.
@@ -450,7 +487,9 @@ def test_a_key_comes_from_the_environment_first(tmp_path: Path) -> None:
     """Several keys, newest first, open what older ones closed; no key file is made."""
     old, new = Fernet.generate_key(), Fernet.generate_key()
     closed = MultiFernet([Fernet(old)]).encrypt(b"pair")
-    cipher = cipher_from({KEY_VARIABLE: f"{new.decode()},{old.decode()}"}, key_file=tmp_path / "key")
+    cipher = cipher_from(
+        {KEY_VARIABLE: f"{new.decode()},{old.decode()}"}, key_file=tmp_path / "key"
+    )
     assert cipher.decrypt(closed) == b"pair"
     assert not (tmp_path / "key").exists()
 
@@ -505,7 +544,9 @@ def test_the_lock_of_a_dead_process_expires(tmp_path: Path) -> None:
         def sleep(seconds: float) -> None:
             now[0] += 10
 
-        store = SqlTokenStore(engine, LOCATION, cipher=MultiFernet([Fernet(KEY)]), clock=lambda: now[0], sleep=sleep)
+        store = SqlTokenStore(
+            engine, LOCATION, cipher=MultiFernet([Fernet(KEY)]), clock=lambda: now[0], sleep=sleep
+        )
         dead = store.lock()
         dead.__enter__()
         with store.lock():
@@ -534,7 +575,8 @@ def test_a_token_that_dies_in_mid_run_loses_nothing(tmp_path: Path) -> None:
         assert proof.complete  # type: ignore[union-attr]
         expire(box, store)
         writes = [
-            Write(str(n), OpKind.CREATE, Entity.CONTACT, fields={"email": f"new{n}@example.com"}) for n in range(16)
+            Write(str(n), OpKind.CREATE, Entity.CONTACT, fields={"email": f"new{n}@example.com"})
+            for n in range(16)
         ]
         assert {reply.status for reply in connector.write(writes)} == {Status.DONE}
         assert len(box.contacts(LOCATION)) == 36

@@ -27,7 +27,11 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
                 "city": f"Town {number}",
             }
         case Entity.TASK:
-            return {"title": f"Call {number}", "dueDate": "2026-01-02T03:04:05.000Z", "completed": False}
+            return {
+                "title": f"Call {number}",
+                "dueDate": "2026-01-02T03:04:05.000Z",
+                "completed": False,
+            }
         case _:
             return {"body": f"Note {number}"}
 
@@ -39,15 +43,23 @@ def rig_of(host: Hosted) -> Rig:
     def seed(entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         if entity is Entity.CONTACT:
             return box.seed_contact(LOCATION, **fields)
-        return box.seed_task(parent, **fields) if entity is Entity.TASK else box.seed_note(str(parent), **fields)
-
-    def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
-        {Entity.CONTACT: box.edit_contact, Entity.TASK: box.edit_task, Entity.NOTE: box.edit_note}[entity](
-            key, **fields
+        return (
+            box.seed_task(parent, **fields)
+            if entity is Entity.TASK
+            else box.seed_note(str(parent), **fields)
         )
 
+    def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
+        {Entity.CONTACT: box.edit_contact, Entity.TASK: box.edit_task, Entity.NOTE: box.edit_note}[
+            entity
+        ](key, **fields)
+
     def remove(entity: Entity, key: str) -> None:
-        {Entity.CONTACT: box.delete_contact, Entity.TASK: box.delete_task, Entity.NOTE: box.delete_note}[entity](key)
+        {
+            Entity.CONTACT: box.delete_contact,
+            Entity.TASK: box.delete_task,
+            Entity.NOTE: box.delete_note,
+        }[entity](key)
 
     return Rig(
         connector=host.connector,

@@ -21,13 +21,17 @@ from tests.connectors.ghl.hosted import LOCATION, TOKEN, VERSIONS, connect, host
 def test_a_location_is_described(version: str) -> None:
     """Identity, region, custom fields with types and choices, users as choices, and what GHL can do."""
     with hosted(version=version) as host:
-        host.sandbox.seed_custom_field(LOCATION, "Colour", "SINGLE_OPTIONS", picklist=("red", "green"))
+        host.sandbox.seed_custom_field(
+            LOCATION, "Colour", "SINGLE_OPTIONS", picklist=("red", "green")
+        )
         user = host.sandbox.seed_user(LOCATION)
         described = host.connector.describe()
         assert described.identity == f"ghl:{LOCATION}:{COMPANY}"
         assert described.region == "US"
         fields = described.fields[Entity.CONTACT]
-        assert fields["contact.colour"] == FieldInfo("choice", label="Colour", choices=("red", "green"))
+        assert fields["contact.colour"] == FieldInfo(
+            "choice", label="Colour", choices=("red", "green")
+        )
         assert fields["assignedTo"].choices == (user,)
         assert not fields["additionalEmails"].writable
         assert not fields["postalCode"].clearable
@@ -69,7 +73,9 @@ def test_a_wrong_token_is_expired() -> None:
 def test_usage_counts_by_endpoint() -> None:
     """Requests are counted under their endpoints' names, with the window and the daily remainder as GHL told them."""
     with hosted(unlimited(pit=Limit(max=500, daily=1000))) as host:
-        keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(3)])
+        keys = host.sandbox.seed_contacts(
+            LOCATION, [{"email": f"p{n}@example.com"} for n in range(3)]
+        )
         list(host.connector.extract(Entity.CONTACT, Scope(keys=tuple(keys))))
         usage = host.connector.usage()
         assert usage.by_endpoint == {"contact.get": 3}

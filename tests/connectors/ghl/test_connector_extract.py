@@ -47,12 +47,18 @@ def sweep(side: SearchOnly, **settings: Any) -> tuple[list[str], Proof]:
     "times",
     [
         pytest.param([START + n * MINUTE for n in range(30_000)], id="spread over time"),
-        pytest.param([1_749_999_000_000 + n for n in range(30_000)], id="imported within half a minute, long after"),
         pytest.param(
-            [START + n for n in range(900)] + [1_749_999_000_000 + n for n in range(29_100)], id="with a gap of years"
+            [1_749_999_000_000 + n for n in range(30_000)],
+            id="imported within half a minute, long after",
+        ),
+        pytest.param(
+            [START + n for n in range(900)] + [1_749_999_000_000 + n for n in range(29_100)],
+            id="with a gap of years",
         ),
         pytest.param([START] * 30_000, id="all in one millisecond"),
-        pytest.param([START + (n % 7) * 30 * 86_400_000 for n in range(25_000)], id="in seven imports"),
+        pytest.param(
+            [START + (n % 7) * 30 * 86_400_000 for n in range(25_000)], id="in seven imports"
+        ),
         pytest.param([START + n * MINUTE for n in range(1000)], id="two full pages"),
         pytest.param([START + n * MINUTE for n in range(499)], id="less than a page"),
         pytest.param([], id="none"),
@@ -92,7 +98,11 @@ def test_answers_may_overtake_one_another(held_back: int) -> None:
 
     def slow_to_begin(request: httpx.Request) -> httpx.Response:
         body = msgspec.json.decode(request.content)
-        begins = bool(body.get("filters")) and "gte" in body["filters"][0]["value"] and "searchAfter" not in body
+        begins = (
+            bool(body.get("filters"))
+            and "gte" in body["filters"][0]["value"]
+            and "searchAfter" not in body
+        )
         enough = side.requests + held_back
         with answered:
             if begins and side.requests > 2:
@@ -121,7 +131,9 @@ def test_contacts_added_while_reading_do_not_make_it_incomplete() -> None:
     """Someone adds contacts in the middle: those read are whole, and the count is GHL's latest."""
     side = SearchOnly([START + n * MINUTE for n in range(3000)])
 
-    def grow(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+    def grow(
+        number: int, page: list[dict[str, Any]], total: int
+    ) -> tuple[list[dict[str, Any]], int]:
         if number == 3:
             side.rows.append((1_750_000_000_000, "c-new"))
         return page, total
@@ -136,7 +148,9 @@ def test_contacts_deleted_while_reading_are_explained_by_a_second_read() -> None
     """A count that no longer fits is checked by one more read before it is believed."""
     side = SearchOnly([START + n * MINUTE for n in range(3000)])
 
-    def shrink(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+    def shrink(
+        number: int, page: list[dict[str, Any]], total: int
+    ) -> tuple[list[dict[str, Any]], int]:
         if number == 2:
             del side.rows[-1]
         return page, total
@@ -161,7 +175,9 @@ def test_a_count_that_never_fits_is_incomplete() -> None:
 def test_rows_that_a_page_dropped_are_found_by_the_second_read() -> None:
     """A page that silently misses rows in its middle is mended, not believed."""
     side = SearchOnly([START + n * MINUTE for n in range(2000)])
-    side.spoil = lambda number, page, total: (page[:100] + page[120:], total) if number == 2 else (page, total)
+    side.spoil = lambda number, page, total: (
+        (page[:100] + page[120:], total) if number == 2 else (page, total)
+    )
     keys, proof = sweep(side)
     assert sorted(keys) == sorted(key for _, key in side.rows)
     assert proof.complete
@@ -180,15 +196,21 @@ def test_a_side_that_gives_no_total_is_read_to_an_empty_page() -> None:
     assert proof == Proof(complete=True)
 
 
-def repeat_row(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+def repeat_row(
+    number: int, page: list[dict[str, Any]], total: int
+) -> tuple[list[dict[str, Any]], int]:
     return ([*page[:-1], page[0]], total) if number == 2 else (page, total)
 
 
-def lose_cursor(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+def lose_cursor(
+    number: int, page: list[dict[str, Any]], total: int
+) -> tuple[list[dict[str, Any]], int]:
     return [{**row, "searchAfter": None} for row in page], total
 
 
-def lose_id(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+def lose_id(
+    number: int, page: list[dict[str, Any]], total: int
+) -> tuple[list[dict[str, Any]], int]:
     return ([{**row, "id": None} for row in page], total) if number == 2 else (page, total)
 
 
@@ -198,9 +220,19 @@ def lose_id(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[d
         (repeat_row, "returned twice"),
         (lose_cursor, "searchAfter"),
         (lose_id, "without"),
-        (lambda number, page, total: answer({"contacts": "none"}) if number == 2 else (page, total), "SearchPage"),
+        (
+            lambda number, page, total: (
+                answer({"contacts": "none"}) if number == 2 else (page, total)
+            ),
+            "SearchPage",
+        ),
         (lambda number, page, total: httpx.Response(502) if number >= 2 else (page, total), "502"),
-        (lambda number, page, total: answer({"message": "no"}, status=400) if number >= 2 else (page, total), "400"),
+        (
+            lambda number, page, total: (
+                answer({"message": "no"}, status=400) if number >= 2 else (page, total)
+            ),
+            "400",
+        ),
     ],
 )
 def test_a_fault_of_a_page_or_cursor_makes_the_snapshot_incomplete(spoil: Any, why: str) -> None:
@@ -220,10 +252,14 @@ def test_a_fault_of_a_page_or_cursor_makes_the_snapshot_incomplete(spoil: Any, w
         (403, "The token does not have access to this location.", WrongLocation),
     ],
 )
-def test_credentials_that_can_read_nothing_stop_the_run(status: int, message: str, error: type[Exception]) -> None:
+def test_credentials_that_can_read_nothing_stop_the_run(
+    status: int, message: str, error: type[Exception]
+) -> None:
     """Expired, Forbidden and WrongLocation are raised, not written into a proof."""
     side = SearchOnly([START])
-    side.spoil = lambda number, page, total: answer({"statusCode": status, "message": message}, status=status)
+    side.spoil = lambda number, page, total: answer(
+        {"statusCode": status, "message": message}, status=status
+    )
     with pytest.raises(error):
         sweep(side)
 
@@ -231,7 +267,8 @@ def test_credentials_that_can_read_nothing_stop_the_run(status: int, message: st
 def populate(host: Hosted, contacts: int = 7) -> list[str]:
     """Contacts a minute apart, each with a task and a note."""
     rows = [
-        {"email": f"p{n}@example.com", "firstName": f"P{n}", "dateAdded": START + n * MINUTE} for n in range(contacts)
+        {"email": f"p{n}@example.com", "firstName": f"P{n}", "dateAdded": START + n * MINUTE}
+        for n in range(contacts)
     ]
     keys = host.sandbox.seed_contacts(LOCATION, rows)
     for number, key in enumerate(keys):
@@ -262,10 +299,18 @@ def test_no_fault_makes_a_read_short(entity: Entity, kind: str, nth: int) -> Non
     """Each fault, at the first, a middle and the last request: all rows and a complete proof, or an incomplete one."""
     with hosted(page_size=1, task_page=2) as host:
         keys = populate(host)
-        path = "/contacts/search" if entity is Entity.CONTACT else "/locations/{locationId}/tasks/search"
+        path = (
+            "/contacts/search"
+            if entity is Entity.CONTACT
+            else "/locations/{locationId}/tasks/search"
+        )
         host.sandbox.arm(Fault(kind=kind, path=path, nth=nth, seconds=0.05))  # type: ignore[arg-type]
         found, proof = read(host.connector.extract(entity))
-        whole = sorted(keys) if entity is Entity.CONTACT else sorted(row["id"] for row in host.sandbox.tasks(LOCATION))
+        whole = (
+            sorted(keys)
+            if entity is Entity.CONTACT
+            else sorted(row["id"] for row in host.sandbox.tasks(LOCATION))
+        )
         if EXPECTED_WITH[kind]:
             assert proof.complete, proof
         if proof.complete:
@@ -340,7 +385,9 @@ def test_pages_of_tasks_are_asked_for_ahead() -> None:
         asked.append(skip)
         return rows[skip : skip + 100]
 
-    found = [row.head.key for page, moved in skipping(fetch, width=5) for row in page[1:] if not moved]
+    found = [
+        row.head.key for page, moved in skipping(fetch, width=5) for row in page[1:] if not moved
+    ]
     assert found == [row.head.key for row in rows[1:]]
     assert len(asked) <= 1.07 * 100
 
@@ -368,12 +415,16 @@ def test_notes_of_everyone_are_read_contact_by_contact() -> None:
         assert not proof.partial
 
 
-@pytest.mark.parametrize(("status", "message"), [(500, ""), (403, ""), (403, "Forbidden"), (401, "Invalid token")])
+@pytest.mark.parametrize(
+    ("status", "message"), [(500, ""), (403, ""), (403, "Forbidden"), (401, "Invalid token")]
+)
 def test_one_contact_whose_notes_cannot_be_read_stops_no_other(status: int, message: str) -> None:
     """Its notes are not covered, and it is named with the request and GHL's trace id; everyone else's notes are read."""
     with hosted() as host:
         people = populate(host, 5)
-        host.sandbox.arm(Fault("status", path=f"/contacts/{people[1]}/notes", status=status, message=message))
+        host.sandbox.arm(
+            Fault("status", path=f"/contacts/{people[1]}/notes", status=status, message=message)
+        )
         pages = list(host.connector.extract(Entity.NOTE, Scope(parents=tuple(people))))
         covered = [key for page in pages if isinstance(page, Page) for key in page.covers]
         proof = pages[-1]

@@ -5,7 +5,17 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from connectors.ghl import GhlConnector, GhlSettings, PrivateToken, businesses, contacts, notes, schema, tags, tasks
+from connectors.ghl import (
+    GhlConnector,
+    GhlSettings,
+    PrivateToken,
+    businesses,
+    contacts,
+    notes,
+    schema,
+    tags,
+    tasks,
+)
 from connectors.ghl.endpoints import DIALECTS
 from connectors.throttle import LocalBudget, Window
 from reconcile.model import Entity, OpKind, Status
@@ -59,7 +69,10 @@ class Checked(httpx.BaseTransport):
 def tour(host: Hosted, connector: GhlConnector) -> None:
     """Use everything that the connector can do at least once."""
     box, api = host.sandbox, connector.api
-    seeded = [box.seed_contact(LOCATION, email=f"p{n}@example.com", firstName=f"P{n}", lastName="Q") for n in range(3)]
+    seeded = [
+        box.seed_contact(LOCATION, email=f"p{n}@example.com", firstName=f"P{n}", lastName="Q")
+        for n in range(3)
+    ]
     business = box.seed_business(LOCATION, "Acme")
     box.seed_appointment(seeded[0])
     connector.describe()
@@ -72,9 +85,16 @@ def tour(host: Hosted, connector: GhlConnector) -> None:
     if api.offers("contact.list"):
         list(contacts.listing(api, limit=2))
     contacts.upsert(api, {"email": "new@example.com", "firstName": "New"})
-    connector.look(Write("l", OpKind.CREATE, Entity.CONTACT, fields={"firstName": "P1", "lastName": "Q"}))
     connector.look(
-        Write("l", OpKind.CREATE, Entity.CONTACT, fields={"email": "p1@example.com", "phone": "+14155550111"})
+        Write("l", OpKind.CREATE, Entity.CONTACT, fields={"firstName": "P1", "lastName": "Q"})
+    )
+    connector.look(
+        Write(
+            "l",
+            OpKind.CREATE,
+            Entity.CONTACT,
+            fields={"email": "p1@example.com", "phone": "+14155550111"},
+        )
     )
     connector.look(Write("l", OpKind.CREATE, Entity.TASK, parent=made, fields={"title": "Call"}))
     connector.appointments(seeded[0])
@@ -98,23 +118,60 @@ def _writes(connector: GhlConnector, business: str) -> str:
         "dateOfBirth": "1815-12-10",
     }
     made = _done(connector, Write("c", OpKind.CREATE, Entity.CONTACT, fields=fields, tags=("vip",)))
-    other = _done(connector, Write("c2", OpKind.CREATE, Entity.CONTACT, fields={"email": "b@example.com"}))
-    changes = {"city": None, "lastName": "King", "contact.colour": None, "country": "GB", "companyName": "Analytical"}
+    other = _done(
+        connector, Write("c2", OpKind.CREATE, Entity.CONTACT, fields={"email": "b@example.com"})
+    )
+    changes = {
+        "city": None,
+        "lastName": "King",
+        "contact.colour": None,
+        "country": "GB",
+        "companyName": "Analytical",
+    }
     _done(connector, Write("u", OpKind.UPDATE, Entity.CONTACT, made, fields=changes))
-    both = [Write(f"t{key}", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("a", "b")) for key in (made, other)]
-    links = [Write(f"b{key}", OpKind.UPDATE, Entity.CONTACT, key, fields={"businessId": None}) for key in (made, other)]
+    both = [
+        Write(f"t{key}", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("a", "b"))
+        for key in (made, other)
+    ]
+    links = [
+        Write(f"b{key}", OpKind.UPDATE, Entity.CONTACT, key, fields={"businessId": None})
+        for key in (made, other)
+    ]
     both += [Write("r", OpKind.REMOVE_TAGS, Entity.CONTACT, made, tags=("a",)), *links]
     both += [Write("a", OpKind.ADD_TAGS, Entity.CONTACT, made, tags=("alone",))]
     assert {reply.status for reply in connector.write(both)} == {Status.DONE}
-    task = {"title": "Call", "dueDate": "2026-01-02T03:04:05.000Z", "completed": False, "body": None}
+    task = {
+        "title": "Call",
+        "dueDate": "2026-01-02T03:04:05.000Z",
+        "completed": False,
+        "body": None,
+    }
     key = _done(connector, Write("k", OpKind.CREATE, Entity.TASK, parent=made, fields=task))
-    _done(connector, Write("k2", OpKind.UPDATE, Entity.TASK, key, made, fields={"title": "Ring", "assignedTo": None}))
-    _done(connector, Write("k3", OpKind.COMPLETE, Entity.TASK, key, made, fields={"completed": True}))
+    _done(
+        connector,
+        Write(
+            "k2",
+            OpKind.UPDATE,
+            Entity.TASK,
+            key,
+            made,
+            fields={"title": "Ring", "assignedTo": None},
+        ),
+    )
+    _done(
+        connector, Write("k3", OpKind.COMPLETE, Entity.TASK, key, made, fields={"completed": True})
+    )
     assert tasks.get(connector.api, made, key) is not None
     note = _done(
-        connector, Write("n", OpKind.CREATE, Entity.NOTE, parent=made, fields={"body": "Hello", "pinned": True})
+        connector,
+        Write(
+            "n", OpKind.CREATE, Entity.NOTE, parent=made, fields={"body": "Hello", "pinned": True}
+        ),
     )
-    _done(connector, Write("n2", OpKind.UPDATE, Entity.NOTE, note, made, fields={"body": "Hello again"}))
+    _done(
+        connector,
+        Write("n2", OpKind.UPDATE, Entity.NOTE, note, made, fields={"body": "Hello again"}),
+    )
     assert notes.get(connector.api, made, note) is not None
     _done(connector, Write("k4", OpKind.DELETE, Entity.TASK, key, made))
     _done(connector, Write("n3", OpKind.DELETE, Entity.NOTE, note, made))
@@ -138,7 +195,9 @@ def _dictionary(connector: GhlConnector) -> None:
 def _deletes(connector: GhlConnector, made: str) -> None:
     _done(connector, Write("d", OpKind.DELETE, Entity.CONTACT, made))
     _done(connector, Write("d2", OpKind.DELETE, Entity.CONTACT, made))
-    (reply,) = connector.write([Write("d3", OpKind.UPDATE, Entity.CONTACT, made, fields={"city": "X"})])
+    (reply,) = connector.write(
+        [Write("d3", OpKind.UPDATE, Entity.CONTACT, made, fields={"city": "X"})]
+    )
     assert (reply.status, reply.code) == (Status.REJECTED, "NOT_FOUND")
 
 

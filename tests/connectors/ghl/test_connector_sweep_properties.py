@@ -12,7 +12,10 @@ from reconcile.ports import Page, Proof
 from tests.connectors.ghl.fake_ghl import START, SearchOnly, connector
 
 CONTACTS = {Entity.CONTACT: ("firstName",)}
-EDITS = st.lists(st.tuples(st.integers(1, 60), st.sampled_from(["add", "delete"]), st.integers(0, 10_000)), max_size=12)
+EDITS = st.lists(
+    st.tuples(st.integers(1, 60), st.sampled_from(["add", "delete"]), st.integers(0, 10_000)),
+    max_size=12,
+)
 TIMES = st.lists(st.integers(0, 20) | st.integers(0, 150_000_000_000), max_size=150)
 
 
@@ -31,11 +34,15 @@ def test_a_complete_read_missed_nobody(
     side = SearchOnly([START + at for at in times], ranges=ranges)
     steady = {key for _, key in side.rows}
 
-    def meddle(number: int, page: list[dict[str, Any]], total: int) -> tuple[list[dict[str, Any]], int]:
+    def meddle(
+        number: int, page: list[dict[str, Any]], total: int
+    ) -> tuple[list[dict[str, Any]], int]:
         with side.lock:
             for at, what, place in edits:
                 if at == number and what == "add":
-                    side.rows = sorted([*side.rows, (START + place * 10_000_000, f"new{number}.{place}")])
+                    side.rows = sorted(
+                        [*side.rows, (START + place * 10_000_000, f"new{number}.{place}")]
+                    )
                 elif at == number and side.rows:
                     _, key = side.rows.pop(place % len(side.rows))
                     steady.discard(key)
@@ -46,7 +53,10 @@ def test_a_complete_read_missed_nobody(
     *pages, proof = reader.extract(Entity.CONTACT)
     assert isinstance(proof, Proof)
     keys = [
-        line.split(b'"')[3].decode() for page in pages if isinstance(page, Page) for line in page.lines.splitlines()
+        line.split(b'"')[3].decode()
+        for page in pages
+        if isinstance(page, Page)
+        for line in page.lines.splitlines()
     ]
     assert len(keys) == len(set(keys))
     if proof.complete:

@@ -121,7 +121,11 @@ def test_gender_is_set_at_create_alone() -> None:
 def test_a_create_is_never_sent_twice_blindly(entity: Entity, kind: str, status: Status) -> None:
     """A create whose answer is lost is uncertain, and look tells whether it happened; a 429 is simply sent again."""
     with hosted(fields=NATIVE) as host:
-        parent = None if entity is Entity.CONTACT else host.sandbox.seed_contact(LOCATION, email="p@example.com")
+        parent = (
+            None
+            if entity is Entity.CONTACT
+            else host.sandbox.seed_contact(LOCATION, email="p@example.com")
+        )
         fields = {
             Entity.CONTACT: CONTACT,
             Entity.TASK: {"title": "Call", "dueDate": DUE, "completed": False},
@@ -146,7 +150,11 @@ def test_a_create_is_never_sent_twice_blindly(entity: Entity, kind: str, status:
 def test_a_422_that_created_all_the_same_is_found(entity: Entity) -> None:
     """GHL was seen to answer 422 and create the record (facts.md section 3): it is looked for, and done."""
     with hosted(fields=NATIVE) as host:
-        parent = None if entity is Entity.CONTACT else host.sandbox.seed_contact(LOCATION, email="p@example.com")
+        parent = (
+            None
+            if entity is Entity.CONTACT
+            else host.sandbox.seed_contact(LOCATION, email="p@example.com")
+        )
         fields = {
             Entity.CONTACT: CONTACT,
             Entity.TASK: {"title": "Call", "dueDate": DUE, "completed": False},
@@ -170,7 +178,10 @@ def test_a_422_is_not_explained_by_what_another_write_made() -> None:
 def test_a_child_without_a_parent_is_looked_for_nowhere() -> None:
     """Without its contact there is no place to look."""
     with hosted(fields=NATIVE) as host:
-        assert list(host.connector.look(Write("x", OpKind.CREATE, Entity.NOTE, fields={"body": "x"}))) == []
+        assert (
+            list(host.connector.look(Write("x", OpKind.CREATE, Entity.NOTE, fields={"body": "x"})))
+            == []
+        )
 
 
 def test_a_422_beside_an_older_namesake_is_rejected() -> None:
@@ -186,7 +197,9 @@ def test_a_422_beside_an_older_namesake_is_rejected() -> None:
 # Changing and deleting.
 
 
-@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "malformed", "status", "rate_limited"])
+@pytest.mark.parametrize(
+    "kind", ["reset_before", "reset_after", "malformed", "status", "rate_limited"]
+)
 def test_a_change_is_replayed(kind: str) -> None:
     """PUT, DELETE and tag changes are harmless twice, so a lost answer is asked for again."""
     with hosted(fields=NATIVE) as host:
@@ -240,16 +253,24 @@ def test_a_blank_clears_as_the_setting_says() -> None:
 def test_custom_fields_go_by_id_under_the_versions_key(version: str, name: str) -> None:
     """A custom field is written by its id; the key of its value depends on the version."""
     custom = answer(
-        {"customFields": [{"id": "f1", "fieldKey": "contact.colour", "dataType": "TEXT", "name": "Colour"}]}
+        {
+            "customFields": [
+                {"id": "f1", "fieldKey": "contact.colour", "dataType": "TEXT", "name": "Colour"}
+            ]
+        }
     )
     script = Script(
         {
             ("GET", "/locations/loc1/customFields"): [custom],
-            ("PUT", "/contacts/k"): [answer({"contact": {"id": "k", "customFields": [{"id": "f1", "value": "red"}]}})],
+            ("PUT", "/contacts/k"): [
+                answer({"contact": {"id": "k", "customFields": [{"id": "f1", "value": "red"}]}})
+            ],
         }
     )
     fields = {Entity.CONTACT: ("city", "contact.colour")}
-    (reply,) = connector(script, fields=fields, version=version).write([change("k", {"contact.colour": "red"})])
+    (reply,) = connector(script, fields=fields, version=version).write(
+        [change("k", {"contact.colour": "red"})]
+    )
     assert script.bodies() == [{"customFields": [{"id": "f1", name: "red"}]}]
     assert reply.record is not None
     assert reply.record.fields["contact.colour"] == "red"
@@ -274,12 +295,19 @@ def test_a_reply_without_the_contact_is_read_back() -> None:
 def test_bulk_tags_cost_two_percent_of_single_requests() -> None:
     """5,000 contacts that need the same two tags take 50 requests."""
     with hosted(fields=NATIVE) as host:
-        keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(5000)])
-        writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip", "2026")) for key in keys]
+        keys = host.sandbox.seed_contacts(
+            LOCATION, [{"email": f"p{n}@example.com"} for n in range(5000)]
+        )
+        writes = [
+            Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip", "2026")) for key in keys
+        ]
         replies = list(host.connector.write(writes))
         assert {reply.status for reply in replies} == {Status.DONE}
         assert {reply.op_id for reply in replies} == set(keys)
-        assert all(reply.record and set(reply.record.fields["tags"]) == {"vip", "2026"} for reply in replies)  # type: ignore[arg-type]
+        assert all(
+            reply.record and set(reply.record.fields["tags"]) == {"vip", "2026"}
+            for reply in replies
+        )  # type: ignore[arg-type]
         assert host.connector.usage().requests <= 0.02 * len(keys)
         assert all(set(row["tags"]) == {"vip", "2026"} for row in host.sandbox.contacts(LOCATION))
 
@@ -287,7 +315,9 @@ def test_bulk_tags_cost_two_percent_of_single_requests() -> None:
 def test_a_failure_within_a_batch_is_the_failure_of_one_record() -> None:
     """A deleted contact in a bulk request is rejected alone; the others have their tags."""
     with hosted(fields=NATIVE) as host:
-        keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(10)])
+        keys = host.sandbox.seed_contacts(
+            LOCATION, [{"email": f"p{n}@example.com"} for n in range(10)]
+        )
         host.sandbox.delete_contact(keys[3])
         writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in keys]
         replies = {reply.op_id: reply for reply in host.connector.write(writes)}
@@ -298,7 +328,9 @@ def test_a_failure_within_a_batch_is_the_failure_of_one_record() -> None:
 def test_an_unexplained_failure_within_a_batch_is_told() -> None:
     """An internal error of one item is that record's rejection, with GHL's words."""
     with hosted(fields=NATIVE) as host:
-        keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(6)])
+        keys = host.sandbox.seed_contacts(
+            LOCATION, [{"email": f"p{n}@example.com"} for n in range(6)]
+        )
         host.sandbox.arm(Fault(kind="bulk_tag_errors", amount=3))
         writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in keys]
         replies = {reply.op_id: reply for reply in host.connector.write(writes)}
@@ -310,7 +342,11 @@ def test_an_unexplained_failure_within_a_batch_is_told() -> None:
 def test_what_a_bulk_answer_leaves_out_is_sent_alone() -> None:
     """An answer that does not mention a contact says nothing of it: it is asked alone."""
     told = answer(
-        {"succeded": True, "errorCount": 0, "responses": [{"contactId": "a", "type": "success", "oldTags": []}]}
+        {
+            "succeded": True,
+            "errorCount": 0,
+            "responses": [{"contactId": "a", "type": "success", "oldTags": []}],
+        }
     )
     script = Script(
         {
@@ -328,7 +364,9 @@ def test_a_refused_batch_is_split() -> None:
     """Where one bad contact refuses a whole batch, each write speaks for itself."""
     script = Script(
         {
-            ("POST", "/contacts/bulk/tags/update/remove"): [answer({"statusCode": 422, "message": ["no"]}, status=422)],
+            ("POST", "/contacts/bulk/tags/update/remove"): [
+                answer({"statusCode": 422, "message": ["no"]}, status=422)
+            ],
             ("DELETE", "/contacts/a/tags"): [answer({"tags": []})],
             ("DELETE", "/contacts/b/tags"): [
                 answer({"statusCode": 400, "message": "Contact not found for id:b"}, status=400)
@@ -344,13 +382,21 @@ def test_a_refused_batch_is_split() -> None:
 def test_business_links_go_fifty_at_a_time() -> None:
     """120 contacts with the same business take three requests; unlinking is a null."""
     with hosted(fields=NATIVE) as host:
-        keys = host.sandbox.seed_contacts(LOCATION, [{"email": f"p{n}@example.com"} for n in range(120)])
+        keys = host.sandbox.seed_contacts(
+            LOCATION, [{"email": f"p{n}@example.com"} for n in range(120)]
+        )
         business = host.sandbox.seed_business(LOCATION, "Acme")
-        replies = list(host.connector.write([change(key, {"businessId": business}, key) for key in keys]))
+        replies = list(
+            host.connector.write([change(key, {"businessId": business}, key) for key in keys])
+        )
         assert {reply.status for reply in replies} == {Status.DONE}
         assert host.connector.usage().requests == 3
         list(host.connector.write([change(key, {"businessId": None}, key) for key in keys[:2]]))
-        assert [row["businessId"] for row in host.sandbox.contacts(LOCATION)[:3]] == [None, None, business]
+        assert [row["businessId"] for row in host.sandbox.contacts(LOCATION)[:3]] == [
+            None,
+            None,
+            business,
+        ]
 
 
 # Stopping.
@@ -377,7 +423,9 @@ def test_a_spent_day_skips_the_rest() -> None:
         (403, None, Blocked),
     ],
 )
-def test_what_no_write_can_mend_is_raised(status: int, message: str | None, error: type[Exception]) -> None:
+def test_what_no_write_can_mend_is_raised(
+    status: int, message: str | None, error: type[Exception]
+) -> None:
     """Credentials and gateways stop the run, after the replies to what was sent before."""
     refusal = (
         httpx.Response(status, text="<html>1010</html>")
@@ -400,7 +448,10 @@ def test_what_no_write_can_mend_is_raised(status: int, message: str | None, erro
 
 @pytest.mark.parametrize(
     "fault",
-    [answer({"message": "Invalid JWT"}, status=401), httpx.Response(429, headers={"x-ratelimit-daily-remaining": "0"})],
+    [
+        answer({"message": "Invalid JWT"}, status=401),
+        httpx.Response(429, headers={"x-ratelimit-daily-remaining": "0"}),
+    ],
     ids=["expired", "day over"],
 )
 def test_a_create_that_happened_is_done_whatever_comes_after(fault: httpx.Response) -> None:
@@ -444,14 +495,19 @@ def test_an_unknown_kind_is_rejected() -> None:
         for kind in (OpKind.ADOPT, OpKind.ARCHIVE):
             assert one(host, Write("x", kind, Entity.CONTACT, key)).code == "UNSUPPORTED"
         assert (
-            one(host, Write("x", OpKind.ARCHIVE, Entity.CONTACT, key, fields={"city": "Archive"})).status is Status.DONE
+            one(
+                host, Write("x", OpKind.ARCHIVE, Entity.CONTACT, key, fields={"city": "Archive"})
+            ).status
+            is Status.DONE
         )
 
 
 def test_a_task_without_its_contact_is_rejected() -> None:
     """Tasks and notes are written under a contact: a write that names none is the plan's fault."""
     with hosted(fields=NATIVE) as host:
-        reply = one(host, Write("x", OpKind.CREATE, Entity.TASK, fields={"title": "Call", "dueDate": DUE}))
+        reply = one(
+            host, Write("x", OpKind.CREATE, Entity.TASK, fields={"title": "Call", "dueDate": DUE})
+        )
         assert (reply.status, reply.code) == (Status.REJECTED, "INVALID_FIELD")
         with pytest.raises(InvalidField):
             host.connector.read(Entity.TASK, "t1")
@@ -461,13 +517,19 @@ def test_a_task_without_its_contact_is_rejected() -> None:
 def test_look_by_phone_finds_what_email_does_not(version: str) -> None:
     """Both identities are asked for, a plus sign and all; a name alone is the last resort."""
     with hosted(fields=NATIVE, version=version) as host:
-        key = host.sandbox.seed_contact(LOCATION, phone="+14155550100", firstName="Ada", lastName="Lovelace")
+        key = host.sandbox.seed_contact(
+            LOCATION, phone="+14155550100", firstName="Ada", lastName="Lovelace"
+        )
         assert [
-            found.key for found in host.connector.look(create({"email": "x@example.com", "phone": "+14155550100"}))
+            found.key
+            for found in host.connector.look(
+                create({"email": "x@example.com", "phone": "+14155550100"})
+            )
         ] == [key]
-        assert [found.key for found in host.connector.look(create({"firstName": "Ada", "lastName": "Lovelace"}))] == [
-            key
-        ]
+        assert [
+            found.key
+            for found in host.connector.look(create({"firstName": "Ada", "lastName": "Lovelace"}))
+        ] == [key]
         assert list(host.connector.look(create({"firstName": "Ada", "lastName": "Byron"}))) == []
 
 
@@ -475,7 +537,9 @@ def test_a_name_that_the_index_does_not_show_yet_is_looked_for_again() -> None:
     """A person of a name alone is found by GHL's search, which trails: not found at once is no proof that nobody was made."""
     waits: list[float] = []
     pages = [answer({"contacts": [], "total": 0})] * 2
-    pages.append(answer({"contacts": [{"id": "c1", "firstName": "Ada", "lastName": "Byron"}], "total": 1}))
+    pages.append(
+        answer({"contacts": [{"id": "c1", "firstName": "Ada", "lastName": "Byron"}], "total": 1})
+    )
     host = connector(
         Script({("POST", "/contacts/search"): pages}),
         fields={Entity.CONTACT: ("firstName", "lastName")},
@@ -495,7 +559,9 @@ def test_a_422_that_cannot_be_looked_into_is_in_doubt() -> None:
     day = {"x-ratelimit-daily-remaining": "0"}
     script = Script(
         {
-            ("POST", "/contacts/"): [answer({"statusCode": 422, "message": ["email must be an email"]}, status=422)],
+            ("POST", "/contacts/"): [
+                answer({"statusCode": 422, "message": ["email must be an email"]}, status=422)
+            ],
             ("GET", "/contacts/search/duplicate"): [
                 answer({"statusCode": 429, "message": "Too Many"}, status=429, **day)
             ],
@@ -521,7 +587,10 @@ def test_a_note_in_angle_brackets_is_nobody_elses() -> None:
 @pytest.mark.parametrize("name", ["timezone", "gender"])
 def test_a_field_that_bulk_reads_do_not_carry_is_refused(name: str) -> None:
     """It would be read as cleared, and carried over as such; the message says so before anything is read."""
-    with hosted(fields={**NATIVE, Entity.CONTACT: ("email", name)}) as host, pytest.raises(InvalidField) as caught:
+    with (
+        hosted(fields={**NATIVE, Entity.CONTACT: ("email", name)}) as host,
+        pytest.raises(InvalidField) as caught,
+    ):
         host.connector.describe()
     assert (caught.value.code, name in str(caught.value)) == ("UNREAD_FIELD", True)
 
@@ -537,7 +606,12 @@ def test_a_full_name_is_not_read_by_business() -> None:
 
 def test_a_file_is_not_written_over_by_a_text() -> None:
     """A custom field of files or signatures takes no plain value: the write is refused with the field's name."""
-    field = {"id": "f1", "fieldKey": "contact.contract", "dataType": "FILE_UPLOAD", "name": "Contract"}
+    field = {
+        "id": "f1",
+        "fieldKey": "contact.contract",
+        "dataType": "FILE_UPLOAD",
+        "name": "Contract",
+    }
     script = Script({("GET", "/locations/loc1/customFields"): [answer({"customFields": [field]})]})
     host = connector(script, fields={Entity.CONTACT: ("firstName", "contact.contract")})
     (reply,) = host.write([change("c1", {"contact.contract": "signed"})])

@@ -34,12 +34,18 @@ REQUEST = Request("GET", "/contacts/k", endpoint="GET /contacts/{contact}")
 
 def told(reply: httpx.Response) -> Answer:
     """An answer as the client hands it on."""
-    return Answer(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, reply.content)
+    return Answer(
+        reply.status_code,
+        {name.lower(): value for name, value in reply.headers.items()},
+        reply.content,
+    )
 
 
 def said(status: int, text: Any, **more: Any) -> Answer:
     """GHL's error body."""
-    return told(answer({"statusCode": status, "message": text, "traceId": "t-1", **more}, status=status))
+    return told(
+        answer({"statusCode": status, "message": text, "traceId": "t-1", **more}, status=status)
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,26 +66,41 @@ def said(status: int, text: Any, **more: Any) -> Answer:
         (said(401, "Invalid token: access token is invalid"), Expired, "EXPIRED"),
         (said(401, "Invalid JWT"), Expired, "EXPIRED"),
         (said(401, "The token is not authorized for this scope."), Forbidden, "FORBIDDEN"),
-        (said(401, "This authClass type is not allowed to access this scope"), Forbidden, "FORBIDDEN"),
+        (
+            said(401, "This authClass type is not allowed to access this scope"),
+            Forbidden,
+            "FORBIDDEN",
+        ),
         (said(401, "version header is invalid"), InvalidField, "API_VERSION"),
         (said(401, ""), Expired, "EXPIRED"),
         (said(401, "Unauthorized"), Expired, "EXPIRED"),
         (said(401, "Command timed out"), Transient, "TRANSIENT"),
         (said(401, "token timed out"), Expired, "EXPIRED"),
         (
-            said(401, "This route is not yet supported by the IAM Service. Please update your IAM config."),
+            said(
+                401,
+                "This route is not yet supported by the IAM Service. Please update your IAM config.",
+            ),
             InvalidField,
             "IAM",
         ),
         (said(401, "E01 - Unauthorized request"), InvalidField, "BAD_REQUEST"),
         (said(401, "The moon is full"), ConnectorError, "UNAUTHORIZED"),
-        (said(403, "The token does not have access to this location."), WrongLocation, "WRONG_LOCATION"),
+        (
+            said(403, "The token does not have access to this location."),
+            WrongLocation,
+            "WRONG_LOCATION",
+        ),
         (said(403, "Forbidden resource"), Forbidden, "FORBIDDEN"),
         (said(404, "Cannot GET /contacts/k"), InvalidField, "ROUTE"),
         (said(404, "Task not found"), Unnamed, "UNNAMED"),
         (said(404, "Contact not found for id:k"), NotFound, "NOT_FOUND"),
         (said(404, "Location not found"), WrongLocation, "WRONG_LOCATION"),
-        (said(404, "Not Found"), InvalidField, "ROUTE"),  # a gateway's: no proof that a record is gone
+        (
+            said(404, "Not Found"),
+            InvalidField,
+            "ROUTE",
+        ),  # a gateway's: no proof that a record is gone
         (said(404, "no Route matched with those values"), InvalidField, "ROUTE"),
         (said(422, ["property gender should not exist"]), InvalidField, "INVALID_FIELD"),
         (said(422, "email must be an email"), InvalidField, "INVALID_FIELD"),
@@ -89,7 +110,9 @@ def said(status: int, text: Any, **more: Any) -> Answer:
         (said(418, "teapot"), InvalidField, "INVALID_FIELD"),
     ],
 )
-def test_every_known_answer_has_a_name(reply: Answer, kind: type[ConnectorError], code: str) -> None:
+def test_every_known_answer_has_a_name(
+    reply: Answer, kind: type[ConnectorError], code: str
+) -> None:
     """The registry behind facts.md section 3, with status and trace id kept."""
     error = explain(REQUEST, reply)
     assert type(error) is kind
@@ -120,7 +143,9 @@ def test_a_good_answer_is_no_error() -> None:
 def test_a_duplicate_names_the_contact() -> None:
     """The id stands in meta; the name beside it is never repeated."""
     meta = {"contactId": "c1", "contactName": "ada lovelace", "matchingField": "email"}
-    error = explain(REQUEST, said(400, "This location does not allow duplicated contacts.", meta=meta))
+    error = explain(
+        REQUEST, said(400, "This location does not allow duplicated contacts.", meta=meta)
+    )
     assert isinstance(error, Duplicate)
     assert error.key == "c1"
     assert "ada" not in str(error)
@@ -175,13 +200,21 @@ def test_a_record_is_named_by_its_whole_id(id_of: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tasks", "there"), [([], False), ([{"id": "t1"}], True), ([{"id": "t1", "deleted": True}], False)]
+    ("tasks", "there"),
+    [([], False), ([{"id": "t1"}], True), ([{"id": "t1", "deleted": True}], False)],
 )
-def test_a_task_that_is_not_named_is_looked_for_in_its_contacts_list(tasks: list[Any], there: bool) -> None:
+def test_a_task_that_is_not_named_is_looked_for_in_its_contacts_list(
+    tasks: list[Any], there: bool
+) -> None:
     """A refusal that names no task proves nothing; the list of its contact does."""
     unnamed = answer({"statusCode": 400, "message": "Task not found"}, status=400)
     ghl = connector(
-        Script({("GET", "/contacts/c1/tasks/t1"): [unnamed], ("GET", "/contacts/c1/tasks"): [answer({"tasks": tasks})]})
+        Script(
+            {
+                ("GET", "/contacts/c1/tasks/t1"): [unnamed],
+                ("GET", "/contacts/c1/tasks"): [answer({"tasks": tasks})],
+            }
+        )
     )
     if not there:
         assert ghl.read(Entity.TASK, "t1", "c1") is None
@@ -190,7 +223,9 @@ def test_a_task_that_is_not_named_is_looked_for_in_its_contacts_list(tasks: list
             ghl.read(Entity.TASK, "t1", "c1")
 
 
-@pytest.mark.parametrize(("entity", "path"), [(Entity.CONTACT, "/contacts/c1"), (Entity.NOTE, "/contacts/c1/notes/n1")])
+@pytest.mark.parametrize(
+    ("entity", "path"), [(Entity.CONTACT, "/contacts/c1"), (Entity.NOTE, "/contacts/c1/notes/n1")]
+)
 def test_a_gateways_not_found_is_no_proof_that_a_record_is_gone(entity: Entity, path: str) -> None:
     """Whatever answers "Location not found" says nothing of the record, by key or in a list."""
     nowhere = answer({"statusCode": 400, "message": "Location not found"}, status=400)
@@ -211,21 +246,33 @@ def test_a_gateways_not_found_is_no_proof_that_a_record_is_gone(entity: Entity, 
         ("contact does not belong to location", "INVALID_FIELD"),
     ],
 )
-def test_an_item_of_a_tag_batch_is_gone_only_where_it_says_so_of_the_contact(said: str, code: str) -> None:
+def test_an_item_of_a_tag_batch_is_gone_only_where_it_says_so_of_the_contact(
+    said: str, code: str
+) -> None:
     """The item names its contact by id; what is said of anything else is an ordinary refusal."""
     item = {"contactId": "c1", "type": "error", "message": said}
-    bulk = answer({"succeded": False, "errorCount": 2, "responses": [item, {**item, "contactId": "c2"}]}, status=201)
-    ghl = connector(
-        Script({("POST", "/contacts/bulk/tags/update/add"): [bulk]}), fields={Entity.CONTACT: ("email", "tags")}
+    bulk = answer(
+        {"succeded": False, "errorCount": 2, "responses": [item, {**item, "contactId": "c2"}]},
+        status=201,
     )
-    writes = [Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in ("c1", "c2")]
+    ghl = connector(
+        Script({("POST", "/contacts/bulk/tags/update/add"): [bulk]}),
+        fields={Entity.CONTACT: ("email", "tags")},
+    )
+    writes = [
+        Write(key, OpKind.ADD_TAGS, Entity.CONTACT, key, tags=("vip",)) for key in ("c1", "c2")
+    ]
     assert {reply.code for reply in ghl.write(writes)} == {code}
 
 
 @pytest.mark.parametrize("value", ["\u00b2", "-1", "1e9", "9" * 400, "soon", "nan"])
 def test_a_senseless_wait_is_no_wait(value: str) -> None:
     """A waiting time that is no number of a day at most is not kept, and ends nothing."""
-    headers = {"retry-after": value, "x-ratelimit-daily-remaining": "0", "x-ratelimit-daily-reset": value}
+    headers = {
+        "retry-after": value,
+        "x-ratelimit-daily-remaining": "0",
+        "x-ratelimit-daily-reset": value,
+    }
     for day in (headers, headers | {"x-ratelimit-daily-remaining": "5"}):
         error = explain(REQUEST, Answer(429, day, b"{}"))
         assert isinstance(error, Exhausted)
@@ -248,7 +295,12 @@ def test_a_time_out_that_a_401_tells_is_sent_again_where_that_is_safe(replay: bo
     """`Command timed out` with status 401 is a gateway's time-out: a read is repeated, a create left in doubt, no token renewed."""
     replies = [answer({"message": "Command timed out"}, status=401), answer({"contact": {}})]
     script = Script({("GET", "/x"): list(replies)})
-    client = Client("http://ghl.invalid", explain=explain, transport=httpx.MockTransport(script), sleep=lambda _: None)
+    client = Client(
+        "http://ghl.invalid",
+        explain=explain,
+        transport=httpx.MockTransport(script),
+        sleep=lambda _: None,
+    )
     request = Request("GET", "/x", endpoint="GET /x", replay=replay)
     if replay:
         assert client.send(request).status == 200

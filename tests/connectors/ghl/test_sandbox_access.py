@@ -12,9 +12,15 @@ def test_a_missing_or_unpublished_version_answers_401() -> None:
     """The version header is asked for before the token."""
     with rig() as one:
         one.version = None
-        assert one.call("GET", f"/locations/{PLACE}", expect=401)["message"] == "version header was not found."
+        assert (
+            one.call("GET", f"/locations/{PLACE}", expect=401)["message"]
+            == "version header was not found."
+        )
         one.version = "2019-01-01"
-        assert one.call("GET", f"/locations/{PLACE}", expect=401)["message"] == "version header is invalid"
+        assert (
+            one.call("GET", f"/locations/{PLACE}", expect=401)["message"]
+            == "version header is invalid"
+        )
         one.version = "2023-02-21"
         one.call("GET", f"/locations/{PLACE}")
 
@@ -24,7 +30,9 @@ def test_v3_paths_do_not_exist_under_v2() -> None:
     with rig() as one:
         one.sandbox.add_token("agency", None, kind="agency")
         one.token = "agency"
-        refused = one.call("GET", "/oauth/installed-locations", companyId="x", appId="y", expect=404)
+        refused = one.call(
+            "GET", "/oauth/installed-locations", companyId="x", appId="y", expect=404
+        )
         assert refused["message"] == "Cannot GET /oauth/installed-locations"
         assert one.call("GET", "/nowhere", expect=404)["error"] == "Not Found"
 
@@ -84,7 +92,9 @@ def test_agency_tokens_and_location_tokens_are_not_interchangeable() -> None:
         one.form("/oauth/locationToken", companyId="x", locationId=PLACE, expect=401)
         one.token = "agency"
         one.call("GET", f"/locations/{PLACE}")
-        refused = one.call("POST", "/contacts/search", {"locationId": PLACE, "pageLimit": 1}, expect=401)
+        refused = one.call(
+            "POST", "/contacts/search", {"locationId": PLACE, "pageLimit": 1}, expect=401
+        )
         assert refused["message"].startswith("This authClass type is not allowed")
 
 
@@ -92,7 +102,10 @@ def test_a_bare_client_signature_is_stopped_by_the_cdn() -> None:
     """The default agent of urllib gets an HTML page, 403, error 1010."""
     with rig() as one:
         reply = one.http.request("GET", "/contacts/x", headers={"User-Agent": "Python-urllib/3.11"})
-        assert (reply.status_code, reply.headers["content-type"]) == (403, "text/html; charset=UTF-8")
+        assert (reply.status_code, reply.headers["content-type"]) == (
+            403,
+            "text/html; charset=UTF-8",
+        )
         assert "1010" in reply.text
 
 
@@ -123,7 +136,14 @@ def test_the_window_slides() -> None:
         one.call("GET", f"/locations/{PLACE}")
         one.call("GET", f"/locations/{PLACE}", expect=429)
         assert one.sandbox.max_in_window(PLACE) == 5
-        assert [record.limited for record in one.sandbox.log] == [False, False, False, True, False, True]
+        assert [record.limited for record in one.sandbox.log] == [
+            False,
+            False,
+            False,
+            True,
+            False,
+            True,
+        ]
 
 
 def test_the_daily_limit_ends_at_midnight() -> None:
@@ -183,12 +203,21 @@ def test_a_quota_belongs_to_a_client_and_a_location() -> None:
 def test_a_body_that_is_no_json_object_answers_400(body: bytes) -> None:
     """Broken JSON and other JSON than an object are refused."""
     with rig() as one:
-        headers = {"Authorization": f"Bearer {one.token}", "Version": V2, "Content-Type": "application/json"}
-        assert one.http.request("POST", "/contacts/", content=body, headers=headers).status_code == 400
+        headers = {
+            "Authorization": f"Bearer {one.token}",
+            "Version": V2,
+            "Content-Type": "application/json",
+        }
+        assert (
+            one.http.request("POST", "/contacts/", content=body, headers=headers).status_code == 400
+        )
 
 
 def test_replies_carry_a_trace_id() -> None:
     """Good replies and refusals hold a traceId, each its own."""
     with rig(V3) as one:
-        traces = {one.call("GET", f"/locations/{PLACE}")["traceId"], one.call("GET", "/x", expect=404)["traceId"]}
+        traces = {
+            one.call("GET", f"/locations/{PLACE}")["traceId"],
+            one.call("GET", "/x", expect=404)["traceId"],
+        }
         assert len(traces) == 2

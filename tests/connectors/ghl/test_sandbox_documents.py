@@ -21,7 +21,17 @@ def full_contact(one: Rig) -> dict[str, Any]:
     field = one.sandbox.seed_custom_field(PLACE, "Size")
     key = "fieldValue" if one.version == V3 else "field_value"
     channel = "sms" if one.version == V3 else "SMS"
-    texts = ("firstName", "lastName", "address1", "city", "state", "postalCode", "website", "timezone", "source")
+    texts = (
+        "firstName",
+        "lastName",
+        "address1",
+        "city",
+        "state",
+        "postalCode",
+        "website",
+        "timezone",
+        "source",
+    )
     return {
         **{name: name for name in texts},
         "country": "US",
@@ -43,7 +53,9 @@ def tour_of_contacts(one: Rig) -> str:
     one.call("PUT", f"/contacts/{contact}", {**body, "lastName": None, "companyName": "Other"})
     one.call("GET", f"/contacts/{contact}")
     one.call("POST", "/contacts/upsert", {"locationId": PLACE, **body})
-    spare = one.call("POST", "/contacts/upsert", {"locationId": PLACE, "email": "x@example.com"}, expect=201)
+    spare = one.call(
+        "POST", "/contacts/upsert", {"locationId": PLACE, "email": "x@example.com"}, expect=201
+    )
     one.call("DELETE", f"/contacts/{spare['contact']['id']}")
     one.call("GET", "/contacts/search/duplicate", locationId=PLACE, email="full@example.com")
     one.sandbox.catch_up()
@@ -70,9 +82,16 @@ def tour_of_children(one: Rig, contact: str) -> None:
     one.call("GET", f"{base}/tasks/{made}")
     one.call("PUT", f"{base}/tasks/{made}", {"title": "u"})
     one.call("PUT", f"{base}/tasks/{made}/completed", {"completed": True})
-    one.call("POST", f"/locations/{PLACE}/tasks/search", {"limit": 10, "skip": 0, "completed": True})
+    one.call(
+        "POST", f"/locations/{PLACE}/tasks/search", {"limit": 10, "skip": 0, "completed": True}
+    )
     one.call("DELETE", f"{base}/tasks/{made}")
-    note = one.call("POST", f"{base}/notes", {"body": "n", "title": "t", "color": "#fff", "pinned": True}, expect=201)
+    note = one.call(
+        "POST",
+        f"{base}/notes",
+        {"body": "n", "title": "t", "color": "#fff", "pinned": True},
+        expect=201,
+    )
     one.call("GET", f"{base}/notes")
     one.call("GET", f"{base}/notes/{note['note']['id']}")
     one.call("PUT", f"{base}/notes/{note['note']['id']}", {"body": "m"})
@@ -92,12 +111,16 @@ def tour_of_the_location(one: Rig) -> None:
     one.call("GET", f"{base}/tags/{tag}")
     one.call("PUT", f"{base}/tags/{tag}", {"name": "Newer"})
     one.call("DELETE", f"{base}/tags/{tag}")
-    field = one.call("POST", f"{base}/customFields", {"name": "F", "dataType": "TEXT"}, expect=201)["customField"]["id"]
+    field = one.call("POST", f"{base}/customFields", {"name": "F", "dataType": "TEXT"}, expect=201)[
+        "customField"
+    ]["id"]
     one.call("GET", f"{base}/customFields", model="all")
     one.call("GET", f"{base}/customFields/{field}")
     one.call("PUT", f"{base}/customFields/{field}", {"name": "G"})
     one.call("DELETE", f"{base}/customFields/{field}")
-    business = one.call("POST", "/businesses/", {"name": "B", "locationId": PLACE}, expect=201)["buiseness"]["id"]
+    business = one.call("POST", "/businesses/", {"name": "B", "locationId": PLACE}, expect=201)[
+        "buiseness"
+    ]["id"]
     one.call("GET", "/businesses/", locationId=PLACE)
     one.call("GET", f"/businesses/{business}")
     one.call("PUT", f"/businesses/{business}", {"name": "C"})
@@ -106,20 +129,44 @@ def tour_of_the_location(one: Rig) -> None:
         one.call("GET", "/users/", locationId=PLACE)
     one.call("GET", "/users/search", companyId=COMPANY, locationId=PLACE)
     calendar = one.call("GET", "/calendars/", locationId=PLACE)["calendars"][0]["id"]
-    one.call("GET", "/calendars/events", locationId=PLACE, calendarId=calendar, startTime="0", endTime="9999999999999")
+    one.call(
+        "GET",
+        "/calendars/events",
+        locationId=PLACE,
+        calendarId=calendar,
+        startTime="0",
+        endTime="9999999999999",
+    )
 
 
 def tour_of_oauth(one: Rig) -> None:
     """Every operation of OAuth."""
     one.sandbox.add_client("app", "secret")
-    query = {"response_type": "code", "client_id": "app", "redirect_uri": BACK, "user_type": "Company"}
-    code = one.http.request("GET", "/oauth/chooselocation", params=query).headers["location"].split("code=")[1]
+    query = {
+        "response_type": "code",
+        "client_id": "app",
+        "redirect_uri": BACK,
+        "user_type": "Company",
+    }
+    code = (
+        one.http.request("GET", "/oauth/chooselocation", params=query)
+        .headers["location"]
+        .split("code=")[1]
+    )
     v3 = one.version == V3
-    client = {"clientId": "app", "clientSecret": "secret"} if v3 else {"client_id": "app", "client_secret": "secret"}
+    client = (
+        {"clientId": "app", "clientSecret": "secret"}
+        if v3
+        else {"client_id": "app", "client_secret": "secret"}
+    )
     grant = {"grantType" if v3 else "grant_type": "authorization_code", "code": code}
     pair = one.form("/oauth/token", **client, **grant)
     one.token = pair["accessToken" if v3 else "access_token"]
-    one.form("/oauth/location-token" if v3 else "/oauth/locationToken", companyId=COMPANY, locationId=PLACE)
+    one.form(
+        "/oauth/location-token" if v3 else "/oauth/locationToken",
+        companyId=COMPANY,
+        locationId=PLACE,
+    )
     listing = "/oauth/installed-locations" if v3 else "/oauth/installedLocations"
     one.call("GET", listing, companyId=COMPANY, appId="app")
 
@@ -132,8 +179,14 @@ def test_every_operation_fits_the_documents(version: str) -> None:
         tour_of_children(one, contact)
         tour_of_the_location(one)
         tour_of_oauth(one)
-        answered = {(record.method, record.path) for record in one.sandbox.log if record.status < 300}
-        published = {(op.method, op.path) for op in TABLE if op.only in (None, "v3" if version == V3 else "v2")}
+        answered = {
+            (record.method, record.path) for record in one.sandbox.log if record.status < 300
+        }
+        published = {
+            (op.method, op.path)
+            for op in TABLE
+            if op.only in (None, "v3" if version == V3 else "v2")
+        }
         assert answered == published
 
 
@@ -162,7 +215,14 @@ DEVIANT: list[tuple[str, str, bytes, int, bytes, str]] = [
     ("GET", "/contacts/x", b"", 200, b'{"contact":{"id":5}}', "5 is not of type 'string'"),
     ("GET", "/contacts/x", b"", 204, b"", "status 204 is not declared"),
     ("GET", "/contacts/x/hobbies", b"", 200, b"{}", "in no document"),
-    ("POST", "/contacts/search", b'{"locationId":"l","pageLimit":1}', 200, b'{"contacts":[]}', "'total' is a required"),
+    (
+        "POST",
+        "/contacts/search",
+        b'{"locationId":"l","pageLimit":1}',
+        200,
+        b'{"contacts":[]}',
+        "'total' is a required",
+    ),
     ("GET", "/locations/x", b"", 403, b'{"message":"no"}', "an error must hold statusCode 403"),
 ]
 

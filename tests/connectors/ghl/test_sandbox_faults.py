@@ -14,7 +14,10 @@ PERSON = {"locationId": PLACE, "email": "a@example.com"}
 def statuses(one: Rig, count: int) -> list[int]:
     """What so many reads of the location answer."""
     headers = {"Authorization": f"Bearer {TOKEN}", "Version": V2}
-    return [one.http.request("GET", f"/locations/{PLACE}", headers=headers).status_code for _ in range(count)]
+    return [
+        one.http.request("GET", f"/locations/{PLACE}", headers=headers).status_code
+        for _ in range(count)
+    ]
 
 
 RULES = [
@@ -62,7 +65,9 @@ def test_a_connection_is_reset_before_or_after_the_write() -> None:
     sandbox = Sandbox(Settings(), path=None)
     sandbox.add_location(PLACE)
     sandbox.add_token(TOKEN, PLACE)
-    sandbox.arm(Fault("reset_before", method="POST", nth=1), Fault("reset_after", method="POST", nth=2))
+    sandbox.arm(
+        Fault("reset_before", method="POST", nth=1), Fault("reset_after", method="POST", nth=2)
+    )
     headers = {"Authorization": f"Bearer {TOKEN}", "Version": V2}
     with serve(sandbox) as url, httpx.Client(base_url=url, headers=headers) as client:
         for expected in (0, 1):
@@ -84,7 +89,9 @@ def test_a_contact_may_be_created_though_the_answer_is_422() -> None:
 def test_pages_may_be_short_wrong_stuck_or_repeat_an_id() -> None:
     """A truncated page, a total that is too low, a cursor that leads nowhere, an id twice."""
     with rig() as one:
-        ids = one.sandbox.seed_contacts(PLACE, ({"dateAdded": 1_700_000_000_000 + n} for n in range(8)))
+        ids = one.sandbox.seed_contacts(
+            PLACE, ({"dateAdded": 1_700_000_000_000 + n} for n in range(8))
+        )
         one.sandbox.arm(Fault("truncated_page", nth=1), Fault("wrong_total", nth=2, amount=3))
         one.sandbox.arm(Fault("stuck_cursor", nth=4), Fault("repeated_ids", nth=5))
         short = one.search(pageLimit=4)
@@ -92,7 +99,12 @@ def test_pages_may_be_short_wrong_stuck_or_repeat_an_id() -> None:
         assert one.search(pageLimit=4)["total"] == 5
         first = one.search(pageLimit=4)["contacts"]
         assert one.search(pageLimit=4, searchAfter=first[-1]["searchAfter"])["contacts"] == first
-        assert [item["id"] for item in one.search(pageLimit=4)["contacts"]] == [ids[0], ids[1], ids[0], ids[3]]
+        assert [item["id"] for item in one.search(pageLimit=4)["contacts"]] == [
+            ids[0],
+            ids[1],
+            ids[0],
+            ids[3],
+        ]
 
 
 def test_the_cdn_answers_with_a_page() -> None:
@@ -113,7 +125,10 @@ def test_some_contacts_of_a_bulk_tag_request_may_fail() -> None:
         reply = one.call("POST", "/contacts/bulk/tags/update/add", body, expect=201)
         failed = {item["contactId"] for item in reply["responses"] if item["type"] == "error"}
         assert (failed, reply["errorCount"]) == ({ids[0], ids[2]}, 2)
-        assert {contact["id"] for contact in one.sandbox.contacts(PLACE) if contact["tags"]} == {ids[1], ids[3]}
+        assert {contact["id"] for contact in one.sandbox.contacts(PLACE) if contact["tags"]} == {
+            ids[1],
+            ids[3],
+        }
 
 
 def test_a_value_may_be_dropped_in_silence() -> None:
@@ -121,7 +136,8 @@ def test_a_value_may_be_dropped_in_silence() -> None:
     with rig() as one:
         size = one.sandbox.seed_custom_field(PLACE, "Size")["id"]
         one.sandbox.arm(
-            Fault("drop_field", field="city"), Fault("drop_field", method="PUT", field=f"customFields.{size}")
+            Fault("drop_field", field="city"),
+            Fault("drop_field", method="PUT", field=f"customFields.{size}"),
         )
         contact = one.contact(city="Rome", state="NY")
         assert one.call("GET", f"/contacts/{contact}")["contact"]["city"] is None
@@ -148,7 +164,9 @@ def test_a_filter_may_be_refused() -> None:
         body = {"filters": [{"field": "dateAdded", "operator": "range", "value": {"gte": 0}}]}
         asked = {"locationId": PLACE, "pageLimit": 1}
         one.call("POST", "/contacts/search", {**asked, **body}, expect=422)
-        one.call("POST", "/contacts/search", {**asked, "filters": [{"group": "AND", **body}]}, expect=422)
+        one.call(
+            "POST", "/contacts/search", {**asked, "filters": [{"group": "AND", **body}]}, expect=422
+        )
         one.call("POST", "/contacts/search", asked)
 
 

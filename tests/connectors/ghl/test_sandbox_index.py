@@ -57,13 +57,21 @@ class LaggingIndex(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    @rule(field=st.sampled_from(["dateAdded", "dateUpdated", "city"]), direction=st.sampled_from(["asc", "desc"]))
+    @rule(
+        field=st.sampled_from(["dateAdded", "dateUpdated", "city"]),
+        direction=st.sampled_from(["asc", "desc"]),
+    )
     def sweep(self, field: str, direction: str) -> None:
         """A whole sweep by cursor shows each contact of the model once, in order, with the right total."""
         found: list[Any] = []
         cursor: dict[str, Any] = {}
         while True:
-            body = {"locationId": PLACE, "pageLimit": 2, "sort": [{"field": field, "direction": direction}], **cursor}
+            body = {
+                "locationId": PLACE,
+                "pageLimit": 2,
+                "sort": [{"field": field, "direction": direction}],
+                **cursor,
+            }
             token = self.sandbox.state.store.table(Token)[TOKEN]
             page = search(Call(self.sandbox.state, "v2", token, body=body)).body
             assert page["total"] == len(self.shown())
@@ -86,7 +94,9 @@ class LaggingIndex(RuleBasedStateMachine):
 
     @invariant()
     def live_state_has_no_lag(self) -> None:
-        live = {contact: versions[-1][1] for contact, versions in getattr(self, "versions", {}).items()}
+        live = {
+            contact: versions[-1][1] for contact, versions in getattr(self, "versions", {}).items()
+        }
         if live:
             held = {row["id"]: row["city"] for row in self.sandbox.contacts(PLACE)}
             assert held == {contact: city for contact, city in live.items() if city is not None}

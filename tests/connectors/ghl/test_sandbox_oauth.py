@@ -26,7 +26,13 @@ CAMEL = {
 
 def consent(one: Rig, **query: str) -> dict[str, str]:
     """What the consent page sends back to the callback."""
-    asked = {"response_type": "code", "client_id": CLIENT, "redirect_uri": BACK, "state": "s1", **query}
+    asked = {
+        "response_type": "code",
+        "client_id": CLIENT,
+        "redirect_uri": BACK,
+        "state": "s1",
+        **query,
+    }
     reply = one.http.request("GET", "/oauth/chooselocation", params=asked)
     assert reply.status_code == 302, reply.text
     target = urlsplit(reply.headers["location"])
@@ -40,8 +46,16 @@ def ask(one: Rig, *, expect: int = 200, **fields: str) -> dict[str, Any]:
     if one.version == V3:
         sent = {CAMEL.get(name, name): value for name, value in sent.items()}
     reply = one.form("/oauth/token", expect=expect, **sent)
-    snake = {"accessToken": "access_token", "refreshToken": "refresh_token", "expiresIn": "expires_in"}
-    return {snake.get(name, name): value for name, value in reply.items()} if one.version == V3 else dict(reply)
+    snake = {
+        "accessToken": "access_token",
+        "refreshToken": "refresh_token",
+        "expiresIn": "expires_in",
+    }
+    return (
+        {snake.get(name, name): value for name, value in reply.items()}
+        if one.version == V3
+        else dict(reply)
+    )
 
 
 def exchange(one: Rig, **query: str) -> dict[str, Any]:
@@ -58,10 +72,16 @@ def test_a_code_becomes_a_pair_that_opens_the_location(version: str) -> None:
         back = consent(one)
         assert back["state"] == "s1"
         pair = ask(one, grant_type="authorization_code", code=back["code"], redirect_uri=BACK)
-        assert (pair["expires_in"], pair["userType"], pair["locationId"]) == (86_399, "Location", PLACE)
+        assert (pair["expires_in"], pair["userType"], pair["locationId"]) == (
+            86_399,
+            "Location",
+            PLACE,
+        )
         one.token = pair["access_token"]
         one.call("POST", "/contacts/search", {"locationId": PLACE, "pageLimit": 1})
-        spent = ask(one, grant_type="authorization_code", code=back["code"], redirect_uri=BACK, expect=400)
+        spent = ask(
+            one, grant_type="authorization_code", code=back["code"], redirect_uri=BACK, expect=400
+        )
         assert spent["error"] == "invalid_grant"
         one.clock.advance(86_400)
         one.call("GET", f"/locations/{PLACE}", expect=401)
@@ -77,9 +97,14 @@ def test_a_refresh_rotates_the_pair_and_is_forgiven_within_the_grace(version: st
         assert second["refresh_token"] != first["refresh_token"]
         one.clock.advance(29)
         again = ask(one, grant_type="refresh_token", refresh_token=first["refresh_token"])
-        assert (again["access_token"], again["refresh_token"]) == (second["access_token"], second["refresh_token"])
+        assert (again["access_token"], again["refresh_token"]) == (
+            second["access_token"],
+            second["refresh_token"],
+        )
         one.clock.advance(2)
-        spent = ask(one, grant_type="refresh_token", refresh_token=first["refresh_token"], expect=400)
+        spent = ask(
+            one, grant_type="refresh_token", refresh_token=first["refresh_token"], expect=400
+        )
         assert spent["error"] == "invalid_grant"
         third = ask(one, grant_type="refresh_token", refresh_token=second["refresh_token"])
         one.token = third["access_token"]
@@ -95,14 +120,20 @@ def test_wrong_clients_grants_and_members_are_refused() -> None:
         assert ask(one, **refresh, client_id="no", expect=401)["error"] == "invalid_client"
         assert ask(one, **refresh, expect=400)["error"] == "invalid_grant"
         assert ask(one, grant_type="password", expect=400)["error"] == "unsupported_grant_type"
-        assert ask(one, grant_type="client_credentials", expect=400)["error"] == "unauthorized_client"
+        assert (
+            ask(one, grant_type="client_credentials", expect=400)["error"] == "unauthorized_client"
+        )
         assert one.form("/oauth/token", expect=422)["message"] == [
             "client_id should not be empty",
             "client_secret should not be empty",
             "grant_type should not be empty",
         ]
         code = consent(one)["code"]
-        elsewhere = {"grant_type": "authorization_code", "code": code, "redirect_uri": "http://elsewhere"}
+        elsewhere = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": "http://elsewhere",
+        }
         assert ask(one, **elsewhere, expect=400)["error"] == "invalid_grant"
 
 
@@ -112,8 +143,15 @@ def test_v3_wants_camel_case_in_and_gives_camel_case_out() -> None:
         one.sandbox.add_client(CLIENT, SECRET)
         code = consent(one)["code"]
         headers = {"Version": V3}
-        snake = {"client_id": CLIENT, "client_secret": SECRET, "grant_type": "authorization_code", "code": code}
-        assert one.http.request("POST", "/oauth/token", data=snake, headers=headers).status_code == 422
+        snake = {
+            "client_id": CLIENT,
+            "client_secret": SECRET,
+            "grant_type": "authorization_code",
+            "code": code,
+        }
+        assert (
+            one.http.request("POST", "/oauth/token", data=snake, headers=headers).status_code == 422
+        )
         camel = {CAMEL.get(name, name): value for name, value in snake.items()}
         reply = one.http.request("POST", "/oauth/token", data=camel, headers=headers).json()
         assert {"accessToken", "refreshToken", "expiresIn", "tokenType"} <= set(reply)
@@ -125,8 +163,15 @@ def test_a_code_challenge_binds_the_verifier() -> None:
     with rig() as one:
         one.sandbox.add_client(CLIENT, SECRET)
         verifier = "v" * 50
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-        grant = {"grant_type": "authorization_code", "code": consent(one, code_challenge=challenge)["code"]}
+        challenge = (
+            base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+            .rstrip(b"=")
+            .decode()
+        )
+        grant = {
+            "grant_type": "authorization_code",
+            "code": consent(one, code_challenge=challenge)["code"],
+        }
         assert ask(one, **grant, code_verifier="wrong", expect=400)["error"] == "invalid_grant"
         ask(one, **grant, code_verifier=verifier)
         late = {"grant_type": "authorization_code", "code": consent(one)["code"]}
@@ -134,7 +179,9 @@ def test_a_code_challenge_binds_the_verifier() -> None:
         assert ask(one, **late, expect=400)["error"] == "invalid_grant"
 
 
-@pytest.mark.parametrize(("version", "path"), [(V2, "/oauth/locationToken"), (V3, "/oauth/location-token")])
+@pytest.mark.parametrize(
+    ("version", "path"), [(V2, "/oauth/locationToken"), (V3, "/oauth/location-token")]
+)
 def test_an_agency_token_buys_location_tokens(version: str, path: str) -> None:
     """An agency grant lists its locations and gets a token for one; v3 adds a refresh token, v2 does not."""
     with rig(version) as one:
@@ -144,7 +191,9 @@ def test_an_agency_token_buys_location_tokens(version: str, path: str) -> None:
         one.token = agency["access_token"]
         listing = "/oauth/installed-locations" if version == V3 else "/oauth/installedLocations"
         listed = one.call("GET", listing, companyId=COMPANY, appId=CLIENT)
-        assert [item["_id"] for item in listed["items" if version == V3 else "locations"]] == [PLACE]
+        assert [item["_id"] for item in listed["items" if version == V3 else "locations"]] == [
+            PLACE
+        ]
         one.form(path, companyId="another", locationId=PLACE, expect=403)
         one.form(path, companyId=COMPANY, expect=422)
         bought = one.form(path, companyId=COMPANY, locationId=PLACE)
@@ -165,7 +214,12 @@ def test_the_consent_page_refuses_what_it_does_not_know() -> None:
             {"location_id": "no"},
         ]
         for change in bad:
-            assert one.http.request("GET", "/v2/oauth/chooselocation", params={**good, **change}).status_code == 400
+            assert (
+                one.http.request(
+                    "GET", "/v2/oauth/chooselocation", params={**good, **change}
+                ).status_code
+                == 400
+            )
         pair = exchange(one, scope="contacts.readonly")
         one.token = pair["access_token"]
         one.call("POST", "/contacts/", {"locationId": PLACE}, expect=401)

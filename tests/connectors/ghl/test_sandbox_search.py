@@ -34,7 +34,9 @@ def sweep(one: Rig, **body: Any) -> list[str]:
 @pytest.mark.parametrize("version", [V2, V3])
 @pytest.mark.parametrize("field", ["dateAdded", "dateUpdated", "firstNameLowerCase"])
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_the_cursor_of_the_last_item_leads_through_every_contact_once(version: str, field: str, direction: str) -> None:
+def test_the_cursor_of_the_last_item_leads_through_every_contact_once(
+    version: str, field: str, direction: str
+) -> None:
     """By any sort and direction, also with equal sort values, each contact comes once and total counts all."""
     with rig(version) as one:
         ids = seeded(one, 23)
@@ -48,11 +50,18 @@ def test_pages_by_number_reach_only_the_first_ten_thousand() -> None:
     """Pages count from one, may not go past 10,000 records, and do not mix with a cursor."""
     with rig() as one:
         ids = seeded(one, 7)
-        pages = [[item["id"] for item in one.search(pageLimit=3, page=n)["contacts"]] for n in (1, 2, 3)]
+        pages = [
+            [item["id"] for item in one.search(pageLimit=3, page=n)["contacts"]] for n in (1, 2, 3)
+        ]
         assert sorted(itertools.chain(*pages)) == sorted(ids)
         asked = {"locationId": PLACE, "pageLimit": 500}
         one.call("POST", "/contacts/search", {**asked, "page": 21}, expect=400)
-        one.call("POST", "/contacts/search", {**asked, "page": 1, "searchAfter": [START, ids[0]]}, expect=400)
+        one.call(
+            "POST",
+            "/contacts/search",
+            {**asked, "page": 1, "searchAfter": [START, ids[0]]},
+            expect=400,
+        )
 
 
 def test_the_wrong_cursor_key_gives_the_first_page_again() -> None:
@@ -60,7 +69,11 @@ def test_the_wrong_cursor_key_gives_the_first_page_again() -> None:
     with rig() as one:
         seeded(one, 6)
         first = one.search(pageLimit=2)["contacts"]
-        asked = {"locationId": PLACE, "pageLimit": 2, "sort": [{"field": "dateAdded", "direction": "asc"}]}
+        asked = {
+            "locationId": PLACE,
+            "pageLimit": 2,
+            "sort": [{"field": "dateAdded", "direction": "asc"}],
+        }
         again = one.http.request(
             "POST",
             "/contacts/search",
@@ -81,7 +94,10 @@ def test_search_trails_every_write_by_the_lag() -> None:
         one.clock.advance(29)
         assert one.search()["total"] == 1
         one.clock.advance(1)
-        assert {item["id"]: item["city"] for item in one.search()["contacts"]} == {old: "Paris", new: None}
+        assert {item["id"]: item["city"] for item in one.search()["contacts"]} == {
+            old: "Paris",
+            new: None,
+        }
         one.call("DELETE", f"/contacts/{new}")
         assert one.search()["total"] == 2
         one.sandbox.catch_up()
@@ -119,7 +135,11 @@ def test_search_items_have_their_own_shape() -> None:
             businessId=business,
         )
         item = one.search()["contacts"][0]
-        assert (item["firstName"], item["firstNameLowerCase"], item["address"]) == ("Ann", "ann", "1 Main St")
+        assert (item["firstName"], item["firstNameLowerCase"], item["address"]) == (
+            "Ann",
+            "ann",
+            "1 Main St",
+        )
         assert "address1" not in item
         assert "timezone" not in item
         assert item["customFields"] == [{"id": since["id"], "value": 1577923200000}]
@@ -138,15 +158,24 @@ def test_nulls_may_be_left_out() -> None:
 FILTERED: list[tuple[Any, set[str]]] = [
     ([{"field": "email", "operator": "eq", "value": "ANN@example.com"}], {"Ann"}),
     ([{"field": "email", "operator": "not_eq", "value": "ann@example.com"}], {"Bob", "Cid"}),
-    ([{"field": "email", "operator": "eq", "value": ["ann@example.com", "bob@example.com"]}], {"Ann", "Bob"}),
+    (
+        [{"field": "email", "operator": "eq", "value": ["ann@example.com", "bob@example.com"]}],
+        {"Ann", "Bob"},
+    ),
     ([{"field": "email", "operator": "contains", "value": "BOB"}], {"Bob"}),
     ([{"field": "email", "operator": "not_contains", "value": "bob"}], {"Ann", "Cid"}),
     ([{"field": "email", "operator": "exists"}], {"Ann", "Bob"}),
     ([{"field": "email", "operator": "not_exists"}], {"Cid"}),
     ([{"field": "tags", "operator": "eq", "value": "vip"}], {"Ann", "Cid"}),
     ([{"field": "tags", "operator": "contains", "value": "ol"}], {"Bob"}),
-    ([{"field": "dateAdded", "operator": "range", "value": {"gte": START + 1, "lt": START + 2}}], {"Bob"}),
-    ([{"field": "dateAdded", "operator": "range", "value": {"gt": "2023-11-14T22:13:20.000Z"}}], {"Bob", "Cid"}),
+    (
+        [{"field": "dateAdded", "operator": "range", "value": {"gte": START + 1, "lt": START + 2}}],
+        {"Bob"},
+    ),
+    (
+        [{"field": "dateAdded", "operator": "range", "value": {"gt": "2023-11-14T22:13:20.000Z"}}],
+        {"Bob", "Cid"},
+    ),
     ([{"field": "dateUpdated", "operator": "range", "value": {"lte": START + 1}}], {"Ann", "Bob"}),
     (
         [
@@ -185,10 +214,16 @@ def test_custom_fields_businesses_and_text_can_be_searched() -> None:
     with rig(lag_seconds=0) as one:
         size = one.sandbox.seed_custom_field(PLACE, "Size")
         business = one.sandbox.seed_business(PLACE, "Acme")
-        ann = one.sandbox.seed_contact(PLACE, firstName="Ann", customFields=[{"id": size["id"], "field_value": "L"}])
-        bob = one.sandbox.seed_contact(PLACE, firstName="Bob", companyName="Acme Ltd", businessId=business)
+        ann = one.sandbox.seed_contact(
+            PLACE, firstName="Ann", customFields=[{"id": size["id"], "field_value": "L"}]
+        )
+        bob = one.sandbox.seed_contact(
+            PLACE, firstName="Bob", companyName="Acme Ltd", businessId=business
+        )
         by = lambda **body: [item["id"] for item in one.search(**body)["contacts"]]  # noqa: E731
-        assert by(filters=[{"field": f"customFields.{size['id']}", "operator": "eq", "value": "L"}]) == [ann]
+        assert by(
+            filters=[{"field": f"customFields.{size['id']}", "operator": "eq", "value": "L"}]
+        ) == [ann]
         assert by(filters=[{"field": "businessId", "operator": "eq", "value": business}]) == [bob]
         assert by(query="ACME") == [bob]
         assert by(query="ann") == [ann]
@@ -233,7 +268,11 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
         "Invalid Operator passed for field date_updated",
     ),
     ({"filters": [{"field": "email", "operator": "like", "value": "x"}]}, 422, "Invalid Operator"),
-    ({"filters": [{"field": "dateAdded", "operator": "range", "value": {"gte": "soon"}}]}, 422, "not a date"),
+    (
+        {"filters": [{"field": "dateAdded", "operator": "range", "value": {"gte": "soon"}}]},
+        422,
+        "not a date",
+    ),
     ({"filters": [{"group": "XOR", "filters": []}]}, 422, "AND, OR"),
     ({"sort": [{"field": "dateAdded", "direction": "up"}]}, 422, "asc, desc"),
     ({"searchAfter": ["x"]}, 400, "Invalid searchAfter"),
@@ -241,11 +280,18 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
 
 
 @pytest.mark.parametrize(("body", "status", "message"), REFUSED)
-def test_search_refuses_what_it_does_not_know(body: dict[str, Any], status: int, message: str) -> None:
+def test_search_refuses_what_it_does_not_know(
+    body: dict[str, Any], status: int, message: str
+) -> None:
     """Bad fields, operators, limits and cursors are refused by name."""
     with rig() as one:
         seeded(one, 2)
-        refused = one.call("POST", "/contacts/search", {"locationId": PLACE, "pageLimit": 10, **body}, expect=status)
+        refused = one.call(
+            "POST",
+            "/contacts/search",
+            {"locationId": PLACE, "pageLimit": 10, **body},
+            expect=status,
+        )
         assert message in str(refused["message"])
 
 
@@ -253,5 +299,7 @@ def test_a_missing_location_and_page_limit_are_both_named() -> None:
     """An empty search body answers 422 naming both members."""
     with rig() as one:
         refused = one.call("POST", "/contacts/search", {}, expect=422)
-        assert {"locationId must be a string", "locationId should not be empty"} < set(refused["message"])
+        assert {"locationId must be a string", "locationId should not be empty"} < set(
+            refused["message"]
+        )
         assert any(message.startswith("pageLimit") for message in refused["message"])

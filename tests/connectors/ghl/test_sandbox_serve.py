@@ -39,10 +39,14 @@ def test_of_many_equal_creates_at_once_one_wins() -> None:
     sandbox = made(pit=PLENTY)
     with serve(sandbox) as url, ThreadPoolExecutor(8) as pool:
         body = {"locationId": PLACE, "email": "a@example.com"}
-        replies = list(pool.map(lambda _: httpx.post(f"{url}/contacts/", json=body, headers=HEADERS), range(8)))
+        replies = list(
+            pool.map(lambda _: httpx.post(f"{url}/contacts/", json=body, headers=HEADERS), range(8))
+        )
     assert sorted(reply.status_code for reply in replies) == [201] + [400] * 7
     contact = sandbox.contacts(PLACE)[0]["id"]
-    assert {reply.json()["meta"]["contactId"] for reply in replies if reply.status_code == 400} == {contact}
+    assert {reply.json()["meta"]["contactId"] for reply in replies if reply.status_code == 400} == {
+        contact
+    }
 
 
 def test_of_many_requests_at_once_no_more_pass_than_the_limit() -> None:
@@ -50,7 +54,10 @@ def test_of_many_requests_at_once_no_more_pass_than_the_limit() -> None:
     sandbox = made(pit=Limit(max=20, window_seconds=600.0))
     with serve(sandbox) as url, ThreadPoolExecutor(8) as pool:
         statuses = list(
-            pool.map(lambda _: httpx.get(f"{url}/locations/{PLACE}", headers=HEADERS).status_code, range(30))
+            pool.map(
+                lambda _: httpx.get(f"{url}/locations/{PLACE}", headers=HEADERS).status_code,
+                range(30),
+            )
         )
     assert (statuses.count(200), statuses.count(429)) == (20, 10)
     assert sandbox.max_in_window(PLACE) == 30
@@ -79,5 +86,7 @@ def test_two_sandboxes_run_side_by_side() -> None:
     one, two = made(), made()
     with serve(one) as first, serve(two) as second:
         assert first != second
-        httpx.post(f"{first}/contacts/", json={"locationId": PLACE, "firstName": "A"}, headers=HEADERS)
+        httpx.post(
+            f"{first}/contacts/", json={"locationId": PLACE, "firstName": "A"}, headers=HEADERS
+        )
     assert (len(one.contacts(PLACE)), len(two.contacts(PLACE))) == (1, 0)

@@ -43,10 +43,20 @@ def test_the_same_path_opened_again_holds_everything(tmp_path: Path) -> None:
     first.seed_business(PLACE, "Acme", city="Rome")
     first.seed_user(PLACE)
     first.seed_appointment(contact)
-    views = (first.contacts(PLACE), first.contacts(PLACE, deleted=True), first.tasks(PLACE), first.notes(PLACE))
+    views = (
+        first.contacts(PLACE),
+        first.contacts(PLACE, deleted=True),
+        first.tasks(PLACE),
+        first.notes(PLACE),
+    )
     first.close()
     again = Sandbox(Settings(seed=1), path=path, clock=Clock())
-    assert (again.contacts(PLACE), again.contacts(PLACE, deleted=True), again.tasks(PLACE), again.notes(PLACE)) == views
+    assert (
+        again.contacts(PLACE),
+        again.contacts(PLACE, deleted=True),
+        again.tasks(PLACE),
+        again.notes(PLACE),
+    ) == views
     assert again.state.location(PLACE).country == "GB"
     assert again.seed_contact(PLACE, email="c@example.com") not in (contact, gone)
     assert len(again.state.index(PLACE).rows) == 2
@@ -68,7 +78,12 @@ def test_a_killed_server_loses_no_answered_write(tmp_path: Path) -> None:
         with httpx.Client(base_url=url, headers=headers) as client:
             emails = [f"a{number}@example.com" for number in range(20)]
             for email in emails:
-                assert client.post("/contacts/", json={"locationId": PLACE, "email": email}).status_code == 201
+                assert (
+                    client.post(
+                        "/contacts/", json={"locationId": PLACE, "email": email}
+                    ).status_code
+                    == 201
+                )
         os.kill(process.pid, signal.SIGKILL)
     finally:
         process.kill()
@@ -152,7 +167,10 @@ def test_bad_settings_are_refused_all_at_once(tmp_path: Path) -> None:
     path.write_text('match_order = ["fax"]\n[[faults]]\nkind = "status"\nnth = "first"')
     with pytest.raises(ConfigError) as caught:
         Settings.load(path)
-    assert [problem.where for problem in caught.value.problems] == [f"{path}: match_order", f"{path}: faults[0]"]
+    assert [problem.where for problem in caught.value.problems] == [
+        f"{path}: match_order",
+        f"{path}: faults[0]",
+    ]
     path.write_text("[")
     with pytest.raises(ConfigError, match="not valid TOML"):
         Settings.load(path)
@@ -175,7 +193,10 @@ def test_third_parties_edit_past_the_api_and_search_trails_them() -> None:
         assert one.search()["contacts"][0]["city"] is None
         one.clock.advance(5)
         assert one.search()["contacts"][0]["city"] == "Rome"
-        assert (one.sandbox.tasks(PLACE)[0]["completed"], one.sandbox.notes(PLACE)[0]["body"]) == (True, "m")
+        assert (one.sandbox.tasks(PLACE)[0]["completed"], one.sandbox.notes(PLACE)[0]["body"]) == (
+            True,
+            "m",
+        )
         one.sandbox.delete_task(task)
         one.sandbox.delete_note(note)
         assert one.sandbox.tasks(PLACE) == one.sandbox.notes(PLACE) == []
@@ -187,9 +208,9 @@ def test_other_processes_may_look_at_log_and_state() -> None:
         contact = one.contact(email="a@example.com")
         one.call("DELETE", f"/contacts/{one.contact(email='b@example.com')}")
         log = one.http.request("GET", "/_sandbox/log", params={"last": 1}).json()
-        assert [(row["method"], row["path"], row["status"], row["kind"]) for row in log["requests"]] == [
-            ("DELETE", "/contacts/{contactId}", 200, "pit")
-        ]
+        assert [
+            (row["method"], row["path"], row["status"], row["kind"]) for row in log["requests"]
+        ] == [("DELETE", "/contacts/{contactId}", 200, "pit")]
         assert log["max_in_window"] == {PLACE: 3}
         state = one.http.request("GET", "/_sandbox/state").json()[PLACE]
         assert ([row["id"] for row in state["contacts"]], len(state["deleted"])) == ([contact], 1)
@@ -200,7 +221,10 @@ def test_many_contacts_are_seeded_in_one_transaction(tmp_path: Path) -> None:
     path = tmp_path / "sandbox.db"
     sandbox = Sandbox(Settings(), path=path)
     sandbox.add_location(PLACE)
-    assert len(set(sandbox.seed_contacts(PLACE, ({"email": f"a{n}@example.com"} for n in range(300))))) == 300
+    assert (
+        len(set(sandbox.seed_contacts(PLACE, ({"email": f"a{n}@example.com"} for n in range(300)))))
+        == 300
+    )
     with pytest.raises(ValueError, match="dateAdded"):
         sandbox.seed_contacts(PLACE, [{"email": "kept@example.com"}, {"dateAdded": "soon"}])
     sandbox.close()

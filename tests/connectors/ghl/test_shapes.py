@@ -16,7 +16,11 @@ from reconcile.model import Entity
 from reconcile.ports import Item, Record
 
 CUSTOM = {"contact.colour": "f1"}
-SHAPE = shape_of(Entity.CONTACT, ("firstName", "lastName", "address1", "dateOfBirth", "tags", "contact.colour"), CUSTOM)
+SHAPE = shape_of(
+    Entity.CONTACT,
+    ("firstName", "lastName", "address1", "dateOfBirth", "tags", "contact.colour"),
+    CUSTOM,
+)
 UPDATED = "2026-01-02T03:04:05.678Z"
 
 
@@ -108,7 +112,10 @@ def test_what_is_absent_is_none() -> None:
 def test_false_and_zero_are_values() -> None:
     """Only null and absence give way to the next path."""
     shape = shape_of(Entity.CONTACT, ("dnd", "contact.colour"), CUSTOM)
-    found = record({"id": "c1", "dnd": False, "customFields": [{"id": "f1", "value": 0, "fieldValue": 9}]}, shape)
+    found = record(
+        {"id": "c1", "dnd": False, "customFields": [{"id": "f1", "value": 0, "fieldValue": 9}]},
+        shape,
+    )
     assert found.fields == {"dnd": False, "contact.colour": 0}
 
 
@@ -123,7 +130,10 @@ def test_tasks_and_notes_have_a_parent(entity: Entity, key: str) -> None:
 
 def test_a_task_has_a_date_but_no_version() -> None:
     """Only the location-wide search shows a task's dateUpdated: it cannot guard against a GET."""
-    found = record({"_id": "t1", "dateUpdated": UPDATED, "deleted": True}, shape_of(Entity.TASK, ("title",), {}))
+    found = record(
+        {"_id": "t1", "dateUpdated": UPDATED, "deleted": True},
+        shape_of(Entity.TASK, ("title",), {}),
+    )
     assert (found.version, found.modified_at, found.deleted) == (None, UPDATED, True)
 
 
@@ -190,7 +200,12 @@ def test_times_are_iso(value: Any, expected: str | None) -> None:
 def test_custom_field_types(data_type: str, expected: str) -> None:
     """GHL's data types, its spelling of money included, and text for what is new."""
     found = _custom(
-        {"id": "f1", "fieldKey": "contact.x", "dataType": data_type, "picklistOptions": ["a", {"name": "b"}]}
+        {
+            "id": "f1",
+            "fieldKey": "contact.x",
+            "dataType": data_type,
+            "picklistOptions": ["a", {"name": "b"}],
+        }
     )
     assert (found.info.type, found.info.choices) == (expected, ("a", "b"))
 
@@ -234,7 +249,9 @@ def test_a_page_of_another_form_is_malformed(body: bytes, why: str) -> None:
 
 def test_a_listing_that_leaves_the_contact_out_is_completed() -> None:
     """A task or note read under a contact names it, also where GHL did not."""
-    rows = page(b'{"contacts":[{"id":"t1"},{"id":"t2","contactId":"c9"},{"id":"t3","contactId":null}]}')
+    rows = page(
+        b'{"contacts":[{"id":"t1"},{"id":"t2","contactId":"c9"},{"id":"t3","contactId":null}]}'
+    )
     lines = join(with_parent(row, "c1") for row in rows).splitlines()
     shape = shape_of(Entity.TASK, ("title",), {})
     assert [record(json.loads(line), shape).parent for line in lines] == ["c1", "c9", "c1"]

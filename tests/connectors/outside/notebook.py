@@ -25,7 +25,11 @@ from reconcile.ports import (
     looked_at,
 )
 
-FIELDS = {Entity.CONTACT: ("name", "mail", "tags"), Entity.TASK: ("title", "done"), Entity.NOTE: ("body",)}
+FIELDS = {
+    Entity.CONTACT: ("name", "mail", "tags"),
+    Entity.TASK: ("title", "done"),
+    Entity.NOTE: ("body",),
+}
 EVERYTHING = Scope()
 
 
@@ -44,9 +48,13 @@ class Notebook:
 
     def describe(self) -> Description:
         if not self._file.is_file():
-            raise ConfigError([Problem("app.file", f"there is no file {self._file.name}", "correct the path")])
+            raise ConfigError(
+                [Problem("app.file", f"there is no file {self._file.name}", "correct the path")]
+            )
         fields = {
-            entity: {name: FieldInfo("tags" if name == "tags" else "text") for name in FIELDS[entity]}
+            entity: {
+                name: FieldInfo("tags" if name == "tags" else "text") for name in FIELDS[entity]
+            }
             for entity in RECORDS
         }
         return Description(f"notebook:{self._file}", fields, modified=frozenset(RECORDS))
@@ -65,11 +73,17 @@ class Notebook:
         try:
             rows = self._rows()[entity]
         except (OSError, ValueError) as error:
-            yield Proof(complete=False, why_incomplete=f"the notebook cannot be read: {error}", partial=partly)
+            yield Proof(
+                complete=False,
+                why_incomplete=f"the notebook cannot be read: {error}",
+                partial=partly,
+            )
             return
         shown = {key: row for key, row in rows.items() if _within(key, row, scope)}
         asked = scope.keys if entity is Entity.CONTACT else scope.parents
-        covers = tuple(shown) if scope.since is not None and entity is Entity.CONTACT else asked or ()
+        covers = (
+            tuple(shown) if scope.since is not None and entity is Entity.CONTACT else asked or ()
+        )
         lines = [json.dumps({"key": key, **row}).encode() + b"\n" for key, row in shown.items()]
         yield Page(b"".join(lines), len(lines), covers)
         yield Proof(complete=True, reported_total=None if partly else len(rows), partial=partly)
@@ -81,7 +95,9 @@ class Notebook:
     def look(self, write: Write) -> Sequence[Record]:
         wanted = {**write.fields, **({"of": write.parent} if write.parent else {})}
         rows = self._rows()[write.entity].items()
-        return [_record(write.entity, key, row) for key, row in rows if wanted.items() <= row.items()]
+        return [
+            _record(write.entity, key, row) for key, row in rows if wanted.items() <= row.items()
+        ]
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         for write in writes:
@@ -100,21 +116,35 @@ class Notebook:
     # How it is done.
 
     def _rows(self) -> dict[str, dict[str, Any]]:
-        return {entity.value: {} for entity in RECORDS} | json.loads(self._file.read_text(encoding="utf-8") or "{}")
+        return {entity.value: {} for entity in RECORDS} | json.loads(
+            self._file.read_text(encoding="utf-8") or "{}"
+        )
 
     def _one(self, rows: dict[str, Any], write: Write) -> Reply:
-        if any(not isinstance(write.fields[name], str | None) for name in {"name", "mail"} & set(write.fields)):
-            return Reply(write.op_id, Status.REJECTED, code="INVALID_FIELD", detail="a name or mail is no text")
+        if any(
+            not isinstance(write.fields[name], str | None)
+            for name in {"name", "mail"} & set(write.fields)
+        ):
+            return Reply(
+                write.op_id,
+                Status.REJECTED,
+                code="INVALID_FIELD",
+                detail="a name or mail is no text",
+            )
         if write.kind is OpKind.CREATE:
             key = str(max(map(int, rows), default=0) + 1)
-            rows[key] = _stamped({**dict.fromkeys(FIELDS[write.entity]), **write.fields, "of": write.parent}, 1)
+            rows[key] = _stamped(
+                {**dict.fromkeys(FIELDS[write.entity]), **write.fields, "of": write.parent}, 1
+            )
             return Reply(write.op_id, Status.DONE, _record(write.entity, key, rows[key]), key)
         if write.kind is OpKind.DELETE:
             rows.pop(write.key, None)
             return Reply(write.op_id, Status.DONE, key=write.key)
         row = rows.get(str(write.key))
         if row is None:
-            return Reply(write.op_id, Status.STALE, key=write.key, code="NOT_FOUND", detail="it is gone")
+            return Reply(
+                write.op_id, Status.STALE, key=write.key, code="NOT_FOUND", detail="it is gone"
+            )
         return self._changed(row, write)
 
     @staticmethod
@@ -122,7 +152,12 @@ class Notebook:
         match write.kind:
             case OpKind.ADD_TAGS:
                 known = {tag.casefold() for tag in row["tags"] or ()}
-                new = {"tags": [*(row["tags"] or ()), *(tag for tag in write.tags if tag.casefold() not in known)]}
+                new = {
+                    "tags": [
+                        *(row["tags"] or ()),
+                        *(tag for tag in write.tags if tag.casefold() not in known),
+                    ]
+                }
             case OpKind.REMOVE_TAGS:
                 named = {tag.casefold() for tag in write.tags}
                 new = {"tags": [tag for tag in row["tags"] or () if tag.casefold() not in named]}
@@ -130,23 +165,47 @@ class Notebook:
                 new = dict(write.fields)
             case _:
                 return Reply(
-                    write.op_id, Status.REJECTED, key=write.key, code="UNSUPPORTED", detail="no such thing here"
+                    write.op_id,
+                    Status.REJECTED,
+                    key=write.key,
+                    code="UNSUPPORTED",
+                    detail="no such thing here",
                 )
         if any(row[name] != value for name, value in new.items()):
-            moved = [name for name, value in write.expected.items() if row[name] not in (value, new.get(name))]
+            moved = [
+                name
+                for name, value in write.expected.items()
+                if row[name] not in (value, new.get(name))
+            ]
             if moved or write.version not in (None, row["rev"]):
-                return Reply(write.op_id, Status.STALE, key=write.key, code="STALE", detail="it moved meanwhile")
+                return Reply(
+                    write.op_id,
+                    Status.STALE,
+                    key=write.key,
+                    code="STALE",
+                    detail="it moved meanwhile",
+                )
             row.update(_stamped(new, int(row["rev"]) + 1))
-        return Reply(write.op_id, Status.DONE, _record(write.entity, str(write.key), row), write.key)
+        return Reply(
+            write.op_id, Status.DONE, _record(write.entity, str(write.key), row), write.key
+        )
 
 
 def _stamped(fields: dict[str, Any], revision: int) -> dict[str, Any]:
-    return {**fields, "rev": str(revision), "at": datetime.now(UTC).isoformat().replace("+00:00", "Z")}
+    return {
+        **fields,
+        "rev": str(revision),
+        "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
 
 
 def _within(key: str, row: Mapping[str, Any], scope: Scope) -> bool:
     asked = scope.keys is None or key in scope.keys
-    return asked and (scope.parents is None or row["of"] in scope.parents) and (scope.since or "") <= row["at"]
+    return (
+        asked
+        and (scope.parents is None or row["of"] in scope.parents)
+        and (scope.since or "") <= row["at"]
+    )
 
 
 def _record(entity: Entity, key: str, row: Mapping[str, Any]) -> Record:

@@ -18,12 +18,18 @@ TEXT = {Entity.CONTACT: "name", Entity.TASK: "title", Entity.NOTE: "body"}
 def sample(entity: Entity, number: int) -> dict[str, Json]:
     if entity is Entity.CONTACT:
         return {"name": f"Ann{number}", "mail": f"ann{number}@example.test", "tags": ["a"]}
-    return {"title": f"call {number}", "done": False} if entity is Entity.TASK else {"body": f"note {number}"}
+    return (
+        {"title": f"call {number}", "done": False}
+        if entity is Entity.TASK
+        else {"body": f"note {number}"}
+    )
 
 
 def rig_of(notebook: Notebook) -> Rig:
     def seed(entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
-        (reply,) = notebook.write([Write("seed", OpKind.CREATE, entity, parent=parent, fields=fields)])
+        (reply,) = notebook.write(
+            [Write("seed", OpKind.CREATE, entity, parent=parent, fields=fields)]
+        )
         return str(reply.key)
 
     def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
@@ -35,7 +41,9 @@ def rig_of(notebook: Notebook) -> Rig:
         text=TEXT,
         seed=seed,
         edit=edit,
-        remove=lambda entity, key: list(notebook.write([Write("x", OpKind.DELETE, entity, key)])) and None,
+        remove=lambda entity, key: (
+            list(notebook.write([Write("x", OpKind.DELETE, entity, key)])) and None
+        ),
         can=frozenset(Can) - {Can.ARCHIVE},
         bad={Entity.CONTACT: {"name": 7}},
         completed={"done": True},

@@ -37,14 +37,20 @@ def author(tmp_path: Path) -> Path:
     folder = tmp_path / "author"
     about = folder / "notebook_connector-1.0.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: notebook-connector\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[ghl_reconcile.connectors]\nnotebook = notebook:connect\n")
+    (about / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: notebook-connector\nVersion: 1.0\n"
+    )
+    (about / "entry_points.txt").write_text(
+        "[ghl_reconcile.connectors]\nnotebook = notebook:connect\n"
+    )
     (folder / "notebook.py").write_bytes((HERE / "notebook.py").read_bytes())
     (folder / "test_notebook.py").write_bytes((HERE / "suite.py").read_bytes())
     return folder
 
 
-def test_a_pair_file_names_it(author: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_file_names_it(
+    author: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A pair file that says connector = "notebook" reads and writes through the author's package."""
     monkeypatch.syspath_prepend(author)
     file = tmp_path / "notebook.json"
@@ -53,7 +59,9 @@ def test_a_pair_file_names_it(author: Path, tmp_path: Path, monkeypatch: pytest.
     with connect(load(tmp_path / "acme.toml", environ={})) as sides:
         app = sides[Side.APP]
         assert app.describe().identity == f"notebook:{file}"
-        (reply,) = app.write([Write("op", OpKind.CREATE, Entity.CONTACT, fields={"mail": "ann@example.test"})])
+        (reply,) = app.write(
+            [Write("op", OpKind.CREATE, Entity.CONTACT, fields={"mail": "ann@example.test"})]
+        )
         assert reply.status is Status.DONE
         page, _ = app.extract(Entity.CONTACT)
     assert isinstance(page, Page)
@@ -62,7 +70,16 @@ def test_a_pair_file_names_it(author: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_the_wheel_carries_the_suite(author: Path, tmp_path: Path) -> None:
     """Beside the built wheel alone, the author's connector passes the whole contract suite; pytest is all it asks for."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    command = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "wheel",
+        "-d",
+        str(tmp_path / "dist"),
+    ]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)  # noqa: S603 - the build as it is done
     assert built.returncode == 0, built.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
@@ -72,9 +89,21 @@ def test_the_wheel_carries_the_suite(author: Path, tmp_path: Path) -> None:
     where = [str(installed), str(author)]
     code = "import connectors.contract as c; print(c.__file__)"
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(where)}
-    found = subprocess.run([sys.executable, "-c", code], cwd=author, env=environ, capture_output=True, text=True)  # noqa: S603
+    found = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], cwd=author, env=environ, capture_output=True, text=True
+    )
     assert Path(found.stdout.strip()).is_relative_to(installed), found.stderr
-    suite = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_notebook.py"]
+    suite = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error",
+        "test_notebook.py",
+    ]
     said = subprocess.run(suite, cwd=author, env=environ, capture_output=True, text=True)  # noqa: S603
     assert said.returncode == 0, said.stdout
     assert "passed" in said.stdout

@@ -105,7 +105,12 @@ def test_a_file_is_recorded_as_a_whole_or_not_at_all(world: World) -> None:
     ]
     with pytest.raises(ConfigError) as told:
         answer_all(world.ledger, given, by="ann", at="t")
-    assert [problem.where for problem in told.value.problems] == ["row 3", "row 4", "row 5", "row 6"]
+    assert [problem.where for problem in told.value.problems] == [
+        "row 3",
+        "row 4",
+        "row 5",
+        "row 6",
+    ]
     assert "leave the decision empty" in str(told.value)
     assert answers(world) == {}
     assert answer_all(world.ledger, given[:2], by="ann", at="t") == 2
@@ -156,7 +161,10 @@ def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
 
     refused = read_back()
     assert refused.returncode == 3
-    assert f"mine.xlsx, sheet Decisions, row {rows[0]}: a run has looked at this record" in refused.stderr
+    assert (
+        f"mine.xlsx, sheet Decisions, row {rows[0]}: a run has looked at this record"
+        in refused.stderr
+    )
     ledger = Ledger(f"sqlite:///{folder}/state/ledger.db", pair.name)
     assert [row for row in ledger.holds() if row.decision] == []
     made.cell(rows[0], 1).value = None

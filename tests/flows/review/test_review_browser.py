@@ -55,7 +55,9 @@ def _tab_to(browser: Browser, what: str) -> None:
 def _city(pair: Pair, key: str) -> str:
     engine = sa.create_engine(pair.app.url.get_secret_value())  # type: ignore[union-attr]
     with engine.connect() as connection:
-        found = connection.execute(sa.text("SELECT city FROM people WHERE id = :key"), {"key": int(key)}).scalar_one()
+        found = connection.execute(
+            sa.text("SELECT city FROM people WHERE id = :key"), {"key": int(key)}
+        ).scalar_one()
     engine.dispose()
     return str(found)
 
@@ -79,17 +81,25 @@ def test_a_conflict_decided_in_the_browser_is_applied_by_the_next_run(tmp_path: 
         _run(pair)
         ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
         desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
-        question = next(each for each in desk.questions() if each.kind == "conflict" and each.field == "city")
+        question = next(
+            each for each in desk.questions() if each.kind == "conflict" and each.field == "city"
+        )
         assert question.app_key is not None
         assert _city(pair, question.app_key) == question.values["app"] != question.values["ghl"]
         with _served(desk) as url:
             _answer_by_keyboard(browser, url, question)
             origin = url.split("/")[2]
-            assert all(each.split("/")[2] == origin for each in browser.seen if not each.startswith("data:"))
+            assert all(
+                each.split("/")[2] == origin
+                for each in browser.seen
+                if not each.startswith("data:")
+            )
         assert browser.complaints == []
         _run(pair)
         assert _city(pair, question.app_key) == question.values["ghl"]
-        assert question.hold_id not in {each.hold_id for each in questions(ledger, desk.evidence, now=now())}
+        assert question.hold_id not in {
+            each.hold_id for each in questions(ledger, desk.evidence, now=now())
+        }
         kept = next(each for each in ledger.decisions() if each.hold_id == question.hold_id)
         assert (kept.by, kept.reason) == ("ann", "she moved")
         ledger.close()
@@ -102,10 +112,19 @@ def test_the_page_fits_a_phone_and_both_colour_schemes(tmp_path: Path) -> None:
         _run(pair)
         ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
         with _served(Desk(ledger, Evidence(runs_folder(pair)), "ann", now)) as url:
-            browser.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=False)
+            browser.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=360,
+                height=740,
+                deviceScaleFactor=1,
+                mobile=False,
+            )
             papers = set()
             for scheme in ("light", "dark"):
-                browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+                browser.call(
+                    "Emulation.setEmulatedMedia",
+                    features=[{"name": "prefers-color-scheme", "value": scheme}],
+                )
                 browser.open(url)
                 assert browser.js("document.documentElement.scrollWidth") <= 360
                 papers.add(browser.js("getComputedStyle(document.body).backgroundColor"))
@@ -138,7 +157,10 @@ def test_axe_finds_no_violation(tmp_path: Path, scheme: str) -> None:
         asked = {each.kind: each for each in desk.questions()}
         assert len(asked) > 2
         with _served(desk) as url:
-            browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            browser.call(
+                "Emulation.setEmulatedMedia",
+                features=[{"name": "prefers-color-scheme", "value": scheme}],
+            )
             browser.open(url)
             assert violations(browser) == []
             for each in asked.values():

@@ -100,7 +100,9 @@ def session(after_one_night: Path, tmp_path: Path) -> Any:
     ledger.close()
 
 
-def test_the_list_shows_every_open_question_with_both_values_and_its_options(session: Session) -> None:
+def test_the_list_shows_every_open_question_with_both_values_and_its_options(
+    session: Session,
+) -> None:
     """Each open hold stands in the list with what both sides hold, the reason, and a button with a sentence per option."""
     page = session.get("?state=all").text
     asked = session.asked()
@@ -122,9 +124,14 @@ def test_candidates_stand_beside_the_record_with_their_values(session: Session) 
     assert f"Match rule: <b>{question.values['rule']}</b>" in page
     for candidate in question.candidates:
         assert candidate.key in page
-        assert all(value.replace("&", "&amp;").replace("'", "&#39;") in page for value in candidate.values.values())
+        assert all(
+            value.replace("&", "&amp;").replace("'", "&#39;") in page
+            for value in candidate.values.values()
+        )
     records = (*question.records, *question.candidates)
-    differing = [name for name in question.fields if len({shown.values.get(name) for shown in records}) > 1]
+    differing = [
+        name for name in question.fields if len({shown.values.get(name) for shown in records}) > 1
+    ]
     assert page.count('class="differs"') == len(differing) > 0
 
 
@@ -142,11 +149,21 @@ def test_an_answer_is_kept_with_who_when_and_why(session: Session) -> None:
     sent = session.form(question, "ghl", reason=" asked   her on the phone ", view="kind=conflict")
     reply = session.ask("POST", "answer", data=sent)
     assert reply.status_code == 303
-    assert reply.headers["location"] == f"/{session.gate.token}/?kind=conflict&done={question.hold_id}#done"
+    assert (
+        reply.headers["location"]
+        == f"/{session.gate.token}/?kind=conflict&done={question.hold_id}#done"
+    )
     (kept,) = session.ledger.decisions()
-    assert (kept.hold_id, kept.choice, kept.by, kept.at) == (question.hold_id, "ghl", "ann", session.clock())
+    assert (kept.hold_id, kept.choice, kept.by, kept.at) == (
+        question.hold_id,
+        "ghl",
+        "ann",
+        session.clock(),
+    )
     assert kept.reason == "asked her on the phone"
-    page = session.get(reply.headers["location"].partition("/?")[2].partition("#")[0].join(("?", ""))).text
+    page = session.get(
+        reply.headers["location"].partition("/?")[2].partition("#")[0].join(("?", ""))
+    ).text
     assert f"Noted for {question.label}" in page
     assert f'id="hold-{question.hold_id}"' not in page
     answered = session.get("?state=answered").text
@@ -165,7 +182,12 @@ def test_an_answer_can_be_changed_until_the_next_run(session: Session) -> None:
 def test_answers_are_taken_while_a_run_holds_the_pair(session: Session) -> None:
     """The page takes no lease and waits for none."""
     session.ledger.acquire("a run", now="2027-01-01T00:00:00Z", until="2028-01-01T00:00:00Z")
-    assert session.ask("POST", "answer", data=session.form(session.asked("conflict")[0], "leave")).status_code == 303
+    assert (
+        session.ask(
+            "POST", "answer", data=session.form(session.asked("conflict")[0], "leave")
+        ).status_code
+        == 303
+    )
 
 
 def test_what_changed_since_it_was_shown_is_not_answered(session: Session) -> None:
@@ -173,7 +195,11 @@ def test_what_changed_since_it_was_shown_is_not_answered(session: Session) -> No
     question = session.asked("conflict")[0]
     table = schema.hold
     with session.ledger.transaction() as connection:
-        connection.execute(sa.update(table).where(table.c.hold_id == question.hold_id).values(values_digest="other"))
+        connection.execute(
+            sa.update(table)
+            .where(table.c.hold_id == question.hold_id)
+            .values(values_digest="other")
+        )
     reply = session.ask("POST", "answer", data=session.form(question, "app"))
     assert reply.status_code == 409
     assert "look at the question again" in reply.text
@@ -191,9 +217,13 @@ def test_what_changed_since_it_was_shown_is_not_answered(session: Session) -> No
         ({"reason": "x" * 20_000}, 413),
     ],
 )
-def test_a_form_that_does_not_fit_is_refused(session: Session, changed: dict[str, str], status: int) -> None:
+def test_a_form_that_does_not_fit_is_refused(
+    session: Session, changed: dict[str, str], status: int
+) -> None:
     """A wrong option, hold, token or digest, or too long a reason, is refused with a page, and nothing is kept."""
-    reply = session.ask("POST", "answer", data=session.form(session.asked("conflict")[0], "app") | changed)
+    reply = session.ask(
+        "POST", "answer", data=session.form(session.asked("conflict")[0], "app") | changed
+    )
     assert reply.status_code == status
     assert 'role="alert"' in reply.text
     assert session.ledger.decisions() == []
@@ -213,12 +243,16 @@ def test_a_form_that_does_not_fit_is_refused(session: Session, changed: dict[str
 )
 def test_another_site_cannot_answer(session: Session, headers: dict[str, str], status: int) -> None:
     """A form from another site, or under another host name, is refused even with every token right."""
-    reply = session.ask("POST", "answer", data=session.form(session.asked("conflict")[0], "app"), headers=headers)
+    reply = session.ask(
+        "POST", "answer", data=session.form(session.asked("conflict")[0], "app"), headers=headers
+    )
     assert reply.status_code == status
     assert session.ledger.decisions() == []
 
 
-@pytest.mark.parametrize("path", ["/", "/guess/", "/guess/question/x", "/favicon.ico", "/guess/more/still"])
+@pytest.mark.parametrize(
+    "path", ["/", "/guess/", "/guess/question/x", "/favicon.ico", "/guess/more/still"]
+)
 def test_without_the_token_nothing_is_told(session: Session, path: str) -> None:
     """A wrong address tells neither the token nor the pair nor a question."""
     reply = session.get(path)
@@ -243,7 +277,10 @@ def test_the_page_refers_to_nothing_outside_itself(session: Session) -> None:
     page = session.get().text
     targets = re.findall(r'(?:href|src|action)="([^"]*)"', page)
     assert targets
-    assert all(target.startswith((f"/{session.gate.token}/", "#", "data:image/svg+xml")) for target in targets)
+    assert all(
+        target.startswith((f"/{session.gate.token}/", "#", "data:image/svg+xml"))
+        for target in targets
+    )
     assert "<script" not in page
 
 
@@ -254,7 +291,11 @@ def test_a_value_cannot_become_markup(session: Session) -> None:
     with session.ledger.transaction() as connection:
         row = connection.execute(sa.select(table).where(table.c.hold_id == question.hold_id)).one()
         body = json.loads(row.body) | {"because": "<script>alert(1)</script>"}
-        connection.execute(sa.update(table).where(table.c.hold_id == question.hold_id).values(body=json.dumps(body)))
+        connection.execute(
+            sa.update(table)
+            .where(table.c.hold_id == question.hold_id)
+            .values(body=json.dumps(body))
+        )
     page = session.get().text
     assert "<script>" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -306,7 +347,15 @@ def test_a_question_that_is_not_open_has_no_page(session: Session) -> None:
 
 def test_the_command_serves_until_it_is_interrupted(after_one_night: Path) -> None:
     """`review --web` prints an address on loopback, answers there, and ends on Ctrl-C with what is still open."""
-    command = [sys.executable, "-m", "flows.cli", "review", "--web", "--pair", str(after_one_night / "acme.toml")]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "review",
+        "--web",
+        "--pair",
+        str(after_one_night / "acme.toml"),
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         assert process.stdout is not None
         url = process.stdout.readline().strip()
@@ -319,9 +368,27 @@ def test_the_command_serves_until_it_is_interrupted(after_one_night: Path) -> No
 
 
 def _question(**members: Any) -> Question:
-    usual: dict[str, Any] = {"hold_id": "h", "kind": "conflict", "entity": "contact", "label": "Ann", "because": "b"}
-    usual |= {"asked_at": "2027-01-01T00:00:00Z", "age_days": 0, "digest": "d", "field": "city", "side": None}
-    usual |= {"app_key": "a1", "ghl_key": "g1", "run_id": "r", "options": (), "values": {"app": "Rome", "ghl": None}}
+    usual: dict[str, Any] = {
+        "hold_id": "h",
+        "kind": "conflict",
+        "entity": "contact",
+        "label": "Ann",
+        "because": "b",
+    }
+    usual |= {
+        "asked_at": "2027-01-01T00:00:00Z",
+        "age_days": 0,
+        "digest": "d",
+        "field": "city",
+        "side": None,
+    }
+    usual |= {
+        "app_key": "a1",
+        "ghl_key": "g1",
+        "run_id": "r",
+        "options": (),
+        "values": {"app": "Rome", "ghl": None},
+    }
     return Question(**(usual | {"records": (), "candidates": (), "answer": None} | members))
 
 
@@ -351,7 +418,11 @@ def test_every_option_says_what_it_does(choice: str, says: str) -> None:
     [
         ("move", "Move GHL's as well", "made again on the contact where the app has it now"),
         ("unlink", "They are two things", "so that both sides have both"),
-        ("keep", "Leave both where they are", "stay linked, but changes of either are not carried across"),
+        (
+            "keep",
+            "Leave both where they are",
+            "stay linked, but changes of either are not carried across",
+        ),
     ],
 )
 def test_a_moved_task_has_words_of_its_own(choice: str, button: str, says: str) -> None:

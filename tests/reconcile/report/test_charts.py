@@ -17,7 +17,9 @@ def widths(svg: str) -> list[float]:
 
 def test_one_in_a_million_is_seen() -> None:
     """A part too small for its share is a sliver, and the whole stays as wide as the bar."""
-    svg = stacked([Part("in sync", 1_000_000, "a"), Part("failed", 1, "b"), Part("none", 0, "c")], title="t")
+    svg = stacked(
+        [Part("in sync", 1_000_000, "a"), Part("failed", 1, "b"), Part("none", 0, "c")], title="t"
+    )
     drawn = widths(svg)
     assert len(drawn) == 2
     assert min(drawn) >= 3
@@ -71,7 +73,9 @@ def test_masking_leaves_the_document_alone() -> None:
 def test_a_tag_change_does_not_name_its_tags_when_masked() -> None:
     """Tags say much about people: their names go, the reason stays."""
     whole = report_of(5)
-    whole["changes"][2]["because"] = "vip, hiv positive: changed in the app, not in GHL; lead: changed on both sides"
+    whole["changes"][2]["because"] = (
+        "vip, hiv positive: changed in the app, not in GHL; lead: changed on both sides"
+    )
     change = masked(whole)["changes"][2]
     assert change["because"] == "changed in the app, not in GHL; changed on both sides"
     assert "vip" not in repr(change)
@@ -80,17 +84,27 @@ def test_a_tag_change_does_not_name_its_tags_when_masked() -> None:
 @pytest.mark.parametrize(
     ("entity", "because", "left"),
     [
-        ("contact", "company: decided by ada: Ann; she said: divorced", "company: decided by a person"),
+        (
+            "contact",
+            "company: decided by ada: Ann; she said: divorced",
+            "company: decided by a person",
+        ),
         ("contact", "decided by ada", "decided by a person"),
         ("tag", "vip: decided by ada: Ann said; lead: no", "decided by a person"),
-        ("contact", "company: changed in the app, not in GHL", "company: changed in the app, not in GHL"),
+        (
+            "contact",
+            "company: changed in the app, not in GHL",
+            "company: changed in the app, not in GHL",
+        ),
     ],
 )
 def test_what_a_person_wrote_with_an_answer_is_masked(entity: str, because: str, left: str) -> None:
     """Neither the name of who decided nor the reason they gave gets through, whatever it holds."""
     whole = report_of(5)
     whole["changes"][0] |= {"entity": entity, "because": because}
-    whole["passed"]["counts"] = [{"entity": "contact", "side": "app", "class": "c", "because": because, "count": 1}]
+    whole["passed"]["counts"] = [
+        {"entity": "contact", "side": "app", "class": "c", "because": because, "count": 1}
+    ]
     document = masked(whole)
     assert document["changes"][0]["because"] == left
     assert "ada" not in document["passed"]["counts"][0]["because"]

@@ -54,7 +54,9 @@ def test_a_report_is_valid_against_its_schema(busy: dict[str, Any]) -> None:
 
 def test_one_element_of_a_set_is_shown_as_it_is() -> None:
     """Of a question about one element of a set, as a restored backup asks it, the report shows the element: it ended as a defect, night after night."""
-    likes = field_of("likes", Labels(folded=False, name="set"), rule=Rule(conflict=OnConflict.UNION))
+    likes = field_of(
+        "likes", Labels(folded=False, name="set"), rule=Rule(conflict=OnConflict.UNION)
+    )
     mapping = mapping_of(contacts(field_of("email"), likes, match=(("email",),)))
     with World(mapping=mapping) as world:
         for side in world.sides.values():
@@ -77,9 +79,14 @@ def test_one_element_of_a_set_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize("state", ["refused", "failed", "planned", "audit"])
 def test_every_kind_of_end_is_valid(state: Any) -> None:
     """A plan, an audit, a refusal and a failure have the published form too."""
-    with busy_world() as world, seen(world, apply=False, state=state, refusal="too many deletes") as found:
+    with (
+        busy_world() as world,
+        seen(world, apply=False, state=state, refusal="too many deletes") as found,
+    ):
         whole = document(found.stage, world.mapping, found.about)
-        jsonschema.validate(json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(
+            json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
+        )
         assert markdown(whole)
 
 
@@ -87,10 +94,20 @@ def test_a_run_without_a_plan_has_a_report(tmp_path: Path) -> None:
     """A run that failed while reading has its reason in a valid report."""
     with World(mapping=mapping_of(contacts())) as world, seen(world, apply=False) as found:
         found.stage.run("DROP TABLE planned")
-        about = About("r1", "p", "nightly", "2026-01-01T00:00:00Z", None, "failed", stopped="GHL did not answer")
+        about = About(
+            "r1",
+            "p",
+            "nightly",
+            "2026-01-01T00:00:00Z",
+            None,
+            "failed",
+            stopped="GHL did not answer",
+        )
         paths = write(found.stage, world.mapping, about, tmp_path)
         whole = json.loads(paths["json"].read_text(encoding="utf-8"))
-        jsonschema.validate(json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(
+            json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
+        )
         assert "GHL did not answer" in whole["verdict"]["sentences"]
 
 
@@ -108,10 +125,18 @@ def test_the_figures_say_what_was_done(busy: dict[str, Any]) -> None:
     """Creates, updates, deletes, conflicts, holds and what is left stand there by entity."""
     figures = busy["entities"]
     contact = figures["contact"]
-    assert [contact[name] for name in ("creates", "updates", "deletes", "conflicts", "holds")] == [1, 1, 1, 1, 4]
+    assert [contact[name] for name in ("creates", "updates", "deletes", "conflicts", "holds")] == [
+        1,
+        1,
+        1,
+        1,
+        4,
+    ]
     assert [figures["tag"][name] for name in ("creates", "deletes")] == [1, 1]
     assert figures["task"] | {"creates": 1, "left": 1} == figures["task"]
-    assert contact["estimate"] == 5, "a create, an update, a delete and the looks before the last two"
+    assert contact["estimate"] == 5, (
+        "a create, an update, a delete and the looks before the last two"
+    )
     assert contact["residual_operations"] == 0
 
 
@@ -126,7 +151,10 @@ def test_requests_are_told_apart_by_entity() -> None:
         "note.list": 7,
         "location.get": 1,
     }
-    usage = {Side.GHL: Usage(requests=20, by_endpoint=counts, window=(100, 10.0)), Side.APP: Usage(requests=50)}
+    usage = {
+        Side.GHL: Usage(requests=20, by_endpoint=counts, window=(100, 10.0)),
+        Side.APP: Usage(requests=50),
+    }
     with busy_world() as world, seen(world, usage=usage) as found:
         whole = document(found.stage, world.mapping, found.about)
     assert {name: row["requests"] for name, row in whole["entities"].items()} == {
@@ -150,13 +178,21 @@ def test_a_second_plan_is_the_certificate() -> None:
 def test_a_change_names_the_record_and_both_values(busy: dict[str, Any]) -> None:
     """An update has the record's name, its keys on both sides, and the field before and after."""
     (update,) = [entry for entry in busy["changes"] if entry["kind"] == "update"]
-    assert (update["label"], update["app_key"], update["ghl_key"]) == ("Ann Lee", "app-contact-1", "ghl-contact-1")
+    assert (update["label"], update["app_key"], update["ghl_key"]) == (
+        "Ann Lee",
+        "app-contact-1",
+        "ghl-contact-1",
+    )
     assert update["fields"] == [{"field": "company", "before": None, "after": "ACME"}]
 
 
 def test_a_created_record_has_its_new_key(busy: dict[str, Any]) -> None:
     """The key that the side gave a created record stands beside the one it was made from."""
-    (made,) = [entry for entry in busy["changes"] if entry["kind"] == "create" and entry["entity"] == "contact"]
+    (made,) = [
+        entry
+        for entry in busy["changes"]
+        if entry["kind"] == "create" and entry["entity"] == "contact"
+    ]
     assert (made["app_key"], made["ghl_key"]) == ("app-contact-8", "ghl-contact-7")
 
 
@@ -169,13 +205,20 @@ def test_a_task_says_whose_it_is(busy: dict[str, Any]) -> None:
 def test_a_conflict_shows_both_values_and_its_choices(busy: dict[str, Any]) -> None:
     """A held conflict has what each side holds, what both held before, and what each choice does."""
     (hold,) = [hold for hold in busy["holds"] if hold["kind"] == "conflict"]
-    assert hold["values"] == {"app": "From the app", "ghl": "From GHL", "base_app": "B", "base_ghl": "B"}
+    assert hold["values"] == {
+        "app": "From the app",
+        "ghl": "From GHL",
+        "base_app": "B",
+        "base_ghl": "B",
+    }
     assert [option["choice"] for option in hold["options"]] == ["app", "ghl", "leave"]
 
 
 def test_an_ambiguous_match_shows_its_candidates(busy: dict[str, Any]) -> None:
     """The records that could be meant stand there with their values."""
-    hold = next(hold for hold in busy["holds"] if hold["kind"] == "ambiguous" and hold["side"] == "app")
+    hold = next(
+        hold for hold in busy["holds"] if hold["kind"] == "ambiguous" and hold["side"] == "app"
+    )
     assert hold["candidates"][0]["values"] == {"first_name": "Fay", "email": "fay@x.com"}
 
 
@@ -207,7 +250,9 @@ def test_a_rejected_write_stands_with_its_remedy() -> None:
 def test_a_dropped_value_shows_what_is_stored_instead() -> None:
     """A write that was accepted and not stored shows sent and stored side by side."""
     with World() as world:
-        key = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "a@x.com", "company": "Old"})
+        key = world.app.put(
+            Entity.CONTACT, {"first_name": "Ann", "email": "a@x.com", "company": "Old"}
+        )
         world.run()
         world.app.edit(Entity.CONTACT, key, {"company": "New"})
         world.set_vices(Side.GHL, drops=frozenset({"company"}))
@@ -215,7 +260,9 @@ def test_a_dropped_value_shows_what_is_stored_instead() -> None:
             whole = document(found.stage, world.mapping, found.about)
     (change,) = whole["changes"]
     assert change["status"] == "value_dropped"
-    assert change["fields"] == [{"field": "company", "before": "Old", "after": "New", "stored": "Old"}]
+    assert change["fields"] == [
+        {"field": "company", "before": "Old", "after": "New", "stored": "Old"}
+    ]
 
 
 def test_the_quality_of_the_records_is_told(busy: dict[str, Any]) -> None:
@@ -231,7 +278,9 @@ def test_the_agreement_of_every_field_is_counted(monkeypatch: pytest.MonkeyPatch
     """Of the compared pairs the equal ones and those blank on a side are counted, over however many parts they come in."""
     monkeypatch.setattr(diff, "_PART", 2)
     with World(mapping=mapping_of(contacts(match=(("email",),)))) as world:
-        for at, (app, ghl) in enumerate((("A", "A"), ("A", "B"), (None, "B"), ("A", None), (None, None))):
+        for at, (app, ghl) in enumerate(
+            (("A", "A"), ("A", "B"), (None, "B"), ("A", None), (None, None))
+        ):
             world.app.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": app})
             world.ghl.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": ghl})
         with seen(world, apply=False) as found:
@@ -254,7 +303,9 @@ def test_tags_that_are_probably_one_are_found() -> None:
     """Tags that differ in a hyphen, a plural or a letter are named as probable doubles."""
     with World() as world:
         for at, tags in enumerate((["newsletter"], ["news-letter"], ["newsletters"], ["vip"])):
-            world.app.put(Entity.CONTACT, {"first_name": "A", "email": f"{at}@x.com", "tags": list(tags)})
+            world.app.put(
+                Entity.CONTACT, {"first_name": "A", "email": f"{at}@x.com", "tags": list(tags)}
+            )
         with seen(world, apply=False) as found:
             similar = document(found.stage, world.mapping, found.about)["quality"]["similar_tags"]
     pairs = {frozenset((pair["tag"], pair["like"])) for pair in similar}
@@ -265,7 +316,8 @@ def test_tags_that_are_probably_one_are_found() -> None:
 def test_earlier_runs_make_the_trend() -> None:
     """The figures of earlier runs and of this one stand oldest first."""
     history = [
-        {"run_id": f"r{n}", "started_at": f"2025-12-{n}", "entities": {"contact": {"creates": n}}} for n in (12, 11)
+        {"run_id": f"r{n}", "started_at": f"2025-12-{n}", "entities": {"contact": {"creates": n}}}
+        for n in (12, 11)
     ]
     with busy_world() as world, seen(world, history=history) as found:
         trends = document(found.stage, world.mapping, found.about)["trends"]

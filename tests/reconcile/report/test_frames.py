@@ -15,7 +15,12 @@ def test_a_row_for_each_changed_field(tmp_path: Path) -> None:
     """The changes of a run are one table that analysts can group and filter."""
     write_document(report_of(5), tmp_path)
     frame = changes(tmp_path)
-    assert list(frame.loc[frame.kind == "update", "field"]) == ["company", "city", "company", "city"]
+    assert list(frame.loc[frame.kind == "update", "field"]) == [
+        "company",
+        "city",
+        "company",
+        "city",
+    ]
     assert set(frame.run_id) == {"r9"}
     assert frame.loc[0, "after"] == "Company 0 of the North Ltd"
 

@@ -17,11 +17,20 @@ VALUES = st.one_of(
     st.none(),
     st.integers(-(10**12), 10**12),
     st.floats(allow_nan=False, allow_infinity=False),
-    st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(lambda text: not text.startswith("<r>")),
-    st.sampled_from(["", " a", "b\n", "_x0041_", "\x00\x07\x0b", "\ufffe", "<&>", '"', "x\ny", "\r"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(
+        lambda text: not text.startswith("<r>")
+    ),
+    st.sampled_from(
+        ["", " a", "b\n", "_x0041_", "\x00\x07\x0b", "\ufffe", "<&>", '"', "x\ny", "\r"]
+    ),
 )
 ROWS = st.lists(st.lists(VALUES, min_size=28, max_size=28), max_size=3)
-WAYS = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+WAYS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
 
 
 def filled(path: Path, rows: list[list[object]], *, columns: int) -> Path:
@@ -58,10 +67,15 @@ def sheet_rows(path: Path) -> bytes:
 
 @settings(deadline=None, max_examples=60)
 @given(ROWS)
-def test_rows_are_what_the_library_writes(tmp_path_factory: pytest.TempPathFactory, rows: list[list[object]]) -> None:
+def test_rows_are_what_the_library_writes(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[object]]
+) -> None:
     """Numbers, texts, white space, control characters and escapes: the same bytes."""
     folder = tmp_path_factory.mktemp("grid")
-    ours, theirs = filled(folder / "ours.xlsx", rows, columns=28), by_library(folder / "theirs.xlsx", rows)
+    ours, theirs = (
+        filled(folder / "ours.xlsx", rows, columns=28),
+        by_library(folder / "theirs.xlsx", rows),
+    )
     assert sheet_rows(ours) == sheet_rows(theirs)
 
 
@@ -75,7 +89,9 @@ def test_what_looks_like_mark_up_stays_text(tmp_path: Path) -> None:
 
 def test_a_long_text_is_cut_to_what_a_cell_holds(tmp_path: Path) -> None:
     """Excel counts UTF-16 units: a text of emoji is cut at half as many, and never within one; half a one is shown as ?."""
-    book = openpyxl.load_workbook(filled(tmp_path / "a.xlsx", [["\U0001f600" * 40_000, "a\ud83d"]], columns=2))
+    book = openpyxl.load_workbook(
+        filled(tmp_path / "a.xlsx", [["\U0001f600" * 40_000, "a\ud83d"]], columns=2)
+    )
     assert book["Rows"]["A2"].value == "\U0001f600" * 16_000
     assert book["Rows"]["B2"].value == "a?"
     book.close()
@@ -83,6 +99,8 @@ def test_a_long_text_is_cut_to_what_a_cell_holds(tmp_path: Path) -> None:
 
 def test_the_extent_covers_the_rows(tmp_path: Path) -> None:
     """A reader that believes the sheet's stated extent sees every row."""
-    book = openpyxl.load_workbook(filled(tmp_path / "a.xlsx", [["x", None, 3]] * 5, columns=3), read_only=True)
+    book = openpyxl.load_workbook(
+        filled(tmp_path / "a.xlsx", [["x", None, 3]] * 5, columns=3), read_only=True
+    )
     assert list(book["Rows"].iter_rows(min_row=2, values_only=True)) == [("x", None, 3)] * 5
     book.close()

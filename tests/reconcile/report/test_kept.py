@@ -46,7 +46,10 @@ def test_changes_in_a_file_are_as_a_list_of_them() -> None:
 
 def test_values_of_any_text_survive() -> None:
     """Line ends, commas, quotes and signs of other scripts at the end of a value change nothing."""
-    odd = [change_of(0, label=label, detail=label) for label in ("a\nb,", ' "},', "\u2028é\x00", "},\n  {", "")]
+    odd = [
+        change_of(0, label=label, detail=label)
+        for label in ("a\nb,", ' "},', "\u2028é\x00", "},\n  {", "")
+    ]
     assert list(Changes.of(odd)) == odd
 
 
@@ -114,7 +117,10 @@ print(most() - before)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="nothing tells here how much memory a process had")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(),
+    reason="nothing tells here how much memory a process had",
+)
 def test_a_report_of_forty_thousand_changes_is_written_in_little_memory(tmp_path: Path) -> None:
     """All four files are made, and JSON read back, in less memory than a list of the changes alone would take."""
     command = [sys.executable, "-c", _TELLING, str(tmp_path)]
@@ -148,7 +154,10 @@ def _kinds(data: dict[str, Any]) -> set[tuple[str, ...]]:
 
 def test_a_page_of_long_texts_stays_small() -> None:
     """Notes of 50,000 characters that all have to be escaped do not make the page larger than it may be."""
-    long = [change_of(4, fields=[{"field": "body", "before": "<" * 50_000, "after": None}]) for _ in range(300)]
+    long = [
+        change_of(4, fields=[{"field": "body", "before": "<" * 50_000, "after": None}])
+        for _ in range(300)
+    ]
     found = packed({**report_of(0), "changes": long}, most=1_000_000)
     assert len(found.data) <= 1_200_000
     assert (found.total, found.shown > 0) == (302, True)

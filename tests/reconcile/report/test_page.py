@@ -42,7 +42,9 @@ def test_nothing_is_fetched() -> None:
 
 def test_a_report_without_anything_has_a_page() -> None:
     """A run that failed before its plan has its reason on the page."""
-    bare = report_of(changes=0, holds=0, state="failed", stopped="GHL did not answer", entities={}, quality={})
+    bare = report_of(
+        changes=0, holds=0, state="failed", stopped="GHL did not answer", entities={}, quality={}
+    )
     bare |= {"passed": {"counts": [], "records": []}, "trends": [], "usage": {}}
     bare["statement"] |= {"entities": []}
     bare["verdict"] = {
@@ -68,7 +70,11 @@ def test_a_run_that_undoes_another_says_what_it_does_not() -> None:
         for at in range(30)
     ]
     whole = report_of(3) | {
-        "undo": {"of": "20260101-nightly", "left": left, "lost": ["note n1 comes back in GHL with a new key"]}
+        "undo": {
+            "of": "20260101-nightly",
+            "left": left,
+            "lost": ["note n1 comes back in GHL with a new key"],
+        }
     }
     html, text = page(whole), markdown(whole)
     assert "What is not undone" in html
@@ -88,7 +94,14 @@ def test_a_masked_page_names_nobody() -> None:
     whole = report_of(holds=1)
     whole["changes"] = [change_of(1, label="Grace Hopper", detail="grace@navy.example was refused")]
     html = page(whole, masked=True)
-    for personal in ("Hopper", "grace@", "person1@mail.example", "zoe@mail.example", "From the app", "Young"):
+    for personal in (
+        "Hopper",
+        "grace@",
+        "person1@mail.example",
+        "zoe@mail.example",
+        "From the app",
+        "Young",
+    ):
         assert personal not in html
     assert "100001" in html
     assert "Personal values are masked" in html
@@ -134,7 +147,11 @@ def shown(browser: Browser, large: Path) -> Browser:
 
 def size(browser: Browser, width: int, height: int) -> None:
     browser.call(
-        "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=height,
+        deviceScaleFactor=1,
+        mobile=width < 600,
     )
 
 
@@ -175,7 +192,11 @@ def test_fifty_thousand_records_are_a_screenful_of_rows(shown: Browser, large: P
 
 def test_search_finds_one_among_fifty_thousand(shown: Browser) -> None:
     """A name, an email or a key finds its record."""
-    for sought, name in (("person49996@mail", "49996"), ("g0000000000395942081", "49999"), ("fay 40", "Fay")):
+    for sought, name in (
+        ("person49996@mail", "49996"),
+        ("g0000000000395942081", "49999"),
+        ("fay 40", "Fay"),
+    ):
         fill(shown, "q", sought)
         until(shown, f"{FOUND}.includes(' of ') && {FIRST}.includes('{name}')")
 
@@ -196,7 +217,10 @@ def test_a_click_on_a_head_sorts(shown: Browser) -> None:
     fill(shown, "entity", "task")
     until(shown, f"{FOUND}.includes(' of ')")
     shown.js(f"{head}.querySelector('button').click()")
-    until(shown, f"{head}.getAttribute('aria-sort') === 'ascending' && {FIRST}.startsWith('Ann Abbott')")
+    until(
+        shown,
+        f"{head}.getAttribute('aria-sort') === 'ascending' && {FIRST}.startsWith('Ann Abbott')",
+    )
     shown.js(f"{head}.querySelector('button').click()")
     until(
         shown,
@@ -206,7 +230,9 @@ def test_a_click_on_a_head_sorts(shown: Browser) -> None:
 
 def test_the_end_of_the_list_is_reached_by_scrolling(shown: Browser) -> None:
     """The last of 50,004 records is there when the list is scrolled to its end."""
-    shown.js("(() => { const v = document.getElementById('viewport'); v.scrollTop = v.scrollHeight; })()")
+    shown.js(
+        "(() => { const v = document.getElementById('viewport'); v.scrollTop = v.scrollHeight; })()"
+    )
     until(shown, "document.querySelector('#table tbody tr.row[aria-rowindex=\"50005\"]') !== null")
 
 
@@ -227,7 +253,12 @@ def test_a_record_opens_with_its_values(shown: Browser) -> None:
     text = "document.getElementById('detail').innerText"
     until(shown, "document.getElementById('detail').open")
     told = shown.js(text)
-    for part in ("Company 0 Ltd", "Company 0 of the North Ltd", "changed in GHL, not in the app", "100000"):
+    for part in (
+        "Company 0 Ltd",
+        "Company 0 of the North Ltd",
+        "changed in GHL, not in the app",
+        "100000",
+    ):
         assert part in told
     shown.js("document.getElementById('after').click()")
     assert "person1@mail.example" in shown.js(text)
@@ -261,9 +292,13 @@ def test_a_figure_leads_to_its_records(shown: Browser) -> None:
 def test_the_theme_follows_the_system_and_can_be_chosen(shown: Browser) -> None:
     """Dark where the system is dark, and light, dark or the system's at a click."""
     ground = "getComputedStyle(document.body).backgroundColor"
-    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+    shown.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}]
+    )
     light = shown.js(ground)
-    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    shown.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}]
+    )
     dark = shown.js(ground)
     assert light != dark
     shown.js("document.getElementById('theme').click()")
@@ -301,14 +336,18 @@ def test_contrast_and_names(shown: Browser) -> None:
     )
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert shown.js("['main', 'header', 'footer', 'nav'].map(t => document.querySelectorAll(t).length)") == [1, 1, 1, 1]
+    assert shown.js(
+        "['main', 'header', 'footer', 'nav'].map(t => document.querySelectorAll(t).length)"
+    ) == [1, 1, 1, 1]
 
 
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(shown: Browser, scheme: str) -> None:
     """The accessibility rules of axe-core hold, in light and in dark, with a record open too."""
-    shown.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    shown.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
     assert violations(shown) == []
     shown.js("document.querySelector('#table tbody tr.row').click()")
     assert violations(shown) == []

@@ -68,7 +68,9 @@ def test_heads_are_frozen_and_filtered(written: Path) -> None:
 def test_each_question_has_a_list_of_its_own_choices(written: Path) -> None:
     """The drop-down of a row refers to that question's choices."""
     book = openpyxl.load_workbook(written)
-    lists = {str(each.sqref): each.formula1 for each in book[DECISIONS].data_validations.dataValidation}
+    lists = {
+        str(each.sqref): each.formula1 for each in book[DECISIONS].data_validations.dataValidation
+    }
     assert lists["A2"] == "Choices!$A$2:$C$2"
     assert [cell.value for cell in book["Choices"][2]] == ["app", "ghl", "leave"]
     assert [cell.value for cell in book[DECISIONS][1]] == list(HEADS)
@@ -88,7 +90,9 @@ def test_a_value_is_never_a_formula(tmp_path: Path) -> None:
     whole = report_of(0)
     whole["changes"] = [
         change_of(
-            0, label='=HYPERLINK("http://x.example")', fields=[{"field": "company", "before": "+1", "after": "=1+1"}]
+            0,
+            label='=HYPERLINK("http://x.example")',
+            fields=[{"field": "company", "before": "+1", "after": "=1+1"}],
         )
     ]
     book = openpyxl.load_workbook(sheet(whole, tmp_path / "report.xlsx"))
@@ -129,8 +133,9 @@ def test_a_decision_that_is_no_choice_is_named_with_its_row(written: Path) -> No
     with pytest.raises(ConfigError) as told:
         decisions_from(written)
     assert len(told.value.problems) == 2
-    assert "report.xlsx, sheet Decisions, row 2: 'both' is not a choice here; expected app or ghl or leave" in str(
-        told.value
+    assert (
+        "report.xlsx, sheet Decisions, row 2: 'both' is not a choice here; expected app or ghl or leave"
+        in str(told.value)
     )
 
 
@@ -157,7 +162,9 @@ def test_a_decision_without_its_question_is_refused(written: Path) -> None:
         decisions_from(written)
 
 
-@pytest.mark.parametrize(("content", "problem"), [(None, "no such file"), (b"not a workbook", "not an Excel workbook")])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "no such file"), (b"not a workbook", "not an Excel workbook")]
+)
 def test_a_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
     """A missing file, or one of another kind, is said to be so."""
     path = tmp_path / "mine.xlsx"
@@ -184,7 +191,8 @@ def test_a_long_list_of_candidates_is_a_list_too(tmp_path: Path) -> None:
     """Choices longer than the 255 characters that Excel takes in a rule are chosen from all the same."""
     options = [{"choice": f"link:{'x' * 20}{number}", "meaning": "linked"} for number in range(20)]
     path = sheet(
-        report_of(0, holds=0) | {"holds": [question_of(kind="ambiguous", options=options)]}, tmp_path / "report.xlsx"
+        report_of(0, holds=0) | {"holds": [question_of(kind="ambiguous", options=options)]},
+        tmp_path / "report.xlsx",
     )
     decide(path, {2: (options[19]["choice"], "")})
     assert decisions_from(path)[0].choice == options[19]["choice"]

@@ -24,11 +24,18 @@ from tests.reconcile.small_worlds import random_small
 
 
 def balanced(found: Seen, world: World) -> Statement:
-    return statement(found.stage, world.mapping, applied=found.about.wrote, looked_again=found.about.looked_again)
+    return statement(
+        found.stage, world.mapping, applied=found.about.wrote, looked_again=found.about.looked_again
+    )
 
 
 def why(state: Statement) -> list[object]:
-    lost = [(side.side, side.unexplained_keys) for each in state.entities for side in each.sides if side.unexplained]
+    lost = [
+        (side.side, side.unexplained_keys)
+        for each in state.entities
+        for side in each.sides
+        if side.unexplained
+    ]
     return [*state.broken, *lost]
 
 
@@ -37,8 +44,20 @@ def test_every_class_of_a_busy_world_is_told_apart() -> None:
     with busy_world() as world, seen(world) as found:
         state = balanced(found, world)
         app, ghl = state[Entity.CONTACT].sides
-        assert dict(app.classes) == {"ambiguous": 2, "conflict": 1, "created": 1, "in_sync": 2, "updated": 1}
-        assert dict(ghl.classes) == {"ambiguous": 1, "conflict": 1, "deleted": 1, "in_sync": 2, "updated": 1}
+        assert dict(app.classes) == {
+            "ambiguous": 2,
+            "conflict": 1,
+            "created": 1,
+            "in_sync": 2,
+            "updated": 1,
+        }
+        assert dict(ghl.classes) == {
+            "ambiguous": 1,
+            "conflict": 1,
+            "deleted": 1,
+            "in_sync": 2,
+            "updated": 1,
+        }
         assert dict(state[Entity.TASK].ghl.classes) == {"created": 1, "in_sync": 1, "unsyncable": 1}
         assert state.clean, why(state)
 
@@ -46,7 +65,9 @@ def test_every_class_of_a_busy_world_is_told_apart() -> None:
 def test_sets_that_are_merged_are_accounted_for_element_by_element() -> None:
     """A set to which each side added something, and of which one removed something, is written on both and explained."""
     likes = field_of("likes", Labels(folded=False, name="set"), rule=TAGS)
-    with World(mapping=mapping_of(contacts(field_of("email", Email()), likes, match=(("email",),)))) as world:
+    with World(
+        mapping=mapping_of(contacts(field_of("email", Email()), likes, match=(("email",),)))
+    ) as world:
         for side in world.sides.values():
             side._fields[Entity.CONTACT]["likes"] = FieldInfo("json")
         key = world.app.put(Entity.CONTACT, {"email": "ann@x.com", "likes": ["A", "B"]})
@@ -64,7 +85,12 @@ def test_both_sides_come_to_the_number_of_linked_pairs() -> None:
     """Rows, less those without a counterpart, plus those that were created, are the links that the ledger then has."""
     with busy_world() as world, seen(world) as found:
         for each in balanced(found, world).entities:
-            assert each.app.adjusted == each.ghl.adjusted == each.linked == len(world.links(each.entity))
+            assert (
+                each.app.adjusted
+                == each.ghl.adjusted
+                == each.linked
+                == len(world.links(each.entity))
+            )
 
 
 def test_before_apply_it_says_what_would_happen() -> None:
@@ -93,7 +119,9 @@ def test_a_quiet_run_finds_everything_in_sync_by_its_digests() -> None:
         with seen(world) as found:
             state = balanced(found, world)
             assert found.stage.count("SELECT count(*) FROM moved_contact") == 0
-            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [{"in_sync": 1}] * 2
+            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [
+                {"in_sync": 1}
+            ] * 2
 
 
 def test_a_change_of_form_alone_is_formatting() -> None:
@@ -121,14 +149,18 @@ def test_a_difference_that_was_left_is_not_in_sync() -> None:
         with seen(world) as found:
             load_standing(found.stage, world.ledger, world.mapping)
             state = balanced(found, world)
-            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [{"accepted": 1, "in_sync": 2}] * 2
+            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [
+                {"accepted": 1, "in_sync": 2}
+            ] * 2
             assert state.clean, why(state)
         world.app.edit(Entity.CONTACT, key, {"company": "C"})
         world.ghl.edit(Entity.CONTACT, other, {"company": "C"})
         world.run()
         with seen(world) as found:
             load_standing(found.stage, world.ledger, world.mapping)
-            assert [dict(side.classes) for side in balanced(found, world)[Entity.CONTACT].sides] == [{"in_sync": 3}] * 2
+            assert [
+                dict(side.classes) for side in balanced(found, world)[Entity.CONTACT].sides
+            ] == [{"in_sync": 3}] * 2
 
 
 def test_after_a_change_of_mapping_nothing_is_called_formatting() -> None:
@@ -137,10 +169,14 @@ def test_after_a_change_of_mapping_nothing_is_called_formatting() -> None:
         world.app.put(Entity.CONTACT, {"email": "ann@x.com", "company": "A"})
         world.run()
         world.run()
-        world.mapping = mapping_of(contacts(*(field for field in contacts().fields if field.name != "company")))
+        world.mapping = mapping_of(
+            contacts(*(field for field in contacts().fields if field.name != "company"))
+        )
         with seen(world) as found:
             state = balanced(found, world)
-            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [{"in_sync": 1}] * 2
+            assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [
+                {"in_sync": 1}
+            ] * 2
             assert state.clean, why(state)
 
 
@@ -204,9 +240,15 @@ def test_the_identities_hold_in_every_world(seed: int) -> None:
             with seen(world, apply=chance.random() < 0.85, most=most) as found:
                 state = balanced(found, world)
                 assert state.clean, why(state)
-                names = {name for each in state.entities for side in each.sides for name in side.classes}
+                names = {
+                    name for each in state.entities for side in each.sides for name in side.classes
+                }
                 assert names <= set(BY_NAME)
-                asked = [hold for hold in draft.holds(found.stage) if hold.options] if found.about.wrote else []
+                asked = (
+                    [hold for hold in draft.holds(found.stage) if hold.options]
+                    if found.about.wrote
+                    else []
+                )
             for hold in asked:
                 world.decide(hold, chance.choice(hold.options))
             for _ in range(chance.randint(0, 5)):
@@ -225,7 +267,9 @@ def test_the_identities_hold_in_thousands_of_small_worlds(seed: int) -> None:
             with seen(world, apply=chance.random() < 0.85, most=most) as found:
                 state = balanced(found, world)
                 assert state.clean, why(state)
-                assert {name for each in state.entities for side in each.sides for name in side.classes} <= set(BY_NAME)
+                assert {
+                    name for each in state.entities for side in each.sides for name in side.classes
+                } <= set(BY_NAME)
 
 
 MUTANTS = {

@@ -34,7 +34,11 @@ def told(world: World, **settings: Any) -> dict[str, Any]:
 
 def apart(whole: dict[str, Any], entity: str = "contact") -> list[tuple[Any, ...]]:
     """(field, class) of the values that are neither equal nor carried."""
-    return [(each["field"], each["class"]) for each in whole["values"]["listed"] if each["entity"] == entity]
+    return [
+        (each["field"], each["class"])
+        for each in whole["values"]["listed"]
+        if each["entity"] == entity
+    ]
 
 
 def account(whole: dict[str, Any], entity: str = "contact") -> dict[str, Any]:
@@ -48,7 +52,9 @@ def broken(whole: dict[str, Any]) -> list[Any]:
 
 def differing(world: World, whole: dict[str, Any]) -> list[tuple[str, str, str]]:
     """(entity, app key, field) of linked values that differ on the two sides, and that no line of the report names."""
-    named = {(v["entity"], v["app_key"], v["ghl_key"], v["field"]) for v in whole["values"]["listed"]}
+    named = {
+        (v["entity"], v["app_key"], v["ghl_key"], v["field"]) for v in whole["values"]["listed"]
+    }
     found = []
     for mapped in world.mapping.entities:
         entity = mapped.entity
@@ -121,7 +127,9 @@ def test_addresses_beyond_ascii_travel() -> None:
 def test_a_dropped_value_stays_a_named_difference_until_it_is_equal() -> None:
     """What GHL takes and does not store is told every night, and not sent again while nothing changed."""
     with World() as world:
-        key = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A"})
+        key = world.app.put(
+            Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A"}
+        )
         world.run()
         world.run()
         world.set_vices(Side.GHL, drops=frozenset({"company"}))
@@ -142,7 +150,9 @@ def test_a_dropped_value_stays_a_named_difference_until_it_is_equal() -> None:
 def test_another_mapping_of_the_field_tries_a_dropped_value_again() -> None:
     """Once the pair file maps the field otherwise, what was dropped is sent again, and both sides agree."""
     with World() as world:
-        key = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A"})
+        key = world.app.put(
+            Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com", "company": "A"}
+        )
         world.run()
         world.run()
         world.set_vices(Side.GHL, drops=frozenset({"company"}))
@@ -151,9 +161,13 @@ def test_another_mapping_of_the_field_tries_a_dropped_value_again() -> None:
         world.run()
         world.set_vices(Side.GHL, drops=frozenset())
         assert world.run().writes == ()
-        changed = [replace(f, fallback="none") if f.name == "company" else f for f in contacts().fields]
+        changed = [
+            replace(f, fallback="none") if f.name == "company" else f for f in contacts().fields
+        ]
         world.mapping = mapping_of(contacts(*changed))
-        assert [json.loads(json.dumps(dict(o.after))) for o in world.run().writes] == [{"company": "B"}]
+        assert [json.loads(json.dumps(dict(o.after))) for o in world.run().writes] == [
+            {"company": "B"}
+        ]
         assert told(world)["values"]["agree"]
 
 
@@ -205,10 +219,14 @@ def test_a_task_of_no_contact_is_not_of_this_pair() -> None:
     with World() as world:
         world.app.put(Entity.CONTACT, {"email": "ann@x.com"})
         for number in range(3):
-            world.ghl.put(Entity.TASK, {"title": f"T{number}", "due": "2026-01-01T10:00:00Z"}, parent=None)
+            world.ghl.put(
+                Entity.TASK, {"title": f"T{number}", "due": "2026-01-01T10:00:00Z"}, parent=None
+            )
         told(world)
         whole = told(world)
-        assert [(each["class"], each["count"]) for each in whole["passed"]["counts"]] == [("apart", 3)]
+        assert [(each["class"], each["count"]) for each in whole["passed"]["counts"]] == [
+            ("apart", 3)
+        ]
         assert whole["values"]["agree"]
         assert exit_code("settled", whole) == 0
 
@@ -267,7 +285,9 @@ def test_an_older_index_entry_hides_no_open_question() -> None:
 
 def _one_way(name: str) -> list[Field]:
     rule = Rule(flow=Flow.TO_GHL)
-    return [replace(field, rule=rule) if field.name == name else field for field in contacts().fields]
+    return [
+        replace(field, rule=rule) if field.name == name else field for field in contacts().fields
+    ]
 
 
 SEEDS = st.integers(0, 10**9)
@@ -293,13 +313,21 @@ def test_random_worlds_add_up_and_hide_no_difference(seed: int) -> None:
 
 MUTANTS = {
     "what stands is swallowed": ("_STANDING", "WHERE t.paired", "WHERE false AND t.paired"),
-    "what is held is swallowed": ("_COMPARED", "WHERE w.class <> 'equal'", "WHERE w.class NOT IN ('equal', 'held')"),
+    "what is held is swallowed": (
+        "_COMPARED",
+        "WHERE w.class <> 'equal'",
+        "WHERE w.class NOT IN ('equal', 'held')",
+    ),
     "what was carried is swallowed": (
         "_COMPARED",
         "WHERE w.class <> 'equal'",
         "WHERE w.class NOT IN ('equal', 'carried')",
     ),
-    "single records are swallowed": ("_ALONE", "WHERE NOT r.paired", "WHERE false AND NOT r.paired"),
+    "single records are swallowed": (
+        "_ALONE",
+        "WHERE NOT r.paired",
+        "WHERE false AND NOT r.paired",
+    ),
     "a created record's values are counted twice": (
         "_CREATED_VALUES",
         "WHERE value.class IN",
@@ -309,7 +337,9 @@ MUTANTS = {
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_statement_that_swallows_values_does_not_add_up(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_statement_that_swallows_values_does_not_add_up(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each way to lose values from the account breaks its identity in some night of a busy world, and the verdict says so."""
     template, sound, mutant = MUTANTS[name]
     text = getattr(values, template)
