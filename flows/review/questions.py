@@ -14,7 +14,6 @@ import msgspec
 from reconcile.ledger import Ledger
 from reconcile.model import Side
 from reconcile.names import checked
-from reconcile.report import kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +97,8 @@ class Evidence:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]] | None:
+    from reconcile.report import kept
+
     try:
         report = kept.read(path)
     except (OSError, msgspec.MsgspecError):

@@ -16,7 +16,7 @@ from reconcile.report.kept import texts
 from reconcile.report.markdown import markdown
 from reconcile.stage import Stage
 
-__all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "write", "write_document"]
+__all__ = ["About", "Run", "changes", "decisions_from", "document", "markdown", "texts", "write", "write_document"]
 
 
 def write(stage: Stage, mapping: Mapping, about: About, folder: Path) -> dict[str, Path]:
