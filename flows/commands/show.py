@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.terminal import Console
-from reconcile.report import kept
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -70,7 +69,9 @@ def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
 
 def write_json(document: Mapping[str, Any]) -> None:
     """A report on the standard output, as it is in report.json."""
-    for text in kept.texts(document):
+    from reconcile.report import texts
+
+    for text in texts(document):
         sys.stdout.write(text)
 
 

@@ -13,7 +13,6 @@ import msgspec
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
-from reconcile.report import kept
 from reconcile.values.names import checked
 
 
@@ -100,6 +99,8 @@ class Evidence:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]] | None:
+    from reconcile.report import kept
+
     try:
         report = kept.read(path)
     except (OSError, msgspec.MsgspecError):

@@ -23,6 +23,7 @@ __all__ = [
     "decisions_from",
     "document",
     "markdown",
+    "texts",
     "write",
     "write_document",
 ]
