@@ -58,7 +58,7 @@ def ours(folder: Path, rows: int) -> dict[str, float]:
     """From spooled pages to the finished plan."""
     world, map_, took = World(folder, rows), mapping(), {}
     ledger = open_ledger(folder)
-    with Stage(folder / "run", memory_limit=LIMIT) as stage:
+    with Stage(folder / "run", memory_limit=LIMIT, beside=[folder / "links"]) as stage:
 
         def timed(name: str, step: Callable[[], object]) -> None:
             begun = time.perf_counter()

@@ -1,9 +1,10 @@
-"""What every test needs: a place for its files."""
+"""What every test needs: a place for its files, and a quick start."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.mkdtemp(prefix="ghl-reconcile-", dir=_MEMORY)
         config.stash[_KEPT] = os.environ["TMPDIR"] = folder  # the workers of xdist inherit it
         tempfile.tempdir = None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let go of Hypothesis's plugin where no test used it: its part of the summary imports all of Hypothesis first."""
+    plugins = session.config.pluginmanager
+    if "hypothesis" not in sys.modules and not plugins.has_plugin("dsession"):
+        plugins.unregister(name="hypothesispytest")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
