@@ -130,7 +130,7 @@ class Journal:
     def outcomes(self) -> Iterator[Outcome]:
         """What became of every ended operation, streamed; in no order."""
         table = schema.journal
-        query = sa.select(table.c.outcome).where(self._mine, table.c.status.is_not(None))
+        query = sa.select(table.c.outcome).where(self._mine, table.c.status != _FORGOTTEN)
         with self.ledger.engine.connect().execution_options(
             stream_results=True, yield_per=_BATCH
         ) as connection:

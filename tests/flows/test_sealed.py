@@ -102,7 +102,7 @@ def test_what_a_person_can_act_on_comes_through() -> None:
 def test_every_flow_and_task_is_sealed() -> None:
     """Each function that Prefect runs has the boundary right around its body."""
     found = 0
-    for file in (ROOT / "flows").glob("*.py"):
+    for file in (ROOT / "flows").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [_name(each) for each in getattr(node, "decorator_list", ())]
             if "flow" in names or "task" in names:

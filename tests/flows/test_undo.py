@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from connectors.memory import Crash, Killed
 from flows.jobs import undoing
 from flows.outcome.tell import Told
+from flows.state import imprints
 from reconcile.errors import Refused, StalePlan, StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision
@@ -434,10 +435,10 @@ def test_notes_that_the_run_could_not_read_come_from_an_earlier_archive() -> Non
     """Where the run that deleted a contact has not kept its notes, the newest run that read them is asked."""
     with World(limits={"max_first_creates": 100}) as world:
         told = delete_ann_without_reading_notes(world)
-        for path in (world.folder / "runs" / told.document["run_id"]).glob(
-            "*_kept_note_ghl.parquet"
-        ):
+        folder = world.folder / "runs" / told.document["run_id"]
+        for path in folder.glob("*_kept_note_ghl.parquet"):
             path.unlink()
+        imprints.renew(world.ledger, folder)
         take_back(world, told)
         assert sorted(str(c["body"]) for c in world.cells(Side.GHL, Entity.NOTE).values()) == [
             "kept",

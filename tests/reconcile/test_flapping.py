@@ -158,12 +158,15 @@ def test_a_backtest_asks_as_the_run_did(world: World, tmp_path: Path) -> None:
     """What was held then is held in its backtest, and a lower limit asks about what was written then."""
     _swing(world, 2)
     world.ghl.edit(C, next(iter(world.ghl.rows(C))), {"company": "B"})
-    with Stage(tmp_path / "run") as stage:
+    with Stage(tmp_path / "run", beside=[tmp_path / "kept"]) as stage:
         run = world.open(stage)
         world.look(run)
         store(stage, world.mapping, tmp_path / "kept")
     for times, gained in ((3, 0), (2, 1)):
-        with Archived(tmp_path / "kept") as archived, Stage(tmp_path / f"again-{times}") as stage:
+        with (
+            Archived(tmp_path / "kept") as archived,
+            Stage(tmp_path / f"again-{times}", beside=[tmp_path / "kept"]) as stage,
+        ):
             found = backtest(
                 archived, world.mapping, stage, limits=Limits(flapping=times), run_id="r"
             )
@@ -177,7 +180,7 @@ def test_a_ledger_of_the_former_version_gets_the_column(tmp_path: Path) -> None:
     made = Ledger(url, "p")
     with made.engine.connect() as connection:
         config = Config()
-        config.set_main_option("script_location", "reconcile:migrations")
+        config.set_main_option("script_location", "reconcile.ledger:migrations")
         config.attributes["connection"] = connection
         command.downgrade(config, "0002")
         connection.commit()
