@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
-from connectors.throttle import BUDGETS
+from connectors.shared import BUDGETS
 from flows.jobs.fleet import (
     FleetReport,
     Job,
