@@ -99,7 +99,12 @@ class Recorder:
         """While it lasts, every statement of every stage is recorded, with the module that sends it."""
         from reconcile.stage.stage import Stage
 
+        def in_turn(stage: Any, *steps: Callable[[Any], object]) -> None:
+            for step in steps:  # side by side, what one sees of another would be chance
+                step(stage)
+
         with ExitStack() as patches:
+            patches.enter_context(patch.object(Stage, "together", in_turn))
             for name in _METHODS:
                 patches.enter_context(
                     patch.object(Stage, name, self._heard(getattr(Stage, name), name))
