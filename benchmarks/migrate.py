@@ -22,7 +22,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -212,25 +211,14 @@ def resident(name: str) -> float:
 
 def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     """The load in this process, or its plan alone."""
-    from flows.config import Pair, load
+    from flows.config import load
     from flows.opening import open_run
     from flows.run import Options
     from flows.sync import reconcile
     from flows.wiring import wiring
 
-    real = wiring._app
-
-    @contextmanager
-    def connect(pair: Pair, **_: Any) -> Iterator[Mapping[Side, Any]]:
-        from contextlib import ExitStack
-
-        with ExitStack() as held:
-            app, location = real(pair, held), Location(folder / "location.db")
-            held.callback(app.close)
-            held.callback(location.close)
-            yield {Side.APP: app, Side.GHL: location}
-
-    wiring.connect = connect  # type: ignore[assignment]
+    # The one thing that is not the product's: what a pair's [ghl] leads to.
+    wiring._ghl = lambda *_, **__: Location(folder / "location.db")  # type: ignore[assignment]
 
     def step(work: Callable[..., Any], *arguments: Any) -> Any:
         result = work(*arguments)
