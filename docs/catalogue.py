@@ -187,7 +187,7 @@ def record() -> Mapping[str, Table]:
     from tests.builders_world import busy_world, seen
 
     recorder = Recorder()
-    with recorder.listening(), busy_world() as world:
+    with recorder.listening(), busy_world(notes_budget=1) as world:
         for _ in range(2):
             with seen(world) as night:
                 document(night.stage, world.mapping, night.about)
@@ -205,9 +205,12 @@ def explained() -> dict[str, dict[str, str]]:
 
 def page(note: str) -> str:
     """The catalogue as a page; `note` is how a generated page begins."""
-    tables = record()
+    tables, parts_of_a_run = record(), explained()
+    named = {name for rows in parts_of_a_run.values() for name in rows}
+    if different := sorted(named ^ tables.keys()):
+        raise ValueError(f"docs/stage.toml and a run do not have the same tables: {different}")
     parts = [note, _HEAD, _picture(tables)]
-    for title, rows in explained().items():
+    for title, rows in parts_of_a_run.items():
         parts.append(f"\n## {title.capitalize()}\n")
         for name, row in rows.items():
             parts.append(f"\n### {name}\n\nOne row is {row}.\n\n{_about(tables[name])}")

@@ -14,10 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.measure import figures, product
+from tests.measure import ROOT, figures, product
 
-ROOT = Path(__file__).parents[1]
-PRODUCT = ("reconcile", "connectors", "flows")
 MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 525, 55, 8
 FORBIDDEN_NAMES = ("utils", "util", "helpers", "helper", "common", "manager", "misc")
 UNPUBLISHED = {
@@ -65,13 +63,9 @@ def _files(*suffixes: str) -> Iterator[Path]:
 
 @cache
 def _product() -> list[tuple[Path, ast.Module, str]]:
-    found = []
-    for path in _files(".py"):
-        if path.relative_to(ROOT).parts[0] in PRODUCT:
-            text = path.read_text(encoding="utf-8")
-            found.append((path, ast.parse(text), text))
-    assert len(found) > 100
-    return found
+    texts = [(path, path.read_text(encoding="utf-8")) for path in product()]
+    assert len(texts) > 100
+    return [(path, ast.parse(text), text) for path, text in texts]
 
 
 def _functions(tree: ast.AST) -> Iterator[Function]:

@@ -40,7 +40,7 @@ WITH changed AS (
 SELECT DISTINCT o.ghl_key AS key FROM base_contact o
 WHERE o.app_key IN (SELECT parent FROM changed UNION ALL SELECT parent FROM created)
     OR o.link_id IN (SELECT link FROM changed UNION ALL SELECT link FROM deleted);
-CREATE OR REPLACE TABLE in_question AS
+CREATE OR REPLACE TABLE contacts_in_question AS
 SELECT DISTINCT o.ghl_key AS key FROM asked a JOIN base_note b ON a.subject = b.link_id JOIN base_contact o ON o.link_id = b.parent
 UNION SELECT o.ghl_key FROM asked a JOIN raw_note_app r ON r.key = a.subject JOIN base_contact o ON o.app_key = r.parent
 UNION SELECT contact FROM asked WHERE contact IS NOT NULL;
@@ -49,7 +49,7 @@ UNION SELECT contact FROM asked WHERE contact IS NOT NULL;
 _ORDER = """
 SELECT g.key FROM raw_contact_ghl g LEFT JOIN swept s ON s.contact_key = g.key
 WHERE NOT g.deleted
-ORDER BY g.key NOT IN (FROM pressing), g.key NOT IN (FROM in_question), (s.hinted_at > coalesce(s.checked_at, '')) IS NOT TRUE,
+ORDER BY g.key NOT IN (FROM pressing), g.key NOT IN (FROM contacts_in_question), (s.hinted_at > coalesce(s.checked_at, '')) IS NOT TRUE,
     s.checked_at IS NOT NULL, (g.modified_at > s.checked_at) IS NOT TRUE, s.checked_at, g.key
 """
 
