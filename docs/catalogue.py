@@ -23,6 +23,7 @@ _MADE = re.compile(
     r"CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?(?:stage\.|work\.)?\"?(\w+)\"?"
 )
 _FILLED = re.compile(r"INSERT INTO (?:stage\.)?(\w+)|UPDATE (?:stage\.)?(\w+) ")
+_COMMENT = re.compile(r"(?m)(?:^|\s)-- .*")
 _WORD = re.compile(r"\w+")
 _OWN = ("load", "load_beside", "blur", "refresh", "set_aside", "_prove", "_remember", "_remembered")
 """What the stage makes itself; else it carries out what another module asks for."""
@@ -125,7 +126,7 @@ class Recorder:
         """Remember the statements; whether they make a table."""
         makes = False
         with self._lock:
-            for statement in sql.split(";"):
+            for statement in _COMMENT.sub("", sql).split(";"):
                 self.statements.append((sender, statement))
                 if made := _MADE.search(statement):
                     table = self.tables.setdefault(stem(made[1]), Table(stem(made[1])))

@@ -31,9 +31,7 @@ BACK = """coalesce(NOT l.fresh AND {row}.key IN (FROM proven_{e}_{s})
 
 def back(entity: Entity) -> dict[str, str]:
     """SQL for whether each end of a link is older than it was seen."""
-    return {
-        f"{side}_back": BACK.format(e=entity, s=side, row=side[0], slack=SLACK) for side in Side
-    }
+    return {side.value: BACK.format(e=entity, s=side, row=side[0], slack=SLACK) for side in Side}
 
 
 _REWOUND = """

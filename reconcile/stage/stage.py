@@ -23,6 +23,7 @@ from reconcile.errors import ConnectorError, Malformed
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.ports import Page, Proof, Record, Shape
 from reconcile.stage.confinement import confined
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.shaping import digest, raw_rows
 from reconcile.values.codecs import Codec, raw_text
@@ -153,6 +154,10 @@ class Stage:
         for statement in self.sql.extract_statements(statements) if statements else ():
             self._roomily(self.sql, statement)
             self.sql.fetchall()
+
+    def make(self, model: str, **context: object) -> None:
+        """Carry out a model; see `reconcile.stage.models.render` for its name and context."""
+        self.run(render(model, **context))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

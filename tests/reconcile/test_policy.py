@@ -7,8 +7,9 @@ from itertools import product
 
 import pytest
 
-from reconcile.compare.diff import KIND, classify
+from reconcile.compare.diff import classify
 from reconcile.model import Kind, Side
+from reconcile.stage.models import render
 from reconcile.values.policy import (
     Agree,
     Ask,
@@ -148,7 +149,9 @@ def test_the_sql_truth_table_is_the_python_one() -> None:
     with duckdb.connect() as sql:
         sql.execute("CREATE TABLE t (base_app VARCHAR, base_ghl VARCHAR, app VARCHAR, ghl VARCHAR)")
         sql.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", combinations)
-        rows = sql.execute(f"SELECT base_app, base_ghl, app, ghl, {KIND} FROM t").fetchall()
+        rows = sql.execute(
+            f"SELECT base_app, base_ghl, app, ghl, {render('compare/_kind')} FROM t"
+        ).fetchall()
     assert len(rows) == 625
     for *four, kind in rows:
         assert classify(*four) == kind

@@ -1,0 +1,10 @@
+"""What sqlfluff has to know of the models: the filters and functions that `reconcile.stage.models` gives them."""
+
+from __future__ import annotations
+
+from reconcile.stage.models import hold_id, link_id
+from reconcile.stage.quoting import literal, quoted
+
+SQLFLUFF_JINJA_FILTERS = {"literal": literal, "quoted": quoted}
+
+__all__ = ["SQLFLUFF_JINJA_FILTERS", "hold_id", "link_id"]
