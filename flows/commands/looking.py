@@ -1,8 +1,7 @@
-"""review, history, report and explain: the commands that look at what the ledger and the archive hold."""
+"""history, report and explain: the commands that look at what the ledger and the archive hold."""
 
 from __future__ import annotations
 
-import getpass
 import json as jsons
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.table import Table
 
-from flows.commands.options import Json, PairFile, Port
+from flows.commands.options import Json, PairFile
 from flows.terminal import Console
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from reconcile.ledger.ledger import Ledger
 
 
-_RUN_ID, _HOLD_ID = 28, 20
+_RUN_ID = 28
 """How wide a column is so that what identifies can be copied from it, however narrow the terminal."""
 
 
@@ -158,116 +157,6 @@ def report(
     tell_run(console, document)
     tell_paths(console, {"html": folder / "report.html"})
     return 0
-
-
-def review(
-    hold_id: Annotated[
-        str | None, Parameter(help="the question to answer; without it, all are listed")
-    ] = None,
-    choice: Annotated[str | None, Parameter(help="one of its options")] = None,
-    /,
-    *,
-    pair: PairFile,
-    reason: Annotated[str, Parameter(help="why, for whoever asks later")] = "",
-    by: Annotated[str | None, Parameter(help="who decides; default: you")] = None,
-    from_file: Annotated[
-        Path | None, Parameter(help="a report's spreadsheet with its decision column filled in")
-    ] = None,
-    web: Annotated[
-        bool, Parameter(negative="", help="answer in a local web page, until Ctrl-C")
-    ] = False,
-    port: Annotated[Port, Parameter(help="the page's port; default: a free one")] = 0,
-    json: Json = False,
-) -> int:
-    """List what is held for a person, oldest first; or answer one. The next run applies the answer."""
-    from flows.clock import now
-    from flows.review.deciding import answer, answer_all
-    from reconcile.errors import StateError
-
-    if sum(map(bool, (hold_id, from_file, web))) > 1:
-        raise StateError(
-            "an answer, --from-file and --web do not go together: one of them would be lost",
-            remedy="give them one after the other",
-            code="ONE_ANSWER",
-        )
-    with _ledger(pair) as (loaded, ledger):
-        if web:
-            _serve(loaded, ledger, by or _user(), port, aside=json)
-        elif from_file is not None:
-            from reconcile.report.decisions import decisions_from
-
-            answer_all(ledger, decisions_from(from_file), by=by or _user(), at=now())
-        elif hold_id is not None:
-            if choice is None:
-                raise StateError(
-                    "an answer is needed", remedy="write `review HOLD_ID CHOICE`", code="NO_CHOICE"
-                )
-            answer(ledger, hold_id, choice, by=by or _user(), at=now(), reason=reason)
-        rows = ledger.holds()
-    listed = [
-        {
-            "options": [],
-            **jsons.loads(row.body),
-            "first_seen": row.first_seen,
-            "decision": row.decision,
-        }
-        for row in rows
-    ]
-    if json:
-        jsons.dump(listed, sys.stdout, ensure_ascii=False, indent=1)
-        print()
-    else:
-        _list(listed)
-    return int(any(row["decision"] is None for row in listed))
-
-
-def _user() -> str:
-    """Who decides where nobody is named. Raises StateError where this process's user has no name, as in some containers."""
-    from reconcile.errors import StateError
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        raise StateError(
-            "this process's user has no name", remedy="say who decides with --by", code="NO_USER"
-        ) from None
-
-
-def _serve(loaded: Pair, ledger: Ledger, who: str, port: int, *, aside: bool) -> None:
-    from flows.clock import now
-    from flows.review.questions import Evidence
-    from flows.review.serving import serve
-    from flows.review.web import Desk
-    from flows.state.imprints import trusted
-    from flows.state.stores import runs_folder
-
-    def bring(folder: Path) -> Path:
-        return trusted(loaded, ledger, folder, "report.json")
-
-    evidence = Evidence(runs_folder(loaded), bring=bring)
-    desk = Desk(ledger, evidence, who, now)
-    serve(
-        desk,
-        port=port,
-        tell=lambda url: print(url, file=sys.stderr if aside else sys.stdout, flush=True),
-    )
-
-
-def _list(listed: list[dict[str, Any]]) -> None:
-    table = Table(box=None, header_style="dim")
-    for head in ("hold", "since", "what", "question", "options", "decided"):
-        table.add_column(head, overflow="fold", min_width=_HOLD_ID if head == "hold" else None)
-    for row in listed:
-        what = f"{row['kind']} {row['entity']} {row.get('app_key') or ''} {row.get('ghl_key') or ''} {row.get('field') or ''}"
-        table.add_row(
-            row["hold_id"],
-            row["first_seen"][:10],
-            what,
-            row["because"],
-            ", ".join(row.get("options", [])),
-            row["decision"] or "",
-        )
-    Console().print(table)
 
 
 def explain(

@@ -1,13 +1,17 @@
-"""Which questions a person looks at: filters and pages, read from and written back to the address."""
+"""Which questions a person looks at: filters and pages, given in an address or on the command line."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flows.review.questions import Question
+from reconcile.errors import StateError
+from reconcile.model import Entity, Side
+from reconcile.report import asking
 
 PAGE = 25
 STATES = {"open": "not answered", "answered": "answered", "all": "all"}
@@ -15,7 +19,10 @@ STATES = {"open": "not answered", "answered": "answered", "all": "all"}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One page of the list. `kinds` and `entities` count what the other filters let through; `page` starts at 1."""
+    """One page of the list.
+
+    `kinds`, `entities` and `fields` count what the other filters let through; `page` starts at 1.
+    """
 
     shown: Sequence[Question]
     found: int
@@ -26,14 +33,20 @@ class Listed:
     answered: int
     kinds: Mapping[str, int]
     entities: Mapping[str, int]
+    fields: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The filters of one request; an empty text lets everything through."""
+    """The filters of one request; an empty text lets everything through.
+
+    `field` may be a set's: it fits each element of it.
+    """
 
     kind: str = ""
     entity: str = ""
+    field: str = ""
+    side: str = ""
     state: str = "open"
     text: str = ""
     page: int = 1
@@ -45,6 +58,8 @@ class View:
         return cls(
             kind=query.get("kind", ""),
             entity=query.get("entity", ""),
+            field=query.get("field", ""),
+            side=query.get("side", ""),
             state=state if state in STATES else "open",
             text=query.get("text", "").strip(),
             page=max(1, int(page)) if page.isdecimal() and len(page) < 7 else 1,
@@ -55,6 +70,8 @@ class View:
         named = {
             "kind": self.kind,
             "entity": self.entity,
+            "field": self.field,
+            "side": self.side,
             "state": self.state,
             "text": self.text,
             "page": self.page,
@@ -65,25 +82,62 @@ class View:
     def list(self, asked: Sequence[Question]) -> Listed:
         """One page of what fits."""
         fitting = [each for each in asked if self._state_fits(each) and self._text_fits(each)]
-        found = [
-            each
-            for each in fitting
-            if self.kind in ("", each.kind) and self.entity in ("", each.entity)
-        ]
-        pages = max(1, -(-len(found) // PAGE))
+        matching = [each for each in fitting if self._names_fit(each)]
+        pages = max(1, -(-len(matching) // PAGE))
         page = min(self.page, pages)
         answered = sum(each.answer is not None for each in asked)
         return Listed(
-            shown=found[(page - 1) * PAGE : page * PAGE],
-            found=len(found),
+            shown=matching[(page - 1) * PAGE : page * PAGE],
+            found=len(matching),
             first=(page - 1) * PAGE + 1,
             page=page,
             pages=pages,
             waiting=len(asked) - answered,
             answered=answered,
-            kinds=Counter(each.kind for each in fitting if self.entity in ("", each.entity)),
-            entities=Counter(each.entity for each in fitting if self.kind in ("", each.kind)),
+            kinds=Counter(each.kind for each in fitting if self._names_fit(each, "kind")),
+            entities=Counter(each.entity for each in fitting if self._names_fit(each, "entity")),
+            fields=Counter(each.field_name for each in fitting if self._names_fit(each, "field")),
         )
+
+    def fitting(self, asked: Iterable[Question]) -> Sequence[Question]:
+        """All that fit, on whatever page."""
+        return [
+            each
+            for each in asked
+            if self._state_fits(each) and self._names_fit(each) and self._text_fits(each)
+        ]
+
+    def check(self, asked: Sequence[Question], mapped: Iterable[str] = ()) -> View:
+        """The same view. Raises StateError where it names a kind, an entity, a side or a field that there is none of.
+
+        `mapped` are the fields that the pair file has.
+        """
+        known = {
+            "kind": [name for name in asking.KINDS if name != "suggested"],
+            "entity": [each.value for each in Entity],
+            "side": [each.value for each in Side],
+            "field": sorted({*mapped, *(each.field_name for each in asked if each.field_name)}),
+        }
+        for name, words in known.items():
+            word = getattr(self, name)
+            if word and word not in words:
+                said = ", ".join(words) or "none: no open question is about a field"
+                raise StateError(
+                    f"there is no {name} {word!r}",
+                    remedy=f"known are {said}",
+                    code="NO_FILTER",
+                )
+        return self
+
+    def _names_fit(self, question: Question, apart_from: str = "") -> bool:
+        """Whether kind, entity, field and side fit; one of them may be left out."""
+        own = {
+            "kind": question.kind,
+            "entity": question.entity,
+            "field": question.field_name,
+            "side": question.side or "",
+        }
+        return all(getattr(self, name) in ("", own[name]) for name in own if name != apart_from)
 
     def _state_fits(self, question: Question) -> bool:
         return self.state == "all" or (self.state == "answered") == (question.answer is not None)
@@ -91,17 +145,28 @@ class View:
     def _text_fits(self, question: Question) -> bool:
         if not self.text:
             return True
-        values = (
-            value
-            for shown in (*question.records, *question.candidates)
-            for value in shown.values.values()
-        )
-        told = (
-            question.label,
-            question.because,
-            question.hold_id,
-            question.app_key,
-            question.ghl_key,
-            question.field,
-        )
-        return any(self.text.casefold() in part.casefold() for part in (*told, *values) if part)
+        wanted = _folded(self.text)
+        return any(wanted in _folded(part) for part in _texts(question))
+
+
+def _texts(question: Question) -> Iterable[str]:
+    """What a search looks through: names, keys, the reason, and the values of every record."""
+    own = (
+        question.label,
+        question.because,
+        question.hold_id,
+        question.app_key,
+        question.ghl_key,
+        question.field,
+        *(str(value) for value in question.values.values() if isinstance(value, str)),
+    )
+    yield from (part for part in own if part)
+    for shown in (*question.records, *question.candidates):
+        yield shown.label
+        yield from shown.values.values()
+
+
+def _folded(text: str) -> str:
+    """The text without capitals and accents, as people type it in a hurry."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))

@@ -64,6 +64,11 @@ class Question:
     answer: Answer | None
 
     @property
+    def field_name(self) -> str:
+        """The field that it is about, without the element of a set; empty where it is about a whole record."""
+        return (self.field or "").partition(": ")[0]
+
+    @property
     def fields(self) -> tuple[str, ...]:
         """The fields that any of its records has a value in: the contested one first."""
         named = sorted(

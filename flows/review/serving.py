@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from flows.review.desk import Desk
 from flows.review.gate import Gate
-from flows.review.web import Desk, make_app
+from flows.review.web import make_app
 
 _OPTIONS = {
     "log_level": "error",
@@ -33,7 +34,10 @@ def listening(port: int = 0) -> Iterator[tuple[socket.socket, Gate, str]]:
 
 
 def server_for(desk: Desk, gate: Gate) -> uvicorn.Server:
-    """The server, to be run on a socket. Access is not logged: the address holds the session's token."""
+    """The server, to be run on a socket.
+
+    Access is not logged: the address holds the session's token.
+    """
     return uvicorn.Server(
         uvicorn.Config(make_app(desk, gate), timeout_graceful_shutdown=1, **_OPTIONS)  # type: ignore[arg-type]
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,33 +21,15 @@ from flows.outcome.explain import explanation
 from flows.review import wording
 from flows.review.choosing import View
 from flows.review.deciding import Changed, answer
+from flows.review.desk import Desk
 from flows.review.gate import Gate
-from flows.review.questions import Evidence, Question, questions
+from flows.review.questions import Question
 from reconcile.errors import StateError
-from reconcile.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _ASSETS = Path(__file__).with_name("assets")
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the page works on: the ledger (no lease is taken, so runs go on), the runs' reports, who decides, and a clock."""
-
-    ledger: Ledger
-    evidence: Evidence
-    by: str
-    now: Callable[[], str]
-
-    def questions(self) -> list[Question]:
-        """All open questions, as they are now."""
-        return questions(self.ledger, self.evidence, now=self.now())
-
-    def question(self, hold_id: str) -> Question | None:
-        """One of them."""
-        return next((each for each in self.questions() if each.hold_id == hold_id), None)
 
 
 def make_app(desk: Desk, gate: Gate) -> Starlette:

@@ -10,6 +10,12 @@ from reconcile.report import asking
 KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "suggested"}
 """What each kind of question is called in a heading or a filter."""
 
+AT_SOURCE = (
+    "Nothing can be decided here: correct the value at its source, or the field's line in the pair file. "
+    "The question closes by itself."
+)
+"""What is to be done about a question without an answer to choose."""
+
 
 def kind(question: Question) -> str:
     """What a question is about, in a heading."""
@@ -22,6 +28,13 @@ def title(question: Question, choice: str) -> str:
     if choice.startswith(asking.LINK):
         return f"It is {_candidate(question, choice.removeprefix(asking.LINK))}"
     return asking.answer(question.kind, choice).button
+
+
+def does(question: Question, choice: str) -> str:
+    """What an answer does, in a line that fits every question of its kind."""
+    if choice.startswith(asking.LINK):
+        return "linked with its candidate"
+    return asking.answer(question.kind, choice).does
 
 
 def sentence(question: Question, choice: str) -> str:

@@ -305,28 +305,31 @@ class Ledger:
 
     def decide(self, *decisions: Decision) -> None:
         """Record a person's answers to what they were shown, all or none. Raises StateError where no hold asks about those values."""
-        table = schema.hold
         with self.transaction() as connection:
-            for decision in decisions:
-                asked = (
-                    table.c.hold_id == decision.hold_id,
-                    table.c.values_digest == decision.values_digest,
+            self.decide_within(connection, decisions)
+
+    def decide_within(self, connection: Connection, decisions: Iterable[Decision]) -> None:
+        """The same, inside a transaction."""
+        table = schema.hold
+        for decision in decisions:
+            same_question = (
+                table.c.pair == self.pair,
+                table.c.hold_id == decision.hold_id,
+                table.c.values_digest == decision.values_digest,
+            )
+            answer = {
+                "decision": decision.choice,
+                "decided_by": decision.by,
+                "decided_at": decision.at,
+                "reason": decision.reason,
+            }
+            done = connection.execute(sa.update(table).where(*same_question).values(answer))
+            if done.rowcount == 0:
+                raise StateError(
+                    f"there is no hold {decision.hold_id} about these values",
+                    remedy="list the questions with `review`",
+                    code="NO_HOLD",
                 )
-                told = {
-                    "decision": decision.choice,
-                    "decided_by": decision.by,
-                    "decided_at": decision.at,
-                    "reason": decision.reason,
-                }
-                done = connection.execute(
-                    sa.update(table).where(table.c.pair == self.pair, *asked).values(told)
-                )
-                if done.rowcount == 0:
-                    raise StateError(
-                        f"there is no hold {decision.hold_id} about these values",
-                        remedy="list the questions with `review`",
-                        code="NO_HOLD",
-                    )
 
     # the lease --------------------------------------------------------------------------------------------------
 

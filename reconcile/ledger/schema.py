@@ -103,6 +103,22 @@ hold = Table(
     comment="Questions for a person and their answers; an answer holds while the values it was given for are the same.",
 )
 
+act = Table(
+    "act",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("act_id", String(40), primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    Column("by", _NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answers", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("undone_at", _MOMENT),
+    Column("undone_by", _NAME),
+    Index("act_by_pair", "pair", "at"),
+    comment="Answers that a person gave together, with what stood there before: what can be taken back as one.",
+)
+
 difference = Table(
     "difference",
     metadata,

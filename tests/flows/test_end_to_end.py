@@ -281,7 +281,9 @@ def _decide(acme: Acme, hold_id: str, choice: str) -> None:
         "--json",
     )
     assert said.code in (0, 1), said.errors
-    assert next(row for row in said.document if row["hold_id"] == hold_id)["decision"] == choice
+    assert (said.document["answers"], said.document["choice"]) == (1, choice)
+    listed = say("review", "--pair", acme.pair, "--json").document
+    assert next(row for row in listed if row["hold_id"] == hold_id)["decision"] == choice
 
 
 def _contacts(acme: Acme) -> dict[str, dict[str, Any]]:

@@ -113,7 +113,7 @@ def test_a_file_is_recorded_as_a_whole_or_not_at_all(world: World) -> None:
     ]
     assert "leave the decision empty" in str(told.value)
     assert answers(world) == {}
-    assert answer_all(world.ledger, given[:2], by="ann", at="t") == 2
+    assert answer_all(world.ledger, given[:2], by="ann", at="t").count == 2
     assert answers(world) == {"bob": "app", "a1": "link:g1"}
 
 
@@ -121,9 +121,9 @@ def test_a_file_may_be_read_again(world: World) -> None:
     """What was answered so already is left as it is, also once a run has carried it out; the rest is recorded."""
     known = asked(world)
     given = [decided(known["bob"], "ghl"), decided(known["a1"], "create")]
-    assert answer_all(world.ledger, given[:1], by="ann", at="t") == 1
+    assert answer_all(world.ledger, given[:1], by="ann", at="t").count == 1
     world.run()
-    assert answer_all(world.ledger, given, by="bea", at="t") == 1
+    assert answer_all(world.ledger, given, by="bea", at="t").count == 1
     assert asked(world)["bob"].decided_by == "ann"
 
 

@@ -15,9 +15,9 @@ from flows.config import Pair, load
 from flows.demo import make
 from flows.opening import open_run
 from flows.outcome.tell import Told
+from flows.review.desk import Desk
 from flows.review.questions import Evidence, Question, questions
 from flows.review.serving import listening, server_for
-from flows.review.web import Desk
 from flows.run import Options
 from flows.state.stores import runs_folder
 from flows.sync import reconcile

@@ -1,0 +1,31 @@
+"""What an answer is given at: the ledger, what the runs' reports say of it, and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flows.review.questions import Evidence, Question, questions
+from reconcile.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The ledger (no lease is taken, so runs go on), the runs' reports, who decides, and a clock.
+
+    `fields` are those that the pair file maps, where it is known.
+    """
+
+    ledger: Ledger
+    evidence: Evidence
+    by: str
+    now: Callable[[], str]
+    fields: tuple[str, ...] = ()
+
+    def questions(self) -> list[Question]:
+        """All open questions, as they are now."""
+        return questions(self.ledger, self.evidence, now=self.now())
+
+    def question(self, hold_id: str) -> Question | None:
+        """One of them."""
+        return next((each for each in self.questions() if each.hold_id == hold_id), None)
