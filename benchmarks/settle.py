@@ -39,8 +39,8 @@ def settled(stage: Stage, ledger: Ledger, plan: Path) -> float:
     """Seconds of the settlement."""
     begun = time.perf_counter()
     with ledger.transaction() as connection:
-        settle.tell_links(stage, plan)
-        settle.settled_links(stage, ledger, connection, run_id="bench", at=TAKEN_AT)
+        settle.load_planned_links(stage, plan)
+        settle.settle_planned_links(stage, ledger, connection, run_id="bench", at=TAKEN_AT)
         settle.advance_from_snapshots(
             stage, ledger, connection, mapping()[Entity.CONTACT], run_id="bench"
         )

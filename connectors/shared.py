@@ -1,15 +1,16 @@
-"""One window of requests for all processes that send to a location, kept in the ledger's database."""
+"""One window of requests for all that send to a location, at the same time or one after the other, kept in the ledger's database."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from connectors.throttle import Result, Window
+from connectors.throttle import LocalBudget, Result, Window
 
 log = logging.getLogger("connectors.shared")
 
@@ -121,3 +122,40 @@ class SharedBudget:
             )
             return forward
         return 0.0
+
+
+_OF_THE_DAY = ("day_limit", "day_left", "day_resets_at", "day_told_at", "blocked_until")
+"""What of a window outlasts the few seconds that it is long."""
+
+
+class CarriedBudget(LocalBudget):
+    """A window of one process at a time, which begins the day where the process before it ended.
+
+    Else the first requests of each further run of a day would be taken from the reserve, before an answer says what is left.
+    The stored window is read when this is made and written by `save`, so that no request waits for the database.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        moment: Callable[[], sa.ColumnElement[float]] | None = None,
+    ) -> None:
+        self._stored = SharedBudget(engine, name, clock=clock, moment=moment)
+        super().__init__(Window(**self._stored.change(_day)))
+
+    def save(self) -> None:
+        """Leave to the next process what is known of the day."""
+        known = self.change(_day)
+
+        def leave(stored: Window) -> None:
+            for member, value in known.items():
+                setattr(stored, member, value)
+
+        self._stored.change(leave)
+
+
+def _day(window: Window) -> dict[str, Any]:
+    return {member: getattr(window, member) for member in _OF_THE_DAY}

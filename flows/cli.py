@@ -10,15 +10,25 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Annotated, Literal, NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("ghl-reconcile")
+
 
 app = App(
     name="ghl-reconcile",
     help="Keep an application and a GoHighLevel location in agreement: three-way, planned, throttled, explained.",
+    version=_version,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
+    # A list that was not given is empty: a flag that makes it so says nothing.
+    default_parameter=Parameter(negative_iterable=()),
 )
 
 PRIVATE = 0o077
@@ -85,10 +95,26 @@ COMMANDS = {
     "deploy": ("flows.commands.operating:deploy", "Prefect deployments and schedules for pairs."),
     "ledger": ("flows.commands.operating:ledger", "Back up and migrate the ledger."),
     "sandbox": ("flows.commands.serving:sandbox", "Serve a GHL look-alike on this machine."),
+    "completion": (
+        "flows.cli:completion",
+        "Print what a shell needs to complete commands and options.",
+    ),
 }
 
 for _name, (_path, _help) in COMMANDS.items():
     app.command(_path, name=_name, help=_help)
+
+
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="the shell to complete in")], /
+) -> int:
+    """Print a script that lets a shell complete commands, options and files.
+
+    bash: `eval "$(ghl-reconcile completion bash)"` in ~/.bashrc. zsh: save it as _ghl-reconcile in a folder of $fpath.
+    fish: save it as ~/.config/fish/completions/ghl-reconcile.fish.
+    """
+    print(app.generate_completion(shell=shell))
+    return 0
 
 
 def main() -> NoReturn:
@@ -106,9 +132,10 @@ def main() -> NoReturn:
 def call(tokens: Sequence[str] | None = None) -> int:
     """Carry out a command line (that of this process, or `tokens`); returns the exit code, having said what went wrong."""
     try:
-        code = app(tokens, result_action="return_value", exit_on_error=False)
-    except CycloptsError:
-        return 3  # said already
+        code = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        print(_wrong(error), file=sys.stderr)
+        return 3
     except SystemExit as end:  # a signal, or a server that could not start
         return 0 if end.code in (0, None) else 3
     except KeyboardInterrupt:
@@ -120,6 +147,19 @@ def call(tokens: Sequence[str] | None = None) -> int:
         print(told(error), file=sys.stderr)
         return 3
     return code if isinstance(code, int) else 0
+
+
+def _wrong(error: CycloptsError) -> str:
+    """What is wrong with a command line, and what to write instead."""
+    command = " ".join(["ghl-reconcile", *(error.command_chain or ())])
+    argument = error.argument
+    if isinstance(error, MissingArgumentError) and argument is not None and not error.tokens_so_far:
+        example = " acme.toml" if argument.name == "--pair" else " …"
+        help_text = (argument.parameter.help or "").partition(";")[0]
+        what = f"{argument.name} is missing" + (f": {help_text}" if help_text else "")
+        named = argument.name + example if argument.name.startswith("-") else argument.name
+        return f"[USAGE] {what} → write {command} {named}, or see {command} --help"
+    return f"[USAGE] {str(error).rstrip('.')} → see {command} --help"
 
 
 def _make_sure_of_streams() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable
 from io import BufferedWriter, RawIOBase, TextIOWrapper
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType
@@ -84,6 +85,18 @@ class Shown:
 
 class Console(RichConsole):
     """Rich's console, which keeps its own control codes and writes out everybody else's."""
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream behind every one that stands before it: a live display of Rich's puts its own before ours."""
+        stream = self._file or (sys.stderr if self.stderr else sys.stdout)
+        while hasattr(stream, "rich_proxied_file"):
+            stream = stream.rich_proxied_file
+        return stream
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        self._file = stream
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None

@@ -21,6 +21,7 @@ from flows.steps import lineage, selection, steps
 from flows.steps.present import began, children, key_of, present, twin
 from flows.sync import Do, plainly
 from reconcile.apply import settle, undo_settlement
+from reconcile.apply.settle_operations import Name
 from reconcile.errors import ConnectorError, Refused, StateError
 from reconcile.ledger import runs, schema
 from reconcile.ledger.journal import Journal
@@ -236,7 +237,7 @@ def settle_undo(run: Run) -> settle.Settlement:
     return run.settlement
 
 
-def _whole(run: Run) -> Iterator[undo_settlement.Name]:
+def _whole(run: Run) -> Iterator[Name]:
     """The links of which the undo created one end again while the other one is there."""
     for operation, outcome in run.journal.entries():
         entity, link_id, other = operation.entity, operation.link_id, operation.side.other

@@ -22,6 +22,7 @@ from reconcile import pipeline
 from reconcile.apply import settle, undo_settlement, verify
 from reconcile.apply.apply import apply_chunk
 from reconcile.apply.recover import resolve
+from reconcile.apply.settle_operations import settle_operations
 from reconcile.baseline import differences
 from reconcile.baseline.standing import doubt_unknown, load_standing
 from reconcile.compare import doubts, flapping, note_sweep, restored
@@ -392,9 +393,9 @@ def settle_run(run: Run) -> settle.Settlement:
     """Advance the ledger to what is known, in one transaction."""
     ledger, stage = run.ledger, run.stage
     advanced = linked = 0
-    settle.tell_links(stage, run.plan_path, approved=_approved(run))
+    settle.load_planned_links(stage, run.plan_path, approved=_approved(run))
     with ledger.transaction() as connection:
-        forgotten = settle.settled_links(
+        forgotten = settle.settle_planned_links(
             stage, ledger, connection, run_id=run.run_id, at=run.clock()
         )
         for mapped in run.mapping.entities:
@@ -406,7 +407,7 @@ def settle_run(run: Run) -> settle.Settlement:
         for mapped in run.mapping.entities:
             differences.settle(stage, ledger, connection, mapped, source)
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
-        made, gone = settle.settle_operations(ledger, connection, run.journal, source, codecs)
+        made, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)
         within = focus.subjects(run) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():

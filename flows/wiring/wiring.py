@@ -55,14 +55,14 @@ def connect(
 ) -> Iterator[Mapping[Side, Connector]]:
     """Both connectors of a pair, closed at the end; a sandbox, and the demo's JSON API, are served for as long.
 
-    `engine` is the ledger's: a pair that says oauth has its tokens there, and workers that share a ledger server share
-    each location's window of requests through it. `auth` and `budget` take their place. Once `ending` says so, neither side is
+    `engine` is the ledger's: a pair that says oauth has its tokens there, and each location's window of requests is kept
+    there, for workers that share a ledger server and for the next run. `auth` and `budget` take their place. Once `ending` says so, neither side is
     asked or waited for any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
     """
     with ExitStack() as held:
         if engine is not None:
             auth = auth or _auth(pair, engine, held)
-            budget = budget or _shared(pair, engine)
+            budget = budget or _window(pair, engine, held)
         app = _app(pair, held, ending or Ending())
         held.callback(app.close)
         ghl = _ghl(
@@ -80,13 +80,16 @@ def _auth(pair: Pair, engine: Engine, held: ExitStack) -> Auth | None:
     return auth_of(pair, engine, held.callback)
 
 
-def _shared(pair: Pair, engine: Engine) -> Budget | None:
-    """The location's window where it is shared; None for a ledger in a file, whose pair one process at a time works on."""
-    if engine.dialect.name == "sqlite":
-        return None
-    from connectors.shared import SharedBudget
+def _window(pair: Pair, engine: Engine, held: ExitStack) -> Budget:
+    """The location's window of requests: shared on a server; from run to run where the ledger is a file, which one process has."""
+    from connectors.shared import CarriedBudget, SharedBudget
 
-    return SharedBudget(engine, f"{pair.ghl.url} {pair.ghl.location}"[:200])
+    name = f"{pair.ghl.url} {pair.ghl.location}"[:200]
+    if engine.dialect.name != "sqlite":
+        return SharedBudget(engine, name)
+    carried = CarriedBudget(engine, name)
+    held.callback(carried.save)
+    return carried
 
 
 @contextmanager

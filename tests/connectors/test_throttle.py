@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connectors.shared import SharedBudget
+from connectors.shared import CarriedBudget, SharedBudget
 from connectors.throttle import LocalBudget, Quota, Throttle, Window, read_quota
 from reconcile.errors import Exhausted
 
@@ -413,6 +413,26 @@ def test_a_refused_change_is_not_stored(tmp_path: Path) -> None:
         with pytest.raises(Exhausted):
             budget.change(_spoil)
         assert budget.change(lambda window: window.limit) == Window().limit
+
+
+def test_a_further_run_of_the_day_takes_nothing_from_the_reserve(tmp_path: Path) -> None:
+    """Where a run ended at the reserve, the next one of that day asks for nothing, and the one after the reset goes on."""
+    with engine(tmp_path / "ledger.db") as held:
+        time = FakeTime()
+        clocks: Any = {"clock": time, "moment": lambda: sa.literal(time.now)}
+        first = CarriedBudget(held, "loc", **clocks)
+        told = Quota(day_limit=1000, day_left=100, day_resets_in=3600.0)
+        first.change(lambda window: window.take("one", time.now, reserve=0.1))
+        first.change(lambda window: window.answer("one", time.now, told))
+        first.save()
+        time.now += 60
+        second = CarriedBudget(held, "loc", **clocks)
+        with pytest.raises(Exhausted, match="kept in reserve"):
+            second.change(lambda window: window.take("two", time.now, reserve=0.1))
+        second.save()
+        time.now += 3600
+        third = CarriedBudget(held, "loc", **clocks)
+        assert third.change(lambda window: window.take("three", time.now, reserve=0.1)) == 0
 
 
 def _spoil(window: Window) -> None:

@@ -6,12 +6,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox, serve
 from flows.config import Pair, load
 from flows.wiring.wiring import connect
+from reconcile.errors import Exhausted
 from reconcile.model import Entity, Side
-from reconcile.ports import Page, Proof
+from reconcile.ports import Connector, Page, Proof
 
 PAIR = """\
 pair = "acme"
@@ -80,6 +82,32 @@ def test_everything_is_closed_at_the_end(pair: Pair) -> None:
     again = Sandbox(path=Path(pair.ghl.url.removeprefix("sandbox:")))
     assert [contact["email"] for contact in again.contacts("loc1")] == ["bob@example.com"]
     again.close()
+
+
+def test_a_further_run_of_a_day_leaves_the_reserve_alone(pair: Pair) -> None:
+    """A run that ended at the day's reserve tells the next one through the ledger's file: that one sends nothing at all."""
+    (pair.path.parent / "ghl.toml").write_text(
+        "[pit]\nmax = 1000\nwindow_seconds = 10.0\ndaily = 10\n"
+    )
+    pair.path.write_text(
+        PAIR.replace('location = "loc1"', 'location = "loc1"\ndaily_reserve = 0.5')
+    )
+    frugal = load(pair.path, environ={})
+    engine = sa.create_engine(f"sqlite:///{pair.path.parent}/ledger.db")
+    spent = []
+    for _ in range(3):
+        with connect(frugal, engine=engine) as sides:
+            ghl = sides[Side.GHL]
+            with pytest.raises(Exhausted):
+                _read_until_the_day_is_over(ghl)
+            spent.append(sum(ghl.usage().by_endpoint.values()))
+    engine.dispose()
+    assert spent == [5, 0, 0]
+
+
+def _read_until_the_day_is_over(ghl: Connector) -> None:
+    for _ in range(20):
+        ghl.read(Entity.CONTACT, "aaaaaaaaaaaaaaaaaaaa", None)
 
 
 REST = """\
