@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconcile.compare import reused_keys
-from reconcile.compare.restored import back
+from reconcile.compare.restored import SLACK
 from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -16,18 +15,6 @@ _PART = 125_000
 
 _CLOCKS_APART = 300
 """By how many seconds a side's clock may differ from ours: a change that near to our own write may be our write."""
-
-STRAYED = "coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)"
-"""SQL for whether a link's ends (a, g) hang on other contacts than those of its own contact's link (o).
-
-Somebody moved one of them, or its key was given to another record (SQLite does so).
-"""
-
-_WITH_SURVIVOR = (
-    "EXISTS (FROM survivor_contact v WHERE v.link_id = l.parent "
-    "AND CASE v.side WHEN 'app' THEN v.key = a.parent ELSE v.key = g.parent END)"
-)
-"""SQL for whether an end hangs where a merge has moved it: on the contact that its own contact was merged into."""
 
 
 def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: str | None) -> str:
@@ -52,20 +39,13 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
         entity=entity,
         child=child,
         filled=bool(stage.some(f"both_{entity}")),
-        strayed=_moved_away() if child else reused_keys.ASKED,
-        waits=reused_keys.WAITS if child else "false",
         clocks_apart=_CLOCKS_APART,
-        back=back(entity),
+        slack=SLACK,
     )
     stage.drop(f"both_{entity}")
     stage.make("compare/delta", entity=entity)
     for cells in beside(stage, entity, where="NOT excluded"):
         stage.make("compare/delta_part", entity=entity, fields=mapped.fields, cells=cells)
-
-
-def _moved_away() -> str:
-    """SQL for whether a link's end hangs on another contact, and not because a merge moved it there."""
-    return f"(({STRAYED}) AND NOT {_WITH_SURVIVOR})"
 
 
 def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.model import Cell, Entity, OpKind, Side, Status, fingerprint
-from reconcile.stage.quoting import literal
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import TAGS, EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
@@ -25,6 +25,9 @@ DAYS = 30
 _BATCH = 5_000
 _WORDS = 40  # characters of a value in a sentence
 _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
+
+_Cells = tuple[Cell, Cell, Cell]
+"""A value as it was, as it was sent, and as it was stored."""
 
 Place = tuple[str, str, str | None]
 """link_id, field, and the tag where the field is a set."""
@@ -61,28 +64,22 @@ def taken_back(writes: Sequence[Wrote], moved: Moved) -> list[Wrote]:
     last = writes[-1]
     if moved.now[last.side] != last.before or moved.now[last.side] == moved.base[last.side]:
         return []
-    found = [last]
+    chain = [last]
     for later, earlier in pairwise(reversed(writes)):
         # What a run sends to one side is what it saw on the other.
         seen = later.before if later.side is earlier.side else later.after
         if not _kept(earlier) or seen != earlier.before:
             break
-        found.append(earlier)
-    return found[::-1]
+        chain.append(earlier)
+    return chain[::-1]
 
 
 def _kept(write: Wrote) -> bool:
+    """Whether a run brought a value to a side, and the side stored it."""
     return not write.undoing and write.stored != write.before
 
 
 # what the journal says ------------------------------------------------------------------------------------------------
-
-_MOVED = """
-SELECT d.link_id, d.field, d.item, d.app, d.ghl, d.base_app, d.base_ghl FROM delta_{e} d JOIN wide_{e} w USING (link_id)
-WHERE NOT w.fresh AND ((d.app IS DISTINCT FROM d.base_app AND w.app_written >= {since})
-    OR (d.ghl IS DISTINCT FROM d.base_ghl AND w.ghl_written >= {since}))
-ORDER BY ALL
-"""
 
 _SWING = [
     (name, "VARCHAR")
@@ -109,49 +106,48 @@ def _swings(
     stage: Stage,
     ledger: Ledger,
     mapped: EntityMap,
-    answered: Mapping[str, Decision],
+    answers: Mapping[str, Decision],
     *,
     times: int,
     since: str,
 ) -> Iterator[tuple[object, ...]]:
-    found: dict[Place, Moved] = {}
-    for link_id, field, item, *cells in stage.rows(
-        _MOVED.format(e=mapped.entity, since=literal(since))
-    ):
+    """The rows of `swing` for one entity."""
+    moved_by_place = _moved_since(stage, mapped, since=since)
+    link_ids = sorted({link_id for link_id, _, _ in moved_by_place})
+    for start in range(0, len(link_ids), _BATCH):
+        written = history(ledger, mapped, link_ids[start : start + _BATCH], since=since)
+        for place, writes in written.items():
+            moved = moved_by_place.get(place)
+            if moved is None:
+                continue
+            question = hold_name(mapped.entity, place)
+            chain = _unanswered(taken_back(writes, moved), moved, answers.get(question))
+            if len(chain) > 1:
+                digest = _answered_for(chain, moved)
+                because = _because(place, chain[-times:])
+                yield (mapped.entity.value, *place, question, digest, because, len(chain))
+
+
+def _moved_since(stage: Stage, mapped: EntityMap, *, since: str) -> dict[Place, Moved]:
+    """The values that moved on a side after a run wrote to its record."""
+    query = render("compare/back_and_forth", entity=mapped.entity, since=since)
+    moved: dict[Place, Moved] = {}
+    for link_id, field, item, *cells in stage.rows(query):
         app, ghl, base_app, base_ghl = (None if cell is None else str(cell) for cell in cells)
         place = (str(link_id), str(field), None if item is None else str(item))
-        found[place] = Moved(
-            {Side.APP: app, Side.GHL: ghl}, {Side.APP: base_app, Side.GHL: base_ghl}
-        )
-    names = sorted({link_id for link_id, _, _ in found})
-    for start in range(0, len(names), _BATCH):
-        written = history(ledger, mapped, names[start : start + _BATCH], since=since)
-        for place, writes in written.items():
-            if place in found:
-                name = hold_name(mapped.entity, place)
-                chain = _unanswered(
-                    taken_back(writes, found[place]), found[place], answered.get(name)
-                )
-                if len(chain) > 1:
-                    digest = _asked(chain, found[place])
-                    yield (
-                        mapped.entity.value,
-                        *place,
-                        name,
-                        digest,
-                        _because(place, chain[-times:]),
-                        len(chain),
-                    )
+        now = {Side.APP: app, Side.GHL: ghl}
+        moved[place] = Moved(now, base={Side.APP: base_app, Side.GHL: base_ghl})
+    return moved
 
 
-def _asked(chain: Sequence[Wrote], moved: Moved) -> str:
+def _answered_for(chain: Sequence[Wrote], moved: Moved) -> str:
     """What an answer is given for: both sides' values, and the last write, so that it is carried out just once."""
     return fingerprint(moved.now[Side.APP], moved.now[Side.GHL], chain[-1].run_id)
 
 
 def _unanswered(chain: list[Wrote], moved: Moved, answer: Decision | None) -> list[Wrote]:
     """The writes since a person's answer; all of them where it is the answer to just this."""
-    if answer is None or not chain or answer.values_digest == _asked(chain, moved):
+    if answer is None or not chain or answer.values_digest == _answered_for(chain, moved):
         return chain
     return [write for write in chain if write.at > answer.at]
 
@@ -179,67 +175,86 @@ def history(
         .order_by(journal.c.begun_at, journal.c.op_id)
     )
     sets = {each.name for each in mapped.sets}
-    found: dict[Place, list[Wrote]] = {}
+    writes: dict[Place, list[Wrote]] = {}
     with ledger.engine.connect() as connection:
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome)
-            about = (
-                Entity.CONTACT.value
-                if operation["entity"] == Entity.TAG.value
-                else operation["entity"]
-            )
-            if about == mapped.entity.value and operation["kind"] != OpKind.CREATE:
-                for place, write in _values(row, operation, outcome.get("after") or {}, sets):
-                    found.setdefault(place, []).append(write)
-    return found
+            entity = operation["entity"]
+            record = Entity.CONTACT.value if entity == Entity.TAG.value else entity
+            if record == mapped.entity.value and operation["kind"] != OpKind.CREATE:
+                stored = outcome.get("after") or {}
+                for place, write in _values(row, operation, stored, sets):
+                    writes.setdefault(place, []).append(write)
+    return writes
 
 
 def _values(
     row: Any, operation: Mapping[str, Any], stored: Mapping[str, Cell], sets: Collection[str]
 ) -> Iterator[tuple[Place, Wrote]]:
-    link_id, side, undoing = operation["link_id"], Side(operation["side"]), row.job == "undo"
+    """Each value that an operation wrote, with its place."""
+    link_id, side = operation["link_id"], Side(operation["side"])
+    undoing = row.job == "undo"
+    for name, item, cells in _changes(operation, stored, sets):
+        yield (link_id, name, item), Wrote(row.run_id, row.begun_at, side, *cells, undoing)
+
+
+def _changes(
+    operation: Mapping[str, Any], stored: Mapping[str, Cell], sets: Collection[str]
+) -> Iterator[tuple[str, str | None, _Cells]]:
+    """(field, item, cells) of each value that an operation changed."""
     before, after = operation.get("before", {}), operation.get("after", {})
-    if operation["kind"] not in _TAGGING:
-        for name, cell in after.items():
-            cells = (before.get(name), cell, stored.get(name, cell))
-            if name not in sets:
-                yield (link_id, name, None), Wrote(row.run_id, row.begun_at, side, *cells, undoing)
-                continue
-            for item, was, sent, kept in _moved_items(*cells):
-                yield (
-                    (link_id, name, item),
-                    Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing),
-                )
+    if operation["kind"] in _TAGGING:
+        adds = operation["kind"] == OpKind.ADD_TAGS
+        for tag, cells in _tags(after, stored, adds=adds):
+            yield TAGS, tag, cells
         return
-    adds = operation["kind"] == OpKind.ADD_TAGS
-    held = json.loads(stored[TAGS] or "[]") if TAGS in stored else None
-    for item in json.loads(after[TAGS] or "[]"):
-        was, sent = (None, item) if adds else (item, None)
-        kept = sent if held is None else item if item in held else None
-        yield (link_id, TAGS, item), Wrote(row.run_id, row.begun_at, side, was, sent, kept, undoing)
+    for name, cell in after.items():
+        whole = (before.get(name), cell, stored.get(name, cell))
+        if name in sets:
+            for item, cells in _moved_items(whole):
+                yield name, item, cells
+        else:
+            yield name, None, whole
 
 
-def _moved_items(*cells: Cell) -> Iterator[tuple[str, Cell, Cell, Cell]]:
-    """Each element that a write of a whole set changed: as it was, as it was sent, and as it was kept."""
-    was, sent, kept = (set(json.loads(cell or "[]")) for cell in cells)
+def _tags(
+    after: Mapping[str, Cell], stored: Mapping[str, Cell], *, adds: bool
+) -> Iterator[tuple[str, _Cells]]:
+    """Each tag that was added or removed."""
+    # A side that did not say what it stores is taken to store what was sent.
+    whole = json.loads(stored[TAGS] or "[]") if TAGS in stored else None
+    for tag in json.loads(after[TAGS] or "[]"):
+        was, sent = (None, tag) if adds else (tag, None)
+        if whole is None:
+            yield tag, (was, sent, sent)
+        else:
+            yield tag, (was, sent, tag if tag in whole else None)
+
+
+def _moved_items(whole: _Cells) -> Iterator[tuple[str, _Cells]]:
+    """Each element that a write of a whole set changed."""
+    was, sent, stored = (set(json.loads(cell or "[]")) for cell in whole)
     for item in sorted(was ^ sent):
-        there = [item if item in whole else None for whole in (was, sent, kept)]
-        yield item, there[0], there[1], there[2]
+        before, after, now = (item if item in each else None for each in (was, sent, stored))
+        yield item, (before, after, now)
 
 
 def _because(place: Place, chain: Iterable[Wrote]) -> str:
-    told = "; ".join(_told(place[2], write) for write in chain)
+    _, _, item = place
+    events = "; ".join(_event(item, write) for write in chain)
     return (
-        f"goes back and forth: {told}; so it is not written again. Stop what takes it back, or change the field's rule "
+        f"goes back and forth: {events}; so it is not written again. Stop what takes it back, or change the field's rule "
         "in the pair file (flow, drift); an answer is carried out once, and the count starts anew"
     )
 
 
-def _told(item: str | None, write: Wrote) -> str:
+def _event(item: str | None, write: Wrote) -> str:
+    """What a run wrote and what became of it, as a part of a sentence."""
+    run, side = f"run {write.run_id}", write.side.label
     if item is None:
-        return f"run {write.run_id} wrote {_shown(write.after)} in {write.side.label}, which went back to {_shown(write.before)}"
+        return f"{run} wrote {_shown(write.after)} in {side}, which went back to {_shown(write.before)}"
     did, undid = ("added", "was taken out") if write.after else ("took out", "was added")
-    return f"run {write.run_id} {did} {_shown(item)} in {write.side.label}, where it {undid} again"
+    return f"{run} {did} {_shown(item)} in {side}, where it {undid} again"
 
 
 def _shown(cell: Cell) -> str:
@@ -252,48 +267,12 @@ def _shown(cell: Cell) -> str:
 
 # what the plan makes of it --------------------------------------------------------------------------------------------
 
-_SWUNG = """
-CREATE OR REPLACE TABLE swung AS
-WITH asked AS (
-    SELECT j.link_id, j.field, j.item, s.hold_id, s.values_digest, s.because, list_filter({options}, lambda o: CASE o
-        WHEN 'app' THEN j.app_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.app IS NULL)
-        WHEN 'ghl' THEN j.ghl_fault IS NULL AND NOT (j.required AND j.item IS NULL AND j.ghl IS NULL) ELSE true END) AS options
-    FROM judged_{e} j JOIN swing s ON s.entity = {entity} AND s.link_id = j.link_id AND s.field = j.field
-        AND s.item IS NOT DISTINCT FROM j.item
-    WHERE j.action = 'agree' AND s.times >= {times}
-)
-SELECT a.*, d.choice, d."by", d.reason FROM asked a
-LEFT JOIN decision d ON d.hold_id = a.hold_id AND d.values_digest = a.values_digest AND list_contains(a.options, d.choice);
-UPDATE judged_{e} j SET hold_id = s.hold_id, values_digest = s.values_digest,
-    action = CASE WHEN s.choice IS NULL THEN 'flapping' WHEN s.choice = 'leave' THEN 'leave' ELSE 'agree' END,
-    winner = CASE WHEN s.choice <> 'leave' THEN s.choice END, fault = NULL,
-    value = CASE s.choice WHEN 'app' THEN j.app WHEN 'ghl' THEN j.ghl END,
-    because = CASE WHEN s.choice IS NULL THEN s.because ELSE 'decided by ' || s."by" || coalesce(': ' || nullif(s.reason, ''), '') END
-FROM swung s WHERE s.link_id = j.link_id AND s.field = j.field AND s.item IS NOT DISTINCT FROM j.item;
-INSERT INTO hold
-SELECT j.hold_id, 'flapping', {entity}, j.link_id, CASE WHEN j.item IS NULL THEN j.field ELSE j.field || ': ' || j.item END, NULL,
-    w.app_key, w.ghl_key, j.because, s.options, json_object('base_app', j.base_app, 'base_ghl', j.base_ghl, 'app', j.app, 'ghl', j.ghl), j.values_digest
-FROM judged_{e} j JOIN swung s ON s.hold_id = j.hold_id JOIN wide_{e} w ON w.link_id = j.link_id WHERE j.action = 'flapping';
-"""
-
 
 def hold(stage: Stage, mapped: EntityMap, *, times: int) -> None:
-    """Ask, in `judged_e` and `hold`, about whatever would be written once more after `times` writes that were taken back.
-
-    A person's answer counts for the write it was asked about: it is carried out once. A one-way field offers its owner alone.
-    """
-    if times and stage.some("swing"):
-        owned = ((f.name, f.rule.flow.owner) for f in mapped.fields)
-        cases = "".join(
-            f"WHEN {literal(name)} THEN ['{owner}', 'leave'] " for name, owner in owned if owner
-        )
-        options = (
-            f"CASE j.field {cases}ELSE ['app', 'ghl', 'leave'] END"
-            if cases
-            else "['app', 'ghl', 'leave']"
-        )
-        stage.run(
-            _SWUNG.format(
-                e=mapped.entity, entity=literal(mapped.entity), options=options, times=times
-            )
-        )
+    """Ask, in `judged_e` and `hold`, about whatever would be written once more after `times` writes that were taken back."""
+    if not times or not stage.some("swing"):
+        return
+    owners = [(field.name, field.rule.flow.owner) for field in mapped.fields]
+    owned = [(name, owner) for name, owner in owners if owner]
+    stage.make("compare/swung", entity=mapped.entity, owned=owned, times=times)
+    stage.make("compare/swung_now", entity=mapped.entity)

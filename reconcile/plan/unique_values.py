@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconcile.model import FREES, Entity, Operation, OpKind, Side
+from reconcile.plan import phases
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage, blurred
 from reconcile.values.mapping import EntityMap
 
 FIRST = FREES + 1
 """The turn of the writes that wait for no other."""
-
-_WANT = """
-CREATE OR REPLACE TABLE want AS
-SELECT link_id, field, target, CASE target WHEN 'app' THEN app_key ELSE ghl_key END AS key, held, value
-FROM (
-    SELECT link_id, field, CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
-        CASE winner WHEN 'app' THEN ghl ELSE app END AS held, CASE winner WHEN 'app' THEN app ELSE ghl END AS value
-    FROM judged_{e} WHERE action = 'agree' AND item IS NULL AND field IN ({fields})
-) JOIN wide_{e} USING (link_id);
-"""
-
-_RIVALS = """
-SELECT w.key, h.key AS rival FROM (FROM {wanted}) w JOIN ({holders}) h ON h.value = w.value AND h.key <> w.key ORDER BY ALL
-"""
-
-# Of a link that did not move there are no cells; every row has its blurs, which are equal wherever canonical forms are. A row
-# that merely looks alike makes a write of its own at worst.
-_BLURRED = """
-SELECT DISTINCT v.value, r.key FROM (SELECT DISTINCT {value} AS value FROM {wanted}) v
-JOIN blur_{e}_{s} b ON b.k{at} = {blur} JOIN raw_{e}_{s} r ON r.digest = b.row AND NOT coalesce(r.deleted, false)
-"""
-_CELLS = "SELECT cells[{place}] AS value, key FROM cell_{e}_{s} WHERE cells[{place}] IS NOT NULL"
-
-_LOT = """
-CREATE OR REPLACE TABLE lot_{e} (link_id VARCHAR, field VARCHAR, target VARCHAR, turn INTEGER, room BOOLEAN);
-"""
-
-_ROOM = """
-INSERT INTO operation
-SELECT {phase}, 'update', {entity}, target, link_id, w.key,
-    CASE target WHEN 'app' THEN x.ghl_key ELSE x.app_key END, NULL, NULL, '{{}}',
-    '{{' || to_json(field) || ':' || to_json(held) || '}}', '{{' || to_json(field) || ':null}}', NULL,
-    field || ': makes room, as the same run gives this value to another record and this one gets its own right after', 'low'
-FROM want w JOIN lot_{e} l USING (link_id, field, target) JOIN wide_{e} x USING (link_id) WHERE l.room;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +25,18 @@ class Turn:
     room: bool = False
 
 
-def phase(turn: int) -> float:
-    """Where in a plan a turn stands: after what touches the ledger alone, before creates, which may need the values let go."""
-    return 1 + turn / 1_000
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Where to look for who holds a value of a field on a side; see `models/_holders.sql`.
+
+    `blur` is SQL for the number of a wanted value, which is looked up in column `k<place>` of the side's blurs; where it is
+    empty, `place` is that of the field in a list of cells.
+    """
+
+    side: Side
+    field: str
+    place: int
+    blur: str = ""
 
 
 def take_turns(stage: Stage, mapped: EntityMap) -> None:
@@ -70,38 +46,38 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     else of the record is written whether or not the side takes such a value.
     """
     entity = mapped.entity
-    stage.run(_LOT.format(e=entity))
+    stage.make("plan/lot", entity=entity)
     unique = unique_fields(mapped)
     if not unique:
         return
-    stage.run(_WANT.format(e=entity, fields=", ".join(map(literal, unique))))
+    stage.make("plan/want", entity=entity, unique=unique)
     rows: list[tuple[object, ...]] = []
-    for name in unique:
-        for side in Side:
-            wanted = (
-                f"want WHERE target = '{side}' AND field = {literal(name)} AND value IS NOT NULL"
-            )
-            if not stage.some(wanted):
-                continue
-            held = holders(mapped, side, name, value="value", wanted=wanted)
-            waits = {
-                str(key): str(rival)
-                for key, rival in stage.rows(_RIVALS.format(wanted=wanted, holders=held))
-            }
-            if waits:
-                rows += _lots(stage, name, side, waits, may_clear=not mapped.field(name).required)
+    for holder in holders(mapped):
+        if stage.some(f"want WHERE {_wanted(holder)}"):
+            rows += _lots(stage, mapped, holder)
     if rows:
-        columns = [(n, "VARCHAR") for n in ("link_id", "field", "target")] + [
-            ("turn", "INTEGER"),
-            ("room", "BOOLEAN"),
-        ]
-        stage.fill(f"lot_{entity}", columns, [rows])
+        stage.fill(f"lot_{entity}", _LOT, [rows])
+
+
+_LOT = [
+    ("link_id", "VARCHAR"),
+    ("field", "VARCHAR"),
+    ("target", "VARCHAR"),
+    ("turn", "INTEGER"),
+    ("room", "BOOLEAN"),
+]
+
+
+def _wanted(holder: Holder) -> str:
+    """SQL for which rows of `want` would have a value of this field on this side."""
+    field = literal(holder.field)
+    return f"target = '{holder.side}' AND field = {field} AND new_value IS NOT NULL"
 
 
 def make_room(stage: Stage, mapped: EntityMap) -> None:
     """Add the writes that clear a value to break a ring to `operation`."""
     if stage.some(f"lot_{mapped.entity}"):
-        stage.run(_ROOM.format(e=mapped.entity, entity=literal(mapped.entity), phase=phase(FREES)))
+        stage.make("plan/room", entity=mapped.entity, phase=phases.of_turn(FREES))
 
 
 def unique_fields(mapped: EntityMap) -> tuple[str, ...]:
@@ -110,26 +86,36 @@ def unique_fields(mapped: EntityMap) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rule[0] for rule in rules if len(rule) == 1))
 
 
-def holders(mapped: EntityMap, side: Side, field: str, *, value: str, wanted: str) -> str:
-    """SQL (value, key) for the rows of a side that hold, in a field, one of the values that a relation wants."""
-    quick = mapped.blurred()
-    found = mapped.field(field)
-    if found not in quick:
-        return _CELLS.format(e=mapped.entity, s=side, place=mapped.fields.index(found) + 1)
-    blur = blurred(found.codec, "v.value")
-    return _BLURRED.format(
-        e=mapped.entity, s=side, at=quick.index(found), blur=blur, value=value, wanted=wanted
+def holders(mapped: EntityMap) -> list[Holder]:
+    """Where to look for who holds a unique value: each unique field on each side."""
+    blurred_fields = mapped.blurred()
+    places = []
+    for name in unique_fields(mapped):
+        field = mapped.field(name)
+        for side in Side:
+            if field in blurred_fields:
+                blur = blurred(field.codec, "v.new_value")
+                places.append(Holder(side, name, blurred_fields.index(field), blur))
+            else:
+                places.append(Holder(side, name, mapped.place(name)))
+    return places
+
+
+def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[object, ...]]:
+    """The rows of `lot_e` for one field on one side."""
+    rivals = stage.rows(
+        render("plan/rivals", entity=mapped.entity, holder=holder, wanted=_wanted(holder))
     )
-
-
-def _lots(
-    stage: Stage, field: str, side: Side, waits: Mapping[str, str], *, may_clear: bool
-) -> Iterable[tuple[object, ...]]:
+    waits = {str(key): str(rival) for key, rival in rivals}
+    if not waits:
+        return
     concerned = ", ".join(map(literal, sorted({*waits, *waits.values()})))
-    query = f"SELECT key, link_id FROM want WHERE target = '{side}' AND field = {literal(field)} AND key IN ({concerned})"
-    links = {str(key): str(link_id) for key, link_id in stage.rows(query)}
+    place = f"target = '{holder.side}' AND field = {literal(holder.field)}"
+    members = stage.rows(f"SELECT key, link_id FROM want WHERE {place} AND key IN ({concerned})")
+    links = {str(key): str(link_id) for key, link_id in members}
+    may_clear = not mapped.field(holder.field).required
     for key, turn in turns(waits, set(links), may_clear=may_clear).items():
-        yield links[key], field, side.value, turn.turn, turn.room
+        yield links[key], holder.field, holder.side.value, turn.turn, turn.room
 
 
 def in_turn(operations: Iterable[Operation]) -> list[Operation]:

@@ -21,3 +21,15 @@ CASE
     ELSE {{ row }}.modified_at
 END
 {%- endmacro %}
+
+{#- Whether the row, read by its key, is older than the ledger has seen it already: by more than the `slack`, in seconds, with
+    which the servers of an application keep time. -#}
+{% macro back(side, row) -%}
+coalesce(
+    NOT l.fresh
+    AND {{ row }}.key IN (FROM proven_{{ entity }}_{{ side }})
+    AND try_cast({{ row }}.modified_at AS TIMESTAMPTZ)
+    < try_cast(l.{{ side }}_modified AS TIMESTAMPTZ) - INTERVAL {{ slack }} SECOND,
+    false
+)
+{%- endmacro %}

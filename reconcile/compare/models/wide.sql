@@ -1,7 +1,10 @@
 -- wide_{e}: a link that moved, or is new, with both its ends there
 --
 -- What is excluded, or strayed to another contact, is not compared: its other end may be another person's.
-{% from 'compare/models/_ends.sql' import echo, edited with context %}
+{% from 'compare/models/_ends.sql' import echo, edited, back with context %}
+{% from 'compare/models/_strayed.sql' import asked_about, elsewhere, waits, with_survivor %}
+{% set strayed = '((' ~ elsewhere() ~ ') AND NOT ' ~ with_survivor() ~ ')' if child else asked_about() %}
+{% set waiting = waits() if child else 'false' %}
 CREATE OR REPLACE TABLE wide_{{ entity }} (
     link_id VARCHAR,
     app_key VARCHAR,
@@ -37,16 +40,16 @@ WITH ends AS (
         a.digest AS app_digest,
         g.digest AS ghl_digest,
         {{ strayed }} AS strayed,
-        {{ waits }} AS waits,
-        a.excluded OR g.excluded OR {{ strayed }} OR {{ waits }} AS excluded,
+        {{ waiting }} AS waits,
+        a.excluded OR g.excluded OR {{ strayed }} OR {{ waiting }} AS excluded,
         {{ echo('app', 'a') }} AS app_echo,
         {{ echo('ghl', 'g') }} AS ghl_echo,
         greatest(a.modified_at, l.app_modified) AS app_modified,
         greatest(g.modified_at, l.ghl_modified) AS ghl_modified,
         {{ edited('app', 'a') }} AS app_edited,
         {{ edited('ghl', 'g') }} AS ghl_edited,
-        {{ back.app }} AS app_back,
-        {{ back.ghl }} AS ghl_back
+        {{ back('app', 'a') }} AS app_back,
+        {{ back('ghl', 'g') }} AS ghl_back
     FROM both_{{ entity }} AS l
     JOIN cell_{{ entity }}_app AS a ON l.app_key = a.key
     JOIN cell_{{ entity }}_ghl AS g ON l.ghl_key = g.key

@@ -1,0 +1,27 @@
+{#- Why a link is not compared: one of its ends may belong to another person by now. -#}
+
+{#- Whether a link's ends (a, g) hang on other contacts than those of its own contact's link (o). Somebody moved one of them,
+    or its key was given to another record (SQLite does so). -#}
+{% macro elsewhere() -%}
+coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)
+{%- endmacro %}
+
+{#- Whether an end hangs where a merge has moved it: on the contact that its own contact was merged into. -#}
+{% macro with_survivor() -%}
+EXISTS (
+    FROM survivor_contact AS v
+    WHERE
+        v.link_id = l.parent
+        AND CASE v.side WHEN 'app' THEN v.key = a.parent ELSE v.key = g.parent END
+)
+{%- endmacro %}
+
+{#- Whether a contact's link (l) is asked about: `stranger`. -#}
+{% macro asked_about() -%}
+l.link_id IN (SELECT link_id FROM stranger WHERE action = 'ask')
+{%- endmacro %}
+
+{#- Whether a task or note (l) waits until somebody said who its contact is. -#}
+{% macro waits() -%}
+coalesce(l.parent IN (SELECT link_id FROM stranger WHERE action = 'ask'), false)
+{%- endmacro %}

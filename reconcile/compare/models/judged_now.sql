@@ -1,0 +1,100 @@
+-- into judged_{e}: every difference with the verdict of its situation, then with what a person answered
+--
+-- `verdict` lists each situation of each field once, with what the policy says of it: it is joined to, not computed row by row.
+{% from 'compare/models/_answers.sql' import decided, shown_values %}
+{% macro dnd(side) -%}
+{#- Whether a side says "do not disturb" in a difference; a value that cannot be read might say so. -#}
+{% if consents %}
+(
+    d.field IN ({{ consents | map('literal') | join(', ') }})
+    AND coalesce(d.{{ side }} = 'true' OR (d.{{ side }} IS NOT NULL AND d.{{ side }}_fault IS NOT NULL), false)
+)
+{%- else -%}
+false
+{%- endif %}
+{%- endmacro %}
+INSERT INTO judged_{{ entity }} BY NAME
+WITH looked_up AS (
+    SELECT
+        d.*,
+        -- A difference that does not move and whose reason is known stays, whatever the policy says.
+        CASE
+            WHEN d.kind <> 'standing' THEN NULL
+            WHEN r.because IS NOT NULL THEN r.because
+            WHEN v.fallback = coalesce(d.app, d.ghl) AND (d.app IS NULL OR d.ghl IS NULL)
+                THEN 'blank on one side, the fallback on the other'
+        END AS on_record,
+        v.action AS verdict,
+        v.winner,
+        v.because,
+        v.required
+    FROM delta_{{ entity }} AS d
+    JOIN verdict AS v
+        ON
+            d.field = v.field
+            AND d.kind = v.kind
+            AND v.newer IS NOT DISTINCT FROM d.newer
+            AND v.app_blank = (d.app IS NULL)
+            AND v.ghl_blank = (d.ghl IS NULL)
+            AND v.app_dnd = {{ dnd('app') }}
+            AND v.ghl_dnd = {{ dnd('ghl') }}
+    LEFT JOIN difference_{{ entity }} AS r
+        ON
+            d.link_id = r.link_id
+            AND d.field = r.field
+            AND r.item = coalesce(d.item, '')
+),
+
+question AS (
+    SELECT
+        d.* EXCLUDE (on_record, verdict, because),
+        CASE WHEN d.on_record IS NULL THEN d.verdict ELSE 'leave' END AS action,
+        coalesce(d.on_record, d.because) AS because,
+        {{ hold_id('conflict', entity, 'd.link_id', 'd.field', "coalesce(d.item, '')") }} AS hold_id,
+        {{ shown_values('d') }} AS values_digest
+    FROM looked_up AS d
+),
+
+answered AS (
+    SELECT
+        q.* EXCLUDE (action, winner, because),
+        CASE
+            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl') THEN 'agree'
+            WHEN q.action = 'ask' AND a.choice = 'leave' THEN 'leave'
+            ELSE q.action
+        END AS action,
+        CASE
+            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl') THEN a.choice
+            ELSE q.winner
+        END AS winner,
+        CASE
+            WHEN q.action = 'ask' AND a.choice IS NOT NULL
+                THEN {{ decided('a') }}
+            ELSE q.because
+        END AS because
+    FROM question AS q
+    LEFT JOIN decision AS a USING (hold_id, values_digest)
+),
+
+valued AS (
+    SELECT
+        *,
+        CASE winner WHEN 'app' THEN app_fault WHEN 'ghl' THEN ghl_fault END AS fault,
+        CASE winner WHEN 'app' THEN app WHEN 'ghl' THEN ghl END AS value
+    FROM answered
+)
+
+SELECT
+    * EXCLUDE (action, because),
+    CASE
+        WHEN action = 'agree' AND fault IS NOT NULL THEN 'unsyncable'
+        WHEN action = 'agree' AND required AND item IS NULL AND value IS NULL THEN 'unsyncable'
+        ELSE action
+    END AS action,
+    CASE
+        WHEN action = 'agree' AND fault IS NOT NULL THEN because || '; but it is ' || fault
+        WHEN action = 'agree' AND required AND item IS NULL AND value IS NULL
+            THEN because || '; but the field is required and the value is blank'
+        ELSE because
+    END AS because
+FROM valued;

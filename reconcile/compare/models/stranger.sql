@@ -1,0 +1,60 @@
+-- stranger: a linked contact of which every identifying value that was known changed at once on one side
+--
+-- Two values at least must have been known: who was known by an email alone may have a new one. Where both sides now say the
+-- same of the person, somebody changed it on purpose.
+{% from 'compare/models/_stranger.sql' import question, shown %}
+{#- Whether all that a side's record was known by is other, and not just blank. -#}
+{% macro replaced(side, row) -%}
+(
+    {% for place in places %}(b.{{ side }}[{{ place }}] IS NOT NULL)::INTEGER{{ '' if loop.last else ' + ' }}{% endfor %} > 1
+    {% for place in places %}
+    AND (b.{{ side }}[{{ place }}] IS NULL OR {{ row }}.cells[{{ place }}] IS DISTINCT FROM b.{{ side }}[{{ place }}])
+    {% endfor %}
+    AND ({% for place in places %}{{ row }}.cells[{{ place }}] IS NOT NULL{{ '' if loop.last else ' OR ' }}{% endfor %})
+)
+{%- endmacro %}
+CREATE OR REPLACE TABLE stranger (
+    link_id VARCHAR,
+    side VARCHAR,  -- where everything changed
+    app_key VARCHAR,
+    ghl_key VARCHAR,
+    hold_id VARCHAR,
+    values_digest VARCHAR,
+    action VARCHAR  -- ask, or same where a person said so
+);
+{% if places %}
+INSERT INTO stranger BY NAME
+WITH ends AS (
+    SELECT
+        m.link_id,
+        m.app_key,
+        m.ghl_key,
+        {{ question('m.link_id') }} AS hold_id,
+        {{ shown() }} AS values_digest,
+        CASE
+            WHEN {{ replaced('app', 'a') }} THEN 'app'
+            WHEN {{ replaced('ghl', 'g') }} THEN 'ghl'
+        END AS side
+    FROM moved_contact AS m
+    JOIN basecell_contact AS b ON m.link_id = b.link_id
+    JOIN cell_contact_app AS a ON m.app_key = a.key
+    JOIN cell_contact_ghl AS g ON m.ghl_key = g.key
+    WHERE
+        m.app_state = 'present'
+        AND m.ghl_state = 'present'
+        AND NOT a.excluded
+        AND NOT g.excluded
+        AND (
+            {% for place in places %}
+            a.cells[{{ place }}] IS DISTINCT FROM g.cells[{{ place }}]{{ '' if loop.last else ' OR' }}
+            {% endfor %}
+        )
+)
+
+SELECT
+    e.*,
+    CASE WHEN d.choice = 'same' THEN 'same' ELSE 'ask' END AS action
+FROM ends AS e
+LEFT JOIN decision AS d USING (hold_id, values_digest)
+WHERE e.side IS NOT NULL;
+{% endif %}

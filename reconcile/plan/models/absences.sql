@@ -1,0 +1,54 @@
+-- into operation, hold: what becomes of links that lost an end
+--
+-- What goes on the side that still has it, what the ledger alone forgets, and what a person is asked about.
+{% set last = phases.DELETE_CHILD if child else phases.DELETE_CONTACT %}
+INSERT INTO operation BY NAME
+SELECT
+    CASE x.action WHEN 'forget' THEN {{ phases.FORGET }} ELSE {{ last }} END AS phase,
+    CASE x.action WHEN 'mirror' THEN 'delete' ELSE x.action END AS kind,
+    '{{ entity }}' AS entity,
+    x.side,
+    x.link_id,
+    x.key,
+    CASE x.gone WHEN 'app' THEN x.app_key ELSE x.ghl_key END AS source_key,
+    x.parent,
+    {% if child %}
+    coalesce(x.hangs_on, CASE x.side WHEN 'app' THEN o.app_key ELSE o.ghl_key END) AS parent_key,
+    {% endif %}
+    CASE WHEN x.action = 'forget' THEN '{}' ELSE x.cells END AS before,
+    x.version AS guard,
+    x.because,
+    CASE x.action WHEN 'forget' THEN 'low' ELSE 'high' END AS risk
+FROM absence_{{ entity }} AS x
+{% if child %}
+LEFT JOIN owner AS o ON x.parent = o.link_id
+{% endif %}
+WHERE x.action IN ('mirror', 'archive', 'forget');
+
+INSERT INTO hold BY NAME
+SELECT
+    hold_id,
+    'delete' AS kind,
+    '{{ entity }}' AS entity,
+    link_id AS subject,
+    side,
+    app_key,
+    ghl_key,
+    because,
+    CASE
+        WHEN merged IS NOT NULL THEN ['keep', 'delete']
+        WHEN survivor IS NULL THEN ['delete', 'restore', 'keep']
+        ELSE ['delete', 'relink', 'keep']
+    END AS options,
+    CASE
+        WHEN survivor IS NULL THEN json_object('gone', gone, 'kept', cells, 'survivor', NULL)
+        ELSE json_object(
+            'gone', gone,
+            'kept', cells,
+            'survivor', survivor,
+            'candidates', list_filter(list_distinct([survivor, merged]), lambda x: x IS NOT NULL)
+        )
+    END AS "values",
+    values_digest
+FROM absence_{{ entity }}
+WHERE action = 'hold';

@@ -1,0 +1,13 @@
+-- into operation: links that an answer takes apart, so that their records are matched or made anew
+INSERT INTO operation BY NAME
+SELECT
+    {{ phases.FORGET }} AS phase,
+    'forget' AS kind,
+    '{{ entity }}' AS entity,
+    'ghl' AS side,
+    link_id,
+    ghl_key AS key,
+    app_key AS source_key,
+    parent,
+    because
+FROM released_{{ entity }};

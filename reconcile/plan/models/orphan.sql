@@ -1,0 +1,85 @@
+-- orphan_{s}: a record without a counterpart, with what becomes of it
+--
+-- `class` says it: create, or why not (excluded, apart, unsyncable, not_checked).
+{% from 'plan/models/_creation.sql' import filled, lacking with context %}
+{% set travelling = sent | map('last') | map(attribute='name') | map('literal') | join(', ') %}
+{% set required = sent | map('last') | selectattr('required') | map(attribute='name') | map('literal') | join(', ') %}
+CREATE OR REPLACE TABLE orphan_{{ side }} AS
+{% if faulty %}
+WITH fault AS (
+    SELECT
+        key,
+        list(field) AS fields,
+        string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({{ required or 'NULL' }})) AS faulty,
+        string_agg(field || ' is ' || why, '; ' ORDER BY field) FILTER (field IN ({{ travelling or 'NULL' }})) AS left_out
+    FROM fault_{{ entity }}_{{ side }}
+    GROUP BY key
+),
+
+{% else %}
+WITH
+{% endif %}
+orphan AS (
+    SELECT
+        f.key,
+        f.version,
+        {% if child %}
+        o.link_id AS parent,
+        o.{{ other }}_key AS parent_key,
+        {% else %}
+        NULL::VARCHAR AS parent,
+        NULL::VARCHAR AS parent_key,
+        {% endif %}
+        f.cells,
+        {{ filled('x.fields' if faulty else '') }} AS filled,
+        {{ lacking() }} AS lacking,
+        {{ 'x.faulty' if faulty else 'NULL::VARCHAR' }} AS faulty,
+        {{ 'x.left_out' if faulty else 'NULL::VARCHAR' }} AS left_out,
+        {% if whole %}
+        true AS checked,
+        {% elif child and partial %}
+        f.key IN (SELECT key FROM looked WHERE entity = '{{ entity }}' AND side = '{{ side }}')
+        OR o.{{ other }}_key IS NULL
+        OR o.{{ other }}_key IN (SELECT key FROM cover_{{ entity }}_{{ other }}) AS checked,
+        {% else %}
+        f.key IN (SELECT key FROM looked WHERE entity = '{{ entity }}' AND side = '{{ side }}') AS checked,
+        {% endif %}
+        {% if child %}
+        -- GHL has tasks of no contact, and a rule may leave a contact out: what hangs on such is not of this pair.
+        CASE
+            WHEN f.parent IS NULL THEN 'it belongs to no contact'
+            WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_contact_{{ side }} WHERE excluded)
+                THEN 'its contact is left out by an exclude rule'
+        END AS apart,
+        CASE
+            WHEN o.link_id IS NULL THEN 'its contact is not linked'
+            WHEN o.link_id IN (SELECT link_id FROM absence_contact WHERE gone = '{{ other }}' AND action <> 'not_checked')
+                THEN 'its contact is gone from {{ other_label }}'
+        END AS forsaken
+        {% else %}
+        NULL::VARCHAR AS apart,
+        NULL::VARCHAR AS forsaken
+        {% endif %}
+    FROM free_{{ entity }}_{{ side }} AS f
+    {% if faulty %}
+    LEFT JOIN fault AS x USING (key)
+    {% endif %}
+    {% if child %}
+    LEFT JOIN owner AS o ON f.parent = o.{{ side }}_key
+    {% endif %}
+)
+
+SELECT
+    *,
+    {{ link_id(entity, side, 'key') }} AS link_id,
+    CASE
+        {% if not allowed %}
+        WHEN true THEN 'excluded'
+        {% endif %}
+        WHEN apart IS NOT NULL THEN 'apart'
+        WHEN forsaken IS NOT NULL THEN 'unsyncable'
+        WHEN NOT checked THEN 'not_checked'
+        WHEN lacking IS NOT NULL OR faulty IS NOT NULL THEN 'unsyncable'
+        ELSE 'create'
+    END AS class
+FROM orphan;

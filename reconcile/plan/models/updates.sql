@@ -1,0 +1,106 @@
+-- into operation: what makes the two records of a link agree, in one write for each side
+--
+-- Unique values that records pass on to one another are written by themselves, each in its turn (`lot_{e}`).
+{% from 'plan/models/_json.sql' import gathered %}
+INSERT INTO operation BY NAME
+WITH {% if sets %}{% include 'plan/models/_sets.sql' %}{% endif %}
+due AS (
+    SELECT
+        link_id,
+        field,
+        CASE winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
+        because,
+        kind = 'conflict' AS contested,
+        CASE winner WHEN 'app' THEN ghl ELSE app END AS previous,
+        CASE winner WHEN 'app' THEN app ELSE ghl END AS new_value,
+        NULL::VARCHAR AS across
+    FROM judged_{{ entity }}
+    WHERE action = 'agree' AND item IS NULL
+    {% if sets %}
+    UNION ALL BY NAME
+    FROM due_set
+    {% endif %}
+),
+
+turned AS (
+    SELECT
+        d.* EXCLUDE (previous),
+        CASE WHEN l.room THEN NULL ELSE d.previous END AS previous,
+        coalesce(l.field, '') AS lot,
+        coalesce({{ phases.PASS_ON }} + l.turn / 1000, {{ phases.UPDATE }}) AS phase,
+        coalesce(l.room, false) AS room
+    FROM due AS d
+    LEFT JOIN lot_{{ entity }} AS l USING (link_id, field, target)
+),
+
+-- Fields with the same reason share a sentence.
+reason AS (
+    SELECT
+        link_id,
+        target,
+        lot,
+        because,
+        string_agg(field, ', ' ORDER BY field) AS fields
+    FROM turned
+    GROUP BY ALL
+),
+
+sentence AS (
+    SELECT
+        link_id,
+        target,
+        lot,
+        string_agg(fields || ': ' || because, '; ' ORDER BY fields) AS because
+    FROM reason
+    GROUP BY ALL
+),
+
+written AS (
+    SELECT
+        link_id,
+        target,
+        lot,
+        phase,
+        bool_or(room) AS room,
+        {{ gathered('previous') }} AS before,
+        {{ gathered('new_value') }} AS after,
+        coalesce({{ gathered('across', 'FILTER (across IS NOT NULL)') }}, '{}') AS source,
+        list_sort(list(field)) AS fields,
+        bool_or(contested) AS contested
+    FROM turned
+    GROUP BY link_id, target, lot, phase
+)
+
+SELECT
+    phase,
+    {% if completed %}
+    CASE WHEN target = 'ghl' AND fields = [{{ completed | literal }}] THEN 'complete' ELSE 'update' END AS kind,
+    {% else %}
+    'update' AS kind,
+    {% endif %}
+    '{{ entity }}' AS entity,
+    target AS side,
+    link_id,
+    CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END AS key,
+    CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END AS source_key,
+    {% if child %}
+    o.link_id AS parent,
+    -- Where it hangs: after a merge that is another contact than its own contact's end.
+    CASE target WHEN 'app' THEN coalesce(a.parent, o.app_key) ELSE coalesce(g.parent, o.ghl_key) END AS parent_key,
+    {% endif %}
+    source,
+    before,
+    after,
+    -- The write before it in the same run clears the value, so that the version is another by then.
+    CASE WHEN NOT room THEN CASE target WHEN 'app' THEN a.version ELSE g.version END END AS guard,
+    sentence.because,
+    CASE WHEN contested THEN 'high' ELSE 'low' END AS risk
+FROM written
+JOIN sentence USING (link_id, target, lot)
+JOIN wide_{{ entity }} AS w USING (link_id)
+JOIN cell_{{ entity }}_app AS a ON w.app_key = a.key
+JOIN cell_{{ entity }}_ghl AS g ON w.ghl_key = g.key
+{% if child %}
+LEFT JOIN owner AS o ON a.parent = o.app_key
+{% endif %}
+;
