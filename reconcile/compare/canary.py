@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from reconcile.errors import Malformed, Refused, Unnamed
 from reconcile.model import Entity, Side
 from reconcile.ports import Json, Record
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import raw_text
 from reconcile.values.mapping import TAGS, EntityMap
@@ -24,16 +26,6 @@ _PATTERNS = 100
 
 Read = Callable[[str, "str | None"], "Record | None"]
 """Reads a record by key and parent key, past whatever lags."""
-
-# A field that bulk reads no longer carry looks as if it had been cleared in every record that had it.
-_CLEARED = """
-SELECT cleared, count(*) AS records, min(key) AS one, max(key) AS other FROM (
-    SELECT m.{s}_key AS key, list_filter([{cleared}], lambda x: x IS NOT NULL) AS cleared
-    FROM moved_{e} m JOIN basecell_{e} b USING (link_id)
-    JOIN cell_{e}_{s} c ON c.key = m.{s}_key JOIN raw_{e}_{s} r ON r.key = m.{s}_key
-    WHERE m.{s}_state = 'present')
-WHERE len(cleared) > 0 GROUP BY cleared ORDER BY records DESC, one LIMIT {most}
-"""
 
 
 @dataclass
@@ -81,21 +73,20 @@ def _look(
 ) -> None:
     """Read one record by its key and note which mapped native fields it shows that its bulk row does not."""
     natives = mapped.native(side)
-    listed = ", ".join(f"{_filled(at)}" for at in range(len(natives)))
-    parent, modified, *filled = stage.one(
-        f"SELECT parent, modified_at, {listed} FROM raw_{mapped.entity}_{side} r WHERE key = ?", key
-    )
+    query = render("compare/bulk_row", entity=mapped.entity, side=side, columns=len(natives))
+    parent, modified, filled = stage.one(query, key)
     try:
         record = read(key, None if parent is None else str(parent))
     except (Unnamed, Malformed):
         return
     if record is None or record.deleted:
         return
-    same = _moment(modified) is not None and _moment(modified) == _moment(record.modified_at)
-    changed = _moment(modified) is not None and _moment(record.modified_at) is not None and not same
+    moment, moment_by_key = _moment(modified), _moment(record.modified_at)
+    same = moment is not None and moment == moment_by_key
+    changed = moment is not None and moment_by_key is not None and not same
     unseen = [
         name
-        for name, there in zip(natives, filled, strict=True)
+        for name, there in zip(natives, _listed(filled), strict=True)
         if not there and _says(record.fields.get(name))
     ]
     log.info(
@@ -110,9 +101,9 @@ def _look(
     )
     if unseen:
         findings.records[key] = record
-    for name in (
-        () if changed else unseen
-    ):  # changed since the index was made: the record alone is read anew
+    if changed:  # since the index was made: the record alone is read anew
+        return
+    for name in unseen:
         findings.seen.setdefault(name, []).append(key)
         if same and not _is_tags(mapped, side, name):  # tags may change without the record's time
             findings.proven.add(name)
@@ -148,19 +139,25 @@ def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], lis
 
 def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
     """Linked records, each of which seems to have lost values that its baseline has; two for each set of lost values."""
-    place = {native: at for at, native in enumerate(mapped.native(side))}
-    tests = []
-    for at, each in enumerate(mapped.fields, start=1):
-        names = each.native(side)
-        if names and not each.constant:
-            blank = " OR ".join(f"NOT {_filled(place[name])}" for name in names)
-            moved = f"b.{side}[{at}] IS NOT NULL AND c.cells[{at}] IS DISTINCT FROM b.{side}[{at}]"
-            tests.append(f"CASE WHEN {moved} AND ({blank}) THEN {at} END")
-    if not tests or not stage.some(f"moved_{mapped.entity} WHERE {side}_state = 'present'"):
+    column = {native: at for at, native in enumerate(mapped.native(side))}
+    native_columns = [
+        (place, [column[name] for name in field.native(side)])
+        for place, field in enumerate(mapped.fields, start=1)
+        if field.native(side) and not field.constant
+    ]
+    if not native_columns or not stage.some(
+        f"moved_{mapped.entity} WHERE {side}_state = 'present'"
+    ):
         return [], []
-    query = _CLEARED.format(e=mapped.entity, s=side, cleared=", ".join(tests), most=_PATTERNS)
+    query = render(
+        "compare/cleared",
+        entity=mapped.entity,
+        side=side,
+        native_columns=native_columns,
+        most=_PATTERNS,
+    )
     patterns = [
-        (_places(places), int(str(records)), str(one), str(other))
+        (set(_listed(places)), int(str(records)), str(one), str(other))
         for places, records, one, other in stage.rows(query)
     ]
     often = Counter[int]()
@@ -181,30 +178,29 @@ def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], li
     return firsts, seconds
 
 
-def _places(value: object) -> set[int]:
-    return set(value) if isinstance(value, list) else set()
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _blank_everywhere(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
     """The mapped native fields that no row has a value in; none where there is no row."""
-    natives, table = mapped.native(side), f"raw_{mapped.entity}_{side}"
-    if not natives or not stage.some(table):
+    natives = mapped.native(side)
+    if not natives or not stage.some(f"raw_{mapped.entity}_{side}"):
         return []
-    filled = stage.one(
-        f"SELECT {', '.join(f'bool_or({_filled(at)})' for at in range(len(natives)))} FROM {table} r"
-    )
-    return [name for name, there in zip(natives, filled, strict=True) if not there]
+    query = render("compare/ever_filled", entity=mapped.entity, side=side, columns=len(natives))
+    (filled,) = stage.one(query)
+    return [name for name, there in zip(natives, _listed(filled), strict=True) if not there]
 
 
 def _fullest(stage: Stage, mapped: EntityMap, side: Side) -> list[str]:
-    values = " + ".join(f"{_filled(at)}::INTEGER" for at in range(len(mapped.native(side))))
-    query = f"SELECT key FROM raw_{mapped.entity}_{side} r WHERE NOT deleted ORDER BY {values} DESC, key LIMIT {MOST + 1}"
+    query = render(
+        "compare/fullest",
+        entity=mapped.entity,
+        side=side,
+        columns=len(mapped.native(side)),
+        most=MOST + 1,
+    )
     return [str(key) for (key,) in stage.rows(query)]
-
-
-def _filled(at: int) -> str:
-    """SQL for whether a raw column holds a value; a false is none: a side may leave out what is not set."""
-    return f"(coalesce(r.r{at}, '') NOT IN ('', '[]', '{{}}', 'null', 'false'))"
 
 
 def _says(value: Json) -> bool:

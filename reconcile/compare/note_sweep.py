@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Raw
@@ -11,71 +13,30 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.cells import make_cells
 from reconcile.model import Entity, Side
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
-# A note of the app that is no longer as it was last settled. One that this job wrote has no digest: its values are compared.
-_MOVED = """
-CREATE OR REPLACE TABLE pressing_app AS
-SELECT r.digest AS row FROM raw_note_app r LEFT JOIN base_note b ON b.app_key = r.key AND b.app_digest = r.digest
-WHERE b.app_key IS NULL AND NOT r.deleted;
-"""
-
-# The contacts, by the app's key or by link, that have a note which was written, edited, moved or deleted in the app. Who was
-# looked at since and left as it is (no rule makes it, a value is missing) presses nobody any more.
-_PRESSING = """
-CREATE OR REPLACE TABLE pressing AS
-WITH changed AS (
-    SELECT c.parent, b.parent AS link FROM cell_note_app c JOIN base_note b ON b.app_key = c.key LEFT JOIN written w USING (link_id)
-    WHERE NOT c.excluded AND (b.app_digest IS NOT NULL OR c.cells IS DISTINCT FROM w.cells)
-), created AS (
-    SELECT c.parent FROM cell_note_app c ANTI JOIN base_note b ON b.app_key = c.key
-    LEFT JOIN base_contact o ON o.app_key = c.parent LEFT JOIN swept s ON s.contact_key = o.ghl_key
-    WHERE NOT c.excluded AND (c.modified_at < s.checked_at) IS NOT TRUE
-), deleted AS (
-    SELECT b.parent AS link FROM base_note b LEFT JOIN raw_note_app r ON r.key = b.app_key
-    WHERE {whole} AND (r.key IS NULL OR r.deleted) AND b.app_absent < {absent_runs}
-)
-SELECT DISTINCT o.ghl_key AS key FROM base_contact o
-WHERE o.app_key IN (SELECT parent FROM changed UNION ALL SELECT parent FROM created)
-    OR o.link_id IN (SELECT link FROM changed UNION ALL SELECT link FROM deleted);
-CREATE OR REPLACE TABLE contacts_in_question AS
-SELECT DISTINCT o.ghl_key AS key FROM asked a JOIN base_note b ON a.subject = b.link_id JOIN base_contact o ON o.link_id = b.parent
-UNION SELECT o.ghl_key FROM asked a JOIN raw_note_app r ON r.key = a.subject JOIN base_contact o ON o.app_key = r.parent
-UNION SELECT contact FROM asked WHERE contact IS NOT NULL;
-"""
-
-_ORDER = """
-SELECT g.key FROM raw_contact_ghl g LEFT JOIN swept s ON s.contact_key = g.key
-WHERE NOT g.deleted
-ORDER BY g.key NOT IN (FROM pressing), g.key NOT IN (FROM contacts_in_question), (s.hinted_at > coalesce(s.checked_at, '')) IS NOT TRUE,
-    s.checked_at IS NOT NULL, (g.modified_at > s.checked_at) IS NOT TRUE, s.checked_at, g.key
-"""
-
 
 def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | None) -> list[str]:
-    """Keys of the GHL contacts whose notes to read; all of them where there is no budget.
+    """Keys of the GHL contacts whose notes to read, at most `budget`; all of them where there is none.
 
-    `mapped` are the notes. Within a budget those come first of whom a note was changed in the app, as that change could not be
-    carried without; then those of open questions, those that were hinted at, those never read, and those read longest ago.
+    `mapped` are the notes. `models/sweep_order.sql` says who comes first.
     """
     _load_swept(stage, ledger)
     if budget is None:
-        return [
-            str(key)
-            for (key,) in stage.rows(
-                "SELECT key FROM raw_contact_ghl WHERE NOT deleted ORDER BY key"
-            )
-        ]
-    stage.run(_MOVED)
+        query = "SELECT key FROM raw_contact_ghl WHERE NOT deleted ORDER BY key"
+        return [str(key) for (key,) in stage.rows(query)]
+    stage.make("compare/pressing_app")
     make_cells(stage, mapped, Side.APP, rows="pressing_app")
     _load_written(stage, ledger, mapped)
     _load_asked(stage, ledger)
     snapshot = stage.snapshots[Entity.NOTE, Side.APP]
-    whole = str(snapshot.complete and not snapshot.partial).lower()
-    stage.run(_PRESSING.format(whole=whole, absent_runs=mapped.absent_runs))
-    return [str(key) for (key,) in stage.rows(f"{_ORDER} LIMIT {budget:d}")]
+    whole = snapshot.complete and not snapshot.partial
+    stage.make("compare/pressing", whole=whole, absent_runs=mapped.absent_runs)
+    stage.make("compare/contacts_in_question")
+    return [str(key) for (key,) in stage.rows(render("compare/sweep_order", budget=budget))]
 
 
 def _load_swept(stage: Stage, ledger: Ledger) -> None:
@@ -95,8 +56,11 @@ def _load_swept(stage: Stage, ledger: Ledger) -> None:
 
 def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """Create `written` (link_id, cells): what the app last showed of the notes that this job wrote there, or that wait for something."""
-    query = "SELECT link_id FROM base_note b SEMI JOIN cell_note_app c ON c.key = b.app_key WHERE b.app_digest IS NULL ORDER BY 1"
-    named = [str(link_id) for (link_id,) in stage.rows(query)]
+    written = (
+        "base_note b SEMI JOIN cell_note_app c ON c.key = b.app_key WHERE b.app_digest IS NULL"
+    )
+    link_ids = stage.rows(f"SELECT b.link_id FROM {written} ORDER BY b.link_id")
+    named = [str(link_id) for (link_id,) in link_ids]
     rows = (
         row
         for batch in ledger.link_rows(mapped.entity, named, ("link_id", "app_cells"))
@@ -110,11 +74,14 @@ def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
 
 def _load_asked(stage: Stage, ledger: Ledger) -> None:
     """Create `asked` (subject, contact): what open questions about notes are about; of GHL's notes the contact alone says it."""
-    rows = []
-    for body in (json.loads(row.body) for row in ledger.holds()):
-        if body["entity"] == Entity.NOTE:
-            contact = (
-                body.get("values", {}).get("contact") if body.get("side") == Side.GHL else None
-            )
-            rows.append((body["subject"], contact))
+    bodies = [json.loads(row.body) for row in ledger.holds()]
+    rows = [(body["subject"], _contact(body)) for body in bodies if body["entity"] == Entity.NOTE]
     stage.fill("asked", [("subject", "VARCHAR"), ("contact", "VARCHAR")], [rows])
+
+
+def _contact(body: Mapping[str, Any]) -> str | None:
+    """The contact that a question about one of GHL's notes names."""
+    if body.get("side") != Side.GHL:
+        return None
+    contact: str | None = body.get("values", {}).get("contact")
+    return contact

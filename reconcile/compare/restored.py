@@ -31,14 +31,14 @@ def find(stage: Stage, mapping: Mapping) -> None:
 
     What is missing on such a side is no deletion in this run: it becomes a question, in `absence_e`, and stands in `missed_e`.
     """
-    places = [
+    went_back = [
         (mapped.entity, side)
         for mapped in mapping.entities
         for side in Side
         if stage.some(f"wide_{mapped.entity} WHERE {side}_back")
     ]
-    stage.make("compare/rewound", places=places)
-    rewound = bool(places) and bool(stage.some("rewound"))
+    stage.make("compare/rewound", went_back=went_back)
+    rewound = bool(went_back) and bool(stage.some("rewound"))
     for mapped in mapping.entities:
         if rewound:
             stage.make("compare/missed", entity=mapped.entity)

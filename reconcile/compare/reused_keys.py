@@ -22,7 +22,7 @@ def find(stage: Stage, mapped: EntityMap) -> None:
     """Create `stranger`: linked contacts whose every identifying value that was known changed at once on one side."""
     places = known_by(mapped)
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
-    stage.make("compare/stranger", places=places if enough else [])
+    stage.make("compare/stranger", known_places=places if enough else [])
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:

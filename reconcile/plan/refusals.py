@@ -100,7 +100,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     stage.make(
         "plan/refused_now",
         entity=entity,
-        places=holders(mapped),
+        unique_holders=holders(mapped),
         partly=_partly(stage, entity),
     )
     stage.make("plan/refused_asked", entity=entity)

@@ -6,7 +6,7 @@ CREATE OR REPLACE TABLE rewound (
     side VARCHAR,
     link_id VARCHAR
 );
-{% for entity, side in places %}
+{% for entity, side in went_back %}
 INSERT INTO rewound BY NAME
 SELECT DISTINCT
     '{{ entity }}' AS entity,

@@ -6,11 +6,11 @@
 {#- Whether all that a side's record was known by is other, and not just blank. -#}
 {% macro replaced(side, row) -%}
 (
-    {% for place in places %}(b.{{ side }}[{{ place }}] IS NOT NULL)::INTEGER{{ '' if loop.last else ' + ' }}{% endfor %} > 1
-    {% for place in places %}
+    {% for place in known_places %}(b.{{ side }}[{{ place }}] IS NOT NULL)::INTEGER{{ '' if loop.last else ' + ' }}{% endfor %} > 1
+    {% for place in known_places %}
     AND (b.{{ side }}[{{ place }}] IS NULL OR {{ row }}.cells[{{ place }}] IS DISTINCT FROM b.{{ side }}[{{ place }}])
     {% endfor %}
-    AND ({% for place in places %}{{ row }}.cells[{{ place }}] IS NOT NULL{{ '' if loop.last else ' OR ' }}{% endfor %})
+    AND ({% for place in known_places %}{{ row }}.cells[{{ place }}] IS NOT NULL{{ '' if loop.last else ' OR ' }}{% endfor %})
 )
 {%- endmacro %}
 CREATE OR REPLACE TABLE stranger (
@@ -22,7 +22,7 @@ CREATE OR REPLACE TABLE stranger (
     values_digest VARCHAR,
     action VARCHAR  -- ask, or same where a person said so
 );
-{% if places %}
+{% if known_places %}
 INSERT INTO stranger BY NAME
 WITH ends AS (
     SELECT
@@ -45,7 +45,7 @@ WITH ends AS (
         AND NOT a.excluded
         AND NOT g.excluded
         AND (
-            {% for place in places %}
+            {% for place in known_places %}
             a.cells[{{ place }}] IS DISTINCT FROM g.cells[{{ place }}]{{ '' if loop.last else ' OR' }}
             {% endfor %}
         )

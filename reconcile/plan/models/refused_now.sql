@@ -35,7 +35,7 @@ refused_before AS (
 ),
 
 holder AS (
-    {% for each in places %}
+    {% for each in unique_holders %}
     SELECT
         '{{ each.side }}' AS side,
         {{ each.field | literal }} AS field,
