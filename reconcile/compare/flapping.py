@@ -113,6 +113,7 @@ def _swings(
 ) -> Iterator[tuple[object, ...]]:
     """The rows of `swing` for one entity."""
     moved_by_place = _moved_since(stage, mapped, since=since)
+    # The journal is long: it is asked about the links alone of which a value moved after a write.
     link_ids = sorted({link_id for link_id, _, _ in moved_by_place})
     for start in range(0, len(link_ids), _BATCH):
         written = history(ledger, mapped, link_ids[start : start + _BATCH], since=since)
@@ -154,6 +155,7 @@ def _unanswered(chain: list[Wrote], moved: Moved, answer: Decision | None) -> li
 
 def hold_name(entity: Entity, place: Place) -> str:
     """The hold_id of the question about a value that goes back and forth."""
+    # The recipe of `hold_id` in reconcile/stage/models.py: an answer finds its question by it.
     parts = ("flapping", entity.value, place[0], place[1], place[2] or "")
     return hashlib.md5("\x1f".join(parts).encode(), usedforsecurity=False).hexdigest()[:20]
 

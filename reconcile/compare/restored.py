@@ -38,6 +38,7 @@ def find(stage: Stage, mapping: Mapping) -> None:
         if stage.some(f"wide_{mapped.entity} WHERE {side}_back")
     ]
     stage.make("compare/rewound", went_back=went_back)
+    # A record that is missing beside others that went back was made since the backup, or deleted.
     rewound = bool(went_back) and bool(stage.some("rewound"))
     for mapped in mapping.entities:
         if rewound:

@@ -21,6 +21,7 @@ def known_by(mapped: EntityMap) -> list[int]:
 def find(stage: Stage, mapped: EntityMap) -> None:
     """Create `stranger`: linked contacts whose every identifying value that was known changed at once on one side."""
     places = known_by(mapped)
+    # Who was known by one value alone may just have a new one.
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
     stage.make("compare/stranger", known_places=places if enough else [])
 

@@ -23,6 +23,7 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
     stage.make("compare/judged", entity=entity)
     if not stage.some(f"delta_{entity}"):
         return
+    # A table of some hundred rows, however many differences there are.
     stage.fill("verdict", _VERDICT, [list(_verdicts(mapped))])
     consents = [field.name for field in mapped.fields if field.rule.keep_dnd]
     stage.make("compare/judged_now", entity=entity, consents=consents)

@@ -13,6 +13,7 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     entity, other = mapped.entity, side.other
     if not stage.some(f"unlinked_{entity}_{side}", f"free_{entity}_{side}"):
         return
+    # Whether a record is missing on the other side is known only as far as that side was read.
     snapshot = stage.snapshots[entity, other]
     sent = travelling(mapped, side)
     stage.make("plan/excluded", entity=entity, side=side, constants=_constants(mapped))

@@ -42,11 +42,13 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if some & {released, matched}:
         stage.make("plan/forget", entity=entity, phases=phases)
         stage.make("plan/adopt", entity=entity, phases=phases)
+    # Answers about records in doubt are in by now: they say which records are free to be created.
     steps = [partial(_draft_updates, mapped=mapped)] if judged in some else []
     steps += [partial(draft_creates, mapped=mapped, side=side) for side in Side]
     if absent in some:
         steps.append(partial(_draft_absences, mapped=mapped))
     stage.together(*steps)
+    # Last, because what is asked about a difference already (`flapping`, `refused`) is not asked about twice.
     if some & {unsure, judged}:
         stage.make("plan/questions", entity=entity)
     if strayed in some:

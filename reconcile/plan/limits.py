@@ -143,6 +143,7 @@ def _empty(facts: Facts) -> Iterator[Breach]:
 def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
     for (entity, side), snapshot in facts.snapshots.items():
         linked = facts.expected(entity, side)
+        # What a side did not show, because it was not asked or not read to its end, is not gone.
         if snapshot.partial or not snapshot.complete or linked < limits.small or not snapshot.rows:
             continue
         if snapshot.rows < linked * limits.min_rows_share:
@@ -158,6 +159,7 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
     for side in Side:
         count = plan.count(entity, *_DELETING, side=side)
         too_many = count > limits.max_deletes
+        # Of a handful of linked records, a single one is a large share already.
         too_large = linked >= limits.small and count > linked * limits.max_delete_share
         if count and (too_many or too_large):
             limit = (
@@ -201,6 +203,7 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
 def _tagged(plan: Plan, facts: Facts, side: Side) -> int:
     """How many contacts have their tags changed on a side: one that gains some and loses some counts once, where that is known."""
     writes = plan.count(Entity.TAG, *_TAGGING, side=side)
+    # Each write counts as another contact where more is not known, up to all that are linked.
     most = facts.links.get(Entity.CONTACT, 0) + plan.count(Entity.CONTACT, OpKind.ADOPT)
     return min(writes, most if facts.tagged is None else facts.tagged.get(side, 0))
 
@@ -210,6 +213,7 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
     for side in Side:
         count = plan.count(entity, OpKind.CREATE, side=side)
         if linked < limits.small and count > limits.max_first_creates:
+            # With few links, or none, a share says nothing: what is matched may be all wrong.
             run, where = ("run", f", where {linked} are linked") if linked else ("first run", "")
             yield Breach(
                 "first-creates",

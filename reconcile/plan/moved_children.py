@@ -13,6 +13,7 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     """Take apart what a person said are two things: each is then matched, or created across, as any record without a link."""
     if mapped.entity is Entity.CONTACT:
         return
+    # Without such an answer nothing is done: the statement would look at every link there is.
     (answered,) = stage.one("SELECT EXISTS (FROM decision WHERE choice = 'unlink')")
     if answered:
         stage.make("plan/unlink_strays", entity=mapped.entity)

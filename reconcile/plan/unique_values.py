@@ -111,6 +111,7 @@ def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[obj
         return
     concerned = ", ".join(map(literal, sorted({*waits, *waits.values()})))
     place = f"target = '{holder.side}' AND field = {literal(holder.field)}"
+    # A record that holds the value and keeps it is not in `want`: nobody waits for it.
     members = stage.rows(f"SELECT key, link_id FROM want WHERE {place} AND key IN ({concerned})")
     links = {str(key): str(link_id) for key, link_id in members}
     may_clear = not mapped.field(holder.field).required
