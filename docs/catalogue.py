@@ -24,6 +24,9 @@ _MADE = re.compile(
 )
 _FILLED = re.compile(r"INSERT INTO (?:stage\.)?(\w+)|UPDATE (?:stage\.)?(\w+) ")
 _COMMENT = re.compile(r"(?m)(?:^|\s)-- .*")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+"""A literal: a semicolon in it ends no statement, and a word in it names no table."""
+
 _WORD = re.compile(r"\w+")
 _OWN = ("load", "load_beside", "blur", "refresh", "set_aside", "_prove", "_remember", "_remembered")
 """What the stage makes itself; else it carries out what another module asks for."""
@@ -126,7 +129,7 @@ class Recorder:
         """Remember the statements; whether they make a table."""
         makes = False
         with self._lock:
-            for statement in _COMMENT.sub("", sql).split(";"):
+            for statement in _TEXT.sub("''", _COMMENT.sub("", sql)).split(";"):
                 self.statements.append((sender, statement))
                 if made := _MADE.search(statement):
                     table = self.tables.setdefault(stem(made[1]), Table(stem(made[1])))

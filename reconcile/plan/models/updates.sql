@@ -55,7 +55,7 @@ sentence AS (
     GROUP BY ALL
 ),
 
-written AS (
+one_write AS (
     SELECT
         link_id,
         target,
@@ -95,7 +95,7 @@ SELECT
     CASE WHEN NOT room THEN CASE target WHEN 'app' THEN a.version ELSE g.version END END AS guard,
     sentence.because,
     CASE WHEN contested THEN 'high' ELSE 'low' END AS risk
-FROM written
+FROM one_write
 JOIN sentence USING (link_id, target, lot)
 JOIN wide_{{ entity }} AS w USING (link_id)
 JOIN cell_{{ entity }}_app AS a ON w.app_key = a.key
