@@ -131,10 +131,17 @@ def restore(stage: Stage, mapped: EntityMap, relation: str) -> None:
 
 
 def put(ledger: Ledger, connection: Connection, found: Iterable[Difference]) -> None:
-    """Enter differences, inside a settlement; each replaces what was known of the same value."""
-    rows = [_row(ledger, each) for each in found]
-    table = schema.difference
+    """Enter differences, inside a settlement; each replaces what was known of the same value.
+
+    Of several of one value the last counts: one that changes places with another is first cleared and then set, and a side
+    may drop both.
+    """
     names = ("pair", "entity", "link_id", "field", "item")
+    latest = {
+        tuple(row[name] for name in names): row for row in (_row(ledger, each) for each in found)
+    }
+    rows = list(latest.values())
+    table = schema.difference
     same = sa.and_(*(table.c[name] == sa.bindparam(f"old_{name}") for name in names))
     for start in range(0, len(rows), _BATCH):
         batch = rows[start : start + _BATCH]

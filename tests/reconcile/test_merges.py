@@ -244,3 +244,26 @@ def test_two_who_share_a_phone_are_no_merge() -> None:
         world.ghl.delete(C, world.links()["bob"])
         world.run()
         assert _people(world, Side.APP) == ["Ann"]
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_merge_that_nothing_but_its_tasks_and_notes_shows_is_asked_about(
+    world: World, side: Side
+) -> None:
+    """Bob got another email, which the job never saw, and was merged: what hung on him hangs on Ann now, so he was not deleted."""
+    here, there = world.sides[side], world.sides[side.other]
+    keys = {name: key for key, name in _named(world, side).items()}
+    here.edit(C, keys["Bob"], {"email": "robert@x.com"})
+    here.merge(keys["Ann"], keys["Bob"])
+    result = world.run()
+    assert not result.of(OpKind.DELETE, C)
+    (hold,) = [hold for hold in result.holds if hold.kind == "delete"]
+    assert f"its tasks or notes hang on record {keys['Ann']} now" in hold.because
+    assert hold.values["survivor"] == keys["Ann"]
+    assert len(there.rows(C)) == 2
+    assert len(there.rows(T)) == len(there.rows(N)) == 2
+
+
+def _named(world: World, side: Side) -> dict[str, str]:
+    """First names by key."""
+    return {key: str(cells["first_name"]) for key, cells in world.cells(side).items()}

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
+import sqlalchemy as sa
 
 from connectors.memory import Crash, Killed, Vices
+from reconcile.baseline import differences
+from reconcile.baseline.differences import Why
+from reconcile.ledger import schema
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.plan.unique_values import turns
 from reconcile.ports import Reply, Write
-from tests.builders import Result, World
+from tests.builders import Result, World, operation_of
 from tests.flows.nights import night, take_back
 
 C = Entity.CONTACT
@@ -333,3 +337,17 @@ def test_a_night_with_open_refusals_balances(world: World) -> None:
     told = night(world)
     assert [hold["kind"] for hold in told.document["holds"]] == ["refused", "refused"]
     assert told.exit_code == 1, told.document["statement"]
+
+
+def test_of_several_differences_of_one_value_the_last_is_entered(world: World) -> None:
+    """A value that changes places is cleared and then set; where a side drops both, the register has the one that was sent last."""
+    source = differences.source(world.mapping, "r9", world.clock())
+    operation = operation_of(link_id="l1", before={"email": "ann@x.com"}, after={"email": None})
+    both = [
+        source.difference(operation, "email", Why.DROPPED, (sent, "ann@x.com"), because="dropped")
+        for sent in (None, "bob@x.com")
+    ]
+    with world.ledger.engine.begin() as connection:
+        differences.put(world.ledger, connection, both)
+        known = connection.execute(sa.select(schema.difference.c.sent)).scalars().all()
+    assert known == ["bob@x.com"]
