@@ -37,6 +37,7 @@ _BATCH = 1_000
 _USUAL_LINE = 256 * 1024  # bytes
 _LOOKED_AT = 50  # pages between two looks at the disk
 _AT_ONCE = 2  # steps; each more holds memory of its own
+_FEW = 5_000  # rows of all snapshots together
 _ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
 _ROOM = 64 << 20  # bytes of the file's pages that stay
 
@@ -98,6 +99,7 @@ class Stage:
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET checkpoint_threshold = '64MB'")
         self.bounds = Bounds()
+        self._spare: list[duckdb.DuckDBPyConnection] = []
         self.snapshots = self._remembered()
 
     def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
@@ -111,8 +113,9 @@ class Stage:
 
     def _remember(self, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.entity, snapshot.side] = snapshot
-        lines = [[(snapshot_json(known),)] for known in self.snapshots.values()]
-        self.fill("stage.snapshot", [("line", "VARCHAR")], lines)
+        lines = [snapshot_json(known) for known in self.snapshots.values()]
+        self.run("DELETE FROM stage.snapshot")
+        self.rows("INSERT INTO stage.snapshot SELECT unnest(?)", lines)
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +130,8 @@ class Stage:
 
     def close(self) -> None:
         """Close the file; what was read, and what was kept, stays in it."""
+        while self._spare:
+            self._spare.pop().close()
         self.sql.close()
 
     def keep(self) -> None:
@@ -143,11 +148,12 @@ class Stage:
         return {table for table, some in zip(tables, there, strict=True) if some}
 
     def has(self, table: str) -> bool:
-        """Whether there is such a table."""
-        return (
-            self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}")
-            > 0
-        )
+        """Whether there is such a table. To ask the catalogue would take ten times as long: it lists all there are."""
+        try:
+            self.sql.execute(f"FROM {table} LIMIT 0")
+        except duckdb.CatalogException:
+            return False
+        return True
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
@@ -188,13 +194,10 @@ class Stage:
 
     def stream(self, query: str, batch: int = 10_000) -> Iterator[list[tuple[object, ...]]]:
         """Batches of a large result, on a cursor of its own."""
-        cursor = self.cursor()
-        try:
+        with self._borrowed() as cursor:
             self._roomily(cursor, query)
             while rows := cursor.fetchmany(batch):
                 yield rows
-        finally:
-            cursor.close()
 
     def _roomily(self, sql: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> None:
         """Carry out one statement; where it does not fit into the memory that it may take, once more with twice as much.
@@ -224,8 +227,19 @@ class Stage:
                 yield coming.popleft().result()
 
     def _fetched(self, query: str) -> list[tuple[object, ...]]:
-        with self.cursor() as cursor:
+        with self._borrowed() as cursor:
             return cursor.execute(query).fetchall()
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that is used again: to make one, and to tell it where tables are, takes longer than most statements."""
+        cursor = self._spare.pop() if self._spare else self.cursor()
+        try:
+            yield cursor
+        except BaseException:  # what it was at is not over, and would be the next one's first rows
+            cursor.close()
+            raise
+        self._spare.append(cursor)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same tables."""
@@ -237,18 +251,21 @@ class Stage:
         """Carry out steps that do not depend on one another at once, each on a connection of its own; the first fault is raised.
 
         Most statements are over less than a DuckDB thread takes on at a time, so that one alone leaves the other cores idle.
+        Where little was read, to plan the statements is the work, and another connection would only add to it.
         """
+        if sum(snapshot.rows for snapshot in self.snapshots.values()) < _FEW:
+            for step in steps:
+                step(self)
+            return
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            for step in [pool.submit(self._beside, step) for step in steps]:
-                step.result()
+            for running in [pool.submit(self._beside, step) for step in steps]:
+                running.result()
 
     def _beside(self, step: Callable[[Stage], object]) -> None:
-        other = copy(self)
-        other.sql = self.cursor()
-        try:
+        with self._borrowed() as cursor:
+            other = copy(self)
+            other.sql = cursor
             step(other)
-        finally:
-            other.sql.close()
 
     def let_go(self) -> None:
         """Give the memory back that holds pages of the file, once what was read there is not looked through again."""
