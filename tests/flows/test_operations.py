@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from cryptography.fernet import Fernet
 
 from connectors.ghl.auth import Tokens
 from connectors.ghl.tokens import KEY_VARIABLE
+from connectors.shared import SharedBudget
 from flows.clock import moment
 from flows.config import Pair, load
 from flows.logs import Lines, named
@@ -28,16 +31,17 @@ from flows.opening import open_run
 from flows.orchestration.schedule import Wish, deployments, yaml_text
 from flows.outcome.health import health
 from flows.run import Options
-from flows.state.backups import back_up, revision
+from flows.state.backups import back_up, restore, revision
 from flows.state.leases import holder_of, lease, place, release_dead
 from flows.state.stores import brought, forget, keep, stored
 from flows.wiring.credentials import auth_of, store_of
-from flows.wiring.wiring import _shared
+from flows.wiring.wiring import _window
 from reconcile.errors import Expired, Locked, StateError
 from reconcile.ledger import runs, schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.ledger.runs import RunRow
 from reconcile.stage.archive import MANIFEST
+from tests.connectors.databases import fresh_database
 from tests.flows.test_wiring import PAIR
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -143,6 +147,21 @@ def test_backup(pair: Pair, ledger: Ledger, tmp_path: Path) -> None:
     copy.close()
     with pytest.raises(StateError, match="there already"):
         back_up(pair, file)
+
+
+def test_a_ledger_on_postgresql_is_copied_and_restored_by_its_own_tools(tmp_path: Path) -> None:
+    """A backup is what pg_dump writes; to restore is left to pg_restore, with the words to say and what they take along."""
+    for url in fresh_database("postgresql", tmp_path):
+        file = tmp_path / "acme.toml"
+        file.write_text(f'ledger = "{url}"\n{PAIR}')
+        pair = load(file, environ={})
+        revision(pair)
+        kept = back_up(pair, tmp_path / "backup.dump")
+        assert kept.read_bytes().startswith(b"PGDMP")
+        with pytest.raises(StateError, match="server's own tools") as refused:
+            restore(pair, kept)
+        assert "pg_restore" in refused.value.remedy
+        assert "every pair of that ledger" in refused.value.remedy
 
 
 def test_backup_of_nothing(pair: Pair, tmp_path: Path) -> None:
@@ -331,6 +350,48 @@ def _oauth(folder: Path) -> Pair:
     return load(file, environ={})
 
 
+def test_the_repositorys_prefect_yaml_shows_three_work_pools() -> None:
+    """A process, a container and a Kubernetes job: each stands there as a work pool that a deployment may name."""
+    import yaml
+
+    text = (Path(__file__).parents[2] / "prefect.yaml").read_text(encoding="utf-8")
+    pools = yaml.safe_load(text)["definitions"]
+    assert {"process", "docker", "kubernetes"} <= pools.keys()
+    assert all("name" in pools[kind] for kind in ("process", "docker", "kubernetes"))
+    made = re.findall(r"prefect work-pool create \S+ --type (\w+)", text)
+    assert made == ["process", "docker", "kubernetes"]
+
+
+def test_what_prefect_is_told_to_wait_for(pair: Pair, prefect: Path) -> None:
+    """Each delta is started by GHL's event about its location and by the app's about the pair; each deployment runs once at a time."""
+    import asyncio
+
+    from prefect.client.orchestration import get_client
+
+    from flows.orchestration.deploy import apply
+
+    async def found() -> tuple[list[Any], list[Any]]:
+        async with get_client() as client:
+            return await client.read_automations(), await client.read_deployments()
+
+    names = apply(list(deployments(pair, Wish())), Wish())
+    automations, deployed = asyncio.run(found())
+    mine = {each.name: each.trigger for each in automations if each.name.startswith("delta-acme")}
+    told = {
+        (next(iter(trigger.expect)), trigger.match.root["prefect.resource.id"])
+        for trigger in mine.values()
+    }
+    assert told == {
+        ("ghl-reconcile.contact-changed", "ghl-reconcile.location.loc1"),
+        ("ghl-reconcile.app-changed", "ghl-reconcile.pair.acme"),
+    }
+    ours = [each for each in deployed if any(name.endswith(each.name) for name in names)]
+    assert len(ours) == 4
+    for each in ours:
+        assert each.concurrency_options.collision_strategy.value == "CANCEL_NEW"
+        assert each.global_concurrency_limit.limit == 1
+
+
 def test_oauth_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pair that says oauth signs with the tokens of its ledger, or with the agency's; without any it says to log in."""
     monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
@@ -356,7 +417,8 @@ def test_oauth_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_ledger_in_a_file_shares_no_window(pair: Pair, ledger: Ledger) -> None:
     """A pair whose ledger is a file is worked on by one process at a time, whose window is its own."""
-    assert _shared(pair, ledger.engine) is None
+    with ExitStack() as held:
+        assert not isinstance(_window(pair, ledger.engine, held), SharedBudget)
 
 
 def test_auth_status_and_logout(
