@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -59,6 +59,40 @@ def held(url: str, what: str = "*") -> list[tuple[Any, ...]]:
             tuple(row)
             for row in connection.exec_driver_sql(f"SELECT {what} FROM contacts ORDER BY 1")
         ]
+
+
+# Rights.
+
+
+@pytest.fixture
+def writer(postgresql: str) -> Iterator[str]:
+    """The database for a role that may read, add and change contacts, and nothing else."""
+    run(
+        postgresql,
+        "CREATE TABLE contacts (id SERIAL PRIMARY KEY, name TEXT)",
+        "INSERT INTO contacts (name) VALUES ('Ann')",
+        "DROP ROLE IF EXISTS ghl_test_writer",
+        "CREATE ROLE ghl_test_writer LOGIN",
+        "GRANT SELECT, INSERT, UPDATE ON contacts TO ghl_test_writer",
+    )
+    url = database_url(postgresql).set(username="ghl_test_writer")
+    yield url.render_as_string(hide_password=False)
+    run(postgresql, "DROP OWNED BY ghl_test_writer", "DROP ROLE ghl_test_writer")
+
+
+def test_writing_needs_insert_update_and_delete(postgresql: str, writer: str) -> None:
+    """Each right is for its kind of write, a `serial` key needs USAGE on its sequence, and no other right is asked for."""
+    side = connector(writer)
+    side.describe()
+    delete = Write("op", OpKind.DELETE, CONTACT, "1")
+    assert one(side, change("1", {"name": "Anna"})).status is Status.DONE
+    assert one(side, add({"name": "Bea"})).status is Status.REJECTED
+    run(postgresql, "GRANT USAGE ON SEQUENCE contacts_id_seq TO ghl_test_writer")
+    assert one(side, add({"name": "Bea"})).status is Status.DONE
+    assert one(side, delete).status is Status.REJECTED
+    run(postgresql, "GRANT DELETE ON contacts TO ghl_test_writer")
+    assert one(side, delete).status is Status.DONE
+    assert held(postgresql, "name") == [("Bea",)]
 
 
 # Refusals.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from reconcile.errors import Refused, StateError
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email
 from tests.flows.acme import Acme
+from tests.flows.calls import say
 from tests.flows.nights import night, take_back
 
 C = Entity.CONTACT
@@ -51,6 +53,12 @@ def lost(world: World) -> None:
     for path in world.folder.glob("ledger.db*"):
         path.unlink()
     world.reopen()
+
+
+def asked(world: World) -> list[Any]:
+    """The questions that are open and unanswered."""
+    decided = {decision.hold_id for decision in world.ledger.decisions()}
+    return [row for row in world.ledger.holds() if row.hold_id not in decided]
 
 
 def test_an_empty_ledger_beside_a_store_with_runs_is_refused(store: Store) -> None:
@@ -147,6 +155,60 @@ def test_a_store_that_was_wiped_and_a_first_run_are_no_lost_ledger(store: Store)
         night(world, during=store)
 
 
+def test_a_store_that_does_not_answer_refuses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """An empty ledger beside a store that cannot be asked: the run goes on, and the log says that nobody was asked."""
+
+    def away(run: Run) -> None:
+        cast("Any", run.pair).store = "nosuch://bucket"
+
+    with settled() as world:
+        night(world)
+        lost(world)
+        with caplog.at_level(logging.WARNING):
+            night(world, during=away)
+        assert "the store was not asked how far the ledger had come" in caplog.messages
+
+
+def test_what_a_first_run_after_a_lost_ledger_means() -> None:
+    """Linked by the rules, nobody is made twice; what differs is asked about; who was deleted comes back; answers are gone."""
+    with settled() as world:
+        night(world)
+        for side, name in ((Side.APP, "Beatrix"), (Side.GHL, "Beate")):
+            key = by_email(world, side, "bea@x.com")
+            world.sides[side].edit(C, key, {"first_name": name})
+        night(world)
+        (question,) = asked(world)
+        world.decide(question, "leave")
+        night(world)
+        assert asked(world) == []
+        world.ghl.delete(C, by_email(world, Side.GHL, "ann@x.com"))
+        lost(world)
+        night(world, allowed=frozenset({"rebase"}))
+        assert len(asked(world)) == 1
+        assert [len(world.cells(side)) for side in Side] == [2, 2]
+
+
+def test_what_an_older_ledger_means() -> None:
+    """Of those whom runs made since, one whom a rule knows is linked again; one without email and phone is made twice."""
+    with settled() as world:
+        night(world)
+        world.ledger.close()
+        shutil.copy(world.folder / "ledger.db", world.folder / "old.db")
+        world.reopen()
+        world.app.put(C, {"email": "cleo@x.com", "first_name": "Cleo"})
+        world.app.put(C, {"first_name": "Nameless"})
+        world.app.edit(C, by_email(world, Side.APP, "bea@x.com"), {"first_name": "Beatrix"})
+        night(world)
+        lost(world)
+        world.ledger.close()
+        shutil.copy(world.folder / "old.db", world.folder / "ledger.db")
+        world.reopen()
+        night(world, allowed=frozenset({"rebase"}))
+        assert asked(world) == []
+        names = sorted(str(cells["first_name"]) for cells in world.cells(Side.GHL).values())
+        assert names == ["Ann", "Beatrix", "Cleo", "Nameless", "Nameless"]
+
+
 def test_a_store_of_an_earlier_version_is_looked_through(store: Store) -> None:
     """Where nothing says how far the ledger had come, an empty one is held against the reports of earlier runs."""
     with settled() as world:
@@ -178,3 +240,16 @@ def test_a_backup_is_put_back_by_a_command(tmp_path: Path) -> None:
     assert aside.exists()
     assert acme.run().told.exit_code in (0, 1)
     assert not acme.run().residual
+
+
+def test_a_new_start_is_shown_and_carried_out_under_the_same_option(tmp_path: Path) -> None:
+    """`plan --rebase` shows what going on without the ledger would do, and `apply DIGEST --rebase` does it."""
+    acme = Acme.made(tmp_path / "acme", contacts=44)
+    acme.run(verify="none")
+    for path in (acme.folder / "state").glob("ledger.db*"):
+        path.unlink()
+    assert "LEDGER_LOST" in say("plan", "--pair", acme.pair).errors
+    shown = say("plan", "--rebase", "--pair", acme.pair, "--json").document
+    digest = shown["provenance"]["plan_digest"]
+    assert "LEDGER_LOST" in say("apply", digest, "--pair", acme.pair).errors
+    assert say("apply", digest, "--rebase", "--pair", acme.pair, "--verify", "none").code < 2

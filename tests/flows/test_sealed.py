@@ -118,6 +118,15 @@ def test_every_flow_and_task_is_sealed() -> None:
     assert found >= 11
 
 
+def test_no_flow_and_no_task_keeps_its_result() -> None:
+    """Each of them says persist_result=False, whatever Prefect's settings are."""
+    for file in (ROOT / "flows").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name(node) in ("flow", "task") and node.keywords:
+                said = {each.arg: ast.unparse(each.value) for each in node.keywords}
+                assert said.get("persist_result") == "False", (file.name, node.lineno)
+
+
 def _name(node: ast.expr) -> str:
     called = node.func if isinstance(node, ast.Call) else node
     return called.id if isinstance(called, ast.Name) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -491,6 +492,28 @@ def test_a_key_comes_from_the_environment_first(tmp_path: Path) -> None:
         {KEY_VARIABLE: f"{new.decode()},{old.decode()}"}, key_file=tmp_path / "key"
     )
     assert cipher.decrypt(closed) == b"pair"
+    assert not (tmp_path / "key").exists()
+
+
+_KEYRING = "def get_password(service, name):\n    return {key!r} if name == 'tokens' else None\n"
+
+
+def test_a_key_in_the_keyring_is_taken_before_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the desktop's keyring has a key, that one is used, and no key file is made."""
+    key = Fernet.generate_key().decode()
+    package = tmp_path / "installed" / "keyring"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(_KEYRING.format(key=key))
+    (package / "errors.py").write_text("class KeyringError(Exception):\n    pass\n")
+    monkeypatch.syspath_prepend(package.parent)
+    for name in ("keyring", "keyring.errors"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    closed = cipher_from({}, key_file=tmp_path / "key").encrypt(b"pair")
+    for name in ("keyring", "keyring.errors"):
+        del sys.modules[name]
+    assert Fernet(key).decrypt(closed) == b"pair"
     assert not (tmp_path / "key").exists()
 
 
