@@ -1,4 +1,4 @@
-"""Links that lost an end: what a missing record may mean, and what is done about it; never on the word of one absence alone."""
+"""Links that lost an end: what a missing record may mean, and what is done about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconcile.values.policy import OnDelete
 
 
 def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> None:
-    """Note records that seem to be gone, of which the side, asked by key, said neither what they hold nor that they are gone."""
+    """Note records that seem to be gone, though the side, asked by key, did not say so."""
     stage.make("compare/unproven", entity=entity)
     for key in sorted(keys):
         stage.rows(f"INSERT INTO unproven_{entity} VALUES (?, ?)", side.value, key)
@@ -21,9 +21,8 @@ def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str])
 def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
     """Create `absence_e`, one row for each link that lost an end.
 
-    Its `action` is one of mirror, archive, hold, ignore, forget, follow,
-    quarantine, not_checked; `side`, `key` and `cells` are those of the end that is still there. `children` are what hangs
-    on a contact: one that was added or changed where the contact is still there is a change of the contact.
+    Nothing is concluded on the word of one absence alone. `children` are what hangs on a contact:
+    one that was added or changed where the contact is still there is a change of the contact.
     """
     entity = mapped.entity
     stage.make("compare/absence", entity=entity)
@@ -44,9 +43,10 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
 def unconfirmed(
     stage: Stage, mapped: EntityMap, side: Side, *, most: int
 ) -> list[tuple[str, str | None]]:
-    """(key, parent key) of missing records on `side` that something would be done about: to be confirmed by a read by key.
+    """(key, parent key) of missing records on `side` that something would be done about.
 
-    Empty where there are more than `most`: then a limit refuses the run anyway, and reading them all would cost the quota.
+    They are confirmed by a read by key. Where there are more than `most`, none are: a limit refuses
+    the run anyway, and to read them all would cost the quota.
     """
     entity = mapped.entity
     query = render(

@@ -1,4 +1,4 @@
-"""Not read is not blank: whether bulk reads carry every mapped field, seen on a few records that are read by key as well."""
+"""Not read is not blank: whether bulk reads carry every mapped field, seen on a few records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ Read = Callable[[str, "str | None"], "Record | None"]
 
 @dataclass
 class Findings:
-    """What records showed by their key and not in bulk: by native field, the keys of the records, and those that prove it."""
+    """What records showed by their key and not in bulk: by native field, the keys of the records.
+
+    `proven` are the fields of which one record was proof enough.
+    """
 
     seen: dict[str, list[str]] = field(default_factory=dict)
     proven: set[str] = field(default_factory=set)
@@ -38,12 +41,15 @@ class Findings:
 
 
 def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: str) -> list[str]:
-    """Raise Refused where the bulk read through `endpoint` does not carry a mapped field; else the keys of rows read anew.
+    """The keys of rows that were read anew.
 
-    `moved_e`, `basecell_e` and `cell_e_s` have to be there. A value that is present in both reads and different is no
-    finding: an index trails. One record is proof where both reads show the same moment of its last change; else a second
-    record has to show the same, and without one the record itself is taken as it was read by its key. A second one is read as
-    well where the first were really cleared: what one person did says nothing of the others.
+    Raises Refused where the bulk read through `endpoint` does not carry a mapped field.
+
+    `moved_e`, `basecell_e` and `cell_e_s` have to be there. A value that is present in both reads
+    and different is no finding: an index trails. One record is proof where both reads show the same
+    moment of its last change; else a second record has to show the same, and without one the record
+    itself is taken as it was read by its key. A second one is read as well where the first were
+    really cleared: what one person did says nothing of the others.
     """
     chosen, reserve = _chosen(stage, mapped, side)
     findings = Findings()
@@ -56,11 +62,13 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
     ]
     if missing:
         shown = findings.seen[missing[0]][0]
+        values = "a value" if len(missing) == 1 else "values"
         raise Refused(
-            f"{side.label}'s bulk read of {mapped.entity} records ({endpoint}) does not carry {', '.join(missing)}: read by "
-            f"its key, record {shown} has {'a value' if len(missing) == 1 else 'values'} there that the bulk read shows as blank",
-            remedy="leave what is not carried out of the pair file, or repeat the run once the side shows it again: "
-            "not read is not blank, so nothing was concluded and nothing written",
+            f"{side.label}'s bulk read of {mapped.entity} records ({endpoint}) does not carry "
+            f"{', '.join(missing)}: read by its key, record {shown} has {values} there that "
+            "the bulk read shows as blank",
+            remedy="leave what is not carried out of the pair file, or repeat the run once the "
+            "side shows it again: not read is not blank, so nothing was concluded and nothing written",
             code="NOT_CARRIED",
         )
     if findings.records:
@@ -71,7 +79,7 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
 def _look(
     stage: Stage, mapped: EntityMap, side: Side, key: str, read: Read, findings: Findings
 ) -> None:
-    """Read one record by its key and note which mapped native fields it shows that its bulk row does not."""
+    """Read one record by its key, and note which mapped native fields its bulk row lacks."""
     natives = mapped.native(side)
     query = render("compare/bulk_row", entity=mapped.entity, side=side, columns=len(natives))
     parent, modified, filled = stage.one(query, key)
@@ -118,8 +126,9 @@ def _in_doubt(findings: Findings) -> bool:
 def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
     """Keys of the records to look at, and of those that confirm what the first ones show.
 
-    Records that seem to have lost values first, as many different ones as possible. Then, where a mapped field is blank in
-    every row of a whole read, those with the most values: on a first run nothing else is known of them.
+    Records that seem to have lost values first, as many different ones as possible. Then, where a
+    mapped field is blank in every row of a whole read, those with the most values: on a first run
+    nothing else is known of them.
     """
     firsts, seconds = _cleared(stage, mapped, side)
     snapshot = stage.snapshots[mapped.entity, side]
@@ -138,7 +147,7 @@ def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], lis
 
 
 def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
-    """Linked records, each of which seems to have lost values that its baseline has; two for each set of lost values."""
+    """Linked records that seem to have lost values of their baseline; two for each set."""
     column = {native: at for at, native in enumerate(mapped.native(side))}
     native_columns = [
         (place, [column[name] for name in field.native(side)])

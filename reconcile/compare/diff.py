@@ -1,4 +1,4 @@
-"""The three-way comparison of the links that moved: one row for each field, or tag, in which a side moved or the sides differ."""
+"""The three-way comparison of the links that moved: each field, or tag, that differs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PART = 125_000
 """Links whose cells are put side by side at a time."""
 
 _CLOCKS_APART = 300
-"""By how many seconds a side's clock may differ from ours: a change that near to our own write may be our write."""
+"""Seconds by which a side's clock may differ from ours: a change so near our write may be it."""
 
 
 def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: str | None) -> str:
-    """The truth table behind `models/_kind.sql`, one field at a time: the reference that the SQL is held against."""
+    """The truth table of `models/_kind.sql`, one field at a time: tests compare the SQL with it."""
     if app == ghl:
         return "converged"
     app_moved, ghl_moved = app != base_app, ghl != base_ghl
@@ -49,10 +49,10 @@ def make_delta(stage: Stage, mapped: EntityMap) -> None:
 
 
 def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str]:
-    """SQL for parts of `wide_e`, each row with its cells side by side as lists: base_app, base_ghl, app, ghl.
+    """SQL for parts of `wide_e`, each row with its cells as lists: base_app, base_ghl, app, ghl.
 
-    In parts, because a first run of a million links, joined at once, needs more than 512 MB; and not as a table, which would hold
-    every list a second time.
+    In parts, because a first run of a million links, joined at once, needs more than 512 MB; and
+    not as a table, which would hold every list a second time.
     """
     links = stage.count(f"SELECT coalesce(max(rowid) + 1, 0) FROM wide_{entity}")
     for start in range(0, links, _PART):
@@ -62,7 +62,7 @@ def beside(stage: Stage, entity: Entity, *, where: str = "true") -> Iterator[str
 def doubtful(
     stage: Stage, mapped: EntityMap, side: Side, *, lag_seconds: float
 ) -> list[tuple[str, str | None]]:
-    """(key, parent) of rows that a bulk read is no proof of, so that they want a look by key before anything is concluded."""
+    """(key, parent) of rows that a bulk read is no proof of: they are read by key first."""
     query = render(
         "compare/doubtful",
         entity=mapped.entity,

@@ -1,4 +1,4 @@
-"""Writes of which nobody knows whether they happened: they outlive their run, block their own record alone, and are asked about."""
+"""Writes of which nobody knows whether they happened: people are asked about them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Doubt:
 
 
 def hold_id(run_id: str, op_id: str) -> str:
-    """The id of the question about a write. The same write, planned anew by a later run, is another question."""
+    """The id of the question about a write; planned anew by a later run, it is another question."""
     return md5(f"doubt\x1f{run_id}\x1f{op_id}".encode(), usedforsecurity=False).hexdigest()[:20]
 
 
@@ -93,15 +93,30 @@ def _why(outcome: str | None) -> str:
 
 def by_run(doubts: Iterable[Doubt]) -> Mapping[str, frozenset[str]]:
     """The op_ids of each run."""
-    found: dict[str, set[str]] = {}
+    op_ids_of: dict[str, set[str]] = {}
     for doubt in doubts:
-        found.setdefault(doubt.run_id, set()).add(doubt.operation.op_id)
-    return {run_id: frozenset(op_ids) for run_id, op_ids in found.items()}
+        op_ids_of.setdefault(doubt.run_id, set()).add(doubt.operation.op_id)
+    return {run_id: frozenset(op_ids) for run_id, op_ids in op_ids_of.items()}
 
 
 def answers(ledger: Ledger) -> Mapping[str, tuple[str, str]]:
     """What people answered, as (choice, who) by question."""
     return {decision.hold_id: (decision.choice, decision.by) for decision in ledger.decisions()}
+
+
+_HOLD = (
+    "hold_id",
+    "kind",
+    "entity",
+    "subject",
+    "side",
+    "app_key",
+    "ghl_key",
+    "because",
+    "options",
+    '"values"',
+    "values_digest",
+)
 
 
 def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
@@ -111,8 +126,9 @@ def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
         entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
         keys = {operation.side: operation.key, operation.side.other: operation.source_key}
         stage.rows(
-            "INSERT INTO hold VALUES (?, 'doubt', ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO hold ({', '.join(_HOLD)}) VALUES ({', '.join('?' * len(_HOLD))})",
             doubt.hold_id,
+            "doubt",
             entity.value,
             operation.link_id,
             operation.side.value,
@@ -130,8 +146,9 @@ def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
 def _because(doubt: Doubt) -> str:
     operation = doubt.operation
     what = _WORDS.get(operation.kind, "a change of it")
-    found = f" ({doubt.why})" if doubt.why else ""
+    why = f" ({doubt.why})" if doubt.why else ""
     return (
-        f"{what} in {operation.side.label} was begun on {doubt.begun_at[:10]}, and whether it happened is not known: "
-        f"it could not be looked at{found}; nothing else is written to it meanwhile"
+        f"{what} in {operation.side.label} was begun on {doubt.begun_at[:10]}, and whether it "
+        f"happened is not known: it could not be looked at{why}; nothing else is written to it "
+        "meanwhile"
     )

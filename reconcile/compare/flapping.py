@@ -1,4 +1,4 @@
-"""Finds values that are taken back run after run, so that a person is asked instead of the same write being made once more."""
+"""Finds values that are taken back run after run, so that a person is asked instead."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Place = tuple[str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """One value that a run wrote: what its side held before, what was sent, and what the side then said it stores."""
+    """A value that a run wrote: what its side held before, what was sent, and what it stored."""
 
     run_id: str
     at: str
@@ -55,9 +55,10 @@ class Moved:
 
 
 def taken_back(writes: Sequence[Wrote], moved: Moved) -> list[Wrote]:
-    """The latest writes, oldest first, each of which its own side took back: it went from what was written to what it held before.
+    """The latest writes, oldest first, that their own side took back to what it held before.
 
-    Later edits of the other side are no such thing, and neither is an `undo` run, nor a value that the side never kept.
+    Later edits of the other side are no such thing, and neither is an `undo` run, nor a value that
+    the side never kept.
     """
     if not writes or not _kept(writes[-1]):
         return []
@@ -79,7 +80,7 @@ def _kept(write: Wrote) -> bool:
     return not write.undoing and write.stored != write.before
 
 
-# what the journal says ------------------------------------------------------------------------------------------------
+# what the journal says ----------------------------------------------------------------------------
 
 _SWING = [
     (name, "VARCHAR")
@@ -88,10 +89,10 @@ _SWING = [
 
 
 def find(stage: Stage, ledger: Ledger, mapping: PairMapping, *, times: int, since: str) -> None:
-    """Create `swing`: the differences of this run whose last writes, two or more, were taken back; `times` of them are told.
+    """Create `swing`: the differences of this run whose last writes, two or more, were taken back.
 
-    Only the journal of links is asked that a side changed after it was written to since then (an ISO 8601 instant). An
-    answer of a person's starts the count anew. With `times` 0 nothing is looked for.
+    `times` of them are told. Writes count since `since` (an ISO 8601 instant), and an answer of a
+    person's starts the count anew. With `times` 0 nothing is looked for.
     """
     answered = {decision.hold_id: decision for decision in ledger.decisions()} if times else {}
     rows = (
@@ -142,7 +143,7 @@ def _moved_since(stage: Stage, mapped: EntityMap, *, since: str) -> dict[Place, 
 
 
 def _answered_for(chain: Sequence[Wrote], moved: Moved) -> str:
-    """What an answer is given for: both sides' values, and the last write, so that it is carried out just once."""
+    """What an answer is given for: both values, and the last write: it is carried out once."""
     return fingerprint(moved.now[Side.APP], moved.now[Side.GHL], chain[-1].run_id)
 
 
@@ -245,8 +246,9 @@ def _because(place: Place, chain: Iterable[Wrote]) -> str:
     _, _, item = place
     events = "; ".join(_event(item, write) for write in chain)
     return (
-        f"goes back and forth: {events}; so it is not written again. Stop what takes it back, or change the field's rule "
-        "in the pair file (flow, drift); an answer is carried out once, and the count starts anew"
+        f"goes back and forth: {events}; so it is not written again. Stop what takes it back, or "
+        "change the field's rule in the pair file (flow, drift); an answer is carried out once, "
+        "and the count starts anew"
     )
 
 
@@ -254,24 +256,25 @@ def _event(item: str | None, write: Wrote) -> str:
     """What a run wrote and what became of it, as a part of a sentence."""
     run, side = f"run {write.run_id}", write.side.label
     if item is None:
-        return f"{run} wrote {_shown(write.after)} in {side}, which went back to {_shown(write.before)}"
+        before, after = _shown(write.before), _shown(write.after)
+        return f"{run} wrote {after} in {side}, which went back to {before}"
     did, undid = ("added", "was taken out") if write.after else ("took out", "was added")
     return f"{run} {did} {_shown(item)} in {side}, where it {undid} again"
 
 
 def _shown(cell: Cell) -> str:
-    """A value as part of a sentence: short, on one line, between “ and ”, which the masked report knows it by."""
+    """A value in a sentence: short, on one line; the masked report knows it by “ and ”."""
     if cell is None:
         return "a blank"
     words = " ".join(cell.replace("“", '"').replace("”", '"').split())
     return f"“{words if len(words) <= _WORDS else words[: _WORDS - 1] + '…'}”"
 
 
-# what the plan makes of it --------------------------------------------------------------------------------------------
+# what the plan makes of it ------------------------------------------------------------------------
 
 
 def hold(stage: Stage, mapped: EntityMap, *, times: int) -> None:
-    """Ask, in `judged_e` and `hold`, about whatever would be written once more after `times` writes that were taken back."""
+    """Ask, in `judged_e` and `hold`, about what was taken back after each of `times` writes."""
     if not times or not stage.some("swing"):
         return
     owners = [(field.name, field.rule.flow.owner) for field in mapped.fields]

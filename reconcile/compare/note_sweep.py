@@ -1,4 +1,4 @@
-"""Which contacts' notes to read next: GHL tells notes one contact at a time, so a run reads what matters most within a budget."""
+"""Which contacts' notes to read next: GHL tells notes one contact at a time, within a budget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconcile.values.mapping import EntityMap
 
 
 def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | None) -> list[str]:
-    """Keys of the GHL contacts whose notes to read, at most `budget`; all of them where there is none.
+    """Keys of the GHL contacts whose notes to read: at most `budget`, or all without one.
 
     `mapped` are the notes. `models/sweep_order.sql` says who comes first.
     """
@@ -40,7 +40,7 @@ def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | Non
 
 
 def _load_swept(stage: Stage, ledger: Ledger) -> None:
-    """Create `swept`: when each contact's notes were last read, and when something hinted at them."""
+    """Create `swept`: when each contact's notes were last read, and last hinted at."""
     table = schema.sweep
     query = sa.select(table.c.contact_key, table.c.checked_at, table.c.hinted_at).where(
         table.c.pair == ledger.pair
@@ -55,7 +55,7 @@ def _load_swept(stage: Stage, ledger: Ledger) -> None:
 
 
 def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
-    """Create `written` (link_id, cells): what the app last showed of the notes that this job wrote there, or that wait for something."""
+    """Create `written` (link_id, cells): what the app last showed of notes that we wrote."""
     written = (
         "base_note b SEMI JOIN cell_note_app c ON c.key = b.app_key WHERE b.app_digest IS NULL"
     )
@@ -73,14 +73,14 @@ def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
 
 
 def _load_asked(stage: Stage, ledger: Ledger) -> None:
-    """Create `asked` (subject, contact): what open questions about notes are about; of GHL's notes the contact alone says it."""
+    """Create `asked` (subject, contact): what open questions about notes are about."""
     bodies = [json.loads(row.body) for row in ledger.holds()]
     rows = [(body["subject"], _contact(body)) for body in bodies if body["entity"] == Entity.NOTE]
     stage.fill("asked", [("subject", "VARCHAR"), ("contact", "VARCHAR")], [rows])
 
 
 def _contact(body: Mapping[str, Any]) -> str | None:
-    """The contact that a question about one of GHL's notes names."""
+    """The contact of one of GHL's notes that a question is about: only the question tells it."""
     if body.get("side") != Side.GHL:
         return None
     contact: str | None = body.get("values", {}).get("contact")

@@ -1,4 +1,4 @@
-"""Finds records that went back to an older state, as a restored backup does, and has a person say which state is right."""
+"""Finds records that went back to an older state, as a restored backup does, and asks."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Mapping
 
 SLACK = 60
-"""A record is older than it was seen only by more than so many seconds: the servers of an application keep time less well."""
+"""Seconds by which a record may seem older than it was seen: servers keep time no better."""
 
 UNDONE = "undone by a restored backup"
-"""How a link is marked whose record was missing where others went back; see `absence` for what the mark does."""
+"""How a link is marked whose record was missing where others went back; `absence` reads it."""
 
 _BATCH = 5_000
 
 
 def find(stage: Stage, mapping: Mapping) -> None:
-    """Create `rewound` (entity, side, link_id): records that are older than they were seen, and hold something else.
+    """Create `rewound`: records that are older than they were seen, and hold something else.
 
-    What is missing on such a side is no deletion in this run: it becomes a question, in `absence_e`, and stands in `missed_e`.
+    What is missing on such a side is no deletion in this run: it becomes a question, in
+    `absence_e`, and stands in `missed_e`.
     """
     went_back = [
         (mapped.entity, side)
@@ -49,9 +50,10 @@ def find(stage: Stage, mapping: Mapping) -> None:
 
 
 def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -> None:
-    """Add to `rewound` the records with a value that this job saw replaced since then, where others of their side went back.
+    """Add to `rewound` the records with a value that this job saw replaced since then.
 
-    Elsewhere an old value that is there again is somebody's edit: only beside a restored backup is it doubted.
+    Only beside others of their side that went back: elsewhere, an old value that is there again is
+    somebody's edit.
     """
     for side in Side:
         for mapped in mapping.entities if stage.some(f"rewound WHERE side = '{side}'") else ():
@@ -81,15 +83,15 @@ def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since
 
 
 def begin(stage: Stage) -> None:
-    """Create `held_back` (entity, side, link_id), empty: the records whose older state a person is asked about."""
+    """Create `held_back`, empty: the records whose older state a person is asked about."""
     stage.make("compare/held_back")
 
 
 def ask(stage: Stage, mapped: EntityMap) -> None:
-    """Ask, in `judged_e`, about each value that a record went back to and that would be carried across.
+    """Ask, in `judged_e`, about each value that a record went back to and would be carried across.
 
-    An answer is carried out. Nothing is written into a record that went back before all of it is answered: our write would
-    be the time of its last change.
+    An answer is carried out. Nothing is written into a record that went back before all of it is
+    answered: our write would be the time of its last change.
     """
     if stage.some(f"rewound WHERE entity = {literal(mapped.entity)}"):
         stage.make("compare/asked_back", entity=mapped.entity)
@@ -97,7 +99,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
 
 
 def counts(stage: Stage, mapping: Mapping) -> Map[Side, tuple[int, int]]:
-    """How many records of each side are asked about because they went back, and how many because they are missing there."""
+    """How many records of a side went back and are asked about, and how many are missing there."""
     if not stage.has("held_back"):
         return {}
     by_side: dict[Side, tuple[int, int]] = {}
@@ -122,8 +124,8 @@ def answers(
 ) -> list[Decision]:
     """What a person says with "bring it back", as answers to every question about these sides.
 
-    For all that went back the other side is right, and what is missing is made again. A value that is blank on the other
-    side, or that was changed there as well, stays a question.
+    For all that went back the other side is right, and what is missing is made again. A value that
+    is blank on the other side, or that was changed there as well, stays a question.
     """
     return [
         Decision(str(hold_id), choice, str(digest), by, at, "")
@@ -143,7 +145,7 @@ def _queries(stage: Stage, mapped: EntityMap, side: Side) -> Iterator[tuple[str,
 
 
 def mark(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -> None:
-    """Mark the links that lost an end where others went back: however that is resolved, the loss stays a question."""
+    """Mark the links that lost an end where others went back: the loss stays a question."""
     if not stage.has(f"missed_{entity}"):
         return
     link = schema.link

@@ -1,4 +1,4 @@
-"""Linked contacts of which an end seems to be another person by now: the question, and what waits until it is answered."""
+"""Linked contacts of which an end may be another person by now: the question, and what waits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def known_by(mapped: EntityMap) -> list[int]:
 
 
 def find(stage: Stage, mapped: EntityMap) -> None:
-    """Create `stranger`: linked contacts whose every identifying value that was known changed at once on one side."""
+    """Create `stranger`: linked contacts of which all identifying values changed on a side."""
     places = known_by(mapped)
     # Who was known by one value alone may just have a new one.
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
@@ -27,7 +27,10 @@ def find(stage: Stage, mapped: EntityMap) -> None:
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:
-    """Take apart what a person said are two people, with what hangs on them: each is matched, or created across, anew."""
+    """Take apart what a person said are two people, with what hangs on them.
+
+    Each is matched, or created across, anew.
+    """
     if mapped.entity is not Entity.CONTACT:
         if stage.some("released_contact WHERE gone IS NULL"):
             stage.make("compare/unlink_children", entity=mapped.entity)
@@ -47,7 +50,7 @@ def leave(stage: Stage, mapping: Mapping) -> None:
 
 
 def draft(stage: Stage, mapped: EntityMap) -> None:
-    """Add the questions to `hold`, and `strayed_contact` (link_id, hold_id, action) for the statement."""
+    """Add the questions to `hold`, and create `strayed_contact` for the statement."""
     names = [(place, mapped.fields[place - 1].name) for place in known_by(mapped)]
     stage.make("compare/strayed_contact")
     stage.make("compare/strangers", known_by=names)

@@ -1,4 +1,4 @@
-"""Looks up the verdict of every difference: the policy is enumerated in Python once, and joined to as a table."""
+"""Looks up the verdict of every difference in a table of all that the policy can say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_decisions(stage: Stage, decisions: list[Decision]) -> None:
 
 
 def judge(stage: Stage, mapped: EntityMap) -> None:
-    """Create `judged_e`: every difference with its action (agree, ask, leave, unsyncable), winner and because."""
+    """Create `judged_e`: every difference with its action, winner and reason."""
     entity = mapped.entity
     stage.make("compare/judged", entity=entity)
     if not stage.some(f"delta_{entity}"):
@@ -46,7 +46,7 @@ _VERDICT = [
 
 
 def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
-    """The policy of an entity as rows of `verdict`: each situation that a field can be in, with what is done about it."""
+    """The policy as rows of `verdict`: each situation of each field, with what is done about it."""
     for field in mapped.fields:
         for situation in situations(consent=field.rule.keep_dnd):
             verdict = decide(field.rule, situation)

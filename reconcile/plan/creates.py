@@ -1,4 +1,4 @@
-"""Drafts what becomes of records without a counterpart: created on the other side, or left out with the reason."""
+"""Drafts what becomes of records without a counterpart: created, or left out with the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconcile.values.mapping import EntityMap, Field
 
 
 def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Add creates on the other side for `side`'s orphans to `operation`, and what is left out to `passed`."""
+    """Add creates for the orphans of `side` to `operation`, and what is left out to `passed`."""
     entity, other = mapped.entity, side.other
     if not stage.some(f"unlinked_{entity}_{side}", f"free_{entity}_{side}"):
         return
@@ -51,7 +51,8 @@ def _constants(mapped: EntityMap) -> list[tuple[int, str | None, str]]:
         (
             mapped.place(field.name),
             field.constant,
-            f'its {field.name} is not "{field.constant}", the pair\'s constant: it is of something else',
+            f'its {field.name} is not "{field.constant}", the pair\'s constant: '
+            "it is of something else",
         )
         for field in mapped.selecting
     ]
@@ -63,7 +64,7 @@ def placed(mapped: EntityMap) -> list[tuple[int, Field]]:
 
 
 def travelling(mapped: EntityMap, side: Side) -> list[tuple[int, Field]]:
-    """The fields that a create on the other side carries, each with its place in a list of cells."""
+    """The fields that a create on the other side carries, each with its place."""
     return [
         (place, field)
         for place, field in placed(mapped)

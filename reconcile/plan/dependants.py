@@ -11,13 +11,16 @@ from reconcile.model import Entity
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """The tasks and notes of a contact as (entity, key); `unread` says of an entity why it cannot be read."""
+    """The tasks and notes of a contact as (entity, key).
+
+    `unread` says of an entity why it cannot be read.
+    """
 
     there: Sequence[tuple[Entity, str]] = ()
     unread: Mapping[Entity, str] = field(default_factory=dict)
 
     def staying(self, going: Collection[tuple[Entity, str | None]]) -> str:
-        """Why the contact cannot go when `going` is all that goes before it, in words; "" where it can."""
+        """Why the contact cannot go when only `going` goes before it, in words; "" where it can."""
         counts = sorted(
             Counter(entity for entity, key in self.there if (entity, key) not in going).items()
         )

@@ -1,4 +1,4 @@
-"""Drafts operations and holds from what was found, judged and missed: everything that a plan will say, as two tables."""
+"""Drafts all that a plan will say, as two tables: its operations and its questions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(stage: Stage) -> None:
 
 
 def draft(stage: Stage, mapped: EntityMap) -> None:
-    """Add one entity's operations to `operation`, its questions to `hold`, and what is left out to `passed`."""
+    """Add an entity's operations to `operation`, its questions to `hold`, the rest to `passed`."""
     entity = mapped.entity
     unsure, judged, absent = f"unsure_{entity}", f"judged_{entity}", f"absence_{entity}"
     released, matched = f"released_{entity}", f"found_{entity}"
@@ -48,7 +48,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if absent in some:
         steps.append(partial(_draft_absences, mapped=mapped))
     stage.together(*steps)
-    # Last, because what is asked about a difference already (`flapping`, `refused`) is not asked about twice.
+    # What is asked about a difference already (`flapping`, `refused`) is not asked about twice.
     if some & {unsure, judged}:
         stage.make("plan/questions", entity=entity)
     if strayed in some:
@@ -57,7 +57,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
 
 
 def in_question(stage: Stage, mapped: EntityMap) -> set[str]:
-    """The hold ids of all that a person is, or was, asked about and that this run still found so."""
+    """The hold ids of all that a person is, or was, asked about and this run still finds so."""
     rows = stage.rows(render("plan/still_asked", entity=mapped.entity))
     return {str(hold_id) for (hold_id,) in rows}
 
@@ -89,7 +89,7 @@ _SUBJECT = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "contac
 
 
 def _subject(hold_id: str, body: Map[str, Any]) -> tuple[str, str, str | None, str | None]:
-    """What a question is about, as `_SUBJECT`; `side` is that of a record without a link, else None."""
+    """What a question is about, as `_SUBJECT`; `side` is set for a record without a link alone."""
     of_record = body["kind"] in ("ambiguous", "duplicate")
     of_create = body["kind"] == "refused" and not body.get("field")
     side = str(body["side"]) if of_record or of_create else None
@@ -123,12 +123,12 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
 
 
 def extend_owner(stage: Stage) -> None:
-    """Add the contacts that are about to be created to `owner`: tasks and notes may hang on them already."""
+    """Add the contacts that are to be created to `owner`: tasks and notes may hang on them."""
     stage.make("plan/due_owner")
 
 
 def number(stage: Stage) -> None:
-    """Make `operation` into `planned`: the operations in the order they are carried out, each with its op_id."""
+    """Make `operation` into `planned`: each operation in its place, with its op_id."""
     stage.make("plan/planned")
 
 
@@ -156,9 +156,9 @@ _PART = 5_000
 
 
 def lines(stage: Stage) -> Iterator[str]:
-    """The body of a plan file: each operation in order, then each question, as `reconcile.values.jsonl` writes them."""
+    """The lines of a plan file, as `reconcile.values.jsonl` writes them, but for the head."""
     last = stage.count("SELECT coalesce(max(seq), 0) FROM planned")
-    # In parts: sorted whole, the lines would need as much memory as the plan. Each part looks through the whole plan.
+    # Sorted whole, the lines would need as much memory as the plan. Each part reads the whole plan.
     size = max(_PART, last // 50)
     parts = (render("plan/lines", start=start, stop=start + size) for start in range(0, last, size))
     for rows in stage.ahead(parts):

@@ -15,22 +15,29 @@ _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
 _BACK = {
     Side.APP: "what the application deletes for good, only its backup brings back",
-    Side.GHL: "GHL restores contacts by hand only, for 60 days, and maybe not their tasks and notes",
+    Side.GHL: (
+        "GHL restores contacts by hand only, for 60 days, and maybe not their tasks and notes"
+    ),
 }
+
+
+_HOLDS_ALL = {Side.APP: "database", Side.GHL: "location"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one run may do without a person's word. Shares are of the linked records of an entity.
 
-    max_deletes, max_delete_share: a run deletes no more than either, per entity and side (the share counts from
-    `small` records up). max_update_share: the same for updates, from `small` linked records up; contacts whose tags
-    change count apart from those whose fields do. max_create_share: creates against the linked records, from `small` of them
-    up. max_first_creates: creates where fewer are linked, as on a first run: too few to vouch for so many. min_rows_share: how
-    far a side may have shrunk since it was last settled. max_confirm: how many records that seem to be gone are looked up by
-    key. flapping: a value that this many runs wrote, and that its side took
-    back each time within 30 days, is asked about instead of written once more; 0 never asks. max_rewound: records of a side that went
-    back to an older state are asked about one by one, as far as they are not more than this.
+    max_deletes, max_delete_share: a run deletes no more than either, per entity and side (the share
+    counts from `small` records up). max_update_share: the same for updates, from `small` linked
+    records up; contacts whose tags change count apart from those whose fields do. max_create_share:
+    creates against the linked records, from `small` of them up. max_first_creates: creates where
+    fewer are linked, as on a first run: too few to vouch for so many. min_rows_share: how far a
+    side may have shrunk since it was last settled. max_confirm: how many records that seem to be
+    gone are looked up by key. flapping: a value that this many runs wrote, and that its side took
+    back each time within 30 days, is asked about instead of written once more; 0 never asks.
+    max_rewound: records of a side that went back to an older state are asked about one by one, as
+    far as they are not more than this.
     """
 
     max_deletes: int = 25
@@ -47,19 +54,29 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the limits look at, beside the plan: snapshots, how many links each entity has, and whether identities changed.
-
-    undone: of how many links a side lacks the record since an undo, so that it need not show them. tagged: how many contacts of each side
-    have tags added, removed or both; where that is not known, what is added and what is removed is taken for different contacts. rewound: how many records of
-    a side went back to an older state and wait for an answer, and how many are missing there meanwhile.
-    """
+    """What the limits look at, beside the plan."""
 
     snapshots: Mapping[tuple[Entity, Side], Snapshot]
     links: Mapping[Entity, int]
+    """How many links each entity has."""
+
     changed_identity: Collection[Side] = field(default=())
+    """The sides that are not the ones that the ledger knows."""
+
     undone: Mapping[tuple[Entity, Side], int] = field(default_factory=dict)
+    """Of how many links a side lacks the record since an undo, so that it need not show them."""
+
     tagged: Mapping[Side, int] | None = None
+    """How many contacts of each side have tags added, removed or both.
+
+    Where that is not known, what is added and what is removed is taken for different contacts.
+    """
+
     rewound: Mapping[Side, tuple[int, int]] = field(default_factory=dict)
+    """How many records of a side went back to an older state and wait for an answer.
+
+    And how many are missing there meanwhile.
+    """
 
     def expected(self, entity: Entity, side: Side) -> int:
         """How many links should have a record on a side."""
@@ -68,7 +85,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A limit that a plan goes over: its name (what `--allow NAME` overrides), what would happen, and the danger."""
+    """A limit that a plan goes over: its name for `--allow`, what would happen, and the danger."""
 
     name: str
     what: str
@@ -86,46 +103,54 @@ NAMES = frozenset(
         for side in Side
     }
 )
-"""What limits are called; `restore-app` and `restore-ghl` say that a side which went back is to be brought back from the other."""
+"""What limits are called; with `restore-app`, an app that went back is brought back from GHL."""
 
 
 def breaches(
     plan: Plan, facts: Facts, limits: Limits, *, allowed: Collection[str] = ()
 ) -> list[Breach]:
     """Every limit that the plan goes over and that was not allowed by name."""
-    found = [
+    over = [
         *_identities(facts),
         *_rewound(facts, limits),
         *_empty(facts),
         *_shrunk(facts, limits),
-        *(breach for entity in facts.links for breach in _deletes(plan, facts, limits, entity)),
-        *(breach for entity in facts.links for breach in _updates(plan, facts, limits, entity)),
-        *_tags(plan, facts, limits),
-        *(breach for entity in facts.links for breach in _creates(plan, facts, limits, entity)),
     ]
-    return [breach for breach in found if breach.name not in allowed]
+    for entity in facts.links:
+        over += _deletes(plan, facts, limits, entity)
+    for entity in facts.links:
+        over += _updates(plan, facts, limits, entity)
+    over += _tags(plan, facts, limits)
+    for entity in facts.links:
+        over += _creates(plan, facts, limits, entity)
+    return [breach for breach in over if breach.name not in allowed]
 
 
 def _identities(facts: Facts) -> Iterator[Breach]:
     for side in facts.changed_identity:
         yield Breach(
             f"another-{side}",
-            f"{side.label} is not the {'database' if side is Side.APP else 'location'} that the ledger knows: "
+            f"{side.label} is not the {_HOLDS_ALL[side]} that the ledger knows: "
             "every link would be taken for deleted, or linked to a stranger",
-            "the crosswalk belongs to the former one; start a new pair instead, unless it was only moved or renamed",
+            "the crosswalk belongs to the former one; start a new pair instead, unless it was only "
+            "moved or renamed",
         )
 
 
 def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
     for side, (older, missing) in facts.rewound.items():
         if older > limits.max_rewound:
+            other = side.other.label
             yield Breach(
                 f"rewound-{side}",
-                f"{side.label} went back in time, as a restored backup does: {older} linked records are older there than they were "
-                f"seen already, {missing} are missing; the limit is {limits.max_rewound} (max_rewound)\n"
-                f"    To bring them back from {side.other.label}: run --allow restore-{side}   (overwrites {older} records in "
-                f"{side.label}, and makes {missing} there again)",
-                f"goes on without these records and asks about each; what else {side.label} lost since is not noticed",
+                f"{side.label} went back in time, as a restored backup does: {older} linked "
+                f"records are older there than they were seen already, {missing} are missing; "
+                f"the limit is "
+                f"{limits.max_rewound} (max_rewound)\n"
+                f"    To bring them back from {other}: run --allow restore-{side}   "
+                f"(overwrites {older} records in {side.label}, and makes {missing} there again)",
+                f"goes on without these records and asks about each; what else {side.label} lost "
+                "since is not noticed",
             )
 
 
@@ -149,7 +174,8 @@ def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
         if snapshot.rows < linked * limits.min_rows_share:
             yield Breach(
                 f"shrunk-{side}",
-                f"{side.label} has {snapshot.rows} {entity}s, {linked} are linked: fewer than {limits.min_rows_share:.0%} are left",
+                f"{side.label} has {snapshot.rows} {entity}s, {linked} are linked: fewer than "
+                f"{limits.min_rows_share:.0%} are left",
                 f"{linked - snapshot.rows} {entity}s would count as deleted in {side.label}",
             )
 
@@ -169,7 +195,8 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             )
             yield Breach(
                 "deletes",
-                f"{count} of {linked} linked {entity}s would be deleted in {side.label}; the limit is {limit}",
+                f"{count} of {linked} linked {entity}s would be deleted in {side.label}; "
+                f"the limit is {limit}",
                 f"deletes {count} {entity}s in {side.label}; {_BACK[side]}",
             )
 
@@ -181,8 +208,10 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"{count} of {linked} linked {entity}s would be changed in {side.label}; the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"overwrites values in {count} {entity}s; check first that a mapping or a bulk edit did not go wrong",
+                f"{count} of {linked} linked {entity}s would be changed in {side.label}; "
+                f"the limit is {limits.max_update_share:.0%} (max_update_share)",
+                f"overwrites values in {count} {entity}s; check first that a mapping or a bulk "
+                "edit did not go wrong",
             )
 
 
@@ -194,14 +223,16 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"the tags of {count} contacts would be changed in {side.label}, where {linked} are linked (added to {added}, "
-                f"removed from {removed}); the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"changes the tags of {count} contacts, which may start workflows; check first that a mapping or a bulk edit did not go wrong",
+                f"the tags of {count} contacts would be changed in {side.label}, where {linked} "
+                f"are linked (added to {added}, removed from {removed}); "
+                f"the limit is {limits.max_update_share:.0%} (max_update_share)",
+                f"changes the tags of {count} contacts, which may start workflows; check first "
+                "that a mapping or a bulk edit did not go wrong",
             )
 
 
 def _tagged(plan: Plan, facts: Facts, side: Side) -> int:
-    """How many contacts have their tags changed on a side: one that gains some and loses some counts once, where that is known."""
+    """How many contacts have their tags changed on a side: one that gains and loses some is one."""
     writes = plan.count(Entity.TAG, *_TAGGING, side=side)
     # Each write counts as another contact where more is not known, up to all that are linked.
     most = facts.links.get(Entity.CONTACT, 0) + plan.count(Entity.CONTACT, OpKind.ADOPT)
@@ -217,12 +248,16 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             run, where = ("run", f", where {linked} are linked") if linked else ("first run", "")
             yield Breach(
                 "first-creates",
-                f"this {run} would create {count} {entity}s in {side.label}{where}; the limit is {limits.max_first_creates} (max_first_creates)",
-                f"creates {count} {entity}s in {side.label}, each of which may start workflows; look at the plan's matches first",
+                f"this {run} would create {count} {entity}s in {side.label}{where}; "
+                f"the limit is {limits.max_first_creates} (max_first_creates)",
+                f"creates {count} {entity}s in {side.label}, each of which may start workflows; "
+                "look at the plan's matches first",
             )
         elif linked >= limits.small and count > linked * limits.max_create_share:
             yield Breach(
                 "creates",
-                f"{count} {entity}s would be created in {side.label}, where {linked} are linked; the limit is {limits.max_create_share:.0%} (max_create_share)",
-                f"creates {count} {entity}s in {side.label}; a lost key column or a second import looks just like this",
+                f"{count} {entity}s would be created in {side.label}, where {linked} are linked; "
+                f"the limit is {limits.max_create_share:.0%} (max_create_share)",
+                f"creates {count} {entity}s in {side.label}; a lost key column or a second import "
+                "looks just like this",
             )

@@ -1,4 +1,4 @@
-"""Tasks and notes that hang on another contact than when they were linked: the question, and what each answer does."""
+"""Tasks and notes that hang on another contact than when they were linked: question and answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from reconcile.values.mapping import EntityMap
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:
-    """Take apart what a person said are two things: each is then matched, or created across, as any record without a link."""
+    """Take apart what a person said are two things.
+
+    Each is then matched, or created across, as any record without a link.
+    """
     if mapped.entity is Entity.CONTACT:
         return
     # Without such an answer nothing is done: the statement would look at every link there is.
@@ -20,7 +23,7 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 
 
 def draft(stage: Stage, mapped: EntityMap) -> None:
-    """Create `strayed_e` (its `action` is ask, keep or move), and add the questions and operations that follow from it."""
+    """Create `strayed_e`, and add the questions and operations that follow from it."""
     sent = travelling(mapped, Side.APP)
     stage.make(
         "plan/strayed",

@@ -1,4 +1,4 @@
-"""The order in which a plan is carried out: each phase, with the reason why it comes when it comes."""
+"""The order in which a plan is carried out: each phase, with the reason for its place."""
 
 from __future__ import annotations
 
@@ -9,28 +9,35 @@ ADOPT = 1
 """New links enter the ledger before anything is written to their records."""
 
 MAKE_WAY = 1
-"""GHL's copy of a task or note that moved goes before it is made again: with both, GHL would have the same thing twice."""
+"""GHL's copy of a task or note that moved goes before it is made again.
+
+With both, GHL would have the same thing twice.
+"""
 
 PASS_ON = 1
 """Unique values go from one record to another, turn by turn (`of_turn`).
 
-This comes after what touches the ledger alone, and before creates, which may need a value that is let go.
+This comes after what touches the ledger alone, and before creates, which may need a value that
+is let go.
 """
 
 CREATE = 2
-"""What is missing altogether comes before what differs; within the phase, contacts come before what hangs on them."""
+"""What is missing altogether comes before what differs.
+
+Within the phase, contacts come before what hangs on them.
+"""
 
 UPDATE = 3
 """Values are written before tags: a workflow that a tag starts finds them there."""
 
 ADD_TAGS = 4
-"""Tags are added before others are removed, so that a contact never lacks both the old one and the new one."""
+"""Tags are added before others are removed: no contact lacks both the old one and the new one."""
 
 REMOVE_TAGS = 5
 """Tags are removed once the new ones are there."""
 
 DELETE_CHILD = 6
-"""What is deleted or archived goes last of all, and what hangs on a contact goes before the contact."""
+"""What is deleted or archived goes last, and what hangs on a contact before the contact."""
 
 DELETE_CONTACT = 7
 """A contact goes after its tasks and notes: what still hangs on it would go with it, unasked."""

@@ -1,4 +1,4 @@
-"""The plan as a whole: what it was made from, what it will do, what it will cost; the operations themselves stream."""
+"""The plan as a whole: what it was made from, what it will do, and what it will cost."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ LEDGER_ONLY = frozenset({OpKind.ADOPT, OpKind.FORGET})
 VALUES = frozenset({OpKind.UPDATE, OpKind.COMPLETE, OpKind.ARCHIVE, OpKind.DELETE})
 """Operations that take the place of a value: somebody may have changed it since it was read.
 
-A create has no record that anybody could have changed, and tags are sent as what is added and removed, not as the set.
+A create has no record that anybody could have changed, and tags are sent as what is added and
+removed, not as the set.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Operations of one kind on one side. For tags, `deltas` lists how many contacts need each identical change."""
+    """Operations of one kind on one side.
+
+    For tags, `deltas` lists how many contacts need each identical change.
+    """
 
     entity: Entity
     side: Side
@@ -34,7 +38,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a plan costs on one side: requests by kind of operation, the least seconds the window allows, nights of quota."""
+    """What a plan costs on one side: requests by kind of operation, seconds at least, and nights.
+
+    `seconds` is what the window allows, `nights` what the daily quota does.
+    """
 
     requests: int = 0
     by_kind: Mapping[str, int] = field(default_factory=dict)
@@ -52,9 +59,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The head of a plan: everything but its operations and holds, which stand in the plan file, one a line.
+    """The head of a plan; its operations and holds stand in the plan file, one a line.
 
-    `digest` names the plan file's content; a person approves that. `generation` is the ledger's when the plan was made.
+    `digest` names the plan file's content; a person approves that. `generation` is the ledger's
+    when the plan was made.
     """
 
     run_id: str
@@ -89,7 +97,7 @@ class Plan:
 def estimate(
     groups: Iterable[Group], side: Side, described: Description, usage: Usage, *, recheck: str
 ) -> Estimate:
-    """Requests and time that these groups cost on `side`, against what remains of today's quota there."""
+    """What these groups cost on `side`, against what remains of today's quota there."""
     by_kind: dict[str, int] = {}
     for group in groups:
         if group.side is not side or group.kind in LEDGER_ONLY:

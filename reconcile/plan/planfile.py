@@ -1,4 +1,4 @@
-"""The plan as a file: one JSON line for the head, one for each operation and hold; its digest is what a person approves."""
+"""The plan as a file: a JSON line for its head and each operation and hold, and its digest."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BATCH = 2_000
 
 
 def write(path: Path, plan: Plan, body: Iterable[str]) -> Plan:
-    """Write a plan file, whole or not at all; returns the plan with its digest. `body` is a line for each operation and hold.
+    """Write a plan file, whole or not at all; returns the plan with its digest.
 
-    The digest covers what will be done, its counts, and what it was concluded from, not the run's name: equal worlds give equal
-    digests.
+    `body` is a line for each operation and hold. The digest covers what will be done, its counts,
+    and what it was concluded from, not the run's name: equal worlds give equal digests.
     """
     hasher = _concluded(plan)
     written, partial = path.with_suffix(".body"), path.with_suffix(".partial")
@@ -104,7 +104,7 @@ def _body(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def digest(path: Path) -> str:
-    """The digest of what a plan file holds now: it differs from the head's when someone edited the file."""
+    """The digest of what a plan file holds; the head's is another when someone edited the file."""
     hasher = _concluded(read(path))
     with path.open(encoding="utf-8") as lines:
         next(lines)
@@ -114,7 +114,7 @@ def digest(path: Path) -> str:
 
 
 def _concluded(plan: Plan) -> hashlib._Hash:
-    """A hash that has seen what the plan was concluded from, and the counts that limits and people judge it by."""
+    """A hash of what the plan was concluded from, and of the counts that it is judged by."""
     seen = {
         "pair": plan.pair,
         "config": plan.config_digest,

@@ -1,4 +1,4 @@
-"""Remembers values that a side refused because another record has them, and asks about both records instead of sending it again."""
+"""Remembers values that a side refused, as another record has them, and asks about both records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODES = ("DUPLICATE", "EXISTS")
 def remember(
     ledger: Ledger, connection: Connection, journal: Journal, mapping: PairMapping, source: Source
 ) -> None:
-    """Enter what sides refused in this run into the register, inside a settlement and after the operations were settled."""
+    """Enter what sides refused in this run into the register, once its operations are settled."""
     mapped = mapping[Entity.CONTACT]
     refused = [entry for entry in journal.entries() if _is_refused(*entry)]
     creates = [operation.link_id for operation, _ in refused if operation.kind is OpKind.CREATE]
@@ -65,7 +65,7 @@ def _is_refused(operation: Operation, outcome: Outcome) -> bool:
 
 
 def _values(mapped: EntityMap, operation: Operation) -> Iterator[tuple[str, str, str]]:
-    """(field, what was sent, the field's mapping) of what may have been refused: of a create, all of it."""
+    """(field, what was sent, the field's mapping) of what may have been refused."""
     if operation.kind is OpKind.CREATE:
         yield WHOLE, _sent(operation), ""
         return
@@ -88,11 +88,11 @@ def _linked(ledger: Ledger, connection: Connection, link_ids: list[str]) -> set[
     return {str(link_id) for (link_id,) in connection.execute(query)}
 
 
-# what the next run makes of it ----------------------------------------------------------------------------------------
+# what the next run makes of it --------------------------------------------------------------------
 
 
 def ask(stage: Stage, mapped: EntityMap) -> None:
-    """Ask, in `judged_e` and `hold`, about values that would only be refused again: both records are shown."""
+    """Ask, in `judged_e` and `hold`, about values that would only be refused again."""
     entity = mapped.entity
     refused = f"difference_{entity}"
     if not unique_fields(mapped) or not stage.has(refused) or not stage.some(refused):

@@ -1,4 +1,4 @@
-"""Puts writes of values that no two contacts of a side may share in order: one record lets go of a value before another gets it."""
+"""Puts writes of unique values in order: one record lets go of a value before another gets it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Turn:
 class Holder:
     """Where to look for who holds a value of a field on a side; see `models/_holders.sql`.
 
-    `blur` is SQL for the number of a wanted value, which is looked up in column `k<place>` of the side's blurs; where it is
-    empty, `place` is that of the field in a list of cells.
+    `blur` is SQL for the number of a wanted value, which is looked up in column `k<place>` of the
+    side's blurs; where it is empty, `place` is that of the field in a list of cells.
     """
 
     side: Side
@@ -40,10 +40,10 @@ class Holder:
 
 
 def take_turns(stage: Stage, mapped: EntityMap) -> None:
-    """Create `lot_e`: the fields that are written apart from the rest of their record, and at which turn.
+    """Create `lot_e`: the fields that are written apart from their record, and at which turn.
 
-    These are the values that another record of that side holds as it was read, and those that such a record lets go. All
-    else of the record is written whether or not the side takes such a value.
+    These are the values that another record of that side holds as it was read, and those that such
+    a record lets go. All else of the record is written whether or not the side takes such a value.
     """
     entity = mapped.entity
     stage.make("plan/lot", entity=entity)
@@ -120,7 +120,7 @@ def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[obj
 
 
 def in_turn(operations: Iterable[Operation]) -> list[Operation]:
-    """The operations of an undo, with their turns anew: it gives back in the other direction what a run passed on."""
+    """The operations of an undo, with new turns: it gives back what a run passed on."""
     rest: list[Operation] = []
     passed: dict[tuple[Side, str], list[Operation]] = {}
     for operation in operations:
@@ -148,10 +148,11 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
 def turns(
     waits: Mapping[str, str], changing: set[str], *, may_clear: bool = True
 ) -> dict[str, Turn]:
-    """The turn of each record whose value changes. `waits` names the record that holds the value which another one gets.
+    """The turn of each record whose value changes; `waits` says who has the value that it gets.
 
-    A record waits only for one that changes itself: one that keeps its value will be refused, whenever that is. A ring is
-    broken at its first key, where that may be blank for a moment; where not, its writes take no turns.
+    A record waits only for one that changes itself: one that keeps its value will be refused,
+    whenever that is. A ring is broken at its first key, where that may be blank for a moment; where
+    not, its writes take no turns.
     """
     found: dict[str, Turn] = {}
     for start in sorted(changing):
@@ -163,7 +164,7 @@ def turns(
             key = following if following in changing else None
         ring = path[path.index(key) :] if key in path else []
         if ring and may_clear:
-            # The breaker's value is free from the first turn on: who waits for it waits for nothing else.
+            # The breaker's value is free from the first turn on: nobody waits for the breaker.
             breaker = min(ring)
             cut = ring.index(breaker)
             behind = [*ring[cut + 1 :], *ring[:cut]]
