@@ -68,7 +68,8 @@ def check(stage: Stage, mapped: EntityMap, side: Side, read: Read, *, endpoint: 
             f"{', '.join(missing)}: read by its key, record {shown} has {values} there that "
             "the bulk read shows as blank",
             remedy="leave what is not carried out of the pair file, or repeat the run once the "
-            "side shows it again: not read is not blank, so nothing was concluded and nothing written",
+            "side shows it again: not read is not blank, so nothing was concluded and nothing "
+            "written",
             code="NOT_CARRIED",
         )
     if findings.records:

@@ -145,8 +145,7 @@ def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
                 f"rewound-{side}",
                 f"{side.label} went back in time, as a restored backup does: {older} linked "
                 f"records are older there than they were seen already, {missing} are missing; "
-                f"the limit is "
-                f"{limits.max_rewound} (max_rewound)\n"
+                f"the limit is {limits.max_rewound} (max_rewound)\n"
                 f"    To bring them back from {other}: run --allow restore-{side}   "
                 f"(overwrites {older} records in {side.label}, and makes {missing} there again)",
                 f"goes on without these records and asks about each; what else {side.label} lost "

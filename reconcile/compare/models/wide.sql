@@ -1,4 +1,4 @@
--- wide_{e}: a link that moved, or is new, with both its ends there
+-- wide_{e}: a link with both ends there, known or new, with what the comparison needs to know of them
 --
 -- What is excluded, or strayed to another contact, is not compared: its other end may be another person's.
 {% from 'compare/models/_ends.sql' import echo, edited, back with context %}
