@@ -21,16 +21,16 @@ class Hanging:
 
     def staying(self, going: Collection[tuple[Entity, str | None]]) -> str:
         """Why the contact cannot go when only `going` goes before it, in words; "" where it can."""
-        counts = sorted(
-            Counter(entity for entity, key in self.there if (entity, key) not in going).items()
-        )
-        more = " and ".join(
-            f"{count} {entity}{'s' if count > 1 else ''}" for entity, count in counts
-        )
-        told = [f"what hangs on it is not the run's, or changed since: {more}"] if more else []
-        return "; ".join(
-            [
-                *told,
-                *(f"its {entity}s cannot be read: {why}" for entity, why in self.unread.items()),
-            ]
-        )
+        reasons = []
+        staying = Counter(entity for entity, key in self.there if (entity, key) not in going)
+        if staying:
+            counts = [_counted(count, entity) for entity, count in sorted(staying.items())]
+            more = " and ".join(counts)
+            reasons.append(f"what hangs on it is not the run's, or changed since: {more}")
+        for entity, why in self.unread.items():
+            reasons.append(f"its {entity}s cannot be read: {why}")
+        return "; ".join(reasons)
+
+
+def _counted(count: int, entity: Entity) -> str:
+    return f"{count} {entity}s" if count > 1 else f"{count} {entity}"

@@ -102,17 +102,31 @@ def estimate(
     for group in groups:
         if group.side is not side or group.kind in LEDGER_ONLY:
             continue
-        cost = math.ceil(group.count * described.costs.get(group.kind, 0.0))
-        if cost and described.bulk_tags and group.deltas:
-            cost = sum(math.ceil(many / described.bulk_tags) for many in group.deltas)
+        cost = _cost(group, described)
         by_kind[group.kind] = by_kind.get(group.kind, 0) + cost
         looks = {"always": group.count, "risky": group.risky}.get(recheck, 0)
         if cost and looks and group.kind in VALUES:
             by_kind["recheck"] = by_kind.get("recheck", 0) + looks
     requests = sum(by_kind.values())
-    window, seconds = usage.window or (0, 0.0)
-    took = max(0.0, math.ceil(requests / window) - 1) * seconds if window else 0.0
-    return Estimate(requests, by_kind, took, _nights(requests, usage))
+    return Estimate(requests, by_kind, _seconds(requests, usage), _nights(requests, usage))
+
+
+def _cost(group: Group, described: Description) -> int:
+    """How many requests a group takes; where tags go in bulk, each identical change shares some."""
+    cost = math.ceil(group.count * described.costs.get(group.kind, 0.0))
+    if cost and described.bulk_tags and group.deltas:
+        return sum(math.ceil(contacts / described.bulk_tags) for contacts in group.deltas)
+    return cost
+
+
+def _seconds(requests: int, usage: Usage) -> float:
+    """How long so many requests take at least: the first window's are free."""
+    if usage.window is None:
+        return 0.0
+    window, seconds = usage.window
+    if not window:
+        return 0.0
+    return max(0.0, math.ceil(requests / window) - 1) * seconds
 
 
 def _nights(requests: int, usage: Usage) -> int:

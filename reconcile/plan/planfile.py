@@ -56,20 +56,19 @@ def read(path: Path) -> Plan:
             code="PLAN_FILE",
         )
     head = members["plan"]
-    head["groups"] = tuple(
-        Group(
-            **{
-                **group,
-                "entity": Entity(group["entity"]),
-                "side": Side(group["side"]),
-                "kind": OpKind(group["kind"]),
-                "deltas": tuple(group["deltas"]),
-            }
-        )
-        for group in head["groups"]
-    )
+    head["groups"] = tuple(map(_group, head["groups"]))
     head["estimates"] = {side: Estimate(**estimate) for side, estimate in head["estimates"].items()}
     return Plan(**head)
+
+
+def _group(members: dict[str, Any]) -> Group:
+    typed = {
+        "entity": Entity(members["entity"]),
+        "side": Side(members["side"]),
+        "kind": OpKind(members["kind"]),
+        "deltas": tuple(members["deltas"]),
+    }
+    return Group(**(members | typed))
 
 
 def operations(path: Path) -> Iterator[Operation]:

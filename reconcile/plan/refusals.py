@@ -33,8 +33,22 @@ def remember(
     refused = [entry for entry in journal.entries() if _is_refused(*entry)]
     creates = [operation.link_id for operation, _ in refused if operation.kind is OpKind.CREATE]
     linked = _linked(ledger, connection, creates)
-    found = [
-        Difference(
+    register: list[Difference] = []
+    for operation, outcome in refused:
+        # A create that ended in a link all the same was no refusal.
+        if operation.kind is OpKind.CREATE and operation.link_id in linked:
+            continue
+        register += _differences(mapped, operation, outcome, source)
+    differences.put(ledger, connection, register)
+
+
+def _differences(
+    mapped: EntityMap, operation: Operation, outcome: Outcome, source: Source
+) -> Iterator[Difference]:
+    """What the register remembers of one refused operation."""
+    other_key = outcome.key if outcome.key != operation.key else None
+    for field, sent, digest in _values(mapped, operation):
+        yield Difference(
             Entity.CONTACT,
             operation.link_id,
             field,
@@ -47,20 +61,15 @@ def remember(
             run_id=source.run_id,
             at=source.at,
             code=outcome.code,
-            other_key=outcome.key if outcome.key != operation.key else None,
+            other_key=other_key,
         )
-        for operation, outcome in refused
-        if operation.link_id not in linked or operation.kind is not OpKind.CREATE
-        for field, sent, digest in _values(mapped, operation)
-    ]
-    differences.put(ledger, connection, found)
+
+
+_WRITES = (OpKind.CREATE, OpKind.UPDATE)
 
 
 def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    contact = operation.entity is Entity.CONTACT and operation.kind in (
-        OpKind.CREATE,
-        OpKind.UPDATE,
-    )
+    contact = operation.entity is Entity.CONTACT and operation.kind in _WRITES
     return contact and outcome.status is Status.REJECTED and outcome.code in _CODES
 
 

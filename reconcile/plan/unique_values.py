@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile.model import FREES, Entity, Operation, OpKind, Side
@@ -125,24 +125,33 @@ def in_turn(operations: Iterable[Operation]) -> list[Operation]:
     passed: dict[tuple[Side, str], list[Operation]] = {}
     for operation in operations:
         if operation.turn and operation.kind is OpKind.UPDATE and len(operation.after) == 1:
-            passed.setdefault((operation.side, next(iter(operation.after))), []).append(operation)
+            (field,) = operation.after
+            passed.setdefault((operation.side, field), []).append(operation)
         else:
             rest.append(operation)
     for (_, field), members in passed.items():
-        holder = {each.before.get(field): each.key or "" for each in members}
-        waits = {
-            each.key or "": holder[each.after[field]]
-            for each in members
-            if each.after[field] in holder
-        }
-        taken = turns(waits, {each.key or "" for each in members})
-        for each in members:
-            turn = taken[each.key or ""]
-            if turn.room:
-                rest.append(dataclasses.replace(each, after={field: None}, turn=FREES))
-            before = {field: None} if turn.room else each.before
-            rest.append(dataclasses.replace(each, before=before, turn=turn.turn))
+        rest += _given_back(field, members)
     return rest
+
+
+def _given_back(field: str, members: Sequence[Operation]) -> Iterator[Operation]:
+    """The writes that pass one field's values on among records of a side, in their turns."""
+    holder = {each.before.get(field): _key(each) for each in members}
+    waits = {
+        _key(each): holder[each.after[field]] for each in members if each.after[field] in holder
+    }
+    taken = turns(waits, set(map(_key, members)))
+    for each in members:
+        turn = taken[_key(each)]
+        if turn.room:
+            yield dataclasses.replace(each, after={field: None}, turn=FREES)
+            yield dataclasses.replace(each, before={field: None}, turn=turn.turn)
+        else:
+            yield dataclasses.replace(each, turn=turn.turn)
+
+
+def _key(operation: Operation) -> str:
+    return operation.key or ""
 
 
 def turns(
@@ -154,28 +163,37 @@ def turns(
     whenever that is. A ring is broken at its first key, where that may be blank for a moment; where
     not, its writes take no turns.
     """
-    found: dict[str, Turn] = {}
+    settled: dict[str, Turn] = {}
     for start in sorted(changing):
         path: list[str] = []
         key: str | None = start
-        while key is not None and key not in found and key not in path:
+        while key is not None and key not in settled and key not in path:
             path.append(key)
             following = waits.get(key)
             key = following if following in changing else None
-        ring = path[path.index(key) :] if key in path else []
-        if ring and may_clear:
-            # The breaker's value is free from the first turn on: nobody waits for the breaker.
-            breaker = min(ring)
-            cut = ring.index(breaker)
-            behind = [*ring[cut + 1 :], *ring[:cut]]
-            for turn, member in enumerate(reversed(behind), FIRST + 1):
-                found[member] = Turn(turn)
-            found[breaker] = Turn(FIRST + 1 + len(behind), room=True)
-        elif ring:
-            found |= dict.fromkeys(ring, Turn(FIRST))
-        for member in reversed([each for each in path if each not in found]):
-            ahead = found.get(waits.get(member, ""))
-            found[member] = Turn(
-                FIRST if ahead is None else FIRST + 1 if ahead.room else ahead.turn + 1
-            )
-    return found
+        if key in path:
+            settled |= _ring(path[path.index(key) :], may_clear=may_clear)
+        for member in reversed([each for each in path if each not in settled]):
+            settled[member] = _after(settled.get(waits.get(member, "")))
+    return settled
+
+
+def _ring(ring: list[str], *, may_clear: bool) -> dict[str, Turn]:
+    """The turns of records each of which waits for the next, and the last for the first."""
+    if not may_clear:
+        return dict.fromkeys(ring, Turn(FIRST))
+    breaker = min(ring)
+    cut = ring.index(breaker)
+    # The breaker's value is free from the first turn on: who waits for it goes right after.
+    behind = [*ring[cut + 1 :], *ring[:cut]]
+    settled = {member: Turn(turn) for turn, member in enumerate(reversed(behind), FIRST + 1)}
+    settled[breaker] = Turn(FIRST + 1 + len(behind), room=True)
+    return settled
+
+
+def _after(ahead: Turn | None) -> Turn:
+    """The turn of a record that waits for another one's."""
+    if ahead is None:
+        return Turn(FIRST)
+    # A value that is cleared to break a ring is free before its record's own turn.
+    return Turn(FIRST + 1) if ahead.room else Turn(ahead.turn + 1)
