@@ -31,9 +31,20 @@ class Listed:
     pages: int
     waiting: int
     answered: int
+    at_source: int
     kinds: Mapping[str, int]
     entities: Mapping[str, int]
     fields: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The questions before and after one in the list, its place there from 1, and how many there are."""
+
+    before: str | None
+    after: str | None
+    place: int
+    of: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +94,34 @@ class View:
         """One page of what fits."""
         fitting = [each for each in asked if self._state_fits(each) and self._text_fits(each)]
         matching = [each for each in fitting if self._names_fit(each)]
+        matching.sort(key=lambda each: not each.options)
         pages = max(1, -(-len(matching) // PAGE))
         page = min(self.page, pages)
         answered = sum(each.answer is not None for each in asked)
+        at_source = sum(not each.options and each.answer is None for each in asked)
         return Listed(
             shown=matching[(page - 1) * PAGE : page * PAGE],
             found=len(matching),
             first=(page - 1) * PAGE + 1,
             page=page,
             pages=pages,
-            waiting=len(asked) - answered,
+            waiting=len(asked) - answered - at_source,
             answered=answered,
+            at_source=at_source,
             kinds=Counter(each.kind for each in fitting if self._names_fit(each, "kind")),
             entities=Counter(each.entity for each in fitting if self._names_fit(each, "entity")),
             fields=Counter(each.field_name for each in fitting if self._names_fit(each, "field")),
         )
+
+    def beside(self, asked: Sequence[Question], hold_id: str) -> Beside:
+        """Where a question stands among those that fit; one that does not fit stands nowhere."""
+        ids = [each.hold_id for each in self.fitting(asked)]
+        if hold_id not in ids:
+            return Beside(None, None, 0, len(ids))
+        at = ids.index(hold_id)
+        before = ids[at - 1] if at else None
+        after = ids[at + 1] if at + 1 < len(ids) else None
+        return Beside(before, after, at + 1, len(ids))
 
     def fitting(self, asked: Iterable[Question]) -> Sequence[Question]:
         """All that fit, on whatever page."""

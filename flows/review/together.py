@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,10 @@ class Group:
     def heading(self) -> str:
         """What they are about, in a heading."""
         return wording.kind(self.questions[0])
+
+    def apart_from(self, hold_ids: Collection[str]) -> list[Question]:
+        """Its questions without these."""
+        return [each for each in self.questions if each.hold_id not in hold_ids]
 
     @property
     def name(self) -> str:

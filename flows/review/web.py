@@ -1,14 +1,14 @@
-"""The review page: lists what is asked, shows both sides and the evidence, takes an answer with its reason; plain HTML, no script."""
+"""The review page: what is asked, with the evidence, and answers to one or many; no script."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
@@ -24,7 +24,12 @@ from flows.review.deciding import Changed, answer
 from flows.review.desk import Desk
 from flows.review.gate import Gate
 from flows.review.questions import Question
-from reconcile.errors import StateError
+from flows.review.tangles import OTHERS, Tangle, tangle_of, tangles
+from flows.review.together import Group, give, groups, propose
+from reconcile.errors import ConfigError, Locked, StateError
+from reconcile.ledger import acts
+from reconcile.ledger.acts import Act, TakenBack
+from reconcile.report import asking
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,17 +38,28 @@ _ASSETS = Path(__file__).with_name("assets")
 
 
 def make_app(desk: Desk, gate: Gate) -> Starlette:
-    """The ASGI application: GET /TOKEN/ (the list), GET /TOKEN/question/ID, POST /TOKEN/answer."""
+    """The ASGI application; every address begins with the session's token.
+
+    GET: the list, question/ID, together/GROUP (with choice: what it will do), tangle/ID, acts. POST: answer, answers (many), undo.
+    """
     pages = Pages(desk, gate)
     return Starlette(
         routes=[
             Route("/{token}/", pages.listing),
             Route("/{token}/question/{hold_id}", pages.one),
+            Route("/{token}/together/{group}", pages.together),
+            Route("/{token}/tangle/{hold_id}", pages.tangle),
+            Route("/{token}/acts", pages.acts),
             Route("/{token}/answer", pages.answer, methods=["POST"]),
+            Route("/{token}/answers", pages.answers, methods=["POST"]),
+            Route("/{token}/undo", pages.undo, methods=["POST"]),
             Route("/{rest:path}", pages.nothing),
         ]
     )
 
+
+Form = Mapping[str, Sequence[str]]
+"""What a form says: each of its names with all that was given for it."""
 
 Endpoint = Callable[["Pages", Request], Awaitable[Response]]
 
@@ -57,7 +73,7 @@ def guarded(endpoint: Endpoint) -> Endpoint:
             return pages.problem(*refusal)
         try:
             return await endpoint(pages, request)
-        except Changed as error:
+        except (Changed, ConfigError, Locked) as error:
             return pages.problem(409, str(error), link=True)
         except StateError as error:
             return pages.problem(400, str(error), link=True)
@@ -77,25 +93,47 @@ class Pages:
 
     @guarded
     async def listing(self, request: Request) -> Response:
-        """What is asked, oldest first."""
+        """What is asked, oldest first, and what of it is alike."""
         view = View.of(request.query_params)
         asked = await run_in_threadpool(self.desk.questions)
-        done = next(
-            (each for each in asked if each.hold_id == request.query_params.get("done")), None
+        act = await self._act(request)
+        return self._page(
+            "list.html.j2",
+            view=view,
+            list=view.list(asked),
+            groups=groups(view.fitting(asked)),
+            tangles={each.hold_id: one for one in tangles(asked) for each in one.questions},
+            **_flash(act, asked, request),
         )
-        return self._page("list.html.j2", view=view, list=view.list(asked), done=done)
+
+    async def _act(self, request: Request) -> Act | None:
+        """The act that the page before this one recorded."""
+        act_id = request.query_params.get("act", "")
+        if not act_id:
+            return None
+        return await run_in_threadpool(acts.find, self.desk.ledger, act_id)
 
     @guarded
     async def one(self, request: Request) -> Response:
-        """One question with everything that is known of its record."""
-        question = await run_in_threadpool(self.desk.question, request.path_params["hold_id"])
+        """One question with everything that is known of its record, and the way to those beside it."""
+        view = View.of(request.query_params)
+        asked = await run_in_threadpool(self.desk.questions)
+        hold_id = request.path_params["hold_id"]
+        question = next((each for each in asked if each.hold_id == hold_id), None)
         if question is None:
             return self.problem(
                 404, "This question is not open: it was settled, or never asked.", link=True
             )
         lines = await run_in_threadpool(self._history, question)
+        act = await self._act(request)
         return self._page(
-            "one.html.j2", each=question, view=View.of(request.query_params), history=lines
+            "one.html.j2",
+            each=question,
+            view=view,
+            beside=view.beside(asked, hold_id),
+            tangle=tangle_of(asked, hold_id),
+            history=lines,
+            **_flash(act, asked, request),
         )
 
     def _history(self, question: Question) -> list[str]:
@@ -105,36 +143,146 @@ class Pages:
         return lines
 
     @guarded
+    async def together(self, request: Request) -> Response:
+        """Alike questions, to be answered in one act; with a choice, what that will do."""
+        query = request.query_params
+        view = View.of(query)
+        group = await run_in_threadpool(self._group, view, request.path_params["group"])
+        if "choice" not in query:
+            return self._page("together.html.j2", view=view, group=group)
+        without = query.getlist("without")
+        proposal = propose(group.apart_from(without), query["choice"])
+        hidden = {"group": group.name, "choice": query["choice"], "view": view.query()}
+        return self._page(
+            "preview.html.j2",
+            view=view,
+            proposal=proposal,
+            back=f"together/{group.name}?{view.query()}",
+            hidden=[*hidden.items(), *(("without", hold_id) for hold_id in without)],
+        )
+
+    def _group(self, view: View, name: str) -> Group:
+        fitting = view.fitting(self.desk.questions())
+        group = next((each for each in groups(fitting) if each.name == name), None)
+        if group is None:
+            raise Changed(
+                "these questions are not open any more, or only one of them is",
+                remedy="look at the list again",
+            )
+        return group
+
+    @guarded
+    async def tangle(self, request: Request) -> Response:
+        """Questions that share records, with all of these; with an answer, what that will do."""
+        query = request.query_params
+        view, hold_id = View.of(query), request.path_params["hold_id"]
+        tangle = await run_in_threadpool(self._tangle, hold_id)
+        if "couple" not in query:
+            return self._page("tangle.html.j2", view=view, tangle=tangle, others=OTHERS)
+        couple, others = query["couple"], query.get("others", "")
+        hidden = {"tangle": hold_id, "couple": couple, "others": others, "view": view.query()}
+        return self._page(
+            "preview.html.j2",
+            view=view,
+            proposal=tangle.settle(couple, others),
+            back=f"tangle/{hold_id}?{view.query()}",
+            hidden=list(hidden.items()),
+        )
+
+    def _tangle(self, hold_id: str) -> Tangle:
+        tangle = tangle_of(self.desk.questions(), hold_id)
+        if tangle is None:
+            raise Changed(
+                "these questions do not share a record any more", remedy="look at the list again"
+            )
+        return tangle
+
+    @guarded
     async def answer(self, request: Request) -> Response:
-        """Record an answer, and go back to the list."""
+        """Record an answer, and go on: to the next question, or back to the list."""
+        form = await self._form(request)
+        if isinstance(form, Response):
+            return form
+        view = View.of(dict(parse_qsl(_last(form, "view"))))
+        follows = await run_in_threadpool(self._follows, form, view)
+        act_id = await run_in_threadpool(self._record, form)
+        place = f"question/{follows}" if follows else ""
+        return self._go(f"{place}?{view.query(act=act_id)}#done")
+
+    def _follows(self, form: Form, view: View) -> str | None:
+        """The question after the one that is answered, where the person goes from one to the next."""
+        if not _last(form, "next"):
+            return None
+        return view.beside(self.desk.questions(), _last(form, "hold_id")).after
+
+    def _record(self, form: Form) -> str:
+        return answer(
+            self.desk.ledger,
+            _last(form, "hold_id"),
+            _last(form, "choice"),
+            by=self.desk.by,
+            at=self.desk.now(),
+            reason=_reason(form),
+            shown=_last(form, "digest"),
+        )
+
+    @guarded
+    async def answers(self, request: Request) -> Response:
+        """Record the answers that a preview has shown, as one act."""
+        form = await self._form(request)
+        if isinstance(form, Response):
+            return form
+        view = View.of(dict(parse_qsl(_last(form, "view"))))
+        act_id = await run_in_threadpool(self._record_all, form, view)
+        return self._go(f"?{view.query(act=act_id, page=1)}#done")
+
+    def _record_all(self, form: Form, view: View) -> str:
+        if "tangle" in form:
+            tangle = self._tangle(_last(form, "tangle"))
+            proposal = tangle.settle(_last(form, "couple"), _last(form, "others"))
+        else:
+            group = self._group(view, _last(form, "group"))
+            left = group.apart_from(form.get("without", ()))
+            proposal = propose(left, _last(form, "choice"))
+        shown = _last(form, "shown")
+        return give(self.desk, proposal, reason=_reason(form), shown=shown).act_id or ""
+
+    @guarded
+    async def acts(self, request: Request) -> Response:
+        """What was answered so far, newest first."""
+        known = await run_in_threadpool(acts.acts, self.desk.ledger)
+        return self._page("acts.html.j2", acts=known, view=View.of(request.query_params))
+
+    @guarded
+    async def undo(self, request: Request) -> Response:
+        """Take an act back."""
+        form = await self._form(request)
+        if isinstance(form, Response):
+            return form
+        back = await run_in_threadpool(self._take_back, _last(form, "act"))
+        view = View.of(dict(parse_qsl(_last(form, "view"))))
+        query = view.query(back=len(back.reopened), late=len(back.too_late))
+        return self._go(f"?{query}#done")
+
+    def _take_back(self, act_id: str) -> TakenBack:
+        return acts.take_back(self.desk.ledger, act_id, by=self.desk.by, at=self.desk.now())
+
+    async def _form(self, request: Request) -> Form | Response:
+        """What a form of this page says, or the page that refuses it."""
         refusal = self.gate.refusal_of_form(request)
         if refusal is not None:
             return self.problem(*refusal, link=True)
-        form = {
-            name: values[-1]
-            for name, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()
-        }
-        if not self.gate.knows(form.get("form_token")):
-            return self.problem(
-                403, "This form belongs to another session. Load the page again.", link=True
-            )
-        await run_in_threadpool(self._record, form)
-        view = View.of(
-            {name: values[-1] for name, values in parse_qs(form.get("view", "")).items()}
+        body = (await request.body()).decode("utf-8", "replace")
+        form = parse_qs(body, keep_blank_values=True)
+        if self.gate.knows(_last(form, "form_token")):
+            return form
+        return self.problem(
+            403, "This form belongs to another session. Load the page again.", link=True
         )
-        query = view.query(done=form["hold_id"])
-        return self._secure(RedirectResponse(f"/{self.gate.token}/?{query}#done", status_code=303))
 
-    def _record(self, form: dict[str, str]) -> None:
-        answer(
-            self.desk.ledger,
-            form.get("hold_id", ""),
-            form.get("choice", ""),
-            by=self.desk.by,
-            at=self.desk.now(),
-            reason=" ".join(form.get("reason", "").split())[:2_000],
-            shown=form.get("digest", ""),
-        )
+    def _go(self, place: str) -> Response:
+        where = f"/{self.gate.token}/{place}"
+        return self._secure(RedirectResponse(where, status_code=303))
 
     @guarded
     async def nothing(self, _: Request) -> Response:
@@ -163,6 +311,24 @@ class Pages:
     def _secure(self, response: Response) -> Response:
         response.headers.update(_headers())
         return response
+
+
+def _last(form: Form, name: str) -> str:
+    return form.get(name, [""])[-1]
+
+
+def _reason(form: Form) -> str:
+    return " ".join(_last(form, "reason").split())[:2_000]
+
+
+def _flash(act: Act | None, asked: Sequence[Question], request: Request) -> dict[str, Any]:
+    """What the page before this one did: `act`, its one question `done`, or how many were taken back."""
+    done = None
+    if act is not None and act.answers == 1:
+        done = next((each for each in asked if each.hold_id in act.hold_ids), None)
+    counts = {name: request.query_params.get(name, "") for name in ("back", "late")}
+    numbers = {name: int(text) if text.isdecimal() else None for name, text in counts.items()}
+    return {"act": act, "done": done, **numbers}
 
 
 @cache
@@ -205,5 +371,7 @@ def _environment() -> Environment:
         "kind": wording.kind,
         "title": wording.title,
         "sentence": wording.sentence,
+        "at_source": wording.AT_SOURCE,
+        "asks": asking,
     }
     return environment

@@ -108,6 +108,15 @@ def acts(ledger: Ledger, *, limit: int = 100) -> list[Act]:
         return [_act(row) for row in connection.execute(query)]
 
 
+def find(ledger: Ledger, act_id: str) -> Act | None:
+    """The act of that id, if there is one."""
+    table = schema.act
+    query = sa.select(table).where(table.c.pair == ledger.pair, table.c.act_id == act_id)
+    with ledger.engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else _act(row)
+
+
 def _act(row: Row[Any]) -> Act:
     entries = json.loads(row.body)["answers"]
     return Act(
