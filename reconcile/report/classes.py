@@ -245,20 +245,3 @@ OF_RECORDS = {
 """What the values of a record without a counterpart are, by the record's own class; those of a deleted one are no more."""
 
 BY_NAME = {each.name: each for each in CLASSES}
-
-
-def urgency_sql(column: str) -> str:
-    """SQL for the place of a class in CLASSES; whatever is not a class counts as unexplained."""
-    return (
-        f"coalesce(array_position([{', '.join(repr(each.name) for each in CLASSES)}], {column}), 1)"
-    )
-
-
-def class_sql(place: str) -> str:
-    """SQL for the name of the class at a place of CLASSES."""
-    return f"[{', '.join(repr(each.name) for each in CLASSES)}][{place}]"
-
-
-def value_urgency_sql(column: str) -> str:
-    """SQL for the place of a value's class in VALUE_CLASSES; whatever is not a class counts as unexplained."""
-    return f"coalesce(array_position([{', '.join(repr(each.name) for each in VALUE_CLASSES)}], {column}), 1)"

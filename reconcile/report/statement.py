@@ -7,42 +7,12 @@ from dataclasses import dataclass
 
 from reconcile.model import Entity, Side
 from reconcile.report.classes import UNEXPLAINED
-from reconcile.report.rows import begin, class_rows, released_sql, resettled_sql
-from reconcile.stage.quoting import literal
+from reconcile.report.rows import apart, begin, class_rows
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Mapping
 
 _EXAMPLES = 20
-
-_MADE = """
-SELECT count(*) FILTER (fate <> 'exists'), count(*) FILTER (fate = 'exists' AND made_key NOT IN (SELECT key FROM raw_{e}_{s}))
-FROM fate WHERE kind = 'create' AND entity = {entity} AND side = '{s}' AND fate IN ('done', 'value_dropped', 'exists')
-"""
-
-_FIGURE = """
-SELECT (SELECT count(*) FROM tie_{e} WHERE paired)
-    + (SELECT count(*) FROM fate WHERE kind = 'create' AND entity = {entity} AND fate IN ('done', 'value_dropped', 'exists'))
-"""
-
-_STRAY = """
-SELECT count(*) FROM fate f WHERE entity = {entity} AND NOT (CASE
-    WHEN kind = 'create' AND side = 'ghl' THEN source_key IN (SELECT key FROM row_{e}_app)
-    WHEN kind = 'create' THEN source_key IN (SELECT key FROM row_{e}_ghl)
-    WHEN kind = 'forget' THEN link_id IN (SELECT link_id FROM tie_{e} UNION ALL {released})
-    WHEN kind = 'delete' THEN link_id IN (SELECT link_id FROM tie_{e} UNION ALL {resettled})
-    ELSE link_id IN (SELECT link_id FROM tie_{e}) END)
-"""
-
-# A question about a record without a link; one about a refused value has its field.
-_APART = "(kind IN ('ambiguous', 'duplicate') OR kind = 'refused' AND field IS NULL)"
-
-_UNASKED = """
-SELECT count(*) FROM hold h WHERE entity = {entity} AND NOT (CASE
-    WHEN kind = 'doubt' THEN true
-    WHEN {apart} AND side = 'app' THEN subject IN (SELECT key FROM row_{e}_app)
-    WHEN {apart} THEN subject IN (SELECT key FROM row_{e}_ghl)
-    ELSE subject IN (SELECT link_id FROM tie_{e}) END)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,55 +155,43 @@ def tables(stage: Stage) -> set[str]:
 def _entity(stage: Stage, mapped: EntityMap, looked_again: int | None) -> EntityStatement:
     entity = mapped.entity
     app, ghl = (_account(stage, entity, side) for side in Side)
-    linked = stage.count(_FIGURE.format(e=entity, entity=literal(entity)))
+    linked = stage.count(render("report/linked_count", entity=entity))
+    stray = stage.count(render("report/stray_count", entity=entity, **apart(stage, entity)))
+    unasked = stage.count(render("report/unasked_count", entity=entity))
     identities = (
         *_identities(stage, entity, app, linked, looked_again),
         *_identities(stage, entity, ghl, linked, looked_again),
-        Identity(
-            f"{entity}: operations that belong to no record = 0", _counted(stage, entity, _STRAY), 0
-        ),
-        Identity(f"{entity}: questions about no record = 0", _counted(stage, entity, _UNASKED), 0),
+        Identity(f"{entity}: operations that belong to no record = 0", stray, 0),
+        Identity(f"{entity}: questions about no record = 0", unasked, 0),
         *_both(stage, entity),
     )
     return EntityStatement(entity, app, ghl, linked, identities)
-
-
-def _counted(stage: Stage, entity: Entity, query: str) -> int:
-    links = {
-        "released": released_sql(stage, entity),
-        "resettled": resettled_sql(stage, entity),
-        "apart": _APART,
-    }
-    return stage.count(query.format(e=entity, entity=literal(entity), **links))
 
 
 def _account(stage: Stage, entity: Entity, side: Side) -> Account:
     table = f"row_{entity}_{side}"
     classes: dict[str, int] = {}
     aside: dict[str, int] = {}
-    for name, paired, count in stage.rows(
-        f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"
-    ):
+    counts = f"SELECT class, paired, count(*) FROM {table} GROUP BY ALL ORDER BY 1, 2"
+    for name, paired, count in stage.rows(counts):
         classes[str(name)] = classes.get(str(name), 0) + int(str(count))
         if not paired:
             aside[str(name)] = int(str(count))
-    created, met = stage.one(_MADE.format(e=entity, s=side, entity=literal(entity)))
-    snapshot = stage.snapshots[entity, side]
-    lost = stage.rows(
-        f"SELECT key FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}"
-    )
+    created, met = stage.one(render("report/made_count", entity=entity, side=side))
+    unread = f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"
+    unexplained = f"FROM {table} WHERE class = 'unexplained' ORDER BY key LIMIT {_EXAMPLES}"
+    read = stage.snapshots[entity, side].rows
+    rows = stage.count(f"SELECT count(*) FROM raw_{entity}_{side}")
     return Account(
         side=side,
-        read=snapshot.rows,
-        corrected=stage.count(f"SELECT count(*) FROM raw_{entity}_{side}") - snapshot.rows,
+        read=read,
+        corrected=rows - read,
         classes=classes,
         aside=aside,
         created=int(str(created)),
         met=int(str(met)),
-        unread=stage.count(
-            f"SELECT count(*) FROM tie_{entity} WHERE paired AND {side}_state = 'unknown'"
-        ),
-        unexplained_keys=tuple(str(key) for (key,) in lost),
+        unread=stage.count(unread),
+        unexplained_keys=tuple(str(key) for (key,) in stage.rows(f"SELECT key {unexplained}")),
     )
 
 
@@ -266,17 +224,15 @@ def _identities(
 
 def _both(stage: Stage, entity: Entity) -> tuple[Identity, ...]:
     """What was read on both sides of a link is in the same class on both, counted from each side's own rows."""
-    whole = "app_row AND ghl_row AND app_state = 'present' AND ghl_state = 'present'"
-    counted: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for side in Side:
-        query = f"SELECT r.class, count(*) FROM row_{entity}_{side} r JOIN tie_{entity} ON {side}_key = r.key WHERE {whole} GROUP BY 1"
-        for name, count in stage.rows(query):
-            counted.setdefault(str(name), {})[side] = int(str(count))
+        for name, count in stage.rows(render("report/class_count", entity=entity, side=side)):
+            counts.setdefault(str(name), {})[side] = int(str(count))
     return tuple(
         Identity(
             f"{entity}: {name}, counted in the app = counted in GHL",
             sides.get(Side.APP, 0),
             sides.get(Side.GHL, 0),
         )
-        for name, sides in sorted(counted.items())
+        for name, sides in sorted(counts.items())
     )

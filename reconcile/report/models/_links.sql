@@ -1,0 +1,17 @@
+{#- Links that a person's decision took apart before anything was compared: their rows count as unlinked. -#}
+{% macro released_links() -%}
+{% if released -%}
+SELECT link_id FROM released_{{ entity }}
+{%- else -%}
+SELECT NULL::VARCHAR AS link_id WHERE false
+{%- endif %}
+{%- endmacro %}
+
+{#- Links whose record a person wants made again on another contact. -#}
+{% macro resettled_links() -%}
+{% if strayed -%}
+SELECT link_id FROM strayed_{{ entity }} WHERE action = 'move'
+{%- else -%}
+SELECT NULL::VARCHAR AS link_id WHERE false
+{%- endif %}
+{%- endmacro %}
