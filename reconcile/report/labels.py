@@ -17,26 +17,20 @@ _LONGEST = 80  # characters of a note's text that serve as its name
 def make_labels(stage: Stage, mapping: Mapping) -> None:
     """Create `name_e_s` (key, label, under): what a looked-at record is called, and the key of its contact."""
     for mapped in mapping.entities:
+        parts = [field for field in mapped.fields if isinstance(field.codec, Name)]
+        others = [field for field in mapped.fields if not isinstance(field.codec, Name | Labels)]
         for side in Side:
-            stage.run(
-                f"CREATE OR REPLACE TABLE name_{mapped.entity}_{side} AS SELECT DISTINCT ON (key) key, {_label(mapped)} AS label, "
-                f"parent AS under FROM cell_{mapped.entity}_{side}"
+            stage.make(
+                "report/name",
+                entity=mapped.entity,
+                side=side,
+                name_parts=[mapped.cell(field.name) for field in parts],
+                other_cells=[mapped.cell(field.name) for field in sorted(others, key=_naming)],
+                longest=_LONGEST,
             )
 
 
-def _label(mapped: EntityMap) -> str:
-    names = [mapped.cell(field.name) for field in mapped.fields if isinstance(field.codec, Name)]
-    joined = [f"nullif(trim(concat_ws(' ', {', '.join(names)})), '')"] if names else []
-    rest = [
-        mapped.cell(field.name)
-        for field in sorted(mapped.fields, key=_telling)
-        if not isinstance(field.codec, Name | Labels)
-    ]
-    chosen = ", ".join([*joined, *rest, "key"])
-    return f"left(regexp_replace(coalesce({chosen}), '\\s+', ' ', 'g'), {_LONGEST})"
-
-
-def _telling(field: Field) -> tuple[bool, ...]:
+def _naming(field: Field) -> tuple[bool, ...]:
     """Fields that name a record best come first."""
     named = field.name in ("name", "full_name", "title", "subject")
     return (

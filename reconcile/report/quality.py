@@ -11,7 +11,7 @@ from reconcile.link.cells import make_cells
 from reconcile.link.suggestions import RULE
 from reconcile.model import Entity, Side
 from reconcile.report.about import About
-from reconcile.stage.quoting import literal
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Email, Instant, Phone
 from reconcile.values.mapping import TAGS, EntityMap, Field, Mapping
@@ -22,31 +22,9 @@ _TAGS_LISTED = 200
 _SUGGESTED_LISTED = 500  # all are among the questions
 _SIMILAR_AMONG = 400  # tags compared pairwise
 
-_TWINS = """
-SELECT value, list(key ORDER BY key)[1:10] AS keys, count(*) AS many FROM (SELECT key, {column} AS value FROM cell_{e}_{s} WHERE NOT deleted)
-WHERE value IS NOT NULL GROUP BY value HAVING count(*) > 1 ORDER BY many DESC, value LIMIT {most}
-"""
-
-_TAG_USE = """
-SELECT tag, count(*) FILTER (side = 'app') AS app, count(*) FILTER (side = 'ghl') AS ghl
-FROM (SELECT side, unnest(from_json(tags, '["VARCHAR"]')) AS tag FROM (
-    SELECT 'app' AS side, {c} AS tags FROM cell_{e}_app WHERE {c} IS NOT NULL UNION ALL SELECT 'ghl', {c} FROM cell_{e}_ghl WHERE {c} IS NOT NULL))
-GROUP BY tag ORDER BY app + ghl DESC, tag LIMIT {most}
-"""
-
-_AGREEMENT = """
-SELECT place, count(*), count(*) FILTER (app IS NOT DISTINCT FROM ghl), count(*) FILTER (app IS NULL AND ghl IS NOT NULL),
-    count(*) FILTER (app IS NOT NULL AND ghl IS NULL)
-FROM (SELECT generate_subscripts(app, 1) AS place, unnest(app) AS app, unnest(ghl) AS ghl FROM ({beside}))
-GROUP BY place
-"""
 _COUNTED = ("compared", "equal", "blank_in_app", "blank_in_ghl")
 
-# Contacts whose notes no run has read yet: no bound on their age can be given.
-_NEVER = """
-SELECT count(*) FROM raw_contact_ghl WHERE NOT deleted AND key NOT IN (SELECT contact_key FROM swept WHERE checked_at IS NOT NULL)
-AND key NOT IN (SELECT key FROM cover_note_ghl)
-"""
+_SUGGESTED = ("app_key", "ghl_key", "app_label", "ghl_label", "probability", "weight", "evidence")
 
 
 def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
@@ -57,41 +35,47 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
                 make_cells(stage, mapped, side)
     return {
         "looked_at": {
-            mapped.entity.value: {
-                side.value: _looked_at(stage, mapped.entity, side) for side in Side
-            }
-            for mapped in mapping.entities
+            mapped.entity.value: _looked_at(stage, mapped) for mapped in mapping.entities
         },
         "invalid": list(_invalid(stage, mapping)),
         "missing": list(_missing(stage, mapping)),
         "twins": list(_twins(stage, mapping)),
-        "orphans": _orphans(stage, mapping),
+        "orphans": list(_orphans(stage, mapping)),
         "overdue_tasks": list(_overdue(stage, mapping)),
-        "match_rules": _match_rules(stage, mapping),
+        "match_rules": list(_match_rules(stage, mapping)),
         "suggested": _suggested(stage),
         "agreement": list(_agreement(stage, mapping)),
         "tags": _tags(stage, mapping),
         "similar_tags": _similar(stage, mapping),
         "notes_oldest": about.notes_oldest,
-        "notes_covered": stage.count("SELECT count(*) FROM cover_note_ghl")
-        if Entity.NOTE in mapping
-        else None,
-        "notes_never": stage.count(_NEVER) if Entity.NOTE in mapping and stage.has("swept") else 0,
+        **_notes(stage, mapping),
     }
 
 
-def _looked_at(stage: Stage, entity: Entity, side: Side) -> dict[str, int]:
+def _notes(stage: Stage, mapping: Mapping) -> dict[str, int | None]:
+    """Of how many contacts the notes were read in this run, and of how many never."""
+    if Entity.NOTE not in mapping:
+        return {"notes_covered": None, "notes_never": 0}
+    never = stage.count(render("report/notes_never_read")) if stage.has("swept") else 0
+    covered = stage.count("SELECT count(*) FROM cover_note_ghl")
+    return {"notes_covered": covered, "notes_never": never}
+
+
+def _looked_at(stage: Stage, mapped: EntityMap) -> dict[str, dict[str, int]]:
+    """How many records of each side were looked at, and how many there are."""
     return {
-        name: stage.count(f"SELECT count(*) FROM {name}_{entity}_{side}")
-        for name in ("cell", "raw")
+        side.value: {
+            name: stage.count(f"SELECT count(*) FROM {name}_{mapped.entity}_{side}")
+            for name in ("cell", "raw")
+        }
+        for side in Side
     }
 
 
 def _invalid(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     for mapped in mapping.entities:
         for side in Side:
-            table = f"fault_{mapped.entity}_{side}"
-            query = f"SELECT field, why, count(DISTINCT key), list_sort(list(DISTINCT key))[1:{_EXAMPLES}] FROM {table} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+            query = render("report/invalid", entity=mapped.entity, side=side, examples=_EXAMPLES)
             for field, why, count, keys in stage.rows(query):
                 yield {
                     "entity": mapped.entity.value,
@@ -113,17 +97,13 @@ def _missing(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     if Entity.CONTACT not in mapping:
         return
     mapped = mapping[Entity.CONTACT]
-    blanks = [(field.name, f"{mapped.cell(field.name)} IS NULL") for field in _identifying(mapped)]
-    if len(blanks) > 1:
-        blanks.append(
-            (" and ".join(name for name, _ in blanks), " AND ".join(test for _, test in blanks))
-        )
+    tests = {field.name: f"{mapped.cell(field.name)} IS NULL" for field in _identifying(mapped)}
+    if len(tests) > 1:
+        tests[" and ".join(tests)] = " AND ".join(tests.values())
     for side in Side:
-        for name, test in blanks:
-            count = stage.count(
-                f"SELECT count(*) FROM cell_contact_{side} WHERE NOT deleted AND {test}"
-            )
-            if count:
+        for name, test in tests.items():
+            contacts = f"FROM cell_contact_{side} WHERE NOT deleted AND {test}"
+            if count := stage.count(f"SELECT count(*) {contacts}"):
                 yield {"entity": "contact", "side": side.value, "field": name, "count": count}
 
 
@@ -134,10 +114,9 @@ def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     mapped = mapping[Entity.CONTACT]
     for field in _identifying(mapped):
         for side in Side:
-            column = mapped.cell(field.name)
-            for value, keys, count in stage.rows(
-                _TWINS.format(e="contact", s=side, column=column, most=_EXAMPLES)
-            ):
+            cell = mapped.cell(field.name)
+            query = render("report/twins", side=side, cell=cell, most=_EXAMPLES)
+            for value, keys, count in stage.rows(query):
                 yield {
                     "entity": "contact",
                     "side": side.value,
@@ -148,29 +127,30 @@ def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _orphans(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
+def _orphans(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Tasks and notes whose contact is not there."""
-    found = []
+    if Entity.CONTACT not in mapping:
+        return
     for mapped in mapping.entities:
-        if mapped.entity is Entity.CONTACT or Entity.CONTACT not in mapping:
+        if mapped.entity is Entity.CONTACT:
             continue
         for side in Side:
-            table = f"raw_{mapped.entity}_{side}"
-            gone = f"FROM {table} r WHERE NOT deleted AND (parent IS NULL OR parent NOT IN (SELECT key FROM raw_contact_{side}))"
-            keys = [
-                str(key)
-                for (key,) in stage.rows(f"SELECT key {gone} ORDER BY key LIMIT {_EXAMPLES}")
-            ]
+            orphans = render("report/orphans", entity=mapped.entity, side=side)
+            count, keys = _examples(stage, orphans, order="key")
             if keys:
-                found.append(
-                    {
-                        "entity": mapped.entity.value,
-                        "side": side.value,
-                        "count": stage.count(f"SELECT count(*) {gone}"),
-                        "keys": keys,
-                    }
-                )
-    return found
+                yield {
+                    "entity": mapped.entity.value,
+                    "side": side.value,
+                    "count": count,
+                    "keys": keys,
+                }
+
+
+def _examples(stage: Stage, records: str, *, order: str) -> tuple[int, list[str]]:
+    """How many records a query gives, and the first of their keys."""
+    first = stage.rows(f"SELECT key FROM ({records}) ORDER BY {order} LIMIT {_EXAMPLES}")
+    count = stage.count(f"SELECT count(*) FROM ({records})") if first else 0
+    return count, [str(key) for (key,) in first]
 
 
 def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
@@ -178,86 +158,70 @@ def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     if Entity.TASK not in mapping:
         return
     mapped = mapping[Entity.TASK]
-    due = next((mapped.cell(f.name) for f in mapped.fields if isinstance(f.codec, Instant)), None)
-    done = next(
-        (
-            mapped.cell(f.name)
-            for f in mapped.fields
-            if f.name == "completed" or f.ghl == ("completed",)
-        ),
-        None,
-    )
-    if due is None or done is None:
+    due = [mapped.cell(field.name) for field in mapped.fields if isinstance(field.codec, Instant)]
+    completed = [mapped.cell(field.name) for field in mapped.fields if _says_completed(field)]
+    if not due or not completed:
         return
     for side in Side:
-        taken = literal(stage.snapshots[Entity.TASK, side].taken_at)
-        late = (
-            f"FROM cell_task_{side} WHERE NOT deleted AND coalesce({done}, 'false') = 'false' "
-            f"AND try_cast({due} AS TIMESTAMPTZ) < {taken}::TIMESTAMPTZ - INTERVAL {_OVERDUE_DAYS} DAY"
+        overdue = render(
+            "report/overdue",
+            side=side,
+            due=due[0],
+            completed=completed[0],
+            taken_at=stage.snapshots[Entity.TASK, side].taken_at,
+            days=_OVERDUE_DAYS,
         )
-        keys = [
-            str(key)
-            for (key,) in stage.rows(f"SELECT key {late} ORDER BY {due}, key LIMIT {_EXAMPLES}")
-        ]
+        count, keys = _examples(stage, overdue, order="due, key")
         if keys:
-            yield {
-                "side": side.value,
-                "days": _OVERDUE_DAYS,
-                "count": stage.count(f"SELECT count(*) {late}"),
-                "keys": keys,
-            }
+            yield {"side": side.value, "days": _OVERDUE_DAYS, "count": count, "keys": keys}
 
 
-def _match_rules(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
+def _says_completed(field: Field) -> bool:
+    return field.name == "completed" or field.ghl == ("completed",)
+
+
+def _match_rules(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """How many new links each rule gave, and how many records it left in doubt."""
-    found: list[dict[str, Any]] = []
     for mapped in mapping.entities:
-        query = (
-            f"SELECT coalesce(f.how, u.rule) AS rule, coalesce(f.many, 0), coalesce(u.many, 0) "
-            f"FROM (SELECT how, count(*) AS many FROM found_{mapped.entity} GROUP BY how) f "
-            f"FULL JOIN (SELECT rule, count(DISTINCT (side, key)) AS many FROM unsure_{mapped.entity} WHERE kind <> 'excluded' AND NOT starts_with(rule, {literal(RULE)}) GROUP BY rule) u ON u.rule = f.how ORDER BY 2 DESC, 1"
-        )
-        found += [
-            {"entity": mapped.entity.value, "rule": rule, "linked": linked, "in_doubt": unsure}
-            for rule, linked, unsure in stage.rows(query)
-        ]
-    return found
+        query = render("report/match_rules", entity=mapped.entity, likeness=RULE)
+        for rule, linked, unsure in stage.rows(query):
+            yield {
+                "entity": mapped.entity.value,
+                "rule": rule,
+                "linked": linked,
+                "in_doubt": unsure,
+            }
 
 
 def _suggested(stage: Stage) -> dict[str, Any] | None:
     """Pairs that are probably one though no rule says so, the surest first, or why none were looked for; None where no job does."""
-    if not stage.count("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'suggesting'"):
+    if not stage.has("suggesting"):
         return None
-    (why,) = stage.one("SELECT why FROM suggesting")
-    columns = ("app_key", "ghl_key", "app_label", "ghl_label", "probability", "weight", "evidence")
-    query = (
-        "SELECT app_key, ghl_key, coalesce(a.label, app_key), coalesce(g.label, ghl_key), probability, weight, evidence "
-        "FROM suggested LEFT JOIN name_contact_app a ON a.key = app_key LEFT JOIN name_contact_ghl g ON g.key = ghl_key "
-        f"ORDER BY weight DESC, app_key, ghl_key LIMIT {_SUGGESTED_LISTED}"
-    )
+    (why_not,) = stage.one("SELECT why FROM suggesting")
+    links = stage.rows(render("report/suggested", most=_SUGGESTED_LISTED))
     return {
-        "why_not": why,
+        "why_not": why_not,
         "count": stage.count("SELECT count(*) FROM suggested"),
-        "links": [dict(zip(columns, row, strict=True)) for row in stage.rows(query)],
+        "links": [dict(zip(_SUGGESTED, row, strict=True)) for row in links],
     }
 
 
 def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """For each field, on how many of the compared pairs both sides agreed before the run."""
     for mapped in mapping.entities:
-        counted: dict[int, Counter[str]] = {}
-        for part in beside(stage, mapped.entity):
-            for place, *numbers in stage.rows(_AGREEMENT.format(beside=part)):
-                counts = dict(zip(_COUNTED, (int(str(number)) for number in numbers), strict=True))
-                counted.setdefault(int(str(place)), Counter()).update(counts)
-        for place in sorted(counted):
+        counts: dict[int, Counter[str]] = {}
+        for links in beside(stage, mapped.entity):
+            for place, *numbers in stage.rows(render("report/agreement", links=links)):
+                part = dict(zip(_COUNTED, (int(str(number)) for number in numbers), strict=True))
+                counts.setdefault(int(str(place)), Counter()).update(part)
+        for place in sorted(counts):
             name = mapped.fields[place - 1].name
-            yield {"entity": mapped.entity.value, "field": name} | {
-                what: counted[place][what] for what in _COUNTED
-            }
+            figures = {figure: counts[place][figure] for figure in _COUNTED}
+            yield {"entity": mapped.entity.value, "field": name} | figures
 
 
-def _tag_column(mapping: Mapping) -> str | None:
+def _tag_cell(mapping: Mapping) -> str | None:
+    """SQL for a contact's tags."""
     if Entity.CONTACT not in mapping:
         return None
     mapped = mapping[Entity.CONTACT]
@@ -265,24 +229,20 @@ def _tag_column(mapping: Mapping) -> str | None:
 
 
 def _tags(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
-    column = _tag_column(mapping)
-    if column is None:
+    """The tags used most."""
+    cell = _tag_cell(mapping)
+    if cell is None:
         return []
-    rows = stage.rows(_TAG_USE.format(e="contact", c=column, most=_TAGS_LISTED))
+    rows = stage.rows(render("report/tag_use", cell=cell, most=_TAGS_LISTED))
     return [{"tag": tag, "app": app, "ghl": ghl} for tag, app, ghl in rows]
 
 
 def _similar(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
     """Pairs of tags that are probably one: equal but for signs and spaces, or a letter apart."""
-    column = _tag_column(mapping)
-    if column is None:
+    cell = _tag_cell(mapping)
+    if cell is None:
         return []
-    used = _TAG_USE.format(e="contact", c=column, most=_SIMILAR_AMONG)
-    query = f"""
-    WITH used AS (SELECT tag, app + ghl AS uses, regexp_replace(lower(tag), '[^\\p{{L}}\\p{{N}}]', '', 'g') AS bare FROM ({used}))
-    SELECT a.tag, b.tag, a.uses, b.uses FROM used a JOIN used b ON (a.uses, b.tag) > (b.uses, a.tag)
-    WHERE a.bare = b.bare OR a.bare = b.bare || 's' OR b.bare = a.bare || 's' OR (length(a.bare) > 5 AND levenshtein(a.bare, b.bare) = 1)
-    ORDER BY 3 DESC, 1, 2 LIMIT {_EXAMPLES}"""
+    query = render("report/similar_tags", cell=cell, most=_SIMILAR_AMONG, examples=_EXAMPLES)
     return [
         {"tag": tag, "like": like, "uses": [uses, fewer]}
         for tag, like, uses, fewer in stage.rows(query)

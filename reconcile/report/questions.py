@@ -7,17 +7,21 @@ from collections.abc import Mapping as Map
 from datetime import datetime
 from typing import Any
 
-from reconcile.model import Hold, Side
+from reconcile.model import Entity, Hold, Side
 from reconcile.plan import draft
 from reconcile.report.about import About
 from reconcile.report.asking import answer
-from reconcile.report.labels import records, shown
-from reconcile.stage.quoting import literal
+from reconcile.report.labels import records as cells_of
+from reconcile.report.labels import shown
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 _MOST_LISTED = 20_000
 _CANDIDATES = 6
+
+_LEFT_OUT_COUNT = ("entity", "side", "class", "because", "count")
+_LEFT_OUT = ("entity", "side", "key", "label", "class", "because")
 
 
 def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
@@ -39,23 +43,10 @@ class _Records:
         for hold in holds:
             for side, key in ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key)):
                 keys[side] |= {key} if key else set()
-            listed = hold.values.get("candidates")
-            candidates = (
-                [str(key) for key in listed][:_CANDIDATES] if isinstance(listed, list) else []
-            )
             for side in Side:
-                keys[side] |= set(candidates)
-        self.cells = {side: records(stage, mapped, side, keys[side]) for side in Side}
-        self.labels = {
-            side: {
-                str(key): str(label)
-                for key, label in stage.rows(
-                    f"SELECT key, label FROM name_{mapped.entity}_{side} WHERE list_contains(?::VARCHAR[], key)",
-                    sorted(keys[side]),
-                )
-            }
-            for side in Side
-        }
+                keys[side] |= set(_candidates(hold))
+        self.cells = {side: cells_of(stage, mapped, side, keys[side]) for side in Side}
+        self.labels = {side: _labels(stage, mapped.entity, side, keys[side]) for side in Side}
 
     def entry(self, side: Side, key: str) -> dict[str, Any]:
         """One record as evidence."""
@@ -73,16 +64,23 @@ class _Records:
         return self.entry(side.other if across else side, key)
 
 
+def _labels(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> dict[str, str]:
+    """What the report calls these records."""
+    query = f"SELECT key, label FROM name_{entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
+    return {str(key): str(label) for key, label in stage.rows(query, sorted(keys))}
+
+
+def _candidates(hold: Hold) -> list[str]:
+    """The first keys that could be the counterpart."""
+    listed = hold.values.get("candidates")
+    return [str(key) for key in listed[:_CANDIDATES]] if isinstance(listed, list) else []
+
+
 def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> dict[str, Any]:
     opened = about.opened.get(hold.hold_id, about.started_at)
     keys = ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key))
     ends = [seen.entry(side, key) for side, key in keys if key]
-    listed = hold.values.get("candidates")
-    candidates = (
-        [seen.candidate(hold, str(key)) for key in listed[:_CANDIDATES]]
-        if isinstance(listed, list)
-        else []
-    )
+    candidates = [seen.candidate(hold, key) for key in _candidates(hold)]
     named = next((end["label"] for end in ends if end["label"] != end["key"]), hold.subject)
     return {
         "hold_id": hold.hold_id,
@@ -143,21 +141,10 @@ def _days(since: str, until: str) -> int:
 
 def left_out(stage: Stage, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
     """Records without a counterpart that nothing is done about: `counts` by reason, and `records`, as many as are worth listing."""
-    counted = stage.rows(
-        "SELECT entity, side, class, because, count(*) AS many FROM passed GROUP BY ALL ORDER BY many DESC, entity, side, class, because"
-    )
-    names = ("entity", "side", "class", "because", "count")
-    parts = " UNION ALL ".join(
-        f"SELECT p.entity, p.side, p.key, coalesce(n.label, p.key) AS label, p.class, p.because FROM passed p "
-        f"LEFT JOIN name_{mapped.entity}_{side} n USING (key) WHERE p.entity = {literal(mapped.entity)} AND p.side = '{side}'"
-        for mapped in mapping.entities
-        for side in Side
-    )
-    listed = stage.rows(
-        f"SELECT * FROM ({parts}) ORDER BY class, entity, side, key LIMIT {_MOST_LISTED}"
-    )
-    columns = ("entity", "side", "key", "label", "class", "because")
+    counts = stage.rows(render("report/left_out_count"))
+    entities = [mapped.entity for mapped in mapping.entities]
+    records = stage.rows(render("report/left_out", entities=entities, most=_MOST_LISTED))
     return {
-        "counts": [dict(zip(names, row, strict=True)) for row in counted],
-        "records": [dict(zip(columns, row, strict=True)) for row in listed],
+        "counts": [dict(zip(_LEFT_OUT_COUNT, row, strict=True)) for row in counts],
+        "records": [dict(zip(_LEFT_OUT, row, strict=True)) for row in records],
     }
