@@ -18,6 +18,7 @@ from reconcile.plan import draft
 from reconcile.plan.limits import Breach, Facts, Limits, breaches
 from reconcile.plan.plan import Plan
 from reconcile.stage.archive import Archived, codec_name
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import line
@@ -26,12 +27,10 @@ from reconcile.values.mapping import EntityMap, Field, Mapping
 if TYPE_CHECKING:
     from reconcile.ledger.ledger import Ledger
 
-_HEAD = ("key", "parent", "version", "modified_at", "deleted")
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a run's plan would have differed: operations and holds as rows (see `_OPERATIONS`, `_HOLDS`), counts, caveats."""
+    """How a run's plan would have differed: operations and holds as rows (see `_OPERATION`, `_HOLD`), counts, caveats."""
 
     run_id: str
     operations_then: int
@@ -127,34 +126,31 @@ def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | N
 
 def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
     for mapped in mapping.entities:
-        entity, natives = (
-            mapped.entity,
-            archived.manifest["entities"][mapped.entity.value]["natives"],
-        )
+        entity = mapped.entity
         for side in Side:
-            name = f"{entity}_{side}"
-            place = {native: f"r{at}" for at, native in enumerate(natives[side.value])}
-            columns = [f"{place[native]} AS n{at}" for at, native in enumerate(mapped.native(side))]
-            renamed = [f"n{at} AS r{at}" for at, _ in enumerate(mapped.native(side))]
-            kept = ", ".join([*_HEAD, *columns, "digest"])
-            final = ", ".join([*_HEAD, *renamed, "digest"])
-            stage.run(
-                f"CREATE TABLE raw_{name} AS SELECT {final} FROM (SELECT {kept} FROM {archived.relation(f'raw_{name}')})"
-            )
-            stage.blur(mapped, side)
-            for kind in ("cover", "proven"):
-                stage.run(f"CREATE TABLE {kind}_{name} AS {_keys(archived, f'{kind}_{name}')}")
+            _load_side(stage, archived, mapped, side)
             stage.snapshots[entity, side] = _snapshot(archived, entity, side)
-        stage.run(
-            f"CREATE TABLE base_{entity} AS SELECT * FROM {archived.relation(f'base_{entity}')}"
-        )
-        for side in Side:  # an archive from before there was such a column
-            stage.run(f"ALTER TABLE base_{entity} ADD COLUMN IF NOT EXISTS {side}_edited VARCHAR")
+        stage.make("undo/base", entity=entity, archived=archived.relation(f"base_{entity}"))
         if archived.has(f"difference_{entity}"):
             differences.restore(stage, mapped, archived.relation(f"difference_{entity}"))
     graves = archived.relation("grave") if archived.has("grave") else None
-    empty = "SELECT NULL::VARCHAR AS entity, NULL::VARCHAR AS side, NULL::VARCHAR AS key, NULL::VARCHAR AS at WHERE false"
-    stage.run(f"CREATE TABLE grave AS {f'FROM {graves}' if graves else empty}")
+    stage.make("undo/grave", archived=graves)
+
+
+def _load_side(stage: Stage, archived: Archived, mapped: EntityMap, side: Side) -> None:
+    """Load what the run read of one side: the native fields that the pair file names now, at their places of today."""
+    name = f"{mapped.entity}_{side}"
+    natives = archived.manifest["entities"][mapped.entity.value]["natives"][side.value]
+    stage.make(
+        "undo/raw",
+        entity=mapped.entity,
+        side=side,
+        places=[natives.index(native) for native in mapped.native(side)],
+        archived=archived.relation(f"raw_{name}"),
+    )
+    stage.blur(mapped, side)
+    for table in (f"cover_{name}", f"proven_{name}"):
+        stage.run(f"CREATE TABLE {table} AS {_keys(archived, table)}")
 
 
 def _keys(archived: Archived, table: str) -> str:
@@ -245,50 +241,36 @@ def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked
 
 def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
     """Create `basecell_e`: archived for what had moved then; for the rest the baseline was what the snapshot showed."""
-    entity = mapped.entity
-    then = archived.manifest["entities"][entity.value]
-    kept = archived.has(f"basecell_{entity}")
-    values = ", ".join(
-        f"[{', '.join(_base_value(then, each, at, side, kept=kept) for at, each in enumerate(mapped.fields, start=1))}] AS {side}"
-        for side in Side
-    )
-    how, join = "NULL::VARCHAR AS how", ""
-    if kept:
-        how, join = (
-            "k.how",
-            f"LEFT JOIN {archived.relation(f'basecell_{entity}')} k ON k.link_id = m.link_id",
-        )
-    stage.run(
-        f"CREATE OR REPLACE TABLE basecell_{entity} AS SELECT m.link_id, {how}, {values} FROM moved_{entity} m {join} "
-        f"LEFT JOIN cell_{entity}_app a ON a.key = m.app_key LEFT JOIN cell_{entity}_ghl g ON g.key = m.ghl_key"
+    table = f"basecell_{mapped.entity}"
+    stage.make(
+        "undo/basecell",
+        entity=mapped.entity,
+        fields=[_field_known(archived, mapped.entity, each) for each in mapped.fields],
+        archived=archived.relation(table) if archived.has(table) else None,
     )
 
 
-def _base_value(then: Map[str, Any], each: Field, at: int, side: Side, *, kept: bool) -> str:
-    before = _field_then(then, each.name)
+@dataclass(frozen=True, slots=True)
+class _FieldKnown:
+    """Where the archived baseline has a field, as SQL counts; on which sides it was made of the same native fields as now."""
+
+    place: int | None
+    same: Map[str, bool]
+
+
+def _field_known(archived: Archived, entity: Entity, each: Field) -> _FieldKnown:
+    before = _field_then(archived.manifest["entities"][entity.value], each.name)
     if before is None:
-        return "NULL::VARCHAR"
-    same = tuple(before[1][side.value]) == each.native(side)
-    shown = f"{'a' if side is Side.APP else 'g'}.cells[{at}]" if same else "NULL::VARCHAR"
-    return (
-        f"CASE WHEN k.link_id IS NOT NULL THEN k.{side}[{before[0] + 1}] ELSE {shown} END"
-        if kept
-        else shown
-    )
+        return _FieldKnown(None, dict.fromkeys((side.value for side in Side), False))
+    at, described = before
+    same = {side.value: tuple(described[side.value]) == each.native(side) for side in Side}
+    return _FieldKnown(at + 1, same)
 
 
 # the difference -----------------------------------------------------------------------------------------------------
 
-# Links that the ledger alone drops depend on what was decided since, and are left out on both sides.
-_OPERATIONS = """
-SELECT op_id, kind, entity, side, link_id, coalesce(key, source_key) AS key, before::VARCHAR AS before, after::VARCHAR AS after, because
-FROM {planned} WHERE kind <> 'forget' AND op_id NOT IN (SELECT op_id FROM {other}) ORDER BY entity, side, kind, link_id
-"""
-
-_HOLDS = """
-SELECT hold_id, kind, entity, subject, field, coalesce(app_key, ghl_key) AS key, because
-FROM {hold} WHERE hold_id NOT IN (SELECT hold_id FROM {other}) ORDER BY entity, kind, subject, field
-"""
+_OPERATION = ("op_id", "kind", "entity", "side", "link_id", "key", "before", "after", "because")
+_HOLD = ("hold_id", "kind", "entity", "subject", "field", "key", "because")
 
 
 def _difference(
@@ -300,48 +282,51 @@ def _difference(
     run_id: str,
     caveats: Sequence[str],
 ) -> Difference:
-    mapped = ", ".join(
-        literal(each) for each in ["tag", *(m.entity.value for m in mapping.entities)]
-    )
+    entities = [Entity.TAG, *(mapped.entity for mapped in mapping.entities)]
+    known = ", ".join(literal(entity) for entity in entities)
     for table in ("planned", "hold"):
-        stage.run(
-            f"CREATE VIEW {table}_then AS SELECT * FROM {archived.relation(table)} WHERE entity IN ({mapped})"
-        )
-    gained = list(_rows(stage, _OPERATIONS.format(planned="planned", other="planned_then")))
-    lost = list(_rows(stage, _OPERATIONS.format(planned="planned_then", other="planned")))
+        rows = f"SELECT * FROM {archived.relation(table)} WHERE entity IN ({known})"
+        stage.run(f"CREATE VIEW {table}_then AS {rows}")
+    gained = list(_operations(stage, "planned", "planned_then"))
+    lost = list(_operations(stage, "planned_then", "planned"))
     changed = _paired(gained, lost)
     plan = Plan(run_id, "", 0, "", {}, groups=draft.groups(stage))
     links = {
-        m.entity: stage.count(f"SELECT count(*) FROM base_{m.entity}") for m in mapping.entities
+        mapped.entity: stage.count(f"SELECT count(*) FROM base_{mapped.entity}")
+        for mapped in mapping.entities
     }
-    count = "SELECT count(*) FROM {} WHERE kind <> 'forget'"
+    writes = "SELECT count(*) FROM {} WHERE kind <> 'forget'"
     return Difference(
         run_id=run_id,
-        operations_then=stage.count(count.format("planned_then")),
-        operations_now=stage.count(count.format("planned")),
+        operations_then=stage.count(writes.format("planned_then")),
+        operations_now=stage.count(writes.format("planned")),
         holds_then=stage.count("SELECT count(*) FROM hold_then"),
         holds_now=stage.count("SELECT count(*) FROM hold"),
         gained=gained,
         lost=lost,
         changed=changed,
-        holds_gained=list(_rows(stage, _HOLDS.format(hold="hold", other="hold_then"))),
-        holds_lost=list(_rows(stage, _HOLDS.format(hold="hold_then", other="hold"))),
+        holds_gained=_holds(stage, "hold", "hold_then"),
+        holds_lost=_holds(stage, "hold_then", "hold"),
         refused=breaches(plan, Facts(stage.snapshots, links), limits),
         caveats=caveats,
     )
 
 
-def _rows(stage: Stage, query: str) -> Iterator[dict[str, Any]]:
-    names = [str(row[0]) for row in stage.rows(f"SELECT column_name FROM (DESCRIBE {query})")]
+def _operations(stage: Stage, plan: str, other_plan: str) -> Iterator[dict[str, Any]]:
+    """The operations that stand in one plan alone."""
+    query = render("undo/only_planned", plan=plan, other_plan=other_plan)
     for batch in stage.stream(query):
         for row in batch:
-            members = dict(zip(names, row, strict=True))
-            texts = {
-                name: json.loads(str(members[name] or "{}"))
-                for name in ("before", "after")
-                if name in members
-            }
-            yield members | texts
+            operation: dict[str, Any] = dict(zip(_OPERATION, row, strict=True))
+            for cells in ("before", "after"):
+                operation[cells] = json.loads(operation[cells] or "{}")
+            yield operation
+
+
+def _holds(stage: Stage, holds: str, other_holds: str) -> list[dict[str, Any]]:
+    """The questions that one run alone asks."""
+    query = render("undo/only_asked", holds=holds, other_holds=other_holds)
+    return [dict(zip(_HOLD, row, strict=True)) for row in stage.rows(query)]
 
 
 def _paired(gained: list[dict[str, Any]], lost: list[dict[str, Any]]) -> list[dict[str, Any]]:
