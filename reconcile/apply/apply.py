@@ -1,4 +1,7 @@
-"""Carries out a plan: intent to the journal, look where it is risky, send, result to the journal; and nothing but the plan."""
+"""Carries out a plan: intent to the journal, look where it is risky, send, result to the journal.
+
+And nothing but the plan.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,14 @@ _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
 @dataclass(slots=True)
 class Desk:
-    """What applying needs at hand. `parents` finds a contact's key on a side by link_id, from the ledger.
+    """What applying needs at hand.
 
-    `recheck` says before which writes of values the record is looked at: `always`, `risky` ones, or `never`; `free` are the
-    sides whose reads cost no requests: there it is looked at with `risky`, too.
-    `created` collects the keys that this run's creates were given, `undeleted` the links whose record a delete left there; `doubtful`
-    are links of which an earlier write is in doubt.
+    `parents` finds a contact's key on a side by link_id, from the ledger.
+
+    `recheck` says before which writes of values the record is looked at: `always`, `risky` ones, or
+    `never`; `free` are the sides whose reads cost no requests: there it is looked at with `risky`,
+    too. `created` collects the keys that this run's creates were given, `undeleted` the links whose
+    record a delete left there; `doubtful` are links of which an earlier write is in doubt.
     """
 
     mapping: PairMapping
@@ -45,7 +50,10 @@ class Desk:
 
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
-    """Runs of operations that do not depend on one another: one kind, entity, side and turn, at most `size`."""
+    """Runs of operations that do not depend on one another, at most `size`.
+
+    Those of one run are of one kind, entity, side and turn.
+    """
     for _, run in groupby(operations, key=lambda o: (o.kind, o.entity, o.side, o.turn)):
         chunk: list[Operation] = []
         for operation in run:
@@ -58,9 +66,12 @@ def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operatio
 
 
 def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
-    """Carry out one chunk; every operation ends with an outcome in the journal, or stays in doubt there if this is killed.
+    """Carry out one chunk.
 
-    Raises what a connector raises when nothing further can be sent (expired credentials, an exhausted quota).
+    Every operation ends with an outcome in the journal, or stays in doubt there if this is killed.
+
+    Raises what a connector raises when nothing further can be sent (expired credentials, an
+    exhausted quota).
     """
     desk.journal.forget(
         [operation for operation in operations if operation.kind is OpKind.FORGET], desk.now()
@@ -149,9 +160,10 @@ def _looks_first(desk: Desk, operation: Operation) -> bool:
 
 
 def _check(mapping: PairMapping, operation: Operation, write: Write) -> Check:
-    """What the connector asks with the record as it is right before the write: whether that is still what the plan saw.
+    """What the connector asks right before the write: whether the record is as the plan saw it.
 
-    What was seen is then the guard, so that a side that can compare in the write itself leaves no moment in between.
+    What was seen is then the guard, so that a side that can compare in the write itself leaves no
+    moment in between.
     """
 
     def check(record: Record | None) -> Write | Reply:
@@ -165,9 +177,10 @@ def _check(mapping: PairMapping, operation: Operation, write: Write) -> Check:
 
 
 def _ended(mapped: EntityMap, operation: Operation, record: Record | None) -> Reply | None:
-    """The reply, where a look at the record shows that it is done already, or no longer what the plan expected.
+    """The reply, where the write is done already, or the record is not what the plan expected.
 
-    Only what the operation changes is compared: an edit of another field is no reason to leave this one.
+    Only what the operation changes is compared: an edit of another field is no reason to leave this
+    one.
     """
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:
@@ -207,10 +220,13 @@ DECIDED = "decided by "
 
 
 def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outcome:
-    """What a side's reply means for the operation. A duplicate that the side names is adopted, not created again.
+    """What a side's reply means for the operation.
 
-    Not so where a person said that it is somebody else: then it stays refused, as the side has no place for two of them.
-    A create without the key of what was made is in doubt: left as it is, the record would be taken for a new one.
+    A duplicate that the side names is adopted, not created again.
+
+    Not so where a person said that it is somebody else: then it stays refused, as the side has no
+    place for two of them. A create without the key of what was made is in doubt: left as it is, the
+    record would be taken for a new one.
     """
     if reply.status is Status.DONE:
         if operation.kind is OpKind.CREATE and reply.record is None and not reply.key:

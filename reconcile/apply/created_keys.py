@@ -1,4 +1,4 @@
-"""Remembers the keys that a run's creates were given until they are settled, in a file: a first load has a million of them."""
+"""Remembers the keys that a run's creates were given, in a file: a first load has a million."""
 
 from __future__ import annotations
 

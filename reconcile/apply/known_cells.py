@@ -1,4 +1,4 @@
-"""Says what the sides are known to hold once an operation is done: what it changed, and nothing else."""
+"""Says what the sides are known to hold once an operation is done."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ _TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 def advance_both(
     operation: Operation, outcome: Outcome, written: dict[str, Cell], other: dict[str, Cell]
 ) -> None:
-    """Bring what the operation changed into the cells of the side it `written`, and of the `other` side.
+    """Bring what the operation changed into the cells of the `written` side and of the `other`.
 
-    Only that: another field of the same reply may show a third party's edit, which the next run must still see as one; or,
-    after a create, what the side gave the record by itself (a default, its date), which the other side does not have yet.
+    Only that: another field of the same reply may show a third party's edit, which the next run
+    must still see as one; or, after a create, what the side gave the record by itself (a default,
+    its date), which the other side does not have yet.
     """
     if operation.kind is OpKind.CREATE:
         if outcome.status is Status.DONE:
             written |= _stored(operation.after, outcome.after or {})
-            # What was not sent (it cannot be read, or comes from the other side) is agreed by nobody yet.
+            # What was not sent (it cannot be read, or comes from the other side) is agreed by
+            # nobody yet.
             source = operation.source.items()
             other |= {name: cell for name, cell in source if name in operation.after}
         return
@@ -38,7 +40,7 @@ def advance_both(
 
 
 def advance_written(operation: Operation, outcome: Outcome, written: dict[str, Cell]) -> None:
-    """Bring what an operation other than a create changed into the cells of the side that was written."""
+    """Bring what an operation changed into the written side's cells; it is no create."""
     reply = outcome.after or {}
     if operation.kind in _TAGGING:
         written[TAGS] = _tags_after(operation, reply, written.get(TAGS))
@@ -53,9 +55,10 @@ def advance_written(operation: Operation, outcome: Outcome, written: dict[str, C
 
 
 def _merged(known: Cell, changed: tuple[Cell, Cell], shown: Cell) -> Cell:
-    """A set as it is known, with those elements changed that an operation changed and the side shows to be so.
+    """A set as it is known, with the elements that an operation changed and the side shows so.
 
-    Not the whole set that was sent: what else is in it is of another operation, or still to be decided.
+    Not the whole set that was sent: what else is in it is of another operation, or still to be
+    decided.
     """
     before, after = (_items(cell) for cell in changed)
     added = (after - before) & _items(shown)
@@ -72,7 +75,10 @@ def _stored(sent: Cells, reply: Cells) -> dict[str, Cell]:
 
 
 def _tags_after(operation: Operation, reply: Cells, known: Cell) -> Cell:
-    """The tags, with only what was sent and took effect changed: another tag in the reply is somebody else's edit."""
+    """The tags, with only what was sent and took effect changed.
+
+    Another tag in the reply is somebody else's edit.
+    """
     tags = _items(operation.after[TAGS])
     adding = operation.kind is OpKind.ADD_TAGS
     if TAGS in reply:

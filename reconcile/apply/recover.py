@@ -1,4 +1,4 @@
-"""Everything in doubt is resolved by looking at the side, or by what a person says, never by repeating the request."""
+"""Resolves what is in doubt by a look at the side, or a person's word, never by a repetition."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Answers = Mapping[str, tuple[str, str]]
 
 
 def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[Outcome]:
-    """Look up every operation that was begun and not ended, and end it: done as found, or skipped because it never happened.
+    """Look up every operation that was begun and not ended, and end it: as done, or as skipped.
 
-    What cannot be looked at stays in doubt, with the reason, and stops no other. Raises what the connector raises where it is
-    the side that fails.
+    What cannot be looked at stays in doubt, with the reason, and stops no other. Raises what the
+    connector raises where it is the side that fails.
     """
     outcomes = []
     patience = Patience()
@@ -68,7 +68,7 @@ def _attempt(desk: Desk, ledger: Ledger, operation: Operation, patience: Patienc
 
 
 def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
-    """The same for what the pair file still maps: it may have been changed since the operation was begun."""
+    """The same for what the pair file still maps: it may have been changed meanwhile."""
     entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
     if entity not in desk.mapping:
         detail = "whether it was carried out is not known: the pair file maps no records of this kind any more"
@@ -160,10 +160,11 @@ def _just(cells: Cells) -> Cells:
 def _ours(
     desk: Desk, ledger: Ledger, operation: Operation, candidates: Sequence[Record]
 ) -> Record | None:
-    """The record that the create made: not linked to anything yet, and with its identity (contact) or its whole content.
+    """The record that the create made: not linked yet, with its identity or its whole content.
 
-    It may as well be one that somebody entered meanwhile: where it does not show all that was sent, its values are no
-    baseline. It is linked as one that was there already, so that the next run compares all of it.
+    It may as well be one that somebody entered meanwhile: where it does not show all that was sent,
+    its values are no baseline. It is linked as one that was there already, so that the next run
+    compares all of it.
     """
     mapped = desk.mapping[operation.entity]
     linked = ledger.linked_keys(

@@ -1,4 +1,4 @@
-"""Advances the ledger to what is known from the stage: what both sides showed, and the links that the plan makes and forgets."""
+"""Advances the ledger to what the stage knows: what both sides showed, and the planned links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
-# Bytes. DuckDB sets aside a multiple of what a line may have at most; an operation may carry a whole note, before and after.
+# Bytes. DuckDB sets aside a multiple of what a line may have at most; an operation may carry a
+# whole note, before and after.
 _USUAL_LINE = 16 * 2**20
 _LONGEST_LINE = 64 * 2**20
 
@@ -49,13 +50,15 @@ class Settlement:
     forgotten: int
 
 
-# what both sides showed ----------------------------------------------------------------------------------------------
+# what both sides showed ---------------------------------------------------------------------------
 
 
 def advance_from_snapshots(
     stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, *, run_id: str
 ) -> tuple[int, int]:
-    """Move the baseline of looked-at links to what both sides showed, except where something is still to be done or decided.
+    """Move the baseline of looked-at links to what both sides showed.
+
+    Not where something is still to be done or decided.
 
     Returns (links advanced, links new). Links that lost an end only count their absence.
     """
@@ -78,7 +81,10 @@ def advance_from_snapshots(
 
 
 def _new(stage: Stage) -> str:
-    """SQL for whether a link is new; of a plan that is carried out in part, whether it is in that part."""
+    """SQL for whether a link is new.
+
+    Of a plan that is carried out in part, whether it is in that part.
+    """
     if stage.has("approved"):
         return "fresh AND link_id IN (SELECT link_id FROM approved)"
     return "fresh"
@@ -116,7 +122,7 @@ _UPDATE = (
 
 
 def _forget_absence(stage: Stage, ledger: Ledger, connection: Connection, entity: Entity) -> None:
-    """Begin to count anew how often an end was missing, where nothing is compared although both ends are there."""
+    """Count anew how often an end was missing, where both are there and nothing is compared."""
     update = _update_of(ledger, entity).values(app_absent=0, ghl_absent=0)
     for batch in stage.stream(f"SELECT link_id FROM wide_{entity} WHERE excluded AND NOT fresh"):
         connection.execute(update, [{"named": link_id} for (link_id,) in batch])
@@ -125,7 +131,10 @@ def _forget_absence(stage: Stage, ledger: Ledger, connection: Connection, entity
 def _count_absence(
     stage: Stage, ledger: Ledger, connection: Connection, entity: Entity, side: Side
 ) -> None:
-    """Note in how many complete runs an end was missing by now; its digest says nothing any more."""
+    """Note in how many complete runs an end was missing by now.
+
+    Its digest says nothing any more.
+    """
     changes: dict[str, Any] = {f"{side}_absent": sa.bindparam("runs"), f"{side}_digest": None}
     update = _update_of(ledger, entity).values(changes)
     for batch in stage.stream(render("apply/missing", entity=entity, side=side)):
@@ -142,7 +151,7 @@ def _update_of(ledger: Ledger, entity: Entity) -> sa.Update:
     )
 
 
-# what the plan says of the ledger alone ------------------------------------------------------------------------------
+# what the plan says of the ledger alone -----------------------------------------------------------
 
 
 def load_planned_links(
@@ -150,7 +159,8 @@ def load_planned_links(
 ) -> None:
     """Create `planned_link`: the links that the plan file makes and forgets.
 
-    Of a part, those alone that it is about: `approved` links, which also stand in the table of that name.
+    Of a part, those alone that it is about: `approved` links, which also stand in the table of that
+    name.
     """
     stage.run("DROP TABLE IF EXISTS approved")
     in_part = approved is not None
@@ -167,9 +177,12 @@ def load_planned_links(
 def settle_planned_links(
     stage: Stage, ledger: Ledger, connection: Connection, *, run_id: str, at: str
 ) -> int:
-    """Forget and adopt what `planned_link` says of the ledger alone. Returns how many links were forgotten.
+    """Forget and adopt what `planned_link` says of the ledger alone.
 
-    A link whose two records were compared is left to `advance_from_snapshots`, which knows its baseline.
+    Returns how many links were forgotten.
+
+    A link whose two records were compared is left to `advance_from_snapshots`, which knows its
+    baseline.
     """
     query = "SELECT entity, link_id FROM planned_link WHERE kind = 'forget' ORDER BY ALL"
     names = [(str(entity), str(link_id)) for entity, link_id in stage.rows(query)]

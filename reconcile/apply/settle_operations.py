@@ -37,7 +37,10 @@ _DROPPING = (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET)
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """The run whose operations are settled; `seen` is False where it did not come to settle what it saw before it wrote."""
+    """The run whose operations are settled.
+
+    `seen` is False where it did not come to settle what it saw before it wrote.
+    """
 
     run_id: str
     codecs: Mapping[Entity, str]
@@ -51,11 +54,12 @@ def settle_operations(
     source: differences.Source,
     codecs: Mapping[Entity, str] | None,
 ) -> tuple[int, int]:
-    """Bring what done operations changed into the ledger, and what sides dropped of it into the register.
+    """Bring what done operations changed into the ledger, and what sides dropped into the register.
 
-    Returns (links new, links forgotten). `codecs` say by what the run's values are canonical. It needs nothing but the journal,
-    so that a run that was killed is settled by the next one, without `codecs`: those, and what it had seen before it wrote,
-    nobody knows then. A link is dropped before anything is made: a record may be deleted to be made again under the same link.
+    Returns (links new, links forgotten). `codecs` say by what the run's values are canonical. It
+    needs nothing but the journal, so that a run that was killed is settled by the next one, without
+    `codecs`: those, and what it had seen before it wrote, nobody knows then. A link is dropped
+    before anything is made: a record may be deleted to be made again under the same link.
     """
     run = _Run(source.run_id, codecs or {}, seen=codecs is not None)
     entries = journal.entries()
@@ -83,7 +87,7 @@ def _dropped_values(
 
 
 def _counts(outcome: Outcome) -> bool:
-    """Whether an operation changed what is known: a record that was there already is linked, too."""
+    """Whether an operation changed what is known: a record that was there is linked, too."""
     return outcome.status is Status.DONE or outcome.code == "EXISTS"
 
 
@@ -159,7 +163,9 @@ def _new_link(operation: Operation, outcome: Outcome, run: _Run) -> Link:
 
 
 def _times(link: Link, operation: Operation, outcome: Outcome, *, seen: bool) -> Link:
-    """When our write changed the record; where the side told no time, when a person last did is not known any more.
+    """When our write changed the record.
+
+    Where the side told no time, when a person last did is not known any more.
 
     Nor is it where the run did not come to settle what it had `seen` before it wrote.
     """
@@ -175,7 +181,10 @@ def _times(link: Link, operation: Operation, outcome: Outcome, *, seen: bool) ->
 
 
 def _moment(text: str | None) -> str | None:
-    """A side's instant in the one form that staged rows have, which sorts as text; None where it is none."""
+    """A side's instant in the one form that staged rows have, which sorts as text.
+
+    None where it is none.
+    """
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:

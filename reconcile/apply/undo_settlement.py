@@ -1,4 +1,7 @@
-"""Settles a run that takes another one back: only the side that was written moves, so that the next run does not redo it."""
+"""Settles a run that takes another one back: only the side that was written moves.
+
+The next run would redo it otherwise.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,9 @@ def settle_journal(
     *,
     whole: Collection[Name] = (),
 ) -> tuple[int, int]:
-    """Bring what a run's journal alone tells into the ledger, as its job asks. Returns (links new, links forgotten).
+    """Bring what a run's journal alone tells into the ledger, as its job asks.
+
+    Returns (links new, links forgotten).
 
     `whole` are links of which an undo created one end again while the other one is there.
     """
@@ -61,12 +66,12 @@ def settle_undo(
     *,
     whole: Collection[Name] = (),
 ) -> int:
-    """Advance the written side's baseline to what it now holds, and leave the other side's where it was.
+    """Advance the written side's baseline to what it now holds, and leave the other side's.
 
-    The sides then differ as they are known to differ, and neither moved. A link whose record was deleted, or created
-    again without its counterpart, stays, marked as undone: its missing end becomes a question, never an operation. A link
-    that is `whole` has no missing end: it loses the mark.
-    Returns how many links are new.
+    The sides then differ as they are known to differ, and neither moved. A link whose record was
+    deleted, or created again without its counterpart, stays, marked as undone: its missing end
+    becomes a question, never an operation. A link that is `whole` has no missing end: it loses the
+    mark. Returns how many links are new.
     """
     entries = journal.entries()
     linked = 0
@@ -121,7 +126,10 @@ def _created(
     outcome: Outcome,
     known: Link | None,
 ) -> Link | None:
-    """The link of a record that is there again; None where it had none, or either key belongs to another link by now."""
+    """The link of a record that is there again.
+
+    None where it had none, or either key belongs to another link by now.
+    """
     entity, link_id = name_of(operation)
     side, other = operation.side, operation.side.other
     keys = {side: outcome.key, other: operation.source_key}

@@ -1,4 +1,4 @@
-"""Proves that a run did what it says: reads back what was written, by key, past any index that lags."""
+"""Proves that a run did what it says: reads back by key, past any index that lags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconcile.values.mapping import TAGS
 
 @dataclass(frozen=True, slots=True)
 class Residual:
-    """Something that a write should have changed and did not, with the reason as far as it is known."""
+    """Something that a write should have changed and did not, with the reason if it is known."""
 
     op_id: str
     entity: Entity
@@ -24,7 +24,7 @@ class Residual:
 
 
 def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Iterator[Residual]:
-    """Read every written record again and yield what is not as it was written, and what cannot be read."""
+    """Read every written record again; yield what is not as written, and what cannot be read."""
     patience = Patience()
     for operation, outcome in entries:
         if outcome.status is not Status.DONE or operation.makes_room:

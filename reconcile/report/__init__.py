@@ -1,4 +1,4 @@
-"""The report of a run: the statement, and the same document for machines, terminals, browsers and spreadsheets."""
+"""The report of a run: one document for machines, terminals, browsers and spreadsheets."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ __all__ = [
 
 
 def write(stage: Stage, mapping: Mapping, about: About, folder: Path) -> dict[str, Path]:
-    """Write report.json, .md, .html and .xlsx into `folder`, each whole or not at all; returns their paths by ending."""
+    """Write report.json, .md, .html and .xlsx into `folder`, each whole or not at all.
+
+    Returns their paths by ending.
+    """
     return write_document(document(stage, mapping, about), folder)
 
 
 def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) -> dict[str, Path]:
-    """The same from a document that is there already; `masked` takes personal values out of all of them."""
+    """The same from a document that is there already.
+
+    `masked` takes personal values out of all of them.
+    """
     from reconcile.report.mask import masked as mask_document
     from reconcile.report.page import page
     from reconcile.report.sheet import sheet
@@ -49,7 +55,7 @@ def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) 
 
 
 def dumped(document: Map[str, Any]) -> str:
-    """The document as JSON text: members in the document's order, so that equal documents give equal bytes."""
+    """The document as JSON text; equal documents give equal bytes."""
     return "".join(texts(document))
 
 

@@ -1,4 +1,4 @@
-"""What a report needs to know of a run beside its stage: who ran, when, how it ended, what it cost, what came before."""
+"""What a report needs to know of a run beside its stage."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"
 class About:
     """One run, seen from outside.
 
-    `replan` is the plan made again after the run: what it still holds did not converge. `residuals` are writes that were
-    read back and found different. `stopped` says why a run ended early, `refusal` why nothing was written, both for
-    people. `notes_oldest` is the instant of the longest-ago look at any contact's notes. `history` lists `summary`
-    of earlier documents, newest first. `opened` gives, by hold_id, the instant a question was first asked.
-    `interrupted` are the operations of earlier runs that were killed and that this one settled, by run: no report told of them.
-    `recheck` is the pair's mode of looking before writing, which the estimate depends on. `nowhere` are
-    the records that a partial run was told to look at and that nobody knows: entity, side, key. Instants are ISO 8601 in UTC.
+    `replan` is the plan made again after the run: what it still holds did not converge. `residuals`
+    are writes that were read back and found different. `stopped` says why a run ended early,
+    `refusal` why nothing was written, both for people. `notes_oldest` is the instant of the
+    longest-ago look at any contact's notes. `history` lists `summary` of earlier documents, newest
+    first. `opened` gives, by hold_id, the instant a question was first asked. `interrupted` are the
+    operations of earlier runs that were killed and that this one settled, by run: no report told of
+    them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
+    `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
+    side, key. Instants are ISO 8601 in UTC.
     """
 
     run_id: str

@@ -1,4 +1,4 @@
-"""What can be asked and answered: the one place from which report, review, spreadsheet and documents take their words."""
+"""The words of what can be asked and answered, for report, review, spreadsheet and documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ LINK = "link:"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer: a few words for a button, what it does in a line, and the whole sentence about a record `{here}` and `{across}`."""
+    """One answer: words for a button, what it does, and a sentence about a record `{here}`.
+
+    The sentence may also name the side `{across}`.
+    """
 
     button: str
     does: str
@@ -19,7 +22,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of question: its heading, a badge, what it means, and which answers it offers (`options`, for people)."""
+    """One kind of question: heading, badge, meaning, and the answers it offers (`options`)."""
 
     heading: str
     badge: str
@@ -203,11 +206,14 @@ MOVED = {
         "It is asked again once one of them is moved.",
     ),
 }
-"""Answers that mean something else of a task or note that was moved: both of its records are there."""
+"""Answers that mean something else of a moved task or note: both of its records are there."""
 
 
 def answer(kind: str, choice: str) -> Answer:
-    """What a choice does, as the answer to a question of that kind; the sentence of a link or a value needs the record."""
+    """What a choice does, as the answer to a question of that kind.
+
+    The sentence of a link or a value needs the record.
+    """
     if choice.startswith(LINK):
         key = choice.removeprefix(LINK)
         return Answer(

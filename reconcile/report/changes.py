@@ -1,4 +1,4 @@
-"""What the plan did or would do, one entry an operation: the record's name, both keys, each field before and after, and the outcome."""
+"""What the plan did or would do: one entry for each operation, with what became of it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _BATCH = 2_000
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 
 _PARTS, _LEAST = 20, 5_000
-"""In how many parts the plan is gone through, and how many operations a part has at least: joined and sorted whole, the rows of
-a million operations do not fit beside the plan."""
+"""In how many parts the plan is gone through, and how many operations a part has at least.
+
+Joined and sorted whole, the rows of a million operations do not fit beside the plan.
+"""
 
 
 def changes(stage: Stage, mapping: Mapping, *, applied: bool) -> Iterator[dict[str, Any]]:
@@ -95,7 +97,7 @@ def _fields(
 
 
 def failures(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Failed operations grouped by code, the most frequent first, each group with its meaning, its remedy and examples."""
+    """Failed operations by code, the most frequent first, with meaning, remedy and examples."""
     counted: Counter[str] = Counter()
     examples: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Draws the report's few charts as inline SVG that takes its colours from the page, so that they follow light, dark and print."""
+"""Draws the report's charts as inline SVG that takes its colours from the page."""
 
 from __future__ import annotations
 

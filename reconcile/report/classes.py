@@ -1,4 +1,4 @@
-"""The classes of the statement: every row of every snapshot is in exactly one, and each has a name, a tone and a meaning."""
+"""The classes of the statement: every row of every snapshot is in exactly one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Tone(StrEnum):
-    """How a class reads: settled, done by this run, a decision is needed, a failure, or outside the comparison."""
+    """How a class reads: settled, done, to be decided, failed, or outside the comparison."""
 
     QUIET = "quiet"
     DONE = "done"
@@ -212,7 +212,7 @@ VALUE_CLASSES: tuple[Class, ...] = (
         "the same on both sides, read in this run or unmoved since it was compared",
     ),
 )
-"""The classes of the value statement, the most urgent first: every mapped value is in exactly one."""
+"""The classes of mapped values, the most urgent first: every value is in exactly one."""
 
 AGREED = (EQUAL, CARRIED, BY_RULE)
 """The classes of which agreement is made; a value in any other keeps the verdict from saying so."""
@@ -242,6 +242,9 @@ OF_RECORDS = {
     "quarantined": "not_read",
     "not_checked": "not_read",
 }
-"""What the values of a record without a counterpart are, by the record's own class; those of a deleted one are no more."""
+"""What the values of a record without a counterpart are, by the record's own class.
+
+Those of a deleted one are no more.
+"""
 
 BY_NAME = {each.name: each for each in CLASSES}

@@ -1,4 +1,7 @@
-"""Reads back what a person decided in the spreadsheet; whatever is not one of a question's choices is named with its row."""
+"""Reads back what a person decided in the spreadsheet.
+
+Whatever is not one of a question's choices is named with its row.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _NEEDED = ("hold_id", "decision", "reason", "values_digest")
 
 
 class Decided(NamedTuple):
-    """One answer: the question, the choice, why in the person's words, the name of the values that were shown, and its place."""
+    """One answer: question, choice, reason, the values that were shown, and its place."""
 
     hold_id: str
     choice: str
@@ -23,9 +26,12 @@ class Decided(NamedTuple):
 
 
 def decisions_from(path: Path) -> list[Decided]:
-    """The answers in a spreadsheet that `sheet` wrote, in its order; rows without a decision are left for later.
+    """The answers in a spreadsheet that `sheet` wrote, in its order.
 
-    Raises ConfigError with every problem found: a file that is none of ours, or a decision that is no choice of its question.
+    Rows without a decision are left for later.
+
+    Raises ConfigError with every problem found: a file that is none of ours, or a decision that is
+    no choice of its question.
     """
     rows, choices = _read(path)
     heads = [str(head or "").strip().lower() for head in (rows[0] if rows else ())]
@@ -48,7 +54,7 @@ def decisions_from(path: Path) -> list[Decided]:
 
 
 def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
-    """The rows of the sheet of decisions, and the choices of each question by its row's hold_id column."""
+    """The rows of the sheet of decisions, and each question's choices, by hold_id."""
     import zipfile
 
     from openpyxl import load_workbook
@@ -92,7 +98,10 @@ def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
 
 
 def _choices(rows: Sequence[Sequence[object]]) -> dict[str, list[str]]:
-    """The choices that stand beside each question: a person may sort the sheet, so the hidden sheet's order does not count."""
+    """The choices beside each question.
+
+    A person may sort the sheet, so its order does not count.
+    """
     if not rows or "choices" not in rows[0] or "hold_id" not in rows[0]:
         return {}
     listed, named = rows[0].index("choices"), rows[0].index("hold_id")

@@ -1,4 +1,4 @@
-"""The whole report as one JSON-able document: equal states give equal documents, but for the run's name and times."""
+"""The whole report as one document: equal states give equal ones, but for name and times."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ def _seconds(start: str, end: str | None) -> float | None:
 
 
 def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
-    """What runs that were killed had written, as far as the pair file still maps it: their own reports never came."""
+    """What runs that were killed had written: their own reports never came.
+
+    As far as the pair file still maps it.
+    """
     return [
         {
             "run_id": name,
@@ -109,7 +112,7 @@ def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
 
 
 def _values(stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount]) -> dict[str, Any]:
-    """The value statement, and the values that are not agreed, or apart by rule, as many as people read."""
+    """The value statement, and the values that are not agreed, or apart by rule."""
     apart = [each.name for each in VALUE_CLASSES if each.name not in (EQUAL, CARRIED)]
     return {
         "agree": agree(accounts),
@@ -188,7 +191,10 @@ def _identity(identity: Identity) -> dict[str, Any]:
 
 
 def _certificate(about: About) -> dict[str, Any]:
-    """What proves that the run did what it says; `mode` none where nothing was written or nothing was read again."""
+    """What proves that the run did what it says.
+
+    `mode` none where nothing was written or nothing was read again.
+    """
     mode = "none"
     if about.replan is not None:
         mode = "replanned"

@@ -1,4 +1,4 @@
-"""Tells of an operation from the journal alone, where no stage names its record: a run taken back, or one that was interrupted."""
+"""Tells of an operation from the journal alone, where no stage names its record."""
 
 from __future__ import annotations
 

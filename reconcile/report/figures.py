@@ -1,4 +1,4 @@
-"""The figures of a run by entity: what was done, what is asked, what failed, what it cost against the estimate, what is left to do."""
+"""The figures of a run by entity: done, asked, failed, cost against estimate, left to do."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def entities(
     entries: Iterable[Map[str, Any]],
     holds: Iterable[Map[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """Figures of each mapped entity, and of tags. For tags, creates are contacts that got tags, deletes those that lost some."""
+    """Figures of each mapped entity, and of tags.
+
+    For tags, creates are contacts that got tags, deletes those that lost some.
+    """
     counted: dict[str, Counter[str]] = {entity.value: Counter() for entity in listed(mapping)}
     for entry in entries:
         row = counted[entry["entity"]]
@@ -70,7 +73,7 @@ def entities(
 
 
 def _failed(entry: Map[str, Any], about: About) -> bool:
-    """Whether a write failed: what a run that was told to stop did not reach is left for the next one."""
+    """Whether a write failed; what a stopped run did not reach is left for the next one."""
     reached = not (about.state == "stopped" and entry["status"] == "skipped")
     return entry["status"] in _HARD and reached
 
@@ -89,7 +92,7 @@ def _asked_of(mapping: Mapping, hold: Map[str, Any]) -> str:
 
 
 def _left(*sides: Map[str, int]) -> int:
-    """Rows that stay without a counterpart until a person corrects them, or until the other side can be read whole."""
+    """Rows without a counterpart until a person corrects them, or the other side is read whole."""
     return sum(aside.get(name, 0) for aside in sides for name in ("unsyncable", "not_checked"))
 
 
@@ -110,7 +113,10 @@ def _figures(entity: Entity, row: Counter[str], about: About) -> dict[str, Any]:
 
 
 def requests_of(entity: Entity, usage: Map[Side, Usage]) -> int | None:
-    """Requests spent on an entity, on the sides that count them by endpoint; None where none does."""
+    """Requests spent on an entity, on the sides that count them by endpoint.
+
+    None where none does.
+    """
     counting = [each.by_endpoint for each in usage.values() if each.by_endpoint]
     if not counting:
         return None
@@ -141,7 +147,7 @@ def estimated(entity: Entity, about: About) -> int:
 
 
 def residual(entity: Entity, row: Counter[str], about: About) -> int:
-    """Operations still to do: those of the plan made again, or else all that was not written as planned."""
+    """Operations still to do: those of the plan made again, or all that was not written."""
     if about.replan is not None:
         return sum(group.count for group in about.replan.groups if group.entity is entity)
     if not about.wrote:
@@ -159,7 +165,7 @@ def writes_of(plan: Plan, entity: Entity) -> int:
 
 
 def usage(about: About) -> dict[str, dict[str, Any]]:
-    """What each side cost: requests for reading and for writing apart, beside the estimate of the writes."""
+    """What each side cost: requests for reading and for writing, beside the estimate."""
     return {side.value: _side(about, side, each) for side, each in sorted(about.usage.items())}
 
 

@@ -1,4 +1,4 @@
-"""Reports as pandas frames, for analysts: the changes of a run as one table, a row for each field that changed."""
+"""Reports as pandas frames, for analysts: a row for each field that changed."""
 
 from __future__ import annotations
 
@@ -41,12 +41,18 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> Run:
-        """The run whose report.json lies in `folder`. Raises StateError where there is none, or one of another format."""
+        """The run whose report.json lies in `folder`.
+
+        Raises StateError where there is none, or one of another format.
+        """
         return cls(load(folder))
 
     @property
     def changes(self) -> pd.DataFrame:
-        """One row for each changed field of each operation; an operation without fields has one row without a field."""
+        """One row for each changed field of each operation.
+
+        An operation without fields has one row without a field.
+        """
         import pandas as pd
 
         return pd.DataFrame(list(_rows(self.document)), columns=list(_COLUMNS), dtype="object")

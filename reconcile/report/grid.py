@@ -1,7 +1,8 @@
-"""Fills a workbook's sheets with rows at a fifth of what a library takes for a cell: a report has 750,000 of them.
+"""Fills a workbook's sheets with rows, at a fifth of what a library takes for a cell.
 
-XlsxWriter takes 9 µs a cell, 7 s of a report of 50,000 changes; the rows made here are byte for byte what it would
-have written (a test compares), but for one thing: a text that looks like its own mark-up stays text.
+XlsxWriter takes 9 µs a cell, 7 s of a report of 50,000 changes; the rows made here are byte for
+byte what it would have written (a test compares), but for one thing: a text that looks like its own
+mark-up stays text.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class _Sheet:
 
 
 class Grid(AbstractContextManager["Grid"]):
-    """The rows of a workbook's sheets, kept in files without a name until the workbook is there to take them."""
+    """The rows of a workbook's sheets, in files without a name until the workbook takes them."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _Sheet] = {}
@@ -115,7 +116,10 @@ def _cell(place: str, value: object) -> str:
 
 
 def _escaped(text: str) -> str:
-    """XML, and Excel's own escape for characters that XML cannot hold; half a surrogate pair becomes a question mark."""
+    """XML, and Excel's own escape for characters that XML cannot hold.
+
+    Half a surrogate pair becomes a question mark.
+    """
     whole = text.encode("utf-8", "replace").decode()
     shown = _CONTROL.sub(lambda found: f"_x{ord(found[1]):04X}_", _ESCAPED.sub(r"_x005F\1", whole))
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

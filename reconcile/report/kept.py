@@ -1,4 +1,4 @@
-"""Keeps a run's changes in a file, one a line, so that a report of a million of them is written and read in bounded memory."""
+"""Keeps a run's changes in a file: a report of a million of them needs bounded memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ class _File:
 
 
 class Changes(Sequence[Change]):
-    """The changes of a report, gone through as often as wanted, a part of them in memory at a time; equal to a list of the same."""
+    """The changes of a report, gone through as often as wanted, a part of them in memory at a time.
+
+    Equal to a list of the same.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,10 @@ class Changes(Sequence[Change]):
 
     @classmethod
     def of(cls, changes: Iterable[Change], folder: Path | None = None) -> Changes:
-        """Keep these, in a file without a name that is gone when they are; `folder` is where there is room for it."""
+        """Keep these, in a file without a name that is gone when they are.
+
+        `folder` is where there is room for it.
+        """
         descriptor, name = tempfile.mkstemp(prefix="changes.", dir=folder)
         os.unlink(name)  # noqa: PTH108 - nobody else is to find it, also after a kill
         file, count, size, rest = _File(descriptor), 0, 0, iter(changes)
@@ -139,7 +145,10 @@ def _write(descriptor: int, lines: bytes) -> None:
 
 
 def texts(document: Map[str, Any]) -> Iterator[str]:
-    """The document as JSON, part by part: members in its order, each change on a line. Equal documents give equal texts."""
+    """The document as JSON, part by part: members in its order, each change on a line.
+
+    Equal documents give equal texts.
+    """
     for at, (name, value) in enumerate(document.items()):
         yield f'{"," if at else "{"}\n "{name}": '
         if name == "changes" and len(value):
@@ -161,8 +170,8 @@ def _listed(changes: Sequence[Change]) -> Iterator[str]:
 def read(path: Path) -> dict[str, Any]:
     """The document in a report.json, its changes left in the file until they are looked at.
 
-    Raises OSError where there is no such file, msgspec.MsgspecError where it holds no JSON object. One of an earlier version,
-    with a change on several lines, is read whole.
+    Raises OSError where there is no such file, msgspec.MsgspecError where it holds no JSON object.
+    One of an earlier version, with a change on several lines, is read whole.
     """
     file = _File(os.open(path, os.O_RDONLY))
     around, start, end, count, at = bytearray(), 0, 0, 0, 0

@@ -1,4 +1,4 @@
-"""Names records for people: what the looked-at rows of a stage are called, and how a cell is shown."""
+"""Names records for people, and shows a cell as they read it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LONGEST = 80  # characters of a note's text that serve as its name
 
 
 def make_labels(stage: Stage, mapping: Mapping) -> None:
-    """Create `name_e_s` (key, label, under): what a looked-at record is called, and the key of its contact."""
+    """Create `name_e_s` (key, label, under): a looked-at record's name, and its contact's key."""
     for mapped in mapping.entities:
         parts = [field for field in mapped.fields if isinstance(field.codec, Name)]
         others = [field for field in mapped.fields if not isinstance(field.codec, Name | Labels)]

@@ -1,4 +1,4 @@
-"""The report in Markdown, short enough for an orchestrator's page or a terminal: verdict, figures, statement, questions, failures."""
+"""The report in Markdown, short enough for an orchestrator's page or a terminal."""
 
 from __future__ import annotations
 
@@ -69,7 +69,10 @@ def _cell(value: object) -> str:
 
 
 def _said(value: object) -> str:
-    """Text that others wrote, without what would end or begin code in it: a backslash does nothing within code."""
+    """Text that others wrote, without what would end or begin code in it.
+
+    A backslash does nothing within code.
+    """
     return _NONE if value is None else str(value).replace("`", "'")
 
 

@@ -1,4 +1,4 @@
-"""Takes personal values out of a document, so that a report can be shown around: names, addresses and texts become initials and dots."""
+"""Takes personal values out of a document, so that a report can be shown around."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ _DIGITS = re.compile(r"\+?\d[\d ().-]{5,}\d")
 _PLAIN = ("true", "false")
 _QUOTED = re.compile("“([^”]*)”")
 _WORDS = re.compile(r"(\[[A-Z_]{3,}\][^:→\n]*): .*?(?= →|$)", re.DOTALL)
-"""What stands between what was asked of a side, by code, and the remedy: that side's own words, which may name anybody."""
+"""What stands between what was asked of a side and the remedy: that side's own words."""
 _DECIDED = re.compile(r"(^|[:;] )decided by .*", re.DOTALL)
 
 
 def masked(document: Map[str, Any]) -> dict[str, Any]:
-    """The same document with every value of a person masked; keys, counts, rules and reasons stay."""
+    """The same document with every value of a person masked.
+
+    Keys, counts, rules and reasons stay.
+    """
     whole = copy.deepcopy(dict(document))
     _changes(whole)
     for value in whole["values"]["listed"]:
@@ -70,22 +73,28 @@ def scrub(text: str) -> str:
 
 
 def uncited(text: str) -> str:
-    """A sentence in which no side's own words stand any more, only what was asked of it, the code and the remedy."""
+    """A sentence without a side's own words: what was asked of it, the code and the remedy."""
     return scrub(_WORDS.sub(r"\1", text)) if text else text
 
 
 def wordless(detail: str) -> str:
-    """The detail of an outcome without the words of a side: what was asked of it, and the status."""
+    """An outcome's detail without the words of a side: what was asked of it, and the status."""
     return scrub(detail.partition(": ")[0]) if detail else detail
 
 
 def unquoted(text: str) -> str:
-    """A reason with the values of people that stand in it, between “ and ”, masked; without any, the reason as it is."""
+    """A reason with the values of people that stand in it, between “ and ”, masked.
+
+    Without any, the reason as it is.
+    """
     return _QUOTED.sub(lambda found: f"“{mask(found[1])}”", text)
 
 
 def undecided(text: str) -> str:
-    """A reason without the name of who decided and without their words, which nothing tells from what may follow: cut to its end."""
+    """A reason without who decided and without their words.
+
+    Nothing tells those words from what may follow, so the reason is cut to its end.
+    """
     return _DECIDED.sub(r"\1decided by a person", text)
 
 

@@ -1,4 +1,4 @@
-"""Packs changed, asked-about and left-out records for the page: words once, each record one flat list, as many as a browser likes."""
+"""Packs records for the page: words once, each record one flat list, as many as a browser likes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _NOTHING = -1
 _MOST_BYTES = 10_000_000
 """Of records in a page, which is then under 12 MB: some 50,000 usual changes."""
 _TIERS, _TIER = (1, 9, 90), 500
-"""Records of a kind that come in, or stay out, together: the very first by itself, as even ten may be too long."""
+"""Records of a kind that come in, or stay out, together.
+
+The very first is by itself, as even ten may be too long.
+"""
 _ASKED = "ambiguous"  # the class of records that are left out, and that a question is about
 _AROUND = 60  # bytes of a record beside its texts
 _ENCODER = msgspec.json.Encoder()
@@ -25,17 +28,21 @@ _ENCODER = msgspec.json.Encoder()
 Row = list[Any]
 
 Kind = tuple[str, str, str, str | None, str, str]
-"""(type, kind, entity, side, status, code): what the page's filters tell apart. A question's code is its id, and counts as none."""
+"""(type, kind, entity, side, status, code): what the page's filters tell apart.
+
+A question's code is its id, and counts as none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
     """`data` is the JSON of {words, rows, more} that may stand in a script element.
 
-    `total` counts the records there are, `shown` those in `data`, which are the first of each kind. A row is [type, kind,
-    entity, side, because, status, code, label, under, app_key, ghl_key, detail, trace_id, values], the first seven as places in
-    words; values is a flat list of (field, before, after, stored), field as a place. `more` says how many of which kind are
-    not among the rows: [type, kind, entity, side, status, code, count].
+    `total` counts the records there are, `shown` those in `data`, which are the first of each kind.
+    A row is [type, kind, entity, side, because, status, code, label, under, app_key, ghl_key,
+    detail, trace_id, values], the first seven as places in words; values is a flat list of (field,
+    before, after, stored), field as a place. `more` says how many of which kind are not among the
+    rows: [type, kind, entity, side, status, code, count].
     """
 
     total: int
@@ -82,7 +89,7 @@ def _safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-# which of them -------------------------------------------------------------------------------------------------------
+# which of them ------------------------------------------------------------------------------------
 
 Tiers = dict[Kind, list[tuple[int, int]]]
 """By kind, in their order, how many records each tier has and about how many bytes they take."""
@@ -132,7 +139,7 @@ def _size(record: Map[str, Any]) -> int:
 
 
 def _admitted(counted: Tiers, most: int) -> dict[Kind, int]:
-    """How many records of each kind come in: the first of all kinds before the second of any, what went wrong before the rest."""
+    """How many records of each kind come in: the first of all kinds before the second of any."""
     tiers = [(place, kind) for kind, of_kind in counted.items() for place in range(len(of_kind))]
     admitted = dict.fromkeys(counted, 0)
     closed: set[Kind] = set()
@@ -165,7 +172,7 @@ def _records(document: Map[str, Any]) -> Iterator[tuple[Kind, Map[str, Any]]]:
             yield _of_left_out(record), record
 
 
-# as what -------------------------------------------------------------------------------------------------------------
+# as what ------------------------------------------------------------------------------------------
 
 
 def _packed(document: Map[str, Any], admitted: Map[Kind, int], left: Map[Kind, int]) -> str:
@@ -183,7 +190,7 @@ def _packed(document: Map[str, Any], admitted: Map[Kind, int], left: Map[Kind, i
 
 
 def _row(kind: Kind, record: Map[str, Any], words: _Words) -> tuple[int, Row]:
-    """A record as a row, and its place: first what went wrong, then what the plan did, what it noted, and what it left."""
+    """A record as a row, and its place: what went wrong, was done, was noted, was left."""
     if kind[0] == "change":
         dull = 0 if kind[4] in FAILED else 2 if kind[1] in LEDGER_ONLY else 1
         return dull, _change(record, words)

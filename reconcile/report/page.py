@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no network: the template filled, the records packed, style and script put in."""
+"""The report as one HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _asset(name: str) -> str:
 
 
 def _policy(css: str, js: str) -> str:
-    """A content security policy that lets this page's own style and script run, and nothing be fetched."""
+    """A content security policy: the page's own style and script run, and nothing is fetched."""
     hashed = {
         name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for name, text in (("css", css), ("js", js))

@@ -1,4 +1,4 @@
-"""The state of the records themselves: values that are not well-formed or missing, twins, orphans, overdue tasks, tags and their doubles."""
+"""The state of the records themselves: malformed and missing values, twins, orphans, tags."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _SUGGESTED = ("app_key", "ghl_key", "app_label", "ghl_label", "probability", "we
 
 
 def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
-    """What the looked-at records show; in an audit every record is looked at, else those that moved or have no link."""
+    """What the looked-at records show.
+
+    In an audit every record is looked at, else those that moved or have no link.
+    """
     if about.state == "audit":
         for mapped in mapping.entities:
             for side in Side:
@@ -194,7 +197,10 @@ def _match_rules(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
 
 
 def _suggested(stage: Stage) -> dict[str, Any] | None:
-    """Pairs that are probably one though no rule says so, the surest first, or why none were looked for; None where no job does."""
+    """Pairs that are probably one though no rule says so, the surest first.
+
+    Or why none were looked for; None where no job does.
+    """
     if not stage.has("suggesting"):
         return None
     (why_not,) = stage.one("SELECT why FROM suggesting")

@@ -1,4 +1,4 @@
-"""The questions for a person, with the values, the candidates and the age that are needed to answer them, and what was left out."""
+"""The questions for a person, with what is needed to answer them, and what was left out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LEFT_OUT = ("entity", "side", "key", "label", "class", "because")
 
 
 def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
-    """Every hold, oldest first, with labels, shown values, options with their meaning, evidence and age in days."""
+    """Every hold, oldest first, with labels, values, options, evidence and age."""
     found = list(draft.holds(stage))
     entries = []
     for mapped in mapping.entities:
@@ -105,7 +105,10 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
 
 
 def _values(mapped: EntityMap, hold: Hold) -> dict[str, Any]:
-    """base_app, base_ghl, app and ghl of a conflict as people read them; what was kept, for a deletion."""
+    """base_app, base_ghl, app and ghl of a conflict as people read them.
+
+    What was kept, for a deletion.
+    """
     # Of one element of a set ("tags: vip") the sides hold that element, not the set.
     name, element, _ = (hold.field or "").partition(": ")
     field = next(
@@ -140,7 +143,10 @@ def _days(since: str, until: str) -> int:
 
 
 def left_out(stage: Stage, mapping: Mapping) -> dict[str, list[dict[str, Any]]]:
-    """Records without a counterpart that nothing is done about: `counts` by reason, and `records`, as many as are worth listing."""
+    """Records without a counterpart that nothing is done about.
+
+    `counts` are by reason; of the `records` as many as are worth listing.
+    """
     counts = stage.rows(render("report/left_out_count"))
     entities = [mapped.entity for mapped in mapping.entities]
     records = stage.rows(render("report/left_out", entities=entities, most=_MOST_LISTED))

@@ -1,4 +1,4 @@
-"""Arranges the state of the records for the page: one card for each kind of finding, with the first of its lines."""
+"""Arranges the state of the records for the page: one card for each kind of finding."""
 
 from __future__ import annotations
 

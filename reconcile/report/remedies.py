@@ -1,4 +1,4 @@
-"""What an outcome's code means and what a person can do about it: one line for each, so that no failure stands without a remedy."""
+"""What an outcome's code means and what to do about it: no failure stands without a remedy."""
 
 from __future__ import annotations
 

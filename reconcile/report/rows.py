@@ -1,4 +1,4 @@
-"""Gives every row of every snapshot its class, by evidence alone: what nothing accounts for comes out as unexplained."""
+"""Gives every row its class, by evidence alone: what nothing accounts for is unexplained."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from reconcile.values.mapping import EntityMap
 
 
 def begin(stage: Stage, *, applied: bool) -> None:
-    """Create `fate`: each planned operation with what became of it; before apply, as if all were done."""
+    """Create `fate`: each planned operation with what became of it.
+
+    Before apply, as if all were done.
+    """
     stage.make("report/outcome")
     stage.make("report/fate", applied=applied)
 
 
 def class_rows(stage: Stage, mapped: EntityMap) -> None:
-    """Create `row_e_s` (key, class, because, paired, linked) for both sides, and `tie_e` (links); contacts come first."""
+    """Create `row_e_s` (key, class, because, paired, linked) for both sides, and `tie_e` (links).
+
+    Contacts come first.
+    """
     entity = mapped.entity
     child = entity is not Entity.CONTACT
     standing = stage.has(f"standing_{entity}")
@@ -43,7 +49,7 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
 
 
 def apart(stage: Stage, entity: Entity) -> dict[str, bool]:
-    """Whether a person's decision took links apart before anything was compared, and whether links strayed.
+    """Whether a decision took links apart before they were compared, and whether links strayed.
 
     Models that ask for either include `_links.sql`.
     """
@@ -54,7 +60,7 @@ def apart(stage: Stage, entity: Entity) -> dict[str, bool]:
 
 
 def _trusted(stage: Stage) -> bool:
-    """Whether the ledger's digests were made of what this run reads: under another mapping they tell of no change at all."""
+    """Whether the ledger's digests were made of what this run reads."""
     if not stage.has("trusted"):
         return True
     (trusted,) = stage.one("SELECT trusted FROM trusted")

@@ -1,4 +1,4 @@
-"""The published form of the report: a JSON Schema, kept as docs/report.schema.json, that every document is valid against."""
+"""The published form of the report: a JSON Schema that every document is valid against."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Arranges a document for the page: what stands in which card, with which words and charts; no figure is made here."""
+"""Arranges a document for the page: what stands in which card, with which words and charts.
+
+No figure is made here.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
 
 
 def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
-    """Of a run that takes another back: what stays as that one left it, by reason, and what nothing brings back."""
+    """Of a run that takes another back: what stays, by reason, and what nothing brings back."""
     undo = document.get("undo")
     if not undo or not (undo["left"] or undo["lost"]):
         return None
@@ -90,7 +93,10 @@ _TILES = (
 
 
 def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    """The figures of records, with tags in a tile of their own; what did not happen and seldom does has none. None of a run without a plan."""
+    """The figures of records, with tags in a tile of their own.
+
+    What did not happen and seldom does has none. None of a run without a plan.
+    """
     if document["state"] in ("failed", "stopped") and not document["applied"]:
         return
     records = {
@@ -133,7 +139,7 @@ def _leads(value: int, href: str, chosen: str) -> dict[str, str]:
 
 
 def _values(document: Map[str, Any]) -> dict[str, Any]:
-    """Every value in one class, by entity, and the first of those of which it cannot be said that both sides agree."""
+    """Every value in one class, by entity, and the first of those that are not agreed."""
     values = document["values"]
     entities = values["entities"]
     used = [c for c in values["classes"] if any(c["name"] in each["classes"] for each in entities)]
@@ -155,7 +161,7 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
     }
 
 
-# the statement ------------------------------------------------------------------------------------------------------
+# the statement ------------------------------------------------------------------------------------
 
 
 def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
@@ -244,7 +250,7 @@ def _classes(document: Map[str, Any]) -> dict[str, Any]:
     return {"class_heads": heads, "class_rows": rows}
 
 
-# costs and trends ---------------------------------------------------------------------------------------------------
+# costs and trends ---------------------------------------------------------------------------------
 
 
 def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
@@ -321,7 +327,7 @@ def _sum(run: Map[str, Any], name: str) -> int:
     return sum(int(figures.get(name) or 0) for figures in run["entities"].values())
 
 
-# proof --------------------------------------------------------------------------------------------------------------
+# proof --------------------------------------------------------------------------------------------
 
 
 def _certificate(document: Map[str, Any]) -> dict[str, str]:
@@ -330,7 +336,7 @@ def _certificate(document: Map[str, Any]) -> dict[str, str]:
 
 
 def _windows(document: Map[str, Any]) -> Iterator[str]:
-    """How long somebody had to change a record unseen, on each side that has no lock to hold while it is looked at."""
+    """How long somebody had to change a record unseen, on each side that knows no lock."""
     for side, used in document["usage"].items():
         if used["looks"]:
             looked = many(used["looks"], "record") + (" was" if used["looks"] == 1 else " were")

@@ -1,4 +1,4 @@
-"""The report as a spreadsheet: a sheet for each class of change, and one in which decisions are made and read back from."""
+"""The report as a spreadsheet: a sheet for each class of change, and one for decisions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ HEADS = (
     "hold_id",
     "values_digest",
 )
-"""The columns of the sheet of decisions; reading back looks for decision, reason, hold_id and values_digest by name."""
+"""The columns of the sheet of decisions.
+
+Reading back looks for decision, reason, hold_id and values_digest by name.
+"""
 
 _MOST_ROWS = 1_000_000  # Excel holds 1,048,576
 _LONGEST = 32_000  # Excel holds 32,767 characters a cell
@@ -76,7 +79,7 @@ _AS_PLANNED = ("done", "exists", "planned")
 
 
 def sheet(document: Map[str, Any], path: Path) -> Path:
-    """Write the workbook of `document` at `path`, whole or not at all, in memory that does not grow with the records."""
+    """Write the workbook of `document` at `path`, whole or not at all, in bounded memory."""
     import xlsxwriter
 
     partial, empty = path.with_name(path.name + ".partial"), path.with_name(path.name + ".empty")
@@ -145,11 +148,14 @@ def _write(made: Worksheet, row: int, values: Sequence[object]) -> None:
             made.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
 
 
-# decisions ----------------------------------------------------------------------------------------------------------
+# decisions ----------------------------------------------------------------------------------------
 
 
 def _decisions(book: _Book, holds: Sequence[Map[str, Any]]) -> None:
-    """The questions with a drop-down each; the choices stand in a hidden sheet, as Excel takes lists of 255 characters only."""
+    """The questions with a drop-down each.
+
+    The choices stand in a hidden sheet, as Excel takes lists of 255 characters only.
+    """
     made, hidden = book.frame.add_worksheet(DECISIONS), book.frame.add_worksheet(CHOICES)
     hidden.hide()
     _heads(made, book.formats, HEADS)
@@ -199,7 +205,7 @@ def _told(hold: Map[str, Any], side: Side) -> str:
     return "; ".join(f"{record['label']} ({record['key']})" for record in found)
 
 
-# changes ------------------------------------------------------------------------------------------------------------
+# changes ------------------------------------------------------------------------------------------
 
 
 def _by_kind(book: _Book, document: Map[str, Any]) -> None:
@@ -264,7 +270,7 @@ def _failed(
             )
 
 
-# the rest -----------------------------------------------------------------------------------------------------------
+# the rest -----------------------------------------------------------------------------------------
 
 
 def _summary(document: Map[str, Any]) -> Iterator[list[object]]:

@@ -1,4 +1,4 @@
-"""The statement: both sides' totals, adjusted by classified differences to one figure, with every identity checked by code."""
+"""The statement: both sides' totals, adjusted by classified differences to one figure."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One side of one entity: from the rows of its snapshot to the number of linked pairs after the run.
+    """One side of one entity: from its snapshot's rows to the linked pairs after the run.
 
-    `read` rows came in bulk, `corrected` were added or taken out (negative) by a look by key; `classes` counts each row
-    in exactly one class; `aside` counts, by class, those without a counterpart after the run. `created` are records this
-    run made here, `met` records that writing turned up here, `unread` linked records this run did not read here.
-    `unexplained_keys` names the first of them.
+    `read` rows came in bulk, `corrected` were added or taken out (negative) by a look by key;
+    `classes` counts each row in exactly one class; `aside` counts, by class, those without a
+    counterpart after the run. `created` are records this run made here, `met` records that writing
+    turned up here, `unread` linked records this run did not read here. `unexplained_keys` names the
+    first of them.
     """
 
     side: Side
@@ -67,7 +68,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class EntityStatement:
-    """Both sides of one entity; `linked` is the figure that both must come to, counted from the links alone."""
+    """Both sides of one entity.
+
+    `linked` is the figure that both must come to, counted from the links alone.
+    """
 
     entity: Entity
     app: Account
@@ -123,8 +127,9 @@ def statement(
 ) -> Statement:
     """Balance every entity of a run's stage.
 
-    `applied` None takes the run as applied where it has outcomes. `looked_again` is how many rows were read by key, if
-    known. A stage that never came to a plan gives a statement without entities.
+    `applied` None takes the run as applied where it has outcomes. `looked_again` is how many rows
+    were read by key, if known. A stage that never came to a plan gives a statement without
+    entities.
     """
     if not planned(stage):
         return Statement((), applied=bool(applied))
@@ -223,7 +228,7 @@ def _identities(
 
 
 def _both(stage: Stage, entity: Entity) -> tuple[Identity, ...]:
-    """What was read on both sides of a link is in the same class on both, counted from each side's own rows."""
+    """What was read on both sides of a link is in the same class on both, counted by side."""
     counts: dict[str, dict[str, int]] = {}
     for side in Side:
         for name, count in stage.rows(render("report/class_count", entity=entity, side=side)):

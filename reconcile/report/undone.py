@@ -1,4 +1,4 @@
-"""The report of a run that takes another one back: what was restored, what stays as it is, and what nothing brings back."""
+"""The report of a run that takes another one back."""
 
 from __future__ import annotations
 

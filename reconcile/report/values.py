@@ -1,4 +1,4 @@
-"""The value statement: every mapped value of every pair, and of every record without a counterpart, in exactly one class."""
+"""The value statement: every mapped value of every pair and single record in exactly one class."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class ValueAccount:
-    """The values of one entity: `fields` mapped ones a record, `total` of all pairs and single records, `classes` that sum up to it.
+    """The values of one entity: `total` of all pairs and single records, by `classes`.
 
-    `by_field` counts, for each field, what is in another class than equal, carried or by rule; a record of which all values
-    are in one class counts for every field.
+    Each record has as many as there are mapped `fields`.
+
+    `by_field` counts, for each field, what is in another class than equal, carried or by rule; a
+    record of which all values are in one class counts for every field.
     """
 
     entity: Entity
@@ -46,7 +48,10 @@ class ValueAccount:
 
 
 def agree(accounts: Iterable[ValueAccount]) -> bool:
-    """Whether every value is equal, carried, or apart by rule, and every account adds up; of no account it cannot be said."""
+    """Whether every value is equal, carried, or apart by rule, and every account adds up.
+
+    Of no account it cannot be said.
+    """
     accounts = tuple(accounts)
     if not accounts:
         return False
@@ -69,7 +74,9 @@ def value_accounts(
     *,
     residuals: Sequence[Residual] = (),
 ) -> tuple[ValueAccount, ...]:
-    """The value account of every entity that the record statement has; it leaves `value_e`, every value that is not equal.
+    """The value account of every entity that the record statement has.
+
+    It leaves `value_e`, every value that is not equal.
 
     `residuals` are writes that were read back and found different. Needs what `statement` made.
     """
@@ -83,7 +90,7 @@ def value_accounts(
 
 
 def _load_residuals(stage: Stage, residuals: Sequence[Residual]) -> None:
-    """Create `residual`: a row for each field of a write that was found different, or one without a field."""
+    """Create `residual`: a row for each field that differs, or one without a field."""
     rows = [
         (residual.op_id, field, residual.because)
         for residual in residuals
@@ -125,7 +132,7 @@ def _counts(stage: Stage, entity: Entity) -> Iterator[tuple[str | None, str, int
 
 
 def _records(of: EntityStatement) -> int:
-    """How many records have values that count: linked pairs, and those without a counterpart that still exist."""
+    """How many records have values that count: linked pairs, and single ones that still exist."""
     alone = sum(many for side in of.sides for name, many in side.aside.items() if name != "deleted")
     return of.linked + alone
 
@@ -139,7 +146,7 @@ def _out_of_scope(stage: Stage, entity: Entity) -> int:
 
 
 def _equal(stage: Stage, mapped: EntityMap) -> int:
-    """Values that are the same on both sides, counted from the cells, and from the links that did not move."""
+    """Equal values, counted from the cells, and from the links that did not move."""
     entity, width = mapped.entity, len(mapped.fields)
     paired = f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)"
     compared = 0
@@ -150,7 +157,7 @@ def _equal(stage: Stage, mapped: EntityMap) -> int:
     return compared + unmoved * width - standing
 
 
-# where the values are -----------------------------------------------------------------------------------------------
+# where the values are -----------------------------------------------------------------------------
 
 
 def _make_values(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
@@ -187,7 +194,10 @@ def _add_created(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """A difference that the next run leaves: the new record is on `side`; which of the two values is blank."""
+    """A difference that the next run leaves: the new record is on `side`.
+
+    Which of the two values is blank.
+    """
 
     side: Side
     source_blank: bool
@@ -204,7 +214,10 @@ class _CreatedField:
 
 
 def _left(field: Field) -> list[_Left]:
-    """Where the next run leaves a value that did not travel with its record, by rule; else it carries it."""
+    """Where the next run leaves a value that did not travel with its record, by rule.
+
+    Else it carries it.
+    """
     blanks = ((True, False), (False, True), (False, False))
     differences = [_Left(side, source, held) for side in Side for source, held in blanks]
     return [each for each in differences if field.rule.keep_dnd or _leaves(field, each)]
@@ -223,7 +236,7 @@ def _leaves(field: Field, difference: _Left) -> bool:
     return isinstance(decide(field.rule, situation), Leave)
 
 
-# what is listed -----------------------------------------------------------------------------------------------------
+# what is listed -----------------------------------------------------------------------------------
 
 
 def listed(

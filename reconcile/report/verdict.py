@@ -1,4 +1,4 @@
-"""The verdict: what an owner needs to know in one minute, as a headline and a few sentences, drawn from the document's figures."""
+"""The verdict: what an owner needs to know in one minute, as a headline and a few sentences."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def total(whole: Map[str, Any], *names: str) -> int:
 
 
 def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
-    """The snapshots of a run over everything that are not all of what a side holds, and those of which single records are missing."""
+    """The snapshots of a whole run that are incomplete, or of which single records are missing."""
     snapshots = whole["provenance"]["snapshots"]
     return [
         each
@@ -80,7 +80,7 @@ def _unread(whole: Map[str, Any]) -> str:
 
 
 def _why(each: Map[str, Any]) -> str:
-    """Why a snapshot is not whole: the reason, and the first of the records that could not be read."""
+    """Why a snapshot is not whole, and the first of the records that could not be read."""
     named, more = each["quarantined"][:_MOST_NAMED], len(each["quarantined"]) - _MOST_NAMED
     reasons = [each["why_incomplete"], *named, f"and {more:,} more" if more > 0 else ""]
     return "; ".join(filter(None, reasons))

@@ -1,4 +1,4 @@
-"""What a changed pair file would have planned on what earlier runs saw: their archives are compared anew, without any request."""
+"""What a changed pair file would have planned on what earlier runs saw, without any request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a run's plan would have differed: operations and holds as rows (see `_OPERATION`, `_HOLD`), counts, caveats."""
+    """How a run's plan would have differed.
+
+    Operations and holds are rows: see `_OPERATION` and `_HOLD`.
+    """
 
     run_id: str
     operations_then: int
@@ -56,10 +59,12 @@ class Difference:
 def backtest(
     archived: Archived, mapping: Mapping, stage: Stage, *, limits: Limits, run_id: str
 ) -> Difference:
-    """Compare what one run archived under `mapping`, in an empty `stage`. Raises StateError where the archive is not whole.
+    """Compare what one run archived under `mapping`, in an empty `stage`.
 
-    Each run is taken on its own baseline, as it was: what a changed plan of one run would have meant for the next is not
-    followed up.
+    Raises StateError where the archive is not whole.
+
+    Each run is taken on its own baseline, as it was: what a changed plan of one run would have
+    meant for the next is not followed up.
     """
     known, caveats = _known(archived, mapping)
     _load(stage, archived, known)
@@ -67,11 +72,11 @@ def backtest(
     return _difference(stage, archived, known, limits, run_id=run_id, caveats=caveats)
 
 
-# what the archive can speak of --------------------------------------------------------------------------------------
+# what the archive can speak of --------------------------------------------------------------------
 
 
 def _known(archived: Archived, mapping: Mapping) -> tuple[Mapping, list[str]]:
-    """The part of the mapping that the archived run read the native fields of, and a sentence for each part it did not."""
+    """The part of the mapping that the run read, and a sentence for each other part."""
     caveats: list[str] = []
     entities = []
     for mapped in mapping.entities:
@@ -121,7 +126,7 @@ def _field_then(then: Map[str, Any], name: str) -> tuple[int, Map[str, Any]] | N
     )
 
 
-# loading and comparing ----------------------------------------------------------------------------------------------
+# loading and comparing ----------------------------------------------------------------------------
 
 
 def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
@@ -138,7 +143,7 @@ def _load(stage: Stage, archived: Archived, mapping: Mapping) -> None:
 
 
 def _load_side(stage: Stage, archived: Archived, mapped: EntityMap, side: Side) -> None:
-    """Load what the run read of one side: the native fields that the pair file names now, at their places of today."""
+    """Load what the run read of one side: the native fields that the pair file names now."""
     name = f"{mapped.entity}_{side}"
     natives = archived.manifest["entities"][mapped.entity.value]["natives"][side.value]
     stage.make(
@@ -179,7 +184,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Then:
-    """What the ledger knew when the run began, as far as a comparison asks it: decisions, and under which mapping it settled."""
+    """What the ledger knew when the run began, as far as a comparison asks it."""
 
     mapping_digest: str
     digest_kind: str
@@ -240,7 +245,10 @@ def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked
 
 
 def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
-    """Create `basecell_e`: archived for what had moved then; for the rest the baseline was what the snapshot showed."""
+    """Create `basecell_e`: archived for what had moved then.
+
+    For the rest the baseline was what the snapshot showed.
+    """
     table = f"basecell_{mapped.entity}"
     stage.make(
         "undo/basecell",
@@ -252,7 +260,10 @@ def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _FieldKnown:
-    """Where the archived baseline has a field, as SQL counts; on which sides it was made of the same native fields as now."""
+    """Where the archived baseline has a field, as SQL counts.
+
+    On which sides it was made of the same native fields as now.
+    """
 
     place: int | None
     same: Map[str, bool]
@@ -267,7 +278,7 @@ def _field_known(archived: Archived, entity: Entity, each: Field) -> _FieldKnown
     return _FieldKnown(at + 1, same)
 
 
-# the difference -----------------------------------------------------------------------------------------------------
+# the difference -----------------------------------------------------------------------------------
 
 _OPERATION = ("op_id", "kind", "entity", "side", "link_id", "key", "before", "after", "because")
 _HOLD = ("hold_id", "kind", "entity", "subject", "field", "key", "because")
@@ -330,7 +341,7 @@ def _holds(stage: Stage, holds: str, other_holds: str) -> list[dict[str, Any]]:
 
 
 def _paired(gained: list[dict[str, Any]], lost: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Take out of both what is the same operation on the same record with other values: that is changed, not gained and lost."""
+    """Take what only has other values out of both: it is changed, not gained and lost."""
     named = {_name(each): each for each in lost}
     changed = []
     for each in list(gained):

@@ -1,4 +1,4 @@
-"""Plans how to take a run back: from what its journal says it did, what its archive kept, and what both sides hold now."""
+"""Plans how to take a run back, from its journal, its archive, and what both sides hold now."""
 
 from __future__ import annotations
 
@@ -49,6 +49,9 @@ GONE_ALREADY = "it was gone already"
 NEVER_READ = "were never read, so they are not archived"
 NOT_MAPPED = "no longer in the pair file"
 
+_ARCHIVED = "it was archived, not deleted: take the mark away by hand"
+_STAYS = "it stays: it is there in the place of a contact that the run deleted"
+
 _NEW_ID = (
     "contact {key} comes back with a new id: its conversations, appointments, opportunities and workflow enrolments, and "
     "what the pair file does not map, do not. GHL restores a deleted contact whole, with its id, for 60 days by hand: do "
@@ -71,10 +74,11 @@ class Left:
 class Present:
     """How to learn what is so now. All of it only looks.
 
-    `read`: a record by side, entity, key and its contact's key. `children`: what hangs on a contact. `key_of`: a linked
-    record's key by entity, link_id and side. `link_of`: the link_id of a key that is linked. `buried`: what the archive holds
-    of a deleted contact's tasks or notes, or why it holds none. `twin`: who else has the identity of these cells: by which
-    fields, and that key.
+    `read`: a record by side, entity, key and its contact's key. `children`: what hangs on a
+    contact. `key_of`: a linked record's key by entity, link_id and side. `link_of`: the link_id of
+    a key that is linked. `buried`: what the archive holds of a deleted contact's tasks or notes, or
+    why it holds none. `twin`: who else has the identity of these cells: by which fields, and that
+    key.
     """
 
     mapping: Mapping
@@ -88,9 +92,10 @@ class Present:
 
 @dataclass(slots=True)
 class Undo:
-    """What taking a run back comes to: the operations in order, what stays as the run left it, and what nothing brings back.
+    """What taking a run back comes to: operations in order, what stays, and what is lost.
 
-    `barred` are deleted contacts that do not come back, by link_id and side; `kept` is who is there in their place.
+    `barred` are deleted contacts that do not come back, by link_id and side; `in_place` is who is
+    there instead.
     """
 
     run_id: str
@@ -98,7 +103,7 @@ class Undo:
     left: list[Left] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     barred: set[tuple[str | None, Side]] = field(default_factory=set)
-    kept: set[tuple[Side, str | None]] = field(default_factory=set)
+    in_place: set[tuple[Side, str | None]] = field(default_factory=set)
 
     def leave(self, operation: Operation, key: str | None, because: str) -> None:
         """Note that what an operation did stays."""
@@ -108,36 +113,37 @@ class Undo:
 def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
     """The compensating plan of a run. Raises ConnectorError where a side cannot be read.
 
-    A field is restored only where the record still holds what the run wrote; a record that the run created is deleted only
-    if nothing of it changed since and nothing else hangs on it; a deleted one is created again, with its tags, tasks and notes.
+    A field is restored only where the record still holds what the run wrote; a record that the
+    run created is deleted only if nothing of it changed since and nothing else hangs on it; a
+    deleted one is created again, with its tags, tasks and notes.
     """
-    made = Undo(run_id)
+    plan = Undo(run_id)
     done = _shortened(entry for entry in entries if entry[1].status is Status.DONE)
     deleted = {(o.entity, o.side, o.key) for o, _ in done if o.kind is OpKind.DELETE}
-    # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes too.
+    # Tasks and notes before contacts: a contact goes only where everything that hangs on it goes
+    # too.
     for operation, outcome in sorted(done, key=lambda entry: -_ORDER[entry[0].entity]):
-        _take_back(made, operation, outcome, present, deleted)
-    made.operations = [
-        operation for operation in made.operations if not _falls_away(made, operation)
-    ]
-    made.operations = in_turn(made.operations)
-    back = {
-        (o.link_id, o.side)
-        for o in made.operations
-        if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT
-    }
-    made.operations = sorted((_numbered(o, back) for o in made.operations), key=_place)
-    started = sum(1 for o, _ in done if o.starts_workflows)
+        _take_back(plan, operation, outcome, present, deleted)
+    remaining = [each for each in plan.operations if not _falls_away(plan, each)]
+    plan.operations = _in_order(remaining)
+    started = sum(operation.starts_workflows for operation, _ in done)
     if started:
-        made.lost.append(
-            f"{started} of the run's writes may have started GHL workflows; what those did stays"
-        )
-    return made
+        writes = f"{started} of the run's writes may have started GHL workflows"
+        plan.lost.append(f"{writes}; what those did stays")
+    return plan
+
+
+def _in_order(operations: Sequence[Operation]) -> list[Operation]:
+    """The operations with their ids, in the order in which they can be carried out."""
+    turned = in_turn(operations)
+    creates = [o for o in turned if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT]
+    back = {(create.link_id, create.side) for create in creates}
+    return sorted((_numbered(operation, back) for operation in turned), key=_place)
 
 
 def _shortened(done: Iterable[Journaled]) -> list[Journaled]:
-    """Without detours: where a value was cleared for a moment and then written, from the old value to the new one."""
-    found: list[Journaled] = []
+    """Without detours: a value that was cleared for a moment goes from the old to the new one."""
+    shortened: list[Journaled] = []
     cleared: dict[tuple[str, Side, tuple[str, ...]], Journaled] = {}
     for operation, outcome in done:
         what = (operation.link_id, operation.side, tuple(operation.after))
@@ -146,33 +152,31 @@ def _shortened(done: Iterable[Journaled]) -> list[Journaled]:
             continue
         detour = cleared.pop(what, None) if operation.turn else None
         before = detour[0].before if detour else operation.before
-        found.append((dataclasses.replace(operation, before=before), outcome))
-    return [*found, *cleared.values()]
+        shortened.append((dataclasses.replace(operation, before=before), outcome))
+    return [*shortened, *cleared.values()]
 
 
 def _take_back(
-    made: Undo,
+    plan: Undo,
     operation: Operation,
     outcome: Outcome,
     present: Present,
     deleted: set[tuple[Entity, Side, str | None]],
 ) -> None:
     if operation.kind not in LEDGER_ONLY and not _mapped(operation.entity, present.mapping):
-        made.leave(operation, outcome.key or operation.key, NOT_MAPPED)
+        plan.leave(operation, outcome.key or operation.key, NOT_MAPPED)
         return
     match operation.kind:
         case OpKind.UPDATE | OpKind.COMPLETE:
-            _restore_fields(made, operation, outcome, present)
+            _restore_fields(plan, operation, outcome, present)
         case OpKind.ADD_TAGS | OpKind.REMOVE_TAGS:
-            _restore_tags(made, operation, present)
+            _restore_tags(plan, operation, present)
         case OpKind.CREATE:
-            _remove(made, operation, outcome, present)
+            _remove(plan, operation, outcome, present)
         case OpKind.DELETE:
-            _bring_back(made, operation, outcome, present, deleted)
+            _bring_back(plan, operation, outcome, present, deleted)
         case OpKind.ARCHIVE:
-            made.leave(
-                operation, operation.key, "it was archived, not deleted: take the mark away by hand"
-            )
+            plan.leave(operation, operation.key, _ARCHIVED)
         case OpKind.ADOPT | OpKind.FORGET:
             return
         case _:
@@ -183,112 +187,109 @@ def _mapped(entity: Entity, mapping: Mapping) -> bool:
     return mapping[Entity.CONTACT].has_tags if entity is Entity.TAG else entity in mapping
 
 
-def _falls_away(made: Undo, operation: Operation) -> bool:
-    """Whether an operation makes no sense, because a deleted contact does not come back; what it is about is left then."""
-    if operation.kind is OpKind.CREATE and (operation.parent, operation.side) in made.barred:
-        made.leave(operation, None, "its contact does not come back")
+def _falls_away(plan: Undo, operation: Operation) -> bool:
+    """Whether an operation makes no sense, because a deleted contact does not come back.
+
+    What it is about is left then.
+    """
+    if operation.kind is OpKind.CREATE and (operation.parent, operation.side) in plan.barred:
+        plan.leave(operation, None, "its contact does not come back")
         return True
-    if operation.kind is OpKind.DELETE and (operation.side, operation.key) in made.kept:
-        made.leave(
-            operation,
-            operation.key,
-            "it stays: it is there in the place of a contact that the run deleted",
-        )
+    if operation.kind is OpKind.DELETE and (operation.side, operation.key) in plan.in_place:
+        plan.leave(operation, operation.key, _STAYS)
         return True
     return False
 
 
-# overwritten fields -------------------------------------------------------------------------------------------------
+# overwritten fields -------------------------------------------------------------------------------
 
 
-def _restore_fields(made: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
+def _restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
     parent = _parent(operation, present)
     record = present.read(operation.side, operation.entity, operation.key or "", parent)
     if record is None or record.deleted:
-        made.leave(operation, operation.key, "it is gone since")
+        plan.leave(operation, operation.key, "it is gone since")
         return
-    held = present.mapping[operation.entity].decode(record, operation.side)
-    wrote = {
-        **operation.after,
-        **{n: c for n, c in (outcome.after or {}).items() if n in operation.after},
-    }
-    if unmapped := sorted(wrote.keys() - held.keys()):
-        made.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
-    changed = sorted(
-        n
-        for n, cell in wrote.items()
-        if n in held and held[n] not in (cell, operation.before.get(n))
-    )
+    current = present.mapping[operation.entity].decode(record, operation.side)
+    written = _written(operation, outcome)
+    if unmapped := sorted(written.keys() - current.keys()):
+        plan.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
+    changed = []
+    back: dict[str, Cell] = {}
+    for name, cell in written.items():
+        if name not in current:
+            continue
+        before = operation.before.get(name)
+        if current[name] not in (cell, before):
+            changed.append(name)
+        elif current[name] != before:
+            back[name] = before
     if changed:
-        made.leave(
-            operation, operation.key, f"changed since by somebody else: {', '.join(changed)}"
-        )
-    back = {
-        n: operation.before.get(n)
-        for n in wrote
-        if n in held and n not in changed and held[n] != operation.before.get(n)
-    }
+        names = ", ".join(sorted(changed))
+        plan.leave(operation, operation.key, f"changed since by somebody else: {names}")
     if back:
-        before = {name: held[name] for name in back}
-        made.operations.append(
-            _inverse(made, operation, operation.kind, parent, record, before=before, after=back)
+        before_undo = {name: current[name] for name in back}
+        inverse = _inverse(
+            plan, operation, operation.kind, parent, record, before=before_undo, after=back
         )
+        plan.operations.append(inverse)
 
 
-def _restore_tags(made: Undo, operation: Operation, present: Present) -> None:
+def _written(operation: Operation, outcome: Outcome) -> Cells:
+    """What the operation wrote: what the side replied, else what was sent."""
+    reply = outcome.after or {}
+    return {name: reply.get(name, cell) for name, cell in operation.after.items()}
+
+
+def _restore_tags(plan: Undo, operation: Operation, present: Present) -> None:
     record = present.read(operation.side, Entity.CONTACT, operation.key or "", None)
     if record is None or record.deleted:
-        made.leave(operation, operation.key, "it is gone since")
+        plan.leave(operation, operation.key, "it is gone since")
         return
-    held = set(
-        json.loads(
-            present.mapping[Entity.CONTACT].field(TAGS).decode(record.fields, operation.side)
-            or "[]"
-        )
-    )
-    named = set(json.loads(operation.after[TAGS] or "[]"))
-    due = named & held if operation.kind is OpKind.ADD_TAGS else named - held
+    field = present.mapping[Entity.CONTACT].field(TAGS)
+    current = set(json.loads(field.decode(record.fields, operation.side) or "[]"))
+    tags = set(json.loads(operation.after[TAGS] or "[]"))
+    adding = operation.kind is OpKind.ADD_TAGS
+    due = tags & current if adding else tags - current
     if due:
         kind, after = _OPPOSITE[operation.kind], {TAGS: line(sorted(due))}
-        made.operations.append(
-            _inverse(made, operation, kind, None, record, before={}, after=after)
+        plan.operations.append(
+            _inverse(plan, operation, kind, None, record, before={}, after=after)
         )
 
 
-# created records ----------------------------------------------------------------------------------------------------
+# created records ----------------------------------------------------------------------------------
 
 
-def _remove(made: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
+def _remove(plan: Undo, operation: Operation, outcome: Outcome, present: Present) -> None:
     key, parent = outcome.key or "", _parent(operation, present)
     record = present.read(operation.side, operation.entity, key, parent)
     if record is None or record.deleted:
-        made.leave(operation, key, "it is gone already")
+        plan.leave(operation, key, "it is gone already")
         return
-    held = present.mapping[operation.entity].decode(record, operation.side)
-    wrote = outcome.after if outcome.after is not None else operation.after
-    changed = sorted(name for name, cell in wrote.items() if name in held and held[name] != cell)
+    current = present.mapping[operation.entity].decode(record, operation.side)
+    written = operation.after if outcome.after is None else outcome.after
+    shown = [name for name in written if name in current]
+    changed = sorted(name for name in shown if current[name] != written[name])
     if changed:
-        made.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
+        plan.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
         return
     if operation.entity is Entity.CONTACT:
-        going = {
-            (o.entity, o.key)
-            for o in made.operations
-            if o.kind is OpKind.DELETE and o.side is operation.side
-        }
+        deletes = [o for o in plan.operations if o.kind is OpKind.DELETE]
+        going = {(o.entity, o.key) for o in deletes if o.side is operation.side}
         if why := present.children(operation.side, key).staying(going):
-            made.leave(operation, key, f"it stays, because {why}")
+            plan.leave(operation, key, f"it stays, because {why}")
             return
-    made.operations.append(
-        _inverse(made, operation, OpKind.DELETE, parent, record, before=held, after={}, key=key)
+    plan.operations.append(
+        _inverse(plan, operation, OpKind.DELETE, parent, record, before=current, after={}, key=key)
     )
 
 
-# deleted records ----------------------------------------------------------------------------------------------------
+# deleted records ----------------------------------------------------------------------------------
 
 
 def _bring_back(
-    made: Undo,
+    plan: Undo,
     operation: Operation,
     outcome: Outcome,
     present: Present,
@@ -299,41 +300,33 @@ def _bring_back(
         return
     parent = _parent(operation, present)
     cells = _writable(present.mapping[entity], operation.before, side)
-    there = _there(
-        present, entity, side, (key, present.key_of(entity, operation.link_id, side)), parent
-    )
+    keys = (key, present.key_of(entity, operation.link_id, side))
+    there = _there(present, entity, side, keys, parent)
     if there is not None:
-        made.leave(operation, key, f"it is there again{'' if there == key else f', as {there}'}")
+        under = "" if there == key else f", as {there}"
+        plan.leave(operation, key, f"it is there again{under}")
     elif _another(present, entity, side.other, operation.source_key, operation.link_id):
-        made.leave(
-            operation,
-            key,
-            f"its counterpart {operation.source_key} is linked to another record since",
-        )
-        made.barred.add((operation.link_id, side))
+        counterpart = f"its counterpart {operation.source_key}"
+        plan.leave(operation, key, f"{counterpart} is linked to another record since")
+        plan.barred.add((operation.link_id, side))
         return
     elif entity is Entity.CONTACT and (twin := present.twin(side, cells)):
-        made.leave(operation, key, there_again(*twin))
-        made.barred.add((operation.link_id, side))
-        made.kept.add((side, twin[1]))
+        plan.leave(operation, key, there_again(*twin))
+        plan.barred.add((operation.link_id, side))
+        plan.in_place.add((side, twin[1]))
         return
     else:
-        made.operations.append(
-            _create(
-                made,
-                operation,
-                operation.link_id,
-                operation.source_key,
-                cells,
-                parent=(operation.parent, parent),
-            )
+        link_id, counterpart_key = operation.link_id, operation.source_key
+        parents = (operation.parent, parent)
+        plan.operations.append(
+            _create(plan, operation, link_id, counterpart_key, cells, parent=parents)
         )
-        told = _NEW_ID if (entity, side) == (Entity.CONTACT, Side.GHL) else _NEW_KEY
-        made.lost.append(told.format(entity=entity, key=key, where=side.label))
+        loss = _NEW_ID if (entity, side) == (Entity.CONTACT, Side.GHL) else _NEW_KEY
+        plan.lost.append(loss.format(entity=entity, key=key, where=side.label))
     if entity is Entity.CONTACT:
         for child in (Entity.TASK, Entity.NOTE):
             if child in present.mapping:
-                _bring_back_children(made, operation, child, present, deleted, there=there)
+                _bring_back_children(plan, operation, child, present, deleted, there=there)
 
 
 def there_again(fields: str, key: str) -> str:
@@ -344,20 +337,21 @@ def there_again(fields: str, key: str) -> str:
 def _there(
     present: Present, entity: Entity, side: Side, keys: Iterable[str | None], parent: str | None
 ) -> str | None:
-    """Which of the keys a record is there under; a task or note whose contact is gone is gone with it."""
+    """Which of the keys a record is there under.
+
+    A task or note whose contact is gone is gone with it.
+    """
+    if entity is not Entity.CONTACT and not parent:
+        return None
     for key in dict.fromkeys(keys):
-        record = (
-            present.read(side, entity, key, parent)
-            if key and (parent or entity is Entity.CONTACT)
-            else None
-        )
+        record = present.read(side, entity, key, parent) if key else None
         if record is not None and not record.deleted:
             return key
     return None
 
 
 def _bring_back_children(
-    made: Undo,
+    plan: Undo,
     contact: Operation,
     entity: Entity,
     present: Present,
@@ -365,34 +359,31 @@ def _bring_back_children(
     *,
     there: str | None,
 ) -> None:
-    """The tasks or notes that went with their contact, from the archive; `there` is its key where it is back already."""
+    """The tasks or notes that went with their contact, from the archive.
+
+    `there` is its key where it is back already.
+    """
     if there == contact.key:
         return
     side = contact.side
-    kept = present.buried(side, entity, contact.key or "")
-    if isinstance(kept, str):
-        made.lost.append(f"the {entity}s of contact {contact.key} in {side.label} {kept}")
+    buried = present.buried(side, entity, contact.key or "")
+    if isinstance(buried, str):
+        plan.lost.append(f"the {entity}s of contact {contact.key} in {side.label} {buried}")
         return
-    for one in kept:
+    for one in buried:
         link_id = one.link_id or link_name(entity, side, one.key)
-        if (entity, side, one.key) in deleted or _another(
-            present, entity, side.other, one.other_key, link_id
-        ):
+        if (entity, side, one.key) in deleted:
+            continue
+        if _another(present, entity, side.other, one.other_key, link_id):
             continue
         if there and (one.link_id is None or _back(present, entity, side, link_id, there)):
             continue
         cells = _writable(present.mapping[entity], one.cells, side)
-        made.operations.append(
-            _create(
-                made,
-                contact,
-                link_id,
-                one.other_key,
-                cells,
-                parent=(contact.link_id, there),
-                entity=entity,
-            )
+        parents = (contact.link_id, there)
+        create = _create(
+            plan, contact, link_id, one.other_key, cells, parent=parents, entity=entity
         )
+        plan.operations.append(create)
 
 
 def _back(present: Present, entity: Entity, side: Side, link_id: str, contact: str) -> bool:
@@ -408,11 +399,11 @@ def _another(present: Present, entity: Entity, side: Side, key: str | None, link
 
 def _writable(mapped: EntityMap, cells: Cells, side: Side) -> dict[str, Cell]:
     """The cells that a create on `side` can carry."""
-    there = {each.name for each in mapped.fields if each.native(side)}
-    return {name: cell for name, cell in cells.items() if cell is not None and name in there}
+    names = {each.name for each in mapped.fields if each.native(side)}
+    return {name: cell for name, cell in cells.items() if cell is not None and name in names}
 
 
-# operations ---------------------------------------------------------------------------------------------------------
+# operations ---------------------------------------------------------------------------------------
 
 
 def _parent(operation: Operation, present: Present) -> str | None:
@@ -423,7 +414,7 @@ def _parent(operation: Operation, present: Present) -> str | None:
 
 
 def _inverse(
-    made: Undo,
+    plan: Undo,
     operation: Operation,
     kind: OpKind,
     parent: str | None,
@@ -437,7 +428,7 @@ def _inverse(
         operation,
         op_id="",
         kind=kind,
-        because=_because(made, operation),
+        because=_because(plan, operation),
         key=key or operation.key,
         parent_key=parent,
         source={},
@@ -450,7 +441,7 @@ def _inverse(
 
 
 def _create(
-    made: Undo,
+    plan: Undo,
     operation: Operation,
     link_id: str,
     other: str | None,
@@ -465,7 +456,7 @@ def _create(
         entity or operation.entity,
         operation.side,
         link_id,
-        _because(made, operation),
+        _because(plan, operation),
         source_key=other,
         parent=parent[0],
         parent_key=parent[1],
@@ -475,13 +466,16 @@ def _create(
     )
 
 
-def _because(made: Undo, operation: Operation) -> str:
+def _because(plan: Undo, operation: Operation) -> str:
     did = operation.kind.value.replace("_", " ")
-    return f"takes back the {did} of run {made.run_id} ({operation.because})"
+    return f"takes back the {did} of run {plan.run_id} ({operation.because})"
 
 
 def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
-    """The operation with its op_id; under a contact that comes back itself, its key is known only then."""
+    """The operation with its op_id.
+
+    Under a contact that comes back itself, its key is known only then.
+    """
     parent = None if (operation.parent, operation.side) in back else operation.parent_key
     texts = [line(dict(cells)) for cells in (operation.before, operation.after)]
     kind, entity, side = operation.kind.value, operation.entity.value, operation.side.value
@@ -504,18 +498,21 @@ def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
 
 def groups(operations: Iterable[Operation]) -> tuple[Group, ...]:
     """Operations by entity, side and kind, in the order they come."""
-    counted: dict[tuple[Entity, Side, OpKind], list[Operation]] = {}
+    members: dict[tuple[Entity, Side, OpKind], list[Operation]] = {}
     for operation in operations:
-        counted.setdefault((operation.entity, operation.side, operation.kind), []).append(operation)
-    return tuple(
-        Group(
-            *name,
-            count=len(those),
-            risky=sum(o.risk == "high" for o in those),
-            starts_workflows=sum(o.starts_workflows for o in those),
-            deltas=tuple(sorted(Counter(o.after.get(TAGS) for o in those).values()))
-            if name[0] is Entity.TAG
-            else (),
-        )
-        for name, those in counted.items()
+        name = (operation.entity, operation.side, operation.kind)
+        members.setdefault(name, []).append(operation)
+    return tuple(_group(name, those) for name, those in members.items())
+
+
+def _group(name: tuple[Entity, Side, OpKind], members: Sequence[Operation]) -> Group:
+    deltas: list[int] = []
+    if name[0] is Entity.TAG:
+        deltas = sorted(Counter(operation.after.get(TAGS) for operation in members).values())
+    return Group(
+        *name,
+        count=len(members),
+        risky=sum(operation.risk == "high" for operation in members),
+        starts_workflows=sum(operation.starts_workflows for operation in members),
+        deltas=tuple(deltas),
     )
