@@ -100,7 +100,7 @@ def _advanced(
             entity=mapped.entity,
             fields=mapped.fields,
             links=links,
-            columns=columns,
+            selected=columns,
             run_id=run_id,
             codecs=mapped.codecs,
         )

@@ -248,9 +248,9 @@ def listed(
         return
     query = render(
         "report/value_listed",
-        columns=_LISTED,
+        selected=_LISTED,
         entities=there,
-        wanted=list(classes),
+        listed_classes=list(classes),
         classes=list(VALUES_BY_NAME),
         most=_MOST_LISTED,
     )

@@ -1,4 +1,4 @@
--- query ({{ columns | join(', ') }}): looked-at links, of which `links` puts both sides' cells side by side, as the ledger
+-- query ({{ selected | join(', ') }}): looked-at links, of which `links` puts both sides' cells side by side, as the ledger
 -- is to know them
 --
 -- Where something is pending, or the row is an echo, no digest is remembered: the link is looked at again.
@@ -51,5 +51,5 @@ advanced AS (
     FROM both_shown
 )
 
-SELECT {{ columns | join(', ') }}
+SELECT {{ selected | join(', ') }}
 FROM advanced

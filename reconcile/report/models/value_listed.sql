@@ -1,6 +1,6 @@
--- query ({{ columns | join(', ') }}): the values in some classes, the most urgent first
+-- query ({{ selected | join(', ') }}): the values in some classes, the most urgent first
 {% from 'report/models/_classes.sql' import urgency with context %}
-SELECT {{ columns | join(', ') }}
+SELECT {{ selected | join(', ') }}
 FROM (
     {% for entity in entities %}
     SELECT
@@ -17,7 +17,7 @@ FROM (
     FROM value_{{ entity }} AS v
     LEFT JOIN name_{{ entity }}_app AS a ON v.app_key = a.key
     LEFT JOIN name_{{ entity }}_ghl AS g ON v.ghl_key = g.key
-    WHERE v.class IN ({{ wanted | map('literal') | join(', ') }})
+    WHERE v.class IN ({{ listed_classes | map('literal') | join(', ') }})
     {{ '' if loop.last else 'UNION ALL' }}
     {% endfor %}
 )
