@@ -22,7 +22,7 @@ _ENTITIES, _SIDES = ("contact", "task", "note"), ("app", "ghl")
 _MADE = re.compile(
     r"CREATE (?:OR REPLACE )?(?:TABLE|VIEW) (?:IF NOT EXISTS )?(?:stage\.|work\.)?\"?(\w+)\"?"
 )
-_FILLED = re.compile(r"INSERT INTO (?:stage\.)?(\w+)|UPDATE (?:stage\.)?(\w+) ")
+_FILLED = re.compile(r"INSERT INTO (?:stage\.)?(\w+)|UPDATE (?:stage\.)?(\w+)\s")
 _COMMENT = re.compile(r"(?m)(?:^|\s)-- .*")
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 """A literal: a semicolon in it ends no statement, and a word in it names no table."""

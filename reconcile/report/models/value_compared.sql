@@ -17,7 +17,7 @@ WITH judged AS (
         j.fault,
         coalesce(r.because, j.because) AS because,
         d.kind AS known,
-        w.class AS written,
+        w.class AS outcome_class,
         w.value,
         o.outcome,
         r.op_id IS NOT NULL AS found_different
@@ -35,10 +35,10 @@ classed AS (
         *,
         CASE
             {% if applied %}
-            WHEN action = 'agree' AND written = 'value_dropped' AND NOT {{ stored() }} THEN 'dropped'
+            WHEN action = 'agree' AND outcome_class = 'value_dropped' AND NOT {{ stored() }} THEN 'dropped'
             WHEN action = 'agree' AND found_different THEN 'pending'
-            WHEN action = 'agree' AND written IN ('updated', 'value_dropped') THEN 'carried'
-            WHEN action = 'agree' AND written IN ('rejected', 'unexplained') THEN written
+            WHEN action = 'agree' AND outcome_class IN ('updated', 'value_dropped') THEN 'carried'
+            WHEN action = 'agree' AND outcome_class IN ('rejected', 'unexplained') THEN outcome_class
             {% endif %}
             WHEN action = 'agree' THEN 'pending'
             WHEN action = 'unsyncable' AND known = 'rejected' THEN 'rejected'
