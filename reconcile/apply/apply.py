@@ -93,6 +93,8 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
             writes.append((operation, prepared))
     if not todo:
         return []
+    # The intent stands in the journal before anything is sent: whoever finds a killed run
+    # looks there for what may have happened.
     desk.journal.begin(todo, desk.now())
     for outcome in outcomes:
         desk.journal.end(outcome, desk.now())
@@ -121,6 +123,7 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
 
 def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
     """The write to send; or the outcome where there is nothing to send."""
+    # Whether the earlier write happened is not known: another one could repeat or undo it.
     if not desk.doubtful.isdisjoint({operation.link_id, operation.parent}):
         return Outcome(
             operation.op_id,
@@ -128,6 +131,7 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
             code="IN_DOUBT",
             detail="an earlier write to it is in doubt",
         )
+    # It takes the place of a record that should be gone: made now, there would be two of them.
     if operation.kind is OpKind.CREATE and operation.link_id in desk.undeleted:
         return Outcome(
             operation.op_id,

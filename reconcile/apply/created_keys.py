@@ -16,6 +16,7 @@ class Made:
         self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._file.close)
         self._file.execute("PRAGMA journal_mode = OFF")
+        # Nothing is lost with it: the keys stand in the journal, too, where a later run finds them.
         self._file.execute("PRAGMA synchronous = OFF")
         self._file.execute(
             "CREATE TABLE made (link_id TEXT, side TEXT, key TEXT, PRIMARY KEY (link_id, side)) WITHOUT ROWID"

@@ -34,6 +34,7 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
         choice, who = (answers or {}).get(hold_id(desk.journal.run_id, operation.op_id), ("", ""))
         outcome = _decided(operation, choice, who) or _attempt(desk, ledger, operation, patience)
         desk.journal.end(outcome, desk.now())
+        # Its tasks and notes hang on this key, and may come later in the plan.
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
             desk.created.add(operation.link_id, operation.side, outcome.key)
         outcomes.append(outcome)

@@ -64,6 +64,7 @@ def advance_from_snapshots(
     """
     entity = mapped.entity
     stage.make("apply/pending", entity=entity)
+    # A new link comes with its baseline in one insert; of a known one the baseline alone moves.
     new_links = _advanced(stage, mapped, _NEW_LINK, where=_new(stage), run_id=run_id)
     linked = ledger.insert_links(connection, _NEW_LINK, new_links)
     advanced = 0
@@ -170,6 +171,7 @@ def load_planned_links(
     model = "apply/planned_link"
     try:
         stage.make(model, plan=str(plan), longest=_USUAL_LINE, in_part=in_part)
+    # Few plans have a line as long, and the room for it is set aside for each thread.
     except duckdb.InvalidInputException:
         stage.make(model, plan=str(plan), longest=_LONGEST_LINE, in_part=in_part)
 

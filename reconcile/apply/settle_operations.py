@@ -123,6 +123,7 @@ def links_named(ledger: Ledger, connection: Connection, names: Iterable[Name]) -
             table.c.link_id.in_(link_ids),
         )
         rows = connection.execute(query).mappings()
+        # Without the pair, which the ledger puts into each row that it writes.
         links |= {(entity, row["link_id"]): dict(row) for row in rows}
     return links
 

@@ -32,6 +32,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
 
     In an audit every record is looked at, else those that moved or have no link.
     """
+    # In any other run the records that moved, or have no link, are the ones with cells.
     if about.state == "audit":
         for mapped in mapping.entities:
             for side in Side:

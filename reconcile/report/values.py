@@ -120,6 +120,7 @@ def _account(
         classes[str(carried_class)] += int(str(many))
     classes[EQUAL] += _equal(stage, mapped)
     total = width * (_records(of) - _out_of_scope(stage, entity))
+    # Counted in two ways, so that what gets lost in one of them is missed.
     identity = Identity(f"{entity}: values = sum of all classes", total, sum(classes.values()))
     return ValueAccount(entity, width, total, classes, by_field, (identity,))
 

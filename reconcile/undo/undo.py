@@ -220,6 +220,7 @@ def _restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present:
         if name not in current:
             continue
         before = operation.before.get(name)
+        # What it wrote, or what was there before: nobody else touched the field since.
         if current[name] not in (cell, before):
             changed.append(name)
         elif current[name] != before:
