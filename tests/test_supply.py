@@ -56,6 +56,16 @@ def _guarded(dockerfile: str) -> bool:
     return bool(images) and all(pinned) and "\nARG BASE=" not in dockerfile
 
 
+def test_locks_are_installed_by_their_hashes() -> None:
+    """Wherever `./dev` and the image install from a lock, what has another hash, or none, is refused."""
+    for name in ("dev", "Dockerfile"):
+        text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+        installed = re.findall(r"pip install [^\n&]*", text)
+        from_locks = [words for words in installed if " -r " in words]
+        assert len(from_locks) == 2, name
+        assert all(" --require-hashes " in words for words in from_locks), name
+
+
 def test_the_image_is_built_from_a_digest() -> None:
     """The Dockerfile names no image by a tag alone: by digest, or by an argument that has no default and is refused without a digest."""
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")

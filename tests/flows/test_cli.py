@@ -163,6 +163,17 @@ def test_looking_commands(acme: Acme) -> None:
     assert run_id in say("explain", change["entity"], key, "--pair", acme.pair).out
 
 
+def test_what_is_looked_at_when_all_is_well(tmp_path: Path) -> None:
+    """`doctor` ends with 0, `review` too where nothing is asked; the newest run is told alone, with its state and its time."""
+    made = Acme.made(tmp_path / "acme", contacts=44)
+    assert say("doctor", "--pair", made.pair).code == 0
+    assert say("review", "--pair", made.pair).code == 0
+    made.run(verify="none")
+    (newest,) = say("history", "--pair", made.pair, "--limit", 1, "--json").document
+    assert newest["state"] == "settled"
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d", newest["started_at"])
+
+
 def test_exit_0_when_nothing_is_open(acme: Acme) -> None:
     """A run after which both sides agree and nothing is held ends with 0."""
     _decide_everything(acme)

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.ending import Ending
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
+from connectors.http import Client, Request
 from connectors.throttle import LocalBudget, Window
 from flows import sync
 from flows.run import stopping_on_signals
@@ -182,3 +183,22 @@ def test_a_plan_that_writes_to_a_read_only_side_is_refused(world: World) -> None
         night(world)
     assert caught.value.code == "DB_READ_ONLY"
     assert len(world.ghl.rows(Entity.CONTACT)) == 3
+
+
+def test_what_must_not_be_sent_twice_is_waited_for() -> None:
+    """With five seconds left a read is given five, and a create as long as on any other day."""
+    clock, given = Clock(), {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        given[request.method] = request.extensions["timeout"]["read"]
+        return httpx.Response(200, json={})
+
+    client = Client(
+        "http://side.invalid",
+        transport=httpx.MockTransport(answer),
+        ending=Ending(5.0, clock=clock, sleep=clock.sleep),
+    )
+    client.send(Request("GET", "/people", replay=True))
+    client.send(Request("POST", "/people"))
+    client.close()
+    assert given == {"GET": 5.0, "POST": 60.0}

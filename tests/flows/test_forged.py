@@ -11,7 +11,7 @@ import pytest
 from flows.config import load
 from flows.opening import open_run
 from flows.run import Options
-from flows.state.imprints import trusted
+from flows.state.imprints import drop, take, trusted
 from flows.state.stores import runs_folder
 from reconcile.errors import StateError
 from reconcile.ledger.ledger import Ledger
@@ -131,6 +131,25 @@ def test_a_digest_made_anew_does_not_help(acme: Acme, planned: Night) -> None:
 
 def _code(said: Said) -> str:
     return said.errors.partition("[")[2].partition("]")[0]
+
+
+def test_what_is_not_noted_is_read_and_not_applied(acme: Acme, planned: Night) -> None:
+    """A run's page may be changed; of a run that nobody noted, as a killed or earlier one, the report is told and no plan applied."""
+    folder, digest, pair = folder_of(acme, planned), digest_of(planned), load(acme.pair)
+    page = folder / "report.html"
+    before = page.read_bytes()
+    page.write_bytes(before + b"<!-- by hand -->")
+    assert refused(acme, digest) is None
+    page.write_bytes(before)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    drop(ledger, folder.name)
+    refusal = refused(acme, digest)
+    assert refusal is not None
+    assert refusal.code == "NO_IMPRINT"
+    assert say("report", folder.name, "--pair", acme.pair).code == 0
+    take(ledger, folder, stage=True)
+    ledger.close()
+    assert refused(acme, digest) is None
 
 
 def test_a_plan_that_was_refused_stays_approvable(acme: Acme, planned: Night) -> None:
