@@ -83,8 +83,14 @@ def _kept(write: Wrote) -> bool:
 # what the journal says ----------------------------------------------------------------------------
 
 _SWING = [
-    (name, "VARCHAR")
-    for name in ("entity", "link_id", "field", "item", "hold_id", "values_digest", "because")
+    ("entity", "VARCHAR"),
+    ("link_id", "VARCHAR"),
+    ("field", "VARCHAR"),
+    ("item", "VARCHAR"),
+    ("hold_id", "VARCHAR"),
+    ("values_digest", "VARCHAR"),
+    ("because", "VARCHAR"),
+    ("times", "INTEGER"),
 ]
 
 
@@ -94,13 +100,12 @@ def find(stage: Stage, ledger: Ledger, mapping: PairMapping, *, times: int, sinc
     `times` of them are told. Writes count since `since` (an ISO 8601 instant), and an answer of a
     person's starts the count anew. With `times` 0 nothing is looked for.
     """
-    answered = {decision.hold_id: decision for decision in ledger.decisions()} if times else {}
-    rows = (
-        row
-        for mapped in (mapping.entities if times else ())
-        for row in _swings(stage, ledger, mapped, answered, times=times, since=since)
-    )
-    stage.fill("swing", [*_SWING, ("times", "INTEGER")], [list(rows)])
+    rows: list[tuple[object, ...]] = []
+    if times:
+        answers = {decision.hold_id: decision for decision in ledger.decisions()}
+        for mapped in mapping.entities:
+            rows += _swings(stage, ledger, mapped, answers, times=times, since=since)
+    stage.fill("swing", _SWING, [rows])
 
 
 def _swings(

@@ -3,7 +3,6 @@ Of a set that is decided by element and written as a whole: what the target has,
 those removed that it shall lose. What is still in question stays as each side has it.
 -#}
 {% macro cells(side, row) -%}
--- A side whose row is an echo was compared as its baseline.
 list_extract(CASE WHEN w.{{ side }}_echo THEN b.{{ side }} ELSE {{ row }}.cells END, s.place)
 {%- endmacro %}
 {% set names = fields | map(attribute='name') | map('literal') | join(', ') %}
@@ -34,6 +33,7 @@ changed_set AS (
     GROUP BY link_id, field, target
 ),
 
+-- A side whose row is an echo was compared as its baseline.
 both_ends AS (
     SELECT
         s.* EXCLUDE (place),
