@@ -15,7 +15,7 @@ def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str])
     """Note records that seem to be gone, though the side, asked by key, did not say so."""
     stage.make("compare/unproven", entity=entity)
     for key in sorted(keys):
-        stage.rows(f"INSERT INTO unproven_{entity} VALUES (?, ?)", side.value, key)
+        stage.rows(f"INSERT INTO unproven_{entity} (side, key) VALUES (?, ?)", side.value, key)
 
 
 def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:

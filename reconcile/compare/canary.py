@@ -133,32 +133,39 @@ def _chosen(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], lis
     """
     firsts, seconds = _cleared(stage, mapped, side)
     snapshot = stage.snapshots[mapped.entity, side]
-    if (
-        len(firsts) < MOST
-        and not snapshot.partial
-        and (blank := _blank_everywhere(stage, mapped, side))
-    ):
-        log.info(
-            "blank in every row", extra={"entity": mapped.entity, "side": side, "fields": blank}
-        )
-        full = [key for key in _fullest(stage, mapped, side) if key not in firsts]
-        taken = MOST - len(firsts)
-        firsts, seconds = firsts + full[:taken], seconds + full[taken:]
-    return firsts, [key for key in dict.fromkeys(seconds) if key not in firsts][:1]
+    if len(firsts) < MOST and not snapshot.partial:
+        blank = _blank_everywhere(stage, mapped, side)
+        if blank:
+            about = {"entity": mapped.entity, "side": side, "fields": blank}
+            log.info("blank in every row", extra=about)
+            full = [key for key in _fullest(stage, mapped, side) if key not in firsts]
+            missing = MOST - len(firsts)
+            firsts, seconds = firsts + full[:missing], seconds + full[missing:]
+    others = [key for key in dict.fromkeys(seconds) if key not in firsts]
+    return firsts, others[:1]
 
 
-def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
-    """Linked records that seem to have lost values of their baseline; two for each set."""
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """A set of values that records seem to have lost: how many records lost just these, and two."""
+
+    places: frozenset[int]
+    records: int
+    one: str
+    other: str
+
+
+def _losses(stage: Stage, mapped: EntityMap, side: Side) -> list[_Loss]:
+    """What linked records seem to have lost of their baseline, set by set."""
     column = {native: at for at, native in enumerate(mapped.native(side))}
     native_columns = [
         (place, [column[name] for name in field.native(side)])
         for place, field in enumerate(mapped.fields, start=1)
         if field.native(side) and not field.constant
     ]
-    if not native_columns or not stage.some(
-        f"moved_{mapped.entity} WHERE {side}_state = 'present'"
-    ):
-        return [], []
+    present = f"moved_{mapped.entity} WHERE {side}_state = 'present'"
+    if not native_columns or not stage.some(present):
+        return []
     query = render(
         "compare/cleared",
         entity=mapped.entity,
@@ -166,25 +173,35 @@ def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], li
         native_columns=native_columns,
         most=_PATTERNS,
     )
-    patterns = [
-        (set(_listed(places)), int(str(records)), str(one), str(other))
+    return [
+        _Loss(frozenset(_listed(places)), int(str(records)), str(one), str(other))
         for places, records, one, other in stage.rows(query)
     ]
+
+
+def _cleared(stage: Stage, mapped: EntityMap, side: Side) -> tuple[list[str], list[str]]:
+    """Keys of linked records that seem to have lost values, and of others that lost the same.
+
+    The values that most records lost come first, each with a record that lost many others as well.
+    """
+    losses = _losses(stage, mapped, side)
     often = Counter[int]()
-    for places, records, _, _ in patterns:
-        often.update(dict.fromkeys(places, records))
+    for loss in losses:
+        often.update(dict.fromkeys(loss.places, loss.records))
     firsts: list[str] = []
     seconds: list[str] = []
     covered: set[int] = set()
-    for place_, _ in often.most_common():
-        if place_ in covered or len(firsts) == MOST:
+    for place, _ in often.most_common():
+        if place in covered or len(firsts) == MOST:
             continue
-        among = sorted((p for p in patterns if place_ in p[0]), key=lambda p: -len(p[0]))
-        places, _, one, _ = among[0]
-        covered |= places
-        firsts.append(one)
-        # Of another set of lost values, where that one record alone lost just these.
-        seconds += [key for _, _, *ends in among for key in ends if key != one][:1]
+        having = [loss for loss in losses if place in loss.places]
+        having.sort(key=lambda loss: -len(loss.places))
+        first = having[0]
+        covered |= first.places
+        firsts.append(first.one)
+        # Where no other record lost just these values, one that lost more confirms it.
+        ends = [key for loss in having for key in (loss.one, loss.other)]
+        seconds += [key for key in ends if key != first.one][:1]
     return firsts, seconds
 
 

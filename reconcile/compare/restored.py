@@ -55,13 +55,13 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
     Only beside others of their side that went back: elsewhere, an old value that is there again is
     somebody's edit.
     """
+    insert = "INSERT INTO rewound (entity, side, link_id) VALUES (?, ?, ?)"
     for side in Side:
-        for mapped in mapping.entities if stage.some(f"rewound WHERE side = '{side}'") else ():
-            older = sorted(_older(stage, ledger, mapped, side, since=since))
-            for link_id in older:
-                stage.rows(
-                    "INSERT INTO rewound VALUES (?, ?, ?)", mapped.entity.value, side.value, link_id
-                )
+        if not stage.some(f"rewound WHERE side = '{side}'"):
+            continue
+        for mapped in mapping.entities:
+            for link_id in sorted(_older(stage, ledger, mapped, side, since=since)):
+                stage.rows(insert, mapped.entity.value, side.value, link_id)
 
 
 def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:
