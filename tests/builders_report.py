@@ -95,6 +95,8 @@ def question_of(number: int = 0, **members: Any) -> dict[str, Any]:
                 "key": f"a{number}",
                 "label": f"Zoe Young {number}",
                 "values": {"email": "zoe@mail.example"},
+                "modified_at": "2026-01-01T00:00:00Z",
+                "under": None,
             }
         ],
         "candidates": [],

@@ -159,10 +159,10 @@ def review(
             ending = _one(desk, call, target)
         else:
             ending = _list(desk, call)
-    if json:
-        print(jsons.dumps(ending.document, ensure_ascii=False, indent=1, default=str))
-    else:
-        ending.tell(Console())
+        if json:
+            print(jsons.dumps(ending.document, ensure_ascii=False, indent=1, default=str))
+        else:
+            ending.tell(Console())
     return ending.code
 
 
@@ -198,6 +198,7 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     from flows.clock import now
     from flows.config import load
     from flows.review.desk import Desk
+    from flows.review.links import links_of
     from flows.review.questions import Evidence
     from flows.state.imprints import trusted
     from flows.state.stores import runs_folder
@@ -212,7 +213,7 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     fields = (field.name for entity in loaded.mapping.entities for field in entity.fields)
     evidence = Evidence(runs_folder(loaded), bring=bring)
     try:
-        yield Desk(ledger, evidence, who, now, tuple(dict.fromkeys(fields)))
+        yield Desk(ledger, evidence, who, now, tuple(dict.fromkeys(fields)), links_of(loaded))
     finally:
         ledger.close()
 
@@ -272,8 +273,8 @@ def _one(desk: Desk, call: _Request, beginning: str) -> _Ending:
             raise _not_open(hold_id)
         name = short_ids([each.hold_id for each in asked])[hold_id]
         return _Ending(
-            lines.document_of(question),
-            lambda console: lines.tell_one(console, question, name=name, pair=str(call.pair)),
+            lines.document_of(question, desk),
+            lambda console: lines.tell_one(console, question, desk, name=name, pair=str(call.pair)),
             0,
         )
     choice = _choice(question, call.choice)

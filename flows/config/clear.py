@@ -83,10 +83,9 @@ def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = _RE
 
 
 def _is_url(path: KeyPath, text: str) -> bool:
-    """Whether a text is an address that requests go to."""
-    return (
-        "://" in text and "headers" not in path and not (set(path) & {"fields", "words", "where"})
-    )
+    """Whether a text is an address that requests go to: a link is for people."""
+    apart = {"fields", "words", "where", "headers", "link"}
+    return "://" in text and not set(path) & apart
 
 
 def _signed(url: str) -> bool:

@@ -165,6 +165,8 @@ def _dotted(path: KeyPath) -> str | None:
 def _sentence(message: str) -> str:
     if "pattern '^[A-Z]{2}$'" in message:
         return 'a country in two capital letters, such as "US"'
+    if "https?://" in message:
+        return 'an address with the key in it, such as "https://crm.example.com/people/{key}"'
     if "pattern" in message:
         return "a name of letters, digits, dots, dashes and underscores"
     message = re.sub(r"^(Input|String|Value|List|Dictionary) should (be|have) ", "", message)

@@ -15,6 +15,16 @@ CONNECTORS = ["sql", "rest", "csv", "jsonl", "parquet", "excel", "memory"]
 """The connectors that come with the product, by the name a pair file uses."""
 
 
+Link = Annotated[str, Field(pattern=r"^https?://[^{}\s]+\{key\}[^{}\s]*$")]
+"""The address of a contact's page, with `{key}` where its key stands."""
+
+_LINK = Field(
+    default=None,
+    description="a contact's page, for the person who answers a question: "
+    '"https://crm.example.com/people/{key}"',
+)
+
+
 class TagsForm(ShortPart):
     """Where a contact's tags are: a column of its own table, or a join table with one row per contact and tag."""
 
@@ -77,6 +87,7 @@ class SqlForm(Part):
     lock_seconds: int = Field(
         default=10, ge=1, description="how long a write waits for another's lock"
     )
+    link: Link | None = _LINK
     contact: TableForm | None = None
     task: TableForm | None = None
     note: TableForm | None = None
@@ -88,17 +99,20 @@ if TYPE_CHECKING:
         """The app is a JSON API: the fields of connectors.rest.settings.RestSettings."""
 
         connector: Literal["rest"]
+        link: str | None
 
     class FilesForm(Part):
         """The app is a set of files: the fields of connectors.files.settings.FilesSettings."""
 
         connector: Literal["csv", "jsonl", "parquet", "excel"]
+        link: str | None
 else:
     _ENDPOINT = form_of(EndpointSettings) | None
     RestForm = form_of(
         RestSettings,
         leaving=frozenset({"entities", "fields"}),
         connector=(Literal["rest"], Field()),
+        link=(Link | None, _LINK),
         contact=(_ENDPOINT, None),
         task=(_ENDPOINT, None),
         note=(_ENDPOINT, None),
@@ -108,6 +122,7 @@ else:
         FilesSettings,
         leaving=frozenset({"format", "entities", "folder", "fields", "timezone"}),
         connector=(Literal["csv", "jsonl", "parquet", "excel"], Field()),
+        link=(Link | None, _LINK),
         contact=(_FILE, None),
         task=(_FILE, None),
         note=(_FILE, None),
@@ -118,6 +133,7 @@ class MemoryForm(Part):
     """The app is the reference connector: empty, in this process; for trying things out."""
 
     connector: Literal["memory"]
+    link: Link | None = _LINK
     contact: dict[str, str] | None = None
     task: dict[str, str] | None = None
     note: dict[str, str] | None = None
@@ -181,6 +197,11 @@ class GhlForm(Part):
         default=None, description="a marketplace app, instead of a token"
     )
     live: bool = Field(default=False, description="allow writes to a host that is not this machine")
+    link: Link | None = Field(
+        default=None,
+        description="a contact's page, with {key}, where GHL has a domain of your own; "
+        "default: GHL's own",
+    )
     business_ids: list[str] = Field(default=[], description="only the contacts of these businesses")
     notes_budget: int | None = Field(
         default=None,

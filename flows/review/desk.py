@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from flows.review.links import NO_LINKS, Links
 from flows.review.questions import Evidence, Question, questions
 from reconcile.ledger.ledger import Ledger
 
@@ -21,6 +22,7 @@ class Desk:
     by: str
     now: Callable[[], str]
     fields: tuple[str, ...] = ()
+    links: Links = NO_LINKS
 
     def questions(self) -> list[Question]:
         """All open questions, as they are now."""

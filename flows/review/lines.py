@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -12,11 +13,13 @@ from flows.review import wording
 from flows.review.naming import short_ids
 from flows.review.questions import Answer, Question, Shown
 from flows.review.together import Group, Proposal, groups, shared_options
+from flows.review.tracing import Trace, traces
 from flows.terminal import Console
 from reconcile.model import Side
 from reconcile.report import asking
 
 if TYPE_CHECKING:
+    from flows.review.desk import Desk
     from reconcile.ledger.acts import Act
 
 _GROUPS = 5
@@ -174,16 +177,18 @@ def _tell_rest(console: Console, number: int, limit: int) -> None:
 # one question -------------------------------------------------------------------------------------
 
 
-def tell_one(console: Console, each: Question, *, name: str, pair: str) -> None:
+def tell_one(console: Console, each: Question, desk: Desk, *, name: str, pair: str) -> None:
     """One question whole: values, records, since when, and every answer with what it does."""
     heading = joined(each.label, each.field)
     say(console, f"{heading}: {wording.kind(each)} ({each.entity})", "bold")
     say(console, sentence_of(each.because))
     if "app" in each.values and "ghl" in each.values:
-        console.print(_versus(each))
+        console.print(_versus(each, traces(desk.ledger, each)))
     if each.records or each.candidates:
         console.print(_records(each))
     say(console, _facts(each), "dim")
+    for record, address in _pages(each, desk):
+        console.print(Text(f"{record.side.label}: {address}", style="dim"), soft_wrap=True)
     if each.answer is not None:
         say(console, _given(each, each.answer), "green")
     if not each.options:
@@ -197,6 +202,16 @@ def tell_one(console: Console, each: Question, *, name: str, pair: str) -> None:
 def sentence_of(because: str) -> str:
     """A reason as a sentence."""
     return because[:1].upper() + because[1:] + "."
+
+
+def _pages(each: Question, desk: Desk) -> list[tuple[Shown, str]]:
+    """The records that have a page of their own, with its address."""
+    pages = []
+    for record in (*each.records, *each.candidates):
+        address = desk.links.to(each.entity, record)
+        if address is not None:
+            pages.append((record, address))
+    return pages
 
 
 def _facts(each: Question) -> str:
@@ -224,14 +239,23 @@ def _options(each: Question) -> Table:
     return table
 
 
-def _versus(each: Question) -> Table:
+def _versus(each: Question, evidence: Sequence[Trace]) -> Table:
     table = _table(each.field or "value", "the app", "GHL")
     values = each.values
     table.add_row(Text("now", style="dim"), _cell(values["app"]), _cell(values["ghl"]))
-    if "base_app" in values or "base_ghl" in values:
+    if evidence:
+        changed = [Text(trace.changed) for trace in evidence]
+        table.add_row(Text("changed last", style="dim"), *changed)
+        before = [Text("\n".join(_sources(trace))) for trace in evidence]
+        table.add_row(Text("last values", style="dim"), *before)
+    elif "base_app" in values or "base_ghl" in values:
         before = [_cell(values.get(name)) for name in ("base_app", "base_ghl")]
         table.add_row(Text("last agreed", style="dim"), *before)
     return table
+
+
+def _sources(trace: Trace) -> list[str]:
+    return [f"{known.value or 'blank'} ({known.source})" for known in trace.values]
 
 
 def _records(each: Question) -> Table:
@@ -299,10 +323,15 @@ def tell_undone(console: Console, back: Mapping[str, Any]) -> None:
         say(console, f"Plan {digest} was made with these answers: make it again, do not apply it.")
 
 
-def document_of(each: Question) -> dict[str, Any]:
+def document_of(each: Question, desk: Desk) -> dict[str, Any]:
     """One question as JSON, whole."""
     options = [
         {"choice": option, "does": wording.sentence(each, option)} for option in each.options
+    ]
+    evidence = {trace.side: asdict(trace) for trace in traces(desk.ledger, each)}
+    pages = [
+        {"side": record.side, "key": record.key, "page": page}
+        for record, page in _pages(each, desk)
     ]
     return {
         "hold_id": each.hold_id,
@@ -321,6 +350,8 @@ def document_of(each: Question) -> dict[str, Any]:
         "records": [_record(shown) for shown in each.records],
         "candidates": [_record(shown) for shown in each.candidates],
         "options": options,
+        "evidence": evidence,
+        "pages": pages,
         **answer_of(each),
     }
 
@@ -344,4 +375,5 @@ def _record(shown: Shown) -> dict[str, Any]:
         "key": shown.key,
         "label": shown.label,
         "values": shown.values,
+        "modified_at": shown.modified_at,
     }

@@ -18,12 +18,17 @@ from reconcile.values.names import checked
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One record as evidence: its canonical values by field, blanks left out."""
+    """One record as evidence: its canonical values by field, blanks left out.
+
+    `modified_at` is when its side says that it was last changed, `under` the key of its contact.
+    """
 
     side: Side
     key: str
     label: str
     values: Mapping[str, str]
+    modified_at: str | None = None
+    under: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,9 @@ def _shown(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shown]:
         values = {
             str(name): str(value) for name, value in entry["values"].items() if value is not None
         }
-        yield Shown(Side(entry["side"]), str(entry["key"]), str(entry["label"]), values)
+        names = (str(entry["key"]), str(entry["label"]))
+        more = (entry.get("modified_at"), entry.get("under"))
+        yield Shown(Side(entry["side"]), *names, values, *more)
 
 
 def _days(since: str, until: str) -> int:

@@ -26,6 +26,7 @@ from flows.review.gate import Gate
 from flows.review.questions import Question
 from flows.review.tangles import OTHERS, Tangle, tangle_of, tangles
 from flows.review.together import Group, give, groups, propose
+from flows.review.tracing import traces
 from reconcile.errors import ConfigError, Locked, StateError
 from reconcile.ledger import acts
 from reconcile.ledger.acts import Act, TakenBack
@@ -125,6 +126,7 @@ class Pages:
                 404, "This question is not open: it was settled, or never asked.", link=True
             )
         lines = await run_in_threadpool(self._history, question)
+        evidence = await run_in_threadpool(traces, self.desk.ledger, question)
         act = await self._act(request)
         return self._page(
             "one.html.j2",
@@ -133,13 +135,15 @@ class Pages:
             beside=view.beside(asked, hold_id),
             tangle=tangle_of(asked, hold_id),
             history=lines,
+            traces=evidence,
             **_flash(act, asked, request),
         )
 
     def _history(self, question: Question) -> list[str]:
         key = question.app_key or question.ghl_key or ""
-        told = explanation(self.desk.ledger, question.entity, key, None)
-        lines: list[str] = told["lines"]
+        field = question.field_name or None
+        story = explanation(self.desk.ledger, question.entity, key, field)
+        lines: list[str] = story["lines"]
         return lines
 
     @guarded
@@ -300,6 +304,7 @@ class Pages:
             "pair": self.desk.ledger.pair,
             "by": self.desk.by,
             "form_token": self.gate.form_token,
+            "links": self.desk.links,
         }
         html = (
             _environment()

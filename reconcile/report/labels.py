@@ -61,6 +61,22 @@ def records(
     return {str(key): _cells(mapped, cells) for key, cells in stage.rows(query, wanted)}
 
 
+def places(
+    stage: Stage, mapped: EntityMap, side: Side, keys: Iterable[str]
+) -> dict[str, tuple[str | None, str | None]]:
+    """When looked-at records were last changed, as their side says, and their contacts' keys."""
+    wanted = sorted(set(keys))
+    query = (
+        f"SELECT key, modified_at, parent FROM cell_{mapped.entity}_{side} "
+        "WHERE list_contains(?::VARCHAR[], key)"
+    )
+    rows = stage.rows(query, wanted) if wanted else []
+    return {
+        str(key): (cast("str | None", modified_at), cast("str | None", parent))
+        for key, modified_at, parent in rows
+    }
+
+
 def _cells(mapped: EntityMap, row: object) -> dict[str, Cell]:
     pairs = zip(mapped.fields, cast("list[Cell]", row), strict=True)
     return {field.name: shown(field, cell) for field, cell in pairs if cell is not None}

@@ -11,8 +11,8 @@ from reconcile.model import Entity, Hold, Side
 from reconcile.plan import draft
 from reconcile.report.about import About
 from reconcile.report.asking import answer
+from reconcile.report.labels import places, shown
 from reconcile.report.labels import records as cells_of
-from reconcile.report.labels import shown
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
@@ -46,15 +46,19 @@ class _Records:
             for side in Side:
                 keys[side] |= set(_candidates(hold))
         self.cells = {side: cells_of(stage, mapped, side, keys[side]) for side in Side}
+        self.places = {side: places(stage, mapped, side, keys[side]) for side in Side}
         self.labels = {side: _labels(stage, mapped.entity, side, keys[side]) for side in Side}
 
     def entry(self, side: Side, key: str) -> dict[str, Any]:
         """One record as evidence."""
+        modified_at, under = self.places[side].get(key, (None, None))
         return {
             "side": side.value,
             "key": key,
             "label": self.labels[side].get(key, key),
             "values": self.cells[side].get(key, {}),
+            "modified_at": modified_at,
+            "under": under,
         }
 
     def candidate(self, hold: Hold, key: str) -> dict[str, Any]:

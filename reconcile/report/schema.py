@@ -259,6 +259,8 @@ def _evidence() -> dict[str, Any]:
         key=_TEXT,
         label=_TEXT,
         values={"type": "object", "additionalProperties": _maybe(_TEXT)},
+        modified_at=_maybe(_TEXT),
+        under=_maybe(_TEXT),
     )
 
 
