@@ -87,3 +87,11 @@ def test_an_approved_plan_is_stale_once_another_run_settled(acme: Acme) -> None:
     acme.run(verify="none")
     with pytest.raises(StalePlan):
         carry_out(load(acme.pair), proposal.plan.digest, Options("nightly", verify="none"))
+
+
+def test_the_form_asks_for_three_things() -> None:
+    """Whether the plan is approved, which limits it may go over, and why; without a yes it is no yes."""
+    from flows.orchestration.jobs import Approval
+
+    assert list(Approval.model_fields) == ["approve", "allow", "reason"]
+    assert not Approval().approve

@@ -162,6 +162,14 @@ def test_column_missing(world: World) -> None:
     assert "mail" in hit[0].remedy
 
 
+def test_an_app_that_takes_no_writes_is_told(world: World) -> None:
+    """A database file that may not be written is a warning: a plan that writes to it would be refused."""
+    (world.folder / "app.db").chmod(0o444)
+    found = _said(world.check(world.pair()), "takes no writes")
+    assert found.level is Level.WARNING
+    assert "DB_READ_ONLY" in found.what
+
+
 def test_duplicates_allowed(world: World) -> None:
     """A location that allows duplicates is a warning: matches may be ambiguous there."""
     world.sandbox.add_location("loc1", allow_duplicates=True)

@@ -178,11 +178,15 @@ def test_no_archive_or_report_of_somebody_elses_is_believed(acme: Acme, planned:
     before = report.read_bytes()
     report.write_bytes(before.replace(b"settled", b"setlted", 1))
     assert _code(say("report", run_id, "--pair", acme.pair)) == "FORGED"
+    assert _code(say("undo", run_id, "--pair", acme.pair)) == "FORGED"
+    assert _code(say("review", "--pair", acme.pair)) == "FORGED"
     report.write_bytes(before)
     table = folder / "raw_contact_app.parquet"
     kept = table.read_bytes()
     table.write_bytes((folder / "raw_contact_ghl.parquet").read_bytes())
     assert _code(say("plan", "--backtest", 1, "--pair", acme.pair)) == "FORGED"
+    told = say("explain", "contact", "1", "--as-of", "2099-01-01", "--pair", acme.pair)
+    assert _code(told) == "FORGED"
     with pytest.raises(StateError, match=r"raw_contact_app\.parquet of run"):
         trusted(pair, ledger, folder)
     table.write_bytes(kept)
