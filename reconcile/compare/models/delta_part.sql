@@ -32,10 +32,10 @@ apart AS (
 -- Of a set, each item is a difference of its own.
 sets AS (
     SELECT
-        * EXCLUDE (base_app, base_ghl, app, ghl),
         {% for holder in holders %}
-        coalesce(from_json({{ holder }}, '["VARCHAR"]'), []) AS {{ holder }}{{ '' if loop.last else ',' }}
+        coalesce(from_json({{ holder }}, '["VARCHAR"]'), []) AS {{ holder }},
         {% endfor %}
+        * EXCLUDE (base_app, base_ghl, app, ghl)
     FROM apart
     WHERE field IN ({{ sets }})
 ),
@@ -50,7 +50,7 @@ items AS (
 ),
 
 {% endif %}
-single AS (
+single AS (  -- noqa: ST03
     SELECT
         *,
         NULL::VARCHAR AS item
@@ -59,23 +59,24 @@ single AS (
     WHERE field NOT IN ({{ sets }})
     UNION ALL BY NAME
     SELECT
-        * EXCLUDE (base_app, base_ghl, app, ghl),
         {% for holder in holders %}
-        CASE WHEN list_contains({{ holder }}, item) THEN item END AS {{ holder }}{{ '' if loop.last else ',' }}
+        CASE WHEN list_contains({{ holder }}, item) THEN item END AS {{ holder }},
         {% endfor %}
+        * EXCLUDE (base_app, base_ghl, app, ghl)
     FROM items
-    WHERE NOT (
-        list_contains(app, item)
-        AND list_contains(ghl, item)
-        AND list_contains(base_app, item)
-        AND list_contains(base_ghl, item)
-    )
+    WHERE
+        NOT (
+            list_contains(app, item)
+            AND list_contains(ghl, item)
+            AND list_contains(base_app, item)
+            AND list_contains(base_ghl, item)
+        )
     {% endif %}
 )
 
 SELECT
     d.* EXCLUDE (app_key, ghl_key),
-    {% include 'compare/models/_kind.sql' %}
+    {% include 'compare/models/_kind.sql' %}  -- noqa: PRS
     AS kind,
     fa.why AS app_fault,
     fg.why AS ghl_fault

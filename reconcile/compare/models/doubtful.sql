@@ -51,7 +51,15 @@ SELECT
     {% else %}
     r.parent
     {% endif %}
-FROM (FROM moved UNION FROM echoes UNION FROM missing UNION FROM buried) AS k
+FROM (
+    FROM moved
+    UNION
+    FROM echoes
+    UNION
+    FROM missing
+    UNION
+    FROM buried
+) AS k
 LEFT JOIN raw_{{ entity }}_{{ side }} AS r ON k.key = r.key
 {% if child %}
 LEFT JOIN moved_{{ entity }} AS m ON k.key = m.{{ key }}
