@@ -233,7 +233,7 @@ def _near(run: Run, mapped: EntityMap, focus: Focus) -> dict[Side, set[str]]:
         make_further(stage, mapped, side)
     for number, rule in enumerate(mapped.match):
         for side in Side:
-            everyone = identities(mapped, side, rule, of="cell", keys=f"cell_contact_{side}")
+            everyone = identities(mapped, side, rule, rows="cell")
             stage.run(
                 f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})"
             )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconcile.model import Side
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Raw
@@ -30,27 +31,32 @@ def columns(mapped: EntityMap, side: Side) -> list[Column]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rough:
+    """SQL for a cell: where `test` holds it is `cell`; elsewhere Python has to make it canonical of the text `source`."""
+
+    test: str
+    cell: str
+    source: str
+
+
+_UNDONE = "chr(1)"
+"""Before a raw value that SQL did not make canonical; nothing that it makes canonical begins so."""
+
+
 def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None = None) -> None:
     """Create `cell_e_s` for those rows of `raw_e_s` that the relation `rows` (row: a digest) names; for all without one.
 
     Columns: key, parent, version, modified_at (normal form), deleted, digest, excluded, and cells: a list of all fields' cells
     in order; and `fault_e_s` (key, field, why) with every value that is not well-formed.
     """
-    name, made = f"{mapped.entity}_{side}", columns(mapped, side)
-    moment = "strftime(try_cast(r.modified_at AS TIMESTAMPTZ), '%Y-%m-%dT%H:%M:%S.%gZ')"
-    head = f"r.key, r.parent, r.version, {moment} AS modified_at, r.deleted, r.digest"
-    slow = _make_rough(
-        stage, mapped, side, head=head, values=[_value(column) for column in made], rows=rows
-    )
+    name = f"{mapped.entity}_{side}"
+    cells = [_rough(column) for column in columns(mapped, side)]
+    _make_rough(stage, mapped, side, cells=cells, rows=rows, whole=True)
+    slow = _make_slow(stage, mapped, side)
     _put_slow(stage, mapped, side, list(slow), into=f"cell_{name}")
-    faults = [
-        f"SELECT c.key, {literal(made[at - 1].field.name)} AS field, s.fault AS why FROM rough_{name} c "
-        f"JOIN slow_{name} s ON s.place = {at} AND s.raw = c.cells[{at}] WHERE s.fault IS NOT NULL"
-        for at, faulty in slow.items()
-        if faulty
-    ]
-    empty = "SELECT NULL::VARCHAR AS key, NULL::VARCHAR AS field, NULL::VARCHAR AS why WHERE false"
-    stage.run(f"CREATE OR REPLACE TABLE fault_{name} AS {' UNION ALL '.join([empty, *faults])}")
+    faulty = [(place, mapped.fields[place - 1].name) for place, fault in slow.items() if fault]
+    stage.make("link/fault", entity=mapped.entity, side=side, faulty=faulty)
     stage.drop(f"rough_{name}", f"slow_{name}")
 
 
@@ -59,19 +65,13 @@ def make_known(
 ) -> None:
     """Create `known_e_s` (key, excluded, cells) for the rows that `rows` names; only the fields `names` have cells in it."""
     name = f"{mapped.entity}_{side}"
-    values = [_value(c) if c.field.name in names else "NULL" for c in columns(mapped, side)]
-    slow = _make_rough(stage, mapped, side, head="r.key", values=values, rows=rows)
+    cells = [
+        _rough(column) if column.field.name in names else None for column in columns(mapped, side)
+    ]
+    _make_rough(stage, mapped, side, cells=cells, rows=rows, whole=False)
+    slow = _make_slow(stage, mapped, side)
     _put_slow(stage, mapped, side, list(slow), into=f"known_{name}")
     stage.drop(f"rough_{name}", f"slow_{name}")
-
-
-_UNDONE = "chr(1)"
-"""Before a raw value that SQL did not make canonical; nothing that it makes canonical begins so."""
-
-_SLOW = f"""
-SELECT DISTINCT place, raw FROM (SELECT generate_subscripts(cells, 1) AS place, unnest(cells) AS raw FROM rough_{{name}})
-WHERE starts_with(raw, {_UNDONE})
-"""
 
 
 def _make_rough(
@@ -79,44 +79,54 @@ def _make_rough(
     mapped: EntityMap,
     side: Side,
     *,
-    head: str,
-    values: Sequence[str],
+    cells: Sequence[_Rough | None],
     rows: str | None,
-) -> dict[int, bool]:
-    """Create `rough_e_s`, with the cells that SQL can decode, and `slow_e_s` (place, raw, cell, fault), with what Python makes of the others.
-
-    Returns the places of fields with such others, and whether one of them is not well-formed. One look at each value: a copy
-    of the raw rows first, or a second test of the same value, costs as much again.
-    """
-    among = f"SEMI JOIN {rows} chosen ON chosen.row = r.digest" if rows else ""
-    name, listed = f"{mapped.entity}_{side}", f"[{', '.join(values)}]::VARCHAR[]"
-    stage.run(
-        f"CREATE OR REPLACE TABLE rough_{name} AS SELECT {head}, false AS excluded, {listed} AS cells FROM raw_{name} r {among}"
+    whole: bool,
+) -> None:
+    """Create `rough_e_s`, with the cells that SQL can make canonical; `whole` with all columns of a row."""
+    stage.make(
+        "link/rough",
+        entity=mapped.entity,
+        side=side,
+        rough=cells,
+        rows=rows,
+        whole=whole,
+        undone=_UNDONE,
     )
-    found: dict[int, bool] = {}
-    decoded = _decode(stage.stream(_SLOW.format(name=name)), columns(mapped, side), side, found)
+
+
+def _make_slow(stage: Stage, mapped: EntityMap, side: Side) -> dict[int, bool]:
+    """Create `slow_e_s` (place, raw, cell, fault), with what Python makes of the values that SQL could not make canonical.
+
+    Returns the places of fields with such values, and whether one of them is not well-formed.
+    """
+    faults: dict[int, bool] = {}
+    query = render("link/slow", entity=mapped.entity, side=side, undone=_UNDONE)
+    decoded = _decode(stage.stream(query), columns(mapped, side), side, faults)
     kinds = (("place", "INTEGER"), ("raw", "VARCHAR"), ("cell", "VARCHAR"), ("fault", "VARCHAR"))
-    stage.fill(f"slow_{name}", kinds, decoded)
-    return found
+    stage.fill(f"slow_{mapped.entity}_{side}", kinds, decoded)
+    return faults
 
 
 def _decode(
     batches: Iterable[list[tuple[object, ...]]],
-    made: Sequence[Column],
+    fields: Sequence[Column],
     side: Side,
-    found: dict[int, bool],
+    faults: dict[int, bool],
 ) -> Iterator[list[tuple[object, ...]]]:
-    """Each distinct value that SQL could not decode, as Python does; tells in `found` where such values are."""
+    """Each distinct value that SQL could not decode, as Python does; notes in `faults` where such values are."""
     for batch in batches:
         rows: list[tuple[object, ...]] = []
-        for place, marked in batch:
-            at, text = int(str(place)), str(marked)[1:]
-            column = made[at - 1]
-            raws: list[Raw] = json.loads(text) if len(column.raws) > 1 else [text]
+        for number, marked in batch:
+            place, text = int(str(number)), str(marked)[1:]
+            column = fields[place - 1]
+            raws: list[Raw] = [text]
+            if len(column.raws) > 1:
+                raws = json.loads(text)
             cell = column.field.codec.decode(raws, side)
             fault = column.field.codec.fault(cell)
-            found[at] = found.get(at, False) or fault is not None
-            rows.append((at, marked, cell, fault))
+            faults[place] = faults.get(place, False) or fault is not None
+            rows.append((place, marked, cell, fault))
         yield rows
 
 
@@ -124,28 +134,36 @@ def _put_slow(
     stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str
 ) -> None:
     """Make `rough_e_s` the table `into`, with the slow values in place, and whether a rule leaves the row out."""
-    name = f"{mapped.entity}_{side}"
+    rough = f"rough_{mapped.entity}_{side}"
     if not slow and not mapped.filters:
-        stage.run(f"DROP TABLE IF EXISTS work.{into}; ALTER TABLE rough_{name} RENAME TO {into}")
+        stage.run(f"DROP TABLE IF EXISTS work.{into}; ALTER TABLE {rough} RENAME TO {into}")
         return
-    put = ", ".join(
-        f"CASE WHEN starts_with(c.cells[{at}], {_UNDONE}) THEN s{at}.cell ELSE c.cells[{at}] END"
-        if at in slow
-        else f"c.cells[{at}]"
-        for at in range(1, len(mapped.fields) + 1)
+    stage.make(
+        "link/cell",
+        entity=mapped.entity,
+        side=side,
+        into=into,
+        slow=slow,
+        fields=mapped.fields,
+        filters=_filters(mapped),
+        undone=_UNDONE,
     )
-    joins = " ".join(
-        f"LEFT JOIN slow_{name} s{at} ON s{at}.place = {at} AND s{at}.raw = c.cells[{at}]"
-        for at in slow
-    )
-    whole = (
-        f"SELECT c.* REPLACE ([{put}] AS cells) FROM rough_{name} c {joins}"
-        if slow
-        else f"FROM rough_{name}"
-    )
-    stage.run(
-        f"CREATE OR REPLACE TABLE {into} AS SELECT * REPLACE ({_excluded(mapped)} AS excluded) FROM ({whole})"
-    )
+
+
+def _rough(column: Column) -> _Rough:
+    """What SQL alone can make of a column."""
+    source = _source(column)
+    if not column.raws:
+        return _Rough("true", literal(column.field.constant), source)
+    if len(column.raws) > 1:
+        blank = " AND ".join(f"coalesce(r.{raw}, '') = ''" for raw in column.raws)
+        return _Rough(blank, "NULL", source)
+    blank = f"coalesce({source}, '') = ''"
+    fast = column.field.codec.fast(source)
+    if fast is None:
+        return _Rough(blank, "NULL", source)
+    test, value = fast
+    return _Rough(f"{blank} OR ({test})", f"CASE WHEN {blank} THEN NULL ELSE {value} END", source)
 
 
 def _source(column: Column) -> str:
@@ -155,32 +173,10 @@ def _source(column: Column) -> str:
     return f"to_json([{', '.join(f'r.{raw}' for raw in column.raws)}])::VARCHAR"
 
 
-def _fast(column: Column) -> tuple[str, str]:
-    """SQL (condition, value) for what needs no Python."""
-    if not column.raws:
-        return "true", literal(column.field.constant)
-    if len(column.raws) > 1:
-        blank = " AND ".join(f"coalesce(r.{raw}, '') = ''" for raw in column.raws)
-        return blank, "NULL"
-    source = _source(column)
-    blank = f"coalesce({source}, '') = ''"
-    fast = column.field.codec.fast(source)
-    if fast is None:
-        return blank, "NULL"
-    condition, value = fast
-    return f"{blank} OR ({condition})", f"CASE WHEN {blank} THEN NULL ELSE {value} END"
-
-
-def _value(column: Column) -> str:
-    condition, value = _fast(column)
-    return f"(CASE WHEN {condition} THEN {value} ELSE {_UNDONE} || {_source(column)} END)::VARCHAR"
-
-
-def _excluded(mapped: EntityMap) -> str:
-    """SQL for whether a row of cells is left out by a rule."""
-    tests = []
+def _filters(mapped: EntityMap) -> list[Mapping[str, object]]:
+    """The rules that leave rows out, as the model asks for them: a field's place, and the words it may hold, or may not."""
+    filters: list[Mapping[str, object]] = []
     for rule in mapped.filters:
-        words = ", ".join(literal(value or "") for value in rule.values)
-        among = f"coalesce({mapped.cell(rule.field)}, '') IN ({words})"
-        tests.append(f"NOT ({among})" if rule.negated else among)
-    return f"({' OR '.join(tests)})" if tests else "false"
+        words = [value or "" for value in rule.values]
+        filters.append({"place": mapped.place(rule.field), "words": words, "negated": rule.negated})
+    return filters

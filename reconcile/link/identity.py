@@ -3,13 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from reconcile.link.cells import make_known
 from reconcile.model import Side
+from reconcile.stage.models import render
 from reconcile.stage.stage import ANY, Stage, blurred
 from reconcile.values.mapping import EntityMap, Field
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRule:
+    """A match rule as models ask for it.
+
+    `name` is what people read of it: its fields. `places` are theirs in a list of all cells, from 1. `further` are the
+    tables of `make_further`, by side: a rule of several fields has none, as a further value says nothing of the other fields.
+    """
+
+    name: str
+    places: tuple[int, ...]
+    further: Mapping[Side, tuple[str, ...]]
+
+
+def match_rule(mapped: EntityMap, names: Iterable[str]) -> MatchRule:
+    """The rule that these fields, all of them, must be equal and not blank."""
+    fields = tuple(names)
+    further: dict[Side, tuple[str, ...]] = dict.fromkeys(Side, ())
+    if len(fields) == 1:
+        further = {side: tuple(further_tables(mapped, side, fields[0])) for side in Side}
+    return MatchRule(" + ".join(fields), tuple(map(mapped.place, fields)), further)
+
+
+def match_rules(mapped: EntityMap) -> list[MatchRule]:
+    """The declared match rules of an entity, in order."""
+    return [match_rule(mapped, names) for names in mapped.match]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """How rows are found that may have an unlinked row's value of the field at `place` of the blurred ones.
+
+    By `sought_n`, unless `anything` may equal one of its values; and by the tables of further values.
+    """
+
+    place: int
+    anything: bool
+    further: Mapping[Side, list[str]]
 
 
 def make_identities(stage: Stage, mapped: EntityMap) -> None:
@@ -19,96 +60,70 @@ def make_identities(stage: Stage, mapped: EntityMap) -> None:
     """
     for side in Side:
         make_further(stage, mapped, side)
-    quick = range(len(mapped.blurred()) if stage.some(f"base_{mapped.entity}") else 0)
-    sought = [_seek(stage, mapped, at) for at in quick]
-    stage.together(
-        *(partial(_make_known, mapped=mapped, side=side, sought=sought) for side in Side)
-    )
-    stage.drop(*(f"sought_{at}" for at in quick))
+    quick = mapped.blurred()
+    linked = bool(stage.some(f"base_{mapped.entity}"))
+    slow = any(mapped.field(names[0]) not in quick for names in mapped.match)
+    sought: list[_Sought] = []
+    if linked and not slow:
+        sought = [_seek(stage, mapped, place) for place in range(len(quick))]
+    known = partial(_make_known, mapped=mapped, every_row=linked and slow, sought=sought)
+    stage.together(*(partial(known, side=side) for side in Side))
+    stage.drop(*(f"sought_{each.place}" for each in sought))
 
 
-def _make_known(stage: Stage, mapped: EntityMap, side: Side, *, sought: Sequence[str]) -> None:
-    """The same for one side; `sought` is what `_seek` says, field by field."""
+def _make_known(
+    stage: Stage, mapped: EntityMap, side: Side, *, every_row: bool, sought: Sequence[_Sought]
+) -> None:
+    """The same for one side; `every_row`: under some rule any linked row may equal an unlinked one."""
     entity = mapped.entity
-    rows = " UNION ".join(
-        [f"SELECT row FROM unlinked_{entity}_{side}", *_alike(stage, mapped, side, sought)]
-    )
-    stage.run(f"CREATE OR REPLACE TABLE alike_{side} AS {rows}")
-    names = {name for rule in mapped.match for name in rule} | {
-        rule.field for rule in mapped.filters
-    }
+    stage.make("link/alike", entity=entity, side=side, every_row=every_row, sought=sought)
+    names = {name for rule in mapped.match for name in rule}
+    names |= {rule.field for rule in mapped.filters}
     make_known(stage, mapped, side, rows=f"alike_{side}", names=names)
     stage.drop(f"alike_{side}")
-    linked = f"SELECT key FROM known_{entity}_{side} ANTI JOIN unlinked_{entity}_{side} USING (key)"
-    stage.run(f"CREATE OR REPLACE TABLE taken_{side} AS {linked}")
+    stage.make("link/taken", entity=entity, side=side)
 
 
-def _alike(stage: Stage, mapped: EntityMap, side: Side, sought: Sequence[str]) -> list[str]:
-    """SQL (row) for `side`'s rows that unlinked rows, of either side, may be equal to under some rule."""
-    entity = mapped.entity
-    if not stage.some(f"base_{entity}"):  # none is linked
-        return []
-    quick = mapped.blurred()
-    if any(mapped.field(rule[0]) not in quick for rule in mapped.match):
-        return [f"SELECT digest FROM raw_{entity}_{side}"]
-    parts = []
-    for field, among in zip(quick, sought, strict=True):
-        parts.append(f"SELECT row FROM blur_{entity}_{side} {among}")
-        parts += [
-            f"SELECT digest FROM raw_{entity}_{side} SEMI JOIN {table} USING (key)"
-            for table in further(mapped, side, field.name)
-        ]
-    return parts
-
-
-def _seek(stage: Stage, mapped: EntityMap, at: int) -> str:
-    """Create `sought_n`: the blurs of all unlinked rows' values of the nth field; returns SQL for which blurs may equal one."""
-    entity, field, into = mapped.entity, mapped.blurred()[at], f"sought_{at}"
-    found = []
-    for side in Side:
-        free = f"unlinked_{entity}_{side}"
-        found.append(
-            f"SELECT k{at} FROM blur_{entity}_{side} SEMI JOIN {free} USING (row) WHERE k{at} IS NOT NULL"
-        )
-        found += [
-            f"SELECT {blurred(field.codec, 'identity')} FROM {table} SEMI JOIN {free} USING (key)"
-            for table in further(mapped, side, field.name)
-        ]
-    stage.run(
-        f"CREATE OR REPLACE TABLE {into} AS SELECT DISTINCT k{at} FROM ({' UNION ALL '.join(found)}) t(k{at})"
+def _seek(stage: Stage, mapped: EntityMap, place: int) -> _Sought:
+    """Create `sought_n`: the blurs of all unlinked rows' values of the nth field."""
+    field, column = mapped.blurred()[place], f"k{place}"
+    further = {side: further_tables(mapped, side, field.name) for side in Side}
+    stage.make(
+        "link/sought",
+        entity=mapped.entity,
+        place=place,
+        further=further,
+        blurred=blurred(field.codec, "identity"),
     )
-    if stage.count(f"SELECT count(*) FROM {into} WHERE k{at} = {ANY}"):
-        return f"WHERE k{at} IS NOT NULL"
-    stage.run(f"INSERT INTO {into} VALUES ({ANY})")
-    return f"SEMI JOIN {into} USING (k{at})"
+    anything = stage.count(f"SELECT count(*) FROM sought_{place} WHERE {column} = {ANY}") > 0
+    if not anything:  # what may equal anything may equal one of these
+        stage.run(f"INSERT INTO sought_{place} VALUES ({ANY})")
+    return _Sought(place, anything, further)
 
 
 def identities(
     mapped: EntityMap,
     side: Side,
-    rule: Iterable[str],
+    names: Iterable[str],
     *,
     keys: str | None = None,
-    of: str = "known",
+    rows: str = "known",
 ) -> str:
-    """SQL (key, identity) for a match rule: one row for each value that a row of `known_e_s` (or `cell_e_s`) is known by, further ones included."""
-    names = list(rule)
-    whole = " AND ".join(f"{mapped.cell(name)} IS NOT NULL" for name in names)
-    joined = " || chr(31) || ".join(mapped.cell(name) for name in names)
-    known = f"{of}_{mapped.entity}_{side}"
-    among = f"key IN (SELECT key FROM {keys or known})"
-    main = f"SELECT key, {joined} AS identity FROM {known} WHERE {whole}" + (
-        f" AND {among}" if keys else ""
-    )
-    if len(names) > 1:
-        return main
-    more = further(mapped, side, names[0])
-    return " UNION ".join(
-        [main, *(f"SELECT key, identity FROM {table} WHERE {among}" for table in more)]
+    """SQL (key, identity) for a match rule: one row for each value that a row of `known_e_s` (or `cell_e_s`) is known by.
+
+    Further values are included. `keys` is SQL (key) for the rows that are asked for.
+    """
+    return render(
+        "link/identities",
+        entity=mapped.entity,
+        side=side,
+        rule=match_rule(mapped, names),
+        keys=[keys] if keys else [],
+        rows=rows,
     )
 
 
-def further(mapped: EntityMap, side: Side, name: str) -> list[str]:
+def further_tables(mapped: EntityMap, side: Side, name: str) -> list[str]:
     """The tables of `make_further` for the field of that name."""
     return [f"further_{mapped.entity}_{side}_{native}" for native in _further(mapped, side, name)]
 
@@ -121,37 +136,46 @@ def _further(mapped: EntityMap, side: Side, name: str) -> list[str]:
 
 def make_further(stage: Stage, mapped: EntityMap, side: Side) -> None:
     """Create `further_e_s_r` (key, identity) for each raw column r that holds further values of a field, each decoded on its own."""
+    raw = f"raw_{mapped.entity}_{side}"
     for field in mapped.fields:
-        for raw, table in zip(
-            _further(mapped, side, field.name), further(mapped, side, field.name), strict=True
-        ):
-            query = f"SELECT key, {raw} FROM raw_{mapped.entity}_{side} WHERE coalesce({raw}, '') NOT IN ('', '[]')"
-            batches = (_further_values(field, side, batch) for batch in stage.stream(query))
+        columns = _further(mapped, side, field.name)
+        tables = further_tables(mapped, side, field.name)
+        for column, table in zip(columns, tables, strict=True):
+            filled = f"coalesce({column}, '') NOT IN ('', '[]')"
+            rows = stage.stream(f"SELECT key, {column} FROM {raw} WHERE {filled}")
+            batches = (_further_values(field, side, batch) for batch in rows)
             stage.fill(table, [("key", "VARCHAR"), ("identity", "VARCHAR")], batches)
 
 
 def _further_values(
     field: Field, side: Side, rows: Iterable[tuple[object, ...]]
 ) -> list[tuple[object, ...]]:
-    return [
-        (key, identity)
-        for key, text in rows
-        for value in _listed(str(text))
-        if (identity := field.codec.decode([value], side)) is not None
-    ]
+    """(key, identity) for each of a field's further values that is not blank."""
+    identities: list[tuple[object, ...]] = []
+    for key, text in rows:
+        for value in _listed(str(text)):
+            identity = field.codec.decode([value], side)
+            if identity is not None:
+                identities.append((key, identity))
+    return identities
 
 
 def _listed(text: str) -> list[str]:
     """The values in a JSON list of texts or of objects with one of GHL's names for the value; else the text itself."""
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except ValueError:
         return [text]
-    values = found if isinstance(found, list) else [found]
-    inner = (
-        next((v[k] for k in ("email", "phone", "value") if k in v), None)
-        if isinstance(v, dict)
-        else v
-        for v in values
-    )
-    return [str(value) for value in inner if value is not None]
+    members = parsed if isinstance(parsed, list) else [parsed]
+    values = map(_inner, members)
+    return [str(value) for value in values if value is not None]
+
+
+def _inner(member: object) -> object:
+    """A value, or what an object holds under the first of GHL's names for it."""
+    if not isinstance(member, dict):
+        return member
+    for name in ("email", "phone", "value"):
+        if name in member:
+            return member[name]
+    return None

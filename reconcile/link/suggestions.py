@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.similarity import score
-from reconcile.model import Entity, Hold, Side
+from reconcile.model import Entity, Hold
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
@@ -22,29 +22,6 @@ _ASKED = [
     ("ignored", "BOOLEAN"),
 ]
 
-# {s}: the row's side, {t}: the other one. A row without a counterpart is held on both sides, or it would be created across.
-_HOLD = """
-INSERT INTO unsure_contact
-SELECT '{s}', {s}_key, 'ambiguous', arg_max({rule}, weight), list_sort(list({t}_key)) FROM suggested GROUP BY {s}_key;
-"""
-
-_TOLD = """
-'{name} ' || CASE WHEN probability > 0.999 THEN 'over 99.9' ELSE round(100 * probability, 1)::VARCHAR END || ' %: '
-|| array_to_string(list_transform(list_filter(evidence, lambda e: e.how <> 'different'), lambda e: e.how || ' ' || replace(e.field, '_', ' ')), ', ')
-"""
-
-_AGAIN = """
-INSERT INTO unsure_contact
-WITH told AS (SELECT * REPLACE (from_json(candidates, '["VARCHAR"]') AS candidates) FROM asked_before WHERE side = '{s}'),
-there AS (SELECT list(key) AS keys FROM free_contact_{t})
-SELECT '{s}', key, 'ambiguous', rule, CASE WHEN ignored THEN candidates ELSE list_filter(candidates, lambda c: list_contains(there.keys, c)) END AS left_over
-FROM told, there WHERE key IN (SELECT key FROM free_contact_{s}) AND len(left_over) > 0;
-"""
-
-_TAKEN_OUT = (
-    "DELETE FROM free_contact_{s} WHERE key IN (SELECT key FROM unsure_contact WHERE side = '{s}');"
-)
-
 
 def propose(stage: Stage, mapped: EntityMap) -> str:
     """Hold contacts that neither link nor match rule joins and that are probably one; nothing is linked by it.
@@ -54,9 +31,7 @@ def propose(stage: Stage, mapped: EntityMap) -> str:
     """
     why = score(stage, mapped)
     stage.fill("suggesting", [("why", "VARCHAR")], [[(why,)]])
-    told = _TOLD.format(name=RULE)
-    stage.run("".join(_HOLD.format(s=side, t=side.other, rule=told) for side in Side))
-    stage.run("".join(_TAKEN_OUT.format(s=side) for side in Side))
+    stage.make("link/unsure_likeness", likeness=RULE)
     return why
 
 
@@ -70,24 +45,21 @@ def remember(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     before = list(_asked(ledger))
     if before:
         stage.fill("asked_before", _ASKED, [before])
-        stage.run("".join(_AGAIN.format(s=side, t=side.other) for side in Side))
-        stage.run("".join(_TAKEN_OUT.format(s=side) for side in Side) + "DROP TABLE asked_before")
+        stage.make("link/unsure_again")
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:
+    """The likenesses that were asked about and that are open, or that a person said to ignore."""
     for row in ledger.holds(only_open=False):
         ignored = row.decision == "ignore"
-        if RULE in row.body and (row.open or ignored):
-            body = json.loads(row.body)
-            told = body.get("values", {})
-            if str(told.get("rule", "")).startswith(RULE):
-                yield (
-                    body["side"],
-                    body["subject"],
-                    told["rule"],
-                    json.dumps(told["candidates"]),
-                    ignored,
-                )
+        if RULE not in row.body or not (row.open or ignored):  # most are of another kind
+            continue
+        body = json.loads(row.body)
+        values = body.get("values", {})
+        rule = str(values.get("rule", ""))
+        if rule.startswith(RULE):
+            candidates = json.dumps(values["candidates"])
+            yield body["side"], body["subject"], rule, candidates, ignored
 
 
 def is_suggestion(hold: Hold) -> bool:

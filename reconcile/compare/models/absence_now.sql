@@ -3,7 +3,7 @@
 -- Never on the word of one absence alone: what hangs on a contact that is still there, a merge, and answers count as well.
 {% from 'compare/models/_hanging.sql' import touched, waits, without_other_end with context %}
 INSERT INTO absence_{{ entity }} BY NAME
-WITH lost AS (
+WITH lost AS (  -- noqa: ST03
     SELECT
         link_id,
         app_key,
@@ -22,7 +22,7 @@ WITH lost AS (
 
 {% if not child %}
 -- Of the missing end: a record without a link, or one that a merge left it with, that has its identity now.
-successor AS (
+successor AS (  -- noqa: ST03
     SELECT
         side,
         lost,
@@ -45,7 +45,7 @@ remaining AS (
         CASE WHEN gone = 'app' THEN 'ghl' ELSE 'app' END AS side,
         CASE WHEN gone = 'app' THEN l.ghl_key ELSE l.app_key END AS key,
         CASE WHEN gone = 'app' THEN g.version ELSE a.version END AS version,
-        CASE WHEN gone = 'app' THEN {{ touched('ghl', 'g') }} ELSE {{ touched('app', 'a') }} END AS touched,
+        CASE WHEN gone = 'app' THEN {{ touched('ghl', 'g') }} ELSE {{ touched('app', 'a') }} END AS touched,  -- noqa: PRS, LT02
         CASE WHEN gone = 'app' THEN g.cells ELSE a.cells END AS cell_list,
         CASE WHEN gone = 'app' THEN {{ without_other_end('ghl', 'app') }} ELSE {{ without_other_end('app', 'ghl') }} END AS children,
         CASE WHEN gone = 'app' THEN {{ waits('ghl', 'app') }} ELSE {{ waits('app', 'ghl') }} END AS waits,

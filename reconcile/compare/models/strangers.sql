@@ -14,7 +14,7 @@ SELECT
     ['same', 'unlink'] AS options,
     json_object(
         {% for place, name in known_by %}
-        {{ (name ~ ': before') | literal }}, CASE s.side WHEN 'app' THEN b.app ELSE b.ghl END[{{ place }}],
+        {{ (name ~ ': before') | literal }}, (CASE s.side WHEN 'app' THEN b.app ELSE b.ghl END)[{{ place }}],
         {{ (name ~ ': app') | literal }}, a.cells[{{ place }}],
         {{ (name ~ ': ghl') | literal }}, g.cells[{{ place }}]{{ '' if loop.last else ',' }}
         {% endfor %}

@@ -75,6 +75,7 @@ WHERE h.key IS NULL OR (h.side, h.field, h.key) NOT IN (SELECT (target, field, k
 GROUP BY k.link_id, k.field, k.target, k.run_id, k.at, k.other_key
 HAVING
     min(h.key) IS NOT NULL
+    -- noqa: disable=LT02
     {% for side, partly in partly.items() %}
     {% if partly %}
     -- This run may not see who has the value now.
