@@ -64,6 +64,8 @@ def make_identities(stage: Stage, mapped: EntityMap) -> None:
     linked = bool(stage.some(f"base_{mapped.entity}"))
     slow = any(mapped.field(names[0]) not in quick for names in mapped.match)
     sought: list[_Sought] = []
+    # A first run has no linked rows that a new one could equal.
+    # Where a rule has no numbers to look them up by, every row is taken.
     if linked and not slow:
         sought = [_seek(stage, mapped, place) for place in range(len(quick))]
     known = partial(_make_known, mapped=mapped, every_row=linked and slow, sought=sought)

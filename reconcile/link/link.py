@@ -120,9 +120,11 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     stage.make("link/released", entity=entity)
     if child:
         stage.make("link/left_behind")
+        # Before what was decided: what lives on with the survivor has not lost its end.
         if stage.some("left_behind"):
             stage.make("link/released_left_behind", entity=entity)
         stage.make("link/released_moved_on", entity=entity)
+    # Without such an answer the join over all links would find nothing, and is not made.
     decided = stage.some("decision WHERE choice IN ('restore', 'relink')")
     if decided or (child and stage.some("released_contact")):
         stage.make(

@@ -16,7 +16,7 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     unlinked = _unlinked(stage, entity)
     if unlinked:
-        find_links(stage, mapped)
+        find_links(stage, mapped)  # on keys and identities alone; cells are made for what remains
     else:
         _begin(stage, entity)
 
@@ -24,6 +24,7 @@ def match_contacts(stage: Stage, mapped: EntityMap) -> None:
         _focus(stage, mapped, side, candidates=unlinked)
         stage.make("link/free_cells", entity=entity, side=side, unlinked=unlinked)
 
+    # Cells come last, as the candidates of what is held are looked into, too.
     stage.together(*(partial(focus, side=side) for side in Side))
 
 
@@ -62,7 +63,7 @@ def _apply_rules(stage: Stage, mapped: EntityMap, rules: list[MatchRule]) -> Non
     for rule in rules:
         _apply_rule(stage, mapped, rule, later=rule != rules[0])
         if rule is rules[-1]:
-            return
+            return  # there is no later rule for which it could make a record strong
         for side in Side:
             stage.make("link/strong_by_rule", entity=mapped.entity, side=side, rule=rule)
 
@@ -114,9 +115,11 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: MatchRule, *, later: bool
     """One rule: across the sides, against what is left out, against what is linked, and within each side."""
     entity = mapped.entity
 
+    # What a step links or holds is not free for the next one: a record is asked about once.
     def make(model: str, side: Side, **context: object) -> None:
         stage.make(model, entity=entity, side=side, other=side.other, rule=rule, **context)
 
+    # Heirs come first: what meets one is not linked, as it could be the one that is left alone.
     for side in _with_lost_ends(stage, entity):
         make("link/heir_lost", side)
     if _both_take_part(stage, entity):
@@ -135,6 +138,7 @@ def _apply_rule(stage: Stage, mapped: EntityMap, rule: MatchRule, *, later: bool
 
 def _several(stage: Stage, rule: MatchRule) -> bool:
     """Whether a record may have several identities under this rule."""
+    # Only with further values: the main one is one a record.
     tables = [table for side in Side for table in rule.further[side]]
     return bool(tables and stage.some(*tables))
 
@@ -170,6 +174,7 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
     if not _unlinked(stage, entity):
         return
     _link_decided(stage, entity, child=True)
+    # People write the same task twice: of equal ones it does not matter which is linked with which.
     stage.make("link/found_content", entity=entity)
     _settle(stage, entity)
     for rule in match_rules(mapped):

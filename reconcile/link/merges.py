@@ -38,7 +38,7 @@ def _traces(mapped: EntityMap) -> list[_Trace]:
     traces = []
     for place, names in enumerate(mapped.match):
         if len(names) > 1:
-            continue
+            continue  # no evidence: see `find_survivors`
         field = mapped.field(names[0])
         blur = quick.index(field) if field in quick else None
         number = blurred(field.codec, "identity")
@@ -63,7 +63,7 @@ def find_survivors(stage: Stage, mapped: EntityMap) -> None:
             stage.make("link/lost", entity=entity, side=side, other=side.other)
             if stage.some(f"lost_{side}"):
                 _find(stage, mapped, side, traces)
-            stage.run("DELETE FROM loser")
+            stage.run("DELETE FROM loser")  # the other side's lost records are other people
     stage.drop("loser", *(f"lost_{side}" for side in Side))
 
 
