@@ -10,7 +10,7 @@ WITH linked AS (
 in_doubt AS (
     SELECT
         rule,
-        count(DISTINCT (side, key)) AS many
+        count(DISTINCT row(side, key)) AS many
     FROM unsure_{{ entity }}
     WHERE kind <> 'excluded' AND NOT starts_with(rule, {{ likeness | literal }})
     GROUP BY rule
