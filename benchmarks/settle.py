@@ -72,7 +72,7 @@ def once(folder: Path, links: int) -> tuple[float, float]:
     world, plan = World(folder / "world", links), folder / "plan.jsonl"
     world.make()
     ledger, bare = open_ledger(folder / "ours"), open_ledger(folder / "bare")
-    with Stage(folder / "run", memory_limit="512MB") as stage:
+    with Stage(folder / "run", memory_limit="512MB", beside=[folder]) as stage:
         for side in Side:
             world.stage(stage, side, f"base_{side}")
         load_base(stage, ledger, Entity.CONTACT)
