@@ -5,11 +5,12 @@ Whatever is not one of a question's choices is named with its row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from reconcile.errors import ConfigError, Problem
+from reconcile.report.choices import BETWEEN, choice_of
 from reconcile.report.sheet import DECISIONS
 
 _NEEDED = ("hold_id", "decision", "reason", "values_digest")
@@ -53,7 +54,7 @@ def decisions_from(path: Path) -> list[Decided]:
     return found
 
 
-def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
+def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, dict[str, str]]]:
     """The rows of the sheet of decisions, and each question's choices, by hold_id."""
     import zipfile
 
@@ -97,33 +98,48 @@ def _read(path: Path) -> tuple[list[Sequence[object]], dict[str, list[str]]]:
         book.close()
 
 
-def _choices(rows: Sequence[Sequence[object]]) -> dict[str, list[str]]:
-    """The choices beside each question.
+def _choices(rows: Sequence[Sequence[object]]) -> dict[str, dict[str, str]]:
+    """The choices beside each question, each by its words and by itself.
 
-    A person may sort the sheet, so its order does not count.
+    A person may sort the sheet, so its order does not count. A sheet of an earlier version has no
+    words.
     """
     if not rows or "choices" not in rows[0] or "hold_id" not in rows[0]:
         return {}
-    listed, named = rows[0].index("choices"), rows[0].index("hold_id")
-    return {str(row[named]): str(row[listed] or "").split(", ") for row in rows[1:] if row[named]}
+    heads = [str(head) for head in rows[0]]
+    known = {}
+    for row in rows[1:]:
+        cells = dict(zip(heads, row, strict=False))
+        choices = str(cells["choices"] or "").split(", ")
+        said = str(cells.get("answers") or "").split(BETWEEN)
+        by_words = dict(zip(said, choices, strict=True)) if len(said) == len(choices) else {}
+        known[str(cells["hold_id"])] = by_words | {choice: choice for choice in choices}
+    return known
+
+
+def _expected(known: Mapping[str, str]) -> str:
+    """What could have been chosen, in words where there are any."""
+    said = [word for word, choice in known.items() if word != choice]
+    return " or ".join(said or known)
 
 
 def _answers(
     path: Path,
     rows: Sequence[Sequence[object]],
     heads: Sequence[str],
-    choices: dict[str, list[str]],
+    choices: Mapping[str, Mapping[str, str]],
     problems: list[Problem],
 ) -> Iterator[Decided]:
     seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], start=2):
-        hold_id, choice, reason, shown = (
+        hold_id, word, reason, shown = (
             str(row[heads.index(name)] or "").strip() for name in _NEEDED
         )
-        if not choice:
+        if not word:
             continue
         where = f"{path.name}, sheet {DECISIONS}, row {number}"
         allowed = choices.get(hold_id)
+        choice = word if allowed is None else choice_of(word, allowed)
         if not hold_id:
             problems.append(
                 Problem(where, "a decision without a hold_id", "do not clear the hold_id column")
@@ -136,11 +152,11 @@ def _answers(
                     "answer it once",
                 )
             )
-        elif allowed is not None and choice not in allowed:
+        elif choice is None:
             problems.append(
                 Problem(
                     where,
-                    f"{choice!r} is not a choice here; expected {' or '.join(allowed)}",
+                    f"{word!r} is not a choice here; expected {_expected(allowed or {})}",
                     "choose from the list",
                 )
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconcile.model import Side
+from reconcile.report.choices import BETWEEN, words
 from reconcile.report.grid import Grid
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 DECISIONS = "Decisions"
 CHOICES = "Choices"
+SUMMARY = "Summary"
 HEADS = (
     "decision",
     "reason",
@@ -28,6 +30,7 @@ HEADS = (
     "GHL",
     "before",
     "days",
+    "answers",
     "choices",
     "hold_id",
     "values_digest",
@@ -41,7 +44,8 @@ _MOST_ROWS = 1_000_000  # Excel holds 1,048,576
 _LONGEST = 32_000  # Excel holds 32,767 characters a cell
 _MOST_LISTS = 60_000  # Excel holds 65,530 drop-downs a sheet
 _WIDTHS = {
-    "decision": 18,
+    "decision": 34,
+    "answers": 44,
     "reason": 26,
     "record": 26,
     "question": 44,
@@ -52,6 +56,8 @@ _WIDTHS = {
     "stored": 28,
 }
 _USUAL_WIDTH = 15
+_SENTENCE = 110
+_A4 = 9
 
 _RECORD = ("entity", "in", "record", "contact", "key in the app", "key in GHL")
 _FAILED = (
@@ -110,7 +116,7 @@ class _Book(NamedTuple):
 
 
 def _all(book: _Book, document: Map[str, Any]) -> None:
-    _table(book, "Summary", ("entity", "figure", "value"), _summary(document))
+    _table(book, SUMMARY, ("entity", "figure", "value"), _summary(document))
     _table(
         book,
         "Statement",
@@ -127,12 +133,21 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
 def _table(book: _Book, name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     made = book.frame.add_worksheet(name)
     _heads(made, book.formats, heads)
+    if name == SUMMARY:
+        # Its sentences are long, and whoever is handed a summary wants one page.
+        made.set_column(len(heads) - 1, len(heads) - 1, _SENTENCE)
+        made.fit_to_pages(1, 1)
     last = book.grid.add(made, rows, columns=len(heads))
     made.autofilter(0, 0, max(last, 1), len(heads) - 1)
 
 
 def _heads(made: Worksheet, formats: Map[str, Any], heads: Sequence[str]) -> None:
     made.freeze_panes(1, 0)
+    made.set_landscape()
+    made.set_paper(_A4)
+    made.fit_to_pages(1, 0)
+    made.repeat_rows(0)
+    made.set_footer("&L&F, &A&R&P / &N")
     for column, head in enumerate(heads):
         made.set_column(column, column, _WIDTHS.get(head, _USUAL_WIDTH))
     made.write_row(0, 0, heads, formats["head"])
@@ -160,11 +175,12 @@ def _decisions(book: _Book, holds: Sequence[Map[str, Any]]) -> None:
     hidden.hide()
     _heads(made, book.formats, HEADS)
     for row, hold in enumerate(holds[:_MOST_ROWS], start=1):
-        choices = [option["choice"] for option in hold["options"]]
+        choices = words(hold)
         made.write_blank(row, 0, None, book.formats["ask"] if choices else None)
         made.write_blank(row, 1, None, book.formats["ask"] if choices else None)
         _write(made, row, _question(hold, choices))
-        hidden.write_row(row, 0, choices)
+        for column, choice in enumerate(choices):
+            hidden.write_string(row, column, choice)
         if choices and row <= _MOST_LISTS:
             made.data_validation(row, 0, row, 0, _drop_down(row, len(choices)))
     made.autofilter(0, 0, max(len(holds), 1), len(HEADS) - 1)
@@ -181,8 +197,9 @@ def _drop_down(row: int, choices: int) -> dict[str, Any]:
     }
 
 
-def _question(hold: Map[str, Any], choices: list[str]) -> list[object]:
+def _question(hold: Map[str, Any], answers: list[str]) -> list[object]:
     values = hold["values"]
+    choices = [option["choice"] for option in hold["options"]]
     shown = [values.get(side.value) for side in Side]
     if not any(side.value in values for side in Side):
         shown = [_told(hold, side) for side in Side]
@@ -193,7 +210,8 @@ def _question(hold: Map[str, Any], choices: list[str]) -> list[object]:
     )
     return [
         *("", "", hold["label"], hold["entity"], hold["because"], hold["field"], *shown, before),
-        *(hold["age_days"], ", ".join(choices), hold["hold_id"], hold["values_digest"]),
+        *(hold["age_days"], BETWEEN.join(answers), ", ".join(choices)),
+        *(hold["hold_id"], hold["values_digest"]),
     ]
 
 

@@ -15,6 +15,12 @@ from reconcile.report import decisions_from, write_document
 from reconcile.report.sheet import DECISIONS, HEADS, sheet
 from tests.builders_report import change_of, question_of, report_of
 
+WORDS = [
+    "Take the app's value: From the app",
+    "Take GHL's value: From GHL",
+    "Leave both as they are",
+]
+
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
@@ -72,7 +78,7 @@ def test_each_question_has_a_list_of_its_own_choices(written: Path) -> None:
         str(each.sqref): each.formula1 for each in book[DECISIONS].data_validations.dataValidation
     }
     assert lists["A2"] == "Choices!$A$2:$C$2"
-    assert [cell.value for cell in book["Choices"][2]] == ["app", "ghl", "leave"]
+    assert [cell.value for cell in book["Choices"][2]] == WORDS
     assert [cell.value for cell in book[DECISIONS][1]] == list(HEADS)
     book.close()
 
@@ -113,6 +119,64 @@ def test_decisions_come_back(written: Path) -> None:
     ]
 
 
+def test_choices_are_said_in_words_and_read_back_as_choices(written: Path) -> None:
+    """What the drop-down offers is taken, in whatever capitals; so is the choice's own short word."""
+    decide(written, {2: (WORDS[1], ""), 3: ("LEAVE  both as they are", ""), 4: ("App", "")})
+    assert [decided.choice for decided in decisions_from(written)] == ["ghl", "leave", "app"]
+
+
+def candidate(key: str, label: str, **values: str) -> dict[str, Any]:
+    return {"side": "ghl", "key": key, "label": label, "values": values}
+
+
+def test_a_candidate_is_called_by_name_and_by_what_only_it_has(tmp_path: Path) -> None:
+    """The one that has a value of the record in question is told by that; else by a value of its own; twins by their keys."""
+    options = [
+        {"choice": choice, "meaning": "m"}
+        for choice in ("link:g1", "link:g2", "link:g3", "link:g4", "create", "ignore")
+    ]
+    hold = question_of(
+        kind="ambiguous",
+        options=options,
+        values={"rule": "email"},
+        records=[candidate("a1", "Ann Lee", email="ann@x.com", phone="+1555")],
+        candidates=[
+            candidate("g1", "Ann Lee", email="ann@x.com", phone="+1555"),
+            candidate("g2", "Anne | Lee", email="ann@x.com", city="Rome"),
+            candidate("g3", "Bo", email="ann@x.com"),
+            candidate("g4", "Bo", email="ann@x.com"),
+        ],
+    )
+    path = sheet(report_of(0, holds=0) | {"holds": [hold]}, tmp_path / "report.xlsx")
+    book = openpyxl.load_workbook(path)
+    said = [cell.value for cell in book["Choices"][2]]
+    book.close()
+    assert said == [
+        "Link to Ann Lee, the one with this phone",
+        "Link to Anne / Lee, the one with city Rome",
+        "Link to Bo (g3)",
+        "Link to Bo (g4)",
+        "It is a record of its own",
+        "Leave it out",
+    ]
+    for word, option in zip(said, options, strict=True):
+        decide(path, {2: (word, "")})
+        assert [each.choice for each in decisions_from(path)] == [option["choice"]]
+
+
+def test_the_summary_is_one_page_on_paper(written: Path) -> None:
+    """It is fitted to one page; the other sheets to the paper's width, with their heads on each page."""
+    book = openpyxl.load_workbook(written)
+    for name in book.sheetnames:
+        setup = book[name].page_setup
+        if name != "Choices":
+            assert (setup.orientation, int(setup.fitToWidth or 1)) == ("landscape", 1)
+            assert book[name].print_title_rows == "$1:$1"
+    assert int(book["Summary"].page_setup.fitToHeight or 1) == 1
+    assert book["Updated"].page_setup.fitToHeight == 0
+    book.close()
+
+
 def test_a_sheet_without_its_size_is_read(written: Path) -> None:
     """Some programs leave the size of a sheet out, and blank rows in: what was decided is read all the same."""
     decide(written, {2: ("app", "she called")})
@@ -134,7 +198,7 @@ def test_a_decision_that_is_no_choice_is_named_with_its_row(written: Path) -> No
         decisions_from(written)
     assert len(told.value.problems) == 2
     assert (
-        "report.xlsx, sheet Decisions, row 2: 'both' is not a choice here; expected app or ghl or leave"
+        f"report.xlsx, sheet Decisions, row 2: 'both' is not a choice here; expected {' or '.join(WORDS)}"
         in str(told.value)
     )
 

@@ -1,0 +1,83 @@
+"""Says each choice of a question in words of its own, for the spreadsheet, and knows the choice by them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from typing import Any
+
+from reconcile.report.asking import LINK, answer
+
+BETWEEN = " | "
+"""What stands between the choices of a question in one cell."""
+
+_LONGEST = 60
+_TELLING = ("email", "phone", "birth_date", "company", "city")
+"""Fields by which people know somebody, before all others."""
+
+
+def words(hold: Map[str, Any]) -> list[str]:
+    """The question's choices in words, in its order; no two of them are the same."""
+    choices = [option["choice"] for option in hold["options"]]
+    said = [_word(hold, choice) for choice in choices]
+    return [
+        word if said.count(word) == 1 else f"{word} ({choice.removeprefix(LINK)})"
+        for word, choice in zip(said, choices, strict=True)
+    ]
+
+
+def _word(hold: Map[str, Any], choice: str) -> str:
+    if choice.startswith(LINK):
+        return _plain(_link(hold, choice.removeprefix(LINK)))
+    button = answer(hold["kind"], choice).button
+    if choice not in ("app", "ghl") or choice not in hold["values"]:
+        return button
+    value = hold["values"][choice]
+    shown = "blank" if value is None else str(value)
+    return _plain(f"{button}: {shown}")
+
+
+def _plain(text: str) -> str:
+    """On one line, without what stands between two choices, and not longer than a list shows."""
+    line = " ".join(text.replace("|", "/").split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _link(hold: Map[str, Any], key: str) -> str:
+    """Who a candidate is, and by what it is told from the others."""
+    candidates = hold["candidates"]
+    mine = next((record for record in candidates if record["key"] == key), None)
+    if mine is None:
+        return f"Link to {key}"
+    others = [record["values"] for record in candidates if record is not mine]
+    own = hold["records"][0]["values"] if hold["records"] else {}
+    mark = _mark(mine["values"], own, others)
+    return f"Link to {mine['label']}{mark}"
+
+
+def _mark(values: Map[str, Any], own: Map[str, Any], others: Sequence[Map[str, Any]]) -> str:
+    """What only this candidate has: best a value that the record in question has as well."""
+    if not others:
+        return ""
+    names = sorted(values, key=lambda name: (name not in _TELLING, name))
+    alone = [
+        name
+        for name in names
+        if values[name] is not None and all(other.get(name) != values[name] for other in others)
+    ]
+    shared = next((name for name in alone if own.get(name) == values[name]), None)
+    if shared is not None:
+        return f", the one with this {shared.replace('_', ' ')}"
+    if alone:
+        return f", the one with {alone[0].replace('_', ' ')} {values[alone[0]]}"
+    return ""
+
+
+def choice_of(word: str, known: Map[str, str]) -> str | None:
+    """The choice that a word stands for; the choice itself is taken as well, and capitals do not count."""
+    wanted = _folded(word)
+    return next((choice for said, choice in known.items() if _folded(said) == wanted), None)
+
+
+def _folded(word: str) -> str:
+    return " ".join(word.split()).casefold()
