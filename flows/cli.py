@@ -134,19 +134,32 @@ def call(tokens: Sequence[str] | None = None) -> int:
     try:
         code = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        print(_wrong(error), file=sys.stderr)
-        return 3
+        return _ended(tokens, _wrong(error))
     except SystemExit as end:  # a signal, or a server that could not start
-        return 0 if end.code in (0, None) else 3
+        return 0 if end.code in (0, None) else _ended(tokens, "")
     except KeyboardInterrupt:
-        print("interrupted; the next run takes up what is left", file=sys.stderr)
-        return 3
+        return _ended(tokens, "[INTERRUPTED] interrupted → run it again: it takes up what is left")
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, says that both sides are read and holds remain
         from flows.errors import told
 
-        print(told(error), file=sys.stderr)
-        return 3
+        return _ended(tokens, told(error), error)
     return code if isinstance(code, int) else 0
+
+
+def _ended(tokens: Sequence[str] | None, words: str, error: BaseException | None = None) -> int:
+    """Say on standard error why a command came to nothing, and with --json as the one document on standard output."""
+    from flows.commands.refusal import document, tell
+    from reconcile.errors import Refused
+
+    if isinstance(error, Refused) and error.limits:
+        tell(error)
+    elif words:
+        print(words, file=sys.stderr)
+    if "--json" in (sys.argv[1:] if tokens is None else tokens):
+        from flows.commands.show import write_json
+
+        write_json(document(words, error))
+    return 3
 
 
 def _wrong(error: CycloptsError) -> str:

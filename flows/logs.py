@@ -39,7 +39,7 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line for one record."""
-        told = {name: str(value) for name, value in vars(record).items() if name not in _OWN}
+        told = _keys(record)
         head = {
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S"),
             "level": record.levelname,
@@ -47,19 +47,43 @@ class Lines(logging.Formatter):
         }
         if len(_ACTIVE) == 1:
             head["run"] = _ACTIVE[0]
-        if record.exc_info:
-            from flows.errors import reason
-
-            told["error"] = reason(record.exc_info[1]) if record.exc_info[1] else ""
         return redacted(
             json.dumps({**head, "event": record.getMessage(), **told}, ensure_ascii=False)
         )
 
 
+def _keys(record: logging.LogRecord) -> dict[str, str]:
+    """An event's own keys, and the error that it is about."""
+    keys = {name: str(value) for name, value in vars(record).items() if name not in _OWN}
+    if record.exc_info:
+        from flows.errors import reason
+
+        keys["error"] = reason(record.exc_info[1]) if record.exc_info[1] else ""
+    return keys
+
+
+class Words(logging.Formatter):
+    """The same for a person at a terminal: level and event, and the keys in brackets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line for one record."""
+        keys = ", ".join(f"{name}: {value}" for name, value in _keys(record).items())
+        words = f"{record.levelname.lower()}: {record.getMessage()}"
+        return redacted(f"{words} ({keys})" if keys else words)
+
+
+def _no_alert(record: logging.LogRecord) -> bool:
+    """Alerts stand beside the verdict that a terminal shows anyway."""
+    return record.getMessage() != "alert"
+
+
 def log_to_stderr(level: str = "WARNING") -> None:
-    """Send the product's log events to standard error, as JSON lines."""
+    """Send the product's log events to standard error: as JSON lines, or in words where a person looks on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
+    if sys.stderr.isatty():
+        handler.setFormatter(Words())
+        handler.addFilter(_no_alert)
     for name in ("flows", "reconcile", "connectors"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]

@@ -24,7 +24,7 @@ from reconcile.errors import ConnectorError, Exhausted, Refused, StateError
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
-from reconcile.plan.limits import NAMES, Limits
+from reconcile.plan.limits import NAMES, Breach, Limits
 from reconcile.plan.plan import Plan
 from reconcile.ports import Connector, Description
 from reconcile.stage.stage import Stage
@@ -109,6 +109,8 @@ class Run:
     """What a partial run is about; None: everything."""
     flow_run: str = ""
     """Prefect's id of the flow run that carries this out, if one does."""
+    breaches: tuple[Breach, ...] = ()
+    """The limits that the plan goes over: what the run is refused for."""
     nowhere: tuple[Named, ...] = ()
     """What was named, and is known neither to its side nor to the ledger."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.logs import Progress
-from flows.outcome.tell import Told, tell
+from flows.outcome.tell import Told, tell, tell_refused
 from flows.run import Run
 from flows.steps import dependants, steps, suggestions
 from reconcile.apply.apply import chunks
@@ -34,7 +34,7 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
     try:
         do(steps.check, run, plan)
     except Refused as refusal:
-        tell(run, "refused", refusal=str(refusal))
+        tell_refused(run, refusal)
         raise
     carry_out(run, plan, do)
     return tell(run, "stopped" if run.stopped else "settled")

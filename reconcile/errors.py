@@ -25,7 +25,9 @@ ReconcileError
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class ReconcileError(Exception):
@@ -94,9 +96,20 @@ class StalePlan(StateError):
 
 
 class Refused(ReconcileError):
-    """A limit stopped the run before anything was written."""
+    """A limit stopped the run before anything was written; `limits` are those that it would go over, as a report lists them."""
 
     code = "REFUSED"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        remedy: str = "",
+        code: str | None = None,
+        limits: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(what, remedy=remedy, code=code)
+        self.limits = tuple(limits)
 
 
 class ConnectorError(ReconcileError):

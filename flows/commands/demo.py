@@ -77,9 +77,8 @@ def demo(
 
 
 def _night(console: Console, pair_file: Path, engine: str) -> Told:
-    with console.status("reconciling …"):
-        told = through(engine, pair_file, Options("nightly", verify="full"))
-    tell_run(console, told.document)
+    told = through(engine, pair_file, Options("nightly", verify="full"))
+    tell_run(console, told.document, pair=pair_file)
     return told
 
 

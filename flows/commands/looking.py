@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.table import Table
 
-from flows.commands.options import Json, PairFile
+from flows.commands.options import Full, Json, PairFile
 from flows.terminal import Console
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from flows.outcome.past import Evidence
     from reconcile.ledger import runs
     from reconcile.ledger.ledger import Ledger
-
-
-_RUN_ID = 28
-"""How wide a column is so that what identifies can be copied from it, however narrow the terminal."""
 
 
 @contextmanager
@@ -51,7 +46,8 @@ def history(
         float | None, Parameter(help="for monitors: say whether all is well, and exit 0 or 2")
     ] = None,
 ) -> int:
-    """List past runs, newest first."""
+    """List past runs, newest first: when each began, how long it took, what it planned and what was done of it."""
+    from flows.commands.pastruns import listed, show
     from reconcile.errors import StateError
     from reconcile.ledger import runs
 
@@ -65,36 +61,10 @@ def history(
     if max_age_hours is not None:
         return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
     if json:
-        listed = [
-            {
-                "run_id": r.run_id,
-                "job": r.job,
-                "state": r.state,
-                "started_at": r.started_at,
-                **r.summary,
-            }
-            for r in rows
-        ]
-        jsons.dump(listed, sys.stdout, indent=1)
+        jsons.dump(listed(rows), sys.stdout, ensure_ascii=False, indent=1)
         print()
-        return 0
-    table = Table(box=None, header_style="dim")
-    for head in ("run", "state", "created", "updated", "deleted", "held", "failed"):
-        named = head in ("run", "state")
-        table.add_column(
-            head,
-            justify="left" if named else "right",
-            no_wrap=named,
-            min_width=_RUN_ID if head == "run" else None,
-        )
-    for row in rows:
-        entities = row.summary.get("entities", {}).values()
-        sums = [
-            str(sum(entity[name] for entity in entities))
-            for name in ("creates", "updates", "deletes", "holds", "failed")
-        ]
-        table.add_row(row.run_id, row.state, *(sums if "entities" in row.summary else ["–"] * 5))  # noqa: RUF001
-    Console().print(table)
+    else:
+        show(Console(), rows)
     return 0
 
 
@@ -124,6 +94,7 @@ def report(
     *,
     pair: PairFile,
     json: Json = False,
+    full: Full = False,
 ) -> int:
     """Show a run's report again."""
     from flows.commands.show import tell_paths, tell_run, write_json
@@ -154,7 +125,7 @@ def report(
         write_json(document)
         return 0
     console = Console()
-    tell_run(console, document)
+    tell_run(console, document, pair=pair, full=full)
     tell_paths(console, {"html": folder / "report.html"})
     return 0
 

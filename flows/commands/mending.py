@@ -44,7 +44,7 @@ def undo(
         undoing.require(ledger, run_id)
     with open_run(loaded, options) as opened:
         told = undoing.undo(opened, run_id)
-        code = show(told, as_json=json, operations=None if yes else opened.plan_path)
+        code = show(told, pair=pair, as_json=json, offer=not yes)
     if not json:
         tell_undo(Console(file=sys.stdout), told.document["undo"])
     return code

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json as jsons
 import sys
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from rich.text import Text
 
-from flows.commands.options import Allow, Engine, Json, PairFile
-from flows.commands.show import show, tell_run
+from flows.commands.options import Allow, Engine, Full, Json, PairFile
+from flows.commands.show import show, tell_command, tell_run
 from flows.config import Pair, load, require_live
 from flows.jobs.migrate import Mode, Move, Moved, To, begun
 from flows.opening import open_run
@@ -34,6 +36,7 @@ def delta(
     app_note: Annotated[Keys, Parameter(help="a note's key in the app")] = None,
     allow: Allow = None,
     json: Json = False,
+    full: Full = False,
     engine: Engine = "local",
 ) -> int:
     """Carry over only what changed since the last look, or what is named: a contact with its tags, tasks and notes.
@@ -43,7 +46,9 @@ def delta(
     loaded = load(pair)
     require_live(loaded)
     sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_task, ghl_task, app_note)))
-    return show(_delta(engine, loaded, sought, frozenset(allow or ())), as_json=json)
+    return show(
+        _delta(engine, loaded, sought, frozenset(allow or ())), pair=pair, as_json=json, full=full
+    )
 
 
 def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -> Told:
@@ -76,6 +81,7 @@ def migrate(
         bool, Parameter(help="when the day's quota is spent, wait and go on; else call again")
     ] = False,
     json: Json = False,
+    full: Full = False,
     engine: Literal["prefect", "local"] = "local",
 ) -> int:
     """Load one side into the other, once. The first call shows the plan; --approve DIGEST, or --yes, carries it out.
@@ -87,15 +93,19 @@ def migrate(
     require_live(loaded)
     move = Move(to, mode, wait)
     if not (yes or approve or _begun(loaded, move)):
-        return _propose(loaded, move, as_json=json)
+        return _propose(loaded, move, pair=pair, as_json=json, full=full)
     if engine == "prefect":
         from flows.orchestration.jobs import migrate_pair
         from flows.orchestration.sealed import unsealed
 
-        return _tell(unsealed(migrate_pair, str(loaded.path), move, approved=approve), as_json=json)
+        return _tell(
+            unsealed(migrate_pair, str(loaded.path), move, approved=approve),
+            pair=pair,
+            as_json=json,
+        )
     from flows.jobs.migrate import migrate as carry_out
 
-    return _tell(carry_out(loaded, move, approved=approve), as_json=json)
+    return _tell(carry_out(loaded, move, approved=approve), pair=pair, as_json=json)
 
 
 def _begun(pair: Pair, move: Move) -> bool:
@@ -106,23 +116,24 @@ def _begun(pair: Pair, move: Move) -> bool:
         ledger.close()
 
 
-def _propose(pair: Pair, move: Move, *, as_json: bool) -> int:
+def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool) -> int:
     from flows.jobs.migrate import propose
 
-    told = propose(pair, move)
-    code = show(told, as_json=as_json)
+    told = propose(loaded, move)
+    code = show(told, pair=pair, as_json=as_json, full=full)
     if not as_json:
         digest = told.document["provenance"]["plan_digest"]
-        words = f"--pair {pair.path.name} --to {move.to} --mode {move.mode} --approve {digest}"
-        Console().print(
-            f"Nothing was written. To carry it out: ghl-reconcile migrate {words}", highlight=False
-        )
+        words = ("migrate", "--to", move.to, "--mode", move.mode, "--approve", digest)
+        tell_command(Console(), "Nothing was written. To carry it out:", *words, pair=pair)
     return code
 
 
-def _tell(moved: Moved, *, as_json: bool) -> int:
-    """The cutover report; the exit code is 0 where the migration is complete, 1 where it goes on or something is left."""
-    from flows.jobs.cutover import facts, markdown
+def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
+    """The cutover report; the exit code is 0 where the migration is complete, 1 where it goes on or something is left.
+
+    The last run's own report is not told: after the last write it has nothing more to do, and says so.
+    """
+    from flows.jobs.cutover import facts, headline, markdown
 
     if as_json:
         jsons.dump(
@@ -133,8 +144,12 @@ def _tell(moved: Moved, *, as_json: bool) -> int:
         print()
     else:
         console = Console()
-        tell_run(console, moved.told.document)
-        console.print(markdown(moved.report), highlight=False)
+        style = "bold green" if moved.complete else "bold yellow"
+        console.print(Text(headline(moved.report), style=style))
+        told = moved.told.document
+        if told["failures"] or told["stopped"]:
+            tell_run(console, told, pair=pair)
+        console.print(markdown(moved.report), highlight=False, markup=False)
         console.print(
             f"Cutover report: {moved.report.paths['md']}",
             highlight=False,

@@ -14,6 +14,10 @@ PairFile = Annotated[Path, Parameter(name=["--pair", "-p"], help="the pair file"
 Json = Annotated[
     bool, Parameter(name="--json", negative="", help="print one JSON document and nothing else")
 ]
+Full = Annotated[
+    bool,
+    Parameter(negative="", help="list every change and question, with each value whole"),
+]
 Allow = Annotated[
     list[str] | None, Parameter(name="--allow", help="a limit that this run may go over, by name")
 ]

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from flows.commands.options import Allow, AtLeastOne, Engine, Json, PairFile, Rebase, Verify
+from flows.commands.options import (
+    Allow,
+    AtLeastOne,
+    Engine,
+    Full,
+    Json,
+    PairFile,
+    Rebase,
+    Verify,
+)
 from flows.commands.show import show
 
 log = logging.getLogger("flows.commands.running")
@@ -25,6 +34,7 @@ def plan(
     *,
     pair: PairFile,
     json: Json = False,
+    full: Full = False,
     allow: Allow = None,
     backtest: Annotated[
         int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
@@ -45,7 +55,7 @@ def plan(
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
     with open_run(loaded, Options("plan", allowed(allow, rebase=rebase), writes=False)) as run:
-        return show(reconcile(run), as_json=json, operations=run.plan_path)
+        return show(reconcile(run), pair=pair, as_json=json, full=full, offer=True)
 
 
 def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
@@ -65,7 +75,7 @@ def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
         ledger.close()
 
 
-def audit(*, pair: PairFile, json: Json = False) -> int:
+def audit(*, pair: PairFile, json: Json = False, full: Full = False) -> int:
     """Read both sides and report on their data; nothing is written to either side."""
     from flows.config import load
     from flows.opening import open_run
@@ -74,13 +84,14 @@ def audit(*, pair: PairFile, json: Json = False) -> int:
 
     loaded = load(pair)
     with open_run(loaded, Options("audit", writes=False)) as run:
-        return show(reconcile(run), as_json=json)
+        return show(reconcile(run), pair=pair, as_json=json, full=full)
 
 
 def run(
     *,
     pair: PairFile,
     json: Json = False,
+    full: Full = False,
     allow: Allow = None,
     verify: Verify = None,
     max_minutes: float | None = None,
@@ -99,7 +110,7 @@ def run(
 
     require_live(load(pair))
     options = Options("nightly", allowed(allow, rebase=rebase), verify, max_minutes)
-    return show(through(engine, pair, options), as_json=json)
+    return show(through(engine, pair, options), pair=pair, as_json=json, full=full)
 
 
 def through(engine: str, pair: Path, options: Options) -> Told:
@@ -137,6 +148,7 @@ def apply(
     *,
     pair: PairFile,
     json: Json = False,
+    full: Full = False,
     allow: Allow = None,
     verify: Verify = None,
     only: Annotated[
@@ -159,7 +171,7 @@ def apply(
     require_live(loaded)
     options = Options("apply", allowed(allow, rebase=rebase), verify, only=tuple(only or ()))
     with open_run(loaded, options, plan_digest=digest) as opened:
-        return show(_apply(opened, digest), as_json=json)
+        return show(_apply(opened, digest), pair=pair, as_json=json, full=full)
 
 
 def _apply(opened: Run, digest: str) -> Told:

@@ -3,42 +3,48 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
+from flows.commands.listing import changes, questions
+from flows.commands.refusal import limits
 from flows.terminal import Console
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
 
-_MOST = 12
-"""How many operations and holds are listed; the report has them all."""
-
 _STYLE = {"good": "bold green", "ask": "bold yellow", "bad": "bold red", "plain": "bold"}
 _FIGURES = (
-    ("creates", "created"),
-    ("updates", "updated"),
-    ("deletes", "deleted"),
-    ("linked", "linked"),
-    ("conflicts", "conflicts"),
-    ("holds", "held"),
-    ("failed", "failed"),
-    ("requests", "requests"),
-    ("estimate", "estimated"),
-    ("residual_operations", "still to do"),
+    ("creates", "created", "to create"),
+    ("updates", "updated", "to update"),
+    ("deletes", "deleted", "to delete"),
+    ("linked", "linked", "to link"),
+    ("failed", "failed", ""),
+    ("left", "left", ""),
+    ("conflicts", "conflicts", "conflicts"),
+    ("holds", "questions", "questions"),
+    ("residual_operations", "still to do", ""),
 )
 
 
-def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -> int:
-    """Print what a run came to, for people or as one JSON document; returns the exit code, also where nobody takes the words."""
+def show(
+    told: Told, *, pair: Path, as_json: bool = False, full: bool = False, offer: bool = False
+) -> int:
+    """Print what a run came to, for people or as one JSON document; returns the exit code, also where nobody takes the words.
+
+    `pair` is the pair file as it was named; with `offer` the command that carries the plan out is told.
+    """
     try:
-        _show(told, as_json=as_json, operations=operations)
+        if as_json:
+            write_json(told.document)
+        else:
+            _show(told, pair=pair, full=full, offer=offer)
         sys.stdout.flush()
     except OSError as error:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - what is still to be flushed at the end
@@ -51,20 +57,21 @@ def show(told: Told, *, as_json: bool = False, operations: Path | None = None) -
     return told.exit_code
 
 
-def _show(told: Told, *, as_json: bool, operations: Path | None) -> None:
-    if as_json:
-        write_json(told.document)
-        return
+def _show(told: Told, *, pair: Path, full: bool, offer: bool) -> None:
     console = Console()
-    tell_run(console, told.document)
-    if operations is not None:
+    tell_run(console, told.document, pair=pair, full=full)
+    totals = told.document["totals"]
+    if offer and totals["planned"]["writes"] + totals["planned"]["links"]:
         digest = told.document["provenance"]["plan_digest"]
-        console.print(
-            f"\nTo carry it out as shown:  ghl-reconcile apply {digest} --pair …",
-            highlight=False,
-            markup=False,
-        )
+        tell_command(console, "To carry it out as shown:", "apply", digest, pair=pair)
     tell_paths(console, told.paths)
+
+
+def tell_command(console: Console, why: str, *words: str, pair: Path) -> None:
+    """A command to copy, on a line of its own that no width breaks."""
+    line = shlex.join(["ghl-reconcile", *words, "--pair", str(pair)])
+    console.print(f"\n{why}", highlight=False, markup=False)
+    console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def write_json(document: Mapping[str, Any]) -> None:
@@ -75,28 +82,60 @@ def write_json(document: Mapping[str, Any]) -> None:
         sys.stdout.write(text)
 
 
-def tell_run(console: Console, document: Mapping[str, Any]) -> None:
-    """The verdict, the figures, and the first of what changed and of what is held."""
+def tell_run(
+    console: Console, document: Mapping[str, Any], *, pair: Path, full: bool = False
+) -> None:
+    """The verdict, the figures, what changed with its values, and what is asked."""
     verdict = document["verdict"]
     console.print(Text(verdict["headline"], style=_STYLE[verdict["tone"]]))
-    for sentence in verdict["sentences"]:
+    _alerts(console, document)
+    for sentence in _sentences(document):
         console.print(Text(sentence))
-    console.print(figures(document["entities"]))
-    changes(console, document["changes"])
-    held(console, document["holds"])
+    limits(console, document.get("limits") or ())
+    table = figures(document)
+    if table.row_count:
+        console.print(table)
+    for sentence in requests(document):
+        console.print(Text(sentence, style="dim"))
+    changes(console, document["changes"], full=full)
+    questions(console, document["holds"], pair=shlex.quote(str(pair)), full=full)
 
 
-def figures(entities: Mapping[str, Mapping[str, Any]]) -> Table:
-    """The figures by entity; columns that are nought throughout are left out."""
+def _sentences(document: Mapping[str, Any]) -> list[str]:
+    """The verdict's sentences; where the limits stand in a table, not the refusal that has them as text."""
+    sentences: list[str] = list(document["verdict"]["sentences"])
+    if document.get("limits"):
+        sentences.remove(document["refusal"])
+    return sentences
+
+
+def _alerts(console: Console, document: Mapping[str, Any]) -> None:
+    """What is unusual, beside the verdict: that alone makes the exit code 1, where both sides agree."""
+    for alert in document.get("alerts", ()):
+        if alert["severity"] == "info":
+            console.print(Text(f"{alert['what'].capitalize()}.", style="green"))
+        elif alert["name"] != "refused":
+            words = f"Alert, so that the exit code is not 0: {alert['name']}: {alert['what']}"
+            console.print(Text(words, style="bold yellow"))
+
+
+def figures(document: Mapping[str, Any]) -> Table:
+    """The figures by entity, of what was done or of what would be; columns that are nought throughout are left out."""
+    entities = {name: row for name, row in document["entities"].items() if name != "tag"}
+    applied = document["applied"]
+    heads = [(name, done if applied else due) for name, done, due in _FIGURES]
+    used = [
+        (name, head)
+        for name, head in heads
+        if head and any(row.get(name) for row in entities.values())
+    ]
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    used = [
-        (name, head) for name, head in _FIGURES if any(row.get(name) for row in entities.values())
-    ]
     for _, head in used:
         table.add_column(head, justify="right")
     for entity, row in entities.items():
-        table.add_row(f"{entity}s", *(_number(row.get(name)) for name, _ in used))
+        if any(row.get(name) for name, _ in used):
+            table.add_row(f"{entity}s", *(_number(row.get(name)) for name, _ in used))
     return table
 
 
@@ -106,35 +145,18 @@ def _number(value: object) -> str:
     return f"{value:,}" if value else "·"
 
 
-def changes(console: Console, entries: Iterable[Mapping[str, Any]]) -> None:
-    """The first operations, a line each: what, whose, from what to what, and why."""
-    written = (entry for entry in entries if entry["kind"] not in ("adopt", "forget"))
-    for entry in islice(written, _MOST):
-        line = Text("  ")
-        line.append(f"{entry['kind'].replace('_', ' ')} ", style="cyan")
-        line.append(f"{entry['entity']} ")
-        line.append(str(entry["label"]), style="bold")
-        line.append(f" in {'the app' if entry['side'] == 'app' else 'GHL'}", style="dim")
-        line.append(f"  {entry['because']}", style="dim")
-        if entry["status"] not in ("done", "planned"):
-            line.append(f"  [{entry['status']}] {entry['detail']}", style="red")
-        console.print(line, overflow="ellipsis", no_wrap=True)
-    if more := sum(1 for _ in written):
-        console.print(Text(f"  … and {more:,} more in the report", style="dim"))
-
-
-def held(console: Console, holds: Iterable[Mapping[str, Any]]) -> None:
-    """The first questions for a person."""
-    listed = list(holds)
-    for hold in listed[:_MOST]:
-        line = Text("  ")
-        line.append(f"{hold['kind']} ", style="yellow")
-        line.append(str(hold.get("label") or hold["subject"]), style="bold")
-        line.append(f" {hold['field']}" if hold["field"] else "")
-        line.append(f"  {hold['because']}", style="dim")
-        console.print(line, overflow="ellipsis", no_wrap=True)
-    if len(listed) > _MOST:
-        console.print(Text(f"  … and {len(listed) - _MOST:,} more in the report", style="dim"))
+def requests(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the run cost on each side that counts requests: the writes beside their estimate, the reads apart."""
+    for side, used in document["usage"].items():
+        if not used["metered"] or not used["requests"]:
+            continue
+        name = "GHL" if side == "ghl" else "the app"
+        line = f"{used['requests']:,} requests to {name}"
+        if used["reading"] is not None:
+            line += f": {used['reading']:,} to read, {used['writing']:,} to write"
+        if used["estimate"]:
+            line += f"; the writes were estimated at {used['estimate']:,}"
+        yield line + "."
 
 
 def tell_paths(console: Console, paths: Mapping[str, Path]) -> None:

@@ -15,6 +15,7 @@ from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.report.verdict import many as counted
 from reconcile.stage.quoting import literal
 
 
@@ -125,6 +126,22 @@ def _rows(run: Run, entity: Entity, side: Side) -> int:
 def markdown(report: Cutover) -> str:
     """The report for people."""
     return "\n".join(_lines(report)) + "\n"
+
+
+def headline(report: Cutover) -> str:
+    """What all runs of the migration came to, in a line."""
+    sides = {
+        side: sum(count.created.get(side.value, 0) for count in report.counts) for side in Side
+    }
+    made = [
+        f"{counted(made, 'record')} created in {side.label}" for side, made in sides.items() if made
+    ]
+    linked = sum(sum(count.matched.values()) for count in report.counts)
+    parts = [*made, *([f"{counted(linked, 'record')} linked"] if linked else [])]
+    state = "Migration complete" if report.complete else "The migration goes on"
+    return (
+        f"{state}: {', '.join(parts) or 'nothing to move'}, in {counted(len(report.legs), 'run')}"
+    )
 
 
 def _lines(report: Cutover) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from flows import sync
 from flows.clock import moment
-from flows.outcome.tell import Told, tell
+from flows.outcome.tell import Told, tell, tell_refused
 from flows.run import Run
 from flows.scope import Sought
 from flows.steps import focus, steps
@@ -48,7 +48,7 @@ def reconcile(run: Run, sought: Sought = Sought(), do: Do = plainly) -> Told:  #
     try:
         do(steps.check, run, plan)
     except Refused as refusal:
-        tell(run, "refused", refusal=str(refusal))
+        tell_refused(run, refusal)
         raise
     carry_out(run, plan, do)
     return tell(run, "stopped" if run.stopped else "settled")

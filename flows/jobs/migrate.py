@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from flows import sync
 from flows.jobs.cutover import Cutover, cutover
 from flows.opening import open_run
-from flows.outcome.tell import Told, tell
+from flows.outcome.tell import Told, tell, tell_refused
 from flows.run import Options, Run
 from flows.steps import ends, steps, suggestions
 from flows.sync import Do, plainly
@@ -174,7 +174,7 @@ def _checked(run: Run, plan: Plan, do: Do) -> None:
     try:
         do(steps.check, run, plan)
     except Refused as refusal:
-        tell(run, "refused", refusal=str(refusal))
+        tell_refused(run, refusal)
         raise
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from msgspec import MsgspecError
 
 from flows import sync
-from flows.outcome.tell import Told, tell
+from flows.outcome.tell import Told, tell, tell_refused
 from flows.run import Run
 from flows.state.imprints import trusted
 from flows.steps import lineage, selection, steps
@@ -77,7 +77,7 @@ def _go_on(run: Run, plan: Plan, do: Do) -> Told:
     try:
         do(check, run, plan)
     except Refused as refusal:
-        tell(run, "refused", refusal=str(refusal), write=told)
+        tell_refused(run, refusal, write=told)
         raise
     sync.apply(run, plan, _watched(run, do))
     do(settle_undo, run)
@@ -215,11 +215,7 @@ def check(run: Run, plan: Plan) -> None:
     )
     found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
     if found:
-        raise Refused(
-            "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
-            remedy="look at the plan; allow what is right by name",
-            code="LIMIT",
-        )
+        raise steps.refusal(run, found)
 
 
 def settle_undo(run: Run) -> settle.Settlement:

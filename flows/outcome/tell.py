@@ -88,6 +88,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,
         nowhere=run.nowhere,
+        breaches=run.breaches,
     )
 
 
@@ -118,6 +119,12 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     settled = None if state == "settled" else state
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
     return told
+
+
+def tell_refused(run: Run, refusal: Refused, *, write: Write = reconciled) -> None:
+    """The same of a run that a limit stopped; the refusal says where its report lies."""
+    told = tell(run, "refused", refusal=str(refusal), write=write)
+    refusal.add_note(f"{errors.REPORT}{told.paths['html']}")
 
 
 def tell_failure(run: Run, error: Exception) -> Told:
@@ -176,7 +183,7 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
     """What the ledger keeps of a report, for trends and `history`."""
-    names = ("run_id", "job", "state", "started_at", "ended_at", "entities")
+    names = ("run_id", "job", "state", "started_at", "ended_at", "totals", "entities")
     rows = {
         f"{each['entity']}.{each['side']}": each["rows"]
         for each in whole["provenance"]["snapshots"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -34,9 +34,10 @@ from reconcile.ledger.ledger import PairState
 from reconcile.link.link import digest_kind, keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import draft, planfile, refusals
-from reconcile.plan.limits import Facts, breaches
+from reconcile.plan.limits import Breach, Facts, breaches
 from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
 from reconcile.ports import Page, Proof, Scope
+from reconcile.report.along import alongs, by_side
 from reconcile.stage.stage import Spooled
 
 log = logging.getLogger("flows.steps.steps")
@@ -263,11 +264,18 @@ def check(run: Run, plan: Plan) -> None:
         )
     found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
     if found:
-        raise Refused(
-            "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
-            remedy="look at the plan; change what is wrong, or allow what is right by name",
-            code="LIMIT",
-        )
+        raise refusal(run, found)
+
+
+def refusal(run: Run, found: Sequence[Breach]) -> Refused:
+    """What a run is refused with that went over these limits; its report lists them, too."""
+    run.breaches = tuple(found)
+    return Refused(
+        "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
+        remedy="look at the plan; change what is wrong, or allow what is right by name",
+        code="LIMIT",
+        limits=[asdict(breach) for breach in found],
+    )
 
 
 def writable(run: Run, plan: Plan) -> None:
@@ -299,6 +307,7 @@ def _facts(run: Run) -> Facts:
         ],
         undone=_undone(run),
         rewound=restored.counts(run.stage, run.mapping),
+        along=by_side(alongs(run.stage, run.mapping)),
         tagged={Side(str(side)): int(str(count)) for side, count in run.stage.rows(tagged)},
     )
 

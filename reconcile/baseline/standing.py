@@ -102,9 +102,9 @@ def _reason(link_id: str, field: Field, app: Cell, ghl: Cell, known: Known) -> t
         )
     if (link_id, field.name, "") in known:
         return known[link_id, field.name, ""]
-    consents = [field.rule.keep_dnd and cell == "true" for cell in (app, ghl)]
+    app_dnd, ghl_dnd = (field.rule.keep_dnd and cell == "true" for cell in (app, ghl))
     verdict = decide(
-        field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, *consents)
+        field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, app_dnd, ghl_dnd)
     )
     if isinstance(verdict, Leave):
         return BY_RULE, verdict.because

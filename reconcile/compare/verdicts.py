@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from reconcile.ledger.ledger import Decision
 from reconcile.stage.stage import Stage
-from reconcile.values.mapping import EntityMap
-from reconcile.values.policy import Agree, Ask, Leave, Verdict, decide, situations
+from reconcile.values.codecs import Labels
+from reconcile.values.mapping import TAGS, EntityMap, Field
+from reconcile.values.policy import About, Agree, Ask, Leave, Verdict, decide, situations
 
 
 def load_decisions(stage: Stage, decisions: list[Decision]) -> None:
@@ -48,7 +49,7 @@ _VERDICT = [
 def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
     """The policy as rows of `verdict`: each situation of each field, with what is done about it."""
     for field in mapped.fields:
-        for situation in situations(consent=field.rule.keep_dnd):
+        for situation in situations(consent=field.rule.keep_dnd, about=_about(field)):
             verdict = decide(field.rule, situation)
             winner = verdict.winner if isinstance(verdict, Agree) else None
             yield (
@@ -65,6 +66,12 @@ def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
                 field.required,
                 field.fallback,
             )
+
+
+def _about(field: Field) -> About:
+    if not isinstance(field.codec, Labels):
+        return "value"
+    return "tag" if field.name == TAGS else "element"
 
 
 def _action(verdict: Verdict) -> str:

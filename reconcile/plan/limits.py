@@ -78,6 +78,9 @@ class Facts:
     And how many are missing there meanwhile.
     """
 
+    along: Mapping[Side, Mapping[str, int]] = field(default_factory=dict)
+    """How many tasks and notes go with the contacts that the plan deletes on a side."""
+
     def expected(self, entity: Entity, side: Side) -> int:
         """How many links should have a record on a side."""
         return self.links.get(entity, 0) - self.undone.get((entity, side), 0)
@@ -90,6 +93,20 @@ class Breach:
     name: str
     what: str
     danger: str
+    setting: str = ""
+    """The limit's name in the pair file."""
+
+    allowed: float | None = None
+    """A count, or a share of `of`."""
+
+    found: int | None = None
+    """What the plan comes to."""
+
+    of: int | None = None
+    entity: Entity | None = None
+    side: Side | None = None
+    along: Mapping[str, int] = field(default_factory=dict)
+    """The tasks and notes that would go with deleted contacts."""
 
     def __str__(self) -> str:
         return f"{self.what}\n    To allow it all the same: --allow {self.name}   ({self.danger})"
@@ -150,6 +167,10 @@ def _rewound(facts: Facts, limits: Limits) -> Iterator[Breach]:
                 f"(overwrites {older} records in {side.label}, and makes {missing} there again)",
                 f"goes on without these records and asks about each; what else {side.label} lost "
                 "since is not noticed",
+                setting="max_rewound",
+                allowed=limits.max_rewound,
+                found=older,
+                side=side,
             )
 
 
@@ -161,6 +182,10 @@ def _empty(facts: Facts) -> Iterator[Breach]:
                 f"empty-{side}",
                 f"{side.label} answered with no {entity}s at all, though {linked} are linked",
                 f"every linked {entity} would count as deleted in {side.label}",
+                found=0,
+                of=linked,
+                entity=entity,
+                side=side,
             )
 
 
@@ -176,6 +201,12 @@ def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
                 f"{side.label} has {snapshot.rows} {entity}s, {linked} are linked: fewer than "
                 f"{limits.min_rows_share:.0%} are left",
                 f"{linked - snapshot.rows} {entity}s would count as deleted in {side.label}",
+                setting="min_rows_share",
+                allowed=limits.min_rows_share,
+                found=snapshot.rows,
+                of=linked,
+                entity=entity,
+                side=side,
             )
 
 
@@ -187,17 +218,32 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         # Of a handful of linked records, a single one is a large share already.
         too_large = linked >= limits.small and count > linked * limits.max_delete_share
         if count and (too_many or too_large):
-            limit = (
-                f"{limits.max_deletes} (max_deletes)"
-                if too_many
-                else f"{limits.max_delete_share:.0%} (max_delete_share)"
-            )
+            setting, allowed = "max_delete_share", limits.max_delete_share
+            limit = f"{limits.max_delete_share:.0%} (max_delete_share)"
+            if too_many:
+                setting, allowed = "max_deletes", limits.max_deletes
+                limit = f"{limits.max_deletes} (max_deletes)"
+            along = facts.along.get(side, {}) if entity is Entity.CONTACT else {}
+            beside = _with(along)
             yield Breach(
                 "deletes",
-                f"{count} of {linked} linked {entity}s would be deleted in {side.label}; "
+                f"{count} of {linked} linked {entity}s would be deleted in {side.label}{beside}; "
                 f"the limit is {limit}",
-                f"deletes {count} {entity}s in {side.label}; {_BACK[side]}",
+                f"deletes {count} {entity}s in {side.label}{beside}; {_BACK[side]}",
+                setting=setting,
+                allowed=allowed,
+                found=count,
+                of=linked,
+                entity=entity,
+                side=side,
+                along=along,
             )
+
+
+def _with(along: Mapping[str, int]) -> str:
+    """What goes along, in words: , with 49 tasks and 33 notes."""
+    parts = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in along.items() if count]
+    return f", with {' and '.join(parts)}" if parts else ""
 
 
 def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:
@@ -211,6 +257,12 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
                 f"overwrites values in {count} {entity}s; check first that a mapping or a bulk "
                 "edit did not go wrong",
+                setting="max_update_share",
+                allowed=limits.max_update_share,
+                found=count,
+                of=linked,
+                entity=entity,
+                side=side,
             )
 
 
@@ -227,6 +279,12 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
                 f"changes the tags of {count} contacts, which may start workflows; check first "
                 "that a mapping or a bulk edit did not go wrong",
+                setting="max_update_share",
+                allowed=limits.max_update_share,
+                found=count,
+                of=linked,
+                entity=Entity.TAG,
+                side=side,
             )
 
 
@@ -251,6 +309,11 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 f"the limit is {limits.max_first_creates} (max_first_creates)",
                 f"creates {count} {entity}s in {side.label}, each of which may start workflows; "
                 "look at the plan's matches first",
+                setting="max_first_creates",
+                allowed=limits.max_first_creates,
+                found=count,
+                entity=entity,
+                side=side,
             )
         elif linked >= limits.small and count > linked * limits.max_create_share:
             yield Breach(
@@ -259,4 +322,10 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 f"the limit is {limits.max_create_share:.0%} (max_create_share)",
                 f"creates {count} {entity}s in {side.label}; a lost key column or a second import "
                 "looks just like this",
+                setting="max_create_share",
+                allowed=limits.max_create_share,
+                found=count,
+                of=linked,
+                entity=entity,
+                side=side,
             )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from reconcile.apply.settle import Settlement
 from reconcile.apply.verify import Residual
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
+from reconcile.plan.limits import Breach
 from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
 
@@ -27,7 +28,7 @@ class About:
     operations of earlier runs that were killed and that this one settled, by run: no report told of
     them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
     `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
-    side, key. Instants are ISO 8601 in UTC.
+    side, key. `breaches` are the limits that refused it. Instants are ISO 8601 in UTC.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class About:
     opened: Mapping[str, str] = field(default_factory=dict)
     recheck: str = "always"
     nowhere: Sequence[tuple[Entity, Side, str]] = ()
+    breaches: Sequence[Breach] = ()
 
     @property
     def wrote(self) -> bool:

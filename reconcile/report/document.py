@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from reconcile.model import Side, Snapshot
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
+from reconcile.report.along import added, alongs
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
 from reconcile.report.entries import entry
@@ -27,6 +29,7 @@ from reconcile.report.statement import (
     planned,
     statement,
 )
+from reconcile.report.totals import totals
 from reconcile.report.values import ValueAccount, agree, listed, value_accounts
 from reconcile.report.verdict import verdict
 from reconcile.stage.stage import Stage
@@ -44,13 +47,14 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     state = statement(stage, mapping, applied=about.wrote, looked_again=about.looked_again)
     if reached:
         make_labels(stage, mapping)
-    entries = Changes.of(
-        changes(stage, mapping, applied=about.wrote) if reached else (), stage.folder
-    )
+    entries = Changes.of(_entries(stage, mapping, about) if reached else (), stage.folder)
     holds = questions(stage, mapping, about) if reached else []
     accounts = value_accounts(stage, mapping.entities, state, residuals=about.residuals)
+    entities = figures.entities(mapping, about, state, entries, holds)
     whole = _head(about) | {
-        "entities": figures.entities(mapping, about, state, entries, holds),
+        "totals": totals(entries, entities),
+        "limits": [asdict(breach) for breach in about.breaches],
+        "entities": entities,
         "statement": _statement(state),
         "values": _values(stage, mapping, accounts),
         "holds": holds,
@@ -66,6 +70,10 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
     whole["verdict"] = verdict(whole)
     whole["trends"] = _trends(about, whole["entities"])
     return whole
+
+
+def _entries(stage: Stage, mapping: Mapping, about: About) -> Iterator[dict[str, Any]]:
+    return added(changes(stage, mapping, applied=about.wrote), alongs(stage, mapping))
 
 
 def _head(about: About) -> dict[str, Any]:

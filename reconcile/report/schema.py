@@ -6,6 +6,7 @@ from typing import Any
 
 from reconcile.model import RECORDS, Entity, OpKind, Side
 from reconcile.report.classes import CLASSES, VALUE_CLASSES, Tone
+from reconcile.report.totals import COUNTED
 
 FORMAT = 2
 """Raised when a member is taken away or changes its meaning; new members do not raise it."""
@@ -42,6 +43,8 @@ def schema() -> dict[str, Any]:
     whole = _whole()
     alert = _object(name=_TEXT, severity={"enum": ["info", "warning", "error"]}, what=_TEXT)
     whole["properties"] |= {
+        "totals": _totals(),
+        "limits": _list(_limit(), "the limits that the plan went over: what it was refused for"),
         "alerts": _list(alert, "what the run gave reason to tell; absent where nobody asked"),
         "undo": {
             "type": "object",
@@ -49,6 +52,39 @@ def schema() -> dict[str, Any]:
         },
     }
     return whole
+
+
+def _totals() -> dict[str, Any]:
+    counts = _object("", **dict.fromkeys((*COUNTED, "writes"), _COUNT))
+    children = _counts("tasks and notes that go with deleted contacts")
+    return _object(
+        "the figures of the run as a whole: what every surface shows",
+        planned=counts,
+        done=counts,
+        along=_object(planned=children, done=children),
+        failed=_COUNT,
+        left=_COUNT,
+        questions=_COUNT,
+        conflicts=_COUNT,
+    )
+
+
+def _limit() -> dict[str, Any]:
+    return _object(
+        name={**_TEXT, "description": "what --allow takes"},
+        what=_TEXT,
+        danger=_TEXT,
+        setting={
+            **_TEXT,
+            "description": "the limit's name in the pair file; empty where it has none",
+        },
+        allowed=_maybe({"type": "number", "description": "a count, or below 1 a share of `of`"}),
+        found=_maybe(_COUNT),
+        of=_maybe(_COUNT),
+        entity=_maybe(_ENTITY),
+        side=_maybe(_SIDE),
+        along=_counts("tasks and notes that would go with deleted contacts"),
+    )
 
 
 def _whole() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from reconcile.report.document import document
 from reconcile.report.entries import entry
 from reconcile.report.kept import Changes
 from reconcile.report.statement import Statement
+from reconcile.report.totals import totals
 from reconcile.report.verdict import many, verdict
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
@@ -39,12 +40,12 @@ def undone_document(
     )
     changes = Changes.of((_named(each, labels) for each in made), stage.folder)
     whole = document(stage, mapping, about)
+    entities = figures.entities(mapping, about, Statement((), applied=about.wrote), changes, [])
     whole |= {
         "changes": changes,
         "failures": failures(changes),
-        "entities": figures.entities(
-            mapping, about, Statement((), applied=about.wrote), changes, []
-        ),
+        "entities": entities,
+        "totals": totals(changes, entities),
         "undo": dict(undo),
     }
     whole["verdict"] = _verdict(whole)

@@ -6,6 +6,7 @@ from collections.abc import Mapping as Map
 from typing import Any, Literal
 
 from reconcile.model import Side
+from reconcile.report.along import words as along_words
 from reconcile.report.classes import AGREED, VALUE_CLASSES
 
 Tone = Literal["good", "ask", "bad", "plain"]
@@ -35,7 +36,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
             _nowhere(whole),
             _done(whole),
             _interrupted(whole),
-            _asked(whole),
+            _asked(whole, said=code == "holds"),
             _failed(whole),
             _values(whole),
             _balance(whole),
@@ -218,9 +219,12 @@ def _done(whole: Map[str, Any]) -> str:
                 _listed([many(count, *ENTITY_WORDS[entity]) for entity, count in counts])
                 + f" {verb}"
             )
+            beside = _along(whole) if name == "deletes" else ""
+            parts[-1] += f", with {beside}" if beside else ""
     tags = whole["entities"].get("tag", {})
-    if changed := tags.get("creates", 0) + tags.get("deletes", 0):
-        parts.append(f"tags changed on {many(changed, 'contact')}")
+    for name, words in (("creates", "tags added to"), ("deletes", "tags removed from")):
+        if tags.get(name):
+            parts.append(f"{words} {many(tags[name], 'contact')}")
     if not parts:
         if whole["state"] in ("failed", "stopped") and not whole["applied"]:
             return "It came to no plan: nothing was written to either side."
@@ -228,6 +232,12 @@ def _done(whole: Map[str, Any]) -> str:
     would = "" if whole["applied"] else "Would be done: "
     text = "; ".join(parts) + "."
     return would + text
+
+
+def _along(whole: Map[str, Any]) -> str:
+    """The tasks and notes that go with deleted contacts; a report of an earlier version counted none."""
+    along = whole.get("totals", {}).get("along", {"planned": {}, "done": {}})
+    return along_words(along["done" if whole["applied"] else "planned"])
 
 
 def _interrupted(whole: Map[str, Any]) -> str:
@@ -243,13 +253,18 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _asked(whole: Map[str, Any]) -> str:
+def _asked(whole: Map[str, Any], *, said: bool) -> str:
+    """How many questions wait, unless the headline said so, and since when."""
     holds = whole["holds"]
     if not holds:
         return ""
     oldest = max(hold["age_days"] for hold in holds)
-    age = f"; the oldest has waited {many(oldest, 'day')}" if oldest else ""
-    return f"{many(len(holds), 'question')} {'waits' if len(holds) == 1 else 'wait'} for a decision{age}. Nothing else is held up by them."
+    waits = "waits" if len(holds) == 1 else "wait"
+    sentences = [] if said else [f"{many(len(holds), 'question')} {waits} for a decision."]
+    if oldest:
+        sentences.append(f"The oldest has waited {many(oldest, 'day')}.")
+    held = "it" if len(holds) == 1 else "them"
+    return " ".join([*sentences, f"Nothing else is held up by {held}."])
 
 
 def _failed(whole: Map[str, Any]) -> str:

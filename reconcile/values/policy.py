@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
+from typing import Literal
 
 from reconcile.model import Kind, Side
 
@@ -92,11 +93,15 @@ TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
 """The default for sets: an element removed on one side is removed on the other; where both moved apart, it stays."""
 
 
+About = Literal["value", "tag", "element"]
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested.
 
     `app_dnd` and `ghl_dnd` are whether a side says "do not disturb"; only of a consent (`Rule.keep_dnd`) is that known.
+    `about` is what it is about: a value, one tag, or one element of another set; the words alone depend on that.
     """
 
     kind: Kind
@@ -105,6 +110,7 @@ class Situation:
     ghl_blank: bool = False
     app_dnd: bool = False
     ghl_dnd: bool = False
+    about: About = "value"
 
     def blank(self, side: Side) -> bool:
         """Whether `side` holds nothing."""
@@ -190,9 +196,7 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
 def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
     owner = rule.flow.owner
     if owner is None or owner is mover:
-        return _agree(
-            rule, situation, mover, f"changed in {mover.label}, not in {mover.other.label}"
-        )
+        return _agree(rule, situation, mover, _moved_because(situation, mover))
     if rule.drift is Drift.LEAVE:
         return Leave(
             f"changed in {mover.label}, but the field comes from {owner.label}; the rule leaves it"
@@ -203,6 +207,17 @@ def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
         owner,
         f"changed in {mover.label}, but the field comes from {owner.label}: restored",
     )
+
+
+def _moved_because(situation: Situation, mover: Side) -> str:
+    """Where the other side is blank nothing need have changed: a first run finds one side filled and the other not."""
+    other = mover.other
+    there = situation.blank(other) and not situation.blank(mover)
+    if there and situation.about == "value":
+        return f"filled in {mover.label}, blank in {other.label}"
+    if there and situation.about == "tag":
+        return f"in {mover.label}, not in {other.label}"
+    return f"changed in {mover.label}, not in {other.label}"
 
 
 def _both_moved(rule: Rule, situation: Situation) -> Verdict:
@@ -246,10 +261,11 @@ def _agree(rule: Rule, situation: Situation, winner: Side, because: str) -> Verd
     return Agree(winner, because)
 
 
-def situations(*, consent: bool = False) -> Iterator[Situation]:
+def situations(*, consent: bool = False, about: About = "value") -> Iterator[Situation]:
     """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field.
 
-    With `consent` also those in which a side says "do not disturb", which a blank does not.
+    With `consent` also those in which a side says "do not disturb", which a blank does not; `about` is what they
+    are all about.
     """
     truths = (False, True)
     states = [
@@ -260,4 +276,4 @@ def situations(*, consent: bool = False) -> Iterator[Situation]:
     for kind, newer, (app_blank, app_dnd), (ghl_blank, ghl_dnd) in product(
         Kind, (None, *Side), states, states
     ):
-        yield Situation(kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd)
+        yield Situation(kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd, about)

@@ -365,11 +365,11 @@ TROUBLES = {
 
 @pytest.mark.parametrize("name", sorted(TROUBLES))
 def test_trouble_is_told(acme: Acme, name: str) -> None:
-    """What is wrong is told with a remedy, without a traceback; nothing is printed as a result, and the exit code is 3."""
+    """What is wrong is told with a remedy, without a traceback, also as the one JSON document; the exit code is 3."""
     trouble = TROUBLES[name]
     trouble.make(acme)
     said = say(*trouble.command, "--pair", acme.pair, "--json")
-    assert (said.code, said.out) == (3, "")
+    assert (said.code, said.document["exit_code"]) == (3, 3)
     assert "Traceback" not in said.errors
     assert 'File "' not in said.errors
     for word in trouble.words:
@@ -400,7 +400,7 @@ def test_wrong_token_is_told(acme: Acme) -> None:
     with acme.served() as served:
         (acme.folder / "token.txt").write_text("pit-not-a-real-one", encoding="utf-8")
         said = say("run", "--pair", served.pair, "--engine", "local", "--json")
-    assert (said.code, said.out) == (3, "")
+    assert (said.code, said.document["exit_code"]) == (3, 3)
     assert "token" in said.errors.lower() or "credential" in said.errors.lower()
     assert "pit-not-a-real-one" not in said.errors
 
@@ -442,7 +442,7 @@ def test_refusal_is_told_by_either_engine(
     edits(acme.folder, acme.pair)
     before = acme.state()
     said = say("run", "--pair", acme.pair, "--engine", engine, "--verify", "none", "--json")
-    assert (said.code, said.out) == (3, "")
+    assert (said.code, said.document["exit_code"]) == (3, 3)
     assert "--allow deletes" in said.errors
     assert "Traceback" not in said.errors
     assert acme.state() == before
@@ -467,7 +467,7 @@ def test_second_run_is_refused(acme: Acme) -> None:
     with open_run(load(acme.pair), Options("nightly", verify="none")) as run:
         process = _process("run", "--pair", acme.pair, "--engine", "local", "--json")
         out, errors = process.communicate(timeout=60)
-        assert (process.returncode, out) == (3, "")
+        assert (process.returncode, json.loads(out)["error"]["code"]) == (3, "LOCKED")
         assert "LOCKED" in errors
         assert run.holder in errors
         assert reconcile(run).state == "settled"

@@ -182,7 +182,7 @@ def test_apply_by_digest(acme: Acme) -> None:
     assert unmet(acme.folder, acme.pair, made) == []
     assert said.document["provenance"]["plan_digest"] == digest
     again = _apply(acme, digest)
-    assert (again.code, again.out) == (3, "")
+    assert (again.code, again.document["exit_code"]) == (3, 3)
     assert "PLAN_USED" in again.errors
 
 
@@ -231,7 +231,7 @@ def test_stale_plan_is_refused(acme: Acme, change: Callable[[Acme, str], None], 
     change(acme, digest)
     before = acme.state()
     said = _apply(acme, digest)
-    assert (said.code, said.out) == (3, "")
+    assert (said.code, said.document["exit_code"]) == (3, 3)
     assert code in said.errors
     assert acme.state() == before
 
@@ -252,11 +252,11 @@ def test_limits_refuse_and_allow(tmp_path: Path) -> None:
     )
     before = acme.state()
     refused = say("run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--json")
-    assert (refused.code, refused.out) == (3, "")
+    assert (refused.code, refused.document["exit_code"]) == (3, 3)
     assert "--allow first-creates" in refused.errors
     digest = _planned(acme)
     by_digest = _apply(acme, digest)
-    assert (by_digest.code, by_digest.out) == (3, "")
+    assert (by_digest.code, by_digest.document["exit_code"]) == (3, 3)
     assert "--allow first-creates" in by_digest.errors
     assert acme.state() == before
     allowed = _apply(acme, digest, "--allow", "first-creates")

@@ -1,0 +1,111 @@
+"""The list of past runs: when each began and how long it took, what it planned, what was done of it, what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from flows.terminal import Console
+
+if TYPE_CHECKING:
+    from reconcile.ledger.runs import RunRow
+
+_HEADS = ("run", "started", "took", "job", "state", "planned", "done", "failed", "questions")
+_NUMBERS = frozenset(_HEADS[5:]) | {"took"}
+_NONE = "–"  # noqa: RUF001 - a dash, as people set one
+
+
+def listed(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """The runs for machines: what the ledger keeps of each, with `totals` and `seconds`."""
+    return [
+        {
+            "run_id": row.run_id,
+            "job": row.job,
+            "state": row.state,
+            "started_at": row.started_at,
+            "ended_at": row.ended_at,
+            **row.summary,
+            "seconds": _seconds(row),
+        }
+        for row in rows
+    ]
+
+
+def show(console: Console, rows: Sequence[RunRow]) -> None:
+    """A table where the terminal is wide enough, else two lines a run; ids and states are whole."""
+    table = _table(map(_cells, rows))
+    unbound = console.options.update(max_width=1_000)
+    if console.measure(table, options=unbound).maximum <= console.width:
+        console.print(table)
+        return
+    for row in rows:
+        name, started, took, _, state, planned, done, failed, asked = _cells(row)
+        head = Text(name, style="bold")
+        head.append(f"  {state}, {started}, {took}", style="not bold")
+        console.print(head)
+        line = f"planned {planned}  done {done}  failed {failed}  questions {asked}"
+        kinds = _kinds(row)
+        if kinds:
+            line += f"  ({kinds})"
+        console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+
+
+def _table(cells: Iterable[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in _HEADS:
+        table.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=True)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    started = f"{datetime.fromisoformat(row.started_at):%Y-%m-%d %H:%M}"
+    totals = _totals(row)
+    figures: list[str] = [_NONE] * 4
+    if totals is not None:
+        counted = (totals["planned"]["writes"], totals["done"]["writes"])
+        figures = [f"{count:,}" for count in (*counted, totals["failed"], totals["questions"])]
+    return row.run_id, started, _took(_seconds(row)), row.job, row.state, *figures
+
+
+def _kinds(row: RunRow) -> str:
+    """What was done, by kind: 7 created, 8 updated, tags added to 3 contacts."""
+    totals = _totals(row)
+    done: Mapping[str, int] = totals["done"] if totals else {}
+    names = {
+        "creates": "{} created",
+        "updates": "{} updated",
+        "deletes": "{} deleted",
+        "tags_added": "tags added to {}",
+        "tags_removed": "tags removed from {}",
+    }
+    return ", ".join(
+        words.format(f"{done[name]:,}") for name, words in names.items() if done.get(name)
+    )
+
+
+def _totals(row: RunRow) -> dict[str, Any] | None:
+    """The run's totals; None of one that came to no plan, is still going on, or is of a version that kept none."""
+    return row.summary.get("totals")
+
+
+def _seconds(row: RunRow) -> float | None:
+    if row.ended_at is None:
+        return None
+    took = datetime.fromisoformat(row.ended_at) - datetime.fromisoformat(row.started_at)
+    return round(took.total_seconds(), 1)
+
+
+def _took(seconds: float | None) -> str:
+    if seconds is None:
+        return _NONE
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"

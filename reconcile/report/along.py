@@ -1,0 +1,65 @@
+"""What goes along with the contacts that a plan deletes: their tasks and notes on that side, which no operation of its own names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
+from typing import Any
+
+from reconcile.model import Entity, OpKind, Side
+from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
+
+Along = dict[str, int]
+"""How many tasks and notes, by entity."""
+
+_CHILDREN = (Entity.TASK, Entity.NOTE)
+
+_COUNT = """
+SELECT d.key, count(*) FROM (FROM planned WHERE entity = 'contact' AND kind = 'delete' AND side = '{side}') d
+JOIN raw_{child}_{side} c ON c.parent = d.key AND NOT c.deleted
+ANTI JOIN (FROM planned WHERE entity = '{child}' AND kind = 'delete' AND side = '{side}') own ON own.key = c.key
+GROUP BY d.key ORDER BY d.key
+"""
+
+Alongs = Map[tuple[str, str], Along]
+"""By side and key of the contact."""
+
+
+def alongs(stage: Stage, mapping: Mapping) -> dict[tuple[str, str], Along]:
+    """The tasks and notes of each contact that the plan deletes, as far as this run read them."""
+    found: dict[tuple[str, str], Along] = {}
+    children = [child for child in _CHILDREN if child in mapping]
+    if not stage.some("planned WHERE entity = 'contact' AND kind = 'delete'"):
+        return found
+    for side in Side:
+        for child in children:
+            for key, count in stage.rows(_COUNT.format(child=child, side=side)):
+                mine = found.setdefault((side.value, str(key)), {})
+                mine[child.value] = int(str(count))
+    return found
+
+
+def by_side(counted: Alongs) -> dict[Side, Along]:
+    """The same, summed over all contacts of a side."""
+    sums: dict[Side, Counter[str]] = {}
+    for (side, _), mine in counted.items():
+        sums.setdefault(Side(side), Counter()).update(mine)
+    return {side: dict(total) for side, total in sums.items()}
+
+
+def added(entries: Iterable[dict[str, Any]], counted: Alongs) -> Iterator[dict[str, Any]]:
+    """The entries of a plan; one that deletes a contact says in `along` what goes with it."""
+    for entry in entries:
+        if entry["kind"] == OpKind.DELETE and entry["entity"] == Entity.CONTACT:
+            key = entry[f"{entry['side']}_key"]
+            entry["along"] = counted.get((entry["side"], str(key)), {})
+        yield entry
+
+
+def words(along: Map[str, int]) -> str:
+    """49 tasks and 33 notes; "" where nothing goes along."""
+    counts = [(child.value, along.get(child.value, 0)) for child in _CHILDREN]
+    parts = [f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts if count]
+    return " and ".join(parts)
