@@ -18,6 +18,10 @@ GRACE = 30.0
 OVER = "the time given to the run is over; the rest is planned again on the next run"
 
 
+def _nobody(reason: str, seconds: float) -> None:
+    """Where nobody looks on."""
+
+
 class Ending:
     """The end of one run. `seconds` is how long it may take, counted on a clock that nobody sets; None: as long as it takes."""
 
@@ -33,6 +37,8 @@ class Ending:
         self._until = math.inf if seconds is None else clock() + seconds
         self._grace_until = -math.inf
         self._asked = ""
+        self.watch: Callable[[str, float], None] = _nobody
+        """Who is told of each wait: for what, and for how many seconds."""
 
     def ask(self, why: str) -> None:
         """End the run as soon as can be. Safe in a signal's handler."""
@@ -69,14 +75,15 @@ class Ending:
 
     def sleep(self, seconds: float) -> None:
         """Wait. Raises Stopped as soon as the run has to end."""
-        self._wait(seconds, self._sleep)
+        self._wait(seconds, self._sleep, "a lock")
 
-    def by(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
-        """The same with another way to wait."""
-        return lambda seconds: self._wait(seconds, sleep)
+    def by(self, sleep: Callable[[float], None], reason: str = "") -> Callable[[float], None]:
+        """The same with another way to wait; `reason` is what for, as people are told."""
+        return lambda seconds: self._wait(seconds, sleep, reason or "another try")
 
-    def _wait(self, seconds: float, sleep: Callable[[float], None]) -> None:
+    def _wait(self, seconds: float, sleep: Callable[[float], None], reason: str) -> None:
         self.check()
+        self.watch(reason, seconds)
         rest = seconds
         while rest > 0:
             sleep(min(rest, SLICE))

@@ -122,10 +122,12 @@ def main() -> NoReturn:
     os.umask(PRIVATE)
     _make_sure_of_streams()
     from flows.logs import log_to_stderr
+    from flows.progress import CURRENT
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
     atexit.register(_leave)
     log_to_stderr(os.environ.get("GHL_RECONCILE_LOG", "WARNING"))
+    CURRENT.wanted = True
     _end(call())
 
 
@@ -165,14 +167,22 @@ def _ended(tokens: Sequence[str] | None, words: str, error: BaseException | None
 def _wrong(error: CycloptsError) -> str:
     """What is wrong with a command line, and what to write instead."""
     command = " ".join(["ghl-reconcile", *(error.command_chain or ())])
+    more = f"{command} --help"
     argument = error.argument
-    if isinstance(error, MissingArgumentError) and argument is not None and not error.tokens_so_far:
-        example = " acme.toml" if argument.name == "--pair" else " …"
-        help_text = (argument.parameter.help or "").partition(";")[0]
-        what = f"{argument.name} is missing" + (f": {help_text}" if help_text else "")
-        named = argument.name + example if argument.name.startswith("-") else argument.name
-        return f"[USAGE] {what} → write {command} {named}, or see {command} --help"
-    return f"[USAGE] {str(error).rstrip('.')} → see {command} --help"
+    if argument is None or not isinstance(error, MissingArgumentError):
+        what = str(error).rstrip(".")
+        return f"[USAGE] {what} → see {more}"
+    name = argument.name
+    what = f"{name} is missing"
+    if argument.parameter.help:
+        help_text = argument.parameter.help.partition(";")[0]
+        what += f": {help_text}"
+    example = name
+    if name == "--pair":
+        example = "--pair acme.toml"
+    elif name.startswith("-"):
+        example = f"{name} …"
+    return f"[USAGE] {what} → write {command} {example}, or see {more}"
 
 
 def _make_sure_of_streams() -> None:

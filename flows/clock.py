@@ -19,3 +19,14 @@ def moment(at: datetime) -> str:
 def new_run_id(job: str) -> str:
     """A name for a run: it sorts by time, and two runs started in the same second differ."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{job}-{secrets.token_hex(2)}"
+
+
+def took(seconds: float) -> str:
+    """How long something takes, for people: 42 s, 7 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02} min"

@@ -1,4 +1,4 @@
-"""What a run lets people see while it goes on: progress on a terminal, and log events with keys, never a secret or a person's value."""
+"""What a run logs while it goes on: events with keys, never a secret or a person's value."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TextIO
 
 from flows.errors import redacted
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -72,6 +68,15 @@ class Words(logging.Formatter):
         return redacted(f"{words} ({keys})" if keys else words)
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at the moment: a live display takes its place to print above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _no_alert(record: logging.LogRecord) -> bool:
     """Alerts stand beside the verdict that a terminal shows anyway."""
     return record.getMessage() != "alert"
@@ -79,7 +84,7 @@ def _no_alert(record: logging.LogRecord) -> bool:
 
 def log_to_stderr(level: str = "WARNING") -> None:
     """Send the product's log events to standard error: as JSON lines, or in words where a person looks on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr(sys.stderr)
     handler.setFormatter(Lines())
     if sys.stderr.isatty():
         handler.setFormatter(Words())
@@ -89,36 +94,3 @@ def log_to_stderr(level: str = "WARNING") -> None:
         logger.handlers = [handler]
         logger.setLevel(level)
         logger.propagate = False
-
-
-class Progress:
-    """A progress bar on standard error where a person is looking, and nothing elsewhere."""
-
-    def __init__(self, what: str, *, total: int) -> None:
-        self.what, self.total = what, total
-        self._bars: Bars | None = None
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty() and self.total:
-            from rich.progress import Progress as Bars
-
-            from flows.terminal import Console
-
-            self._bars = Bars(console=Console(stderr=True), transient=True)
-            self._bars.start()
-            self._bars.add_task(self.what, total=self.total)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-
-    def advance(self, by: int) -> None:
-        """Say that `by` more are done."""
-        if self._bars is not None:
-            self._bars.advance(self._bars.task_ids[0], by)

@@ -15,6 +15,7 @@ from connectors.ending import Ending
 from flows.clock import new_run_id, now
 from flows.errors import REPORT
 from flows.logs import named
+from flows.progress import CURRENT
 from flows.run import WAITING, Options, Run, seconds_of, stopping_on_signals
 from flows.state.leases import lease, place
 from flows.state.stores import links_folder, runs_folder
@@ -54,7 +55,9 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder
         )
         run.lost, run.ending = lost, ending
+        ending.watch = CURRENT.waiting
         held.enter_context(stopping_on_signals(run))
+        held.enter_context(CURRENT)
         if plan_digest is None:
             runs.start(ledger, name, options.job, at=run.started_at)
         try:

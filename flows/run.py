@@ -47,6 +47,10 @@ WAITING = ("planned", "refused")
 """States of a run whose plan may still be carried out."""
 
 
+PROOF = ".proof"
+"""What the name of a second look at the same pair ends with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
@@ -184,7 +188,7 @@ class Run:
             with Stage(folder) as stage:
                 yield replace(
                     self,
-                    run_id=f"{self.run_id}.proof",
+                    run_id=f"{self.run_id}{PROOF}",
                     folder=folder,
                     stage=stage,
                     started_at=self.clock(),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flows.logs import Progress
 from flows.outcome.tell import Told, tell, tell_refused
-from flows.run import Run
+from flows.progress import CURRENT
+from flows.run import PROOF, Run
 from flows.steps import dependants, steps, suggestions
 from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
@@ -18,8 +18,15 @@ Do = Callable[..., Any]
 
 
 def plainly(step: Callable[..., Any], *arguments: Any) -> Any:
-    """Carry out a step by calling it."""
+    """Carry out a step by calling it, having said which one it is."""
+    say_step(step, arguments)
     return step(*arguments)
+
+
+def say_step(step: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    """Let whoever looks on know which step begins."""
+    again = bool(arguments) and str(getattr(arguments[0], "run_id", "")).endswith(PROOF)
+    CURRENT.step(step.__name__, again=again)
 
 
 def reconcile(run: Run, do: Do = plainly) -> Told:
@@ -62,12 +69,11 @@ def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
 def apply(run: Run, plan: Plan, do: Do = plainly) -> None:
     """Write chunk by chunk until the plan is done or the run has to stop; what is left is planned again next time."""
     do(steps.begin_apply, run)
-    with Progress("applying", total=plan.writes) as progress:
-        for chunk in chunks(steps.operations(run), run.pair.apply.chunk):
-            if steps.must_stop(run):
-                break
-            do(steps.apply, run, chunk)
-            progress.advance(len(chunk))
+    for chunk in chunks(steps.operations(run), run.pair.apply.chunk):
+        if steps.must_stop(run):
+            break
+        do(steps.apply, run, chunk)
+        CURRENT.count("writes", len(chunk), total=plan.writes)
     steps.must_stop(run)  # also in the last chunk: then nothing is read back
     do(steps.resolve_doubts, run)
 

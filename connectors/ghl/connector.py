@@ -72,9 +72,12 @@ class GhlConnector:
         ending: Ending | None = None,
     ) -> None:
         self.settings = settings
+        window = ending.by(sleep, "GHL's window") if ending else sleep
         sleep = ending.by(sleep) if ending else sleep
         steady, clock = clock or time.monotonic, clock or time.time
-        self._throttle = Throttle(budget, reserve=settings.daily_reserve, clock=steady, sleep=sleep)
+        self._throttle = Throttle(
+            budget, reserve=settings.daily_reserve, clock=steady, sleep=window
+        )
         self._client = Client(
             settings.url,
             auth=auth,

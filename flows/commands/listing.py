@@ -39,9 +39,12 @@ _VERBS = {
     OpKind.ARCHIVE: ("{} to archive", "{} archived", "-"),
     OpKind.DELETE: ("{} to delete", "{} deleted", "-"),
 }
+_PAST = {present: past for present, past, _ in _VERBS.values()}
 _ENTITIES = (Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE)
-_ORDER = [verb for verb, _, _ in _VERBS.values()]
+_ORDER = list(_PAST)
 _STYLES = {"+": "green", "~": "cyan", "-": "red", "?": "yellow"}
+_PLAIN = "not bold"
+_DIM = "not bold dim"
 _FINE = ("done", "planned")
 
 
@@ -118,13 +121,14 @@ def _place(key: Key) -> tuple[int, int, int]:
 def _title(key: Key, group: _Group) -> Text:
     """Contacts in GHL: 8 to update; afterwards: 8 updated, or 7 of 8 updated."""
     entity, side, verb = key
-    name = "contact" if entity is Entity.TAG else entity.value
+    name = "Contacts" if entity is Entity.TAG else f"{entity.value.capitalize()}s"
     many = f"{group.count:,}"
     words = verb.format(many)
     if group.first[0]["status"] != "planned":
-        past = next(past for present, past, _ in _VERBS.values() if present == verb)
-        words = past.format(many if group.done == group.count else f"{group.done:,} of {many}")
-    return Text(f"{name.capitalize()}s in {side.label}: {words}", style="bold")
+        if group.done < group.count:
+            many = f"{group.done:,} of {many}"
+        words = _PAST[verb].format(many)
+    return Text(f"{name} in {side.label}: {words}", style="bold")
 
 
 def _print(console: Console, entry: _Entry, *, why: str) -> None:
@@ -145,13 +149,17 @@ def _more(console: Console, count: int, way: str) -> None:
 
 def _change(change: Change, *, full: bool) -> _Entry:
     sign = _VERBS[OpKind(change["kind"])][2]
-    head = Text(str(change["label"]), style="bold")
-    head.append(f" ({Side(change['side']).label})", style="not bold dim")
-    if change["under"] and change["under"] != change["label"]:
-        head.append(f" of {change['under']}", style="not bold")
+    side = Side(change["side"])
+    name = str(change["label"])
+    head = Text(name, style="bold")
+    head.append(f" ({side.label})", style=_DIM)
+    under = change["under"]
+    if under and under != name:
+        head.append(f" of {under}", style=_PLAIN)
     parts = _values(change, full=full)
     if len(parts) == 1:
-        head.append("  ").append_text(parts.pop())
+        head.append("  ")
+        head.append_text(parts.pop())
     return _Entry(sign, head, [*parts, *_status(change)])
 
 
@@ -173,12 +181,16 @@ def _main_fields(change: Change, *, full: bool) -> Text:
     named = str(change["label"])
     filled = [each for each in change["fields"] if each["after"] not in (None, "")]
     telling = [each for each in filled if not _says(named, str(each["after"]))]
-    listed = filled if full else telling[:_MAIN]
-    line = Text(style="not bold")
-    for at, each in enumerate(listed):
-        line.append(", " if at else "").append(f"{each['field']} ")
-        line.append(quoted(each["after"], full=full), style="green")
-    if more := 0 if full else len(telling) - len(listed):
+    first = filled if full else telling[:_MAIN]
+    line = Text(style=_PLAIN)
+    comma = ""
+    for each in first:
+        value = quoted(each["after"], full=full)
+        line.append(f"{comma}{each['field']} ")
+        line.append(value, style="green")
+        comma = ", "
+    more = len(telling) - len(first)
+    if more > 0:
         line.append(f" and {more} more", style="dim")
     return line
 
@@ -190,18 +202,24 @@ def _says(name: str, value: str) -> bool:
 
 
 def _tags(each: Map[str, Any], *, full: bool) -> Text:
-    line = Text(style="not bold")
+    added = quoted(each["after"], full=full)
+    line = Text(f"added: {added}", style=_PLAIN)
     if each["after"] is None:
-        return line.append("removed: ").append(quoted(each["before"], full=full), style="red")
-    return line.append("added: ").append(quoted(each["after"], full=full), style="green")
+        removed = quoted(each["before"], full=full)
+        line = Text(f"removed: {removed}", style=_PLAIN)
+    return line
 
 
 def _from_to(each: Map[str, Any], *, full: bool) -> Text:
-    line = Text(f"{each['field']}: ", style="not bold")
-    line.append(quoted(each["before"], full=full), style="red").append(" → ")
-    line.append(quoted(each["after"], full=full), style="green")
+    before = quoted(each["before"], full=full)
+    after = quoted(each["after"], full=full)
+    line = Text(f"{each['field']}: ", style=_PLAIN)
+    line.append(before, style="red")
+    line.append(" → ")
+    line.append(after, style="green")
     if "stored" in each:
-        line.append(f", but stored as {quoted(each['stored'], full=full)}", style="red")
+        stored = quoted(each["stored"], full=full)
+        line.append(f", but stored as {stored}", style="red")
     return line
 
 
@@ -249,15 +267,13 @@ def questions(console: Console, holds: Sequence[Map[str, Any]], *, pair: str, fu
 
 def _question(hold: Map[str, Any], *, full: bool) -> _Entry:
     head = Text(str(hold.get("label") or hold["subject"]), style="bold")
-    head.append(f" ({hold['entity']})", style="not bold dim")
+    head.append(f" ({hold['entity']})", style=_DIM)
     values = hold["values"]
-    if hold["field"] and {"app", "ghl"} <= values.keys():
-        head.append(f"  {hold['field']}: ", style="not bold")
-        head.append(quoted(values["app"], full=full), style="not bold cyan")
-        head.append(" (the app) or ", style="not bold")
-        head.append(quoted(values["ghl"], full=full), style="not bold cyan")
-        head.append(" (GHL)", style="not bold")
-    elif hold["field"]:
-        head.append(f"  {hold['field']}", style="not bold")
-    along = along_words(hold.get("along") or {})
-    return _Entry("?", head, [Text(f"with {along}", style="red")] if along else [])
+    about = hold["field"]
+    if about and {"app", "ghl"} <= values.keys():
+        ours = quoted(values["app"], full=full)
+        theirs = quoted(values["ghl"], full=full)
+        head.append(f"  {about}: {ours} (the app) or {theirs} (GHL)", style=_PLAIN)
+    elif about:
+        head.append(f"  {about}", style=_PLAIN)
+    return _Entry("?", head)

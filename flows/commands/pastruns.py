@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from flows.clock import took
 from flows.terminal import Console
 
 if TYPE_CHECKING:
@@ -44,9 +45,9 @@ def show(console: Console, rows: Sequence[RunRow]) -> None:
         console.print(table)
         return
     for row in rows:
-        name, started, took, _, state, planned, done, failed, asked = _cells(row)
+        name, started, lasted, _, state, planned, done, failed, asked = _cells(row)
         head = Text(name, style="bold")
-        head.append(f"  {state}, {started}, {took}", style="not bold")
+        head.append(f"  {state}, {started}, {lasted}", style="not bold")
         console.print(head)
         line = f"planned {planned}  done {done}  failed {failed}  questions {asked}"
         kinds = _kinds(row)
@@ -65,13 +66,18 @@ def _table(cells: Iterable[Sequence[str]]) -> Table:
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:
-    started = f"{datetime.fromisoformat(row.started_at):%Y-%m-%d %H:%M}"
+    started = datetime.fromisoformat(row.started_at)
+    seconds = _seconds(row)
+    lasted = _NONE if seconds is None else took(seconds)
+    head = (row.run_id, f"{started:%Y-%m-%d %H:%M}", lasted, row.job, row.state)
     totals = _totals(row)
-    figures: list[str] = [_NONE] * 4
-    if totals is not None:
-        counted = (totals["planned"]["writes"], totals["done"]["writes"])
-        figures = [f"{count:,}" for count in (*counted, totals["failed"], totals["questions"])]
-    return row.run_id, started, _took(_seconds(row)), row.job, row.state, *figures
+    if totals is None:
+        return (*head, _NONE, _NONE, _NONE, _NONE)
+    planned = totals["planned"]["writes"]
+    done = totals["done"]["writes"]
+    failed = totals["failed"]
+    asked = totals["questions"]
+    return (*head, f"{planned:,}", f"{done:,}", f"{failed:,}", f"{asked:,}")
 
 
 def _kinds(row: RunRow) -> str:
@@ -100,12 +106,3 @@ def _seconds(row: RunRow) -> float | None:
         return None
     took = datetime.fromisoformat(row.ended_at) - datetime.fromisoformat(row.started_at)
     return round(took.total_seconds(), 1)
-
-
-def _took(seconds: float | None) -> str:
-    if seconds is None:
-        return _NONE
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -31,7 +31,7 @@ from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
 from flows.run import Options  # noqa: E402
-from flows.sync import reconcile  # noqa: E402
+from flows.sync import reconcile, say_step  # noqa: E402
 from reconcile.report.markdown import markdown  # noqa: E402
 from reconcile.report.mask import masked  # noqa: E402
 
@@ -41,6 +41,7 @@ FINISHED: list[Told] = []
 
 def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
+    say_step(step, arguments)
     if step.__name__ == "recover":  # the first step of every job
         adopt(arguments[0])
     behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))

@@ -15,6 +15,7 @@ from msgspec import MsgspecError
 from flows import errors
 from flows.outcome import alerts
 from flows.outcome.alerts import Alert
+from flows.progress import CURRENT
 from flows.run import Run
 from flows.state import imprints
 from flows.state.stores import keep
@@ -103,6 +104,7 @@ def _settled_here(run: Run) -> tuple[str, ...]:
 
 def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:
     """Write the report and the archive of a run, raise its alerts, and remember its summary for the trends of later ones."""
+    CURRENT.step("tell")
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
     whole = write(run, about)
@@ -118,6 +120,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     told = Told(code, state, whole, paths)
     settled = None if state == "settled" else state
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
+    CURRENT.end()
     return told
 
 

@@ -17,7 +17,7 @@ from flows.clock import moment
 from flows.run import Run
 from flows.state import imprints
 from flows.state.stores import links_folder
-from flows.steps import ends, focus, lineage, selection
+from flows.steps import counting, ends, focus, lineage, selection
 from reconcile import pipeline
 from reconcile.apply import settle, undo_settlement, verify
 from reconcile.apply.apply import apply_chunk
@@ -101,6 +101,7 @@ def _extract_side(run: Run, side: Side) -> list[Spool]:
 def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
     began = run.clock()
     pages = _while_it_may(run, run.connectors[side].extract(entity, scope))
+    pages = counting.counted(run, pages, entity, side, scope)
     spooled = run.stage.spool(entity, side, pages, taken_at=began)
     return entity, side, spooled
 

@@ -34,3 +34,14 @@ class Hanging:
 
 def _counted(count: int, entity: Entity) -> str:
     return f"{count} {entity}s" if count > 1 else f"{count} {entity}"
+
+
+def words(along: Mapping[str, int]) -> str:
+    """How many tasks and notes go along: 49 tasks and 33 notes; "" where none do."""
+    parts = []
+    for child in (Entity.TASK, Entity.NOTE):
+        count = along.get(child.value, 0)
+        plural = "s" if count > 1 else ""
+        if count:
+            parts.append(f"{count:,} {child}{plural}")
+    return " and ".join(parts)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconcile.model import Entity, OpKind, Side, Snapshot
+from reconcile.plan.dependants import words
 from reconcile.plan.plan import Plan
 
 _DELETING = (OpKind.DELETE, OpKind.ARCHIVE)
@@ -224,7 +225,9 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 setting, allowed = "max_deletes", limits.max_deletes
                 limit = f"{limits.max_deletes} (max_deletes)"
             along = facts.along.get(side, {}) if entity is Entity.CONTACT else {}
-            beside = _with(along)
+            beside = words(along)
+            if beside:
+                beside = f", with {beside}"
             yield Breach(
                 "deletes",
                 f"{count} of {linked} linked {entity}s would be deleted in {side.label}{beside}; "
@@ -238,12 +241,6 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 side=side,
                 along=along,
             )
-
-
-def _with(along: Mapping[str, int]) -> str:
-    """What goes along, in words: , with 49 tasks and 33 notes."""
-    parts = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in along.items() if count]
-    return f", with {' and '.join(parts)}" if parts else ""
 
 
 def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterator[Breach]:

@@ -8,8 +8,11 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.model import Entity, OpKind, Side
+from reconcile.plan.dependants import words
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
+
+__all__ = ["Along", "Alongs", "added", "alongs", "by_side", "words"]
 
 Along = dict[str, int]
 """How many tasks and notes, by entity."""
@@ -56,10 +59,3 @@ def added(entries: Iterable[dict[str, Any]], counted: Alongs) -> Iterator[dict[s
             key = entry[f"{entry['side']}_key"]
             entry["along"] = counted.get((entry["side"], str(key)), {})
         yield entry
-
-
-def words(along: Map[str, int]) -> str:
-    """49 tasks and 33 notes; "" where nothing goes along."""
-    counts = [(child.value, along.get(child.value, 0)) for child in _CHILDREN]
-    parts = [f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts if count]
-    return " and ".join(parts)
