@@ -91,6 +91,7 @@ class Progress:
         if again:
             words = f"checking afterwards: {words}"
         with self._lock:
+            # Writing is a step for each chunk: what is counted goes on through all of them.
             if words != self._state.step:
                 self._state = _State(words, self._clock())
 
@@ -122,6 +123,7 @@ class Progress:
             if not shown:
                 shown.append(took(now - state.began))
             left = state.until - now
+            # Waits of a fraction of a second are the rule in a full window, and no news.
             if left >= 1:
                 shown.append(f"waiting for {state.reason}: {took(left)}")
             return [f"{state.step}: {line}" for line in shown]
@@ -167,6 +169,7 @@ class Progress:
 
     def _plain(self) -> None:
         ended = threading.Event()
+        # A step may be one long query: nothing of the run's own comes by to tell of it.
         ticker = threading.Thread(target=self._tick, args=(ended,), daemon=True)
         ticker.start()
         self._shown.callback(ticker.join)

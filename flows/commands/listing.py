@@ -81,6 +81,7 @@ def changes(console: Console, entries: Sequence[Change], *, full: bool = False) 
         shared = group.because if len(group.reasons) == 1 else ""
         if shared:
             console.print(Padding(Text(shared, style="dim"), (0, 0, 0, 2)))
+        # All of a large group do not fit in memory: they are gone through once more, from their file.
         listed = _of(entries, key) if full else group.first
         for change in listed:
             _print(console, _change(change, full=full), why="" if shared else _because(change))
@@ -157,6 +158,7 @@ def _change(change: Change, *, full: bool) -> _Entry:
     if under and under != name:
         head.append(f" of {under}", style=_PLAIN)
     parts = _values(change, full=full)
+    # One field stands beside the name, as most changes are of one; several get a line each.
     if len(parts) == 1:
         head.append("  ")
         head.append_text(parts.pop())

@@ -40,6 +40,7 @@ def listed(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
 def show(console: Console, rows: Sequence[RunRow]) -> None:
     """A table where the terminal is wide enough, else two lines a run; ids and states are whole."""
     table = _table(map(_cells, rows))
+    # Measured without a bound: within the console's width every table fits, folded.
     unbound = console.options.update(max_width=1_000)
     if console.measure(table, options=unbound).maximum <= console.width:
         console.print(table)

@@ -87,6 +87,7 @@ def document(words: str, error: BaseException | None) -> dict[str, Any]:
     """What a command came to that ended with 3: the run's report, where it left one, with `error` and `exit_code` beside it."""
     from reconcile.report import kept
 
+    # A run that was refused, or failed, has left a report: machines get the same document as on any ending.
     report: dict[str, Any] = {}
     for note in report_notes(error):
         path = Path(note.partition(": ")[2]).with_name("report.json")

@@ -104,6 +104,7 @@ def tell_run(
 def _sentences(document: Mapping[str, Any]) -> list[str]:
     """The verdict's sentences; where the limits stand in a table, not the refusal that has them as text."""
     sentences: list[str] = list(document["verdict"]["sentences"])
+    # The refusal's own text repeats every limit, for those who have no table.
     if document.get("limits"):
         sentences.remove(document["refusal"])
     return sentences

@@ -45,6 +45,7 @@ def totals(entries: Iterable[Map[str, Any]], entities: Map[str, Map[str, Any]]) 
         if entry["status"] in _DONE:
             done[name] += 1
             along["done"].update(entry.get("along") or {})
+        # The side had the record already: nothing was created, and the two were linked.
         elif entry["status"] == "exists":
             done["links"] += 1
     return {
