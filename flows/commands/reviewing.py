@@ -203,6 +203,7 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     from flows.state.imprints import trusted
     from flows.state.stores import runs_folder
     from reconcile.ledger.ledger import Ledger
+    from reconcile.plan.limits import Limits
 
     loaded = load(pair)
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
@@ -210,10 +211,13 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     def bring(folder: Path) -> Path:
         return trusted(loaded, ledger, folder, "report.json")
 
-    fields = (field.name for entity in loaded.mapping.entities for field in entity.fields)
+    fields = dict.fromkeys(
+        field.name for entity in loaded.mapping.entities for field in entity.fields
+    )
+    limits = Limits(**loaded.limits)
     evidence = Evidence(runs_folder(loaded), bring=bring)
     try:
-        yield Desk(ledger, evidence, who, now, tuple(dict.fromkeys(fields)), links_of(loaded))
+        yield Desk(ledger, evidence, who, now, tuple(fields), links_of(loaded), limits)
     finally:
         ledger.close()
 
@@ -282,7 +286,7 @@ def _one(desk: Desk, call: _Request, beginning: str) -> _Ending:
         if question is None:
             raise _not_open(hold_id)
         _check(desk, proposal := Proposal(((question, choice),)))
-        return _previewed(proposal, f"review {beginning} {choice} --pair {call.pair}")
+        return _previewed(desk, proposal, f"review {beginning} {choice} --pair {call.pair}")
     return _answer(desk, call, hold_id, choice, question)
 
 
@@ -355,7 +359,7 @@ def _all(desk: Desk, call: _Request) -> _Ending:
     if call.preview:
         _check(desk, proposal)
         words = f"review --all{call.which.words} --take {call.take}"
-        return _previewed(proposal, f"{words} --shown {proposal.digest} --pair {call.pair}")
+        return _previewed(desk, proposal, f"{words} --shown {proposal.digest} --pair {call.pair}")
     recorded = give(desk, proposal, reason=call.reason, shown=call.shown)
     does = "; ".join(f"{number:,} {what}" for number, what in proposal.counts)
     said = f"Noted {recorded.count:,} answers: {does}."
@@ -374,7 +378,7 @@ def _file(desk: Desk, call: _Request, path: Path) -> _Ending:
         choices = {each.hold_id: each.choice for each in new}
         answers = ((each, choices.get(each.hold_id, "")) for each in desk.questions())
         proposal = Proposal(tuple((each, choice) for each, choice in answers if choice))
-        return _previewed(proposal, f"review --from-file {path} --pair {call.pair}")
+        return _previewed(desk, proposal, f"review --from-file {path} --pair {call.pair}")
     recorded = answer_all(desk.ledger, decided, by=desk.by, at=desk.now(), reason=call.reason)
     before = len(decided) - recorded.count
     said = f"Noted {recorded.count:,} answers of {path.name}"
@@ -390,12 +394,14 @@ def _check(desk: Desk, proposal: Proposal) -> None:
     check_all(desk.ledger, decided_of(proposal, ""), by=desk.by, at=desk.now())
 
 
-def _previewed(proposal: Proposal, again: str) -> _Ending:
+def _previewed(desk: Desk, proposal: Proposal, again: str) -> _Ending:
     from flows.review import lines
+    from flows.review.foreseeing import over_limits
 
+    over = over_limits(desk, proposal)
     return _Ending(
-        {**proposal.document, "preview": True},
-        lambda console: lines.tell_preview(console, proposal, again),
+        {**proposal.document, "preview": True, "over_limits": over},
+        lambda console: lines.tell_preview(console, proposal, over, again),
         0,
     )
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from flows.review.links import NO_LINKS, Links
 from flows.review.questions import Evidence, Question, questions
 from reconcile.ledger.ledger import Ledger
+from reconcile.plan.limits import Limits
+
+_USUAL = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Desk:
     now: Callable[[], str]
     fields: tuple[str, ...] = ()
     links: Links = NO_LINKS
+    limits: Limits = _USUAL
 
     def questions(self) -> list[Question]:
         """All open questions, as they are now."""

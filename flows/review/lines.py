@@ -278,7 +278,7 @@ def _record_heading(each: Question, record: Shown) -> str:
 # acts ---------------------------------------------------------------------------------------------
 
 
-def tell_preview(console: Console, proposal: Proposal, again: str) -> None:
+def tell_preview(console: Console, proposal: Proposal, over: Sequence[str], again: str) -> None:
     """What the answers will do, counted and with the first few; `again` gives them."""
     number = len(proposal.answers)
     answers = _plural(number, "answer", "answers")
@@ -287,6 +287,8 @@ def tell_preview(console: Console, proposal: Proposal, again: str) -> None:
         say(console, f"  {count:,} {what}")
     if proposal.replaced:
         say(console, f"  {proposal.replaced:,} of them are answered already: that is replaced.")
+    for sentence in over:
+        say(console, f"  {sentence}", "yellow")
     for each, does in proposal.first:
         say(console, f"  {joined(each.label, each.field)}: {does}", "dim")
     rest = number - len(proposal.first)

@@ -22,6 +22,7 @@ from flows.review import wording
 from flows.review.choosing import View
 from flows.review.deciding import Changed, answer
 from flows.review.desk import Desk
+from flows.review.foreseeing import over_limits
 from flows.review.gate import Gate
 from flows.review.questions import Question
 from flows.review.tangles import OTHERS, Tangle, tangle_of, tangles
@@ -161,6 +162,7 @@ class Pages:
             "preview.html.j2",
             view=view,
             proposal=proposal,
+            over=await run_in_threadpool(over_limits, self.desk, proposal),
             back=f"together/{group.name}?{view.query()}",
             hidden=[*hidden.items(), *(("without", hold_id) for hold_id in without)],
         )
@@ -184,11 +186,13 @@ class Pages:
         if "couple" not in query:
             return self._page("tangle.html.j2", view=view, tangle=tangle, others=OTHERS)
         couple, others = query["couple"], query.get("others", "")
+        proposal = tangle.settle(couple, others)
         hidden = {"tangle": hold_id, "couple": couple, "others": others, "view": view.query()}
         return self._page(
             "preview.html.j2",
             view=view,
-            proposal=tangle.settle(couple, others),
+            proposal=proposal,
+            over=await run_in_threadpool(over_limits, self.desk, proposal),
             back=f"tangle/{hold_id}?{view.query()}",
             hidden=list(hidden.items()),
         )

@@ -128,6 +128,24 @@ def test_a_preview_writes_nothing(acme: Acme) -> None:
     assert review(acme, "--acts", "--json").document == []
 
 
+def test_a_preview_says_which_limit_the_next_run_would_go_over(acme: Acme) -> None:
+    """Answers that alone are more than one run may do: the limit is named, with the word that lets the run do it."""
+    text = acme.pair.read_text(encoding="utf-8")
+    limits = "max_update_share = 0.1\nsmall = 5\n"
+    acme.pair.write_text(text.replace("[limits]\n", f"[limits]\n{limits}"), encoding="utf-8")
+    said = review(acme, "--all", *ALIKE, "--take", "app", "--preview")
+    assert "(max_update_share)" in said.out
+    (over,) = review(acme, "--all", *ALIKE, "--take", "app", "--preview", "--json").document[
+        "over_limits"
+    ]
+    assert over.endswith("--allow updates.")
+    left = review(acme, "--all", *ALIKE, "--take", "leave", "--preview", "--json").document
+    assert left["over_limits"] == []
+    review(acme, "--all", *ALIKE, "--take", "app")
+    refused = say("run", "--pair", acme.pair, "--engine", "local")
+    assert "max_update_share" in refused.errors
+
+
 def test_alike_questions_are_answered_taken_back_answered_again_and_carried_out(
     kept: tuple[Acme, dict[str, str], Path], acme: Acme
 ) -> None:

@@ -73,6 +73,8 @@ def test_500_alike_questions_are_answered_taken_back_and_answered_again(tmp_path
                 hand.click(f"a[href*='together/{group.name}']")
                 hand.click("button[value=ghl]")
                 assert f"What these {number} answers will do" in says(browser, "h1")
+                assert "(max_update_share)" in says(browser, ".over")
+                assert "--allow updates" in says(browser, ".over")
                 assert desk.ledger.decisions() == []
                 hand.click("button.go")
                 assert f"{number} questions answered in one act" in says(browser)

@@ -1,0 +1,83 @@
+"""Says before answers are given that they alone would be more than one run may do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from flows.review.desk import Desk
+from flows.review.questions import Question
+from flows.review.together import Proposal
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity, Side
+from reconcile.plan.limits import Limits
+
+_REMEDY = "Answer fewer at once, or let the next run go over it with"
+
+
+def over_limits(desk: Desk, proposal: Proposal) -> list[str]:
+    """A sentence for each limit that the next run would be refused for, were these answers all it does.
+
+    What else the run finds to do is not known, so it may be refused all the same.
+    """
+    records = set()
+    for question, choice in proposal.answers:
+        record = _write(question, choice)
+        if record is not None:
+            records.add(record)
+    linked = _linked(desk.ledger)
+    writes = Counter((kind, entity, side) for kind, entity, side, _ in records)
+    sentences = []
+    for (kind, entity, side), number in writes.items():
+        most, name, limit = _most(kind, linked.get(entity, 0), desk.limits)
+        if number > most:
+            what = f"{number:,} {entity}s would be {_DONE[kind]} in {side.label}"
+            allowed = f"one run may do {most:,.0f} ({limit})"
+            sentences.append(f"{what}, and {allowed}. {_REMEDY} --allow {name}.")
+    return sentences
+
+
+_DONE = {"updates": "changed", "deletes": "deleted", "creates": "created"}
+
+
+def _write(question: Question, choice: str) -> tuple[str, str, Side, Any] | None:
+    """What an answer writes: the limit's name, the entity, the side, and the record, which counts once."""
+    record = question.app_key or question.ghl_key
+    side = question.side or Side.APP
+    # A tag is written to its contact.
+    entity = Entity.CONTACT.value if question.entity == Entity.TAG else question.entity
+    if choice in (Side.APP, Side.GHL):
+        return "updates", entity, Side(choice).other, record
+    if choice == "delete":
+        return "deletes", entity, side, record
+    if choice in ("create", "restore"):
+        return "creates", entity, side.other, record
+    return None
+
+
+def _most(kind: str, linked: int, limits: Limits) -> tuple[float, str, str]:
+    """How many one run may do, what lets it do more, and by which limit."""
+    few = linked < limits.small
+    if kind == "deletes":
+        share = linked * limits.max_delete_share
+        if few or limits.max_deletes <= share:
+            return limits.max_deletes, kind, "max_deletes"
+        return int(share), kind, "max_delete_share"
+    if kind == "creates":
+        if few:
+            return limits.max_first_creates, "first-creates", "max_first_creates"
+        return int(linked * limits.max_create_share), kind, "max_create_share"
+    if few:
+        return float("inf"), kind, "max_update_share"
+    return int(linked * limits.max_update_share), kind, "max_update_share"
+
+
+def _linked(ledger: Ledger) -> dict[str, int]:
+    table = schema.link
+    query = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == ledger.pair)
+    with ledger.engine.connect() as connection:
+        rows = connection.execute(query.group_by(table.c.entity)).all()
+    return {row[0]: row[1] for row in rows}
