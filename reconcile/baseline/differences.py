@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, fingerprint
+from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field, plain
@@ -295,16 +296,10 @@ def undone(
             yield source.difference(operation, name, Why.UNDONE, (theirs, mine), because=because)
 
 
-_ACCEPTED = """
-SELECT link_id, field, coalesce(item, '') AS item, app, ghl, because FROM judged_{e}
-WHERE action = 'leave' AND starts_with(because, 'decided by ') AND app IS DISTINCT FROM ghl ORDER BY ALL
-"""
-
-
 def accepted(stage: Stage, mapped: EntityMap, source: Source) -> Iterator[Difference]:
     """What a person said shall stay as it is."""
     entity = mapped.entity
-    for batch in stage.stream(_ACCEPTED.format(e=entity)):
+    for batch in stage.stream(render("baseline/accepted", entity=entity)):
         for link_id, field, item, app, ghl, because in batch:
             yield Difference(
                 entity=entity,
@@ -322,24 +317,10 @@ def accepted(stage: Stage, mapped: EntityMap, source: Source) -> Iterator[Differ
             )
 
 
-# A link that was compared: what is equal by now is no difference, and what moved is another one. What was refused is due,
-# and not standing: it is the same as long as both sides show what they showed.
-_VOID = """
-SELECT d.link_id, d.field, d.item FROM difference_{e} d JOIN wide_{e} w ON w.link_id = d.link_id AND NOT w.excluded
-LEFT JOIN judged_{e} j ON j.link_id = d.link_id AND j.field = d.field AND coalesce(j.item, '') = d.item
-WHERE NOT coalesce(d.current AND j.link_id IS NOT NULL AND (j.kind = 'standing'
-    OR CASE d.side WHEN 'ghl' THEN j.app ELSE j.ghl END IS NOT DISTINCT FROM d.sent
-    AND CASE d.side WHEN 'ghl' THEN j.ghl ELSE j.app END IS NOT DISTINCT FROM d.stored), false)
-ORDER BY ALL
-"""
-
-
 def void(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]:
     """(link_id, field, item) of what the register says and this run did not find so any more."""
-    return [
-        (str(link), str(field), str(item))
-        for link, field, item in stage.rows(_VOID.format(e=mapped.entity))
-    ]
+    rows = stage.rows(render("baseline/void", entity=mapped.entity))
+    return [(str(link), str(field), str(item)) for link, field, item in rows]
 
 
 def settle(
