@@ -327,5 +327,6 @@ def settle(
     stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, source: Source
 ) -> None:
     """Bring the register up to what this run compared; what its writes leave comes after, from the journal."""
+    # What is void goes first: an answer of this run may be about the very same value.
     forget(ledger, connection, mapped.entity, void(stage, mapped))
     put(ledger, connection, accepted(stage, mapped, source))

@@ -17,7 +17,8 @@ def renew_baseline(stage: Stage, mapped: EntityMap, *, same_rows: bool) -> None:
     """
     entity = mapped.entity
     stage.make("baseline/aged", entity=entity, same_rows=same_rows, codecs=mapped.codecs)
-    if stage.some("aged"):
+    if stage.some("aged"):  # none, except in the first night after an upgrade that changed a codec
+        # Each value once, however many links have it.
         changed = {side: _reread(stage, mapped, side) for side in Side}
         stage.make(
             "baseline/basecell_renewed", entity=entity, fields=mapped.fields, changed=changed
