@@ -90,6 +90,8 @@ class Book:
     gone: dict[Ident, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     """Where people deleted a record, and on which day."""
     merged: dict[Ident, Ident] = field(default_factory=dict)
+    untraceable: set[Ident] = field(default_factory=set)
+    """Those merged away of whom nothing is left that was ever seen: their merge looks like a deletion, and is one to any reader."""
     twice: set[Ident] = field(default_factory=set)
     """Records that people entered twice on one side."""
     decided: dict[Ident, dict[str | None, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -122,6 +124,9 @@ class Book:
         if now is None:
             self.gone[ident][side] = day
             self.tell(ident, day, f"deleted in {side}")
+            # What was typed there alone went with it, by the person's own hand: an answer may bring back what is across.
+            for cell in [cell for cell in self.pending if cell[:2] == ident]:
+                self.retire(cell, [side], "gone with its record")
             return
         if was is None:
             self.gone[ident].pop(side, None)

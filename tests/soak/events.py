@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.soak.book import Ident, look
 from tests.soak.world import World
 
 Happens = Callable[[World], None]
@@ -207,10 +208,26 @@ def merged_in_ghl(world: World) -> None:
     world.touched |= {
         one for one in world.now.idents() if _owner(world, one) in (winner[1], loser[1])
     }
+    if not _leaves_a_trace(world, loser):
+        world.book.untraceable.add(loser)
     world.place.sandbox.merge_contacts(world.key("ghl", winner), world.key("ghl", loser))
     world.book.merged[loser] = winner
     world.book.tell(loser, world.day, f"merged in GHL into {winner[1]}")
     world.book.tell(winner, world.day, f"took in {loser[1]} in GHL")
+
+
+def _leaves_a_trace(world: World, ident: Ident) -> bool:
+    """Whether anybody outside GHL can tell a merge from a deletion: by what both sides know the loser by, or a task of its."""
+    now = look(world.app, world.place)
+    ends = [now.row(side, ident) for side in ("app", "ghl")]
+    shared = [
+        name
+        for name in ("email", "phone")
+        if len({end.cells.get(name) if end else None for end in ends} - {None}) == 1
+        and all(end is not None and end.cells.get(name) for end in ends)
+    ]
+    tasks = (one for one in now.rows["ghl"] if one[0] == "task")
+    return bool(shared) or any((row := now.row("ghl", one)) and row.of == ident[1] for one in tasks)
 
 
 @event(0.2, "7")

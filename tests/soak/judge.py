@@ -182,6 +182,9 @@ class Judge:
         if self.book.decision(ident, "") or (owner and self.book.decision(owner, "")):
             self.book.counts["deleted by decision"] += 1
             return
+        if ident in self.book.untraceable:
+            self.book.counts["deleted after a merge without a trace"] += 1
+            return
         if ident in self.book.merged:
             yield (
                 "deleted",

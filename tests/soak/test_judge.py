@@ -180,3 +180,22 @@ def test_the_oracle_reads_as_people_do() -> None:
     assert number("12.50") == number(12.5) == "12.5"
     assert moment("2026-09-01T09:00:00.000Z") == moment("2026-09-01T11:00:00+02:00")
     assert plain("<p>tea &amp; cake</p>") == plain("tea & cake")
+
+
+def test_a_value_goes_with_the_record_that_its_author_deletes() -> None:
+    """What was typed on one side alone is owed no longer once a person deletes the record there, also where it comes back."""
+    book = Book()
+    typed = _seen({ANN: _row("1", city="Here")}, {ANN: _row("g", city="Old")})
+    book.compare(_seen({}, {}), typed, 1, 1.0)
+    book.compare(typed, _seen({}, {ANN: _row("g", city="Old")}), 2, 2.0)
+    assert {side for typed in book.pending.values() for side in typed} == {"ghl"}
+
+
+def test_a_merge_that_nobody_can_see_is_a_deletion() -> None:
+    """Where the loser's every identity changed unseen, the rule for deletions is all that a run can follow; else it is a finding."""
+    book = Book()
+    book.merged[ANN] = BOB
+    seen, gone = _seen({ANN: _row("1")}, {}), _seen({}, {})
+    assert _judged(book, seen, gone, _told()) == ["deleted"]
+    book.untraceable.add(ANN)
+    assert _judged(book, seen, gone, _told()) == []
