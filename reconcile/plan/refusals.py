@@ -1,4 +1,4 @@
-"""Remembers values that a side refused, as another record has them, and asks about both records."""
+"""Remembers values that a side refused, and asks about them instead of sending them every night."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from reconcile.baseline.differences import Difference, Source, Why, field_digest
 from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.plan.unique_values import holders, unique_fields
+from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan.unique_values import AMONG, holders, unique_fields
 from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import EntityMap
@@ -22,24 +22,35 @@ from reconcile.values.mapping import Mapping as PairMapping
 WHOLE = "*"
 """The field under which a create that was refused stands in the register."""
 
-_CODES = ("DUPLICATE", "EXISTS")
+SHARED = ("DUPLICATE", "EXISTS")
+"""Another record of the side has the value: both are shown."""
+
+AGAINST_ITS_RULES = ("INVALID_FIELD", "CONSTRAINT")
+"""The side takes no such value. Which one of several it did not take, it seldom says."""
 
 
 def remember(
     ledger: Ledger, connection: Connection, journal: Journal, mapping: PairMapping, source: Source
 ) -> None:
     """Enter what sides refused in this run into the register, once its operations are settled."""
-    mapped = mapping[Entity.CONTACT]
     refused = [entry for entry in journal.entries() if _is_refused(*entry)]
-    creates = [operation.link_id for operation, _ in refused if operation.kind is OpKind.CREATE]
-    linked = _linked(ledger, connection, creates)
-    register: list[Difference] = []
-    for operation, outcome in refused:
-        # A create that ended in a link all the same was no refusal.
-        if operation.kind is OpKind.CREATE and operation.link_id in linked:
-            continue
-        register += _differences(mapped, operation, outcome, source)
-    differences.put(ledger, connection, register)
+    for mapped in mapping.entities:
+        mine = [entry for entry in refused if entry[0].entity is mapped.entity]
+        creates = [operation.link_id for operation, _ in mine if operation.kind is OpKind.CREATE]
+        linked = _linked(ledger, connection, mapped.entity, creates)
+        register: list[Difference] = []
+        for operation, outcome in mine:
+            # A create that ended in a link all the same was no refusal.
+            if operation.kind is OpKind.CREATE and operation.link_id in linked:
+                continue
+            register += _differences(mapped, operation, outcome, source)
+        differences.put(ledger, connection, register)
+
+
+def _is_refused(operation: Operation, outcome: Outcome) -> bool:
+    carries_values = operation.kind in (OpKind.CREATE, OpKind.UPDATE)
+    told = outcome.code in (*SHARED, *AGAINST_ITS_RULES)
+    return carries_values and outcome.status is Status.REJECTED and told
 
 
 def _differences(
@@ -47,51 +58,50 @@ def _differences(
 ) -> Iterator[Difference]:
     """What the register remembers of one refused operation."""
     other_key = outcome.key if outcome.key != operation.key else None
-    for field, sent, digest in _values(mapped, operation):
+    reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
+    sent = _values(mapped, operation, outcome)
+    among = outcome.code in AGAINST_ITS_RULES and len(sent) > 1
+    for name, cell in sent.items():
         yield Difference(
-            Entity.CONTACT,
+            mapped.entity,
             operation.link_id,
-            field,
+            name,
             Why.REJECTED,
             operation.side,
-            sent,
-            operation.before.get(field),
-            because=f"refused by {operation.side.label}: another record has it",
-            field_digest=digest,
+            cell,
+            operation.before.get(name),
+            because=f"refused by {operation.side.label}: {reason}",
+            field_digest="" if name == WHOLE else field_digest(mapped.field(name)),
             run_id=source.run_id,
             at=source.at,
-            code=outcome.code,
+            code=AMONG if among else outcome.code,
             other_key=other_key,
         )
 
 
-_WRITES = (OpKind.CREATE, OpKind.UPDATE)
-
-
-def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    contact = operation.entity is Entity.CONTACT and operation.kind in _WRITES
-    return contact and outcome.status is Status.REJECTED and outcome.code in _CODES
-
-
-def _values(mapped: EntityMap, operation: Operation) -> Iterator[tuple[str, str, str]]:
-    """(field, what was sent, the field's mapping) of what may have been refused."""
+def _values(mapped: EntityMap, operation: Operation, outcome: Outcome) -> dict[str, Cell]:
+    """What may have been refused, by field: of a create all of it, of an update what the answer is about."""
     if operation.kind is OpKind.CREATE:
-        yield WHOLE, _sent(operation), ""
-        return
-    for name, cell in operation.after.items():
-        if cell is not None and name in unique_fields(mapped):
-            yield name, cell, field_digest(mapped.field(name))
+        return {WHOLE: _sent(operation)}
+    if outcome.code not in SHARED:
+        return dict(operation.after)
+    unique = unique_fields(mapped)
+    return {
+        name: cell for name, cell in operation.after.items() if name in unique and cell is not None
+    }
 
 
 def _sent(operation: Operation) -> str:
     return line({name: cell for name, cell in operation.after.items() if cell is not None})
 
 
-def _linked(ledger: Ledger, connection: Connection, link_ids: list[str]) -> set[str]:
+def _linked(
+    ledger: Ledger, connection: Connection, entity: Entity, link_ids: list[str]
+) -> set[str]:
     table = schema.link
     query = sa.select(table.c.link_id).where(
         table.c.pair == ledger.pair,
-        table.c.entity == Entity.CONTACT.value,
+        table.c.entity == entity.value,
         table.c.link_id.in_(link_ids),
     )
     return {str(link_id) for (link_id,) in connection.execute(query)}
@@ -104,13 +114,15 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     """Ask, in `judged_e` and `hold`, about values that would only be refused again."""
     entity = mapped.entity
     refused = f"difference_{entity}"
-    if not unique_fields(mapped) or not stage.has(refused) or not stage.some(refused):
+    if not stage.has(refused) or not stage.some(f"{refused} WHERE kind = 'rejected'"):
         return
     stage.make(
         "plan/refused_now",
         entity=entity,
         unique_holders=holders(mapped),
         partly=_partly(stage, entity),
+        shared=SHARED,
+        among=AMONG,
     )
     stage.make("plan/refused_asked", entity=entity)
     stage.make("plan/refused", entity=entity)
@@ -126,14 +138,12 @@ def _partly(stage: Stage, entity: Entity) -> dict[str, bool]:
 
 
 def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
-    """Ask, in `operation`, `passed` and `hold`, about creates that would only be refused again.
-
-    Another record has the email or phone of each.
-    """
+    """Ask, in `operation`, `passed` and `hold`, about creates that would only be refused again."""
     entity = mapped.entity
     refused = f"difference_{entity}"
-    if entity is not Entity.CONTACT or not stage.has(refused):
+    if not stage.has(refused):
         return
     if stage.some("operation", refused) == {"operation", refused}:
-        stage.make("plan/refused_create", entity=entity, partly=_partly(stage, entity))
+        partly = _partly(stage, entity)
+        stage.make("plan/refused_create", entity=entity, partly=partly, shared=SHARED)
         stage.make("plan/refused_creates", entity=entity)

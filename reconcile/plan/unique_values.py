@@ -13,6 +13,9 @@ from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage, blurred
 from reconcile.values.mapping import EntityMap
 
+AMONG = "REFUSED_AMONG_OTHERS"
+"""How a value is marked that was refused together with others: the next run sends each by itself."""
+
 FIRST = FREES + 1
 """The turn of the writes that wait for no other."""
 
@@ -42,20 +45,21 @@ class Holder:
 def take_turns(stage: Stage, mapped: EntityMap) -> None:
     """Create `lot_e`: the fields that are written apart from their record, and at which turn.
 
-    These are the values that another record of that side holds as it was read, and those that such
-    a record lets go. All else of the record is written whether or not the side takes such a value.
+    These are the values that another record of that side holds as it was read, those that such a
+    record lets go, and those of which one was refused, nobody knows which. All else of the record is written whether or not the side takes such a value.
     """
     entity = mapped.entity
     stage.make("plan/lot", entity=entity)
+    turns_of = dict.fromkeys(refused_among(stage, mapped), (FIRST, False))
     unique = unique_fields(mapped)
-    if not unique:
-        return
-    stage.make("plan/want", entity=entity, unique=unique)
-    rows: list[tuple[object, ...]] = []
+    if unique:
+        stage.make("plan/want", entity=entity, unique=unique)
     for holder in holders(mapped):
         if stage.some(f"want WHERE {_wanted(holder)}"):
-            rows += _lots(stage, mapped, holder)
-    if rows:
+            for link_id, field, side, turn, room in _lots(stage, mapped, holder):
+                turns_of[link_id, field, side] = (turn, room)
+    if turns_of:
+        rows = [(*place, *turn) for place, turn in turns_of.items()]
         stage.fill(f"lot_{entity}", _LOT, [rows])
 
 
@@ -76,7 +80,7 @@ def _wanted(holder: Holder) -> str:
 
 def make_room(stage: Stage, mapped: EntityMap) -> None:
     """Add the writes that clear a value to break a ring to `operation`."""
-    if stage.some(f"lot_{mapped.entity}"):
+    if stage.some(f"lot_{mapped.entity} WHERE room"):
         stage.make("plan/room", entity=mapped.entity, phase=phases.of_turn(FREES))
 
 
@@ -101,7 +105,17 @@ def holders(mapped: EntityMap) -> list[Holder]:
     return places
 
 
-def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[object, ...]]:
+def refused_among(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]:
+    """(link id, field, side) of values that a side refused together with others of their record."""
+    if not stage.some(f"difference_{mapped.entity} WHERE code = {literal(AMONG)}"):
+        return []
+    query = render("plan/refused_among", entity=mapped.entity, among=AMONG)
+    return [(str(link), str(field), str(side)) for link, field, side in stage.rows(query)]
+
+
+def _lots(
+    stage: Stage, mapped: EntityMap, holder: Holder
+) -> Iterator[tuple[str, str, str, int, bool]]:
     """The rows of `lot_e` for one field on one side."""
     rivals = stage.rows(
         render("plan/rivals", entity=mapped.entity, holder=holder, wanted=_wanted(holder))

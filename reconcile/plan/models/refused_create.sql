@@ -1,10 +1,12 @@
--- refused_create: a record whose creation would only be refused again, as another one has its email or phone
+-- refused_create: a record whose creation would only be refused again: another has its email or phone, or the side takes none such
 CREATE OR REPLACE TABLE refused_create AS
 SELECT
     o.link_id,
     o.side AS target,
     o.source_key,
     r.other_key,
+    r.code,
+    r.code IN ({{ shared | map('literal') | join(', ') }}) AS shared,
     b.app_key AS other_app,
     b.ghl_key AS other_ghl,
     {{ hold_id('refused', entity, 'o.link_id', "'*'") }} AS hold_id,
@@ -24,12 +26,12 @@ WHERE
     o.kind = 'create'
     AND o.entity = '{{ entity }}'
     -- The other record is as it was when it was named; where no time says so, it is enough that it may still be there.
-    AND coalesce(
+    AND (r.code NOT IN ({{ shared | map('literal') | join(', ') }}) OR coalesce(
         coalesce(ca.modified_at, cg.modified_at) <= r.at,
         r.other_key IS NULL
         OR (o.side = 'app' AND ({{ partly.app | lower }} OR ca.key IS NOT NULL))
         OR (o.side = 'ghl' AND ({{ partly.ghl | lower }} OR cg.key IS NOT NULL))
-    );
+    ));
 
 DELETE FROM refused_create
 WHERE hold_id IN (

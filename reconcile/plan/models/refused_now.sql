@@ -1,6 +1,6 @@
 -- refused_now: a value that would only be refused again
 --
--- The other record still has the value, or is as it was when it was named.
+-- The side takes no such value; or another record has it still, or is as it was when it was named.
 {% from 'plan/models/_holders.sql' import holders with context %}
 CREATE OR REPLACE TABLE refused_now AS
 WITH due AS (
@@ -21,7 +21,9 @@ refused_before AS (
         d.*,
         r.run_id,
         r.at,
-        r.other_key
+        r.other_key,
+        r.code,
+        r.code IN ({{ shared | map('literal') | join(', ') }}) AS shared
     FROM due AS d
     JOIN difference_{{ entity }} AS r
         ON
@@ -32,9 +34,19 @@ refused_before AS (
             AND r.current
             AND r.sent IS NOT DISTINCT FROM d.sent
             AND r.stored IS NOT DISTINCT FROM d.stored
+    -- What was refused among others is sent by itself first.
+    WHERE r.code <> {{ among | literal }}
 ),
 
 holder AS (
+    {% if not unique_holders %}
+    SELECT
+        NULL::VARCHAR AS side,
+        NULL::VARCHAR AS field,
+        NULL::VARCHAR AS new_value,
+        NULL::VARCHAR AS key
+    WHERE false
+    {% endif %}
     {% for each in unique_holders %}
     SELECT
         '{{ each.side }}' AS side,
@@ -63,18 +75,22 @@ SELECT
     k.field,
     k.target,
     k.run_id,
+    k.shared,
+    k.code,
     coalesce(min(h.key), any_value(k.other_key)) AS other_key
 FROM refused_before AS k
 LEFT JOIN holder AS h
     ON
-        k.target = h.side
+        k.shared
+        AND k.target = h.side
         AND k.field = h.field
         AND k.sent = h.new_value
         AND k.key <> h.key
 WHERE h.key IS NULL OR (h.side, h.field, h.key) NOT IN (SELECT (target, field, key) FROM leaving)
-GROUP BY k.link_id, k.field, k.target, k.run_id, k.at, k.other_key
+GROUP BY k.link_id, k.field, k.target, k.run_id, k.at, k.other_key, k.shared, k.code
 HAVING
-    min(h.key) IS NOT NULL
+    NOT k.shared
+    OR min(h.key) IS NOT NULL
     -- noqa: disable=LT02
     {% for side, partly in partly.items() %}
     {% if partly %}
