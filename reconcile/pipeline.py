@@ -40,8 +40,12 @@ def link(
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
-    asked = [(json.loads(str(hold.body))["subject"],) for hold in ledger.holds()]
-    stage.fill("in_question", [("subject", "VARCHAR")], [asked])
+    open_questions = [
+        (json.loads(str(hold.body))["subject"], hold.hold_id, hold.values_digest)
+        for hold in ledger.holds()
+    ]
+    columns = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
+    stage.fill("in_question", columns, [open_questions])
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
         release(stage, mapped)

@@ -220,6 +220,7 @@ def make_plan(run: Run) -> Plan:
     since = _before(run.started_at, days=flapping.DAYS)
     flapping.find(run.stage, run.ledger, run.mapping, times=times, since=since)
     restored.find_edited(run.stage, run.ledger, run.mapping, since=since)
+    restored.find_unanswered(run.stage, run.mapping)
     pipeline.make_draft(run.stage, run.mapping, flapping=times)
     doubts.ask(run.stage, run.doubts)
     groups = draft.groups(run.stage)

@@ -64,6 +64,17 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
                 stage.rows(insert, mapped.entity.value, side.value, link_id)
 
 
+def find_unanswered(stage: Stage, mapping: Mapping) -> None:
+    """Add to `rewound` the records about which the question of a night before is still open.
+
+    Whatever else somebody typed into them since: a question ends with an answer, or with another value.
+    """
+    if stage.some("in_question"):
+        for mapped in mapping.entities:
+            for side in Side:
+                stage.make("compare/still_back", entity=mapped.entity, side=side)
+
+
 def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:
     """The links whose end on a side holds a value again that a write of this job replaced."""
     query = render("compare/edited_since", entity=mapped.entity, side=side)

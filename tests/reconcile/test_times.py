@@ -181,6 +181,28 @@ def test_a_restored_row_that_was_edited_before_the_run_is_asked_about_as_well() 
         assert world.cells(Side.GHL)[by_email(world, Side.GHL, "p0@x.com")]["first_name"] == "Zed"
 
 
+def test_an_open_question_outlives_an_edit_of_another_field() -> None:
+    """The night after it was asked somebody edits the restored row: its time is new, and GHL's correction waits for the answer."""
+    world, keys = restored()
+    with world:
+        world.run()
+        world.clock.advance(86_400)
+        for key in keys:
+            world.app.edit(C, key, {"first_name": "Zed"})
+        for _ in range(2):
+            result = world.run()
+            asked = [hold for hold in result.holds if hold.field == "company"]
+            assert sorted(str(hold.app_key) for hold in asked) == sorted(keys)
+            world.clock.advance(86_400)
+        for hold in result.holds:
+            world.decide(hold, "app" if hold.field == "first_name" else "ghl")
+        world.run()
+        companies = {cells.get("company") for cells in world.cells(Side.APP).values()}
+        assert companies == {"New 0", "New 1", "New 2"}
+        names = [cells["first_name"] for cells in world.cells(Side.GHL).values()]
+        assert names.count("Zed") == len(keys)
+
+
 def test_a_value_that_somebody_sets_back_is_an_edit_where_nothing_went_back() -> None:
     """To type yesterday's value again is an edit like any other, as long as no record of that side is older than it was."""
     with World() as world:

@@ -98,6 +98,8 @@ class Book:
     """What was answered to a question about a record, by field; None: about the record itself."""
     rewound: set[Ident] = field(default_factory=set)
     """Records whose app row went back with a backup."""
+    typed_at: dict[Cell, dict[Value, float]] = field(default_factory=lambda: defaultdict(dict))
+    """When somebody last typed each value, on whichever side: two backups may bring a newer one back."""
     last_edit: dict[tuple[str, Ident], float] = field(default_factory=dict)
     """When a person last typed into a record of a side."""
     story: dict[Ident, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -150,6 +152,7 @@ class Book:
     ) -> None:
         """A person typed a value."""
         self.counts["typed"] += 1
+        self.typed_at[*ident, name][value] = at
         before = self.pending[*ident, name].get(side)
         earlier = (*before.earlier, before.value) if before is not None else ()
         self.pending[*ident, name][side] = Typed(day, value, at, during, earlier)

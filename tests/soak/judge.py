@@ -342,8 +342,10 @@ class Judge:
             return
         if self.book.decision((entity, uid), name):
             return
-        if (entity, uid) in self.book.rewound and side == "app" and now["app"] == now["ghl"]:
-            return
+        if (entity, uid) in self.book.rewound and now["app"] == now["ghl"]:
+            times = self.book.typed_at[cell]
+            if side == "app" or times.get(now[side], 0.0) > times.get(was[side], 0.0):
+                return
         yield (
             "invented",
             name,
