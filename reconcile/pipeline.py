@@ -66,10 +66,10 @@ def link(
 
 def diff(stage: Stage, mapping: Mapping) -> None:
     """Compare what moved field by field, and judge what lost an end."""
+    children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
     for mapped in mapping.entities:
         if mapped.entity is Entity.CONTACT:
-            find_survivors(stage, mapped)
-    children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
+            find_survivors(stage, mapped, children=children)
 
     def absences(stage: Stage) -> None:
         for mapped in mapping.entities:  # contacts first: what hangs on one follows it

@@ -1,4 +1,4 @@
-"""Who may be the survivor of a merge: records of the side where one is gone that carry its identity, linked themselves or not."""
+"""Who may be the survivor of a merge: records that carry an identity, a task or a note of one that is gone there."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ def _traces(mapped: EntityMap) -> list[_Trace]:
     return traces
 
 
-def find_survivors(stage: Stage, mapped: EntityMap) -> None:
-    """Create `survivor_e`: for each link that lost one end, the live records of that side that have an identity of the lost one.
+def find_survivors(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
+    """Create `survivor_e`: for each link that lost one end, the live records of that side that have something of the lost one.
+
+    That is an identity, or one of the `children` that hung on it.
 
     A rule of several fields is no evidence: relatives share a name and a postal code. Nor is what two records share under a
     later rule, where both are known by something of their own under an earlier one.
@@ -58,11 +60,13 @@ def find_survivors(stage: Stage, mapped: EntityMap) -> None:
     stage.make("link/left_behind")
     traces = _traces(mapped)
     lost = (f"moved_{entity} WHERE {side}_state IN ('absent', 'deleted')" for side in Side)
-    if traces and stage.some(*lost):
+    if stage.some(*lost):
         for side in Side:
             stage.make("link/lost", entity=entity, side=side, other=side.other)
-            if stage.some(f"lost_{side}"):
+            if traces and stage.some(f"lost_{side}"):
                 _find(stage, mapped, side, traces)
+            for child in children if stage.some(f"lost_{side}") else ():
+                stage.make("link/survivor_by_child", entity=entity, side=side, child=child.entity)
             stage.run("DELETE FROM loser")  # the other side's lost records are other people
     stage.drop("loser", *(f"lost_{side}" for side in Side))
 

@@ -54,6 +54,7 @@ remaining AS (
         {% if child %}
         NULL::VARCHAR AS heir,
         NULL::VARCHAR AS merged,
+        false AS by_children,
         EXISTS (FROM absence_contact AS c WHERE c.link_id = l.parent AND c.gone = l.gone) AS follows,
         {% else %}
         (
@@ -66,6 +67,12 @@ remaining AS (
             FROM survivor_{{ entity }} AS v
             WHERE v.link_id = l.link_id AND v.side = gone AND v.linked
         ) AS merged,
+        -- Nothing but its tasks and notes shows the merge.
+        coalesce((
+            SELECT bool_and(v.rule IS NULL)
+            FROM survivor_{{ entity }} AS v
+            WHERE v.link_id = l.link_id AND v.side = gone
+        ), false) AS by_children,
         false AS follows,
         {% endif %}
         CASE WHEN gone = 'app' THEN g.parent ELSE a.parent END AS hangs_on,
@@ -121,7 +128,7 @@ judged AS (
 )
 
 SELECT
-    j.* EXCLUDE (heir, children, changed, waits, action),
+    j.* EXCLUDE (heir, by_children, children, changed, waits, action),
     CASE
         WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror'
         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore'
@@ -141,6 +148,10 @@ SELECT
         WHEN excluded THEN 'deleted in ' || where_gone || '; left out by an exclude rule'
         WHEN j.action = 'quarantine'
             THEN 'missing from ' || where_gone || ' in ' || runs || ' of {{ absent_runs }} complete runs'
+        WHEN survivor IS NOT NULL AND by_children
+            THEN
+                'gone from ' || where_gone || ', where its tasks or notes hang on record ' || survivor || ' now: merged?'
+                || changed
         WHEN merged IS NOT NULL
             THEN
                 'gone from ' || where_gone || ', where record ' || merged || ', linked to another record of ' || where_kept
