@@ -310,6 +310,7 @@ def _choice(question: Question | None, word: str) -> str:
     from flows.review.together import ONE_LINK, choice_for
     from reconcile.report import asking
 
+    # A settled question may have an answer that can be replaced: what it offers, the ledger knows.
     if question is None or word in question.options:
         return word
     key = word.removeprefix(asking.LINK)

@@ -23,6 +23,7 @@ def over_limits(desk: Desk, proposal: Proposal) -> list[str]:
 
     What else the run finds to do is not known, so it may be refused all the same.
     """
+    # Several answers about one record are one write to it.
     records = set()
     for question, choice in proposal.answers:
         record = _write(question, choice)

@@ -12,6 +12,7 @@ from rich.text import Text
 from flows.review import wording
 from flows.review.naming import short_ids
 from flows.review.questions import Answer, Question, Shown
+from flows.review.tangles import WHICH, tangle_of
 from flows.review.together import Group, Proposal, groups, shared_options
 from flows.review.tracing import Trace, traces
 from flows.terminal import Console
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _GROUPS = 5
 """So many groups of alike questions are named above the list."""
 
+# Five are read and answered within a minute; a command to copy for each pair would only be noise.
 _FEW = 4
 """Up to so many alike questions are as quickly answered one by one."""
 
@@ -179,6 +181,8 @@ def _tell_rest(console: Console, number: int, limit: int) -> None:
 
 def tell_one(console: Console, each: Question, desk: Desk, *, name: str, pair: str) -> None:
     """One question whole: values, records, since when, and every answer with what it does."""
+    # Only questions about which record is which share more than one record.
+    tangle = tangle_of(desk.questions(), each.hold_id) if each.kind in WHICH else None
     heading = joined(each.label, each.field)
     say(console, f"{heading}: {wording.kind(each)} ({each.entity})", "bold")
     say(console, sentence_of(each.because))
@@ -189,6 +193,11 @@ def tell_one(console: Console, each: Question, desk: Desk, *, name: str, pair: s
     say(console, _facts(each), "dim")
     for record, address in _pages(each, desk):
         console.print(Text(f"{record.side.label}: {address}", style="dim"), soft_wrap=True)
+    if tangle is not None:
+        others = [other.hold_id for other in tangle.questions if other.hold_id != each.hold_id]
+        say(console, f"\nThe same records are asked about in {', '.join(others)}.")
+        say(console, "One answer settles all of them on the page:")
+        say_command(console, f"review --web --pair {pair}")
     if each.answer is not None:
         say(console, _given(each, each.answer), "green")
     if not each.options:

@@ -93,6 +93,7 @@ class Tangle:
             link = _link_to(each, chosen)
             if link is not None:
                 answers.append((each, link))
+            # The question about the other end of the link is left alone: it closes with the link.
             elif others in each.options and others and (each.side, _own_key(each)) not in ends:
                 answers.append((each, others))
         if not answers:

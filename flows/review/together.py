@@ -137,6 +137,7 @@ def propose(questions: Sequence[Question], choice: str) -> Proposal:
     Raises StateError: NOTHING_MATCHES where there is none, AT_SOURCE where none of them can be
     answered, NO_CHOICE where one has no such option: answering only the others is another act.
     """
+    # What can only be corrected at its source keeps nobody from answering the rest.
     answerable = [each for each in questions if each.options]
     if not answerable:
         raise _none(questions)

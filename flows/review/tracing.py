@@ -58,6 +58,7 @@ def _trace(question: Question, side: Side, writes: Sequence[Mapping[str, Any]]) 
         # Of one element of a set, a write holds all that it added or removed.
         mine = []
     now = question.values[side.value]
+    # The same value twice in a row says nothing of a change, and would push out one that does.
     values = [Known(now, "now")]
     base = question.values.get(f"base_{side.value}")
     if base != now:

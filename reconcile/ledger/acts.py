@@ -155,6 +155,7 @@ def take_back(ledger: Ledger, act_id: str, *, by: str, at: str) -> TakenBack:
                 code="UNDONE",
             )
         _refuse_while_running(ledger, connection, unsettled, at)
+        # In the same transaction: a run that begins now finds either all of it or nothing.
         reopened, too_late = _restore(ledger, connection, row)
         if not reopened:
             raise StateError(

@@ -57,6 +57,7 @@ def _link(hold: Map[str, Any], key: str) -> str:
 
 def _mark(values: Map[str, Any], own: Map[str, Any], others: Sequence[Map[str, Any]]) -> str:
     """What only this candidate has: best a value that the record in question has as well."""
+    # A name alone says who it is where nobody else could be meant.
     if not others:
         return ""
     names = sorted(values, key=lambda name: (name not in _TELLING, name))

@@ -90,6 +90,15 @@ def test_one_question_is_shown_whole(acme: Acme) -> None:
     assert [record["side"] for record in told["records"]] == ["app", "ghl"]
 
 
+def test_questions_that_share_records_name_each_other(acme: Acme) -> None:
+    """A question about which record is which names those about the same records."""
+    ids = [row["hold_id"] for row in listed(acme, "--kind", "ambiguous")]
+    said = [review(acme, each).out for each in ids]
+    named = [sum(other in out for other in ids) for out in said]
+    assert max(named) > 2
+    assert any("One answer settles all of them" in out for out in said)
+
+
 def test_an_ambiguous_beginning_lists_what_it_could_be(acme: Acme) -> None:
     """A beginning that several ids have is refused with all of them."""
     ids = [row["hold_id"] for row in listed(acme)]
