@@ -19,6 +19,7 @@ from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from reconcile.apply.apply import Desk
 from reconcile.apply.settle import Settlement
+from reconcile.compare.appointment_sweep import NOTHING, Sweep
 from reconcile.compare.doubts import Doubt
 from reconcile.errors import ConnectorError, Exhausted, Refused, StateError
 from reconcile.ledger.journal import Journal
@@ -106,6 +107,8 @@ class Run:
     doubts: tuple[Doubt, ...] = ()
     """Writes of earlier runs that are in doubt still."""
     looked_again: int = 0
+    appointments: Sweep = NOTHING
+    """How far the reading of appointments came."""
     settlement: Settlement | None = None
     residuals: list[Residual] = field(default_factory=list)
     replan: Plan | None = None

@@ -9,6 +9,7 @@ from flows.outcome.tell import Told, tell, tell_refused
 from flows.progress import CURRENT
 from flows.run import PROOF, Run
 from flows.steps import dependants, steps, suggestions
+from flows.steps.appointments import read_appointments
 from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
 from reconcile.plan.plan import Plan
@@ -37,7 +38,10 @@ def reconcile(run: Run, do: Do = plainly) -> Told:
     plan = do(steps.make_plan, run)
     if not run.options.writes:
         do(suggestions.keep, run)
-        return tell(run, "audit" if run.options.job == "audit" else "planned")
+        if run.options.job != "audit":
+            return tell(run, "planned")
+        do(read_appointments, run)
+        return tell(run, "audit")
     try:
         do(steps.check, run, plan)
     except Refused as refusal:
@@ -64,6 +68,7 @@ def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
     do(steps.settle_run, run)
     do(steps.read_back, run)
     prove(run, do)
+    do(read_appointments, run)
 
 
 def apply(run: Run, plan: Plan, do: Do = plainly) -> None:

@@ -182,7 +182,8 @@ class Description:
     bulk read of each entity whose rows come from elsewhere than a read by key, so that they may carry fewer fields.
     `read_only` is why the side takes no writes at all, where it says so.
     `places` says where each entity lies, in words that are the same whatever name, login or spelling leads there: another pair
-    on the same place is noticed by them. Without it the identity stands for each.
+    on the same place is noticed by them. Without it the identity stands for each. `timezone` is the IANA name of the zone that
+    the side's people live by, "" where it says none.
     """
 
     identity: str
@@ -196,6 +197,7 @@ class Description:
     bulk: Mapping[Entity, str] = field(default_factory=dict)
     read_only: str = ""
     places: Mapping[Entity, str] = field(default_factory=dict)
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,4 +258,32 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Release what is held open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """An appointment as a report shows it. `start` is an instant in UTC (ISO 8601); None where the side's time cannot be read."""
+
+    key: str
+    status: str
+    title: str
+    start: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """A contact's appointments, or in `failure` why they could not be read."""
+
+    contact: str
+    appointments: tuple[Appointment, ...] = ()
+    failure: str = ""
+
+
+@runtime_checkable
+class ShowsAppointments(Protocol):
+    """What a side can show beside its records; a connector without it is not asked. Nothing of it is ever written."""
+
+    def appointments(self, contacts: Sequence[str]) -> Iterator[Agenda]:
+        """One Agenda a contact, in their order. One that cannot be read stops no other; an error is the whole side's."""
         ...

@@ -254,6 +254,7 @@ class World:
     limits: Mapping[str, Any] = field(default_factory=dict)
     recheck: str = field(default_factory=lambda: ApplyForm().recheck)
     notes_budget: int | None = None
+    appointments_budget: int = 0
     ledger_url: str | None = None
     identity: Mapping[Side, str] = field(default_factory=dict)
     chunk: int = 200
@@ -344,7 +345,11 @@ class World:
             limits=dict(self.limits),
             config_digest=self.config_digest,
             apply=SimpleNamespace(recheck=self.recheck, max_minutes=None, chunk=self.chunk),
-            ghl=SimpleNamespace(notes_budget=self.notes_budget, url="memory:"),
+            ghl=SimpleNamespace(
+                notes_budget=self.notes_budget,
+                appointments_budget=self.appointments_budget,
+                url="memory:",
+            ),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
             located=lambda region: self.mapping,

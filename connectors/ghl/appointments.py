@@ -1,17 +1,103 @@
-"""A contact's appointments: read for the audit, never written."""
+"""Contacts' appointments, a request a contact: read to be shown, never written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.ghl.api import Api
-from reconcile.errors import NotFound
+from connectors.ghl.overlap import overlapped
+from reconcile.errors import Blocked, ConnectorError, Expired, NotFound
+from reconcile.patience import Patience, unread
+from reconcile.ports import Agenda, Appointment
+
+_DATE = len("2021-07-16")
+
+
+def read(api: Api, contacts: Sequence[str], *, zone: str, width: int) -> Iterator[Agenda]:
+    """An Agenda for each contact, in order, `width` requests at a time; `zone` is the location's.
+
+    Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may be about one contact
+    alone; where no other was read, it is about all.
+    """
+
+    def attempt(contact: str) -> tuple[str, list[dict[str, Any]] | ConnectorError]:
+        try:
+            return contact, of_contact(api, contact)
+        except ConnectorError as error:
+            return contact, error
+
+    patience, zoneinfo, refusal, count = Patience(), zone_of(zone), None, 0
+    for contact, events in overlapped(attempt, contacts, width=width):
+        if isinstance(events, ConnectorError):
+            patience.spend(events)
+            refusal = events if isinstance(events, Expired | Blocked) else refusal
+            yield Agenda(contact, failure=unread("contact", contact, events))
+            continue
+        patience.renew()
+        count += 1
+        yield Agenda(contact, tuple(_appointment(event, zoneinfo) for event in events))
+    if refusal is not None and not count:
+        raise refusal
 
 
 def of_contact(api: Api, contact: str) -> list[dict[str, Any]]:
-    """The contact's events; their times are naive, in the location's time zone (facts.md section 1.7)."""
+    """The contact's events as GHL gives them; none where the contact is gone."""
     try:
         reply = api.call("appointment.list", {"contact": contact}).json()
     except NotFound:
         return []
-    return [event for event in reply.get("events") or [] if isinstance(event, dict)]
+    events = reply.get("events") or []
+    return [
+        event for event in events if isinstance(event, dict) and event.get("deleted") is not True
+    ]
+
+
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone of that name; None where there is no such zone, or no name."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _appointment(event: dict[str, Any], zone: ZoneInfo | None) -> Appointment:
+    """The parts that a report shows: an event has more about people than it needs to."""
+    status = event.get("appointmentStatus") or event.get("status")
+    return Appointment(
+        key=str(event.get("id") or ""),
+        status=str(status or "none"),
+        title=str(event.get("title") or ""),
+        start=instant(event.get("startTime"), zone),
+    )
+
+
+def instant(value: object, zone: ZoneInfo | None) -> str | None:
+    """A time of GHL's as an instant in UTC; None where nothing says which instant it is.
+
+    A contact's appointments have times without an offset, which are the location's own (facts.md section 1.7: GHL docs,
+    the zone inferred). A time that the clock of the zone skips in spring is none; one that it shows twice in autumn is
+    taken for the first.
+    """
+    if not isinstance(value, str) or len(value.strip()) <= _DATE:
+        return None
+    try:
+        at = datetime.fromisoformat(value.strip())
+        moment = _located(at, zone)
+    except (ValueError, OverflowError):
+        return None
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _located(at: datetime, zone: ZoneInfo | None) -> datetime | None:
+    if at.tzinfo is not None:
+        return at.astimezone(UTC)
+    if zone is None:
+        return None
+    moment = at.replace(tzinfo=zone).astimezone(UTC)
+    shown = moment.astimezone(zone).replace(tzinfo=None)
+    return moment if shown == at else None

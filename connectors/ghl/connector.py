@@ -26,6 +26,7 @@ from connectors.throttle import Budget, Throttle
 from reconcile.errors import InvalidField
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import (
+    Agenda,
     Description,
     FieldInfo,
     Page,
@@ -97,6 +98,7 @@ class GhlConnector:
         self._looks = Looks()
         self._custom: dict[str, schema.CustomField] | None = None
         self._shaped: dict[Entity, Shape] = {}
+        self._zone: str | None = None
 
     def __repr__(self) -> str:
         return (
@@ -106,6 +108,7 @@ class GhlConnector:
     def describe(self) -> Description:
         """The location, its custom fields and users (three requests). Raises InvalidField for a field that is not there."""
         where = schema.location(self.api)
+        self._zone = _zone(where)
         company = where.get("companyId")
         users = schema.users(self.api, company if isinstance(company, str) else None)
         self._custom = self._fetch_custom()
@@ -125,6 +128,7 @@ class GhlConnector:
             modified=frozenset({Entity.CONTACT, Entity.TASK}),
             rewrites_tags=True,
             bulk=self._bulk(),
+            timezone=self._zone,
         )
 
     def _bulk(self) -> dict[Entity, str]:
@@ -226,9 +230,13 @@ class GhlConnector:
         )
         return writer.run(writes)
 
-    def appointments(self, contact: str) -> list[dict[str, Any]]:
-        """A contact's appointments as GHL gives them; their times are naive, in the location's time zone."""
-        return appointments.of_contact(self.api, contact)
+    def appointments(self, contacts: Sequence[str]) -> Iterator[Agenda]:
+        """Each contact's appointments (see the port), a request a contact."""
+        if self._zone is None:
+            self._zone = _zone(schema.location(self.api))
+        return appointments.read(
+            self.api, contacts, zone=self._zone, width=self.settings.concurrency
+        )
 
     def usage(self) -> Usage:
         """Requests so far by endpoint ("contact.create"), what remains today, the window, and the answers with 429."""
@@ -286,6 +294,12 @@ class GhlConnector:
         if entity is Entity.CONTACT:
             described |= {key: found.info for key, found in (self._custom or {}).items()}
         return described
+
+
+def _zone(location: dict[str, Any]) -> str:
+    """The location's time zone; "" where GHL names none that is known here."""
+    zone = appointments.zone_of(str(location.get("timezone") or ""))
+    return zone.key if zone else ""
 
 
 def _options(settings: GhlSettings) -> Options:

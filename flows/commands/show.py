@@ -97,6 +97,8 @@ def tell_run(
         console.print(table)
     for sentence in requests(document):
         console.print(Text(sentence, style="dim"))
+    if brief := document.get("appointments", {}).get("brief"):
+        console.print(Text(brief, style="dim"))
     changes(console, document["changes"], full=full)
     questions(console, document["holds"], pair=shlex.quote(str(pair)), full=full)
 

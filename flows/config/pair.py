@@ -53,6 +53,7 @@ _NOT_IN_DIGEST = {
         "range_reads",
         "tag_batch",
         "notes_budget",
+        "appointments_budget",
         "daily_reserve",
     },
     "app": {

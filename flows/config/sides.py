@@ -209,6 +209,12 @@ class GhlForm(Part):
         le=2**31 - 1,
         description="contacts whose notes are read per run; default: all",
     )
+    appointments_budget: int = Field(
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        description="contacts whose appointments are read per run, to be shown in its report",
+    )
     daily_reserve: float = Field(
         default=0.1, ge=0, lt=1, strict=False, description="share of the day's quota left to others"
     )

@@ -117,7 +117,8 @@ $app
 url = "sandbox:$sandbox"        # a GHL look-alike, served from this file while a command runs; see $settings
 location = "$location"
 lag_seconds = 5                       # the sandbox's search trails a write by 2 s; the real one by up to a minute
-# For the real GHL, write this instead of the three lines above:
+appointments_budget = 50              # so many contacts' appointments are read a night, to be shown; see report.html
+# For the real GHL, write this instead of the first three lines above:
 # location = "your location's id"
 # token = "env:GHL_TOKEN"             # a private integration token
 # live = true                         # without it, nothing is written to a host that is not this machine

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from connectors.ghl.sandbox import Sandbox, Settings
 from flows.config.pair import DEMO
 from flows.demo import sheets
-from flows.demo.cast import Being, Casting, rich, stamp
+from flows.demo.cast import ANCHOR, VISITS, Being, Casting, rich, stamp
 from flows.demo.pairfile import (
     LOCATION,
     PAIR_FILE,
@@ -166,14 +166,32 @@ def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
             sandbox.seed_user(
                 LOCATION, firstName="Dana", lastName="Reyes", email="dana.reyes@example.com"
             )
-            for being in beings:
-                if being.ghl is not None:
-                    _seed(sandbox, being, being.ghl)
+            contacts = [
+                _seed(sandbox, being, being.ghl) for being in beings if being.ghl is not None
+            ]
+            _book(sandbox, contacts[::3])
     finally:
         sandbox.close()
 
 
-def _seed(sandbox: Sandbox, being: Being, row: dict[str, Any]) -> None:
+def _book(sandbox: Sandbox, contacts: Sequence[str]) -> None:
+    """A visit that was and one to come for each of these contacts. Their ids are given: the others stay what they were."""
+    statuses = (("showed", "confirmed"), ("noshow", "new"), ("showed", "cancelled"))
+    for number, contact in enumerate(contacts):
+        ends = zip((ANCHOR, VISITS), statuses[number % len(statuses)], strict=True)
+        for first, status in ends:
+            at = first + timedelta(days=number % 40, hours=number % 7)
+            sandbox.seed_appointment(
+                contact,
+                id=f"visit{number:04}{status}",
+                calendarId="AcmeDemoCalendar0001",
+                title="Visit",
+                startTime=stamp(at),
+                appointmentStatus=status,
+            )
+
+
+def _seed(sandbox: Sandbox, being: Being, row: dict[str, Any]) -> str:
     contact = sandbox.seed_contact(LOCATION, **row)
     for todo in being.todos:
         if todo.where != "app":
@@ -189,3 +207,4 @@ def _seed(sandbox: Sandbox, being: Being, row: dict[str, Any]) -> None:
     for remark in being.remarks:
         if remark.where != "app":
             sandbox.seed_note(contact, body=rich(remark.body), dateAdded=stamp(remark.at))
+    return contact

@@ -72,6 +72,28 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
             yield ok(f"the scope {need.scope} is there")
 
 
+def appointments(pair: Pair, api: Api) -> Iterator[Finding]:
+    """Whether appointments can be read, where they are: tried on one contact (facts.md section 1.7: GHL docs)."""
+    if not pair.ghl.appointments_budget:
+        return
+    scope = "contacts.readonly"
+    body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
+    try:
+        listed: Any = api.call("contact.search", body=body).json().get("contacts") or []
+        for contact in listed[:1]:
+            api.call("appointment.list", {"contact": str(contact.get("id"))})
+    except Forbidden as failed:
+        what = f"the token lacks the scope {scope}, by which appointments are read ({failed.what})"
+        yield error(what, f"Add {scope} to the integration in GHL, or set appointments_budget = 0.")
+    except ConnectorError as failed:
+        yield from failures("GHL's appointments", failed)
+    else:
+        yield ok(f"appointments can be read, by the scope {scope}")
+    if not schema.location(api).get("timezone"):
+        what = "GHL names no time zone of the location: times of appointments cannot be read"
+        yield warning(what, "Set the location's time zone in GHL (Settings, Business Profile).")
+
+
 def duplicates(api: Api) -> Iterator[Finding]:
     """Whether the location may hold several contacts with one email: such a match is ambiguous, and held."""
     if (schema.location(api).get("settings") or {}).get("allowDuplicateContact") is True:
@@ -103,7 +125,7 @@ def estimate(pair: Pair, api: Api) -> int | None:
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
         return None
-    pages = 4 + -(-total // pair.ghl.page_size)
+    pages = 4 + -(-total // pair.ghl.page_size) + min(total, pair.ghl.appointments_budget)
     if Entity.NOTE not in pair.mapping:
         return pages
     return pages + (total if pair.ghl.notes_budget is None else min(total, pair.ghl.notes_budget))
@@ -117,7 +139,7 @@ def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
     free = int(usage.remaining_today * (1 - pair.ghl.daily_reserve))
     said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
     if needed > free:
-        remedy = "Set notes_budget under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
+        remedy = "Set notes_budget, or a lower appointments_budget, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
         yield warning(f"{said}, of which {free:,} are free for this job", remedy)
     else:
         yield ok(said)

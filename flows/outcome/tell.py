@@ -21,11 +21,12 @@ from flows.state import imprints
 from flows.state.stores import keep
 from reconcile import report
 from reconcile.errors import Exhausted, Refused, Stopped
-from reconcile.ledger import hints, runs
+from reconcile.ledger import appointments, hints, runs
 from reconcile.ledger.journal import Journal
 from reconcile.model import Side
 from reconcile.report import kept
 from reconcile.report.about import About, RunState
+from reconcile.report.appointments import Agendas
 from reconcile.report.document import document
 from reconcile.report.verdict import apart, unread
 from reconcile.stage import archive
@@ -90,7 +91,20 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         recheck=run.pair.apply.recheck,
         nowhere=run.nowhere,
         breaches=run.breaches,
+        appointments=_agendas(run),
     )
+
+
+def _agendas(run: Run) -> Agendas:
+    """What is known of appointments, from this run and earlier ones."""
+    described = run.known.get(Side.GHL)
+    known = Agendas(
+        now=run.started_at,
+        budget=run.pair.ghl.appointments_budget,
+        timezone=described.timezone if described else "",
+        sweep=run.appointments,
+    )
+    return known.add(appointments.looks(run.ledger))
 
 
 def _settled_here(run: Run) -> tuple[str, ...]:

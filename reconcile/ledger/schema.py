@@ -150,6 +150,18 @@ sweep = Table(
     comment="When each GHL contact's notes were last read, and when something hinted that they changed.",
 )
 
+appointments = Table(
+    "appointments",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("contact_key", _KEY, primary_key=True),
+    Column("tried_at", _MOMENT, nullable=False),
+    Column("seen_at", _MOMENT),
+    Column("failure", Text),
+    Column("listed", Text, nullable=False, default="[]"),
+    comment="What each GHL contact's appointments were when they were last read, and when the last attempt was.",
+)
+
 watermark = Table(
     "watermark",
     metadata,

@@ -12,6 +12,7 @@ from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan.limits import Breach
 from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
+from reconcile.report.appointments import Agendas
 
 RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
 
@@ -28,7 +29,8 @@ class About:
     operations of earlier runs that were killed and that this one settled, by run: no report told of
     them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
     `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
-    side, key. `breaches` are the limits that refused it. Instants are ISO 8601 in UTC.
+    side, key. `breaches` are the limits that refused it. `appointments` is what is known of GHL's,
+    from this run or earlier ones; None where nobody looked. Instants are ISO 8601 in UTC.
     """
 
     run_id: str
@@ -55,6 +57,7 @@ class About:
     recheck: str = "always"
     nowhere: Sequence[tuple[Entity, Side, str]] = ()
     breaches: Sequence[Breach] = ()
+    appointments: Agendas | None = None
 
     @property
     def wrote(self) -> bool:

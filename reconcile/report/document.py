@@ -13,6 +13,7 @@ from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
 from reconcile.report.along import added, alongs
+from reconcile.report.appointments import Agendas, content
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
 from reconcile.report.entries import entry
@@ -61,6 +62,7 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "failures": failures(entries),
         "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
         "quality": quality(stage, mapping, about) if reached else {},
+        "appointments": content(stage, mapping, about.appointments or Agendas(about.started_at)),
         "usage": figures.usage(about),
         "certificate": _certificate(about),
         "provenance": _provenance(mapping, about),

@@ -42,6 +42,7 @@ def markdown(document: Map[str, Any]) -> str:
         _failures,
         _changes,
         _interrupted,
+        _appointments,
         _costs,
         _provenance,
     ]
@@ -303,6 +304,40 @@ def _fields(entry: Map[str, Any]) -> str:
 
 def _ends(value: Map[str, Any]) -> list[str]:
     return [_said(value[side.value]) for side in Side]
+
+
+def _appointments(document: Map[str, Any]) -> Iterator[str]:
+    """What GHL has of appointments; nothing where a report of an earlier version does not say."""
+    shown = document.get("appointments")
+    if shown is None:
+        return
+    yield "## Appointments"
+    yield ""
+    yield _cell(" ".join(shown["sentences"]))
+    if shown["known_contacts"]:
+        yield ""
+        counts = [("to come", shown["upcoming"]), ("past", shown["past"])]
+        counts += [("at an unreadable time", shown["unreadable"])]
+        counts += [(f"status {_said(name)}", count) for name, count in shown["by_status"].items()]
+        yield from table(["appointments", "how many"], counts)
+    if shown["next"]:
+        yield ""
+        heads = ["next", "contact", "title", "status", "last before", "as of"]
+        rows = [
+            [
+                local(each["local"]),
+                *(_said(each[name]) for name in ("label", "title", "status")),
+                local(each["last"]),
+                local(each["as_of"]),
+            ]
+            for each in shown["next"]
+        ]
+        yield from table(heads, rows, left=6)
+
+
+def local(text: str | None) -> str | None:
+    """A moment as the clock on that wall showed it, without its offset."""
+    return text and text[:16].replace("T", " ")
 
 
 def _interrupted(document: Map[str, Any]) -> Iterator[str]:

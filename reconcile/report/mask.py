@@ -47,6 +47,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for twin in whole["quality"].get("twins", ()):
         twin["value"] = mask(twin["value"])
     _suggestions(whole)
+    _appointments(whole.get("appointments"))
     _undo(whole)
     _uncite(whole)
     for residual in whole["certificate"]["residuals"]:
@@ -146,6 +147,18 @@ def _suggestions(whole: dict[str, Any]) -> None:
                 if link[f"{side}_label"] != link[f"{side}_key"]
                 else link[f"{side}_key"]
             )
+
+
+def _appointments(shown: dict[str, Any] | None) -> None:
+    if shown is None:
+        return
+    for row in (*shown["next"], *shown["last"], *shown["unread"]):
+        row["label"] = mask(row["label"]) if row["label"] != row["contact"] else row["label"]
+        _values(row, ("title",))
+    for row in shown["unread"]:
+        row["because"] = wordless(row["because"])
+    shown["stopped"] = uncited(shown["stopped"])
+    shown["sentences"] = [uncited(sentence) for sentence in shown["sentences"]]
 
 
 def _uncite(whole: dict[str, Any]) -> None:

@@ -71,6 +71,7 @@ def _environment() -> Environment:
         "n": _number,
         "signed": _signed,
         "moment": moment,
+        "local": _local,
         "duration": _duration,
         "words": lambda text: str(text).replace("_", " "),
         "side": lambda side: "GHL" if side == "ghl" else "the app",
@@ -106,6 +107,14 @@ def moment(text: str | None) -> str:
     except ValueError:
         return text
     return f"{at:%a} {at.day} {at:%b %Y, %H:%M} UTC"
+
+
+def _local(text: str | None) -> str:
+    """A moment as the clock on its own wall showed it."""
+    if not text:
+        return "none"
+    at = datetime.fromisoformat(text)
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M}"
 
 
 def _duration(seconds: float) -> str:

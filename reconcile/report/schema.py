@@ -50,6 +50,7 @@ def schema() -> dict[str, Any]:
             "type": "object",
             "description": "of a run that takes another back: which one, what stays, what is lost",
         },
+        "appointments": _appointments(),
     }
     return whole
 
@@ -132,6 +133,46 @@ def _whole() -> dict[str, Any]:
             provenance=_provenance(),
         ),
     }
+
+
+def _appointments() -> dict[str, Any]:
+    """What is known of GHL's appointments; reports of earlier versions lack it."""
+    shown = _object(
+        contact=_TEXT,
+        label=_TEXT,
+        key=_TEXT,
+        title=_TEXT,
+        status=_TEXT,
+        start=_TEXT,
+        local={**_TEXT, "description": "the same moment in the location's time zone"},
+        as_of=_TEXT,
+    )
+    unread = _object(contact=_TEXT, label=_TEXT, because=_TEXT, as_of=_maybe(_TEXT))
+    return _object(
+        "GHL's appointments, read within appointments_budget and never written; known of a contact until it is asked again",
+        budget=_COUNT,
+        tried={**_COUNT, "description": "contacts that were asked for in this run"},
+        failed={**_COUNT, "description": "of these, those that could not be read"},
+        stopped=_TEXT,
+        location_contacts=_maybe(_COUNT),
+        known_contacts={**_COUNT, "description": "contacts whose appointments were ever read"},
+        as_of={**_maybe(_TEXT), "description": "when the one read longest ago was read"},
+        timezone=_maybe(_TEXT),
+        total=_COUNT,
+        upcoming=_COUNT,
+        past=_COUNT,
+        unreadable={**_COUNT, "description": "appointments whose time cannot be read"},
+        by_status=_counts("appointments by GHL's status"),
+        next=_list(
+            {**shown, "properties": shown["properties"] | {"last": _maybe(_TEXT)}},
+            "the first to come, each with the last past one of its contact, without cancelled ones",
+        ),
+        last=_list(shown, "the last past one of each contact, the latest first"),
+        unread_contacts={**_COUNT, "description": "contacts whose last attempt failed"},
+        unread=_list(unread),
+        sentences=_list(_TEXT),
+        brief=_TEXT,
+    )
 
 
 def _nowhere() -> dict[str, Any]:

@@ -76,6 +76,8 @@ def _sections(
         yield "failures", "Failures", sum(group["count"] for group in document["failures"])
     if rows:
         yield "records", "Records", rows
+    if shown := document.get("appointments"):
+        yield "appointments", "Appointments", shown["upcoming"]
     if quality:
         yield "quality", "Quality", 0
     yield "costs", "Cost", 0

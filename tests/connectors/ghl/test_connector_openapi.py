@@ -97,7 +97,7 @@ def tour(host: Hosted, connector: GhlConnector) -> None:
         )
     )
     connector.look(Write("l", OpKind.CREATE, Entity.TASK, parent=made, fields={"title": "Call"}))
-    connector.appointments(seeded[0])
+    list(connector.appointments(seeded[:1]))
     _dictionary(connector)
     list(businesses.every(api))
     assert businesses.get(api, business)

@@ -1,0 +1,71 @@
+"""The step that reads appointments, to show them: after all writes, so that it takes no request from one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from flows.run import Run
+from flows.steps.steps import must_stop
+from reconcile.compare import appointment_sweep
+from reconcile.compare.appointment_sweep import Sweep
+from reconcile.errors import ConnectorError, Expired, WrongLocation
+from reconcile.ledger import appointments
+from reconcile.model import Entity, Side
+from reconcile.ports import Agenda, ShowsAppointments
+
+log = logging.getLogger("flows.steps.appointments")
+
+_BATCH = 100
+
+
+def read_appointments(run: Run) -> None:
+    """Ask for the appointments of as many GHL contacts as the budget allows, and remember them; a whole run alone does.
+
+    What fails is told and ends no run that has nothing else to read, but for credentials that are good for nothing any more.
+    """
+    side, budget = run.connectors[Side.GHL], run.pair.ghl.appointments_budget
+    if not budget or not isinstance(side, ShowsAppointments) or run.sought:
+        return
+    if Entity.CONTACT not in run.mapping or must_stop(run):
+        return
+    contacts = appointment_sweep.choose(run.stage, run.ledger, budget=budget)
+    vanished = appointment_sweep.gone(run.stage)
+    with run.ledger.transaction() as connection:
+        appointments.forget(run.ledger, connection, vanished)
+    try:
+        for batch in _batches(side.appointments(contacts)):
+            _remember(run, batch)
+            if run.lost.is_set():
+                return
+    except (Expired, WrongLocation) as error:
+        run.halt(error, what="appointments could not be read: ")
+    except ConnectorError as error:
+        run.appointments = Sweep(run.appointments.tried, run.appointments.failed, str(error))
+    log.info("appointments", extra={"contacts": run.appointments.tried})
+
+
+def _batches(agendas: Iterator[Agenda]) -> Iterator[list[Agenda]]:
+    """The agendas, some at a time; what was read before an error comes before the error."""
+    batch: list[Agenda] = []
+    try:
+        for agenda in agendas:
+            batch.append(agenda)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    except ConnectorError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
+
+
+def _remember(run: Run, agendas: list[Agenda]) -> None:
+    """Write what was read into the ledger, and count it."""
+    with run.ledger.transaction() as connection:
+        appointments.remember(run.ledger, connection, agendas, at=run.clock())
+    failed = sum(1 for agenda in agendas if agenda.failure)
+    earlier = run.appointments
+    run.appointments = Sweep(earlier.tried + len(agendas), earlier.failed + failed)

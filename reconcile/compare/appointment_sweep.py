@@ -1,0 +1,42 @@
+"""Which contacts' appointments to read next: GHL tells them one contact at a time, so a run reads some within a budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconcile.ledger import appointments
+from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity, Side
+from reconcile.stage.models import render
+from reconcile.stage.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """How far one run came: contacts whose appointments it asked for, how many of them failed, and why it stopped short."""
+
+    tried: int = 0
+    failed: int = 0
+    stopped: str = ""
+
+
+NOTHING = Sweep()
+
+
+def choose(stage: Stage, ledger: Ledger, *, budget: int) -> list[str]:
+    """Keys of the GHL contacts whose appointments to read, at most `budget`; `models/longest_ago.sql` says who comes first."""
+    columns = [("contact_key", "VARCHAR"), ("tried_at", "VARCHAR")]
+    stage.fill("attempted", columns, [appointments.attempts(ledger)])
+    return [str(key) for (key,) in stage.rows(render("compare/longest_ago", budget=budget))]
+
+
+def gone(stage: Stage) -> list[str]:
+    """Of the contacts that were asked for before, those that GHL no longer has; none where it was not read completely."""
+    snapshot = stage.snapshots[Entity.CONTACT, Side.GHL]
+    if not snapshot.complete or snapshot.partial:
+        return []
+    query = (
+        "SELECT contact_key FROM attempted ANTI JOIN (FROM raw_contact_ghl WHERE NOT deleted) g "
+        "ON g.key = contact_key ORDER BY contact_key"
+    )
+    return [str(key) for (key,) in stage.rows(query)]

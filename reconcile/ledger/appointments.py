@@ -1,0 +1,88 @@
+"""What each contact's appointments were when they were last read: known until they are read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+
+import sqlalchemy as sa
+
+from reconcile.ledger import schema
+from reconcile.ledger.ledger import Ledger
+from reconcile.ports import Agenda, Appointment
+
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A contact's appointments as of `seen_at` (None: never read); `failure` is why the last attempt, at `tried_at`, failed."""
+
+    contact: str
+    tried_at: str
+    seen_at: str | None
+    failure: str
+    appointments: tuple[Appointment, ...]
+
+
+def remember(
+    ledger: Ledger, connection: sa.Connection, agendas: Sequence[Agenda], *, at: str
+) -> None:
+    """Take what was read at that moment; of a contact that could not be read, what was last seen stays."""
+    table = schema.appointments
+    keys = [agenda.contact for agenda in agendas]
+    mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(keys))
+    columns = (table.c.contact_key, table.c.seen_at, table.c.listed)
+    earlier = {row.contact_key: row for row in connection.execute(sa.select(*columns).where(mine))}
+    rows = []
+    for agenda in agendas:
+        row: dict[str, str | None] = {
+            "pair": ledger.pair,
+            "contact_key": agenda.contact,
+            "tried_at": at,
+        }
+        last = earlier.get(agenda.contact)
+        if not agenda.failure:
+            listed = json.dumps([astuple(each) for each in agenda.appointments])
+            rows.append(row | {"seen_at": at, "failure": None, "listed": listed})
+        elif last is not None:
+            kept = {"seen_at": last.seen_at, "listed": last.listed}
+            rows.append(row | kept | {"failure": agenda.failure})
+        else:
+            rows.append(row | {"seen_at": None, "failure": agenda.failure, "listed": "[]"})
+    connection.execute(sa.delete(table).where(mine))
+    if rows:
+        connection.execute(sa.insert(table), rows)
+
+
+def forget(ledger: Ledger, connection: sa.Connection, keys: Sequence[str]) -> None:
+    """Forget the appointments of contacts that are gone."""
+    table = schema.appointments
+    for start in range(0, len(keys), _BATCH):
+        chunk = keys[start : start + _BATCH]
+        mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(chunk))
+        connection.execute(sa.delete(table).where(mine))
+
+
+def attempts(ledger: Ledger) -> list[tuple[str, str]]:
+    """Each contact whose appointments were asked for, with the moment of the last attempt."""
+    table = schema.appointments
+    query = sa.select(table.c.contact_key, table.c.tried_at).where(table.c.pair == ledger.pair)
+    with ledger.engine.connect() as connection:
+        return [(row.contact_key, row.tried_at) for row in connection.execute(query)]
+
+
+def looks(ledger: Ledger) -> Iterator[Look]:
+    """All that is known, by the contacts' keys."""
+    table = schema.appointments
+    query = sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.contact_key)
+    with ledger.engine.connect() as connection:
+        for row in connection.execution_options(yield_per=_BATCH).execute(query):
+            yield Look(
+                row.contact_key,
+                row.tried_at,
+                row.seen_at,
+                row.failure or "",
+                tuple(Appointment(*each) for each in json.loads(row.listed)),
+            )

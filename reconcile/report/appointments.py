@@ -1,0 +1,187 @@
+"""What a report shows of appointments: how many contacts were asked for them, how many there are, the next ones and the last."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reconcile.compare.appointment_sweep import NOTHING, Sweep
+from reconcile.ledger.appointments import Look
+from reconcile.model import Entity, Side
+from reconcile.ports import Appointment
+from reconcile.report.labels import names
+from reconcile.report.verdict import many
+from reconcile.stage.stage import Stage
+from reconcile.values.mapping import Mapping
+
+LISTED = 20
+"""How many appointments, and contacts that could not be read, are listed."""
+
+_OFF = ("cancelled", "invalid")  # they take place no more: counted, and never the next one
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Agendas:
+    """What is known of a location's appointments at a moment, summed up while it is read; lists are kept short."""
+
+    now: str
+    budget: int = 0
+    timezone: str = ""
+    sweep: Sweep = NOTHING
+    oldest: str | None = None
+    contacts: int = 0
+    total: int = 0
+    upcoming: int = 0
+    unreadable: int = 0
+    status: Counter[str] = field(default_factory=Counter)
+    next: list[Row] = field(default_factory=list)
+    last: list[Row] = field(default_factory=list)
+    failures: list[Row] = field(default_factory=list)
+    failed: int = 0
+
+    def add(self, looks: Iterable[Look]) -> Agendas:
+        """Count what is known of these contacts; returns itself."""
+        for look in looks:
+            self._count(look)
+        return self
+
+    def _count(self, look: Look) -> None:
+        if look.failure:
+            self.failed += 1
+            if len(self.failures) < LISTED:
+                row = {"contact": look.contact, "because": look.failure, "as_of": look.seen_at}
+                self.failures.append(row)
+        if look.seen_at is None:
+            return
+        self.contacts += 1
+        self.oldest = min(self.oldest or look.seen_at, look.seen_at)
+        self.total += len(look.appointments)
+        self.status.update(each.status for each in look.appointments)
+        readable = sorted(_readable(look), key=_time)
+        self.unreadable += len(look.appointments) - len(readable)
+        past = [each for each in readable if each[0] <= self.now]
+        coming = readable[len(past) :]
+        self.upcoming += len(coming)
+        last = self._row(look, *past[-1]) if past else None
+        if last:
+            self.last = sorted([*self.last, last], key=_begin, reverse=True)[:LISTED]
+        rows = [
+            self._row(look, start, each) | {"last": last and last["local"]}
+            for start, each in coming
+            if each.status not in _OFF
+        ]
+        self.next = sorted([*self.next, *rows[:LISTED]], key=_begin)[:LISTED]
+
+    def _row(self, look: Look, start: str, each: Appointment) -> Row:
+        zone = ZoneInfo(self.timezone or "UTC")
+        return {
+            "contact": look.contact,
+            "key": each.key,
+            "title": each.title,
+            "status": each.status,
+            "start": start,
+            "local": datetime.fromisoformat(start).astimezone(zone).isoformat(timespec="minutes"),
+            "as_of": look.seen_at,
+        }
+
+
+def _readable(look: Look) -> Iterator[tuple[str, Appointment]]:
+    """The appointments whose time can be read, each with it."""
+    for each in look.appointments:
+        if each.start is not None:
+            yield each.start, each
+
+
+def _time(pair: tuple[str, Appointment]) -> tuple[str, str]:
+    return pair[0], pair[1].key
+
+
+def _begin(row: Row) -> tuple[str, str, str]:
+    return row["start"], row["contact"], row["key"]
+
+
+def content(stage: Stage, mapping: Mapping, agendas: Agendas) -> Row:
+    """The report's member `appointments`, with the contacts' names."""
+    lists = (agendas.next, agendas.last, agendas.failures)
+    keys = {row["contact"] for rows in lists for row in rows}
+    labels = names(stage, mapping, Entity.CONTACT, Side.GHL, keys)
+    upcoming, last, failures = ([_named(row, labels) for row in rows] for rows in lists)
+    whole: Row = {
+        "budget": agendas.budget,
+        "tried": agendas.sweep.tried,
+        "failed": agendas.sweep.failed,
+        "stopped": agendas.sweep.stopped,
+        "location_contacts": _location(stage, mapping),
+        "known_contacts": agendas.contacts,
+        "as_of": agendas.oldest,
+        "timezone": agendas.timezone or None,
+        "total": agendas.total,
+        "upcoming": agendas.upcoming,
+        "past": agendas.total - agendas.upcoming - agendas.unreadable,
+        "unreadable": agendas.unreadable,
+        "by_status": dict(sorted(agendas.status.items(), key=lambda each: (-each[1], each[0]))),
+        "next": upcoming,
+        "last": last,
+        "unread_contacts": agendas.failed,
+        "unread": failures,
+    }
+    return whole | {"sentences": list(_sentences(whole)), "brief": _brief(whole)}
+
+
+def _named(row: Row, labels: Map[str, str]) -> Row:
+    return {"contact": row["contact"], "label": labels.get(row["contact"], row["contact"])} | row
+
+
+def _location(stage: Stage, mapping: Mapping) -> int | None:
+    """How many contacts GHL showed in this run; None where it was not asked for all of them."""
+    snapshot = stage.snapshots.get((Entity.CONTACT, Side.GHL))
+    if Entity.CONTACT not in mapping or snapshot is None or snapshot.partial:
+        return None
+    return stage.count("SELECT count(*) FROM raw_contact_ghl WHERE NOT deleted")
+
+
+def _sentences(whole: Row) -> Iterator[str]:
+    """What was read, how old what is known is, and what is missing from it."""
+    yield _reading(whole)
+    if whole["stopped"]:
+        yield f"It stopped early: {whole['stopped']}"
+    if whole["known_contacts"]:
+        of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
+        oldest = whole["as_of"][:10]
+        yield f"What is shown is of {many(whole['known_contacts'], 'contact')}{of}, each as of its last reading, the oldest on {oldest}."
+    if whole["unread_contacts"]:
+        yield f"The last attempt failed for {many(whole['unread_contacts'], 'contact')}; what was seen of them before stays."
+    if whole["unreadable"]:
+        why = "" if whole["timezone"] else ": GHL names no time zone of the location"
+        yield f"The time of {many(whole['unreadable'], 'appointment')} cannot be read{why}."
+
+
+def _reading(whole: Row) -> str:
+    if not whole["budget"]:
+        return "Appointments were not read: appointments_budget under [ghl] is 0."
+    if not whole["tried"]:
+        return "Appointments were not read in this run."
+    of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
+    failed = f", {whole['failed']:,} of which could not be read" if whole["failed"] else ""
+    return f"Read in this run: the appointments of {whole['tried']:,}{of} contacts{failed}."
+
+
+def _brief(whole: Row) -> str:
+    """One line for a terminal; none where nobody wants to know."""
+    if not whole["known_contacts"] and not whole["tried"] and not whole["stopped"]:
+        return ""
+    parts = [
+        f"{whole['upcoming']:,} to come",
+        f"{whole['past']:,} past",
+        f"{whole['unreadable']:,} at an unreadable time" if whole["unreadable"] else "",
+        f"{whole['unread_contacts']:,} contacts unread" if whole["unread_contacts"] else "",
+    ]
+    known = many(whole["known_contacts"], "contact")
+    return f"Appointments of {known}: {', '.join(filter(None, parts))}."
