@@ -178,7 +178,9 @@ def _book(sandbox: Sandbox, contacts: Sequence[str]) -> None:
     """A visit that was and one to come for each of these contacts. Their ids are given: the others stay what they were."""
     statuses = (("showed", "confirmed"), ("noshow", "new"), ("showed", "cancelled"))
     for number, contact in enumerate(contacts):
-        ends = zip((ANCHOR, VISITS), statuses[number % len(statuses)], strict=True)
+        ends = zip(
+            (ANCHOR + timedelta(hours=6), VISITS), statuses[number % len(statuses)], strict=True
+        )
         for first, status in ends:
             at = first + timedelta(days=number % 40, hours=number % 7)
             sandbox.seed_appointment(
