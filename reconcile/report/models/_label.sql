@@ -1,3 +1,4 @@
+{#- What people call a record: its name, else the value that tells it best, else its key. -#}
 {% macro label(name_parts, other_cells, longest) -%}
 left(
         regexp_replace(
