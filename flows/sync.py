@@ -68,6 +68,7 @@ def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
     do(steps.settle_run, run)
     do(steps.read_back, run)
     prove(run, do)
+    # Last of all: what is only shown takes no request from what is written or proven.
     do(read_appointments, run)
 
 

@@ -182,8 +182,8 @@ class Description:
     bulk read of each entity whose rows come from elsewhere than a read by key, so that they may carry fewer fields.
     `read_only` is why the side takes no writes at all, where it says so.
     `places` says where each entity lies, in words that are the same whatever name, login or spelling leads there: another pair
-    on the same place is noticed by them. Without it the identity stands for each. `timezone` is the IANA name of the zone that
-    the side's people live by, "" where it says none.
+    on the same place is noticed by them. Without it the identity stands for each. `timezone` is the
+    IANA name of the zone that the side's people live by, "" where it says none.
     """
 
     identity: str
@@ -263,7 +263,7 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Appointment:
-    """An appointment as a report shows it. `start` is an instant in UTC (ISO 8601); None where the side's time cannot be read."""
+    """An appointment. `start` is an instant in UTC (ISO 8601); None where it cannot be read."""
 
     key: str
     status: str
@@ -282,8 +282,8 @@ class Agenda:
 
 @runtime_checkable
 class ShowsAppointments(Protocol):
-    """What a side can show beside its records; a connector without it is not asked. Nothing of it is ever written."""
+    """What a side can show beside its records, never written; without it none is asked for."""
 
     def appointments(self, contacts: Sequence[str]) -> Iterator[Agenda]:
-        """One Agenda a contact, in their order. One that cannot be read stops no other; an error is the whole side's."""
+        """One Agenda a contact, in their order; an error that is raised is the whole side's."""
         ...

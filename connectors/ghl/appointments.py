@@ -19,8 +19,8 @@ _DATE = len("2021-07-16")
 def read(api: Api, contacts: Sequence[str], *, zone: str, width: int) -> Iterator[Agenda]:
     """An Agenda for each contact, in order, `width` requests at a time; `zone` is the location's.
 
-    Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may be about one contact
-    alone; where no other was read, it is about all.
+    Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may
+    be about one contact alone; where no other was read, it is about all.
     """
 
     def attempt(contact: str) -> tuple[str, list[dict[str, Any]] | ConnectorError]:
@@ -77,9 +77,9 @@ def _appointment(event: dict[str, Any], zone: ZoneInfo | None) -> Appointment:
 def instant(value: object, zone: ZoneInfo | None) -> str | None:
     """A time of GHL's as an instant in UTC; None where nothing says which instant it is.
 
-    A contact's appointments have times without an offset, which are the location's own (facts.md section 1.7: GHL docs,
-    the zone inferred). A time that the clock of the zone skips in spring is none; one that it shows twice in autumn is
-    taken for the first.
+    A contact's appointments have times without an offset, which are the location's own (facts.md
+    section 1.7: GHL docs, the zone inferred). A time that the zone's clock skips in spring is none;
+    one that it shows twice in autumn is taken for the first.
     """
     if not isinstance(value, str) or len(value.strip()) <= _DATE:
         return None
@@ -98,6 +98,7 @@ def _located(at: datetime, zone: ZoneInfo | None) -> datetime | None:
         return at.astimezone(UTC)
     if zone is None:
         return None
+    # A time that the clock skips comes back as another one: Python moves it, and GHL did not say that.
     moment = at.replace(tzinfo=zone).astimezone(UTC)
     shown = moment.astimezone(zone).replace(tzinfo=None)
     return moment if shown == at else None

@@ -18,7 +18,7 @@ ANCHOR = datetime(2025, 11, 3, 9, 0)  # noqa: DTZ001 - UTC, as the app's tables 
 """When the demo's world stood still: nothing in it depends on the day it is made."""
 
 VISITS = datetime(2036, 3, 3, 15, 0)  # noqa: DTZ001 - UTC
-"""When the next appointments begin: to come whenever the demo is made, and across a change of the clock."""
+"""When the next appointments begin: to come for years, and across a change of the clock."""
 
 VIP = "contact.vip"
 

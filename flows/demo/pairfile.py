@@ -117,7 +117,7 @@ $app
 url = "sandbox:$sandbox"        # a GHL look-alike, served from this file while a command runs; see $settings
 location = "$location"
 lag_seconds = 5                       # the sandbox's search trails a write by 2 s; the real one by up to a minute
-appointments_budget = 50              # so many contacts' appointments are read a night, to be shown; see report.html
+appointments_budget = 50              # contacts whose appointments are read a night, for the report
 # For the real GHL, write this instead of the first three lines above:
 # location = "your location's id"
 # token = "env:GHL_TOKEN"             # a private integration token

@@ -175,7 +175,7 @@ def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
 
 
 def _book(sandbox: Sandbox, contacts: Sequence[str]) -> None:
-    """A visit that was and one to come for each of these contacts. Their ids are given: the others stay what they were."""
+    """A past and a coming visit for each contact; their ids are given, so that no other id changes."""
     statuses = (("showed", "confirmed"), ("noshow", "new"), ("showed", "cancelled"))
     for number, contact in enumerate(contacts):
         ends = zip(

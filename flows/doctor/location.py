@@ -73,7 +73,7 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
 
 
 def appointments(pair: Pair, api: Api) -> Iterator[Finding]:
-    """Whether appointments can be read, where they are: tried on one contact (facts.md section 1.7: GHL docs)."""
+    """Whether appointments can be read, tried on one contact (facts.md section 1.7: GHL docs)."""
     if not pair.ghl.appointments_budget:
         return
     scope = "contacts.readonly"

@@ -1,4 +1,4 @@
-"""The step that reads appointments, to show them: after all writes, so that it takes no request from one."""
+"""Reads appointments, to show them: after all writes, so that it takes no request from one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BATCH = 100
 
 
 def read_appointments(run: Run) -> None:
-    """Ask for the appointments of as many GHL contacts as the budget allows, and remember them; a whole run alone does.
+    """Read the appointments of as many GHL contacts as the budget allows, in a whole run alone.
 
-    What fails is told and ends no run that has nothing else to read, but for credentials that are good for nothing any more.
+    A failure is told and ends no run, but for credentials that nothing can be read with any more.
     """
     side, budget = run.connectors[Side.GHL], run.pair.ghl.appointments_budget
     if not budget or not isinstance(side, ShowsAppointments) or run.sought:
@@ -32,6 +32,7 @@ def read_appointments(run: Run) -> None:
     contacts = appointment_sweep.choose(run.stage, run.ledger, budget=budget)
     vanished = appointment_sweep.gone(run.stage)
     with run.ledger.transaction() as connection:
+        # Who is gone is never asked again, so that nothing else would end what is known of them.
         appointments.forget(run.ledger, connection, vanished)
     try:
         for batch in _batches(side.appointments(contacts)):
@@ -41,6 +42,7 @@ def read_appointments(run: Run) -> None:
     except (Expired, WrongLocation) as error:
         run.halt(error, what="appointments could not be read: ")
     except ConnectorError as error:
+        # Both sides are compared and written by now: what is only shown fails no run.
         run.appointments = Sweep(run.appointments.tried, run.appointments.failed, str(error))
     log.info("appointments", extra={"contacts": run.appointments.tried})
 

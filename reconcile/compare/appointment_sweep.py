@@ -1,4 +1,4 @@
-"""Which contacts' appointments to read next: GHL tells them one contact at a time, so a run reads some within a budget."""
+"""Chooses whose appointments to read next: GHL tells them one contact at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconcile.stage.stage import Stage
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """How far one run came: contacts whose appointments it asked for, how many of them failed, and why it stopped short."""
+    """How many contacts a run asked for, how many of them failed, and why it stopped short."""
 
     tried: int = 0
     failed: int = 0
@@ -24,14 +24,14 @@ NOTHING = Sweep()
 
 
 def choose(stage: Stage, ledger: Ledger, *, budget: int) -> list[str]:
-    """Keys of the GHL contacts whose appointments to read, at most `budget`; `models/longest_ago.sql` says who comes first."""
+    """Keys of at most `budget` GHL contacts; `models/longest_ago.sql` says who comes first."""
     columns = [("contact_key", "VARCHAR"), ("tried_at", "VARCHAR")]
     stage.fill("attempted", columns, [appointments.attempts(ledger)])
     return [str(key) for (key,) in stage.rows(render("compare/longest_ago", budget=budget))]
 
 
 def gone(stage: Stage) -> list[str]:
-    """Of the contacts that were asked for before, those that GHL no longer has; none where it was not read completely."""
+    """Contacts asked for before that GHL no longer has; none where it was not read completely."""
     snapshot = stage.snapshots[Entity.CONTACT, Side.GHL]
     if not snapshot.complete or snapshot.partial:
         return []

@@ -1,4 +1,4 @@
-"""What each contact's appointments were when they were last read: known until they are read again."""
+"""Remembers each contact's appointments as they were last read, until they are read again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A contact's appointments as of `seen_at` (None: never read); `failure` is why the last attempt, at `tried_at`, failed."""
+    """A contact's appointments as of `seen_at` (None: never read).
+
+    `failure` is why the last attempt, at `tried_at`, failed.
+    """
 
     contact: str
     tried_at: str
@@ -29,7 +32,7 @@ class Look:
 def remember(
     ledger: Ledger, connection: sa.Connection, agendas: Sequence[Agenda], *, at: str
 ) -> None:
-    """Take what was read at that moment; of a contact that could not be read, what was last seen stays."""
+    """Take what was read; of a contact that could not be read, what was last seen stays."""
     table = schema.appointments
     keys = [agenda.contact for agenda in agendas]
     mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(keys))

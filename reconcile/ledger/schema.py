@@ -159,7 +159,7 @@ appointments = Table(
     Column("seen_at", _MOMENT),
     Column("failure", Text),
     Column("listed", Text, nullable=False, default="[]"),
-    comment="What each GHL contact's appointments were when they were last read, and when the last attempt was.",
+    comment="Each GHL contact's appointments as last read, and the last attempt to read them.",
 )
 
 watermark = Table(

@@ -1,4 +1,4 @@
-"""What a report shows of appointments: how many contacts were asked for them, how many there are, the next ones and the last."""
+"""Sums up appointments for a report: how many, of whom, the next ones and the last."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Agendas:
-    """What is known of a location's appointments at a moment, summed up while it is read; lists are kept short."""
+    """What is known of a location's appointments at a moment, summed up in bounded memory."""
 
     now: str
     budget: int = 0
@@ -64,6 +64,7 @@ class Agendas:
         self.oldest = min(self.oldest or look.seen_at, look.seen_at)
         self.total += len(look.appointments)
         self.status.update(each.status for each in look.appointments)
+        # Without a time it is neither to come nor past, and is among the statuses all the same.
         readable = sorted(_readable(look), key=_time)
         self.unreadable += len(look.appointments) - len(readable)
         past = [each for each in readable if each[0] <= self.now]
@@ -155,9 +156,11 @@ def _sentences(whole: Row) -> Iterator[str]:
     if whole["known_contacts"]:
         of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
         oldest = whole["as_of"][:10]
-        yield f"What is shown is of {many(whole['known_contacts'], 'contact')}{of}, each as of its last reading, the oldest on {oldest}."
+        known = many(whole["known_contacts"], "contact")
+        yield f"Shown are those of {known}{of}, each as last read; the oldest are of {oldest}."
     if whole["unread_contacts"]:
-        yield f"The last attempt failed for {many(whole['unread_contacts'], 'contact')}; what was seen of them before stays."
+        unread = many(whole["unread_contacts"], "contact")
+        yield f"The last attempt failed for {unread}; what was seen of them before stays."
     if whole["unreadable"]:
         why = "" if whole["timezone"] else ": GHL names no time zone of the location"
         yield f"The time of {many(whole['unreadable'], 'appointment')} cannot be read{why}."

@@ -149,7 +149,7 @@ def _appointments() -> dict[str, Any]:
     )
     unread = _object(contact=_TEXT, label=_TEXT, because=_TEXT, as_of=_maybe(_TEXT))
     return _object(
-        "GHL's appointments, read within appointments_budget and never written; known of a contact until it is asked again",
+        "GHL's appointments, read within appointments_budget and never written",
         budget=_COUNT,
         tried={**_COUNT, "description": "contacts that were asked for in this run"},
         failed={**_COUNT, "description": "of these, those that could not be read"},
