@@ -1,0 +1,193 @@
+"""A number means one thing: the JSON of a run, its terminal and `history` say the same of six kinds of run."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.steps import steps
+from reconcile.errors import Transient
+from reconcile.model import Operation, Outcome
+from reconcile.plan.plan import LEDGER_ONLY
+from tests.flows.acme import Acme
+from tests.flows.calls import Said, say
+
+KINDS = ("first", "quiet", "refused", "failed in the middle", "audit", "migration")
+RECORDS = ("creates", "updates", "deletes")
+
+_GROUP = re.compile(
+    r"^(?:Contacts|Tasks|Notes) in (?:the app|GHL): (?:(tags \w+(?: \w+)?) (?:to|from) )?"
+    r"([\d,]+)(?: of [\d,]+)?(?: (?:to )?(\w+))?$",
+    re.MULTILINE,
+)
+_NAMES = {"create": "creates", "update": "updates", "delete": "deletes", "archive": "deletes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """What each surface says of one run."""
+
+    document: dict[str, Any]
+    history: dict[str, Any]
+    terminal: str
+    past: str
+    """The run's lines in `history`."""
+
+    @property
+    def shown(self) -> dict[str, int]:
+        """What the terminal is about: what was done, or would be."""
+        totals = self.document["totals"]
+        counts: dict[str, int] = totals["done" if self.document["applied"] else "planned"]
+        return counts
+
+
+def _surfaces(acme: Acme, run_id: str) -> Surfaces:
+    rows = say("history", "--pair", acme.pair, "--json").document
+    (row,) = [each for each in rows if each["run_id"] == run_id]
+    document = say("report", run_id, "--pair", acme.pair, "--json").document
+    lines = say("history", "--pair", acme.pair).out.splitlines()
+    at = next(at for at, line in enumerate(lines) if run_id in line)
+    terminal = say("report", run_id, "--pair", acme.pair).out
+    return Surfaces(document, row, terminal, " ".join(lines[at : at + 2]))
+
+
+def _run(acme: Acme, *words: str) -> Said:
+    return say(
+        "run", "--pair", acme.pair, "--engine", "local", "--verify", "none", "--json", *words
+    )
+
+
+def _fails_in_the_middle(acme: Acme) -> Said:
+    """A run whose side gives no answer any more after the first part of the writes."""
+    done: list[int] = []
+    plain = steps.apply_chunk
+
+    def halfway(desk: Any, operations: Sequence[Operation]) -> list[Outcome]:
+        if any(done):
+            raise Transient("the connection was reset")
+        done.append(sum(each.kind not in LEDGER_ONLY for each in operations))
+        return plain(desk, operations)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "apply_chunk", halfway)
+        return _run(acme)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Surfaces]:
+    """One run of each kind, and what is said of it."""
+    folder = tmp_path_factory.mktemp("numbers")
+    found: dict[str, Surfaces] = {}
+
+    def note(kind: str, acme: Acme, said: Said) -> None:
+        found[kind] = _surfaces(acme, said.document["run_id"])
+
+    one = _world(folder / "one")
+    note("audit", one, say("audit", "--pair", one.pair, "--json"))
+    _rewrite(one, "max_first_creates = 50", "max_first_creates = 2")
+    note("refused", one, _run(one))
+    _rewrite(one, "max_first_creates = 2", "max_first_creates = 500")
+    note("failed in the middle", one, _fails_in_the_middle(one))
+    two = _world(folder / "two")
+    note("first", two, _run(two))
+    note("quiet", two, _run(two))
+    three = _world(folder / "three")
+    moved = say("migrate", "--pair", three.pair, "--yes", "--json").document
+    rows = say("history", "--pair", three.pair, "--json").document
+    legs = [row for row in rows if row["job"] == "migrate"]
+    assert len(legs) == moved["legs"]
+    note("migration", three, Said(0, f'{{"run_id": "{legs[-1]["run_id"]}"}}', ""))
+    created = sum(row["totals"]["done"]["creates"] for row in legs)
+    counted = [count["created"].values() for count in moved["cutover"]["counts"]]
+    assert created == sum(sum(each) for each in counted) > 0
+    return found
+
+
+def _world(folder: Path) -> Acme:
+    acme = Acme.made(folder, contacts=40)
+    _rewrite(acme, "[ghl]\n", "[apply]\nchunk = 20\n\n[ghl]\n")
+    return acme
+
+
+def _rewrite(acme: Acme, before: str, after: str) -> None:
+    text = acme.pair.read_text(encoding="utf-8")
+    assert before in text
+    acme.pair.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_json_and_history_are_the_same(runs: dict[str, Surfaces], kind: str) -> None:
+    """`history` has the report's own totals, and shows them as they are."""
+    of = runs[kind]
+    totals = of.document["totals"]
+    assert of.history["totals"] == totals
+    shown = {
+        "planned": totals["planned"]["writes"],
+        "done": totals["done"]["writes"],
+        "failed": totals["failed"],
+        "questions": totals["questions"],
+    }
+    for name, count in shown.items():
+        assert f"{name} {count:,}" in of.past
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_totals_are_the_entities_and_the_changes(runs: dict[str, Surfaces], kind: str) -> None:
+    """What is counted of the run is the sum of its entities' figures, and what its list of changes has."""
+    of = runs[kind]
+    records = [row for name, row in of.document["entities"].items() if name != "tag"]
+    for name in RECORDS:
+        assert of.shown[name] == sum(row[name] for row in records)
+    tags = of.document["entities"]["tag"]
+    assert (of.shown["tags_added"], of.shown["tags_removed"]) == (tags["creates"], tags["deletes"])
+    statuses = Counter(
+        change["status"]
+        for change in of.document["changes"]
+        if change["kind"] not in ("adopt", "forget")
+    )
+    assert of.document["totals"]["planned"]["writes"] == statuses.total()
+    assert of.document["totals"]["done"]["writes"] == statuses["done"] + statuses["value_dropped"]
+    assert of.document["totals"]["questions"] == len(of.document["holds"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_terminal_shows_the_same_figures(runs: dict[str, Surfaces], kind: str) -> None:
+    """The table and the headings of a terminal have the figures of the JSON."""
+    of = runs[kind]
+    headings: Counter[str] = Counter()
+    for tags, count, verb in _GROUP.findall(of.terminal):
+        name = _NAMES.get(verb.removesuffix("d"), _NAMES.get(verb, ""))
+        if tags:
+            name = "tags_added" if "add" in tags else "tags_removed"
+        headings[name] += int(count.replace(",", ""))
+    for name in (*RECORDS, "tags_added", "tags_removed"):
+        assert headings[name] == of.shown[name], name
+    if of.shown["creates"]:
+        assert _column(of) == of.shown["creates"]
+
+
+def _column(of: Surfaces) -> int:
+    """The sum of the terminal's column of creates."""
+    name = "created" if of.document["applied"] else "to create"
+    table = [re.split(r"\s{2,}", line.strip()) for line in of.terminal.splitlines()]
+    heads = next(row for row in table if row[0] == name or name in row[1:])
+    at = 1 + heads.index(name)
+    rows = [row for row in table if row[0] in ("contacts", "tasks", "notes")]
+    return sum(int(row[at].replace("·", "0")) for row in rows)
+
+
+def test_planned_refused_and_done_are_told_apart(runs: dict[str, Surfaces]) -> None:
+    """What was refused or only looked at did nothing; what failed in the middle did a part; what is quiet planned nothing."""
+    done = {kind: of.document["totals"]["done"]["writes"] for kind, of in runs.items()}
+    planned = {kind: of.document["totals"]["planned"]["writes"] for kind, of in runs.items()}
+    assert done["refused"] == done["audit"] == done["quiet"] == planned["quiet"] == 0
+    assert planned["refused"] > 0
+    assert 0 < done["failed in the middle"] < planned["failed in the middle"]
+    assert done["first"] == planned["first"] > 0
+    assert done["migration"] > 0
