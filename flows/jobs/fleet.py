@@ -177,8 +177,12 @@ def of_document(
     path: Path, code: int, document: dict[str, Any], seconds: float, report: str = ""
 ) -> PairRun:
     """One pair's run from its report as a document."""
-    entities = document["entities"].values()
-    names = ("creates", "updates", "deletes", "holds", "failed")
+    totals = document["totals"]
+    # What was only planned, or refused, did not happen: it is no figure of the fleet's.
+    figures = {name: totals["done"][name] for name in ("creates", "updates", "deletes")}
+    figures |= {"holds": totals["questions"], "failed": totals["failed"]}
+    error = document.get("error", {})
+    words = [error.get(name) for name in ("what", "remedy")]
     return PairRun(
         pair=path.stem,
         exit_code=code,
@@ -186,7 +190,8 @@ def of_document(
         run_id=document["run_id"],
         state=document["state"],
         headline=document["verdict"]["headline"],
-        figures={name: sum(int(entity.get(name) or 0) for entity in entities) for name in names},
+        error=redacted(" → ".join(filter(None, words))),
+        figures=figures,
         requests=sum(int(side.get("requests") or 0) for side in _sides(document)),
         report=report,
     )
