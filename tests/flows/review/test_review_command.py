@@ -11,13 +11,20 @@ import pytest
 
 from flows.clock import moment, now
 from flows.config import load
+from flows.review.desk import Desk
+from flows.review.questions import Evidence
+from flows.review.tangles import tangles
+from flows.review.together import give
+from flows.state.stores import runs_folder
 from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity
 from tests.flows.acme import Acme
 from tests.flows.calls import Said, say
 from tests.flows.review.conflicts import APP, GHL, cities, move_house
 
 ALIKE = ("--kind", "conflict", "--entity", "contact", "--field", "city")
 MOVED = 8
+CONTACT, ENDS = Entity.CONTACT, ("app_key", "ghl_key")
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,22 @@ def test_one_question_is_shown_whole(acme: Acme) -> None:
     assert told["values"]["app"] == APP
     assert [option["choice"] for option in told["options"]] == ["app", "ghl", "leave"]
     assert [record["side"] for record in told["records"]] == ["app", "ghl"]
+
+
+def test_one_answer_settles_a_tangle(acme: Acme) -> None:
+    """The two that are one are linked by the next run, and none of the questions that share their records is asked again."""
+    pair = load(acme.pair)
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    desk = Desk(ledger, Evidence(runs_folder(pair)), "ann", now)
+    tangle = next(each for each in tangles(desk.questions()) if each.couples)
+    couple = tangle.couples[0]
+    give(desk, tangle.settle(couple.name, "ignore"))
+    acme.run(verify="none")
+    linked = {(row[0], row[1]) for batch in ledger.links(CONTACT, ENDS) for row in batch}
+    assert (couple.app_key, couple.ghl_key) in linked
+    left = {each.hold_id for each in desk.questions()}
+    assert left & {each.hold_id for each in tangle.questions} == set()
+    ledger.close()
 
 
 def test_questions_that_share_records_name_each_other(acme: Acme) -> None:
