@@ -131,6 +131,9 @@ def main() -> NoReturn:
     _end(call())
 
 
+_AGAIN = "run it again: it takes up what is left"
+
+
 def call(tokens: Sequence[str] | None = None) -> int:
     """Carry out a command line (that of this process, or `tokens`); returns the exit code, having said what went wrong."""
     try:
@@ -140,7 +143,7 @@ def call(tokens: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # a signal, or a server that could not start
         return 0 if end.code in (0, None) else _ended(tokens, "")
     except KeyboardInterrupt:
-        return _ended(tokens, "[INTERRUPTED] interrupted → run it again: it takes up what is left")
+        return _ended(tokens, f"[INTERRUPTED] interrupted → {_AGAIN}")
     except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, says that both sides are read and holds remain
         from flows.errors import told
 
