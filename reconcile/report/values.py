@@ -90,11 +90,11 @@ def value_accounts(
 
 
 def _load_residuals(stage: Stage, residuals: Sequence[Residual]) -> None:
-    """Create `residual`: a row for each field that differs, or one without a field."""
+    """Create `residual`: a row for each field that differs, or one of `*`, the whole record."""
     rows = [
         (residual.op_id, field, residual.because)
         for residual in residuals
-        for field in residual.fields or (None,)
+        for field in residual.fields or ("*",)
     ]
     columns = [("op_id", "VARCHAR"), ("field", "VARCHAR"), ("because", "VARCHAR")]
     stage.fill("residual", columns, [rows])

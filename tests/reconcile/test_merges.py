@@ -264,6 +264,23 @@ def test_a_merge_that_nothing_but_its_tasks_and_notes_shows_is_asked_about(
     assert len(there.rows(T)) == len(there.rows(N)) == 2
 
 
+def test_a_merge_is_seen_by_what_the_record_that_is_left_is_known_by(world: World) -> None:
+    """Bob's new email was typed on both sides, unseen by any run, before GHL merged him: the app's Bob is known by it."""
+    for entity in (T, N):
+        for key, row in world.ghl.rows(entity).items():
+            if row.parent == world.links()["bob"]:
+                world.ghl.delete(entity, key)
+    world.run()
+    ann, bob = world.links()["ann"], world.links()["bob"]
+    world.app.edit(C, "bob", {"email": "robert@x.com"})
+    world.ghl.edit(C, bob, {"email": "robert@x.com"})
+    world.ghl.merge(ann, bob)
+    result = world.run()
+    assert not result.of(OpKind.DELETE, C)
+    (hold,) = [hold for hold in result.holds if hold.kind == "delete"]
+    assert hold.values["survivor"] == ann
+
+
 def _named(world: World, side: Side) -> dict[str, str]:
     """First names by key."""
     return {key: str(cells["first_name"]) for key, cells in world.cells(side).items()}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.memory import Crash, Killed, Vices
 from flows.outcome.tell import exit_code
+from reconcile.errors import Unnamed
 from reconcile.model import Entity, Side
 from reconcile.ports import FieldInfo
 from reconcile.report import verdict
@@ -283,6 +284,23 @@ def test_an_older_index_entry_hides_no_open_question() -> None:
             whole = told(world)
             assert ("phone", "unreadable") in apart(whole)
             assert [hold["field"] for hold in whole["holds"]] == ["phone"]
+
+
+def test_what_could_not_be_read_back_is_not_carried() -> None:
+    """A new record that cannot be read again afterwards is named: nobody has seen that its values arrived."""
+    with World() as world:
+        world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
+        for _ in range(2):
+            world.run()
+        known = set(world.ghl.rows(Entity.CONTACT))
+        world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@x.com"})
+        world.set_vices(
+            Side.GHL, unreadable=lambda _, key: None if key in known else Unnamed("not now")
+        )
+        whole = told(world)
+        assert sorted(apart(whole)) == [("email", "pending"), ("first_name", "pending")]
+        assert account(whole)["classes"].get("carried", 0) == 0
+        assert not whole["values"]["agree"]
 
 
 def _one_way(name: str) -> list[Field]:
