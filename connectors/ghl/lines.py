@@ -63,7 +63,7 @@ def rows_of(raws: Iterable[msgspec.Raw]) -> list[Row]:
         text = bytes(raw)
         try:
             head = _head.decode(text)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise Malformed(f"a record does not have the documented form: {error}") from None
         if not head.key:
             raise Malformed("expected a record with an id, found one without")
@@ -79,10 +79,14 @@ def fresh(rows: Iterable[Row], seen: set[str]) -> list[Row]:
 
 
 def decode(body: bytes, page: type[Any]) -> Any:
-    """A reply's body as `page`. Raises Malformed where it has another form."""
+    """A reply's body as `page`. Raises Malformed where it has another form.
+
+    Records stay as they came, so that their texts are looked at here alone: what is no UTF-8 would end the read of all.
+    """
     try:
+        body.decode("utf-8")
         return msgspec.json.decode(body, type=page)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"expected {page.__name__}, found something else: {error}") from None
 
 

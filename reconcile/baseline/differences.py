@@ -14,7 +14,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Side, fingerprint
 from reconcile.stage.models import render
-from reconcile.stage.quoting import literal
+from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field, plain
 from reconcile.values.mapping import Mapping as PairMapping
@@ -113,7 +113,7 @@ def _renewed(row: dict[str, Cell], fields: Mapping[str, Field]) -> list[Cell]:
 
 def ready(stage: Stage, mapped: EntityMap) -> None:
     """Make sure that there is a `difference_e`, without a row where nothing was loaded."""
-    columns = ", ".join([*(f"{name} VARCHAR" for name in _COLUMNS), "current BOOLEAN"])
+    columns = ", ".join([*(f"{quoted(name)} VARCHAR" for name in _COLUMNS), "current BOOLEAN"])
     if not stage.has(f"difference_{mapped.entity}"):
         stage.run(f"CREATE TABLE stage.difference_{mapped.entity} ({columns})")
 

@@ -47,18 +47,24 @@ def read(path: Path) -> Plan:
     try:
         with path.open(encoding="utf-8") as lines:
             members = json.loads(next(lines))
-    except (OSError, ValueError, StopIteration) as error:
+    except (OSError, ValueError, RecursionError, StopIteration) as error:
         raise _unreadable(path, 1, "a plan's head") from error
-    if members.get("format") != _FORMAT:
+    written_as = members.get("format") if isinstance(members, dict) else None
+    if written_as != _FORMAT:
         raise StateError(
-            f"{path.name}: format {members.get('format')!r}, expected {_FORMAT}",
+            f"{path.name}: format {written_as!r}, expected {_FORMAT}",
             remedy="make the plan again with this version",
             code="PLAN_FILE",
         )
-    head = members["plan"]
-    head["groups"] = tuple(map(_group, head["groups"]))
-    head["estimates"] = {side: Estimate(**estimate) for side, estimate in head["estimates"].items()}
-    return Plan(**head)
+    try:
+        head = members["plan"]
+        head["groups"] = tuple(map(_group, head["groups"]))
+        estimates = head["estimates"].items()
+        head["estimates"] = {side: Estimate(**estimate) for side, estimate in estimates}
+        head |= {name: dict(head[name]) for name in ("snapshots", "holds") if name in head}
+        return Plan(**head)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, 1, "a plan's head") from error
 
 
 def _group(members: dict[str, Any]) -> Group:
@@ -93,22 +99,25 @@ def holds(path: Path) -> Iterator[Hold]:
 
 
 def _body(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         next(lines, None)
         for at, text in enumerate(lines, start=2):
             try:
-                yield at, json.loads(text)
-            except ValueError as error:
+                members = json.loads(text)
+            except (ValueError, RecursionError) as error:
                 raise _unreadable(path, at, "a line of JSON") from error
+            if not isinstance(members, dict):
+                raise _unreadable(path, at, "a JSON object")
+            yield at, members
 
 
 def digest(path: Path) -> str:
     """The digest of what a plan file holds; the head's is another when someone edited the file."""
     hasher = _concluded(read(path))
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         next(lines)
         for text in lines:
-            hasher.update(text.rstrip("\n").encode())
+            hasher.update(text.rstrip(b"\r\n"))
     return hasher.hexdigest()[:16]
 
 

@@ -84,15 +84,20 @@ def _clean(raws: Sequence[Raw]) -> str:
     )
 
 
+_LINE_END = re.compile(r"\r+\n")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Codec):
     """One line or more of plain text, trimmed, in Unicode's composed form; inner spaces and case are kept."""
 
+    revision: ClassVar[str] = "2"
     name: str = "text"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = _clean(raws)
-        return (text if beyond(text) else text.replace("\r\n", "\n")) or None
+        # Several at once, or what comes of two would be one more to be read otherwise.
+        return (text if beyond(text) else _LINE_END.sub("\n", text)) or None
 
     def fast(self, column: str) -> tuple[str, str] | None:
         return (

@@ -220,3 +220,10 @@ def test_no_sql_takes_what_python_finds_a_fault_with(name: str) -> None:
             f"SELECT raw FROM (SELECT ?::VARCHAR AS raw) WHERE {fast[0]}", [text]
         ).fetchall()
         assert not taken or codec.fault(codec.decode([text], Side.APP)) is None
+
+
+def test_line_ends_of_several_returns_are_read_once() -> None:
+    """A fuzzer's find: one line end made of several became another one with each reading."""
+    cell = _codec("text").decode(["y\r\r\r\ns"], Side.APP)
+    assert cell == "y\ns"
+    assert _codec("text").decode([cell], Side.APP) == cell

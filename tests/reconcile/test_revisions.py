@@ -163,8 +163,10 @@ SAMPLES = (
     "Cafe\u0301",
     "x\r\ny",
 )
+
 CANONICAL = {
     "text 1": "b4a2f71c125a8121e29d",
+    "text 2": "b4a2f71c125a8121e29d",
     "name 1": "2bd594bb9b7f424f8e4f",
     "email 1": "2dd2c7fc412956dbb75e",
     "email 2": "5452edb92c09676f9803",
