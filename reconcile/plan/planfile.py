@@ -131,7 +131,7 @@ def _concluded(plan: Plan) -> hashlib._Hash:
         "groups": [dataclasses.asdict(group) for group in plan.groups],
         "holds": dict(plan.holds),
     }
-    return hashlib.sha256(line(seen).encode())
+    return hashlib.sha256(line(seen).encode("utf-8", "surrogatepass"))
 
 
 def _unreadable(path: Path, line: int, expected: str) -> StateError:
