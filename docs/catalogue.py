@@ -27,6 +27,7 @@ _COMMENT = re.compile(r"(?m)(?:^|\s)-- .*")
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 """A literal: a semicolon in it ends no statement, and a word in it names no table."""
 
+_SAYS = re.compile(r"-- (?P<table>[\w{}]+): (?P<words>.+(?:\n-- .+)*)")
 _WORD = re.compile(r"\w+")
 _OWN = ("load", "load_beside", "blur", "refresh", "set_aside", "_prove", "_remember", "_remembered")
 """What the stage makes itself; else it carries out what another module asks for."""
@@ -203,8 +204,21 @@ def record() -> Mapping[str, Table]:
 
 
 def explained() -> dict[str, dict[str, str]]:
-    """What docs/stage.toml says one row of each table is, part by part of a run."""
-    return tomllib.loads((DOCS / "stage.toml").read_text(encoding="utf-8"))
+    """What one row of each table is, part by part of a run: docs/stage.toml has the order, and the words where no model has."""
+    listed = tomllib.loads((DOCS / "stage.toml").read_text(encoding="utf-8"))
+    heads = dict(_heads())
+    return {
+        part: {name: words or heads[name] for name, words in rows.items()}
+        for part, rows in listed.items()
+    }
+
+
+def _heads() -> Iterator[tuple[str, str]]:
+    """(table, what one row of it is) as the models' heads say it; those of `undo` make the tables of another run."""
+    for path in sorted(ROOT.glob("reconcile/*/models/*.sql")):
+        first = _SAYS.match(path.read_text(encoding="utf-8"))
+        if first is not None and path.parts[-3] != "undo":
+            yield first["table"], " ".join(first["words"].split("\n-- "))
 
 
 def page(note: str) -> str:
