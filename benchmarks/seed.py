@@ -30,7 +30,7 @@ def remember(world: World) -> None:
     """Link every contact of the base, with digests and values as they were."""
     ledger, contacts = open_ledger(world.folder), mapping()[Entity.CONTACT]
     folder = world.folder / "seed"
-    with Stage(folder, memory_limit="4GB", beside=[world.folder / "links"]) as stage:
+    with Stage(folder, memory_limit="4GB", beside=[world.folder]) as stage:
         for side in Side:
             world.stage(stage, side, f"base_{side}")
             make_cells(stage, contacts, side)
