@@ -40,12 +40,13 @@ def link(
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, ledger.decisions() if decisions is None else decisions)
-    open_questions = [
-        (json.loads(str(hold.body))["subject"], hold.hold_id, hold.values_digest)
-        for hold in ledger.holds()
+    open_questions = [(hold, json.loads(str(hold.body))) for hold in ledger.holds()]
+    rows = [
+        (body["subject"], hold.hold_id, hold.values_digest, restored.WENT_BACK in body["because"])
+        for hold, body in open_questions
     ]
-    columns = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
-    stage.fill("in_question", columns, [open_questions])
+    named = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
+    stage.fill("in_question", [*named, ("went_back", "BOOLEAN")], [rows])
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
         release(stage, mapped)

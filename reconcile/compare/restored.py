@@ -23,6 +23,9 @@ SLACK = 60
 UNDONE = "undone by a restored backup"
 """How a link is marked whose record was missing where others went back; `absence` reads it."""
 
+WENT_BACK = "record went back to an older state, as a restored backup does"
+"""What every question about such a record says: by that it is known again the next night."""
+
 _BATCH = 5_000
 
 
@@ -69,7 +72,7 @@ def find_unanswered(stage: Stage, mapping: Mapping) -> None:
 
     Whatever else somebody typed into them since: a question ends with an answer, or with another value.
     """
-    if stage.some("in_question"):
+    if stage.some("in_question WHERE went_back"):
         for mapped in mapping.entities:
             for side in Side:
                 stage.make("compare/still_back", entity=mapped.entity, side=side)
@@ -106,7 +109,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     """
     if stage.some(f"rewound WHERE entity = {literal(mapped.entity)}"):
         stage.make("compare/asked_back", entity=mapped.entity)
-        stage.make("compare/asked_back_now", entity=mapped.entity)
+        stage.make("compare/asked_back_now", entity=mapped.entity, went_back=WENT_BACK)
 
 
 def counts(stage: Stage, mapping: Mapping) -> Map[Side, tuple[int, int]]:

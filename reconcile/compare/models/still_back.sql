@@ -10,7 +10,8 @@ SELECT DISTINCT
 FROM delta_{{ entity }} AS d
 JOIN in_question AS q
     ON
-        q.hold_id = {{ hold_id('conflict', entity, 'd.link_id', 'd.field', "coalesce(d.item, '')") }}
+        q.went_back
+        AND q.hold_id = {{ hold_id('conflict', entity, 'd.link_id', 'd.field', "coalesce(d.item, '')") }}
         AND q.values_digest = {{ shown_values('d') }}
 WHERE
     d.kind = '{{ side }}_moved'
