@@ -14,8 +14,8 @@ from rich.text import Text
 
 from flows.terminal import Console
 from reconcile.model import Entity, OpKind, Side
+from reconcile.plan.dependants import words as along_words
 from reconcile.plan.plan import LEDGER_ONLY
-from reconcile.report.along import words as along_words
 
 FIRST = 10
 """How many of each group are listed, unless all are wanted."""

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from flows.terminal import Console
 from reconcile.model import Side
-from reconcile.report.along import words
+from reconcile.plan.dependants import words
 
 if TYPE_CHECKING:
     from reconcile.errors import Refused

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.dependants import words
-from reconcile.stage.stage import Stage
-from reconcile.values.mapping import Mapping
+from reconcile.stage.models import render
+
+if TYPE_CHECKING:
+    from reconcile.stage.stage import Stage
+    from reconcile.values.mapping import Mapping
 
 __all__ = ["Along", "Alongs", "added", "alongs", "by_side", "words"]
 
@@ -18,13 +21,6 @@ Along = dict[str, int]
 """How many tasks and notes, by entity."""
 
 _CHILDREN = (Entity.TASK, Entity.NOTE)
-
-_COUNT = """
-SELECT d.key, count(*) FROM (FROM planned WHERE entity = 'contact' AND kind = 'delete' AND side = '{side}') d
-JOIN raw_{child}_{side} c ON c.parent = d.key AND NOT c.deleted
-ANTI JOIN (FROM planned WHERE entity = '{child}' AND kind = 'delete' AND side = '{side}') own ON own.key = c.key
-GROUP BY d.key ORDER BY d.key
-"""
 
 Alongs = Map[tuple[str, str], Along]
 """By side and key of the contact."""
@@ -38,7 +34,7 @@ def alongs(stage: Stage, mapping: Mapping) -> dict[tuple[str, str], Along]:
         return found
     for side in Side:
         for child in children:
-            for key, count in stage.rows(_COUNT.format(child=child, side=side)):
+            for key, count in stage.rows(render("report/along", child=child, side=side)):
                 mine = found.setdefault((side.value, str(key)), {})
                 mine[child.value] = int(str(count))
     return found

@@ -177,6 +177,8 @@ def _snapshot(archived: Archived, entity: Entity, side: Side) -> Snapshot:
 class _Asked:
     """A question of that run, as the ledger keeps one."""
 
+    hold_id: str
+    values_digest: str
     body: str
     decision: str | None
     open: bool = True
@@ -238,10 +240,14 @@ def _decisions(archived: Archived) -> Iterator[Decision]:
 def _questions(archived: Archived, taken: Sequence[Decision]) -> Iterator[_Asked]:
     if archived.has("hold"):
         answers = {decision.hold_id: decision.choice for decision in taken}
-        query = f'SELECT hold_id, side, subject, "values" FROM {archived.relation("hold")} WHERE side IS NOT NULL'
-        for hold_id, side, subject, values in archived.sql.execute(query).fetchall():
-            body = {"side": side, "subject": subject, "values": json.loads(values)}
-            yield _Asked(line(body), answers.get(hold_id))
+        columns = 'hold_id, values_digest, side, subject, because, "values"'
+        query = f"SELECT {columns} FROM {archived.relation('hold')} WHERE side IS NOT NULL"
+        for hold_id, digest, side, subject, because, values in archived.sql.execute(
+            query
+        ).fetchall():
+            body = {"side": side, "subject": subject, "because": because}
+            body["values"] = json.loads(values)
+            yield _Asked(hold_id, digest, line(body), answers.get(hold_id))
 
 
 def _make_baseline(stage: Stage, archived: Archived, mapped: EntityMap) -> None:

@@ -122,7 +122,7 @@ def test_i8_alerts_reach_the_log_the_exit_code_and_the_report(
     caplog.set_level(logging.INFO, logger="flows.outcome.alerts")
     with World(limits={"max_first_creates": 100}) as world:
         world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
-        world.set_vices(world.ghl.side, rejects=lambda write: "INVALID_FIELD")
+        world.set_vices(world.ghl.side, rejects=lambda write: "READ_ONLY")
         bad = night(world)
         world.set_vices(world.ghl.side, rejects=lambda write: None)
         good = night(world)

@@ -85,7 +85,7 @@ def test_b3_the_base_advances_from_what_was_read_back() -> None:
         world.app.put(C, {"email": "ann@x.com"}, key="a1")
         world.run()
         world.app.edit(C, "a1", {"company": "X"})
-        world.set_vices(Side.GHL, drops=frozenset(), rejects=lambda write: "INVALID_FIELD")
+        world.set_vices(Side.GHL, drops=frozenset(), rejects=lambda write: "READ_ONLY")
         assert [o.status for o in world.run().outcomes] == [Status.REJECTED]
         assert "company" not in str(next(iter(world.baseline().values()))["app_cells"])
         world.set_vices(Side.GHL, drops=frozenset({"company"}), rejects=lambda write: None)

@@ -203,7 +203,7 @@ def test_where_ghl_lacks_the_contact_it_cannot_move(world: World) -> None:
     """A task that was moved to a contact that GHL does not have is asked about without `move`: it would only be deleted."""
     world.app.put(Entity.CONTACT, {"first_name": "Cyd", "email": "cyd@example.com"}, key="c")
     world.set_vices(
-        Side.GHL, rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.CONTACT else None
+        Side.GHL, rejects=lambda write: "READ_ONLY" if write.entity is Entity.CONTACT else None
     )
     world.app.move(Entity.TASK, "7", "c")
     world.run()
