@@ -109,7 +109,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     """
     if stage.some(f"rewound WHERE entity = {literal(mapped.entity)}"):
         stage.make("compare/asked_back", entity=mapped.entity)
-        stage.make("compare/asked_back_now", entity=mapped.entity, went_back=WENT_BACK)
+        stage.make("compare/asked_back_now", entity=mapped.entity, phrase=WENT_BACK)
 
 
 def counts(stage: Stage, mapping: Mapping) -> Map[Side, tuple[int, int]]:

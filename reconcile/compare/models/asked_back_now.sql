@@ -14,7 +14,7 @@ SET
         WHEN b.choice IS NOT NULL THEN b.decided
         ELSE
             CASE b.side WHEN 'app' THEN 'the app''s' ELSE 'GHL''s' END
-            || ' {{ went_back }}: is that value right, or '
+            || ' {{ phrase }}: is that value right, or '
             || CASE b.side WHEN 'app' THEN 'GHL''s' ELSE 'the app''s' END || '?'
     END
 FROM asked_back AS b
@@ -36,7 +36,7 @@ SET
     fault = NULL,
     value = NULL,
     because = CASE h.side WHEN 'app' THEN 'the app''s' ELSE 'GHL''s' END
-    || ' {{ went_back }}, and other values of it are not answered yet: '
+    || ' {{ phrase }}, and other values of it are not answered yet: '
     || 'a write of this one would make them look new'
 FROM held_back AS h
 WHERE
