@@ -294,7 +294,7 @@ def _proof(whole: Map[str, Any]) -> str:
     proof = whole["certificate"]
     if proof["mode"] == "replanned":
         left = proof["residual_operations"]
-        return f"Read again and planned again: {'nothing left to do' if not left else many(left, 'operation') + ' left'}."
+        return f"Checked afterwards: {'nothing left to sync' if not left else many(left, 'operation') + ' left'}."
     if proof["mode"] == "read_back":
         wrong = len(proof["residuals"])
         return f"Every write was read back; {'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."
