@@ -147,14 +147,20 @@ class CarriedBudget(LocalBudget):
         super().__init__(Window(**self._stored.change(_day)))
 
     def save(self) -> None:
-        """Leave to the next process what is known of the day."""
+        """Leave to the next process what is known of the day.
+
+        A ledger that takes it no more, as on a full disk, ends no run: the next one asks once more than it would need to.
+        """
         known = self.change(_day)
 
         def leave(stored: Window) -> None:
             for member, value in known.items():
                 setattr(stored, member, value)
 
-        self._stored.change(leave)
+        try:
+            self._stored.change(leave)
+        except sa.exc.SQLAlchemyError:
+            log.warning("what is left of the day's quota could not be kept")
 
 
 def _day(window: Window) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_CORE),
         bytecode_cache=FileSystemBytecodeCache(str(compiled)) if keeps else None,
+        auto_reload=False,  # a run goes on with the models that it began with
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - SQL, of identifiers and literals that `quoting` writes
         trim_blocks=True,

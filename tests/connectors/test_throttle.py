@@ -435,6 +435,15 @@ def test_a_further_run_of_the_day_takes_nothing_from_the_reserve(tmp_path: Path)
         assert third.change(lambda window: window.take("three", time.now, reserve=0.1)) == 0
 
 
+def test_a_ledger_that_takes_no_more_ends_no_run(tmp_path: Path) -> None:
+    """Where what is left of the day cannot be kept, saving it raises nothing."""
+    with engine(tmp_path / "ledger.db") as held:
+        carried = CarriedBudget(held, "loc")
+        with held.begin() as connection:
+            connection.execute(sa.text("DROP TABLE budgets"))
+        carried.save()
+
+
 def _spoil(window: Window) -> None:
     window.limit = 1
     raise Exhausted("no")
