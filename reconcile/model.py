@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from reconcile.entities import Entity as Entity
+
 Cell = str | None
 """A canonical value: text in the one form its codec gives it, or None for blank (absent, null and "" are one)."""
 
@@ -31,19 +33,6 @@ class Side(StrEnum):
     def label(self) -> str:
         """The side's name in sentences for people."""
         return "the app" if self is Side.APP else "GHL"
-
-
-class Entity(StrEnum):
-    """A kind of thing that is reconciled. Tags live on contacts as a set, and are counted apart."""
-
-    CONTACT = "contact"
-    TASK = "task"
-    NOTE = "note"
-    TAG = "tag"
-
-
-RECORDS: tuple[Entity, ...] = (Entity.CONTACT, Entity.TASK, Entity.NOTE)
-"""The entities that are records of their own, parents first."""
 
 
 class Kind(StrEnum):

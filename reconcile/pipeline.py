@@ -16,7 +16,7 @@ from reconcile.compare.verdicts import judge, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.link.link import digest_kind, find_moved, load_baseline, release, try_again
-from reconcile.link.match import make_owner, match_children, match_contacts
+from reconcile.link.match import make_owner, match_apart, match_children
 from reconcile.link.merges import certain, find_survivors
 from reconcile.link.suggestions import remember
 from reconcile.model import Entity, Side
@@ -53,30 +53,27 @@ def link(
         moved_children.release(stage, mapped)
         reused_keys.release(stage, mapped)
         find_moved(stage, mapped, trusted=trusted)
-        match = match_contacts if mapped.entity is Entity.CONTACT else match_children
+        match = match_children if mapped.entity.parent else match_apart
         stage.together(
             partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped)
         )
         renew_baseline(stage, mapped, same_rows=same_rows)
         try_again(stage, mapped)
-        if mapped.entity is Entity.CONTACT:
+        if mapped.entity.children:
             reused_keys.find(stage, mapped)
             remember(stage, ledger, mapped)
-            make_owner(stage)
+            make_owner(stage, mapped.entity)
 
 
 def diff(stage: Stage, mapping: Mapping) -> None:
     """Compare what moved field by field, and judge what lost an end."""
-    children = [mapped for mapped in mapping.entities if mapped.entity is not Entity.CONTACT]
     for mapped in mapping.entities:
-        if mapped.entity is Entity.CONTACT:
-            find_survivors(stage, mapped, children=children)
+        if mapped.entity.spec.person:
+            find_survivors(stage, mapped, children=mapping.children(mapped.entity))
 
     def absences(stage: Stage) -> None:
-        for mapped in mapping.entities:  # contacts first: what hangs on one follows it
-            judge_absences(
-                stage, mapped, children=children if mapped.entity is Entity.CONTACT else ()
-            )
+        for mapped in mapping.entities:  # parents first: what hangs on one follows it
+            judge_absences(stage, mapped, children=mapping.children(mapped.entity))
 
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
     reused_keys.leave(stage, mapping)
@@ -167,6 +164,6 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         refusals.ask(stage, mapped)
         draft(stage, mapped)
         refusals.ask_about_creates(stage, mapped)
-        if mapped.entity is Entity.CONTACT:
-            extend_owner(stage)
+        if mapped.entity.children:
+            extend_owner(stage, mapped.entity)
     number(stage)

@@ -20,9 +20,10 @@ from flows.steps import steps
 from reconcile.apply.apply import chunks
 from reconcile.apply.settle import Settlement
 from reconcile.apply.verify import Residual
+from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Decision, Ledger
-from reconcile.model import RECORDS, Cell, Entity, Hold, Operation, OpKind, Outcome, Side
+from reconcile.model import Cell, Entity, Hold, Operation, OpKind, Outcome, Side
 from reconcile.plan import planfile
 from reconcile.plan.plan import Plan
 from reconcile.ports import Json, Record, Reply, Write

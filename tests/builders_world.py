@@ -13,9 +13,10 @@ from connectors.memory import MemoryConnector, Vices
 from flows.run import Run
 from flows.steps import steps
 from reconcile.apply.apply import chunks
+from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
-from reconcile.model import RECORDS, Entity, Side
+from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.report.about import About
 from reconcile.stage import archive

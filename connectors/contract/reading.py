@@ -9,7 +9,8 @@ import pytest
 
 from connectors.contract.rig import Can, Rig
 from connectors.contract.shapes import first, read_line, read_with_duckdb
-from reconcile.model import RECORDS, Entity
+from reconcile.entities import RECORDS
+from reconcile.model import Entity
 from reconcile.ports import Connector, Scope
 
 ENTITY = pytest.mark.parametrize("entity", RECORDS, ids=str)

@@ -9,7 +9,8 @@ from enum import StrEnum
 import pytest
 
 from connectors.contract.shapes import read_line
-from reconcile.model import RECORDS, Entity, OpKind
+from reconcile.entities import RECORDS
+from reconcile.model import Entity, OpKind
 from reconcile.ports import Connector, Json, Page, Proof, Record, Reply, Scope, Write
 
 ALL = Scope()

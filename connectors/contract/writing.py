@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from connectors.contract.rig import AWKWARD, Can, Rig, create, guarded, tags_of, update
-from reconcile.model import RECORDS, Entity, OpKind, Status
+from reconcile.entities import RECORDS
+from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Record, Reply, Write
 
 ENTITY = pytest.mark.parametrize("entity", RECORDS, ids=str)

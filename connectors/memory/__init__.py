@@ -11,8 +11,9 @@ from functools import partial
 from typing import assert_never
 
 from connectors.memory.vices import FIELDS, Crash, Killed, Ticks, Vices
+from reconcile.entities import RECORDS
 from reconcile.errors import Unnamed
-from reconcile.model import RECORDS, Entity, OpKind, Side, Status
+from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import (
     Description,
     FieldInfo,

@@ -11,7 +11,8 @@ from flows.config.form import FilterForm, MapForm, PairForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from flows.config.sides import MemoryForm, OutsideForm, TableForm
-from reconcile.model import RECORDS, Cell, Entity, Side
+from reconcile.entities import RECORDS
+from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec
 from reconcile.values.mapping import TAGS, EntityMap, Field, Filter, Mapping
 from reconcile.values.policy import Flow, OnCreate, OnDelete, OnMerge

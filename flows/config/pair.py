@@ -22,8 +22,9 @@ from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyF
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
+from reconcile.entities import RECORDS
 from reconcile.errors import ConfigError, Problem, Refused
-from reconcile.model import RECORDS, fingerprint
+from reconcile.model import fingerprint
 from reconcile.values.codecs import Phone
 from reconcile.values.mapping import Mapping
 

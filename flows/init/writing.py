@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from flows.init.proposal import SURE, Line, Place, Proposal
-from reconcile.model import RECORDS, Entity
+from reconcile.entities import RECORDS
+from reconcile.model import Entity
 
 _ASKED = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from reconcile.entities import RECORDS
 from reconcile.errors import StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import RECORDS, Entity, OpKind
+from reconcile.model import Entity, OpKind
 from reconcile.values.mapping import TAGS
 
 if TYPE_CHECKING:

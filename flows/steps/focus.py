@@ -11,11 +11,12 @@ from flows.scope import Named, Sought
 from reconcile import pipeline
 from reconcile.baseline import differences
 from reconcile.baseline.standing import load_standing
+from reconcile.entities import RECORDS
 from reconcile.errors import Transient
 from reconcile.ledger import hints
 from reconcile.link.identity import identities, make_further
 from reconcile.link.link import load_base
-from reconcile.model import RECORDS, Entity, OpKind, Side
+from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
 from reconcile.stage.quoting import literal
 from reconcile.values.mapping import EntityMap, Mapping

@@ -23,8 +23,9 @@ from flows.config.sides import (
     TableForm,
     TagsForm,
 )
+from reconcile.entities import RECORDS
 from reconcile.errors import Expired
-from reconcile.model import RECORDS, Entity, Side
+from reconcile.model import Entity, Side
 from reconcile.ports import Connector
 
 if TYPE_CHECKING:

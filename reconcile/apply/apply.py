@@ -14,7 +14,7 @@ from typing import Literal
 
 from reconcile.apply.created_keys import Made
 from reconcile.ledger.journal import Journal
-from reconcile.model import Cells, Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.model import Cells, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.plan import LEDGER_ONLY, VALUES
 from reconcile.ports import Check, Connector, Record, Reply, Write
 from reconcile.values.mapping import TAGS, EntityMap
@@ -205,7 +205,9 @@ def write_of(mapping: PairMapping, operation: Operation, parent: str | None) -> 
     """The operation in its side's own terms."""
     if operation.kind in _TAGGING:
         tags = tuple(json.loads(operation.after[TAGS] or "[]"))
-        return Write(operation.op_id, operation.kind, Entity.CONTACT, key=operation.key, tags=tags)
+        return Write(
+            operation.op_id, operation.kind, operation.entity.record, key=operation.key, tags=tags
+        )
     mapped = mapping[operation.entity]
     fields = mapped.encode(operation.after, operation.side)
     return Write(
@@ -264,7 +266,7 @@ def outcome_of(mapping: PairMapping, operation: Operation, reply: Reply) -> Outc
 
 
 def _cells(mapping: PairMapping, operation: Operation, record: Record) -> Cells:
-    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    entity = operation.entity.record
     mapped = mapping[entity]
     if operation.kind in _TAGGING:
         field = mapped.field(TAGS)

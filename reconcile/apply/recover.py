@@ -10,7 +10,7 @@ from reconcile.apply.apply import Desk, write_of
 from reconcile.compare.doubts import hold_id
 from reconcile.errors import ConnectorError
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Cell, Cells, Entity, Operation, OpKind, Outcome, Status
+from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Status
 from reconcile.patience import Patience, unread
 from reconcile.ports import Record
 from reconcile.values.mapping import TAGS
@@ -70,7 +70,7 @@ def _attempt(desk: Desk, ledger: Ledger, operation: Operation, patience: Patienc
 
 def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     """The same for what the pair file still maps: it may have been changed meanwhile."""
-    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    entity = operation.entity.record
     if entity not in desk.mapping:
         detail = "whether it was carried out is not known: the pair file maps no records of this kind any more"
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
@@ -82,7 +82,7 @@ def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome
 def _look(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
     if operation.kind is OpKind.CREATE:
         return _look_for_created(desk, ledger, operation)
-    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    entity = operation.entity.record
     record = desk.connectors[operation.side].read(entity, operation.key or "", operation.parent_key)
     if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE):
         gone = record is None or record.deleted
@@ -177,9 +177,7 @@ def _ours(
         held = mapped.decode(record, operation.side)
         same = _same(operation.after, held)
         whole = same == _just(operation.after).keys()
-        identity = operation.entity is Entity.CONTACT and any(
-            set(rule) <= same for rule in mapped.match
-        )
+        identity = not operation.entity.parent and any(set(rule) <= same for rule in mapped.match)
         if whole or identity:
             return record
     return None

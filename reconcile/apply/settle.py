@@ -13,9 +13,10 @@ from sqlalchemy.engine import Connection
 
 from reconcile.compare import restored
 from reconcile.compare.diff import beside
+from reconcile.entities import RECORDS
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import RECORDS, Entity, Side
+from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap

@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection
 from reconcile.apply.known_cells import advance_both, packed
 from reconcile.apply.settle import blank_link
 from reconcile.baseline import claims, differences
+from reconcile.entities import RECORDS
 from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import RECORDS, Entity, Operation, OpKind, Outcome, Status
+from reconcile.model import Entity, Operation, OpKind, Outcome, Status
 
 CREATED = "created by this job"
 """How a link came about whose record this job made for the other one."""
@@ -93,7 +94,7 @@ def _counts(outcome: Outcome) -> bool:
 
 def name_of(operation: Operation) -> Name:
     """The name of the link that an operation is about; tags are a contact's."""
-    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    entity = operation.entity.record
     return entity, operation.link_id
 
 

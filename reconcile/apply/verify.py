@@ -48,7 +48,7 @@ def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Itera
 
 
 def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None:
-    entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    entity = operation.entity.record
     key = outcome.key or operation.key
     parent = operation.parent_key
     if operation.parent and parent is None:

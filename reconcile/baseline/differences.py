@@ -231,7 +231,7 @@ def source(mapping: PairMapping, run_id: str, at: str) -> Source:
 
 
 def _entity(operation: Operation) -> Entity:
-    return Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+    return operation.entity.record
 
 
 def dropped(operation: Operation, outcome: Outcome, source: Source) -> Iterator[Difference]:

@@ -32,7 +32,6 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
         stage.make(
             "compare/absence_now",
             entity=entity,
-            child=entity is not Entity.CONTACT,
             children=[each.entity for each in children],
             fields=mapped.fields,
             policy={side.value: mapped.delete.get(side, OnDelete.HOLD) for side in Side},
@@ -49,9 +48,7 @@ def unconfirmed(
     the run anyway, and to read them all would cost the quota.
     """
     entity = mapped.entity
-    query = render(
-        "compare/unconfirmed", entity=entity, side=side, child=entity is not Entity.CONTACT
-    )
+    query = render("compare/unconfirmed", entity=entity, side=side)
     rows = stage.rows(query)
     if len(rows) > most:
         return []

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from reconcile.errors import Malformed, Refused, Unnamed
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.ports import Json, Record
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -235,11 +235,7 @@ def _says(value: Json) -> bool:
 
 
 def _is_tags(mapped: EntityMap, side: Side, native: str) -> bool:
-    return (
-        mapped.entity is Entity.CONTACT
-        and mapped.has_tags
-        and native in mapped.field(TAGS).native(side)
-    )
+    return mapped.has_tags and native in mapped.field(TAGS).native(side)
 
 
 def _moment(value: object) -> datetime | None:

@@ -32,12 +32,10 @@ def classify(base_app: str | None, base_ghl: str | None, app: str | None, ghl: s
 def make_delta(stage: Stage, mapped: EntityMap) -> None:
     """Create `wide_e` (moved links with both ends present) and `delta_e` (what differs in them)."""
     entity = mapped.entity
-    child = entity is not Entity.CONTACT
     stage.make("compare/both", entity=entity)
     stage.make(
         "compare/wide",
         entity=entity,
-        child=child,
         filled=bool(stage.some(f"both_{entity}")),
         clocks_apart=_CLOCKS_APART,
         slack=SLACK,
@@ -67,7 +65,6 @@ def doubtful(
         "compare/doubtful",
         entity=mapped.entity,
         side=side,
-        child=mapped.entity is not Entity.CONTACT,
         taken_at=stage.snapshots[mapped.entity, side].taken_at,
         lag_seconds=lag_seconds,
     )

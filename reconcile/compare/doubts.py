@@ -13,7 +13,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.journal import DOUBTFUL
 from reconcile.ledger.ledger import Ledger
 from reconcile.ledger.runs import UNSETTLED
-from reconcile.model import Entity, Operation, OpKind, Side
+from reconcile.model import Operation, OpKind, Side
 from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import operation_from, outcome_from
 
@@ -123,7 +123,7 @@ def ask(stage: Stage, doubts: Iterable[Doubt]) -> None:
     """Add a question about each to `hold`."""
     for doubt in doubts:
         operation = doubt.operation
-        entity = Entity.CONTACT if operation.entity is Entity.TAG else operation.entity
+        entity = operation.entity.record
         keys = {operation.side: operation.key, operation.side.other: operation.source_key}
         stage.rows(
             f"INSERT INTO hold ({', '.join(_HOLD)}) VALUES ({', '.join('?' * len(_HOLD))})",

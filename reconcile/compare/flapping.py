@@ -188,8 +188,8 @@ def history(
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome)
             entity = operation["entity"]
-            record = Entity.CONTACT.value if entity == Entity.TAG.value else entity
-            if record == mapped.entity.value and operation["kind"] != OpKind.CREATE:
+            record = Entity(entity).record
+            if record is mapped.entity and operation["kind"] != OpKind.CREATE:
                 stored = outcome.get("after") or {}
                 for place, write in _values(row, operation, stored, sets):
                     writes.setdefault(place, []).append(write)

@@ -26,17 +26,19 @@ def choose(stage: Stage, ledger: Ledger, mapped: EntityMap, *, budget: int | Non
     """
     _load_swept(stage, ledger)
     if budget is None:
-        query = "SELECT key FROM raw_contact_ghl WHERE NOT deleted ORDER BY key"
+        query = f"SELECT key FROM raw_{mapped.entity.parent}_ghl WHERE NOT deleted ORDER BY key"
         return [str(key) for (key,) in stage.rows(query)]
-    stage.make("compare/pressing_app")
+    entity = mapped.entity
+    stage.make("compare/pressing_app", entity=entity)
     make_cells(stage, mapped, Side.APP, rows="pressing_app")
     _load_written(stage, ledger, mapped)
-    _load_asked(stage, ledger)
-    snapshot = stage.snapshots[Entity.NOTE, Side.APP]
+    _load_asked(stage, ledger, entity)
+    snapshot = stage.snapshots[entity, Side.APP]
     whole = snapshot.complete and not snapshot.partial
-    stage.make("compare/pressing", whole=whole, absent_runs=mapped.absent_runs)
-    stage.make("compare/contacts_in_question")
-    return [str(key) for (key,) in stage.rows(render("compare/sweep_order", budget=budget))]
+    stage.make("compare/pressing", entity=entity, whole=whole, absent_runs=mapped.absent_runs)
+    stage.make("compare/contacts_in_question", entity=entity)
+    query = render("compare/sweep_order", entity=entity, budget=budget)
+    return [str(key) for (key,) in stage.rows(query)]
 
 
 def _load_swept(stage: Stage, ledger: Ledger) -> None:
@@ -57,7 +59,8 @@ def _load_swept(stage: Stage, ledger: Ledger) -> None:
 def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     """Create `written` (link_id, cells): what the app last showed of notes that we wrote."""
     written = (
-        "base_note b SEMI JOIN cell_note_app c ON c.key = b.app_key WHERE b.app_digest IS NULL"
+        f"base_{mapped.entity} b SEMI JOIN cell_{mapped.entity}_app c ON c.key = b.app_key "
+        "WHERE b.app_digest IS NULL"
     )
     link_ids = stage.rows(f"SELECT b.link_id FROM {written} ORDER BY b.link_id")
     named = [str(link_id) for (link_id,) in link_ids]
@@ -72,10 +75,10 @@ def _load_written(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     stage.read_lines("written", lines, {"link_id": "VARCHAR", "cells": "JSON"}, selected)
 
 
-def _load_asked(stage: Stage, ledger: Ledger) -> None:
+def _load_asked(stage: Stage, ledger: Ledger, entity: Entity) -> None:
     """Create `asked` (subject, contact): what open questions about notes are about."""
     bodies = [json.loads(row.body) for row in ledger.holds()]
-    rows = [(body["subject"], _contact(body)) for body in bodies if body["entity"] == Entity.NOTE]
+    rows = [(body["subject"], _contact(body)) for body in bodies if body["entity"] == entity]
     stage.fill("asked", [("subject", "VARCHAR"), ("contact", "VARCHAR")], [rows])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reconcile.model import Entity
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Name
 from reconcile.values.mapping import EntityMap, Mapping
@@ -23,7 +22,7 @@ def find(stage: Stage, mapped: EntityMap) -> None:
     places = known_by(mapped)
     # Who was known by one value alone may just have a new one.
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
-    stage.make("compare/stranger", known_places=places if enough else [])
+    stage.make("compare/stranger", entity=mapped.entity, known_places=places if enough else [])
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:
@@ -31,13 +30,14 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 
     Each is matched, or created across, anew.
     """
-    if mapped.entity is not Entity.CONTACT:
-        if stage.some("released_contact WHERE gone IS NULL"):
+    parent = mapped.entity.parent
+    if parent:
+        if stage.some(f"released_{parent} WHERE gone IS NULL"):
             stage.make("compare/unlink_children", entity=mapped.entity)
         return
     (answered,) = stage.one("SELECT EXISTS (FROM decision WHERE choice = 'unlink')")
     if answered:
-        stage.make("compare/unlink_strangers")
+        stage.make("compare/unlink_strangers", entity=mapped.entity)
 
 
 def leave(stage: Stage, mapping: Mapping) -> None:
@@ -45,12 +45,12 @@ def leave(stage: Stage, mapping: Mapping) -> None:
     if not stage.some("stranger"):
         return
     for mapped in mapping.entities:
-        if mapped.entity is not Entity.CONTACT:
+        if mapped.entity.parent:
             stage.make("compare/children_wait", entity=mapped.entity)
 
 
 def draft(stage: Stage, mapped: EntityMap) -> None:
     """Add the questions to `hold`, and create `strayed_contact` for the statement."""
     names = [(place, mapped.fields[place - 1].name) for place in known_by(mapped)]
-    stage.make("compare/strayed_contact")
-    stage.make("compare/strangers", known_by=names)
+    stage.make("compare/strayed_person", entity=mapped.entity)
+    stage.make("compare/strangers", entity=mapped.entity, known_by=names)

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, Row
 
+from reconcile.entities import PARENTS
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import schema
 from reconcile.model import Entity
@@ -161,7 +162,7 @@ class Ledger:
         for entity, ids in _by_entity(names):
             named = sa.and_(mine, schema.link.c.entity == entity, schema.link.c.link_id.in_(ids))
             buried += self._bury(connection, named, at)
-            if entity == Entity.CONTACT.value:
+            if Entity(entity).children:
                 buried += self._bury(connection, sa.and_(mine, schema.link.c.parent.in_(ids)), at)
         return buried
 
@@ -262,7 +263,7 @@ class Ledger:
         table = schema.link
         query = sa.select(table.c[f"{side}_key"]).where(
             table.c.pair == self.pair,
-            table.c.entity == Entity.CONTACT.value,
+            table.c.entity.in_(PARENTS),
             table.c.link_id == link_id,
         )
         with self.engine.connect() as connection:

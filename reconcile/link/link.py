@@ -105,9 +105,7 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
     with stage.transaction():  # row ids hold within one; after it, a checkpoint may move rows
         for side in Side:
             stage.make("link/apart", entity=entity, side=side, trusted=trusted)
-        stage.make(
-            "link/moved", entity=entity, child=_child(entity), snapshots=_snapshots(stage, entity)
-        )
+        stage.make("link/moved", entity=entity, snapshots=_snapshots(stage, entity))
     for side in Side:
         stage.make("link/unlinked", entity=entity, side=side)
         stage.drop(f"ends_{side}", f"apart_{side}")
@@ -116,9 +114,8 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
 def release(stage: Stage, mapped: EntityMap) -> None:
     """Take links that a person wants made anew out of `base_e`, into `released_e`: both rows may then be matched or created."""
     entity = mapped.entity
-    child = _child(entity)
     stage.make("link/released", entity=entity)
-    if child:
+    if entity.parent:
         stage.make("link/left_behind")
         # Before what was decided: what lives on with the survivor has not lost its end.
         if stage.some("left_behind"):
@@ -126,18 +123,12 @@ def release(stage: Stage, mapped: EntityMap) -> None:
         stage.make("link/released_moved_on", entity=entity)
     # Without such an answer the join over all links would find nothing, and is not made.
     decided = stage.some("decision WHERE choice IN ('restore', 'relink')")
-    if decided or (child and stage.some("released_contact")):
+    if decided or (entity.parent and stage.some(f"released_{entity.parent}")):
         stage.make(
             "link/released_decided",
             entity=entity,
-            child=child,
             snapshots=_snapshots(stage, entity),
         )
-
-
-def _child(entity: Entity) -> bool:
-    """Whether it hangs on a contact."""
-    return entity is not Entity.CONTACT
 
 
 def _snapshots(stage: Stage, entity: Entity) -> dict[Side, Snapshot]:

@@ -11,7 +11,7 @@ from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
 
-def match_contacts(stage: Stage, mapped: EntityMap) -> None:
+def match_apart(stage: Stage, mapped: EntityMap) -> None:
     """Create `found_e` (new links), `unsure_e` and `heir_e`, and leave the orphans in `free_e_s`."""
     entity = mapped.entity
     unlinked = _unlinked(stage, entity)
@@ -47,8 +47,8 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
     for side in Side:
         stage.run(f"CREATE OR REPLACE TABLE strong_{side} (key VARCHAR)")
     _begin(stage, entity)
-    _free(stage, entity, child=False)
-    _link_decided(stage, entity, child=False)
+    _free(stage, entity)
+    _link_decided(stage, entity)
     # Most new rows share what they are known by with no other row. In a first run, most do meet another.
     if rules and stage.some(f"base_{entity}"):
         stage.make("link/shared", entity=entity, rules=rules)
@@ -68,13 +68,13 @@ def _apply_rules(stage: Stage, mapped: EntityMap, rules: list[MatchRule]) -> Non
             stage.make("link/strong_by_rule", entity=mapped.entity, side=side, rule=rule)
 
 
-def _free(stage: Stage, entity: Entity, *, child: bool) -> None:
+def _free(stage: Stage, entity: Entity) -> None:
     for side in Side:
-        stage.make("link/free", entity=entity, side=side, child=child)
+        stage.make("link/free", entity=entity, side=side)
 
 
-def _link_decided(stage: Stage, entity: Entity, *, child: bool) -> None:
-    stage.make("link/found_decided", entity=entity, child=child)
+def _link_decided(stage: Stage, entity: Entity) -> None:
+    stage.make("link/found_decided", entity=entity)
     _settle(stage, entity)
 
 
@@ -93,9 +93,8 @@ def _meet(
     later: bool = False,
 ) -> None:
     """Link rows that share an identity one to one; hold those that share it with several, or contradict each other."""
-    child = entity is not Entity.CONTACT
     for side in Side:
-        stage.make("link/identity", entity=entity, side=side, rule=rule, child=child, later=later)
+        stage.make("link/identity", entity=entity, side=side, rule=rule, later=later)
     stage.make("link/meeting")
     stage.make("link/pairs", several=several)
     stage.make(
@@ -107,7 +106,7 @@ def _meet(
         inherited=bool(stage.some(f"heir_{entity}")),
     )
     stage.make("link/unsure_crowded", entity=entity, rule=rule)
-    stage.make("link/found_alone", entity=entity, rule=rule, child=child)
+    stage.make("link/found_alone", entity=entity, rule=rule)
     _settle(stage, entity)
 
 
@@ -170,10 +169,10 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.together(*(partial(_focus, mapped=mapped, side=side) for side in Side))
     _begin(stage, entity)
-    _free(stage, entity, child=True)
+    _free(stage, entity)
     if not _unlinked(stage, entity):
         return
-    _link_decided(stage, entity, child=True)
+    _link_decided(stage, entity)
     # People write the same task twice: of equal ones it does not matter which is linked with which.
     stage.make("link/found_content", entity=entity)
     _settle(stage, entity)
@@ -182,9 +181,9 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
             _meet(stage, entity, rule)
 
 
-def make_owner(stage: Stage) -> None:
+def make_owner(stage: Stage, entity: Entity) -> None:
     """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on; and an empty `due_owner`."""
-    stage.make("link/owner", strangers=bool(stage.some("stranger")))
+    stage.make("link/owner", entity=entity, strangers=bool(stage.some("stranger")))
 
 
 def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = False) -> None:

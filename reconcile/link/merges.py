@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconcile.ledger.ledger import Decision
 from reconcile.link.cells import make_known
 from reconcile.link.identity import MatchRule, make_further, match_rules
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import ANY, Stage, blurred
 from reconcile.values.mapping import EntityMap
@@ -101,7 +101,7 @@ def _find(stage: Stage, mapped: EntityMap, side: Side, traces: Sequence[_Trace])
 
 def certain(stage: Stage, mapped: EntityMap, *, at: str) -> list[Decision]:
     """The answers that the pair file's `merged = "relink"` gives to questions of this run: link again with the one survivor."""
-    if mapped.entity is not Entity.CONTACT or mapped.merged is not OnMerge.RELINK:
+    if not mapped.entity.spec.person or mapped.merged is not OnMerge.RELINK:
         return []
     names = [rule[0] for rule in mapped.match if len(rule) == 1]
     query = render("link/certain", entity=mapped.entity, names=names)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Date, Email, Name, Phone, Text
@@ -91,9 +91,7 @@ def score(stage: Stage, mapped: EntityMap) -> str:
     both have a value of: equal, alike or different). Returns why nothing was looked for, or nothing.
     """
     stage.run(_NONE)
-    rows = {
-        side: stage.count(f"SELECT count(*) FROM free_{Entity.CONTACT}_{side}") for side in Side
-    }
+    rows = {side: stage.count(f"SELECT count(*) FROM free_{mapped.entity}_{side}") for side in Side}
     if not all(rows.values()):
         return ""
     if max(rows.values()) > _MOST_ROWS:
@@ -107,17 +105,18 @@ def score(stage: Stage, mapped: EntityMap) -> str:
     ]
     stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
     try:
-        _score(stage, compared)
+        _score(stage, mapped, compared)
     finally:
         stage.run(f"DROP SCHEMA {_SCHEMA} CASCADE")
     return ""
 
 
-def _score(stage: Stage, compared: Sequence[tuple[str, Field]]) -> None:
+def _score(stage: Stage, mapped: EntityMap, compared: Sequence[tuple[str, Field]]) -> None:
     for side in Side:
         columns = "".join(f", cells[{column[1:]}] AS {column}" for column, _ in compared)
         stage.run(
-            f"CREATE TABLE {_SCHEMA}.{side} AS SELECT key AS unique_id{columns} FROM free_contact_{side} WHERE NOT deleted AND NOT excluded"
+            f"CREATE TABLE {_SCHEMA}.{side} AS SELECT key AS unique_id{columns} "
+            f"FROM free_{mapped.entity}_{side} WHERE NOT deleted AND NOT excluded"
         )
     told = [(column, field) for column, field in compared if _telling(stage, column)]
     joins = list(_joins(stage, [column for column, _ in told]))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.similarity import score
-from reconcile.model import Entity, Hold
+from reconcile.model import Hold
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
@@ -31,7 +31,7 @@ def propose(stage: Stage, mapped: EntityMap) -> str:
     """
     why = score(stage, mapped)
     stage.fill("suggesting", [("why", "VARCHAR")], [[(why,)]])
-    stage.make("link/unsure_likeness", likeness=RULE)
+    stage.make("link/unsure_likeness", entity=mapped.entity, likeness=RULE)
     return why
 
 
@@ -40,12 +40,12 @@ def remember(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
 
     It needs no Splink: a nightly run must not create across what an audit found to be there already.
     """
-    if mapped.entity is not Entity.CONTACT:
+    if not mapped.entity.spec.person:
         return
     before = list(_asked(ledger))
     if before:
         stage.fill("asked_before", _ASKED, [before])
-        stage.make("link/unsure_again")
+        stage.make("link/unsure_again", entity=mapped.entity)
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:

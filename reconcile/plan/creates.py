@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.plan import phases
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap, Field
@@ -23,7 +23,6 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
         side=side,
         other=other,
         other_label=other.label,
-        child=entity is not Entity.CONTACT,
         fields=mapped.fields,
         sent=sent,
         faulty=bool(stage.some(f"fault_{entity}_{side}")),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reconcile.entities import RECORDS
 from reconcile.model import Entity
 
 
@@ -24,24 +25,15 @@ class Hanging:
         reasons = []
         staying = Counter(entity for entity, key in self.there if (entity, key) not in going)
         if staying:
-            counts = [_counted(count, entity) for entity, count in sorted(staying.items())]
+            counts = [entity.counted(count) for entity, count in sorted(staying.items())]
             more = " and ".join(counts)
             reasons.append(f"what hangs on it is not the run's, or changed since: {more}")
         for entity, why in self.unread.items():
-            reasons.append(f"its {entity}s cannot be read: {why}")
+            reasons.append(f"its {entity.plural} cannot be read: {why}")
         return "; ".join(reasons)
-
-
-def _counted(count: int, entity: Entity) -> str:
-    return f"{count} {entity}s" if count > 1 else f"{count} {entity}"
 
 
 def words(along: Mapping[str, int]) -> str:
     """How many tasks and notes go along: 49 tasks and 33 notes; "" where none do."""
-    parts = []
-    for child in (Entity.TASK, Entity.NOTE):
-        count = along.get(child.value, 0)
-        plural = "s" if count > 1 else ""
-        if count:
-            parts.append(f"{count:,} {child}{plural}")
-    return " and ".join(parts)
+    counts = ((kind, along.get(kind, 0)) for kind in RECORDS)
+    return " and ".join(kind.counted(count) for kind, count in counts if count)

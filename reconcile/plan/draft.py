@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from reconcile.compare import reused_keys
+from reconcile.entities import SPECS
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import moved_children, phases
 from reconcile.plan.creates import draft_creates
@@ -38,7 +39,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     stage.make("plan/unsure_now", entity=entity)
     stage.make("plan/wanted", entity=entity)
     if unsure in some:
-        stage.make("plan/unsure", entity=entity, child=entity is not Entity.CONTACT)
+        stage.make("plan/unsure", entity=entity)
     if some & {released, matched}:
         stage.make("plan/forget", entity=entity, phases=phases)
         stage.make("plan/adopt", entity=entity, phases=phases)
@@ -52,7 +53,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if some & {unsure, judged}:
         stage.make("plan/questions", entity=entity)
     if strayed in some:
-        strays = reused_keys if entity is Entity.CONTACT else moved_children
+        strays = moved_children if entity.parent else reused_keys
         strays.draft(stage, mapped)
 
 
@@ -78,14 +79,13 @@ def unread(stage: Stage, mapping: Mapping, questions: Iterable[Row[Any]]) -> set
         query = render(
             "plan/unread",
             entity=entity,
-            child=mapped.entity is not Entity.CONTACT,
             snapshots={side.value: stage.snapshots[entity, side] for side in Side},
         )
         unseen |= {str(hold_id) for (hold_id,) in stage.rows(query)}
     return unseen
 
 
-_SUBJECT = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "contact")]
+_SUBJECT = [(name, "VARCHAR") for name in ("hold_id", "subject", "side", "parent")]
 
 
 def _subject(hold_id: str, body: Map[str, Any]) -> tuple[str, str, str | None, str | None]:
@@ -100,7 +100,6 @@ def _draft_absences(stage: Stage, mapped: EntityMap) -> None:
     stage.make(
         "plan/absences",
         entity=mapped.entity,
-        child=mapped.entity is not Entity.CONTACT,
         phases=phases,
     )
 
@@ -112,7 +111,6 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
     stage.make(
         "plan/updates",
         entity=mapped.entity,
-        child=mapped.entity is not Entity.CONTACT,
         fields=mapped.fields,
         sets=bool(mapped.sets),
         completed=next(iter(completed), ""),
@@ -122,14 +120,14 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
         stage.make("plan/tags", entity=mapped.entity, phases=phases)
 
 
-def extend_owner(stage: Stage) -> None:
+def extend_owner(stage: Stage, entity: Entity) -> None:
     """Add the contacts that are to be created to `owner`: tasks and notes may hang on them."""
-    stage.make("plan/due_owner")
+    stage.make("plan/due_owner", entity=entity)
 
 
 def number(stage: Stage) -> None:
     """Make `operation` into `planned`: each operation in its place, with its op_id."""
-    stage.make("plan/planned")
+    stage.make("plan/planned", kinds=list(SPECS))
 
 
 def groups(stage: Stage) -> tuple[Group, ...]:

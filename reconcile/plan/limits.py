@@ -224,7 +224,7 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             if too_many:
                 setting, allowed = "max_deletes", limits.max_deletes
                 limit = f"{limits.max_deletes} (max_deletes)"
-            along = facts.along.get(side, {}) if entity is Entity.CONTACT else {}
+            along = facts.along.get(side, {}) if entity.children else {}
             beside = words(along)
             if beside:
                 beside = f", with {beside}"
@@ -264,7 +264,7 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
 
 
 def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
-    linked = facts.links.get(Entity.CONTACT, 0)
+    linked = facts.links.get(Entity.TAG.record, 0)
     for side in Side:
         added, removed = (plan.count(Entity.TAG, kind, side=side) for kind in _TAGGING)
         count = _tagged(plan, facts, side)
@@ -289,7 +289,8 @@ def _tagged(plan: Plan, facts: Facts, side: Side) -> int:
     """How many contacts have their tags changed on a side: one that gains and loses some is one."""
     writes = plan.count(Entity.TAG, *_TAGGING, side=side)
     # Each write counts as another contact where more is not known, up to all that are linked.
-    most = facts.links.get(Entity.CONTACT, 0) + plan.count(Entity.CONTACT, OpKind.ADOPT)
+    record = Entity.TAG.record
+    most = facts.links.get(record, 0) + plan.count(record, OpKind.ADOPT)
     return min(writes, most if facts.tagged is None else facts.tagged.get(side, 0))
 
 

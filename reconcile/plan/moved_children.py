@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.plan import phases
 from reconcile.plan.creates import placed, travelling
 from reconcile.stage.stage import Stage
@@ -14,7 +14,7 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 
     Each is then matched, or created across, as any record without a link.
     """
-    if mapped.entity is Entity.CONTACT:
+    if not mapped.entity.parent:
         return
     # Without such an answer nothing is done: the statement would look at every link there is.
     (answered,) = stage.one("SELECT EXISTS (FROM decision WHERE choice = 'unlink')")

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconcile.model import FREES, Entity, Operation, OpKind, Side
+from reconcile.model import FREES, Operation, OpKind, Side
 from reconcile.plan import phases
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
@@ -86,7 +86,7 @@ def make_room(stage: Stage, mapped: EntityMap) -> None:
 
 def unique_fields(mapped: EntityMap) -> tuple[str, ...]:
     """The fields that name a contact by themselves."""
-    rules = mapped.match if mapped.entity is Entity.CONTACT else ()
+    rules = () if mapped.entity.parent else mapped.match
     return tuple(dict.fromkeys(rule[0] for rule in rules if len(rule) == 1))
 
 

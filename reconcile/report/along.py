@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
 from typing import TYPE_CHECKING, Any
 
+from reconcile.entities import PARENTS
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.dependants import words
 from reconcile.stage.models import render
+from reconcile.stage.quoting import literal
 
 if TYPE_CHECKING:
     from reconcile.stage.stage import Stage
@@ -20,8 +22,6 @@ __all__ = ["Along", "Alongs", "added", "alongs", "by_side", "words"]
 Along = dict[str, int]
 """How many tasks and notes, by entity."""
 
-_CHILDREN = (Entity.TASK, Entity.NOTE)
-
 Alongs = Map[tuple[str, str], Along]
 """By side and key of the contact."""
 
@@ -29,12 +29,13 @@ Alongs = Map[tuple[str, str], Along]
 def alongs(stage: Stage, mapping: Mapping) -> dict[tuple[str, str], Along]:
     """The tasks and notes of each contact that the plan deletes, as far as this run read them."""
     found: dict[tuple[str, str], Along] = {}
-    children = [child for child in _CHILDREN if child in mapping]
-    if not stage.some("planned WHERE entity = 'contact' AND kind = 'delete'"):
+    kinds = ", ".join(map(literal, PARENTS))
+    children = [mapped.entity for mapped in mapping.entities if mapped.entity.parent]
+    if not stage.some(f"planned WHERE kind = 'delete' AND entity IN ({kinds})"):
         return found
     for side in Side:
         for child in children:
-            for key, count in stage.rows(render("report/along", child=child, side=side)):
+            for key, count in stage.rows(render("report/along", entity=child, side=side)):
                 mine = found.setdefault((side.value, str(key)), {})
                 mine[child.value] = int(str(count))
     return found
@@ -51,7 +52,7 @@ def by_side(counted: Alongs) -> dict[Side, Along]:
 def added(entries: Iterable[dict[str, Any]], counted: Alongs) -> Iterator[dict[str, Any]]:
     """The entries of a plan; one that deletes a contact says in `along` what goes with it."""
     for entry in entries:
-        if entry["kind"] == OpKind.DELETE and entry["entity"] == Entity.CONTACT:
+        if entry["kind"] == OpKind.DELETE and Entity(entry["entity"]).children:
             key = entry[f"{entry['side']}_key"]
             entry["along"] = counted.get((entry["side"], str(key)), {})
         yield entry

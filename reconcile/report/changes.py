@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from reconcile.model import Cell, Entity, OpKind
-from reconcile.report.labels import record_entity, shown
+from reconcile.report.labels import shown
 from reconcile.report.remedies import remedy
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -59,9 +59,7 @@ def _change(mapping: Mapping, row: tuple[object, ...], *, applied: bool) -> dict
     stored = _cells(outcome).get("after") or {} if outcome else {}
     if entry["kind"] == OpKind.REMOVE_TAGS:
         before, after = after, {TAGS: None}
-    entry["fields"] = _fields(
-        mapping[record_entity(Entity(entry["entity"]))], before, after, stored
-    )
+    entry["fields"] = _fields(mapping[Entity(entry["entity"]).record], before, after, stored)
     if not applied:
         entry["status"] = "planned"
     elif entry["status"] == "skipped" and not entry["code"]:

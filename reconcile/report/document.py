@@ -18,7 +18,7 @@ from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
 from reconcile.report.entries import entry
 from reconcile.report.kept import Changes
-from reconcile.report.labels import make_labels, record_entity
+from reconcile.report.labels import make_labels
 from reconcile.report.quality import quality
 from reconcile.report.questions import left_out, questions
 from reconcile.report.schema import FORMAT
@@ -114,7 +114,7 @@ def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
             "changes": [
                 entry(mapping, operation, outcome, applied=True)
                 for operation, outcome in entries
-                if record_entity(operation.entity) in mapping and operation.kind not in LEDGER_ONLY
+                if operation.entity.record in mapping and operation.kind not in LEDGER_ONLY
             ],
         }
         for name, entries in sorted(about.interrupted.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconcile.model import Cell, Cells, Operation, OpKind, Outcome, Status
-from reconcile.report.labels import record_entity, shown
+from reconcile.report.labels import shown
 from reconcile.values.codecs import Labels, Name
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
@@ -16,7 +16,7 @@ def entry(
     mapping: Mapping, operation: Operation, outcome: Outcome | None, *, applied: bool
 ) -> dict[str, Any]:
     """One operation in the form that a report's changes have."""
-    mapped = mapping[record_entity(operation.entity)]
+    mapped = mapping[operation.entity.record]
     keys = {
         operation.side: (outcome and outcome.key) or operation.key,
         operation.side.other: operation.source_key,

@@ -103,8 +103,3 @@ def places(
 def _cells(mapped: EntityMap, row: object) -> dict[str, Cell]:
     pairs = zip(mapped.fields, cast("list[Cell]", row), strict=True)
     return {field.name: shown(field, cell) for field, cell in pairs if cell is not None}
-
-
-def record_entity(entity: Entity) -> Entity:
-    """The entity that a record is of: tags are on contacts."""
-    return Entity.CONTACT if entity is Entity.TAG else entity

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconcile.compare.diff import beside
+from reconcile.entities import SWEPT
 from reconcile.link.cells import make_cells
 from reconcile.link.suggestions import RULE
 from reconcile.model import Entity, Side
@@ -47,22 +48,26 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "orphans": list(_orphans(stage, mapping)),
         "overdue_tasks": list(_overdue(stage, mapping)),
         "match_rules": list(_match_rules(stage, mapping)),
-        "suggested": _suggested(stage),
+        "suggested": _suggested(stage, mapping),
         "agreement": list(_agreement(stage, mapping)),
         "tags": _tags(stage, mapping),
         "similar_tags": _similar(stage, mapping),
         "notes_oldest": about.notes_oldest,
-        **_notes(stage, mapping),
+        **_swept(stage, mapping),
     }
 
 
-def _notes(stage: Stage, mapping: Mapping) -> dict[str, int | None]:
+def _swept(stage: Stage, mapping: Mapping) -> dict[str, int | None]:
     """Of how many contacts the notes were read in this run, and of how many never."""
-    if Entity.NOTE not in mapping:
-        return {"notes_covered": None, "notes_never": 0}
-    never = stage.count(render("report/notes_never_read")) if stage.has("swept") else 0
-    covered = stage.count("SELECT count(*) FROM cover_note_ghl")
-    return {"notes_covered": covered, "notes_never": never}
+    figures: dict[str, int | None] = {}
+    for entity in SWEPT:
+        covered, never = None, 0
+        if entity in mapping:
+            covered = stage.count(f"SELECT count(*) FROM cover_{entity}_ghl")
+            if stage.has("swept"):
+                never = stage.count(render("report/never_swept", entity=entity))
+        figures |= {f"{entity.plural}_covered": covered, f"{entity.plural}_never": never}
+    return figures
 
 
 def _looked_at(stage: Stage, mapped: EntityMap) -> dict[str, dict[str, int]]:
@@ -98,31 +103,42 @@ def _identifying(mapped: EntityMap) -> Iterator[Field]:
 
 def _missing(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Looked-at contacts without email or phone, and those without either."""
-    if Entity.CONTACT not in mapping:
-        return
-    mapped = mapping[Entity.CONTACT]
+    for mapped in mapping.people():
+        yield from _missing_of(stage, mapped)
+
+
+def _missing_of(stage: Stage, mapped: EntityMap) -> Iterator[dict[str, Any]]:
     tests = {field.name: f"{mapped.cell(field.name)} IS NULL" for field in _identifying(mapped)}
     if len(tests) > 1:
         tests[" and ".join(tests)] = " AND ".join(tests.values())
     for side in Side:
         for name, test in tests.items():
-            contacts = f"FROM cell_contact_{side} WHERE NOT deleted AND {test}"
+            contacts = f"FROM cell_{mapped.entity}_{side} WHERE NOT deleted AND {test}"
             if count := stage.count(f"SELECT count(*) {contacts}"):
-                yield {"entity": "contact", "side": side.value, "field": name, "count": count}
+                yield {
+                    "entity": mapped.entity.value,
+                    "side": side.value,
+                    "field": name,
+                    "count": count,
+                }
 
 
 def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Values by which several looked-at contacts of one side are known."""
-    if Entity.CONTACT not in mapping:
-        return
-    mapped = mapping[Entity.CONTACT]
+    for mapped in mapping.people():
+        yield from _twins_of(stage, mapped)
+
+
+def _twins_of(stage: Stage, mapped: EntityMap) -> Iterator[dict[str, Any]]:
     for field in _identifying(mapped):
         for side in Side:
             cell = mapped.cell(field.name)
-            query = render("report/twins", side=side, cell=cell, most=_EXAMPLES)
+            query = render(
+                "report/twins", entity=mapped.entity, side=side, cell=cell, most=_EXAMPLES
+            )
             for value, keys, count in stage.rows(query):
                 yield {
-                    "entity": "contact",
+                    "entity": mapped.entity.value,
                     "side": side.value,
                     "field": field.name,
                     "value": value,
@@ -133,10 +149,8 @@ def _twins(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
 
 def _orphans(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Tasks and notes whose contact is not there."""
-    if Entity.CONTACT not in mapping:
-        return
     for mapped in mapping.entities:
-        if mapped.entity is Entity.CONTACT:
+        if mapped.entity.parent is None or mapped.entity.parent not in mapping:
             continue
         for side in Side:
             orphans = render("report/orphans", entity=mapped.entity, side=side)
@@ -159,9 +173,12 @@ def _examples(stage: Stage, records: str, *, order: str) -> tuple[int, list[str]
 
 def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     """Looked-at tasks that are open and were due long before the snapshot."""
-    if Entity.TASK not in mapping:
-        return
-    mapped = mapping[Entity.TASK]
+    for mapped in mapping.entities:
+        if mapped.entity.spec.completes:
+            yield from _overdue_of(stage, mapped)
+
+
+def _overdue_of(stage: Stage, mapped: EntityMap) -> Iterator[dict[str, Any]]:
     due = [mapped.cell(field.name) for field in mapped.fields if isinstance(field.codec, Instant)]
     completed = [mapped.cell(field.name) for field in mapped.fields if _says_completed(field)]
     if not due or not completed:
@@ -169,10 +186,11 @@ def _overdue(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
     for side in Side:
         overdue = render(
             "report/overdue",
+            entity=mapped.entity,
             side=side,
             due=due[0],
             completed=completed[0],
-            taken_at=stage.snapshots[Entity.TASK, side].taken_at,
+            taken_at=stage.snapshots[mapped.entity, side].taken_at,
             days=_OVERDUE_DAYS,
         )
         count, keys = _examples(stage, overdue, order="due, key")
@@ -197,7 +215,7 @@ def _match_rules(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
             }
 
 
-def _suggested(stage: Stage) -> dict[str, Any] | None:
+def _suggested(stage: Stage, mapping: Mapping) -> dict[str, Any] | None:
     """Pairs that are probably one though no rule says so, the surest first.
 
     Or why none were looked for; None where no job does.
@@ -205,7 +223,9 @@ def _suggested(stage: Stage) -> dict[str, Any] | None:
     if not stage.has("suggesting"):
         return None
     (why_not,) = stage.one("SELECT why FROM suggesting")
-    links = stage.rows(render("report/suggested", most=_SUGGESTED_LISTED))
+    (people,) = mapping.people()
+    query = render("report/suggested", entity=people.entity, most=_SUGGESTED_LISTED)
+    links = stage.rows(query)
     return {
         "why_not": why_not,
         "count": stage.count("SELECT count(*) FROM suggested"),
@@ -229,9 +249,9 @@ def _agreement(stage: Stage, mapping: Mapping) -> Iterator[dict[str, Any]]:
 
 def _tag_cell(mapping: Mapping) -> str | None:
     """SQL for a contact's tags."""
-    if Entity.CONTACT not in mapping:
+    if Entity.TAG.record not in mapping:
         return None
-    mapped = mapping[Entity.CONTACT]
+    mapped = mapping[Entity.TAG.record]
     return mapped.cell(TAGS) if mapped.has_tags else None
 
 
@@ -240,7 +260,9 @@ def _tags(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
     cell = _tag_cell(mapping)
     if cell is None:
         return []
-    rows = stage.rows(render("report/tag_use", cell=cell, most=_TAGS_LISTED))
+    rows = stage.rows(
+        render("report/tag_use", entity=Entity.TAG.record, cell=cell, most=_TAGS_LISTED)
+    )
     return [{"tag": tag, "app": app, "ghl": ghl} for tag, app, ghl in rows]
 
 
@@ -249,7 +271,13 @@ def _similar(stage: Stage, mapping: Mapping) -> list[dict[str, Any]]:
     cell = _tag_cell(mapping)
     if cell is None:
         return []
-    query = render("report/similar_tags", cell=cell, most=_SIMILAR_AMONG, examples=_EXAMPLES)
+    query = render(
+        "report/similar_tags",
+        entity=Entity.TAG.record,
+        cell=cell,
+        most=_SIMILAR_AMONG,
+        examples=_EXAMPLES,
+    )
     return [
         {"tag": tag, "like": like, "uses": [uses, fewer]}
         for tag, like, uses, fewer in stage.rows(query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconcile.entities import SPECS
 from reconcile.link.suggestions import RULE
 from reconcile.model import Entity, Side
 from reconcile.report.classes import BY_NAME
@@ -15,7 +16,7 @@ def begin(stage: Stage, *, applied: bool) -> None:
     Before apply, as if all were done.
     """
     stage.make("report/outcome")
-    stage.make("report/fate", applied=applied)
+    stage.make("report/fate", applied=applied, sets=[kind for kind in SPECS if kind.spec.set_of])
 
 
 def class_rows(stage: Stage, mapped: EntityMap) -> None:
@@ -24,18 +25,15 @@ def class_rows(stage: Stage, mapped: EntityMap) -> None:
     Contacts come first.
     """
     entity = mapped.entity
-    child = entity is not Entity.CONTACT
     standing = stage.has(f"standing_{entity}")
     classes = list(BY_NAME)
     taken = apart(stage, entity)
     stage.make("report/fate_taken", entity=entity)
     stage.make("report/written", entity=entity)
-    stage.make("report/absent", entity=entity, child=child)
+    stage.make("report/absent", entity=entity)
     trusted = _trusted(stage)
-    stage.make("report/pair", entity=entity, child=child, classes=classes, trusted=trusted, **taken)
-    stage.make(
-        "report/tie", entity=entity, child=child, classes=classes, standing=standing, **taken
-    )
+    stage.make("report/pair", entity=entity, classes=classes, trusted=trusted, **taken)
+    stage.make("report/tie", entity=entity, classes=classes, standing=standing, **taken)
     for side in Side:
         stage.make(
             "report/row",

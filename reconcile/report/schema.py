@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.model import RECORDS, Entity, OpKind, Side
+from reconcile.entities import RECORDS
+from reconcile.model import Entity, OpKind, Side
 from reconcile.report.classes import CLASSES, VALUE_CLASSES, Tone
 from reconcile.report.totals import COUNTED
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
 
+from reconcile.entities import Entity
 from reconcile.report.charts import Part, against, columns, stacked
 from reconcile.report.classes import BY_RULE
 from reconcile.report.records import cards, looked
-from reconcile.report.verdict import ENTITY_WORDS, many
+from reconcile.report.verdict import many
 
 _UNDO_LISTED = 20
 _VALUES_LISTED = 50
@@ -111,7 +112,7 @@ def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
         if name == "holds" and tags:
             yield _tag_tile(document, tags)
         if parts or name != "linked":
-            detail = " · ".join(many(count, *ENTITY_WORDS[entity]) for entity, count in parts)
+            detail = " · ".join(Entity(entity).counted(count) for entity, count in parts)
             href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records")
             would = "to be " if tone == "done" and not document["applied"] else ""
             tile = _tile(sum(count for _, count in parts), would + label, detail, tone=tone)
@@ -120,7 +121,7 @@ def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
     parts = [
-        f"{word} {many(tags[name], 'contact')}"
+        f"{word} {Entity.TAG.record.counted(tags[name])}"
         for name, word in (("creates", "added to"), ("deletes", "removed from"))
         if tags[name]
     ]
@@ -152,7 +153,7 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
         if each["class"] != BY_RULE
     ]
     return {
-        "heads": [ENTITY_WORDS[each["entity"]][1] for each in entities],
+        "heads": [Entity(each["entity"]).plural for each in entities],
         "rows": [
             c | {"numbers": [each["classes"].get(c["name"], 0) for each in entities]} for c in used
         ],

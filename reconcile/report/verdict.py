@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Map
 from typing import Any, Literal
 
+from reconcile.entities import Entity
 from reconcile.model import Side
 from reconcile.report.along import words as along_words
 from reconcile.report.classes import AGREED, VALUE_CLASSES
@@ -12,13 +13,6 @@ from reconcile.report.classes import AGREED, VALUE_CLASSES
 Tone = Literal["good", "ask", "bad", "plain"]
 
 _MOST_NAMED = 5
-
-ENTITY_WORDS = {
-    "contact": ("contact", "contacts"),
-    "task": ("task", "tasks"),
-    "note": ("note", "notes"),
-    "tag": ("tag", "tags"),
-}
 
 
 def many(count: int, word: str, plural: str | None = None) -> str:
@@ -70,7 +64,7 @@ def unread(whole: Map[str, Any]) -> list[Map[str, Any]]:
 
 def _unread(whole: Map[str, Any]) -> str:
     said = [
-        f"{ENTITY_WORDS[each['entity']][1]} of {Side(each['side']).label} ({_why(each)})"
+        f"{Entity(each['entity']).plural} of {Side(each['side']).label} ({_why(each)})"
         for each in unread(whole)
     ]
     return (
@@ -123,7 +117,7 @@ def _planned(writes: int) -> str:
 
 
 def _not_read(parts: list[Map[str, Any]]) -> str:
-    words = [f"{Side(each['side']).label}'s {ENTITY_WORDS[each['entity']][1]}" for each in parts]
+    words = [f"{Side(each['side']).label}'s {Entity(each['entity']).plural}" for each in parts]
     said = f"{_listed(words)} could not be read completely"
     return said[0].upper() + said[1:]
 
@@ -168,7 +162,7 @@ def _not_written(whole: Map[str, Any], failed: int) -> str:
 
 def _partial(whole: Map[str, Any]) -> bool:
     """Whether the run looked at some contacts alone."""
-    known = [each for each in whole["provenance"]["snapshots"] if each["entity"] == "contact"]
+    known = [each for each in whole["provenance"]["snapshots"] if not Entity(each["entity"]).parent]
     return bool(known) and all(each["partial"] for each in known)
 
 
@@ -216,15 +210,14 @@ def _done(whole: Map[str, Any]) -> str:
         ]
         if counts:
             parts.append(
-                _listed([many(count, *ENTITY_WORDS[entity]) for entity, count in counts])
-                + f" {verb}"
+                _listed([Entity(entity).counted(count) for entity, count in counts]) + f" {verb}"
             )
             beside = _along(whole) if name == "deletes" else ""
             parts[-1] += f", with {beside}" if beside else ""
     tags = whole["entities"].get("tag", {})
     for name, words in (("creates", "tags added to"), ("deletes", "tags removed from")):
         if tags.get(name):
-            parts.append(f"{words} {many(tags[name], 'contact')}")
+            parts.append(f"{words} {Entity.TAG.record.counted(tags[name])}")
     if not parts:
         if whole["state"] in ("failed", "stopped") and not whole["applied"]:
             return "It came to no plan: nothing was written to either side."

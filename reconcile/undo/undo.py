@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from reconcile.entities import SPECS
 from reconcile.model import (
     Cell,
     Cells,
@@ -38,9 +39,7 @@ _PHASE = {
     OpKind.ADD_TAGS: 3,
     OpKind.REMOVE_TAGS: 4,
 }
-_ORDER = {
-    entity: at for at, entity in enumerate((Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE))
-}
+_ORDER = {entity: at for at, entity in enumerate(SPECS)}
 _OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD_TAGS}
 
 GONE_ALREADY = "it was gone already"
@@ -136,7 +135,7 @@ def undo(run_id: str, entries: Iterable[Journaled], present: Present) -> Undo:
 def _in_order(operations: Sequence[Operation]) -> list[Operation]:
     """The operations with their ids, in the order in which they can be carried out."""
     turned = in_turn(operations)
-    creates = [o for o in turned if o.kind is OpKind.CREATE and o.entity is Entity.CONTACT]
+    creates = [o for o in turned if o.kind is OpKind.CREATE and o.entity.children]
     back = {(create.link_id, create.side) for create in creates}
     return sorted((_numbered(operation, back) for operation in turned), key=_place)
 
@@ -184,7 +183,9 @@ def _take_back(
 
 
 def _mapped(entity: Entity, mapping: Mapping) -> bool:
-    return mapping[Entity.CONTACT].has_tags if entity is Entity.TAG else entity in mapping
+    if entity.spec.set_of:
+        return mapping[entity.record].has_tags
+    return entity in mapping
 
 
 def _falls_away(plan: Undo, operation: Operation) -> bool:
@@ -243,11 +244,11 @@ def _written(operation: Operation, outcome: Outcome) -> Cells:
 
 
 def _restore_tags(plan: Undo, operation: Operation, present: Present) -> None:
-    record = present.read(operation.side, Entity.CONTACT, operation.key or "", None)
+    record = present.read(operation.side, operation.entity.record, operation.key or "", None)
     if record is None or record.deleted:
         plan.leave(operation, operation.key, "it is gone since")
         return
-    field = present.mapping[Entity.CONTACT].field(TAGS)
+    field = present.mapping[operation.entity.record].field(TAGS)
     current = set(json.loads(field.decode(record.fields, operation.side) or "[]"))
     tags = set(json.loads(operation.after[TAGS] or "[]"))
     adding = operation.kind is OpKind.ADD_TAGS
@@ -275,7 +276,7 @@ def _remove(plan: Undo, operation: Operation, outcome: Outcome, present: Present
     if changed:
         plan.leave(operation, key, f"it stays, because it changed since: {', '.join(changed)}")
         return
-    if operation.entity is Entity.CONTACT:
+    if operation.entity.children:
         deletes = [o for o in plan.operations if o.kind is OpKind.DELETE]
         going = {(o.entity, o.key) for o in deletes if o.side is operation.side}
         if why := present.children(operation.side, key).staying(going):
@@ -311,7 +312,7 @@ def _bring_back(
         plan.leave(operation, key, f"{counterpart} is linked to another record since")
         plan.barred.add((operation.link_id, side))
         return
-    elif entity is Entity.CONTACT and (twin := present.twin(side, cells)):
+    elif not entity.parent and (twin := present.twin(side, cells)):
         plan.leave(operation, key, there_again(*twin))
         plan.barred.add((operation.link_id, side))
         plan.in_place.add((side, twin[1]))
@@ -322,12 +323,11 @@ def _bring_back(
         plan.operations.append(
             _create(plan, operation, link_id, counterpart_key, cells, parent=parents)
         )
-        loss = _NEW_ID if (entity, side) == (Entity.CONTACT, Side.GHL) else _NEW_KEY
+        loss = _NEW_ID if entity.spec.person and side is Side.GHL else _NEW_KEY
         plan.lost.append(loss.format(entity=entity, key=key, where=side.label))
-    if entity is Entity.CONTACT:
-        for child in (Entity.TASK, Entity.NOTE):
-            if child in present.mapping:
-                _bring_back_children(plan, operation, child, present, deleted, there=there)
+    for child in entity.children:
+        if child in present.mapping:
+            _bring_back_children(plan, operation, child, present, deleted, there=there)
 
 
 def there_again(fields: str, key: str) -> str:
@@ -342,7 +342,7 @@ def _there(
 
     A task or note whose contact is gone is gone with it.
     """
-    if entity is not Entity.CONTACT and not parent:
+    if entity.parent and not parent:
         return None
     for key in dict.fromkeys(keys):
         record = present.read(side, entity, key, parent) if key else None
@@ -369,7 +369,7 @@ def _bring_back_children(
     side = contact.side
     buried = present.buried(side, entity, contact.key or "")
     if isinstance(buried, str):
-        plan.lost.append(f"the {entity}s of contact {contact.key} in {side.label} {buried}")
+        plan.lost.append(f"the {entity.plural} of contact {contact.key} in {side.label} {buried}")
         return
     for one in buried:
         link_id = one.link_id or link_name(entity, side, one.key)
@@ -409,9 +409,10 @@ def _writable(mapped: EntityMap, cells: Cells, side: Side) -> dict[str, Cell]:
 
 def _parent(operation: Operation, present: Present) -> str | None:
     """The key of the contact that a task or note hangs on now."""
-    if operation.parent is None:
+    kind = operation.entity.parent
+    if operation.parent is None or kind is None:
         return operation.parent_key
-    return present.key_of(Entity.CONTACT, operation.parent, operation.side) or operation.parent_key
+    return present.key_of(kind, operation.parent, operation.side) or operation.parent_key
 
 
 def _inverse(
@@ -485,7 +486,7 @@ def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
 
 
 def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
-    last = 6 if operation.entity is Entity.CONTACT else 5
+    last = 5 if operation.entity.parent else 6
     phase = _PHASE.get(operation.kind, last)
     return (
         phase,

@@ -153,7 +153,7 @@ class EntityMap:
 
     def blurred(self) -> tuple[Field, ...]:
         """The fields that contacts' match rules begin with, each once, where both sides hold it in one native field."""
-        firsts = dict.fromkeys(rule[0] for rule in self.match if self.entity is Entity.CONTACT)
+        firsts = dict.fromkeys(rule[0] for rule in self.match if not self.entity.parent)
         return tuple(f for f in map(self.field, firsts) if len(f.app) == 1 and len(f.ghl) == 1)
 
     def decode(self, record: Record, side: Side) -> dict[str, Cell]:
@@ -184,6 +184,14 @@ class Mapping:
     def __contains__(self, entity: Entity) -> bool:
         """Whether the entity is mapped."""
         return any(candidate.entity is entity for candidate in self.entities)
+
+    def children(self, entity: Entity) -> list[EntityMap]:
+        """The maps of what hangs on records of `entity`."""
+        return [mapped for mapped in self.entities if mapped.entity.parent is entity]
+
+    def people(self) -> list[EntityMap]:
+        """The maps of the kinds that are people."""
+        return [mapped for mapped in self.entities if mapped.entity.spec.person]
 
     @cached_property
     def digest(self) -> str:

@@ -13,8 +13,9 @@ from flows import sync
 from flows.jobs import undoing
 from flows.outcome.tell import Told
 from flows.run import Options, Run, seconds_of
+from reconcile.entities import RECORDS
 from reconcile.ledger import runs
-from reconcile.model import RECORDS, Cell, Entity, Side
+from reconcile.model import Cell, Entity, Side
 from tests.builders import World, small_stage
 
 _NUMBERS = count(1)

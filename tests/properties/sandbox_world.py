@@ -24,9 +24,10 @@ from connectors.sql.settings import TableSettings, TagSettings
 from flows.clock import moment
 from flows.run import Run
 from flows.steps import steps
+from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import RECORDS, Cell, Entity, Side
+from reconcile.model import Cell, Entity, Side
 from reconcile.plan.plan import Plan
 from reconcile.ports import Json, Record
 from reconcile.values.codecs import Bool, Email, Instant, Labels, Name, RichText

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from connectors.memory import Crash, Killed, Vices
 from flows.review.deciding import answer
+from reconcile.entities import RECORDS
 from reconcile.errors import StateError
-from reconcile.model import RECORDS, Cell, Entity, Operation, OpKind, Side, Status
+from reconcile.model import Cell, Entity, Operation, OpKind, Side, Status
 from reconcile.ports import Json
 from reconcile.values.mapping import Mapping as PairMapping
 from tests.builders import Result, World, mapping_of

@@ -20,8 +20,9 @@ from flows.outcome.tell import exit_code
 from flows.review.deciding import answer
 from flows.steps import steps
 from reconcile.apply.apply import chunks
+from reconcile.entities import RECORDS
 from reconcile.errors import Refused, StateError
-from reconcile.model import RECORDS, Entity, Operation, OpKind, Side
+from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.ports import Write
 from reconcile.report.document import document
 from reconcile.stage import archive

@@ -12,8 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from connectors.ghl.sandbox import Fault
 from connectors.memory import Killed
+from reconcile.entities import RECORDS
 from reconcile.errors import ReconcileError
-from reconcile.model import RECORDS, Entity, OpKind, Side
+from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Json
 from tests.builders import Result
 from tests.properties.profiles import profile

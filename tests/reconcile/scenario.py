@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from connectors.memory import Vices
+from reconcile.entities import RECORDS
 from reconcile.errors import Refused
 from reconcile.ledger.ledger import PairState
-from reconcile.model import RECORDS, Entity, Hold, Operation, OpKind, Side
+from reconcile.model import Entity, Hold, Operation, OpKind, Side
 from reconcile.ports import FieldInfo, Json
 from reconcile.values.codecs import (
     Bool,

@@ -9,7 +9,7 @@ coalesce(a.parent <> o.app_key, false) OR coalesce(g.parent <> o.ghl_key, false)
 {#- Whether an end hangs where a merge has moved it: on the contact that its own contact was merged into. -#}
 {% macro with_survivor() -%}
 EXISTS (
-    FROM survivor_contact AS v
+    FROM survivor_{{ entity.parent }} AS v
     WHERE
         v.link_id = l.parent
         AND CASE v.side WHEN 'app' THEN v.key = a.parent ELSE v.key = g.parent END

@@ -20,7 +20,7 @@ WITH lost AS (  -- noqa: ST03
     WHERE NOT (app_state = 'present' AND ghl_state = 'present')
 ),
 
-{% if not child %}
+{% if not entity.parent %}
 -- Of the missing end: a record without a link, or one that a merge left it with, that has its identity now.
 successor AS (  -- noqa: ST03
     SELECT
@@ -51,11 +51,11 @@ remaining AS (
         CASE WHEN gone = 'app' THEN {{ waits('ghl', 'app') }} ELSE {{ waits('app', 'ghl') }} END AS waits,
         CASE WHEN gone = 'app' THEN '{{ policy.ghl }}' ELSE '{{ policy.app }}' END AS policy,
         coalesce(CASE WHEN gone = 'app' THEN g.excluded ELSE a.excluded END, false) AS excluded,
-        {% if child %}
+        {% if entity.parent %}
         NULL::VARCHAR AS heir,
         NULL::VARCHAR AS merged,
         false AS by_children,
-        EXISTS (FROM absence_contact AS c WHERE c.link_id = l.parent AND c.gone = l.gone) AS follows,
+        EXISTS (FROM absence_{{ entity.parent }} AS c WHERE c.link_id = l.parent AND c.gone = l.gone) AS follows,
         {% else %}
         (
             SELECT min(h.key)
@@ -170,7 +170,7 @@ LEFT JOIN decision AS d
         AND j.values_digest = d.values_digest
         -- A change of a task or note goes across first: an answer that would delete it counts after that.
         AND NOT (j.waits AND d.choice = 'delete');
-{% if not child %}
+{% if not entity.parent %}
 
 -- A person said that a merged record goes from the other side too: its tasks and notes live on, with the survivor.
 INSERT INTO left_behind BY NAME

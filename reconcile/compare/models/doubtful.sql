@@ -45,7 +45,7 @@ buried AS (
 
 SELECT
     k.key,
-    {% if child %}
+    {% if entity.parent %}
     -- A row that is missing does not say under which contact it would be; its link does.
     coalesce(r.parent, o.{{ key }}) AS parent
     {% else %}
@@ -61,7 +61,7 @@ FROM (
     FROM buried
 ) AS k
 LEFT JOIN raw_{{ entity }}_{{ side }} AS r ON k.key = r.key
-{% if child %}
+{% if entity.parent %}
 LEFT JOIN moved_{{ entity }} AS m ON k.key = m.{{ key }}
 LEFT JOIN owner AS o ON m.parent = o.link_id
 {% endif %}

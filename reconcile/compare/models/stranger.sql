@@ -35,10 +35,10 @@ WITH ends AS (
             WHEN {{ replaced('app', 'a') }} THEN 'app'
             WHEN {{ replaced('ghl', 'g') }} THEN 'ghl'
         END AS side
-    FROM moved_contact AS m
-    JOIN basecell_contact AS b ON m.link_id = b.link_id
-    JOIN cell_contact_app AS a ON m.app_key = a.key
-    JOIN cell_contact_ghl AS g ON m.ghl_key = g.key
+    FROM moved_{{ entity }} AS m
+    JOIN basecell_{{ entity }} AS b ON m.link_id = b.link_id
+    JOIN cell_{{ entity }}_app AS a ON m.app_key = a.key
+    JOIN cell_{{ entity }}_ghl AS g ON m.ghl_key = g.key
     WHERE
         m.app_state = 'present'
         AND m.ghl_state = 'present'

@@ -3,7 +3,7 @@ INSERT INTO hold BY NAME
 SELECT
     s.hold_id,
     'another' AS kind,
-    'contact' AS entity,
+    '{{ entity }}' AS entity,
     s.link_id AS subject,
     s.side,
     s.app_key,
@@ -21,7 +21,7 @@ SELECT
     ) AS "values",
     s.values_digest
 FROM stranger AS s
-JOIN basecell_contact AS b USING (link_id)
-JOIN cell_contact_app AS a ON s.app_key = a.key
-JOIN cell_contact_ghl AS g ON s.ghl_key = g.key
+JOIN basecell_{{ entity }} AS b USING (link_id)
+JOIN cell_{{ entity }}_app AS a ON s.app_key = a.key
+JOIN cell_{{ entity }}_ghl AS g ON s.ghl_key = g.key
 WHERE s.action = 'ask';

@@ -3,7 +3,7 @@
 -- Those of whom a note was changed in the app, as that change could not be carried without; then those of open questions,
 -- those that were hinted at, those never read, those that changed since, and those read longest ago.
 SELECT g.key
-FROM raw_contact_ghl AS g
+FROM raw_{{ entity.parent }}_ghl AS g
 LEFT JOIN swept AS s ON g.key = s.contact_key
 WHERE NOT g.deleted
 ORDER BY

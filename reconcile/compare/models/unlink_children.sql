@@ -7,7 +7,7 @@ SELECT
     b.parent,
     p.because
 FROM base_{{ entity }} AS b
-JOIN released_contact AS p ON b.parent = p.link_id AND p.gone IS NULL;
+JOIN released_{{ entity.parent }} AS p ON b.parent = p.link_id AND p.gone IS NULL;
 
 DELETE FROM base_{{ entity }}
 WHERE link_id IN (SELECT r.link_id FROM released_{{ entity }} AS r);

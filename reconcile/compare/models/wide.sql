@@ -2,9 +2,9 @@
 --
 -- What is excluded, or strayed to another contact, is not compared: its other end may be another person's.
 {% from 'compare/models/_ends.sql' import echo, edited, back with context %}
-{% from 'compare/models/_strayed.sql' import asked_about, elsewhere, waits, with_survivor %}
-{% set strayed = '((' ~ elsewhere() ~ ') AND NOT ' ~ with_survivor() ~ ')' if child else asked_about() %}
-{% set waiting = waits() if child else 'false' %}
+{% from 'compare/models/_strayed.sql' import asked_about, elsewhere, waits, with_survivor with context %}
+{% set strayed = '((' ~ elsewhere() ~ ') AND NOT ' ~ with_survivor() ~ ')' if entity.parent else asked_about() %}
+{% set waiting = waits() if entity.parent else 'false' %}
 CREATE OR REPLACE TABLE wide_{{ entity }} (
     link_id VARCHAR,
     app_key VARCHAR,
@@ -53,7 +53,7 @@ WITH ends AS (
     FROM both_{{ entity }} AS l
     JOIN cell_{{ entity }}_app AS a ON l.app_key = a.key
     JOIN cell_{{ entity }}_ghl AS g ON l.ghl_key = g.key
-    {% if child %}
+    {% if entity.parent %}
     LEFT JOIN owner AS o ON l.parent = o.link_id
     {% endif %}
 )

@@ -1,5 +1,5 @@
 {% for side in ['app', 'ghl'] %}
 
-DELETE FROM free_contact_{{ side }}
-WHERE key IN (SELECT key FROM unsure_contact WHERE side = '{{ side }}');
+DELETE FROM free_{{ entity }}_{{ side }}
+WHERE key IN (SELECT key FROM unsure_{{ entity }} WHERE side = '{{ side }}');
 {% endfor %}

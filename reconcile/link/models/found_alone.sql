@@ -4,10 +4,10 @@ SELECT
     {{ link_id(entity, 'app', 'p.app_key') }} AS link_id,
     p.app_key,
     p.ghl_key,
-    {{ 'f.parent_link' if child else 'NULL' }} AS parent,
+    {{ 'f.parent_link' if entity.parent else 'NULL' }} AS parent,
     {{ rule.name | literal }} AS how
 FROM pairs AS p
-{% if child %}
+{% if entity.parent %}
 JOIN free_{{ entity }}_app AS f ON p.app_key = f.key
 {% endif %}
 WHERE

@@ -4,14 +4,14 @@ SELECT
     {{ link_id(entity, 'app', 'f.key') }} AS link_id,
     f.key AS app_key,
     g.key AS ghl_key,
-    {{ 'f.parent_link' if child else 'NULL' }} AS parent,
+    {{ 'f.parent_link' if entity.parent else 'NULL' }} AS parent,
     'decided by ' || d.by AS how
 FROM free_{{ entity }}_app AS f
 JOIN decision AS d ON d.hold_id = {{ hold_id('unsure', entity, "'app'", 'f.key') }}
 JOIN free_{{ entity }}_ghl AS g
     ON
         d.choice = 'link:' || g.key
-        {% if child %}
+        {% if entity.parent %}
         AND f.parent_link IS NOT DISTINCT FROM g.parent_link
         {% endif %}
 -- Two answers that name the same record contradict each other: neither counts.

@@ -1,6 +1,6 @@
 -- free_{e}_{s}: a record that is neither linked nor in doubt yet; in the end, an orphan
 CREATE OR REPLACE TABLE free_{{ entity }}_{{ side }} AS
-{% if child %}
+{% if entity.parent %}
 SELECT
     c.*,
     o.link_id AS parent_link

@@ -10,7 +10,7 @@ SELECT
     {{ 'i.key IN (SELECT key FROM strong_' ~ side ~ ')' if later else 'false' }} AS strong,
     i.key IN ({{ free(side) }}) AS free  -- neither linked nor held yet
 FROM (
-    {% if child %}
+    {% if entity.parent %}
     {{ identities_in_parent(rule, side) }}
     {% else %}
     {{ identities(rule, side, [free(side), held(side)]) }}

@@ -47,8 +47,8 @@ seen AS (
     LEFT JOIN apart_{{ side }} AS {{ side }}_apart ON b.{{ side }}_key = {{ side }}_apart.key
     LEFT JOIN ends_{{ side }} AS {{ side }}_end ON b.rowid = {{ side }}_end.link
     {% endfor %}
-    {% if child %}
-    LEFT JOIN base_contact AS o ON b.parent = o.link_id
+    {% if entity.parent %}
+    LEFT JOIN base_{{ entity.parent }} AS o ON b.parent = o.link_id
     {% endif %}
 )
 

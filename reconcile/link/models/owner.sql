@@ -8,7 +8,7 @@ SELECT
     link_id,
     app_key,
     ghl_key
-FROM base_contact
+FROM base_{{ entity }}
 {% if strangers %}
 -- A contact that may be another person by now owns nothing until that is answered.
 WHERE link_id NOT IN (SELECT link_id FROM stranger WHERE action = 'ask')
@@ -18,6 +18,6 @@ SELECT
     link_id,
     app_key,
     ghl_key
-FROM found_contact
+FROM found_{{ entity }}
 UNION ALL BY NAME
 FROM due_owner;

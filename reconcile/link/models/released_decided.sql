@@ -15,8 +15,8 @@ WITH half AS (
     FROM base_{{ entity }} AS b
     LEFT JOIN raw_{{ entity }}_app AS a ON b.app_key = a.key
     LEFT JOIN raw_{{ entity }}_ghl AS g ON b.ghl_key = g.key
-    {% if child %}
-    LEFT JOIN base_contact AS o ON b.parent = o.link_id
+    {% if entity.parent %}
+    LEFT JOIN base_{{ entity.parent }} AS o ON b.parent = o.link_id
     {% endif %}
     WHERE (a.key IS NULL OR a.deleted) <> (g.key IS NULL OR g.deleted)
 )
@@ -27,15 +27,15 @@ SELECT
     h.ghl_key,
     h.parent,
     h.gone,
-    coalesce('decided by ' || d.by || ': ' || d.choice, {{ 'p.because' if child else 'NULL' }}) AS because
+    coalesce('decided by ' || d.by || ': ' || d.choice, {{ 'p.because' if entity.parent else 'NULL' }}) AS because
 FROM half AS h
 LEFT JOIN decision AS d
     ON
         d.hold_id = {{ hold_id('delete', entity, 'h.link_id') }}
         AND d.choice IN ('restore', 'relink')
         AND starts_with(d.values_digest, h.gone || '-')
-{% if child %}
-LEFT JOIN released_contact AS p ON h.parent = p.link_id AND h.gone = p.gone
+{% if entity.parent %}
+LEFT JOIN released_{{ entity.parent }} AS p ON h.parent = p.link_id AND h.gone = p.gone
 WHERE
     p.link_id IS NOT NULL
     OR (d.hold_id IS NOT NULL AND CASE h.gone WHEN 'app' THEN h.app_covered ELSE h.ghl_covered END);

@@ -10,7 +10,7 @@ SELECT
     NULL AS gone,
     'its contact is gone from both sides, and it hangs on another one now' AS because
 FROM base_{{ entity }} AS b
-JOIN moved_contact AS m
+JOIN moved_{{ entity.parent }} AS m
     ON
         b.parent = m.link_id
         AND m.app_state IN ('absent', 'deleted')

@@ -1,9 +1,9 @@
--- into unsure_contact: what earlier runs asked about for its likeness, as long as both records are there without a counterpart
+-- into unsure_{e}: what earlier runs asked about for its likeness, as long as both records are there without a counterpart
 --
 -- What a person said to ignore stays out of the plan with all its candidates.
 {% for side, other in [('app', 'ghl'), ('ghl', 'app')] %}
-INSERT INTO unsure_contact BY NAME
-WITH across AS (SELECT list(key) AS keys FROM free_contact_{{ other }}),
+INSERT INTO unsure_{{ entity }} BY NAME
+WITH across AS (SELECT list(key) AS keys FROM free_{{ entity }}_{{ other }}),
 
 asked AS (
     SELECT
@@ -12,7 +12,7 @@ asked AS (
         ignored,
         from_json(candidates, '["VARCHAR"]') AS candidates
     FROM asked_before
-    WHERE side = '{{ side }}' AND key IN (SELECT key FROM free_contact_{{ side }})
+    WHERE side = '{{ side }}' AND key IN (SELECT key FROM free_{{ entity }}_{{ side }})
 ),
 
 remaining AS (

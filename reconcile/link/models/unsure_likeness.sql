@@ -1,8 +1,8 @@
--- into unsure_contact: two contacts that are probably one
+-- into unsure_{e}: two contacts that are probably one
 --
 -- A row without a counterpart is held on both sides, or it would be created across; held, it is not free any more.
 {% for side, other in [('app', 'ghl'), ('ghl', 'app')] %}
-INSERT INTO unsure_contact BY NAME
+INSERT INTO unsure_{{ entity }} BY NAME
 WITH worded AS (
     SELECT
         {{ side }}_key AS key,

@@ -1,7 +1,7 @@
 -- into operation, hold: what becomes of links that lost an end
 --
 -- What goes on the side that still has it, what the ledger alone forgets, and what a person is asked about.
-{% set last = phases.DELETE_CHILD if child else phases.DELETE_CONTACT %}
+{% set last = phases.DELETE_CHILD if entity.parent else phases.DELETE_CONTACT %}
 INSERT INTO operation BY NAME
 SELECT
     CASE x.action WHEN 'forget' THEN {{ phases.FORGET }} ELSE {{ last }} END AS phase,
@@ -12,7 +12,7 @@ SELECT
     x.key,
     CASE x.gone WHEN 'app' THEN x.app_key ELSE x.ghl_key END AS source_key,
     x.parent,
-    {% if child %}
+    {% if entity.parent %}
     coalesce(x.hangs_on, CASE x.side WHEN 'app' THEN o.app_key ELSE o.ghl_key END) AS parent_key,
     {% endif %}
     CASE WHEN x.action = 'forget' THEN '{}' ELSE x.cells END AS before,
@@ -20,7 +20,7 @@ SELECT
     x.because,
     CASE x.action WHEN 'forget' THEN 'low' ELSE 'high' END AS risk
 FROM absence_{{ entity }} AS x
-{% if child %}
+{% if entity.parent %}
 LEFT JOIN owner AS o ON x.parent = o.link_id
 {% endif %}
 WHERE x.action IN ('mirror', 'archive', 'forget');

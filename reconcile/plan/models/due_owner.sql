@@ -5,4 +5,4 @@ SELECT
     CASE side WHEN 'ghl' THEN source_key END AS app_key,
     CASE side WHEN 'app' THEN source_key END AS ghl_key
 FROM operation
-WHERE kind = 'create' AND entity = 'contact';
+WHERE kind = 'create' AND entity = '{{ entity }}';

@@ -23,7 +23,7 @@ orphan AS (
     SELECT
         f.key,
         f.version,
-        {% if child %}
+        {% if entity.parent %}
         o.link_id AS parent,
         o.{{ other }}_key AS parent_key,
         {% else %}
@@ -37,23 +37,23 @@ orphan AS (
         {{ 'x.left_out' if faulty else 'NULL::VARCHAR' }} AS left_out,
         {% if whole %}
         true AS checked,
-        {% elif child and partial %}
+        {% elif entity.parent and partial %}
         f.key IN (SELECT key FROM looked WHERE entity = '{{ entity }}' AND side = '{{ side }}')
         OR o.{{ other }}_key IS NULL
         OR o.{{ other }}_key IN (SELECT key FROM cover_{{ entity }}_{{ other }}) AS checked,
         {% else %}
         f.key IN (SELECT key FROM looked WHERE entity = '{{ entity }}' AND side = '{{ side }}') AS checked,
         {% endif %}
-        {% if child %}
+        {% if entity.parent %}
         -- GHL has tasks of no contact, and a rule may leave a contact out: what hangs on such is not of this pair.
         CASE
             WHEN f.parent IS NULL THEN 'it belongs to no contact'
-            WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_contact_{{ side }} WHERE excluded)
+            WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_{{ entity.parent }}_{{ side }} WHERE excluded)
                 THEN 'its contact is left out by an exclude rule'
         END AS apart,
         CASE
             WHEN o.link_id IS NULL THEN 'its contact is not linked'
-            WHEN o.link_id IN (SELECT link_id FROM absence_contact WHERE gone = '{{ other }}' AND action <> 'not_checked')
+            WHEN o.link_id IN (SELECT link_id FROM absence_{{ entity.parent }} WHERE gone = '{{ other }}' AND action <> 'not_checked')
                 THEN 'its contact is gone from {{ other_label }}'
         END AS forsaken
         {% else %}
@@ -64,7 +64,7 @@ orphan AS (
     {% if faulty %}
     LEFT JOIN fault AS x USING (key)
     {% endif %}
-    {% if child %}
+    {% if entity.parent %}
     LEFT JOIN owner AS o ON f.parent = o.{{ side }}_key
     {% endif %}
 )

@@ -16,7 +16,7 @@ FROM (
     SELECT
         rowid AS row,
         row_number() OVER (
-            ORDER BY phase, array_position(['contact', 'tag', 'task', 'note'], entity), side, link_id, kind, after
+            ORDER BY phase, array_position([{{ kinds | map('literal') | join(', ') }}], entity), side, link_id, kind, after
         ) AS seq
     FROM operation
 ) AS place

@@ -19,7 +19,7 @@ FROM link AS l
 JOIN decision AS d ON l.hold_id = d.hold_id AND d.choice = 'unlink'
 JOIN raw_{{ entity }}_app AS a ON l.app_key = a.key AND NOT a.deleted
 JOIN raw_{{ entity }}_ghl AS g ON l.ghl_key = g.key AND NOT g.deleted
-JOIN base_contact AS o ON l.parent = o.link_id
+JOIN base_{{ entity.parent }} AS o ON l.parent = o.link_id
 WHERE d.values_digest = {{ digest() }} AND ({{ elsewhere() }});
 
 DELETE FROM base_{{ entity }}

@@ -26,7 +26,7 @@ FROM asked_{{ entity }} AS a
 WHERE
     a.side = '{{ side }}'
     {% if snapshot.partial %}
-    AND NOT coalesce(a.{{ 'contact' if child else 'subject' }} IN (SELECT key FROM cover_{{ entity }}_{{ side }}), false)
+    AND NOT coalesce(a.{{ 'parent' if entity.parent else 'subject' }} IN (SELECT key FROM cover_{{ entity }}_{{ side }}), false)
     {% else %}
     AND NOT {{ snapshot.complete | lower }}
     {% endif %}

@@ -66,12 +66,12 @@ WHERE choice = 'create';
 {% for side in ['app', 'ghl'] %}
 INSERT INTO free_{{ entity }}_{{ side }} BY NAME
 SELECT
-    {% if child %}
+    {% if entity.parent %}
     o.link_id AS parent_link,
     {% endif %}
     c.*
 FROM cell_{{ entity }}_{{ side }} AS c
-{% if child %}
+{% if entity.parent %}
 LEFT JOIN owner AS o ON c.parent = o.{{ side }}_key
 {% endif %}
 WHERE c.key IN (SELECT w.key FROM wanted_{{ entity }} AS w WHERE w.side = '{{ side }}');

@@ -83,7 +83,7 @@ SELECT
     link_id,
     CASE target WHEN 'app' THEN w.app_key ELSE w.ghl_key END AS key,
     CASE target WHEN 'app' THEN w.ghl_key ELSE w.app_key END AS source_key,
-    {% if child %}
+    {% if entity.parent %}
     o.link_id AS parent,
     -- Where it hangs: after a merge that is another contact than its own contact's end.
     CASE target WHEN 'app' THEN coalesce(a.parent, o.app_key) ELSE coalesce(g.parent, o.ghl_key) END AS parent_key,
@@ -100,7 +100,7 @@ JOIN sentence USING (link_id, target, lot)
 JOIN wide_{{ entity }} AS w USING (link_id)
 JOIN cell_{{ entity }}_app AS a ON w.app_key = a.key
 JOIN cell_{{ entity }}_ghl AS g ON w.ghl_key = g.key
-{% if child %}
+{% if entity.parent %}
 LEFT JOIN owner AS o ON a.parent = o.app_key
 {% endif %}
 ;

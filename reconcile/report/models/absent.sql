@@ -10,7 +10,7 @@ WITH gone AS (
         h.hold_id,
         f.op_id,
         f.fate,
-        {{ 'c.class' if child else 'NULL::VARCHAR' }} AS contact_class
+        {{ 'c.class' if entity.parent else 'NULL::VARCHAR' }} AS contact_class
     FROM absence_{{ entity }} AS a
     LEFT JOIN hold AS h ON a.hold_id = h.hold_id AND a.action = 'hold'
     LEFT JOIN fate AS f
@@ -20,8 +20,8 @@ WITH gone AS (
             AND a.side = f.side
             AND f.kind = CASE a.action WHEN 'mirror' THEN 'delete' ELSE a.action END
             AND a.key IS NOT DISTINCT FROM f.key
-    {% if child %}
-    LEFT JOIN absent_contact AS c ON a.parent = c.link_id AND a.gone = c.gone
+    {% if entity.parent %}
+    LEFT JOIN absent_{{ entity.parent }} AS c ON a.parent = c.link_id AND a.gone = c.gone
     {% endif %}
 )
 

@@ -2,20 +2,20 @@
 WITH leaving AS (
     SELECT key
     FROM planned
-    WHERE entity = 'contact' AND kind = 'delete' AND side = '{{ side }}'
+    WHERE entity = '{{ entity.parent }}' AND kind = 'delete' AND side = '{{ side }}'
 ),
 
 named AS (
     SELECT key
     FROM planned
-    WHERE entity = '{{ child }}' AND kind = 'delete' AND side = '{{ side }}'
+    WHERE entity = '{{ entity }}' AND kind = 'delete' AND side = '{{ side }}'
 )
 
 SELECT
     l.key,
     count(*)
 FROM leaving AS l
-JOIN raw_{{ child }}_{{ side }} AS c ON l.key = c.parent
+JOIN raw_{{ entity }}_{{ side }} AS c ON l.key = c.parent
 ANTI JOIN named AS n ON c.key = n.key
 WHERE NOT c.deleted
 GROUP BY l.key

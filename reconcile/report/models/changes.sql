@@ -1,4 +1,5 @@
 -- query: the operations of change_part, in the plan's order, with the names of their records
+{% set parents = entities | selectattr('children') | list %}
 WITH subject AS (
     SELECT DISTINCT
         of_entity,
@@ -20,16 +21,19 @@ named AS (
     WHERE s.of_entity = '{{ entity }}'
     {{ '' if loop.last else 'UNION ALL' }}
     {% endfor %}
-){% if 'contact' in entities %},
+){% if parents %},
 
-contact AS (
+parent AS (
+    {% for entity in parents %}
     SELECT
         o.link_id,
         any_value(coalesce(a.label, g.label)) AS label
     FROM (FROM owner WHERE link_id IN (SELECT parent FROM change_part)) AS o
-    LEFT JOIN name_contact_app AS a ON o.app_key = a.key
-    LEFT JOIN name_contact_ghl AS g ON o.ghl_key = g.key
+    LEFT JOIN name_{{ entity }}_app AS a ON o.app_key = a.key
+    LEFT JOIN name_{{ entity }}_ghl AS g ON o.ghl_key = g.key
     GROUP BY o.link_id
+    {{ '' if loop.last else 'UNION ALL' }}
+    {% endfor %}
 )
 {% endif %}
 
@@ -39,7 +43,7 @@ SELECT
     p.kind,
     p.side,
     coalesce(n.label, p.key, p.source_key) AS label,
-    {{ 'c.label' if 'contact' in entities else 'NULL' }} AS under,
+    {{ 'o.label' if parents else 'NULL' }} AS under,
     coalesce(p.app_key, CASE p.side WHEN 'app' THEN p.made_key END) AS app_key,
     coalesce(p.ghl_key, CASE p.side WHEN 'ghl' THEN p.made_key END) AS ghl_key,
     p.before,
@@ -58,7 +62,7 @@ LEFT JOIN named AS n
         p.of_entity = n.of_entity
         AND p.app_key IS NOT DISTINCT FROM n.app_key
         AND p.ghl_key IS NOT DISTINCT FROM n.ghl_key
-{% if 'contact' in entities %}
-LEFT JOIN contact AS c ON p.parent = c.link_id
+{% if parents %}
+LEFT JOIN parent AS o ON p.parent = o.link_id
 {% endif %}
 ORDER BY p.seq

@@ -4,7 +4,12 @@ SELECT
     p.seq,
     p.op_id,
     p.kind,
-    CASE p.entity WHEN 'tag' THEN 'contact' ELSE p.entity END AS entity,
+    CASE p.entity
+        {% for kind in sets %}
+        WHEN '{{ kind }}' THEN '{{ kind.record }}'
+        {% endfor %}
+        ELSE p.entity
+    END AS entity,
     p.side,
     p.link_id,
     p.key,

@@ -3,4 +3,4 @@ SELECT key
 FROM raw_{{ entity }}_{{ side }}
 WHERE
     NOT deleted
-    AND (parent IS NULL OR parent NOT IN (SELECT key FROM raw_contact_{{ side }}))
+    AND (parent IS NULL OR parent NOT IN (SELECT key FROM raw_{{ entity.parent }}_{{ side }}))

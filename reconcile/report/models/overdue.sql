@@ -2,7 +2,7 @@
 SELECT
     key,
     {{ due }} AS due
-FROM cell_task_{{ side }}
+FROM cell_{{ entity }}_{{ side }}
 WHERE
     NOT deleted
     AND coalesce({{ completed }}, 'false') = 'false'

@@ -57,7 +57,7 @@ WITH finding AS (
         CASE
             WHEN s.action = 'keep' THEN 'accepted'
             WHEN h.hold_id IS NULL THEN 'unexplained'
-            ELSE '{{ 'moved' if child else 'another' }}'
+            ELSE '{{ 'moved' if entity.parent else 'another' }}'
         END AS class
     FROM strayed_{{ entity }} AS s
     LEFT JOIN hold AS h ON s.hold_id = h.hold_id AND s.link_id = h.subject

@@ -9,7 +9,7 @@ SELECT
     s.weight,
     s.evidence
 FROM suggested AS s
-LEFT JOIN name_contact_app AS a ON s.app_key = a.key
-LEFT JOIN name_contact_ghl AS g ON s.ghl_key = g.key
+LEFT JOIN name_{{ entity }}_app AS a ON s.app_key = a.key
+LEFT JOIN name_{{ entity }}_ghl AS g ON s.ghl_key = g.key
 ORDER BY s.weight DESC, s.app_key, s.ghl_key
 LIMIT {{ most }}

@@ -3,13 +3,13 @@ WITH tagged AS (
     SELECT
         'app' AS side,
         {{ cell }} AS tags
-    FROM cell_contact_app
+    FROM cell_{{ entity }}_app
     WHERE {{ cell }} IS NOT NULL
     UNION ALL
     SELECT
         'ghl' AS side,
         {{ cell }} AS tags
-    FROM cell_contact_ghl
+    FROM cell_{{ entity }}_ghl
     WHERE {{ cell }} IS NOT NULL
 ),
 

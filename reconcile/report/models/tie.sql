@@ -11,12 +11,12 @@ WITH base AS (
     WHERE link_id NOT IN ({{ resettled_links() }})
 ),
 
-{% if child %}
--- contacts that the run deleted, and their tasks and notes with them
-deleted_contact AS (
+{% if entity.parent %}
+-- what the run deleted, and what hangs on it with it
+deleted_parent AS (
     SELECT DISTINCT link_id
     FROM fate
-    WHERE kind IN ('delete', 'archive') AND fate = 'done' AND entity = 'contact'
+    WHERE kind IN ('delete', 'archive') AND fate = 'done' AND entity = '{{ entity.parent }}'
 ),
 
 {% endif %}
@@ -44,13 +44,13 @@ known AS (
         ) AS same,
         coalesce(m.app_state, CASE WHEN a.key IS NULL THEN 'unknown' ELSE 'present' END) AS app_state,
         coalesce(m.ghl_state, CASE WHEN g.key IS NULL THEN 'unknown' ELSE 'present' END) AS ghl_state,
-        {{ 'd.link_id IS NOT NULL' if child else 'false' }} AS contact_deleted
+        {{ 'd.link_id IS NOT NULL' if entity.parent else 'false' }} AS contact_deleted
     FROM base AS b
     LEFT JOIN moved_{{ entity }} AS m USING (link_id)
     LEFT JOIN raw_{{ entity }}_app AS a ON b.app_key = a.key
     LEFT JOIN raw_{{ entity }}_ghl AS g ON b.ghl_key = g.key
-    {% if child %}
-    LEFT JOIN deleted_contact AS d ON b.parent = d.link_id
+    {% if entity.parent %}
+    LEFT JOIN deleted_parent AS d ON b.parent = d.link_id
     {% endif %}
 ),
 

@@ -3,7 +3,7 @@ SELECT
     {{ cell }} AS value,
     list(key ORDER BY key)[1:10] AS keys,
     count(*) AS many
-FROM cell_contact_{{ side }}
+FROM cell_{{ entity }}_{{ side }}
 WHERE NOT deleted AND {{ cell }} IS NOT NULL
 GROUP BY value
 HAVING count(*) > 1

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from reconcile.entities import RECORDS
 from reconcile.errors import ConfigError, Problem
-from reconcile.model import RECORDS, Entity, OpKind, Side, Status
+from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import (
     Description,
     FieldInfo,

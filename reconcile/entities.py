@@ -1,0 +1,85 @@
+"""What kinds of record there are, declared once: every stage, side and command reads it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Entity(StrEnum):
+    """A kind of thing that is reconciled. Tags live on contacts as a set, and are counted apart."""
+
+    CONTACT = "contact"
+    TASK = "task"
+    NOTE = "note"
+    TAG = "tag"
+
+    @property
+    def spec(self) -> EntitySpec:
+        """What it is."""
+        return SPECS[self]
+
+    @property
+    def parent(self) -> Entity | None:
+        """What each of its records hangs on, and is gone with."""
+        return self.spec.parent
+
+    @property
+    def children(self) -> tuple[Entity, ...]:
+        """What hangs on its records, in the order of `RECORDS`."""
+        return tuple(each for each in RECORDS if each.parent is self)
+
+    @property
+    def record(self) -> Entity:
+        """The kind of record that holds it: a contact holds tags, every other kind is itself."""
+        return self.spec.set_of or self
+
+    @property
+    def plural(self) -> str:
+        """The word for more than one."""
+        return self.spec.plural
+
+    def counted(self, count: int) -> str:
+        """A count in words: 1 contact, 2,000 contacts."""
+        return f"{count:,} {self.value if count == 1 else self.plural}"
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpec:
+    """What a kind of record is, on whichever side.
+
+    `parent` is what it hangs on: it is matched among what hangs on the same record, and comes and goes with it. What has
+    none is matched by what it is known by. `set_of` says whose records hold it as a set of words; such a kind has no
+    records of its own. A `person` may be merged with another, stand under the key of another by now, and be looked for
+    by likeness. What `completes` is open or completed, and can be overdue. What is
+    `swept` GHL tells one parent at a time, so that it is read within a budget.
+    """
+
+    plural: str
+    parent: Entity | None = None
+    set_of: Entity | None = None
+    person: bool = False
+    completes: bool = False
+    swept: bool = False
+
+
+SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
+    {
+        Entity.CONTACT: EntitySpec("contacts", person=True),
+        Entity.TAG: EntitySpec("tags", set_of=Entity.CONTACT),
+        Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True),
+        Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True),
+    }
+)
+"""Every kind, in the order in which a plan's phase writes them: what others hang on, or are a set of, comes first."""
+
+RECORDS: tuple[Entity, ...] = tuple(entity for entity, spec in SPECS.items() if not spec.set_of)
+"""The kinds that are records of their own, parents first."""
+
+PARENTS: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.children)
+"""The kinds that others hang on."""
+
+SWEPT: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.spec.swept)
+"""The kinds that GHL tells one parent at a time."""
