@@ -43,6 +43,8 @@ class Change:
             return self._reply(Status.REJECTED, "INVALID_FIELD", str(error)), None
 
     def _one(self) -> tuple[Reply, Volume | None]:
+        if not self.layout.settings.keys:
+            raise UnfitError("the file has no key, so it is read and never written")
         ready = looked_at(self.write, self._seen)
         if isinstance(ready, Reply):
             return ready, None
@@ -68,8 +70,18 @@ class Change:
 
     def _create(self) -> tuple[Reply, Volume | None]:
         own, volume = self.layout.settings, self.shelf.volumes[-1]
-        named = self.write.key or text_of(self.write.fields.get(own.key)).strip()
-        key = named or self.new_key(self.shelf)
+        if volume.sheet.fixed:
+            raise UnfitError(f"a new row cannot be written: {volume.sheet.fixed}")
+        part = Part(0, None, {}, state=State.NEW)
+        fields = {name: value for name, value in self.write.fields.items() if value is not None}
+        if own.parent and self.write.parent is not None:
+            fields[own.parent] = self.write.parent
+        if self.write.tags and TAGS not in fields:
+            fields[TAGS] = list(self.write.tags)
+        values = {**self._named(fields), **self._fitted(volume, part, fields)}
+        key = self.layout.key_of(values)
+        if not key:
+            raise UnfitError(f"a new row needs a value for {' or '.join(own.keys)}, its key")
         if key in self.shelf.index:
             reply = Reply(
                 self.write.op_id,
@@ -79,34 +91,30 @@ class Change:
                 detail="its key is taken",
             )
             return reply, None
-        part = Part(0, None, {}, state=State.NEW)
-        fields = {
-            own.key: key,
-            **{name: value for name, value in self.write.fields.items() if name != own.key},
-        }
-        if own.parent and self.write.parent is not None:
-            fields[own.parent] = self.write.parent
-        if self.write.tags and TAGS not in fields:
-            fields[TAGS] = list(self.write.tags)
-        values = self._fitted(
-            volume, part, {name: value for name, value in fields.items() if value is not None}
-        )
         for name, value in {**values, **self._stamps(volume, part, values)}.items():
             part.put(name, value)
-        volume.parts.append(part)
+        volume.add(part)
         self.shelf.index[key] = (volume, part)
         return Reply(self.write.op_id, Status.DONE, key=key), volume
 
+    def _named(self, fields: Mapping[str, Json]) -> dict[str, Json]:
+        """The key of a new row by its column, where one column alone holds it and no field says it."""
+        keys = self.layout.settings.keys
+        if len(keys) != 1:
+            return {}
+        named = self.write.key or text_of(fields.get(keys[0])).strip()
+        return {keys[0]: named or self.new_key(self.shelf)}
+
     def _update(self, volume: Volume, part: Part) -> tuple[Reply, Volume | None]:
-        if self.layout.settings.key in self.write.fields:
-            return self._reply(
-                Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"
-            ), None
         fitted = self._fitted(volume, part, self.write.fields)
         held = part.values or {}
         moved = {name: value for name, value in fitted.items() if not same(held.get(name), value)}
         if not moved:
             return self._reply(Status.DONE), volume
+        if set(self.layout.settings.keys) & set(moved):
+            return self._reply(
+                Status.REJECTED, "INVALID_FIELD", "the key of a row cannot be changed"
+            ), None
         if stale := self._stale(held):
             return stale, None
         return self._put(volume, part, moved)
@@ -143,6 +151,8 @@ class Change:
         if column is not None:
             mark = volume.sheet.fit(column, self._mark(volume, column), part)
             return self._put(volume, part, {column: mark})
+        if volume.sheet.fixed:
+            raise UnfitError(f"the row cannot be taken out: {volume.sheet.fixed}")
         part.state = State.GONE
         del self.shelf.index[self.write.key or ""]
         return self._reply(Status.DONE), volume
@@ -169,9 +179,13 @@ class Change:
 
     def _fitted(self, volume: Volume, part: Part, fields: Mapping[str, Json]) -> dict[str, Json]:
         """Values by column as the file can hold them. Raises UnfitError for a column that is not there, or a value."""
-        fitted = {}
+        fitted: dict[str, Json] = {}
         for name, value in fields.items():
-            column = name
+            column, view = self.layout.part(name)
+            if view == "1:":
+                raise UnfitError(f"{name}: further values are not written")
+            if column in self.layout.settings.lists:
+                value = self._list_cell(volume, part, column, value, first=bool(view))
             if name == TAGS and self.layout.settings.tags is not None:
                 column, value = self.layout.settings.tags, self._tag_cell(volume, part, value)
             if volume.sheet.columns is not None and column not in volume.sheet.columns:
@@ -184,6 +198,25 @@ class Change:
                 raise UnfitError(f"{name}: {error}") from None
         return fitted
 
+    def _list_cell(
+        self, volume: Volume, part: Part, column: str, value: Json, *, first: bool
+    ) -> Json:
+        """A cell of several values with all of them changed, or the first alone."""
+        held = part.values or {}
+        before = self.layout.words_of(held, column)
+        items = value if isinstance(value, list) else [value]
+        words = [text_of(item) for item in items]
+        if first:
+            words += before[1:]
+        after = list(dict.fromkeys(words))
+        if "" in after:
+            after.remove("")
+        unchanged = after == before if first else set(after) == set(before)
+        if unchanged:
+            return held.get(column)
+        listed = volume.sheet.lists(column)
+        return self.layout.stored_words(after, column, listed=listed)
+
     def _tag_cell(self, volume: Volume, part: Part, value: Json) -> Json:
         column = str(self.layout.settings.tags)
         tags = (
@@ -195,7 +228,7 @@ class Change:
         if set(tags) == set(self.layout.tags_of(part.values or {})):
             return before
         return self.layout.stored_tags(
-            [tag for tag in tags if tag], before, listed=volume.sheet.lists(column)
+            [tag for tag in tags if tag], part.values or {}, listed=volume.sheet.lists(column)
         )
 
     def _stale(self, held: Mapping[str, Json]) -> Reply | None:
@@ -280,7 +313,9 @@ def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
         return True
     if write.parent is not None and layout.settings.parent and record.parent != write.parent:
         return False
-    return bool(wanted) and all(_alike(values.get(name), value) for name, value in wanted.items())
+    return bool(wanted) and all(
+        _alike(layout.value(values, name), value) for name, value in wanted.items()
+    )
 
 
 def _alike(held: Json, wanted: Json) -> bool:

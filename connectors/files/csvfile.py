@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from connectors.files.encoding import Encoding, encoding_of, is_damaged
+from connectors.files.footer import Sheet
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of
 from connectors.files.settings import FileSettings
 from reconcile.ports import Json
@@ -65,15 +67,17 @@ class CsvSheet:
                 f"{name} is empty", "it needs a first line with the names of its columns"
             )
         self._encoding = encoding_of(content, settings.encoding, name)
-        self._preamble, self._delimiter = self._delimiter_of(settings)
+        self._above, self._delimiter = self._begin(settings)
         header = next((row for row in self._rows() if any(row.cells) or row.why), None)
         if header is None or header.why:
             why = header.why if header else "there is none"
             raise BrokenFileError(
-                f"{name}: the header cannot be read: {why}", "correct the first line"
+                f"{name}: the header cannot be read: {why}", "correct the first line, or header"
             )
         self._header = header
         self.columns = self._columns(header.cells)
+        self._footer = self._footer_of(settings)
+        self.fixed = ""
 
     @property
     def encoding(self) -> Encoding:
@@ -88,8 +92,9 @@ class CsvSheet:
     def parts(self) -> Iterator[Part]:
         """Every row; a bad one says why."""
         for row in self._rows():
-            if row.line <= self._header.line or not (row.why or any(row.cells)):
-                yield Part(row.line, row.raw)
+            footer = 0 < self._footer <= row.line
+            if footer or row.line <= self._header.line or not (row.why or any(row.cells)):
+                yield Part(row.line, row.raw, is_footer=footer)
             elif why := self._fault(row):
                 yield Part(row.line, row.raw, why=why)
             else:
@@ -128,22 +133,26 @@ class CsvSheet:
 
     # How it is done.
 
-    def _delimiter_of(self, settings: FileSettings) -> tuple[bool, str]:
-        """Whether the first line is Excel's "sep=;", and the delimiter: declared, said there, or the one that fits."""
+    def _begin(self, settings: FileSettings) -> tuple[int, str]:
+        """How many lines stand above the header, and the delimiter: declared, in Excel's "sep=;", or the one that fits."""
         first = next(self._encoding.lines(self._content), "")
-        if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
-            return True, settings.delimiter or first[4]
-        if settings.delimiter is not None:
-            if len(settings.delimiter) != 1 or settings.delimiter in '"\r\n':
-                what = f"{self._name}: a delimiter is one character, not a quote or a line break"
-                raise BrokenFileError(what, 'declare one such as ";"')
-            return False, settings.delimiter
-        return False, self._fitting(settings)
+        named = first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5
+        above = settings.header - 1 if settings.header else int(named)
+        if above < 0:
+            what = f"{self._name}: header is counted from 1, found {settings.header}"
+            raise BrokenFileError(what, "declare the line with the names of the columns")
+        if settings.delimiter is None:
+            return above, first[4] if named else self._fitting(settings, above)
+        if len(settings.delimiter) != 1 or settings.delimiter in '"\r\n':
+            what = f"{self._name}: a delimiter is one character, not a quote or a line break"
+            raise BrokenFileError(what, 'declare one such as ";"')
+        return above, settings.delimiter
 
-    def _fitting(self, settings: FileSettings) -> str:
+    def _fitting(self, settings: FileSettings, above: int) -> str:
         headers = {}
         for delimiter in DELIMITERS:
-            reader = csv.reader(self._encoding.lines(self._content), delimiter=delimiter)
+            lines = islice(self._encoding.lines(self._content), above, None)
+            reader = csv.reader(lines, delimiter=delimiter)
             try:
                 headers[delimiter] = [
                     cell.strip() for cell in next((row for row in reader if any(row)), [])
@@ -151,15 +160,27 @@ class CsvSheet:
             except csv.Error:
                 continue
         with_key = {
-            delimiter: names for delimiter, names in headers.items() if settings.key in names
+            delimiter: names
+            for delimiter, names in headers.items()
+            if settings.keys and set(settings.keys) <= set(names)
         } or headers
         return max(with_key, key=lambda delimiter: len(with_key[delimiter]), default=",")
 
+    def _footer_of(self, settings: FileSettings) -> int:
+        """The line with which the footer begins, 0 where there is none."""
+        if settings.footer is None:
+            return 0
+        first = self._header.line + 1
+        below = [(row.line, row.cells) for row in self._rows() if row.line >= first]
+        keys = [self.columns.index(key) for key in settings.keys if key in self.columns]
+        return Sheet(below, keys, self._name, "line").footer_line(settings.footer)
+
     def _rows(self) -> Iterator[_Row]:
         tape = _Tape(self._encoding.lines(self._content))
-        if self._preamble:
-            next(tape)
-            yield _Row(1, tape.take())
+        for line in range(1, self._above + 1):
+            if next(tape, None) is None:
+                return
+            yield _Row(line, tape.take())
         reader = csv.reader(tape, delimiter=self._delimiter, strict=True)
         while True:
             line, why = tape.line + 1, ""

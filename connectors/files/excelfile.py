@@ -15,6 +15,7 @@ import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from connectors.files.encoding import is_damaged
+from connectors.files.footer import Row, Sheet
 from connectors.files.parts import BrokenFileError, Part, State, UnfitError, text_of, unix
 from connectors.files.settings import FileSettings
 from reconcile.ports import Json
@@ -43,7 +44,7 @@ class ExcelSheet:
             what = f"{name} is an old .xls file, or locked with a password"
             raise BrokenFileError(what, "save it as .xlsx without a password")
         for at, cells in self._rows():
-            if any(value not in (None, "") for value, _ in cells):
+            if at >= (settings.header or 1) and any(value not in (None, "") for value, _ in cells):
                 self._header = at
                 self.columns = self._columns([value for value, _ in cells])
                 break
@@ -51,11 +52,16 @@ class ExcelSheet:
             raise BrokenFileError(
                 f"{name} is empty", "the sheet needs a first row with the names of its columns"
             )
+        self._footer = self._footer_of(settings)
+        # openpyxl moves cells, and not the formulas that name them.
+        self.fixed = "a footer stands below the rows of the workbook" if self._footer else ""
 
     def parts(self) -> Iterator[Part]:
         """Every row below the header; a bad one says why."""
         width = len(self.columns)
         for at, cells in self._rows():
+            if self._footer and at >= self._footer:
+                return
             if at <= self._header or all(
                 value in (None, "") and not formula for value, formula in cells
             ):
@@ -191,6 +197,19 @@ class ExcelSheet:
             ) as error:
                 what = f"{self._name} is damaged ({type(error).__name__})"
                 raise BrokenFileError(what, "open it in Excel and save it again") from None
+
+    def _footer_of(self, settings: FileSettings) -> int:
+        """The row with which the footer begins, 0 where there is none."""
+        if settings.footer is None:
+            return 0
+        below: list[Row] = []
+        for at, cells in self._rows():
+            if at > self._header:
+                # A formula without a stored result fills its cell, too.
+                texts = [_text(value) or "=" * formula for value, formula in cells]
+                below.append((at, texts))
+        keys = [self.columns.index(key) for key in settings.keys if key in self.columns]
+        return Sheet(below, keys, self._name, "row").footer_line(settings.footer)
 
     def _columns(self, cells: Sequence[Any]) -> tuple[str, ...]:
         names = [

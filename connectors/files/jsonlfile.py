@@ -26,6 +26,7 @@ class JsonlSheet:
         # RFC 8259: JSON is UTF-8.
         self._encoding = encoding_of(content, settings.encoding, name, otherwise="utf-8")
         self.columns: tuple[str, ...] | None = None
+        self.fixed = ""
         first = next((line for line in self._encoding.lines(content) if line.strip()), "").lstrip()
         if first.startswith("["):
             raise BrokenFileError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,8 @@ _MS_FROM = 100_000_000_000
 """Epoch numbers from here on are milliseconds: as seconds they would lie after the year 5000."""
 _SHORTEST = 9
 """Digits of an epoch number: fewer are a date, YYYYMMDD, or no time."""
+_VIEW = re.compile(r"(?P<column>.*)\[(?P<part>0|1:)\]", re.DOTALL)
+"""The first value of a list, or the further ones: the names of the two views of a column that holds several."""
 _COMPACT = re.compile(r"(1[89]|2[01])\d{6}(\d{6})?", re.ASCII)
 
 
@@ -52,7 +56,8 @@ class Layout:
     def declared(self) -> tuple[str, ...]:
         """The columns that the settings name, which must be there."""
         own = self.settings
-        named = (own.key, own.parent, own.modified_at, own.version, own.deleted, own.tags)
+        roles = (own.parent, own.modified_at, own.version, own.deleted, own.tags)
+        named = (*own.keys, *own.lists, *roles)
         return tuple(name for name in named if name is not None)
 
     @property
@@ -71,19 +76,65 @@ class Layout:
 
     def described(self) -> dict[str, FieldInfo]:
         """What there is to say of each native field: files tell no types."""
-        own = {self.settings.parent, self.settings.modified_at, self.version, self.settings.deleted}
-        described = {name: FieldInfo(writable=name not in own, label=name) for name in self.names}
-        return described | ({TAGS: FieldInfo("tags", label=TAGS)} if self.settings.tags else {})
+        own = self.settings
+        fixed = {own.parent, own.modified_at, self.version, own.deleted}
+        described: dict[str, FieldInfo] = {}
+        for name in self.names:
+            further = self.part(name)[1] == "1:"
+            writable = bool(own.keys) and not further and name not in fixed
+            described[name] = FieldInfo(writable=writable, label=name)
+        if own.tags:
+            described[TAGS] = FieldInfo("tags", writable=bool(own.keys), label=TAGS)
+        return described
 
     def key_of(self, values: Values) -> str:
-        """The key of a row, "" where it has none."""
-        return text_of(values.get(self.settings.key)).strip()
+        """The key of a row, "" where it has none: of one column plain, of several a JSON list, of no column a hash of the row."""
+        keys = self.settings.keys
+        if not keys:
+            shown = sorted(
+                (name, text_of(value)) for name, value in values.items() if value is not None
+            )
+            return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:32]
+        parts = [text_of(values.get(name)).strip() for name in keys]
+        if len(parts) == 1:
+            return parts[0]
+        return json.dumps(parts, separators=(",", ":"), ensure_ascii=False) if any(parts) else ""
+
+    def part(self, name: str) -> tuple[str, str]:
+        """The column of a native field, and which of its values it is: "0" the first, "1:" the further ones, "" all."""
+        found = _VIEW.fullmatch(name)
+        if found is None or found["column"] not in self.settings.lists:
+            return name, ""
+        return found["column"], found["part"]
+
+    def value(self, values: Values, name: str) -> Json:
+        """What a row holds of a native field."""
+        column, part = self.part(name)
+        if column not in self.settings.lists:
+            return values.get(column)
+        words = self.words_of(values, column)
+        if part == "0":
+            return words[0] if words else None
+        return list(words[1:] if part else words) or None
+
+    def words_of(self, values: Values, column: str) -> list[str]:
+        """The values of a cell that holds several."""
+        return _parted(values.get(column), self.settings.lists[column])
+
+    def stored_words(self, words: Sequence[str], column: str, *, listed: bool) -> Json:
+        """Several values in the form of their column. Raises UnfitError for one that holds what stands between them."""
+        if listed:
+            return list(words)
+        delimiter = self.settings.lists[column]
+        if any((delimiter.strip() or delimiter) in word for word in words):
+            raise UnfitError(f'a value holds "{delimiter}", which stands between values here')
+        return delimiter.join(words) or None
 
     def fault(self, values: Values) -> str:
         """Why a row is no record, "" where it is one."""
         own = self.settings
         if not self.key_of(values):
-            return f"it has no {own.key}, the key"
+            return f"it has no {' and no '.join(own.keys)}, the key"
         if own.modified_at is not None:
             try:
                 instant(values.get(own.modified_at), self.zone)
@@ -94,7 +145,7 @@ class Layout:
     def record(self, values: Values) -> Record:
         """A row without fault as a Record."""
         own = self.settings
-        fields: dict[str, Json] = {name: values.get(name) for name in self.names}
+        fields: dict[str, Json] = {name: self.value(values, name) for name in self.names}
         if own.tags:
             fields[TAGS] = list(self.tags_of(values))
         version = values.get(self.version) if self.version else None
@@ -138,25 +189,33 @@ class Layout:
 
     def tags_of(self, values: Values) -> list[str]:
         """A row's tags: a list, a JSON list as text, or words around the delimiter."""
+        return [tag for tag in self._all_tags(values) if tag not in self.settings.tags_except]
+
+    def _all_tags(self, values: Values) -> list[str]:
         held = values.get(str(self.settings.tags))
         if isinstance(held, str) and held.lstrip().startswith("["):
             held = _listed(held)
-        words = (
-            held if isinstance(held, list) else text_of(held).split(self.settings.tags_delimiter)
-        )
-        return list(dict.fromkeys(word for item in words if (word := text_of(item).strip())))
+        return _parted(held, self.settings.tags_delimiter, quoted=self.settings.tags_quoted)
 
-    def stored_tags(self, tags: Sequence[str], before: Json, *, listed: bool) -> Json:
-        """Tags in the form in which the row had them. Raises UnfitError for one that holds the delimiter."""
-        if isinstance(before, list) or (listed and before is None):
-            return list(tags)
-        if isinstance(before, str) and isinstance(_listed(before), list):
-            return json.dumps(list(tags), ensure_ascii=False)
-        if any(self.settings.tags_delimiter in tag for tag in tags):
-            raise UnfitError(
-                f'{TAGS}: a tag holds "{self.settings.tags_delimiter}", which stands between tags here'
-            )
-        return self.settings.tags_delimiter.join(tags) or None
+    def stored_tags(self, tags: Sequence[str], before: Values, *, listed: bool) -> Json:
+        """Tags in the form in which the row had them, with those that stay in the file alone. Raises UnfitError for one that holds the delimiter."""
+        own = self.settings
+        held = before.get(str(own.tags))
+        kept = [tag for tag in self._all_tags(before) if tag in own.tags_except]
+        after = list(dict.fromkeys([*kept, *tags]))
+        if isinstance(held, list) or (listed and held is None):
+            return list(after)
+        if isinstance(held, str) and isinstance(_listed(held), list):
+            return json.dumps(after, ensure_ascii=False)
+        if own.tags_quoted:
+            doubled = [tag.replace('"', '""') for tag in after]
+            quoted = [f'"{tag}"' for tag in doubled]
+            return own.tags_delimiter.join(quoted) or None
+        between = own.tags_delimiter.strip() or own.tags_delimiter
+        if any(between in tag for tag in after):
+            what = f'a tag holds "{own.tags_delimiter}", which stands between tags here'
+            raise UnfitError(f"{TAGS}: {what}")
+        return own.tags_delimiter.join(after) or None
 
     def stamp(self, now: str, like: Json) -> str:
         """The instant `now` in the form of an earlier value of its column: in the local zone where that names none."""
@@ -171,6 +230,25 @@ class Layout:
         return local.isoformat(
             sep="T" if "T" in text else " ", timespec="milliseconds" if "." in text else "seconds"
         )
+
+
+def _parted(held: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
+    """The values in a list, or in a text that holds several, once each; `quoted`: as cells of CSV."""
+    around = delimiter.strip() or delimiter
+    items: Sequence[Json]
+    if isinstance(held, list):
+        items = held
+    elif quoted:
+        reader = csv.reader([text_of(held)], delimiter=around, skipinitialspace=True)
+        items = next(reader, [])
+    else:
+        items = text_of(held).split(around)
+    words: dict[str, None] = {}
+    for item in items:
+        word = text_of(item).strip()
+        if word:
+            words[word] = None
+    return list(words)
 
 
 def _listed(text: str) -> Json:

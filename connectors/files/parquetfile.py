@@ -35,6 +35,7 @@ class ParquetSheet:
             described = sql.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall()
         self._types = {str(column): str(kind) for column, kind, *_ in described}
         self.columns: tuple[str, ...] = tuple(self._types)
+        self.fixed = ""
 
     def parts(self) -> Iterator[Part]:
         """Every row, counted from 1; one with bytes that are no text says so."""

@@ -39,7 +39,7 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class Part:
-    """A piece of a file: a record (`values` by column), something unreadable (`why`), or neither (a blank line).
+    """A piece of a file: a record (`values` by column), something unreadable (`why`), or neither (a blank line, the footer).
 
     `line` counts from 1, in Parquet it is the row. `raw` is what the format needs to write the part as it was,
     `touched` are the columns that were written to.
@@ -51,6 +51,7 @@ class Part:
     why: str = ""
     state: State = State.KEPT
     touched: set[str] = field(default_factory=set)
+    is_footer: bool = False
 
     def put(self, column: str, value: Json) -> None:
         """Set a column of a record."""
@@ -67,6 +68,11 @@ class Sheet(Protocol):
     @property
     def columns(self) -> tuple[str, ...] | None:
         """The columns in order; None where each record names its own."""
+        ...
+
+    @property
+    def fixed(self) -> str:
+        """Why rows can neither be added nor taken out; "" where they can."""
         ...
 
     def parts(self) -> Iterator[Part]:

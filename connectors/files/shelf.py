@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from connectors.files.csvfile import CsvSheet
 from connectors.files.jsonlfile import JsonlSheet
 from connectors.files.layout import Layout
-from connectors.files.parts import BrokenFileError, Part, Sheet, State
+from connectors.files.parts import BrokenFileError, Part, Sheet, State, text_of
 from connectors.files.settings import FileFormat, FileSettings
 from connectors.files.storage import Held
 
@@ -57,12 +57,22 @@ class Volume:
         """Whether it is to be written."""
         return any(part.state is not State.KEPT for part in self.parts)
 
+    def add(self, part: Part) -> None:
+        """Put a new row below the last one, above what may stand there as a footer."""
+        at = next((at for at, one in enumerate(self.parts) if one.is_footer), len(self.parts))
+        while at < len(self.parts) and text_of(self.parts[at - 1].raw).isspace():
+            at -= 1
+        self.parts.insert(at, part)
+
     def check(self, layout: Layout, wanted: Sequence[str]) -> None:
         """Raises BrokenFileError where a declared column is missing, with the nearest one that is there."""
         there = self.sheet.columns
         if there is None:
             return
-        missing = [name for name in dict.fromkeys([*layout.declared, *wanted]) if name not in there]
+        columns = [layout.part(name)[0] for name in wanted]
+        missing = [
+            name for name in dict.fromkeys([*layout.declared, *columns]) if name not in there
+        ]
         if missing:
             hints = [
                 near
@@ -113,7 +123,7 @@ def surveyed(volumes: Sequence[Volume], layout: Layout) -> Survey:
                 survey.bad(f"{volume.label} {volume.word} {part.line}: {why}")
             elif part.values is not None:
                 key = layout.key_of(part.values)
-                if key in survey.keys:
+                if key in survey.keys and layout.settings.keys:
                     survey.lines.setdefault(key, [])
                 survey.keys.add(key)
     if survey.lines:
@@ -125,15 +135,23 @@ def surveyed(volumes: Sequence[Volume], layout: Layout) -> Survey:
 
 
 def records(volumes: Sequence[Volume], layout: Layout) -> Iterator[tuple[Volume, Part]]:
-    """Every row that is a record, double keys included."""
+    """Every row that is a record, double keys included; in a file without a key, rows that are one word for word are one."""
+    rows: set[str] = set()
     for volume in volumes:
         for part in volume.parts or volume.sheet.parts():
             if (
                 part.values is not None
                 and part.state is not State.GONE
                 and not layout.fault(part.values)
+                and (layout.settings.keys or _is_new(layout.key_of(part.values), rows))
             ):
                 yield volume, part
+
+
+def _is_new(key: str, keys: set[str]) -> bool:
+    new = key not in keys
+    keys.add(key)
+    return new
 
 
 @dataclass(slots=True)

@@ -94,10 +94,10 @@ class Writer:
 
     def _change(self, shelf: Shelf, storage: Storage, write: Write) -> tuple[Reply, Volume | None]:
         def new_key(shelf: Shelf) -> str:
-            name = shelf.volumes[-1].name
-            key = next_key(
-                shelf, shelf.layout.settings.new_key, mark=storage.highest(name), unique=self.unique
-            )
+            name, own = shelf.volumes[-1].name, shelf.layout.settings
+            if own.new_key == "none":
+                raise UnfitError(f"a new row needs a value for {own.keys[0]}, its key")
+            key = next_key(shelf, own.new_key, mark=storage.highest(name), unique=self.unique)
             if key.isdecimal() and any(
                 part.why for volume in shelf.volumes for part in volume.parts
             ):

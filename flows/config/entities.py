@@ -39,6 +39,7 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_declared(entity, form, problems)
             _check_tags(maps[-1], where, problems)
             _check_own(maps[-1], where, problems)
+            _check_keyless(maps[-1], where, problems)
         elif where is not None:
             what = f"[app.{entity}] says where the {entity}s are, but there is no [{entity}.fields]"
             problems.add(
@@ -97,13 +98,18 @@ def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
 
 
 _ROLES = ("key", "parent", "modified_at", "version", "deleted")
+_IN_FILES = "new_key"
+"""What only the form of a file has."""
 
 
 def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
-    """What the app keeps for itself, such as the mark of a deleted record, is not written from GHL."""
+    """What the app keeps for itself, such as the mark of a deleted record, is not written from GHL.
+
+    The key of a row in a file may be an email: a new row brings it.
+    """
     said = where.get if isinstance(where, dict) else partial(getattr, where)
     roles: dict[str, str] = {}
-    for role in _ROLES:
+    for role in _ROLES[1:] if hasattr(where, _IN_FILES) else _ROLES:
         told = said(role, None)
         roles |= dict.fromkeys([told] if isinstance(told, str) else told or (), role)
     for field in mapped.fields:
@@ -113,6 +119,26 @@ def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
                 what = f'[{mapped.entity}.fields] {field.name}: "{native}" is the {role} of [app.{mapped.entity}], which is not written'
                 remedy = f'Add flow = "{Flow.TO_GHL}", or take the line away.'
                 problems.add((mapped.entity.value, "fields", field.name), what, remedy)
+
+
+def _check_keyless(mapped: EntityMap, where: object, problems: Problems) -> None:
+    """A file without a key is read and never written: an edit of a row looks like another row."""
+    if not hasattr(where, _IN_FILES) or getattr(where, "key", "id") not in ([], ()):
+        return
+    path = ("app", mapped.entity.value, "key")
+    section = f"[{mapped.entity}]"
+    about = f"[app.{mapped.entity}] key = []: a file without a key is read and never written"
+    written = [field.name for field in mapped.fields if field.rule.flow.owner is not Side.APP]
+    if written:
+        fields = ", ".join(written)
+        remedy = f'Add flow = "{Flow.TO_GHL}" to {fields}, or name columns as the key.'
+        problems.add(path, f"{about}, and {fields} would flow to it", remedy)
+    if mapped.create.allows(Side.APP):
+        what = f"{about}, and records would be created in it"
+        problems.add(path, what, f'Write create = "ghl" in {section}.')
+    if mapped.delete[Side.APP] in (OnDelete.MIRROR, OnDelete.ARCHIVE):
+        what = f"{about}, and records would be deleted from it"
+        problems.add(path, what, f'Write delete = {{ app = "hold" }} in {section}.')
 
 
 def _entity_map(form: MapForm, setting: Setting) -> EntityMap:

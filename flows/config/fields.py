@@ -93,12 +93,17 @@ def _check_ghl(key: str, name: str, setting: Setting) -> None:
 
 
 def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
-    default = "choice" if form.choices else natives.default_codec(setting.entity, native)
+    default = natives.default_codec(setting.entity, native)
+    if form.digits:
+        default = "digits"
+    if form.choices:
+        default = "choice"
     return codec_named(
         form.codec or default,
         region=_region(key, form, setting),
         timezone=_timezone(key, form, setting),
         choices=form.choices,
+        digits=form.digits,
     )
 
 
@@ -241,6 +246,8 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
             f'choices mean nothing to the codec "{codec}"',
             'Use codec = "choice", or take them away.',
         )
+    if form.digits and codec != "digits":
+        yield "digits", f'digits mean nothing to the codec "{codec}"', "Take them away."
     if form.region and codec != "phone":
         yield "region", f'a region means nothing to the codec "{codec}"', "Take it away."
     if form.timezone and codec != "instant":

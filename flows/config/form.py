@@ -20,6 +20,8 @@ CodecName = Literal[
     "date",
     "instant",
     "decimal",
+    "decimal_comma",
+    "digits",
     "bool",
     "choice",
     "tags",
@@ -89,6 +91,12 @@ class FieldForm(ShortPart):
         default=None, description="GHL's word for each of the app's"
     )
     also: AlsoForm = AlsoForm()
+    digits: int | None = Field(
+        default=None,
+        ge=2,
+        le=20,
+        description="codes such as postal codes: how many digits, where a spreadsheet took zeros away",
+    )
     region: str | None = Field(
         default=None, pattern="^[A-Z]{2}$", description="phones: the country where none is written"
     )

@@ -16,8 +16,8 @@ from reconcile.values.policy import Blank, Flow, OnConflict
 _FITTING: Mapping[FieldType, frozenset[str]] = {
     "date": frozenset({"date", "text"}),
     "instant": frozenset({"instant", "date", "text"}),
-    "decimal": frozenset({"decimal", "text", "choice"}),
-    "integer": frozenset({"decimal", "bool", "choice", "text"}),
+    "decimal": frozenset({"decimal", "decimal_comma", "text", "choice"}),
+    "integer": frozenset({"decimal", "decimal_comma", "bool", "choice", "text"}),
     "bool": frozenset({"bool", "choice"}),
     "tags": frozenset({"tags", "set"}),
     "json": frozenset({"tags", "set"}),

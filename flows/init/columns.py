@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flows.init.evidence import evidence, is_moment, is_yes_or_no
+from flows.init.evidence import evidence, has_decimal_comma, is_moment, is_yes_or_no, lost_zeros
+from flows.init.exports import COUNTRIES
 from flows.init.proposal import SURE, Line, Unplaced
 from flows.init.survey import Column, Table
 from flows.init.words import (
@@ -68,7 +69,10 @@ def _timely(column: Column) -> bool:
 
 def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str]) -> Guess:
     """How sure it is that a column is a concept, by its name first and by its values second."""
-    by_name = likeness(column.name, synonyms, context=context)
+    if column.meaning or column.strange:
+        known = float(column.meaning == concept)
+        return Guess(column, concept, known, f'the export\'s column "{column.name}"')
+    by_name = likeness(column.list_of or column.name, synonyms, context=context)
     seen = evidence(column, concept)
     if by_name and seen.share is not None:
         confidence = by_name * (0.7 + 0.3 * seen.share) if seen.share >= 0.5 else by_name * 0.5
@@ -106,7 +110,7 @@ def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
 def free_columns(table: Table) -> list[Column]:
     """The columns that are neither keys nor references nor have a role of their own."""
     roles = {column.name for name in ROLE if (column := role(table, name)) is not None}
-    taken = {*table.key, *table.references, *roles}
+    taken = {*table.references, *roles, *(() if table.natural else table.key)}
     return [column for column in table.columns if column.name not in taken]
 
 
@@ -132,19 +136,22 @@ def lines(
     placed = {one.column.name: one for one in guesses(table, entity)}
     more = _more(table, placed.values())
     extra = {name for names in more.values() for name in names}
+    whole = {column.name: column.list_of for column in table.columns if column.list_of}
     for column in free_columns(table):
-        if column.name in extra or column.name == parent:
+        if {column.name, whole.get(column.name)} & extra or column.name == parent:
             continue
         if (found := placed.get(column.name)) is not None:
             yield _line(found, entity, also=more.get(found.concept, ()))
         elif (
             entity is Entity.CONTACT
+            and not column.strange
             and not SECRET_WORDS.intersection(words(column.name))
             and (custom := _custom(column, known, table)) is not None
         ):
             yield custom
         else:
-            yield Unplaced(f"{table.name}.{column.name}", _why(column, placed, entity), entity)
+            where = f"{table.name}.{column.list_of or column.name}"
+            yield Unplaced(where, _why(column, placed, entity), entity)
 
 
 def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...]]:
@@ -154,7 +161,9 @@ def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...
     for concept in ("email", "phone"):
         others = [column for column in free_columns(table) if column.name not in taken]
         sure = [guess(column, concept, CONTACT[concept], words(table.name)) for column in others]
-        names = tuple(one.column.name for one in sure if one.confidence >= SURE)
+        names = tuple(
+            one.column.list_of or one.column.name for one in sure if one.confidence >= SURE
+        )
         if names and any(one.concept == concept for one in placed):
             found[concept] = names
     return found
@@ -169,13 +178,29 @@ def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unpl
         found.confidence,
         found.because,
         column.distinct[:3],
-        also=also,
+        also=(*([f"{column.list_of}[1:]"] if column.list_of else []), *also),
     )
+    if concept == "postalCode" and (digits := lost_zeros(column)):
+        because = f"{line.because}; zeros are missing in front"
+        return replace(line, digits=digits, because=because)
+    if concept == "country":
+        return _country(line, column)
     if entity is Entity.TASK and concept == "completed":
         return _completed(line, column)
     if concept == "name":
         return replace(line, ghl=("firstName", "lastName"), codec="name")
     return line
+
+
+def _country(line: Line, column: Column) -> Line | Unplaced:
+    """GHL takes the two letters of a country; names need a table of choices."""
+    if all(len(sample) == 2 for sample in column.samples):
+        return line
+    if any(name not in COUNTRIES for name in column.distinct):
+        why = 'GHL takes two letters for a country: map it with choices = { "…" = "…" }'
+        return Unplaced(f"contact.{column.name}", why, Entity.CONTACT)
+    choices = {name: COUNTRIES[name] for name in column.distinct}
+    return replace(line, choices=choices, because=f"{line.because}; add the countries to come")
 
 
 def _completed(line: Line, column: Column) -> Line | Unplaced:
@@ -213,6 +238,8 @@ def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Lin
         return None
     because = f'the custom field "{known[key].label or key}"'
     codec = _CODECS.get(known[key].type)
+    if codec == "decimal" and has_decimal_comma(column):
+        codec = "decimal_comma"
     return Line(
         Entity.CONTACT,
         column.name,
@@ -229,6 +256,8 @@ def _said(key: str, info: FieldInfo) -> list[str]:
 
 
 def _why(column: Column, placed: Mapping[str, Guess], entity: Entity) -> str:
+    if column.strange:
+        return column.strange
     if SECRET_WORDS.intersection(words(column.name)):
         return "it looks like a secret, which has no business in GHL"
     if entity is Entity.CONTACT and likeness(column.name, GENDER) >= SURE:

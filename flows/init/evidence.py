@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.init.survey import Column
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(?=(?:\D*\d){7,15}\D*$)[+(]?[\d\s().\-/]+(?:(?:x|ext\.?)\s*\d+)?")
+_IP = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
 _DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
 _URL = re.compile(r"(https?://)?([a-z0-9-]+\.)+[a-z]{2,}(/\S*)?", re.IGNORECASE)
 _BOOL = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off"})
 _NAME = re.compile(r"[^\W\d_][^\d@]*")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"(?:,\s*"(?:[^"]|"")*")*')
+"""Words in quotes with commas between them, as Mailchimp writes its tags."""
+_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
+
+
+def _is_phone(value: str) -> bool:
+    return bool(_PHONE.fullmatch(value)) and not _IP.fullmatch(value)
 
 
 def _is_bool(value: str) -> bool:
@@ -55,7 +63,7 @@ _STATUS = frozenset(
 
 _KINDS: Mapping[str, Callable[[str], object]] = {
     "email": _EMAIL.fullmatch,
-    "phone": _PHONE.fullmatch,
+    "phone": _is_phone,
     "dateOfBirth": lambda value: _DATE.fullmatch(value[:10]),
     "dueDate": _INSTANT.fullmatch,
     "modified_at": _INSTANT.fullmatch,
@@ -111,12 +119,39 @@ def is_moment(column: Column) -> bool:
     return bool(column.samples) and all(_INSTANT.fullmatch(sample) for sample in column.samples)
 
 
+def are_emails(values: Sequence[str]) -> bool:
+    """Whether all are email addresses."""
+    return all(map(_EMAIL.fullmatch, values))
+
+
+def are_phones(values: Sequence[str]) -> bool:
+    """Whether all are telephone numbers."""
+    return all(map(_is_phone, values))
+
+
+def lost_zeros(column: Column) -> int | None:
+    """How many digits a postal code has, where a spreadsheet took zeros from the front of some of them."""
+    lengths = {len(sample) for sample in column.samples}
+    digits = all(sample.isascii() and sample.isdecimal() for sample in column.samples)
+    return 5 if digits and max(lengths, default=0) == 5 and min(lengths) in (3, 4) else None
+
+
+def has_decimal_comma(column: Column) -> bool:
+    """Whether a column's numbers have a decimal comma."""
+    numbers = bool(column.samples) and all(map(_COMMA.fullmatch, column.samples))
+    return numbers and any("," in sample for sample in column.samples)
+
+
 def tag_form(column: Column) -> tuple[str, str]:
     """How a column holds several tags: its form, and the delimiter where it has one."""
     if column.type == "tags":
         return "array", ","
     if column.type == "json" or any(_is_list(sample) for sample in column.samples):
         return "json", ","
+    if any(" ::: " in sample for sample in column.samples):
+        return "delimited", " ::: "
+    if column.samples and all(_QUOTED.fullmatch(sample) for sample in column.samples):
+        return "quoted", ","
     counts = {
         delimiter: sum(delimiter in sample for sample in column.samples)
         for delimiter in (";", "|", ",")

@@ -13,7 +13,10 @@ SURE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The table of an entity. `tags` is what the pair file says of them, as a TOML table."""
+    """The table of an entity. `tags` is what the pair file says of them, as a TOML table.
+
+    `creates` is why records are created in GHL alone, where they are; `reads` that nothing at all is written to the app.
+    """
 
     entity: Entity
     table: str
@@ -25,6 +28,8 @@ class Place:
     version: str | None = None
     deleted: str | None = None
     tags: Mapping[str, str] | None = None
+    creates: str = ""
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,9 @@ class Line:
     because: str
     samples: tuple[str, ...] = ()
     codec: str | None = None
-    choices: Mapping[str, bool] = field(default_factory=dict)
+    choices: Mapping[str, bool | str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -15,7 +16,7 @@ from flows.config.clear import is_loopback
 from flows.config.pair import SANDBOX, read
 from flows.config.sides import GhlForm
 from flows.init.files import FileSurvey, survey_files
-from flows.init.proposal import SURE, Line, Proposal, Unplaced
+from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.propose import propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
@@ -68,7 +69,7 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     tables = files.tables if files else survey(_database_url(wish, environ))
     proposal = propose(tables, _described(wish, environ))
     if files:
-        proposal = _without_joins(proposal)
+        proposal = _of_files(_without_joins(proposal), files)
     if proposal.place(Entity.CONTACT) is None:
         seen = ", ".join(table.name for table in tables) or "none at all"
         remedy = (
@@ -136,7 +137,7 @@ def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
 
 def _checked_keys(proposal: Proposal) -> Proposal:
     """Without the entities whose table has no key to know a record by: they could not be kept apart."""
-    keyless = [place for place in proposal.places if not place.key]
+    keyless = [place for place in proposal.places if not place.key and not place.reads]
     if any(place.entity is Entity.CONTACT for place in keyless):
         what = (
             f"the table {keyless[0].table} has no primary key, so its records cannot be told apart"
@@ -188,18 +189,47 @@ def _without_joins(proposal: Proposal) -> Proposal:
     )
 
 
+def _of_files(proposal: Proposal, files: FileSurvey) -> Proposal:
+    """Rows without a key are read alone, and an application's own numbers are not made up."""
+    return replace(proposal, places=tuple(_of_file(place, files) for place in proposal.places))
+
+
+def _of_file(place: Place, files: FileSurvey) -> Place:
+    export = files.files[place.table].export
+    if export is not None:
+        place = replace(place, because=f"it is {export.name}; {place.because}")
+    if not place.key and place.entity is Entity.CONTACT:
+        why = (
+            "no column tells its rows apart: an edit looks like another row, so nothing is written"
+        )
+        return replace(place, creates=why, reads=True)
+    if files.format == "excel" and "footer" in files.files[place.table].said:
+        return replace(place, creates="below the rows stands a footer, which new rows would spoil")
+    if export is not None and export.own_key is not None:
+        return replace(place, creates=f'"{export.own_key}" is given by the application alone')
+    return place
+
+
 def _head(wish: Wish, files: FileSurvey | None) -> Head:
     return Head(
         connector=files.format if files else "sql",
-        paths={name: _beside(wish.out, str(path)) for name, path in files.paths.items()}
-        if files
-        else {},
+        files=_written_files(wish, files) if files else {},
         name=wish.name or re.sub(r"[^A-Za-z0-9_.-]+", "-", wish.out.stem).strip("-.") or "pair",
         app_url=_written_url(wish),
         ghl_url=_written_sandbox(wish) if wish.ghl_url.startswith(SANDBOX) else wish.ghl_url,
         location=wish.location,
         token=None if wish.ghl_url.startswith(SANDBOX) else f"env:{wish.token_env}",
     )
+
+
+def _written_files(wish: Wish, files: FileSurvey) -> dict[str, dict[str, Any]]:
+    written = {}
+    for name, file in files.files.items():
+        said = {"path": _beside(wish.out, str(file.path)), **file.said}
+        if file.export and file.export.tags_except:
+            said["tags_except"] = file.export.tags_except
+        written[name] = said
+    return written
 
 
 def _written_url(wish: Wish) -> str:
@@ -239,7 +269,7 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
         said.append(
             f"Check the lines that are not quite sure: {', '.join(line.column for line in unsure)}."
         )
-    if any(line.choices for line in proposal.lines):
+    if any(line.choices and line.entity is Entity.TASK for line in proposal.lines):
         said.append(
             "Check which words mean that a task is done, and add those that the samples did not show."
         )

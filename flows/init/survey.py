@@ -20,11 +20,18 @@ ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its declared type, and what the sampled rows hold, as text and without blanks."""
+    """One column: its declared type, and what the sampled rows hold, as text and without blanks.
+
+    `meaning` is the concept that a column of a known export holds, `strange` why it is none though it looks like one.
+    `list_of` is the column with several values in each cell, of which this one is the first.
+    """
 
     name: str
     type: FieldType = "text"
     samples: tuple[str, ...] = ()
+    meaning: str | None = None
+    strange: str = ""
+    list_of: str | None = None
 
     @property
     def distinct(self) -> tuple[str, ...]:
@@ -34,12 +41,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table or view; `references` gives the table that a column refers to, where the database says so."""
+    """One table or view; `references` gives the table that a column refers to, where the database says so.
+
+    `natural` means that the key is made of columns with a meaning of their own, such as an email.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     references: Mapping[str, str] = field(default_factory=dict)
+    natural: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises KeyError where there is none."""

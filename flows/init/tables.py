@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flows.init.columns import guesses, role
 from flows.init.evidence import is_moment, tag_form
 from flows.init.proposal import SURE, Place
-from flows.init.survey import Table
+from flows.init.survey import Column, Table
 from flows.init.words import CONTACT, TABLES, likeness, table_likeness, words
 from reconcile.model import Entity
 
@@ -156,18 +156,19 @@ def _place(
 
 
 def _tags(contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
-    column = max(
-        contacts.columns,
-        key=lambda one: likeness(one.name, CONTACT["tags"], context=words(contacts.name)),
-    )
-    if likeness(
-        column.name, CONTACT["tags"], context=words(contacts.name)
-    ) >= SURE and not is_moment(column):
+    column = max(contacts.columns, key=lambda one: _as_tags(one, contacts))
+    if _as_tags(column, contacts) >= SURE and not is_moment(column):
         form, delimiter = tag_form(column)
         said = {"column": column.name, "form": form}
-        return said | ({"delimiter": delimiter} if form == "delimited" else {})
+        return said | ({"delimiter": delimiter} if form in ("delimited", "quoted") else {})
     joined = [found for table in tables if (found := _joined(table, contacts, tables)) is not None]
     return joined[0] if joined else None
+
+
+def _as_tags(column: Column, contacts: Table) -> float:
+    if column.meaning is not None:
+        return float(column.meaning == "tags")
+    return likeness(column.name, CONTACT["tags"], context=words(contacts.name))
 
 
 def _joined(table: Table, contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:

@@ -125,6 +125,9 @@ _DONE_WORDS = (
 DONE = frozenset(_DONE_WORDS.split())
 """Words that say that a task is done."""
 
+TOTALS = frozenset(["total", "totals", "sum", "summe", "gesamt", "gesamtsumme", "totale", "suma"])
+"""Words with which a line of totals begins."""
+
 
 def words(name: str) -> tuple[str, ...]:
     """The words of a name in any convention: first_name, firstName, FIRST-NAME and "First name" are one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from flows.init.proposal import SURE, Line, Place, Proposal
 from reconcile.entities import RECORDS
@@ -17,7 +18,8 @@ _ASKED = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
 class Head:
     """What the pair file says besides the mapping; `app_url` and `token` are as they shall stand in the file.
 
-    `paths` says where the tables are where the app is a set of files, `connector` of which format.
+    `files` says of each table where it is and what else is to be said of its file, where the app is a set of files,
+    `connector` of which format.
     """
 
     name: str
@@ -26,7 +28,7 @@ class Head:
     location: str
     token: str | None
     connector: str = "sql"
-    paths: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def pair_text(proposal: Proposal, head: Head) -> str:
@@ -48,30 +50,37 @@ def _top(proposal: Proposal, head: Head) -> Iterator[str]:
 
 def _app(proposal: Proposal, head: Head) -> Iterator[str]:
     yield from ("", "[app]", f"connector = {_quoted(head.connector)}")
-    if not head.paths:
+    if not head.files:
         yield f"url = {_quoted(head.app_url)}"
     for place in proposal.places:
-        yield from _place(place, head.paths)
+        yield from _place(place, head.files)
 
 
-def _place(place: Place, paths: Mapping[str, str]) -> Iterator[str]:
+def _place(place: Place, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from (
         "",
         f"[app.{place.entity}]  # {_percent(place.confidence)}: {_comment(place.because)}",
     )
-    yield f"path = {_quoted(paths[place.table])}" if paths else f"table = {_quoted(place.table)}"
+    file = dict(files.get(place.table, {}))
+    yield f"path = {_quoted(file.pop('path'))}" if files else f"table = {_quoted(place.table)}"
     yield f"key = {_names(place.key)}"
     if place.parent:
         yield f"parent = {_quoted(place.parent)}"
     for name in ("modified_at", "version", "deleted"):
-        if (column := getattr(place, name)) is not None:
+        if (column := getattr(place, name)) is not None and not place.reads:
             yield f"{name} = {_quoted(column)}"
-    if place.tags and paths:
+    except_tags = file.pop("tags_except", None)
+    yield from (f"{name} = {_toml(value)}" for name, value in file.items())
+    if place.tags and files:
         yield f"tags = {_quoted(place.tags['column'])}"
         if (delimiter := place.tags.get("delimiter")) is not None:
             yield f"tags_delimiter = {_quoted(delimiter)}"
+        if place.tags.get("form") == "quoted":
+            yield "tags_quoted = true"
+        if except_tags:
+            yield f"tags_except = {_toml(except_tags)}"
     elif place.tags:
-        yield f"tags = {_inline(place.tags)}"
+        yield f"tags = {_toml(place.tags)}"
 
 
 def _ghl(head: Head) -> Iterator[str]:
@@ -91,8 +100,11 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         lines = proposal.fields(place.entity)
         yield ""
         yield f"[{place.entity}]"
-        if place.entity is Entity.CONTACT:
+        if place.creates:
+            yield f'create = "ghl"  # {_comment(place.creates)}'
+        elif place.entity is Entity.CONTACT:
             yield '# create = "both"  # or "app", "ghl", "none": on which sides records may be created'
+        if place.entity is Entity.CONTACT:
             yield '# delete = { app = "hold", ghl = "hold" }  # or "mirror", "ignore": when the other end is gone'
         mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
         missing = [name for name in _ASKED.get(place.entity, ()) if name not in mapped]
@@ -103,32 +115,34 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         yield from (
             "",
             f"[{place.entity}.fields]",
-            *_fields(lines),
+            *_fields(lines, one_way=place.reads),
             *_unplaced(proposal, place.entity),
         )
     yield from _absent(proposal)
 
 
-def _fields(lines: Iterable[Line]) -> Iterator[str]:
+def _fields(lines: Iterable[Line], *, one_way: bool) -> Iterator[str]:
     for line in lines:
         prefix = "" if line.confidence >= SURE else "# "
-        yield f"{prefix}{_key(line.column)} = {_value(line)}  # {_percent(line.confidence)}: {_comment(line.because)}"
+        value = _value(line, one_way=one_way)
+        yield f"{prefix}{_key(line.column)} = {value}  # {_percent(line.confidence)}: {_comment(line.because)}"
 
 
-def _value(line: Line) -> str:
-    if not (line.codec or line.choices or line.also):
-        return _names(line.ghl)
-    parts = [f"ghl = {_names(line.ghl)}"]
-    if line.codec:
-        parts.append(f"codec = {_quoted(line.codec)}")
-    if line.choices:
-        said = ", ".join(
-            f"{_key(word)} = {str(done).lower()}" for word, done in line.choices.items()
-        )
-        parts.append(f"choices = {{ {said} }}")
+def _value(line: Line, *, one_way: bool) -> str:
+    parts: dict[str, Any] = {
+        "codec": line.codec,
+        "digits": line.digits,
+        "choices": line.choices,
+    }
     if line.also:
-        parts.append(f"also = {{ app = {_names(line.also)} }}")
-    return f"{{ {', '.join(parts)} }}"
+        parts["also"] = {"app": list(line.also)}
+    if one_way:
+        parts["flow"] = "app->ghl"
+    said = [f"{name} = {_toml(value)}" for name, value in parts.items() if value]
+    ghl = _names(line.ghl)
+    if not said:
+        return ghl
+    return f"{{ ghl = {ghl}, {', '.join(said)} }}"
 
 
 def _unplaced(proposal: Proposal, entity: Entity) -> Iterator[str]:
@@ -169,5 +183,13 @@ def _names(names: Iterable[str]) -> str:
     return _quoted(listed[0]) if len(listed) == 1 else f"[{', '.join(map(_quoted, listed))}]"
 
 
-def _inline(table: Mapping[str, str]) -> str:
-    return f"{{ {', '.join(f'{key} = {_quoted(value)}' for key, value in table.items())} }}"
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = [f"{_key(key)} = {_toml(held)}" for key, held in value.items()]
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list | tuple):
+        items = [_toml(item) for item in value]
+        return f"[{', '.join(items)}]"
+    if isinstance(value, bool | int):
+        return json.dumps(value)
+    return _quoted(value)

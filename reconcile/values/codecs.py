@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Context, Decimal, InvalidOperation
 from typing import ClassVar
 
 import phonenumbers
@@ -17,72 +16,31 @@ from reconcile.model import Cell, Side
 from reconcile.ports import Json
 from reconcile.values.addresses import ADDRESS, readable
 from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
+from reconcile.values.codec import Codec, Raw, clean, raw_text
 from reconcile.values.markup import plain
 from reconcile.values.moments import date_of, moment_of
+from reconcile.values.numbers import CommaNumber, Number
 
-Raw = str | None
-"""A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""
-
-
-def raw_text(value: Json) -> Raw:
-    """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
-    if value is None or isinstance(value, str):
-        return value and whole(value)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
-
-
-_ESCAPE = re.compile(
-    r"\\(?:\\|u[0-9a-f]{4})"
-)  # DuckDB writes the digits in upper case, Python in lower
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
-    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses.
-
-    `revision` changes with what is canonical: baselines that were made with another one are made canonical anew.
-    """
-
-    revision: ClassVar[str] = "1"
-    name: str = "codec"
-
-    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        """The canonical form of native values; what cannot be understood stays as trimmed text (see `fault`)."""
-        return _clean(raws) or None
-
-    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        """The native values, `arity` of them, whose canonical form is `cell`."""
-        return (cell,) * arity
-
-    def reread(self, cell: str, side: Side) -> Cell:
-        """The canonical form of a text that was canonical under another revision, of a value that `side` showed."""
-        return self.decode([cell], side if self.fault(cell) else Side.GHL)
-
-    def fault(self, cell: Cell) -> str | None:
-        """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
-        return beyond(cell)
-
-    def fast(self, column: str) -> tuple[str, str] | None:
-        """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
-        return None
-
-    def blur(self, column: str) -> str:
-        """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
-        return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
-
-
-def _clean(raws: Sequence[Raw]) -> str:
-    """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
-    text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
-    if text.isascii() or beyond(text):
-        return text
-    return " ".join(
-        part
-        for raw in raws
-        if raw is not None and (part := unicodedata.normalize("NFC", raw).strip())
-    )
-
+__all__ = [
+    "CODECS",
+    "Bool",
+    "Choice",
+    "Codec",
+    "CommaNumber",
+    "Date",
+    "Digits",
+    "Email",
+    "Instant",
+    "Labels",
+    "Name",
+    "Number",
+    "Phone",
+    "Raw",
+    "RichText",
+    "Text",
+    "codec_named",
+    "raw_text",
+]
 
 _LINE_END = re.compile(r"\r+\n")
 
@@ -95,7 +53,7 @@ class Text(Codec):
     name: str = "text"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         # Several at once, or what comes of two would be one more to be read otherwise.
         return (text if beyond(text) else _LINE_END.sub("\n", text)) or None
 
@@ -113,7 +71,7 @@ class Name(Codec):
     name: str = "name"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         return (text if beyond(text) else " ".join(text.split())) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
@@ -140,7 +98,7 @@ class Email(Codec):
     name: str = "email"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         if beyond(text):
             return text
         text = unicodedata.normalize("NFC", text.lower())  # a letter may become two
@@ -178,7 +136,7 @@ class Phone(Codec):
     name: str = "phone"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         number = self._parse(text)
         return (
             phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
@@ -219,7 +177,7 @@ class Date(Codec):
     name: str = "date"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         try:
             return date_of(text, side).isoformat() if text else None
         except (ValueError, OverflowError):
@@ -248,7 +206,7 @@ class Instant(Codec):
     name: str = "instant"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         try:
             return moment_of(text, self.timezone).strftime("%Y-%m-%dT%H:%M:%SZ") if text else None
         except (ValueError, OverflowError):
@@ -267,47 +225,24 @@ class Instant(Codec):
         )
 
 
-_EXACT = Context(prec=200)
-"""Digits for every number that is read as one."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number(Codec):
-    """A decimal number in plain notation without trailing zeros; 12, "12" and 12.0 are one."""
+class Digits(Text):
+    """A code of so many digits, such as a postal code: zeros that a spreadsheet took from its front are put back."""
 
-    name: str = "decimal"
+    digits: int = 5
+    name: str = "digits"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
-        number = self._parse(text)
-        if number is None:
-            return text or None
-        return "0" if number == 0 else f"{number.normalize(_EXACT):f}"
-
-    @staticmethod
-    def _parse(text: str) -> Decimal | None:
-        if not re.fullmatch(
-            r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,2})?", text, re.ASCII
-        ):
-            return None
-        try:
-            return Decimal(text)
-        except InvalidOperation:
-            return None
-
-    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        number = None if cell is None else self._parse(cell)
-        if number is None:
-            return (cell,) * arity
-        if number == number.to_integral_value() and abs(number) < 2**53:
-            return (int(number),) * arity
-        return ((float(number) if Decimal(str(float(number))) == number else cell),) * arity
-
-    def fault(self, cell: Cell) -> str | None:
-        return None if cell is None or self._parse(cell) is not None else "not a number"
+        cell = Text.decode(self, raws, side)
+        short = cell is not None and cell.isascii() and cell.isdecimal()
+        return cell.zfill(self.digits) if cell is not None and short else cell
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        return f"regexp_full_match({column}, '0|-?[1-9][0-9]{{0,17}}')", column
+        return f"regexp_full_match({column}, '[0-9]{{{self.digits}}}')", column
+
+    def blur(self, column: str) -> str:
+        """Without the zeros in front, which may be missing."""
+        return f"ltrim({Text.blur(self, column)}, '0')"
 
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
@@ -321,7 +256,7 @@ class Bool(Codec):
     name: str = "bool"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         word = text.lower()
         return "true" if word in _TRUE else "false" if word in _FALSE else text or None
 
@@ -346,7 +281,7 @@ class Choice(Codec):
     name: str = "choice"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         return (self.table.get(text, text) if side is Side.APP else text) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
@@ -432,7 +367,7 @@ class RichText(Codec):
     name: str = "html"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = _clean(raws)
+        text = clean(raws)
         settled = None if beyond(text) else self._settled(text)
         return (text if settled is None else settled) or None
 
@@ -469,6 +404,7 @@ def codec_named(
     region: str | None = None,
     timezone: str = "UTC",
     choices: Mapping[str, str] | None = None,
+    digits: int | None = None,
 ) -> Codec:
     """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
     made: dict[str, Codec] = {
@@ -479,6 +415,8 @@ def codec_named(
         "date": Date(),
         "instant": Instant(timezone=timezone),
         "decimal": Number(),
+        "decimal_comma": CommaNumber(),
+        "digits": Digits(digits=digits or Digits().digits),
         "bool": Bool(),
         "choice": Choice(table=choices or {}),
         "tags": Labels(),
@@ -496,6 +434,8 @@ CODECS = (
     "date",
     "instant",
     "decimal",
+    "decimal_comma",
+    "digits",
     "bool",
     "choice",
     "tags",

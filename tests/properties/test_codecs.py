@@ -197,6 +197,40 @@ def test_a_number_keeps_every_digit(text: str) -> None:
     assert codec.encode(text, Side.GHL, 1) == (text,)
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("1.234,50", "1234.5"),
+        ("1 234,5", "1234.5"),
+        ("-0,5", "-0.5"),
+        ("1.234", "1234"),
+        ("12", "12"),
+        ("1.50", None),
+        ("1,234.5", None),
+        ("12.34,5", None),
+    ],
+)
+def test_a_decimal_comma_is_read_where_it_is_one(text: str, wanted: str | None) -> None:
+    """Points between groups of three are thousands; a point that is none is a fault, never a guess; GHL's numbers have points."""
+    codec = codec_named("decimal_comma")
+    cell = codec.decode([text], Side.APP)
+    assert (cell if codec.fault(cell) is None else None) == wanted
+    assert codec.decode(["1234.5"], Side.GHL) == "1234.5"
+    assert codec.encode("1234.5", Side.APP, 1) == ("1234,5",)
+    assert codec.encode("1234.5", Side.GHL, 1) == (1234.5,)
+
+
+def test_zeros_that_a_spreadsheet_took_are_put_back() -> None:
+    """A short code of digits gets its zeros on either side, another code stays as it is."""
+    codec = codec_named("digits", digits=5)
+    assert [codec.decode([text], Side.APP) for text in ("1067", "01067", "12207-1234", "SW1A")] == [
+        "01067",
+        "01067",
+        "12207-1234",
+        "SW1A",
+    ]
+
+
 @given(name=NAMED, text=TEXTS, side=st.sampled_from(list(Side)))
 @TRY
 def test_what_is_written_reads_back_as_it_was(name: str, text: str, side: Side) -> None:

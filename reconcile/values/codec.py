@@ -1,0 +1,77 @@
+"""What every codec is: one total, idempotent canonical form of native values, and the way back."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from reconcile.model import Cell, Side
+from reconcile.ports import Json
+from reconcile.values.bounds import beyond, whole
+
+Raw = str | None
+"""A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""
+
+
+def raw_text(value: Json) -> Raw:
+    """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
+    if value is None or isinstance(value, str):
+        return value and whole(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPE.sub(lambda found: found[0][:2] + found[0][2:].upper(), text)
+
+
+_ESCAPE = re.compile(
+    r"\\(?:\\|u[0-9a-f]{4})"
+)  # DuckDB writes the digits in upper case, Python in lower
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses.
+
+    `revision` changes with what is canonical: baselines that were made with another one are made canonical anew.
+    """
+
+    revision: ClassVar[str] = "1"
+    name: str = "codec"
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        """The canonical form of native values; what cannot be understood stays as trimmed text (see `fault`)."""
+        return clean(raws) or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        """The native values, `arity` of them, whose canonical form is `cell`."""
+        return (cell,) * arity
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        """The canonical form of a text that was canonical under another revision, of a value that `side` showed."""
+        return self.decode([cell], side if self.fault(cell) else Side.GHL)
+
+    def fault(self, cell: Cell) -> str | None:
+        """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
+        return beyond(cell)
+
+    def fast(self, column: str) -> tuple[str, str] | None:
+        """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
+        return None
+
+    def blur(self, column: str) -> str:
+        """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
+        return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
+
+
+def clean(raws: Sequence[Raw]) -> str:
+    """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
+    text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
+    if text.isascii() or beyond(text):
+        return text
+    return " ".join(
+        part
+        for raw in raws
+        if raw is not None and (part := unicodedata.normalize("NFC", raw).strip())
+    )
