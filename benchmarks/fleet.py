@@ -22,7 +22,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from flows.jobs.fleet import FleetReport, fleet, pair_files, run_process
+from flows.jobs.fleet import fleet, pair_files, run_process
+from flows.outcome.fleet import FleetReport
 
 PAIR = """\
 pair = "{name}"

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -212,9 +213,10 @@ def resident(name: str) -> float:
 def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
     """The load in this process, or its plan alone."""
     from flows.config import load
+    from flows.jobs.full import FULL
     from flows.opening import open_run
     from flows.run import Options
-    from flows.sync import reconcile
+    from flows.runner import carry_out
     from flows.wiring import wiring
 
     # The one thing that is not the product's: what a pair's [ghl] leads to.
@@ -230,14 +232,15 @@ def run_once(folder: Path, *, steps: bool, plan: bool) -> dict[str, Any]:
         return result
 
     begun, cpu = time.monotonic(), time.process_time()
-    options = Options(allowed=frozenset({"first-creates", "creates"}), writes=not plan)
+    options = Options(allowed=frozenset({"first-creates", "creates"}))
+    job = replace(FULL, writes=not plan)
     with open_run(load(folder / "bench.toml"), options) as run:
-        told = reconcile(run, step)
-        if run.stopped or told.exit_code > int(plan):
+        told = carry_out(run, job, step)
+        if run.course.stopped or told.exit_code > int(plan):
             raise SystemExit(
-                f"exit code {told.exit_code}: {run.stopped or told.document['verdict']}"
+                f"exit code {told.exit_code}: {run.course.stopped or told.document['verdict']}"
             )
-        writes = run.plan.writes if run.plan else 0
+        writes = run.course.plan.writes if run.course.plan else 0
     return {
         "changes": writes,
         "peak_mb": round(resident("VmHWM"), 1),

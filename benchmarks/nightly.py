@@ -129,16 +129,20 @@ def change(folder: Path) -> tuple[int, int, int]:
 def run_once(folder: Path) -> dict[str, Any]:
     """One nightly run in this process."""
     from flows.config import load
+    from flows.jobs.full import FULL
     from flows.opening import open_run
     from flows.run import Options
-    from flows.sync import reconcile
+    from flows.runner import carry_out
     from reconcile.model import Side
 
     begun, cpu = time.monotonic(), time.process_time()
     with open_run(load(folder / "bench.toml"), Options(verify="none")) as run:
-        reconcile(run)
-        assert not run.stopped, run.stopped
-        used, writes = run.connectors[Side.GHL].usage(), run.plan.writes if run.plan else 0
+        carry_out(run, FULL)
+        assert not run.course.stopped, run.course.stopped
+        used, writes = (
+            run.connectors[Side.GHL].usage(),
+            run.course.plan.writes if run.course.plan else 0,
+        )
     return {
         "requests": used.requests,
         "endpoints": dict(used.by_endpoint),

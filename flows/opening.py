@@ -52,9 +52,18 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         connectors = held.enter_context(connect(pair, engine=ledger.engine, ending=ending))
         stage = held.enter_context(Stage(folder, beside=[links_folder(folder)]))
         run = Run(
-            pair, name, options, folder, ledger, connectors, stage, started_at=now(), holder=holder
+            pair,
+            name,
+            options,
+            folder,
+            ledger,
+            connectors,
+            stage,
+            started_at=now(),
+            holder=holder,
+            ending=ending,
+            lost=lost,
         )
-        run.lost, run.ending = lost, ending
         ending.watch = CURRENT.waiting
         held.enter_context(stopping_on_signals(run))
         held.enter_context(CURRENT)

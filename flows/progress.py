@@ -43,6 +43,7 @@ STEPS = {
     "resolve_doubts": "looking up what is in doubt",
     "settle_run": "remembering what was done",
     "settle_undo": "remembering what was done",
+    "find": "finding what changed",
     "read_back": "reading back what was written",
     "tell": "writing the report",
 }

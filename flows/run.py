@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connectors.ending import Ending
 from flows.clock import now
@@ -56,14 +56,13 @@ PROOF = ".proof"
 class Options:
     """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
 
-    `only` is the part of the plan that was approved, as `flows.steps.selection` reads it; empty: all of it.
+    `only` is the part of the plan that was approved, as `reconcile.plan.selection` reads it; empty: all of it.
     """
 
     job: str = "nightly"
     allowed: frozenset[str] = frozenset()
     verify: str | None = None
     max_minutes: float | None = None
-    writes: bool = True
     only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -82,8 +81,34 @@ class Options:
 
 
 @dataclass
+class Course:
+    """What came of a run so far: what its report tells, also where an error ends it."""
+
+    plan: Plan | None = None
+    stopped: str = ""
+    fault: bool = False
+    """Whether it was a side's failure that stopped it; a spent quota is none."""
+    recovered: tuple[str, ...] = ()
+    """The runs that were interrupted, and that this one settled."""
+    doubts: tuple[Doubt, ...] = ()
+    """Writes of earlier runs that are in doubt still."""
+    looked_again: int = 0
+    appointments: Sweep = NOTHING
+    """How far the reading of appointments came."""
+    settlement: Settlement | None = None
+    residuals: list[Residual] = field(default_factory=list)
+    replan: Plan | None = None
+    flow_run: str = ""
+    """Prefect's id of the flow run that carries this out, if one does."""
+    breaches: tuple[Breach, ...] = ()
+    """The limits that the plan goes over: what the run is refused for."""
+    nowhere: tuple[Named, ...] = ()
+    """What was named, and is known neither to its side nor to the ledger."""
+
+
+@dataclass(frozen=True)
 class Run:
-    """One run of one pair."""
+    """One run of one pair: what it has at hand, which stays as it is, and in `course` what came of it."""
 
     pair: Pair
     run_id: str
@@ -95,31 +120,12 @@ class Run:
     started_at: str
     clock: Callable[[], str] = now
     holder: str = ""
-    plan: Plan | None = None
-    stopped: str = ""
-    fault: bool = False
-    """Whether it was a side's failure that stopped it; a spent quota is none."""
     ending: Ending = field(default_factory=Ending)
     """When the run has to end: what reads, waits or tries again asks it."""
     lost: threading.Event = field(default_factory=threading.Event)
-    recovered: tuple[str, ...] = ()
-    """The runs that were interrupted, and that this one settled."""
-    doubts: tuple[Doubt, ...] = ()
-    """Writes of earlier runs that are in doubt still."""
-    looked_again: int = 0
-    appointments: Sweep = NOTHING
-    """How far the reading of appointments came."""
-    settlement: Settlement | None = None
-    residuals: list[Residual] = field(default_factory=list)
-    replan: Plan | None = None
     sought: Sought | None = None
     """What a partial run is about; None: everything."""
-    flow_run: str = ""
-    """Prefect's id of the flow run that carries this out, if one does."""
-    breaches: tuple[Breach, ...] = ()
-    """The limits that the plan goes over: what the run is refused for."""
-    nowhere: tuple[Named, ...] = ()
-    """What was named, and is known neither to its side nor to the ledger."""
+    course: Course = field(default_factory=Course)
 
     @cached_property
     def described(self) -> Mapping[Side, Description]:
@@ -170,13 +176,26 @@ class Run:
             parents=lambda link_id, side: self.ledger.key_of(link_id, side),
             recheck=self.pair.apply.recheck,
             free=free,
-            doubtful=frozenset(doubt.operation.link_id for doubt in self.doubts),
+            doubtful=frozenset(doubt.operation.link_id for doubt in self.course.doubts),
         )
 
     def halt(self, error: ConnectorError | Refused, *, what: str = "") -> None:
         """Stop because of what a side said. What was done is settled and told, and the next run goes on from there."""
-        self.stopped = self.stopped or f"{what}{error}"
-        self.fault = self.fault or not isinstance(error, Exhausted)
+        course = self.course
+        course.stopped = course.stopped or f"{what}{error}"
+        course.fault = course.fault or not isinstance(error, Exhausted)
+
+    def about(self, **narrowed: Any) -> Run:
+        """The same run with a narrower scope: what was asked of the sides and what came of it so far is shared."""
+        run = replace(self, **narrowed)
+        asked = {name: value for name, value in vars(self).items() if name not in vars(run)}
+        vars(run).update(asked)
+        return run
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run is about all of both sides, so that an absence means something."""
+        return self.sought is None
 
     @property
     def verify_mode(self) -> str:
@@ -195,6 +214,7 @@ class Run:
                     folder=folder,
                     stage=stage,
                     started_at=self.clock(),
+                    course=replace(self.course),
                 )
         finally:
             shutil.rmtree(folder)

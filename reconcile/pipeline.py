@@ -8,7 +8,7 @@ from functools import partial
 
 from reconcile.baseline import differences
 from reconcile.baseline.revisions import renew_baseline
-from reconcile.compare import restored, reused_keys
+from reconcile.compare import absence, restored, reused_keys
 from reconcile.compare.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.compare.diff import doubtful, make_delta
 from reconcile.compare.flapping import hold
@@ -27,19 +27,31 @@ from reconcile.ports import Connector, Record
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
+_ABOUT_DELETIONS = frozenset({"delete", "restore", "relink", "keep"})
+
 
 def link(
-    stage: Stage, ledger: Ledger, mapping: Mapping, *, decisions: list[Decision] | None = None
+    stage: Stage,
+    ledger: Ledger,
+    mapping: Mapping,
+    *,
+    whole: bool = True,
+    decisions: list[Decision] | None = None,
 ) -> None:
     """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
 
-    `decisions` are those that count in this run; by default all that people made.
+    `decisions` are those that count in this run; by default all that people made. Where not all of both sides was read
+    (`whole`), what people decided about deletions waits for a run that can see that something is gone.
     """
+    if decisions is None:
+        decisions = ledger.decisions()
+    if not whole:
+        decisions = [one for one in decisions if one.choice not in _ABOUT_DELETIONS]
     state = ledger.state()
     same_rows = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
-    load_decisions(stage, ledger.decisions() if decisions is None else decisions)
+    load_decisions(stage, decisions)
     open_questions = [(hold, json.loads(str(hold.body))) for hold in ledger.holds()]
     rows = [
         (body["subject"], hold.hold_id, hold.values_digest, restored.WENT_BACK in body["because"])
@@ -65,8 +77,8 @@ def link(
             make_owner(stage, mapped.entity)
 
 
-def diff(stage: Stage, mapping: Mapping) -> None:
-    """Compare what moved field by field, and judge what lost an end."""
+def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
+    """Compare what moved field by field, and judge what lost an end; from a part of both sides no absence is concluded."""
     for mapped in mapping.entities:
         if mapped.entity.spec.person:
             find_survivors(stage, mapped, children=mapping.children(mapped.entity))
@@ -78,6 +90,8 @@ def diff(stage: Stage, mapping: Mapping) -> None:
     stage.together(absences, *(partial(make_delta, mapped=mapped) for mapped in mapping.entities))
     reused_keys.leave(stage, mapping)
     restored.find(stage, mapping)
+    for mapped in mapping.entities if not whole else ():
+        absence.leave(stage, mapped)
 
 
 def look_again(

@@ -416,7 +416,7 @@ class World:
         steps.read_back(run)
         outcomes = tuple(outcome for _, outcome in run.journal.entries())
         return replace(
-            result, outcomes=outcomes, residuals=tuple(run.residuals), settlement=settlement
+            result, outcomes=outcomes, residuals=tuple(run.course.residuals), settlement=settlement
         )
 
     def plan(self) -> Result:

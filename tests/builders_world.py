@@ -60,7 +60,7 @@ def _apply(run: Run, most: int | None) -> None:
     steps.begin_apply(run)
     for done, chunk in enumerate(chunks(steps.operations(run), run.pair.apply.chunk)):
         if most is not None and done >= most:
-            run.stopped = "the time budget of the run was used up"
+            run.course.stopped = "the time budget of the run was used up"
             break
         steps.apply(run, chunk)
     steps.settle_run(run)
@@ -75,17 +75,19 @@ def about_of(run: Run, *, apply: bool = True) -> About:
         job="nightly",
         started_at=run.started_at,
         ended_at=run.clock(),
-        state=("stopped" if run.stopped else "settled") if apply else "planned",
-        plan=run.plan,
-        residuals=tuple(run.residuals),
+        state=("stopped" if run.course.stopped else "settled") if apply else "planned",
+        plan=run.course.plan,
+        residuals=tuple(run.course.residuals),
         usage={side: connector.usage() for side, connector in run.connectors.items()},
         snapshots=run.stage.snapshots,
         described=run.described,
-        settlement=run.settlement,
-        looked_again=run.looked_again,
-        stopped=run.stopped,
+        settlement=run.course.settlement,
+        looked_again=run.course.looked_again,
+        stopped=run.course.stopped,
         history=tuple(dict(row.summary) for row in runs.runs(run.ledger) if row.summary),
-        interrupted={name: tuple(Journal(run.ledger, name).entries()) for name in run.recovered},
+        interrupted={
+            name: tuple(Journal(run.ledger, name).entries()) for name in run.course.recovered
+        },
         versions={"python": "3", "ghl-reconcile": "0"},
     )
 

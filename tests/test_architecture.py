@@ -217,5 +217,5 @@ def test_arrows_point_one_way() -> None:
 @pytest.mark.parametrize("package", ["prefect", "pandas"])
 def test_core_imports_nothing_heavy(package: str) -> None:
     """The steps of a run import neither the orchestrator nor pandas."""
-    code = f"import sys, flows.sync, flows.cli; sys.exit({package!r} in sys.modules)"
+    code = f"import sys, flows.runner, flows.jobs.full, flows.cli; sys.exit({package!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0  # noqa: S603 - the tests' own command

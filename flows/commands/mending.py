@@ -31,20 +31,20 @@ def undo(
     Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
     """
     from flows.config import load, require_live
-    from flows.jobs import undoing
-    from flows.opening import open_run
+    from flows.jobs.undo import Undo
     from flows.run import Options
+    from flows.runner import run_job
+    from flows.steps.undo import require
     from reconcile.ledger.ledger import Ledger
 
     loaded = load(pair)
     if yes:
         require_live(loaded)
-    options = Options("undo", frozenset(allow or ()), writes=yes)
+    options = Options(allowed=frozenset(allow or ()))
     with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
-        undoing.require(ledger, run_id)
-    with open_run(loaded, options) as opened:
-        told = undoing.undo(opened, run_id)
-        code = show(told, pair=pair, as_json=json, offer=not yes)
+        require(ledger, run_id)
+    told = run_job(loaded, Undo(of=run_id, writes=yes), options=options)
+    code = show(told, pair=pair, as_json=json, offer=not yes)
     if not json:
         tell_undo(Console(file=sys.stdout), told.document["undo"])
     return code

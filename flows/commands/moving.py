@@ -13,13 +13,12 @@ from rich.text import Text
 from flows.commands.options import Allow, Engine, Full, Json, PairFile
 from flows.commands.show import show, tell_command, tell_run
 from flows.config import Pair, load, require_live
-from flows.jobs.migrate import Mode, Move, Moved, To, begun
-from flows.opening import open_run
+from flows.jobs.legs import Moved, begun
+from flows.jobs.migrate import Mode, Move, To
 from flows.outcome.tell import Told
 from flows.run import Options
 from flows.scope import Sought
 from flows.terminal import Console
-from reconcile.ledger.ledger import Ledger
 
 Keys = list[str] | None
 
@@ -58,10 +57,10 @@ def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -
 
         told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=sorted(allowed))
         return told
-    from flows.jobs.delta import reconcile
+    from flows.jobs.delta import Delta
+    from flows.runner import run_job
 
-    with open_run(loaded, Options("delta", allowed)) as run:
-        return reconcile(run, sought)
+    return run_job(loaded, Delta(sought=sought), options=Options(allowed=allowed))
 
 
 def migrate(
@@ -92,7 +91,7 @@ def migrate(
     loaded = load(pair)
     require_live(loaded)
     move = Move(to, mode, wait)
-    if not (yes or approve or _begun(loaded, move)):
+    if not (yes or approve or begun(loaded, move)):
         return _propose(loaded, move, pair=pair, as_json=json, full=full)
     if engine == "prefect":
         from flows.orchestration.jobs import migrate_pair
@@ -103,21 +102,13 @@ def migrate(
             pair=pair,
             as_json=json,
         )
-    from flows.jobs.migrate import migrate as carry_out
+    from flows.jobs.legs import migrate as carry_out
 
     return _tell(carry_out(loaded, move, approved=approve), pair=pair, as_json=json)
 
 
-def _begun(pair: Pair, move: Move) -> bool:
-    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-    try:
-        return begun(ledger, move)
-    finally:
-        ledger.close()
-
-
 def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool) -> int:
-    from flows.jobs.migrate import propose
+    from flows.jobs.legs import propose
 
     told = propose(loaded, move)
     code = show(told, pair=pair, as_json=as_json, full=full)
@@ -133,7 +124,7 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
 
     The last run's own report is not told: after the last write it has nothing more to do, and says so.
     """
-    from flows.jobs.cutover import facts, headline, markdown
+    from flows.outcome.cutover import facts, headline, markdown
 
     if as_json:
         jsons.dump(

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
 from flows.config import load
-from flows.jobs.fleet import FleetReport, Job, PairRun
+from flows.jobs.fleet import Job
+from flows.outcome.fleet import FleetReport, PairRun
 from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
 
@@ -50,7 +51,8 @@ def fleet(
     The exit code is the worst of all.
     """
     from flows.jobs.fleet import fleet as run_all
-    from flows.jobs.fleet import pair_files, write
+    from flows.jobs.fleet import pair_files
+    from flows.outcome.fleet import write
 
     files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
     if runner == "processes":

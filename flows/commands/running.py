@@ -27,7 +27,7 @@ log = logging.getLogger("flows.commands.running")
 if TYPE_CHECKING:
     from flows.config import Pair
     from flows.outcome.tell import Told
-    from flows.run import Options, Run
+    from flows.run import Options
 
 
 def plan(
@@ -47,15 +47,15 @@ def plan(
     their plans would have been is compared with what they were.
     """
     from flows.config import load
-    from flows.opening import open_run
+    from flows.jobs.full import PLAN
     from flows.run import Options
-    from flows.sync import reconcile
+    from flows.runner import run_job
 
     loaded = load(pair)
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
-    with open_run(loaded, Options("plan", allowed(allow, rebase=rebase), writes=False)) as run:
-        return show(reconcile(run), pair=pair, as_json=json, full=full, offer=True)
+    told = run_job(loaded, PLAN, options=Options(allowed=allowed(allow, rebase=rebase)))
+    return show(told, pair=pair, as_json=json, full=full, offer=True)
 
 
 def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
@@ -64,8 +64,8 @@ def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
 
 
 def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
+    from flows.commands.backtested import show as show_backtests
     from flows.jobs.backtest import backtests
-    from flows.jobs.backtest import show as show_backtests
     from reconcile.ledger.ledger import Ledger
 
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
@@ -78,13 +78,10 @@ def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
 def audit(*, pair: PairFile, json: Json = False, full: Full = False) -> int:
     """Read both sides and report on their data; nothing is written to either side."""
     from flows.config import load
-    from flows.opening import open_run
-    from flows.run import Options
-    from flows.sync import reconcile
+    from flows.jobs.audit import AUDIT
+    from flows.runner import run_job
 
-    loaded = load(pair)
-    with open_run(loaded, Options("audit", writes=False)) as run:
-        return show(reconcile(run), pair=pair, as_json=json, full=full)
+    return show(run_job(load(pair), AUDIT), pair=pair, as_json=json, full=full)
 
 
 def run(
@@ -135,11 +132,10 @@ def through(engine: str, pair: Path, options: Options) -> Told:
             )
             return FINISHED[-1]
     from flows.config import load
-    from flows.opening import open_run
-    from flows.sync import reconcile
+    from flows.jobs.full import FULL
+    from flows.runner import run_job
 
-    with open_run(load(pair), options) as opened:
-        return reconcile(opened)
+    return run_job(load(pair), FULL, options=options)
 
 
 def apply(
@@ -164,28 +160,10 @@ def apply(
     With --only (several may be given) the rest of it is not carried out, and the next plan has it again.
     """
     from flows.config import load, require_live
-    from flows.opening import open_run
+    from flows.jobs.approval import carry_out
     from flows.run import Options
 
     loaded = load(pair)
     require_live(loaded)
     options = Options("apply", allowed(allow, rebase=rebase), verify, only=tuple(only or ()))
-    with open_run(loaded, options, plan_digest=digest) as opened:
-        return show(_apply(opened, digest), pair=pair, as_json=json, full=full)
-
-
-def _apply(opened: Run, digest: str) -> Told:
-    from flows.jobs import undoing
-    from flows.outcome.tell import tell
-    from flows.steps import selection, steps
-    from flows.sync import carry_out
-
-    if undoing.is_undo(opened):
-        return undoing.apply(opened, digest)
-    steps.recover(opened)
-    plan_found = selection.narrowed(
-        steps.take_over(opened, digest), lambda: steps.operations(opened), opened.options.only
-    )
-    steps.check(opened, plan_found)
-    carry_out(opened, plan_found)
-    return tell(opened, "stopped" if opened.stopped else "settled")
+    return show(carry_out(loaded, digest, options), pair=pair, as_json=json, full=full)

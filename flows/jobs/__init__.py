@@ -1,1 +1,1 @@
-"""The jobs beside the full run: what each is about, and how it ends."""
+"""The jobs, each in a file of its own: what it is about, and what it does that the others do not."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flows import sync
+from flows import runner
+from flows.jobs.full import FULL
+from flows.jobs.undo import Undo
 from flows.opening import open_run
 from flows.outcome.tell import Told, tell
-from flows.run import Options
-from flows.steps import steps
-from flows.sync import Do, plainly
-from reconcile.errors import Refused
+from flows.run import Options, Run
+from flows.runner import Do, Job, plainly
+from reconcile.apply.undo_settlement import UNDO
+from reconcile.ledger import runs
 from reconcile.plan.plan import LEDGER_ONLY, Plan
 
 if TYPE_CHECKING:
@@ -54,26 +56,26 @@ class Proposal:
 
 
 def propose(
-    pair: Pair, job: str, do: Do = plainly, *, allowed: frozenset[str] = frozenset()
+    pair: Pair, job: Job = FULL, do: Do = plainly, *, allowed: frozenset[str] = frozenset()
 ) -> Proposal:
-    """Make a plan, hold it against the limits, write nothing, and give the pair's lease back."""
-    with open_run(pair, Options(job, allowed)) as run:
-        do(steps.recover, run)
-        sync.compare(run, do)
-        plan: Plan = do(steps.make_plan, run)
-        refusal = ""
-        try:
-            do(steps.check, run, plan)
-        except Refused as error:
-            refusal = str(error)
-        return Proposal(tell(run, "planned"), plan, refusal)
+    """Make a job's plan, hold it against the limits, write nothing, and give the pair's lease back."""
+    with open_run(pair, Options(job.name, allowed)) as run:
+        run, job, plan = runner.planned(run, job, do)
+        refusal = runner.weighed(run, job, plan, do)
+        return Proposal(tell(run, "planned", write=job.report), plan, str(refusal or ""))
 
 
 def carry_out(pair: Pair, digest: str, options: Options, do: Do = plainly) -> Told:
-    """Carry out the plan of that digest as it was shown. Raises StalePlan where another run settled meanwhile, and Refused."""
+    """Carry out the plan of that digest as it was shown, or the part of it that `options` names.
+
+    Raises StalePlan where another run settled meanwhile, and Refused where a limit stops it.
+    """
     with open_run(pair, options, plan_digest=digest) as run:
-        do(steps.recover, run)
-        plan: Plan = do(steps.take_over, run, digest)
-        do(steps.check, run, plan)
-        sync.carry_out(run, plan, do)
-        return tell(run, "stopped" if run.stopped else "settled")
+        return runner.carry_out(run, job_of(run, digest), do)
+
+
+def job_of(run: Run, digest: str) -> Job:
+    """The job that carries out the plan of that digest, which this run made."""
+    row = runs.find(run.ledger, run_id=run.run_id)
+    job = Undo() if row is not None and row.job == UNDO else FULL
+    return replace(job, approved=digest)

@@ -1,19 +1,18 @@
-"""The trigger's job: only what changed since the watermark, or what a trigger named, by the same plan, gate, apply and settlement."""
+"""The delta: only what changed since the watermark, or what a trigger named, with its tasks and notes."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from flows import sync
 from flows.clock import moment
-from flows.outcome.tell import Told, tell, tell_refused
+from flows.jobs.full import FULL
 from flows.run import Run
+from flows.runner import Do, Job, compare
 from flows.scope import Sought
 from flows.steps import focus, steps
 from flows.steps.focus import Focus
-from flows.sync import Do, plainly
-from reconcile import pipeline
 from reconcile.errors import Refused
 from reconcile.ledger import watermarks
 from reconcile.link.link import load_graves
@@ -29,33 +28,37 @@ MOST = 1_000
 """More changed contacts than this are read more cheaply by a full run, which is then done instead."""
 
 
-def reconcile(run: Run, sought: Sought = Sought(), do: Do = plainly) -> Told:  # noqa: B008 - frozen
-    """Bring what changed, and nothing else, into agreement. Raises Refused like a full run, and before the first one.
+@dataclass(frozen=True, kw_only=True)
+class Delta(Job):
+    """A part of both sides: it concludes nothing from an absence, and leaves what needs a view of everything to the full run.
 
-    What needs a view of everything is left to the full run: deletions, and questions about records out of sight.
+    That is: deletions, and questions about records out of sight.
     """
-    do(steps.recover, run)
-    run.sought = sought
-    seen = do(find, run, sought)
-    if len(seen) > MOST:
+
+    name: str = "delta"
+    sought: Sought = field(default_factory=Sought)
+    """What is named; empty: whatever changed."""
+    seen: Focus = field(default_factory=Focus)
+    """The contacts that it is about, once they are known."""
+
+    def prepare(self, run: Run, do: Do) -> tuple[Run, Job]:
+        """Find the contacts that the run is about; where they are too many, it is a full run that is done."""
+        seen = do(find, run, self.sought)
+        if len(seen) <= MOST:
+            return run.about(sought=self.sought), replace(self, seen=seen)
         log.warning("too much for a delta: a full run instead", extra={"contacts": len(seen)})
-        run.sought = None
-        return sync.reconcile(run, do)
-    do(stage, run, seen)
-    run.nowhere = tuple(seen.nowhere)
-    do(compare_part, run)
-    plan = do(steps.make_plan, run)
-    try:
-        do(steps.check, run, plan)
-    except Refused as refusal:
-        tell_refused(run, refusal)
-        raise
-    carry_out(run, plan, do)
-    return tell(run, "stopped" if run.stopped else "settled")
+        return run, FULL
+
+    def plan(self, run: Run, do: Do) -> Plan:
+        """The plan of those contacts, their tasks and notes."""
+        do(stage, run, self.seen)
+        run.course.nowhere = tuple(self.seen.nowhere)
+        compare(run, do)
+        return do(steps.make_plan, run)
 
 
 def find(run: Run, sought: Sought) -> Focus:
-    """The contacts that this run is about."""
+    """The contacts that this run is about. Raises Refused before the first full run."""
     if not run.ledger.state().generation:
         raise Refused(
             "this pair was never reconciled as a whole, so there is nothing to compare a change with",
@@ -75,11 +78,8 @@ def since(run: Run) -> dict[Side, str]:
             remedy="do a full run first, or name what changed",
             code="NO_WATERMARK",
         )
-    ahead = [
-        side.label
-        for side, mark in marks.items()
-        if str(mark) > moment(_at(run.started_at) + OVERLAP)
-    ]
+    latest = moment(datetime.fromisoformat(run.started_at) + OVERLAP)
+    ahead = [side.label for side, mark in marks.items() if str(mark) > latest]
     if ahead:
         raise Refused(
             f"{' and '.join(ahead)} was last looked at later than this machine's clock says it is, so the clock was set back",
@@ -91,53 +91,9 @@ def since(run: Run) -> dict[Side, str]:
     }
 
 
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def stage(run: Run, seen: Focus) -> None:
     """Stage both sides' records of those contacts, their tasks and notes."""
     focus.stage_contacts(run, seen)
-    load_graves(
-        run.stage,
-        run.ledger,
-        since=moment(datetime.fromisoformat(run.started_at) - timedelta(hours=1)),
-    )
+    hour = timedelta(hours=1)  # well before any index could still lag
+    load_graves(run.stage, run.ledger, since=moment(datetime.fromisoformat(run.started_at) - hour))
     focus.stage_children(run)
-
-
-def compare_part(run: Run) -> None:
-    """Link and compare what is staged; look again by key where a bulk read is no proof."""
-    _link(run)
-    steps.canary(run, _link)
-    _compare(run)
-    run.looked_again = pipeline.look_again(
-        run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
-    )
-    if run.looked_again:
-        _link(run)
-        _compare(run)
-
-
-_LEFT = """
-UPDATE absence_{e} SET action = 'not_checked', because = 'missing where a part was read; a full run decides what that means'
-WHERE action NOT IN ('not_checked')
-"""
-
-
-def _link(run: Run) -> None:
-    focus.link(run, run.mapping)
-
-
-def _compare(run: Run) -> None:
-    """The comparison of a full run, except that nothing is concluded from an absence."""
-    pipeline.diff(run.stage, run.mapping)
-    for mapped in run.mapping.entities:
-        run.stage.run(_LEFT.format(e=mapped.entity))
-
-
-def carry_out(run: Run, plan: Plan, do: Do = plainly) -> None:
-    """Apply the plan, settle what was looked at, and read back what was written."""
-    sync.apply(run, plan, do)
-    do(steps.settle_run, run)
-    do(steps.read_back, run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,13 +26,13 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.events import emit_event  # noqa: E402
 
 from flows.config import Pair, load, require_live  # noqa: E402
-from flows.opening import open_run  # noqa: E402
+from flows.jobs.full import FULL  # noqa: E402
 from flows.orchestration.artifacts import Watched, let_go, tables  # noqa: E402
 from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
 from flows.run import Options  # noqa: E402
-from flows.sync import reconcile, say_step  # noqa: E402
+from flows.runner import run_job, say_step  # noqa: E402
 from reconcile.report.markdown import markdown  # noqa: E402
 from reconcile.report.mask import masked  # noqa: E402
 
@@ -60,8 +61,8 @@ def run_pair(
     """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
     loaded = load(Path(pair))
     require_live(loaded)
-    with open_run(loaded, Options(job, frozenset(allow or ()), verify, max_minutes)) as run:
-        told = reconcile(run, Watched(as_task, loaded))
+    options = Options(job, frozenset(allow or ()), verify, max_minutes)
+    told = run_job(loaded, replace(FULL, name=job), Watched(as_task, loaded), options=options)
     FINISHED.append(told)
     shortly(lambda: publish(loaded, told), lambda: tables(loaded, told))
     return told

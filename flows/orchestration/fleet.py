@@ -14,17 +14,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.jobs.fleet import (
-    FleetReport,
-    Job,
-    PairRun,
-    fleet,
-    markdown,
-    pair_files,
-    refused,
-    run_process,
-)
+from flows.jobs.fleet import Job, fleet, pair_files, refused, run_process
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
+from flows.outcome.fleet import FleetReport, PairRun, markdown
 from flows.state.pairs import url_of, write_out
 from reconcile.errors import ConfigError, Problem
 

@@ -53,10 +53,10 @@ def adopt(run: Run) -> None:
 
     Whoever holds the pair's lease is its only run, so an entry that never came to its end belongs to a process that is gone.
     """
-    run.flow_run = str(flow_run.id or "")
-    if not run.flow_run:
+    run.course.flow_run = str(flow_run.id or "")
+    if not run.course.flow_run:
         return
-    runs.annotate(run.ledger, run.run_id, flow_run=run.flow_run)
+    runs.annotate(run.ledger, run.run_id, flow_run=run.course.flow_run)
     dead = _dead(run)
     if dead:
         shortly(lambda: _close(dead))
@@ -69,7 +69,7 @@ def _dead(run: Run) -> dict[str, str]:
     for row in runs.runs(run.ledger, limit=_LOOKED):
         known = str(row.summary.get("flow_run") or "")
         over = row.ended_at is None or (row.ended_at < before and row.job != "migrate")
-        if known and known != run.flow_run and over:
+        if known and known != run.course.flow_run and over:
             found[known] = row.run_id
     return found
 

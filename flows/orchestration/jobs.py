@@ -14,19 +14,19 @@ from pydantic import Field
 
 from flows.config import Pair, load, require_live
 from flows.jobs.approval import Proposal, carry_out, propose
-from flows.jobs.cutover import markdown
-from flows.jobs.delta import reconcile as reconcile_delta
-from flows.jobs.migrate import ALLOWED, Mode, Move, Moved, To, begun, shaped
-from flows.jobs.migrate import migrate as move_all
-from flows.opening import open_run
+from flows.jobs.audit import AUDIT
+from flows.jobs.delta import Delta
+from flows.jobs.legs import Moved, begun
+from flows.jobs.legs import migrate as move_all
+from flows.jobs.migrate import ALLOWED, Migrate, Mode, Move, To, shaped
 from flows.orchestration.artifacts import Watched, key_of, let_go, tables
 from flows.orchestration.ghosts import shortly
 from flows.orchestration.sealed import sealed
+from flows.outcome.cutover import markdown
 from flows.outcome.tell import Told
 from flows.run import Options
+from flows.runner import run_job
 from flows.scope import Sought
-from flows.sync import reconcile
-from reconcile.ledger.ledger import Ledger
 
 
 class Approval(RunInput):
@@ -45,8 +45,8 @@ HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
 def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Told:
     """A delta of the pair in that file, told to the caller."""
     loaded = _live(pair)
-    with open_run(loaded, Options("delta", frozenset(allow or ()))) as run:
-        told = reconcile_delta(run, sought, Watched(as_task, loaded))
+    options = Options(allowed=frozenset(allow or ()))
+    told = run_job(loaded, Delta(sought=sought), Watched(as_task, loaded), options=options)
     tell(loaded, told)
     return told
 
@@ -97,9 +97,7 @@ def audit(pair: str) -> None:
         pair: path of the pair file, on the worker
     """
     loaded = load(Path(pair))
-    with open_run(loaded, Options("audit", writes=False)) as run:
-        told = reconcile(run, as_task)
-    tell(loaded, told)
+    tell(loaded, run_job(loaded, AUDIT, as_task))
 
 
 @flow(name="migrate", persist_result=False, **HOOKS)
@@ -124,8 +122,9 @@ def migrate(
     """
     move = Move(to, mode, wait)
     loaded = _live(pair)
-    if ask and approved is None and not _begun(loaded, move):
-        proposal = propose(shaped(loaded, move), "migrate", as_task, allowed=ALLOWED)
+    if ask and approved is None and not begun(loaded, move):
+        job = Migrate(move=move, writes=False)
+        proposal = propose(shaped(loaded, move), job, as_task, allowed=ALLOWED)
         if not _asked(loaded, proposal, hours=72).approve:
             return
         approved = proposal.plan.digest
@@ -152,7 +151,7 @@ def nightly_approved(
         verify: how far to prove that the run converged
     """
     loaded = _live(pair)
-    proposal = propose(loaded, "nightly", as_task)
+    proposal = propose(loaded, do=as_task)
     answer = Approval(approve=True)
     if proposal.asks or ask == "always":
         answer = _asked(loaded, proposal, hours=hours)
@@ -188,14 +187,6 @@ def _live(pair: str) -> Pair:
     loaded = load(Path(pair))
     require_live(loaded)
     return loaded
-
-
-def _begun(pair: Pair, move: Move) -> bool:
-    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
-    try:
-        return begun(ledger, move)
-    finally:
-        ledger.close()
 
 
 def _judge(told: Told) -> None:

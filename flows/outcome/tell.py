@@ -66,19 +66,19 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         started_at=run.started_at,
         ended_at=run.clock(),
         state=state,
-        plan=run.plan,
-        replan=run.replan,
-        residuals=tuple(run.residuals),
+        plan=run.course.plan,
+        replan=run.course.replan,
+        residuals=tuple(run.course.residuals),
         usage={side: connector.usage() for side, connector in run.connectors.items()},
         snapshots=run.stage.snapshots,
         described=run.known,
-        settlement=run.settlement,
-        looked_again=run.looked_again,
+        settlement=run.course.settlement,
+        looked_again=run.course.looked_again,
         interrupted={
             name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED))
             for name in _settled_here(run)
         },
-        stopped=run.stopped,
+        stopped=run.course.stopped,
         refusal=refusal,
         notes_oldest=hints.oldest(run.ledger),
         history=tuple(
@@ -89,8 +89,8 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         versions=versions(),
         opened={row.hold_id: row.first_seen for row in run.ledger.holds()},
         recheck=run.pair.apply.recheck,
-        nowhere=run.nowhere,
-        breaches=run.breaches,
+        nowhere=run.course.nowhere,
+        breaches=run.course.breaches,
         appointments=_agendas(run),
     )
 
@@ -102,7 +102,7 @@ def _agendas(run: Run) -> Agendas:
         now=run.started_at,
         budget=run.pair.ghl.appointments_budget,
         timezone=described.timezone if described else "",
-        sweep=run.appointments,
+        sweep=run.course.appointments,
     )
     return known.add(appointments.looks(run.ledger))
 
@@ -113,7 +113,7 @@ def _settled_here(run: Run) -> tuple[str, ...]:
         before = kept.read(run.folder / "report.json")["interrupted"]
     except (OSError, MsgspecError, KeyError):
         before = []
-    return tuple(dict.fromkeys([*(each["run_id"] for each in before), *run.recovered]))
+    return tuple(dict.fromkeys([*(each["run_id"] for each in before), *run.course.recovered]))
 
 
 def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:
@@ -130,7 +130,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
         run.stage.keep()
     imprints.take(run.ledger, run.folder, stage=waits)
     keep(run.pair, run.folder, stage=waits)
-    code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.fault)
+    code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.course.fault)
     told = Told(code, state, whole, paths)
     settled = None if state == "settled" else state
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
@@ -152,7 +152,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
     states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped", Stopped: "stopped"}
     state = states.get(type(error), "failed")
     run.stage.run("DROP TABLE IF EXISTS planned")
-    run.stopped = "" if state == "refused" else errors.reason(error)
+    run.course.stopped = "" if state == "refused" else errors.reason(error)
     about = about_of(run, state, refusal=str(error) if state == "refused" else "")
     whole = document(run.stage, run.pair.mapping, about)
     brief, _ = _alerted(run, whole, about)
@@ -165,7 +165,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
 
 def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
     """What the ledger keeps of the report, and the alerts that it gives reason for, which are told and entered in both."""
-    brief = summary(whole) | ({"flow_run": run.flow_run} if run.flow_run else {})
+    brief = summary(whole) | ({"flow_run": run.course.flow_run} if run.course.flow_run else {})
     raised = alerts.raised(brief, about.history, run.pair.alerts)
     whole["alerts"] = [asdict(alert) for alert in raised]
     brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]

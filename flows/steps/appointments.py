@@ -43,8 +43,10 @@ def read_appointments(run: Run) -> None:
         run.halt(error, what="appointments could not be read: ")
     except ConnectorError as error:
         # Both sides are compared and written by now: what is only shown fails no run.
-        run.appointments = Sweep(run.appointments.tried, run.appointments.failed, str(error))
-    log.info("appointments", extra={"contacts": run.appointments.tried})
+        run.course.appointments = Sweep(
+            run.course.appointments.tried, run.course.appointments.failed, str(error)
+        )
+    log.info("appointments", extra={"contacts": run.course.appointments.tried})
 
 
 def _batches(agendas: Iterator[Agenda]) -> Iterator[list[Agenda]]:
@@ -69,5 +71,5 @@ def _remember(run: Run, agendas: list[Agenda]) -> None:
     with run.ledger.transaction() as connection:
         appointments.remember(run.ledger, connection, agendas, at=run.clock())
     failed = sum(1 for agenda in agendas if agenda.failure)
-    earlier = run.appointments
-    run.appointments = Sweep(earlier.tried + len(agendas), earlier.failed + failed)
+    earlier = run.course.appointments
+    run.course.appointments = Sweep(earlier.tried + len(agendas), earlier.failed + failed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from flows.run import Run
 from flows.scope import Named, Sought
@@ -14,7 +14,7 @@ from reconcile.baseline.standing import load_standing
 from reconcile.entities import RECORDS
 from reconcile.errors import Transient
 from reconcile.ledger import hints
-from reconcile.link.identity import identities, make_further
+from reconcile.link import neighbourhood
 from reconcile.link.link import load_base
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
@@ -139,18 +139,7 @@ def _listed(keys: dict[Side, set[str]]) -> list[tuple[str, str]]:
     return sorted((side.value, key) for side, found in keys.items() for key in found)
 
 
-_ABOUT_DELETIONS = frozenset({"delete", "restore", "relink", "keep"})
-
-
-def link(run: Run, mapping: Mapping) -> None:
-    """Link what is staged; what people decided about deletions waits for a run that can see that something is gone."""
-    decisions = [one for one in run.ledger.decisions() if one.choice not in _ABOUT_DELETIONS]
-    pipeline.link(run.stage, run.ledger, mapping, decisions=decisions)
-
-
 # contacts -------------------------------------------------------------------------------------------------------------
-
-_LOOKED = "CREATE TABLE IF NOT EXISTS looked (entity VARCHAR, side VARCHAR, key VARCHAR)"
 
 
 def stage_contacts(run: Run, focus: Focus) -> None:
@@ -159,7 +148,7 @@ def stage_contacts(run: Run, focus: Focus) -> None:
     A linked contact is read by its key. For a new one both sides are read whole, as only then is it known what it equals
     and whether that is one record or several; of all that was read just the neighbourhood is kept.
     """
-    run.stage.run(_LOOKED)
+    run.stage.make("plan/looked")
     if any(focus.fresh.values()):
         _stage_neighbourhood(run, focus)
     else:
@@ -178,12 +167,12 @@ def _stage_neighbourhood(run: Run, focus: Focus) -> None:
     whole = {side: snapshot.complete and not snapshot.partial for side, snapshot in read.items()}
     _refresh_late(run, focus)
     mapped = run.mapping[Entity.CONTACT]
-    link(run, Mapping((mapped,)))
-    near = _near(run, mapped, focus)
-    _prune(run, near)
+    pipeline.link(run.stage, run.ledger, Mapping((mapped,)), whole=False)
+    near = neighbourhood.neighbourhood(run.stage, mapped, focus.keys, focus.fresh)
+    neighbourhood.keep_only(run.stage, near)
     for side in Side:
-        for key in sorted(focus.fresh[side]) if whole[side.other] else ():
-            run.stage.rows("INSERT INTO looked VALUES ('contact', ?, ?)", side.value, key)
+        if whole[side.other]:
+            neighbourhood.note_looked(run.stage, side, focus.fresh[side])
 
 
 def _refresh_late(run: Run, focus: Focus) -> None:
@@ -210,64 +199,6 @@ def _creates(run: Run, mapped: EntityMap, side: Side, keys: Iterable[str]) -> It
             yield Write(f"look-{key}", OpKind.CREATE, Entity.CONTACT, fields=fields)
 
 
-_KNOWN = (
-    "CREATE OR REPLACE TABLE known_by (rule INTEGER, side VARCHAR, key VARCHAR, identity VARCHAR)"
-)
-
-_GROW = """
-INSERT INTO near SELECT DISTINCT b.side, b.key FROM near n JOIN known_by a USING (side, key) JOIN known_by b USING (rule, identity)
-WHERE (b.side, b.key) NOT IN (SELECT (side, key) FROM near)
-"""
-
-_FAR_ENDS = """
-INSERT INTO near
-SELECT '{o}', b.{o}_key FROM base_contact b JOIN near n ON n.side = '{s}' AND n.key = b.{s}_key
-WHERE ('{o}', b.{o}_key) NOT IN (SELECT (side, key) FROM near)
-"""
-
-
-def _near(run: Run, mapped: EntityMap, focus: Focus) -> dict[Side, set[str]]:
-    """The focused contacts, all that share an identity with a new one (and so on), and the other ends of those."""
-    stage = run.stage
-    stage.run(_KNOWN)
-    for side in Side:
-        make_further(stage, mapped, side)
-    for number, rule in enumerate(mapped.match):
-        for side in Side:
-            everyone = identities(mapped, side, rule, rows="cell")
-            stage.run(
-                f"INSERT INTO known_by SELECT {number}, '{side}', key, identity FROM ({everyone})"
-            )
-    stage.fill("near", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.fresh)])
-    before = -1
-    while (size := stage.count("SELECT count(*) FROM near")) > before:
-        before = size
-        stage.run(_GROW)
-    for side in Side:
-        stage.run(_FAR_ENDS.format(s=side, o=side.other))
-    near = {side: set(focus.keys[side]) for side in Side}
-    for at, key in stage.rows("SELECT side, key FROM near"):
-        near[Side(str(at))].add(str(key))
-    return near
-
-
-def _prune(run: Run, kept: dict[Side, set[str]]) -> None:
-    """Leave only these contacts in the stage, as what a partial read of them would have given."""
-    stage = run.stage
-    for side in Side:
-        stage.fill(
-            f"cover_contact_{side}", [("key", "VARCHAR")], [[(key,) for key in sorted(kept[side])]]
-        )
-        stage.run(
-            f"DELETE FROM raw_contact_{side} WHERE key NOT IN (SELECT key FROM cover_contact_{side})"
-        )
-        rows = stage.count(f"SELECT count(*) FROM raw_contact_{side}")
-        snapshot = stage.snapshots[Entity.CONTACT, side]
-        stage.snapshots[Entity.CONTACT, side] = replace(
-            snapshot, rows=rows, partial=True, reported_total=None
-        )
-
-
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:
     """Note that these were read by key, so that none of them counts as an echo of an index."""
     for side in Side:
@@ -287,7 +218,8 @@ ORDER BY 1
 
 def stage_children(run: Run) -> None:
     """Stage all tasks and notes of the focused contacts that are there on both sides, or that are about to be created."""
-    link(run, Mapping((run.mapping[Entity.CONTACT],)))
+    contacts = Mapping((run.mapping[Entity.CONTACT],))
+    pipeline.link(run.stage, run.ledger, contacts, whole=False)
     for entity in RECORDS[1:]:
         if entity not in run.mapping:
             continue

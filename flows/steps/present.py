@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import dropwhile
@@ -16,12 +16,13 @@ from flows.run import Run
 from flows.state.imprints import trusted
 from reconcile.errors import ConnectorError, StateError
 from reconcile.ledger import runs, schema
-from reconcile.model import Cells, Entity, OpKind, Side
+from reconcile.model import Cells, Entity, Side
 from reconcile.plan import planfile
 from reconcile.plan.dependants import Hanging
-from reconcile.ports import Page, Scope, Shape, Write
+from reconcile.ports import Page, Scope, Shape
 from reconcile.ports import Path as JsonPath
 from reconcile.stage.archive import MANIFEST, Archived, Buried
+from reconcile.undo.twins import Twins
 from reconcile.undo.undo import NEVER_READ, Present
 from reconcile.values.mapping import Mapping
 from reconcile.values.names import checked
@@ -118,49 +119,9 @@ def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
 
 
 def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
-    """Who has the identity of these cells now: by which fields, and the key.
-
-    Whoever was linked before `since`, or was created by this run, was there beside them: that is somebody else.
-    """
-    mapped = run.mapping[Entity.CONTACT]
-    for rank, rule in enumerate(mapped.match):
-        sought = {name: cells.get(name) for name in rule}
-        if None in sought.values() or not all(mapped.field(name).native(side) for name in rule):
-            continue
-        write = Write("", OpKind.CREATE, Entity.CONTACT, fields=mapped.encode(sought, side))
-        for record in run.connectors[side].look(write):
-            held = mapped.decode(record, side)
-            same = not record.deleted and all(held[name] == cell for name, cell in sought.items())
-            if (
-                same
-                and not _differ(mapped.match[:rank], held, cells)
-                and not _beside(run, side, record.key, since)
-            ):
-                return " and ".join(rule), record.key
-    return None
-
-
-def _differ(rules: Iterable[Sequence[str]], one: Cells, other: Cells) -> bool:
-    """Whether a stronger rule tells the two apart: both have all of its fields, and not the same."""
-    pairs = ([(one.get(name), other.get(name)) for name in rule] for rule in rules)
-    return any(
-        all(None not in pair for pair in found) and any(a != b for a, b in found) for found in pairs
-    )
-
-
-def _beside(run: Run, side: Side, key: str, since: str) -> bool:
-    link, known = schema.link, schema.run
-    query = sa.select(link.c.link_id).join(known, known.c.run_id == link.c.since_run)
-    mine = (
-        link.c.pair == run.ledger.pair,
-        link.c.entity == Entity.CONTACT.value,
-        link.c[f"{side}_key"] == key,
-    )
-    with run.ledger.engine.connect() as connection:
-        linked = (
-            connection.execute(query.where(*mine, known.c.started_at < since)).first() is not None
-        )
-    return linked or run.desk.created.has(key)
+    """Who has the identity of these cells now: by which fields, and the key."""
+    twins = Twins(run.mapping[Entity.CONTACT], run.ledger, since, run.desk.created.has)
+    return twins.find(run.connectors[side], side, cells)
 
 
 @dataclass

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from flows.clock import moment
 from flows.run import Run
 from flows.state import imprints
 from flows.state.stores import links_folder
-from flows.steps import counting, ends, focus, lineage, selection
+from flows.steps import counting, ends, focus, lineage
 from reconcile import pipeline
 from reconcile.apply import settle, undo_settlement, verify
 from reconcile.apply.apply import apply_chunk
@@ -28,17 +27,18 @@ from reconcile.baseline.standing import doubt_unknown, load_standing
 from reconcile.compare import doubts, flapping, note_sweep, restored
 from reconcile.compare.canary import check as check_bulk
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
-from reconcile.ledger import hints, runs, schema, watermarks
+from reconcile.ledger import hints, runs, watermarks
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import PairState
 from reconcile.link.link import digest_kind, keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
-from reconcile.plan import draft, planfile, refusals
-from reconcile.plan.limits import Breach, Facts, breaches
-from reconcile.plan.plan import LEDGER_ONLY, Plan, estimate
+from reconcile.plan import draft, planfile, refusals, selection
+from reconcile.plan.limits import Facts, breaches
+from reconcile.plan.plan import LEDGER_ONLY, Group, Plan, estimate
 from reconcile.ports import Page, Proof, Scope
 from reconcile.report.along import alongs, by_side
 from reconcile.stage.stage import Spooled
+from reconcile.undo import marked
 
 log = logging.getLogger("flows.steps.steps")
 
@@ -62,8 +62,8 @@ def recover(run: Run) -> int:
         _finish(run, Journal(run.ledger, name), state="recovered")
     for name, op_ids in older.items():
         _finish(run, Journal(run.ledger, name, only=op_ids))
-    run.doubts = tuple(doubts.standing(run.ledger))
-    run.recovered = tuple(names)
+    run.course.doubts = tuple(doubts.standing(run.ledger))
+    run.course.recovered = tuple(names)
     return len(names)
 
 
@@ -163,10 +163,10 @@ def sweep_notes(run: Run) -> None:
 
 def link(run: Run) -> None:
     """Find which links moved, and propose links for records that have none."""
-    pipeline.link(run.stage, run.ledger, run.mapping)
+    pipeline.link(run.stage, run.ledger, run.mapping, whole=run.whole)
 
 
-def canary(run: Run, link: Callable[[Run], None] = link) -> None:
+def canary(run: Run) -> None:
     """Read a few records by key: raises Refused where a bulk read does not carry a mapped field, which is not the same as blank."""
     looked = 0
     for mapped in run.mapping.entities:
@@ -188,14 +188,15 @@ def canary(run: Run, link: Callable[[Run], None] = link) -> None:
 
 def diff(run: Run) -> None:
     """Compare three ways; look again, by key, at what a lagging index cannot prove."""
-    pipeline.diff(run.stage, run.mapping)
-    run.looked_again = pipeline.look_again(
+    pipeline.diff(run.stage, run.mapping, whole=run.whole)
+    run.course.looked_again = pipeline.look_again(
         run.stage, run.mapping, run.connectors, lags=run.lags, most=run.limits.max_confirm
     )
-    if run.looked_again:
-        pipeline.link(run.stage, run.ledger, run.mapping)
-        pipeline.diff(run.stage, run.mapping)
-    _follow_rules(run)
+    if run.course.looked_again:
+        link(run)
+        pipeline.diff(run.stage, run.mapping, whole=run.whole)
+    if run.whole:
+        _follow_rules(run)
 
 
 def _follow_rules(run: Run) -> None:
@@ -204,7 +205,7 @@ def _follow_rules(run: Run) -> None:
     by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
     told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
     told += pipeline.merges(run.stage, run.mapping, at=run.started_at)
-    unseen = not run.looked_again and run.stage.some(
+    unseen = not run.course.looked_again and run.stage.some(
         "left_behind"
     )  # found in this pass alone, no other came after it
     if told or unseen:
@@ -222,36 +223,47 @@ def make_plan(run: Run) -> Plan:
     restored.find_edited(run.stage, run.ledger, run.mapping, since=since)
     restored.find_unanswered(run.stage, run.mapping)
     pipeline.make_draft(run.stage, run.mapping, flapping=times)
-    doubts.ask(run.stage, run.doubts)
-    groups = draft.groups(run.stage)
+    doubts.ask(run.stage, run.course.doubts)
     counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")
+    snapshots = {
+        f"{entity}.{side}": snapshot.fingerprint
+        for (entity, side), snapshot in sorted(run.stage.snapshots.items())
+    }
+    return keep_plan(
+        run,
+        snapshots,
+        draft.groups(run.stage),
+        draft.lines(run.stage),
+        {str(kind): int(str(count)) for kind, count in counted},
+    )
+
+
+def keep_plan(
+    run: Run,
+    snapshots: Mapping[str, str],
+    groups: Sequence[Group],
+    lines: Iterable[str],
+    holds: Mapping[str, int],
+) -> Plan:
+    """Write the plan file, with what it was made from and what it costs, and note in the ledger that it waits."""
+    recheck = run.pair.apply.recheck
     head = Plan(
         run_id=run.run_id,
         pair=run.pair.name,
         generation=run.ledger.state().generation,
         config_digest=run.pair.config_digest,
-        snapshots={
-            f"{entity}.{side}": s.fingerprint
-            for (entity, side), s in sorted(run.stage.snapshots.items())
-        },
-        groups=groups,
-        holds={str(kind): int(str(count)) for kind, count in counted},
+        snapshots=snapshots,
+        groups=tuple(groups),
+        holds=holds,
         estimates={
-            side: estimate(
-                groups, side, run.described[side], connector.usage(), recheck=run.pair.apply.recheck
-            )
+            side: estimate(groups, side, run.described[side], connector.usage(), recheck=recheck)
             for side, connector in run.connectors.items()
         },
     )
-    run.plan = planfile.write(run.plan_path, head, draft.lines(run.stage))
-    runs.mark(
-        run.ledger,
-        run.run_id,
-        state="planned",
-        plan_digest=run.plan.digest,
-        generation=head.generation,
-    )
-    return run.plan
+    run.course.plan = planfile.write(run.plan_path, head, lines)
+    generation, digest = head.generation, run.course.plan.digest
+    runs.mark(run.ledger, run.run_id, state="planned", plan_digest=digest, generation=generation)
+    return run.course.plan
 
 
 def check(run: Run, plan: Plan) -> None:
@@ -264,15 +276,16 @@ def check(run: Run, plan: Plan) -> None:
         raise StalePlan(
             "the run that made the plan did not end", remedy="make the plan again and look at it"
         )
-    found = breaches(plan, _facts(run), run.limits, allowed=run.options.allowed)
-    if found:
-        raise refusal(run, found)
+    within_limits(run, plan, _facts(run))
 
 
-def refusal(run: Run, found: Sequence[Breach]) -> Refused:
-    """What a run is refused with that went over these limits; its report lists them, too."""
-    run.breaches = tuple(found)
-    return Refused(
+def within_limits(run: Run, plan: Plan, facts: Facts) -> None:
+    """Raises Refused with every limit that the plan goes over; the run's report lists them, too."""
+    found = breaches(plan, facts, run.limits, allowed=run.options.allowed)
+    run.course.breaches = tuple(found)
+    if not found:
+        return
+    raise Refused(
         "nothing was written:\n  " + "\n  ".join(str(breach) for breach in found),
         remedy="look at the plan; change what is wrong, or allow what is right by name",
         code="LIMIT",
@@ -292,9 +305,16 @@ def writable(run: Run, plan: Plan) -> None:
             )
 
 
-def _facts(run: Run) -> Facts:
+def changed_identity(run: Run) -> list[Side]:
+    """The sides that are not the ones that the ledger knows."""
     state = run.ledger.state()
     known = {Side.APP: state.app_identity, Side.GHL: state.ghl_identity}
+    return [
+        side for side, name in known.items() if name not in (None, run.described[side].identity)
+    ]
+
+
+def _facts(run: Run) -> Facts:
     tagged = "SELECT side, count(DISTINCT link_id) FROM planned WHERE entity = 'tag' GROUP BY side"
     return Facts(
         snapshots=run.stage.snapshots,
@@ -302,36 +322,11 @@ def _facts(run: Run) -> Facts:
             m.entity: run.stage.count(f"SELECT count(*) FROM base_{m.entity}")
             for m in run.mapping.entities
         },
-        changed_identity=[
-            side
-            for side, identity in known.items()
-            if identity not in (None, run.described[side].identity)
-        ],
-        undone=_undone(run),
+        changed_identity=changed_identity(run),
+        undone=marked.missing(run.stage, run.ledger),
         rewound=restored.counts(run.stage, run.mapping),
         along=by_side(alongs(run.stage, run.mapping)),
         tagged={Side(str(side)): int(str(count)) for side, count in run.stage.rows(tagged)},
-    )
-
-
-def _undone(run: Run) -> dict[tuple[Entity, Side], int]:
-    """Of how many links each side lacks the record, where the link is marked by an undo."""
-    link, undo = schema.link, schema.run
-    ever = sa.exists().where(undo.c.pair == run.ledger.pair, undo.c.job == undo_settlement.UNDO)
-    marked = sa.select(link.c.entity, link.c.link_id).where(
-        link.c.pair == run.ledger.pair, link.c.how.like("undone by %"), ever
-    )
-    with run.ledger.engine.connect() as connection:
-        rows = [tuple(row) for row in connection.execute(marked)]
-    run.stage.fill("undone", [("entity", "VARCHAR"), ("link_id", "VARCHAR")], [rows])
-    count = (
-        "SELECT count(*) FROM base_{e} b JOIN undone u ON u.entity = '{e}' AND u.link_id = b.link_id "
-        "ANTI JOIN (FROM raw_{e}_{s} WHERE NOT deleted) r ON r.key = b.{s}_key"
-    )
-    return (
-        {(e, s): run.stage.count(count.format(e=e, s=s)) for e, s in run.stage.snapshots}
-        if rows
-        else {}
     )
 
 
@@ -353,7 +348,7 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     if any(outcome.code == Stopped.code for outcome in outcomes):
         must_stop(run)
     if any(outcome.code in _SPENT for outcome in outcomes):
-        run.stopped = (
+        run.course.stopped = (
             "the day's quota is used up to its reserve; the rest is planned again on the next run"
         )
     return outcomes
@@ -362,10 +357,12 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
 def must_stop(run: Run) -> bool:
     """Whether the run has to end after the chunk it has just done."""
     if run.lost.is_set():
-        run.stopped = run.stopped or "the lease was lost: another run may have taken the pair over"
+        run.course.stopped = (
+            run.course.stopped or "the lease was lost: another run may have taken the pair over"
+        )
     if run.ending.over:
-        run.stopped = run.stopped or run.ending.reason
-    return bool(run.stopped)
+        run.course.stopped = run.course.stopped or run.ending.reason
+    return bool(run.course.stopped)
 
 
 def resolve_doubts(run: Run) -> None:
@@ -446,8 +443,10 @@ def settle_run(run: Run) -> settle.Settlement:
     lineage.mark(run)
     if not run.sought:
         keep_base(stage, ledger, [mapped.entity for mapped in run.mapping.entities], _kept(run))
-    run.settlement = settle.Settlement(state.generation, advanced, linked + made, forgotten + gone)
-    return run.settlement
+    run.course.settlement = settle.Settlement(
+        state.generation, advanced, linked + made, forgotten + gone
+    )
+    return run.course.settlement
 
 
 def _advanced(run: Run) -> PairState:
@@ -467,7 +466,7 @@ def _advanced(run: Run) -> PairState:
 
 def _move_watermarks(run: Run, connection: Connection) -> None:
     """What a side showed and this run settled, no delta needs to look at again."""
-    if run.stopped or (run.sought and not run.sought.by_time):
+    if run.course.stopped or (run.sought and not run.sought.by_time):
         return
     for side in run.connectors:
         known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
@@ -483,13 +482,17 @@ def read_back(run: Run) -> None:
     if run.verify_mode == "none" or must_stop(run):
         return
     try:
-        run.residuals = list(verify.read_back(run.desk, run.journal.entries()))
+        run.course.residuals = list(verify.read_back(run.desk, run.journal.entries()))
     except ConnectorError as error:
         run.halt(error, what="not all was read back: ")
 
 
 def take_over(run: Run, digest: str) -> Plan:
-    """Take an approved plan as it was shown. Raises StalePlan where it no longer fits the ledger, the pair file or its digest."""
+    """Take an approved plan as it was shown, or the figures of the part of it that was approved.
+
+    Raises StalePlan where it no longer fits the ledger, the pair file or its digest, and Refused where such a part is in
+    the plan nowhere.
+    """
     plan = planfile.read(run.plan_path)
     if planfile.digest(run.plan_path) != digest:
         raise StalePlan("the plan file was changed after it was made", remedy="make the plan again")
@@ -503,8 +506,8 @@ def take_over(run: Run, digest: str) -> Plan:
             "the pair file was changed since the plan was made",
             remedy="make the plan again and look at it",
         )
-    run.plan = plan
-    return plan
+    run.course.plan = plan
+    return selection.narrowed(plan, lambda: operations(run), run.options.only)
 
 
 def operations(run: Run) -> Iterator[Operation]:

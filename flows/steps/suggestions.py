@@ -12,17 +12,13 @@ from reconcile.plan import draft
 
 log = logging.getLogger("flows.steps.suggestions")
 
-JOBS = ("audit", "migrate")
-"""The nightly run only asks again what these found: it has the day's quota and a person's patience to mind."""
-
 
 def suggest(run: Run) -> None:
-    """Hold what neither link nor rule joins and what is probably one all the same. A pair without match rules wants none."""
-    if (
-        run.options.job not in JOBS
-        or Entity.CONTACT not in run.mapping
-        or not run.mapping[Entity.CONTACT].match
-    ):
+    """Hold what neither link nor rule joins and what is probably one all the same. A pair without match rules wants none.
+
+    The nightly run only asks again what was found so: it has the day's quota and a person's patience to mind.
+    """
+    if Entity.CONTACT not in run.mapping or not run.mapping[Entity.CONTACT].match:
         return
     why = suggesting.propose(run.stage, run.mapping[Entity.CONTACT])
     log.info(
@@ -33,8 +29,6 @@ def suggest(run: Run) -> None:
 
 def keep(run: Run) -> None:
     """Put the suggestions of a run that writes nothing among the open questions; it answers and closes none."""
-    if run.options.job not in JOBS:
-        return
     with run.ledger.transaction() as connection:
         found = filter(suggesting.is_suggestion, draft.holds(run.stage))
         runs.put_holds(

@@ -39,6 +39,11 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
         )
 
 
+def leave(stage: Stage, mapped: EntityMap) -> None:
+    """Conclude nothing from what is missing: only a part of both sides was read."""
+    stage.make("compare/absences_left", entity=mapped.entity)
+
+
 def unconfirmed(
     stage: Stage, mapped: EntityMap, side: Side, *, most: int
 ) -> list[tuple[str, str | None]]:

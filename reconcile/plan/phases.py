@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reconcile.model import Entity, OpKind
+
 FORGET = 0
 """Links end in the ledger first: the same plan may link their records anew, or make them again."""
 
@@ -46,3 +48,20 @@ DELETE_CONTACT = 7
 def of_turn(turn: int) -> float:
     """Where in a plan a turn of the values that are passed on stands."""
     return PASS_ON + turn / 1_000
+
+
+_OF_KIND = {
+    OpKind.FORGET: FORGET,
+    OpKind.ADOPT: ADOPT,
+    OpKind.CREATE: CREATE,
+    OpKind.UPDATE: UPDATE,
+    OpKind.COMPLETE: UPDATE,
+    OpKind.ADD_TAGS: ADD_TAGS,
+    OpKind.REMOVE_TAGS: REMOVE_TAGS,
+}
+
+
+def of(kind: OpKind, entity: Entity) -> int:
+    """The phase of an operation that makes no way and passes no value on."""
+    last = DELETE_CHILD if entity.parent else DELETE_CONTACT
+    return _OF_KIND.get(kind, last)

@@ -22,6 +22,7 @@ from reconcile.model import (
     fingerprint,
     link_name,
 )
+from reconcile.plan import phases
 from reconcile.plan.dependants import Hanging
 from reconcile.plan.plan import LEDGER_ONLY, Group
 from reconcile.plan.unique_values import in_turn
@@ -32,13 +33,6 @@ from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
 Journaled = tuple[Operation, Outcome]
 
-_PHASE = {
-    OpKind.CREATE: 1,
-    OpKind.UPDATE: 2,
-    OpKind.COMPLETE: 2,
-    OpKind.ADD_TAGS: 3,
-    OpKind.REMOVE_TAGS: 4,
-}
 _ORDER = {entity: at for at, entity in enumerate(SPECS)}
 _OPPOSITE = {OpKind.ADD_TAGS: OpKind.REMOVE_TAGS, OpKind.REMOVE_TAGS: OpKind.ADD_TAGS}
 
@@ -486,10 +480,8 @@ def _numbered(operation: Operation, back: set[tuple[str, Side]]) -> Operation:
 
 
 def _place(operation: Operation) -> tuple[int, int, int, str, str, str]:
-    last = 5 if operation.entity.parent else 6
-    phase = _PHASE.get(operation.kind, last)
     return (
-        phase,
+        phases.of(operation.kind, operation.entity),
         _ORDER[operation.entity],
         operation.turn,
         operation.side,

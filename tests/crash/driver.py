@@ -20,9 +20,10 @@ import httpx
 from sqlalchemy.engine.default import DefaultDialect
 
 from flows.config import load
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.run import Options
-from flows.sync import reconcile
+from flows.runner import carry_out
 
 _counted: Counter[str] = Counter()
 _lock = threading.Lock()
@@ -69,7 +70,7 @@ def main() -> None:
     with open_run(
         load(Path(pair)), Options("nightly", frozenset({"another-app"}), verify="none")
     ) as run:
-        reconcile(run)
+        carry_out(run, FULL)
     sys.stdout.write(json.dumps(_counted))
 
 

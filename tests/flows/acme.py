@@ -19,12 +19,17 @@ from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.seen import CELLS, Holder, opened, plain
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import DATABASE_FILE, open_sandbox
+from flows.jobs.audit import AUDIT
+from flows.jobs.full import FULL, PLAN
 from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.run import Options
-from flows.sync import reconcile
+from flows.runner import carry_out
 from reconcile.model import Hold, Operation
 from reconcile.plan import planfile
+
+JOBS = {job.name: job for job in (FULL, PLAN, AUDIT)}
+"""The jobs that read both sides whole, by name."""
 
 State = dict[str, Counter[tuple[Any, ...]]]
 """What both sides hold, without their own keys and times: how often each person, task and note is there."""
@@ -60,7 +65,7 @@ class Acme:
     def run(self, *, pair: Path | None = None, job: str = "nightly", **options: Any) -> Night:
         """One run through the local engine."""
         with open_run(load(pair or self.pair), Options(job, **options)) as run:
-            told = reconcile(run)
+            told = carry_out(run, JOBS[job])
             path = run.plan_path
         return Night(told, list(planfile.operations(path)), list(planfile.holds(path)))
 

@@ -14,7 +14,8 @@ from typing import Any
 import connectors.ghl
 from connectors.ghl import GhlConnector
 from flows.config import load
-from flows.jobs.migrate import Move, migrate
+from flows.jobs.legs import migrate
+from flows.jobs.migrate import Move
 from reconcile.errors import Exhausted
 from tests.crash.driver import arm
 

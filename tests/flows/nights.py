@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
 from connectors.ending import Ending
-from flows import sync
-from flows.jobs import undoing
+from flows.jobs.full import FULL
+from flows.jobs.undo import Undo
 from flows.outcome.tell import Told
 from flows.run import Options, Run, seconds_of
+from flows.runner import carry_out
 from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.model import Cell, Entity, Side
@@ -28,9 +30,9 @@ def opened(world: World, job: str, *, name: str | None = None, **more: Any) -> I
     """A Run of that job on the world; `name` opens one that is there already, as `apply DIGEST` does."""
     run_id = name or f"n{next(_NUMBERS):04d}"
     with small_stage(world.folder / "runs" / run_id) as stage:
-        run = world.open(stage)
-        run.options = Options(job, **more)
-        run.ending = Ending(seconds_of(run.pair, run.options), clock=world.clock.seconds)
+        run = replace(world.open(stage), options=(options := Options(job, **more)))
+        ending = Ending(seconds_of(run.pair, options), clock=world.clock.seconds)
+        run = replace(run, ending=ending)
         pair = cast("Any", run.pair)
         pair.alerts = SimpleNamespace(failed_share=0.05, count_deviation=0.2, runs=10)
         if name is None:
@@ -43,19 +45,20 @@ def night(world: World, *, during: Callable[[Run], None] | None = None, **more: 
     with opened(world, "nightly", **more) as run:
         if during is not None:
             during(run)
-        return sync.reconcile(run)
+        return carry_out(run, FULL)
 
 
 def take_back(
     world: World, of: Told, *, between: Callable[[], None] | None = None, **more: Any
 ) -> Told:
     """Plan the undo of a run, let `between` happen, and apply the plan by its digest."""
-    with opened(world, "undo", writes=False, **more) as run:
-        planned = undoing.undo(run, of.document["run_id"])
+    with opened(world, "undo", **more) as run:
+        planned = carry_out(run, Undo(of=of.document["run_id"], writes=False))
     if between is not None:
         between()
     with opened(world, "apply", name=planned.document["run_id"], **more) as run:
-        return undoing.apply(run, planned.document["provenance"]["plan_digest"])
+        digest = planned.document["provenance"]["plan_digest"]
+        return carry_out(run, Undo(approved=digest))
 
 
 def state(world: World) -> Held:

@@ -26,7 +26,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
 
 
 def _proposed(acme: Acme) -> Proposal:
-    return propose(load(acme.pair), "nightly")
+    return propose(load(acme.pair))
 
 
 def _changed(acme: Acme, **values: object) -> str:

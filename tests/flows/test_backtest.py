@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from connectors.memory import MemoryConnector
+from flows.commands import backtested
 from flows.jobs import backtest
 from reconcile.errors import StateError
 from reconcile.model import Entity, Side
@@ -151,11 +152,11 @@ def test_the_differences_are_told_as_a_table_and_as_json(
     mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
     pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))
     found = tried(world, mapping)
-    assert backtest.show(pair, iter(found), as_json=True) == 1
+    assert backtested.show(pair, iter(found), as_json=True) == 1
     document = json.loads(capsys.readouterr().out)
     assert [len(each["gained"]) for each in document["runs"]] == [
         len(each.gained) for each in found
     ]
-    assert backtest.show(pair, iter(found), as_json=False) == 1
+    assert backtested.show(pair, iter(found), as_json=False) == 1
     assert found[1].run_id in capsys.readouterr().out
-    assert backtest.show(pair, iter(tried(world, world.mapping)), as_json=False) == 0
+    assert backtested.show(pair, iter(tried(world, world.mapping)), as_json=False) == 0

@@ -12,9 +12,10 @@ import pytest
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.throttle import LocalBudget, Window
-from flows import sync
+from flows.jobs.full import FULL
 from flows.outcome.tell import Told
 from flows.run import stopping_on_signals
+from flows.runner import carry_out
 from reconcile.ledger import runs
 from reconcile.model import Entity, Side
 from reconcile.ports import Write
@@ -59,7 +60,7 @@ def test_f5_a_signal_ends_the_run_after_the_chunk_it_is_at(
 
     world.set_vices(Side.GHL, rejects=interrupting)
     with opened(world, "nightly") as run, stopping_on_signals(run):
-        told = sync.reconcile(run)
+        told = carry_out(run, FULL)
         assert run.journal.in_doubt() == []
     assert told.state == "stopped"
     assert signal.Signals(number).name in told.document["stopped"]
@@ -82,7 +83,7 @@ def test_f5_a_second_signal_ends_the_run_at_once(world: World) -> None:
         pytest.raises(KeyboardInterrupt),
         stopping_on_signals(run),
     ):
-        sync.reconcile(run)
+        carry_out(run, FULL)
     assert runs.unsettled(world.ledger) == [run.run_id]
     world.set_vices(Side.GHL, rejects=lambda _write: None)
     night(world)

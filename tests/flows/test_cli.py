@@ -460,9 +460,10 @@ def _ledger_of(acme: Acme) -> sa.Engine:
 def test_second_run_is_refused(acme: Acme) -> None:
     """While one process runs a pair another is refused, with who holds it; the first one goes on unharmed."""
     from flows.config import load
+    from flows.jobs.full import FULL
     from flows.opening import open_run
     from flows.run import Options
-    from flows.sync import reconcile
+    from flows.runner import carry_out
 
     with open_run(load(acme.pair), Options("nightly", verify="none")) as run:
         process = _process("run", "--pair", acme.pair, "--engine", "local", "--json")
@@ -470,7 +471,7 @@ def test_second_run_is_refused(acme: Acme) -> None:
         assert (process.returncode, json.loads(out)["error"]["code"]) == (3, "LOCKED")
         assert "LOCKED" in errors
         assert run.holder in errors
-        assert reconcile(run).state == "settled"
+        assert carry_out(run, FULL).state == "settled"
 
 
 def test_expired_lease_is_taken_over(acme: Acme) -> None:

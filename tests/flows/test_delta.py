@@ -22,9 +22,11 @@ from flows.demo.pairfile import LOCATION, SANDBOX_FILE
 from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, now
 from flows.demo.world import open_sandbox
 from flows.jobs import delta
+from flows.jobs.delta import Delta
 from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.run import Options, Run
+from flows.runner import carry_out
 from flows.scope import Sought
 from reconcile.errors import Refused, StateError, Transient
 from reconcile.ledger import hints, runs, schema, watermarks
@@ -63,7 +65,7 @@ class World:
 
     def delta(self, **sought: Any) -> Went:
         with self.run() as run:
-            told = delta.reconcile(run, Sought(**sought))
+            told = carry_out(run, Delta(sought=Sought(**sought)))
             operations = list(planfile.operations(run.plan_path))
             requests = run.connectors[Side.GHL].usage().requests
         assert told.document["statement"]["clean"], told.document["statement"]
@@ -487,7 +489,7 @@ def test_a_look_that_failed_moves_nothing(world: World) -> None:
     with world.run() as run:
         run.connectors[Side.GHL].extract = lambda entity, scope: iter([cut])  # type: ignore[method-assign]
         with pytest.raises(Transient, match="could not be read"):
-            delta.reconcile(run)
+            carry_out(run, Delta())
     with world.ledger() as ledger:
         assert {side: watermarks.get(ledger, side) for side in Side} == before
 
@@ -519,7 +521,7 @@ def test_before_the_first_run(tmp_path: Path) -> None:
         open_run(load(acme.pair), Options("delta")) as run,
         pytest.raises(Refused, match="never reconciled"),
     ):
-        delta.reconcile(run, Sought(app=("1",)))
+        carry_out(run, Delta(sought=Sought(app=("1",))))
 
 
 @pytest.mark.parametrize("end", ["app", "ghl", "app_tasks", "ghl_tasks", "app_notes"])

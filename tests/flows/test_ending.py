@@ -14,8 +14,9 @@ from connectors.ending import Ending
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 from connectors.http import Client, Request
 from connectors.throttle import LocalBudget, Window
-from flows import sync
+from flows.jobs.full import FULL
 from flows.run import stopping_on_signals
+from flows.runner import carry_out
 from reconcile.errors import Refused, Stopped
 from reconcile.ledger import runs
 from reconcile.model import Entity, OpKind, Side, Status
@@ -143,8 +144,8 @@ def test_a_signal_ends_a_run_that_reads(world: World, number: signal.Signals) ->
         stopping_on_signals(run),
         pytest.raises(Stopped, match=number.name),
     ):
-        sync.reconcile(run)
-    assert run.plan is None
+        carry_out(run, FULL)
+    assert run.course.plan is None
     assert world.cells(Side.GHL) == {}
     assert runs.unsettled(world.ledger) == []
 
@@ -160,11 +161,11 @@ def test_a_run_that_reads_ends_when_its_time_is_over(world: World) -> None:
 def test_time_that_is_set_back_gives_a_run_no_more_of_it(world: World) -> None:
     """The time of a run is counted on a clock that nobody sets."""
     with opened(world, "nightly") as run:
-        run.ending = Ending(60.0, clock=(clock := Clock()))
+        run = replace(run, ending=Ending(60.0, clock=(clock := Clock())))
         clock.now = 61.0
         world.clock.advance(-86_400.0)
         with pytest.raises(Stopped):
-            sync.reconcile(run)
+            carry_out(run, FULL)
 
 
 def test_a_plan_that_writes_to_a_read_only_side_is_refused(world: World) -> None:

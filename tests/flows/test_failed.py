@@ -13,11 +13,12 @@ import jsonschema
 import pytest
 
 from flows.config import load
-from flows.jobs.delta import reconcile as delta
+from flows.jobs.delta import Delta
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.run import Options, Run
+from flows.runner import carry_out
 from flows.steps import steps
-from flows.sync import reconcile
 from reconcile.apply.apply import Desk
 from reconcile.errors import ConnectorError, Exhausted, Expired, Refused, Transient
 from reconcile.ledger import runs
@@ -64,26 +65,26 @@ def _report(error: BaseException) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "at",
+    ("at", "job"),
     [
         *(
-            f"flows.steps.steps.{name}"
+            (f"flows.steps.steps.{name}", "nightly")
             for name in ("recover", "extract", "stage", "sweep_notes", "link", "diff")
         ),
-        "flows.steps.suggestions.suggest",
-        "reconcile.plan.draft.groups",
-        "reconcile.plan.planfile.write",
+        ("flows.steps.suggestions.suggest", "audit"),
+        ("reconcile.plan.draft.groups", "nightly"),
+        ("reconcile.plan.planfile.write", "nightly"),
     ],
 )
 def test_a_failure_at_any_step_before_the_plan_has_its_report(
-    acme: Acme, monkeypatch: pytest.MonkeyPatch, at: str
+    acme: Acme, monkeypatch: pytest.MonkeyPatch, at: str, job: str
 ) -> None:
     """The reason comes first, nothing is said of what was not compared, and the run stands in the ledger as failed."""
     before = acme.state()
     with monkeypatch.context() as patch:
         patch.setattr(at, _raising(Transient("GHL did not answer", remedy="try later")))
         with pytest.raises(Transient) as caught:
-            acme.run()
+            acme.run(job=job)
     whole = _report(caught.value)
     assert (whole["state"], whole["applied"], whole["changes"], whole["holds"]) == (
         "failed",
@@ -154,7 +155,7 @@ def test_a_failure_after_the_plan_leaves_the_plan(
 ) -> None:
     """A plan that was made and not begun stays what a person may look at."""
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "check", _raising(Transient("GHL did not answer")))
+        patch.setattr(steps, "breaches", _raising(Transient("GHL did not answer")))
         with pytest.raises(Transient) as caught:
             acme.run()
     assert not hasattr(caught.value, "__notes__")
@@ -182,7 +183,7 @@ def test_a_proof_that_cannot_be_made_hides_nothing_of_the_run(
 
     monkeypatch.setattr(steps, "link", once)
     with open_run(load(acme.pair), Options("nightly", verify="full")) as run:
-        told = reconcile(run)
+        told = carry_out(run, FULL)
     assert len(calls) == 2
     assert (told.state, told.document["applied"], told.document["certificate"]["mode"]) == (
         "stopped",
@@ -241,7 +242,7 @@ def test_a_delta_that_is_refused_before_it_looks_has_its_report(tmp_path: Path) 
     """A pair that was never run as a whole."""
     new = Acme.made(tmp_path / "acme", contacts=40)
     with pytest.raises(Refused) as caught, open_run(load(new.pair), Options("delta")) as run:
-        delta(run)
+        carry_out(run, Delta())
     whole = _report(caught.value)
     assert (whole["state"], whole["stopped"]) == ("refused", "")
     assert whole["refusal"].startswith("[FIRST_RUN]")

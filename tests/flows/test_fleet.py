@@ -16,17 +16,8 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 from connectors.shared import BUDGETS
-from flows.jobs.fleet import (
-    FleetReport,
-    Job,
-    PairRun,
-    fleet,
-    markdown,
-    page,
-    pair_files,
-    told,
-    write,
-)
+from flows.jobs.fleet import Job, fleet, pair_files, told
+from flows.outcome.fleet import FleetReport, PairRun, markdown, page, write
 from reconcile.errors import ConfigError
 from tests.connectors.databases import fresh_database
 

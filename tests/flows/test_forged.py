@@ -29,7 +29,7 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Acme:
 @pytest.fixture(scope="module")
 def planned(acme: Acme) -> Night:
     """A plan that waits."""
-    return acme.run(job="plan", writes=False)
+    return acme.run(job="plan")
 
 
 def folder_of(acme: Acme, night: Night) -> Path:

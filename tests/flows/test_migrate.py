@@ -24,12 +24,13 @@ from connectors.ghl import GhlConnector
 from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
 from connectors.ghl.sandbox.requestlog import RequestRecord
 from flows.config import Pair, load
-from flows.jobs.migrate import Move, begun, migrate, propose
+from flows.jobs.full import FULL
+from flows.jobs.legs import begun, migrate, propose
+from flows.jobs.migrate import Move
 from flows.opening import open_run
 from flows.run import Options
-from flows.sync import reconcile
+from flows.runner import carry_out
 from reconcile.errors import Refused
-from reconcile.ledger.ledger import Ledger
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.plan.planfile import operations
 from reconcile.ports import Reply, Write
@@ -254,21 +255,15 @@ def place(
     made.engine.dispose()
 
 
-def _ledger(pair: Pair) -> Ledger:
-    return Ledger(pair.ledger_url.get_secret_value(), pair.name)
-
-
 def test_only_what_was_approved_goes_on_by_itself(place: tuple[Place, Pair]) -> None:
     """Another mode, another direction, and a load after a complete one are shown first, whatever was approved before."""
     _, pair = place
     linking = Move(mode="match-only")
-    ledger = _ledger(pair)
     migrate(pair, linking)
-    assert not begun(ledger, Move())
-    assert not begun(ledger, Move(to="app", mode="match-only"))
+    assert not begun(pair, Move())
+    assert not begun(pair, Move(to="app", mode="match-only"))
     assert migrate(pair, Move()).complete
-    assert not begun(ledger, Move())
-    ledger.close()
+    assert not begun(pair, Move())
 
 
 def test_proposed_first(place: tuple[Place, Pair]) -> None:
@@ -277,10 +272,8 @@ def test_proposed_first(place: tuple[Place, Pair]) -> None:
     told = propose(pair, Move())
     assert made.moved()[0].total() == 0
     digest = told.document["provenance"]["plan_digest"]
-    ledger = _ledger(pair)
-    assert not begun(ledger, Move())
+    assert not begun(pair, Move())
     moved = migrate(pair, Move(), approved=digest)
-    ledger.close()
     assert moved.complete
     assert made.moved() == made.due()
 
@@ -335,7 +328,7 @@ def test_afterwards_a_nightly_run_is_quiet(place: tuple[Place, Pair]) -> None:
     _, pair = place
     migrate(pair, Move())
     with open_run(pair, Options("nightly")) as run:
-        reconcile(run)
+        carry_out(run, FULL)
         assert [o for o in operations(run.plan_path) if o.kind not in LEDGER_ONLY] == []
 
 

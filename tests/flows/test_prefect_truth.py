@@ -63,7 +63,7 @@ def test_a_reader_that_leaves_changes_nothing(tmp_path: Path, words: tuple[str, 
     """`ghl-reconcile … | head -1`: the work is done to its end, the exit code is that of the work, and nothing is complained of."""
     acme = Acme.made(tmp_path / "acme", contacts=44)
     if words[0] == "history":
-        acme.run(job="audit", writes=False)
+        acme.run(job="audit")
     codes, errors = [], b""
     for leaves in (False, True):
         with started(acme, *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

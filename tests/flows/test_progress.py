@@ -82,7 +82,8 @@ def test_nobody_is_told_who_did_not_ask(capsys: pytest.CaptureFixture[str], cloc
 _SLOW = """
 import sys, time
 import flows.progress
-from flows import sync
+from flows.jobs.full import FULL
+from flows.runner import carry_out
 from flows.steps import steps
 from flows.cli import main
 flows.progress.QUIET_SECONDS = 0.0

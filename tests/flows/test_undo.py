@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.memory import Crash, Killed
-from flows.jobs import undoing
+from flows.jobs.undo import Undo
 from flows.outcome.tell import Told
+from flows.runner import carry_out
 from flows.state import imprints
 from reconcile.errors import Refused, StalePlan, StateError
 from reconcile.ledger import schema
@@ -320,10 +321,11 @@ def test_who_shares_a_phone_comes_back_all_the_same(world: World) -> None:
 
 def apply_part(world: World, of: Told, *only: str) -> Told:
     """Plan the undo of a run and apply that part of it."""
-    with opened(world, "undo", writes=False) as run:
-        planned = undoing.undo(run, of.document["run_id"])
+    with opened(world, "undo") as run:
+        planned = carry_out(run, Undo(of=of.document["run_id"], writes=False))
     with opened(world, "apply", name=planned.document["run_id"], only=only) as run:
-        return undoing.apply(run, planned.document["provenance"]["plan_digest"])
+        digest = planned.document["provenance"]["plan_digest"]
+        return carry_out(run, Undo(approved=digest))
 
 
 def test_a_part_of_an_undo_is_applied_alone_and_the_rest_is_named(world: World) -> None:
@@ -511,18 +513,18 @@ def test_a_killed_undo_is_settled_as_an_undo_by_the_next_run(world: World) -> No
 def test_an_unknown_run_is_an_error_that_says_where_to_look(world: World) -> None:
     """There is nothing to take back of a run that the ledger does not know."""
     with (
-        opened(world, "undo", writes=False) as run,
+        opened(world, "undo") as run,
         pytest.raises(StateError, match="list runs with `history`"),
     ):
-        undoing.undo(run, "nobody")
+        carry_out(run, Undo(of="nobody", writes=False))
 
 
 def test_the_estimate_of_an_undo_counts_its_writes(world: World) -> None:
     """The plan of an undo has groups and an estimate, like any other."""
     world.app.edit(Entity.CONTACT, by_email(world, Side.APP, "ann@x.com"), {"company": "ACME"})
     told = night(world)
-    with opened(world, "undo", writes=False) as run:
-        undoing.undo(run, told.document["run_id"])
-        assert run.plan is not None
-        assert [(g.kind, g.count) for g in run.plan.groups] == [(OpKind.UPDATE, 1)]
-        assert run.plan.estimates[Side.GHL].by_kind == {"update": 1, "recheck": 1}
+    with opened(world, "undo") as run:
+        carry_out(run, Undo(of=told.document["run_id"], writes=False))
+        assert run.course.plan is not None
+        assert [(g.kind, g.count) for g in run.course.plan.groups] == [(OpKind.UPDATE, 1)]
+        assert run.course.plan.estimates[Side.GHL].by_kind == {"update": 1, "recheck": 1}

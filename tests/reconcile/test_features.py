@@ -13,13 +13,13 @@ import pytest
 from connectors.memory import Vices
 from flows.run import Options
 from flows.steps import steps
-from flows.steps.selection import narrowed
 from reconcile.apply.apply import chunks
 from reconcile.errors import Refused
 from reconcile.model import Entity, OpKind, Side, Snapshot, Status
 from reconcile.plan import planfile
 from reconcile.plan.limits import NAMES, Facts, Limits, breaches
 from reconcile.plan.plan import Group, estimate
+from reconcile.plan.selection import narrowed
 from reconcile.ports import Description, Usage
 from reconcile.values.policy import OnConflict, OnCreate, OnDelete, Rule
 from tests.builders import (
@@ -445,7 +445,7 @@ def test_g5_a_part_of_the_plan_can_be_approved(only: tuple[str, ...], carried: s
             plan = world.look(run)
             with pytest.raises(Refused, match="deletes"):
                 steps.check(run, plan)
-            run.options = Options(only=only)
+            run = replace(run, options=Options(only=only))
             part = narrowed(plan, lambda: steps.operations(run), only)
             steps.check(run, part)
             for chunk in chunks(steps.operations(run), 200):
@@ -481,7 +481,7 @@ def test_g5_links_outside_the_approved_part_are_not_made(
         with small_stage(world.folder / "runs" / "part") as stage:
             run = world.open(stage)
             world.look(run)
-            run.options = Options(only=only)
+            run = replace(run, options=Options(only=only))
             for chunk in chunks(steps.operations(run), 200):
                 steps.apply(run, chunk)
             steps.settle_run(run)

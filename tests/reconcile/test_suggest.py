@@ -33,7 +33,7 @@ with_splink = pytest.mark.skipif(not similarity.installed(), reason=MISSING)
 def audited(world: World, *, job: str = "audit") -> Iterator[Run]:
     """An audit of a world, its stage still open; its suggestions are among the open questions."""
     with small_stage(world.folder / "runs" / f"{job}{world.clock()[-9:]}", "512MB") as stage:
-        run = replace(world.open(stage), options=Options(job, writes=False))
+        run = replace(world.open(stage), options=Options(job))
         world.look(run)
         suggestions.suggest(run)
         steps.make_plan(run)
@@ -127,8 +127,8 @@ def test_c8_a_suggestion_is_a_question_on_both_sides_with_its_evidence() -> None
         two_of_one(world)
         with audited(world) as run:
             found = [row.body for row in world.ledger.holds()]
-            assert run.plan is not None
-            assert run.plan.holds == {"ambiguous": 2}
+            assert run.course.plan is not None
+            assert run.course.plan.holds == {"ambiguous": 2}
             made = {str(o.source_key) for o in steps.operations(run) if o.kind is OpKind.CREATE}
     assert not made & {"a1", "g1"}
     assert len(made) == 3

@@ -15,10 +15,11 @@ import pytest
 
 from flows.config import load
 from flows.demo import make
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.review.deciding import Changed, answer, answer_all
 from flows.run import Options
-from flows.sync import reconcile
+from flows.runner import carry_out
 from reconcile.errors import ConfigError, StateError
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity
@@ -142,7 +143,7 @@ def test_the_spreadsheet_of_a_report_is_read_back(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     pair = load(make(folder, contacts=40))
     with open_run(pair, Options(verify="none")) as run:
-        reconcile(run)
+        carry_out(run, FULL)
     (report,) = folder.rglob("report.xlsx")
     mine = shutil.copy(report, tmp_path / "mine.xlsx")
     book = openpyxl.load_workbook(mine)

@@ -13,21 +13,22 @@ import sqlalchemy as sa
 from flows.clock import now
 from flows.config import Pair, load
 from flows.demo import make
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.review.desk import Desk
 from flows.review.questions import Evidence, Question, questions
 from flows.review.serving import listening, server_for
 from flows.run import Options
+from flows.runner import carry_out
 from flows.state.stores import runs_folder
-from flows.sync import reconcile
 from reconcile.ledger.ledger import Ledger
 from tests.chromium import Browser, chromium, needs_axe, violations
 
 
 def _run(pair: Pair) -> Told:
     with open_run(pair, Options(verify="none")) as run:
-        return reconcile(run)
+        return carry_out(run, FULL)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from flows.config import load
 from flows.demo import make
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.review.choosing import PAGE, View
 from flows.review.desk import Desk
@@ -28,8 +29,8 @@ from flows.review.questions import Evidence, Question, Shown, questions
 from flows.review.web import make_app
 from flows.review.wording import sentence, title
 from flows.run import Options
+from flows.runner import carry_out
 from flows.state.stores import runs_folder
-from flows.sync import reconcile
 from reconcile.ledger import acts, schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
@@ -86,7 +87,7 @@ def after_one_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("review") / "demo"
     pair = load(make(folder, contacts=40))
     with open_run(pair, Options(verify="none")) as run:
-        reconcile(run)
+        carry_out(run, FULL)
     return folder
 
 

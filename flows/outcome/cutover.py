@@ -60,9 +60,9 @@ def cutover(run: Run, told: Told) -> Cutover:
         run_id=run.run_id,
         pair=run.pair.name,
         counts=tuple(_count(run, mapped.entity, created) for mapped in run.mapping.entities),
-        planned=run.plan.writes if run.plan else 0,
+        planned=run.course.plan.writes if run.course.plan else 0,
         done=run.journal.summary().get(Status.DONE, 0),
-        residuals=len(run.residuals),
+        residuals=len(run.course.residuals),
         clean=bool(told.document["statement"]["clean"]),
         legs=tuple(legs),
     )

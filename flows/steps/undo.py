@@ -1,0 +1,159 @@
+"""The steps of an undo that are its own: its plan, one more look right before a contact goes or comes back, gate, settlement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from flows.outcome.undone import keep_notes, notes_of
+from flows.run import Run
+from flows.steps import lineage, steps
+from flows.steps.present import began, children, key_of, present, twin
+from reconcile.apply import settle, undo_settlement
+from reconcile.apply.settle_operations import Name
+from reconcile.errors import ConnectorError, StateError
+from reconcile.ledger import runs, schema
+from reconcile.ledger.journal import Journal
+from reconcile.ledger.ledger import Ledger
+from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.plan.limits import Facts
+from reconcile.plan.plan import Plan
+from reconcile.undo.undo import groups, there_again
+from reconcile.undo.undo import undo as undone
+from reconcile.values.jsonl import body
+
+
+def require(ledger: Ledger, run_id: str) -> None:
+    """Raises StateError where there is no such run."""
+    if runs.find(ledger, run_id=run_id) is None:
+        raise StateError(
+            f"there is no run {run_id}", remedy="list runs with `history`", code="NO_RUN"
+        )
+
+
+# planning -----------------------------------------------------------------------------------------------------------
+
+
+def make_plan(run: Run, of: str) -> Plan:
+    """Write the plan file of the undo, with its notes beside it. Raises StateError where the run cannot be taken back."""
+    require(run.ledger, of)
+    with ExitStack() as held:
+        made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
+    keep_notes(run.folder, made)
+    operations = made.operations
+    return steps.keep_plan(run, {"undo": of}, groups(operations), body(operations, ()), {})
+
+
+# right before a write ----------------------------------------------------------------------------------------------
+
+
+def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
+    """Carry out one chunk of the plan, with one more look at each contact right before it is deleted or created again."""
+    first = operations[0]
+    if first.entity is not Entity.CONTACT or first.kind not in (OpKind.DELETE, OpKind.CREATE):
+        return steps.apply(run, operations)
+    outcomes: list[Outcome] = []
+    for operation in operations:
+        if steps.must_stop(run):
+            break
+        stays = _in_the_way(run, operation)
+        if stays:
+            outcomes.append(_left_alone(run, operation, stays))
+        else:
+            outcomes += steps.apply(run, [operation])
+    return outcomes
+
+
+def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
+    """Why a contact is neither deleted nor created now, though the plan says so."""
+    if (
+        run.journal.known([operation.op_id]).get(operation.op_id, Status.SKIPPED)
+        is not Status.SKIPPED
+    ):
+        return None
+    try:
+        if operation.kind is OpKind.CREATE:
+            found = twin(run, operation.side, operation.after, began(run, notes_of(run)["of"]))
+            return found and Outcome(
+                operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found)
+            )
+        why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
+        return (
+            Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None
+        )
+    except ConnectorError as error:
+        return Outcome(
+            operation.op_id, Status.SKIPPED, code=error.code, detail=f"not looked at: {error.what}"
+        )
+
+
+def _gone(run: Run, side: Side) -> set[tuple[Entity, str | None]]:
+    """What this undo has deleted by itself on a side; an index may still show it."""
+    return {
+        (operation.entity, operation.key)
+        for operation, outcome in run.journal.entries()
+        if operation.kind is OpKind.DELETE
+        and operation.side is side
+        and outcome.status is Status.DONE
+    }
+
+
+def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
+    run.journal.begin([operation], run.clock())
+    run.journal.end(outcome, run.clock())
+    return outcome
+
+
+# the gate, and afterwards -------------------------------------------------------------------------------------------
+
+
+def check(run: Run, plan: Plan) -> None:
+    """The same limits as for any plan. Raises Refused with every one that it goes over."""
+    table = schema.link
+    counted = (
+        sa.select(table.c.entity, sa.func.count())
+        .where(table.c.pair == run.ledger.pair)
+        .group_by(table.c.entity)
+    )
+    with run.ledger.engine.connect() as connection:
+        links = {entity: int(count) for entity, count in connection.execute(counted)}
+    entities = [mapped.entity for mapped in run.mapping.entities]
+    facts = Facts(
+        snapshots={},
+        links={entity: links.get(entity.value, 0) for entity in entities},
+        changed_identity=steps.changed_identity(run),
+    )
+    steps.writable(run, plan)
+    steps.within_limits(run, plan, facts)
+
+
+def settle_undo(run: Run) -> settle.Settlement:
+    """Advance the ledger to what the undo wrote, in one transaction; see docs/adr on what the next run makes of it."""
+    whole = set(_whole(run))
+    with run.ledger.transaction() as connection:
+        linked, forgotten = undo_settlement.settle_journal(
+            run.ledger, connection, run.journal, steps.source_of(run, run.run_id), whole=whole
+        )
+        state = run.ledger.state()
+        run.ledger.advance(connection, replace(state, generation=state.generation + 1))
+        runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
+    lineage.mark(run)
+    run.course.settlement = settle.Settlement(state.generation + 1, 0, linked, forgotten)
+    return run.course.settlement
+
+
+def _whole(run: Run) -> Iterator[Name]:
+    """The links of which the undo created one end again while the other one is there."""
+    for operation, outcome in run.journal.entries():
+        entity, link_id, other = operation.entity, operation.link_id, operation.side.other
+        if operation.kind is not OpKind.CREATE or outcome.status is not Status.DONE:
+            continue
+        key = key_of(run, entity, link_id, other)
+        parent = key_of(run, Entity.CONTACT, operation.parent, other) if operation.parent else None
+        with suppress(ConnectorError):
+            record = run.connectors[other].read(entity, key, parent) if key else None
+            if record is not None and not record.deleted:
+                yield entity, link_id
