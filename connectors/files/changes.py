@@ -235,18 +235,16 @@ class Change:
         """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
         version, fields = self.layout.version, self.write.fields
         shown = self.layout.record(held)
-        moved = [
-            name
-            for name, value in self.write.expected.items()
-            if name in shown.fields
-            and not same(shown.fields[name], value)
-            and not (name in fields and same(shown.fields[name], fields[name]))
-        ]
-        if (
-            version is not None
-            and self.write.version is not None
-            and shown.version != self.write.version
-        ):
+        moved: list[str] = []
+        for name, value in self.write.expected.items():
+            if name not in shown.fields:
+                continue
+            now = shown.fields[name]
+            wanted = name in fields and same(now, fields[name])
+            if not wanted and not same(now, value):
+                moved.append(name)
+        expected = self.write.version
+        if version is not None and expected is not None and shown.version != expected:
             moved.append(version)
         if not moved:
             return None

@@ -56,7 +56,13 @@ class Layout:
     def declared(self) -> tuple[str, ...]:
         """The columns that the settings name, which must be there."""
         own = self.settings
-        roles = (own.parent, own.modified_at, own.version, own.deleted, own.tags)
+        roles = (
+            own.parent,
+            own.modified_at,
+            own.version,
+            own.deleted,
+            own.tags,
+        )
         named = (*own.keys, *own.lists, *roles)
         return tuple(name for name in named if name is not None)
 
@@ -82,9 +88,16 @@ class Layout:
         for name in self.names:
             further = self.part(name)[1] == "1:"
             writable = bool(own.keys) and not further and name not in fixed
-            described[name] = FieldInfo(writable=writable, label=name)
+            described[name] = FieldInfo(
+                writable=writable,
+                label=name,
+            )
         if own.tags:
-            described[TAGS] = FieldInfo("tags", writable=bool(own.keys), label=TAGS)
+            described[TAGS] = FieldInfo(
+                "tags",
+                writable=bool(own.keys),
+                label=TAGS,
+            )
         return described
 
     def key_of(self, values: Values) -> str:

@@ -154,12 +154,12 @@ class RestConnector:
         base = urlsplit(self._settings.url)
         if not self._identity.endswith(self._settings.url.rstrip("/")):  # served anew for every run
             return f"{self._identity}/{path.strip('/')}"
-        port = (
-            f":{base.port}"
-            if base.port not in (None, {"http": 80, "https": 443}.get(base.scheme))
-            else ""
-        )
-        return f"{base.scheme}://{base.hostname}{port}/{base.path.strip('/')}/{path.strip('/')}"
+        usual = {"http": 80, "https": 443}.get(base.scheme)
+        port = ""
+        if base.port not in (None, usual):
+            port = f":{base.port}"
+        root = base.path.strip("/")
+        return f"{base.scheme}://{base.hostname}{port}/{root}/{path.strip('/')}"
 
     def _costs(self) -> dict[OpKind, float]:
         """Requests per write: one, and one more where the record is read before it."""
@@ -385,11 +385,10 @@ def _may_be(record: Record, write: Write) -> bool:
         for name, value in write.fields.items()
         if value not in (None, "") and name != TAGS
     }
-    emails = [name for name in wanted if "mail" in name.lower() and write.entity is Entity.CONTACT]
-    if any(
-        str(record.fields.get(name) or "").lower() == str(wanted[name]).lower() for name in emails
-    ):
-        return True
-    return bool(wanted) and all(
-        same(record.fields.get(name), value) for name, value in wanted.items()
-    )
+    held = record.fields
+    if write.entity is Entity.CONTACT:
+        for name, value in wanted.items():
+            email = str(held.get(name) or "")
+            if "mail" in name.lower() and email.lower() == str(value).lower():
+                return True
+    return bool(wanted) and all(same(held.get(name), value) for name, value in wanted.items())

@@ -35,6 +35,10 @@ def decoded(answer: Answer, *, as_sent: bool = False) -> Any:
         ) from None
 
 
+_COUNTED = ("x-total-count", "x-total", "total-objects", "total-records")
+"""Headers that tell how many records there are in all; the last two are Kinto's."""
+
+
 class Prover(Protocol):
     """Knows by its template whether a path leads to records."""
 
@@ -106,9 +110,14 @@ class Api:
                 f"GET {endpoint.path}: expected a list {place}, found {type(items).__name__}",
                 remedy='say in "items" where a page holds its records',
             )
-        link = answer.headers.get("link", "")
+        counted = _counted(answer.headers)
         return ListPage(
-            items, body, link, _counted(answer.headers), request.path, answer.status == 206
+            items,
+            body,
+            headers=answer.headers,
+            counted=counted,
+            address=request.path,
+            partial=answer.status == 206,
         )
 
     def get(self, endpoint: EndpointSettings, key: str, parent: str | None) -> dict[str, Any]:
@@ -130,7 +139,16 @@ class Api:
         """The answer that holds one record. Raises NotFound."""
         template = item_of(endpoint)
         path = filled(template, {"key": key, "parent": parent})
-        return self.send(Request("GET", path, endpoint=f"GET {template}", replay=True))
+        params = dict(endpoint.item_params)
+        name = f"GET {template}"
+        request = Request(
+            "GET",
+            path,
+            endpoint=name,
+            params=params,
+            replay=True,
+        )
+        return self.send(request)
 
     def unwrapped(
         self, endpoint: EndpointSettings, answer: Answer, *, as_sent: bool = False
@@ -159,7 +177,8 @@ def _refuse_failure(endpoint: EndpointSettings, body: Any) -> None:
 def _counted(headers: Mapping[str, str]) -> str | None:
     """The count of all records in a header: in one of its own, or after the range of a part (RFC 9110, 14.4)."""
     ranged = headers.get("content-range", "").rpartition("/")[2].strip()
-    return headers.get("x-total-count", headers.get("x-total", ranged or None))
+    own = (headers[name] for name in _COUNTED if name in headers)
+    return next(own, ranged or None)
 
 
 def item_of(endpoint: EndpointSettings) -> str:

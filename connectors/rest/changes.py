@@ -13,7 +13,7 @@ import msgspec
 from connectors.http import Answer, Request
 from connectors.rest.api import Api, decoded, filled, item_of, wrapped
 from connectors.rest.lines import TAGS, Form, folded
-from connectors.rest.places import find, lost, parse, put, shows, text
+from connectors.rest.places import filled_in, find, lost, merge, parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
 from reconcile.errors import (
     ConnectorError,
@@ -89,8 +89,8 @@ class Change:
         fields = {name: value for name, value in self.write.fields.items() if value is not None}
         tags: dict[str, Json] = {TAGS: list(self.write.tags)} if self.write.tags else {}
         body = self._put({}, self._places({**fields, **tags}))
-        if self.form.parent and self.write.parent and "{parent}" not in template:
-            put(body, self.form.parent, self._as_held(self.form.parent, self.write.parent))
+        if self.write.parent and "{parent}" not in template:
+            self._link(body, self.write.parent)
         for place, constant in endpoint.constants.items():
             put(body, parse(place), constant)
         headers = {endpoint.idempotency: self.write.op_id} if endpoint.idempotency else {}
@@ -104,6 +104,16 @@ class Change:
             replay=bool(headers),
         )
         return self._created(self.api.send(request))
+
+    def _link(self, body: dict[str, Any], contact: str) -> None:
+        """Say in a new record which contact it belongs to."""
+        place, declared = self.form.parent, self.form.endpoint.create_link
+        if declared:
+            number = place is not None and self.form.numbers.get(place) and _is_number(contact)
+            key = msgspec.Raw(contact.encode()) if number else contact
+            merge(body, filled_in(declared, "{parent}", key))
+        elif place is not None:
+            put(body, place, self._as_held(place, contact))
 
     def _created(self, answer: Answer) -> Reply:
         """The new record; where it cannot be read it is there all the same, and its key is what counts."""

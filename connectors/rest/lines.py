@@ -10,9 +10,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from connectors.marks import says_deleted
-from connectors.rest.places import find, members, parse, text
+from connectors.rest.places import find, find_all, members, parse, text
 from connectors.rest.settings import EndpointSettings
-from reconcile.errors import Malformed
+from reconcile.errors import InvalidField, Malformed
 from reconcile.ports import FieldInfo, FieldType, Item, Path, Record, Shape
 
 TAGS = "tags"
@@ -95,14 +95,15 @@ class Form:
         if self.tags is not None:
             fields[TAGS] = self.tags_of(item)
         version = find(item, self.version) if self.version else None
+        modified_at = None
+        if self.modified_at:
+            modified_at = instant(find(item, self.modified_at), self.zone)
         return Record(
             key=self.key_of(item),
             fields=fields,
             parent=self.parent_of(item, parent),
             version=None if version is None else text(version),
-            modified_at=instant(find(item, self.modified_at), self.zone)
-            if self.modified_at
-            else None,
+            modified_at=modified_at,
             deleted=self._is_deleted(item),
         )
 
@@ -124,6 +125,8 @@ class Form:
         return [(self._tag_name(tag), tag) for tag in held]
 
     def _tag_name(self, tag: Any) -> str:
+        if self.endpoint.tag_ids:
+            return self._tag_of_id(tag)
         member = self.endpoint.tag_name
         if isinstance(tag, list) or (tag is not None and isinstance(tag, dict) != bool(member)):
             expected, found = ("objects", "others") if member else ("texts", "objects or lists")
@@ -134,20 +137,44 @@ class Form:
         name = find(tag, parse(member)) if member else tag
         return "" if name is None else str(name)
 
+    def _tag_of_id(self, tag: Any) -> str:
+        for name, known in self.endpoint.tag_ids.items():
+            if text(known) == text(tag):
+                return name
+        raise Malformed(
+            f'the tag {text(tag)} at "{self.endpoint.tags}" has no name',
+            remedy='name it in "tag_ids"',
+        )
+
     def tag_members(self, tags: Sequence[str]) -> list[Any]:
-        """Tags in the form that a record holds them in."""
+        """Tags in the form that a record holds them in. Raises InvalidField for one whose id is not declared."""
+        if ids := {folded(name): known for name, known in self.endpoint.tag_ids.items()}:
+            unknown = [tag for tag in tags if folded(tag) not in ids]
+            if unknown:
+                raise InvalidField(
+                    f"{', '.join(unknown)}: no id is declared for such a tag",
+                    remedy='make it in the app, and name its id in "tag_ids"',
+                )
+            return [ids[folded(tag)] for tag in tags]
         name = self.endpoint.tag_name
         return [{name: tag} for tag in tags] if name else list(tags)
 
     def parent_of(self, item: dict[str, Any], parent: str | None) -> str | None:
-        """The key of the contact that a record belongs to. Raises Malformed where an object or a list stands for it."""
-        stated = find(item, self.parent) if self.parent else None
-        if isinstance(stated, dict | list):
+        """The key of the contact that a record belongs to. Raises Malformed where an object stands for it, or several."""
+        stated = find_all(item, self.parent) if self.parent else []
+        keys = list(dict.fromkeys(map(str, stated)))
+        path, place = self.endpoint.path, self.endpoint.parent
+        if any(isinstance(one, dict) for one in stated):
             raise Malformed(
-                f'a record of {self.endpoint.path} has no key at "{self.endpoint.parent}", but {type(stated).__name__}',
+                f'a record of {path} has no key at "{place}", but dict',
                 remedy='say in "parent" where a record holds the key of its contact',
             )
-        return parent if stated in (None, "") else str(stated)
+        if len(keys) > 1:
+            raise Malformed(
+                f'a record of {path} names {len(keys)} contacts at "{place}", and can belong to one',
+                remedy="leave one contact in it, or let the API's list leave it out with `params`",
+            )
+        return keys[0] if keys else parent
 
     def _is_deleted(self, item: dict[str, Any]) -> bool:
         return self.deleted is not None and says_deleted(find(item, self.deleted))
@@ -169,12 +196,9 @@ class Form:
 
     def learn(self, item: dict[str, Any]) -> None:
         """Keep how a record's list members name themselves, 7 or "7", and its parent, so that what is written does alike."""
-        if (
-            self.parent
-            and self.parent not in self.numbers
-            and (held := find(item, self.parent)) not in (None, "")
-        ):
-            self.numbers[self.parent] = isinstance(held, int)
+        if self.parent and self.parent not in self.numbers:
+            for held in find_all(item, self.parent)[:1]:
+                self.numbers[self.parent] = isinstance(held, int)
         for place in self.members if len(self.named) < len(self.members) else ():
             member, last = find(item, place), place[-1]
             if isinstance(last, Item) and isinstance(member, dict):
@@ -237,12 +261,15 @@ def instant(value: Any, zone: tzinfo = UTC) -> str | None:
         value = float(value)
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
-            moment = datetime.fromtimestamp(value / 1000 if abs(value) >= _MS_FROM else value, UTC)
+            seconds = value / 1000 if abs(value) >= _MS_FROM else value
+            moment = datetime.fromtimestamp(seconds, UTC)
         elif isinstance(value, str):
             moment = datetime.fromisoformat(value)
         else:
             return None
-        moment = (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone)
+        moment = moment.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

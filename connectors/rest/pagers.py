@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
@@ -58,17 +58,22 @@ _NEXT = re.compile(r"\brel\*?\s*=[^;,]*(?<![\w-])next(?![\w-])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page: its records as they came, the whole body (None: there is none), its Link header, the count of all in a header.
+    """A page: its records as they came, the whole body (None: there is none), the headers, the count of all in one of them.
 
     `address` is where it was asked for; `partial` tells that HTTP itself calls it a part (206).
     """
 
     items: list[Any]
     body: Any
-    link: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     counted: str | None = None
     address: str = ""
     partial: bool = False
+
+    @property
+    def link(self) -> str:
+        """The Link header."""
+        return self.headers.get("link", "")
 
 
 Fetch: TypeAlias = Callable[[Mapping[str, Any] | str], ListPage]
@@ -144,7 +149,7 @@ def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
         case "cursor":
             return _next(page, pager) in _NO_CURSOR
         case "link":
-            return next_link(page.link) is None
+            return _ahead(page, pager) is None
 
 
 def goes_on(page: ListPage) -> bool:
@@ -258,7 +263,7 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
     while True:
         page = fetch(asked)
         yield page
-        address = next_link(page.link)
+        address = _ahead(page, pager)
         if address is None:
             return
         try:
@@ -279,6 +284,13 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
             )
         addresses.add(address)
         asked = address
+
+
+def _ahead(page: ListPage, pager: PagerSettings) -> str | None:
+    """The address of the next page: in the header that is declared, or in Link."""
+    if pager.next is None:
+        return next_link(page.link)
+    return page.headers.get(pager.next.lower()) or None
 
 
 def next_link(header: str) -> str | None:

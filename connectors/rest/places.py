@@ -42,6 +42,35 @@ def find(value: Any, path: Path) -> Any:
     return value
 
 
+def find_all(value: Any, path: Path) -> list[Any]:
+    """What lies at a path, in each member of the lists on the way; blanks left out."""
+    if isinstance(value, list):
+        found = [find_all(item, path) for item in value]
+        return [item for items in found for item in items]
+    if not path:
+        return [] if value in (None, "") else [value]
+    return find_all(find(value, path[:1]), path[1:])
+
+
+def filled_in(template: Any, word: str, value: Any) -> Any:
+    """JSON with `value` in place of each text that is `word`."""
+    if isinstance(template, Mapping):
+        return {name: filled_in(held, word, value) for name, held in template.items()}
+    if isinstance(template, list | tuple):
+        return [filled_in(held, word, value) for held in template]
+    return value if template == word else template
+
+
+def merge(body: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add members to a body; an object is added to the one that is there."""
+    for name, held in more.items():
+        there = body.get(name)
+        if isinstance(there, dict) and isinstance(held, dict):
+            merge(there, held)
+        else:
+            body[name] = held
+
+
 def _member(value: Any, name: str) -> Any:
     return value.get(name) if isinstance(value, dict) else None
 

@@ -150,17 +150,19 @@ class Reader:
             raise ConfigError(
                 [Problem(f"app.{entity}", what, 'say in "parent" where a record holds its contact')]
             )
-        params = {form.endpoint.since: scope.since} if scope.since and form.endpoint.since else {}
-        asked = (
-            tuple((scope.parents if entity is not Entity.CONTACT else None) or ())
-            if scope.since is None
-            else ()
-        )
+        is_contact = entity is Entity.CONTACT
+        params: dict[str, Any] = {}
+        if scope.since and form.endpoint.since:
+            params[form.endpoint.since] = scope.since
+        asked: tuple[str, ...] = ()
+        if scope.since is None and not is_contact:
+            asked = tuple(scope.parents or ())
         for items in self.one_list(entity, None, tally, params):
             chosen = [item for item in items if _within(form, item, scope)]
-            keys = tuple(form.key_of(item) for item, _ in chosen)
-            own = entity is Entity.CONTACT and scope.since is not None
-            yield _page(form, chosen, keys if own else asked)
+            covers = asked
+            if is_contact and scope.since is not None:
+                covers = tuple(form.key_of(item) for item, _ in chosen)
+            yield _page(form, chosen, covers)
             asked = ()
         if scope != Scope():
             tally.total = None
@@ -240,21 +242,20 @@ def remedy_of(pager: PagerSettings) -> str:
 
 def _within(form: Form, item: Item, scope: Scope) -> bool:
     record = form.record(*item)
-    if scope.since is not None and not (
-        record.modified_at and record.modified_at >= (instant(scope.since) or scope.since)
-    ):
-        return False
+    if scope.since is not None:
+        since = instant(scope.since) or scope.since
+        modified_at = record.modified_at
+        if not modified_at or modified_at < since:
+            return False
     if scope.keys is not None and record.key not in scope.keys:
         return False
     return scope.parents is None or record.parent in scope.parents
 
 
 def _page(form: Form, items: Sequence[Item], covers: Sequence[str]) -> Page:
-    return Page(
-        _ENCODER.encode_lines([form.line(item, parent) for item, parent in items]),
-        len(items),
-        tuple(covers),
-    )
+    lines = [form.line(item, parent) for item, parent in items]
+    encoded = _ENCODER.encode_lines(lines)
+    return Page(encoded, len(items), tuple(covers))
 
 
 def proven(reading: Iterator[Page], tally: Tally, *, partly: bool) -> Iterator[Page | Proof]:

@@ -17,6 +17,8 @@ from reconcile.values.policy import TAGS as TAGS_RULE
 from reconcile.values.policy import Drift, Flow, OnConflict, Rule
 
 _SETS = frozenset({"tags", "set"})
+_PARTED = frozenset({"name", "instant"})
+"""Codecs of values that an app may hold in two fields: a first and a last name, a date and a time of day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +219,13 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
         yield "ghl", "there is no GHL field for it", 'Add ghl = "…" or take the line away.'
     if len(field.app) > 2 or len(field.ghl) > 2:
         yield "ghl", "a value can be joined from two fields at most", "Name one or two fields."
-    elif max(len(field.app), len(field.ghl)) > 1 and field.codec.name != "name":
+    elif len(field.ghl) > 1 and field.codec.name == "instant":
+        yield "ghl", "GHL has no date and time apart", "Name one field of GHL's."
+    elif max(len(field.app), len(field.ghl)) > 1 and field.codec.name not in _PARTED:
         yield (
             "codec",
             f'the codec "{field.codec.name}" cannot be split over two fields',
-            'Use codec = "name", or one field.',
+            'Use codec = "name", codec = "instant" for a date and a time of day, or one field.',
         )
     read_only = [
         n

@@ -67,7 +67,12 @@ def survey_files(path: Path) -> FileSurvey:
     chosen = Counter(formats.values()).most_common(1)[0][0]
     surveyed = [_surveyed(file, chosen) for file, name in formats.items() if name == chosen]
     files = {table.name: file for file, table in surveyed}
-    return FileSurvey(chosen, files, tuple(table for _, table in surveyed))
+    tables = [table for _, table in surveyed]
+    return FileSurvey(
+        format=chosen,
+        files=files,
+        tables=tuple(tables),
+    )
 
 
 def _format(file: Path) -> FileFormat | None:
@@ -80,7 +85,12 @@ def _surveyed(file: Path, form: FileFormat) -> tuple[File, Table]:
     try:
         content = file.read_bytes()
         bounds = _bounds(content, file.name, form)
-        settings = FileSettings(file.name, (), header=bounds.header, footer=bounds.footer)
+        settings = FileSettings(
+            file.name,
+            key=(),
+            header=bounds.header,
+            footer=bounds.footer,
+        )
         sheet = sheet_of(form, content, file.name, settings)
         rows = [part.values for part in sheet.parts() if part.values is not None]
     except (OSError, BrokenFileError) as failed:
@@ -100,11 +110,20 @@ def _surveyed(file: Path, form: FileFormat) -> tuple[File, Table]:
     key = _key(names, rows, export)
     columns = [_column(name, rows, lists.get(name), export) for name in names]
     natural = bool(key) and not _is_key_name(key[0])
-    said: dict[str, Any] = {"header": bounds.header, "footer": bounds.footer, "lists": lists}
+    said: dict[str, Any] = {
+        "header": bounds.header,
+        "footer": bounds.footer,
+        "lists": lists,
+    }
     if natural:
         said["new_key"] = "none"
     filled = {name: value for name, value in said.items() if value}
-    table = Table(file.stem, tuple(columns), key, natural=natural)
+    table = Table(
+        file.stem,
+        tuple(columns),
+        key,
+        natural=natural,
+    )
     return File(file, filled, export), table
 
 

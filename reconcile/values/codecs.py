@@ -7,8 +7,9 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 import phonenumbers
 
@@ -200,10 +201,20 @@ class Date(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant(Codec):
-    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000); without a zone it is read in `timezone`."""
+    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000); without a zone it is read in `timezone`.
+
+    Over two native fields it is a date and a time of day, both in `timezone`.
+    """
 
     timezone: str = "UTC"
     name: str = "instant"
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        if arity == 1 or cell is None or self.fault(cell):
+            return (cell, *(None,) * (arity - 1))
+        local = datetime.fromisoformat(cell).astimezone(ZoneInfo(self.timezone))
+        spec = "seconds" if local.second else "minutes"
+        return (local.date().isoformat(), local.time().isoformat(spec))
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
         text = clean(raws)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -218,6 +220,23 @@ def test_a_decimal_comma_is_read_where_it_is_one(text: str, wanted: str | None) 
     assert codec.decode(["1234.5"], Side.GHL) == "1234.5"
     assert codec.encode("1234.5", Side.APP, 1) == ("1234,5",)
     assert codec.encode("1234.5", Side.GHL, 1) == (1234.5,)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+@given(seconds=st.integers(0, 4_000_000_000))
+@TRY
+def test_a_date_and_a_time_apart_are_one_moment(zone: str, seconds: int) -> None:
+    """Written into two fields in the zone of the app, a moment reads back as it was, but for the hour that clocks repeat."""
+    codec = codec_named("instant", timezone=zone)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    cell = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    local = moment.astimezone(ZoneInfo(zone))
+    day, time = codec.encode(cell, Side.APP, 2)
+    assert (day, str(time)[:5]) == (local.date().isoformat(), local.strftime("%H:%M"))
+    back = codec.decode([str(day), str(time)], Side.APP)
+    assert back == cell or local.fold
+    assert codec.decode([str(day), None], Side.APP) is not None
+    assert codec.encode(None, Side.APP, 2) == (None, None)
 
 
 def test_zeros_that_a_spreadsheet_took_are_put_back() -> None:
