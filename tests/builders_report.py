@@ -7,6 +7,7 @@ from typing import Any
 from reconcile.report.changes import failures
 from reconcile.report.classes import CLASSES, VALUE_CLASSES
 from reconcile.report.schema import FORMAT
+from reconcile.report.totals import totals
 from reconcile.report.verdict import verdict
 
 _KINDS = (
@@ -203,13 +204,14 @@ def _values() -> dict[str, Any]:
 def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any]:
     """A whole document."""
     entries = [change_of(number) for number in range(changes)]
+    written = [each for each in entries if each["status"] == "done"]
     figures = {
         entity: {
             "creates": sum(
-                e["entity"] == entity and e["kind"] in ("create", "add_tags") for e in entries
+                e["entity"] == entity and e["kind"] in ("create", "add_tags") for e in written
             ),
-            "updates": sum(e["entity"] == entity and e["kind"] == "update" for e in entries),
-            "deletes": sum(e["entity"] == entity and e["kind"] == "delete" for e in entries),
+            "updates": sum(e["entity"] == entity and e["kind"] == "update" for e in written),
+            "deletes": sum(e["entity"] == entity and e["kind"] == "delete" for e in written),
             **dict.fromkeys(("linked", "forgotten", "left"), 0),
             "conflicts": holds * (entity == "contact"),
             "holds": holds * (entity == "contact"),
@@ -220,12 +222,15 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
         }
         for entity in ("contact", "tag", "task", "note")
     }
+    counted = totals(entries, figures)
     now = {
         "run_id": "r9",
         "job": "nightly",
         "state": "settled",
         "started_at": "2026-01-05T02:00:00Z",
         "entities": figures,
+        "totals": counted,
+        "requests": 143,
     }
     whole = {
         "format": FORMAT,
@@ -240,6 +245,8 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
         "refusal": "",
         "stopped": "",
         "nowhere": [],
+        "totals": counted,
+        "limits": [],
         "entities": figures,
         "statement": _statement(max(changes, 10)),
         "holds": [question_of(number) for number in range(holds)],

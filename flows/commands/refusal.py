@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.terminal import Console
-from reconcile.model import Side
-from reconcile.plan.dependants import words
+from reconcile.report.limits import cells
 
 if TYPE_CHECKING:
     from reconcile.errors import Refused
@@ -37,38 +36,6 @@ def limits(console: Console, broken: Sequence[Limit]) -> None:
     for limit in broken:
         what = "" if limit["found"] is not None else f"{limit['what']}: "
         console.print(Text(f"--allow {limit['name']}: {what}{limit['danger']}", style="dim"))
-
-
-def cells(limit: Limit) -> tuple[str, str, str, str, str]:
-    """A limit's row: its name and where, what was found, what is allowed, the dependants, the flag."""
-    name = str(limit["name"])
-    flag = f"--allow {name}"
-    if limit["entity"]:
-        name += f" of {limit['entity']}s"
-    if limit["side"]:
-        name += f" in {Side(limit['side']).label}"
-    found = ""
-    if limit["found"] is not None:
-        found = f"{limit['found']:,}"
-    if limit["of"] is not None:
-        found += f" of {limit['of']:,}"
-    return name, found, _allowed(limit), words(limit["along"]), flag
-
-
-def _allowed(limit: Limit) -> str:
-    """25 (max_deletes); a share also as the count that it comes to."""
-    setting = str(limit["setting"])
-    allowed = limit["allowed"]
-    if allowed is None:
-        return ""
-    number = f"{allowed:,.0f}"
-    if setting.endswith("_share"):
-        number = f"{allowed:.0%}"
-        count = int(limit["of"] * allowed)
-        number += f" = {count:,}"
-    if setting.startswith("min_"):
-        number = f"at least {number}"
-    return f"{number} ({setting})"
 
 
 def tell(refusal: Refused) -> None:

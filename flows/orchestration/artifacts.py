@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import platform
+import shlex
 from collections.abc import Callable
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 from prefect.artifacts import (
-    create_link_artifact,
+    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -18,7 +22,14 @@ from prefect.artifacts import (
 from flows.config import Pair
 from flows.outcome.tell import Told
 from flows.state.leases import release_dead
+from reconcile.model import Side
+from reconcile.report.changes import FAILED
 from reconcile.report.mask import masked
+from reconcile.report.totals import totals_of
+from reconcile.report.verdict import many
+
+LISTED = 200
+"""Rows of a table in Prefect: its page shows them all at once."""
 
 Do = Callable[..., Any]
 
@@ -63,30 +74,81 @@ class Watched:
             update_progress_artifact(self._artifact, min(100.0, 100.0 * self._done / self._due))
 
 
-def tables(pair: Pair, told: Told) -> None:
-    """What is held and what failed, without a person's values, and a link to the report."""
-    document = masked(told.document)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An artifact as Prefect gets it: its kind in the key, the words above it, its rows."""
+
+    kind: str
+    description: str
+    rows: list[dict[str, Any]]
+
+
+def shown(pair: str, told: Map[str, Any]) -> list[Shown]:
+    """What is asked and what failed, by the names of the records, with every value of a person masked.
+
+    `told` is the report. The figures are its totals; the lists end at LISTED rows, and say so.
+    """
+    document, totals = masked(told), totals_of(told)
     holds = [
-        {name: hold.get(name) for name in ("hold_id", "kind", "entity", "field", "because")}
+        {
+            "question": hold["hold_id"],
+            "record": f"{hold['entity']} {hold['label']}",
+            "field": hold["field"],
+            "the app": hold["values"].get("app"),
+            "GHL": hold["values"].get("ghl"),
+            "why": hold["because"],
+            "days": hold["age_days"],
+        }
         for hold in document["holds"]
     ]
-    create_table_artifact(
-        holds, key=key_of("holds", pair), description=f"{pair.name}: {len(holds)} questions"
-    )
     failed = [
-        {name: change.get(name) for name in ("op_id", "kind", "entity", "side", "status", "code")}
+        {
+            "what": f"{change['kind'].replace('_', ' ')} {change['entity']}",
+            "record": change["label"],
+            "in": Side(change["side"]).label,
+            "outcome": change["status"].replace("_", " "),
+            "code": change["code"],
+            "why": change["detail"] or change["because"],
+        }
         for change in document["changes"]
-        if change["status"] not in ("done", "planned")
+        if change["status"] in FAILED
     ]
-    create_table_artifact(
-        failed, key=key_of("failures", pair), description=f"{pair.name}: {len(failed)} failures"
-    )
+    words = f"{totals['failed']:,} failed, {totals['left']:,} left for the next run"
+    return [
+        Shown("holds", f"{pair}: {many(totals['questions'], 'question')}", _first(holds)),
+        Shown("failures", f"{pair}: {words}", _first(failed)),
+    ]
+
+
+def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    more = len(rows) - LISTED
+    if more <= 0:
+        return rows
+    last = dict.fromkeys(rows[0], "") | {next(iter(rows[0])): f"and {more:,} more in the report"}
+    return [*rows[:LISTED], last]
+
+
+def tables(pair: Pair, told: Told) -> None:
+    """What is held and what failed, without a person's values, and where the report lies."""
+    for each in shown(pair.name, told.document):
+        create_table_artifact(each.rows, key=key_of(each.kind, pair), description=each.description)
     if "html" in told.paths:
-        create_link_artifact(
-            told.paths["html"].absolute().as_uri(),
+        create_markdown_artifact(
+            where(pair.path, told),
             key=key_of("report", pair),
-            link_text="the report",
+            description=f"{pair.name}: where the whole report lies",
         )
+
+
+def where(pair: Path, told: Told) -> str:
+    """Where the whole report lies, and how to open it: a browser follows no link from a server to a file."""
+    run_id = told.document["run_id"]
+    return (
+        f"The whole report has people's values, so it is not kept in Prefect. On the machine of the worker "
+        f"({platform.node()}) it is the file\n\n    {told.paths['html'].absolute()}\n\n"
+        f"and wherever the pair file is, this shows it and says where it lies:\n\n"
+        f"    ghl-reconcile report {run_id} --pair {shlex.quote(str(pair))}\n"
+    )
 
 
 # Prefect calls hooks by these very names of their arguments; under a worker, others fail without a word.

@@ -28,6 +28,7 @@ from reconcile.report import kept
 from reconcile.report.about import About, RunState
 from reconcile.report.appointments import Agendas
 from reconcile.report.document import document
+from reconcile.report.figures import requested
 from reconcile.report.verdict import apart, unread
 from reconcile.stage import archive
 
@@ -207,6 +208,8 @@ def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
         if each["complete"] and not each["partial"]
     }
     brief = {name: whole[name] for name in names if name in whole} | {"rows": rows}
+    if "usage" in whole:
+        brief["requests"] = requested(whole["usage"])
     return brief | ({"undoes": whole["undo"]["of"]} if "undo" in whole else {})
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 
 class Tone(StrEnum):
@@ -246,5 +248,35 @@ OF_RECORDS = {
 
 Those of a deleted one are no more.
 """
+
+_AHEAD = {
+    "created": ("To be created", "its counterpart is to be created on the other side"),
+    "updated": ("To be updated", "this record or its counterpart is to be updated"),
+    "deleted": (
+        "To be deleted",
+        "its counterpart was deleted, and so this record is to be; or it is marked as deleted itself",
+    ),
+    "pending": ("To be written", "due on the other side"),
+}
+
+
+def told(
+    known: Iterable[Class],
+    *,
+    applied: bool,
+) -> list[dict[str, Any]]:
+    """The classes as a report has them: name, label, tone, meaning; `applied` false for one that says what would be written."""
+    return [
+        {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
+        for c in (known if applied else _ahead(known))
+    ]
+
+
+def _ahead(known: Iterable[Class]) -> Iterator[Class]:
+    for each in known:
+        label, meaning = _AHEAD.get(each.name, (each.label, each.meaning))
+        tone = Tone.DONE if each.name in _AHEAD else each.tone
+        yield replace(each, label=label, meaning=meaning, tone=tone)
+
 
 BY_NAME = {each.name: each for each in CLASSES}

@@ -15,8 +15,9 @@ from reconcile.report.about import About
 from reconcile.report.along import added, alongs
 from reconcile.report.appointments import Agendas, content
 from reconcile.report.changes import changes, failures
-from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES
+from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES, told
 from reconcile.report.entries import entry
+from reconcile.report.figures import requested
 from reconcile.report.kept import Changes
 from reconcile.report.labels import make_labels
 from reconcile.report.quality import quality
@@ -37,9 +38,15 @@ from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
 _TRENDS = 30  # earlier runs shown
+_OF_A_RUN = ("run_id", "job", "state", "started_at", "totals", "entities")
+_NEWER = ("totals", "requests")
 
 
-def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
+def document(
+    stage: Stage,
+    mapping: Mapping,
+    about: About,
+) -> dict[str, Any]:
     """The report of a run, in the form that docs/report.schema.json describes.
 
     A run that never came to a plan has its head, its costs and its reason, and nothing else.
@@ -57,7 +64,7 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "limits": [asdict(breach) for breach in about.breaches],
         "entities": entities,
         "statement": _statement(state),
-        "values": _values(stage, mapping, accounts),
+        "values": _values(stage, mapping, accounts, applied=about.wrote),
         "holds": holds,
         "failures": failures(entries),
         "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
@@ -70,11 +77,15 @@ def document(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "interrupted": _interrupted(mapping, about),
     }
     whole["verdict"] = verdict(whole)
-    whole["trends"] = _trends(about, whole["entities"])
+    whole["trends"] = _trends(about, whole)
     return whole
 
 
-def _entries(stage: Stage, mapping: Mapping, about: About) -> Iterator[dict[str, Any]]:
+def _entries(
+    stage: Stage,
+    mapping: Mapping,
+    about: About,
+) -> Iterator[dict[str, Any]]:
     return added(changes(stage, mapping, applied=about.wrote), alongs(stage, mapping))
 
 
@@ -121,15 +132,14 @@ def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
     ]
 
 
-def _values(stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount]) -> dict[str, Any]:
+def _values(
+    stage: Stage, mapping: Mapping, accounts: Sequence[ValueAccount], *, applied: bool
+) -> dict[str, Any]:
     """The value statement, and the values that are not agreed, or apart by rule."""
     apart = [each.name for each in VALUE_CLASSES if each.name not in (EQUAL, CARRIED)]
     return {
         "agree": agree(accounts),
-        "classes": [
-            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
-            for c in VALUE_CLASSES
-        ],
+        "classes": told(VALUE_CLASSES, applied=applied),
         "entities": [
             {
                 "entity": each.entity.value,
@@ -151,10 +161,7 @@ def _statement(state: Statement) -> dict[str, Any]:
         "applied": state.applied,
         "clean": state.clean,
         "unexplained": state.unexplained,
-        "classes": [
-            {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
-            for c in CLASSES
-        ],
+        "classes": told(CLASSES, applied=state.applied),
         "entities": [_entity(each) for each in state.entities],
         "broken": [_identity(each) for each in state.broken],
     }
@@ -270,24 +277,20 @@ def _snapshot(each: Snapshot) -> dict[str, Any]:
     }
 
 
-def _trends(about: About, entities: Map[str, Any]) -> list[dict[str, Any]]:
+def _trends(
+    about: About,
+    whole: Map[str, Any],
+) -> list[dict[str, Any]]:
     """Earlier runs and this one, oldest first: the figures of each."""
-    names = ("run_id", "job", "state", "started_at")
-    now = {
-        "run_id": about.run_id,
-        "job": about.job,
-        "state": about.state,
-        "started_at": about.started_at,
-        "entities": entities,
-    }
+    now = {name: whole[name] for name in _OF_A_RUN} | {"requests": requested(whole["usage"])}
     earlier = [
         run for run in about.history if run.get("run_id") != about.run_id and run.get("entities")
     ]
-    runs = [now, *earlier[:_TRENDS]]
-    return [
-        {
-            **{name: run.get(name) for name in names},
-            "entities": {name: dict(row) for name, row in run["entities"].items()},
-        }
-        for run in reversed(runs)
-    ]
+    return [_trend(run) for run in reversed([now, *earlier[:_TRENDS]])]
+
+
+def _trend(run: Map[str, Any]) -> dict[str, Any]:
+    """A run as the charts take it; `totals` and `requests` only where its own report had them."""
+    known = (*_OF_A_RUN, "requests")
+    found = {name: run.get(name) for name in known if name not in _NEWER or name in run}
+    return found | {"entities": {name: dict(row) for name, row in run["entities"].items()}}

@@ -103,7 +103,11 @@ def _unread(each: EntityStatement) -> int:
     )
 
 
-def _figures(entity: Entity, row: Counter[str], about: About) -> dict[str, Any]:
+def _figures(
+    entity: Entity,
+    row: Counter[str],
+    about: About,
+) -> dict[str, Any]:
     return {
         **{name: row[name] for name in (*_COUNTED, "conflicts", "holds", "failed", "left")},
         "requests": requests_of(entity, about.usage),
@@ -164,12 +168,21 @@ def writes_of(plan: Plan, entity: Entity) -> int:
     )
 
 
+def requested(usage: Map[str, Map[str, Any]]) -> int:
+    """All requests of a run, on the sides that count them against a quota."""
+    return sum(used["requests"] for used in usage.values() if used["metered"])
+
+
 def usage(about: About) -> dict[str, dict[str, Any]]:
     """What each side cost: requests for reading and for writing, beside the estimate."""
     return {side.value: _side(about, side, each) for side, each in sorted(about.usage.items())}
 
 
-def _side(about: About, side: Side, used: Usage) -> dict[str, Any]:
+def _side(
+    about: About,
+    side: Side,
+    used: Usage,
+) -> dict[str, Any]:
     writing = sum(
         many
         for endpoint, many in used.by_endpoint.items()

@@ -10,18 +10,19 @@ from typing import Any
 
 from reconcile.model import Side
 from reconcile.report.classes import BY_RULE
+from reconcile.report.totals import COUNTED, totals_of, verb
 from reconcile.report.verdict import many
 
 _MARKS = {"good": "✅", "ask": "🟡", "bad": "❌", "plain": "📄"}
 _MOST = 50  # holds and changes listed
 _NONE, _MINUS = "–", "−"  # noqa: RUF001 - a dash and a minus as people set them
 _FIGURES = (
-    ("creates", "created"),
-    ("updates", "updated"),
-    ("deletes", "deleted"),
-    ("linked", "linked"),
+    ("creates", "creates"),
+    ("updates", "updates"),
+    ("deletes", "deletes"),
+    ("linked", "links"),
     ("conflicts", "conflicts"),
-    ("holds", "held"),
+    ("holds", "questions"),
     ("failed", "failed"),
     ("left", "left"),
     ("requests", "requests"),
@@ -92,12 +93,23 @@ def _head(document: Map[str, Any]) -> Iterator[str]:
 
 
 def _figures(document: Map[str, Any]) -> Iterator[str]:
-    heads = ["", *(label for _, label in _FIGURES)]
+    whole = totals_of(document)
+    counts = {
+        "planned": whole["planned"]["writes"],
+        "done": whole["done"]["writes"],
+        "failed": whole["failed"],
+        "questions": whole["questions"],
+    }
+    yield " · ".join(f"{name} **{count:,}**" for name, count in counts.items())
+    heads = [""]
+    for _, label in _FIGURES:
+        heads.append(verb(document, label) if label in COUNTED else label)
     rows = [
         [entity, *(figures[name] for name, _ in _FIGURES)]
         for entity, figures in document["entities"].items()
     ]
     if rows:
+        yield ""
         yield from table(heads, rows)
 
 

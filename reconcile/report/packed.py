@@ -63,7 +63,11 @@ class _Words:
         return self.places.setdefault(text, len(self.places))
 
 
-def packed(document: Map[str, Any], *, most: int = _MOST_BYTES) -> Packed:
+def packed(
+    document: Map[str, Any],
+    *,
+    most: int = _MOST_BYTES,
+) -> Packed:
     """The records of a document for its page, in at most about `most` bytes."""
     counted = _counted(document)
     beyond = _beyond(document)
@@ -175,7 +179,11 @@ def _records(document: Map[str, Any]) -> Iterator[tuple[Kind, Map[str, Any]]]:
 # as what ------------------------------------------------------------------------------------------
 
 
-def _packed(document: Map[str, Any], admitted: Map[Kind, int], left: Map[Kind, int]) -> str:
+def _packed(
+    document: Map[str, Any],
+    admitted: Map[Kind, int],
+    left: Map[Kind, int],
+) -> str:
     words, seen = _Words(), Counter[Kind]()
     ordered: tuple[list[bytes], ...] = ([], [], [], [])
     for kind, record in _records(document):
@@ -189,7 +197,11 @@ def _packed(document: Map[str, Any], admitted: Map[Kind, int], left: Map[Kind, i
     return _safe((head + b',"rows":[' + rows + b"]}").decode())
 
 
-def _row(kind: Kind, record: Map[str, Any], words: _Words) -> tuple[int, Row]:
+def _row(
+    kind: Kind,
+    record: Map[str, Any],
+    words: _Words,
+) -> tuple[int, Row]:
     """A record as a row, and its place: what went wrong, was done, was noted, was left."""
     if kind[0] == "change":
         dull = 0 if kind[4] in FAILED else 2 if kind[1] in LEDGER_ONLY else 1

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _ASSETS = Path(__file__).with_name("assets")
-_SHOWN_HOLDS = 60
+_SHOWN_HOLDS = 10
 _ICON = {"good": "%2316794f", "ask": "%23b45309", "bad": "%23b42318", "plain": "%234b5563"}
 
 

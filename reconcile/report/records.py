@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
 from typing import Any
 
-_PLACES = {"app": "the app", "ghl": "GHL"}
+_PLACES = {
+    "app": "the app",
+    "ghl": "GHL",
+}
 _LINES = 8  # lines a card shows
 
 Found = Map[str, Any]
@@ -31,16 +34,25 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
             if name != "agreement" or each["equal"] < each["compared"]
         ]
         if lines:
-            yield {"title": title, "lines": lines[:_LINES]}
+            yield {
+                "title": title,
+                "lines": lines[:_LINES],
+            }
     suggested = found.get("suggested")
     if suggested and (suggested["links"] or suggested["why_not"]):
-        yield {"title": "Suggested links", "lines": list(_suggestions(suggested))}
+        yield {
+            "title": "Suggested links",
+            "lines": list(_suggestions(suggested)),
+        }
     reasons = [
         _fact(f"{_of(each)}: {each['because']}", each["count"])
         for each in document["passed"]["counts"]
     ]
     if reasons:
-        yield {"title": "Left out, by reason", "lines": reasons[:_LINES]}
+        yield {
+            "title": "Left out, by reason",
+            "lines": reasons[:_LINES],
+        }
     if found["notes_oldest"]:
         since = f"the notes of every contact that was ever read were read since {found['notes_oldest'][:10]}"
         never = found.get("notes_never")
@@ -70,7 +82,11 @@ def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
         yield _fact("all of them are among the questions", suggested["count"])
 
 
-def _fact(text: str, value: int | str | None, detail: str = "") -> dict[str, Any]:
+def _fact(
+    text: str,
+    value: int | str | None,
+    detail: str = "",
+) -> dict[str, Any]:
     return {
         "text": text,
         "value": f"{value:,}" if isinstance(value, int) else value,

@@ -447,13 +447,16 @@ def _certificate() -> dict[str, Any]:
 
 def _trend() -> dict[str, Any]:
     row = {"type": "object", "additionalProperties": True}
-    return _object(
+    whole = _object(
         run_id=_maybe(_TEXT),
         job=_maybe(_TEXT),
         state=_maybe(_TEXT),
         started_at=_maybe(_TEXT),
         entities={"type": "object", "additionalProperties": row},
     )
+    # A run of an earlier version has neither.
+    whole["properties"] |= {"totals": _totals(), "requests": _COUNT}
+    return whole
 
 
 def _provenance() -> dict[str, Any]:

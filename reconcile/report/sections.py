@@ -10,22 +10,33 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.entities import Entity
-from reconcile.report.charts import Part, against, columns, stacked
+from reconcile.report.charts import Part, against, stacked
 from reconcile.report.classes import BY_RULE
+from reconcile.report.limits import cells
 from reconcile.report.records import cards, looked
+from reconcile.report.tiles import tiles
+from reconcile.report.totals import totals_of
+from reconcile.report.trends import trends
 from reconcile.report.verdict import many
 
 _UNDO_LISTED = 20
 _VALUES_LISTED = 50
-_SIDES = {"app": "App", "ghl": "GHL"}
+_SIDES = {
+    "app": "App",
+    "ghl": "GHL",
+}
 
 
-def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
+def context(
+    document: Map[str, Any],
+    rows: int,
+) -> dict[str, Any]:
     """Everything the template needs beside the document itself."""
     quality = list(cards(document))
     return {
         "sections": list(_sections(document, rows, quality)),
-        "tiles": list(_tiles(document)),
+        "tiles": list(tiles(document)),
+        "limits": list(_limits(document)),
         "statement": [_balance(document, each) for each in document["statement"]["entities"]],
         **_classes(document),
         "values": _values(document),
@@ -33,11 +44,17 @@ def context(document: Map[str, Any], rows: int) -> dict[str, Any]:
         "quality": quality,
         "looked": looked(document),
         "costs": list(_costs(document)),
-        "trends": list(_trends(document)),
+        "trends": list(trends(document)),
         "certificate": _certificate(document),
         "provenance": list(_provenance(document)),
         "undo": _undo(document),
     }
+
+
+def _limits(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a run was refused for, a row each; what the flag lets happen stands beneath."""
+    for limit in document.get("limits") or ():
+        yield {"cells": cells(limit), "flag": f"--allow {limit['name']}", **limit}
 
 
 def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
@@ -72,9 +89,9 @@ def _sections(
     if _undo(document):
         yield "undo", "Not undone", len(document["undo"]["left"])
     if document["holds"]:
-        yield "decisions", "Decisions", len(document["holds"])
+        yield "decisions", "Decisions", totals_of(document)["questions"]
     if document["failures"]:
-        yield "failures", "Failures", sum(group["count"] for group in document["failures"])
+        yield "failures", "Not as planned", sum(group["count"] for group in document["failures"])
     if rows:
         yield "records", "Records", rows
     if shown := document.get("appointments"):
@@ -83,62 +100,6 @@ def _sections(
         yield "quality", "Quality", 0
     yield "costs", "Cost", 0
     yield "proof", "Proof", 0
-
-
-_TILES = (
-    ("creates", "created", "done", "kind=create"),
-    ("updates", "updated", "done", "kind=update"),
-    ("deletes", "deleted", "done", "kind=delete"),
-    ("linked", "linked", "done", "kind=adopt"),
-    ("holds", "to decide", "ask", ""),
-    ("failed", "failed", "fail", ""),
-)
-
-
-def _tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    """The figures of records, with tags in a tile of their own.
-
-    What did not happen and seldom does has none. None of a run without a plan.
-    """
-    if document["state"] in ("failed", "stopped") and not document["applied"]:
-        return
-    records = {
-        entity: figures for entity, figures in document["entities"].items() if entity != "tag"
-    }
-    tags = document["entities"].get("tag", {})
-    for name, label, tone, chosen in _TILES:
-        counted = document["entities"] if name in ("holds", "failed") else records
-        parts = [(entity, figures[name]) for entity, figures in counted.items() if figures[name]]
-        if name == "holds" and tags:
-            yield _tag_tile(document, tags)
-        if parts or name != "linked":
-            detail = " · ".join(Entity(entity).counted(count) for entity, count in parts)
-            href = {"holds": "#decisions", "failed": "#failures"}.get(name, "#records")
-            would = "to be " if tone == "done" and not document["applied"] else ""
-            tile = _tile(sum(count for _, count in parts), would + label, detail, tone=tone)
-            yield tile | _leads(tile["value"], href, chosen)
-
-
-def _tag_tile(document: Map[str, Any], tags: Map[str, int]) -> dict[str, Any]:
-    parts = [
-        f"{word} {Entity.TAG.record.counted(tags[name])}"
-        for name, word in (("creates", "added to"), ("deletes", "removed from"))
-        if tags[name]
-    ]
-    would = "" if document["applied"] else "to be "
-    tile = _tile(
-        tags["creates"] + tags["deletes"], would + "changed in tags", " · ".join(parts), tone="done"
-    )
-    return tile | _leads(tile["value"], "#records", "entity=tag")
-
-
-def _tile(value: int, label: str, detail: str, *, tone: str) -> dict[str, Any]:
-    return {"value": value, "label": label, "detail": detail, "tone": tone if value else "none"}
-
-
-def _leads(value: int, href: str, chosen: str) -> dict[str, str]:
-    """Where a figure leads to; nowhere if it is nought."""
-    return {"href": href if value else "#main", "filter": chosen if value else ""}
 
 
 def _values(document: Map[str, Any]) -> dict[str, Any]:
@@ -160,62 +121,91 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
         "totals": [each["total"] for each in entities],
         "apart": apart[:_VALUES_LISTED],
         "more": max(0, len(apart) - _VALUES_LISTED),
+        **_accepted(values),
         "agree": values["agree"],
+    }
+
+
+def _accepted(values: Map[str, Any]) -> dict[str, Any]:
+    """The first of the differences that a rule or a decision leaves, and how many there are."""
+    found = [each for each in values["listed"] if each["class"] == BY_RULE]
+    total = sum(each["classes"].get(BY_RULE, 0) for each in values["entities"])
+    shown = found[:_VALUES_LISTED]
+    return {
+        "accepted": shown,
+        "accepted_total": total,
+        "accepted_more": total - len(shown),
     }
 
 
 # the statement ------------------------------------------------------------------------------------
 
 
-def _balance(document: Map[str, Any], each: Map[str, Any]) -> dict[str, Any]:
+def _balance(
+    document: Map[str, Any],
+    each: Map[str, Any],
+) -> dict[str, Any]:
     app, ghl = each["sides"]
+    entity = each["entity"]
     known = {c["name"]: c for c in document["statement"]["classes"]}
-    lines = [_line("Records read", app["read"], ghl["read"])]
-    lines.append(
-        _line("corrected by a look at the record", app["corrected"], ghl["corrected"], delta=True)
-    )
-    lines += [
-        _line(
-            f"{known[name]['label']}, no counterpart",
-            -app["aside"].get(name, 0),
-            -ghl["aside"].get(name, 0),
-            delta=True,
-            tone=known[name]["tone"],
-        )
-        for name in known
-    ]
-    for name, label in (
-        ("created", "created here"),
-        ("met", "found while writing"),
-        ("unread", "linked, not read in this run"),
-    ):
-        lines.append(_line(label, app[name], ghl[name], delta=True))
+    lines = [line for line in _adjustments(app, ghl, known) if any(line["numbers"])]
+    good = not each["unexplained"]
+    for identity in each["identities"]:
+        good = good and identity["holds"]
+    bars: list[dict[str, str]] = []
+    for side in each["sides"]:
+        svg = _bar(entity, side, known)
+        bars.append({"side": _SIDES[side["side"]], "svg": svg})
     return {
-        "entity": each["entity"],
-        "title": f"{each['entity'].capitalize()}s",
-        "lines": [lines[0], *(line for line in lines[1:] if any(line["numbers"]))],
+        "entity": entity,
+        "title": Entity(entity).plural.capitalize(),
+        "lines": [_line("Records read", app["read"], ghl["read"]), *lines],
         "adjusted": [app["adjusted"], ghl["adjusted"]],
-        "good": not each["unexplained"]
-        and all(identity["holds"] for identity in each["identities"]),
+        "good": good,
         "legend": list(_legend(each, known)),
-        "bars": [
-            {"side": _SIDES[side["side"]], "svg": _bar(each["entity"], side, known)}
-            for side in each["sides"]
-        ],
+        "bars": bars,
     }
 
 
-def _legend(each: Map[str, Any], known: Map[str, Any]) -> Iterator[dict[str, Any]]:
+def _adjustments(
+    app: Map[str, Any], ghl: Map[str, Any], known: Map[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """What leads from the records read to the linked pairs, in the statement's order."""
+    label = "corrected by a look at the record"
+    yield _line(label, app["corrected"], ghl["corrected"], delta=True)
+    for name, described in known.items():
+        label = f"{described['label']}, no counterpart"
+        tone = described["tone"]
+        without = (-side["aside"].get(name, 0) for side in (app, ghl))
+        yield _line(label, *without, delta=True, tone=tone)
+    yield _line("created here", app["created"], ghl["created"], delta=True)
+    yield _line("found while writing", app["met"], ghl["met"], delta=True)
+    yield _line("linked, not read in this run", app["unread"], ghl["unread"], delta=True)
+
+
+def _legend(
+    each: Map[str, Any],
+    known: Map[str, Any],
+) -> Iterator[dict[str, Any]]:
     """What the colours of a bar mean, with the counts in the app and in GHL."""
     app, ghl = (side["classes"] for side in each["sides"])
     for name in reversed(list(known)):
         counts = (app.get(name, 0), ghl.get(name, 0))
         if any(counts):
             told = f"{counts[0]:,}" if counts[0] == counts[1] else f"{counts[0]:,} · {counts[1]:,}"
-            yield {"name": name, "label": known[name]["label"], "counts": told}
+            yield {
+                "name": name,
+                "label": known[name]["label"],
+                "counts": told,
+            }
 
 
-def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dict[str, Any]:
+def _line(
+    label: str,
+    *numbers: int,
+    delta: bool = False,
+    tone: str = "",
+) -> dict[str, Any]:
     return {
         "label": label,
         "numbers": numbers,
@@ -224,110 +214,77 @@ def _line(label: str, *numbers: int, delta: bool = False, tone: str = "") -> dic
     }
 
 
-def _bar(entity: str, side: Map[str, Any], known: Map[str, Any]) -> str:
-    parts = [
-        Part(known[name]["label"], side["classes"].get(name, 0), f"class-{name}")
-        for name in reversed(list(known))
-    ]
-    return stacked(
-        parts,
-        title=f"{entity}s in {_SIDES[side['side']]} by class: "
-        + ", ".join(f"{part.label} {part.value:,}" for part in parts if part.value),
-    )
+def _bar(
+    entity: str,
+    side: Map[str, Any],
+    known: Map[str, Any],
+) -> str:
+    parts: list[Part] = []
+    said: list[str] = []
+    for name in reversed(list(known)):
+        label = known[name]["label"]
+        count = side["classes"].get(name, 0)
+        parts.append(Part(label, count, f"class-{name}"))
+        if count:
+            said.append(f"{label} {count:,}")
+    where = _SIDES[side["side"]]
+    return stacked(parts, title=f"{entity}s in {where} by class: {', '.join(said)}")
 
 
 def _classes(document: Map[str, Any]) -> dict[str, Any]:
     state = document["statement"]
-    accounts = [side for entity in state["entities"] for side in entity["sides"]]
-    heads = [
-        f"{entity['entity'].capitalize()}s, {_SIDES[side['side']]}"
-        for entity in state["entities"]
-        for side in entity["sides"]
-    ]
-    rows = [
-        {**each, "numbers": [account["classes"].get(each["name"], 0) for account in accounts]}
-        for each in reversed(state["classes"])
-        if each["name"] == "unexplained"
-        or any(each["name"] in account["classes"] for account in accounts)
-    ]
-    return {"class_heads": heads, "class_rows": rows}
+    heads: list[str] = []
+    accounts: list[Map[str, Any]] = []
+    for entity in state["entities"]:
+        plural = Entity(entity["entity"]).plural.capitalize()
+        for side in entity["sides"]:
+            heads.append(f"{plural}, {_SIDES[side['side']]}")
+            accounts.append(side["classes"])
+    rows: list[dict[str, Any]] = []
+    for each in reversed(state["classes"]):
+        name = each["name"]
+        counts = [classes.get(name, 0) for classes in accounts]
+        # That nothing is unexplained is said, too.
+        if any(counts) or name == "unexplained":
+            rows.append({**each, "numbers": counts})
+    return {
+        "class_heads": heads,
+        "class_rows": rows,
+    }
 
 
-# costs and trends ---------------------------------------------------------------------------------
+# costs ---------------------------------------------------------------------------------
 
 
 def _costs(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
     for side, used in document["usage"].items():
         if not used["metered"]:
             continue
-        written = used["writing"] if used["writing"] is not None else used["requests"]
-        refused = (
-            f" {many(used['answers_429'], 'answer')} said “too many requests”."
-            if used["answers_429"]
-            else ""
-        )
-        left = (
-            f" {used['remaining_today']:,} requests remain today."
-            if used["remaining_today"] is not None
-            else ""
-        )
+        written = used["writing"]
+        # Where requests are not told apart, all of them are beside the estimate.
+        if written is None:
+            written = used["requests"]
+        expected = used["estimate"]
+        title = f"{written:,} requests to write, {expected:,} expected"
         ordered = sorted(used["by_endpoint"].items(), key=lambda item: (-item[1], item[0]))
         yield {
             "name": "GHL" if side == "ghl" else "the app",
             "used": used,
-            "says": f"The plan expected {many(used['estimate'], 'request')} to write (the mark).{left}{refused}",
-            "svg": against(
-                written,
-                used["estimate"],
-                title=f"{written:,} requests to write, {used['estimate']:,} expected",
-            ),
+            "says": " ".join(_cost_words(used)),
+            "svg": against(written, expected, title=title),
             "endpoints": ordered,
         }
 
 
-_TRENDS = (
-    (
-        "Changes a run",
-        (
-            ("creates", "created", "tone-create"),
-            ("updates", "updated", "tone-done"),
-            ("deletes", "deleted", "tone-delete"),
-        ),
-    ),
-    ("Questions open", (("holds", "open", "tone-ask"),)),
-    ("Failures", (("failed", "failed", "tone-fail"), ("left", "left", "tone-aside"))),
-    ("Requests", (("requests", "requests", "tone-done"),)),
-)
-
-
-def _trends(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    runs = document["trends"]
-    if len(runs) < 2:
-        return
-    for title, figures in _TRENDS:
-        drawn = [
-            (
-                str(run["started_at"])[:16].replace("T", " "),
-                [Part(label, _sum(run, name), style) for name, label, style in figures],
-            )
-            for run in runs
-        ]
-        svg = columns(drawn, title=f"{title}, over {len(runs)} runs")
-        if svg:
-            sums = [sum(part.value for part in parts) for _, parts in drawn]
-            yield {
-                "title": title,
-                "svg": svg,
-                "first": drawn[0][0][:10],
-                "says": f"this run {sums[-1]:,} · most {max(sums):,}",
-                "legend": [{"label": label, "style": style} for _, label, style in figures]
-                if len(figures) > 1
-                else [],
-            }
-
-
-def _sum(run: Map[str, Any], name: str) -> int:
-    return sum(int(figures.get(name) or 0) for figures in run["entities"].values())
+def _cost_words(used: Map[str, Any]) -> Iterator[str]:
+    expected = many(used["estimate"], "request")
+    left = used["remaining_today"]
+    refused = used["answers_429"]
+    yield f"The plan expected {expected} to write (the mark)."
+    if left is not None:
+        yield f"{left:,} requests remain today."
+    if refused:
+        yield f"{many(refused, 'answer')} said “too many requests”."
 
 
 # proof --------------------------------------------------------------------------------------------
@@ -352,31 +309,41 @@ def _windows(document: Map[str, Any]) -> Iterator[str]:
 def _proof(document: Map[str, Any]) -> dict[str, str]:
     proof = document["certificate"]
     left = proof["residual_operations"]
-    holds = proof["residual_holds"]
+    tone = "ask" if left else "good"
     if proof["mode"] == "replanned":
-        asked = f", and {many(holds, 'question')} that a person decides" if holds else ""
-        says = (
-            "After the run both sides were read again and the plan was made again. It holds "
-            + (many(left, "operation") if left else "no operation")
-            + asked
-            + "."
-        )
+        title = "Not converged yet" if left else "Converged"
         return {
-            "title": "Converged" if not left else "Not converged yet",
-            "tone": "good" if not left else "ask",
-            "says": says,
+            "title": title,
+            "tone": tone,
+            "says": _replanned(left, proof["residual_holds"]),
         }
     if proof["mode"] == "read_back":
-        wrong = many(left, "record") + (" is" if left == 1 else " are") + " not as written."
-        says = "Every record that was written was read again, by key, past any index. " + (
-            "All are as they were written." if not left else wrong
-        )
-        return {"title": "Read back", "tone": "good" if not left else "ask", "says": says}
+        says = "Every record that was written was read again, by key, past any index. "
+        if not left:
+            says += "All are as they were written."
+        elif left == 1:
+            says += "1 record is not as written."
+        else:
+            says += f"{left:,} records are not as written."
+        return {
+            "title": "Read back",
+            "tone": tone,
+            "says": says,
+        }
     return {
         "title": "Nothing to prove",
         "tone": "plain",
         "says": "Nothing was written in this run, or it ended before its writes could be read again.",
     }
+
+
+def _replanned(left: int, holds: int | None) -> str:
+    """What the plan holds that was made again afterwards."""
+    says = "After the run both sides were read again and the plan was made again. It holds "
+    says += many(left, "operation") if left else "no operation"
+    if holds:
+        says += f", and {many(holds, 'question')} that a person decides"
+    return says + "."
 
 
 def _provenance(document: Map[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,9 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reconcile.entities import Entity
 from reconcile.model import Side
 from reconcile.report.choices import BETWEEN, words
 from reconcile.report.grid import Grid
+from reconcile.report.totals import COUNTED, DONE, totals_of, verb
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -75,12 +77,24 @@ _FAILED = (
     "what to do",
 )
 _SHEETS = (
-    ("Created", ("create",)),
-    ("Updated", ("update", "complete")),
-    ("Deleted", ("delete", "archive")),
-    ("Tags", ("add_tags", "remove_tags")),
-    ("Linked", ("adopt", "forget")),
+    ("Created", "To create", ("create",)),
+    ("Updated", "To update", ("update", "complete")),
+    ("Deleted", "To delete", ("delete", "archive")),
+    ("Tags", "Tags to change", ("add_tags", "remove_tags")),
+    ("Linked", "To link", ("adopt", "forget")),
 )
+"""The sheets of a run that wrote and of one that did not, with the kinds of operation that they list."""
+
+_WRITTEN = (*DONE, "planned")
+_FIGURES = {
+    "creates": "records created",
+    "updates": "updates of records",
+    "deletes": "records deleted",
+    "tags_added": "contacts that got tags",
+    "tags_removed": "contacts that lost tags",
+    "links": "records linked without a write",
+    "writes": "writes, all in all",
+}
 _AS_PLANNED = ("done", "exists", "planned")
 
 
@@ -130,7 +144,12 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
     )
 
 
-def _table(book: _Book, name: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _table(
+    book: _Book,
+    name: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+) -> None:
     made = book.frame.add_worksheet(name)
     _heads(made, book.formats, heads)
     if name == SUMMARY:
@@ -141,7 +160,11 @@ def _table(book: _Book, name: str, heads: Sequence[str], rows: Iterable[Sequence
     made.autofilter(0, 0, max(last, 1), len(heads) - 1)
 
 
-def _heads(made: Worksheet, formats: Map[str, Any], heads: Sequence[str]) -> None:
+def _heads(
+    made: Worksheet,
+    formats: Map[str, Any],
+    heads: Sequence[str],
+) -> None:
     made.freeze_panes(1, 0)
     made.set_landscape()
     made.set_paper(_A4)
@@ -228,16 +251,26 @@ def _told(hold: Map[str, Any], side: Side) -> str:
 
 def _by_kind(book: _Book, document: Map[str, Any]) -> None:
     changes = document["changes"]
-    for name, kinds in _SHEETS:
-        mine = (
-            entry for entry in changes if entry["kind"] in kinds and entry["status"] in _AS_PLANNED
-        )
-        if name in ("Updated", "Tags"):
+    for done, due, kinds in _SHEETS:
+        name = done if document["applied"] else due
+        mine = (entry for entry in changes if _belongs(entry, done, kinds))
+        if done in ("Updated", "Tags"):
             _table(book, name, (*_RECORD, "field", "before", "after", "because"), _by_field(mine))
         else:
             _table(book, name, (*_RECORD, "values", "because"), _by_record(mine))
     failed = (entry for entry in changes if entry["status"] not in _AS_PLANNED)
-    _table(book, "Failed", _FAILED, _failed(document, failed))
+    _table(book, "Not as planned", _FAILED, _failed(document, failed))
+
+
+def _belongs(
+    entry: Map[str, Any],
+    sheet: str,
+    kinds: Sequence[str],
+) -> bool:
+    """Whether a sheet lists it: what was written, or is to be; a record that turned out to exist was linked."""
+    if entry["status"] == "exists":
+        return sheet == "Linked"
+    return entry["kind"] in kinds and entry["status"] in _WRITTEN
 
 
 def _record(entry: Map[str, Any]) -> tuple[object, ...]:
@@ -262,11 +295,14 @@ def _by_field(entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
 
 def _by_record(entries: Iterable[Map[str, Any]]) -> Iterator[Sequence[object]]:
     for entry in entries:
-        values = "; ".join(
-            f"{part['field']}: {part['after'] if part['after'] is not None else part['before']}"
-            for part in entry["fields"]
-        )
-        yield (*_record(entry), values, entry["because"])
+        values: list[str] = []
+        for part in entry["fields"]:
+            value = part["after"]
+            # Of what was deleted only the value before says what it was.
+            if value is None:
+                value = part["before"]
+            values.append(f"{part['field']}: {value}")
+        yield (*_record(entry), "; ".join(values), entry["because"])
 
 
 def _failed(
@@ -297,9 +333,32 @@ def _summary(document: Map[str, Any]) -> Iterator[list[object]]:
         yield ["", "", sentence]
     for name in ("pair", "job", "run_id", "started_at", "ended_at", "state"):
         yield ["", name.replace("_", " "), document[name]]
+    yield from _totals(totals_of(document))
     for entity, figures in document["entities"].items():
         for name, value in figures.items():
-            yield [entity, name.replace("_", " "), value]
+            yield [entity, _figure(document, name), value]
+
+
+def _totals(whole: Map[str, Any]) -> Iterator[list[object]]:
+    """The figures of the whole run, what was planned apart from what was done."""
+    for state in ("planned", "done"):
+        counts = whole[state]
+        for name, label in _FIGURES.items():
+            yield ["", f"{state}: {label}", counts[name]]
+        for child, count in whole["along"][state].items():
+            plural = Entity(child).plural
+            yield ["", f"{state}: {plural} that go with deleted contacts", count]
+    for name in ("failed", "left", "questions", "conflicts"):
+        yield ["", name, whole[name]]
+
+
+def _figure(document: Map[str, Any], name: str) -> str:
+    """What a figure of an entity is called: created, or what stands for it where nothing was written."""
+    if name == "linked":
+        return verb(document, "links")
+    if name in COUNTED:
+        return verb(document, name)
+    return name.replace("_", " ")
 
 
 def _statement(document: Map[str, Any]) -> Iterator[list[object]]:

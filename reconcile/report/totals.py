@@ -24,10 +24,21 @@ _NAMES = {
     OpKind.REMOVE_TAGS: "tags_removed",
     OpKind.ADOPT: "links",
 }
-_DONE = ("done", "value_dropped")
+DONE = ("done", "value_dropped")
+"""What became of an operation that was written."""
+
+_VERBS = {
+    "creates": "created",
+    "updates": "updated",
+    "deletes": "deleted",
+    "links": "linked",
+}
 
 
-def totals(entries: Iterable[Map[str, Any]], entities: Map[str, Map[str, Any]]) -> dict[str, Any]:
+def totals(
+    entries: Iterable[Map[str, Any]],
+    entities: Map[str, Map[str, Any]],
+) -> dict[str, Any]:
     """`planned` is what the plan would write, `done` what was written of it: nothing where the run did not come to write.
 
     `along` are the tasks and notes that go with deleted contacts, planned and done. What every surface shows of a whole
@@ -42,7 +53,7 @@ def totals(entries: Iterable[Map[str, Any]], entities: Map[str, Map[str, Any]]) 
             continue
         planned[name] += 1
         along["planned"].update(entry.get("along") or {})
-        if entry["status"] in _DONE:
+        if entry["status"] in DONE:
             done[name] += 1
             along["done"].update(entry.get("along") or {})
         # The side had the record already: nothing was created, and the two were linked.
@@ -59,11 +70,38 @@ def totals(entries: Iterable[Map[str, Any]], entities: Map[str, Map[str, Any]]) 
     }
 
 
+def totals_of(document: Map[str, Any]) -> Map[str, Any]:
+    """The totals of a report; those of an earlier version, which had none, are counted."""
+    found: Map[str, Any] | None = document.get("totals")
+    return found or totals(document["changes"], document["entities"])
+
+
+def shown(document: Map[str, Any]) -> Map[str, int]:
+    """The figures that a report is about: of what was done, or else of what would be."""
+    counts: Map[str, int] = totals_of(document)["done" if document["applied"] else "planned"]
+    return counts
+
+
+def verb(document: Map[str, Any], name: str) -> str:
+    """What creates, updates, deletes or links say of their records, as `mood` has it."""
+    return mood(document, _VERBS[name])
+
+
+def mood(document: Map[str, Any], done: str) -> str:
+    """A participle as it is true: created; to be created, of a plan; would be created, of what was refused or only looked at."""
+    if document["applied"]:
+        return done
+    return f"to be {done}" if document["state"] == "planned" else f"would be {done}"
+
+
 def _counts(counted: Counter[str]) -> dict[str, int]:
     return {name: counted[name] for name in COUNTED} | {
         "writes": sum(counted[name] for name in WRITES)
     }
 
 
-def _sum(entities: Map[str, Map[str, Any]], name: str) -> int:
+def _sum(
+    entities: Map[str, Map[str, Any]],
+    name: str,
+) -> int:
     return sum(row[name] for row in entities.values())

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from reconcile.entities import Entity
 from reconcile.model import Side
 from reconcile.report.along import words as along_words
-from reconcile.report.classes import AGREED, VALUE_CLASSES
+from reconcile.report.classes import AGREED
+from reconcile.report.totals import totals_of
 
 Tone = Literal["good", "ask", "bad", "plain"]
 
@@ -102,7 +103,7 @@ def _headline(whole: Map[str, Any]) -> tuple[str, Tone, str]:
     if state == "audit":
         return "audit", "plain", "Audit: nothing was written"
     if state == "planned":
-        return "planned", "plain", _planned(total(whole, "creates", "updates", "deletes"))
+        return "planned", "plain", _planned(totals_of(whole)["planned"]["writes"])
     if unread(whole):
         return "unread", "bad", _not_read(unread(whole))
     return _settled(whole, holds, failed)
@@ -122,7 +123,11 @@ def _not_read(parts: list[Map[str, Any]]) -> str:
     return said[0].upper() + said[1:]
 
 
-def _settled(whole: Map[str, Any], holds: int, failed: int) -> tuple[str, Tone, str]:
+def _settled(
+    whole: Map[str, Any],
+    holds: int,
+    failed: int,
+) -> tuple[str, Tone, str]:
     if failed:
         return "failures", "bad", _not_written(whole, failed)
     if holds:
@@ -193,9 +198,9 @@ def _values(whole: Map[str, Any]) -> str:
     if not counted:
         return ""
     told = [
-        f"{counted[each.name]:,} {each.label.lower()}"
-        for each in reversed(VALUE_CLASSES)
-        if counted.get(each.name)
+        f"{counted[each['name']]:,} {each['label'].lower()}"
+        for each in reversed(whole["values"]["classes"])
+        if counted.get(each["name"])
     ]
     return f"Of {many(sum(counted.values()), 'value')}: {', '.join(told)}."
 
@@ -228,8 +233,8 @@ def _done(whole: Map[str, Any]) -> str:
 
 
 def _along(whole: Map[str, Any]) -> str:
-    """The tasks and notes that go with deleted contacts; a report of an earlier version counted none."""
-    along = whole.get("totals", {}).get("along", {"planned": {}, "done": {}})
+    """The tasks and notes that go with deleted contacts."""
+    along = totals_of(whole)["along"]
     return along_words(along["done" if whole["applied"] else "planned"])
 
 
@@ -246,7 +251,11 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
-def _asked(whole: Map[str, Any], *, said: bool) -> str:
+def _asked(
+    whole: Map[str, Any],
+    *,
+    said: bool,
+) -> str:
     """How many questions wait, unless the headline said so, and since when."""
     holds = whole["holds"]
     if not holds:
@@ -264,8 +273,9 @@ def _failed(whole: Map[str, Any]) -> str:
     groups = whole["failures"]
     if not groups:
         return ""
-    most = groups[0]
-    return f"{many(sum(group['count'] for group in groups), 'operation')} did not go as planned, most often because {most['meaning']}."
+    failed = sum(group["count"] for group in groups)
+    reason = groups[0]["meaning"]
+    return f"{many(failed, 'operation')} did not go as planned, most often because {reason}."
 
 
 def _balance(whole: Map[str, Any]) -> str:
@@ -273,14 +283,15 @@ def _balance(whole: Map[str, Any]) -> str:
     if not state["entities"]:
         return ""
     if state["clean"]:
-        rows = sum(side["rows"] for entity in state["entities"] for side in entity["sides"])
+        rows = 0
+        for entity in state["entities"]:
+            rows += sum(side["rows"] for side in entity["sides"])
         return f"All {many(rows, 'record')} that were read are accounted for; unexplained: 0."
-    broken = (
-        f"; {many(len(state['broken']), 'identity', 'identities')} of the statement do not hold"
-        if state["broken"]
-        else ""
-    )
-    return f"{many(state['unexplained'], 'record')} not accounted for{broken}. Keep the run's folder and report this."
+    said = f"{many(state['unexplained'], 'record')} not accounted for"
+    broken = len(state["broken"])
+    if broken:
+        said += f"; {many(broken, 'identity', 'identities')} of the statement do not hold"
+    return f"{said}. Keep the run's folder and report this."
 
 
 def _proof(whole: Map[str, Any]) -> str:

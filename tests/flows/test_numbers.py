@@ -1,4 +1,4 @@
-"""A number means one thing: the JSON of a run, its terminal and `history` say the same of six kinds of run."""
+"""A number means one thing: every surface says the same of six kinds of run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
+from flows.orchestration.artifacts import shown
 from flows.steps import steps
 from reconcile.errors import Transient
 from reconcile.model import Operation, Outcome
@@ -39,6 +41,13 @@ class Surfaces:
     past: str
     """The run's lines in `history`."""
 
+    folder: Path
+    """Where its files are."""
+
+    def text(self, name: str) -> str:
+        """One of its files."""
+        return (self.folder / name).read_text(encoding="utf-8")
+
     @property
     def shown(self) -> dict[str, int]:
         """What the terminal is about: what was done, or would be."""
@@ -54,7 +63,8 @@ def _surfaces(acme: Acme, run_id: str) -> Surfaces:
     lines = say("history", "--pair", acme.pair).out.splitlines()
     at = next(at for at, line in enumerate(lines) if run_id in line)
     terminal = say("report", run_id, "--pair", acme.pair).out
-    return Surfaces(document, row, terminal, " ".join(lines[at : at + 2]))
+    page = Path(terminal.partition("\nReport: ")[2].strip())
+    return Surfaces(document, row, terminal, " ".join(lines[at : at + 2]), page.parent)
 
 
 def _run(acme: Acme, *words: str) -> Said:
@@ -180,6 +190,123 @@ def _column(of: Surfaces) -> int:
     at = 1 + heads.index(name)
     rows = [row for row in table if row[0] in ("contacts", "tasks", "notes")]
     return sum(int(row[at].replace("·", "0")) for row in rows)
+
+
+_TILE = re.compile(
+    r'<li class="tile[^"]*"><a[^>]*>\s*<b>([\d,]+)</b><span>([^<]+)</span><small>([^<]*)</small>'
+)
+_VERBS = {
+    "created": ("creates",),
+    "updated": ("updates",),
+    "deleted": ("deletes",),
+    "linked": ("links",),
+    "tag changes": ("tags_added", "tags_removed"),
+}
+_MOODS = {"planned": "to be", "refused": "would be", "audit": "would be"}
+
+
+def _count(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_shows_the_same_figures(runs: dict[str, Surfaces], kind: str) -> None:
+    """The page's cards are the totals, in words that tell done from planned; what was done in part says of how many."""
+    of = runs[kind]
+    totals = of.document["totals"]
+    tiles = {
+        label: (_count(value), detail)
+        for value, label, detail in _TILE.findall(of.text("report.html"))
+    }
+    for verb, names in _VERBS.items():
+        due = verb + " made" if verb == "tag changes" else verb
+        mood = _MOODS.get(of.document["state"])
+        label = due.replace(due.split()[-1], f"{mood} {due.split()[-1]}") if mood else verb
+        expected = sum(of.shown[name] for name in names)
+        value, detail = tiles.get(label, (0, ""))
+        assert value == expected, label
+        assert label in tiles or verb == "linked"
+        planned = sum(totals["planned"][name] for name in names)
+        assert (f"of {planned:,} planned" in detail) == (not mood and expected < planned)
+    assert tiles["to decide"][0] == totals["questions"]
+    assert tiles["failed"][0] == totals["failed"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_charts_and_the_statement_show_the_same_figures(
+    runs: dict[str, Surfaces], kind: str
+) -> None:
+    """The last column of each chart is this run; what it planned and did not do stands apart; each class has the statement's count."""
+    of = runs[kind]
+    totals, html = of.document["totals"], of.text("report.html")
+    done = totals["done"]
+    charts = dict(re.findall(r'<article class="card trend"><h3>([^<]+)</h3>(<svg.*?</svg>)', html))
+    if len(of.document["trends"]) > 1 and totals["planned"]["writes"]:
+        last = re.findall(r"<title>[^<]*: ([^<:]*)</title>", charts["Changes a run"])[-1]
+        drawn = {
+            name: _count(value) for name, value in re.findall(r"([a-z, ]+?) ([\d,]+)(?:, |$)", last)
+        }
+        assert drawn == {
+            "created": done["creates"],
+            "updated": done["updates"],
+            "deleted": done["deletes"],
+            "tag changes": done["tags_added"] + done["tags_removed"],
+            "planned, not written": totals["planned"]["writes"] - done["writes"],
+        }
+    requests = sum(used["requests"] for used in of.document["usage"].values() if used["metered"])
+    if "Requests" in charts:
+        assert re.findall(r"requests ([\d,]+)</title>", charts["Requests"])[-1] == f"{requests:,}"
+    assert of.document["trends"][-1]["requests"] == requests
+    accounts = [side for each in of.document["statement"]["entities"] for side in each["sides"]]
+    for each in of.document["statement"]["classes"]:
+        numbers = [account["classes"].get(each["name"], 0) for account in accounts]
+        if any(numbers):
+            row = html.partition(f"</i>{each['label']}</th>")[2].partition('<td class="text">')[0]
+            assert [_count(number) for number in re.findall(r">([\d,]+)</td>", row)] == numbers
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_workbook_shows_the_same_figures(runs: dict[str, Surfaces], kind: str) -> None:
+    """The summary has the totals, and each sheet lists as many records as they say."""
+    of = runs[kind]
+    totals, applied = of.document["totals"], of.document["applied"]
+    book = openpyxl.load_workbook(of.folder / "report.xlsx", read_only=True)
+    rows = {name: list(book[name].iter_rows(values_only=True))[1:] for name in book.sheetnames}
+    book.close()
+    summary = {row[1]: row[2] for row in rows["Summary"] if not row[0]}
+    for state in ("planned", "done"):
+        assert summary[f"{state}: writes, all in all"] == totals[state]["writes"]
+        assert summary[f"{state}: records created"] == totals[state]["creates"]
+        assert summary[f"{state}: records deleted"] == totals[state]["deletes"]
+    assert [summary[name] for name in ("failed", "left", "questions")] == [
+        totals[name] for name in ("failed", "left", "questions")
+    ]
+    # An update has a row for each field; keys and reason tell which.
+    sheets = {"create": "creates", "update": "updates", "delete": "deletes", "link": "links"}
+    for verb, name in sheets.items():
+        sheet = f"{verb}d".replace("linkd", "linked").capitalize() if applied else f"To {verb}"
+        writes = {(*row[:6], row[-1]) for row in rows[sheet]}
+        assert len(writes) == of.shown[name], sheet
+    assert len(rows["Decisions"]) == totals["questions"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prefect_is_shown_the_same_figures(runs: dict[str, Surfaces], kind: str) -> None:
+    """The statement's first line has the totals; the tables are called by them."""
+    of = runs[kind]
+    totals = of.document["totals"]
+    figures = re.findall(r"(planned|done|failed|questions) \*\*([\d,]+)\*\*", of.text("report.md"))
+    assert {name: _count(value) for name, value in figures} == {
+        "planned": totals["planned"]["writes"],
+        "done": totals["done"]["writes"],
+        "failed": totals["failed"],
+        "questions": totals["questions"],
+    }
+    questions, failures = shown("acme", of.document)
+    assert _count(questions.description.split()[1]) == totals["questions"] == len(questions.rows)
+    assert failures.description == (
+        f"acme: {totals['failed']:,} failed, {totals['left']:,} left for the next run"
+    )
 
 
 def test_planned_refused_and_done_are_told_apart(runs: dict[str, Surfaces]) -> None:

@@ -61,9 +61,12 @@
     }
     return record.summary;
   };
+  // Zoe finds Zoë, and Lodz finds Łódź: what is sought and what is searched are folded alike.
+  const LETTERS = { "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i" };
+  const fold = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/[ßæœøłđðþı]/g, (letter) => LETTERS[letter]);
   const haystack = (record) => {
     if (record.hay === undefined) {
-      record.hay = [record.label, record.under, record.app, record.ghl, record.kind, record.because, record.code, record.detail, record.trace, summary(record)].join("\n").toLowerCase();
+      record.hay = fold([record.label, record.under, record.app, record.ghl, record.kind, record.because, record.code, record.detail, record.trace, summary(record)].join("\n"));
     }
     return record.hay;
   };
@@ -72,10 +75,15 @@
   // what is chosen --------------------------------------------------------------------------------------------------
   const form = at("filters");
   // What the page does not carry is known by kind alone: it counts, and nothing in it can be found here.
-  const kindOrType = (record) => (record.type === "change" ? `kind:${record.kind}` : record.type);
+  // Counted as the figures are: completing is updating, archiving deletes, and what turned out to exist was linked.
+  const SAME = { complete: "update", archive: "delete" };
+  const kindOrType = (record) => {
+    if (record.type !== "change") return record.type;
+    return record.status === "exists" ? "kind:adopt" : `kind:${SAME[record.kind] || record.kind}`;
+  };
   const absent = more.map((row) => {
     const [type, kind, entity, side, status, code] = row.slice(0, 6).map(word);
-    return { type, kind, entity, side, status, code, kindOrType: kindOrType({ type, kind }), count: row[6] };
+    return { type, kind, entity, side, status, code, kindOrType: kindOrType({ type, kind, status }), count: row[6] };
   });
   const choices = (name, label) => {
     const counts = new Map();
@@ -92,6 +100,12 @@
   choices("entity", (value) => value);
   choices("side", (value) => SIDES[value] || value);
   choices("status", (value) => STATUS[value] || plain(value));
+  // What was written: also what a side took and stores otherwise.
+  const WRITTEN = "done,value_dropped";
+  const written = [...records, ...absent].filter((each) => WRITTEN.split(",").includes(each.status));
+  const some = make("option", `written (${number.format(written.reduce((sum, each) => sum + (each.count || 1), 0))})`);
+  some.value = WRITTEN;
+  form.elements.status.append(some);
 
   let chosen = records;
   let order = { by: "", down: false };
@@ -100,10 +114,10 @@
 
   const choose = () => {
     const { q, type, entity, side, status, code } = Object.fromEntries(new FormData(form));
-    const terms = q.toLowerCase().split(/\s+/).filter(Boolean);
+    const terms = fold(q).split(/\s+/).filter(Boolean);
     const fits = (record) =>
       (!type || record.kindOrType === type) && (!entity || record.entity === entity) && (!side || record.side === side) &&
-      (!status || record.status === status) && (!code || record.code === code);
+      (!status || status.split(",").includes(record.status)) && (!code || record.code === code);
     chosen = records.filter((record) => fits(record) && terms.every((term) => haystack(record).includes(term)));
     const unseen = absent.filter(fits).reduce((sum, kind) => sum + kind.count, 0);
     if (order.by) {
@@ -114,8 +128,27 @@
     const found = chosen.length === records.length ? `${number.format(records.length)} records` : `${number.format(chosen.length)} of ${number.format(records.length)} records`;
     at("found").textContent = unseen ? `${found} in this page; ${number.format(unseen)} more ${terms.length ? "were not searched" : "of these are not in it"}: see report.json` : found;
     viewport.scrollTop = 0;
+    remember_choice();
     draw(true);
   };
+
+  // The address says what is chosen, so that it can be sent to somebody, and stays when the page is loaded again.
+  const remember_choice = () => {
+    const chosenNow = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    const hash = chosenNow.size ? `#records?${chosenNow}` : location.hash.startsWith("#records?") ? "#records" : location.hash;
+    if (hash !== location.hash) history.replaceState(null, "", hash);
+  };
+  const recall = () => {
+    if (!location.hash.startsWith("#records?")) return false;
+    form.reset();
+    for (const [name, value] of new URLSearchParams(location.hash.slice("#records?".length))) {
+      const field = form.elements[name];
+      if (field) field.value = value;
+    }
+    at("records").scrollIntoView();
+    return true;
+  };
+  window.addEventListener("hashchange", () => { if (recall()) choose(); });
 
   // the part of the list that is in view ------------------------------------------------------------------------------
   const HEIGHT = 45;
@@ -132,6 +165,17 @@
     cell.colSpan = 6;
     cell.style.height = `${count * HEIGHT}px`;
     row.append(cell);
+    return row;
+  };
+  const nothing = () => {
+    const row = make("tr", null, "none");
+    const said = make("td", "No record fits what is chosen above.");
+    said.colSpan = 6;
+    const clear = make("button", "Show all");
+    clear.type = "button";
+    clear.addEventListener("click", () => { form.reset(); form.elements.q.focus(); });
+    said.append(clear);
+    row.append(said);
     return row;
   };
   const cell = (text, name) => { const made = make("td", text, name); if (text) made.title = text; return made; };
@@ -163,6 +207,10 @@
     drawn = now;
     const focused = document.activeElement?.dataset?.place;
     table.setAttribute("aria-rowcount", chosen.length + 1);
+    if (!chosen.length) {
+      body.replaceChildren(nothing());
+      return;
+    }
     body.replaceChildren(gap(first), ...chosen.slice(first, last).map((record, i) => line(record, first + i)), gap(chosen.length - last));
     if (focused !== undefined) body.querySelector(`button[data-place="${focused}"]`)?.focus({ preventScroll: true });
   };
@@ -240,6 +288,12 @@
   at("close").addEventListener("click", () => dialog.close());
   at("before").addEventListener("click", () => open(opened - 1));
   at("after").addEventListener("click", () => open(opened + 1));
+  dialog.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    open(opened + step);
+  });
   dialog.addEventListener("close", () => show(opened));
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
@@ -261,8 +315,9 @@
     const link = event.target.closest("a[data-filter]");
     if (!link) return;
     form.reset();
-    const [name, value] = link.dataset.filter.split("=");
-    if (name === "kind") form.elements.type.value = `kind:${value}`; else form.elements[name].value = value;
+    for (const [name, value] of new URLSearchParams(link.dataset.filter)) {
+      if (name === "kind") form.elements.type.value = `kind:${value}`; else form.elements[name].value = value;
+    }
     setTimeout(choose, 1);
   });
   document.addEventListener("keydown", (event) => {
@@ -272,14 +327,14 @@
     }
   });
 
-  // on paper every list is open; the first records of the list are printed ----------------------------------------------
-  const PRINTED = 400;
+  // on paper: what is open, and the first records of the list ----------------------------------------------
+  const PRINTED = 40;
   window.addEventListener("beforeprint", () => {
-    for (const each of document.querySelectorAll("details")) each.open = true;
     body.replaceChildren(...chosen.slice(0, PRINTED).map(line));
-    at("found").textContent = `The first ${number.format(Math.min(PRINTED, chosen.length))} of ${number.format(chosen.length)}`;
+    at("found").textContent = chosen.length > PRINTED ? `The first ${PRINTED} of ${number.format(chosen.length)} records; all are in report.xlsx` : `${number.format(chosen.length)} records`;
   });
   window.addEventListener("afterprint", choose);
 
+  recall();
   choose();
 })();

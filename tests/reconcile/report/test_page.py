@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64decode
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +16,7 @@ from reconcile.report.markdown import markdown
 from reconcile.report.packed import packed
 from reconcile.report.page import page
 from reconcile.report.schema import schema
+from reconcile.report.verdict import verdict
 from tests.builders_report import change_of, question_of, report_of
 from tests.chromium import Browser, chromium, needs_axe, violations
 
@@ -113,6 +116,60 @@ def test_alerts_stand_beside_the_verdict() -> None:
     html = page(report_of() | {"alerts": [alert]})
     assert "half the contacts are gone" in html
     assert html.index("half the contacts") < html.index("<h2")
+
+
+def test_a_refusal_is_a_table(tmp_path: Path) -> None:
+    """Each limit has its row: what was found, what is allowed, what goes along, and the flag; the text of it is not repeated."""
+    limit = {
+        "name": "deletes",
+        "what": "30 contacts would be deleted in GHL",
+        "danger": "GHL restores contacts by hand only",
+        "setting": "max_delete_share",
+        "allowed": 0.02,
+        "found": 30,
+        "of": 1_000,
+        "entity": "contact",
+        "side": "ghl",
+        "along": {"task": 49, "note": 33},
+    }
+    whole = report_of(3) | {"state": "refused", "applied": False, "limits": [limit]}
+    whole["refusal"] = "30 contacts would be deleted in GHL: the whole text"
+    whole["verdict"] = verdict(whole)
+    html = page(whole)
+    for cell in ("30 of 1,000", "2% = 20 (max_delete_share)", "49 tasks and 33 notes"):
+        assert f">{cell}</td>" in html
+    assert "<code>--allow deletes</code>" in html
+    assert "the whole text" not in html
+    assert "would be created" in html
+    assert "Why it was refused" not in page(report_of(3))
+
+
+def test_questions_leave_room_for_the_records() -> None:
+    """Ten questions stand on the page; the rest is named by its number, with the way to it."""
+    html = page(report_of(holds=500))
+    assert html.count('<article class="card question"') == 10
+    assert "490 more" in html
+    assert 'data-filter="type=question">all 500 in the list of records</a>' in html
+
+
+def test_differences_that_a_rule_leaves_are_listed() -> None:
+    """Accepted differences stand on the page with both values and the reason, however many more there are."""
+    whole = report_of(0, holds=0)
+    accepted = {
+        "entity": "contact",
+        "label": "Ann Lee",
+        "field": "company",
+        "class": "by_rule",
+        "app": "Lee & Sons",
+        "ghl": "Lee Ltd",
+        "because": "company: left as they are, decided by ada",
+    }
+    whole["values"]["listed"] = [accepted]
+    whole["values"]["entities"][0]["classes"]["by_rule"] = 4
+    html = page(whole)
+    assert "Differences that a rule or a decision leaves: 4" in html
+    assert "Lee &amp; Sons" in html
+    assert "and 3 more" in html
 
 
 # in a browser -------------------------------------------------------------------------------------------------------
@@ -284,9 +341,62 @@ def test_the_keyboard_is_enough(shown: Browser) -> None:
 
 
 def test_a_figure_leads_to_its_records(shown: Browser) -> None:
-    """A click on the figure of created records shows just them."""
-    shown.js("document.querySelector('.tiles a[data-filter=\"kind=create\"]').click()")
-    until(shown, f"{FOUND}.startsWith('10,000 of')")
+    """A click on a figure of records shows as many as it says."""
+    figures = shown.js(
+        "[...document.querySelectorAll('.tiles a[data-filter]')].map(a => [a.dataset.filter, a.querySelector('b').textContent])"
+    )
+    assert len(figures) == 4
+    for chosen, figure in figures:
+        shown.js(f"document.querySelector('.tiles a[data-filter=\"{chosen}\"]').click()")
+        until(shown, f"{FOUND}.startsWith('{figure} of')")
+
+
+def test_accents_are_folded(browser: Browser, tmp_path: Path) -> None:
+    """Whoever types no accents finds the names that have them, and the other way round."""
+    whole = report_of(0, holds=0)
+    names = ("Zoë Łuczak", "Zoe Luczak", "Søren Strauß", "Bob")
+    whole["changes"] = [change_of(number, label=name) for number, name in enumerate(names)]
+    path = tmp_path / "report.html"
+    path.write_text(page(whole), encoding="utf-8")
+    browser.open(path.as_uri())
+    for sought, count in (("zoe luczak", 2), ("zoë", 2), ("soren strauss", 1), ("ŁUCZAK", 2)):
+        fill(browser, "q", sought)
+        until(browser, f"{FOUND}.startsWith('{count} of')")
+
+
+def test_what_is_chosen_stands_in_the_address(shown: Browser, large: Path) -> None:
+    """A search and filters are in the address, and whoever opens that address sees the same list."""
+    fill(shown, "entity", "note")
+    fill(shown, "q", "person4")
+    until(shown, "location.hash.includes('q=person4')")
+    address, found = shown.js("location.href"), shown.js(FOUND)
+    shown.open("about:blank")
+    shown.open(address)
+    until(shown, f"{FOUND} === {found!r}")
+    assert shown.js("document.getElementById('filters').elements.entity.value") == "note"
+    shown.js("document.querySelector('#filters button[type=reset]').click()")
+    until(shown, "location.hash === '#records'")
+
+
+def test_an_empty_result_says_so(shown: Browser) -> None:
+    """Where nothing fits, the list says it and leads back to all records."""
+    fill(shown, "q", "nobody at all")
+    until(shown, f"{FOUND}.startsWith('0 of')")
+    assert "No record fits" in shown.js("document.querySelector('#table tbody').textContent")
+    shown.js("document.querySelector('#table .none button').click()")
+    until(shown, f"{FOUND} === '50,004 records'")
+
+
+def test_the_arrow_keys_go_on_in_an_open_record(shown: Browser) -> None:
+    """In the dialog down and right show the next record, up and left the one before."""
+    shown.js("document.querySelector('#table tbody tr.row').click()")
+    title = "document.getElementById('detail-title').textContent"
+    first = shown.js(title)
+    for key, code, same in (("ArrowDown", 40, False), ("ArrowUp", 38, True)):
+        shown.press(key, code=code)
+        assert (shown.js(title) == first) is same
+    shown.press("ArrowRight", code=39)
+    assert shown.js(title) != first
 
 
 def test_the_theme_follows_the_system_and_can_be_chosen(shown: Browser) -> None:
@@ -316,10 +426,12 @@ def test_a_phone_shows_it_without_scrolling_sideways(shown: Browser) -> None:
 
 
 def test_it_prints(shown: Browser) -> None:
-    """On paper the first records stand in full, and the rest is named by its number."""
+    """On paper the first records stand in full, the rest is named by its number, and all of it takes a few pages."""
     shown.js("window.dispatchEvent(new Event('beforeprint'))")
-    assert shown.js("document.querySelectorAll('#table tbody tr.row').length") == 400
-    assert shown.js(FOUND) == "The first 400 of 50,004"
+    assert shown.js("document.querySelectorAll('#table tbody tr.row').length") == 40
+    assert shown.js(FOUND) == "The first 40 of 50,004 records; all are in report.xlsx"
+    paper = b64decode(shown.call("Page.printToPDF", printBackground=True)["data"])
+    assert 1 < len(re.findall(rb"/Type /Page\b", paper)) <= 6
     shown.js("window.dispatchEvent(new Event('afterprint'))")
     assert shown.js("document.querySelectorAll('#table tbody tr.row').length") < 60
 

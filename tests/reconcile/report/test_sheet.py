@@ -40,7 +40,7 @@ def decide(path: Path, answers: dict[int, tuple[Any, Any]]) -> Path:
 
 
 def test_every_class_has_a_sheet(written: Path) -> None:
-    """Created, updated, deleted, tags, linked, failed, left out and decisions stand apart; the lists of choices are hidden."""
+    """Created, updated, deleted, tags, linked, what did not go as planned, left out and decisions stand apart; the lists of choices are hidden."""
     book = openpyxl.load_workbook(written)
     assert book.sheetnames == [
         *(
@@ -53,7 +53,7 @@ def test_every_class_has_a_sheet(written: Path) -> None:
             "Deleted",
             "Tags",
             "Linked",
-            "Failed",
+            "Not as planned",
             "Left out",
         )
     ]
