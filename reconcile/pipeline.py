@@ -54,7 +54,7 @@ def link(
     load_decisions(stage, decisions)
     open_questions = [(hold, json.loads(str(hold.body))) for hold in ledger.holds()]
     rows = [
-        (body["subject"], hold.hold_id, hold.values_digest, restored.WENT_BACK in body["because"])
+        (body["subject"], hold.hold_id, hold.values_digest, restored.is_asked_for(body["because"]))
         for hold, body in open_questions
     ]
     named = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
@@ -175,6 +175,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         judge(stage, mapped)
         restored.ask(stage, mapped)
         hold(stage, mapped, times=flapping)
+        restored.ask_about_creates(stage, mapped)
         refusals.ask(stage, mapped)
         draft(stage, mapped)
         refusals.ask_about_creates(stage, mapped)

@@ -35,6 +35,7 @@ from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import draft, planfile, refusals, selection
 from reconcile.plan.limits import Facts, breaches
 from reconcile.plan.plan import LEDGER_ONLY, Group, Plan, estimate
+from reconcile.plan.unique_values import note_never_blank
 from reconcile.ports import Page, Proof, Scope
 from reconcile.report.along import alongs, by_side
 from reconcile.stage.stage import Spooled
@@ -222,6 +223,8 @@ def make_plan(run: Run) -> Plan:
     flapping.find(run.stage, run.ledger, run.mapping, times=times, since=since)
     restored.find_edited(run.stage, run.ledger, run.mapping, since=since)
     restored.find_unanswered(run.stage, run.mapping)
+    restored.find_parted(run.stage, run.ledger, run.mapping)
+    note_never_blank(run.stage, run.mapping, run.described)
     pipeline.make_draft(run.stage, run.mapping, flapping=times)
     doubts.ask(run.stage, run.course.doubts)
     counted = run.stage.rows("SELECT kind, count(*) FROM hold GROUP BY kind ORDER BY kind")

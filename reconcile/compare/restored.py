@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from reconcile.compare import flapping
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision, Ledger
+from reconcile.link.identity import match_rules
 from reconcile.model import Entity, Side
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
@@ -26,7 +27,17 @@ UNDONE = "undone by a restored backup"
 WENT_BACK = "record went back to an older state, as a restored backup does"
 """What every question about such a record says: by that it is known again the next night."""
 
+_PHRASES = (WENT_BACK, "other records went back to an older state", UNDONE)
+"""What questions say that a restored backup raised."""
+
 _BATCH = 5_000
+
+_REWOUND = [(name, "VARCHAR") for name in ("entity", "side", "link_id")]
+
+
+def is_asked_for(because: str) -> bool:
+    """Whether a question is asked because something went back."""
+    return any(phrase in because for phrase in _PHRASES)
 
 
 def find(stage: Stage, mapping: Mapping) -> None:
@@ -53,18 +64,37 @@ def find(stage: Stage, mapping: Mapping) -> None:
 
 
 def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -> None:
-    """Add to `rewound` the records with a value that this job saw replaced since then.
+    """Create `edited_back`, and add to `rewound`: the records with a value that this job saw replaced since then.
 
     Only beside others of their side that went back: elsewhere, an old value that is there again is
     somebody's edit.
     """
-    insert = "INSERT INTO rewound (entity, side, link_id) VALUES (?, ?, ?)"
-    for side in Side:
-        if not stage.some(f"rewound WHERE side = '{side}'"):
-            continue
-        for mapped in mapping.entities:
-            for link_id in sorted(_older(stage, ledger, mapped, side, since=since)):
-                stage.rows(insert, mapped.entity.value, side.value, link_id)
+    sides = [side for side in Side if stage.some(f"rewound WHERE side = '{side}'")]
+    found = [
+        (mapped.entity.value, side.value, link_id)
+        for side in sides
+        for mapped in mapping.entities
+        for link_id in sorted(_older(stage, ledger, mapped, side, since=since))
+    ]
+    stage.fill("edited_back", _REWOUND, [found])
+    stage.make("compare/rewound_edited")
+
+
+def recall(
+    stage: Stage, mapping: Mapping, *, edited: str | None, parted: str | None, questions: str | None
+) -> None:
+    """Make of what an archived run knew what `find_edited`, `find_unanswered` and `find_parted` made of the ledger.
+
+    Each is SQL for the rows, None where that run left none.
+    """
+    if edited:
+        stage.run(f"CREATE OR REPLACE TABLE edited_back AS FROM {edited}")
+        stage.make("compare/rewound_edited")
+    if questions:
+        stage.run(f"CREATE OR REPLACE TABLE in_question AS FROM {questions}")
+    find_unanswered(stage, mapping)
+    if parted:
+        stage.run(f"CREATE OR REPLACE TABLE parted AS FROM {parted}")
 
 
 def find_unanswered(stage: Stage, mapping: Mapping) -> None:
@@ -76,6 +106,34 @@ def find_unanswered(stage: Stage, mapping: Mapping) -> None:
         for mapped in mapping.entities:
             for side in Side:
                 stage.make("compare/still_back", entity=mapped.entity, side=side)
+
+
+def find_parted(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
+    """Load into `parted` (entity, app_key, ghl_key) which contacts were linked with one another once.
+
+    Only where something went back, or is still asked about for that: `ask_about_creates` reads it.
+    """
+    people = [mapped.entity for mapped in mapping.people()]
+    if people and stage.some("rewound", "in_question WHERE went_back"):
+        columns = [(name, "VARCHAR") for name in ("entity", "app_key", "ghl_key")]
+        rows = [(entity.value, *keys) for entity in people for keys in ledger.parted(entity)]
+        stage.fill("parted", columns, [rows])
+
+
+def ask_about_creates(stage: Stage, mapped: EntityMap) -> None:
+    """Ask, in `unsure_e`, about contacts that would be made beside a row that may hold them.
+
+    A row that went back shows a person as he was, whoever has its key in the ledger by now.
+    """
+    free = [f"free_{mapped.entity}_{side}" for side in Side]
+    if mapped.entity.spec.person and stage.has("parted") and stage.some(*free):
+        stage.make(
+            "compare/parted_again",
+            entity=mapped.entity,
+            rules=match_rules(mapped),
+            phrase=f"a {WENT_BACK}",
+            other={side.value: side.other.value for side in Side},
+        )
 
 
 def _older(stage: Stage, ledger: Ledger, mapped: EntityMap, side: Side, *, since: str) -> set[str]:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from reconcile.entities import PARENTS
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import schema
-from reconcile.model import Entity
+from reconcile.model import Entity, Side
 
 _BATCH = 5_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -171,9 +171,13 @@ class Ledger:
         named = (table.c.entity, table.c.link_id, table.c.app_key, table.c.ghl_key)
         rows = list(connection.execute(sa.select(*named).where(which)))
         ends = [
-            {"pair": self.pair, "entity": row.entity, "side": side, "key": key, "at": at}
+            {"entity": row.entity, "side": side, "key": key, "other_key": other_key}
+            | {"pair": self.pair, "at": at}
             for row in rows
-            for side, key in (("app", row.app_key), ("ghl", row.ghl_key))
+            for side, key, other_key in (
+                ("app", row.app_key, row.ghl_key),
+                ("ghl", row.ghl_key, row.app_key),
+            )
         ]
         if ends:
             same = sa.and_(
@@ -206,6 +210,26 @@ class Ledger:
         )
         with self.engine.connect() as connection:
             return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
+
+    def parted(self, entity: Entity) -> list[tuple[str, str]]:
+        """(app key, GHL key) of records that were linked with one another once, as far as that is remembered."""
+        table = schema.grave
+        ends = {
+            Side.APP: (table.c.key, table.c.other_key),
+            Side.GHL: (table.c.other_key, table.c.key),
+        }
+        queries = [
+            sa.select(*keys).where(
+                table.c.pair == self.pair,
+                table.c.entity == entity.value,
+                table.c.side == side.value,
+                table.c.other_key.is_not(None),
+            )
+            for side, keys in ends.items()
+        ]
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.union(*queries)).all()
+        return sorted((str(app_key), str(ghl_key)) for app_key, ghl_key in rows)
 
     def insert_links(
         self,

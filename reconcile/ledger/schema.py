@@ -188,7 +188,8 @@ grave = Table(
     Column("side", String(10), primary_key=True),
     Column("key", _KEY, primary_key=True),
     Column("at", _MOMENT, nullable=False),
-    comment="Records whose link was forgotten, and when: an index that lags may still show them, as if they were new.",
+    Column("other_key", _KEY),
+    comment="Records whose link was forgotten, when, and with which other: an index that lags, or a restored backup, may still show them, as if they were new.",
 )
 
 pair_file = Table(

@@ -69,6 +69,7 @@ def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = 
         for kind in ("base", "basecell", "judged", "difference")
     ]
     tables += ["planned", "hold", "outcome", "passed", "decision", "grave", "swing"]
+    tables += ["in_question", "edited_back", "parted", "never_blank"]
     there = {str(name) for (name,) in stage.rows("SELECT table_name FROM duckdb_tables()")}
     written = []
     for table in tables:

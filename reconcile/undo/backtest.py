@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from reconcile import pipeline
 from reconcile.baseline import differences
+from reconcile.compare import restored
 from reconcile.ledger.ledger import Decision, PairState
 from reconcile.link.link import try_again
 from reconcile.model import Entity, Side, Snapshot
@@ -225,6 +226,13 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: in
         _make_baseline(stage, archived, mapped)
         try_again(stage, mapped)
     pipeline.diff(stage, mapping)
+    edited, parted, questions = (
+        archived.relation(table) if archived.has(table) else None
+        for table in ("edited_back", "parted", "in_question")
+    )
+    if archived.has("never_blank"):
+        stage.run(f"CREATE TABLE never_blank AS FROM {archived.relation('never_blank')}")
+    restored.recall(stage, mapping, edited=edited, parted=parted, questions=questions)
     if flapping:
         stage.run(f"CREATE TABLE swing AS FROM {archived.relation('swing')}")
     pipeline.make_draft(stage, mapping, flapping=flapping)

@@ -21,6 +21,7 @@ from reconcile.values.mapping import Mapping
 from reconcile.values.policy import OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of
 from tests.flows.nights import night
+from tests.reconcile.test_restored import given_away_and_corrected
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,38 @@ def test_the_same_mapping_plans_the_same(world: World) -> None:
     assert [each.operations_then for each in found] == [each.operations_now for each in found]
     assert found[1].operations_then >= 3
     assert found[1].holds_then == 1
+
+
+def test_the_same_mapping_asks_the_same_of_what_went_back() -> None:
+    """A restored app, a row of it that was edited since, a question that is open, one that is answered, and a forgotten link: each night plans what it planned."""
+    world, backup = given_away_and_corrected({"email": "ann@y.com"})
+    with world:
+        for name in ("cyd", "dee"):
+            world.app.put(Entity.CONTACT, {"email": f"{name}@x.com", "company": "Old"}, key=name)
+        night(world)
+        world.clock.advance(86_400)
+        later = world.app.backup()
+        for name in ("cyd", "dee"):
+            key = by_email(world, Side.GHL, f"{name}@x.com")
+            world.ghl.edit(Entity.CONTACT, key, {"company": f"New {name}"})
+        night(world)
+        world.clock.advance(86_400)
+        world.app.restore(later)
+        world.app.edit(Entity.CONTACT, "dee", {"first_name": "Zed"})
+        night(world)
+        world.clock.advance(86_400)
+        world.app.edit(Entity.CONTACT, "cyd", {"first_name": "Zed"})
+        for hold in world.plan().holds:
+            if hold.field == "company" and hold.app_key == "dee":
+                world.decide(hold, "ghl")
+        night(world)
+        world.clock.advance(86_400)
+        world.app.restore(backup)
+        told = night(world, allowed=frozenset({"restore-app", "updates"}))
+        found = tried(world, world.mapping, count=5)
+        assert {"duplicate", "another"} <= {hold["kind"] for hold in told.document["holds"]}
+        assert [each.same for each in found] == [True] * 5, found
+        assert max(each.holds_now for each in found) > 2
 
 
 def test_g8_backtest_says_what_another_conflict_rule_would_have_done(world: World) -> None:

@@ -89,12 +89,18 @@ class Habits(RuleBasedStateMachine):
     def _enter(self, side: Side, field: str, key: str | None) -> None:
         marker = self.fresh()
         fields = {"last_name": marker, "email": f"{marker}@x.com".lower(), field: self.fresh()}
+        fields["phone"] = f"+1415{2_000_000 + self.number}"
         self.sides.sides[side].put(Entity.CONTACT, fields, key=key)
         self.entered[side, marker] += 1
 
     @rule(side=SIDES, pick=PICK, field=FIELD)
     def edit_contact(self, side: Side, pick: int, field: str) -> None:
         self.edit(side, Entity.CONTACT, pick, {field: self.fresh()})
+
+    @rule(side=SIDES, pick=PICK)
+    def correct_the_address(self, side: Side, pick: int) -> None:
+        """Who knows only the former address does not know the record any more."""
+        self.edit(side, Entity.CONTACT, pick, {"email": f"{self.fresh()}@x.com".lower()})
 
     @rule(side=SIDES, pick=PICK, entity=CHILD)
     def add_child(self, side: Side, pick: int, entity: Entity) -> None:
@@ -211,13 +217,20 @@ class Habits(RuleBasedStateMachine):
     def run(self) -> None:
         self._night()
 
+    @rule(side=SIDES)
+    def bring_back(self, side: Side) -> None:
+        """Somebody says of all that went back that the other side is right."""
+        self._night(allowed=(f"restore-{side}",))
+
     # the oracle -------------------------------------------------------------------------------------------------
 
-    def _night(self, between: Callable[[], None] | None = None) -> None:
+    def _night(
+        self, between: Callable[[], None] | None = None, allowed: tuple[str, ...] = ()
+    ) -> None:
         """One run, judged: what it wrote, deleted and doubled, and what it said."""
         self.sides.clock.advance(3_600)
         with small_stage(self.sides.folder / "runs" / f"n{self.fresh()}") as stage:
-            run = self.sides.open(stage, allowed=ALLOWED)
+            run = self.sides.open(stage, allowed=[*ALLOWED, *allowed])
             plan = self.sides.look(run)
             operations = list(steps.operations(run))
             try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
 import pytest
 
-from connectors.memory import Vices
+from connectors.memory import Crash, Killed, Vices
 from reconcile.errors import Refused
-from reconcile.model import Entity, OpKind, Side
+from reconcile.model import Entity, Hold, OpKind, Side
 from tests.builders import HOLD, World, by_email, contacts, mapping_of, notes, tasks
 from tests.reconcile.test_times import restored
 
@@ -122,3 +126,99 @@ def test_an_import_with_older_times_looks_like_a_record_that_went_back() -> None
         result = world.run()
         assert [hold.field for hold in result.holds] == ["company"]
         assert not result.writes
+
+
+# whose link was forgotten meanwhile -----------------------------------------------------------------------------------
+
+RESTORE = ("restore-app", "updates")
+NEVER = ("app", 999, "after")
+
+
+def given_away_and_corrected(corrected: dict[str, str]) -> tuple[World, object]:
+    """A world with the app's backup of a day on which a1 was Ann, whose values GHL corrected; a1 was given to Bob since.
+
+    That they are two people is answered, and not carried out yet.
+    """
+    world = World(limits={"max_deletes": 100, "max_first_creates": 100})
+    ann = {"email": "ann@x.com", "phone": "(415) 555-2671", "first_name": "Ann", "last_name": "A"}
+    world.app.put(C, ann, key="a1")
+    world.app.put(C, {"email": "zoe@x.com", "last_name": "Z", "company": "Old"}, key="a9")
+    world.run()
+    world.clock.advance(86_400)
+    backup = world.app.backup()
+    world.ghl.edit(C, by_email(world, Side.GHL, "zoe@x.com"), {"company": "New"})
+    world.ghl.edit(C, by_email(world, Side.GHL, "ann@x.com"), corrected)
+    world.run()
+    world.clock.advance(86_400)
+    world.app.delete(C, "a1")
+    world.app.put(C, {"email": "bob@x.com", "first_name": "Bob", "last_name": "B"}, key="a1")
+    (hold,) = world.run().holds
+    assert hold.kind == "another"
+    world.decide(hold, "unlink")
+    world.clock.advance(86_400)
+    return world, backup
+
+
+def _nobody_is_there_twice(world: World) -> None:
+    for side in Side:
+        names = Counter(cells.get("last_name") for cells in world.cells(side).values())
+        assert max(names.values()) == 1, (side, names)
+
+
+def _night(world: World, *, allowed: tuple[str, ...] = ()) -> tuple[Hold, ...]:
+    result = world.run(allowed=allowed)
+    world.clock.advance(86_400)
+    _nobody_is_there_twice(world)
+    return result.holds
+
+
+def _choice(hold: Hold) -> str:
+    """What somebody answers who knows them: Ann is Ann, Bob is another."""
+    linking = [option for option in hold.options if option.startswith("link:")]
+    if linking:
+        return linking[0]
+    return {"another": "unlink", "delete": "restore"}.get(hold.kind, "ghl")
+
+
+MAIL = {"email": "ann@y.com"}
+BOTH = {"email": "ann@y.com", "phone": "(415) 555-9999"}
+
+
+@pytest.mark.parametrize(
+    ("killed", "corrected", "restored_twice"),
+    [
+        (NEVER, MAIL, False),
+        (NEVER, BOTH, True),
+        (("app", 1, "after"), MAIL, True),
+        (("app", 1, "after"), BOTH, False),
+        (("ghl", 1, "before"), MAIL, False),
+        (("ghl", 1, "after"), BOTH, True),
+    ],
+)
+def test_a_restored_row_whose_link_was_forgotten_is_met_again_or_asked_about(
+    killed: tuple[str, int, Any], corrected: dict[str, str], restored_twice: bool
+) -> None:
+    """The row of before holds Ann again, with values that match no rule: `restore-app` makes no second Ann beside it, and answers end it."""
+    world, backup = given_away_and_corrected(corrected)
+    with world:
+        side, at, when = Side(killed[0]), *killed[1:]
+        world.set_vices(side, crash=Crash(world.sides[side].carried_out + at, when))
+        with suppress(Killed):
+            world.run()
+        world.set_vices(side, crash=None)
+        world.reopen()
+        world.clock.advance(86_400)
+        if restored_twice:
+            world.app.restore(backup)
+            _night(world)
+        world.app.restore(backup)
+        _night(world, allowed=RESTORE)
+        for _ in range(4):
+            for hold in _night(world):
+                if hold.options:
+                    world.decide(hold, _choice(hold))
+        assert not world.plan().writes
+        for name, email in (("A", corrected["email"]), ("Z", "zoe@x.com")):
+            for each in Side:
+                (cells,) = [c for c in world.cells(each).values() if c.get("last_name") == name]
+                assert cells["email"] == email

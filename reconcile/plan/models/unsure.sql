@@ -28,6 +28,7 @@ SELECT
     || CASE
         WHEN starts_with(q.rule, 'likeness')
             THEN 'probably the same as a record of the other side, though no match rule says so; ' || q.rule
+        WHEN contains(q.rule, 'went back') THEN q.rule || ': the same person?'
         WHEN q.kind = 'ambiguous' THEN 'more than one record uses this ' || q.rule
         WHEN q.kind = 'excluded' THEN 'a record that is left out by an exclude rule has the same ' || q.rule
         ELSE 'another record has the same ' || q.rule || ' already'
