@@ -162,13 +162,17 @@ FieldType = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What a side says of one native field: its type, whether it can be written or cleared, its choices, a few samples."""
+    """What a side says of one native field: its type, whether it can be written or cleared, its choices, a few samples.
+
+    Where it is not `nullable`, a blank is a value like any other: of a unique column, one record may have it.
+    """
 
     type: FieldType = "text"
     writable: bool = True
     clearable: bool = True
     label: str = ""
     choices: tuple[str, ...] = ()
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

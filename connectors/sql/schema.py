@@ -98,6 +98,7 @@ class Layout:
                 clearable=field.nullable or field.kind is Kind.TEXT,
                 label=name,
                 choices=field.choices,
+                nullable=field.nullable,
             )
             for name, field in self.fields.items()
         }

@@ -255,10 +255,16 @@ def _apart(
         if (_entity(operation), name) not in source.by_item:
             yield name, (cell, held[name]), ""
             continue
-        for item in _added(operation, name) - _words(held[name]):
-            yield name, (item, None), item
-        for item in _removed(operation, name) & _words(held[name]):
-            yield name, (None, item), item
+        there = _words(held[name])
+        for item, (sent, stored) in elements(operation, name).items():
+            if (item in there) is (sent is None):
+                yield name, (sent, stored), item
+
+
+def elements(operation: Operation, name: str) -> dict[str, tuple[Cell, Cell]]:
+    """(sent, stored) of each element of a set that an operation was to add, or to take out."""
+    added = {item: (item, None) for item in sorted(_added(operation, name))}
+    return added | {item: (None, item) for item in sorted(_removed(operation, name))}
 
 
 def _added(operation: Operation, name: str) -> set[str]:

@@ -8,12 +8,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reconcile.baseline import differences
-from reconcile.baseline.differences import Difference, Source, Why, field_digest
+from reconcile.baseline.differences import (
+    Difference,
+    Source,
+    Why,
+    elements,
+    field_digest,
+)
 from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Entity, Operation, OpKind, Outcome, Side, Status
-from reconcile.plan.unique_values import AMONG, holders, unique_fields
+from reconcile.plan.unique_values import AMONG, holders, stuck, unique_fields
+from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import EntityMap
@@ -28,6 +35,15 @@ SHARED = ("DUPLICATE", "EXISTS")
 AGAINST_ITS_RULES = ("INVALID_FIELD", "CONSTRAINT")
 """The side takes no such value. Which one of several it did not take, it seldom says."""
 
+_CARRYING = (
+    *(OpKind.CREATE, OpKind.UPDATE, OpKind.COMPLETE),
+    *(OpKind.ADD_TAGS, OpKind.REMOVE_TAGS),
+)
+"""The writes that carry values."""
+
+_Places = dict[tuple[str, str], tuple[Cell, Cell]]
+"""What was sent and what is stored, by field and, of a set, by element ("" for a whole value)."""
+
 
 def remember(
     ledger: Ledger, connection: Connection, journal: Journal, mapping: PairMapping, source: Source
@@ -35,7 +51,7 @@ def remember(
     """Enter what sides refused in this run into the register, once its operations are settled."""
     refused = [entry for entry in journal.entries() if _is_refused(*entry)]
     for mapped in mapping.entities:
-        mine = [entry for entry in refused if entry[0].entity is mapped.entity]
+        mine = [entry for entry in refused if entry[0].entity.record is mapped.entity]
         creates = [operation.link_id for operation, _ in mine if operation.kind is OpKind.CREATE]
         linked = _linked(ledger, connection, mapped.entity, creates)
         register: list[Difference] = []
@@ -48,9 +64,8 @@ def remember(
 
 
 def _is_refused(operation: Operation, outcome: Outcome) -> bool:
-    carries_values = operation.kind in (OpKind.CREATE, OpKind.UPDATE)
     told = outcome.code in (*SHARED, *AGAINST_ITS_RULES)
-    return carries_values and outcome.status is Status.REJECTED and told
+    return operation.kind in _CARRYING and outcome.status is Status.REJECTED and told
 
 
 def _differences(
@@ -59,36 +74,43 @@ def _differences(
     """What the register remembers of one refused operation."""
     other_key = outcome.key if outcome.key != operation.key else None
     reason = "another record has it" if outcome.code in SHARED else "it takes no such value"
-    sent = _values(mapped, operation, outcome)
-    among = outcome.code in AGAINST_ITS_RULES and len(sent) > 1
-    for name, cell in sent.items():
+    refused = _refused(mapped, operation, outcome)
+    among = outcome.code in AGAINST_ITS_RULES and len(refused) > 1
+    for (name, item), (sent, stored) in refused.items():
         yield Difference(
             mapped.entity,
             operation.link_id,
             name,
             Why.REJECTED,
             operation.side,
-            cell,
-            operation.before.get(name),
+            sent,
+            stored,
             because=f"refused by {operation.side.label}: {reason}",
             field_digest="" if name == WHOLE else field_digest(mapped.field(name)),
             run_id=source.run_id,
             at=source.at,
+            item=item,
             code=AMONG if among else outcome.code,
             other_key=other_key,
         )
 
 
-def _values(mapped: EntityMap, operation: Operation, outcome: Outcome) -> dict[str, Cell]:
-    """What may have been refused, by field: of a create all of it, of an update what the answer is about."""
+def _refused(mapped: EntityMap, operation: Operation, outcome: Outcome) -> _Places:
+    """What may have been refused: of a create all of it, of an update what the answer is about."""
     if operation.kind is OpKind.CREATE:
-        return {WHOLE: _sent(operation)}
-    if outcome.code not in SHARED:
-        return dict(operation.after)
-    unique = unique_fields(mapped)
-    return {
-        name: cell for name, cell in operation.after.items() if name in unique and cell is not None
-    }
+        return {(WHOLE, ""): (_sent(operation), None)}
+    if outcome.code in SHARED:
+        unique = unique_fields(mapped)
+        sent = {name: cell for name, cell in operation.after.items() if name in unique and cell}
+    else:
+        sent = dict(operation.after)
+    refused: _Places = {}
+    for name, cell in sent.items():
+        if mapped.field(name).by_item:
+            refused |= {(name, item): ends for item, ends in elements(operation, name).items()}
+        else:
+            refused[name, ""] = (cell, operation.before.get(name))
+    return refused
 
 
 def _sent(operation: Operation) -> str:
@@ -116,6 +138,7 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     refused = f"difference_{entity}"
     if not stage.has(refused) or not stage.some(f"{refused} WHERE kind = 'rejected'"):
         return
+    stage.fill("stuck", _STUCK, [stuck(stage, mapped)])
     stage.make(
         "plan/refused_now",
         entity=entity,
@@ -126,6 +149,11 @@ def ask(stage: Stage, mapped: EntityMap) -> None:
     )
     stage.make("plan/refused_asked", entity=entity)
     stage.make("plan/refused", entity=entity)
+    if stage.some(f"{refused} WHERE item <> '' AND code = {literal(AMONG)}"):
+        stage.make("plan/refused_waiting", entity=entity, among=AMONG)
+
+
+_STUCK = [(name, "VARCHAR") for name in ("link_id", "field", "target")]
 
 
 def _partly(stage: Stage, entity: Entity) -> dict[str, bool]:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from reconcile.model import FREES, Operation, OpKind, Side
 from reconcile.plan import phases
+from reconcile.ports import Description, FieldInfo
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage, blurred
 from reconcile.values.mapping import EntityMap
+from reconcile.values.mapping import Mapping as PairMapping
 
 AMONG = "REFUSED_AMONG_OTHERS"
 """How a value is marked that was refused together with others: the next run sends each by itself."""
@@ -22,10 +24,14 @@ FIRST = FREES + 1
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When a record's new value is written; `room`: its old one is cleared first."""
+    """When a record's new value is written; `room`: its old one is cleared first.
+
+    `stuck`: each of a ring waits for another, and no value may be blank for a moment.
+    """
 
     turn: int
     room: bool = False
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +57,29 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.make("plan/lot", entity=entity)
     turns_of = dict.fromkeys(refused_among(stage, mapped), (FIRST, False))
-    unique = unique_fields(mapped)
-    if unique:
-        stage.make("plan/want", entity=entity, unique=unique)
-    for holder in holders(mapped):
-        if stage.some(f"want WHERE {_wanted(holder)}"):
-            for link_id, field, side, turn, room in _lots(stage, mapped, holder):
-                turns_of[link_id, field, side] = (turn, room)
+    turns_of |= {place: (turn.turn, turn.room) for place, turn in _passing_on(stage, mapped)}
     if turns_of:
         rows = [(*place, *turn) for place, turn in turns_of.items()]
         stage.fill(f"lot_{entity}", _LOT, [rows])
 
+
+def stuck(stage: Stage, mapped: EntityMap) -> list[_Place]:
+    """The values that cannot be written in any order: each of a ring waits for another, and none may be blank meanwhile."""
+    return [place for place, turn in _passing_on(stage, mapped) if turn.stuck]
+
+
+def _passing_on(stage: Stage, mapped: EntityMap) -> Iterator[tuple[_Place, Turn]]:
+    """The unique values that records pass on to one another, each with its turn."""
+    unique = unique_fields(mapped)
+    if unique:
+        stage.make("plan/want", entity=mapped.entity, unique=unique)
+    for holder in holders(mapped):
+        if stage.some(f"want WHERE {_wanted(holder)}"):
+            yield from _lots(stage, mapped, holder)
+
+
+_Place = tuple[str, str, str]
+"""A value by link id, field and side."""
 
 _LOT = [
     ("link_id", "VARCHAR"),
@@ -76,6 +94,36 @@ def _wanted(holder: Holder) -> str:
     """SQL for which rows of `want` would have a value of this field on this side."""
     field = literal(holder.field)
     return f"target = '{holder.side}' AND field = {field} AND new_value IS NOT NULL"
+
+
+_FILLED = [(name, "VARCHAR") for name in ("entity", "field", "side")]
+
+
+def note_never_blank(
+    stage: Stage, mapping: PairMapping, described: Mapping[Side, Description]
+) -> None:
+    """Create `never_blank`: the unique fields of which a side cannot leave a record blank, not for a moment either."""
+    rows = [
+        (mapped.entity.value, name, side.value)
+        for mapped in mapping.entities
+        for name in unique_fields(mapped)
+        for side, description in described.items()
+        for native in mapped.field(name).native(side)
+        if not description.fields.get(mapped.entity, {}).get(native, _ANY).nullable
+    ]
+    stage.fill("never_blank", _FILLED, [rows])
+
+
+_ANY = FieldInfo()
+
+
+def _may_clear(stage: Stage, mapped: EntityMap, holder: Holder) -> bool:
+    """Whether a record's value may be blank for a moment."""
+    filled = (
+        f"entity = '{mapped.entity}' AND field = {literal(holder.field)} AND side = '{holder.side}'"
+    )
+    known = stage.has("never_blank") and stage.some(f"never_blank WHERE {filled}")
+    return not (mapped.field(holder.field).required or known)
 
 
 def make_room(stage: Stage, mapped: EntityMap) -> None:
@@ -113,10 +161,8 @@ def refused_among(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]
     return [(str(link), str(field), str(side)) for link, field, side in stage.rows(query)]
 
 
-def _lots(
-    stage: Stage, mapped: EntityMap, holder: Holder
-) -> Iterator[tuple[str, str, str, int, bool]]:
-    """The rows of `lot_e` for one field on one side."""
+def _lots(stage: Stage, mapped: EntityMap, holder: Holder) -> Iterator[tuple[_Place, Turn]]:
+    """The turns of one field's values on one side."""
     rivals = stage.rows(
         render("plan/rivals", entity=mapped.entity, holder=holder, wanted=_wanted(holder))
     )
@@ -128,9 +174,9 @@ def _lots(
     # A record that holds the value and keeps it is not in `want`: nobody waits for it.
     members = stage.rows(f"SELECT key, link_id FROM want WHERE {place} AND key IN ({concerned})")
     links = {str(key): str(link_id) for key, link_id in members}
-    may_clear = not mapped.field(holder.field).required
+    may_clear = _may_clear(stage, mapped, holder)
     for key, turn in turns(waits, set(links), may_clear=may_clear).items():
-        yield links[key], holder.field, holder.side.value, turn.turn, turn.room
+        yield (links[key], holder.field, holder.side.value), turn
 
 
 def in_turn(operations: Iterable[Operation]) -> list[Operation]:
@@ -195,7 +241,7 @@ def turns(
 def _ring(ring: list[str], *, may_clear: bool) -> dict[str, Turn]:
     """The turns of records each of which waits for the next, and the last for the first."""
     if not may_clear:
-        return dict.fromkeys(ring, Turn(FIRST))
+        return dict.fromkeys(ring, Turn(FIRST, stuck=True))
     breaker = min(ring)
     cut = ring.index(breaker)
     # The breaker's value is free from the first turn on: who waits for it goes right after.

@@ -81,9 +81,9 @@ KINDS = {
     "refused": Kind(
         "Another record has it",
         "taken by another",
-        "a side refused an email or phone as another record there has it: a value of a linked contact, or a new contact altogether. Both "
-        "records are named. Two people: correct the one that has it wrongly, at its source; one person: merge the two. What else "
-        "the contact holds is written",
+        "a side refused a value, a tag, the end of a task, or a new record altogether. Where another record there has that email or phone, both "
+        "are named: two people: correct the one that has it wrongly, at its source; one person: merge the two. Where the side takes no such "
+        "value, correct it at its source. What else the record holds is written",
         "`retry`: send it again; `leave` (a value): accept the difference; `ignore` (a new contact): leave it out",
     ),
     "unsyncable": Kind(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
 from connectors.memory import Vices
 from reconcile.model import Entity, OpKind, Side
-from reconcile.ports import Write
-from tests.builders import World
+from reconcile.ports import FieldInfo, Json, Write
+from reconcile.values.codecs import Labels
+from reconcile.values.policy import TAGS
+from tests.builders import World, contacts, field_of, mapping_of
 from tests.flows.nights import night
 
 C, T = Entity.CONTACT, Entity.TASK
@@ -118,3 +121,112 @@ def test_a_task_is_asked_about_as_well(world: World, side: Side) -> None:
     assert _nights(world, 3) == [2, 2, 1]
     (hold,) = world.run().holds
     assert (hold.kind, hold.entity, hold.field) == ("refused", T, "title")
+
+
+# elements of sets, tags and the end of a task -------------------------------------------------------------------------
+
+
+def _takes_no_word(write: Write) -> str | None:
+    words = {*write.tags, *(write.fields.get("likes") or ())}
+    return "INVALID_FIELD" if "bad" in words else None
+
+
+def _never_done(write: Write) -> str | None:
+    return "INVALID_FIELD" if write.fields.get("completed") is True else None
+
+
+LIKES = field_of("likes", Labels(), rule=TAGS)
+
+
+@pytest.fixture(params=["tags", "likes"])
+def field(request: pytest.FixtureRequest) -> str:
+    """A set that is compared by element: the tags, or another one."""
+    return str(request.param)
+
+
+@pytest.fixture
+def sets(side: Side, field: str) -> Iterator[World]:
+    """Ann on both sides with two words in each set; one side takes a certain word in none."""
+    people = contacts(*contacts().fields, LIKES)
+    with World(mapping=mapping_of(people), vices={side: Vices(rejects=_takes_no_word)}) as made:
+        for each in made.sides.values():
+            each._fields[C]["likes"] = FieldInfo("json")
+        words = {"tags": ["lead", "old"], "likes": ["lead", "old"]}
+        made.app.put(C, {"email": "ann@x.com", "company": "Old", **words}, key="ann")
+        made.run()
+        made.run()
+        made.clock.advance(3600)
+        yield made
+
+
+def _type(world: World, side: Side, **fields: Json) -> None:
+    (key,) = world.sides[side.other].rows(C)
+    world.sides[side.other].edit(C, key, fields)
+
+
+def _words(world: World, side: Side, field: str) -> set[str]:
+    return set(json.loads(_there(world, side)[field] or "[]"))
+
+
+def test_an_element_that_is_refused_is_asked_about_by_itself(
+    sets: World, side: Side, field: str
+) -> None:
+    """Of a set that is refused each element is tried by itself: the good ones are there, the bad one is a question, the nights are quiet."""
+    _type(sets, side, **{field: ["lead", "bad", "good", "zeal"], "company": "New"})
+    codes = _nights(sets, 5)
+    assert codes[0] == 2
+    assert codes[-1] == 1
+    assert _there(sets, side)["company"] == "New"
+    assert _words(sets, side, field) == {"lead", "good", "zeal"}
+    result = sets.run()
+    assert result.writes == ()
+    (hold,) = result.holds
+    assert (hold.kind, hold.field, hold.options) == ("refused", f"{field}: bad", ("retry", "leave"))
+
+
+def test_other_elements_travel_past_one_that_is_asked_about(
+    sets: World, side: Side, field: str
+) -> None:
+    """While a word waits for an answer, the set's other words and the record's other values go across, both ways."""
+    _type(sets, side, **{field: ["lead", "old", "bad"]})
+    assert _nights(sets, 2) == [2, 1]
+    _type(sets, side, **{field: ["lead", "bad", "new"], "company": "New"})
+    (key,) = sets.sides[side].rows(C)
+    sets.sides[side].edit(C, key, {field: ["lead", "old", "ours"]})
+    assert _nights(sets, 2) == [1, 1]
+    assert _words(sets, side, field) == {"lead", "new", "ours"}
+    assert _words(sets, side.other, field) == {"lead", "new", "ours", "bad"}
+    assert _there(sets, side)["company"] == "New"
+
+
+def test_the_answers_about_an_element_count(sets: World, side: Side, field: str) -> None:
+    """`retry` sends the word once more, and asks anew where it is refused again; `leave` keeps it on one side, in peace."""
+    _type(sets, side, **{field: ["lead", "old", "bad"]})
+    _nights(sets, 2)
+    (hold,) = sets.run().holds
+    sets.decide(hold, "retry")
+    assert _nights(sets, 2) == [2, 1]
+    (hold,) = sets.run().holds
+    sets.decide(hold, "leave")
+    assert _nights(sets, 2) == [0, 0]
+    assert _words(sets, side, field) == {"lead", "old"}
+    _type(sets, side, **{field: ["lead", "old", "better"]})
+    assert _nights(sets, 1) == [0]
+    assert _words(sets, side, field) == {"lead", "old", "better"}
+
+
+def test_a_task_that_may_not_be_done_is_asked_about(world: World, side: Side) -> None:
+    """A side that does not take that a task is done is asked once; the rest of the task travels."""
+    world.set_vices(side, rejects=_never_done)
+    (key,) = world.sides[side.other].rows(T)
+    world.sides[side.other].edit(T, key, {"completed": True})
+    assert _nights(world, 3) == [2, 1, 1]
+    world.sides[side.other].edit(T, key, {"due": "2026-03-03T10:00:00Z"})
+    assert _nights(world, 1) == [1]
+    (cells,) = world.cells(side, T).values()
+    assert str(cells["due"]).startswith("2026-03-03")
+    (hold,) = world.run().holds
+    assert (hold.kind, hold.entity, hold.field) == ("refused", T, "completed")
+    world.set_vices(side, rejects=lambda write: None)
+    world.decide(hold, "retry")
+    assert _nights(world, 1) == [0]

@@ -9,8 +9,9 @@ import pytest
 from connectors.memory import Vices
 from connectors.memory.vices import Crash, Killed
 from flows.outcome.tell import Told
+from flows.steps import steps
 from reconcile.model import Entity, OpKind, Side
-from tests.builders import Result, World
+from tests.builders import Result, World, small_stage
 from tests.flows.nights import night
 
 OLD = {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}
@@ -170,6 +171,47 @@ def test_a_kill_in_the_middle_of_a_move_neither_loses_nor_doubles(
         world.run()
     world.set_vices(Side.GHL, crash=None)
     world.run()
+    world.run()
+    assert _tasks(world) == [[("Call", "Bob")]] * 2
+
+
+@pytest.mark.parametrize("chunks_done", [0, 1, 2])
+def test_a_move_that_was_not_settled_is_taken_up_from_the_journal(
+    world: World, chunks_done: int
+) -> None:
+    """The journal knows what was deleted and made, though the ledger does not yet: the task is made once, where it hangs now."""
+    _move(world)
+    _answered(world, "move")
+    with small_stage(world.folder / "runs" / "unsettled") as stage:
+        run = world.open(stage)
+        steps.check(run, world.look(run))
+        steps.begin_apply(run)
+        operations = [o for o in steps.operations(run) if o.kind in (OpKind.DELETE, OpKind.CREATE)]
+        assert [o.kind for o in operations] == [OpKind.DELETE, OpKind.CREATE]
+        for operation in operations[:chunks_done]:
+            steps.apply(run, [operation])
+    world.reopen()
+    for _ in range(2):
+        world.run()
+    assert _tasks(world) == [[("Call", "Bob")]] * 2
+    assert world.plan().operations == ()
+
+
+def test_a_move_whose_second_half_is_refused_is_held_and_not_lost(world: World) -> None:
+    """GHL deletes its copy and takes no other: the app's task is shown in a question night by night, and made when GHL takes it."""
+    _move(world)
+    _answered(world, "move")
+    world.set_vices(
+        Side.GHL,
+        rejects=lambda write: "INVALID_FIELD" if write.kind is OpKind.CREATE else None,
+    )
+    told = [night(world) for _ in range(3)]
+    assert _tasks(world)[0] == [("Call", "Bob")]
+    assert told[-1].exit_code == 1
+    (hold,) = told[-1].document["holds"]
+    assert (hold["kind"], hold["app_key"]) == ("refused", "7")
+    world.set_vices(Side.GHL, rejects=lambda _: None)
+    world.decide(world.plan().holds[0], "retry")
     world.run()
     assert _tasks(world) == [[("Call", "Bob")]] * 2
 

@@ -16,7 +16,7 @@ LEFT JOIN decision AS d
         a.hold_id = d.hold_id
         AND a.values_digest = d.values_digest
         AND d.choice IN ('retry', 'leave')
-WHERE a.link_id = j.link_id AND a.field = j.field AND j.item IS NULL;
+WHERE a.link_id = j.link_id AND a.field = j.field AND a.item IS NOT DISTINCT FROM j.item;
 
 INSERT INTO hold BY NAME
 SELECT
@@ -24,7 +24,7 @@ SELECT
     'refused' AS kind,
     '{{ entity }}' AS entity,
     j.link_id AS subject,
-    j.field,
+    j.field || coalesce(': ' || j.item, '') AS field,
     a.target AS side,
     a.app_key,
     a.ghl_key,

@@ -7,13 +7,14 @@ WITH due AS (
     SELECT
         j.link_id,
         j.field,
+        j.item,
         CASE j.winner WHEN 'app' THEN 'ghl' ELSE 'app' END AS target,
         CASE j.winner WHEN 'app' THEN w.ghl_key ELSE w.app_key END AS key,
         CASE j.winner WHEN 'app' THEN j.app ELSE j.ghl END AS sent,
         CASE j.winner WHEN 'app' THEN j.ghl ELSE j.app END AS stored
     FROM judged_{{ entity }} AS j
     JOIN wide_{{ entity }} AS w USING (link_id)
-    WHERE j.action = 'agree' AND j.item IS NULL
+    WHERE j.action = 'agree'
 ),
 
 refused_before AS (
@@ -29,6 +30,7 @@ refused_before AS (
         ON
             d.link_id = r.link_id
             AND d.field = r.field
+            AND r.item = coalesce(d.item, '')
             AND r.kind = 'rejected'
             AND d.target = r.side
             AND r.current
@@ -67,12 +69,16 @@ leaving AS (
         field,
         key
     FROM due
-    WHERE sent IS DISTINCT FROM stored
+    WHERE
+        sent IS DISTINCT FROM stored
+        -- Of a ring that no order resolves, nobody leaves first.
+        AND (link_id, field, target) NOT IN (SELECT (s.link_id, s.field, s.target) FROM stuck AS s)
 )
 
 SELECT
     k.link_id,
     k.field,
+    k.item,
     k.target,
     k.run_id,
     k.shared,
@@ -87,7 +93,7 @@ LEFT JOIN holder AS h
         AND k.sent = h.new_value
         AND k.key <> h.key
 WHERE h.key IS NULL OR (h.side, h.field, h.key) NOT IN (SELECT (target, field, key) FROM leaving)
-GROUP BY k.link_id, k.field, k.target, k.run_id, k.at, k.other_key, k.shared, k.code
+GROUP BY k.link_id, k.field, k.item, k.target, k.run_id, k.at, k.other_key, k.shared, k.code
 HAVING
     NOT k.shared
     OR min(h.key) IS NOT NULL
