@@ -99,11 +99,10 @@ def _refused(mapped: EntityMap, operation: Operation, outcome: Outcome) -> _Plac
     """What may have been refused: of a create all of it, of an update what the answer is about."""
     if operation.kind is OpKind.CREATE:
         return {(WHOLE, ""): (_sent(operation), None)}
+    sent = operation.after
     if outcome.code in SHARED:
         unique = unique_fields(mapped)
-        sent = {name: cell for name, cell in operation.after.items() if name in unique and cell}
-    else:
-        sent = dict(operation.after)
+        sent = {name: cell for name, cell in sent.items() if name in unique and cell}
     refused: _Places = {}
     for name, cell in sent.items():
         if mapped.field(name).by_item:
