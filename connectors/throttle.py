@@ -105,7 +105,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
-    """The X-RateLimit headers (facts.md section 4: GHL docs; the daily reset in ms is observed) and Retry-After.
+    """The X-RateLimit headers (docs/ghl.md#rate-limits) and Retry-After.
 
     `headers` has lower-case names.
     """

@@ -37,8 +37,8 @@ class Sought:
 
     def children(self, entity: Entity, side: Side) -> tuple[str, ...]:
         """The named tasks or notes of a side. A GHL note is named by its contact: GHL has no other way to it."""
-        named = {(Entity.TASK, Side.APP): self.app_tasks, (Entity.TASK, Side.GHL): self.ghl_tasks}
-        return (named | {(Entity.NOTE, Side.APP): self.app_notes}).get((entity, side), ())
+        named: tuple[str, ...] = getattr(self, f"{side}_{entity.plural}", ())
+        return named
 
 
 Named = tuple[Entity, Side, str]

@@ -81,5 +81,8 @@ RECORDS: tuple[Entity, ...] = tuple(entity for entity, spec in SPECS.items() if 
 PARENTS: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.children)
 """The kinds that others hang on."""
 
+(OWNER,) = PARENTS
+"""The one kind that others hang on, by whose records a partial run, a sweep and an undo go."""
+
 SWEPT: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.spec.swept)
 """The kinds that GHL tells one parent at a time."""

@@ -172,17 +172,17 @@ def _within(record: Record, scope: Scope) -> bool:
 
 def _pages(layout: Layout, shown: Iterator[Record], scope: Scope) -> Iterator[Page]:
     """Pages of at most _ROWS, the first with what the scope covers wholly."""
-    contact = layout.entity is Entity.CONTACT
-    asked = (scope.keys if contact else scope.parents) if scope.since is None else None
+    child = layout.entity.parent is not None
+    asked = (scope.parents if child else scope.keys) if scope.since is None else None
     covers = tuple(asked or ())
     rows: list[Record] = []
     for record in shown:
         rows.append(record)
         if len(rows) == _ROWS:
-            yield _page(layout, rows, covers, own=contact and scope.since is not None)
+            yield _page(layout, rows, covers, own=not child and scope.since is not None)
             rows, covers = [], ()
     if rows or covers:
-        yield _page(layout, rows, covers, own=contact and scope.since is not None)
+        yield _page(layout, rows, covers, own=not child and scope.since is not None)
 
 
 def _page(layout: Layout, rows: Sequence[Record], covers: tuple[str, ...], *, own: bool) -> Page:

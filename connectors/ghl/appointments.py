@@ -77,9 +77,9 @@ def _appointment(event: dict[str, Any], zone: ZoneInfo | None) -> Appointment:
 def instant(value: object, zone: ZoneInfo | None) -> str | None:
     """A time of GHL's as an instant in UTC; None where nothing says which instant it is.
 
-    A contact's appointments have times without an offset, which are the location's own (facts.md
-    section 1.7: GHL docs, the zone inferred). A time that the zone's clock skips in spring is none;
-    one that it shows twice in autumn is taken for the first.
+    A contact's appointments have times without an offset, which are the location's own
+    (docs/ghl.md#appointments). A time that the zone's clock skips in spring is none; one that it
+    shows twice in autumn is taken for the first.
     """
     if not isinstance(value, str) or len(value.strip()) <= _DATE:
         return None

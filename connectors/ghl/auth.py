@@ -13,7 +13,7 @@ from reconcile.errors import Malformed
 
 
 class PrivateToken:
-    """A private integration token (`pit-…`): static, one location, no renewal (facts.md section 5)."""
+    """A private integration token (`pit-…`): static, one location, no renewal (docs/ghl.md#authentication)."""
 
     def __init__(self, token: str) -> None:
         self._token = token.strip()
@@ -65,7 +65,7 @@ Renewal: TypeAlias = Callable[[Tokens | None], Tokens]
 class OAuth:
     """Tokens from `store`, exchanged by `exchange` shortly before they expire or when GHL refuses them.
 
-    Each exchange voids the pair it used (facts.md section 5: GHL docs), so it happens under the store's lock, and the
+    Each exchange voids the pair it used (docs/ghl.md#authentication), so it happens under the store's lock, and the
     new pair is stored before it is used. Whoever waited for the lock takes the pair that is there by then.
     """
 

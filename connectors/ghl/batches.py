@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from connectors.ghl.outgoing import LINKED
-from reconcile.model import Entity, OpKind
+from reconcile.model import OpKind
 from reconcile.ports import Reply, Write
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _group(write: Write) -> tuple[object, ...]:
         return ("tags", write.kind, tuple(sorted(write.tags)))
     if (
         write.kind is OpKind.UPDATE
-        and write.entity is Entity.CONTACT
+        and not write.entity.parent
         and write.key
         and set(write.fields) == {LINKED}
     ):

@@ -9,20 +9,22 @@ from functools import partial
 from typing import Any
 
 from connectors.ending import Ending
-from connectors.ghl import appointments, contacts, notes, schema, tasks
+from connectors.ghl import appointments, children, contacts, schema
 from connectors.ghl.api import Api
 from connectors.ghl.auth import PrivateToken
 from connectors.ghl.endpoints import DIALECTS
+from connectors.ghl.entities import GHL
 from connectors.ghl.faults import LOG_IN, ROTATE, explain
 from connectors.ghl.finder import Finder
 from connectors.ghl.outgoing import Spelling
 from connectors.ghl.reader import Reader
 from connectors.ghl.settings import GhlSettings
-from connectors.ghl.shapes import FIELD_INFO, NATIVE, UNREAD, record, shape_of
+from connectors.ghl.shapes import record, shape_of
 from connectors.ghl.writer import Writer
 from connectors.http import Auth, Client, Options, Transport
 from connectors.looks import Looks
 from connectors.throttle import Budget, Throttle
+from reconcile.entities import OWNER
 from reconcile.errors import InvalidField
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import (
@@ -113,32 +115,30 @@ class GhlConnector:
         users = schema.users(self.api, company if isinstance(company, str) else None)
         self._custom = self._fetch_custom()
         self._shaped.clear()
-        fields = {entity: self._described(entity, users or {}) for entity in FIELD_INFO}
-        for entity in FIELD_INFO:
+        fields = {entity: self._described(entity, users or {}) for entity in GHL}
+        for entity in GHL:
             self.shape(entity)
         location = str(where.get("id") or self.settings.location)
         return Description(
             identity=":".join(["ghl", location, str(company or "")]),
-            places=dict.fromkeys(FIELD_INFO, f"ghl:{location}"),
+            places=dict.fromkeys(GHL, f"ghl:{location}"),
             fields=fields,
             region=where.get("country") or None,
             lag_seconds=self.settings.lag_seconds,
             costs=dict.fromkeys(WRITES, 1.0),
             bulk_tags=self.settings.tag_batch,
-            modified=frozenset({Entity.CONTACT, Entity.TASK}),
+            modified=frozenset(entity for entity, kind in GHL.items() if kind.dated),
             rewrites_tags=True,
             bulk=self._bulk(),
             timezone=self._zone,
         )
 
     def _bulk(self) -> dict[Entity, str]:
-        """The search index and the lists have shapes of their own (facts.md sections 1.2 and 1.3: reported)."""
+        """The search index and the lists have shapes of their own (docs/ghl.md#contacts)."""
+        endpoints = {entity: f"{entity}.search" for entity, kind in GHL.items() if kind.searched}
         if self.settings.business_ids:
-            return {Entity.CONTACT: self.api.dialect["contact.business"].name}
-        return {
-            Entity.CONTACT: self.api.dialect["contact.search"].name,
-            Entity.TASK: self.api.dialect["task.search"].name,
-        }
+            endpoints = {OWNER: f"{OWNER}.business"}
+        return {entity: self.api.dialect[name].name for entity, name in endpoints.items()}
 
     def shape(self, entity: Entity) -> Shape:
         """Where pages hold the fields in use. Raises InvalidField for one that GHL does not have, with near matches."""
@@ -147,26 +147,26 @@ class GhlConnector:
         return self._shaped[entity]
 
     def _shape(self, entity: Entity) -> Shape:
-        if entity is Entity.CONTACT:
-            self._check_read()
-        native = tuple(
-            name for name in NATIVE[entity] if entity is not Entity.CONTACT or name not in UNREAD
-        )
-        known = native + (tuple(self._customs()) if entity is Entity.CONTACT else ())
-        custom = self._ids() if entity is Entity.CONTACT and self._needs_custom(entity) else {}
+        kind = GHL[entity]
+        self._check_read(entity)
+        known = tuple(name for name in kind.paths if name not in kind.unread)
+        custom: dict[str, str] = {}
+        if kind.custom:
+            known += tuple(self._customs())
+            custom = self._ids()
         return shape_of(entity, self.settings.used(entity, known), custom)
 
-    def _check_read(self) -> None:
-        unread = dict(UNREAD)
-        if self.settings.business_ids:
-            # The list of a business's contacts tells it in lower case, or as the phone (facts.md section 6: observed).
+    def _check_read(self, entity: Entity) -> None:
+        unread = dict(GHL[entity].unread)
+        if self.settings.business_ids and not entity.parent:
+            # The list of a business's contacts tells it in lower case, or as the phone (docs/ghl.md#names).
             unread["name"] = (
                 "contacts that are read by business do not show it as it was written: map firstName and lastName"
             )
-        for name in self.settings.fields.get(Entity.CONTACT, ()):
+        for name in self.settings.fields.get(entity, ()):
             if name in unread:
                 raise InvalidField(
-                    f"the contact field {name!r} cannot be reconciled: {unread[name]}",
+                    f"the {entity} field {name!r} cannot be reconciled: {unread[name]}",
                     remedy="leave it out of the mapping; it would be read as blank, and a blank would be carried over",
                     code="UNREAD_FIELD",
                 )
@@ -174,17 +174,12 @@ class GhlConnector:
     def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:  # noqa: B008 - frozen
         """Pages, then a Proof (see the port). Raises Expired, Forbidden or WrongLocation; any other fault is in the Proof."""
         reader = Reader(self.api, settings=self.settings, clock=self._clock)
-        match entity:
-            case Entity.CONTACT:
-                return reader.contacts(scope)
-            case Entity.TASK:
-                return reader.tasks(scope)
-            case Entity.NOTE:
-                return reader.notes(scope)
-            case _:
-                raise InvalidField(
-                    f"GHL has no {entity} to extract", remedy="tags are a field of contacts"
-                )
+        if holder := entity.spec.set_of:
+            raise InvalidField(
+                f"GHL has no {entity} to extract",
+                remedy=f"{entity.plural} are a field of {holder.plural}",
+            )
+        return reader.children(entity, scope) if entity.parent else reader.contacts(scope)
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record by GET, past the search index; None where it is gone. A task or note is read under its `parent`."""
@@ -194,17 +189,13 @@ class GhlConnector:
         return record(found, self.shape(entity), parent=parent)
 
     def _get(self, entity: Entity, key: str, parent: str | None) -> dict[str, Any] | None:
-        if entity is Entity.CONTACT:
+        if not entity.parent:
             return contacts.get(self.api, key)
         if not parent:
             raise InvalidField(
                 f"a {entity} is read under its contact, none was named", remedy="pass its parent"
             )
-        return (
-            tasks.get(self.api, parent, key)
-            if entity is Entity.TASK
-            else notes.get(self.api, parent, key)
-        )
+        return children.get(self.api, entity, parent, key)
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records that a create in doubt may have made; never a write."""
@@ -213,8 +204,9 @@ class GhlConnector:
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write; see Writer.run for what is raised."""
         clear = None if self.settings.clear_with == "null" else ""
-        custom = {write.entity for write in writes} & {Entity.CONTACT} and self._needs_custom(
-            Entity.CONTACT
+        custom = any(
+            write.entity in GHL and GHL[write.entity].custom and self._needs_custom(write.entity)
+            for write in writes
         )
         spelling = Spelling(
             self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only()
@@ -263,10 +255,10 @@ class GhlConnector:
 
     def _needs_custom(self, entity: Entity) -> bool:
         used = self.settings.fields.get(entity)
-        return not used or any(name not in NATIVE[entity] for name in used)
+        return not used or any(name not in GHL[entity].paths for name in used)
 
     def _customs(self) -> dict[str, schema.CustomField]:
-        if not self._needs_custom(Entity.CONTACT):
+        if not any(kind.custom and self._needs_custom(entity) for entity, kind in GHL.items()):
             return {}
         if self._custom is None:
             self._custom = self._fetch_custom()
@@ -284,14 +276,14 @@ class GhlConnector:
         )
 
     def _described(self, entity: Entity, users: dict[str, str]) -> dict[str, FieldInfo]:
-        described = dict(FIELD_INFO[entity])
+        described = dict(GHL[entity].info)
         for name in ("assignedTo", "userId"):
             if name in described and users:
                 known = described[name]
                 described[name] = FieldInfo(
                     known.type, known.writable, known.clearable, known.label, tuple(users)
                 )
-        if entity is Entity.CONTACT:
+        if GHL[entity].custom:
             described |= {key: found.info for key, found in (self._custom or {}).items()}
         return described
 

@@ -14,7 +14,7 @@ from reconcile.ports import Json
 
 BUSINESS_PAGE = 100
 SORT: list[Json] = [{"field": "dateAdded", "direction": "asc"}]
-"""The stable order: dateAdded never changes, dateUpdated moves rows between pages (facts.md section 1.2)."""
+"""The stable order: dateAdded never changes, dateUpdated moves rows between pages (docs/ghl.md#search)."""
 
 
 class BusinessPage(msgspec.Struct):
@@ -27,7 +27,7 @@ class BusinessPage(msgspec.Struct):
 def search(
     api: Api, *, page_size: int, filters: list[Any] | None = None, after: list[Any] | None = None
 ) -> SearchPage:
-    """One page of POST /contacts/search, oldest first (facts.md section 1.2)."""
+    """One page of POST /contacts/search, oldest first (docs/ghl.md#search)."""
     body: dict[str, Json] = {"locationId": api.location, "pageLimit": page_size, "sort": SORT}
     if filters:
         body["filters"] = filters
@@ -38,7 +38,7 @@ def search(
 
 
 def find(api: Api, query: str, *, page_size: int = 20) -> list[dict[str, Any]]:
-    """Contacts that GHL's own text search finds for a name; at most 75 characters are sent (facts.md section 1.2)."""
+    """Contacts that GHL's own text search finds for a name; at most 75 characters are sent (docs/ghl.md#search)."""
     newest: list[Json] = [{"field": "dateAdded", "direction": "desc"}]
     body: dict[str, Json] = {
         "locationId": api.location,

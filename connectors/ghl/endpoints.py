@@ -1,6 +1,6 @@
 """Every GHL endpoint that this product uses, in both published API versions: the one table of paths, keys and headers.
 
-Sources: GHL's OpenAPI documents of 2026-06-19 (facts.md sections 1 and 2). `replay` follows facts.md section 3: creating a
+Sources: GHL's OpenAPI documents of 2026-06-19 (docs/ghl.md#versions). `replay` follows docs/ghl.md#errors: creating a
 contact, task or note may not be repeated blindly, everything else may.
 """
 

@@ -1,4 +1,4 @@
-"""GHL's failing answers, named: the registry behind facts.md section 3."""
+"""GHL's failing answers, named: the registry behind docs/ghl.md#errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from connectors.http import Answer, Request
 from connectors.throttle import read_quota
+from reconcile.entities import Entity
 from reconcile.errors import (
     Blocked,
     ConnectorError,
@@ -28,10 +29,7 @@ _PERSONAL = re.compile(r"\S+@\S+|\+?\d[\d\s().-]{5,}\d|\"[^\"]*\"|'[^']*'")
 _LONGEST = 300
 _GONE = re.compile(r"\b(?:not found|is deleted|does not exist)\b", re.IGNORECASE)
 _FOLDERS = {
-    "contact": "contacts",
-    "task": "tasks",
-    "note": "notes",
-    "tag": "tags",
+    **{entity.value: entity.plural for entity in Entity},
     "custom field": "customFields",
     "business": "businesses",
 }
@@ -71,7 +69,7 @@ _TIMED_OUT = re.compile(r"\btimed out\b|\btime-?out\b", re.IGNORECASE)
 _CREDENTIALS = re.compile(
     r"token|jwt|auth|credential|session|expired|api.?key|log.?in", re.IGNORECASE
 )
-"""What a 401 says that is about credentials. Others are seen, too (facts.md section 12: RR)."""
+"""What a 401 says that is about credentials. Others are seen, too (docs/ghl.md#errors)."""
 
 
 def explain(request: Request, answer: Answer, *, renewal: str = LOG_IN) -> ConnectorError | None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from connectors.ghl import contacts, notes, tasks
+from connectors.ghl import children, contacts
 from connectors.ghl.api import Api
+from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row
 from connectors.ghl.shapes import record
 from reconcile.errors import InvalidField
@@ -57,35 +58,23 @@ class Finder:
         By name alone GHL has but its search, whose index trails: what is not found at once is looked for once more after that.
         """
         found = self._found(write)
-        if (
-            not found
-            and write.entity is Entity.CONTACT
-            and not self._indexed
-            and _by_name_alone(write)
-        ):
+        if not found and not write.entity.parent and not self._indexed and _by_name_alone(write):
             self._sleep(self._lag_seconds)
             self._indexed = True
             found = self._found(write)
         return found
 
     def _found(self, write: Write) -> Sequence[Record]:
-        match write.entity:
-            case Entity.CONTACT:
-                return self._contacts(write)
-            case Entity.TASK | Entity.NOTE if not write.parent:
-                return []
-            case Entity.TASK:
-                return self._same(
-                    write, tasks.of_contact(self._api, write.parent or ""), ("title", "body")
-                )
-            case Entity.NOTE:
-                return self._same(
-                    write, notes.of_contact(self._api, write.parent or ""), ("body", "title")
-                )
-            case _:
-                raise InvalidField(
-                    f"there is no {write.entity} to look for", remedy="this is a fault of the plan"
-                )
+        if write.entity.spec.set_of:
+            raise InvalidField(
+                f"there is no {write.entity} to look for", remedy="this is a fault of the plan"
+            )
+        if not write.entity.parent:
+            return self._contacts(write)
+        if not write.parent:
+            return []
+        there = children.of_contact(self._api, write.entity, write.parent)
+        return self._same(write, there, GHL[write.entity].content)
 
     def made(self, write: Write) -> tuple[Sequence[Record], bool]:
         """What `look` finds that no other write made and that is not older, and whether GHL says that it is new."""
@@ -101,7 +90,7 @@ class Finder:
         found += [contacts.duplicate(self._api, number=phone)] if phone else []
         if not email and not phone and (name := _name(write)):
             found += [item for item in contacts.find(self._api, name) if _same_name(item, name)]
-        shape = self._dated(Entity.CONTACT)
+        shape = self._dated(write.entity)
         records = [record(item, shape) for item in found if item is not None]
         return list({item.key: item for item in records}.values())
 
@@ -135,7 +124,7 @@ def _added(found: Record) -> float | None:
 
 
 def plain(value: Json) -> str:
-    """A text without markup and with single spaces, as the codec reads it: GHL's editor wraps bodies in HTML (facts.md section 6)."""
+    """A text without markup and with single spaces, as the codec reads it: GHL's editor wraps bodies in HTML (docs/ghl.md#rich-text)."""
     return " ".join(markup.plain(str(value or "")).split())
 
 

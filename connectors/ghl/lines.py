@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ class Head(msgspec.Struct):
 
     @property
     def key(self) -> str:
-        """The record's id under either name; tasks/search says `_id` (facts.md section 1.3: observed)."""
+        """The record's id under either name; tasks/search says `_id` (docs/ghl.md#tasks)."""
         return self.id or self.alias or ""
 
 
@@ -31,18 +32,6 @@ class SearchPage(msgspec.Struct):
 
     contacts: list[msgspec.Raw]
     total: int | None = None
-
-
-class TaskPage(msgspec.Struct):
-    """A reply of tasks/search or of a contact's task list."""
-
-    tasks: list[msgspec.Raw]
-
-
-class NotePage(msgspec.Struct):
-    """A reply of a contact's note list."""
-
-    notes: list[msgspec.Raw]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +58,16 @@ def rows_of(raws: Iterable[msgspec.Raw]) -> list[Row]:
             raise Malformed("expected a record with an id, found one without")
         rows.append(Row(head, text))
     return rows
+
+
+def listed(body: bytes, member: str) -> list[Row]:
+    """The rows of a reply that lists them under `member`. Raises Malformed where it does not."""
+    return rows_of(getattr(decode(body, _page(member)), member))
+
+
+@cache
+def _page(member: str) -> type[msgspec.Struct]:
+    return msgspec.defstruct(f"{member.capitalize()}Page", [(member, list[msgspec.Raw])])
 
 
 def fresh(rows: Iterable[Row], seen: set[str]) -> list[Row]:

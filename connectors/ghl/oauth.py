@@ -97,7 +97,7 @@ class Exchange:
     def __call__(self, spent: Tokens | None) -> Tokens:
         """The next pair for `spent`. Raises Expired where its refresh token is missing, spent or expired.
 
-        Sent again where the answer is lost: within 30 s GHL gives the same new pair (facts.md section 5: GHL changelog).
+        Sent again where the answer is lost: within 30 s GHL gives the same new pair (docs/ghl.md#authentication).
         """
         if spent is None or not spent.refresh:
             raise Expired(
@@ -159,7 +159,7 @@ class LocationExchange:
         self._client = _client(app, auth=agency, transport=transport)
 
     def __call__(self, spent: Tokens | None) -> Tokens:
-        """A fresh location token; v2 gives it no refresh token of its own (facts.md section 5)."""
+        """A fresh location token; v2 gives it no refresh token of its own (docs/ghl.md#authentication)."""
         endpoint = self._dialect["oauth.location"]
         request = Request(
             endpoint.method, endpoint.path, endpoint=endpoint.name, form=self._form, replay=True
@@ -178,7 +178,7 @@ def _client(
     sleep: Callable[[float], None] = time.sleep,
     transport: Transport | None = None,
 ) -> Client:
-    # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again (facts.md section 5: GHL changelog).
+    # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again (docs/ghl.md#authentication).
     options = Options(
         user_agent=app.user_agent,
         headers={"Version": app.version},

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.ghl.shapes import CREATE_ONLY, FIELD_INFO
+from connectors.ghl.entities import GHL
 from reconcile.errors import InvalidField
-from reconcile.model import Entity, OpKind
+from reconcile.model import OpKind
 from reconcile.ports import Json, Write
 
 NOT_NULLABLE = frozenset({"postalCode", "country", "companyName"})
-"""Strings that the PUT document does not let be null (facts.md section 6)."""
+"""Strings that the PUT document does not let be null (docs/ghl.md#clearing)."""
 
 LINKED = "businessId"
-"""Not in any contact body: it is set through the bulk business endpoint (facts.md section 1.1)."""
+"""Not in any contact body: it is set through the bulk business endpoint (docs/ghl.md#contacts)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _cleared(name: str, spelling: Spelling) -> Json:
 
 
 def _check(write: Write, name: str, spelling: Spelling) -> None:
-    known = FIELD_INFO[write.entity].get(name)
+    known = GHL[write.entity].info.get(name)
     updating = write.kind is not OpKind.CREATE
     if name in spelling.read_only or (known is not None and not known.writable):
         raise InvalidField(
@@ -65,13 +65,13 @@ def _check(write: Write, name: str, spelling: Spelling) -> None:
             remedy="map it one way, from GHL",
             code="READ_ONLY",
         )
-    if updating and write.entity is Entity.CONTACT and name in CREATE_ONLY:
+    if updating and name in GHL[write.entity].create_only:
         raise InvalidField(
-            f"GHL sets {name} only when a contact is created",
+            f"GHL sets {name} only when a {write.entity} is created",
             remedy="map it one way, from GHL",
             code="CREATE_ONLY",
         )
-    if updating and write.entity is Entity.CONTACT and name == "tags":
+    if updating and known is not None and known.type == "tags":
         raise InvalidField(
             "an update never carries tags: GHL would replace them all",
             remedy="plan ADD_TAGS and REMOVE_TAGS",

@@ -35,7 +35,7 @@ def overlapped(work: Callable[[In], Out], items: Iterable[In], *, width: int) ->
 def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple[list[Row], bool]]:
     """Pages by skip that overlap by one row, and whether rows moved between a page and the one before.
 
-    (facts.md section 1.3: skip and limit over an unknown order, without a total.) Where the shared row differs, or a row
+    (docs/ghl.md#tasks: skip and limit over an unknown order, without a total.) Where the shared row differs, or a row
     comes twice, some may have been missed. The end is where nothing new comes after a page that is shorter than another,
     or where nothing new comes twice: a page may be cut short, and GHL may allow shorter pages than were asked for.
     """

@@ -9,18 +9,20 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from connectors.ghl import contacts, notes, tasks
+from connectors.ghl import children, contacts
 from connectors.ghl.api import Api
+from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
 from connectors.ghl.overlap import overlapped, skipping
 from connectors.ghl.settings import GhlSettings
 from connectors.ghl.sweep import FATAL, Sweep, remember, single
+from reconcile.entities import OWNER
 from reconcile.errors import Blocked, ConnectorError, Expired
+from reconcile.model import Entity
 from reconcile.patience import Patience, unread
 from reconcile.ports import Page, Proof, Scope
 
 Item = TypeVar("Item")
-Listing: TypeAlias = Callable[[Api, str], list[Row]]
 Read: TypeAlias = Iterator[Page | Proof]
 
 PARENTS_A_PAGE = 200
@@ -49,24 +51,16 @@ class Reader:
         )
         return sweep.pages()
 
-    def tasks(self, scope: Scope) -> Iterator[Page | Proof]:
-        """Tasks: all by the location-wide search, or those of the scope's parents."""
-        return self._guarded(
-            _only(scope.keys, self._children(scope, tasks.of_contact, self._all_tasks))
-        )
+    def children(self, entity: Entity, scope: Scope) -> Iterator[Page | Proof]:
+        """What hangs on the scope's parents; or all, by the search of the location, else a request a contact."""
+        return self._guarded(_only(scope.keys, self._children(entity, scope)))
 
-    def notes(self, scope: Scope) -> Iterator[Page | Proof]:
-        """Notes of the scope's parents, or of every contact that search finds: a request a contact."""
-        return self._guarded(
-            _only(scope.keys, self._children(scope, notes.of_contact, self._all_notes))
-        )
-
-    def _children(self, scope: Scope, fetch: Listing, everything: Callable[[], Read]) -> Read:
+    def _children(self, entity: Entity, scope: Scope) -> Read:
         if scope.parents is not None:
-            return self._under(scope.parents, fetch)
+            return self._under(entity, scope.parents)
         if self._settings.business_ids:
-            return self._under(self._business_keys(), fetch)
-        return everything()
+            return self._under(entity, self._business_keys())
+        return self._searched(entity) if GHL[entity].searched else self._swept(entity)
 
     def _guarded(self, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
         """Turn a fault into an incomplete Proof; only credentials that cannot read anything more stop the run."""
@@ -87,7 +81,7 @@ class Reader:
 
     def _by_key(self, keys: Sequence[str]) -> Iterator[Page | Proof]:
         lost: list[str] = []
-        asked = self._each(keys, partial(contacts.get, self._api), lost, what="contact")
+        asked = self._each(keys, partial(contacts.get, self._api), lost, what=OWNER)
         for part in _runs(asked, PARENTS_A_PAGE):
             found = [item for _, item in part]
             rows = [
@@ -129,9 +123,10 @@ class Reader:
         )
         yield Proof(complete=not short, why_incomplete=short, partial=True)
 
-    def _under(self, parents: Iterable[str], fetch: Listing) -> Iterator[Page | Proof]:
+    def _under(self, entity: Entity, parents: Iterable[str]) -> Iterator[Page | Proof]:
         lost: list[str] = []
-        asked = self._each(parents, partial(fetch, self._api), lost, what="of contact")
+        fetch = partial(children.of_contact, self._api, entity)
+        asked = self._each(parents, fetch, lost, what=f"of {entity.parent}")
         for part in _runs(asked, PARENTS_A_PAGE):
             rows = [row for _, listed in part for row in listed if not row.head.deleted]
             yield Page(join(rows), len(rows), covers=tuple(contact for contact, _ in part))
@@ -165,7 +160,7 @@ class Reader:
         if refused is not None and not read:
             raise refused
 
-    def _all_notes(self) -> Iterator[Page | Proof]:
+    def _swept(self, entity: Entity) -> Iterator[Page | Proof]:
         ids: list[str] = []
         shortfall = ""
         lost: tuple[str, ...] = ()
@@ -176,19 +171,21 @@ class Reader:
                 ids += [
                     msgspec.json.decode(line, type=Head).key for line in page.lines.splitlines()
                 ]
-        for read in self._under(ids, notes.of_contact):
+        for read in self._under(entity, ids):
             if isinstance(read, Page):
                 yield read
             else:
                 lost = read.quarantined
         yield Proof(complete=not shortfall, why_incomplete=shortfall, quarantined=lost)
 
-    def _all_tasks(self) -> Iterator[Page | Proof]:
-        """Those of no contact as well (facts.md section 1.3: GHL help): they are read, and have no contact to hang on."""
+    def _searched(self, entity: Entity) -> Iterator[Page | Proof]:
+        """Those of no contact as well (docs/ghl.md#tasks): they are read, and have no contact to hang on."""
         seen: set[str] = set()
         for _ in range(self._settings.task_sweeps):
             moved = False
-            for rows, shifted in skipping(self._task_page, width=self._settings.concurrency):
+            for rows, shifted in skipping(
+                partial(self._page, entity), width=self._settings.concurrency
+            ):
                 moved = moved or shifted
                 live = [row for row in fresh(rows, seen) if not row.head.deleted]
                 if live:
@@ -196,11 +193,13 @@ class Reader:
             if not moved:
                 yield Proof(complete=True)
                 return
-        why = f"tasks kept moving between pages through {self._settings.task_sweeps} reads"
+        why = (
+            f"{entity.plural} kept moving between pages through {self._settings.task_sweeps} reads"
+        )
         yield Proof(complete=False, why_incomplete=why)
 
-    def _task_page(self, skip: int) -> list[Row]:
-        return tasks.search(self._api, limit=self._settings.task_page, skip=skip)
+    def _page(self, entity: Entity, skip: int) -> list[Row]:
+        return children.search(self._api, entity, limit=self._settings.task_page, skip=skip)
 
 
 def _only(keys: Sequence[str] | None, pages: Read) -> Read:

@@ -100,6 +100,6 @@ def users(api: Api, company: str | None = None) -> dict[str, str] | None:
     except InvalidField as error:
         if error.code not in ("ROUTE", "UNNAMED"):
             raise
-        return None  # the list is a help alone, and GHL is taking it away (facts.md section 11: GHL documents)
+        return None  # the list is a help alone, and GHL is taking it away (docs/ghl.md#location)
     found = [user for user in reply.get("users") or [] if isinstance(user, dict) and user.get("id")]
     return {str(user["id"]): str(user.get("name") or user["id"]) for user in found}

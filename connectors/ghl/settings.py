@@ -17,8 +17,8 @@ class GhlSettings:
 
     `fields` names the native fields that the mapping uses; an entity that is missing or empty means all that are known.
     `business_ids` narrows the run to the contacts of these businesses. `clear_with` is what clears a field: whether GHL
-    clears on null or on "" is unconfirmed (facts.md section 10.1). `range_reads` allows independent cursors over dateAdded
-    ranges. `lag_seconds` is how long the search index may trail a write (facts.md section 6: observed up to a minute).
+    clears on null or on "" is unconfirmed (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded
+    ranges. `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag).
     `daily_reserve` is the share of the daily quota left to other integrations.
     """
 

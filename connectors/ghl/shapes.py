@@ -1,6 +1,6 @@
 """GHL's many shapes of one record, as paths for DuckDB and as the same reading in Python.
 
-Search, GET, list, write reply, webhook and v3 differ in names and casing (facts.md sections 1.2, 1.3, 6): each field
+Search, GET, list, write reply, webhook and v3 differ in names and casing (docs/ghl.md#contacts): each field
 lists its paths in order of preference, and the first value that is not null wins.
 """
 
@@ -11,108 +11,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.ghl.entities import GHL, one
 from reconcile.errors import InvalidField, Malformed
 from reconcile.model import Entity
-from reconcile.ports import FieldInfo, Item, Json, Path, Record, Shape
+from reconcile.ports import Item, Json, Path, Record, Shape
 
-
-def _one(*names: str) -> tuple[Path, ...]:
-    return tuple((name,) for name in names)
-
-
-_CONTACT: dict[str, tuple[Path, ...]] = {
-    # Lists and create replies lower-case the names and keep the original in *Raw (facts.md section 6: observed).
-    "firstName": _one("firstNameRaw", "firstName", "first_name"),
-    "lastName": _one("lastNameRaw", "lastName", "last_name"),
-    "name": _one("name", "contactName", "fullName"),
-    "email": _one("email"),
-    "phone": _one("phone"),
-    "address1": _one("address1", "address"),
-    "city": _one("city"),
-    "state": _one("state"),
-    "postalCode": _one("postalCode"),
-    "country": _one("country"),
-    "website": _one("website"),
-    "timezone": _one("timezone"),
-    "companyName": _one("companyName"),
-    "source": _one("source"),
-    "dateOfBirth": _one("dateOfBirth"),
-    "gender": _one("gender"),
-    "assignedTo": _one("assignedTo"),
-    "dnd": _one("dnd"),
-    "tags": _one("tags"),
-    "businessId": _one("businessId"),
-    "additionalEmails": _one("additionalEmails"),
-    "additionalPhones": _one("additionalPhones"),
-    "dateAdded": _one("dateAdded"),
-}
-_TASK: dict[str, tuple[Path, ...]] = {
-    name: _one(name)
-    for name in ("title", "body", "dueDate", "completed", "assignedTo", "dateAdded")
-}
-_NOTE: dict[str, tuple[Path, ...]] = {
-    name: _one(name) for name in ("body", "title", "userId", "color", "pinned", "dateAdded")
-}
-NATIVE: Mapping[Entity, Mapping[str, tuple[Path, ...]]] = {
-    Entity.CONTACT: _CONTACT,
-    Entity.TASK: _TASK,
-    Entity.NOTE: _NOTE,
-}
-
-FIELD_INFO: Mapping[Entity, Mapping[str, FieldInfo]] = {
-    Entity.CONTACT: {
-        "firstName": FieldInfo(label="First name"),
-        "lastName": FieldInfo(label="Last name"),
-        "name": FieldInfo(label="Name"),
-        "email": FieldInfo("email", label="Email"),
-        "phone": FieldInfo("phone", label="Phone"),
-        "address1": FieldInfo(label="Street"),
-        "city": FieldInfo(label="City"),
-        "state": FieldInfo(label="State"),
-        # postalCode, country, companyName are not nullable in the PUT document (facts.md section 6).
-        "postalCode": FieldInfo(clearable=False, label="Postal code"),
-        "country": FieldInfo(clearable=False, label="Country"),
-        "website": FieldInfo(label="Website"),
-        "companyName": FieldInfo(clearable=False, label="Company"),
-        "source": FieldInfo(label="Source"),
-        "dateOfBirth": FieldInfo("date", label="Date of birth"),
-        "assignedTo": FieldInfo("choice", label="Assigned to"),
-        "dnd": FieldInfo("bool", clearable=False, label="Do not disturb"),
-        "tags": FieldInfo("tags", label="Tags"),
-        "businessId": FieldInfo(label="Business"),
-        "additionalEmails": FieldInfo(
-            "json", writable=False, clearable=False, label="Secondary emails"
-        ),
-        "additionalPhones": FieldInfo(
-            "json", writable=False, clearable=False, label="Secondary phones"
-        ),
-        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
-    },
-    Entity.TASK: {
-        "title": FieldInfo(clearable=False, label="Title"),
-        "body": FieldInfo(label="Body"),
-        "dueDate": FieldInfo("instant", clearable=False, label="Due"),
-        "completed": FieldInfo("bool", clearable=False, label="Completed"),
-        "assignedTo": FieldInfo("choice", label="Assigned to"),
-        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
-    },
-    Entity.NOTE: {
-        "body": FieldInfo(clearable=False, label="Body"),
-        "title": FieldInfo(label="Title"),
-        "userId": FieldInfo("choice", label="Author"),
-        "color": FieldInfo(label="Colour"),
-        "pinned": FieldInfo("bool", clearable=False, label="Pinned"),
-        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
-    },
-}
-
-UNREAD: Mapping[str, str] = {
-    "timezone": "GHL's search, by which contacts are read, does not carry it (facts.md section 1.2: observed)",
-    "gender": "GHL takes it only when a contact is created, and its search was not seen to carry it",
-}
-"""Fields of a contact that a bulk read does not show: mapped, each would be taken for one that somebody cleared."""
-
-CREATE_ONLY = frozenset({"gender"})
 _CUSTOM_VALUES = ("value", "fieldValue", "field_value")
 
 
@@ -127,23 +30,25 @@ def shape_of(entity: Entity, names: Iterable[str], custom: Mapping[str, str]) ->
     Raises InvalidField for a name that is neither, with the nearest ones that exist.
     """
     fields = {name: _paths(entity, name, custom) for name in names}
-    key = _one("id", "_id")
-    if entity is Entity.CONTACT:
-        updated = _one("dateUpdated")
-        return Shape(key, fields, version=updated, modified_at=updated, deleted=_one("deleted"))
-    # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write against a GET.
-    modified_at = _one("dateUpdated") if entity is Entity.TASK else ()
+    kind = GHL[entity]
+    updated = one("dateUpdated")
     return Shape(
-        key, fields, parent=_one("contactId"), modified_at=modified_at, deleted=_one("deleted")
+        key=one("id", "_id"),
+        fields=fields,
+        parent=one("contactId") if entity.parent else (),
+        version=updated if kind.versioned else (),
+        modified_at=updated if kind.dated else (),
+        deleted=one("deleted"),
     )
 
 
 def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, ...]:
-    if name in NATIVE[entity]:
-        return NATIVE[entity][name]
-    if entity is Entity.CONTACT and name in custom:
+    kind = GHL[entity]
+    if name in kind.paths:
+        return kind.paths[name]
+    if kind.custom and name in custom:
         return custom_paths(custom[name])
-    known = [*NATIVE[entity], *(custom if entity is Entity.CONTACT else ())]
+    known = [*kind.paths, *(custom if kind.custom else ())]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise InvalidField(
         f"GHL has no {entity} field {name!r}"

@@ -60,7 +60,7 @@ class Span:
 
     @property
     def filters(self) -> list[dict[str, Any]]:
-        """The span as GHL's filter (facts.md section 1.2: a range takes gt, gte, lt, lte)."""
+        """The span as GHL's filter (docs/ghl.md#search)."""
         bounds = {"gte": self.low, "lt": self.high}
         value = {name: _iso(bound) for name, bound in bounds.items() if bound is not None}
         return [{"field": "dateAdded", "operator": "range", "value": value}] if value else []
@@ -306,7 +306,7 @@ def next_cursor(last: Row, before: list[Any] | None) -> list[Any] | None:
 
 
 def remember(seen: set[str], rows: Iterable[Row]) -> None:
-    """Note the rows' ids. Raises Malformed on one that was read before (facts.md section 1.2: a wrong cursor repeats)."""
+    """Note the rows' ids. Raises Malformed on one that was read before (docs/ghl.md#search)."""
     for row in rows:
         if row.head.key in seen:
             raise Malformed(

@@ -35,7 +35,7 @@ def change(
 def change_many(
     api: Api, contacts: Sequence[str], tags: Sequence[str], *, change: Change
 ) -> Mapping[str, TagResult]:
-    """The bulk endpoint, by contact: a 201 may hold failures of single contacts (facts.md section 1.5: GHL docs)."""
+    """The bulk endpoint, by contact: a 201 may hold failures of single contacts (docs/ghl.md#tags)."""
     body: dict[str, Json] = {
         "contacts": list(contacts),
         "tags": list(tags),
@@ -81,7 +81,7 @@ def get(api: Api, tag: str) -> dict[str, Any]:
 
 
 def rename(api: Api, tag: str, name: str) -> dict[str, Any]:
-    """Rename a tag in the dictionary; contacts that carry it keep the old name (facts.md section 6: observed)."""
+    """Rename a tag in the dictionary; contacts that carry it keep the old name (docs/ghl.md#tags)."""
     return member(api.call("tag.rename", {"tag": tag}, body={"name": name}).json(), "tag")
 
 

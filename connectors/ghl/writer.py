@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
-from connectors.ghl import contacts, notes, tasks
+from connectors.ghl import children, contacts
 from connectors.ghl.api import Api
 from connectors.ghl.batches import Job, jobs_of
 from connectors.ghl.bulk import bulk_business, bulk_tags, tagged
@@ -122,7 +122,9 @@ class Writer:
                 found = self._update(write)
             case OpKind.COMPLETE:
                 completed = write.fields.get("completed", True) is True
-                found = tasks.complete(self._api, _parent(write), _key(write), completed=completed)
+                found = children.complete(
+                    self._api, write.entity, _parent(write), _key(write), completed=completed
+                )
             case OpKind.DELETE:
                 self._delete(write)
                 return Reply(write.op_id, Status.DONE, key=write.key)
@@ -147,36 +149,22 @@ class Writer:
         return record(found, self._shapes(write.entity), parent=write.parent)
 
     def _create(self, write: Write) -> Found:
+        _check_kind(write)
         body = body_of(write, self._spelling)
-        match write.entity:
-            case Entity.CONTACT:
-                if write.tags:
-                    body["tags"] = list(write.tags)
-                made = contacts.create(self._api, body)
-                return self._linked(write, str(made.get("id") or ""), made)
-            case Entity.TASK:
-                return tasks.create(self._api, _parent(write), body)
-            case Entity.NOTE:
-                return notes.create(self._api, _parent(write), body)
-            case _:
-                raise InvalidField(
-                    f"GHL has no {write.entity} to create", remedy="plan ADD_TAGS on a contact"
-                )
+        if write.entity.parent:
+            return children.create(self._api, write.entity, _parent(write), body)
+        if write.tags:
+            body["tags"] = list(write.tags)
+        made = contacts.create(self._api, body)
+        return self._linked(write, str(made.get("id") or ""), made)
 
     def _update(self, write: Write) -> Found:
+        _check_kind(write)
         body, key = body_of(write, self._spelling), _key(write)
-        match write.entity:
-            case Entity.CONTACT:
-                found = contacts.update(self._api, key, body) if body else None
-                return self._linked(write, key, found or self._read_back(key))
-            case Entity.TASK:
-                return tasks.update(self._api, _parent(write), key, body)
-            case Entity.NOTE:
-                return notes.update(self._api, _parent(write), key, body)
-            case _:
-                raise InvalidField(
-                    f"GHL has no {write.entity} to update", remedy="plan ADD_TAGS or REMOVE_TAGS"
-                )
+        if write.entity.parent:
+            return children.update(self._api, write.entity, _parent(write), key, body)
+        found = contacts.update(self._api, key, body) if body else None
+        return self._linked(write, key, found or self._read_back(key))
 
     def _read_back(self, key: str) -> Found:
         """The contact after a write that did not show it; None where it cannot be read: the write is done all the same."""
@@ -205,24 +193,18 @@ class Writer:
         return {**found, LINKED: business} if found is not None and contact in done else found
 
     def _delete(self, write: Write) -> None:
-        match write.entity:
-            case Entity.CONTACT:
-                contacts.delete(self._api, _key(write))
-            case Entity.TASK:
-                tasks.delete(self._api, _parent(write), _key(write))
-            case Entity.NOTE:
-                notes.delete(self._api, _parent(write), _key(write))
-            case _:
-                raise InvalidField(
-                    f"GHL has no {write.entity} to delete", remedy="plan REMOVE_TAGS on a contact"
-                )
+        _check_kind(write)
+        if write.entity.parent:
+            children.delete(self._api, write.entity, _parent(write), _key(write))
+        else:
+            contacts.delete(self._api, _key(write))
 
     def _tags(self, write: Write, change: Change) -> Reply:
         after = change_tags(self._api, _key(write), write.tags, change=change)
         return tagged(write, after)
 
     def _doubted(self, write: Write, error: InvalidField) -> Reply:
-        """A 422 may still have created the record (facts.md section 3: observed): look before calling it rejected."""
+        """A 422 may still have created the record (docs/ghl.md#errors): look before calling it rejected."""
         try:
             made, dated = self._finder.made(write)
         except (
@@ -252,6 +234,15 @@ def _result(future: Future[list[Reply]], job: Job) -> tuple[list[Reply], Connect
     except (*FATAL, Exhausted) as error:
         # A batch that was being split may be done in part: its changes are harmless twice.
         return [skipped(write, error) for write in job.writes], error
+
+
+def _check_kind(write: Write) -> None:
+    """Raises InvalidField for a set of words: it has no records to make, change or delete."""
+    if holder := write.entity.spec.set_of:
+        raise InvalidField(
+            f"GHL has no {write.entity} to {write.kind}",
+            remedy=f"plan ADD_TAGS or REMOVE_TAGS on a {holder}",
+        )
 
 
 def _key(write: Write) -> str:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import assert_never
 
 from connectors.memory.vices import FIELDS, Crash, Killed, Ticks, Vices
-from reconcile.entities import RECORDS
+from reconcile.entities import OWNER, RECORDS
 from reconcile.errors import Unnamed
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import (
@@ -115,10 +115,9 @@ class MemoryConnector:
             raise KeyError(key)
         self._tables[entity][key].append(None)
         self._gone_at[entity, key] = self._clock()
-        if entity is Entity.CONTACT:
-            for child in (Entity.TASK, Entity.NOTE):
-                for orphan in [name for name, row in self._current(child) if row.parent == key]:
-                    self.delete(child, orphan)
+        for child in entity.children:
+            for orphan in [name for name, row in self._current(child) if row.parent == key]:
+                self.delete(child, orphan)
 
     def rows(self, entity: Entity) -> dict[str, Record]:
         """What is there now, by key."""
@@ -271,15 +270,11 @@ class MemoryConnector:
 
     def _parents_due(self, entity: Entity, scope: Scope) -> Sequence[str] | None:
         """The contacts to which this extraction is limited: those asked for, or the next few when notes are rationed."""
-        if (
-            scope.parents is not None
-            or entity is not Entity.NOTE
-            or self.vices.notes_per_run is None
-        ):
+        if scope.parents is not None or not entity.spec.swept or self.vices.notes_per_run is None:
             return scope.parents
         if scope != _EVERYTHING:
             return None
-        contacts = sorted(key for key, _ in self._current(Entity.CONTACT))
+        contacts = sorted(key for key, _ in self._current(OWNER))
         start, self._next_parent = self._next_parent, self._next_parent + self.vices.notes_per_run
         due = range(start, min(start + len(contacts), self._next_parent))
         return [contacts[number % len(contacts)] for number in due]
@@ -337,7 +332,7 @@ class MemoryConnector:
         return replace(_reply(write, Status.STALE, code="STALE", detail=detail), record=record)
 
     def _duplicate(self, write: Write) -> Reply | None:
-        if write.entity is not Entity.CONTACT:
+        if not write.entity.spec.person:
             return None
         for name in self.vices.unique:
             wanted = self._stored(write.entity, name, write.fields.get(name))
@@ -411,7 +406,7 @@ def _covered(
     entity: Entity, scope: Scope, parents: Sequence[str] | None, records: Sequence[Record]
 ) -> Sequence[str]:
     """What was read wholly: contacts by their own key, tasks and notes only by all that their contact has."""
-    if entity is not Entity.CONTACT:
+    if entity.parent:
         return parents if parents is not None and scope.since is None and scope.keys is None else ()
     if scope.keys is not None and scope.since is None:
         return scope.keys

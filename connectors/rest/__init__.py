@@ -30,6 +30,7 @@ from connectors.rest.settings import (
 )
 from connectors.rest.writing import Writer, record_now
 from connectors.throttle import LocalBudget, Throttle, Window
+from reconcile.entities import OWNER
 from reconcile.errors import ConfigError, ConnectorError, Expired, Problem, Stopped, Transient
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
@@ -195,7 +196,7 @@ class RestConnector:
         for part in proven(
             self._reader().extract(entity, scope, tally), tally, partly=scope != _EVERYTHING
         ):
-            if isinstance(part, Proof) and entity is Entity.CONTACT and scope == _EVERYTHING:
+            if isinstance(part, Proof) and entity.children and scope == _EVERYTHING:
                 self._contacts = tuple(tally.keys) if part.complete else None
             yield part
 
@@ -298,8 +299,8 @@ class RestConnector:
         endpoint = self._form(entity).endpoint
         parents: tuple[str | None, ...] = (None,)
         if "{parent}" in endpoint.path:
-            contact = self._form(Entity.CONTACT)
-            parents = tuple(contact.key_of(item) for item in self._samples(Entity.CONTACT)[:3])
+            owner = self._form(OWNER)
+            parents = tuple(owner.key_of(item) for item in self._samples(OWNER)[:3])
         reader, tally = self._reader(), tally or Tally()
         lists = (next(reader.one_list(entity, parent, tally, {}), []) for parent in parents)
         return [item for items in lists for item in items][:_SAMPLE]
@@ -310,7 +311,7 @@ class RestConnector:
         Raises ConnectorError where they cannot all be had.
         """
         if self._contacts is None:
-            *_, proof = self.extract(Entity.CONTACT)
+            *_, proof = self.extract(OWNER)
             if self._contacts is None:
                 why = proof.why_incomplete if isinstance(proof, Proof) else ""
                 raise ConnectorError(
@@ -386,7 +387,7 @@ def _may_be(record: Record, write: Write) -> bool:
         if value not in (None, "") and name != TAGS
     }
     held = record.fields
-    if write.entity is Entity.CONTACT:
+    if write.entity.spec.person:
         for name, value in wanted.items():
             email = str(held.get(name) or "")
             if "mail" in name.lower() and email.lower() == str(value).lower():

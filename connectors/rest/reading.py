@@ -15,6 +15,7 @@ from connectors.rest.api import Api
 from connectors.rest.lines import Form, instant
 from connectors.rest.pagers import shown_total, total_of, unpaged, walk
 from connectors.rest.settings import PagerSettings
+from reconcile.entities import OWNER
 from reconcile.errors import ConfigError, ConnectorError, Malformed, NotFound, Problem
 from reconcile.model import Entity
 from reconcile.ports import Page, Proof, Scope
@@ -76,7 +77,7 @@ class Reader:
         """The pages of a scope. Raises ConnectorError at a fault; what `tally` holds then is what was seen before."""
         form = self.forms[entity]
         nested = "{parent}" in form.endpoint.path
-        if scope.keys is not None and entity is Entity.CONTACT:
+        if scope.keys is not None and not entity.parent:
             yield from self._by_key(form, scope, tally)
         elif nested:
             parents = self.contacts() if scope.parents is None else scope.parents
@@ -145,12 +146,12 @@ class Reader:
 
     def _listed(self, entity: Entity, scope: Scope, tally: Tally) -> Iterator[Page]:
         form = self.forms[entity]
-        if scope.parents is not None and entity is not Entity.CONTACT and form.parent is None:
+        if scope.parents is not None and entity.parent and form.parent is None:
             what = f"which contact a record of {form.endpoint.path} belongs to is not declared"
             raise ConfigError(
                 [Problem(f"app.{entity}", what, 'say in "parent" where a record holds its contact')]
             )
-        is_contact = entity is Entity.CONTACT
+        is_contact = not entity.parent
         params: dict[str, Any] = {}
         if scope.since and form.endpoint.since:
             params[form.endpoint.since] = scope.since
@@ -206,7 +207,7 @@ class Reader:
 
     def _is_gone(self, contact: str) -> bool:
         """Whether a contact whose list is not found is gone itself: else the path is wrong, and nothing is proven."""
-        form = self.forms.get(Entity.CONTACT)
+        form = self.forms.get(OWNER)
         if form is None:
             return False
         try:

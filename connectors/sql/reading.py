@@ -24,7 +24,6 @@ from connectors.sql.values import (
     shown,
     stored_moment,
 )
-from reconcile.model import Entity
 from reconcile.ports import Json, Page, Record, Scope, Write
 
 ROWS = 4_000
@@ -146,7 +145,7 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
     emails = [
         name
         for name, value in plain.items()
-        if layout.entity is Entity.CONTACT and _is_email(name, value)
+        if layout.entity.spec.person and _is_email(name, value)
     ]
     conditions = [_all_held(layout, plain, write.parent)]
     conditions += [
@@ -203,7 +202,7 @@ class Slice:
 
 def slices(layout: Layout, scope: Scope) -> Iterator[Slice]:
     """The statements that a scope takes, each with what it covers wholly."""
-    contact = layout.entity is Entity.CONTACT
+    contact = not layout.entity.parent
     since = _since(layout, scope.since)
     if scope.keys is not None:
         for chunk in _chunks(scope.keys):

@@ -219,7 +219,7 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
         where=_condition(finder, entity, declared),
         unique=_unique(finder, declared.table),
     )
-    if entity is not Entity.CONTACT and not declared.parent:
+    if entity.parent and not declared.parent:
         finder.report(
             f"{entity}: parent",
             "no parent column is declared",

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.terminal import Console
+from reconcile.entities import SPECS
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.dependants import words as along_words
 from reconcile.plan.plan import LEDGER_ONLY
@@ -40,7 +41,7 @@ _VERBS = {
     OpKind.DELETE: ("{} to delete", "{} deleted", "-"),
 }
 _PAST = {present: past for present, past, _ in _VERBS.values()}
-_ENTITIES = (Entity.CONTACT, Entity.TAG, Entity.TASK, Entity.NOTE)
+_ENTITIES = tuple(SPECS)
 _ORDER = list(_PAST)
 _STYLES = {"+": "green", "~": "cyan", "-": "red", "?": "yellow"}
 _PLAIN = "not bold"
@@ -122,7 +123,7 @@ def _place(key: Key) -> tuple[int, int, int]:
 def _title(key: Key, group: _Group) -> Text:
     """Contacts in GHL: 8 to update; afterwards: 8 updated, or 7 of 8 updated."""
     entity, side, verb = key
-    name = "Contacts" if entity is Entity.TAG else f"{entity.value.capitalize()}s"
+    name = entity.record.plural.capitalize()
     many = f"{group.count:,}"
     words = verb.format(many)
     if group.first[0]["status"] != "planned":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any, Union
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar, Union
 
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field, create_model
 
 from flows.config.part import Part, Secret, revealed
+from reconcile.entities import RECORDS, Entity
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 def form_of(settings: type, *, leaving: frozenset[str] = frozenset(), **more: Any) -> type[Part]:
@@ -26,6 +29,30 @@ def form_of(settings: type, *, leaving: frozenset[str] = frozenset(), **more: An
     }
     name = settings.__name__.replace("Settings", "Form")
     return create_model(name, __base__=Part, __doc__=settings.__doc__, **{**fields, **more})
+
+
+def of_each_record(kind: Any, *, required: Collection[Entity] = ()) -> dict[str, Any]:
+    """A member of this form for each kind of record, as pydantic takes them; all may be left out but those `required`."""
+    return {
+        entity.value: (kind, ...) if entity in required else (kind | None, None)
+        for entity in RECORDS
+    }
+
+
+def with_records(
+    kind: Any, *, required: Collection[Entity] = ()
+) -> Callable[[type[Form]], type[Form]]:
+    """A class of a form with these members after its own."""
+
+    def extended(form: type[Form]) -> type[Form]:
+        members = of_each_record(kind, required=required)
+        name, said = form.__name__, form.__doc__
+        whole: type[Form] = create_model(
+            name, __base__=form, __doc__=said, __module__=form.__module__, **members
+        )
+        return whole
+
+    return extended
 
 
 def _kind(hint: Any, *, secret: bool) -> Any:

@@ -1,4 +1,4 @@
-"""From `[contact]`, `[task]` and `[note]` to the mapping of the pair, checked as a whole."""
+"""From `[contact]` and its like to the mapping of the pair, checked as a whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from connectors.ghl.entities import GHL
 from flows.config.fields import Setting, field_of
 from flows.config.form import FilterForm, MapForm, PairForm
 from flows.config.lines import KeyPath
@@ -16,16 +17,6 @@ from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec
 from reconcile.values.mapping import TAGS, EntityMap, Field, Filter, Mapping
 from reconcile.values.policy import Flow, OnCreate, OnDelete, OnMerge
-
-_ASKED_BY_GHL = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
-"""What GHL requires of a new task or note (facts.md sections 1.3 and 1.4: GHL docs); `completed` is false if not said."""
-
-_DEFAULT_MATCH = {
-    Entity.CONTACT: (("email",), ("phone",)),
-    Entity.TASK: (("title", "dueDate"),),
-    Entity.NOTE: (("body",),),
-}
-"""By GHL field: how unlinked records are matched where the pair file does not say."""
 
 
 def mapping_of(form: PairForm, problems: Problems) -> Mapping:
@@ -41,7 +32,7 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_own(maps[-1], where, problems)
             _check_keyless(maps[-1], where, problems)
         elif where is not None:
-            what = f"[app.{entity}] says where the {entity}s are, but there is no [{entity}.fields]"
+            what = f"[app.{entity}] says where the {entity.plural} are, but there is no [{entity}.fields]"
             problems.add(
                 ("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away."
             )
@@ -63,13 +54,9 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
     if isinstance(form.app, MemoryForm) or (where is None and isinstance(form.app, OutsideForm)):
         return
     if where is None:
-        what = f"[{entity}.fields] maps {entity}s, but there is no [app.{entity}] that says where they are"
+        what = f"[{entity}.fields] maps {entity.plural}, but there is no [app.{entity}] that says where they are"
         problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
-    elif (
-        entity is not Entity.CONTACT
-        and not isinstance(where, dict)
-        and not getattr(where, "parent", None)
-    ):
+    elif entity.parent and not isinstance(where, dict) and not getattr(where, "parent", None):
         what = f'[app.{entity}] has no "parent": which contact a {entity} belongs to is not known'
         problems.add(
             ("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.'
@@ -147,8 +134,8 @@ def _entity_map(form: MapForm, setting: Setting) -> EntityMap:
     _check_twice(fields, setting)
     _check_letter_case(fields, setting)
     _check_deletes(form, setting)
-    if form.merged is not OnMerge.HOLD and entity is not Entity.CONTACT:
-        what = f'[{entity}] merged = "{form.merged}": {entity}s are not merged, contacts are'
+    if form.merged is not OnMerge.HOLD and not entity.spec.person:
+        what = f'[{entity}] merged = "{form.merged}": {entity.plural} are not merged, contacts are'
         setting.problems.add(
             (entity.value, "merged"), what, "Take the line away, or move it to [contact]."
         )
@@ -213,7 +200,7 @@ def _check_creates(
     ):
         return
     mapped = {native for field in fields for native in field.ghl}
-    missing = [native for native in _ASKED_BY_GHL.get(setting.entity, ()) if native not in mapped]
+    missing = [native for native in GHL[setting.entity].asked if native not in mapped]
     if not match and not form.match and not missing:
         what = f"[{setting.entity}] has no match rule: records that exist on both sides would be created again"
         remedy = 'Name the fields that tell records apart: match = ["…"].'
@@ -239,7 +226,7 @@ def _default_match(fields: Sequence[Field], entity: Entity) -> tuple[tuple[str, 
     by_native = {
         native: field.name for field in fields for native in field.ghl if field.constant is None
     }
-    wanted = _DEFAULT_MATCH[entity]
+    wanted = GHL[entity].match
     return tuple(
         tuple(by_native[n] for n in rule) for rule in wanted if all(n in by_native for n in rule)
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from connectors.ghl.entities import GHL
 from flows.config import natives
 from flows.config.form import FieldForm
 from flows.config.lines import KeyPath
@@ -78,7 +79,7 @@ def _native(key: str, form: FieldForm, setting: Setting) -> tuple[tuple[str, ...
 
 def _is_tags(ghl: tuple[str, ...], entity: Entity) -> bool:
     """Tags have one name on either side: which column or table they are in, [app.contact] tags says."""
-    return entity is Entity.CONTACT and ghl == (TAGS,)
+    return entity is Entity.TAG.record and ghl == (TAGS,)
 
 
 def _check_ghl(key: str, name: str, setting: Setting) -> None:
@@ -86,11 +87,9 @@ def _check_ghl(key: str, name: str, setting: Setting) -> None:
     if name in known or natives.is_custom(setting.entity, name):
         return
     what = f'[{setting.entity}.fields] {key}: GHL\'s {setting.entity} has no field "{name}"'
-    custom = (
-        ' A custom field is written by its key, "contact.…".'
-        if setting.entity is Entity.CONTACT
-        else ""
-    )
+    custom = ""
+    if GHL[setting.entity].custom:
+        custom = f' A custom field is written by its key, "{setting.entity}.…".'
     setting.problems.add(setting.path(key, "ghl"), what, near(name, known) + custom)
 
 

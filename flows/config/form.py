@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hi
 from pydantic import AfterValidator, Field, create_model
 from pydantic_core import PydanticCustomError
 
+from flows.config.derive import with_records
 from flows.config.part import NameRules, Names, Part, Scalar, Secret, ShortPart
 from flows.config.sides import AppForm, GhlForm
+from reconcile.entities import OWNER
 from reconcile.plan.limits import Limits
 from reconcile.values.policy import Blank, Drift, Flow, OnConflict, OnCreate, OnDelete, OnMerge
 
@@ -215,8 +217,9 @@ else:
     )
 
 
-class PairForm(Part):
-    """A pair: one application and one GHL location kept in agreement."""
+@with_records(MapForm, required={OWNER})
+class _MappedForm(Part):
+    """Who the two sides are, and how each kind of record is mapped."""
 
     pair: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
@@ -237,9 +240,11 @@ class PairForm(Part):
     timezone: str = Field(default="UTC", description="zone of times that are written without one")
     app: AppForm
     ghl: GhlForm
-    contact: MapForm
-    task: MapForm | None = None
-    note: MapForm | None = None
+
+
+class PairForm(_MappedForm):
+    """A pair: one application and one GHL location kept in agreement."""
+
     limits: LimitsForm = Field(
         default_factory=LimitsForm, description="what one run may do unasked"
     )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonS
 
 from connectors.files.settings import FileSettings, FilesSettings
 from connectors.rest.settings import EndpointSettings, RestSettings
-from flows.config.derive import form_of
+from flows.config.derive import form_of, of_each_record, with_records
 from flows.config.part import Names, Part, Secret, ShortPart
 
 CONNECTORS = ["sql", "rest", "csv", "jsonl", "parquet", "excel", "memory"]
@@ -76,6 +76,7 @@ class TableForm(Part):
     where: str | None = Field(default=None, description="SQL that every record fulfils")
 
 
+@with_records(TableForm)
 class SqlForm(Part):
     """The app is a database."""
 
@@ -88,9 +89,6 @@ class SqlForm(Part):
         default=10, ge=1, description="how long a write waits for another's lock"
     )
     link: Link | None = _LINK
-    contact: TableForm | None = None
-    task: TableForm | None = None
-    note: TableForm | None = None
 
 
 if TYPE_CHECKING:
@@ -107,47 +105,37 @@ if TYPE_CHECKING:
         connector: Literal["csv", "jsonl", "parquet", "excel"]
         link: str | None
 else:
-    _ENDPOINT = form_of(EndpointSettings) | None
     RestForm = form_of(
         RestSettings,
         leaving=frozenset({"entities", "fields"}),
         connector=(Literal["rest"], Field()),
         link=(Link | None, _LINK),
-        contact=(_ENDPOINT, None),
-        task=(_ENDPOINT, None),
-        note=(_ENDPOINT, None),
+        **of_each_record(form_of(EndpointSettings)),
     )
-    _FILE = form_of(FileSettings) | None
     FilesForm = form_of(
         FilesSettings,
         leaving=frozenset({"format", "entities", "folder", "fields", "timezone"}),
         connector=(Literal["csv", "jsonl", "parquet", "excel"], Field()),
         link=(Link | None, _LINK),
-        contact=(_FILE, None),
-        task=(_FILE, None),
-        note=(_FILE, None),
+        **of_each_record(form_of(FileSettings)),
     )
 
 
+@with_records(dict[str, str])
 class MemoryForm(Part):
     """The app is the reference connector: empty, in this process; for trying things out."""
 
     connector: Literal["memory"]
     link: Link | None = _LINK
-    contact: dict[str, str] | None = None
-    task: dict[str, str] | None = None
-    note: dict[str, str] | None = None
 
 
+@with_records(dict[str, Any])
 class OutsideForm(BaseModel):
     """The app is reached by a connector from outside: an entry point of the group `ghl_reconcile.connectors`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
     connector: Annotated[str, WithJsonSchema({"type": "string", "not": {"enum": CONNECTORS}})]
-    contact: dict[str, Any] | None = None
-    task: dict[str, Any] | None = None
-    note: dict[str, Any] | None = None
 
 
 def app_tag(value: Any) -> str:

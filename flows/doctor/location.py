@@ -10,8 +10,10 @@ from typing import Any
 
 from connectors.ghl import schema
 from connectors.ghl.api import Api
+from connectors.ghl.entities import GHL
 from flows.config import Pair
 from flows.doctor.finding import Finding, error, failures, ok, warning
+from reconcile.entities import OWNER, RECORDS, SWEPT
 from reconcile.errors import ConnectorError, Forbidden
 from reconcile.model import Entity
 from reconcile.ports import Json, Usage
@@ -21,7 +23,7 @@ _SKEW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A read that some entity needs, and the scope that GHL asks for it (facts.md sections 1 and 5: GHL docs)."""
+    """A read that some entity needs, and the scope that GHL asks for it (docs/ghl.md#authentication)."""
 
     endpoint: str
     scope: str
@@ -32,20 +34,24 @@ class Need:
 
 def needs(location: str) -> tuple[Need, ...]:
     """The reads of a run, each as small as it can be."""
-    contact, task, note = Entity.CONTACT, Entity.TASK, Entity.NOTE
+    custom = tuple(entity for entity in RECORDS if GHL[entity].custom)
+    model = {"model": custom[0].value}
+    first: dict[str, Json] = {"locationId": location, "pageLimit": 1}
+    searched = (entity for entity in OWNER.children if GHL[entity].searched)
     return (
-        Need("location.get", "locations.readonly", (contact, task, note)),
-        Need(
-            "contact.search",
-            "contacts.readonly",
-            (contact, task, note),
-            {"locationId": location, "pageLimit": 1},
+        Need("location.get", "locations.readonly", RECORDS),
+        Need(f"{OWNER}.search", f"{GHL[OWNER].scope}.readonly", RECORDS, first),
+        Need("field.list", "locations/customFields.readonly", custom, params=model),
+        Need("tag.list", "locations/tags.readonly", (Entity.TAG.record,)),
+        *(
+            Need(
+                f"{entity}.search",
+                f"{GHL[entity].scope}.readonly",
+                (entity,),
+                {"limit": 1, "skip": 0},
+            )
+            for entity in searched
         ),
-        Need(
-            "field.list", "locations/customFields.readonly", (contact,), params={"model": "contact"}
-        ),
-        Need("tag.list", "locations/tags.readonly", (contact,)),
-        Need("task.search", "locations/tasks.readonly", (task,), {"limit": 1, "skip": 0}),
         Need("user.list", "users.readonly", (), params={"locationId": location}),
     )
 
@@ -73,7 +79,7 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
 
 
 def appointments(pair: Pair, api: Api) -> Iterator[Finding]:
-    """Whether appointments can be read, tried on one contact (facts.md section 1.7: GHL docs)."""
+    """Whether appointments can be read, tried on one contact (docs/ghl.md#appointments)."""
     if not pair.ghl.appointments_budget:
         return
     scope = "contacts.readonly"
@@ -120,13 +126,13 @@ def clock(api: Api, now: datetime) -> Iterator[Finding]:
 
 
 def estimate(pair: Pair, api: Api) -> int | None:
-    """The requests of one full read (facts.md section 9), from the location's own count of contacts; None if it gives none."""
+    """The requests of one full read (docs/ghl.md#request-budget), from the location's own count of contacts; None if it gives none."""
     body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
         return None
     pages = 4 + -(-total // pair.ghl.page_size) + min(total, pair.ghl.appointments_budget)
-    if Entity.NOTE not in pair.mapping:
+    if not any(entity in pair.mapping for entity in SWEPT):
         return pages
     return pages + (total if pair.ghl.notes_budget is None else min(total, pair.ghl.notes_budget))
 

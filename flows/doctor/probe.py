@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from connectors.ghl import contacts, notes, schema, tags, tasks
+from connectors.ghl import children, contacts, schema, tags
 from connectors.ghl.api import Api
 from flows.config import Pair, require_live
 from flows.doctor.trial import REAL_TIME, Subject, Time, Trial, trials
 from flows.wiring.wiring import connect_ghl
+from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, Refused
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def probe(
     auth: Auth | None = None,
     thorough: bool = False,
 ) -> list[Answer]:
-    """Make one contact on the pair's location, try what facts.md section 10 asks, delete it, and say what was found.
+    """Make one contact on the pair's location, try what is unknown of GHL (docs/ghl.md), delete it, and say what was found.
 
     `confirm` is asked first, with a sentence that says what will be done. `thorough` also makes 101 notes, to see whether
     reading them stops at 100. `auth` is needed where the pair says oauth. Raises Refused where it says no or the location
@@ -152,10 +153,9 @@ def _delete_contact(api: Api, made: _Made) -> None:
         made.contact = str(found["id"]) if found else None
     if made.contact is None:
         return
-    for note in notes.of_contact(api, made.contact):
-        notes.delete(api, made.contact, note.head.key)
-    for task in tasks.of_contact(api, made.contact):
-        tasks.delete(api, made.contact, task.head.key)
+    for kind in reversed(OWNER.children):
+        for row in children.of_contact(api, kind, made.contact):
+            children.delete(api, kind, made.contact, row.head.key)
     contacts.delete(api, made.contact)
     if contacts.get(api, made.contact) is not None:
         made.left.append("the contact is still there")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.ghl import contacts, notes, tags, tasks
+from connectors.ghl import children, contacts, tags
 from connectors.ghl.api import Api
 from connectors.ghl.schema import CustomField
 from reconcile.errors import ConnectorError
-from reconcile.model import Side
+from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.values.codecs import RichText
 
@@ -134,8 +134,10 @@ def _form(stored: Iterable[str], sent: str) -> str:
 
 def _task(subject: Subject) -> tuple[str, str]:
     fields: dict[str, Json] = {"title": "Probe", "body": _BODY, "dueDate": _DUE}
-    said, made = _moved(subject, lambda: tasks.create(subject.api, subject.contact, fields))
-    stored = tasks.get(subject.api, subject.contact, str(made["id"])) or {}
+    said, made = _moved(
+        subject, lambda: children.create(subject.api, Entity.TASK, subject.contact, fields)
+    )
+    stored = children.get(subject.api, Entity.TASK, subject.contact, str(made["id"])) or {}
     return (
         f"{said}; {_body(stored)}; the due date comes back as {_shape(stored.get('dueDate'))}",
         "",
@@ -144,15 +146,18 @@ def _task(subject: Subject) -> tuple[str, str]:
 
 def _note(subject: Subject) -> tuple[str, str]:
     said, made = _moved(
-        subject, lambda: notes.create(subject.api, subject.contact, {"body": _BODY})
+        subject, lambda: children.create(subject.api, Entity.NOTE, subject.contact, {"body": _BODY})
     )
-    return f"{said}; {_body(notes.get(subject.api, subject.contact, str(made['id'])) or {})}", ""
+    return (
+        f"{said}; {_body(children.get(subject.api, Entity.NOTE, subject.contact, str(made['id'])) or {})}",
+        "",
+    )
 
 
 def _many_notes(subject: Subject) -> tuple[str, str]:
     for number in range(101):
-        notes.create(subject.api, subject.contact, {"body": f"Probe {number}"})
-    found = len(notes.of_contact(subject.api, subject.contact))
+        children.create(subject.api, Entity.NOTE, subject.contact, {"body": f"Probe {number}"})
+    found = len(children.of_contact(subject.api, Entity.NOTE, subject.contact))
     return (
         "no, all came" if found > 100 else f"yes, {found} came of more than 100: do not map notes"
     ), ""
@@ -174,7 +179,7 @@ def _shape(value: object) -> str:
 
 def _task_page(subject: Subject) -> tuple[str, str]:
     try:
-        found = tasks.search(subject.api, limit=_TASKS_ASKED, skip=0)
+        found = children.search(subject.api, Entity.TASK, limit=_TASKS_ASKED, skip=0)
     except ConnectorError as failed:
         return f"{_TASKS_ASKED} at once are refused ({failed.what})", "task_page = 100"
     if len(found) > 100:
@@ -186,9 +191,13 @@ def _task_page(subject: Subject) -> tuple[str, str]:
 
 
 def _deleted_tasks(subject: Subject) -> tuple[str, str]:
-    made = tasks.create(subject.api, subject.contact, {"title": "Probe, deleted", "dueDate": _DUE})
-    tasks.delete(subject.api, subject.contact, str(made["id"]))
-    found = tasks.search(subject.api, limit=100, skip=0, contacts=[subject.contact])
+    made = children.create(
+        subject.api, Entity.TASK, subject.contact, {"title": "Probe, deleted", "dueDate": _DUE}
+    )
+    children.delete(subject.api, Entity.TASK, subject.contact, str(made["id"]))
+    found = children.search(
+        subject.api, Entity.TASK, limit=100, skip=0, contacts=(subject.contact,)
+    )
     shown = any(row.head.key == made["id"] for row in found)
     return ("yes, marked as deleted or late to go" if shown else "no"), ""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from connectors.ghl.entities import GHL
+from flows.init.entities import LIKENESS
 from flows.init.evidence import evidence, has_decimal_comma, is_moment, is_yes_or_no, lost_zeros
 from flows.init.exports import COUNTRIES
 from flows.init.proposal import SURE, Line, Unplaced
@@ -13,10 +15,8 @@ from flows.init.words import (
     CONTACT,
     DONE,
     GENDER,
-    NOTE,
     ROLE,
     SECRET_WORDS,
-    TASK,
     Concept,
     likeness,
     words,
@@ -24,12 +24,6 @@ from flows.init.words import (
 from reconcile.model import Entity
 from reconcile.ports import FieldInfo
 
-CUSTOM = "contact."
-_CONCEPTS: Mapping[Entity, Mapping[Concept, str]] = {
-    Entity.CONTACT: {concept: said for concept, said in CONTACT.items() if concept != "tags"},
-    Entity.TASK: TASK,
-    Entity.NOTE: NOTE,
-}
 _BY_VALUE = {"email": 0.75, "phone": 0.62}
 _CODECS = {
     "date": "date",
@@ -96,7 +90,7 @@ def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
     candidates = [
         guess(column, concept, synonyms, words(table.name))
         for column in free_columns(table)
-        for concept, synonyms in _CONCEPTS[entity].items()
+        for concept, synonyms in LIKENESS[entity].concepts.items()
     ]
     candidates.sort(key=lambda one: -one.confidence)
     chosen: dict[Concept, Guess] = {}
@@ -143,10 +137,10 @@ def lines(
         if (found := placed.get(column.name)) is not None:
             yield _line(found, entity, also=more.get(found.concept, ()))
         elif (
-            entity is Entity.CONTACT
+            GHL[entity].custom
             and not column.strange
             and not SECRET_WORDS.intersection(words(column.name))
-            and (custom := _custom(column, known, table)) is not None
+            and (custom := _custom(column, known, table, entity)) is not None
         ):
             yield custom
         else:
@@ -185,7 +179,7 @@ def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unpl
         return replace(line, digits=digits, because=because)
     if concept == "country":
         return _country(line, column)
-    if entity is Entity.TASK and concept == "completed":
+    if entity.spec.completes and concept == "completed":
         return _completed(line, column)
     if concept == "name":
         return replace(line, ghl=("firstName", "lastName"), codec="name")
@@ -198,7 +192,7 @@ def _country(line: Line, column: Column) -> Line | Unplaced:
         return line
     if any(name not in COUNTRIES for name in column.distinct):
         why = 'GHL takes two letters for a country: map it with choices = { "…" = "…" }'
-        return Unplaced(f"contact.{column.name}", why, Entity.CONTACT)
+        return Unplaced(f"{line.entity}.{column.name}", why, line.entity)
     choices = {name: COUNTRIES[name] for name in column.distinct}
     return replace(line, choices=choices, because=f"{line.because}; add the countries to come")
 
@@ -209,29 +203,33 @@ def _completed(line: Line, column: Column) -> Line | Unplaced:
         return line
     if is_moment(column):
         why = "it holds a time, and GHL wants yes or no: offer a view with a yes-or-no column"
-        return Unplaced(f"task.{column.name}", why, Entity.TASK)
+        return Unplaced(f"{line.entity}.{column.name}", why, line.entity)
     if not column.distinct or len(column.distinct) > _MANY_WORDS:
         return Unplaced(
-            f"task.{column.name}",
-            "which of its words mean that a task is done is not known",
-            Entity.TASK,
+            f"{line.entity}.{column.name}",
+            f"which of its words mean that a {line.entity} is done is not known",
+            line.entity,
         )
     choices = {word: bool(DONE.intersection(words(word))) for word in column.distinct}
     return replace(line, choices=choices, because=f"{line.because}; check which words mean done")
 
 
-def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Line | None:
+def _custom(
+    column: Column, known: Mapping[str, FieldInfo], table: Table, entity: Entity
+) -> Line | None:
     """The custom field whose key or label is closest to the column's name."""
+    custom = f"{entity}."
     scored = [
         (
             max(
                 likeness(column.name, " ".join(words(said)), context=words(table.name))
-                for said in _said(key, info)
+                for said in (key.removeprefix(custom), info.label)
+                if said
             ),
             key,
         )
         for key, info in known.items()
-        if key.startswith(CUSTOM) and info.writable
+        if key.startswith(custom) and info.writable
     ]
     confidence, key = max(scored, default=(0.0, ""))
     if confidence < SURE:
@@ -241,7 +239,7 @@ def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Lin
     if codec == "decimal" and has_decimal_comma(column):
         codec = "decimal_comma"
     return Line(
-        Entity.CONTACT,
+        entity,
         column.name,
         (key,),
         round(confidence, 2),
@@ -251,23 +249,15 @@ def _custom(column: Column, known: Mapping[str, FieldInfo], table: Table) -> Lin
     )
 
 
-def _said(key: str, info: FieldInfo) -> list[str]:
-    return [said for said in (key.removeprefix(CUSTOM), info.label) if said]
-
-
 def _why(column: Column, placed: Mapping[str, Guess], entity: Entity) -> str:
     if column.strange:
         return column.strange
     if SECRET_WORDS.intersection(words(column.name)):
         return "it looks like a secret, which has no business in GHL"
-    if entity is Entity.CONTACT and likeness(column.name, GENDER) >= SURE:
+    if entity.spec.person and likeness(column.name, GENDER) >= SURE:
         return "GHL takes a gender only when a contact is created"
-    if (
-        entity is Entity.CONTACT
-        and likeness(column.name, CONTACT["name"]) >= SURE
-        and len(placed) > 1
-    ):
+    if entity.spec.person and likeness(column.name, CONTACT["name"]) >= SURE and len(placed) > 1:
         return "first and last name have columns of their own"
-    if entity is Entity.CONTACT:
-        return 'GHL has no such field; make a custom field and write its key, "contact.…"'
-    return f"GHL's {entity}s have no such field"
+    if GHL[entity].custom:
+        return f'GHL has no such field; make a custom field and write its key, "{entity}.…"'
+    return f"GHL's {entity.plural} have no such field"

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from flows.init.columns import lines
+from flows.init.entities import LIKENESS
 from flows.init.proposal import Line, Place, Proposal, Unplaced
 from flows.init.survey import Table
 from flows.init.tables import addresses_apart, child_place, contact_place
+from reconcile.entities import OWNER
 from reconcile.model import Entity
 from reconcile.ports import Description
 from reconcile.values.mapping import TAGS
-
-_NOTHING_LIKE = {
-    Entity.CONTACT: "no table looks like contacts: one needs names, and emails or telephone numbers",
-    Entity.TASK: "no table looks like tasks: one needs a reference to the contacts, a title, and a due date or a status",
-    Entity.NOTE: "no table looks like notes: one needs a reference to the contacts and a text",
-}
 
 
 def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
@@ -33,14 +29,13 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
         )
     held = {place.entity for place in places}
     missing = [
-        Unplaced(entity.value, why) for entity, why in _NOTHING_LIKE.items() if entity not in held
+        Unplaced(entity.value, like.lacking)
+        for entity, like in LIKENESS.items()
+        if entity not in held
     ]
-    if Entity.CONTACT in held and places[0].tags is None:
+    if places and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
-    if (
-        Entity.CONTACT in held
-        and (apart := addresses_apart(by_name[places[0].table], tables)) is not None
-    ):
+    if places and (apart := addresses_apart(by_name[places[0].table], tables)) is not None:
         missing.append(
             Unplaced(
                 apart.name,
@@ -67,11 +62,14 @@ def _places(tables: Sequence[Table]) -> tuple[Place, ...]:
         if table.name not in {contact.table, (contact.tags or {}).get("table")}
     ]
     contacts = next(table for table in tables if table.name == contact.table)
-    task = child_place(Entity.TASK, contacts, rest)
-    note = child_place(
-        Entity.NOTE, contacts, [table for table in rest if not task or table.name != task.table]
-    )
-    return tuple(place for place in (contact, task, note) if place is not None)
+    places = [contact]
+    for entity in OWNER.children:
+        taken = {place.table for place in places}
+        free = [table for table in rest if table.name not in taken]
+        place = child_place(entity, contacts, free)
+        if place is not None:
+            places.append(place)
+    return tuple(places)
 
 
 def _tag_column(places: Iterable[Place]) -> str:
@@ -82,7 +80,7 @@ def _tag_lines(places: Iterable[Place]) -> list[Line]:
     said: list[Mapping[str, str]] = [place.tags for place in places if place.tags]
     return [
         Line(
-            Entity.CONTACT,
+            Entity.TAG.record,
             TAGS,
             (TAGS,),
             0.95,

@@ -20,8 +20,8 @@ from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.propose import propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
+from reconcile.entities import OWNER
 from reconcile.errors import ConfigError, Problem
-from reconcile.model import Entity
 from reconcile.ports import Description
 from reconcile.values.mapping import TAGS
 
@@ -70,7 +70,7 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     proposal = propose(tables, _described(wish, environ))
     if files:
         proposal = _of_files(_without_joins(proposal), files)
-    if proposal.place(Entity.CONTACT) is None:
+    if proposal.place(OWNER) is None:
         seen = ", ".join(table.name for table in tables) or "none at all"
         remedy = (
             "Offer a view with names, emails and telephone numbers, or write the pair file by hand."
@@ -138,7 +138,7 @@ def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
 def _checked_keys(proposal: Proposal) -> Proposal:
     """Without the entities whose table has no key to know a record by: they could not be kept apart."""
     keyless = [place for place in proposal.places if not place.key and not place.reads]
-    if any(place.entity is Entity.CONTACT for place in keyless):
+    if any(place.entity is OWNER for place in keyless):
         what = (
             f"the table {keyless[0].table} has no primary key, so its records cannot be told apart"
         )
@@ -198,7 +198,7 @@ def _of_file(place: Place, files: FileSurvey) -> Place:
     export = files.files[place.table].export
     if export is not None:
         place = replace(place, because=f"it is {export.name}; {place.because}")
-    if not place.key and place.entity is Entity.CONTACT:
+    if not place.key and place.entity is OWNER:
         why = (
             "no column tells its rows apart: an edit looks like another row, so nothing is written"
         )
@@ -269,7 +269,7 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
         said.append(
             f"Check the lines that are not quite sure: {', '.join(line.column for line in unsure)}."
         )
-    if any(line.choices and line.entity is Entity.TASK for line in proposal.lines):
+    if any(line.choices and line.entity.spec.completes for line in proposal.lines):
         said.append(
             "Check which words mean that a task is done, and add those that the samples did not show."
         )

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.init.columns import guesses, role
+from flows.init.entities import LIKENESS
 from flows.init.evidence import is_moment, tag_form
 from flows.init.proposal import SURE, Place
 from flows.init.survey import Column, Table
 from flows.init.words import CONTACT, TABLES, likeness, table_likeness, words
+from reconcile.entities import OWNER
 from reconcile.model import Entity
 
 _WEIGHTS = {
@@ -41,15 +43,14 @@ def contact_place(tables: Sequence[Table]) -> Place | None:
     if best is None or best.score < 4.0:
         return None
     tags = _tags(best.table, tables)
-    return _place(Entity.CONTACT, best, min(1.0, best.score / 10), tags=tags)
+    return _place(OWNER, best, min(1.0, best.score / 10), tags=tags)
 
 
 def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:
-    found = guesses(table, Entity.CONTACT)
+    found = guesses(table, OWNER)
     score = sum(_WEIGHTS.get(one.concept, 0.5) * one.confidence for one in found)
-    score += 3 * table_likeness(table.name, "contact") - 3 * table_likeness(
-        table.name, "not contact"
-    )
+    score += 3 * table_likeness(table.name, LIKENESS[OWNER].tables)
+    score -= 3 * table_likeness(table.name, TABLES["not contact"])
     score += min(2.0, 0.5 * sum(table.name in other.references.values() for other in tables))
     return Scored(table, score, "it has " + ", ".join(one.concept for one in found))
 
@@ -69,16 +70,12 @@ def child_place(entity: Entity, contacts: Table, tables: Sequence[Table]) -> Pla
 
 def _as_child(entity: Entity, table: Table, parent: str) -> Scored:
     found = {one.concept: one.confidence for one in guesses(table, entity)}
-    named = table_likeness(table.name, entity.value)
-    other = table_likeness(table.name, "note" if entity is Entity.TASK else "task")
-    if entity is Entity.TASK:
-        fits = ("title" in found or "body" in found) and (
-            "dueDate" in found or "completed" in found or named > 0
-        )
-        score = 2 * named + sum(found.values()) - 2 * other
-    else:
-        fits = "body" in found and named > 0
-        score = 2 * named + found.get("body", 0.0) - 2 * other
+    like = LIKENESS[entity]
+    named = table_likeness(table.name, like.tables)
+    siblings = (each for each in OWNER.children if each is not entity)
+    other = max(table_likeness(table.name, LIKENESS[each].tables) for each in siblings)
+    fits = like.fits(found, named=named > 0)
+    score = 2 * named + like.weigh(found) - 2 * other
     because = f'its column "{parent}" refers to the contacts, and it has {", ".join(found)}'
     return Scored(table, score if fits else 0.0, because, parent)
 
@@ -98,7 +95,7 @@ def reference(table: Table, target: Table) -> str | None:
     if same:
         return same[0]
     wanted = {form for word in words(target.name) for form in _singulars(word)} | set(
-        TABLES["contact"].split()
+        LIKENESS[OWNER].tables.split()
     )
     for candidate in table.columns:
         own = set(words(candidate.name))
@@ -120,10 +117,10 @@ def _singulars(word: str) -> set[str]:
 def addresses_apart(contacts: Table, tables: Sequence[Table]) -> Table | None:
     """A table of its own for what belongs to a contact's address, where the contacts have none."""
     parts = {"address1", "city", "postalCode"}
-    if parts.intersection(one.concept for one in guesses(contacts, Entity.CONTACT)):
+    if parts.intersection(one.concept for one in guesses(contacts, OWNER)):
         return None
     for table in tables:
-        found = {one.concept for one in guesses(table, Entity.CONTACT)}
+        found = {one.concept for one in guesses(table, OWNER)}
         if len(parts & found) > 1 and reference(table, contacts) is not None:
             return table
     return None
@@ -174,7 +171,7 @@ def _as_tags(column: Column, contacts: Table) -> float:
 def _joined(table: Table, contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
     """A join table with one row per contact and tag, holding the tag itself or the key of its name."""
     contact = reference(table, contacts)
-    if contact is None or not table_likeness(table.name, "tag"):
+    if contact is None or not table_likeness(table.name, TABLES["tag"]):
         return None
     said = {"table": table.name, "contact": contact}
     for column, referred in table.references.items():

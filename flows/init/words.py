@@ -175,9 +175,9 @@ def _loosely(rest: tuple[str, ...], known: tuple[str, ...]) -> float:
     return 0.6 if contained and len(rest) <= 4 else 0.0
 
 
-def table_likeness(name: str, kind: str) -> float:
+def table_likeness(name: str, said: str) -> float:
     """Whether the words of a table's name, or its last word, are a word for that kind of thing."""
-    known = set(TABLES[kind].split())
+    known = set(said.split())
     own = words(name)
     if not own:
         return 0.0

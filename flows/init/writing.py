@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.ghl.entities import GHL
 from flows.init.proposal import SURE, Line, Place, Proposal
 from reconcile.entities import RECORDS
 from reconcile.model import Entity
-
-_ASKED = {Entity.TASK: ("title", "dueDate"), Entity.NOTE: ("body",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +101,15 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         yield f"[{place.entity}]"
         if place.creates:
             yield f'create = "ghl"  # {_comment(place.creates)}'
-        elif place.entity is Entity.CONTACT:
+        elif not place.entity.parent:
             yield '# create = "both"  # or "app", "ghl", "none": on which sides records may be created'
-        if place.entity is Entity.CONTACT:
+        if not place.entity.parent:
             yield '# delete = { app = "hold", ghl = "hold" }  # or "mirror", "ignore": when the other end is gone'
         mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
-        missing = [name for name in _ASKED.get(place.entity, ()) if name not in mapped]
+        missing = [name for name in GHL[place.entity].asked if name not in mapped]
         if missing:
             yield f'create = "app"  # GHL asks for {" and ".join(missing)} of each new {place.entity}, and nothing is mapped'
-        if place.entity is not Entity.CONTACT and missing:
+        if place.entity.parent and missing:
             yield f"match = [{_names([line.column for line in lines if line.confidence >= SURE])}]"
         yield from (
             "",

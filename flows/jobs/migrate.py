@@ -9,8 +9,9 @@ from flows.jobs.full import Whole
 from flows.run import Run
 from flows.runner import Do, Job, Step
 from flows.steps import suggestions
+from reconcile.entities import SWEPT
 from reconcile.ledger import runs
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.values.mapping import EntityMap, Mapping
 from reconcile.values.policy import OnCreate
 
@@ -79,10 +80,11 @@ def shaped(pair: Pair, move: Move) -> Pair:
 
 
 def _spared(run: Run) -> Run:
-    """Keep the reading of notes, a request a contact, from eating the quota that the load needs (facts.md section 9)."""
+    """Keep the reading of notes, a request a contact, from eating the quota that the load needs (docs/ghl.md#request-budget)."""
     described = run.described[Side.GHL]
     left = run.connectors[Side.GHL].usage().remaining_today
-    if left is None or Entity.NOTE not in run.mapping or not any(described.costs.values()):
+    swept = [entity for entity in SWEPT if entity in run.mapping]
+    if left is None or not swept or not any(described.costs.values()):
         return run
     most = max(1, int(left * NOTES_SHARE))
     asked = run.pair.ghl.notes_budget

@@ -128,7 +128,7 @@ def _writes(
         for row in connection.execute(query):
             operation, outcome = json.loads(row.operation), json.loads(row.outcome or "{}")
             ends = {operation.get("key"), operation.get("source_key"), outcome.get("key")}
-            same = operation["entity"] in (entity, *(["tag"] if entity == Entity.CONTACT else []))
+            same = Entity(operation["entity"]).record == entity
             if same and (key in ends or (link and operation["link_id"] == link["link_id"])):
                 found.append(_write(row, operation, outcome))
     return found

@@ -49,7 +49,7 @@ def _write(question: Question, choice: str) -> tuple[str, str, Side, Any] | None
     record = question.app_key or question.ghl_key
     side = question.side or Side.APP
     # A tag is written to its contact.
-    entity = Entity.CONTACT.value if question.entity == Entity.TAG else question.entity
+    entity = Entity(question.entity).record.value
     if choice in (Side.APP, Side.GHL):
         return "updates", entity, Side(choice).other, record
     if choice == "delete":

@@ -26,7 +26,7 @@ class Links:
     def to(self, entity: str, record: Shown) -> str | None:
         """The page of a record: of a task or a note, that of its contact."""
         pattern = self.app if record.side is Side.APP else self.ghl
-        own = entity in (Entity.CONTACT, Entity.TAG)
+        own = not Entity(entity).record.parent
         key = record.key if own else record.under
         if pattern is None or key is None or (own and not record.values):
             return None

@@ -6,6 +6,7 @@ import logging
 
 from flows.run import Run
 from flows.steps import steps
+from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Scope
@@ -21,12 +22,12 @@ def keep(run: Run) -> int:
     """
     doomed: dict[Side, list[str]] = {side: [] for side in Side}
     for operation in steps.operations(run):
-        if operation.kind is OpKind.DELETE and operation.entity is Entity.CONTACT and operation.key:
+        if operation.kind is OpKind.DELETE and operation.entity is OWNER and operation.key:
             doomed[operation.side].append(operation.key)
     return sum(
         _keep(run, entity, side, keys)
         for side, keys in doomed.items()
-        for entity in (Entity.TASK, Entity.NOTE)
+        for entity in OWNER.children
         if keys and entity in run.mapping
     )
 

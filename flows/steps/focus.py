@@ -11,7 +11,7 @@ from flows.scope import Named, Sought
 from reconcile import pipeline
 from reconcile.baseline import differences
 from reconcile.baseline.standing import load_standing
-from reconcile.entities import RECORDS
+from reconcile.entities import OWNER
 from reconcile.errors import Transient
 from reconcile.ledger import hints
 from reconcile.link import neighbourhood
@@ -67,16 +67,16 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
 def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
     """Contacts whose own row, task or note differs from what was last settled, among what the side says has changed.
 
-    GHL's notes cannot be asked for by time, and its tasks only all at once (facts.md sections 1.3 and 6: GHL docs).
+    GHL's notes cannot be asked for by time, and its tasks only all at once (docs/ghl.md#tasks and docs/ghl.md#lag).
     """
-    if entity is Entity.NOTE and side is Side.GHL:
+    if entity.spec.swept and side is Side.GHL:
         return set()
-    whole = entity is Entity.TASK and side is Side.GHL
+    whole = bool(entity.parent) and side is Side.GHL
     proof = _load(run, entity, side, Scope() if whole else Scope(since=since))
     if not proof.complete and not proof.quarantined:
-        why = f"which {entity}s changed in {side.label} could not be read: {proof.why_incomplete}"
+        why = f"which {entity.plural} changed in {side.label} could not be read: {proof.why_incomplete}"
         raise Transient(why, remedy="nothing was written; the next look begins where this one did")
-    owner = "key" if entity is Entity.CONTACT else "parent"
+    owner = "parent" if entity.parent else "key"
     rows = run.stage.rows(
         f"SELECT DISTINCT r.{owner} FROM raw_{entity}_{side} r LEFT JOIN base_{entity} b ON b.{side}_key = r.key "
         f"WHERE NOT r.deleted AND r.{owner} IS NOT NULL AND b.{side}_digest IS DISTINCT FROM r.digest"
@@ -90,7 +90,7 @@ def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str,
         return set()
     named = ", ".join(literal(key) for key in keys)
     known = run.stage.rows(
-        f"SELECT b.{side}_key, o.{side}_key FROM base_{entity} b JOIN base_contact o ON o.link_id = b.parent "
+        f"SELECT b.{side}_key, o.{side}_key FROM base_{entity} b JOIN base_{OWNER} o ON o.link_id = b.parent "
         f"WHERE b.{side}_key IN ({named})"
     )
     found = {str(owner) for _, owner in known}
@@ -126,11 +126,11 @@ def _widen(run: Run, focus: Focus) -> None:
     run.stage.fill("focus", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.keys)])
     for side in Side:
         far = run.stage.rows(
-            f"SELECT {side.other}_key FROM base_contact b JOIN focus f ON f.side = '{side}' AND f.key = b.{side}_key"
+            f"SELECT {side.other}_key FROM base_{OWNER} b JOIN focus f ON f.side = '{side}' AND f.key = b.{side}_key"
         )
         focus.keys[side.other] |= {str(key) for (key,) in far}
         free = run.stage.rows(
-            f"SELECT key FROM focus f WHERE f.side = '{side}' AND NOT EXISTS (FROM base_contact b WHERE b.{side}_key = f.key)"
+            f"SELECT key FROM focus f WHERE f.side = '{side}' AND NOT EXISTS (FROM base_{OWNER} b WHERE b.{side}_key = f.key)"
         )
         focus.fresh[side] |= {str(key) for (key,) in free}
 
@@ -153,20 +153,20 @@ def stage_contacts(run: Run, focus: Focus) -> None:
         _stage_neighbourhood(run, focus)
     else:
         for side in run.connectors:
-            _load(run, Entity.CONTACT, side, Scope(keys=tuple(sorted(focus.keys[side]))))
+            _load(run, OWNER, side, Scope(keys=tuple(sorted(focus.keys[side]))))
         _prove(run, {side: focus.keys[side] for side in Side})
     for side in Side:
-        if run.stage.snapshots[Entity.CONTACT, side].complete:
-            _note_missing(run, focus, Entity.CONTACT, side, focus.fresh[side])
+        if run.stage.snapshots[OWNER, side].complete:
+            _note_missing(run, focus, OWNER, side, focus.fresh[side])
 
 
 def _stage_neighbourhood(run: Run, focus: Focus) -> None:
     for side in run.connectors:
-        _load(run, Entity.CONTACT, side, Scope())
-    read = {side: run.stage.snapshots[Entity.CONTACT, side] for side in Side}
+        _load(run, OWNER, side, Scope())
+    read = {side: run.stage.snapshots[OWNER, side] for side in Side}
     whole = {side: snapshot.complete and not snapshot.partial for side, snapshot in read.items()}
     _refresh_late(run, focus)
-    mapped = run.mapping[Entity.CONTACT]
+    mapped = run.mapping[OWNER]
     pipeline.link(run.stage, run.ledger, Mapping((mapped,)), whole=False)
     near = neighbourhood.neighbourhood(run.stage, mapped, focus.keys, focus.fresh)
     neighbourhood.keep_only(run.stage, near)
@@ -177,11 +177,11 @@ def _stage_neighbourhood(run: Run, focus: Focus) -> None:
 
 def _refresh_late(run: Run, focus: Focus) -> None:
     """Put what a side shows by key in place of what its index shows, and find what the index does not show yet."""
-    mapped = run.mapping[Entity.CONTACT]
+    mapped = run.mapping[OWNER]
     for side, connector in run.connectors.items():
         if not run.described[side].lag_seconds:
             continue
-        found = {key: connector.read(Entity.CONTACT, key) for key in sorted(focus.keys[side])}
+        found = {key: connector.read(OWNER, key) for key in sorted(focus.keys[side])}
         for write in _creates(run, mapped, side.other, focus.fresh[side.other]):
             found |= {record.key: record for record in connector.look(write)}
         run.stage.refresh(mapped, side, found.items())
@@ -190,41 +190,41 @@ def _refresh_late(run: Run, focus: Focus) -> None:
 def _creates(run: Run, mapped: EntityMap, side: Side, keys: Iterable[str]) -> Iterable[Write]:
     """The creates on the other side that these new contacts would lead to: what to look for there."""
     for key in sorted(keys):
-        record = run.connectors[side].read(Entity.CONTACT, key)
+        record = run.connectors[side].read(OWNER, key)
         if record is not None and not record.deleted:
             cells = {
                 name: cell for name, cell in mapped.decode(record, side).items() if cell is not None
             }
             fields = mapped.encode(cells, side.other)
-            yield Write(f"look-{key}", OpKind.CREATE, Entity.CONTACT, fields=fields)
+            yield Write(f"look-{key}", OpKind.CREATE, OWNER, fields=fields)
 
 
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:
     """Note that these were read by key, so that none of them counts as an echo of an index."""
     for side in Side:
-        run.stage.run(f"INSERT INTO proven_contact_{side} SELECT key FROM raw_contact_{side}")
+        run.stage.run(f"INSERT INTO proven_{OWNER}_{side} SELECT key FROM raw_{OWNER}_{side}")
         log.debug("read by key", extra={"side": side.value, "contacts": len(keys[side])})
 
 
 # tasks and notes ------------------------------------------------------------------------------------------------------
 
 _PARENTS = """
-SELECT o.{s}_key FROM owner o JOIN raw_contact_app a ON a.key = o.app_key JOIN raw_contact_ghl g ON g.key = o.ghl_key
+SELECT o.{s}_key FROM owner o JOIN raw_{e}_app a ON a.key = o.app_key JOIN raw_{e}_ghl g ON g.key = o.ghl_key
 WHERE NOT a.deleted AND NOT g.deleted
-UNION SELECT f.key FROM free_contact_{s} f JOIN looked l ON l.entity = 'contact' AND l.side = '{s}' AND l.key = f.key
+UNION SELECT f.key FROM free_{e}_{s} f JOIN looked l ON l.entity = '{e}' AND l.side = '{s}' AND l.key = f.key
 ORDER BY 1
 """
 
 
 def stage_children(run: Run) -> None:
     """Stage all tasks and notes of the focused contacts that are there on both sides, or that are about to be created."""
-    contacts = Mapping((run.mapping[Entity.CONTACT],))
+    contacts = Mapping((run.mapping[OWNER],))
     pipeline.link(run.stage, run.ledger, contacts, whole=False)
-    for entity in RECORDS[1:]:
+    for entity in OWNER.children:
         if entity not in run.mapping:
             continue
         for side in run.connectors:
-            parents = tuple(str(key) for (key,) in run.stage.rows(_PARENTS.format(s=side)))
+            parents = tuple(str(key) for (key,) in run.stage.rows(_PARENTS.format(e=OWNER, s=side)))
             _load(run, entity, side, Scope(parents=parents))
 
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from flows.run import Run
 from flows.state.imprints import trusted
+from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, StateError
 from reconcile.ledger import runs, schema
 from reconcile.model import Cells, Entity, Side
@@ -77,7 +78,7 @@ def children(run: Run, side: Side, contact: str) -> Hanging:
     """What hangs on a contact now, mapped or not. Raises ConnectorError where something mapped cannot be read whole."""
     there: list[tuple[Entity, str]] = []
     unread: dict[Entity, str] = {}
-    for entity in (Entity.TASK, Entity.NOTE):
+    for entity in OWNER.children:
         try:
             there += [(entity, key) for key in _child_keys(run, side, entity, contact)]
         except ConnectorError as error:
@@ -120,7 +121,7 @@ def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
 
 def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
     """Who has the identity of these cells now: by which fields, and the key."""
-    twins = Twins(run.mapping[Entity.CONTACT], run.ledger, since, run.desk.created.has)
+    twins = Twins(run.mapping[OWNER], run.ledger, since, run.desk.created.has)
     return twins.find(run.connectors[side], side, cells)
 
 

@@ -26,6 +26,7 @@ from reconcile.baseline import differences
 from reconcile.baseline.standing import doubt_unknown, load_standing
 from reconcile.compare import doubts, flapping, note_sweep, restored
 from reconcile.compare.canary import check as check_bulk
+from reconcile.entities import OWNER, SWEPT
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
 from reconcile.ledger import hints, runs, watermarks
 from reconcile.ledger.journal import Journal
@@ -91,11 +92,10 @@ def extract(run: Run) -> list[Spool]:
 
 
 def _extract_side(run: Run, side: Side) -> list[Spool]:
-    swept = Entity.NOTE if side is Side.GHL else None
     return [
-        _extract_one(run, m.entity, side, Scope())
-        for m in run.mapping.entities
-        if m.entity is not swept
+        _extract_one(run, mapped.entity, side, Scope())
+        for mapped in run.mapping.entities
+        if not (mapped.entity.spec.swept and side is Side.GHL)
     ]
 
 
@@ -155,11 +155,11 @@ def _before(at: str, **earlier: float) -> str:
 
 def sweep_notes(run: Run) -> None:
     """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
-    if Entity.NOTE in run.mapping:
-        contacts = note_sweep.choose(
-            run.stage, run.ledger, run.mapping[Entity.NOTE], budget=run.pair.ghl.notes_budget
-        )
-        _stage_one(run, _extract_one(run, Entity.NOTE, Side.GHL, Scope(parents=tuple(contacts))))
+    for entity in SWEPT:
+        if entity in run.mapping:
+            budget = run.pair.ghl.notes_budget
+            due = note_sweep.choose(run.stage, run.ledger, run.mapping[entity], budget=budget)
+            _stage_one(run, _extract_one(run, entity, Side.GHL, Scope(parents=tuple(due))))
 
 
 def link(run: Run) -> None:
@@ -385,7 +385,7 @@ def _approved(run: Run) -> set[str] | None:
 def _followed(run: Run, told_by: Entity) -> list[str]:
     """The GHL contacts that no earlier hint is open of: whose notes were read, or themselves where notes are not mapped."""
     covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{told_by}_ghl")}
-    if told_by is Entity.NOTE:
+    if told_by.spec.swept:
         return sorted(covered)
     everything = _whole(run.stage.snapshots[told_by, Side.GHL])
     return [key for key in hints.hinted(run.ledger) if everything or key in covered]
@@ -436,7 +436,7 @@ def settle_run(run: Run) -> settle.Settlement:
             within=within,
             unread=unread,
         )
-        told_by = Entity.NOTE if Entity.NOTE in run.mapping else Entity.CONTACT
+        told_by = next((entity for entity in SWEPT if entity in run.mapping), OWNER)
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
         hints.checked(ledger, connection, _followed(run, told_by), at=read_at)
         _move_watermarks(run, connection)

@@ -7,7 +7,6 @@ import logging
 from flows.run import Run
 from reconcile.ledger import runs
 from reconcile.link import suggestions as suggesting
-from reconcile.model import Entity
 from reconcile.plan import draft
 
 log = logging.getLogger("flows.steps.suggestions")
@@ -18,13 +17,11 @@ def suggest(run: Run) -> None:
 
     The nightly run only asks again what was found so: it has the day's quota and a person's patience to mind.
     """
-    if Entity.CONTACT not in run.mapping or not run.mapping[Entity.CONTACT].match:
-        return
-    why = suggesting.propose(run.stage, run.mapping[Entity.CONTACT])
-    log.info(
-        "suggested",
-        extra={"links": run.stage.count("SELECT count(*) FROM suggested"), "why_not": why},
-    )
+    for mapped in run.mapping.people():
+        if mapped.match:
+            why = suggesting.propose(run.stage, mapped)
+            links = run.stage.count("SELECT count(*) FROM suggested")
+            log.info("suggested", extra={"links": links, "why_not": why})
 
 
 def keep(run: Run) -> None:

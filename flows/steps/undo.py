@@ -14,6 +14,7 @@ from flows.steps import lineage, steps
 from flows.steps.present import began, children, key_of, present, twin
 from reconcile.apply import settle, undo_settlement
 from reconcile.apply.settle_operations import Name
+from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, StateError
 from reconcile.ledger import runs, schema
 from reconcile.ledger.journal import Journal
@@ -53,7 +54,7 @@ def make_plan(run: Run, of: str) -> Plan:
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     """Carry out one chunk of the plan, with one more look at each contact right before it is deleted or created again."""
     first = operations[0]
-    if first.entity is not Entity.CONTACT or first.kind not in (OpKind.DELETE, OpKind.CREATE):
+    if first.entity is not OWNER or first.kind not in (OpKind.DELETE, OpKind.CREATE):
         return steps.apply(run, operations)
     outcomes: list[Outcome] = []
     for operation in operations:
@@ -152,7 +153,7 @@ def _whole(run: Run) -> Iterator[Name]:
         if operation.kind is not OpKind.CREATE or outcome.status is not Status.DONE:
             continue
         key = key_of(run, entity, link_id, other)
-        parent = key_of(run, Entity.CONTACT, operation.parent, other) if operation.parent else None
+        parent = key_of(run, OWNER, operation.parent, other) if operation.parent else None
         with suppress(ConnectorError):
             record = run.connectors[other].read(entity, key, parent) if key else None
             if record is not None and not record.deleted:

@@ -29,12 +29,12 @@ from reconcile.ledger.ledger import Ledger
 log = logging.getLogger("flows.triggers.webhooks")
 
 PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
-"""GHL's key for X-GHL-Signature (facts.md section 7: GHL docs, the integration guide)."""
+"""GHL's key for X-GHL-Signature (docs/ghl.md#webhooks)."""
 
 SIGNATURE = "X-GHL-Signature"
 
 MAX_AGE = timedelta(days=4)
-"""GHL repeats a failed delivery for up to three days (facts.md section 7: GHL help); what is older is a replay."""
+"""GHL repeats a failed delivery for up to three days (docs/ghl.md#webhooks); what is older is a replay."""
 
 AHEAD = timedelta(minutes=10)
 """How far a delivery may be dated ahead of our clock."""
@@ -132,7 +132,7 @@ class Intake:
 
 
 def contacts_of(told: Mapping[str, Any]) -> list[str]:
-    """The contacts that a webhook is about: itself, or the one it names. A TaskCreate may name none (facts.md section 7: observed)."""
+    """The contacts that a webhook is about: itself, or the one it names. A TaskCreate may name none (docs/ghl.md#webhooks)."""
     kind = str(told.get("type") or "")
     named = told.get("id") if kind.startswith("Contact") else None
     found = [told.get("contactId"), named]

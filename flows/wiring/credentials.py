@@ -32,7 +32,7 @@ SCOPES = (
     "locations/tasks.readonly",
     "users.readonly",
 )
-"""The least that a pair needs (facts.md section 5: the scopes of the endpoints in use)."""
+"""The least that a pair needs (docs/ghl.md#authentication)."""
 
 Level = Literal["Location", "Company"]
 
@@ -92,8 +92,8 @@ def auth_of(
 ) -> Auth | None:
     """What signs the pair's requests; None where its own token does. `hold` is given what to close at the end.
 
-    A location's own refresh token comes first; without one, the agency's token is exchanged for the location's (facts.md
-    section 5: GHL docs). Raises Expired where neither was ever stored.
+    A location's own refresh token comes first; without one, the agency's token is exchanged for the
+    location's (docs/ghl.md#authentication). Raises Expired where neither was ever stored.
     """
     if pair.ghl.oauth is None:
         return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from reconcile.entities import OWNER
 from reconcile.link.identity import identities, make_further
-from reconcile.model import Entity, Side
+from reconcile.model import Side
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
@@ -49,16 +50,16 @@ def keep_only(stage: Stage, keys: Keys) -> None:
     """Leave only these contacts in the stage, as what a partial read of them would have given."""
     for side in Side:
         rows = [(key,) for key in sorted(keys[side])]
-        cover = f"cover_contact_{side}"
+        cover = f"cover_{OWNER}_{side}"
         stage.fill(cover, [("key", "VARCHAR")], [rows])
-        stage.run(f"DELETE FROM raw_contact_{side} WHERE key NOT IN (SELECT key FROM {cover})")
-        count = stage.count(f"SELECT count(*) FROM raw_contact_{side}")
-        whole = stage.snapshots[Entity.CONTACT, side]
+        stage.run(f"DELETE FROM raw_{OWNER}_{side} WHERE key NOT IN (SELECT key FROM {cover})")
+        count = stage.count(f"SELECT count(*) FROM raw_{OWNER}_{side}")
+        whole = stage.snapshots[OWNER, side]
         part = replace(whole, rows=count, partial=True, reported_total=None)
-        stage.snapshots[Entity.CONTACT, side] = part
+        stage.snapshots[OWNER, side] = part
 
 
 def note_looked(stage: Stage, side: Side, keys: Collection[str]) -> None:
     """Note that these new contacts were looked for on the other side, all of which was read."""
     for key in sorted(keys):
-        stage.rows("INSERT INTO looked VALUES ('contact', ?, ?)", side.value, key)
+        stage.rows("INSERT INTO looked VALUES (?, ?, ?)", OWNER.value, side.value, key)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from reconcile.entities import OWNER
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Cells, Entity, OpKind, Side
+from reconcile.model import Cells, OpKind, Side
 from reconcile.ports import Connector, Write
 from reconcile.values.mapping import EntityMap
 
@@ -34,7 +35,7 @@ class Twins:
             if None in sought.values() or not known:
                 continue
             fields = self.contacts.encode(sought, side)
-            write = Write("", OpKind.CREATE, Entity.CONTACT, fields=fields)
+            write = Write("", OpKind.CREATE, OWNER, fields=fields)
             for record in connector.look(write):
                 there = self.contacts.decode(record, side)
                 if record.deleted or any(there[name] != cell for name, cell in sought.items()):
@@ -51,7 +52,7 @@ class Twins:
             .join(run, run.c.run_id == link.c.since_run)
             .where(
                 link.c.pair == self.ledger.pair,
-                link.c.entity == Entity.CONTACT.value,
+                link.c.entity == OWNER.value,
                 link.c[f"{side}_key"] == key,
                 run.c.started_at < self.since,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +13,8 @@ from types import ModuleType
 
 import pytest
 
+from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import ALL_SCOPES, Limit, Sandbox, Settings, serve
-from connectors.ghl.shapes import FIELD_INFO
 from flows.config import Pair, load
 from flows.doctor import Finding, Level, check, probe, worst
 from flows.doctor.finding import ok
@@ -46,6 +46,11 @@ phone = "phone"
 what = "title"
 due = "dueDate"
 """
+
+
+def _known() -> dict[Entity, Mapping[str, FieldInfo]]:
+    """GHL's standard fields."""
+    return {entity: kind.info for entity, kind in GHL.items()}
 
 
 class Clock:
@@ -251,7 +256,7 @@ def _fit(world: World, lines: str, **app: FieldInfo) -> list[Finding]:
     }
     ghl = Description(
         "ghl",
-        {**FIELD_INFO, Entity.CONTACT: {**FIELD_INFO[Entity.CONTACT], **custom}},
+        {**_known(), Entity.CONTACT: {**GHL[Entity.CONTACT].info, **custom}},
         region="US",
         modified=frozenset({Entity.CONTACT}),
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import Sandbox, serve
-from connectors.ghl.shapes import FIELD_INFO
 from flows.config import load
 from flows.init import Proposal, Written, init, propose
 from flows.init.run import Wish
@@ -23,6 +23,11 @@ from tests.connectors.databases import fresh_database, run
 from tests.flows.schemas import SCHEMAS, statements
 
 TOKEN = "pit-init-secret"
+
+
+def _known() -> dict[Entity, Mapping[str, FieldInfo]]:
+    """GHL's standard fields."""
+    return {entity: kind.info for entity, kind in GHL.items()}
 
 
 def _init(tmp_path: Path, schema: str, **wish: str) -> Written:
@@ -223,7 +228,7 @@ def _tables(sql: str, tmp_path: Path) -> Proposal:
     with sqlite3.connect(tmp_path / "some.db") as database:
         database.executescript(sql)
     database.close()
-    return propose(survey(f"sqlite:///{tmp_path}/some.db"), Description("ghl:x", FIELD_INFO))
+    return propose(survey(f"sqlite:///{tmp_path}/some.db"), Description("ghl:x", _known()))
 
 
 def test_a_legacy_schema(tmp_path: Path) -> None:
@@ -431,6 +436,6 @@ def test_the_proposal_depends_on_nothing_else() -> None:
     staff = Table("staff", (Column("id", "integer"), Column("email"), Column("phone")), ("id",))
     ghl = Description(
         "ghl:x",
-        {**FIELD_INFO, Entity.CONTACT: {**FIELD_INFO[Entity.CONTACT], "contact.x": FieldInfo()}},
+        {**_known(), Entity.CONTACT: {**GHL[Entity.CONTACT].info, "contact.x": FieldInfo()}},
     )
     assert propose((people, staff), ghl) == propose((staff, people), ghl)

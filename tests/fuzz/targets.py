@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from connectors.ghl.lines import NotePage, SearchPage, TaskPage, decode, join, rows_of, with_parent
+from connectors.ghl.lines import join, listed, with_parent
 from flows.config import load
 from flows.triggers.webhooks import Intake
 from reconcile.errors import ConfigError, ConnectorError, StateError
@@ -222,9 +222,9 @@ def json_pages(_: Path) -> Iterator[Target]:
     """Any body of GHL's ends as rows whose lines are JSON, one each, or as a ConnectorError."""
 
     def take(raw: bytes) -> None:
-        for page, member in ((SearchPage, "contacts"), (TaskPage, "tasks"), (NotePage, "notes")):
+        for member in ("contacts", "tasks", "notes"):
             with suppress(ConnectorError):
-                rows = rows_of(getattr(decode(raw, page), member))
+                rows = listed(raw, member)
                 for line in join(with_parent(row, "c1") for row in rows).splitlines():
                     json.loads(line)
 

@@ -1,4 +1,4 @@
-"""What a handler gives back: an answer, or a refusal in GHL's words (facts.md section 3)."""
+"""What a handler gives back: an answer, or a refusal in GHL's words (docs/ghl.md#errors)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class OAuthRefusal(Exception):
 
 
 def not_found(noun: str, key: str) -> Refusal:
-    """A missing or deleted record: 400, not 404 (facts.md section 3, observed)."""
+    """A missing or deleted record: 400, not 404 (docs/ghl.md#errors)."""
     return Refusal(400, f"{noun} not found for id:{key}")
 
 

@@ -1,4 +1,4 @@
-"""Businesses of a location (facts.md section 1.6)."""
+"""Businesses of a location (docs/ghl.md#location)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appointments, to be read: of a contact, and of a calendar, user or group (facts.md section 1.7)."""
+"""Appointments, to be read: of a contact, and of a calendar, user or group (docs/ghl.md#appointments)."""
 
 from __future__ import annotations
 

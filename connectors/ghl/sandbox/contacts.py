@@ -1,4 +1,4 @@
-"""Contacts one by one: get, create, update, delete, upsert, look up a duplicate (facts.md section 1.1)."""
+"""Contacts one by one: get, create, update, delete, upsert, look up a duplicate (docs/ghl.md#contacts)."""
 
 from __future__ import annotations
 

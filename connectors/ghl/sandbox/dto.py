@@ -69,7 +69,7 @@ PERSON: Dto = {
 }
 CREATE_CONTACT: Dto = {**PERSON, "locationId": NEEDED, "gender": TEXT, "companyName": TEXT_OR_NULL}
 UPSERT_CONTACT: Dto = {**CREATE_CONTACT, "createNewIfDuplicateAllowed": Prop("boolean")}
-# companyName is not in the published DTO of PUT, yet it works there (facts.md section 1.1, #314).
+# companyName is not in the published DTO of PUT, yet it works there (docs/ghl.md#contacts).
 UPDATE_CONTACT: Dto = {
     **PERSON,
     **dict.fromkeys(("source", "assignedTo", "companyName"), TEXT_OR_NULL),
@@ -82,7 +82,7 @@ SEARCH: Dto = {
     "filters": Prop("objects"),
     "sort": Prop("objects"),
     "query": TEXT,
-    # The wrong cursor keys are taken and ignored: the first page again, with 200 (facts.md section 1.2).
+    # The wrong cursor keys are taken and ignored: the first page again, with 200 (docs/ghl.md#search).
     "startAfter": Prop("any"),
     "startAfterId": Prop("any"),
 }
@@ -111,7 +111,7 @@ UPDATE_TASK: Dto = {
     "dueDate": Prop("instant"),
     "completed": Prop("boolean"),
     "body": TEXT,
-    # Not nullable in the DTO; null unassigns in practice (facts.md section 6).
+    # Not nullable in the DTO; null unassigns in practice (docs/ghl.md#clearing).
     "assignedTo": TEXT_OR_NULL,
 }
 COMPLETE_TASK: Dto = {"completed": Prop("boolean", required=True)}
@@ -123,7 +123,7 @@ SEARCH_TASKS: Dto = {
     "limit": Prop("number"),
     "skip": Prop("number"),
     "businessId": TEXT,
-    # In use, though not in the published DTO (facts.md section 1.3).
+    # In use, though not in the published DTO (docs/ghl.md#tasks).
     "count": Prop("boolean"),
     "overdue": Prop("boolean"),
     "dueDate": Prop("object"),

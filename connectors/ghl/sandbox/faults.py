@@ -15,7 +15,7 @@ FaultKind = Literal[
     "status",  # `status` (500, 502, 503, 520 ...; below 500 with `message`) and nothing done
     "reset_before",  # the connection is reset, nothing done
     "reset_after",  # the write is done, then the connection is reset
-    "created_but_422",  # the write is done, the answer says 422 (facts.md section 3, #64)
+    "created_but_422",  # the write is done, the answer says 422 (docs/ghl.md#errors)
     "truncated_page",  # half of the page although more exist
     "wrong_total",  # `total` is too low by `amount`
     "stuck_cursor",  # the cursor is ignored: page one again

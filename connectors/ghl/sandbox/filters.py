@@ -1,4 +1,4 @@
-"""The filters of POST /contacts/search, compiled to a test of one contact (facts.md section 1.2)."""
+"""The filters of POST /contacts/search, compiled to a test of one contact (docs/ghl.md#search)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def getter(name: str, fields: Mapping[str, CustomField]) -> Getter:
-    """How to read a search field of a contact. Raises Refusal 400 "Invalid field X" (facts.md section 11, #170)."""
+    """How to read a search field of a contact. Raises Refusal 400 "Invalid field X" (docs/ghl.md#search)."""
     if name in TEXTS:
         attribute = TEXTS[name]
         return lambda contact: getattr(contact, attribute)

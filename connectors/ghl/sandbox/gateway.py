@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from connectors.ghl.sandbox.sandbox import Sandbox
 
 VERSIONS = ("v3", "2023-02-21", "2021-07-28", "2021-04-15", "legacy")
-# The CDN refuses this client's default signature (facts.md section 1).
+# The CDN refuses this client's default signature (docs/ghl.md#versions).
 UNWELCOME_AGENTS = ("python-urllib",)
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -209,7 +209,7 @@ class Gateway:
 
 
 def _version(request: Request, operation: Operation) -> str:
-    """Raises Refusal 401 for a missing or unpublished version (facts.md section 11)."""
+    """Raises Refusal 401 for a missing or unpublished version (docs/ghl.md#versions)."""
     wanted = request.headers.get("version")
     if wanted is None:
         if operation.access == "open":

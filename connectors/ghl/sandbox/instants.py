@@ -47,7 +47,7 @@ def _since(moment: datetime) -> int:
 
 
 def parse_date(value: str) -> str | None:
-    """A plain date as YYYY-MM-DD from any spelling GHL accepts: Y/M/D, M/D/Y, with - / . or _ (facts.md section 6)."""
+    """A plain date as YYYY-MM-DD from any spelling GHL accepts: Y/M/D, M/D/Y, with - / . or _ (docs/ghl.md#dates)."""
     if match := YEAR_FIRST.match(value):
         year, month, day = map(int, match.groups())
     elif match := YEAR_LAST.match(value):

@@ -13,7 +13,7 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a request may pass, with the rate-limit headers of its answer (facts.md section 4)."""
+    """Whether a request may pass, with the rate-limit headers of its answer (docs/ghl.md#rate-limits)."""
 
     allowed: bool
     headers: tuple[tuple[bytes, bytes], ...]

@@ -20,7 +20,7 @@ BULK_MAX = 50
 def list_contacts(call: Call) -> Answer:
     """GET /contacts/ (v2 only): newest first, 20 by default, 100 at most.
 
-    The cursor takes both startAfter and startAfterId; with one of them alone it is page one again (facts.md section 8).
+    The cursor takes both startAfter and startAfterId; with one of them alone it is page one again (docs/ghl.md#search).
     """
     location = call.location(call.query.get("locationId"))
     limit = call.number("limit", 20, 100)

@@ -1,4 +1,4 @@
-"""Notes of a contact: no list over a location, no time of change (facts.md section 1.4)."""
+"""Notes of a contact: no list over a location, no time of change (docs/ghl.md#notes)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def get_note(call: Call) -> Answer:
 
 
 def create_note(call: Call) -> Answer:
-    """POST /contacts/{contactId}/notes: 201. The contact's dateUpdated does not move (facts.md section 6)."""
+    """POST /contacts/{contactId}/notes: 201. The contact's dateUpdated does not move (docs/ghl.md#lag)."""
     fields = attributes(call, call.checked(CREATE_NOTE))
     contact = call.contact()
     note = Note(

@@ -101,7 +101,7 @@ class Contact(Noun, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Task(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """A task; `contact_id` is None for one that hangs on another kind of object (facts.md section 1.3)."""
+    """A task; `contact_id` is None for one that hangs on another kind of object (docs/ghl.md#tasks)."""
 
     location_id: str
     contact_id: str | None

@@ -1,4 +1,4 @@
-"""OAuth: codes, token pairs with rotation and grace, agency token to location token (facts.md section 5)."""
+"""OAuth: codes, token pairs with rotation and grace, agency token to location token (docs/ghl.md#authentication)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ V3_KEYS = {
 
 
 def token(call: Call) -> Answer:
-    """POST /oauth/token: form-urlencoded, snake_case in v2, camelCase in v3 (facts.md section 2)."""
+    """POST /oauth/token: form-urlencoded, snake_case in v2, camelCase in v3 (docs/ghl.md#versions)."""
     wanted = _named(call)
     missing = [
         name for name in ("client_id", "client_secret", "grant_type") if not wanted.get(name)

@@ -65,7 +65,7 @@ class People:
     def merge_contacts(self, master_id: str, loser_id: str) -> None:
         """Merge: the master keeps its values and takes what it lacks, the loser's tags, secondary values, tasks and notes.
 
-        The loser is deleted, and nothing in the API says where it went (facts.md section 6).
+        The loser is deleted, and nothing in the API says where it went (docs/ghl.md#merging).
         """
         with self.state.lock, self.state.store.batch():
             master, loser = self.state.contact(master_id), self.state.contact(loser_id)

@@ -1,4 +1,4 @@
-"""Phones as GHL stores them: E.164 by the location's country (facts.md section 6)."""
+"""Phones as GHL stores them: E.164 by the location's country (docs/ghl.md#phones-and-emails)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a location is made of: its settings, custom fields and users (facts.md section 1.6)."""
+"""What a location is made of: its settings, custom fields and users (docs/ghl.md#location)."""
 
 from __future__ import annotations
 

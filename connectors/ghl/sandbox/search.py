@@ -1,4 +1,4 @@
-"""POST /contacts/search: filters, sort, cursor and total over the lagging index (facts.md section 1.2)."""
+"""POST /contacts/search: filters, sort, cursor and total over the lagging index (docs/ghl.md#search)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TokenKind = Literal["pit", "oauth", "agency"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`max` requests in any `window_seconds`, and `daily` requests a UTC day, per client and location (facts.md section 4)."""
+    """`max` requests in any `window_seconds`, and `daily` requests a UTC day, per client and location (docs/ghl.md#rate-limits)."""
 
     max: int = 100
     window_seconds: float = 10.0
@@ -27,8 +27,7 @@ class Limit:
 class Settings:
     """Everything switchable. Seconds are seconds; `faults` are rules that are on from the start.
 
-    The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (facts.md, marked
-    "?"), there is a switch and the default is the less convenient reading. `refuse_shared_updates`: an update that gives a
+    The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (docs/ghl.md), there is a switch and the default is the less convenient reading. `refuse_shared_updates`: an update that gives a
     contact the email or phone of another one is refused as a create is, where the location allows no duplicates.
     """
 

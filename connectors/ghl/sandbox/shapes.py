@@ -22,7 +22,7 @@ def full_name(contact: Contact) -> str | None:
 
 
 def label(contact: Contact) -> str:
-    """`contactName`: lower-cased, or the phone of a nameless contact (facts.md section 6)."""
+    """`contactName`: lower-cased, or the phone of a nameless contact (docs/ghl.md#names)."""
     return (full_name(contact) or contact.phone or contact.email or "").lower()
 
 
@@ -174,12 +174,12 @@ _LATER = ("firstName", "lastName", "dateOfBirth", "customFields")
 
 
 def without_nulls(body: Row) -> Row:
-    """The same without members that are null: GHL was seen both ways (facts.md section 11)."""
+    """The same without members that are null: GHL was seen both ways (docs/ghl.md#names)."""
     return {name: value for name, value in body.items() if value is not None}
 
 
 def task(item: Task) -> Row:
-    """A task as the per-contact endpoints show it: no dateAdded, no dateUpdated (facts.md section 1.3)."""
+    """A task as the per-contact endpoints show it: no dateAdded, no dateUpdated (docs/ghl.md#tasks)."""
     return {
         "id": item.id,
         "title": item.title,
@@ -211,7 +211,7 @@ def found_task(item: Task, contact: Contact | None) -> Row:
 
 
 def note(item: Note) -> Row:
-    """A note: no time of its last change (facts.md section 1.4)."""
+    """A note: no time of its last change (docs/ghl.md#notes)."""
     return {
         "id": item.id,
         "body": item.body,

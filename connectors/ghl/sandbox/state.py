@@ -196,7 +196,7 @@ class State:
         return note
 
     def know_tags(self, location_id: str, names: Iterable[str]) -> None:
-        """Add tags to the location's dictionary that it does not hold in any case (facts.md section 6: on the fly)."""
+        """Add tags to the location's dictionary that it does not hold in any case (docs/ghl.md#tags)."""
         for name in names:
             if name.casefold() not in self._tag_names[location_id]:
                 self.put_tag(Tag(id=self.new_id(), location_id=location_id, name=name))

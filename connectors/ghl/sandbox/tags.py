@@ -1,4 +1,4 @@
-"""Tags: on one contact, on many, and the location's dictionary (facts.md sections 1.5 and 6)."""
+"""Tags: on one contact, on many, and the location's dictionary (docs/ghl.md#tags)."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def create_dictionary_tag(call: Call) -> Answer:
 
 
 def rename_dictionary_tag(call: Call) -> Answer:
-    """PUT /locations/{locationId}/tags/{tagId}: contacts keep the old name (facts.md section 6)."""
+    """PUT /locations/{locationId}/tags/{tagId}: contacts keep the old name (docs/ghl.md#tags)."""
     name = call.checked(TAG)["name"]
     tag = call.state.put_tag(msgspec.structs.replace(_tag(call), name=name))
     return Answer(200, {"tag": _shape(tag)})

@@ -1,4 +1,4 @@
-"""Tasks under a contact, and the search over a whole location (facts.md section 1.3)."""
+"""Tasks under a contact, and the search over a whole location (docs/ghl.md#tasks)."""
 
 from __future__ import annotations
 

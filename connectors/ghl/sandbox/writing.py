@@ -131,7 +131,7 @@ class Writer:
                 "fieldValue",
                 item.get("field_value", item.get("value", MISSING) if self.lenient else MISSING),
             )
-            # An unknown id, an unknown key or a value under another name is not saved, with no word (facts.md section 8).
+            # An unknown id, an unknown key or a value under another name is not saved, with no word (docs/ghl.md#custom-fields).
             if field is None or value is MISSING:
                 continue
             stored = _stored(field, value, at)
@@ -177,7 +177,7 @@ def _number(value: Any, at: int) -> float | int:
 
 
 def _day(value: Any, at: int) -> str:
-    """A custom date loses its time part, with no word (facts.md section 6)."""
+    """A custom date loses its time part, with no word (docs/ghl.md#dates)."""
     if isinstance(value, str) and (day := parse_date(value)):
         return day
     instant = parse_instant(value)

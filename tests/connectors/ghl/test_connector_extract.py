@@ -353,7 +353,7 @@ def test_refused_range_filters_leave_one_cursor() -> None:
 
 
 def test_tasks_without_a_contact_are_read_as_such() -> None:
-    """A task of no contact is no fault, and the reading is whole with it; deleted tasks are dropped (facts.md section 1.3)."""
+    """A task of no contact is no fault, and the reading is whole with it; deleted tasks are dropped (docs/ghl.md#tasks)."""
     with hosted() as host:
         populate(host, 2)
         loose = host.sandbox.seed_task(None, location_id=LOCATION, title="loose")

@@ -10,11 +10,10 @@ from connectors.ghl import (
     GhlSettings,
     PrivateToken,
     businesses,
+    children,
     contacts,
-    notes,
     schema,
     tags,
-    tasks,
 )
 from connectors.ghl.endpoints import DIALECTS
 from connectors.throttle import LocalBudget, Window
@@ -27,7 +26,7 @@ UNDOCUMENTED = {"GET /users/", "GET /users/search"}
 """No document at hand describes users; both are in GHL's published list of endpoints."""
 
 KNOWN_DEFECT = "dateOfBirth"
-"""The search schema, written down from prose, says string; search was seen to answer epoch ms (facts.md section 1.2)."""
+"""The search schema, written down from prose, says string; search was seen to answer epoch ms (docs/ghl.md#search)."""
 
 
 class Checked(httpx.BaseTransport):
@@ -161,7 +160,7 @@ def _writes(connector: GhlConnector, business: str) -> str:
     _done(
         connector, Write("k3", OpKind.COMPLETE, Entity.TASK, key, made, fields={"completed": True})
     )
-    assert tasks.get(connector.api, made, key) is not None
+    assert children.get(connector.api, Entity.TASK, made, key) is not None
     note = _done(
         connector,
         Write(
@@ -172,7 +171,7 @@ def _writes(connector: GhlConnector, business: str) -> str:
         connector,
         Write("n2", OpKind.UPDATE, Entity.NOTE, note, made, fields={"body": "Hello again"}),
     )
-    assert notes.get(connector.api, made, note) is not None
+    assert children.get(connector.api, Entity.NOTE, made, note) is not None
     _done(connector, Write("k4", OpKind.DELETE, Entity.TASK, key, made))
     _done(connector, Write("n3", OpKind.DELETE, Entity.NOTE, note, made))
     return made

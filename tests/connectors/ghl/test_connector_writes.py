@@ -99,7 +99,7 @@ def test_what_ghl_does_not_take_is_rejected_by_name(name: str) -> None:
 
 
 def test_gender_is_set_at_create_alone() -> None:
-    """GHL refuses gender in an update (facts.md section 1.1), so it is not sent."""
+    """GHL refuses gender in an update (docs/ghl.md#contacts), so it is not sent."""
     with hosted() as host:
         key = str(one(host, create({**CONTACT, "gender": "female"})).key)
         assert one(host, change(key, {"gender": "male"})).code == "CREATE_ONLY"
@@ -148,7 +148,7 @@ def test_a_create_is_never_sent_twice_blindly(entity: Entity, kind: str, status:
 
 @pytest.mark.parametrize("entity", [Entity.CONTACT, Entity.TASK, Entity.NOTE], ids=str)
 def test_a_422_that_created_all_the_same_is_found(entity: Entity) -> None:
-    """GHL was seen to answer 422 and create the record (facts.md section 3): it is looked for, and done."""
+    """GHL was seen to answer 422 and create the record (docs/ghl.md#errors): it is looked for, and done."""
     with hosted(fields=NATIVE) as host:
         parent = (
             None

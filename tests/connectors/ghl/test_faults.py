@@ -113,7 +113,7 @@ def said(status: int, text: Any, **more: Any) -> Answer:
 def test_every_known_answer_has_a_name(
     reply: Answer, kind: type[ConnectorError], code: str
 ) -> None:
-    """The registry behind facts.md section 3, with status and trace id kept."""
+    """The registry behind docs/ghl.md#errors, with status and trace id kept."""
     error = explain(REQUEST, reply)
     assert type(error) is kind
     assert (error.code, error.status, error.trace_id) == (code, reply.status, "t-1")
@@ -152,7 +152,7 @@ def test_a_duplicate_names_the_contact() -> None:
 
 
 def test_a_spent_day_is_told_from_a_burst() -> None:
-    """Both are 429: the daily remainder in the headers tells them apart (facts.md section 3)."""
+    """Both are 429: the daily remainder in the headers tells them apart (docs/ghl.md#errors)."""
     day = {"x-ratelimit-daily-remaining": "0", "x-ratelimit-daily-reset": "3600000"}
     error = explain(REQUEST, told(answer({}, status=429, **day)))
     assert isinstance(error, Exhausted)

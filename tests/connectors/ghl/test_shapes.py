@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, decode, fresh, join, rows_of, with_parent
 from connectors.ghl.lines import SearchPage as Found
 from connectors.ghl.schema import _custom
-from connectors.ghl.shapes import FIELD_INFO, NATIVE, UNREAD, instant, record, shape_of
+from connectors.ghl.shapes import instant, record, shape_of
 from reconcile.errors import InvalidField, Malformed
 from reconcile.model import Entity
 from reconcile.ports import Item, Record
@@ -163,9 +164,8 @@ def test_custom_fields_are_found_by_id() -> None:
 
 def test_every_known_field_is_described() -> None:
     """What a bulk read carries is described, and the reverse."""
-    assert {entity: set(fields) - set(UNREAD) for entity, fields in NATIVE.items()} == {
-        entity: set(fields) for entity, fields in FIELD_INFO.items()
-    }
+    for kind in GHL.values():
+        assert set(kind.paths) - set(kind.unread) == set(kind.info)
 
 
 @pytest.mark.parametrize(

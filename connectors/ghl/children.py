@@ -1,0 +1,84 @@
+"""What hangs on a contact: the endpoints that every such kind has, under its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.ghl.api import Api
+from connectors.ghl.contacts import member
+from connectors.ghl.entities import GHL
+from connectors.ghl.lines import Row, listed, lists, with_parent
+from reconcile.errors import NotFound, Unnamed
+from reconcile.model import Entity
+from reconcile.ports import Json
+
+
+def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
+    """All of a contact's; none where the contact is gone."""
+    try:
+        reply = api.call(f"{entity}.list", {"contact": contact})
+    except NotFound:
+        return []
+    return [with_parent(row, contact) for row in listed(reply.body, entity.plural)]
+
+
+def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | None:
+    """The record as it is now; None where it, or its contact, is gone. Raises Unnamed for a refusal that proves neither."""
+    try:
+        return member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
+    except NotFound:
+        return None
+    except Unnamed:
+        if lists(of_contact(api, entity, contact), key):
+            raise
+        return None
+
+
+def create(api: Api, entity: Entity, contact: str, fields: Mapping[str, Json]) -> dict[str, Any]:
+    """POST: without what is blank, and with what GHL requires that nobody said."""
+    said = {name: value for name, value in fields.items() if value is not None}
+    body: dict[str, Json] = {**GHL[entity].created, **said}
+    return member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
+
+
+def update(
+    api: Api, entity: Entity, contact: str, key: str, fields: Mapping[str, Json]
+) -> dict[str, Any]:
+    """PUT with the changed fields alone."""
+    reply = api.call(f"{entity}.update", _parts(entity, contact, key), body=dict(fields))
+    return member(reply.json(), entity)
+
+
+def delete(api: Api, entity: Entity, contact: str, key: str) -> None:
+    """DELETE; what is gone already is what was asked for."""
+    try:
+        api.call(f"{entity}.delete", _parts(entity, contact, key))
+    except NotFound:
+        return
+    except Unnamed:
+        if get(api, entity, contact, key) is not None:
+            raise
+
+
+def complete(
+    api: Api, entity: Entity, contact: str, key: str, *, completed: bool
+) -> dict[str, Any]:
+    """PUT …/completed: completes it, or opens it again."""
+    body: dict[str, Json] = {"completed": completed}
+    reply = api.call(f"{entity}.complete", _parts(entity, contact, key), body=body)
+    return member(reply.json(), entity)
+
+
+def search(
+    api: Api, entity: Entity, *, limit: int, skip: int, contacts: tuple[str, ...] = ()
+) -> list[Row]:
+    """One page of the search over the whole location, completed tasks and open ones alike (docs/ghl.md#tasks)."""
+    body: dict[str, Json] = {"limit": limit, "skip": skip}
+    if contacts:
+        body["contactId"] = list(contacts)
+    return listed(api.call(f"{entity}.search", body=body).body, entity.plural)
+
+
+def _parts(entity: Entity, contact: str, key: str) -> dict[str, str]:
+    return {"contact": contact, entity.value: key}

@@ -1,0 +1,176 @@
+"""What each kind of record is in GHL, declared once: its fields, and by which of GHL's ways it is read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from reconcile.model import Entity
+from reconcile.ports import FieldInfo, Json, Path
+
+
+@dataclass(frozen=True, slots=True)
+class GhlEntity:
+    """A kind of record in GHL's own terms. Its endpoints are those of `endpoints` that begin with its name.
+
+    `paths` says where each native field lies, in order of preference. `info` describes those that may be mapped, and
+    `codecs` names the codec of a field where its type alone does not. `match` is how unlinked records are matched, and
+    `asked` what GHL requires of a new one, both by native field; `created` is what a new one holds unless it is said.
+    `content` tells a record that a create in doubt may have made.
+
+    `dated` kinds tell when they changed, `versioned` ones also in a reply to a read by id. `searched` ones are read in
+    bulk from an index of the whole location; others are told one parent at a time. `custom` ones have the location's own
+    fields. `unread` are fields that a bulk read does not carry, with the reason; `create_only` cannot be updated.
+    `consent` says "do not disturb" with true; `further` names the field with further values of the same kind.
+    """
+
+    paths: Mapping[str, tuple[Path, ...]]
+    info: Mapping[str, FieldInfo]
+    match: tuple[tuple[str, ...], ...]
+    scope: str
+    asked: tuple[str, ...] = ()
+    created: Mapping[str, Json] = field(default_factory=dict)
+    content: tuple[str, ...] = ()
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    dated: bool = False
+    versioned: bool = False
+    searched: bool = False
+    custom: bool = False
+    unread: Mapping[str, str] = field(default_factory=dict)
+    create_only: frozenset[str] = frozenset()
+    consent: frozenset[str] = frozenset()
+    further: Mapping[str, str] = field(default_factory=dict)
+
+
+def one(*names: str) -> tuple[Path, ...]:
+    """Members at the top of an object, in order of preference."""
+    return tuple((name,) for name in names)
+
+
+def _plainly(*names: str) -> dict[str, tuple[Path, ...]]:
+    """Fields that have one name everywhere."""
+    return {name: one(name) for name in names}
+
+
+_CONTACT = GhlEntity(
+    paths={
+        # Lists and create replies lower-case the names and keep the original in *Raw (docs/ghl.md#names).
+        "firstName": one("firstNameRaw", "firstName", "first_name"),
+        "lastName": one("lastNameRaw", "lastName", "last_name"),
+        "name": one("name", "contactName", "fullName"),
+        "email": one("email"),
+        "phone": one("phone"),
+        "address1": one("address1", "address"),
+        "city": one("city"),
+        "state": one("state"),
+        "postalCode": one("postalCode"),
+        "country": one("country"),
+        "website": one("website"),
+        "timezone": one("timezone"),
+        "companyName": one("companyName"),
+        "source": one("source"),
+        "dateOfBirth": one("dateOfBirth"),
+        "gender": one("gender"),
+        "assignedTo": one("assignedTo"),
+        "dnd": one("dnd"),
+        "tags": one("tags"),
+        "businessId": one("businessId"),
+        "additionalEmails": one("additionalEmails"),
+        "additionalPhones": one("additionalPhones"),
+        "dateAdded": one("dateAdded"),
+    },
+    info={
+        "firstName": FieldInfo(label="First name"),
+        "lastName": FieldInfo(label="Last name"),
+        "name": FieldInfo(label="Name"),
+        "email": FieldInfo("email", label="Email"),
+        "phone": FieldInfo("phone", label="Phone"),
+        "address1": FieldInfo(label="Street"),
+        "city": FieldInfo(label="City"),
+        "state": FieldInfo(label="State"),
+        # postalCode, country, companyName are not nullable in the PUT document (docs/ghl.md#clearing).
+        "postalCode": FieldInfo(clearable=False, label="Postal code"),
+        "country": FieldInfo(clearable=False, label="Country"),
+        "website": FieldInfo(label="Website"),
+        "companyName": FieldInfo(clearable=False, label="Company"),
+        "source": FieldInfo(label="Source"),
+        "dateOfBirth": FieldInfo("date", label="Date of birth"),
+        "assignedTo": FieldInfo("choice", label="Assigned to"),
+        "dnd": FieldInfo("bool", clearable=False, label="Do not disturb"),
+        "tags": FieldInfo("tags", label="Tags"),
+        "businessId": FieldInfo(label="Business"),
+        "additionalEmails": FieldInfo(
+            "json", writable=False, clearable=False, label="Secondary emails"
+        ),
+        "additionalPhones": FieldInfo(
+            "json", writable=False, clearable=False, label="Secondary phones"
+        ),
+        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
+    },
+    match=(("email",), ("phone",)),
+    scope="contacts",
+    codecs={
+        "firstName": "name",
+        "lastName": "name",
+        "name": "name",
+        "additionalEmails": "set",
+        "additionalPhones": "set",
+    },
+    dated=True,
+    versioned=True,
+    searched=True,
+    custom=True,
+    unread={
+        "timezone": "GHL's search, by which contacts are read, does not carry it ",
+        "gender": "GHL takes it only when a contact is created, and its search was not seen to carry it",
+    },
+    create_only=frozenset({"gender"}),
+    # `dndSettings`, by channel, can not be mapped.
+    consent=frozenset({"dnd"}),
+    further={"email": "additionalEmails", "phone": "additionalPhones"},
+)
+
+_TASK = GhlEntity(
+    paths=_plainly("title", "body", "dueDate", "completed", "assignedTo", "dateAdded"),
+    info={
+        "title": FieldInfo(clearable=False, label="Title"),
+        "body": FieldInfo(label="Body"),
+        "dueDate": FieldInfo("instant", clearable=False, label="Due"),
+        "completed": FieldInfo("bool", clearable=False, label="Completed"),
+        "assignedTo": FieldInfo("choice", label="Assigned to"),
+        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
+    },
+    match=(("title", "dueDate"),),
+    scope="locations/tasks",
+    asked=("title", "dueDate"),  # docs/ghl.md#tasks
+    created={"completed": False},
+    content=("title", "body"),
+    # GHL's editor stores it as HTML, its API takes plain text (docs/ghl.md#rich-text).
+    codecs={"body": "html"},
+    # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write against a GET.
+    dated=True,
+    searched=True,
+)
+
+_NOTE = GhlEntity(
+    paths=_plainly("body", "title", "userId", "color", "pinned", "dateAdded"),
+    info={
+        "body": FieldInfo(clearable=False, label="Body"),
+        "title": FieldInfo(label="Title"),
+        "userId": FieldInfo("choice", label="Author"),
+        "color": FieldInfo(label="Colour"),
+        "pinned": FieldInfo("bool", clearable=False, label="Pinned"),
+        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
+    },
+    match=(("body",),),
+    scope="contacts",
+    asked=("body",),  # docs/ghl.md#notes
+    content=("body", "title"),
+    codecs={"body": "html"},
+)
+
+GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
+    {Entity.CONTACT: _CONTACT, Entity.TASK: _TASK, Entity.NOTE: _NOTE}
+)
+"""Every kind of record that GHL is asked for."""

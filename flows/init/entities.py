@@ -1,0 +1,60 @@
+"""By what a table of each kind of record is known, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from flows.init.words import CONTACT, NOTE, TABLES, TASK, Concept
+from reconcile.model import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What the columns of such a table mean, and its words.
+
+    What hangs on a contact has one of `has`, and one of `proofs` unless the table's name says what it is. `weighed` are
+    the concepts that count for it; none: all do. `lacking` is said where no table is like it.
+    """
+
+    concepts: Mapping[Concept, str]
+    tables: str
+    lacking: str
+    has: frozenset[Concept] = frozenset()
+    proofs: frozenset[Concept] = frozenset()
+    weighed: frozenset[Concept] = frozenset()
+
+    def weigh(self, found: Mapping[Concept, float]) -> float:
+        """The confidence in all that counts."""
+        return sum(sure for concept, sure in found.items() if concept in (self.weighed or found))
+
+    def fits(self, found: Mapping[Concept, float], *, named: bool) -> bool:
+        """Whether it can be such a table at all."""
+        return not self.has.isdisjoint(found) and (named or not self.proofs.isdisjoint(found))
+
+
+LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
+    {
+        Entity.CONTACT: Likeness(
+            concepts={concept: said for concept, said in CONTACT.items() if concept != "tags"},
+            tables=TABLES["contact"],
+            lacking="no table looks like contacts: one needs names, and emails or telephone numbers",
+        ),
+        Entity.TASK: Likeness(
+            concepts=TASK,
+            tables=TABLES["task"],
+            lacking="no table looks like tasks: one needs a reference to the contacts, a title, and a due date or a status",
+            has=frozenset({"title", "body"}),
+            proofs=frozenset({"dueDate", "completed"}),
+        ),
+        Entity.NOTE: Likeness(
+            concepts=NOTE,
+            tables=TABLES["note"],
+            lacking="no table looks like notes: one needs a reference to the contacts and a text",
+            has=frozenset({"body"}),
+            weighed=frozenset({"body"}),
+        ),
+    }
+)
+"""Every kind that a table may hold."""
