@@ -19,8 +19,9 @@ from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from reconcile.apply.apply import Desk
 from reconcile.apply.settle import Settlement
-from reconcile.compare.appointment_sweep import NOTHING, Sweep
+from reconcile.compare.agenda_sweep import Sweep
 from reconcile.compare.doubts import Doubt
+from reconcile.entities import Shown
 from reconcile.errors import ConnectorError, Exhausted, Refused, StateError
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
@@ -93,8 +94,8 @@ class Course:
     doubts: tuple[Doubt, ...] = ()
     """Writes of earlier runs that are in doubt still."""
     looked_again: int = 0
-    appointments: Sweep = NOTHING
-    """How far the reading of appointments came."""
+    agendas: Mapping[Shown, Sweep] = field(default_factory=dict)
+    """How far the reading of what is only shown came."""
     settlement: Settlement | None = None
     residuals: list[Residual] = field(default_factory=list)
     replan: Plan | None = None

@@ -46,6 +46,22 @@ class Entity(StrEnum):
         return f"{count:,} {self.value if count == 1 else self.plural}"
 
 
+class Shown(StrEnum):
+    """A kind of thing that GHL has of a contact at a time, and that is only shown: it is neither compared nor written."""
+
+    APPOINTMENT = "appointment"
+
+    @property
+    def plural(self) -> str:
+        """The word for more than one, and its member of a report."""
+        return f"{self.value}s"
+
+    @property
+    def budget(self) -> str:
+        """The setting under `[ghl]` that says of how many contacts a run reads it."""
+        return f"{self.plural}_budget"
+
+
 @dataclass(frozen=True, slots=True)
 class EntitySpec:
     """What a kind of record is, on whichever side.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from reconcile.entities import Shown
 from reconcile.model import Entity, OpKind, Side, Status
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
@@ -266,8 +267,8 @@ class Connector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Appointment:
-    """An appointment. `start` is an instant in UTC (ISO 8601); None where it cannot be read."""
+class Event:
+    """Something that happens at a time. `start` is an instant in UTC (ISO 8601); None where it cannot be read."""
 
     key: str
     status: str
@@ -277,17 +278,17 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """A contact's appointments, or in `failure` why they could not be read."""
+    """What is only shown of a contact, or in `failure` why it could not be read."""
 
     contact: str
-    appointments: tuple[Appointment, ...] = ()
+    events: tuple[Event, ...] = ()
     failure: str = ""
 
 
 @runtime_checkable
-class ShowsAppointments(Protocol):
+class ShowsAgendas(Protocol):
     """What a side can show beside its records, never written; without it none is asked for."""
 
-    def appointments(self, contacts: Sequence[str]) -> Iterator[Agenda]:
+    def agendas(self, kind: Shown, contacts: Sequence[str]) -> Iterator[Agenda]:
         """One Agenda a contact, in their order; an error that is raised is the whole side's."""
         ...

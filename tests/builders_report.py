@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconcile.report.changes import failures
 from reconcile.report.classes import CLASSES, VALUE_CLASSES
+from reconcile.report.kept import texts
 from reconcile.report.schema import FORMAT
 from reconcile.report.totals import totals
 from reconcile.report.verdict import verdict
@@ -31,6 +33,11 @@ LAST = (
     "Jansen",
     "Khan",
 )
+
+
+def dumped(whole: Mapping[str, Any]) -> str:
+    """A document as it is written."""
+    return "".join(texts(whole))
 
 
 def change_of(number: int = 0, **members: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reconcile.entities import RECORDS
+from reconcile.entities import RECORDS, Shown
 from tests.measure import ROOT, figures, product
 
 MOST_LINES, MOST_IN_FUNCTION, MEDIAN = 525, 55, 8
@@ -208,8 +208,8 @@ def test_one_place_opens_duckdb() -> None:
     assert opened == []
 
 
-_KINDS = {entity.name for entity in RECORDS}
-_WORDS = {word for entity in RECORDS for word in (entity.value, entity.plural)}
+_KINDS = {kind.name for kind in (*RECORDS, *Shown)}
+_WORDS = {word for kind in (*RECORDS, *Shown) for word in (kind.value, kind.plural)}
 _ANY_KIND = "|".join(RECORDS)
 _TABLES = re.compile(
     rf"(?<![a-z'])[a-z]+_(?:{_ANY_KIND})(?:_(?:app|ghl|\{{|$)|\b)"
@@ -228,10 +228,6 @@ DECLARING = {
 """Where a kind of record is declared: whoever adds one begins here."""
 
 NAMING = {
-    "reconcile/compare/appointment_sweep.py": "chooses GHL contacts, the only records with appointments",
-    "reconcile/compare/models/longest_ago.sql": "the same",
-    "reconcile/report/appointments.py": "the same",
-    "flows/steps/appointments.py": "the same",
     "flows/demo/compare.py": "judges the demo's own people, tasks and notes",
     "flows/doctor/trial.py": "tries what GHL does with tasks and with notes, which nobody could tell",
 }
@@ -248,7 +244,7 @@ def _naming(path: Path) -> bool:
     compared = {id(each) for node in ast.walk(tree) for each in _compared(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "Entity" and node.attr in _KINDS:
+            if node.value.id in ("Entity", "Shown") and node.attr in _KINDS:
                 return True
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if id(node) in compared and node.value in _WORDS:
@@ -280,6 +276,44 @@ def test_a_kind_of_record_is_named_where_it_is_declared() -> None:
     assert naming - set(DECLARING) == set(NAMING), (
         "ask for a trait (reconcile/entities.py) where a kind is named; take away what names none any more"
     )
+
+
+def test_whoever_adds_a_kind_is_told_every_place() -> None:
+    """The walk-through names each file that declares, and they are eight at most."""
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert not [path for path in DECLARING if f"`{path}`" not in told]
+    assert len(DECLARING) <= 8
+
+
+SHOWING = {
+    "reconcile/entities.py": "the kind",
+    "connectors/ghl/entities.py": "what it is in GHL",
+    "connectors/ghl/endpoints.py": "its path",
+    "flows/config/sides.py": "its budget, a setting with words of its own",
+    "reconcile/ledger/schema.py": "the table that ledgers have",
+}
+"""All of the product that adding appointments touched by name; the sandbox, the demo and texts aside."""
+
+
+def test_what_is_only_shown_is_declared_in_five_files() -> None:
+    """Appointments are read, remembered, summed up and shown by code that does not name them."""
+    naming = set()
+    for path in product():
+        name = path.relative_to(ROOT).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        words = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if id(node) not in texts and " " not in node.value
+        ]
+        words += [node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        words += [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        if any("appointment" in word.lower() for word in words):
+            naming.add(name)
+    aside = ("connectors/ghl/sandbox/", "flows/demo/")
+    assert {name for name in naming if not name.startswith(aside)} == set(SHOWING)
 
 
 def test_arrows_point_one_way() -> None:

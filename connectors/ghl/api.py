@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from connectors.ghl.endpoints import Dialect
 from connectors.http import Answer, Client, Request
-from reconcile.errors import InvalidField
 from reconcile.ports import Json
 
 
@@ -18,10 +17,6 @@ class Api:
         self.location = location
         self.dialect = dialect
 
-    def offers(self, name: str) -> bool:
-        """Whether this API version has the endpoint."""
-        return name in self.dialect.endpoints
-
     def call(
         self,
         name: str,
@@ -31,12 +26,6 @@ class Api:
         body: Json = None,
     ) -> Answer:
         """Send the named endpoint's request. Raises the ConnectorError that the answer stands for."""
-        if not self.offers(name):
-            raise InvalidField(
-                f"{name} does not exist under Version {self.dialect.version}",
-                remedy="use the version setting that has it",
-                code="ROUTE",
-            )
         endpoint = self.dialect[name]
         return self.client.send(
             Request(

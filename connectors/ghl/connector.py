@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from connectors.ending import Ending
-from connectors.ghl import appointments, children, contacts, schema
+from connectors.ghl import agendas, children, contacts, schema
 from connectors.ghl.api import Api
 from connectors.ghl.auth import PrivateToken
 from connectors.ghl.endpoints import DIALECTS
@@ -24,7 +24,7 @@ from connectors.ghl.writer import Writer
 from connectors.http import Auth, Client, Options, Transport
 from connectors.looks import Looks
 from connectors.throttle import Budget, Throttle
-from reconcile.entities import OWNER
+from reconcile.entities import OWNER, Shown
 from reconcile.errors import InvalidField
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import (
@@ -222,12 +222,12 @@ class GhlConnector:
         )
         return writer.run(writes)
 
-    def appointments(self, contacts: Sequence[str]) -> Iterator[Agenda]:
-        """Each contact's appointments (see the port), a request a contact."""
+    def agendas(self, kind: Shown, contacts: Sequence[str]) -> Iterator[Agenda]:
+        """What is only shown of each contact (see the port), a request a contact."""
         if self._zone is None:
             self._zone = _zone(schema.location(self.api))
-        return appointments.read(
-            self.api, contacts, zone=self._zone, width=self.settings.concurrency
+        return agendas.read(
+            self.api, kind, contacts, zone=self._zone, width=self.settings.concurrency
         )
 
     def usage(self) -> Usage:
@@ -290,7 +290,7 @@ class GhlConnector:
 
 def _zone(location: dict[str, Any]) -> str:
     """The location's time zone; "" where GHL names none that is known here."""
-    zone = appointments.zone_of(str(location.get("timezone") or ""))
+    zone = agendas.zone_of(str(location.get("timezone") or ""))
     return zone.key if zone else ""
 
 

@@ -85,22 +85,6 @@ def of_business(api: Api, business: str) -> Iterator[list[Row]]:
         yield rows
 
 
-def listing(api: Api, *, limit: int = 100) -> Iterator[list[Row]]:
-    """The deprecated GET /contacts/, which v3 no longer has: paged by both startAfter and startAfterId."""
-    params: dict[str, str | int] = {"locationId": api.location, "limit": limit}
-    seen: set[str] = set()
-    while True:
-        reply = api.call("contact.list", params=params)
-        rows = fresh(rows_of(decode(reply.body, BusinessPage).contacts), seen)
-        if not rows:
-            return
-        yield rows
-        meta = reply.json().get("meta") or {}
-        if not meta.get("startAfterId") or meta.get("startAfter") is None:
-            return
-        params |= {"startAfter": meta["startAfter"], "startAfterId": meta["startAfterId"]}
-
-
 def create(api: Api, fields: Mapping[str, Json]) -> dict[str, Any]:
     """POST /contacts/: the contact as GHL says it now is. Raises Duplicate with the key of the one that exists."""
     reply = api.call("contact.create", body={**fields, "locationId": api.location}).json()
@@ -120,12 +104,6 @@ def delete(api: Api, contact: str) -> None:
         api.call("contact.delete", {"contact": contact})
     except NotFound:
         return
-
-
-def upsert(api: Api, fields: Mapping[str, Json]) -> tuple[dict[str, Any], bool]:
-    """POST /contacts/upsert: (contact, whether it is new). Never used by a plan: it may update a contact nobody named."""
-    reply = api.call("contact.upsert", body={**fields, "locationId": api.location}).json()
-    return member(reply, "contact"), reply.get("new") is True
 
 
 def link_business(api: Api, contacts: Sequence[str], business: str | None) -> set[str]:

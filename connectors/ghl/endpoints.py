@@ -39,16 +39,12 @@ _SHARED: dict[str, Endpoint] = {
     "contact.create": Endpoint(_POST, "/contacts/", replay=False),
     "contact.update": Endpoint(_PUT, "/contacts/{contact}"),
     "contact.delete": Endpoint(_DELETE, "/contacts/{contact}"),
-    "contact.upsert": Endpoint(_POST, "/contacts/upsert", replay=False),
     "contact.business": Endpoint(_GET, "/contacts/business/{business}"),
     "bulk.business": Endpoint(_POST, "/contacts/bulk/business"),
     "bulk.tags": Endpoint(_POST, "/contacts/bulk/tags/update/{change}"),
     "tag.add": Endpoint(_POST, "/contacts/{contact}/tags"),
     "tag.remove": Endpoint(_DELETE, "/contacts/{contact}/tags"),
     "tag.list": Endpoint(_GET, "/locations/{location}/tags"),
-    "tag.create": Endpoint(_POST, "/locations/{location}/tags", replay=False),
-    "tag.get": Endpoint(_GET, "/locations/{location}/tags/{tag}"),
-    "tag.rename": Endpoint(_PUT, "/locations/{location}/tags/{tag}"),
     "tag.delete": Endpoint(_DELETE, "/locations/{location}/tags/{tag}"),
     "task.search": Endpoint(_POST, "/locations/{location}/tasks/search"),
     "task.list": Endpoint(_GET, "/contacts/{contact}/tasks"),
@@ -64,15 +60,11 @@ _SHARED: dict[str, Endpoint] = {
     "note.delete": Endpoint(_DELETE, "/contacts/{contact}/notes/{note}"),
     "appointment.list": Endpoint(_GET, "/contacts/{contact}/appointments"),
     "field.list": Endpoint(_GET, "/locations/{location}/customFields"),
-    "field.create": Endpoint(_POST, "/locations/{location}/customFields", replay=False),
-    "business.list": Endpoint(_GET, "/businesses/"),
-    "business.get": Endpoint(_GET, "/businesses/{business}"),
     "location.get": Endpoint(_GET, "/locations/{location}"),
     "oauth.token": Endpoint(_POST, "/oauth/token", replay=False),
 }
 
 _V2: dict[str, Endpoint] = {
-    "contact.list": Endpoint(_GET, "/contacts/"),  # deprecated, and gone from v3
     "user.list": Endpoint(_GET, "/users/"),
     "oauth.location": Endpoint(_POST, "/oauth/locationToken", replay=False),
 }

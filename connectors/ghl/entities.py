@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconcile.model import Entity
+from reconcile.entities import Entity, Shown
 from reconcile.ports import FieldInfo, Json, Path
 
 
@@ -41,6 +41,17 @@ class GhlEntity:
     create_only: frozenset[str] = frozenset()
     consent: frozenset[str] = frozenset()
     further: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GhlShown:
+    """What is only shown, in GHL's own terms: the members of its list, by `KIND.list` under a contact, and the scope."""
+
+    member: str
+    status: tuple[str, ...]
+    title: str
+    start: str
+    scope: str
 
 
 def one(*names: str) -> tuple[Path, ...]:
@@ -174,3 +185,16 @@ GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
     {Entity.CONTACT: _CONTACT, Entity.TASK: _TASK, Entity.NOTE: _NOTE}
 )
 """Every kind of record that GHL is asked for."""
+
+SHOWN: Mapping[Shown, GhlShown] = MappingProxyType(
+    {
+        Shown.APPOINTMENT: GhlShown(
+            member="events",
+            status=("appointmentStatus", "status"),
+            title="title",
+            start="startTime",
+            scope="contacts",
+        )
+    }
+)
+"""Every kind that is read to be shown (docs/ghl.md#appointments)."""

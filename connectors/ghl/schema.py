@@ -9,7 +9,7 @@ from typing import Any
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
 from reconcile.errors import Forbidden, InvalidField, Malformed, NotFound
-from reconcile.ports import FieldInfo, Json
+from reconcile.ports import FieldInfo
 from reconcile.ports import FieldType as Type
 
 TYPES: Mapping[str, Type] = {
@@ -75,12 +75,6 @@ def _choice(option: Any) -> str:
         if isinstance(option, dict)
         else str(option)
     )
-
-
-def create_custom_field(api: Api, name: str, *, data_type: str = "TEXT") -> CustomField:
-    """A new custom field of contacts; its type cannot be changed afterwards."""
-    body: dict[str, Json] = {"name": name, "dataType": data_type, "model": "contact"}
-    return _custom(member(api.call("field.create", body=body).json(), "customField"))
 
 
 def location(api: Api) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from connectors.ghl.api import Api
-from connectors.ghl.contacts import member
 from reconcile.errors import NotFound
 from reconcile.ports import Json
 
@@ -68,21 +67,6 @@ def _texts(value: Any) -> tuple[str, ...] | None:
 def dictionary(api: Api) -> list[dict[str, Any]]:
     """The location's tags: id, name, locationId."""
     return list(api.call("tag.list").json().get("tags") or [])
-
-
-def define(api: Api, name: str) -> dict[str, Any]:
-    """A new tag in the location's dictionary."""
-    return member(api.call("tag.create", body={"name": name}).json(), "tag")
-
-
-def get(api: Api, tag: str) -> dict[str, Any]:
-    """One tag of the dictionary."""
-    return member(api.call("tag.get", {"tag": tag}).json(), "tag")
-
-
-def rename(api: Api, tag: str, name: str) -> dict[str, Any]:
-    """Rename a tag in the dictionary; contacts that carry it keep the old name (docs/ghl.md#tags)."""
-    return member(api.call("tag.rename", {"tag": tag}, body={"name": name}).json(), "tag")
 
 
 def undefine(api: Api, tag: str) -> None:

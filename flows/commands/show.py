@@ -15,6 +15,7 @@ from rich.text import Text
 from flows.commands.listing import changes, questions
 from flows.commands.refusal import limits
 from flows.terminal import Console
+from reconcile.entities import Shown
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -97,8 +98,9 @@ def tell_run(
         console.print(table)
     for sentence in requests(document):
         console.print(Text(sentence, style="dim"))
-    if brief := document.get("appointments", {}).get("brief"):
-        console.print(Text(brief, style="dim"))
+    for kind in Shown:
+        if brief := document.get(kind.plural, {}).get("brief"):
+            console.print(Text(brief, style="dim"))
     changes(console, document["changes"], full=full)
     questions(console, document["holds"], pair=shlex.quote(str(pair)), full=full)
 

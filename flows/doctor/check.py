@@ -97,7 +97,7 @@ def _location(pair: Pair, connector: Connector, now: datetime) -> list[Finding]:
     found = list(location.scopes(pair, connector.api))
     try:
         found += location.duplicates(connector.api)
-        found += location.appointments(pair, connector.api)
+        found += location.agendas(pair, connector.api)
         found += location.clock(connector.api, now)
         found += location.quota(pair, connector.usage(), location.estimate(pair, connector.api))
     except ConnectorError as failed:

@@ -10,10 +10,10 @@ from typing import Any
 
 from connectors.ghl import schema
 from connectors.ghl.api import Api
-from connectors.ghl.entities import GHL
+from connectors.ghl.entities import GHL, SHOWN
 from flows.config import Pair
 from flows.doctor.finding import Finding, error, failures, ok, warning
-from reconcile.entities import OWNER, RECORDS, SWEPT
+from reconcile.entities import OWNER, RECORDS, SWEPT, Shown
 from reconcile.errors import ConnectorError, Forbidden
 from reconcile.model import Entity
 from reconcile.ports import Json, Usage
@@ -78,25 +78,29 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
             yield ok(f"the scope {need.scope} is there")
 
 
-def appointments(pair: Pair, api: Api) -> Iterator[Finding]:
-    """Whether appointments can be read, tried on one contact (docs/ghl.md#appointments)."""
-    if not pair.ghl.appointments_budget:
-        return
-    scope = "contacts.readonly"
+def agendas(pair: Pair, api: Api) -> Iterator[Finding]:
+    """Whether what is only shown can be read, tried on one contact (docs/ghl.md#appointments)."""
+    for kind in Shown:
+        if getattr(pair.ghl, kind.budget):
+            yield from _agenda(pair, api, kind)
+
+
+def _agenda(pair: Pair, api: Api, kind: Shown) -> Iterator[Finding]:
+    scope = f"{SHOWN[kind].scope}.readonly"
     body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
     try:
-        listed: Any = api.call("contact.search", body=body).json().get("contacts") or []
+        listed: Any = api.call(f"{OWNER}.search", body=body).json().get(OWNER.plural) or []
         for contact in listed[:1]:
-            api.call("appointment.list", {"contact": str(contact.get("id"))})
+            api.call(f"{kind}.list", {OWNER.value: str(contact.get("id"))})
     except Forbidden as failed:
-        what = f"the token lacks the scope {scope}, by which appointments are read ({failed.what})"
-        yield error(what, f"Add {scope} to the integration in GHL, or set appointments_budget = 0.")
+        what = f"the token lacks the scope {scope}, by which {kind.plural} are read ({failed.what})"
+        yield error(what, f"Add {scope} to the integration in GHL, or set {kind.budget} = 0.")
     except ConnectorError as failed:
-        yield from failures("GHL's appointments", failed)
+        yield from failures(f"GHL's {kind.plural}", failed)
     else:
-        yield ok(f"appointments can be read, by the scope {scope}")
+        yield ok(f"{kind.plural} can be read, by the scope {scope}")
     if not schema.location(api).get("timezone"):
-        what = "GHL names no time zone of the location: times of appointments cannot be read"
+        what = f"GHL names no time zone of the location: times of {kind.plural} cannot be read"
         yield warning(what, "Set the location's time zone in GHL (Settings, Business Profile).")
 
 
@@ -131,7 +135,8 @@ def estimate(pair: Pair, api: Api) -> int | None:
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
         return None
-    pages = 4 + -(-total // pair.ghl.page_size) + min(total, pair.ghl.appointments_budget)
+    budgets: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
+    pages = 4 + -(-total // pair.ghl.page_size) + sum(min(total, budget) for budget in budgets)
     if not any(entity in pair.mapping for entity in SWEPT):
         return pages
     return pages + (total if pair.ghl.notes_budget is None else min(total, pair.ghl.notes_budget))
@@ -145,7 +150,8 @@ def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
     free = int(usage.remaining_today * (1 - pair.ghl.daily_reserve))
     said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
     if needed > free:
-        remedy = "Set notes_budget, or a lower appointments_budget, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
+        budgets = " or ".join(kind.budget for kind in Shown)
+        remedy = f"Set notes_budget, or a lower {budgets}, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
         yield warning(f"{said}, of which {free:,} are free for this job", remedy)
     else:
         yield ok(said)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flows.jobs.full import Whole
 from flows.steps import suggestions
-from flows.steps.appointments import read_appointments
+from flows.steps.agendas import read_agendas
 
 AUDIT = Whole(
     name="audit",
     suggests=True,
     writes=False,
-    unwritten=(suggestions.keep, read_appointments),
+    unwritten=(suggestions.keep, read_agendas),
     ends="audit",
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from flows.run import Run
 from flows.runner import Do, Job, Step, compare
 from flows.steps import dependants, steps, suggestions
-from flows.steps.appointments import read_appointments
+from flows.steps.agendas import read_agendas
 from reconcile.plan.plan import Plan
 
 
@@ -37,7 +37,7 @@ class Full(Whole):
     name: str = "nightly"
     before: tuple[Step, ...] = (dependants.keep,)
     proves: bool = True
-    after: tuple[Step, ...] = (read_appointments,)
+    after: tuple[Step, ...] = (read_agendas,)
 
 
 FULL = Full()

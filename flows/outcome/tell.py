@@ -20,13 +20,15 @@ from flows.run import Run
 from flows.state import imprints
 from flows.state.stores import keep
 from reconcile import report
+from reconcile.compare.agenda_sweep import NOTHING
+from reconcile.entities import Shown
 from reconcile.errors import Exhausted, Refused, Stopped
-from reconcile.ledger import appointments, hints, runs
+from reconcile.ledger import agendas, hints, runs
 from reconcile.ledger.journal import Journal
 from reconcile.model import Side
 from reconcile.report import kept
 from reconcile.report.about import About, RunState
-from reconcile.report.appointments import Agendas
+from reconcile.report.agendas import Agendas
 from reconcile.report.document import document
 from reconcile.report.figures import requested
 from reconcile.report.verdict import apart, unread
@@ -92,20 +94,20 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         recheck=run.pair.apply.recheck,
         nowhere=run.course.nowhere,
         breaches=run.course.breaches,
-        appointments=_agendas(run),
+        agendas={kind: _agendas(run, kind) for kind in Shown},
     )
 
 
-def _agendas(run: Run) -> Agendas:
-    """What is known of appointments, from this run and earlier ones."""
+def _agendas(run: Run, kind: Shown) -> Agendas:
+    """What is known of a kind that is only shown, from this run and earlier ones."""
     described = run.known.get(Side.GHL)
     known = Agendas(
         now=run.started_at,
-        budget=run.pair.ghl.appointments_budget,
+        budget=getattr(run.pair.ghl, kind.budget),
         timezone=described.timezone if described else "",
-        sweep=run.course.appointments,
+        sweep=run.course.agendas.get(kind, NOTHING),
     )
-    return known.add(appointments.looks(run.ledger))
+    return known.add(agendas.looks(run.ledger))
 
 
 def _settled_here(run: Run) -> tuple[str, ...]:

@@ -150,7 +150,7 @@ sweep = Table(
     comment="When each GHL contact's notes were last read, and when something hinted that they changed.",
 )
 
-appointments = Table(
+agenda = Table(
     "appointments",
     metadata,
     Column("pair", _NAME, primary_key=True),

@@ -54,11 +54,6 @@ def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) 
     return paths | {"xlsx": sheet(made, folder / "report.xlsx")}
 
 
-def dumped(document: Map[str, Any]) -> str:
-    """The document as JSON text; equal documents give equal bytes."""
-    return "".join(texts(document))
-
-
 def _place(path: Path, parts: Iterable[str]) -> Path:
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as out:

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from reconcile.apply.settle import Settlement
 from reconcile.apply.verify import Residual
+from reconcile.entities import Shown
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan.limits import Breach
 from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
-from reconcile.report.appointments import Agendas
+from reconcile.report.agendas import Agendas
 
 RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
 
@@ -29,8 +30,8 @@ class About:
     operations of earlier runs that were killed and that this one settled, by run: no report told of
     them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
     `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
-    side, key. `breaches` are the limits that refused it. `appointments` is what is known of GHL's,
-    from this run or earlier ones; None where nobody looked. Instants are ISO 8601 in UTC.
+    side, key. `breaches` are the limits that refused it. `agendas` are what is
+    known of what is only shown, from this run or earlier ones. Instants are ISO 8601 in UTC.
     """
 
     run_id: str
@@ -57,7 +58,7 @@ class About:
     recheck: str = "always"
     nowhere: Sequence[tuple[Entity, Side, str]] = ()
     breaches: Sequence[Breach] = ()
-    appointments: Agendas | None = None
+    agendas: Mapping[Shown, Agendas] = field(default_factory=dict)
 
     @property
     def wrote(self) -> bool:

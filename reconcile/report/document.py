@@ -8,12 +8,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from reconcile.entities import Shown
 from reconcile.model import Side, Snapshot
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
+from reconcile.report.agendas import Agendas, content
 from reconcile.report.along import added, alongs
-from reconcile.report.appointments import Agendas, content
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES, told
 from reconcile.report.entries import entry
@@ -69,7 +70,7 @@ def document(
         "failures": failures(entries),
         "passed": left_out(stage, mapping) if reached else {"counts": [], "records": []},
         "quality": quality(stage, mapping, about) if reached else {},
-        "appointments": content(stage, mapping, about.appointments or Agendas(about.started_at)),
+        **{kind.plural: _shown(stage, mapping, about, kind) for kind in Shown},
         "usage": figures.usage(about),
         "certificate": _certificate(about),
         "provenance": _provenance(mapping, about),
@@ -79,6 +80,10 @@ def document(
     whole["verdict"] = verdict(whole)
     whole["trends"] = _trends(about, whole)
     return whole
+
+
+def _shown(stage: Stage, mapping: Mapping, about: About, kind: Shown) -> dict[str, Any]:
+    return content(stage, mapping, kind, about.agendas.get(kind) or Agendas(about.started_at))
 
 
 def _entries(

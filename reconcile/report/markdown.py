@@ -8,6 +8,7 @@ from collections.abc import Mapping as Map
 from itertools import islice
 from typing import Any
 
+from reconcile.entities import Shown
 from reconcile.model import Side
 from reconcile.report.classes import BY_RULE
 from reconcile.report.totals import COUNTED, totals_of, verb
@@ -43,7 +44,7 @@ def markdown(document: Map[str, Any]) -> str:
         _failures,
         _changes,
         _interrupted,
-        _appointments,
+        _agendas,
         _costs,
         _provenance,
     ]
@@ -318,12 +319,15 @@ def _ends(value: Map[str, Any]) -> list[str]:
     return [_said(value[side.value]) for side in Side]
 
 
-def _appointments(document: Map[str, Any]) -> Iterator[str]:
-    """What GHL has of appointments; nothing where a report of an earlier version does not say."""
-    shown = document.get("appointments")
-    if shown is None:
-        return
-    yield "## Appointments"
+def _agendas(document: Map[str, Any]) -> Iterator[str]:
+    """What is only shown; nothing where a report of an earlier version does not say."""
+    for kind in Shown:
+        if shown := document.get(kind.plural):
+            yield from _agenda(kind, shown)
+
+
+def _agenda(kind: Shown, shown: Map[str, Any]) -> Iterator[str]:
+    yield f"## {kind.plural.capitalize()}"
     yield ""
     yield _cell(" ".join(shown["sentences"]))
     if shown["known_contacts"]:
@@ -331,7 +335,7 @@ def _appointments(document: Map[str, Any]) -> Iterator[str]:
         counts = [("to come", shown["upcoming"]), ("past", shown["past"])]
         counts += [("at an unreadable time", shown["unreadable"])]
         counts += [(f"status {_said(name)}", count) for name, count in shown["by_status"].items()]
-        yield from table(["appointments", "how many"], counts)
+        yield from table([kind.plural, "how many"], counts)
     if shown["next"]:
         yield ""
         heads = ["next", "contact", "title", "status", "last before", "as of"]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from typing import Any
 
+from reconcile.entities import Shown
 from reconcile.report.kept import Changes
 
 _DOTS = "•••"
@@ -47,7 +48,8 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for twin in whole["quality"].get("twins", ()):
         twin["value"] = mask(twin["value"])
     _suggestions(whole)
-    _appointments(whole.get("appointments"))
+    for kind in Shown:
+        _agenda(whole.get(kind.plural))
     _undo(whole)
     _uncite(whole)
     for residual in whole["certificate"]["residuals"]:
@@ -149,7 +151,7 @@ def _suggestions(whole: dict[str, Any]) -> None:
             )
 
 
-def _appointments(shown: dict[str, Any] | None) -> None:
+def _agenda(shown: dict[str, Any] | None) -> None:
     if shown is None:
         return
     for row in (*shown["next"], *shown["last"], *shown["unread"]):

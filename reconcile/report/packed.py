@@ -84,11 +84,6 @@ def packed(
         budget //= 2  # texts full of what has to be escaped
 
 
-def script_safe(value: object) -> str:
-    """JSON that may stand inside a script element, whatever texts it holds."""
-    return _safe(_ENCODER.encode(value).decode())
-
-
 def _safe(text: str) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

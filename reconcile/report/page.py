@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconcile.entities import Shown
 from reconcile.link.suggestions import RULE
 from reconcile.report import sections
 from reconcile.report.asking import KINDS
@@ -31,6 +32,7 @@ def page(document: Map[str, Any], *, masked: bool = False) -> str:
     records = packed(whole)
     return environment.get_template("page.html.j2").render(
         d=whole,
+        shown=list(Shown),
         masked=masked,
         css=css,
         js=js,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.entities import RECORDS
+from reconcile.entities import RECORDS, Shown
 from reconcile.model import Entity, OpKind, Side
 from reconcile.report.classes import CLASSES, VALUE_CLASSES, Tone
 from reconcile.report.totals import COUNTED
@@ -51,7 +51,7 @@ def schema() -> dict[str, Any]:
             "type": "object",
             "description": "of a run that takes another back: which one, what stays, what is lost",
         },
-        "appointments": _appointments(),
+        **{kind.plural: _agenda(kind) for kind in Shown},
     }
     return whole
 
@@ -136,8 +136,8 @@ def _whole() -> dict[str, Any]:
     }
 
 
-def _appointments() -> dict[str, Any]:
-    """What is known of GHL's appointments; reports of earlier versions lack it."""
+def _agenda(kind: Shown) -> dict[str, Any]:
+    """What is known of a kind that is only shown; reports of earlier versions lack it."""
     shown = _object(
         contact=_TEXT,
         label=_TEXT,
@@ -150,20 +150,20 @@ def _appointments() -> dict[str, Any]:
     )
     unread = _object(contact=_TEXT, label=_TEXT, because=_TEXT, as_of=_maybe(_TEXT))
     return _object(
-        "GHL's appointments, read within appointments_budget and never written",
+        f"GHL's {kind.plural}, read within {kind.budget} and never written",
         budget=_COUNT,
         tried={**_COUNT, "description": "contacts that were asked for in this run"},
         failed={**_COUNT, "description": "of these, those that could not be read"},
         stopped=_TEXT,
         location_contacts=_maybe(_COUNT),
-        known_contacts={**_COUNT, "description": "contacts whose appointments were ever read"},
+        known_contacts={**_COUNT, "description": f"contacts whose {kind.plural} were ever read"},
         as_of={**_maybe(_TEXT), "description": "when the one read longest ago was read"},
         timezone=_maybe(_TEXT),
         total=_COUNT,
         upcoming=_COUNT,
         past=_COUNT,
-        unreadable={**_COUNT, "description": "appointments whose time cannot be read"},
-        by_status=_counts("appointments by GHL's status"),
+        unreadable={**_COUNT, "description": f"{kind.plural} whose time cannot be read"},
+        by_status=_counts(f"{kind.plural} by GHL's status"),
         next=_list(
             {**shown, "properties": shown["properties"] | {"last": _maybe(_TEXT)}},
             "the first to come, each with the last past one of its contact, without cancelled ones",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Map
 from typing import Any
 
-from reconcile.entities import Entity
+from reconcile.entities import Entity, Shown
 from reconcile.report.charts import Part, against, stacked
 from reconcile.report.classes import BY_RULE
 from reconcile.report.limits import cells
@@ -94,8 +94,9 @@ def _sections(
         yield "failures", "Not as planned", sum(group["count"] for group in document["failures"])
     if rows:
         yield "records", "Records", rows
-    if shown := document.get("appointments"):
-        yield "appointments", "Appointments", shown["upcoming"]
+    for kind in Shown:
+        if shown := document.get(kind.plural):
+            yield kind.plural, kind.plural.capitalize(), shown["upcoming"]
     if quality:
         yield "quality", "Quality", 0
     yield "costs", "Cost", 0

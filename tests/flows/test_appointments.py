@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from connectors.ghl import appointments
+from connectors.ghl import agendas
 from connectors.ghl.api import Api
 from connectors.ghl.sandbox import Fault, Limit, Sandbox, Settings, serve
 from flows.config import load
@@ -22,6 +22,7 @@ from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.run import Options
 from flows.runner import carry_out
+from reconcile.entities import Shown
 from reconcile.report.schema import schema
 from tests.flows.acme import JOBS
 
@@ -109,18 +110,18 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     ]
     with serve(sandbox) as url:
         world = World(tmp_path, sandbox, url, sorted(keys))
-        monkeypatch.setattr(appointments, "of_contact", _noting(world.order))
+        monkeypatch.setattr(agendas, "of_contact", _noting(world.order))
         yield world
     sandbox.close()
 
 
-def _noting(order: list[str]) -> Callable[[Api, str], list[dict[str, Any]]]:
+def _noting(order: list[str]) -> Callable[[Api, Shown, str], list[dict[str, Any]]]:
     """The connector's own request, with a note of whom it is about: the sandbox's log has no keys."""
-    read = appointments.of_contact
+    read = agendas.of_contact
 
-    def reading(api: Api, contact: str) -> list[dict[str, Any]]:
+    def reading(api: Api, kind: Shown, contact: str) -> list[dict[str, Any]]:
         order.append(contact)
-        return read(api, contact)
+        return read(api, kind, contact)
 
     return reading
 

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.ghl.appointments import instant
+from connectors.ghl.agendas import instant
 from connectors.ghl.sandbox import Fault
+from reconcile.entities import Shown
 from reconcile.errors import ConnectorError, Expired
-from reconcile.ports import ShowsAppointments
+from reconcile.ports import ShowsAgendas
 from tests.connectors.ghl.hosted import LOCATION, VERSIONS, Hosted, hosted
 
 LIST = "/contacts/{contactId}/appointments"
@@ -41,11 +42,11 @@ def test_naive_times_are_the_locations_own(host: Hosted) -> None:
     (key,) = people(host, 1)
     raw = host.connector.api.call("appointment.list", {"contact": key}).json()
     assert raw["events"][0]["startTime"] == "2026-07-01 14:00:00"
-    (agenda,) = host.connector.appointments([key])
-    (event,) = agenda.appointments
+    (agenda,) = host.connector.agendas(Shown.APPOINTMENT, [key])
+    (event,) = agenda.events
     assert (event.start, event.status) == ("2026-07-01T12:00:00.000Z", "confirmed")
     assert (event.key, event.title) == (raw["events"][0]["id"], "Visit")
-    assert isinstance(host.connector, ShowsAppointments)
+    assert isinstance(host.connector, ShowsAgendas)
 
 
 def test_the_location_says_its_zone(host: Hosted) -> None:
@@ -59,8 +60,8 @@ def test_across_a_change_of_the_clock_the_instants_differ(host: Hosted) -> None:
     for day in (24, 26):
         at = datetime(2026, 10, day, 10, tzinfo=BERLIN).isoformat()
         host.sandbox.seed_appointment(key, startTime=at)
-    (agenda,) = host.connector.appointments([key])
-    starts = sorted(str(event.start) for event in agenda.appointments)
+    (agenda,) = host.connector.agendas(Shown.APPOINTMENT, [key])
+    starts = sorted(str(event.start) for event in agenda.events)
     assert starts == ["2026-10-24T08:00:00.000Z", "2026-10-26T09:00:00.000Z"]
 
 
@@ -69,16 +70,16 @@ def test_one_contact_that_cannot_be_read_stops_no_other(host: Hosted, status: in
     """It comes with the reason, in its place; the others have their appointments."""
     keys = people(host, 3)
     host.sandbox.arm(fault(f"/contacts/{keys[1]}/appointments", status))
-    agendas = list(host.connector.appointments(keys))
+    agendas = list(host.connector.agendas(Shown.APPOINTMENT, keys))
     assert [agenda.contact for agenda in agendas] == keys
-    assert [len(agenda.appointments) for agenda in agendas] == [1, 0, 1]
+    assert [len(agenda.events) for agenda in agendas] == [1, 0, 1]
     assert keys[1] in agendas[1].failure
 
 
 def test_a_contact_that_is_gone_has_none(host: Hosted) -> None:
     """GHL names it as not found: that is an answer, and no failure."""
-    (agenda,) = host.connector.appointments(["AbsentAbsentAbsent00"])
-    assert (agenda.appointments, agenda.failure) == ((), "")
+    (agenda,) = host.connector.agendas(Shown.APPOINTMENT, ["AbsentAbsentAbsent00"])
+    assert (agenda.events, agenda.failure) == ((), "")
 
 
 def test_refused_credentials_end_it(host: Hosted) -> None:
@@ -86,14 +87,14 @@ def test_refused_credentials_end_it(host: Hosted) -> None:
     keys = people(host, 2)
     other = host.another(token="pit-wrong")
     with closing(other), pytest.raises(Expired):
-        list(other.appointments(keys))
+        list(other.agendas(Shown.APPOINTMENT, keys))
 
 
 def test_a_side_that_fails_is_asked_no_further(host: Hosted) -> None:
     """After five contacts in a row that cannot be read, the side is taken to fail."""
     keys = people(host, 8)
     host.sandbox.arm(fault(LIST, 500))
-    agendas = host.connector.appointments(keys)
+    agendas = host.connector.agendas(Shown.APPOINTMENT, keys)
     failed = [next(agendas) for _ in range(4)]
     assert all(agenda.failure for agenda in failed)
     with pytest.raises(ConnectorError):

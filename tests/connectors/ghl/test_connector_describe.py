@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connectors.ghl import GhlConnector, GhlSettings, PrivateToken, SharedBudget, businesses
+from connectors.ghl import GhlConnector, GhlSettings, PrivateToken, SharedBudget
 from connectors.ghl.sandbox import COMPANY, Limit
 from reconcile.errors import Expired, Forbidden, InvalidField
 from reconcile.model import Entity, OpKind
@@ -80,21 +80,6 @@ def test_usage_counts_by_endpoint() -> None:
         usage = host.connector.usage()
         assert usage.by_endpoint == {"contact.get": 3}
         assert (usage.requests, usage.remaining_today, usage.window) == (3, 997, (500, 10.0))
-
-
-def test_the_deprecated_list_is_gone_from_v3() -> None:
-    """An endpoint that a version lacks is refused without a request."""
-    with hosted(version="v3") as host:
-        assert not host.connector.api.offers("contact.list")
-        with pytest.raises(InvalidField, match="v3"):
-            host.connector.api.call("contact.list")
-        assert host.connector.usage().requests == 0
-
-
-def test_a_business_that_is_not_there_is_none() -> None:
-    """Reading an unknown business is no error."""
-    with hosted() as host:
-        assert businesses.get(host.connector.api, "000000000000000000000000") is None
 
 
 def reading_process(url: str, ledger: str, pipe: Any) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconcile.ledger.appointments import Look
-from reconcile.ports import Appointment
-from reconcile.report.appointments import LISTED, Agendas
+from reconcile.ledger.agendas import Look
+from reconcile.ports import Event
+from reconcile.report.agendas import LISTED, Agendas
 from reconcile.report.markdown import markdown
 from reconcile.report.mask import masked
 from reconcile.report.page import page
@@ -17,7 +17,7 @@ NOW = "2026-10-24T12:00:00.000Z"
 
 def look(number: int, *starts: str | None, status: str = "confirmed") -> Look:
     """A contact with appointments at these times."""
-    listed = [Appointment(f"e{n}", status, "Visit of Ann", at) for n, at in enumerate(starts)]
+    listed = [Event(f"e{n}", status, "Visit of Ann", at) for n, at in enumerate(starts)]
     return Look(f"c{number:03}", NOW, NOW, "", tuple(listed))
 
 

@@ -13,11 +13,12 @@ from reconcile.compare import diff
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.plan import Group
 from reconcile.ports import FieldInfo, Usage
-from reconcile.report import About, document, dumped, markdown, write
+from reconcile.report import About, document, markdown, write
 from reconcile.report.schema import schema
 from reconcile.values.codecs import Labels
 from reconcile.values.policy import OnConflict, Rule
 from tests.builders import World, contacts, field_of, mapping_of, plan_of
+from tests.builders_report import dumped
 from tests.builders_world import busy_world, seen
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "report.schema.json"

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconcile.report import dumped, kept, write_document
+from reconcile.report import kept, write_document
 from reconcile.report.kept import Changes
 from reconcile.report.mask import masked
 from reconcile.report.packed import packed
-from tests.builders_report import change_of, report_of
+from tests.builders_report import change_of, dumped, report_of
 
 MOST = 60_000
 """Kilobytes that telling of 40,000 changes may take; as Python objects they alone take 100 MB, and their JSON 30 MB."""

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from reconcile.ledger.schema import appointments
+from reconcile.ledger.schema import agenda
 
 revision = "0011"
 down_revision = "0010"
@@ -10,9 +10,9 @@ down_revision = "0010"
 
 def upgrade() -> None:
     """Create the table, unless the ledger was made with it."""
-    appointments.create(op.get_bind(), checkfirst=True)
+    agenda.create(op.get_bind(), checkfirst=True)
 
 
 def downgrade() -> None:
     """Drop the table."""
-    appointments.drop(op.get_bind())
+    agenda.drop(op.get_bind())

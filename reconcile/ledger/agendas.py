@@ -1,4 +1,4 @@
-"""Remembers each contact's appointments as they were last read, until they are read again."""
+"""Remembers what was shown of each contact when it was last read, until it is read again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
-from reconcile.ports import Agenda, Appointment
+from reconcile.ports import Agenda, Event
 
 _BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A contact's appointments as of `seen_at` (None: never read).
+    """A contact's agenda as of `seen_at` (None: never read).
 
     `failure` is why the last attempt, at `tried_at`, failed.
     """
@@ -26,14 +26,14 @@ class Look:
     tried_at: str
     seen_at: str | None
     failure: str
-    appointments: tuple[Appointment, ...]
+    events: tuple[Event, ...]
 
 
 def remember(
     ledger: Ledger, connection: sa.Connection, agendas: Sequence[Agenda], *, at: str
 ) -> None:
     """Take what was read; of a contact that could not be read, what was last seen stays."""
-    table = schema.appointments
+    table = schema.agenda
     keys = [agenda.contact for agenda in agendas]
     mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(keys))
     columns = (table.c.contact_key, table.c.seen_at, table.c.listed)
@@ -47,7 +47,7 @@ def remember(
         }
         last = earlier.get(agenda.contact)
         if not agenda.failure:
-            listed = json.dumps([astuple(each) for each in agenda.appointments])
+            listed = json.dumps([astuple(each) for each in agenda.events])
             rows.append(row | {"seen_at": at, "failure": None, "listed": listed})
         elif last is not None:
             kept = {"seen_at": last.seen_at, "listed": last.listed}
@@ -60,8 +60,8 @@ def remember(
 
 
 def forget(ledger: Ledger, connection: sa.Connection, keys: Sequence[str]) -> None:
-    """Forget the appointments of contacts that are gone."""
-    table = schema.appointments
+    """Forget the agendas of contacts that are gone."""
+    table = schema.agenda
     for start in range(0, len(keys), _BATCH):
         chunk = keys[start : start + _BATCH]
         mine = sa.and_(table.c.pair == ledger.pair, table.c.contact_key.in_(chunk))
@@ -69,8 +69,8 @@ def forget(ledger: Ledger, connection: sa.Connection, keys: Sequence[str]) -> No
 
 
 def attempts(ledger: Ledger) -> list[tuple[str, str]]:
-    """Each contact whose appointments were asked for, with the moment of the last attempt."""
-    table = schema.appointments
+    """Each contact whose agenda was asked for, with the moment of the last attempt."""
+    table = schema.agenda
     query = sa.select(table.c.contact_key, table.c.tried_at).where(table.c.pair == ledger.pair)
     with ledger.engine.connect() as connection:
         return [(row.contact_key, row.tried_at) for row in connection.execute(query)]
@@ -78,7 +78,7 @@ def attempts(ledger: Ledger) -> list[tuple[str, str]]:
 
 def looks(ledger: Ledger) -> Iterator[Look]:
     """All that is known, by the contacts' keys."""
-    table = schema.appointments
+    table = schema.agenda
     query = sa.select(table).where(table.c.pair == ledger.pair).order_by(table.c.contact_key)
     with ledger.engine.connect() as connection:
         for row in connection.execution_options(yield_per=_BATCH).execute(query):
@@ -87,5 +87,5 @@ def looks(ledger: Ledger) -> Iterator[Look]:
                 row.tried_at,
                 row.seen_at,
                 row.failure or "",
-                tuple(Appointment(*each) for each in json.loads(row.listed)),
+                tuple(Event(*each) for each in json.loads(row.listed)),
             )

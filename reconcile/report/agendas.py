@@ -1,4 +1,4 @@
-"""Sums up appointments for a report: how many, of whom, the next ones and the last."""
+"""Sums up what is only shown, for a report: how many, of whom, the next ones and the last."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reconcile.compare.appointment_sweep import NOTHING, Sweep
-from reconcile.ledger.appointments import Look
-from reconcile.model import Entity, Side
-from reconcile.ports import Appointment
+from reconcile.compare.agenda_sweep import NOTHING, Sweep
+from reconcile.entities import OWNER, Shown
+from reconcile.ledger.agendas import Look
+from reconcile.model import Side
+from reconcile.ports import Event
 from reconcile.report.labels import names
 from reconcile.report.verdict import many
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping
 
 LISTED = 20
-"""How many appointments, and contacts that could not be read, are listed."""
+"""How many events, and contacts that could not be read, are listed."""
 
 _OFF = ("cancelled", "invalid")  # they take place no more: counted, and never the next one
 
@@ -29,7 +30,7 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Agendas:
-    """What is known of a location's appointments at a moment, summed up in bounded memory."""
+    """What is known of a location's agendas at a moment, summed up in bounded memory."""
 
     now: str
     budget: int = 0
@@ -62,11 +63,11 @@ class Agendas:
             return
         self.contacts += 1
         self.oldest = min(self.oldest or look.seen_at, look.seen_at)
-        self.total += len(look.appointments)
-        self.status.update(each.status for each in look.appointments)
+        self.total += len(look.events)
+        self.status.update(each.status for each in look.events)
         # Without a time it is neither to come nor past, and is among the statuses all the same.
         readable = sorted(_readable(look), key=_time)
-        self.unreadable += len(look.appointments) - len(readable)
+        self.unreadable += len(look.events) - len(readable)
         past = [each for each in readable if each[0] <= self.now]
         coming = readable[len(past) :]
         self.upcoming += len(coming)
@@ -80,7 +81,7 @@ class Agendas:
         ]
         self.next = sorted([*self.next, *rows[:LISTED]], key=_begin)[:LISTED]
 
-    def _row(self, look: Look, start: str, each: Appointment) -> Row:
+    def _row(self, look: Look, start: str, each: Event) -> Row:
         zone = ZoneInfo(self.timezone or "UTC")
         return {
             "contact": look.contact,
@@ -93,14 +94,14 @@ class Agendas:
         }
 
 
-def _readable(look: Look) -> Iterator[tuple[str, Appointment]]:
-    """The appointments whose time can be read, each with it."""
-    for each in look.appointments:
+def _readable(look: Look) -> Iterator[tuple[str, Event]]:
+    """The events whose time can be read, each with it."""
+    for each in look.events:
         if each.start is not None:
             yield each.start, each
 
 
-def _time(pair: tuple[str, Appointment]) -> tuple[str, str]:
+def _time(pair: tuple[str, Event]) -> tuple[str, str]:
     return pair[0], pair[1].key
 
 
@@ -108,11 +109,11 @@ def _begin(row: Row) -> tuple[str, str, str]:
     return row["start"], row["contact"], row["key"]
 
 
-def content(stage: Stage, mapping: Mapping, agendas: Agendas) -> Row:
-    """The report's member `appointments`, with the contacts' names."""
+def content(stage: Stage, mapping: Mapping, kind: Shown, agendas: Agendas) -> Row:
+    """The report's member of a kind that is only shown, with the contacts' names."""
     lists = (agendas.next, agendas.last, agendas.failures)
     keys = {row["contact"] for rows in lists for row in rows}
-    labels = names(stage, mapping, Entity.CONTACT, Side.GHL, keys)
+    labels = names(stage, mapping, OWNER, Side.GHL, keys)
     upcoming, last, failures = ([_named(row, labels) for row in rows] for rows in lists)
     whole: Row = {
         "budget": agendas.budget,
@@ -133,7 +134,7 @@ def content(stage: Stage, mapping: Mapping, agendas: Agendas) -> Row:
         "unread_contacts": agendas.failed,
         "unread": failures,
     }
-    return whole | {"sentences": list(_sentences(whole)), "brief": _brief(whole)}
+    return whole | {"sentences": list(_sentences(kind, whole)), "brief": _brief(kind, whole)}
 
 
 def _named(row: Row, labels: Map[str, str]) -> Row:
@@ -142,41 +143,42 @@ def _named(row: Row, labels: Map[str, str]) -> Row:
 
 def _location(stage: Stage, mapping: Mapping) -> int | None:
     """How many contacts GHL showed in this run; None where it was not asked for all of them."""
-    snapshot = stage.snapshots.get((Entity.CONTACT, Side.GHL))
-    if Entity.CONTACT not in mapping or snapshot is None or snapshot.partial:
+    snapshot = stage.snapshots.get((OWNER, Side.GHL))
+    if OWNER not in mapping or snapshot is None or snapshot.partial:
         return None
-    return stage.count("SELECT count(*) FROM raw_contact_ghl WHERE NOT deleted")
+    return stage.count(f"SELECT count(*) FROM raw_{OWNER}_ghl WHERE NOT deleted")
 
 
-def _sentences(whole: Row) -> Iterator[str]:
+def _sentences(kind: Shown, whole: Row) -> Iterator[str]:
     """What was read, how old what is known is, and what is missing from it."""
-    yield _reading(whole)
+    yield _reading(kind, whole)
     if whole["stopped"]:
         yield f"It stopped early: {whole['stopped']}"
     if whole["known_contacts"]:
         of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
         oldest = whole["as_of"][:10]
-        known = many(whole["known_contacts"], "contact")
+        known = many(whole["known_contacts"], OWNER)
         yield f"Shown are those of {known}{of}, each as last read; the oldest are of {oldest}."
     if whole["unread_contacts"]:
-        unread = many(whole["unread_contacts"], "contact")
+        unread = many(whole["unread_contacts"], OWNER)
         yield f"The last attempt failed for {unread}; what was seen of them before stays."
     if whole["unreadable"]:
         why = "" if whole["timezone"] else ": GHL names no time zone of the location"
-        yield f"The time of {many(whole['unreadable'], 'appointment')} cannot be read{why}."
+        yield f"The time of {many(whole['unreadable'], kind)} cannot be read{why}."
 
 
-def _reading(whole: Row) -> str:
+def _reading(kind: Shown, whole: Row) -> str:
+    kinds = kind.plural.capitalize()
     if not whole["budget"]:
-        return "Appointments were not read: appointments_budget under [ghl] is 0."
+        return f"{kinds} were not read: {kind.budget} under [ghl] is 0."
     if not whole["tried"]:
-        return "Appointments were not read in this run."
+        return f"{kinds} were not read in this run."
     of = "" if whole["location_contacts"] is None else f" of {whole['location_contacts']:,}"
     failed = f", {whole['failed']:,} of which could not be read" if whole["failed"] else ""
-    return f"Read in this run: the appointments of {whole['tried']:,}{of} contacts{failed}."
+    return f"Read in this run: the {kind.plural} of {whole['tried']:,}{of} contacts{failed}."
 
 
-def _brief(whole: Row) -> str:
+def _brief(kind: Shown, whole: Row) -> str:
     """One line for a terminal; none where nobody wants to know."""
     if not whole["known_contacts"] and not whole["tried"] and not whole["stopped"]:
         return ""
@@ -186,5 +188,5 @@ def _brief(whole: Row) -> str:
         f"{whole['unreadable']:,} at an unreadable time" if whole["unreadable"] else "",
         f"{whole['unread_contacts']:,} contacts unread" if whole["unread_contacts"] else "",
     ]
-    known = many(whole["known_contacts"], "contact")
-    return f"Appointments of {known}: {', '.join(filter(None, parts))}."
+    known = many(whole["known_contacts"], OWNER)
+    return f"{kind.plural.capitalize()} of {known}: {', '.join(filter(None, parts))}."

@@ -1,4 +1,4 @@
-"""Contacts' appointments, a request a contact: read to be shown, never written."""
+"""What is only shown of contacts, a request a contact: read, and never written."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.ghl.api import Api
+from connectors.ghl.entities import SHOWN
 from connectors.ghl.overlap import overlapped
+from reconcile.entities import OWNER, Shown
 from reconcile.errors import Blocked, ConnectorError, Expired, NotFound
 from reconcile.patience import Patience, unread
-from reconcile.ports import Agenda, Appointment
+from reconcile.ports import Agenda, Event
 
 _DATE = len("2021-07-16")
 
 
-def read(api: Api, contacts: Sequence[str], *, zone: str, width: int) -> Iterator[Agenda]:
+def read(
+    api: Api, kind: Shown, contacts: Sequence[str], *, zone: str, width: int
+) -> Iterator[Agenda]:
     """An Agenda for each contact, in order, `width` requests at a time; `zone` is the location's.
 
     Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may
@@ -25,7 +29,7 @@ def read(api: Api, contacts: Sequence[str], *, zone: str, width: int) -> Iterato
 
     def attempt(contact: str) -> tuple[str, list[dict[str, Any]] | ConnectorError]:
         try:
-            return contact, of_contact(api, contact)
+            return contact, of_contact(api, kind, contact)
         except ConnectorError as error:
             return contact, error
 
@@ -34,22 +38,22 @@ def read(api: Api, contacts: Sequence[str], *, zone: str, width: int) -> Iterato
         if isinstance(events, ConnectorError):
             patience.spend(events)
             refusal = events if isinstance(events, Expired | Blocked) else refusal
-            yield Agenda(contact, failure=unread("contact", contact, events))
+            yield Agenda(contact, failure=unread(OWNER, contact, events))
             continue
         patience.renew()
         count += 1
-        yield Agenda(contact, tuple(_appointment(event, zoneinfo) for event in events))
+        yield Agenda(contact, tuple(_event(event, kind, zoneinfo) for event in events))
     if refusal is not None and not count:
         raise refusal
 
 
-def of_contact(api: Api, contact: str) -> list[dict[str, Any]]:
+def of_contact(api: Api, kind: Shown, contact: str) -> list[dict[str, Any]]:
     """The contact's events as GHL gives them; none where the contact is gone."""
     try:
-        reply = api.call("appointment.list", {"contact": contact}).json()
+        reply = api.call(f"{kind}.list", {"contact": contact}).json()
     except NotFound:
         return []
-    events = reply.get("events") or []
+    events = reply.get(SHOWN[kind].member) or []
     return [
         event for event in events if isinstance(event, dict) and event.get("deleted") is not True
     ]
@@ -63,14 +67,15 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
-def _appointment(event: dict[str, Any], zone: ZoneInfo | None) -> Appointment:
+def _event(event: dict[str, Any], kind: Shown, zone: ZoneInfo | None) -> Event:
     """The parts that a report shows: an event has more about people than it needs to."""
-    status = event.get("appointmentStatus") or event.get("status")
-    return Appointment(
+    shown = SHOWN[kind]
+    statuses = (event.get(name) for name in shown.status)
+    return Event(
         key=str(event.get("id") or ""),
-        status=str(status or "none"),
-        title=str(event.get("title") or ""),
-        start=instant(event.get("startTime"), zone),
+        status=str(next(filter(None, statuses), "none")),
+        title=str(event.get(shown.title) or ""),
+        start=instant(event.get(shown.start), zone),
     )
 
 
