@@ -78,9 +78,13 @@ def _default(one: dataclasses.Field[Any]) -> Any:
 
 
 def settings_of(form: Part, settings: type, **more: Any) -> Any:
-    """The dataclass that a form of it describes; what the file does not say keeps the dataclass's own default."""
+    """The dataclass that a form of it describes; what the file does not say keeps the dataclass's own default.
+
+    What `more` says goes before what the file says.
+    """
     hints = typing.get_type_hints(settings, localns={"Json": Any})
-    said = {name: getattr(form, name) for name in form.model_fields_set if name in hints}
+    own = hints.keys() - more.keys()
+    said = {name: getattr(form, name) for name in form.model_fields_set & own}
     return settings(
         **{name: _value(value, hints[name]) for name, value in said.items() if value is not None},
         **more,

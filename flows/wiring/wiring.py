@@ -234,7 +234,7 @@ def _ghl(
     budget: Budget | None,
     ending: Ending | None = None,
 ) -> GhlConnector:
-    from connectors.ghl import GhlConnector, PrivateToken
+    from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
 
     url = _served(form, held) if form.url.startswith(SANDBOX) else form.url
     if auth is None and form.oauth is not None:
@@ -242,7 +242,7 @@ def _ghl(
             "there is no token for this location yet", remedy="run ghl-reconcile auth login"
         )
     chosen = auth or PrivateToken(_token(form))
-    settings = _ghl_settings(form, url, fields)
+    settings: GhlSettings = settings_of(form, GhlSettings, url=url, fields=fields)
     return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
 
 
@@ -260,24 +260,3 @@ def _served(form: GhlForm, held: ExitStack) -> str:
 
 def _token(form: GhlForm) -> str:
     return form.token.get_secret_value() if form.token else SANDBOX_TOKEN
-
-
-def _ghl_settings(form: GhlForm, url: str, fields: Fields) -> GhlSettings:
-    from connectors.ghl import GhlSettings
-
-    return GhlSettings(
-        location=form.location,
-        url=url,
-        version=form.version,
-        business_ids=tuple(form.business_ids),
-        fields=fields,
-        page_size=form.page_size,
-        task_page=form.task_page,
-        tag_batch=form.tag_batch,
-        concurrency=form.concurrency,
-        range_reads=form.range_reads,
-        lag_seconds=form.lag_seconds,
-        daily_reserve=form.daily_reserve,
-        clear_with=form.clear_with,
-        attempts=form.attempts,
-    )

@@ -603,3 +603,12 @@ def test_no_file_makes_it_stumble(data: st.DataObject, tmp_path: Path) -> None:
             assert 1 <= int(line) <= len(text.splitlines()) + 1  # a value may have lines of its own
             assert problem.what
             assert problem.remedy
+
+
+def test_a_setting_has_one_default() -> None:
+    """What a pair file leaves unsaid is, of GHL's settings, what the connector takes for itself."""
+    own = {one.name: one.default for one in fields(GhlSettings)}
+    said = {name: one.default for name, one in GhlForm.model_fields.items() if name in own}
+    said["business_ids"] = tuple(said["business_ids"])
+    assert said == {name: own[name] for name in said} | {"location": said["location"]}
+    assert len(said) > 10
