@@ -41,6 +41,11 @@ class Entity(StrEnum):
         """The word for more than one."""
         return self.spec.plural
 
+    @property
+    def budget(self) -> str:
+        """The setting under `[ghl]` that says of how many parents a run reads it, where GHL tells it one parent at a time."""
+        return f"{self.plural}_budget"
+
     def counted(self, count: int) -> str:
         """A count in words: 1 contact, 2,000 contacts."""
         return f"{count:,} {self.value if count == 1 else self.plural}"

@@ -22,7 +22,7 @@ from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyF
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
-from reconcile.entities import RECORDS, Shown
+from reconcile.entities import RECORDS, SWEPT, Shown
 from reconcile.errors import ConfigError, Problem, Refused
 from reconcile.model import fingerprint
 from reconcile.values.codecs import Phone
@@ -53,8 +53,7 @@ _NOT_IN_DIGEST = {
         "task_page",
         "range_reads",
         "tag_batch",
-        "notes_budget",
-        *(kind.budget for kind in Shown),
+        *(kind.budget for kind in (*SWEPT, *Shown)),
         "daily_reserve",
     },
     "app": {

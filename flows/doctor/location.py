@@ -135,11 +135,10 @@ def estimate(pair: Pair, api: Api) -> int | None:
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
         return None
-    budgets: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
-    pages = 4 + -(-total // pair.ghl.page_size) + sum(min(total, budget) for budget in budgets)
-    if not any(entity in pair.mapping for entity in SWEPT):
-        return pages
-    return pages + (total if pair.ghl.notes_budget is None else min(total, pair.ghl.notes_budget))
+    swept = [getattr(pair.ghl, kind.budget) for kind in SWEPT if kind in pair.mapping]
+    shown: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
+    asked = [total if budget is None else min(total, budget) for budget in (*swept, *shown)]
+    return 4 + -(-total // pair.ghl.page_size) + sum(asked)
 
 
 def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
@@ -151,7 +150,7 @@ def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
     said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
     if needed > free:
         budgets = " or ".join(kind.budget for kind in Shown)
-        remedy = f"Set notes_budget, or a lower {budgets}, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
+        remedy = f"Set {SWEPT[0].budget}, or a lower {budgets}, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
         yield warning(f"{said}, of which {free:,} are free for this job", remedy)
     else:
         yield ok(said)

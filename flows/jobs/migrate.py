@@ -87,7 +87,7 @@ def _spared(run: Run) -> Run:
     if left is None or not swept or not any(described.costs.values()):
         return run
     most = max(1, int(left * NOTES_SHARE))
-    asked = run.pair.ghl.notes_budget
-    budget = most if asked is None else min(asked, most)
-    ghl = run.pair.ghl.model_copy(update={"notes_budget": budget})
+    asked = {entity.budget: getattr(run.pair.ghl, entity.budget) for entity in swept}
+    budgets = {name: most if said is None else min(said, most) for name, said in asked.items()}
+    ghl = run.pair.ghl.model_copy(update=budgets)
     return run.about(pair=replace(run.pair, ghl=ghl))

@@ -157,7 +157,7 @@ def sweep_notes(run: Run) -> None:
     """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
     for entity in SWEPT:
         if entity in run.mapping:
-            budget = run.pair.ghl.notes_budget
+            budget = getattr(run.pair.ghl, entity.budget)
             due = note_sweep.choose(run.stage, run.ledger, run.mapping[entity], budget=budget)
             _stage_one(run, _extract_one(run, entity, Side.GHL, Scope(parents=tuple(due))))
 
