@@ -13,20 +13,36 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.ending import Ending
 from connectors.sql.copying import can_copy, copied, keyless
 from connectors.sql.engine import begin_snapshot, identity, open_engine, place_of
+from connectors.sql.gathering import SeveralError
 from connectors.sql.interrupting import interruptible
 from connectors.sql.lines import Tally
 from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stream, visible
 from connectors.sql.readonly import why_read_only
 from connectors.sql.refusals import as_connector_error
 from connectors.sql.schema import Layout, find_layouts
-from connectors.sql.settings import SqlSettings, TableSettings, TagSettings
+from connectors.sql.settings import (
+    Copy,
+    JoinSettings,
+    LinkSettings,
+    SqlSettings,
+    TableSettings,
+    TagSettings,
+)
 from connectors.sql.waits import Waits
 from connectors.sql.writing import Pauses, Writer
-from reconcile.errors import ConfigError, Problem
+from reconcile.errors import ConfigError, ConnectorError, Problem
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Description, Page, Proof, Record, Reply, Scope, Shape, Usage, Write
 
-__all__ = ["SqlConnector", "SqlSettings", "TableSettings", "TagSettings"]
+__all__ = [
+    "Copy",
+    "JoinSettings",
+    "LinkSettings",
+    "SqlConnector",
+    "SqlSettings",
+    "TableSettings",
+    "TagSettings",
+]
 
 _EVERYTHING = Scope()
 
@@ -112,6 +128,10 @@ class SqlConnector:
                 return read_one(connection, layout, key)
         except SQLAlchemyError as error:
             raise as_connector_error(error, f"reading one record of {layout.table.name}") from None
+        except SeveralError as error:
+            remedy = "say in the pair file which row counts (first), or correct the rows"
+            what = f"{layout.table.name} {key}: {error}"
+            raise ConnectorError(what, remedy=remedy, code="SEVERAL_ROWS") from None
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records that hold exactly what the create wrote, and contacts of the same email."""
@@ -228,7 +248,7 @@ def _pages(connection: sa.Connection, layout: Layout, tally: Tally) -> Generator
     if not can_copy(connection, layout):
         yield from stream(connection, layout, Slice(), rows=ROWS, tally=tally)
         return
-    yield from copied(connection, layout)
+    yield from copied(connection, layout, tally)
     tally.quarantined += [f"{layout.table.name}: a row without a key"] * keyless(connection, layout)
 
 

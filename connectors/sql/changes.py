@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
-from uuid import uuid4
 
 import sqlalchemy as sa
 
 from connectors.sql import tags as tagging
-from connectors.sql.keys import key_is, key_text, key_values, new_key, text_key
-from connectors.sql.reading import fetch, fetch_key, is_deleted, joined_tags, record_of
+from connectors.sql.inserting import bound, filled, inserted, missing_keys
+from connectors.sql.joined_rows import JoinedRows
+from connectors.sql.keys import key_is, key_text, key_values
+from connectors.sql.reading import (
+    fetch,
+    fetch_key,
+    is_deleted,
+    joined_tags,
+    own_rows,
+    record_of,
+)
 from connectors.sql.schema import TAGS, Layout
-from connectors.sql.values import Kind, UnfitError, coerce, native, same, stored_moment
+from connectors.sql.values import Field, Kind, UnfitError, coerce, native, same, stored_moment
 from reconcile.model import OpKind, Status
 from reconcile.ports import Json, Record, Reply, Write, looked_at
 
@@ -61,11 +69,16 @@ class Change:
             if value is not None
         }
         values |= self._parent_values()
+        beside, values = self._parted(values)
+        values = {**self.layout.fixed, **values, **self._joined.pointed(beside)}
+        values |= filled(self.layout.columns, self.layout.on_create, values, self.now)
         made = self._made_up(values)
         tags = self._tags_named()
         if tags is not None and self.layout.tags and self.layout.tags.field:
             values[self.layout.tags.field.name] = tagging.stored(self.layout.tags, tags, None)
         key = self._insert({**values, **made, **self._stamps({**values, **made}, None)})
+        if self.layout.joins:
+            self._joined.create(self._own_row(key), beside)
         if tags:
             self._join(key, tags)
         return self._done(key)
@@ -92,7 +105,8 @@ class Change:
             moved[place.name] = tagging.stored(self.layout.tags, tags or [], row[place.name])
         elif retagged:
             self._join(self.write.key, tags or [])
-        return self._changed(row, moved)
+        beside, moved = self._parted(moved)
+        return self._changed(row, {**moved, **self._joined.update(row, beside)})
 
     def _change_tags(self) -> Reply:
         place = self.layout.tags
@@ -140,6 +154,7 @@ class Change:
             return self._reply(Status.DONE)
         if self.layout.tags is not None and self.layout.tags.contact is not None:
             tagging.unjoin(self.connection, self.layout.tags, row[self.layout.key[0].name])
+        self._joined.remove(row)
         self.connection.execute(sa.delete(self.layout.table).where(self._is_key()))
         return self._reply(Status.DONE)
 
@@ -152,15 +167,40 @@ class Change:
             if name == TAGS and self.layout.tags is not None:
                 continue
             field = self.layout.fields.get(name)
-            if field is None or field.generated:
-                raise UnfitError(
-                    f"{name}: {'there is no such column' if field is None else 'the database computes it'}"
-                )
+            if field is None:
+                raise UnfitError(f"{name}: there is no such column")
+            if why := self._why_not_written(field):
+                raise UnfitError(f"{name}: {why}")
             try:
                 values[name] = coerce(field, value)
             except UnfitError as error:
                 raise UnfitError(f"{name}: {error}") from None
         return values
+
+    def _why_not_written(self, field: Field) -> str:
+        joined = self.layout.beside.get(field.name)
+        if joined is not None:
+            return joined.why_not_written(field.name)
+        return "the database computes it" if field.generated else ""
+
+    @property
+    def _joined(self) -> JoinedRows:
+        return JoinedRows(self.connection, self.layout, self.now)
+
+    def _parted(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The values of joined tables, and those of the record's own table."""
+        names = self.layout.beside
+        beside = {name: value for name, value in values.items() if name in names}
+        return beside, {name: value for name, value in values.items() if name not in names}
+
+    def _own_row(self, key: str | None) -> Row:
+        """A record's own row, right after it was made."""
+        rows = [] if key is None else own_rows(self.connection, self.layout, key)
+        if len(rows) != 1:
+            raise UnfitError(
+                "the database does not say which record was made, so nothing can be joined to it"
+            )
+        return rows[0]
 
     def _tags_named(self) -> list[str] | None:
         if self.layout.tags is None or TAGS not in self.write.fields:
@@ -183,28 +223,12 @@ class Change:
         if self.write.key is not None:
             given = key_values(self.layout.key, self.write.key)
             return {field.name: value for field, value in zip(self.layout.key, given, strict=True)}
-        returns = self.connection.dialect.insert_returning
-        missing = [field for field in self.layout.key if values.get(field.name) is None]
-        unmade = [
-            field for field in missing if not field.automatic or (field.default and not returns)
-        ]
-        return {field.name: new_key(field, uuid4()) for field in unmade if text_key(field)}
+        return missing_keys(self.connection, self.layout.key, values)
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Insert a row and give its key; None where the database does not say what it became."""
-        key, table = self.layout.key, self.layout.table
-        statement = sa.insert(table).values(
-            {name: _bound(self._column(name), value) for name, value in values.items()}
-        )
-        if self.connection.dialect.insert_returning:
-            made = self.connection.execute(
-                statement.returning(*(field.column for field in key))
-            ).first()
-            return (
-                None if made is None else key_text(key, list(made))
-            )  # a view's trigger may answer nothing
-        result = self.connection.execute(statement)
-        return key_text(key, [values.get(field.name, result.lastrowid or None) for field in key])
+        made = inserted(self.connection, self.layout.table, values, self.layout.key)
+        return None if made is None else key_text(self.layout.key, made)
 
     def _locked(self) -> Row | None:
         """The row as it is now, held until the transaction ends; a soft-deleted one is gone."""
@@ -258,6 +282,8 @@ class Change:
 
     def _changed(self, row: Row, values: Mapping[str, Any]) -> Reply:
         if not self._set(row, values):
+            if self.layout.joins:
+                raise UnfitError("the record changed while it was being written")
             return self._reply(Status.STALE, "STALE", "changed while it was being written")
         return self._done(self.write.key)
 
@@ -267,8 +293,8 @@ class Change:
         if not after:
             return True
         guards = [self._guard(name, row[name]) for name in self._guarded(values) if name in row]
-        bound = {name: _bound(self._column(name), value) for name, value in after.items()}
-        statement = sa.update(self.layout.table).where(self._is_key(), *guards).values(bound)
+        stored = {name: bound(self._column(name), value) for name, value in after.items()}
+        statement = sa.update(self.layout.table).where(self._is_key(), *guards).values(stored)
         return self.connection.execute(statement).rowcount != 0
 
     def _guarded(self, values: Mapping[str, Any]) -> Sequence[str]:
@@ -318,9 +344,8 @@ class Change:
             and self.layout.tags.contact is not None
             and key is not None
         ):
-            tagging.join(
-                self.connection, self.layout.tags, key_values(self.layout.key, key)[0], tags
-            )
+            contact = key_values(self.layout.key, key)[0]
+            tagging.join(self.connection, self.layout.tags, contact, tags, self.now)
 
     def _done(self, key: str | None, row: Row | None = None) -> Reply:
         """Done, with the record as the database now holds it, after triggers and defaults."""
@@ -344,8 +369,3 @@ class Change:
         return Reply(
             self.write.op_id, status, record=record, key=self.write.key, code=code, detail=detail
         )
-
-
-def _bound(column: sa.Column[Any], value: Any) -> Any:
-    """A JSON column takes None for the JSON null; what is meant is SQL's."""
-    return sa.null() if value is None and isinstance(column.type, sa.JSON) else value

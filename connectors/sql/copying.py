@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql
 
 from connectors.marks import NO, NO_MOMENT
 from connectors.sql import tags as tagging
+from connectors.sql.gathering import Gathered, gathered
+from connectors.sql.lines import Tally
 from connectors.sql.reading import ROWS, needed, visible
 from connectors.sql.schema import TAGS, Layout
 from connectors.sql.values import Field, Kind
@@ -46,9 +48,13 @@ def can_copy(connection: sa.Connection, layout: Layout) -> bool:
     )
 
 
-def copied(connection: sa.Connection, layout: Layout) -> Iterator[Page]:
+def copied(connection: sa.Connection, layout: Layout, tally: Tally) -> Iterator[Page]:
     """The whole table as pages, in the transaction of `connection`. Rows without a key are left out."""
-    statement = f"COPY (SELECT row_to_json(line) FROM ({_compiled(_lines(layout))}) AS line) TO STDOUT {_OPTIONS}"
+    together = gathered(connection, layout, visible(layout), tally)
+    lines_of_all = _compiled(_lines(layout, together))
+    statement = (
+        f"COPY (SELECT row_to_json(line) FROM ({lines_of_all}) AS line) TO STDOUT {_OPTIONS}"
+    )
     driver: Any = connection.connection.driver_connection
     lines: list[bytes] = []
     size = 0
@@ -79,7 +85,7 @@ def _compiled(statement: sa.Select[Any]) -> str:
     return str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
 
 
-def _lines(layout: Layout) -> sa.Select[Any]:
+def _lines(layout: Layout, together: Gathered) -> sa.Select[Any]:
     labels = layout.labels
     columns = [_field(field).label(name) for name, field in layout.fields.items()]
     columns.append(_key(layout.key).label(labels["key"]))
@@ -92,19 +98,23 @@ def _lines(layout: Layout) -> sa.Select[Any]:
     if layout.deleted:
         columns.append(_flag(layout.deleted).label(labels["deleted"]))
     present = [field.column.is_not(None) for field in layout.key]
-    return _with_tags(layout, columns).where(*present, *visible(layout))
+    select = _with_tags(layout, columns, together.source)
+    return select.where(*present, *visible(layout), *together.conditions)
 
 
-def _with_tags(layout: Layout, columns: list[sa.Label[Any]]) -> sa.Select[Any]:
+def _with_tags(
+    layout: Layout, columns: list[sa.Label[Any]], source: sa.FromClause
+) -> sa.Select[Any]:
     if layout.tags is None:
-        return sa.select(*columns)
+        return sa.select(*columns).select_from(source)
     empty = sa.cast(sa.literal_column("'[]'"), postgresql.JSON)
     if layout.tags.field is not None:
         held = _json(layout.tags.field)
         listed = sa.func.array_remove(held, sa.null()) if layout.tags.form == "array" else held
-        return sa.select(*columns, sa.func.coalesce(sa.func.to_json(listed), empty).label(TAGS))
+        shown = sa.func.coalesce(sa.func.to_json(listed), empty).label(TAGS)
+        return sa.select(*columns, shown).select_from(source)
     together = cast("sa.Subquery", tagging.aggregated(layout, "postgresql"))
-    joined = layout.table.outerjoin(together, together.c.held_contact == layout.key[0].column)
+    joined = source.outerjoin(together, together.c.held_contact == layout.key[0].column)
     return sa.select(
         *columns, sa.func.coalesce(together.c.held_tags, empty).label(TAGS)
     ).select_from(joined)

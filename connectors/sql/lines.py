@@ -27,6 +27,11 @@ class Tally:
     quarantined: list[str] = field(default_factory=list)
     unread: int = 0
 
+    def set_aside(self, table: str, key: str | None, why: str) -> None:
+        """Note a record that cannot be read, and why."""
+        self.unread += 1
+        self.quarantined.append(f"{table} {key}: {why}")
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -108,8 +113,7 @@ class Lines:
         return True
 
     def _set_aside(self, key: str | None, why: str) -> None:
-        self._tally.unread += 1
-        self._tally.quarantined.append(f"{self._table} {key}: {why}")
+        self._tally.set_aside(self._table, key, why)
 
 
 def _converter(column: Field) -> Callable[[Any], Any] | None:

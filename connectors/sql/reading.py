@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from connectors.sql import tags as tagging
+from connectors.sql.gathering import SeveralError, every_row, gathered, with_joined
 from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
 from connectors.sql.plain import bits, unpadded
@@ -34,21 +35,31 @@ KEYS = 500
 
 
 def needed(layout: Layout) -> list[Field]:
-    """Every column that a record is made of, once."""
+    """Every column that a record is made of or joined by, once."""
     place = layout.tags.field if layout.tags else None
     roles = (*layout.key, *layout.parent, layout.version, layout.modified_at, layout.deleted, place)
+    owners = [owner for joined in layout.joins.values() for _, owner in joined.near_end.on]
     return list(
         {
-            field.name: field for field in (*layout.fields.values(), *roles) if field is not None
+            field.name: field
+            for field in (*layout.fields.values(), *roles, *owners)
+            if field is not None
         }.values()
     )
 
 
 def expression(field: Field) -> sa.ColumnElement[Any]:
     """A column as it is selected; what has no JSON form, or a type of Python's that cannot hold it, is selected as text."""
-    column = field.column
+    column: sa.ColumnElement[Any] = field.column
     textual = (field.kind is Kind.OTHER and not field.raw) or isinstance(column.type, mysql.TIME)
-    return sa.cast(column, sa.String()).label(field.name) if textual else column
+    if textual:
+        return sa.cast(column, sa.String()).label(field.name)
+    return column if isinstance(column, sa.Column) else column.label(field.name)
+
+
+def _own(layout: Layout) -> list[Field]:
+    """The columns of the record's own table."""
+    return [field for field in needed(layout) if field.name not in layout.beside]
 
 
 def visible(layout: Layout) -> list[sa.ColumnElement[bool]]:
@@ -97,16 +108,31 @@ def fetch(
     condition: sa.ColumnElement[bool],
     *,
     lock: bool = False,
+    lenient: bool = False,
 ) -> list[Mapping[str, Any]]:
-    """The rows that fulfil a condition, locked until the transaction ends if so wished."""
-    statement = sa.select(*map(expression, needed(layout))).where(condition)
+    """The rows that fulfil a condition, with what is joined to them, locked until the transaction ends if so wished.
+
+    Raises SeveralError where a join has several rows for one of them and no rule, unless `lenient` takes any.
+    """
+    statement = sa.select(*map(expression, _own(layout))).where(condition)
     statement = statement.with_for_update(of=layout.table) if lock else statement
     plain = {field.name: unpadded for field in needed(layout) if field.padded}
     plain |= {
         field.name: bits for field in needed(layout) if isinstance(field.column.type, mysql.BIT)
     }
-    rows = [dict(row) for row in connection.execute(statement).mappings()]
-    return [row | {name: made(row[name]) for name, made in plain.items()} for row in rows]
+    found = [dict(row) for row in connection.execute(statement).mappings()]
+    rows = with_joined(connection, layout, found, lock=lock, lenient=lenient)
+    for row in rows:
+        if isinstance(row, SeveralError):
+            raise row
+    whole = [row for row in rows if not isinstance(row, SeveralError)]
+    return [row | {name: made(row[name]) for name, made in plain.items()} for row in whole]
+
+
+def own_rows(connection: sa.Connection, layout: Layout, key: str) -> list[Mapping[str, Any]]:
+    """The rows of a key in the record's own table, without what is joined to them."""
+    statement = sa.select(*map(expression, _own(layout))).where(key_is(layout.key, key))
+    return [dict(row) for row in connection.execute(statement).mappings()]
 
 
 def fetch_key(
@@ -151,7 +177,7 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
     conditions += [
         sa.func.lower(layout.fields[name].column) == str(plain[name]).lower() for name in emails
     ]
-    rows = fetch(connection, layout, sa.and_(sa.or_(*conditions), *visible(layout)))
+    rows = fetch(connection, layout, _holding(layout, sa.or_(*conditions)), lenient=True)
     return [
         record_of(layout, row, joined_tags(connection, layout, row))
         for row in rows
@@ -161,6 +187,16 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
             or all(same(layout.fields[name], row[name], value) for name, value in plain.items())
         )
     ]
+
+
+def _holding(layout: Layout, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """A condition on all fields as one on the record's own table: joined fields are not selected beside it here."""
+    if not layout.joins:
+        return sa.and_(condition, *visible(layout))
+    keys = [field.column for field in layout.key]
+    found = sa.select(*keys).select_from(every_row(layout)).where(condition, *visible(layout))
+    columns = keys[0] if len(keys) == 1 else sa.tuple_(*keys)
+    return columns.in_(found)
 
 
 def _is_email(name: str, value: Json) -> bool:
@@ -243,34 +279,86 @@ def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
 
 
 def select_for(
-    connection: sa.Connection, layout: Layout, part: Slice
+    connection: sa.Connection, layout: Layout, tally: Tally
 ) -> tuple[sa.Select[Any], Columns]:
-    """The SELECT of a slice, with the tags of the join table beside each contact where the database can do that."""
-    columns = needed(layout)
-    select = sa.select(*map(expression, columns)).where(*visible(layout))
-    select = select if part.condition is None else select.where(part.condition)
+    """The SELECT of a whole table, with joined tables and the tags of the join table where the database can do that."""
+    together = gathered(connection, layout, visible(layout), tally)
+    select = sa.select(*map(expression, needed(layout)))
+    select = select.where(*visible(layout), *together.conditions)
+    return _with_tags(connection, layout, select, needed(layout), together.source)
+
+
+def _with_tags(
+    connection: sa.Connection,
+    layout: Layout,
+    select: sa.Select[Any],
+    columns: list[Field],
+    source: sa.FromClause,
+) -> tuple[sa.Select[Any], Columns]:
     if layout.tags is None or layout.tags.contact is None:
-        return select, Columns(columns)
+        return select.select_from(source), Columns(columns)
     held = tagging.aggregated(layout, connection.dialect.name)
     if held is None:
-        return select, Columns(columns, preloaded=tagging.all_joined(connection, layout.tags))
-    joined = layout.table.outerjoin(held, held.c.held_contact == layout.key[0].column)
-    return select.add_columns(held.c.held_tags).select_from(joined), Columns(
-        columns, tags_at=len(columns)
-    )
+        preloaded = tagging.all_joined(connection, layout.tags)
+        return select.select_from(source), Columns(columns, preloaded=preloaded)
+    joined = source.outerjoin(held, held.c.held_contact == layout.key[0].column)
+    select = select.add_columns(held.c.held_tags).select_from(joined)
+    return select, Columns(columns, tags_at=len(columns))
 
 
 def stream(
     connection: sa.Connection, layout: Layout, part: Slice, *, rows: int, tally: Tally
 ) -> Iterator[Page]:
     """The pages of a slice, read through a server-side cursor where the driver has one."""
-    select, columns = select_for(connection, layout, part)
+    if part.condition is not None and layout.joins:
+        yield from _few(connection, layout, part, tally)
+        return
+    select, columns = select_for(connection, layout, tally)
+    select = select if part.condition is None else select.where(part.condition)
     lines = Lines(layout, columns, tally)
-    covers = part.covers
     with connection.execute(select, execution_options={"yield_per": rows}) as result:
-        for chunk in result.partitions(rows):
-            page = lines.page(chunk, own=part.own)
-            yield Page(page.lines, page.rows, covers or page.covers)
-            covers = ()
+        pages = (lines.page(chunk, own=part.own) for chunk in result.partitions(rows))
+        yield from _covering(pages, part)
+
+
+def _covering(pages: Iterable[Page], part: Slice) -> Iterator[Page]:
+    covers = part.covers
+    for page in pages:
+        yield Page(page.lines, page.rows, covers or page.covers)
+        covers = ()
     if covers:
         yield Page(b"", 0, covers)
+
+
+def _few(connection: sa.Connection, layout: Layout, part: Slice, tally: Tally) -> Iterator[Page]:
+    """The pages of some records: what is joined to them is looked up for these alone, not for the whole table."""
+    assert part.condition is not None  # noqa: S101  the caller asked
+    own = sa.select(*map(expression, _own(layout))).where(_holding(layout, part.condition))
+    select, shown = _with_tags(connection, layout, own, _own(layout), layout.table)
+    tags_at = None if shown.tags_at is None else len(needed(layout))
+    lines = Lines(layout, Columns(needed(layout), tags_at, shown.preloaded), tally)
+    found = connection.execute(select).all()
+    chunks = (found[start : start + KEYS] for start in range(0, len(found), KEYS))
+    pages = (
+        lines.page(_joined_rows(connection, layout, chunk, tally), own=part.own) for chunk in chunks
+    )
+    yield from _covering(pages, part)
+
+
+def _joined_rows(
+    connection: sa.Connection, layout: Layout, chunk: Sequence[Sequence[Any]], tally: Tally
+) -> list[tuple[Any, ...]]:
+    """Rows of a record's own table (and its tags) with the joined columns at their places."""
+    own, columns = [field.name for field in _own(layout)], needed(layout)
+    owners = [dict(zip(own, row, strict=False)) for row in chunk]
+    whole: list[tuple[Any, ...]] = []
+    for row, owner, joined in zip(
+        chunk, owners, with_joined(connection, layout, owners), strict=True
+    ):
+        if isinstance(joined, SeveralError):
+            key = key_text(layout.key, [owner[field.name] for field in layout.key])
+            tally.set_aside(layout.table.name, key, str(joined))
+        else:
+            tags = row[len(own) :]
+            whole.append((*(joined[field.name] for field in columns), *tags))
+    return whole

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from connectors.sql.columns import read_table
-from connectors.sql.settings import SqlSettings, TableSettings, TagSettings, names
+from connectors.sql.finder import Finder
+from connectors.sql.joins import (
+    Joined,
+    Rows,
+    find_joins,
+    find_rows,
+    fixed_values,
+    known_columns,
+)
+from connectors.sql.settings import NewValues, SqlSettings, TableSettings, TagSettings, names
 from connectors.sql.values import FIELD_TYPES, Field, Form, Kind
-from reconcile.errors import ConfigError, Problem
+from reconcile.errors import ConfigError
 from reconcile.model import Entity
 from reconcile.ports import FieldInfo, Shape
 
@@ -23,7 +29,10 @@ TAGS = "tags"
 
 @dataclass(frozen=True, slots=True)
 class TagPlace:
-    """Where tags are: `field` in the contact's table, or `contact` and `tag` in a join table, with its `names`."""
+    """Where tags are: `field` in the contact's table, or `contact` and `tag` in a join table, with its `names`.
+
+    `links` and `named` are what selects rows of the two tables, and what new ones get.
+    """
 
     form: str
     delimiter: str = ","
@@ -32,11 +41,17 @@ class TagPlace:
     tag: Field | None = None
     names_key: Field | None = None
     names_name: Field | None = None
+    links: Rows | None = None
+    named: Rows | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One entity's table as it was found: its columns by role, and `fields` by native name (without tags)."""
+    """One entity's table as it was found: its columns by role, and `fields` by native name (without tags).
+
+    `joins` are the tables beside it; what is read of them is among `fields`. `fixed` are the values that select its records;
+    `columns` are all that its own table has.
+    """
 
     entity: Entity
     table: sa.Table
@@ -49,6 +64,15 @@ class Layout:
     tags: TagPlace | None = None
     where: sa.ColumnElement[bool] | None = None
     unique: tuple[tuple[str, ...], ...] = ()
+    joins: Mapping[str, Joined] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    columns: Mapping[str, Field] = field(default_factory=dict)
+
+    @property
+    def beside(self) -> Mapping[str, Joined]:
+        """The joined table of each native field that is in one, the parent included."""
+        return {native: joined for joined in self.joins.values() for native in joined.fields}
 
     @property
     def key_is_unique(self) -> bool:
@@ -90,11 +114,13 @@ class Layout:
             for field in (self.version, self.modified_at, self.deleted, *self.parent)
             if field
         }
-        automatic = {field.name for field in self.key if field.automatic}
+        own |= {*self.fixed, *(field.name for field in self.key if field.automatic)}
+        beside = self.beside
+        own |= {name for name, joined in beside.items() if joined.why_not_written(name)}
         described = {
             name: FieldInfo(
                 type=FIELD_TYPES.get(field.kind, "choice" if field.choices else "text"),
-                writable=not field.generated and name not in own | automatic,
+                writable=not field.generated and name not in own,
                 clearable=field.nullable or field.kind is Kind.TEXT,
                 label=name,
                 choices=field.choices,
@@ -105,83 +131,9 @@ class Layout:
         return described | ({TAGS: FieldInfo("tags", label=TAGS)} if self.tags else {})
 
 
-class _Finder:
-    """Looks declared names up in one database and collects every Problem instead of stopping at the first."""
-
-    def __init__(self, connection: sa.Connection, settings: SqlSettings) -> None:
-        self.connection = connection
-        self.settings = settings
-        self.zone = ZoneInfo(settings.timezone)
-        self.problems: list[Problem] = []
-        self.inspector = sa.inspect(connection)
-        self._found: dict[str, Mapping[str, Field] | None] = {}
-
-    def report(self, where: str, what: str, remedy: str) -> None:
-        self.problems.append(Problem(where, what, remedy))
-
-    def fields(self, where: str, table: str) -> Mapping[str, Field] | None:
-        """The columns of a table or view by name; None, and a Problem, when there is no such table."""
-        if table not in self._found:
-            self._found[table] = self._reflect(where, table)
-        return self._found[table]
-
-    def _reflect(self, where: str, name: str) -> Mapping[str, Field] | None:
-        for schema, bare in _splits(name):
-            if self._exists(bare, schema):
-                return read_table(self.connection, bare, schema, self.zone)
-        schema, bare = _splits(name)[-1]
-        existing = [*self.inspector.get_table_names(schema), *self.inspector.get_view_names(schema)]
-        self.report(where, f"there is no table or view {name!r}", _near(bare, existing, "tables"))
-        return None
-
-    def _exists(self, bare: str, schema: str | None) -> bool:
-        try:
-            return self.inspector.has_table(bare, schema)
-        except sa.exc.DBAPIError:
-            return False
-
-    def column(self, where: str, table: str, name: str | None) -> Field | None:
-        """One column; None, and a Problem, when the table has none of that name."""
-        fields = self.fields(where, table)
-        if fields is None or name is None:
-            return None
-        if name not in fields:
-            self.report(
-                where, f"table {table!r} has no column {name!r}", _near(name, fields, "columns")
-            )
-        return fields.get(name)
-
-    def columns(self, where: str, table: str, wanted: Iterable[str]) -> tuple[Field, ...]:
-        """Several columns, those that exist."""
-        found = (self.column(where, table, name) for name in wanted)
-        return tuple(field for field in found if field is not None)
-
-
-def _splits(name: str) -> list[tuple[str | None, str]]:
-    """A name may contain a dot of its own, or a schema before it."""
-    schema, _, bare = name.rpartition(".")
-    return [(None, name), (schema, bare)] if schema else [(None, name)]
-
-
-def _near(name: str, existing: Iterable[str], kind: str) -> str:
-    known = sorted(existing)
-    lower = {other.lower(): other for other in known}
-    near = [
-        lower[match] for match in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
-    ]
-    if near:
-        return f"did you mean {' or '.join(repr(other) for other in near)}?"
-    listed = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
-    return (
-        f"the {kind} that exist are: {listed}"
-        if known
-        else f"there are no {kind}: is this the right database?"
-    )
-
-
 def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entity, Layout]:
     """Every declared entity as it was found. Raises ConfigError with a Problem for each thing that was not."""
-    finder = _Finder(connection, settings)
+    finder = Finder(connection, settings)
     layouts = {
         entity: _layout(finder, entity, table) for entity, table in settings.entities.items()
     }
@@ -190,7 +142,7 @@ def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entit
     return {entity: layout for entity, layout in layouts.items() if layout is not None}
 
 
-def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout | None:
+def _layout(finder: Finder, entity: Entity, declared: TableSettings) -> Layout | None:
     found = finder.fields(f"{entity}: table", declared.table)
     tags = _tag_place(finder, entity, declared)
     if found is None:
@@ -206,18 +158,28 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
             "name the column that identifies a record",
         )
     key = finder.columns(f"{entity}: key", declared.table, names(declared.key))
+    beside = (*finder.settings.fields.get(entity, ()), *names(declared.parent))
+    joins = find_joins(
+        finder, f"{entity}", declared, beside if finder.settings.fields.get(entity) else ()
+    )
+    fixed = fixed_values(finder, f"{entity}", declared.table, declared.fixed)
+    known_columns(finder, f"{entity}", declared.table, declared.on_create)
     layout = Layout(
         entity=entity,
         table=next(iter(found.values())).column.table,
         key=key,
-        fields=_chosen(finder, entity, declared, tags),
-        parent=finder.columns(f"{entity}: parent", declared.table, names(declared.parent)),
+        fields=_chosen(finder, entity, declared, tags, joins),
+        parent=_parent(finder, entity, declared, joins),
         modified_at=_dated(finder.connection, _as_moment(one("modified_at", declared.modified_at))),
         version=one("version", declared.version),
         deleted=_dated(finder.connection, one("deleted", declared.deleted)),
         tags=tags,
-        where=_condition(finder, entity, declared),
-        unique=_unique(finder, declared.table),
+        where=_selected(fixed, found, _condition(finder, entity, declared)),
+        unique=finder.unique(declared.table),
+        joins=joins,
+        fixed=fixed,
+        on_create=declared.on_create,
+        columns=found,
     )
     if entity.parent and not declared.parent:
         finder.report(
@@ -228,8 +190,33 @@ def _layout(finder: _Finder, entity: Entity, declared: TableSettings) -> Layout 
     return layout
 
 
+def _parent(
+    finder: Finder, entity: Entity, declared: TableSettings, joins: Mapping[str, Joined]
+) -> tuple[Field, ...]:
+    """The columns with the contact's key, in the table itself or in one that is joined."""
+    own = finder.fields(f"{entity}: table", declared.table) or {}
+    beside = {name: field for joined in joins.values() for name, field in joined.fields.items()}
+    wanted = names(declared.parent)
+    if all(name in beside and name not in own for name in wanted):
+        return tuple(beside[name] for name in wanted)
+    return finder.columns(f"{entity}: parent", declared.table, wanted)
+
+
+def _selected(
+    fixed: Mapping[str, Any],
+    found: Mapping[str, Field],
+    where: sa.ColumnElement[bool] | None,
+) -> sa.ColumnElement[bool] | None:
+    """What every record fulfils: the fixed values and the user's condition."""
+    conditions: list[sa.ColumnElement[bool]] = [
+        found[name].column == value for name, value in fixed.items()
+    ]
+    conditions += [] if where is None else [where]
+    return sa.and_(*conditions) if conditions else None
+
+
 def _condition(
-    finder: _Finder, entity: Entity, declared: TableSettings
+    finder: Finder, entity: Entity, declared: TableSettings
 ) -> sa.ColumnElement[bool] | None:
     """The fixed filter, tried once: what it says is the user's SQL, in which a colon is a colon."""
     found = finder.fields(f"{entity}: table", declared.table)
@@ -252,21 +239,37 @@ def _condition(
 
 
 def _chosen(
-    finder: _Finder, entity: Entity, declared: TableSettings, tags: TagPlace | None
+    finder: Finder,
+    entity: Entity,
+    declared: TableSettings,
+    tags: TagPlace | None,
+    joins: Mapping[str, Joined],
 ) -> Mapping[str, Field]:
     """The columns that the mapping uses, all of them where it says nothing; tags are a field of their own."""
     found = finder.fields("", declared.table) or {}
     wanted = finder.settings.fields.get(entity, ())
+    beside = {name: field for joined in joins.values() for name, field in joined.fields.items()}
     if wanted:
         wanted = tuple(name for name in wanted if name != TAGS or tags is None)
-        fields = finder.columns(f"{entity}: fields", declared.table, wanted)
+        joined = {name for name in wanted if name not in found and _of_join(name, declared)}
+        own = (name for name in wanted if name not in joined)
+        fields = finder.columns(f"{entity}: fields", declared.table, own)
+        fields += tuple(beside[name] for name in wanted if name in joined and name in beside)
     else:
         hidden = {TAGS if tags else "", tags.field.name if tags and tags.field else ""}
         fields = tuple(field for name, field in found.items() if name not in hidden)
-    return {field.name: _dated(finder.connection, field) or field for field in fields}
+        fields += tuple(beside.values())
+    dated = {
+        field.name: _dated(finder.connection, field) for field in fields if field.name in found
+    }
+    return {field.name: dated.get(field.name) or field for field in fields}
 
 
-def _tag_place(finder: _Finder, entity: Entity, declared: TableSettings) -> TagPlace | None:
+def _of_join(native: str, declared: TableSettings) -> bool:
+    return native.partition(".")[0] in declared.joins
+
+
+def _tag_place(finder: Finder, entity: Entity, declared: TableSettings) -> TagPlace | None:
     tags = declared.tags
     if tags is None:
         return None
@@ -289,7 +292,7 @@ def _tag_place(finder: _Finder, entity: Entity, declared: TableSettings) -> TagP
     return TagPlace(tags.form, tags.delimiter, field=column)
 
 
-def _joined(finder: _Finder, where: str, tags: TagSettings) -> TagPlace | None:
+def _joined(finder: Finder, where: str, tags: TagSettings) -> TagPlace | None:
     if not (tags.table and tags.contact and tags.tag):
         finder.report(
             where, "a join table needs table, contact and tag", "name the table and its two columns"
@@ -301,33 +304,11 @@ def _joined(finder: _Finder, where: str, tags: TagSettings) -> TagPlace | None:
         tag=finder.column(where, tags.table, tags.tag),
         names_key=finder.column(where, tags.names, tags.names_key) if tags.names else None,
         names_name=finder.column(where, tags.names, tags.names_name) if tags.names else None,
+        links=find_rows(finder, where, tags.table, tags.fixed, tags.on_create),
+        named=find_rows(finder, where, tags.names, tags.names_fixed, tags.names_on_create)
+        if tags.names
+        else None,
     )
-
-
-def _unique(finder: _Finder, name: str) -> tuple[tuple[str, ...], ...]:
-    """The column sets that no two rows may share."""
-    table = next(iter((finder.fields("", name) or {}).values())).column.table
-    found = [
-        tuple(
-            finder.inspector.get_pk_constraint(table.name, table.schema).get(
-                "constrained_columns", ()
-            )
-        )
-    ]
-    try:
-        constraints = finder.inspector.get_unique_constraints(table.name, table.schema)
-        indexes = finder.inspector.get_indexes(table.name, table.schema)
-    except (NotImplementedError, sa.exc.SQLAlchemyError):
-        return tuple(columns for columns in found if columns)
-    found += [tuple(constraint["column_names"]) for constraint in constraints]
-    whole = [index for index in indexes if index["unique"] and not _partial(index)]
-    found += [tuple(str(column) for column in index["column_names"]) for index in whole]
-    return tuple(dict.fromkeys(columns for columns in found if columns))
-
-
-def _partial(index: Any) -> bool:
-    options = index.get("dialect_options", {})
-    return None in index["column_names"] or any(option.endswith("_where") for option in options)
 
 
 def _as_moment(field: Field | None) -> Field | None:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from reconcile.model import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A value for a new row that follows from another column of the same row: as it is, or in one case."""
+
+    column: str
+    case: Literal["as it is", "lower", "upper"] = "as it is"
+
+
+NewValues: TypeAlias = "Mapping[str, str | Copy]"
+"""Values for new rows alone, by column; "now" in a column of times is the time of the write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,8 @@ class TagSettings:
     array, json, delimited: in `column` of the contact's table, as an SQL array, a JSON list or text around `delimiter`.
     table: one row a tag in the join table `table`, whose column `contact` holds the contact's key and whose column `tag`
     holds the tag, or, where `names` is another table, the `names_key` of the row whose `names_name` is the tag.
+    `fixed` selects rows of the join table and is written into new ones, `on_create` is written into new ones alone;
+    `names_fixed` and `names_on_create` are the same of the table of names.
     """
 
     form: Literal["array", "json", "delimited", "table"]
@@ -27,6 +41,51 @@ class TagSettings:
     names: str | None = None
     names_key: str = "id"
     names_name: str = "name"
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    names_fixed: Mapping[str, str] = field(default_factory=dict)
+    names_on_create: NewValues = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """A table between a record's own and a joined one: `on` is its column = the record's, `to` its column = the joined one's.
+
+    `fixed` selects its rows and is written into new ones. Unlinking sets `on_unlink`, or deletes the row where that is empty.
+    """
+
+    table: str
+    on: Mapping[str, str]
+    to: Mapping[str, str]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    on_unlink: NewValues = field(default_factory=dict)
+    modified_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSettings:
+    """A table that holds fields of a record beside its own table; a native field of it is called "join.column".
+
+    `on` is its column = the record's column, or empty where `via` leads there. `fixed` selects rows, and is written into
+    new ones. Where several rows qualify, `first` ("column" or "column desc", by commas) chooses; without it such a record is set aside.
+    `name` and `value` are the columns of a table of names and values: each name is a field then. A row that others may
+    use too (`via`, or `on` a column that is not the record's key) is never changed: with `find` the record is pointed to the row
+    whose column `find` holds the value, made with `create` where there is none. `own`: such a row is the record's alone.
+    """
+
+    table: str
+    on: Mapping[str, str] = field(default_factory=dict)
+    via: LinkSettings | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    first: str | None = None
+    name: str | None = None
+    value: str | None = None
+    find: str | None = None
+    create: bool = False
+    own: bool = False
+    modified_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +93,8 @@ class TableSettings:
     """One entity's table or view ("table" or "schema.table") and the columns that have a meaning of their own.
 
     `parent` is the column (columns, for a composite key) of a task or note that holds its contact's key. `deleted` is a
-    soft-delete column, true or a time once the record is deleted. `where` is SQL that every record fulfils.
+    soft-delete column, true or a time once the record is deleted. `where` is SQL that every record fulfils. `fixed` selects
+    records and is written into new ones, `on_create` is written into new ones alone. `joins` are tables beside this one, by name.
     """
 
     table: str
@@ -45,6 +105,9 @@ class TableSettings:
     deleted: str | None = None
     tags: TagSettings | None = None
     where: str | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    joins: Mapping[str, JoinSettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

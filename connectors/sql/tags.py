@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from connectors.sql.inserting import new_row
 from connectors.sql.schema import Layout, TagPlace
 from connectors.sql.values import Field, Kind, UnfitError, coerce
 from reconcile.model import OpKind
@@ -67,7 +68,11 @@ def fold(tag: str) -> str:
     return " ".join(tag.split()).lower()
 
 
-def changed(held: Sequence[str], kind: OpKind, named: Sequence[str]) -> list[str]:
+def changed(
+    held: Sequence[str],
+    kind: OpKind,
+    named: Sequence[str],
+) -> list[str]:
     """The tags after some are added or removed; one that is there in another case is there."""
     folded = {fold(tag) for tag in named}
     if kind is OpKind.REMOVE_TAGS:
@@ -86,7 +91,11 @@ def check(place: TagPlace, named: Sequence[str]) -> None:
             coerce(place.tag, tag)
 
 
-def stored(place: TagPlace, tags: Sequence[str], held: Any) -> Any:
+def stored(
+    place: TagPlace,
+    tags: Sequence[str],
+    held: Any,
+) -> Any:
     """Tags as their column takes them, spaced as the column was."""
     assert place.field is not None  # noqa: S101  only called for the forms that have a column
     if place.form == "delimited":
@@ -127,6 +136,12 @@ def _text(field: Field) -> sa.ColumnElement[Any]:
     return sa.func.rtrim(field.column) if field.padded else field.column
 
 
+def _conditions(place: TagPlace) -> list[sa.ColumnElement[bool]]:
+    """What selects this entity's rows of the join table, and its names."""
+    ours = [] if place.links is None else place.links.conditions()
+    return ours + ([] if place.named is None else place.named.conditions())
+
+
 def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
     """The join table as one row a contact (`held_contact`, `held_tags` as JSON); None where the database cannot aggregate so."""
     place = layout.tags
@@ -137,7 +152,8 @@ def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
     statement = sa.select(
         place.contact.column.label("held_contact"), together.label("held_tags")
     ).select_from(source)
-    return statement.where(text.is_not(None)).group_by(place.contact.column).subquery("held_tags")
+    statement = statement.where(text.is_not(None), *_conditions(place))
+    return statement.group_by(place.contact.column).subquery("held_tags")
 
 
 def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str]]:
@@ -145,53 +161,73 @@ def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     text, source = _joined(place)
     held: dict[Any, list[str]] = {}
-    for contact, tag in connection.execute(
-        sa.select(place.contact.column, text).select_from(source)
-    ):
+    rows = sa.select(place.contact.column, text).select_from(source).where(*_conditions(place))
+    for contact, tag in connection.execute(rows):
         held.setdefault(contact, []).append(tag)
     return held
 
 
-def joined(connection: sa.Connection, place: TagPlace, contact: Any) -> list[str]:
+def joined(
+    connection: sa.Connection,
+    place: TagPlace,
+    contact: Any,
+) -> list[str]:
     """One contact's tags from the join table."""
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     text, source = _joined(place)
-    statement = sa.select(text).select_from(source).where(place.contact.column == contact)
+    ours = (place.contact.column == contact, *_conditions(place))
+    statement = sa.select(text).select_from(source).where(*ours)
     return parse(place, list(connection.execute(statement).scalars()))
 
 
-def join(connection: sa.Connection, place: TagPlace, contact: Any, after: Sequence[str]) -> None:
+def join(
+    connection: sa.Connection,
+    place: TagPlace,
+    contact: Any,
+    after: Sequence[str],
+    now: str,
+) -> None:
     """Make the join table hold exactly these tags for a contact, touching only the rows that differ."""
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     assert place.tag is not None  # noqa: S101
+    assert place.links is not None  # noqa: S101
     held = joined(connection, place, contact)
-    table = place.contact.column.table
+    ours = (place.contact.column == contact, *place.links.conditions())
     for tag in held:
         if tag not in after:
             ids = _ids(connection, place, tag)
-            connection.execute(
-                sa.delete(table).where(place.contact.column == contact, place.tag.column.in_(ids))
-            )
+            of_tag = place.tag.column.in_(ids)
+            connection.execute(sa.delete(place.links.table).where(*ours, of_tag))
     for tag in after:
         if tag not in held:
-            ids = _ids(connection, place, tag) or [_named(connection, place, tag)]
+            ids = _ids(connection, place, tag) or [_named(connection, place, tag, now)]
             row = {place.contact.name: contact, place.tag.name: ids[0]}
-            connection.execute(sa.insert(table).values(row))
+            new_row(connection, place.links, row, now)
 
 
-def unjoin(connection: sa.Connection, place: TagPlace, contact: Any) -> None:
+def unjoin(
+    connection: sa.Connection,
+    place: TagPlace,
+    contact: Any,
+) -> None:
     """Remove a contact's rows from the join table before the contact itself goes."""
     assert place.contact is not None  # noqa: S101  only called for the form "table"
-    connection.execute(sa.delete(place.contact.column.table).where(place.contact.column == contact))
+    assert place.links is not None  # noqa: S101
+    ours = (place.contact.column == contact, *place.links.conditions())
+    connection.execute(sa.delete(place.links.table).where(*ours))
 
 
-def _ids(connection: sa.Connection, place: TagPlace, tag: str) -> list[Any]:
+def _ids(
+    connection: sa.Connection,
+    place: TagPlace,
+    tag: str,
+) -> list[Any]:
     """The values of the join table's tag column that mean this tag: the exact name first, then the same in another case."""
     assert place.tag is not None  # noqa: S101  only called for the form "table"
     if place.names_key is None or place.names_name is None:
         return [coerce(place.tag, tag)]
     name, key = place.names_name.column, place.names_key.column
-    named = sa.select(key, name)
+    named = sa.select(key, name).where(*([] if place.named is None else place.named.conditions()))
     # SQLite's lower() knows ASCII alone: other names are compared here.
     rows = connection.execute(
         named.where(sa.func.lower(name) == tag.lower()) if tag.isascii() else named
@@ -200,11 +236,14 @@ def _ids(connection: sa.Connection, place: TagPlace, tag: str) -> list[Any]:
     return [found for found, _ in sorted(same, key=lambda row: row[1] != tag)]
 
 
-def _named(connection: sa.Connection, place: TagPlace, tag: str) -> Any:
-    assert place.names_key is not None  # noqa: S101  only called where tags have names of their own
-    assert place.names_name is not None  # noqa: S101
-    table = place.names_name.column.table
-    connection.execute(
-        sa.insert(table).values({place.names_name.name: coerce(place.names_name, tag)})
-    )
+def _named(
+    connection: sa.Connection,
+    place: TagPlace,
+    tag: str,
+    now: str,
+) -> Any:
+    """Make a name for a tag that has none; the key that the join table holds of it."""
+    assert place.names_name is not None  # noqa: S101  only called where tags have names of their own
+    assert place.named is not None  # noqa: S101
+    new_row(connection, place.named, {place.names_name.name: coerce(place.names_name, tag)}, now)
     return _ids(connection, place, tag)[0]

@@ -13,6 +13,7 @@ from connectors.ending import Ending
 from connectors.sql import refusals
 from connectors.sql.changes import Change
 from connectors.sql.engine import writing_connection
+from connectors.sql.gathering import SeveralError
 from connectors.sql.keys import key_text
 from connectors.sql.reading import fetch
 from connectors.sql.schema import Layout
@@ -207,8 +208,15 @@ class Writer:
             return _rejected(
                 write, "UNSUPPORTED", f"no table is declared for {write.entity} records"
             )
+        change = Change(connection, layout, write, self.now())
         try:
-            return Change(connection, layout, write, self.now()).carry_out()
+            if not layout.joins:
+                return change.carry_out()
+            # Rows of several tables: what one of them does not take undoes the others.
+            with connection.begin_nested():
+                return change.carry_out()
+        except SeveralError as error:
+            return _rejected(write, "SEVERAL_ROWS", str(error))
         except UnfitError as error:
             return _rejected(write, "INVALID_FIELD", str(error))
         except DBAPIError as error:

@@ -16,7 +16,7 @@ from reconcile.entities import RECORDS
 from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec
 from reconcile.values.mapping import TAGS, EntityMap, Field, Filter, Mapping
-from reconcile.values.policy import Flow, OnCreate, OnDelete, OnMerge
+from reconcile.values.policy import Flow, OnConflict, OnCreate, OnDelete, OnMerge
 
 
 def mapping_of(form: PairForm, problems: Problems) -> Mapping:
@@ -31,6 +31,7 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_tags(maps[-1], where, problems)
             _check_own(maps[-1], where, problems)
             _check_keyless(maps[-1], where, problems)
+            _check_joined(maps[-1], where, problems)
         elif where is not None:
             what = f"[app.{entity}] says where the {entity.plural} are, but there is no [{entity}.fields]"
             problems.add(
@@ -126,6 +127,17 @@ def _check_keyless(mapped: EntityMap, where: object, problems: Problems) -> None
     if mapped.delete[Side.APP] in (OnDelete.MIRROR, OnDelete.ARCHIVE):
         what = f"{about}, and records would be deleted from it"
         problems.add(path, what, f'Write delete = {{ app = "hold" }} in {section}.')
+
+
+def _check_joined(mapped: EntityMap, where: object, problems: Problems) -> None:
+    """A joined row changes without the record's own time of change: which edit is newer cannot be told."""
+    joins = where.join if isinstance(where, TableForm) else {}
+    for field in mapped.fields:
+        beside = [name for name in field.app if name.partition(".")[0] in joins]
+        if beside and field.rule.conflict is OnConflict.NEWEST:
+            what = f'[{mapped.entity}.fields] {field.name}: "newest", but "{beside[0]}" is in a joined table, which has no time of change of the record'
+            path = (mapped.entity.value, "fields", field.name, "conflict")
+            problems.add(path, what, "Use hold, app or ghl.")
 
 
 def _entity_map(form: MapForm, setting: Setting) -> EntityMap:

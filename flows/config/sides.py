@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from connectors.files.settings import FileSettings, FilesSettings
 from connectors.rest.settings import EndpointSettings, RestSettings
 from flows.config.derive import form_of, of_each_record, with_records
-from flows.config.part import Names, Part, Secret, ShortPart
+from flows.config.part import Names, Part, Scalar, Secret, ShortPart
 
 CONNECTORS = ["sql", "rest", "csv", "jsonl", "parquet", "excel", "memory"]
 """The connectors that come with the product, by the name a pair file uses."""
@@ -23,6 +32,29 @@ _LINK = Field(
     description="a contact's page, for the person who answers a question: "
     '"https://crm.example.com/people/{key}"',
 )
+
+
+class CopyForm(Part):
+    """A value for new rows that follows from another column of the same row: as it is, or in one case."""
+
+    copy_: str | None = Field(default=None, alias="copy", description="as it is")
+    lower: str | None = Field(default=None, description="in lower case")
+    upper: str | None = Field(default=None, description="in upper case")
+
+    @model_validator(mode="after")
+    def _one(self) -> CopyForm:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("copy", "one of copy, lower and upper, with a column")
+        return self
+
+
+JoinName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=40)]
+
+Fixed = dict[str, Scalar]
+"""Values that select rows, by column."""
+
+NewValues = dict[str, Scalar | CopyForm]
+"""Values for new rows alone, by column."""
 
 
 class TagsForm(ShortPart):
@@ -51,6 +83,61 @@ class TagsForm(ShortPart):
     names_column: str = Field(
         default="name", description="the text of the tag in the table of tags"
     )
+    fixed: Fixed = Field(
+        default={}, description="what rows of the join table hold that are these contacts' tags"
+    )
+    on_create: NewValues = Field(default={}, description="for new rows of the join table")
+    names_fixed: Fixed = Field(default={}, description="the same of the table of tags")
+    names_on_create: NewValues = Field(default={}, description="for new rows of the table of tags")
+
+
+class LinkForm(Part):
+    """A table between a record's own and a joined one."""
+
+    table: str
+    on: dict[str, str] = Field(description="its column = the record's column")
+    to: dict[str, str] = Field(description="its column = the joined table's column")
+    fixed: Fixed = Field(default={}, description="what its rows hold that are such links")
+    on_create: NewValues = Field(default={}, description="for new links")
+    on_unlink: NewValues = Field(
+        default={}, description="what is set when a link is taken away; default: its row is deleted"
+    )
+    modified_at: str | None = Field(
+        default=None, description="the column with the time of the link's last change"
+    )
+
+
+class JoinForm(Part):
+    """A table that holds fields of a record: `"NAME.column"` among the fields, by the NAME of `[app.contact.join.NAME]`."""
+
+    table: str
+    on: dict[str, str] = Field(
+        default={}, description='its column = the record\'s column: { user_id = "ID" }'
+    )
+    via: LinkForm | None = Field(default=None, description="a table in between, instead of on")
+    fixed: Fixed = Field(
+        default={}, description="what its rows hold that are meant; written into new ones too"
+    )
+    on_create: NewValues = Field(
+        default={}, description='for new rows alone; "now" in a column of times is the time'
+    )
+    first: str | None = Field(
+        default=None,
+        description='which row counts where there are several: "is_primary desc, id"; without it the record is set aside',
+    )
+    name: str | None = Field(
+        default=None, description="the column of names, in a table of names and values"
+    )
+    value: str | None = Field(default=None, description="the column of values there")
+    find: str | None = Field(
+        default=None,
+        description="rows that others may use too are never changed: the one whose column holds the value is chosen",
+    )
+    create: bool = Field(default=False, description="with find: make a row where none is found")
+    own: bool = Field(default=False, description="the row that the record points to is its alone")
+    modified_at: str | None = Field(
+        default=None, description="the column with the time of the row's last change"
+    )
 
 
 class TableForm(Part):
@@ -74,6 +161,14 @@ class TableForm(Part):
         default=None, description="where the tags are: a column name, or a table"
     )
     where: str | None = Field(default=None, description="SQL that every record fulfils")
+    fixed: Fixed = Field(
+        default={}, description="what every record holds, such as a tenant; written into new ones"
+    )
+    on_create: NewValues = Field(
+        default={},
+        description='values for new records alone; "now" in a column of times is the time',
+    )
+    join: dict[JoinName, JoinForm] = Field(default={}, description="tables with further fields")
 
 
 @with_records(TableForm)

@@ -20,8 +20,6 @@ from flows.config.sides import (
     OutsideForm,
     RestForm,
     SqlForm,
-    TableForm,
-    TagsForm,
 )
 from reconcile.entities import RECORDS
 from reconcile.errors import Expired
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
     from connectors.ghl import Budget, GhlConnector, GhlSettings
     from connectors.http import Auth
-    from connectors.sql.settings import TableSettings, TagSettings
 
 GROUP = "ghl_reconcile.connectors"
 """The entry points of connectors from outside: each names a callable (settings, fields) -> Connector for the app's side."""
@@ -127,9 +124,10 @@ def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
 
 def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connector:
     from connectors.sql import SqlConnector, SqlSettings
+    from flows.wiring.tables import table_of
 
     tables = {
-        entity: _table(table)
+        entity: table_of(table)
         for entity in RECORDS
         if (table := getattr(form, entity.value)) is not None
     }
@@ -143,41 +141,6 @@ def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connec
         lock_seconds=form.lock_seconds,
     )
     return SqlConnector(settings, ending=ending)
-
-
-def _table(form: TableForm) -> TableSettings:
-    from connectors.sql.settings import TableSettings
-
-    return TableSettings(
-        table=form.table,
-        key=_one_or_more(form.key),
-        parent=_one_or_more(form.parent) if form.parent else None,
-        modified_at=form.modified_at,
-        version=form.version,
-        deleted=form.deleted,
-        tags=_tags(form.tags) if form.tags else None,
-        where=form.where,
-    )
-
-
-def _one_or_more(columns: list[str]) -> str | tuple[str, ...]:
-    return columns[0] if len(columns) == 1 else tuple(columns)
-
-
-def _tags(form: TagsForm) -> TagSettings:
-    from connectors.sql.settings import TagSettings
-
-    return TagSettings(
-        form="table" if form.table else form.form,
-        column=form.column,
-        delimiter=form.delimiter,
-        table=form.table,
-        contact=form.contact,
-        tag=form.tag,
-        names=form.names,
-        names_key=form.names_key,
-        names_name=form.names_column,
-    )
 
 
 def _rest(

@@ -1,0 +1,295 @@
+"""Writes what a record has in joined tables: its own rows are changed in place, rows that others may use are only pointed to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.sql.gathering import NAME, Row, chosen, rows_beside
+from connectors.sql.inserting import bound, new_row, new_value
+from connectors.sql.joins import Joined, Link, Rows
+from connectors.sql.schema import Layout
+from connectors.sql.values import UnfitError, stored_moment
+
+Values = Mapping[str, Any]
+"""Values as their columns take them, by native name; None is blank."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedRows:
+    """The rows beside one record, inside a transaction that is open and holds their locks. `now` is for columns of times.
+
+    Raises UnfitError where a value leads to no row: the caller takes back what was done by then.
+    """
+
+    connection: sa.Connection
+    layout: Layout
+    now: str
+
+    def pointed(self, values: Values) -> dict[str, Any]:
+        """The columns of a new record that point to joined rows, which are looked for or made."""
+        columns: dict[str, Any] = {}
+        for joined, own in self._by_join(values):
+            if joined.points:
+                columns |= self._pointed(joined, own, found={})
+        return columns
+
+    def create(
+        self,
+        record: Row,
+        values: Values,
+    ) -> None:
+        """Make the rows of a new record; `record` is its own row."""
+        given = {joined.join: own for joined, own in self._by_join(values)}
+        for joined in self.layout.joins.values():
+            own = given.get(joined.join, {})
+            if joined.points:
+                continue
+            if joined.name is not None:
+                self._create_named(joined, record, own)
+            elif any(value is not None for value in own.values()):
+                self._write(joined, record, own, found={})
+
+    def update(
+        self,
+        record: Row,
+        values: Values,
+    ) -> dict[str, Any]:
+        """Bring the rows of a record to these values. Gives what its own columns become where they point to other rows."""
+        columns: dict[str, Any] = {}
+        for joined, own in self._by_join(values):
+            [rows] = rows_beside(self.connection, joined, [record], lock=True)
+            found = chosen(joined, rows)
+            if joined.points and (joined.shared or not found):
+                columns |= self._pointed(joined, own, found=found)
+            else:
+                self._write(joined, record, own, found=found)
+        return columns
+
+    def remove(self, record: Row) -> None:
+        """Delete the rows that name a record, before it is deleted itself: its own ones and its links, nobody else's."""
+        for joined in self.layout.joins.values():
+            if joined.points:
+                continue
+            rows = joined.near_end
+            conditions = [*self._of(rows, record), *rows.conditions()]
+            if joined.name is not None:
+                known = {joined.part(native) for native in joined.fields} | {*joined.named}
+                conditions.append(joined.name.column.in_(sorted(known)))
+            self.connection.execute(sa.delete(rows.table).where(*conditions))
+
+    # How it is done.
+
+    def _by_join(self, values: Values) -> list[tuple[Joined, dict[str, Any]]]:
+        grouped: dict[str, dict[str, Any]] = {}
+        for native, value in values.items():
+            grouped.setdefault(self.layout.beside[native].join, {})[native] = value
+        return [(self.layout.joins[name], own) for name, own in grouped.items()]
+
+    def _of(
+        self,
+        rows: Rows,
+        record: Row,
+    ) -> list[sa.ColumnElement[bool]]:
+        return [own.column == record[owner.name] for own, owner in rows.on]
+
+    def _write(
+        self,
+        joined: Joined,
+        record: Row,
+        values: Values,
+        *,
+        found: Mapping[str, Row],
+    ) -> None:
+        if joined.link is not None:
+            self._relink(joined, joined.link, record, values, found)
+        elif joined.name is not None:
+            self._write_named(joined, record, values, found)
+        elif found:
+            row = next(iter(found.values()))
+            self._change(
+                joined.rows, row, {joined.part(native): value for native, value in values.items()}
+            )
+        elif any(value not in (None, "") for value in values.values()):
+            self._insert(
+                joined.rows,
+                record,
+                {joined.part(native): value for native, value in values.items()},
+            )
+
+    def _write_named(
+        self,
+        joined: Joined,
+        record: Row,
+        values: Values,
+        found: Mapping[str, Row],
+    ) -> None:
+        assert joined.name is not None  # noqa: S101  the caller asked
+        assert joined.value is not None  # noqa: S101
+        for native, value in values.items():
+            if native in found:
+                self._change(joined.rows, found[native], {joined.value.name: value})
+            elif value not in (None, ""):
+                named = {joined.name.name: joined.part(native), joined.value.name: value}
+                self._insert(joined.rows, record, named)
+
+    def _create_named(
+        self,
+        joined: Joined,
+        record: Row,
+        values: Values,
+    ) -> None:
+        """The names of a new record: those with a value, and those that every new record gets."""
+        assert joined.value is not None  # noqa: S101  the caller asked
+        first = {
+            f"{joined.join}.{name}": new_value(joined.value, said, record, self.now)
+            for name, said in joined.named.items()
+        }
+        given = {native: value for native, value in values.items() if value is not None}
+        self._write_named(joined, record, {**first, **given}, {})
+
+    def _change(
+        self,
+        rows: Rows,
+        row: Row,
+        values: Values,
+        *,
+        more: Sequence[sa.ColumnElement[bool]] = (),
+    ) -> None:
+        """Set columns of one row, which is locked."""
+        stamp = rows.modified_at
+        stamps = {} if stamp is None else {stamp.name: stored_moment(stamp, self.now)}
+        after = {
+            name: bound(rows.table.columns[name], value)
+            for name, value in {**stamps, **values}.items()
+        }
+        self.connection.execute(
+            sa.update(rows.table).where(*self._is(rows, row), *more).values(after)
+        )
+
+    def _is(
+        self,
+        rows: Rows,
+        row: Row,
+    ) -> list[sa.ColumnElement[bool]]:
+        """That it is this row: by its key, or by all that selects it where the table has none."""
+        if rows.key:
+            return [field.column == row[f"key_{n}"] for n, field in enumerate(rows.key)]
+        told = [own.column == row[f"on_{n}"] for n, (own, _) in enumerate(rows.on)]
+        named = next(
+            (j.name for j in self.layout.joins.values() if j.rows is rows and j.name is not None),
+            None,
+        )
+        return [*told, *rows.conditions(), *([] if named is None else [named.column == row[NAME]])]
+
+    def _insert(
+        self,
+        rows: Rows,
+        record: Row | None,
+        values: Values,
+    ) -> dict[str, Any]:
+        """A new row of a record's (or of nobody's, where `record` is None); its values."""
+        ends = {} if record is None else {own.name: record[owner.name] for own, owner in rows.on}
+        return new_row(self.connection, rows, {**values, **ends}, self.now)
+
+    # Rows that others may use too.
+
+    def _pointed(
+        self,
+        joined: Joined,
+        values: Values,
+        *,
+        found: Mapping[str, Row],
+    ) -> dict[str, Any]:
+        """What the columns become that point to a joined row."""
+        parts = {joined.part(native): value for native, value in values.items()}
+        if all(value in (None, "") for value in parts.values()):
+            unset = {owner.name: None for _, owner in joined.rows.on}
+            return unset if found else {}
+        if joined.shared:
+            target = self._target(joined, parts)
+        else:
+            target = self._insert(joined.rows, None, parts)
+        return {owner.name: target[own.name] for own, owner in joined.rows.on}
+
+    def _target(
+        self,
+        joined: Joined,
+        parts: Values,
+    ) -> Row:
+        """The row that holds a value, made where there is none and the pair file says so."""
+        find = joined.find
+        if find is None or set(parts) != {find.name}:
+            raise UnfitError(
+                f"{joined.join}: {joined.why_not_written(f'{joined.join}.{next(iter(parts))}')}"
+            )
+        value = parts[find.name]
+        ends = joined.link.to if joined.link else joined.rows.on
+        wanted = [far if joined.link else own for own, far in ends]
+        columns = {field.name: field.column for field in (find, *wanted)}
+        statement = sa.select(*columns.values()).where(
+            find.column == value, *joined.rows.conditions()
+        )
+        rows = [dict(row) for row in self.connection.execute(statement).mappings()]
+        exact = [row for row in rows if row[find.name] == value]
+        candidates = exact or rows
+        if len(candidates) == 1:
+            return candidates[0]
+        table = joined.rows.table.name
+        if len(candidates) > 1:
+            raise UnfitError(
+                f"{joined.join}: several rows of {table} have this {find.name}, so none is chosen"
+            )
+        if not joined.create:
+            raise UnfitError(
+                f"{joined.join}: no row of {table} has this {find.name}; add it there, or write create = true"
+            )
+        return self._insert(joined.rows, None, parts)
+
+    def _relink(
+        self,
+        joined: Joined,
+        link: Link,
+        record: Row,
+        values: Values,
+        found: Mapping[str, Row],
+    ) -> None:
+        parts = {joined.part(native): value for native, value in values.items()}
+        row = next(iter(found.values()), None)
+        if all(value in (None, "") for value in parts.values()):
+            if row is not None:
+                self._unlink(link, row)
+            return
+        target = self._target(joined, parts)
+        ends = {own.name: target[far.name] for own, far in link.to}
+        if row is None:
+            self._insert(link.rows, record, ends)
+        else:
+            self._change(link.rows, row, ends, more=self._leads_to(link, row))
+
+    def _unlink(
+        self,
+        link: Link,
+        row: Row,
+    ) -> None:
+        """Take one link away: as the pair file says, or by deleting its row. What it led to stays."""
+        is_it = [*self._is(link.rows, row), *self._leads_to(link, row)]
+        if not link.on_unlink:
+            self.connection.execute(sa.delete(link.rows.table).where(*is_it))
+            return
+        columns = link.rows.columns
+        after = {
+            name: new_value(columns[name], said, {}, self.now)
+            for name, said in link.on_unlink.items()
+        }
+        self.connection.execute(sa.update(link.rows.table).where(*is_it).values(after))
+
+    def _leads_to(
+        self,
+        link: Link,
+        row: Row,
+    ) -> list[sa.ColumnElement[bool]]:
+        return [own.column == row[f"to_{n}"] for n, (own, _) in enumerate(link.to)]

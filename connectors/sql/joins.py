@@ -1,0 +1,346 @@
+"""Tables beside a record's own: what is declared of them, found in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from connectors.sql.finder import Finder, near
+from connectors.sql.settings import JoinSettings, NewValues, TableSettings, names
+from connectors.sql.values import Field, UnfitError, coerce
+
+Pairing = tuple[Field, Field]
+"""A column of a joined table, and the column whose value it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one table that a record may have: `on` which columns, which `fixed` values select them, and what new ones get.
+
+    `key` is the primary key, empty where the table has none.
+    """
+
+    table: sa.Table
+    columns: Mapping[str, Field]
+    on: tuple[Pairing, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    on_create: NewValues = field(default_factory=dict)
+    key: tuple[Field, ...] = ()
+    modified_at: Field | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """What the fixed values ask of a row."""
+        return [self.columns[name].column == value for name, value in self.fixed.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The rows between a record and the joined ones: `to` pairs a column of the link with one of the joined table."""
+
+    rows: Rows
+    to: tuple[Pairing, ...]
+    on_unlink: NewValues
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A joined table as it was found. `fields` are what is read of it, by native name ("join.column").
+
+    `shared`: a row may be another record's too, so it is pointed to and never changed. `points`: the record's own table
+    holds the row's key. `unique`: the database sees to it that no record has several rows. `order` chooses among several rows; `name` and `value` are columns of a table of names and values,
+    of which each new record gets those `named`.
+    """
+
+    join: str
+    rows: Rows
+    fields: Mapping[str, Field]
+    link: Link | None = None
+    order: tuple[tuple[Field, bool], ...] = ()
+    name: Field | None = None
+    value: Field | None = None
+    named: NewValues = field(default_factory=dict)
+    find: Field | None = None
+    create: bool = False
+    shared: bool = False
+    points: bool = False
+    unique: bool = False
+
+    @property
+    def alias(self) -> str:
+        """The name under which it stands beside the record's table in a SELECT."""
+        return f"join_{self.join}"
+
+    @property
+    def near_end(self) -> Rows:
+        """The rows that name the record: the link's, where there is one."""
+        return self.link.rows if self.link else self.rows
+
+    def part(self, native: str) -> str:
+        """The column, or the name in a table of names and values, that a native field is."""
+        return native.removeprefix(f"{self.join}.")
+
+    def why_not_written(self, native: str) -> str:
+        """Why a field is only read; "" where it is written."""
+        column = self.part(native)
+        if self.shared and self.find is None:
+            return f'rows of {self.rows.table.name} may be others\' too, and no "find" says how to choose one'
+        if self.shared and self.find is not None and self.find.name != column:
+            return f"rows of {self.rows.table.name} are chosen by {self.find.name} alone"
+        if self.name is None and (self.fields[native].generated or column in self._given):
+            return "its value follows from which record it belongs to"
+        return ""
+
+    @property
+    def _given(self) -> set[str]:
+        return {*self.rows.fixed, *(own.name for own, _ in self.rows.on)}
+
+
+def find_joins(
+    finder: Finder,
+    where: str,
+    declared: TableSettings,
+    wanted: Iterable[str],
+) -> dict[str, Joined]:
+    """Every declared join by its name, with the fields that are `wanted` of it (all columns where nothing is)."""
+    listed = list(wanted)
+    found = {}
+    for name, settings in declared.joins.items():
+        chosen = [native for native in listed if native.startswith(f"{name}.")]
+        joined = _Search(finder, f"{where}: join.{name}", declared, settings).joined(name)
+        if joined is not None:
+            search = _Search(finder, f"{where}: join.{name}", declared, settings)
+            fields = search.fields(joined, chosen, everything=not listed)
+            found[name] = replace(joined, fields=fields)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One declared join, looked up."""
+
+    finder: Finder
+    where: str
+    declared: TableSettings
+    settings: JoinSettings
+
+    def joined(self, name: str) -> Joined | None:
+        """The join without its fields; None where something of it is not there, which is noted."""
+        before = len(self.finder.problems)
+        self._check()
+        settings, link = self.settings, self._link()
+        new = {} if settings.name else settings.on_create
+        rows = self._rows(settings.table, {} if link else settings.on, settings.fixed, new)
+        if rows is None or len(self.finder.problems) > before:
+            return None
+        points = link is None and not self._by_key(rows)
+        rows = replace(rows, modified_at=self._column(settings.table, settings.modified_at))
+        joined = Joined(
+            name,
+            rows,
+            {},
+            link=link,
+            order=self._order(link.rows if link else rows),
+            name=self._column(settings.table, settings.name),
+            value=self._column(settings.table, settings.value),
+            named=settings.on_create if settings.name else {},
+            find=self._column(settings.table, settings.find),
+            create=settings.create,
+            shared=(link is not None or points) and not settings.own,
+            points=points,
+            unique=self._unique(link.rows if link else rows),
+        )
+        return joined if len(self.finder.problems) == before else None
+
+    def fields(
+        self,
+        joined: Joined,
+        chosen: Iterable[str],
+        *,
+        everything: bool,
+    ) -> dict[str, Field]:
+        """The native fields that are read of it."""
+        if joined.value is not None:
+            return {native: self._shown(joined, native, joined.value) for native in chosen}
+        listed = (
+            [f"{joined.join}.{column}" for column in joined.rows.columns]
+            if everything
+            else list(chosen)
+        )
+        found = (
+            (native, self._column(self.settings.table, joined.part(native))) for native in listed
+        )
+        return {
+            native: self._shown(joined, native, field)
+            for native, field in found
+            if field is not None
+        }
+
+    def _shown(
+        self,
+        joined: Joined,
+        native: str,
+        field: Field,
+    ) -> Field:
+        """A field as the SELECT beside the record's own columns has it: under its native name, which no column has."""
+        quote = self.finder.connection.dialect.identifier_preparer.quote_identifier
+        column: Any = sa.literal_column(f"{quote(joined.alias)}.{quote(native)}", field.column.type)
+        return replace(field, name=native, column=column, default=False, automatic=False)
+
+    def _check(self) -> None:
+        settings, report = self.settings, self.finder.report
+        if bool(settings.on) == bool(settings.via):
+            report(self.where, "it is joined by on or via", "write one of the two")
+        if bool(settings.name) != bool(settings.value):
+            report(
+                self.where, "a table of names and values needs both columns", "write name and value"
+            )
+        if settings.name and (settings.via or settings.find):
+            report(
+                self.where,
+                "a table of names and values is joined by on alone",
+                "take via and find away",
+            )
+        if settings.create and not settings.find:
+            report(
+                self.where,
+                "create without find makes a row for each record",
+                "name the column to find",
+            )
+
+    def _by_key(self, rows: Rows) -> bool:
+        """Whether the joined table holds the record's key, so that its rows belong to the record."""
+        return {field.name for _, field in rows.on} == set(names(self.declared.key))
+
+    def _unique(self, rows: Rows) -> bool:
+        """Whether a constraint keeps a record from having several rows."""
+        given = {
+            *rows.fixed,
+            *(own.name for own, _ in rows.on),
+            *filter(None, [self.settings.name]),
+        }
+        table = self.settings.via.table if self.settings.via else self.settings.table
+        return any(given >= set(columns) for columns in self.finder.unique(table))
+
+    def _link(self) -> Link | None:
+        via = self.settings.via
+        if via is None:
+            return None
+        rows = self._rows(via.table, via.on, via.fixed, via.on_create)
+        to = self._pairs(via.table, via.to, self.settings.table)
+        known_columns(self.finder, self.where, via.table, via.on_unlink)
+        if not via.on or not via.to:
+            self.finder.report(
+                f"{self.where}.via", "it needs on and to", "name the columns of both ends"
+            )
+        stamp = self._column(via.table, via.modified_at)
+        return None if rows is None else Link(replace(rows, modified_at=stamp), to, via.on_unlink)
+
+    def _rows(
+        self,
+        table: str,
+        on: Mapping[str, str],
+        fixed: Mapping[str, str],
+        new: NewValues,
+    ) -> Rows | None:
+        rows = find_rows(self.finder, self.where, table, fixed, new)
+        on_ = self._pairs(table, on, self.declared.table)
+        return None if rows is None else replace(rows, on=on_)
+
+    def _pairs(
+        self,
+        table: str,
+        said: Mapping[str, str],
+        other: str,
+    ) -> tuple[Pairing, ...]:
+        pairs = (
+            (self._column(table, own), self._column(other, name)) for own, name in said.items()
+        )
+        return tuple((own, field) for own, field in pairs if own is not None and field is not None)
+
+    def _column(
+        self,
+        table: str,
+        name: str | None,
+    ) -> Field | None:
+        return self.finder.column(self.where, table, name)
+
+    def _order(self, rows: Rows) -> tuple[tuple[Field, bool], ...]:
+        """What `first` says: columns of the table that names the record, each with whether it goes down."""
+        return tuple(self._ordered(rows, self.settings.first or ""))
+
+    def _ordered(
+        self,
+        rows: Rows,
+        first: str,
+    ) -> Iterator[tuple[Field, bool]]:
+        for part in filter(None, map(str.strip, first.split(","))):
+            name, _, way = part.partition(" ")
+            if way.strip().lower() not in ("", "asc", "desc"):
+                self.finder.report(
+                    f"{self.where}: first",
+                    f'"{part}" is no column',
+                    'write "column" or "column desc"',
+                )
+            elif name in rows.columns:
+                yield rows.columns[name], way.strip().lower() == "desc"
+            else:
+                what = f"table {rows.table.name!r} has no column {name!r}"
+                self.finder.report(
+                    f"{self.where}: first", what, near(name, rows.columns, "columns")
+                )
+
+
+def find_rows(
+    finder: Finder,
+    where: str,
+    table: str,
+    fixed: Mapping[str, str],
+    new: NewValues,
+) -> Rows | None:
+    """The rows of a table that fixed values select; None where there is no such table, which is noted."""
+    columns = finder.fields(where, table)
+    if columns is None:
+        return None
+    known_columns(finder, where, table, new)
+    found = next(iter(columns.values())).column.table
+    keyed = finder.inspector.get_pk_constraint(found.name, found.schema)
+    key = [columns[name] for name in keyed.get("constrained_columns") or ()]
+    values = fixed_values(finder, where, table, fixed)
+    return Rows(found, columns, fixed=values, on_create=new, key=tuple(key))
+
+
+def fixed_values(
+    finder: Finder,
+    where: str,
+    table: str,
+    fixed: Mapping[str, str],
+) -> dict[str, Any]:
+    """Values that select rows, as their columns take them."""
+    values = {}
+    for name, text in fixed.items():
+        field = finder.column(f"{where}: fixed", table, name)
+        if field is None:
+            continue
+        try:
+            values[name] = coerce(field, text)
+        except UnfitError as error:
+            finder.report(
+                f"{where}: fixed", f"{name}: {error}", "write a value that the column can hold"
+            )
+    return values
+
+
+def known_columns(
+    finder: Finder,
+    where: str,
+    table: str,
+    values: NewValues,
+) -> None:
+    """Note each column of `on_create` that the table does not have."""
+    for name, value in values.items():
+        finder.column(f"{where}: on_create", table, name)
+        if not isinstance(value, str):
+            finder.column(f"{where}: on_create", table, value.column)
