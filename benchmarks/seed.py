@@ -9,7 +9,7 @@ from benchmarks.world import TAKEN_AT, World, mapping
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger, PairState
 from reconcile.link.cells import make_cells
-from reconcile.link.link import digest_kind, keep_base
+from reconcile.link.link import keep_base
 from reconcile.model import Entity, Side
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
@@ -51,7 +51,7 @@ def remember(world: World) -> None:
             runs.mark_within(connection, "seed", state="settled", generation=0)
             ledger.advance(
                 connection,
-                PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs),
+                PairState(1, None, None, mapping().digest, stage.digest_kind, mapping().codecs),
             )
         keep_base(stage, ledger, [Entity.CONTACT], world.folder / "links")
     ledger.close()

@@ -28,7 +28,7 @@ from reconcile import pipeline  # noqa: E402
 from reconcile.apply import settle  # noqa: E402
 from reconcile.ledger import schema  # noqa: E402
 from reconcile.ledger.ledger import Ledger, PairState  # noqa: E402
-from reconcile.link.link import digest_kind, load_base, load_graves  # noqa: E402
+from reconcile.link.link import load_base, load_graves  # noqa: E402
 from reconcile.model import Entity, Side  # noqa: E402
 from reconcile.stage.stage import Stage  # noqa: E402
 
@@ -46,7 +46,7 @@ def settled(stage: Stage, ledger: Ledger, plan: Path) -> float:
         )
         ledger.advance(
             connection,
-            PairState(1, None, None, mapping().digest, digest_kind(stage), mapping().codecs),
+            PairState(1, None, None, mapping().digest, stage.digest_kind, mapping().codecs),
         )
     return time.perf_counter() - begun
 

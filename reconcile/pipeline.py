@@ -15,7 +15,7 @@ from reconcile.compare.flapping import hold
 from reconcile.compare.verdicts import judge, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
-from reconcile.link.link import digest_kind, find_moved, load_baseline, release, try_again
+from reconcile.link.link import find_moved, load_baseline, release, try_again
 from reconcile.link.match import make_owner, match_apart, match_children
 from reconcile.link.merges import certain, find_survivors
 from reconcile.link.suggestions import remember
@@ -48,7 +48,7 @@ def link(
     if not whole:
         decisions = [one for one in decisions if one.choice not in _ABOUT_DELETIONS]
     state = ledger.state()
-    same_rows = state.mapping_digest == mapping.digest and state.digest_kind == digest_kind(stage)
+    same_rows = state.mapping_digest == mapping.digest and state.digest_kind == stage.digest_kind
     trusted = same_rows and state.codecs == mapping.codecs
     stage.run(f"CREATE OR REPLACE TABLE trusted AS SELECT {trusted} AS trusted")
     load_decisions(stage, decisions)

@@ -31,7 +31,7 @@ from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
 from reconcile.ledger import hints, runs, watermarks
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import PairState
-from reconcile.link.link import digest_kind, keep_base, load_base, load_graves
+from reconcile.link.link import keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import draft, planfile, refusals, selection
 from reconcile.plan.limits import Facts, breaches
@@ -463,7 +463,7 @@ def _advanced(run: Run) -> PairState:
         ghl_identity=run.described[Side.GHL].identity,
         mapping_digest=run.mapping.digest,
         codecs=run.mapping.codecs,
-        digest_kind=digest_kind(run.stage),
+        digest_kind=run.stage.digest_kind,
     )
 
 

@@ -12,7 +12,7 @@ from reconcile.baseline import copies
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.stage.quoting import literal, quoted
-from reconcile.stage.stage import DIGEST_KIND, Stage
+from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
 _NARROW = (
@@ -134,9 +134,3 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 def _snapshots(stage: Stage, entity: Entity) -> dict[Side, Snapshot]:
     """What each side showed of an entity, with the proof whether it was all of it."""
     return {side: stage.snapshots[entity, side] for side in Side}
-
-
-def digest_kind(stage: Stage) -> str:
-    """A name for the hash function that this stage's digests were made with."""
-    (name,) = stage.one(f"SELECT {DIGEST_KIND}")
-    return str(name)

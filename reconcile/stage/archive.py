@@ -16,7 +16,7 @@ from reconcile.ledger.journal import Journal
 from reconcile.model import Cell, Entity, Side, Snapshot
 from reconcile.stage.confinement import confined
 from reconcile.stage.quoting import literal
-from reconcile.stage.stage import DIGEST_KIND, Stage
+from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Codec
 from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
 from reconcile.values.mapping import EntityMap, Mapping
@@ -85,10 +85,9 @@ def _describe(stage: Stage, mapping: Mapping, folder: Path, region: str | None) 
     snapshots = [json.loads(snapshot_json(each)) for _, each in sorted(stage.snapshots.items())]
     entities = {mapped.entity.value: _columns(mapped) for mapped in mapping.entities}
     partial = folder / f"{MANIFEST}.partial"
-    (digests,) = stage.one(f"SELECT {DIGEST_KIND}")
     described = {
         "mapping": mapping.digest,
-        "digests": str(digests),
+        "digests": stage.digest_kind,
         "region": region,
         "entities": entities,
         "snapshots": snapshots,

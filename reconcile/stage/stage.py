@@ -41,8 +41,8 @@ _FEW = 5_000  # rows of all snapshots together
 _ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
 _ROOM = 64 << 20  # bytes of the file's pages that stay
 
-DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
-"""SQL for a name of how rows are digested: DuckDB's hash changed between 1.1 and 1.3, so stored digests count only under it."""
+# DuckDB's hash changed between 1.1 and 1.3.
+_DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,12 @@ class Stage:
         """Which of these tables have rows: to plan a statement over nothing takes as long as over a thousand rows."""
         there = self.one(f"SELECT {', '.join(f'EXISTS (FROM {table})' for table in tables)}")
         return {table for table, some in zip(tables, there, strict=True) if some}
+
+    @property
+    def digest_kind(self) -> str:
+        """A name for the hash function that this stage's digests are made with: stored ones count only under it."""
+        (name,) = self.one(f"SELECT {_DIGEST_KIND}")
+        return str(name)
 
     def has(self, table: str) -> bool:
         """Whether there is such a table. It asks the catalogue: to try the table would end a transaction where it is missing."""

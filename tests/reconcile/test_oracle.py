@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from reconcile.compare import diff
 from reconcile.ledger import runs, schema
 from reconcile.ledger.ledger import PairState
-from reconcile.link.link import digest_kind
 from reconcile.model import Entity, Side
 from reconcile.plan import draft
 from reconcile.stage.stage import Stage
@@ -78,7 +77,7 @@ def _trust(world: World, small: Small) -> int:
     told = []
     with Stage(world.folder / "digests", memory_limit="256MB", threads=1) as stage:
         world.look(world.open(stage))
-        kind = digest_kind(stage)
+        kind = stage.digest_kind
         for entity, population in small.people.items():
             for side in Side:
                 query = f"SELECT key, digest FROM raw_{entity}_{side}"
