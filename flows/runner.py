@@ -150,11 +150,11 @@ def weighed(run: Run, job: Job, plan: Plan, do: Do) -> Refused | None:
 
 def write(run: Run, job: Job, plan: Plan, do: Do) -> None:
     """Write chunk by chunk until the plan is done or the run has to stop; what is left is planned again next time."""
-    for step in job.before:
-        do(step, run)
     if job.links_only:
         do(ends.claim, run)
         return
+    for step in job.before:
+        do(step, run)
     do(steps.begin_apply, run)
     for chunk in chunks(steps.operations(run), run.pair.apply.chunk):
         if steps.must_stop(run):

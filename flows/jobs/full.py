@@ -17,6 +17,7 @@ class Whole(Job):
 
     suggests: bool = False
     """Whether it looks for contacts that are probably one, so that a person is asked about them."""
+    before: tuple[Step, ...] = (dependants.keep,)
 
     def plan(self, run: Run, do: Do) -> Plan:
         """The plan of both sides as they are now. Raises Stopped where the run has to end before there is one."""
@@ -35,7 +36,6 @@ class Full(Whole):
     """What a night does: it alone proves that both sides agree."""
 
     name: str = "nightly"
-    before: tuple[Step, ...] = (dependants.keep,)
     proves: bool = True
     after: tuple[Step, ...] = (read_agendas,)
 

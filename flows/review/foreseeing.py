@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import sqlalchemy as sa
-
 from flows.review.desk import Desk
 from flows.review.questions import Question
 from flows.review.together import Proposal
-from reconcile.ledger import schema
-from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Side
 from reconcile.plan.limits import Limits
 
@@ -29,7 +25,7 @@ def over_limits(desk: Desk, proposal: Proposal) -> list[str]:
         record = _write(question, choice)
         if record is not None:
             records.add(record)
-    linked = _linked(desk.ledger)
+    linked = desk.ledger.linked()
     writes = Counter((kind, entity, side) for kind, entity, side, _ in records)
     sentences = []
     for (kind, entity, side), number in writes.items():
@@ -74,11 +70,3 @@ def _most(kind: str, linked: int, limits: Limits) -> tuple[float, str, str]:
     if few:
         return float("inf"), kind, "max_update_share"
     return int(linked * limits.max_update_share), kind, "max_update_share"
-
-
-def _linked(ledger: Ledger) -> dict[str, int]:
-    table = schema.link
-    query = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == ledger.pair)
-    with ledger.engine.connect() as connection:
-        rows = connection.execute(query.group_by(table.c.entity)).all()
-    return {row[0]: row[1] for row in rows}

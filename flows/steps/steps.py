@@ -17,8 +17,9 @@ from flows.run import Run
 from flows.state import imprints
 from flows.state.stores import links_folder
 from flows.steps import counting, ends, focus, lineage
+from flows.steps.journals import settle_journal, source_of
 from reconcile import pipeline
-from reconcile.apply import settle, undo_settlement, verify
+from reconcile.apply import settle, verify
 from reconcile.apply.apply import apply_chunk
 from reconcile.apply.recover import resolve
 from reconcile.apply.settle_operations import settle_operations
@@ -69,18 +70,12 @@ def recover(run: Run) -> int:
     return len(names)
 
 
-def _finish(run: Run, journal: Journal, **marks: str) -> None:
-    """Resolve what is in doubt in a journal, and settle what was done; `marks` are the run's from then on."""
+def _finish(run: Run, journal: Journal, *, state: str = "") -> None:
+    """Resolve what is in doubt in a journal, and settle what was done; `state` is the run's from then on."""
     outcomes = resolve(run.desk_for(journal), run.ledger, doubts.answers(run.ledger))
-    name = journal.run_id
-    if marks or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
-        with run.ledger.transaction() as connection:
-            undo_settlement.settle_journal(run.ledger, connection, journal, source_of(run, name))
-            state = run.ledger.state()
-            run.ledger.advance(connection, replace(state, generation=state.generation + 1))
-            if marks:
-                runs.mark_within(connection, name, ended_at=run.clock(), **marks)
-    log.info("recovered", extra={"run": name, "in_doubt": len(outcomes)})
+    if state or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
+        settle_journal(run, journal, state=state)
+    log.info("recovered", extra={"run": journal.run_id, "in_doubt": len(outcomes)})
 
 
 def extract(run: Run) -> list[Spool]:
@@ -389,11 +384,6 @@ def _followed(run: Run, told_by: Entity) -> list[str]:
         return sorted(covered)
     everything = _whole(run.stage.snapshots[told_by, Side.GHL])
     return [key for key in hints.hinted(run.ledger) if everything or key in covered]
-
-
-def source_of(run: Run, name: str) -> differences.Source:
-    """What the register of differences says of where an entry of a run comes from."""
-    return differences.source(run.mapping, name, run.clock())
 
 
 def _whole(snapshot: Snapshot) -> bool:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-
-import sqlalchemy as sa
 
 from flows.outcome.undone import keep_notes, notes_of
 from flows.run import Run
 from flows.steps import lineage, steps
+from flows.steps.journals import settle_journal
 from flows.steps.present import began, children, key_of, present, twin
-from reconcile.apply import settle, undo_settlement
+from reconcile.apply import settle
 from reconcile.apply.settle_operations import Name
 from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, StateError
-from reconcile.ledger import runs, schema
+from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
@@ -113,14 +111,7 @@ def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
 
 def check(run: Run, plan: Plan) -> None:
     """The same limits as for any plan. Raises Refused with every one that it goes over."""
-    table = schema.link
-    counted = (
-        sa.select(table.c.entity, sa.func.count())
-        .where(table.c.pair == run.ledger.pair)
-        .group_by(table.c.entity)
-    )
-    with run.ledger.engine.connect() as connection:
-        links = {entity: int(count) for entity, count in connection.execute(counted)}
+    links = run.ledger.linked()
     entities = [mapped.entity for mapped in run.mapping.entities]
     facts = Facts(
         snapshots={},
@@ -133,16 +124,10 @@ def check(run: Run, plan: Plan) -> None:
 
 def settle_undo(run: Run) -> settle.Settlement:
     """Advance the ledger to what the undo wrote, in one transaction; see docs/adr on what the next run makes of it."""
-    whole = set(_whole(run))
-    with run.ledger.transaction() as connection:
-        linked, forgotten = undo_settlement.settle_journal(
-            run.ledger, connection, run.journal, steps.source_of(run, run.run_id), whole=whole
-        )
-        state = run.ledger.state()
-        run.ledger.advance(connection, replace(state, generation=state.generation + 1))
-        runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
+    run.course.settlement = settle_journal(
+        run, run.journal, whole=set(_whole(run)), state="settled"
+    )
     lineage.mark(run)
-    run.course.settlement = settle.Settlement(state.generation + 1, 0, linked, forgotten)
     return run.course.settlement
 
 

@@ -272,6 +272,14 @@ class Ledger:
                 sa.delete(table).where(table.c.pair == self.pair, table.c.hold_id.in_(chunk))
             )
 
+    def linked(self) -> dict[str, int]:
+        """How many links there are, by entity."""
+        table = schema.link
+        query = sa.select(table.c.entity, sa.func.count()).where(table.c.pair == self.pair)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.group_by(table.c.entity)).all()
+        return {str(entity): int(count) for entity, count in rows}
+
     def linked_keys(self, entity: Entity, side: str, keys: Sequence[str]) -> set[str]:
         """Those of the keys that are linked."""
         table = schema.link

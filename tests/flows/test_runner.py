@@ -52,7 +52,7 @@ def test_a_full_run_reads_plans_asks_writes_settles_and_proves(world: World) -> 
     reading = ["extract", "stage", "sweep_notes", "link", "canary", "diff", "make_plan"]
     with opened(world, "nightly", verify="full") as run:
         names = steps_of(run, FULL)
-    settled = ["settle_run", "read_back", *reading, "read_appointments"]
+    settled = ["settle_run", "read_back", *reading, "read_agendas"]
     assert names == ["recover", *reading, "check", "keep", *WRITTEN, *settled]
 
 

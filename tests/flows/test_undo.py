@@ -11,9 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.memory import Crash, Killed
+from flows.jobs.full import FULL
+from flows.jobs.migrate import Migrate
 from flows.jobs.undo import Undo
 from flows.outcome.tell import Told
-from flows.runner import carry_out
+from flows.runner import Job, carry_out
 from flows.state import imprints
 from reconcile.errors import Refused, StalePlan, StateError
 from reconcile.ledger import schema
@@ -402,7 +404,7 @@ def test_a_deleted_contact_comes_back_with_tags_tasks_and_notes(world: World) ->
     )
 
 
-def delete_ann_without_reading_notes(world: World) -> Told:
+def delete_ann_without_reading_notes(world: World, job: Job = FULL) -> Told:
     """Ann and Bob with a note each; Ann is deleted in a run whose budget reads no notes."""
     ann, bob = (
         world.app.put(Entity.CONTACT, {"first_name": n, "email": f"{n}@x.com"})
@@ -414,15 +416,17 @@ def delete_ann_without_reading_notes(world: World) -> Told:
     night(world)
     world.notes_budget = 0
     world.app.delete(Entity.CONTACT, ann)
-    told = night(world)
+    with opened(world, job.name) as run:
+        told = carry_out(run, job)
     assert [cells["body"] for cells in world.cells(Side.GHL, Entity.NOTE).values()] == ["other"]
     return told
 
 
-def test_notes_outside_the_budget_are_read_before_their_contact_is_deleted() -> None:
+@pytest.mark.parametrize("job", [FULL, Migrate()], ids=["nightly", "migrate"])
+def test_notes_outside_the_budget_are_read_before_their_contact_is_deleted(job: Job) -> None:
     """A contact that is about to go is looked at first, whatever the notes budget, so that an undo has its notes."""
     with World(limits={"max_first_creates": 100}) as world:
-        told = delete_ann_without_reading_notes(world)
+        told = delete_ann_without_reading_notes(world, job)
         assert (
             world.folder / "runs" / told.document["run_id"] / "raw_kept_note_ghl.parquet"
         ).exists()
