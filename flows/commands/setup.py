@@ -26,7 +26,10 @@ _MARKS = {
 def init(
     *,
     app: Annotated[
-        str, Parameter(help="the app: a database URL, env:NAME, a file or a folder of files")
+        str,
+        Parameter(
+            help="the app: a database URL, env:NAME, a file or a folder of files, an OpenAPI document or saved answers (.json)"
+        ),
     ],
     location: Annotated[str, Parameter(help="the GHL location's id")],
     ghl_url: Annotated[str, Parameter(help="GHL's address, or sandbox:FILE")] = _HOST,

@@ -48,7 +48,7 @@ class Guess:
 def role(table: Table, name: Concept) -> Column | None:
     """The column with a role of its own, such as modified_at."""
     scored = [
-        (likeness(column.name, ROLE[name], context=words(table.name)), column)
+        (likeness(column.title, ROLE[name], context=words(table.name)), column)
         for column in table.columns
     ]
     best = max(scored, key=lambda pair: pair[0], default=None)
@@ -66,7 +66,7 @@ def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str
     if column.meaning or column.strange:
         known = float(column.meaning == concept)
         return Guess(column, concept, known, f'the export\'s column "{column.name}"')
-    by_name = likeness(column.list_of or column.name, synonyms, context=context)
+    by_name = likeness(column.title, synonyms, context=context)
     seen = evidence(column, concept)
     if by_name and seen.share is not None:
         confidence = by_name * (0.7 + 0.3 * seen.share) if seen.share >= 0.5 else by_name * 0.5
@@ -222,7 +222,7 @@ def _custom(
     scored = [
         (
             max(
-                likeness(column.name, " ".join(words(said)), context=words(table.name))
+                likeness(column.title, " ".join(words(said)), context=words(table.name))
                 for said in (key.removeprefix(custom), info.label)
                 if said
             ),

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from flows.config.clear import is_loopback
 from flows.config.pair import SANDBOX, read
 from flows.config.sides import GhlForm
+from flows.init.api import ApiSurvey, survey_api
 from flows.init.files import FileSurvey, survey_files
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.propose import propose
@@ -65,9 +66,13 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
         raise _refused(
             "--out", f"{wish.out} exists already", "Name another file, or move that one away."
         )
-    files = _files(wish)
-    tables = files.tables if files else survey(_database_url(wish, environ))
+    api = _api(wish)
+    files = None if api else _files(wish)
+    known = api or files
+    tables = known.tables if known else survey(_database_url(wish, environ))
     proposal = propose(tables, _described(wish, environ))
+    if api:
+        proposal = api.fitted(_without_joins(proposal))
     if files:
         proposal = _of_files(_without_joins(proposal), files)
     if proposal.place(OWNER) is None:
@@ -79,11 +84,13 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     proposal = _checked_keys(proposal)
     if ask is not None:
         proposal = _asked(proposal, ask)
-    head = _head(wish, files)
+    head = _api_head(wish, api) if api else _head(wish, files)
     text = pair_text(proposal, head)
-    read(text, wish.out.absolute(), environ={**environ, APP_VARIABLE: wish.app_url})
+    secrets = dict.fromkeys(("APP_TOKEN", "APP_USER"), "to be set")
+    read(text, wish.out.absolute(), environ={**secrets, **environ, APP_VARIABLE: wish.app_url})
     _write(wish.out, text)
-    return Written(wish.out, proposal, _todo(proposal, head, environ))
+    todo = _todo(proposal, head, environ)
+    return Written(wish.out, proposal, (*(api.todo if api else ()), *todo))
 
 
 def _refused(where: str, what: str, remedy: str) -> ConfigError:
@@ -93,10 +100,9 @@ def _refused(where: str, what: str, remedy: str) -> ConfigError:
 def _database_url(wish: Wish, environ: Mapping[str, str]) -> str:
     url = _app_url(wish, environ)
     if url.startswith(("http://", "https://")):
-        what = "a JSON API does not say what it holds, so no mapping can be proposed for it"
-        raise _refused(
-            "--app", what, 'Write the pair file by hand, with connector = "rest" under [app].'
-        )
+        what = "a JSON API is not asked what it holds: no mapping can be proposed from its address"
+        remedy = "Save its OpenAPI document, or an answer of each collection, as .json files, and give those; or begin with the cookbook."
+        raise _refused("--app", what, remedy)
     return url
 
 
@@ -171,6 +177,16 @@ def _files(wish: Wish) -> FileSurvey | None:
     """What the files hold, where the app is a file or a folder on this machine."""
     path = Path(wish.app_url).expanduser()
     return survey_files(path) if "://" not in wish.app_url and path.exists() else None
+
+
+def _api(wish: Wish) -> ApiSurvey | None:
+    """What a JSON API holds, where the app is given as its document or as saved answers."""
+    path = Path(wish.app_url).expanduser()
+    return survey_api(path) if "://" not in wish.app_url and path.exists() else None
+
+
+def _api_head(wish: Wish, api: ApiSurvey) -> Head:
+    return replace(_head(wish, None), connector="rest", files=api.said(), app=api.app)
 
 
 def _without_joins(proposal: Proposal) -> Proposal:

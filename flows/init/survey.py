@@ -23,7 +23,8 @@ class Column:
     """One column: its declared type, and what the sampled rows hold, as text and without blanks.
 
     `meaning` is the concept that a column of a known export holds, `strange` why it is none though it looks like one.
-    `list_of` is the column with several values in each cell, of which this one is the first.
+    `list_of` is the column with several values in each cell, of which this one is the first. `called` is what people call it,
+    where its name is a path.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Column:
     meaning: str | None = None
     strange: str = ""
     list_of: str | None = None
+    called: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is to be known by."""
+        return self.called or self.list_of or self.name
 
     @property
     def distinct(self) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def reference(table: Table, target: Table) -> str | None:
         LIKENESS[OWNER].tables.split()
     )
     for candidate in table.columns:
-        own = set(words(candidate.name))
+        own = set(words(candidate.title))
         if own & wanted and own & _KEY_WORDS and candidate.name not in table.references:
             return candidate.name
     return None
@@ -165,7 +165,7 @@ def _tags(contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
 def _as_tags(column: Column, contacts: Table) -> float:
     if column.meaning is not None:
         return float(column.meaning == "tags")
-    return likeness(column.name, CONTACT["tags"], context=words(contacts.name))
+    return likeness(column.title, CONTACT["tags"], context=words(contacts.name))
 
 
 def _joined(table: Table, contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:

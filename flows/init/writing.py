@@ -18,7 +18,7 @@ class Head:
     """What the pair file says besides the mapping; `app_url` and `token` are as they shall stand in the file.
 
     `files` says of each table where it is and what else is to be said of its file, where the app is a set of files,
-    `connector` of which format.
+    `connector` of which format. For a JSON API, `files` says it of each collection, and `app` of the whole API.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Head:
     token: str | None
     connector: str = "sql"
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    app: Mapping[str, Any] = field(default_factory=dict)
 
 
 def pair_text(proposal: Proposal, head: Head) -> str:
@@ -51,6 +52,7 @@ def _app(proposal: Proposal, head: Head) -> Iterator[str]:
     yield from ("", "[app]", f"connector = {_quoted(head.connector)}")
     if not head.files:
         yield f"url = {_quoted(head.app_url)}"
+    yield from (f"{name} = {_toml(value)}" for name, value in head.app.items())
     for place in proposal.places:
         yield from _place(place, head.files)
 

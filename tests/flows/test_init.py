@@ -376,9 +376,9 @@ def test_files(tmp_path: Path) -> None:
             assert proof.complete, proof.why_incomplete
 
 
-def test_a_json_api_is_declared_by_hand(tmp_path: Path) -> None:
-    """A web address as the app is refused with what to do instead."""
-    with pytest.raises(ConfigError, match="by hand"):
+def test_the_address_of_a_json_api_is_not_enough(tmp_path: Path) -> None:
+    """A web address as the app is refused with what to give instead."""
+    with pytest.raises(ConfigError, match="Save its OpenAPI document"):
         init(Wish("https://api.example", "loc1", tmp_path / "pair.toml"), environ={})
 
 
