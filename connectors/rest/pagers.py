@@ -95,7 +95,7 @@ def walk(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
             return _numbered(fetch, pager, pages=False)
         case "cursor":
             return _by_cursor(fetch, pager)
-        case "link":
+        case "link" | "body_link":
             return _by_link(fetch, pager, base)
 
 
@@ -148,7 +148,7 @@ def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
             return not page.items and total_of(page, pager) != seen
         case "cursor":
             return _next(page, pager) in _NO_CURSOR
-        case "link":
+        case "link" | "body_link":
             return _ahead(page, pager) is None
 
 
@@ -287,7 +287,20 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
 
 
 def _ahead(page: ListPage, pager: PagerSettings) -> str | None:
-    """The address of the next page: in the header that is declared, or in Link."""
+    """The address of the next page: in the body, in the header that is declared, or in Link. Raises Malformed for what is none."""
+    if pager.kind == "body_link":
+        place = pager.next or "next"
+        found = find(page.body, parse(place))
+        if isinstance(found, dict):
+            found = found.get("href") or found.get("url")
+        if found in _NO_CURSOR:
+            return None
+        if isinstance(found, str):
+            return found
+        raise Malformed(
+            f'expected an address at "{place}", found {type(found).__name__}',
+            remedy='say in "next" where the address of the next page lies, or use another pager',
+        )
     if pager.next is None:
         return next_link(page.link)
     return page.headers.get(pager.next.lower()) or None

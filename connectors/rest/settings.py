@@ -11,7 +11,7 @@ from reconcile.model import Entity
 from reconcile.ports import Json
 
 AuthKind = Literal["none", "bearer", "api_key", "basic", "client_credentials"]
-PagerKind = Literal["none", "cursor", "page", "offset", "link"]
+PagerKind = Literal["none", "cursor", "page", "offset", "link", "body_link"]
 
 
 def bare(url: str) -> str:
@@ -48,8 +48,8 @@ class PagerSettings:
     none: a list comes whole; one that shows that it goes on (a next page, a larger total) is not taken for all there is.
     `param` takes the cursor, the page's number (from `first`) or the offset; `size_param` takes `size`. `next` is where a
     page holds the next cursor, as a dotted path; "@last.id" is a member of the page's last record. For link, `next` is a
-    header that holds the next address and nothing else, such as "Next-Page"; by default that is `Link` (RFC 8288). `total`
-    is where a page holds the count of all records.
+    header that holds the next address and nothing else, such as "Next-Page"; by default that is `Link` (RFC 8288). For body_link
+    it is where a page holds the next address, such as "links.next", by default "next". `total` is where a page holds the count of all records.
     """
 
     kind: PagerKind = "none"

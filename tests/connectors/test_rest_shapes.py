@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from connectors.contract import create
 from connectors.rest import (
@@ -171,6 +173,50 @@ def test_the_next_page_in_a_header_of_its_own(header: str, rows: int) -> None:
     ) as connector:
         read, proof = extracted(connector, Entity.CONTACT)
     assert (read, proof.complete) == (rows, rows == 5)
+
+
+class Django(Airtable):
+    """Pages as Django's REST framework names them: the next one's address stands in `next`, null on the last."""
+
+    def __init__(self, place: Any) -> None:
+        super().__init__()
+        self.place = place
+
+    def many(self, request: Request, body: Any) -> Response:
+        table = self.table(request)
+        begin = int(request.query_params.get("offset", 0))
+        size = int(request.query_params["limit"])
+        rows = list(table.values())
+        following = None
+        if begin + size < len(rows):
+            address = request.url.include_query_params(offset=begin + size)
+            following = self.place(str(address))
+        page = {"count": len(rows), "next": following, "results": rows[begin : begin + size]}
+        return JSONResponse(page)
+
+
+@pytest.mark.parametrize(
+    ("place", "rows", "why"),
+    [
+        (lambda address: address, 5, ""),
+        (lambda address: {"href": address}, 5, ""),
+        (lambda address: f"?{address.partition('?')[2]}", 5, ""),
+        (lambda address: "https://elsewhere.example/people", 2, "another host"),
+        (lambda address: 2, 0, "expected an address"),
+    ],
+)
+def test_the_next_page_in_the_answer(place: Any, rows: int, why: str) -> None:
+    """The address of the next page is followed, whole, relative or in an object; to another host, or a number, it is not."""
+    stub = Django(place)
+    for number in range(5):
+        stub.put("people", str(number), {"id": number, "name": "Ann"})
+    endpoint = EndpointSettings("/v0/appBase/people", items="results")
+    pager = PagerSettings("body_link", size=2, size_param="limit")
+    fields = {Entity.CONTACT: ("name",)}
+    with connected(stub, {Entity.CONTACT: endpoint}, fields, pager=pager) as connector:
+        read, proof = extracted(connector, Entity.CONTACT)
+    assert (read, proof.complete) == (rows, rows == 5)
+    assert why in proof.why_incomplete
 
 
 def test_places_in_lists_and_templates() -> None:

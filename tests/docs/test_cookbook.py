@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ COOKBOOK = DOCS / "cookbook"
 GHL = '\n[ghl]\nurl = "sandbox:ghl.db"\nlocation = "loc1"\n'
 DUE = "2026-03-01T09:00:00Z"
 JSON_SERVER = "json-server@0.17.4"
+KINTO = "kinto==26.5.0"
 
 People = dict[str, tuple[str, str]]
 """First and last name by email."""
@@ -330,6 +333,98 @@ def json_server(folder: Path, program: Path) -> Iterator[tuple[str, Application]
             process.terminate()
 
 
+@dataclass
+class KintoServer(Held):
+    """What a Kinto that runs holds."""
+
+    client: httpx.Client | None = None
+
+    def url(self, name: str) -> str:
+        return f"/buckets/crm/collections/{name}/records"
+
+    def _load(self) -> KintoServer:
+        assert self.client is not None
+        found = {}
+        for name in (self.person, self.task):
+            rows = self.client.get(self.url(name)).json()["data"]
+            found[name] = {row["id"]: row for row in rows}
+        self.rows = found
+        return self
+
+    def people(self) -> People:
+        return Held.people(self._load())
+
+    def tasks(self) -> Tasks:
+        return Held.tasks(self._load())
+
+    def untouched(self) -> bool:
+        people = self._load().rows[self.person].values()
+        return {row.get("shoe_size") for row in people} == {38, None}
+
+    def rename(self, email: str, last: str) -> None:
+        [key] = [
+            key for key, row in self._load().rows[self.person].items() if row["email"] == email
+        ]
+        assert self.client is not None
+        body = {"data": {"last_name": last}}
+        self.client.patch(f"{self.url(self.person)}/{key}", json=body).raise_for_status()
+
+
+@pytest.fixture(scope="session")
+def kinto_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kinto's program in an environment of its own; skipped where it cannot be installed."""
+    folder = tmp_path_factory.mktemp("kinto")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # noqa: S603 - our own Python
+    install = [str(folder / "bin" / "pip"), "install", "--quiet", KINTO]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=500, check=False)  # noqa: S603 - a pinned version
+    if done.returncode:
+        pytest.skip(f"{KINTO} cannot be installed: {done.stderr[-200:]}")
+    return folder / "bin" / "kinto"
+
+
+@contextmanager
+def kinto_server(folder: Path, program: Path) -> Iterator[tuple[str, Application]]:
+    """A Kinto of its own, in memory, on a free port, with a person and a task of each kind."""
+    settings = folder / "kinto.ini"
+    memory = ["--backend", "memory", "--cache-backend", "memory", "--host", "127.0.0.1"]
+    subprocess.run([program, "init", "--ini", settings, *memory], check=True, capture_output=True)  # noqa: S603 - installed above
+    port = str(_free_port())
+    command = [program, "start", "--ini", settings, "--port", port]
+    process = subprocess.Popen(  # noqa: S603 - installed above
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            assert any("Serving on" in line for line in process.stdout), "Kinto did not start"
+            drained = threading.Thread(target=process.stdout.read, daemon=True)
+            drained.start()
+            url = f"http://127.0.0.1:{port}/v1"
+            with httpx.Client(base_url=url, auth=("admin", TOKEN), timeout=30) as client:
+                yield url, _furnished(client)
+        finally:
+            process.terminate()
+            process.wait()
+            drained.join()
+
+
+def _furnished(client: httpx.Client) -> KintoServer:
+    account = {"data": {"password": TOKEN}}
+    client.put("/accounts/admin", json=account, auth=None).raise_for_status()
+    client.put("/buckets/crm").raise_for_status()
+    server = KintoServer({}, "people", "todos", client)
+    for name in ("people", "todos"):
+        client.put(f"/buckets/crm/collections/{name}").raise_for_status()
+    keys = {}
+    for first, last in (("Ann", "Lee"), ("Bob", "Ray")):
+        email = f"{first.lower()}@mail.example"
+        row = {"first_name": first, "last_name": last, "email": email, "shoe_size": 38}
+        keys[first] = client.post(server.url("people"), json={"data": row}).json()["data"]["id"]
+    task = {"title": "Visit", "due": DUE, "done": False, "person": keys["Bob"]}
+    client.post(server.url("todos"), json={"data": task}).raise_for_status()
+    return server
+
+
 def _free_port() -> int:
     import socket
 
@@ -478,3 +573,13 @@ def test_a_json_server_that_runs(json_server_program: Path, tmp_path: Path) -> N
     """The same with json-server itself, started from npm's package."""
     with json_server(tmp_path, json_server_program) as (url, application):
         _carried_both_ways("json-server", url, application, tmp_path)
+
+
+def test_a_kinto_that_runs(
+    kinto_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same with Kinto itself, installed from its package, over its own accounts."""
+    monkeypatch.setenv("APP_TOKEN", TOKEN)
+    monkeypatch.setenv("APP_USER", "admin")
+    with kinto_server(tmp_path, kinto_program) as (url, application):
+        _carried_both_ways("kinto", url, application, tmp_path)

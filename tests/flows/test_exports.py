@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from flows.config import load
@@ -415,3 +416,38 @@ def test_an_edit_without_a_key_is_asked_about(tmp_path: Path) -> None:
     assert (kinds[0] != set(), kinds[1] != set()) == (True, True)
     assert place.cities() == {"Ann": "Rome", "Bob": None}
     assert place.file.read_bytes() == content
+
+
+def test_a_workbook_is_carried_both_ways(tmp_path: Path) -> None:
+    """Title, totals, the other sheet and numbers stay; postal codes get their zeros in GHL, and an edit there is written as text."""
+    place = Place.made(tmp_path, Export("kunden.xlsx", country="DE", ghl=(AENNE, DORA_IN_GHL)))
+    assert place.init().code == 0
+    place.run()
+    place.edit_ghl({"cara@mail.example": {"postalCode": "01069", "city": "Dresden"}})
+    place.run()
+    quiet = place.run()
+    assert (quiet["changes"], quiet["holds"]) == ([], [])
+    codes = {email: row.get("postalCode") for email, row in place.people().items()}
+    assert codes == {
+        "aenne@mail.example": "01067",
+        "juergen@mail.example": "80331",
+        "cara@mail.example": "01069",
+        "dora@mail.example": None,
+    }
+    before = openpyxl.load_workbook(EXPORTS / "kunden.xlsx")
+    after = openpyxl.load_workbook(place.file)
+    assert after.sheetnames == before.sheetnames
+    expected = {
+        (sheet.title, cell.coordinate): cell.value
+        for sheet in before
+        for row in sheet
+        for cell in row
+    }
+    expected |= {("Kunden", "D7"): "01069", ("Kunden", "E7"): "Dresden"}
+    held = {
+        (sheet.title, cell.coordinate): cell.value
+        for sheet in after
+        for row in sheet
+        for cell in row
+    }
+    assert held == expected
