@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from flows.clock import now  # noqa: E402 - the product lies above this folder
 from flows.config import load  # noqa: E402
+from flows.demo import edit  # noqa: E402
 from flows.review.desk import Desk  # noqa: E402
 from flows.review.questions import Evidence  # noqa: E402
 from flows.review.serving import listening, server_for  # noqa: E402
@@ -60,8 +61,7 @@ class Camera:
         self.browser.open(url)
         if whole:
             self._size(width, self.browser.js("document.documentElement.scrollHeight"))
-        picture = self.browser.call("Page.captureScreenshot", format="png")
-        (self.out / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+        self._shoot(name)
 
     def paper(self, name: str, url: str) -> None:
         """What is printed of an address."""
@@ -73,15 +73,20 @@ class Camera:
     def terminal(self, name: str, *words: object, columns: int, lines: int | None = None) -> None:
         """A command as it stands in a terminal of some width; its first lines, or all."""
         seen = watch(*words, columns=columns)
-        shown = [line for line in seen.lines if not line.startswith("Report: ")][:lines]
+        shown = seen.lines[:lines]
         page = self.out / f"{name}.html"
         page.write_text(
             _TERMINAL.format(columns=columns, text=html.escape("\n".join(shown))), encoding="utf-8"
         )
         self._size(columns * 9 + 60, min(len(shown), 400) * 21 + 50)
         self.browser.open(page.as_uri())
-        self.browser.picture(self.out / f"{name}.png")
+        self._shoot(name)
         page.unlink()
+
+    def _shoot(self, name: str) -> None:
+        """As WebP, which is a third of a PNG."""
+        picture = self.browser.call("Page.captureScreenshot", format="webp", quality=85)
+        (self.out / f"{name}.webp").write_bytes(base64.b64decode(picture["data"]))
 
     def _size(self, width: int, height: int) -> None:
         self.browser.call(
@@ -112,12 +117,12 @@ def reviewed(path: Path) -> Iterator[str]:
 
 
 def world(folder: Path, *, contacts: int, questions: int) -> Acme:
-    """A pair after its first night, with a plan for the second, in which so many questions are open."""
+    """A pair after its first night and a day of edits, after which so many people are in question."""
     acme = Acme.made(folder, contacts=contacts)
     acme.run(allowed=frozenset({"creates", "first-creates", "updates"}), verify="none")
+    edit(acme.folder, acme.pair)
     if questions:
         move_house(acme, questions)
-    acme.run(writes=False)
     return acme
 
 
@@ -129,14 +134,18 @@ def page_of(acme: Acme) -> str:
 
 def readme(camera: Camera, acme: Acme) -> None:
     """The pictures that the README shows."""
-    camera.take("report", page_of(acme), DESKTOP)
     camera.terminal("plan", "plan", "--pair", acme.pair, columns=100, lines=34)
+    acme.run()
+    camera.take("report", page_of(acme), DESKTOP)
     with reviewed(acme.pair) as url:
         camera.take("review", f"{url}?kind=conflict", DESKTOP)
 
 
 def everything(camera: Camera, acme: Acme) -> None:
     """Every surface, in several sizes, light and dark."""
+    for columns in (80, 120):
+        camera.terminal(f"plan-{columns}", "plan", "--pair", acme.pair, columns=columns)
+    acme.run()
     page = page_of(acme)
     camera.take("report", page, DESKTOP)
     camera.take("report-whole", page, DESKTOP, whole=True)

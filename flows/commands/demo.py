@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsons
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,14 @@ from flows.commands.show import tell_paths, tell_run
 from flows.outcome.tell import Told
 from flows.run import Options
 from flows.terminal import Console
+from reconcile.report.verdict import many
+
+_NEXT = (
+    ("Answer the questions in your browser:", "review --web"),
+    ("Edit a value in the app or the pair file, and see what would be written:", "plan"),
+    ("Ask why a record is as it is (its key stands in the report):", "explain contact 1"),
+)
+"""What somebody may try after the demo."""
 
 
 def demo(
@@ -52,19 +61,7 @@ def demo(
     told.append(_night(console, pair_file, engine))
     console.rule("Third night: nothing is left to do")
     told.append(_night(console, pair_file, engine))
-    tell_paths(console, told[1].paths)
-    console.print(
-        f"The pair file, to edit and try: {pair_file}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    console.print(
-        f"                                ghl-reconcile plan --pair {pair_file}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    _ending(console, told, pair_file)
     if json:
         jsons.dump(
             {"folder": str(folder), "runs": [_brief(each) for each in told]},
@@ -74,6 +71,30 @@ def demo(
         )
         print()
     return max(each.exit_code for each in told)
+
+
+def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
+    """What just happened, why the exit code is what it is, and what to do next."""
+    console.rule("What happened")
+    days = ("First night", "Second night", "Third night")
+    for day, night in zip(days, told, strict=True):
+        totals = night.document["totals"]
+        writes = many(totals["done"]["writes"], "write")
+        asked = many(totals["questions"], "question")
+        console.print(f"  {day}: {writes}, {asked}.", highlight=False)
+    open_questions = told[-1].document["totals"]["questions"]
+    if open_questions:
+        console.print(
+            f"The exit code is 1, as {many(open_questions, 'question')} wait for a person: nothing failed, "
+            "and nothing else is held up by them.",
+            highlight=False,
+        )
+    tell_paths(console, told[1].paths)
+    pair = shlex.quote(str(pair_file))
+    for why, words in _NEXT:
+        console.print(f"\n{why}", highlight=False, markup=False)
+        line = f"  ghl-reconcile {words} --pair {pair}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _night(console: Console, pair_file: Path, engine: str) -> Told:

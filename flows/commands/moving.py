@@ -142,7 +142,7 @@ def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
             tell_run(console, told, pair=pair)
         console.print(markdown(moved.report), highlight=False, markup=False)
         console.print(
-            f"Cutover report: {moved.report.paths['md']}",
+            f"Cutover report: {moved.report.paths['html']}",
             highlight=False,
             markup=False,
             soft_wrap=True,

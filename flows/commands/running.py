@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -40,6 +41,10 @@ def plan(
         int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
     ] = None,
     rebase: Rebase = False,
+    print: Annotated[  # noqa: A002 - the option's name
+        Literal["digest"] | None,
+        Parameter(help="print this alone, for a script: what `apply` takes"),
+    ] = None,
 ) -> int:
     """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side.
 
@@ -55,6 +60,9 @@ def plan(
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
     told = run_job(loaded, PLAN, options=Options(allowed=allowed(allow, rebase=rebase)))
+    if print:
+        sys.stdout.write(f"{told.document['provenance']['plan_digest']}\n")
+        return told.exit_code
     return show(told, pair=pair, as_json=json, full=full, offer=True)
 
 

@@ -18,6 +18,8 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from flows.config import Pair
 from flows.outcome.tell import Told
@@ -126,6 +128,18 @@ def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return rows
     last = dict.fromkeys(rows[0], "") | {next(iter(rows[0])): f"and {more:,} more in the report"}
     return [*rows[:LISTED], last]
+
+
+def called(pair: str, told: Map[str, Any]) -> str:
+    """What a run is called once it is over: its pair, its job and the verdict, which names no record."""
+    return f"{pair} {told['job']}: {told['verdict']['headline']}"
+
+
+def rename(pair: Pair, told: Told) -> None:
+    """Call the run in Prefect's lists by what it came to."""
+    if flow_run.id:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(UUID(str(flow_run.id)), name=called(pair.name, told.document))
 
 
 def tables(pair: Pair, told: Told) -> None:

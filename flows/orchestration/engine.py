@@ -27,7 +27,7 @@ from prefect.events import emit_event  # noqa: E402
 
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.jobs.full import FULL  # noqa: E402
-from flows.orchestration.artifacts import Watched, let_go, tables  # noqa: E402
+from flows.orchestration.artifacts import Watched, let_go, rename, tables  # noqa: E402
 from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
@@ -64,7 +64,11 @@ def run_pair(
     options = Options(job, frozenset(allow or ()), verify, max_minutes)
     told = run_job(loaded, replace(FULL, name=job), Watched(as_task, loaded), options=options)
     FINISHED.append(told)
-    shortly(lambda: publish(loaded, told), lambda: tables(loaded, told))
+    shortly(
+        lambda: publish(loaded, told),
+        lambda: tables(loaded, told),
+        lambda: rename(loaded, told),
+    )
     return told
 
 
@@ -86,7 +90,9 @@ def nightly(
     """
     told = run_pair.fn(pair, "nightly", allow, verify, max_minutes)
     if told.exit_code >= 2:
-        raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")
+        raise RuntimeError(
+            f"run {told.document['run_id']}: {told.document['verdict']['headline']}; see its report"
+        )
 
 
 def publish(pair: Pair, told: Told) -> None:

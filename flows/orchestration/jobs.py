@@ -19,7 +19,7 @@ from flows.jobs.delta import Delta
 from flows.jobs.legs import Moved, begun
 from flows.jobs.legs import migrate as move_all
 from flows.jobs.migrate import ALLOWED, Migrate, Mode, Move, To, shaped
-from flows.orchestration.artifacts import Watched, key_of, let_go, tables
+from flows.orchestration.artifacts import Watched, key_of, let_go, rename, tables
 from flows.orchestration.ghosts import shortly
 from flows.orchestration.sealed import sealed
 from flows.outcome.cutover import markdown
@@ -180,7 +180,11 @@ def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
 
 def tell(pair: Pair, told: Told) -> None:
     """The statement, tables and the way to the report, as artifacts without a person's values."""
-    shortly(lambda: publish(pair, told), lambda: tables(pair, told))
+    shortly(
+        lambda: publish(pair, told),
+        lambda: tables(pair, told),
+        lambda: rename(pair, told),
+    )
 
 
 def _live(pair: str) -> Pair:
@@ -191,4 +195,6 @@ def _live(pair: str) -> Pair:
 
 def _judge(told: Told) -> None:
     if told.exit_code >= 2:
-        raise RuntimeError(f"run {told.document['run_id']}: some records failed; see its report")
+        raise RuntimeError(
+            f"run {told.document['run_id']}: {told.document['verdict']['headline']}; see its report"
+        )

@@ -15,6 +15,7 @@ from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
+from reconcile.report.page import cutover_page
 from reconcile.report.verdict import many as counted
 from reconcile.stage.quoting import literal
 
@@ -66,10 +67,12 @@ def cutover(run: Run, told: Told) -> Cutover:
         clean=bool(told.document["statement"]["clean"]),
         legs=tuple(legs),
     )
-    paths = {"json": run.folder / "cutover.json", "md": run.folder / "cutover.md"}
+    paths = {kind: run.folder / f"cutover.{kind}" for kind in ("json", "md", "html")}
     plain = asdict(report) | {"complete": report.complete, "paths": None}
     paths["json"].write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
     paths["md"].write_text(markdown(report), encoding="utf-8")
+    html = cutover_page(plain, complete=report.complete)
+    paths["html"].write_text(html, encoding="utf-8")
     return Cutover(
         **{name: getattr(report, name) for name in report.__dataclass_fields__} | {"paths": paths}
     )

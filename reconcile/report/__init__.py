@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping as Map
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from reconcile.report.about import About
 from reconcile.report.decisions import decisions_from
 from reconcile.report.document import document
-from reconcile.report.frames import Run, changes
+from reconcile.report.frames import Run, Runs, changes
 from reconcile.report.kept import texts
 from reconcile.report.markdown import markdown
 from reconcile.stage.stage import Stage
@@ -19,6 +20,7 @@ from reconcile.values.mapping import Mapping
 __all__ = [
     "About",
     "Run",
+    "Runs",
     "changes",
     "decisions_from",
     "document",
@@ -50,8 +52,15 @@ def write_document(whole: Map[str, Any], folder: Path, *, masked: bool = False) 
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"json": _place(folder / "report.json", texts(made))}
     paths["md"] = _place(folder / "report.md", [markdown(made)])
-    paths["html"] = _place(folder / "report.html", [page(made)])
+    # The page says of which document it is, so that whoever is handed both can tell.
+    paths["html"] = _place(folder / "report.html", [page(made, digest=_digest(paths["json"]))])
     return paths | {"xlsx": sheet(made, folder / "report.xlsx")}
+
+
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _place(path: Path, parts: Iterable[str]) -> Path:

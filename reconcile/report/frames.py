@@ -1,14 +1,16 @@
-"""Reports as pandas frames, for analysts: a row for each field that changed."""
+"""Reports as pandas frames, for analysts: runs, changes, values and questions, which `run_id` joins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconcile.errors import StateError
 from reconcile.report.schema import FORMAT
+from reconcile.report.totals import totals_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,18 @@ _COLUMNS = (
         "stored",
     ),
     *("because", "status", "code", "detail", "trace_id"),
+)
+
+
+_OF_A_RUN = (
+    "run_id",
+    "pair",
+    "job",
+    "state",
+    "applied",
+    "started_at",
+    "ended_at",
+    "seconds",
 )
 
 
@@ -69,6 +83,74 @@ class Run:
         return pd.DataFrame(
             [{name: value for name, value in hold.items() if name != "options"} for hold in flat]
         )
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """One row for each value that is not equal on both sides, or not known to be, with its class and why."""
+        import pandas as pd
+
+        listed = self.document["values"]["listed"]
+        return pd.DataFrame([{"run_id": self.document["run_id"], **each} for each in listed])
+
+
+class Runs:
+    """The kept reports of a pair, oldest first, as four tables that `run_id` joins."""
+
+    def __init__(self, kept: Sequence[Run]) -> None:
+        self.kept = kept
+
+    @classmethod
+    def load(cls, folder: Path) -> Runs:
+        """The runs in a pair's folder of runs (STORE/runs); one without a report, or of another format, is left out."""
+        found: list[Run] = []
+        for each in sorted(folder.iterdir()):
+            with suppress(StateError):
+                found.append(Run.load(each))
+        return cls(found)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """One row for each run: what it was, and its totals, such as planned_creates, done_creates, failed, questions."""
+        import pandas as pd
+
+        return pd.DataFrame([_summary(each.document) for each in self.kept])
+
+    @property
+    def changes(self) -> pd.DataFrame:
+        """The changes of all runs, as in Run.changes."""
+        return _together([each.changes for each in self.kept])
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """The values of all runs, as in Run.values."""
+        return _together([each.values for each in self.kept])
+
+    @property
+    def questions(self) -> pd.DataFrame:
+        """The questions of all runs, as in Run.holds, with the run that had them."""
+        named = [each.holds.assign(run_id=each.document["run_id"]) for each in self.kept]
+        return _together(named)
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One frame of several; an empty one has no say in what the columns are."""
+    import pandas as pd
+
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return frames[0] if frames else pd.DataFrame()
+    return pd.concat(filled, ignore_index=True)
+
+
+def _summary(document: Map[str, Any]) -> dict[str, Any]:
+    """A report as one flat row."""
+    row = {name: document[name] for name in _OF_A_RUN}
+    whole = totals_of(document)
+    row |= {name: count for name, count in whole.items() if isinstance(count, int)}
+    for state in ("planned", "done"):
+        counts = whole[state]
+        row |= {f"{state}_{name}": count for name, count in counts.items()}
+    return row
 
 
 def load(folder: Path) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for twin in whole["quality"].get("twins", ()):
         twin["value"] = mask(twin["value"])
     _suggestions(whole)
+    _quality(whole)
     for kind in Shown:
         _agenda(whole.get(kind.plural))
     _undo(whole)
@@ -149,6 +150,15 @@ def _suggestions(whole: dict[str, Any]) -> None:
                 if link[f"{side}_label"] != link[f"{side}_key"]
                 else link[f"{side}_key"]
             )
+
+
+def _quality(whole: dict[str, Any]) -> None:
+    """The names of the records that a finding is of; those that are keys stay."""
+    for findings in whole["quality"].values():
+        for each in findings if isinstance(findings, list) else ():
+            if "names" in each:
+                pairs = zip(each["names"], each["keys"], strict=True)
+                each["names"] = [key if name == key else mask(name) for name, key in pairs]
 
 
 def _agenda(shown: dict[str, Any] | None) -> None:

@@ -24,8 +24,8 @@ _SHOWN_HOLDS = 10
 _ICON = {"good": "%2316794f", "ask": "%23b45309", "bad": "%23b42318", "plain": "%234b5563"}
 
 
-def page(document: Map[str, Any], *, masked: bool = False) -> str:
-    """The HTML of `document`. `masked` takes personal values out first."""
+def page(document: Map[str, Any], *, masked: bool = False, digest: str = "") -> str:
+    """The HTML of `document`. `masked` takes personal values out first. `digest` is the SHA-256 of its report.json."""
     whole = mask_document(document) if masked else document
     css, js = (_asset(name) for name in ("page.css", "page.js"))
     environment = _environment()
@@ -34,6 +34,7 @@ def page(document: Map[str, Any], *, masked: bool = False) -> str:
         d=whole,
         shown=list(Shown),
         masked=masked,
+        digest=digest,
         css=css,
         js=js,
         data=records.data,
@@ -44,6 +45,13 @@ def page(document: Map[str, Any], *, masked: bool = False) -> str:
         shown_holds=_SHOWN_HOLDS,
         **sections.context(whole, records.total),
     )
+
+
+def cutover_page(facts: Map[str, Any], *, complete: bool) -> str:
+    """The HTML of a migration's cutover report: `facts` are those of cutover.json."""
+    css = _asset("page.css")
+    template = _environment().get_template("cutover.html.j2")
+    return template.render(c=facts, complete=complete, css=css, policy=_policy(css, ""))
 
 
 def _asset(name: str) -> str:

@@ -12,6 +12,7 @@ from reconcile.link.cells import make_cells
 from reconcile.link.suggestions import RULE
 from reconcile.model import Entity, Side
 from reconcile.report.about import About
+from reconcile.report.labels import names
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Email, Instant, Phone
@@ -24,6 +25,8 @@ _SUGGESTED_LISTED = 500  # all are among the questions
 _SIMILAR_AMONG = 400  # tags compared pairwise
 
 _COUNTED = ("compared", "equal", "blank_in_app", "blank_in_ghl")
+
+_WITH_KEYS = ("invalid", "twins", "orphans", "overdue_tasks")
 
 _SUGGESTED = ("app_key", "ghl_key", "app_label", "ghl_label", "probability", "weight", "evidence")
 
@@ -38,7 +41,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         for mapped in mapping.entities:
             for side in Side:
                 make_cells(stage, mapped, side)
-    return {
+    found: dict[str, Any] = {
         "looked_at": {
             mapped.entity.value: _looked_at(stage, mapped) for mapped in mapping.entities
         },
@@ -55,6 +58,26 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "notes_oldest": about.notes_oldest,
         **_swept(stage, mapping),
     }
+    _name(stage, mapping, [each for kind in _WITH_KEYS for each in found[kind]])
+    return found
+
+
+def _name(stage: Stage, mapping: Mapping, findings: list[dict[str, Any]]) -> None:
+    """Give each finding the names of its records, in `names`, beside their `keys`."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for each in findings:
+        of = (_entity(each), each["side"])
+        wanted.setdefault(of, set()).update(each["keys"])
+    for (entity, side), keys in wanted.items():
+        known = names(stage, mapping, Entity(entity), Side(side), keys)
+        for each in findings:
+            if (_entity(each), each["side"]) == (entity, side):
+                each["names"] = [known.get(key, key) for key in each["keys"]]
+
+
+def _entity(finding: dict[str, Any]) -> str:
+    """Whose it is: what is overdue is a task without saying so."""
+    return str(finding.get("entity", Entity.TASK.value))
 
 
 def _swept(stage: Stage, mapping: Mapping) -> dict[str, int | None]:

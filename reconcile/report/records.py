@@ -99,8 +99,10 @@ def _of(each: Found) -> str:
 
 
 def _keys(each: Found) -> str:
+    """The first of the records by name; one without a name by its key."""
     more = ", …" if each["count"] > 3 else ""
-    return ", ".join(each["keys"][:3]) + more
+    shown = each.get("names") or each["keys"]
+    return ", ".join(shown[:3]) + more
 
 
 def _invalid(each: Found) -> dict[str, Any]:

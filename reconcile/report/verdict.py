@@ -266,6 +266,9 @@ def _asked(
     if oldest:
         sentences.append(f"The oldest has waited {many(oldest, 'day')}.")
     held = "it" if len(holds) == 1 else "them"
+    if said:
+        # Between it and the headline stands what was done.
+        held = "the question" if len(holds) == 1 else "the questions"
     return " ".join([*sentences, f"Nothing else is held up by {held}."])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.orchestration.artifacts import LISTED, shown, where
+from flows.orchestration.artifacts import LISTED, called, shown, where
 from flows.outcome.tell import Told
 from reconcile.model import Entity, Side
 from tests.builders import World, by_email
@@ -64,3 +64,8 @@ def test_the_way_to_the_report_is_no_link_that_does_not_open() -> None:
     assert str(Path("runs/r1/report.html").absolute()) in text
     assert "ghl-reconcile report r1 --pair 'my pairs/acme.toml'" in text
     assert "](file:" not in text
+
+
+def test_a_run_is_called_by_what_it_came_to() -> None:
+    """In Prefect's list of runs each says its pair, its job and how many questions wait."""
+    assert called("acme", report_of(holds=3)) == "acme nightly: 3 questions wait for a decision"

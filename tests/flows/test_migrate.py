@@ -299,6 +299,11 @@ def test_cutover_report(place: tuple[Place, Pair]) -> None:
     written = json.loads(moved.report.paths["json"].read_text())
     assert written["complete"] is True
     assert "**Complete.**" in moved.report.paths["md"].read_text()
+    html = moved.report.paths["html"].read_text()
+    assert "Migration complete</h1>" in html
+    assert "<td>60</td><td>61</td><td>60</td><td>0</td><td>50</td><td>0</td>" in html
+    assert "the rules do not create records of this kind in the app" in html
+    assert "https://" not in html
 
 
 def test_match_only(place: tuple[Place, Pair]) -> None:

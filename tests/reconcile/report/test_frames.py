@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconcile.errors import StateError
-from reconcile.report import Run, changes, write_document
+from reconcile.report import Run, Runs, changes, write_document
 from tests.builders_report import report_of
 
 
@@ -45,3 +47,33 @@ def test_a_folder_without_a_report_is_named(tmp_path: Path, text: str | None) ->
         (tmp_path / "report.json").write_text(text, encoding="utf-8")
     with pytest.raises(StateError, match=r"report\.json"):
         changes(tmp_path)
+
+
+def test_all_runs_are_four_tables_that_join(tmp_path: Path) -> None:
+    """Runs, changes, values and questions of a pair's kept reports join by the run; what has no report is left out."""
+    for number, name in enumerate(("r1", "r2")):
+        write_document(report_of(5 + number, holds=number, run_id=name), tmp_path / name)
+    (tmp_path / "killed").mkdir()
+    kept = Runs.load(tmp_path)
+    runs, changes = kept.runs, kept.changes
+    assert list(runs["run_id"]) == ["r1", "r2"]
+    assert list(kept.questions["run_id"]) == ["r2"]
+    written = changes[changes["status"] == "done"].groupby("run_id")["op_id"].nunique()
+    joined = runs.set_index("run_id").join(written)
+    assert list(joined["done_writes"]) == list(joined["op_id"]) == [5, 6]
+    assert set(kept.values["run_id"]) <= {"r1", "r2"}
+
+
+def test_the_examples_for_analysts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/tasks/analysts.md shows in pandas and SQL runs as it stands there, one after another."""
+    page = Path(__file__).parents[3] / "docs" / "tasks" / "analysts.md"
+    for name in ("r1", "r2"):
+        folder = tmp_path / "demo" / "state" / "runs" / name
+        write_document(report_of(5, run_id=name), folder)
+    monkeypatch.chdir(tmp_path)
+    examples = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(examples) == 4
+    known: dict[str, Any] = {}
+    for example in examples:
+        exec(example, known)  # noqa: S102 - our own page
+    assert list(known["kept"].runs["run_id"]) == ["r1", "r2"]

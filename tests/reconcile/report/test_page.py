@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from base64 import b64decode
@@ -12,6 +13,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from reconcile.report import write_document
 from reconcile.report.markdown import markdown
 from reconcile.report.packed import packed
 from reconcile.report.page import page
@@ -170,6 +172,37 @@ def test_differences_that_a_rule_leaves_are_listed() -> None:
     assert "Differences that a rule or a decision leaves: 4" in html
     assert "Lee &amp; Sons" in html
     assert "and 3 more" in html
+
+
+def test_the_page_says_of_which_document_it_is(tmp_path: Path) -> None:
+    """The digest on the page is the SHA-256 of the report.json beside it, so that a changed one is seen."""
+    paths = write_document(report_of(3), tmp_path)
+    digest = hashlib.sha256(paths["json"].read_bytes()).hexdigest()
+    assert f'<code class="digest">{digest}</code>' in paths["html"].read_text(encoding="utf-8")
+
+
+def test_findings_are_called_by_name() -> None:
+    """What is wrong with records names the records; one without a name stands by its key, and masked nobody is named."""
+    whole = report_of(3)
+    twin = {
+        "entity": "contact",
+        "side": "app",
+        "field": "email",
+        "value": "z@x.com",
+        "count": 2,
+        "keys": ["71", "72"],
+        "names": ["Zoe Young", "72"],
+    }
+    kinds = ("invalid", "missing", "orphans", "overdue_tasks", "match_rules", "agreement", "tags")
+    whole["quality"] = dict.fromkeys((*kinds, "similar_tags"), ()) | {
+        "twins": [twin],
+        "suggested": None,
+        "notes_oldest": None,
+    }
+    assert "Zoe Young, 72" in page(whole)
+    masked = page(whole, masked=True)
+    assert "Young, 72" not in masked
+    assert "Z••• Y•••, 72" in masked
 
 
 # in a browser -------------------------------------------------------------------------------------------------------
