@@ -66,18 +66,13 @@ def _name(stage: Stage, mapping: Mapping, findings: list[dict[str, Any]]) -> Non
     """Give each finding the names of its records, in `names`, beside their `keys`."""
     wanted: dict[tuple[str, str], set[str]] = {}
     for each in findings:
-        of = (_entity(each), each["side"])
+        of = (each["entity"], each["side"])
         wanted.setdefault(of, set()).update(each["keys"])
     for (entity, side), keys in wanted.items():
         known = names(stage, mapping, Entity(entity), Side(side), keys)
         for each in findings:
-            if (_entity(each), each["side"]) == (entity, side):
+            if (each["entity"], each["side"]) == (entity, side):
                 each["names"] = [known.get(key, key) for key in each["keys"]]
-
-
-def _entity(finding: dict[str, Any]) -> str:
-    """Whose it is: what is overdue is a task without saying so."""
-    return str(finding.get("entity", Entity.TASK.value))
 
 
 def _swept(stage: Stage, mapping: Mapping) -> dict[str, int | None]:
@@ -218,7 +213,13 @@ def _overdue_of(stage: Stage, mapped: EntityMap) -> Iterator[dict[str, Any]]:
         )
         count, keys = _examples(stage, overdue, order="due, key")
         if keys:
-            yield {"side": side.value, "days": _OVERDUE_DAYS, "count": count, "keys": keys}
+            yield {
+                "entity": mapped.entity.value,
+                "side": side.value,
+                "days": _OVERDUE_DAYS,
+                "count": count,
+                "keys": keys,
+            }
 
 
 def _says_completed(field: Field) -> bool:
