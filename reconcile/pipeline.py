@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from collections.abc import Mapping as Map
 from functools import partial
 
@@ -25,7 +26,7 @@ from reconcile.plan import moved_children, refusals
 from reconcile.plan.draft import begin, draft, extend_owner, number
 from reconcile.ports import Connector, Record
 from reconcile.stage.stage import Stage
-from reconcile.values.mapping import Mapping
+from reconcile.values.mapping import EntityMap, Mapping
 
 _ABOUT_DELETIONS = frozenset({"delete", "restore", "relink", "keep"})
 
@@ -37,11 +38,13 @@ def link(
     *,
     whole: bool = True,
     decisions: list[Decision] | None = None,
+    baseline: Callable[[EntityMap], None] | None = None,
 ) -> None:
     """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
 
     `decisions` are those that count in this run; by default all that people made. Where not all of both sides was read
-    (`whole`), what people decided about deletions waits for a run that can see that something is gone.
+    (`whole`), what people decided about deletions waits for a run that can see that something is gone. `baseline` puts
+    another baseline in place of the ledger's: who is another person by now is told by it, and what hangs on whom by that.
     """
     if decisions is None:
         decisions = ledger.decisions()
@@ -70,6 +73,8 @@ def link(
             partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped)
         )
         renew_baseline(stage, mapped, same_rows=same_rows)
+        if baseline:
+            baseline(mapped)
         try_again(stage, mapped)
         if mapped.entity.children:
             reused_keys.find(stage, mapped)

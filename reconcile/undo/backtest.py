@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from reconcile import pipeline
 from reconcile.baseline import differences
 from reconcile.compare import restored
 from reconcile.ledger.ledger import Decision, PairState
-from reconcile.link.link import try_again
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.plan import draft
 from reconcile.plan.limits import Breach, Facts, Limits, breaches
@@ -221,10 +221,8 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: in
         taken,
         tuple(_questions(archived, taken)),
     )
-    pipeline.link(stage, cast("Ledger", then), mapping)
-    for mapped in mapping.entities:
-        _make_baseline(stage, archived, mapped)
-        try_again(stage, mapped)
+    baseline = partial(_make_baseline, stage, archived)
+    pipeline.link(stage, cast("Ledger", then), mapping, baseline=baseline)
     pipeline.diff(stage, mapping)
     edited, parted, questions = (
         archived.relation(table) if archived.has(table) else None
