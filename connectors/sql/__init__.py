@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from connectors.sql.lines import Tally
 from connectors.sql.reading import ROWS, Slice, look_for, read_one, slices, stream, visible
 from connectors.sql.readonly import why_read_only
 from connectors.sql.refusals import as_connector_error
+from connectors.sql.rehearsal import Try, Wish, rehearse
 from connectors.sql.schema import Layout, find_layouts
 from connectors.sql.settings import (
     Copy,
@@ -42,6 +43,8 @@ __all__ = [
     "SqlSettings",
     "TableSettings",
     "TagSettings",
+    "Try",
+    "Wish",
 ]
 
 _EVERYTHING = Scope()
@@ -150,6 +153,14 @@ class SqlConnector:
         pauses = Pauses(self.waits, self._ending, self._sleep, self._settings.lock_seconds)
         writer = Writer(self._engine, self._layouts, self._settings.batch, self._clock, pauses)
         yield from writer.write(writes)
+
+    def rehearse(self, wishes: Mapping[Entity, Wish]) -> list[Try]:
+        """Try these writes in a transaction that is taken back. Raises ConnectorError when the database does not answer."""
+        self._release()
+        try:
+            return rehearse(self._engine, self._layouts, wishes, self._clock())
+        except SQLAlchemyError as error:
+            raise as_connector_error(error, "trying writes that are taken back") from None
 
     def usage(self) -> Usage:
         """Statements so far; a database of one's own counts none of them against a quota."""

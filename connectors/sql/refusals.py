@@ -12,6 +12,8 @@ from reconcile.errors import ConnectorError, Forbidden, Transient
 
 _UNIQUE = ("23505", "1062", "1586", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 _CONSTRAINT = ("1048", "1364", "1451", "1452", "3819", "4025")
+_MISSING = ("23502", "1048", "1364", "SQLITE_CONSTRAINT_NOTNULL")
+_REFERENCE = ("23503", "1451", "1452", "SQLITE_CONSTRAINT_FOREIGNKEY")
 _FORBIDDEN = ("42501", "1142", "1143", "1044")
 _READ_ONLY = ("25006", "1290", "1792", "1836", "SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY")
 _LOCKED = ("55P03", "1205", "3572", "SQLITE_BUSY", "SQLITE_LOCKED")
@@ -93,12 +95,22 @@ def explain(error: StatementError) -> tuple[str, str]:
     if is_duplicate(error):
         return "DUPLICATE", f"the database has another record with the same unique value{at}"
     if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:
-        return "CONSTRAINT", f"the database refuses the record: a constraint is violated{at}"
+        return "CONSTRAINT", f"the database refuses the record: {_constraint(error)}{at}"
     number = state(error)
     return (
         "INVALID_FIELD",
         f"the database refuses a value{at}{f', its error is {number}' if number else ''}",
     )
+
+
+def _constraint(error: StatementError) -> str:
+    """Which kind of constraint it is."""
+    number = state(error)
+    if number in _MISSING:
+        return "a column that takes no empty value, and has no default, gets none"
+    if number in _REFERENCE:
+        return "it refers to a row that is not there, or another row refers to it"
+    return "a constraint is violated"
 
 
 def _named(error: StatementError) -> str:

@@ -12,6 +12,7 @@ from flows.config import Pair
 from flows.doctor import location, machine
 from flows.doctor.finding import Finding, failures, ok, warning
 from flows.doctor.fit import fit
+from flows.doctor.rehearsal import rehearsal
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Side
@@ -32,7 +33,7 @@ def check(
     now: Callable[[], datetime] = _now,
     server: Callable[[], Iterable[Finding]] = machine.prefect_server,
 ) -> list[Finding]:
-    """Everything a run needs, looked at without a write on either side, in the ledger or in the store.
+    """Everything a run needs, looked at without a write that stays on either side, in the ledger or in the store.
 
     `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start here.
     """
@@ -55,6 +56,8 @@ def check(
         if len(described) == len(Side):
             found += fit(pair.located(described[Side.GHL].region), described)
             found += machine.ends(pair, described)
+        if Side.APP in described and not described[Side.APP].read_only:
+            found += rehearsal(pair, sides[Side.APP])
     return found
 
 

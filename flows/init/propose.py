@@ -8,7 +8,7 @@ from flows.init.columns import lines
 from flows.init.entities import LIKENESS
 from flows.init.proposal import Line, Place, Proposal, Unplaced
 from flows.init.survey import Table
-from flows.init.tables import addresses_apart, child_place, contact_place
+from flows.init.tables import addresses_apart, child_place, contact_place, reference
 from reconcile.entities import OWNER
 from reconcile.model import Entity
 from reconcile.ports import Description
@@ -36,12 +36,7 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     if places and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
     if places and (apart := addresses_apart(by_name[places[0].table], tables)) is not None:
-        missing.append(
-            Unplaced(
-                apart.name,
-                "addresses have a table of their own: offer a view that joins them to the contacts",
-            )
-        )
+        missing.append(_as_join(apart, by_name[places[0].table]))
     unplaced = [one for one in found if isinstance(one, Unplaced)]
     tags = _tag_column(places)
     return Proposal(
@@ -49,6 +44,16 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
         lines=(*(one for one in found if isinstance(one, Line)), *_tag_lines(places)),
         unplaced=(*missing, *(one for one in unplaced if one.where != tags)),
         region=ghl.region,
+    )
+
+
+def _as_join(apart: Table, contacts: Table) -> Unplaced:
+    """What to write so that the rows of another table are read beside each contact."""
+    column, key = reference(apart, contacts), contacts.key[0] if contacts.key else "id"
+    said = f'table = "{apart.name}", on = {{ {column} = "{key}" }}'
+    return Unplaced(
+        apart.name,
+        f'addresses have a table of their own: join = {{ address = {{ {said} }} }} under the contact\'s table, then "address.city" = "city"',
     )
 
 

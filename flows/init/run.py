@@ -87,7 +87,8 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     head = _api_head(wish, api) if api else _head(wish, files)
     text = pair_text(proposal, head)
     secrets = dict.fromkeys(("APP_TOKEN", "APP_USER"), "to be set")
-    read(text, wish.out.absolute(), environ={**secrets, **environ, APP_VARIABLE: wish.app_url})
+    variables = {**secrets, **environ, APP_VARIABLE: _app_url(wish, environ)}
+    read(text, wish.out.absolute(), environ=variables)
     _write(wish.out, text)
     todo = _todo(proposal, head, environ)
     return Written(wish.out, proposal, (*(api.todo if api else ()), *todo))

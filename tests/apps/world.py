@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from flows.sync import reconcile
 
 from connectors.ghl.sandbox import Sandbox
 from connectors.sql.engine import database_url
 from flows.config import Pair, load
 from flows.demo.world import open_sandbox
 from flows.doctor.check import check
+from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.outcome.tell import Told
 from flows.run import Options
+from flows.runner import carry_out
 from flows.wiring.wiring import connect
 from reconcile.model import Entity, Hold, Operation, OpKind, Side, Status
 from reconcile.plan import planfile
@@ -129,7 +130,7 @@ class World:
     def night(self) -> Night:
         """One run, which has to end well."""
         with open_run(self.pair, Options("nightly")) as run_:
-            told = reconcile(run_)
+            told = carry_out(run_, FULL)
             path = run_.plan_path
         return Night(told, list(planfile.operations(path)), list(planfile.holds(path)))
 

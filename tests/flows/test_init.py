@@ -376,6 +376,20 @@ def test_files(tmp_path: Path) -> None:
             assert proof.complete, proof.why_incomplete
 
 
+def test_the_variable_that_a_pair_file_names_is_read(tmp_path: Path) -> None:
+    """`--app env:APP_DATABASE_URL`, the very name that init writes itself, leads to what the variable holds."""
+    with sqlite3.connect(tmp_path / "app.db") as database:
+        database.executescript(SCHEMAS["crm"])
+    database.close()
+    with Sandbox(path=tmp_path / "ghl.db") as sandbox:
+        sandbox.add_location("loc1")
+    wish = Wish(
+        "env:APP_DATABASE_URL", "loc1", tmp_path / "pair.toml", ghl_url=f"sandbox:{tmp_path}/ghl.db"
+    )
+    written = init(wish, environ={"APP_DATABASE_URL": f"sqlite:///{tmp_path}/app.db"})
+    assert 'url = "env:APP_DATABASE_URL"' in written.path.read_text()
+
+
 def test_the_address_of_a_json_api_is_not_enough(tmp_path: Path) -> None:
     """A web address as the app is refused with what to give instead."""
     with pytest.raises(ConfigError, match="Save its OpenAPI document"):
