@@ -251,6 +251,7 @@ class World:
     """Two memory sides, a ledger in a folder of its own, a clock that ticks; `run` does what the nightly job does."""
 
     mapping: PairMapping = field(default_factory=mapping_of)
+    whole: bool = False  # also map what nobody has yet
     vices: Mapping[Side, Vices] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     recheck: str = field(default_factory=lambda: ApplyForm().recheck)
@@ -267,6 +268,7 @@ class World:
         self.sides = {side: self._side(side) for side in Side}
         self.ledger = Ledger(self.ledger_url or f"sqlite:///{self.folder}/ledger.db", "p")
         self._numbers = count(1)
+        self._had = {Entity.CONTACT}
 
     def _side(self, side: Side) -> Witness:
         return Witness(
@@ -301,6 +303,14 @@ class World:
         """Remove everything it kept on disk."""
         self.ledger.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _mapped(self) -> PairMapping:
+        """What a run maps: contacts, and what somebody ever had. Each entity that nobody has costs a run as much as one that all have."""
+        for entity in RECORDS:
+            if any(side.rows(entity) for side in self.sides.values()):
+                self._had.add(entity)
+        entities = tuple(e for e in self.mapping.entities if self.whole or e.entity in self._had)
+        return replace(self.mapping, entities=entities)
 
     # what is there ----------------------------------------------------------------------------------------------
 
@@ -353,7 +363,7 @@ class World:
             ),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
-            located=lambda region: self.mapping,
+            located=lambda region: self._mapped(),
         )
         return Run(
             cast("Pair", pair),

@@ -32,6 +32,7 @@ from reconcile.errors import ConfigError, Locked, StateError
 from reconcile.ledger import acts
 from reconcile.ledger.acts import Act, TakenBack
 from reconcile.report import asking
+from reconcile.templates import templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -362,16 +363,9 @@ def _headers() -> dict[str, str]:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = templates(_ASSETS, escape=True)
     environment.filters["raw"] = Markup
     environment.filters["day"] = lambda moment: str(moment)[:16].replace("T", " ") + " UTC"
     environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping as Map
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from reconcile.report import sections
 from reconcile.report.asking import KINDS
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
+from reconcile.templates import templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,16 +69,9 @@ def _policy(css: str, js: str) -> str:
     return f"default-src 'none'; img-src data:; style-src 'sha256-{hashed['css']}'; script-src 'sha256-{hashed['js']}'; base-uri 'none'; form-action 'none'"
 
 
+@cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_ASSETS),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = templates(_ASSETS, escape=True)
     environment.filters |= {
         "n": _number,
         "signed": _signed,

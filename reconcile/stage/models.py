@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconcile.stage.quoting import literal, quoted
+from reconcile.templates import templates
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,20 +29,7 @@ def render(name: str, **context: object) -> str:
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
-
-    # Compiled once, as Python compiles its modules: each takes 5 ms, and a run needs a hundred.
-    compiled = _CORE / "stage" / "__pycache__"
-    keeps = compiled.is_dir() and os.access(compiled, os.W_OK)
-    environment = Environment(
-        loader=FileSystemLoader(_CORE),
-        bytecode_cache=FileSystemBytecodeCache(str(compiled)) if keeps else None,
-        auto_reload=False,  # a run goes on with the models that it began with
-        undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - SQL, of identifiers and literals that `quoting` writes
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(_CORE, escape=False)
     environment.filters |= {"literal": literal, "quoted": quoted}
     environment.globals |= {
         "link_id": link_id,

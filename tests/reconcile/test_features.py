@@ -43,7 +43,7 @@ C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 @pytest.fixture(scope="module")
 def settled() -> Iterator[tuple[World, Result, Result]]:
     """A world after its first run, then edits on both sides, then its second run; the results of both."""
-    with World(vices={Side.GHL: Vices(lowercase_tags=True, e164=True)}) as world:
+    with World(whole=True, vices={Side.GHL: Vices(lowercase_tags=True, e164=True)}) as world:
         world.app.put(
             C, {"email": "ann@x.com", "first_name": "Ann", "phone": "(888) 555-1212"}, key="a1"
         )

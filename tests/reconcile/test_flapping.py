@@ -161,15 +161,14 @@ def test_a_backtest_asks_as_the_run_did(world: World, tmp_path: Path) -> None:
     with Stage(tmp_path / "run", beside=[tmp_path / "kept"]) as stage:
         run = world.open(stage)
         world.look(run)
-        store(stage, world.mapping, tmp_path / "kept")
+        store(stage, run.mapping, tmp_path / "kept")
+        mapping = run.mapping
     for times, gained in ((3, 0), (2, 1)):
         with (
             Archived(tmp_path / "kept") as archived,
             Stage(tmp_path / f"again-{times}", beside=[tmp_path / "kept"]) as stage,
         ):
-            found = backtest(
-                archived, world.mapping, stage, limits=Limits(flapping=times), run_id="r"
-            )
+            found = backtest(archived, mapping, stage, limits=Limits(flapping=times), run_id="r")
             assert [row["kind"] for row in found.holds_gained] == ["flapping"] * gained
             assert len(found.lost) == gained
 

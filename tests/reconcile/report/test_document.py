@@ -28,7 +28,7 @@ COMMITTED = Path(__file__).parents[3] / "docs" / "report.schema.json"
 def busy() -> dict[str, Any]:
     """The document of a busy run."""
     with busy_world() as world, seen(world) as found:
-        return document(found.stage, world.mapping, found.about)
+        return document(found.stage, found.run.mapping, found.about)
 
 
 def timeless(whole: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ def test_one_element_of_a_set_is_shown_as_it_is() -> None:
         world.clock.advance(86_400)
         world.app.restore(backup)
         with seen(world) as found:
-            whole = document(found.stage, world.mapping, found.about)
+            whole = document(found.stage, found.run.mapping, found.about)
     (asked,) = whole["holds"]
     assert asked["field"] == "likes: Deutsch"
     assert (asked["values"]["app"], asked["values"]["ghl"]) == (None, "Deutsch")
@@ -84,7 +84,7 @@ def test_every_kind_of_end_is_valid(state: Any) -> None:
         busy_world() as world,
         seen(world, apply=False, state=state, refusal="too many deletes") as found,
     ):
-        whole = document(found.stage, world.mapping, found.about)
+        whole = document(found.stage, found.run.mapping, found.about)
         jsonschema.validate(
             json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
         )
@@ -104,7 +104,7 @@ def test_a_run_without_a_plan_has_a_report(tmp_path: Path) -> None:
             "failed",
             stopped="GHL did not answer",
         )
-        paths = write(found.stage, world.mapping, about, tmp_path)
+        paths = write(found.stage, found.run.mapping, about, tmp_path)
         whole = json.loads(paths["json"].read_text(encoding="utf-8"))
         jsonschema.validate(
             json.loads(dumped(whole)), schema(), cls=jsonschema.Draft202012Validator
@@ -118,7 +118,7 @@ def test_equal_states_give_equal_documents() -> None:
         made = []
         for _ in range(2):
             with seen(world, apply=False, usage={}) as found:
-                made.append(timeless(document(found.stage, world.mapping, found.about)))
+                made.append(timeless(document(found.stage, found.run.mapping, found.about)))
         assert made[0] == made[1]
 
 
@@ -157,7 +157,7 @@ def test_requests_are_told_apart_by_entity() -> None:
         Side.APP: Usage(requests=50),
     }
     with busy_world() as world, seen(world, usage=usage) as found:
-        whole = document(found.stage, world.mapping, found.about)
+        whole = document(found.stage, found.run.mapping, found.about)
     assert {name: row["requests"] for name, row in whole["entities"].items()} == {
         "contact": 3,
         "tag": 4,
@@ -171,7 +171,7 @@ def test_a_second_plan_is_the_certificate() -> None:
     """What the plan made again after the run holds is what is still to do."""
     replan = plan_of(groups=(Group(Entity.CONTACT, Side.GHL, OpKind.UPDATE, 3),))
     with busy_world() as world, seen(world, replan=replan) as found:
-        whole = document(found.stage, world.mapping, found.about)
+        whole = document(found.stage, found.run.mapping, found.about)
     assert whole["certificate"]["mode"] == "replanned"
     assert whole["entities"]["contact"]["residual_operations"] == 3
 
@@ -226,10 +226,10 @@ def test_an_ambiguous_match_shows_its_candidates(busy: dict[str, Any]) -> None:
 def test_a_question_has_an_age() -> None:
     """The days since a question was first asked are counted, and the oldest comes first."""
     with busy_world() as world, seen(world) as found:
-        young = document(found.stage, world.mapping, found.about)["holds"]
+        young = document(found.stage, found.run.mapping, found.about)["holds"]
         oldest = young[-1]["hold_id"]
     with busy_world() as world, seen(world, opened={oldest: "2025-12-22T00:00:00Z"}) as found:
-        holds = document(found.stage, world.mapping, found.about)["holds"]
+        holds = document(found.stage, found.run.mapping, found.about)["holds"]
     assert (holds[0]["hold_id"], holds[0]["age_days"]) == (oldest, 10)
 
 
@@ -239,7 +239,7 @@ def test_a_rejected_write_stands_with_its_remedy() -> None:
         world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "a@x.com"})
         world.set_vices(Side.GHL, rejects=lambda write: "INVALID_FIELD")
         with seen(world) as found:
-            whole = document(found.stage, world.mapping, found.about)
+            whole = document(found.stage, found.run.mapping, found.about)
     (group,) = whole["failures"]
     assert group["code"] == "INVALID_FIELD"
     assert "mapping" in group["remedy"]
@@ -258,7 +258,7 @@ def test_a_dropped_value_shows_what_is_stored_instead() -> None:
         world.app.edit(Entity.CONTACT, key, {"company": "New"})
         world.set_vices(Side.GHL, drops=frozenset({"company"}))
         with seen(world) as found:
-            whole = document(found.stage, world.mapping, found.about)
+            whole = document(found.stage, found.run.mapping, found.about)
     (change,) = whole["changes"]
     assert change["status"] == "value_dropped"
     assert change["fields"] == [
@@ -285,7 +285,9 @@ def test_the_agreement_of_every_field_is_counted(monkeypatch: pytest.MonkeyPatch
             world.app.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": app})
             world.ghl.put(Entity.CONTACT, {"email": f"{at}@x.com", "company": ghl})
         with seen(world, apply=False) as found:
-            agreement = document(found.stage, world.mapping, found.about)["quality"]["agreement"]
+            agreement = document(found.stage, found.run.mapping, found.about)["quality"][
+                "agreement"
+            ]
     (company,) = (each for each in agreement if each["field"] == "company")
     counts = {"compared": 5, "equal": 2, "blank_in_app": 1, "blank_in_ghl": 1}
     assert company == {"entity": "contact", "field": "company"} | counts
@@ -296,7 +298,7 @@ def test_an_audit_looks_at_every_record() -> None:
     with busy_world() as world:
         world.run()
         with seen(world, apply=False, state="audit") as found:
-            looked = document(found.stage, world.mapping, found.about)["quality"]["looked_at"]
+            looked = document(found.stage, found.run.mapping, found.about)["quality"]["looked_at"]
     assert all(sides["app"]["cell"] == sides["app"]["raw"] for sides in looked.values())
 
 
@@ -308,7 +310,9 @@ def test_tags_that_are_probably_one_are_found() -> None:
                 Entity.CONTACT, {"first_name": "A", "email": f"{at}@x.com", "tags": list(tags)}
             )
         with seen(world, apply=False) as found:
-            similar = document(found.stage, world.mapping, found.about)["quality"]["similar_tags"]
+            similar = document(found.stage, found.run.mapping, found.about)["quality"][
+                "similar_tags"
+            ]
     pairs = {frozenset((pair["tag"], pair["like"])) for pair in similar}
     assert frozenset(("newsletter", "news-letter")) in pairs
     assert all("vip" not in pair for pair in pairs)
@@ -321,7 +325,7 @@ def test_earlier_runs_make_the_trend() -> None:
         for n in (12, 11)
     ]
     with busy_world() as world, seen(world, history=history) as found:
-        trends = document(found.stage, world.mapping, found.about)["trends"]
+        trends = document(found.stage, found.run.mapping, found.about)["trends"]
     assert [run["run_id"] for run in trends] == ["r11", "r12", found.about.run_id]
 
 
@@ -337,5 +341,5 @@ def test_markdown_keeps_a_table_whole() -> None:
     with busy_world() as world:
         world.app.edit(Entity.CONTACT, "app-contact-1", {"company": "A|B\n<b>"})
         with seen(world) as found:
-            text = markdown(document(found.stage, world.mapping, found.about))
+            text = markdown(document(found.stage, found.run.mapping, found.about))
     assert "A\\|B &lt;b>" in text

@@ -25,7 +25,10 @@ from tests.reconcile.small_worlds import random_small
 
 def balanced(found: Seen, world: World) -> Statement:
     return statement(
-        found.stage, world.mapping, applied=found.about.wrote, looked_again=found.about.looked_again
+        found.stage,
+        found.run.mapping,
+        applied=found.about.wrote,
+        looked_again=found.about.looked_again,
     )
 
 
@@ -147,7 +150,7 @@ def test_a_difference_that_was_left_is_not_in_sync() -> None:
         world.decide(hold, "leave")
         world.run()
         with seen(world) as found:
-            load_standing(found.stage, world.ledger, world.mapping)
+            load_standing(found.stage, world.ledger, found.run.mapping)
             state = balanced(found, world)
             assert [dict(side.classes) for side in state[Entity.CONTACT].sides] == [
                 {"accepted": 1, "in_sync": 2}
@@ -157,7 +160,7 @@ def test_a_difference_that_was_left_is_not_in_sync() -> None:
         world.ghl.edit(Entity.CONTACT, other, {"company": "C"})
         world.run()
         with seen(world) as found:
-            load_standing(found.stage, world.ledger, world.mapping)
+            load_standing(found.stage, world.ledger, found.run.mapping)
             assert [
                 dict(side.classes) for side in balanced(found, world)[Entity.CONTACT].sides
             ] == [{"in_sync": 3}] * 2
@@ -226,7 +229,7 @@ def test_a_stage_without_a_plan_has_a_statement_without_entities() -> None:
     """A run that ended before its plan has nothing to balance."""
     with World(mapping=mapping_of(contacts())) as world, seen(world, apply=False) as found:
         found.stage.run("DROP TABLE planned")
-        assert statement(found.stage, world.mapping).entities == ()
+        assert statement(found.stage, found.run.mapping).entities == ()
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))

@@ -31,7 +31,7 @@ from tests.properties.profiles import SOAK
 def told(world: World, **settings: Any) -> dict[str, Any]:
     """The document of one whole run."""
     with seen(world, **settings) as found:
-        return document(found.stage, world.mapping, found.about)
+        return document(found.stage, found.run.mapping, found.about)
 
 
 def apart(whole: dict[str, Any], entity: str = "contact") -> list[tuple[Any, ...]]:
