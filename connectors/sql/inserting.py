@@ -107,7 +107,7 @@ def inserted(
     statement = sa.insert(table).values(
         {name: bound(table.columns[name], value) for name, value in values.items()}
     )
-    if connection.dialect.insert_returning:
+    if wanted and connection.dialect.insert_returning:  # a table without a key has none to tell
         made = connection.execute(statement.returning(*(field.column for field in wanted))).first()
         return None if made is None else list(made)  # a view's trigger may answer nothing
     result = connection.execute(statement)
