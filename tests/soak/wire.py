@@ -77,8 +77,10 @@ class Wire:
         key = parts[1] if parts[0] == "contacts" and len(parts) > 1 else ""
         if method == "GET" and len(parts) == 2:
             self.looked.add(key)
-        elif writes and (key in self.looked or key in ("bulk", "")):
-            self.looked -= {key} if key in self.looked else set(self.looked)
+        elif (
+            writes and len(parts) == 2
+        ):  # not another's create, nor tags: the values may be on their way still
+            self.looked.discard(key)
 
     async def _bent(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
