@@ -46,7 +46,7 @@ class Question:
     """One open hold. `values` are those of the hold: base_app, base_ghl, app, ghl; rule; gone.
 
     `records` are what it is about, `candidates` what one of them may be; both are empty where the report of the run that
-    asked is gone.
+    asked is gone. `along`: how many tasks and notes go with it where the answer is `delete`.
     """
 
     hold_id: str
@@ -66,6 +66,7 @@ class Question:
     values: Mapping[str, Any]
     records: tuple[Shown, ...]
     candidates: tuple[Shown, ...]
+    along: Mapping[str, int]
     answer: Answer | None
 
     @property
@@ -147,6 +148,7 @@ def _question(row: Any, evidence: Evidence, now: str) -> Question:
         values=told.get("values") or body.get("values", {}),
         records=tuple(_shown(told.get("records", ()))),
         candidates=tuple(_shown(told.get("candidates", ()))),
+        along=told.get("along", {}),
         answer=Answer(row.decision, row.decided_by or "", row.decided_at or "", row.reason or "")
         if decided
         else None,

@@ -6,6 +6,7 @@ from flows.review.questions import Question
 from reconcile.link.suggestions import RULE
 from reconcile.model import Side
 from reconcile.report import asking
+from reconcile.report.along import words
 
 KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "suggested"}
 """What each kind of question is called in a heading or a filter."""
@@ -42,11 +43,11 @@ def sentence(question: Question, choice: str) -> str:
     if choice in ("app", "ghl"):
         return _taken(question, Side(choice))
     here, across = _sides(question)
-    return (
-        asking.answer(question.kind, choice)
-        .sentence.replace("{here}", here)
-        .replace("{across}", across)
-    )
+    said = asking.answer(question.kind, choice).sentence
+    said = said.replace("{here}", here).replace("{across}", across)
+    if choice == "delete" and question.along:
+        return f"{said.removesuffix('.')}, with {words(question.along)}."
+    return said
 
 
 def _taken(question: Question, winner: Side) -> str:

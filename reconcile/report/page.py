@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reconcile.entities import Shown
 from reconcile.link.suggestions import RULE
 from reconcile.report import sections
+from reconcile.report.along import words
 from reconcile.report.asking import KINDS
 from reconcile.report.mask import masked as mask_document
 from reconcile.report.packed import packed
@@ -81,6 +82,7 @@ def _environment() -> Environment:
         "words": lambda text: str(text).replace("_", " "),
         "side": lambda side: "GHL" if side == "ghl" else "the app",
         "asked": _asked,
+        "along": words,
         "blank": lambda value: "blank" if value is None else value,
         "capital": lambda text: text[:1].upper() + text[1:],
     }

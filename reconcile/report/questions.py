@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,8 @@ def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, An
     entries = []
     for mapped in mapping.entities:
         mine = [hold for hold in found if hold.entity is mapped.entity]
-        seen = _Records(stage, mapped, mine)
+        children = [kind for kind in mapped.entity.children if kind in mapping]
+        seen = _Records(stage, mapped, mine, children)
         entries += [_question(mapped, hold, seen, about) for hold in mine]
     return sorted(entries, key=lambda entry: entry["opened"] or about.started_at)
 
@@ -38,7 +39,9 @@ def questions(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, An
 class _Records:
     """Cells and labels of all records that an entity's holds speak of, read once."""
 
-    def __init__(self, stage: Stage, mapped: EntityMap, holds: Iterable[Hold]) -> None:
+    def __init__(
+        self, stage: Stage, mapped: EntityMap, holds: Sequence[Hold], children: Iterable[Entity]
+    ) -> None:
         keys: dict[Side, set[str]] = {side: set() for side in Side}
         for hold in holds:
             for side, key in ((Side.APP, hold.app_key), (Side.GHL, hold.ghl_key)):
@@ -48,6 +51,7 @@ class _Records:
         self.cells = {side: cells_of(stage, mapped, side, keys[side]) for side in Side}
         self.places = {side: places(stage, mapped, side, keys[side]) for side in Side}
         self.labels = {side: _labels(stage, mapped.entity, side, keys[side]) for side in Side}
+        self.along = _along(stage, holds, children)
 
     def entry(self, side: Side, key: str) -> dict[str, Any]:
         """One record as evidence."""
@@ -72,6 +76,33 @@ def _labels(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> di
     """What the report calls these records."""
     query = f"SELECT key, label FROM name_{entity}_{side} WHERE list_contains(?::VARCHAR[], key)"
     return {str(key): str(label) for key, label in stage.rows(query, sorted(keys))}
+
+
+def _along(
+    stage: Stage, holds: Iterable[Hold], children: Iterable[Entity]
+) -> dict[tuple[Side, str], dict[str, int]]:
+    """How many tasks and notes go along with each record that an answer may delete, as far as this run read them."""
+    found: dict[tuple[Side, str], dict[str, int]] = {}
+    asked = [deletable(hold) for hold in holds]
+    for side in Side:
+        keys = sorted({end[1] for end in asked if end and end[0] is side})
+        for child in children if keys else ():
+            query = (
+                f"SELECT parent, count(*) FROM raw_{child}_{side} "
+                "WHERE NOT deleted AND list_contains(?::VARCHAR[], parent) GROUP BY parent"
+            )
+            for key, count in stage.rows(query, keys):
+                found.setdefault((side, str(key)), {})[child.value] = int(str(count))
+    return found
+
+
+def deletable(hold: Hold) -> tuple[Side, str] | None:
+    """The side and key of the record that the answer `delete` deletes; None where that is no answer."""
+    side = hold.side
+    if side is None or "delete" not in hold.options:
+        return None
+    key = hold.app_key if side is Side.APP else hold.ghl_key
+    return (side, key) if key else None
 
 
 def _candidates(hold: Hold) -> list[str]:
@@ -99,6 +130,7 @@ def _question(mapped: EntityMap, hold: Hold, seen: _Records, about: About) -> di
         "values": _values(mapped, hold),
         "records": ends,
         "candidates": candidates,
+        "along": seen.along.get(end, {}) if (end := deletable(hold)) else {},
         "options": [
             {"choice": option, "meaning": answer(hold.kind, option).does} for option in hold.options
         ],

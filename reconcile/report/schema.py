@@ -369,6 +369,11 @@ def _hold() -> dict[str, Any]:
         values={"type": "object"},
         records=_list(_evidence()),
         candidates=_list(_evidence()),
+        along={
+            "type": "object",
+            "description": "how many tasks and notes go along where the answer is `delete`",
+            "additionalProperties": _COUNT,
+        },
         options=_list(_object(choice=_TEXT, meaning=_TEXT)),
         values_digest=_TEXT,
         opened=_TEXT,

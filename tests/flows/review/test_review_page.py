@@ -390,7 +390,9 @@ def _question(**members: Any) -> Question:
         "options": (),
         "values": {"app": "Rome", "ghl": None},
     }
-    return Question(**(usual | {"records": (), "candidates": (), "answer": None} | members))
+    return Question(
+        **(usual | {"records": (), "candidates": (), "along": {}, "answer": None} | members)
+    )
 
 
 @pytest.mark.parametrize(
@@ -412,6 +414,12 @@ def _question(**members: Any) -> Question:
 def test_every_option_says_what_it_does(choice: str, says: str) -> None:
     """Each option of each kind of question has a sentence of its own, about this very record."""
     assert says in sentence(_question(side=Side.GHL), choice)
+
+
+def test_a_deletion_says_what_goes_along() -> None:
+    """The button that deletes a contact says how many of its tasks and notes go with it."""
+    asked = _question(kind="delete", side=Side.APP, along={"task": 2, "note": 1})
+    assert sentence(asked, "delete").endswith("in the app is deleted too, with 2 tasks and 1 note.")
 
 
 @pytest.mark.parametrize(

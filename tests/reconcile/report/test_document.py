@@ -14,10 +14,11 @@ from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.plan import Group
 from reconcile.ports import FieldInfo, Usage
 from reconcile.report import About, document, markdown, write
+from reconcile.report.page import page
 from reconcile.report.schema import schema
 from reconcile.values.codecs import Labels
 from reconcile.values.policy import OnConflict, Rule
-from tests.builders import World, contacts, field_of, mapping_of, plan_of
+from tests.builders import HOLD, World, contacts, field_of, mapping_of, notes, plan_of, tasks
 from tests.builders_report import dumped
 from tests.builders_world import busy_world, seen
 
@@ -221,6 +222,24 @@ def test_an_ambiguous_match_shows_its_candidates(busy: dict[str, Any]) -> None:
         hold for hold in busy["holds"] if hold["kind"] == "ambiguous" and hold["side"] == "app"
     )
     assert hold["candidates"][0]["values"] == {"first_name": "Fay", "email": "fay@x.com"}
+
+
+def test_a_deletion_that_is_asked_about_says_what_would_go_along() -> None:
+    """Beside the answer to delete stands how many tasks and notes the record takes with it; those that are gone do not count."""
+    asks = mapping_of(contacts(delete=HOLD), tasks(), notes())
+    with World(mapping=asks) as world:
+        ann = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@x.com"})
+        for title in ("Call", "Write"):
+            world.app.put(Entity.TASK, {"title": title}, parent=ann)
+        world.app.put(Entity.NOTE, {"body": "met her"}, parent=ann)
+        world.run()
+        (there,) = world.ghl.rows(Entity.CONTACT)
+        world.ghl.delete(Entity.CONTACT, there)
+        with seen(world) as found:
+            whole = document(found.stage, found.run.mapping, found.about)
+    (hold,) = (hold for hold in whole["holds"] if hold["kind"] == "delete")
+    assert (hold["side"], hold["along"]) == ("app", {"task": 2, "note": 1})
+    assert "the record that is left is deleted too, with 2 tasks and 1 note" in page(whole)
 
 
 def test_a_question_has_an_age() -> None:
