@@ -306,11 +306,13 @@ class World:
 
     def _mapped(self) -> PairMapping:
         """What a run maps: contacts, and what somebody ever had. Each entity that nobody has costs a run as much as one that all have."""
+        if self.whole:
+            return self.mapping
         for entity in RECORDS:
             if any(side.rows(entity) for side in self.sides.values()):
                 self._had.add(entity)
-        entities = tuple(e for e in self.mapping.entities if self.whole or e.entity in self._had)
-        return replace(self.mapping, entities=entities)
+        had = tuple(mapped for mapped in self.mapping.entities if mapped.entity in self._had)
+        return replace(self.mapping, entities=had)
 
     # what is there ----------------------------------------------------------------------------------------------
 

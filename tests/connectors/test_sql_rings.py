@@ -70,7 +70,7 @@ def _world(url: str, *, nullable: bool) -> World:
         field_of("phone", Phone(region="US")),
         field_of("name", Name()),
     )
-    world = World(mapping=mapping_of(people), limits={"max_first_creates": 100})
+    world = World(mapping=mapping_of(people), whole=True, limits={"max_first_creates": 100})
     world.ghl._fields[C]["name"] = world.ghl._fields[C]["company"]
     world.sides[Side.APP] = Dying(opened(settings))  # type: ignore[assignment]
     world.run()
