@@ -305,8 +305,8 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _mapped(self) -> PairMapping:
-        """What a run maps: contacts, and what somebody ever had. Each entity that nobody has costs a run as much as one that all have."""
-        if self.whole:
+        """What a run maps: contacts, and what somebody ever had in memory; each kind that nobody has takes as long as one that all have."""
+        if self.whole or not all(isinstance(side, Witness) for side in self.sides.values()):
             return self.mapping
         for entity in RECORDS:
             if any(side.rows(entity) for side in self.sides.values()):

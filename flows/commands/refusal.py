@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.terminal import Console
-from reconcile.report.limits import cells
 
 if TYPE_CHECKING:
     from reconcile.errors import Refused
@@ -25,6 +24,9 @@ def limits(console: Console, broken: Sequence[Limit]) -> None:
     """Print the table, and beneath it what each flag would let happen."""
     if not broken:
         return
+    # Help needs none of it, and a report brings both databases along.
+    from reconcile.report.limits import cells
+
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in ("limit", "found", "allowed"):
         table.add_column(head, overflow="fold")

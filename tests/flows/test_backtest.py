@@ -27,7 +27,7 @@ from tests.reconcile.test_restored import given_away_and_corrected
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A first run, a night with edits on both sides, a conflict and a deletion, and a quiet one."""
-    with World(limits={"max_first_creates": 100}) as world:
+    with World(whole=True, limits={"max_first_creates": 100}) as world:
         keys = {
             name: world.app.put(
                 Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com", "company": name[0]}
