@@ -199,7 +199,9 @@ def test_a_pair_named_twice_is_not_deployed_twice(acme: Acme) -> None:
 
 def test_what_is_applied_tells_of_the_runs_that_its_plan_settled(tmp_path: Path) -> None:
     """The report of an applied plan takes the place of the plan's own, and names the interrupted runs that were settled for it."""
-    run = cast("Run", SimpleNamespace(folder=tmp_path, recovered=("later",)))
+    run = cast(
+        "Run", SimpleNamespace(folder=tmp_path, course=SimpleNamespace(recovered=("later",)))
+    )
     assert tell._settled_here(run) == ("later",)
     (tmp_path / "report.json").write_text(
         json.dumps({"interrupted": [{"run_id": "earlier"}]}), encoding="utf-8"
