@@ -79,8 +79,8 @@ KINDS = {
         "`same`: it is the same person, and the changes travel; `unlink`: they are two people",
     ),
     "refused": Kind(
-        "Another record has it",
-        "taken by another",
+        "A side refused it",
+        "refused",
         "a side refused a value, a tag, the end of a task, or a new record altogether. Where another record there has that email or phone, both "
         "are named: two people: correct the one that has it wrongly, at its source; one person: merge the two. Where the side takes no such "
         "value, correct it at its source. What else the record holds is written",
