@@ -54,7 +54,7 @@ def codecs(_: Path) -> Iterator[Target]:
             for side in Side:
                 cell = codec.decode([text], side)
                 assert cell != "", name
-                assert codec.decode([cell], side) == cell, name
+                assert cell is None or codec.reread(cell, side) == cell, name
                 codec.fault(cell)
                 codec.encode(cell, side, 1)
 

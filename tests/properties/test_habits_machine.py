@@ -245,7 +245,7 @@ class Habits(RuleBasedStateMachine):
             steps.settle_run(run)
             steps.read_back(run)
             archive.load_outcomes(stage, run.journal)
-            self._judge_words(document(stage, self.sides.mapping, about_of(run)))
+            self._judge_words(document(stage, run.mapping, about_of(run)))
         for operation in operations:
             self._judge(operation)
         self._judge_doubles()
