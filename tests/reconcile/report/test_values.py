@@ -389,7 +389,10 @@ def test_the_verdict_ignores_no_class(name: str) -> None:
     whole = {
         "state": "settled",
         "statement": {"clean": True, "entities": [], "broken": []},
-        "values": {"entities": [entity]},
+        "values": {
+            "classes": [{"name": each.name, "label": each.label} for each in VALUE_CLASSES],
+            "entities": [entity],
+        },
         "entities": {"contact": figures},
         "provenance": {"snapshots": []},
         "nowhere": [],
