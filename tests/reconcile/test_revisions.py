@@ -173,6 +173,8 @@ CANONICAL = {
     "date 1": "44c5e1d01a4b225edfd0",
     "instant 1": "6f3d8fbe6d4f03dd2b72",
     "decimal 1": "35c15a049e8dfac836bf",
+    "decimal_comma 1": "29853f90d06a4c823ef7",
+    "digits 2": "846579967e7c609ae8e9",
     "bool 1": "8413a19f08b0b1649a00",
     "choice 1": "d44ccf8cd85727213d7b",
     "tags 1": "67b2775156bfe4efb9f4",
