@@ -179,7 +179,7 @@ def _adjustments(
         tone = described["tone"]
         without = (-side["aside"].get(name, 0) for side in (app, ghl))
         yield _line(label, *without, delta=True, tone=tone)
-    yield _line("created here", app["created"], ghl["created"], delta=True)
+    yield _line("Created here", app["created"], ghl["created"], delta=True)
     yield _line("found while writing", app["met"], ghl["met"], delta=True)
     yield _line("linked, not read in this run", app["unread"], ghl["unread"], delta=True)
 

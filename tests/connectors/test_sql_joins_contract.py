@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import pytest
 
 from connectors.contract import ConnectorContract, Rig
 from tests.connectors.databases import fresh_database
 from tests.connectors.joined_app import TEXTS, JoinedApp, strangers
+from tests.properties.profiles import SOAK
+
+SHORT = [
+    *(("sqlite", text) for text in TEXTS),
+    ("mariadb", "mail.address"),
+    ("postgresql", "meta.first_name"),
+]
+"""In CI each place on the file, and on each server one that needs the most statements; the soak tries all on all."""
+
+PLACES = list(product(("sqlite", "mariadb", "postgresql"), TEXTS)) if SOAK else SHORT
 
 
-@pytest.fixture(scope="module", params=TEXTS)
-def text(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "mariadb", "postgresql"])
+@pytest.fixture(scope="module", params=PLACES, ids="-".join)
 def application(
-    request: pytest.FixtureRequest, text: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JoinedApp]:
-    for url in fresh_database(request.param, tmp_path_factory.mktemp("database")):
+    kind, text = request.param
+    for url in fresh_database(kind, tmp_path_factory.mktemp("database")):
         yield JoinedApp(url, text)
 
 
