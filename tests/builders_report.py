@@ -108,6 +108,7 @@ def question_of(number: int = 0, **members: Any) -> dict[str, Any]:
             }
         ],
         "candidates": [],
+        "along": {},
         "options": [
             {"choice": choice, "meaning": f"takes {choice}"} for choice in ("app", "ghl", "leave")
         ],
