@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox.phones import e164
+from flows.commands.demo import _program
 from flows.config import Pair, load
 from flows.demo import differences, edit, edits, make, unmet
 from flows.demo.compare import agreed, couples
@@ -400,3 +402,12 @@ def test_somebody_elses_table_is_not_dropped(server: str, tmp_path: Path) -> Non
         make(tmp_path / "demo", app=server)
     assert [column["name"] for column in sa.inspect(engine).get_columns(TODOS.name)] == ["mine"]
     engine.dispose()
+
+
+def test_the_next_commands_can_be_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the shell does not find the program, as after `./dev demo`, its path stands in the commands that come next."""
+    beside = Path(sys.executable).with_name("ghl-reconcile")
+    monkeypatch.setenv("PATH", str(beside.parent))
+    assert _program() == "ghl-reconcile"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Path(_program()).resolve() == beside.resolve()
