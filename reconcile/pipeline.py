@@ -17,7 +17,7 @@ from reconcile.compare.verdicts import judge, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.link.link import find_moved, load_baseline, release, try_again
-from reconcile.link.match import make_owner, match_apart, match_children
+from reconcile.link.match import link_anew, make_owner, match_apart, match_children
 from reconcile.link.merges import certain, find_survivors
 from reconcile.link.suggestions import remember
 from reconcile.model import Entity, Side
@@ -72,6 +72,8 @@ def link(
         stage.together(
             partial(match, mapped=mapped), partial(load_baseline, ledger=ledger, mapped=mapped)
         )
+        if mapped.entity.parent:
+            link_anew(stage, mapped)
         renew_baseline(stage, mapped, same_rows=same_rows)
         if baseline:
             baseline(mapped)

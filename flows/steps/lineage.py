@@ -54,7 +54,7 @@ def check(run: Run) -> None:
         )
     raise Refused(
         f"the ledger is older than the store, which has run {known.run_id}: what runs did since would look like edits of people, and "
-        "contacts that no match rule knows, and tasks that a run moved since, could be made twice",
+        "records that no match rule knows could be made twice",
         remedy="put a newer backup back with `ledger restore FILE`; to go on from what both sides hold now all the same: `run --rebase`",
         code="LEDGER_OLDER",
     )

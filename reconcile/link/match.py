@@ -181,6 +181,25 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
             _meet(stage, entity, rule)
 
 
+def link_anew(stage: Stage, mapped: EntityMap) -> None:
+    """Link tasks and notes that lost an end with what was made anew on the same contact, instead of making it a second time.
+
+    So it is where a run moved a task to another contact, and a backup of the ledger from before it was put back since.
+    What lost an end is linked with nothing else first: `match_children` has found what meets among those without a link.
+    """
+    entity = mapped.entity
+    sides = [side for side in _with_lost_ends(stage, entity) if side in _with_orphans(stage, entity)]
+    if not sides:
+        return
+    stage.make("link/left_alone", entity=entity)
+    for rule in (None, *match_rules(mapped)):
+        for side in sides:
+            stage.make("link/found_anew", entity=entity, side=side, other=side.other, rule=rule)
+        _settle(stage, entity)
+    stage.make("link/released_anew", entity=entity)
+    stage.drop("left_alone")
+
+
 def make_owner(stage: Stage, entity: Entity) -> None:
     """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on; and an empty `due_owner`."""
     stage.make("link/owner", entity=entity, strangers=bool(stage.some("stranger")))

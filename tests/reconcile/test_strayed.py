@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from connectors.memory import Vices
 from connectors.memory.vices import Crash, Killed
 from flows.outcome.tell import Told
+from flows.run import REBASE
 from flows.steps import steps
 from reconcile.model import Entity, OpKind, Side
-from tests.builders import Result, World, small_stage
+from reconcile.values.policy import OnDelete
+from tests.builders import HOLD, MIRROR, Result, World, contacts, mapping_of, small_stage, tasks
 from tests.flows.nights import night
 
 OLD = {"title": "Call", "due": "2026-01-01T10:00:00Z", "completed": False}
 NEW = {"title": "Send the offer", "due": "2026-01-05T10:00:00Z", "completed": False}
+REBASED = frozenset({REBASE})
 
 
 @pytest.fixture
@@ -251,3 +257,71 @@ def test_where_ghl_lacks_the_contact_it_cannot_move(world: World) -> None:
     world.run()
     (hold,) = world.run().holds
     assert hold.options == ("keep",)
+
+
+# made anew, while the link still knows what it was before ---------------------------------------------------------------
+
+
+@contextmanager
+def _forgotten_move(**policies: Any) -> Iterator[World]:
+    """Bob's task was Ann's until `move`, which deleted GHL's half and made another; the ledger is put back to before that."""
+    mapping = mapping_of(contacts(**policies), tasks(**policies))
+    with World(mapping=mapping) as world:
+        ann = world.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@example.com"})
+        world.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@example.com"})
+        world.app.put(Entity.TASK, OLD, key="7", parent=ann)
+        world.run()
+        _move(world)
+        _answered(world, "move")
+        world.ledger.close()
+        ledger, backup = world.folder / "ledger.db", world.folder / "backup.db"
+        shutil.copy(ledger, backup)
+        world.reopen()
+        world.run()
+        world.ledger.close()
+        shutil.copy(backup, ledger)
+        world.reopen()
+        yield world
+
+
+@pytest.mark.parametrize("delete", [MIRROR, HOLD], ids=["mirror", "hold"])
+def test_a_move_that_the_ledger_forgot_makes_no_second_task(
+    delete: Mapping[Side, OnDelete],
+) -> None:
+    """What it made in GHL is linked with the task in the app, whose other half it had deleted."""
+    with _forgotten_move(delete=delete) as world:
+        told = [night(world, allowed=REBASED), night(world), night(world)]
+        assert _tasks(world) == [[("Call", "Bob")]] * 2
+        assert all(map(_balanced, told))
+        assert [one.exit_code for one in told] == [0, 0, 0]
+        assert list(world.links(Entity.TASK)) == ["7"]
+
+
+def test_what_was_made_anew_and_edited_is_known_by_the_match_rule() -> None:
+    """Where somebody ended GHL's new task meanwhile, title and date show which it is; that it is done is asked or travels."""
+    with _forgotten_move(delete=HOLD) as world:
+        (key,) = world.ghl.rows(Entity.TASK)
+        world.ghl.edit(Entity.TASK, key, {"completed": True})
+        night(world, allowed=REBASED)
+        assert _tasks(world) == [[("Call", "Bob")]] * 2
+        assert list(world.links(Entity.TASK).items()) == [("7", key)]
+
+
+def test_of_several_that_were_made_anew_each_is_linked_once() -> None:
+    """One task lost its end, and two like it stand in its place: it is one of them, and the other is new."""
+    with _forgotten_move(delete=HOLD) as world:
+        (key,) = world.ghl.rows(Entity.TASK)
+        world.ghl.put(Entity.TASK, OLD, parent=world.ghl.rows(Entity.TASK)[key].parent)
+        told = [night(world, allowed=REBASED), night(world)]
+        assert _tasks(world) == [[("Call", "Bob")] * 2] * 2
+        assert all(map(_balanced, told))
+
+
+def test_what_meets_a_task_without_a_link_is_not_the_one_that_lost_its_end() -> None:
+    """A new task that is on both sides is one; the linked one that lost its end stays the question that it was."""
+    with _forgotten_move(delete=HOLD) as world:
+        world.app.put(Entity.TASK, OLD, key="8", parent=_bob(world))
+        told = night(world, allowed=REBASED)
+        assert _balanced(told)
+        assert [hold["kind"] for hold in told.document["holds"]] == ["delete"]
+        assert list(world.links(Entity.TASK)) == ["7", "8"]
