@@ -188,7 +188,9 @@ def link_anew(stage: Stage, mapped: EntityMap) -> None:
     What lost an end is linked with nothing else first: `match_children` has found what meets among those without a link.
     """
     entity = mapped.entity
-    sides = [side for side in _with_lost_ends(stage, entity) if side in _with_orphans(stage, entity)]
+    sides = [
+        side for side in _with_lost_ends(stage, entity) if side in _with_orphans(stage, entity)
+    ]
     if not sides:
         return
     stage.make("link/left_alone", entity=entity)

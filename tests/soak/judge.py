@@ -54,6 +54,10 @@ KINDS = {
 }
 
 
+UNIQUE = ("email", "phone")
+"""What only one contact of a location may hold."""
+
+
 @dataclass
 class Judge:
     """Compares what was before a night, what people did meanwhile, what is there after it, and what the run said."""
@@ -341,6 +345,9 @@ class Judge:
         if across is not None and now[side] in (across.value, *across.earlier):
             return
         if self.book.decision((entity, uid), name):
+            return
+        # In a ring, what another record is to have is cleared first. The value that was typed stays owed, and has to be named.
+        if name in UNIQUE and now[side] is None and across is not None and across.value:
             return
         if (entity, uid) in self.book.rewound and now["app"] == now["ghl"]:
             times = self.book.typed_at[cell]

@@ -199,3 +199,14 @@ def test_a_merge_that_nobody_can_see_is_a_deletion() -> None:
     assert _judged(book, seen, gone, _told()) == ["deleted"]
     book.untraceable.add(ANN)
     assert _judged(book, seen, gone, _told()) == []
+
+
+def test_what_a_ring_cleared_is_owed_and_not_invented() -> None:
+    """A run that dies between clearing an email and setting it left a blank: the new one stays owed, and has to be named."""
+    before = _both(_row("1", email="bo@x.com"), _row("g", email="ann@x.com"))
+    after = _both(_row("1", email="bo@x.com"), _row("g", email=None))
+    swapped = Book()
+    swapped.type("app", ANN, "email", "bo@x.com", 2, 1.0)
+    assert _judged(swapped, before, after, _told(1)) == ["unmentioned"]
+    assert _judged(swapped, before, after, _told(1, holds=(_hold("email"),))) == []
+    assert "invented" in _judged(Book(), before, after, _told(1))
