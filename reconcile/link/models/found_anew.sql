@@ -1,4 +1,4 @@
--- into found_{e}: a record without a link that is what a linked one's lost end was: made anew, on the contact that this one hangs on
+-- into found_{e}: a record that was made anew where a linked one lost its end, on the contact that this one hangs on
 --
 -- `rule` is a match rule; without one, they are equal in all their fields. Of several equal ones, the first is linked with
 -- the first; of several that merely share an identity, none.
