@@ -19,14 +19,21 @@ _ASKED = {
         ),
     ),
     "mysql": (
+        # What an administrator may not do either is told first.
+        ("SELECT @@global.super_read_only", "super_read_only is on"),
         ("SELECT @@global.read_only", "read_only is on"),
+        ("SELECT @@global.innodb_read_only", "innodb_read_only is on"),
         ("SELECT @@session.transaction_read_only", "transaction_read_only is on"),
     ),
     "mariadb": (
         ("SELECT @@global.read_only", "read_only is on"),
+        ("SELECT @@global.innodb_read_only", "innodb_read_only is on"),
         ("SELECT @@session.tx_read_only", "tx_read_only is on"),
     ),
 }
+
+_OFF = (None, False, 0, "0", "OFF")
+"""All else is a way of saying that it is on: of late MariaDB's `read_only` has more than one."""
 
 
 def why_read_only(engine: sa.Engine) -> str:
@@ -35,14 +42,26 @@ def why_read_only(engine: sa.Engine) -> str:
         return _sqlite(engine)
     name = "mariadb" if getattr(engine.dialect, "is_mariadb", False) else engine.dialect.name
     for question, why in _ASKED.get(name, ()):
-        try:
-            with writing_connection(engine) as connection:
-                answer = connection.exec_driver_sql(question).scalar()
-        except sa.exc.DBAPIError:
-            continue  # an older server that does not know the setting
-        if answer in (True, 1, "1", "ON"):
+        if _answer(engine, question) not in _OFF:
             return why
     return ""
+
+
+def _answer(engine: sa.Engine, question: str) -> object:
+    """What the database answers; None from an older one that does not know the setting."""
+    try:
+        with writing_connection(engine) as connection:
+            return connection.exec_driver_sql(question).scalar()
+    except sa.exc.DBAPIError:
+        return None
+
+
+def why_not_now(engine: sa.Engine) -> str:
+    """Why nothing may be written now, where the database itself would take it; "" where it refuses whom it has to.
+
+    MySQL and MariaDB let an administrator write while `read_only` is on: to a server that has just become a replica.
+    """
+    return why_read_only(engine) if engine.dialect.name in ("mysql", "mariadb") else ""
 
 
 def _sqlite(engine: sa.Engine) -> str:

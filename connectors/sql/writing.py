@@ -16,6 +16,7 @@ from connectors.sql.engine import writing_connection
 from connectors.sql.gathering import SeveralError
 from connectors.sql.keys import key_text
 from connectors.sql.reading import fetch
+from connectors.sql.readonly import why_not_now
 from connectors.sql.schema import Layout
 from connectors.sql.values import UnfitError, coerce
 from connectors.sql.waits import Waits, limit_waits, waiting_at_most
@@ -65,7 +66,12 @@ class Writer:
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """One Reply a Write, batch by batch, once the batch is committed."""
         for start in range(0, len(writes), self.batch):
-            yield from self._batch(writes[start : start + self.batch])
+            batch = writes[start : start + self.batch]
+            if why := why_not_now(self.engine):
+                detail = f"the database takes no writes, as {why}"
+                yield from (_rejected(write, "DB_READ_ONLY", detail) for write in batch)
+                continue
+            yield from self._batch(batch)
 
     def _batch(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """A batch in one transaction, without the writes that another one stood in the way of: those come alone, afterwards.
