@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from connectors.ghl.auth import Tokens
-from reconcile.errors import StateError
+from reconcile.errors import StateError, WrongLocation
 
 KEY_VARIABLE = "GHL_RECONCILE_KEY"
 KEYRING_SERVICE = "ghl-reconcile"
@@ -35,9 +35,9 @@ TOKENS = sa.Table(
 
 
 class SqlTokenStore:
-    """One location's pair in `engine`, under `name`, encrypted with `cipher` (see `cipher_from`).
+    """One pair of tokens in `engine`, under `name`, encrypted with `cipher` (see `cipher_from`).
 
-    `clock` gives epoch seconds: all processes that share the database must agree on it.
+    Where `location` is given, the tokens of no other one are kept here or given out. `clock` gives epoch seconds: all processes that share the database must agree on it.
     """
 
     def __init__(
@@ -46,12 +46,14 @@ class SqlTokenStore:
         name: str,
         *,
         cipher: MultiFernet,
+        location: str | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._name = name
         self._cipher = cipher
+        self._location = location
         self._clock = clock
         self._sleep = sleep
         self._create()
@@ -77,26 +79,40 @@ class SqlTokenStore:
             return  # it is there already
 
     def load(self) -> Tokens | None:
-        """The pair as last stored; None where there is none. Raises StateError where no known key opens it."""
+        """The pair as last stored; None where there is none.
+
+        Raises StateError where no known key opens it, WrongLocation where it was stored for another location.
+        """
         with self._engine.connect() as connection:
             query = sa.select(TOKENS.c.body).where(TOKENS.c.name == self._name)
             body = connection.execute(query).scalar_one_or_none()
         if body is None:
             return None
         try:
-            return msgspec.json.decode(self._cipher.decrypt(body), type=Tokens)
+            tokens = msgspec.json.decode(self._cipher.decrypt(body), type=Tokens)
         except InvalidToken:
             raise StateError(
                 f"the stored token of {self._name} cannot be opened with this key",
                 remedy=f"give the key it was stored with in {KEY_VARIABLE}, or run auth login again",
                 code="TOKEN_KEY",
             ) from None
+        self._check(tokens)
+        return tokens
 
     def save(self, tokens: Tokens) -> None:
-        """Store the pair; it is committed when this returns."""
+        """Store the pair; it is committed when this returns. Raises WrongLocation for the tokens of another location."""
+        self._check(tokens)
         body = self._cipher.encrypt(msgspec.json.encode(tokens))
         with self._engine.begin() as connection:
             connection.execute(TOKENS.update().where(TOKENS.c.name == self._name).values(body=body))
+
+    def _check(self, tokens: Tokens) -> None:
+        if self._location is None or tokens.location in (None, self._location):
+            return
+        raise WrongLocation(
+            f"the token is for location {tokens.location}, the pair file names {self._location}",
+            remedy="log in again and choose that location, or change the pair file",
+        )
 
     def forget(self) -> None:
         """Remove the pair (logout)."""

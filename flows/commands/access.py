@@ -23,7 +23,6 @@ from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
 from flows.terminal import Console
 from flows.wiring.credentials import Level, app_of, store_of
-from reconcile.errors import WrongLocation
 from reconcile.ledger.ledger import Ledger
 
 auth = App(name="auth", help="Get, show and remove the tokens of a pair that says oauth.")
@@ -72,17 +71,9 @@ def login(
             else lambda url: console.print(url, soft_wrap=True, highlight=False)
         )
         try:
-            tokens = log_in(
-                app, store=store, open_browser=show, exchange=exchange, callback=callback
-            )
+            log_in(app, store=store, open_browser=show, exchange=exchange, callback=callback)
         finally:
             exchange.close()
-        if not agency and tokens.location not in (None, loaded.ghl.location):
-            store.forget()
-            raise WrongLocation(
-                f"the token is for location {tokens.location}, the pair file names {loaded.ghl.location}",
-                remedy="log in again and choose that location, or change the pair file",
-            )
         console.print("Logged in; the tokens are kept, encrypted, in the ledger.")
     return 0
 

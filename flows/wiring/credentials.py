@@ -77,14 +77,16 @@ def store_of(
     level: Level = "Location",
     environ: Mapping[str, str] = os.environ,
 ) -> SqlTokenStore:
-    """Where the pair's tokens are kept: one entry a location, one an agency's app, in the ledger's database."""
+    """Where the pair's tokens are kept, in the ledger's database: one entry a pair and location, one an agency's app.
+
+    Pairs of one ledger may be of several owners: whoever names a location in a pair of his own gets nobody's token for it.
+    """
     cipher = cipher_from(environ, key_file=key_file_of(pair, environ))
-    name = (
-        f"location:{pair.ghl.location}"
-        if level == "Location"
-        else f"agency:{app_of(pair).client_id}"
-    )
-    return SqlTokenStore(engine, name, cipher=cipher)
+    if level == "Company":
+        return SqlTokenStore(engine, f"agency:{app_of(pair).client_id}", cipher=cipher)
+    location = pair.ghl.location
+    name = f"pair:{pair.name}/location:{location}"
+    return SqlTokenStore(engine, name, cipher=cipher, location=location)
 
 
 def auth_of(
