@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,9 +16,9 @@ from flows.errors import REPORT
 from flows.logs import named
 from flows.progress import CURRENT
 from flows.run import WAITING, Options, Run, seconds_of, stopping_on_signals
-from flows.state.leases import lease, place
+from flows.state.leases import holder_name, lease
 from flows.state.stores import links_folder, runs_folder
-from reconcile.errors import StalePlan
+from reconcile.errors import Locked, StalePlan
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.stage.stage import Stage
@@ -44,7 +43,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         held.callback(ledger.close)
         name = new_run_id(options.job) if plan_digest is None else _run_of(ledger, plan_digest)
         folder = runs_folder(pair) / name
-        holder = f"{place()}/{os.getpid()}/{name}"
+        holder = holder_name(name)
         held.enter_context(named(name))
         lost = held.enter_context(lease(ledger, holder))
         if plan_digest is not None:
@@ -73,7 +72,7 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
             yield run
         except BaseException as error:
             # Where it had begun to write it is left as it is, for the next run to recover.
-            with suppress(SQLAlchemyError):
+            with suppress(SQLAlchemyError, Locked):
                 if runs.fail(ledger, name, at=now()) and isinstance(error, Exception):
                     _tell(run, error)
             raise

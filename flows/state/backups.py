@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from flows.clock import now
 from flows.config.pair import Pair
-from flows.state.leases import lease, place
+from flows.state.leases import holder_name, lease
 from reconcile.errors import StateError
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
@@ -68,7 +68,7 @@ def restore(pair: Pair, file: Path) -> Path | None:
         return None
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
     try:
-        with lease(ledger, f"{place()}/{os.getpid()}/restore"):
+        with lease(ledger, holder_name("restore")):
             aside = target.with_name(f"{target.name}.before-{now().replace(':', '')}")
             _sqlite(target, aside)
             _sqlite(file, target)

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,32 +67,66 @@ def free(ledger: Ledger) -> bool:
     return True
 
 
+def holder_name(run_id: str) -> str:
+    """What a run of this process holds the lease as: place/process/run.
+
+    A number alone may be another process's by the time somebody asks; the moment it was started at is its own.
+    """
+    number = os.getpid()
+    return f"{place()}/{number}{_begun(_stat(number))}/{run_id}"
+
+
 def _dead(holder: str) -> bool:
-    where, _, rest = holder.partition("/")
-    number = rest.partition("/")[0]
-    if where != place() or not number.isdigit():
+    number, begun = _process(holder)
+    if number is None:
         return False
     try:
-        os.kill(int(number), 0)
+        os.kill(number, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    return _zombie(int(number))
+    now = _stat(number)
+    # Its parent has not noticed yet that it ended, or its number went to another process.
+    return now[:1] == ["Z"] or (begun != "" and bool(now) and begun != _begun(now))
 
 
-def _zombie(number: int) -> bool:
-    """Whether the process has ended and only its parent has not noticed (Linux)."""
+def _alive(holder: str) -> bool:
+    """Whether it is certain that the holder's process runs: here, and not another one of its number."""
+    number, begun = _process(holder)
+    if number == os.getpid():
+        return holder in _HELD
+    return number is not None and begun != "" and not _dead(holder)
+
+
+def _process(holder: str) -> tuple[int | None, str]:
+    """The holder's process by number and start; None where it is not one of this place."""
+    where, _, rest = holder.partition("/")
+    number, mark, begun = rest.partition("/")[0].partition("@")
+    if where != place() or not number.isdigit():
+        return None, ""
+    return int(number), mark + begun
+
+
+def _stat(number: int) -> list[str]:
+    """What Linux says of a process, from its state on; nothing where there is no such process, or another system."""
     try:
-        state = (
-            Path(f"/proc/{number}/stat")
-            .read_text(encoding="ascii", errors="replace")
-            .rpartition(")")[2]
-            .split()
-        )
+        told = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return False
-    return state[:1] == ["Z"]
+        return []
+    return told.rpartition(")")[2].split()
+
+
+def _begun(stat: Sequence[str]) -> str:
+    """`@` and the tick at which a process was started, counted from the start of the machine: no clock is set there."""
+    return f"@{stat[_START]}" if len(stat) > _START else ""
+
+
+_HELD: set[str] = set()
+"""Who holds a lease in this process. A lease that could not be given back is not kept by the process's going on."""
+
+_START = 19
+"""Where Linux says when a process was started: its 22nd word, of which the state is the third."""
 
 
 LEASE = timedelta(minutes=5)
@@ -104,10 +138,14 @@ _RENEW_SECONDS = 60.0
 def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
     """Hold the pair's lease and renew it in the background; the event says that it was lost all the same.
 
-    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once.
+    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once. While it is held,
+    the ledger commits nothing that it does not cover. Raises Locked where another run holds it.
     """
     leases.free(ledger)
+    _refuse_beside_the_living(ledger)
     _take(ledger, holder)
+    ledger.held_by = holder
+    _HELD.add(holder)
     done, lost = threading.Event(), threading.Event()
     renewer = threading.Thread(
         target=_renew, args=(ledger, holder, done, lost), name="lease", daemon=True
@@ -118,7 +156,22 @@ def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
     finally:
         done.set()
         renewer.join()
+        ledger.held_by = ""
+        _HELD.discard(holder)
         ledger.release(holder)
+
+
+def _refuse_beside_the_living(ledger: Ledger) -> None:
+    """Raise Locked where the holder's process runs, whatever the clock says of its lease.
+
+    A file is one machine's: its clock may have been set forward, or it slept; and whether a process of it runs can be seen.
+    """
+    holder = holder_of(ledger)
+    if ledger.moment() is None and holder is not None and _alive(holder):
+        raise Locked(
+            f"pair {ledger.pair!r} is being run by {holder}, whose process runs",
+            remedy="wait for it to end, or end that process if it does nothing any more",
+        )
 
 
 def _take(ledger: Ledger, holder: str) -> None:

@@ -56,6 +56,8 @@ class Ledger:
 
     def __init__(self, url: str, pair: str) -> None:
         self.pair = pair
+        self.held_by = ""
+        """The holder whose lease every transaction that writes needs; "" where none is needed."""
         self.engine = _engine(url)
         try:
             _migrate(self.engine)
@@ -76,9 +78,10 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it or nothing."""
+        """A transaction that writes: all of it or nothing. Raises Locked where the lease it needs is another's by its end."""
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
+            self._fence(connection)
 
     def state(self) -> PairState:
         """What is known of the pair; the default where it was never settled."""
@@ -405,6 +408,23 @@ class Ledger:
                     f"pair {self.pair!r} was taken by another run just now",
                     remedy="wait for it to end",
                 ) from error
+
+    def _fence(self, connection: Connection) -> None:
+        """Commit nothing once another run has taken the pair over: what it knows would be written over.
+
+        Last of all, and with the row held: nobody takes the lease between this look and the commit.
+        """
+        if not self.held_by:
+            return
+        mine = schema.lease.c.pair == self.pair
+        query = sa.select(schema.lease.c.holder).where(mine).with_for_update()
+        holder = connection.execute(query).scalar_one_or_none()
+        if holder != self.held_by:
+            raise Locked(
+                f"the lease was lost: {holder or 'nobody'} holds pair {self.pair!r} now",
+                remedy="nothing to do: the next run settles what this one had begun; see why this one stood still"
+                " for minutes, or who set the clock",
+            )
 
     def moment(self) -> datetime | None:
         """The server's time: that of the machines that share it may differ. None for a file, which one machine has."""

@@ -112,9 +112,8 @@ def test_a_lease_that_is_lost_stops_its_run(
     with lease(ledger, "first") as lost:
         assert not lost.wait(0.2)
         assert failing == []
-        with (
-            ledger.transaction() as connection
-        ):  # in one step: the renewing thread would take what is released
+        # In one step: the renewing thread would take what is released.
+        with ledger.engine.begin() as connection:
             connection.execute(
                 sa.update(schema.lease).values(
                     holder="second", expires_at="2999-01-01T00:00:00.000Z"
