@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from reconcile.entities import PARENTS
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import schema
+from reconcile.ledger.fence import check_held
 from reconcile.model import Entity, Side
 
 _BATCH = 5_000
@@ -81,7 +82,8 @@ class Ledger:
         """A transaction that writes: all of it or nothing. Raises Locked where the lease it needs is another's by its end."""
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
-            self._fence(connection)
+            if self.held_by:
+                check_held(connection, self.pair, self.held_by)
 
     def state(self) -> PairState:
         """What is known of the pair; the default where it was never settled."""
@@ -408,23 +410,6 @@ class Ledger:
                     f"pair {self.pair!r} was taken by another run just now",
                     remedy="wait for it to end",
                 ) from error
-
-    def _fence(self, connection: Connection) -> None:
-        """Commit nothing once another run has taken the pair over: what it knows would be written over.
-
-        Last of all, and with the row held: nobody takes the lease between this look and the commit.
-        """
-        if not self.held_by:
-            return
-        mine = schema.lease.c.pair == self.pair
-        query = sa.select(schema.lease.c.holder).where(mine).with_for_update()
-        holder = connection.execute(query).scalar_one_or_none()
-        if holder != self.held_by:
-            raise Locked(
-                f"the lease was lost: {holder or 'nobody'} holds pair {self.pair!r} now",
-                remedy="nothing to do: the next run settles what this one had begun; see why this one stood still"
-                " for minutes, or who set the clock",
-            )
 
     def moment(self) -> datetime | None:
         """The server's time: that of the machines that share it may differ. None for a file, which one machine has."""
