@@ -20,10 +20,11 @@ from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.report.about import About
 from reconcile.stage import archive
+from reconcile.stage.formula import formula
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Filter
-from reconcile.values.policy import OnCreate, OnDelete
-from tests.builders import World, contacts, mapping_of, notes, small_stage, tasks
+from reconcile.values.policy import Flow, OnCreate, OnDelete, Rule
+from tests.builders import World, contacts, field_of, mapping_of, notes, small_stage, tasks
 
 _NAMES = count(1)
 
@@ -149,11 +150,22 @@ _COMPANIES = (None, "ACME", "acme", "", "Mill Ltd")
 _TAG_SETS: tuple[list[str], ...] = ([], ["vip"], ["VIP", "lead"], ["lead", "won"])
 
 
+COMPUTED = field_of(
+    "stage",
+    app=("first_name", "phone"),
+    formula=formula("first_name || ' ' || CAST(replace(phone, '+', '') AS BIGINT)"),
+    rule=Rule(flow=Flow.TO_GHL, computed=True),
+)
+"""A value that is computed in the app; of a phone in brackets it cannot be."""
+
+
 def random_world(chance: Random) -> World:
     """A world with rules and vices by chance, and a few records on each side."""
     choose = chance.choice
+    computed = (COMPUTED,) if chance.random() < 0.4 else ()
     mapped = mapping_of(
         contacts(
+            *(*contacts().fields, *computed),
             delete={side: choose(list(OnDelete)) for side in Side},
             absent_runs=choose((1, 1, 2)),
             create=choose((OnCreate.BOTH, OnCreate.BOTH, *OnCreate)),
@@ -202,7 +214,7 @@ def edit(world: World, chance: Random) -> None:
         side.put(Entity.CONTACT, _person(chance))
     elif action < 0.6:
         key = chance.choice(people)
-        name = chance.choice(("first_name", "email", "phone", "company", "tags"))
+        name = chance.choice(("first_name", "email", "phone", "company", "tags", "stage"))
         side.edit(Entity.CONTACT, key, {name: _person(chance)[name]})
     elif action < 0.7:
         side.delete(Entity.CONTACT, chance.choice(people))
@@ -233,5 +245,6 @@ def _person(chance: Random) -> dict[str, Json]:
         "email": choose(_EMAILS),
         "phone": choose(_PHONES),
         "company": choose(_COMPANIES),
+        "stage": choose((None, "Ann 12")),
         "tags": list[Json](choose(_TAG_SETS)),
     }

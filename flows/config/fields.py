@@ -13,7 +13,7 @@ from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec, codec_named, raw_text
-from reconcile.values.mapping import TAGS, Field
+from reconcile.values.mapping import TAGS, Field, Formula
 from reconcile.values.policy import TAGS as TAGS_RULE
 from reconcile.values.policy import Drift, Flow, OnConflict, Rule
 
@@ -39,11 +39,15 @@ class Setting:
 
 def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
     """The field that one line declares; what is wrong is noted and the nearest thing that works is returned."""
+    formula = _formula(key, form, setting)
     app, ghl = _native(key, form, setting)
-    native = ghl[0] if ghl else ""
+    if formula is not None:
+        app, ghl = _computed(formula, app=form.app, ghl=ghl)
+    native = ghl[0] if ghl and (formula is None or form.ghl) else ""
     codec = _codec(key, form, native, setting)
-    name = TAGS if _is_tags(ghl, setting.entity) else key
-    rule = _rule(form, codec, to_ghl=bool(ghl))
+    name = TAGS if native and _is_tags(ghl, setting.entity) else key
+    rule = _rule(form, codec, to_ghl=bool(form.ghl))
+    rule = replace(rule, computed=formula is not None)
     if natives.is_consent(setting.entity, ghl):
         rule = replace(rule, keep_dnd=not form.lift_dnd)
     built = Field(
@@ -57,6 +61,7 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
         constant=_cell(key, "constant", form.constant, codec, setting),
         create_only=form.create_only,
         also=_also(form, native, setting.entity),
+        formula=formula,
     )
     for word, what, remedy in _objections(form, built, setting):
         setting.problems.add(
@@ -70,6 +75,8 @@ def _native(key: str, form: FieldForm, setting: Setting) -> tuple[tuple[str, ...
     ghl = tuple(form.ghl or ())
     if form.constant is not None:
         return tuple(form.app or ()), ghl
+    if form.value is not None and form.app is not None:
+        return tuple(form.app), ghl
     for name in ghl:
         _check_ghl(key, name, setting)
     if _is_tags(ghl, setting.entity):
@@ -77,12 +84,37 @@ def _native(key: str, form: FieldForm, setting: Setting) -> tuple[tuple[str, ...
     return tuple(form.app or (key,)), ghl
 
 
+def _formula(key: str, form: FieldForm, setting: Setting) -> Formula | None:
+    """What the value is computed by, if it is; an expression that cannot be used is noted."""
+    if form.value is None:
+        return None
+    from reconcile.stage.formula import FormulaError, formula
+
+    try:
+        found = formula(form.value)
+    except FormulaError as error:
+        what = f"[{setting.entity}.fields] {key}: value: {error}"
+        setting.problems.add(setting.path(key, "value"), what, error.remedy)
+        return None
+    if form.app is not None and form.ghl is None:
+        for name in found.names:
+            _check_ghl(key, name, setting, word="value")
+    return found
+
+
+def _computed(
+    formula: Formula, *, app: list[str] | None, ghl: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The native names on the two sides: what is written, and across what the formula names."""
+    return (formula.names, ghl) if ghl else (tuple(app or ()), formula.names)
+
+
 def _is_tags(ghl: tuple[str, ...], entity: Entity) -> bool:
     """Tags have one name on either side: which column or table they are in, [app.contact] tags says."""
     return entity is Entity.TAG.record and ghl == (TAGS,)
 
 
-def _check_ghl(key: str, name: str, setting: Setting) -> None:
+def _check_ghl(key: str, name: str, setting: Setting, *, word: str = "ghl") -> None:
     known = natives.known(setting.entity)
     if name in known or natives.is_custom(setting.entity, name):
         return
@@ -90,7 +122,7 @@ def _check_ghl(key: str, name: str, setting: Setting) -> None:
     custom = ""
     if GHL[setting.entity].custom:
         custom = f' A custom field is written by its key, "{setting.entity}.…".'
-    setting.problems.add(setting.path(key, "ghl"), what, near(name, known) + custom)
+    setting.problems.add(setting.path(key, word), what, near(name, known) + custom)
 
 
 def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
@@ -149,7 +181,7 @@ def checked_timezone(name: str, path: KeyPath, problems: Problems) -> str:
 def _rule(form: FieldForm, codec: Codec, *, to_ghl: bool) -> Rule:
     default = TAGS_RULE if codec.name in _SETS else Rule()
     flow = form.flow or default.flow
-    if form.flow is None and form.constant is not None:
+    if form.flow is None and (form.constant is not None or form.value is not None):
         flow = Flow.TO_GHL if to_ghl else Flow.TO_APP
     conflict = default.conflict if flow is Flow.BOTH else OnConflict.HOLD
     return Rule(
@@ -186,14 +218,16 @@ _Objection = tuple[str, str, str]
 
 def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:
     """All that is wrong with one field in itself: the key it concerns, what it is, what to do."""
-    yield from _side_objections(form, field, setting.entity)
+    yield from _side_objections(form, field)
+    yield from _width_objections(form, field)
+    yield from _read_only_objections(field, setting.entity)
     yield from _codec_objections(form, field)
     yield from _kind_objections(form, field, setting.entity)
     yield from _rule_objections(form, field, setting)
     yield from _consent_objections(form, field, setting.entity)
 
 
-def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
+def _side_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
     if form.constant is not None:
         if bool(form.app) == bool(form.ghl):
             yield (
@@ -208,6 +242,8 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
                 f'a constant for {"ghl" if form.ghl else "app"} cannot flow "{form.flow}"',
                 f'Write flow = "{right}".',
             )
+    elif form.value is not None:
+        yield from _value_objections(form)
     elif form.create_only:
         yield (
             "create_only",
@@ -216,16 +252,26 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
         )
     elif not field.ghl:
         yield "ghl", "there is no GHL field for it", 'Add ghl = "…" or take the line away.'
-    if len(field.app) > 2 or len(field.ghl) > 2:
+
+
+def _width_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
+    app, ghl = field.app, field.ghl
+    if field.formula is not None:
+        # It may be computed of any number of columns: what it is written to is not split.
+        app, ghl = tuple(form.app or ()), tuple(form.ghl or ())
+    if len(app) > 2 or len(ghl) > 2:
         yield "ghl", "a value can be joined from two fields at most", "Name one or two fields."
-    elif len(field.ghl) > 1 and field.codec.name == "instant":
+    elif len(ghl) > 1 and field.codec.name == "instant":
         yield "ghl", "GHL has no date and time apart", "Name one field of GHL's."
-    elif max(len(field.app), len(field.ghl)) > 1 and field.codec.name not in _PARTED:
+    elif max(len(app), len(ghl)) > 1 and field.codec.name not in _PARTED:
         yield (
             "codec",
             f'the codec "{field.codec.name}" cannot be split over two fields',
             'Use codec = "name", codec = "instant" for a date and a time of day, or one field.',
         )
+
+
+def _read_only_objections(field: Field, entity: Entity) -> Iterator[_Objection]:
     read_only = [
         n
         for n in field.ghl
@@ -237,6 +283,23 @@ def _side_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
             f'GHL does not let "{read_only[0]}" be written',
             'Add flow = "ghl->app", or take the line away.',
         )
+
+
+def _value_objections(form: FieldForm) -> Iterator[_Objection]:
+    """A computed value is written to one side, and read from the other."""
+    one_side = 'Name "ghl" to compute of the app\'s columns, or "app" to compute of GHL\'s fields.'
+    if bool(form.app) == bool(form.ghl):
+        yield "value", "a computed value needs exactly one side to be written to", one_side
+    target = Flow.TO_GHL if form.ghl else Flow.TO_APP
+    if form.flow not in (None, target):
+        written = "ghl" if form.ghl else "app"
+        what = f'a value that is computed for {written} cannot flow "{form.flow}"'
+        yield "flow", what, f'Write flow = "{target}", or take it away.'
+    if form.constant is not None:
+        yield "value", "a value is computed or constant, not both", 'Keep "value" or "constant".'
+    if form.ghl == [TAGS]:
+        what = "tags are sets of their own, and are not computed"
+        yield "value", what, "Let the app's column hold them."
 
 
 def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:

@@ -85,6 +85,12 @@ class FieldForm(ShortPart):
     constant: Scalar | None = Field(
         default=None, description="the value itself; the other side has no field for it"
     )
+    value: str | None = Field(
+        default=None,
+        max_length=2_000,
+        description="an SQL expression that computes the value of the other side's columns: "
+        "\"concat_ws(' ', first, last)\"",
+    )
     create_only: bool = Field(
         default=False,
         description="a constant for new records alone; default: a record that holds another value is not of this entity",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flows.config import Pair
 from flows.doctor import location, machine
 from flows.doctor.finding import Finding, failures, ok, warning
-from flows.doctor.fit import fit
+from flows.doctor.fit import computed, fit
 from flows.doctor.rehearsal import rehearsal
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
@@ -54,7 +54,9 @@ def check(
             found += _describe(side, connector, described)
         found += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
-            found += fit(pair.located(described[Side.GHL].region), described)
+            located = pair.located(described[Side.GHL].region)
+            found += fit(located, described)
+            found += computed(located)
             found += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
             found += rehearsal(pair, sides[Side.APP])

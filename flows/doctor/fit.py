@@ -45,16 +45,28 @@ def fit(mapping: PairMapping, described: Mapping[Side, Description]) -> Iterator
         yield ok(f"all {fields} mapped fields fit both sides")
 
 
+def computed(mapping: PairMapping) -> Iterator[Finding]:
+    """Which values stand in no column: they are computed of those that do."""
+    for entity in mapping.entities:
+        for field in entity.fields:
+            owner = field.rule.flow.owner
+            if field.formula is not None and owner is not None:
+                where = f"[{entity.entity}.fields] {field.name}"
+                names = ", ".join(field.formula.names)
+                yield ok(f"{where} is computed in {owner.label}, of {names}: {field.formula.text}")
+
+
 def _field(
     entity: EntityMap, field: Field, side: Side, described: Description
 ) -> Iterator[Finding]:
     known = described.fields.get(entity.entity, {})
+    computed = field.computed(side) is not None
     for native in (*field.native(side), *field.also.get(side, ())):
         where = f'[{entity.entity}.fields] {field.name}: "{native}" in {side.label}'
         info = known.get(native)
         if info is None:
             yield error(f"{where} does not exist", _near(native, known))
-        elif native in field.native(side):
+        elif native in field.native(side) and not computed:
             yield from _native(where, field, info, writes=field.rule.flow.owner is not side)
 
 

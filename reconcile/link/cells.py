@@ -11,7 +11,7 @@ from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Raw
-from reconcile.values.mapping import EntityMap, Field
+from reconcile.values.mapping import EntityMap, Field, Formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +20,19 @@ class Column:
 
     field: Field
     raws: tuple[str, ...]
+    formula: Formula | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether the text that stands for it is a JSON list of several raw values."""
+        return len(self.raws) > 1 and self.formula is None
 
 
 def columns(mapped: EntityMap, side: Side) -> list[Column]:
     """What the cells of an entity's fields on a side are made of, in the fields' order."""
     place = {native: f"r{at}" for at, native in enumerate(mapped.native(side))}
     return [
-        Column(field, tuple(place[native] for native in field.read(side)))
+        Column(field, tuple(place[native] for native in field.read(side)), field.computed(side))
         for field in mapped.fields
     ]
 
@@ -121,10 +127,10 @@ def _decode(
             place, text = int(str(number)), str(marked)[1:]
             column = fields[place - 1]
             raws: list[Raw] = [text]
-            if len(column.raws) > 1:
+            if column.listed:
                 raws = json.loads(text)
-            cell = column.field.codec.decode(raws, side)
-            fault = column.field.codec.fault(cell)
+            cell = column.field.cell(raws, side)
+            fault = column.field.fault(cell)
             faults[place] = faults.get(place, False) or fault is not None
             rows.append((place, marked, cell, fault))
         yield rows
@@ -156,7 +162,7 @@ def _rough(column: Column) -> _Rough:
     source = _source(column)
     if not column.raws:
         return _Rough("true", literal(column.field.constant), source)
-    if len(column.raws) > 1:
+    if column.listed:
         blank = " AND ".join(f"coalesce(r.{raw}, '') = ''" for raw in column.raws)
         return _Rough(blank, "NULL", source)
     blank = f"coalesce({source}, '') = ''"
@@ -168,7 +174,9 @@ def _rough(column: Column) -> _Rough:
 
 
 def _source(column: Column) -> str:
-    """The text that stands for all raw values of a column: the value itself, or a JSON list of several."""
+    """The text that stands for the raw values of a column: the value, or a JSON list of several."""
+    if column.formula is not None:
+        return column.formula.sql([f"r.{raw}" for raw in column.raws])
     if len(column.raws) == 1:
         return f"r.{column.raws[0]}"
     return f"to_json([{', '.join(f'r.{raw}' for raw in column.raws)}])::VARCHAR"

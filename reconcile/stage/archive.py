@@ -101,7 +101,13 @@ def _columns(mapped: EntityMap) -> dict[str, Any]:
     return {
         "natives": {side.value: list(mapped.native(side)) for side in Side},
         "fields": [
-            {"name": f.name, "app": list(f.app), "ghl": list(f.ghl), "codec": codec_name(f.codec)}
+            {
+                "name": f.name,
+                "app": list(f.app),
+                "ghl": list(f.ghl),
+                "codec": codec_name(f.codec),
+                "formula": f.formula and f.formula.text,
+            }
             for f in mapped.fields
         ],
     }

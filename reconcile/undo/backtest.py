@@ -286,7 +286,12 @@ def _field_known(archived: Archived, entity: Entity, each: Field) -> _FieldKnown
     if before is None:
         return _FieldKnown(None, dict.fromkeys((side.value for side in Side), False))
     at, described = before
-    same = {side.value: tuple(described[side.value]) == each.native(side) for side in Side}
+    formula = each.formula and each.formula.text
+    same = {
+        side.value: tuple(described[side.value]) == each.native(side)
+        and described.get("formula") == formula
+        for side in Side
+    }
     return _FieldKnown(at + 1, same)
 
 

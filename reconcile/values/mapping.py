@@ -5,16 +5,36 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from reconcile.model import Cell, Cells, Entity, Side, fingerprint
 from reconcile.ports import Json, Record
-from reconcile.values.codecs import Codec, Labels, raw_text
+from reconcile.values.codecs import Codec, Labels, Raw, raw_text
 from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
 
 TAGS = "tags"
 """The name of the one field that holds a contact's tags."""
+
+UNCOMPUTED = "\x02cannot be computed"
+"""What a formula gives in place of a raw text where it fails: no codec takes it for a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An expression over one record's raw texts; `reconcile.stage.formula` evaluates it."""
+
+    text: str
+    names: tuple[str, ...]
+
+    def sql(self, columns: Sequence[str]) -> str:
+        """SQL for the raw text that it gives, over SQL for those of `names`."""
+        raise NotImplementedError
+
+    def of(self, raws: Sequence[Raw]) -> Raw:
+        """The raw text that it gives of those of `names`."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,8 @@ class Field:
     unsyncable. `constant` is the value itself: a record that holds another one is not of this entity (see `EntityMap.filters`);
     with `create_only` it is written into new records and never looked at again. `also` names native fields of a side that hold further values of the same
     kind (GHL's additionalEmails): they count when matching and are never written.
+    With a `formula` the value is computed of the native fields of the side that it flows from, and
+    is never written there.
     """
 
     name: str
@@ -38,6 +60,7 @@ class Field:
     constant: Cell = None
     create_only: bool = False
     also: Map[Side, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    formula: Formula | None = None
 
     def native(self, side: Side) -> tuple[str, ...]:
         """The native field names on `side`."""
@@ -59,7 +82,27 @@ class Field:
         names = self.read(side)
         if not names:
             return self.constant
-        return self.codec.decode([raw_text(native.get(name)) for name in names], side)
+        raws = [raw_text(native.get(name)) for name in names]
+        formula = self.computed(side)
+        if formula is not None:
+            raws = [formula.of(raws)]
+        return self.cell(raws, side)
+
+    def computed(self, side: Side) -> Formula | None:
+        """The formula that its value is computed by on `side`; None where it is read as it is."""
+        return self.formula if self.rule.flow.owner is side else None
+
+    def cell(self, raws: Sequence[Raw], side: Side) -> Cell:
+        """The canonical form of raw texts; of what a formula gave, where there is one."""
+        if raws == [UNCOMPUTED]:
+            return UNCOMPUTED.strip("\x02")
+        return self.codec.decode(raws, side)
+
+    def fault(self, cell: Cell) -> str | None:
+        """Why `cell` is not a well-formed value; None when it is."""
+        if self.formula is not None and cell == UNCOMPUTED.strip("\x02"):
+            return "not computed: the expression fails on this record"
+        return self.codec.fault(cell)
 
     def encode(self, cell: Cell, side: Side) -> dict[str, Json]:
         """The native fields to write so that the side holds `cell`."""
@@ -154,7 +197,8 @@ class EntityMap:
     def blurred(self) -> tuple[Field, ...]:
         """The fields that contacts' match rules begin with, each once, where both sides hold it in one native field."""
         firsts = dict.fromkeys(rule[0] for rule in self.match if not self.entity.parent)
-        return tuple(f for f in map(self.field, firsts) if len(f.app) == 1 and len(f.ghl) == 1)
+        read = [field for field in map(self.field, firsts) if field.formula is None]
+        return tuple(field for field in read if len(field.app) == 1 and len(field.ghl) == 1)
 
     def decode(self, record: Record, side: Side) -> dict[str, Cell]:
         """All cells of a native record."""

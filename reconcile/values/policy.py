@@ -87,6 +87,8 @@ class Rule:
     blank: Blank = Blank.KEEP
     keep_dnd: bool = False
     """The field is a consent, whose "true" means do not disturb: no run takes that away from a side."""
+    computed: bool = False
+    """The value is computed of others of its record; the words alone depend on that."""
 
 
 TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
@@ -182,9 +184,7 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
     """The sides differ as before and neither moved: left where a rule wants it so, asked about where none does."""
     owner = rule.flow.owner
     if owner is not None and rule.drift is Drift.LEAVE:
-        return Leave(
-            f"the field comes from {owner.label}; the rule leaves what {owner.other.label} holds"
-        )
+        return Leave(f"{_origin(rule, owner)}; the rule leaves what {owner.other.label} holds")
     if rule.keep_dnd and situation.app_dnd != situation.ghl_dnd:
         return Leave("one side says do not disturb, and that is not lifted unasked")
     blank = next((side for side in Side if situation.blank(side) and owner in (None, side)), None)
@@ -198,15 +198,20 @@ def _moved(rule: Rule, situation: Situation, mover: Side) -> Verdict:
     if owner is None or owner is mover:
         return _agree(rule, situation, mover, _moved_because(situation, mover))
     if rule.drift is Drift.LEAVE:
-        return Leave(
-            f"changed in {mover.label}, but the field comes from {owner.label}; the rule leaves it"
-        )
+        return Leave(f"changed in {mover.label}, but {_origin(rule, owner)}; the rule leaves it")
     return _agree(
         rule,
         situation,
         owner,
-        f"changed in {mover.label}, but the field comes from {owner.label}: restored",
+        f"changed in {mover.label}, but {_origin(rule, owner)}: restored",
     )
+
+
+def _origin(rule: Rule, owner: Side) -> str:
+    """Why a field that flows one way is not taken from the other side."""
+    if rule.computed:
+        return f"the field is computed in {owner.label}"
+    return f"the field comes from {owner.label}"
 
 
 def _moved_because(situation: Situation, mover: Side) -> str:
@@ -223,9 +228,7 @@ def _moved_because(situation: Situation, mover: Side) -> str:
 def _both_moved(rule: Rule, situation: Situation) -> Verdict:
     owner = rule.flow.owner
     if owner is not None:
-        return _agree(
-            rule, situation, owner, f"changed on both sides; the field comes from {owner.label}"
-        )
+        return _agree(rule, situation, owner, f"changed on both sides; {_origin(rule, owner)}")
     if rule.conflict is OnConflict.UNION:
         return Agree(
             Side.GHL if situation.app_blank else Side.APP,

@@ -32,6 +32,24 @@ from tests.flows.broken import GOOD
             "merged",
             "tasks are not merged, contacts are",
         ),
+        (
+            'born = "dateOfBirth"',
+            'full = { ghl = "city", value = "first || now()" }',
+            "full",
+            "full: value: it may not use now()",
+        ),
+        (
+            'born = "dateOfBirth"',
+            'full = { ghl = "city", value = "first", flow = "both" }',
+            "full",
+            'a value that is computed for ghl cannot flow "both"',
+        ),
+        (
+            'born = "dateOfBirth"',
+            'last = { app = "last", value = "upper(lastNam)" }',
+            "last = ",
+            'GHL\'s contact has no field "lastNam"',
+        ),
     ],
 )
 def test_what_could_never_work_is_said_with_its_line(
