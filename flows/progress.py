@@ -37,6 +37,8 @@ STEPS = {
     "diff": "comparing",
     "suggest": "looking for probable matches",
     "make_plan": "planning",
+    "take_over": "taking up the approved plan",
+    "keep": "keeping what goes along with deletions",
     "check": "checking the limits",
     "begin_apply": "writing",
     "apply": "writing",
@@ -45,6 +47,7 @@ STEPS = {
     "settle_undo": "remembering what was done",
     "find": "finding what changed",
     "read_back": "reading back what was written",
+    "read_agendas": "reading the appointments of GHL",
     "tell": "writing the report",
 }
 """What people call the steps of a run, by the names of their functions; others go without a word."""
@@ -84,17 +87,18 @@ class Progress:
 
     # what a run says -----------------------------------------------------------------------------
 
-    def step(self, name: str, *, again: bool = False) -> None:
-        """A step begins, named by its function; `again` where it proves what was done."""
+    def step(self, name: str, *, again: bool = False) -> str:
+        """A step begins, named by its function; `again` where it proves what was done. Returns what people call it, if they do."""
         words = STEPS.get(name)
         if words is None:
-            return
+            return ""
         if again:
             words = f"checking afterwards: {words}"
         with self._lock:
             # Writing is a step for each chunk: what is counted goes on through all of them.
             if words != self._state.step:
                 self._state = _State(words, self._clock())
+        return words
 
     def count(self, what: str, by: int, *, total: int | None = None, about: bool = False) -> None:
         """`by` more of something are done, of so many altogether, or of `about` so many."""

@@ -29,6 +29,7 @@ from reconcile.model import Side
 from reconcile.plan.limits import NAMES, Breach, Limits
 from reconcile.plan.plan import Plan
 from reconcile.ports import Connector, Description
+from reconcile.report.account import Began
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -44,6 +45,9 @@ REBASE = "rebase"
 
 SAME_ENDS = "same-ends"
 """How a caller takes over by name the application and the location that another pair wrote to."""
+
+BY_FLAG = "the run's "
+"""How the answers begin to be signed that a caller gave by a flag, such as --allow restore-app."""
 
 WAITING = ("planned", "refused")
 """States of a run whose plan may still be carried out."""
@@ -65,6 +69,12 @@ class Options:
     verify: str | None = None
     max_minutes: float | None = None
     only: tuple[str, ...] = ()
+    by: str = ""
+    """Who approves what this run is let do; empty where nobody gave a name."""
+    flags: frozenset[str] = frozenset()
+    """Of what is allowed, that which a person gave by name; a migration has limits of its own."""
+    unseen: bool = False
+    """Whether a person said yes to whatever the plan would be."""
 
     def __post_init__(self) -> None:
         minutes = self.max_minutes
@@ -103,6 +113,10 @@ class Course:
     """Prefect's id of the flow run that carries this out, if one does."""
     breaches: tuple[Breach, ...] = ()
     """The limits that the plan goes over: what the run is refused for."""
+    approved: str = ""
+    """The digest of the plan that was taken over as a person approved it."""
+    steps: list[Began] = field(default_factory=list)
+    """Which steps began, and when: the second look at both sides goes on with the same list."""
     nowhere: tuple[Named, ...] = ()
     """What was named, and is known neither to its side nor to the ledger."""
 

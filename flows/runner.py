@@ -16,6 +16,7 @@ from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
 from reconcile.plan.plan import Plan
 from reconcile.report.about import RunState
+from reconcile.report.account import Began
 
 if TYPE_CHECKING:
     from flows.config import Pair
@@ -40,9 +41,11 @@ def plainly(step: Callable[..., Result], *arguments: Any) -> Result:
 
 
 def say_step(step: Step, arguments: Sequence[Any]) -> None:
-    """Let whoever looks on know which step begins."""
-    again = bool(arguments) and str(getattr(arguments[0], "run_id", "")).endswith(PROOF)
-    CURRENT.step(step.__name__, again=again)
+    """Let whoever looks on know which step begins, and note when for the report; every way to carry a step out begins so."""
+    run: Run = arguments[0]
+    says = CURRENT.step(step.__name__, again=run.run_id.endswith(PROOF))
+    if says:
+        run.course.steps.append(Began(says, run.clock()))
 
 
 @dataclass(frozen=True, kw_only=True)

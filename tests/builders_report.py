@@ -250,6 +250,13 @@ def report_of(changes: int = 3, holds: int = 1, **members: Any) -> dict[str, Any
         "started_at": "2026-01-05T02:00:00Z",
         "ended_at": "2026-01-05T02:03:20Z",
         "seconds": 200.0,
+        "times": [
+            {"says": "reading both sides", "seconds": 120.5},
+            {"says": "writing", "seconds": 79.5},
+        ],
+        "approvals": [
+            {"what": "plan", "by": "ann", "at": "2026-01-05T02:00:00Z", "names": ["d1"], "count": 0}
+        ],
         "refusal": "",
         "stopped": "",
         "nowhere": [],

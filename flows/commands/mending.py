@@ -11,8 +11,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.text import Text
 
-from flows.commands.options import Allow, Json, PairFile
+from flows.commands.options import Allow, By, Json, PairFile
+from flows.commands.running import asked
 from flows.commands.show import show
+from flows.commands.who import account
 from flows.terminal import Console
 
 Yes = Annotated[
@@ -24,7 +26,14 @@ _MOST = 20
 
 
 def undo(
-    run_id: str, /, *, pair: PairFile, yes: Yes = False, json: Json = False, allow: Allow = None
+    run_id: str,
+    /,
+    *,
+    pair: PairFile,
+    yes: Yes = False,
+    json: Json = False,
+    allow: Allow = None,
+    by: By = None,
 ) -> int:
     """Take a run back: restore what it overwrote, delete what it created, create again what it deleted, on both sides.
 
@@ -32,7 +41,6 @@ def undo(
     """
     from flows.config import load, require_live
     from flows.jobs.undo import Undo
-    from flows.run import Options
     from flows.runner import run_job
     from flows.steps.undo import require
     from reconcile.ledger.ledger import Ledger
@@ -40,7 +48,7 @@ def undo(
     loaded = load(pair)
     if yes:
         require_live(loaded)
-    options = Options(allowed=frozenset(allow or ()))
+    options = asked("undo", allow, by=by or (account() if yes else None), unseen=yes)
     with closing(Ledger(loaded.ledger_url.get_secret_value(), loaded.name)) as ledger:
         require(ledger, run_id)
     told = run_job(loaded, Undo(of=run_id, writes=yes), options=options)

@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.text import Text
 
-from flows.commands.options import Allow, Engine, Full, Json, PairFile
+from flows.commands.options import Allow, By, Engine, Full, Json, PairFile
+from flows.commands.running import asked
 from flows.commands.show import show, tell_command, tell_run
+from flows.commands.who import account
 from flows.config import Pair, load, require_live
 from flows.jobs.legs import Moved, begun
 from flows.jobs.migrate import Mode, Move, To
@@ -37,6 +39,7 @@ def delta(
     json: Json = False,
     full: Full = False,
     engine: Engine = "local",
+    by: By = None,
 ) -> int:
     """Carry over only what changed since the last look, or what is named: a contact with its tags, tasks and notes.
 
@@ -45,22 +48,22 @@ def delta(
     loaded = load(pair)
     require_live(loaded)
     sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_task, ghl_task, app_note)))
-    return show(
-        _delta(engine, loaded, sought, frozenset(allow or ())), pair=pair, as_json=json, full=full
-    )
+    options = asked("delta", allow, by=by)
+    return show(_delta(engine, loaded, sought, options), pair=pair, as_json=json, full=full)
 
 
-def _delta(engine: str, loaded: Pair, sought: Sought, allowed: frozenset[str]) -> Told:
+def _delta(engine: str, loaded: Pair, sought: Sought, options: Options) -> Told:
     if engine == "prefect":
         from flows.orchestration.jobs import delta_pair
         from flows.orchestration.sealed import unsealed
 
-        told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=sorted(allowed))
+        allowed = sorted(options.allowed)
+        told: Told = unsealed(delta_pair, str(loaded.path), sought, allow=allowed, by=options.by)
         return told
     from flows.jobs.delta import Delta
     from flows.runner import run_job
 
-    return run_job(loaded, Delta(sought=sought), options=Options(allowed=allowed))
+    return run_job(loaded, Delta(sought=sought), options=options)
 
 
 def migrate(
@@ -82,6 +85,7 @@ def migrate(
     json: Json = False,
     full: Full = False,
     engine: Literal["prefect", "local"] = "local",
+    by: By = None,
 ) -> int:
     """Load one side into the other, once. The first call shows the plan; --approve DIGEST, or --yes, carries it out.
 
@@ -93,18 +97,21 @@ def migrate(
     move = Move(to, mode, wait)
     if not (yes or approve or begun(loaded, move)):
         return _propose(loaded, move, pair=pair, as_json=json, full=full)
+    # Whoever calls again to go on approves nothing anew.
+    approver = (by or account()) if yes or approve else by or ""
     if engine == "prefect":
         from flows.orchestration.jobs import migrate_pair
         from flows.orchestration.sealed import unsealed
 
         return _tell(
-            unsealed(migrate_pair, str(loaded.path), move, approved=approve),
+            unsealed(migrate_pair, str(loaded.path), move, approved=approve, by=approver),
             pair=pair,
             as_json=json,
         )
     from flows.jobs.legs import migrate as carry_out
 
-    return _tell(carry_out(loaded, move, approved=approve), pair=pair, as_json=json)
+    moved = carry_out(loaded, move, approved=approve, by=approver)
+    return _tell(moved, pair=pair, as_json=json)
 
 
 def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool) -> int:

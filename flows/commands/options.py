@@ -28,6 +28,9 @@ Rebase = Annotated[
         help="believe the ledger though it is empty, or older than the store's newest run, and start from here",
     ),
 ]
+By = Annotated[
+    str | None, Parameter(help="who approves what this run is let do; default: your account")
+]
 Port = Annotated[int, Parameter(validator=Number(gte=0, lte=65_535))]
 AtLeastOne = Parameter(validator=Number(gte=1))
 Engine = Annotated[

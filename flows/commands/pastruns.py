@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from flows.clock import took
 from flows.terminal import Console
+from reconcile.report.account import approvers
 
 if TYPE_CHECKING:
     from reconcile.ledger.runs import RunRow
@@ -39,7 +40,7 @@ def listed(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
 
 def show(console: Console, rows: Sequence[RunRow]) -> None:
     """A table where the terminal is wide enough, else two lines a run; ids and states are whole."""
-    table = _table(map(_cells, rows))
+    table = _table(rows)
     # Measured without a bound: within the console's width every table fits, folded.
     unbound = console.options.update(max_width=1_000)
     if console.measure(table, options=unbound).maximum <= console.width:
@@ -51,18 +52,23 @@ def show(console: Console, rows: Sequence[RunRow]) -> None:
         head.append(f"  {state}, {started}, {lasted}", style="not bold")
         console.print(head)
         line = f"planned {planned}  done {done}  failed {failed}  questions {asked}"
+        if _approvals(row):
+            line += f"  approved by {approvers(_approvals(row))}"
         kinds = _kinds(row)
         if kinds:
             line += f"  ({kinds})"
         console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
 
 
-def _table(cells: Iterable[Sequence[str]]) -> Table:
+def _table(rows: Sequence[RunRow]) -> Table:
+    """A line a run; who approved it is the last column, where anybody did."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in _HEADS:
+    heads = [*_HEADS, "approved by"] if any(map(_approvals, rows)) else _HEADS
+    for head in heads:
         table.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=True)
-    for row in cells:
-        table.add_row(*map(Text, row))
+    for row in rows:
+        cells = [*_cells(row), approvers(_approvals(row))]
+        table.add_row(*map(Text, cells[: len(heads)]))
     return table
 
 
@@ -79,6 +85,12 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     failed = totals["failed"]
     asked = totals["questions"]
     return (*head, f"{planned:,}", f"{done:,}", f"{failed:,}", f"{asked:,}")
+
+
+def _approvals(row: RunRow) -> Sequence[Mapping[str, Any]]:
+    """What people approved of the run; a version that kept none says nothing."""
+    given: Sequence[Mapping[str, Any]] = row.summary.get("approvals", ())
+    return given
 
 
 def _kinds(row: RunRow) -> str:

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from flows.commands.options import (
     Allow,
     AtLeastOne,
+    By,
     Engine,
     Full,
     Json,
@@ -22,6 +23,7 @@ from flows.commands.options import (
     Verify,
 )
 from flows.commands.show import show
+from flows.commands.who import account
 
 log = logging.getLogger("flows.commands.running")
 
@@ -53,22 +55,32 @@ def plan(
     """
     from flows.config import load
     from flows.jobs.full import PLAN
-    from flows.run import Options
     from flows.runner import run_job
 
     loaded = load(pair)
     if backtest is not None:
         return _backtest(loaded, backtest, as_json=json)
-    told = run_job(loaded, PLAN, options=Options(allowed=allowed(allow, rebase=rebase)))
+    told = run_job(loaded, PLAN, options=asked("plan", allow, rebase=rebase))
     if print:
         sys.stdout.write(f"{told.document['provenance']['plan_digest']}\n")
         return told.exit_code
     return show(told, pair=pair, as_json=json, full=full, offer=True)
 
 
-def allowed(names: Iterable[str] | None, *, rebase: bool) -> frozenset[str]:
-    """What a run may do by name; --rebase is one of these names with an option of its own."""
-    return frozenset([*(names or ()), *(["rebase"] if rebase else [])])
+def asked(
+    job: str,
+    names: Iterable[str] | None,
+    *,
+    by: str | None = None,
+    rebase: bool = False,
+    **more: Any,
+) -> Options:
+    """What a caller asks of a run, and who is behind the flags; --rebase is one of the names with an option of its own."""
+    from flows.run import Options
+
+    flags = frozenset([*(names or ()), *(["rebase"] if rebase else [])])
+    behind = by or (account() if flags else "")
+    return Options(job, flags, flags=flags, by=behind, **more)
 
 
 def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
@@ -102,6 +114,7 @@ def run(
     max_minutes: float | None = None,
     engine: Engine = "prefect",
     rebase: Rebase = False,
+    by: By = None,
 ) -> int:
     """Plan and apply unattended, inside the limits: the nightly job.
 
@@ -111,10 +124,9 @@ def run(
         stop cleanly after that time; the next run goes on
     """
     from flows.config import load, require_live
-    from flows.run import Options
 
     require_live(load(pair))
-    options = Options("nightly", allowed(allow, rebase=rebase), verify, max_minutes)
+    options = asked("nightly", allow, by=by, rebase=rebase, verify=verify, max_minutes=max_minutes)
     return show(through(engine, pair, options), pair=pair, as_json=json, full=full)
 
 
@@ -129,7 +141,13 @@ def through(engine: str, pair: Path, options: Options) -> Told:
         allowed, before = sorted(options.allowed), len(FINISHED)
         try:
             return unsealed(
-                run_pair, str(pair), options.job, allowed, options.verify, options.max_minutes
+                run_pair,
+                str(pair),
+                options.job,
+                allowed,
+                options.verify,
+                options.max_minutes,
+                options.by,
             )
         except Exception as error:
             if len(FINISHED) == before:
@@ -162,6 +180,7 @@ def apply(
         ),
     ] = None,
     rebase: Rebase = False,
+    by: By = None,
 ) -> int:
     """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason.
 
@@ -169,9 +188,9 @@ def apply(
     """
     from flows.config import load, require_live
     from flows.jobs.approval import carry_out
-    from flows.run import Options
 
     loaded = load(pair)
     require_live(loaded)
-    options = Options("apply", allowed(allow, rebase=rebase), verify, only=tuple(only or ()))
+    parts = tuple(only or ())
+    options = asked("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts)
     return show(carry_out(loaded, digest, options), pair=pair, as_json=json, full=full)

@@ -16,6 +16,7 @@ from flows.commands.listing import changes, questions
 from flows.commands.refusal import limits
 from flows.terminal import Console
 from reconcile.entities import Shown
+from reconcile.report.account import approved, slow
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -96,6 +97,8 @@ def tell_run(
     table = figures(document)
     if table.row_count:
         console.print(table)
+    for sentence in approved(document):
+        console.print(Text(sentence, style="dim"))
     for sentence in requests(document):
         console.print(Text(sentence, style="dim"))
     for kind in Shown:
@@ -103,6 +106,20 @@ def tell_run(
             console.print(Text(brief, style="dim"))
     changes(console, document["changes"], full=full)
     questions(console, document["holds"], pair=shlex.quote(str(pair)), full=full)
+    if full:
+        _times(console, document)
+
+
+def _times(console: Console, document: Mapping[str, Any]) -> None:
+    """Where the run's time went."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
+    for says, lasted in slow(document):
+        table.add_row(says, lasted)
+    if table.row_count:
+        console.print(Text(f"\nWhere the time went: {document['seconds']:,.1f} s", style="bold"))
+        console.print(table)
 
 
 def _sentences(document: Mapping[str, Any]) -> list[str]:

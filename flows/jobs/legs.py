@@ -60,16 +60,17 @@ def migrate(
     do: Do = plainly,
     *,
     approved: str | None = None,
+    by: str = "",
     sleep: Callable[[float], None] = time.sleep,
 ) -> Moved:
     """Carry the load out until nothing is left to do, or until the quota is spent; with `wait`, go on when it resets.
 
     `approved` is the digest of the plan that was looked at: the first leg carries out exactly that. Without it the caller
-    has a person's word. Raises Refused, StalePlan and Locked like a run.
+    has a person's word. `by` names that person. Raises Refused, StalePlan and Locked like a run.
     """
     legs, left, digest = 0, math.inf, approved or ""
     while True:
-        leg = _leg(pair, Migrate(move=move, approved=digest), do)
+        leg = _leg(pair, Migrate(move=move, approved=digest), do, by)
         legs, digest = legs + 1, ""
         log.info(
             "leg", extra={"leg": legs, "done": leg.done, "left": leg.left, "stopped": leg.stopped}
@@ -102,9 +103,9 @@ class _Leg:
         return not self.stopped and (not self.left or not self.done or self.linked_only)
 
 
-def _leg(pair: Pair, job: Migrate, do: Do) -> _Leg:
+def _leg(pair: Pair, job: Migrate, do: Do, by: str) -> _Leg:
     """One run of the migration, from reading both sides to settling what was done."""
-    options = Options(job.name, ALLOWED)
+    options = Options(job.name, ALLOWED, by=by, unseen=bool(by) and not job.approved)
     try:
         with open_run(shaped(pair, job.move), options, plan_digest=job.approved or None) as run:
             told = carry_out(run, job, do)

@@ -57,11 +57,13 @@ def run_pair(
     allow: list[str] | None = None,
     verify: str | None = None,
     max_minutes: float | None = None,
+    by: str = "",
 ) -> Told:
     """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
     loaded = load(Path(pair))
     require_live(loaded)
-    options = Options(job, frozenset(allow or ()), verify, max_minutes)
+    allowed = frozenset(allow or ())
+    options = Options(job, allowed, verify, max_minutes, flags=allowed, by=by)
     told = run_job(loaded, replace(FULL, name=job), Watched(as_task, loaded), options=options)
     FINISHED.append(told)
     shortly(
@@ -79,6 +81,7 @@ def nightly(
     allow: list[str] | None = None,
     verify: Literal["full", "written", "none"] | None = None,
     max_minutes: float | None = None,
+    by: str = "",
 ) -> None:
     """Reconcile one pair, guarded by its limits. The flow fails where records failed.
 
@@ -87,8 +90,9 @@ def nightly(
         allow: names of limits that this run may go over
         verify: how far to prove that the run converged; default: as the pair file says
         max_minutes: stop cleanly after that time; the next run goes on
+        by: who allows that, for the report
     """
-    told = run_pair.fn(pair, "nightly", allow, verify, max_minutes)
+    told = run_pair.fn(pair, "nightly", allow, verify, max_minutes, by)
     if told.exit_code >= 2:
         raise RuntimeError(
             f"run {told.document['run_id']}: {told.document['verdict']['headline']}; see its report"

@@ -35,17 +35,22 @@ class Approval(RunInput):
     approve: bool = False
     allow: list[str] = Field(default=[], description="limits that the plan may go over, by name")
     reason: str = ""
+    by: str = Field(default="", description="your name, for the report")
 
+
+_SOMEBODY = "somebody in Prefect"
+"""Who approved, where the form was sent without a name: Prefect itself knows no accounts."""
 
 HOOKS: dict[str, Any] = {"on_crashed": [let_go], "on_cancellation": [let_go]}
 
 
 @flow(name="delta-pair", persist_result=False, validate_parameters=False, **HOOKS)
 @sealed
-def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Told:
+def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None, by: str = "") -> Told:
     """A delta of the pair in that file, told to the caller."""
     loaded = _live(pair)
-    options = Options(allowed=frozenset(allow or ()))
+    allowed = frozenset(allow or ())
+    options = Options("delta", allowed, flags=allowed, by=by)
     told = run_job(loaded, Delta(sought=sought), Watched(as_task, loaded), options=options)
     tell(loaded, told)
     return told
@@ -53,10 +58,10 @@ def delta_pair(pair: str, sought: Sought, allow: list[str] | None = None) -> Tol
 
 @flow(name="migrate-pair", persist_result=False, validate_parameters=False, **HOOKS)
 @sealed
-def migrate_pair(pair: str, move: Move, approved: str | None = None) -> Moved:
+def migrate_pair(pair: str, move: Move, approved: str | None = None, by: str = "") -> Moved:
     """A migration of the pair in that file, told to the caller."""
     loaded = _live(pair)
-    moved = move_all(loaded, move, Watched(as_task, loaded), approved=approved)
+    moved = move_all(loaded, move, Watched(as_task, loaded), approved=approved, by=by)
     tell(loaded, moved.told)
     create_markdown_artifact(
         markdown(moved.report), key=key_of("cutover", loaded), description=f"{loaded.name}: cutover"
@@ -121,14 +126,15 @@ def migrate(
         ask: pause with the plan until a person resumes the run; not with `approved`
     """
     move = Move(to, mode, wait)
-    loaded = _live(pair)
+    loaded, by = _live(pair), ""
     if ask and approved is None and not begun(loaded, move):
         job = Migrate(move=move, writes=False)
         proposal = propose(shaped(loaded, move), job, as_task, allowed=ALLOWED)
-        if not _asked(loaded, proposal, hours=72).approve:
+        answer = _asked(loaded, proposal, hours=72)
+        if not answer.approve:
             return
-        approved = proposal.plan.digest
-    moved = migrate_pair.fn(pair, move, approved)
+        approved, by = proposal.plan.digest, answer.by or _SOMEBODY
+    moved = migrate_pair.fn(pair, move, approved, by)
     _judge(moved.told)
 
 
@@ -155,9 +161,11 @@ def nightly_approved(
     answer = Approval(approve=True)
     if proposal.asks or ask == "always":
         answer = _asked(loaded, proposal, hours=hours)
+        answer.by = answer.by or _SOMEBODY
     if not answer.approve:
         return
-    options = Options("nightly", frozenset(answer.allow), verify)
+    allowed = frozenset(answer.allow)
+    options = Options("nightly", allowed, verify, flags=allowed, by=answer.by)
     told = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
     tell(loaded, told)
     _judge(told)

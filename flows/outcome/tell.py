@@ -15,6 +15,7 @@ from msgspec import MsgspecError
 from flows import errors
 from flows.outcome import alerts
 from flows.outcome.alerts import Alert
+from flows.outcome.approved import approvals
 from flows.progress import CURRENT
 from flows.run import Run
 from flows.state import imprints
@@ -95,6 +96,8 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         nowhere=run.course.nowhere,
         breaches=run.course.breaches,
         agendas={kind: _agendas(run, kind) for kind in Shown},
+        steps=tuple(run.course.steps),
+        approvals=approvals(run),
     )
 
 
@@ -203,7 +206,7 @@ def exit_code(state: str, whole: Mapping[str, Any]) -> int:
 
 def summary(whole: Mapping[str, Any]) -> dict[str, Any]:
     """What the ledger keeps of a report, for trends and `history`."""
-    names = ("run_id", "job", "state", "started_at", "ended_at", "totals", "entities")
+    names = ("run_id", "job", "state", "started_at", "ended_at", "totals", "approvals", "entities")
     rows = {
         f"{each['entity']}.{each['side']}": each["rows"]
         for each in whole["provenance"]["snapshots"]

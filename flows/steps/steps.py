@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy.engine import Connection
 
 from flows.clock import moment
-from flows.run import Run
+from flows.run import BY_FLAG, Run
 from flows.state import imprints
 from flows.state.stores import links_folder
 from flows.steps import counting, ends, focus, lineage
@@ -198,7 +198,7 @@ def diff(run: Run) -> None:
 def _follow_rules(run: Run) -> None:
     """Answer what needs no person: what the caller said by name of a side that went back, and what the pair file says of merges."""
     sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
-    by = "the run's " + " ".join(f"--allow restore-{side}" for side in sides)
+    by = BY_FLAG + " ".join(f"--allow restore-{side}" for side in sides)
     told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
     told += pipeline.merges(run.stage, run.mapping, at=run.started_at)
     unseen = not run.course.looked_again and run.stage.some(
@@ -500,6 +500,7 @@ def take_over(run: Run, digest: str) -> Plan:
             remedy="make the plan again and look at it",
         )
     run.course.plan = plan
+    run.course.approved = digest
     return selection.narrowed(plan, lambda: operations(run), run.options.only)
 
 

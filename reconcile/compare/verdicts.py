@@ -12,9 +12,10 @@ from reconcile.values.policy import About, Agree, Ask, Leave, Verdict, decide, s
 
 
 def load_decisions(stage: Stage, decisions: list[Decision]) -> None:
-    """Create `decision` (hold_id, choice, values_digest, by, reason)."""
-    columns = [(name, "VARCHAR") for name in ("hold_id", "choice", "values_digest", "by", "reason")]
-    rows = [(d.hold_id, d.choice, d.values_digest, d.by, d.reason) for d in decisions]
+    """Create `decision` (hold_id, choice, values_digest, by, reason, at)."""
+    names = ("hold_id", "choice", "values_digest", "by", "reason", "at")
+    columns = [(name, "VARCHAR") for name in names]
+    rows = [(d.hold_id, d.choice, d.values_digest, d.by, d.reason, d.at) for d in decisions]
     stage.fill("decision", columns, [rows])
 
 

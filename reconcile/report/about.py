@@ -13,6 +13,7 @@ from reconcile.model import Entity, Operation, Outcome, Side, Snapshot
 from reconcile.plan.limits import Breach
 from reconcile.plan.plan import Plan
 from reconcile.ports import Description, Usage
+from reconcile.report.account import Approval, Began
 from reconcile.report.agendas import Agendas
 
 RunState = Literal["settled", "planned", "refused", "stopped", "failed", "audit"]
@@ -31,7 +32,8 @@ class About:
     them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
     `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
     side, key. `breaches` are the limits that refused it. `agendas` are what is
-    known of what is only shown, from this run or earlier ones. Instants are ISO 8601 in UTC.
+    known of what is only shown, from this run or earlier ones. `steps` say when each step began,
+    `approvals` what people approved. Instants are ISO 8601 in UTC.
     """
 
     run_id: str
@@ -59,6 +61,8 @@ class About:
     nowhere: Sequence[tuple[Entity, Side, str]] = ()
     breaches: Sequence[Breach] = ()
     agendas: Mapping[Shown, Agendas] = field(default_factory=dict)
+    steps: Sequence[Began] = ()
+    approvals: Sequence[Approval] = ()
 
     @property
     def wrote(self) -> bool:

@@ -13,6 +13,7 @@ from reconcile.model import Side, Snapshot
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
+from reconcile.report.account import approvals, times
 from reconcile.report.agendas import Agendas, content
 from reconcile.report.along import added, alongs
 from reconcile.report.changes import changes, failures
@@ -105,6 +106,8 @@ def _head(about: About) -> dict[str, Any]:
         "started_at": about.started_at,
         "ended_at": about.ended_at,
         "seconds": _seconds(about.started_at, about.ended_at),
+        "times": times(about.steps, about.started_at, about.ended_at),
+        "approvals": approvals(about.approvals),
         "refusal": about.refusal,
         "stopped": about.stopped,
         "nowhere": [

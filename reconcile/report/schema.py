@@ -45,6 +45,8 @@ def schema() -> dict[str, Any]:
     alert = _object(name=_TEXT, severity={"enum": ["info", "warning", "error"]}, what=_TEXT)
     whole["properties"] |= {
         "totals": _totals(),
+        "times": _list(_object(says=_TEXT, seconds={"type": "number"}), "how long each step took"),
+        "approvals": _list(_approval(), "what people approved of the run"),
         "limits": _list(_limit(), "the limits that the plan went over: what it was refused for"),
         "alerts": _list(alert, "what the run gave reason to tell; absent where nobody asked"),
         "undo": {
@@ -68,6 +70,16 @@ def _totals() -> dict[str, Any]:
         left=_COUNT,
         questions=_COUNT,
         conflicts=_COUNT,
+    )
+
+
+def _approval() -> dict[str, Any]:
+    return _object(
+        what={"enum": ["plan", "unseen", "limits", "answers"]},
+        by={**_TEXT, "description": "who; empty where nobody gave a name"},
+        at=_TEXT,
+        names=_list(_TEXT, "the plan's digest and its parts, the limits, or the flag"),
+        count={**_COUNT, "description": "of answers: how many the run followed"},
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.entities import Entity, Shown
+from reconcile.report.account import approved, slow
 from reconcile.report.charts import Part, against, stacked
 from reconcile.report.classes import BY_RULE
 from reconcile.report.limits import cells
@@ -47,6 +48,8 @@ def context(
         "trends": list(trends(document)),
         "certificate": _certificate(document),
         "provenance": list(_provenance(document)),
+        "approved": list(approved(document)),
+        "times": list(slow(document)),
         "undo": _undo(document),
     }
 

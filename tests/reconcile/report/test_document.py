@@ -35,7 +35,7 @@ def busy() -> dict[str, Any]:
 def timeless(whole: dict[str, Any]) -> str:
     """A document without the run's name and times."""
     plain = json.loads(dumped(whole))
-    for name in ("run_id", "started_at", "ended_at", "seconds", "trends"):
+    for name in ("run_id", "started_at", "ended_at", "seconds", "times", "trends"):
         del plain[name]
     for snapshot in plain["provenance"]["snapshots"]:
         del snapshot["taken_at"]
