@@ -98,6 +98,18 @@ def test_moved_task_is_a_question(world: World) -> None:
     _move(world)
     (hold,) = world.run().holds
     assert (hold.kind, hold.options) == ("moved", ("move", "keep"))
+    assert "goes" not in hold.because
+
+
+def test_the_question_names_what_ghl_would_lose(world: World) -> None:
+    """`move` makes the task as the app has it: the fields in which GHL's differs are named before somebody answers."""
+    _move(world)
+    (key,) = world.ghl.rows(Entity.TASK)
+    world.ghl.edit(Entity.TASK, key, {"completed": True})
+    (hold,) = world.run().holds
+    assert hold.because.endswith(
+        "`move` makes it as the app has it, and what GHL has in completed goes"
+    )
 
 
 def test_the_question_counts_as_one_in_the_statement(world: World) -> None:

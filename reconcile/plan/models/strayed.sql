@@ -1,6 +1,7 @@
 -- strayed_{e}: a task or note that hangs on another contact than when it was linked, with what is to become of it
 --
 -- `movable`: GHL's record can be made again on the contact where the app's is now, with all that it needs.
+-- `apart`: the fields in which the two differ.
 -- `same`: there is no doubt that the two are one thing; as two things they would stand twice on both sides.
 {% from 'plan/models/_creation.sql' import filled, lacking with context %}
 {% from 'plan/models/_hanging.sql' import place, digest %}
@@ -32,7 +33,11 @@ WITH stray AS (
         {% for places in match %}
         OR coalesce({% for at in places %}f.cells[{{ at }}] = c.cells[{{ at }}]{{ '' if loop.last else ' AND ' }}{% endfor %}, false)
         {% endfor %}
-        AS same
+        AS same,
+        list_filter(
+            [{{ fields | map(attribute='name') | map('literal') | join(', ') }}],
+            lambda name, place: f.cells[place] IS DISTINCT FROM c.cells[place]
+        ) AS apart
     FROM wide_{{ entity }} AS w
     JOIN cell_{{ entity }}_app AS f ON w.app_key = f.key
     JOIN cell_{{ entity }}_ghl AS c ON w.ghl_key = c.key

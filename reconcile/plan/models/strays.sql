@@ -10,7 +10,14 @@ SELECT
     link_id AS subject,
     app_key,
     ghl_key,
-    'it hangs on another contact than when it was linked: moved, or its key was given to another record; GHL cannot move it' AS because,
+    'it hangs on another contact than when it was linked: moved, or its key was given to another record; GHL cannot move it'
+    || CASE
+        WHEN movable AND apart <> []
+            THEN
+                '; `move` makes it as the app has it, and what GHL has in '
+                || array_to_string(apart, ', ') || ' goes'
+        ELSE ''
+    END AS because,
     list_filter(['move', 'unlink', 'keep'], lambda x: CASE x WHEN 'move' THEN movable WHEN 'unlink' THEN NOT same ELSE true END) AS options,
     json_object('app_contact', app_parent, 'ghl_contact', ghl_parent) AS "values",
     values_digest
