@@ -14,11 +14,10 @@ from reconcile.baseline.standing import load_standing
 from reconcile.entities import OWNER
 from reconcile.errors import Transient
 from reconcile.ledger import hints
-from reconcile.link import neighbourhood
+from reconcile.link import focused, neighbourhood
 from reconcile.link.link import load_base
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Proof, Scope, Write
-from reconcile.stage.quoting import literal
 from reconcile.values.mapping import EntityMap, Mapping
 
 log = logging.getLogger("flows.steps.focus")
@@ -76,42 +75,27 @@ def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
     if not proof.complete and not proof.quarantined:
         why = f"which {entity.plural} changed in {side.label} could not be read: {proof.why_incomplete}"
         raise Transient(why, remedy="nothing was written; the next look begins where this one did")
-    owner = "parent" if entity.parent else "key"
-    rows = run.stage.rows(
-        f"SELECT DISTINCT r.{owner} FROM raw_{entity}_{side} r LEFT JOIN base_{entity} b ON b.{side}_key = r.key "
-        f"WHERE NOT r.deleted AND r.{owner} IS NOT NULL AND b.{side}_digest IS DISTINCT FROM r.digest"
-    )
-    return {str(key) for (key,) in rows}
+    return focused.changed(run.stage, entity, side)
 
 
 def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[str]:
     """The contacts of named tasks or notes: from the ledger where they are linked, else from the side itself."""
     if not keys:
         return set()
-    named = ", ".join(literal(key) for key in keys)
-    known = run.stage.rows(
-        f"SELECT b.{side}_key, o.{side}_key FROM base_{entity} b JOIN base_{OWNER} o ON o.link_id = b.parent "
-        f"WHERE b.{side}_key IN ({named})"
-    )
-    found = {str(owner) for _, owner in known}
-    rest = tuple(key for key in keys if key not in {str(key) for key, _ in known})
+    known = focused.owners(run.stage, entity, side, keys)
+    rest = tuple(key for key in keys if key not in known)
+    found = set(known.values())
     if rest:
         proof = _load(run, entity, side, Scope(keys=rest))
         _note_missing(run, focus, entity, side, rest if proof.complete else ())
-        told = run.stage.rows(
-            f"SELECT DISTINCT parent FROM raw_{entity}_{side} WHERE key IN ({named}) AND parent IS NOT NULL"
-        )
-        found |= {str(owner) for (owner,) in told}
+        found |= set(focused.staged_owners(run.stage, entity, side).values())
     return found
 
 
 def _note_missing(run: Run, focus: Focus, entity: Entity, side: Side, keys: Iterable[str]) -> None:
     """Note which of these, that no link knows, their side did not show either."""
-    shown = {
-        str(key)
-        for (key,) in run.stage.rows(f"SELECT key FROM raw_{entity}_{side} WHERE NOT deleted")
-    }
-    focus.nowhere += [(entity, side, key) for key in sorted(set(keys) - shown)]
+    missing = set(keys) - focused.shown(run.stage, entity, side)
+    focus.nowhere += [(entity, side, key) for key in sorted(missing)]
 
 
 def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> Proof:
@@ -123,20 +107,11 @@ def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> Proof:
 
 def _widen(run: Run, focus: Focus) -> None:
     """Add the other end of each linked contact, and tell which contacts have none."""
-    run.stage.fill("focus", [("side", "VARCHAR"), ("key", "VARCHAR")], [_listed(focus.keys)])
+    # Of what was named and changed alone: the ends that are added below are known to be linked.
+    ends = {side: focused.far_ends(run.stage, side, focus.keys[side]) for side in Side}
     for side in Side:
-        far = run.stage.rows(
-            f"SELECT {side.other}_key FROM base_{OWNER} b JOIN focus f ON f.side = '{side}' AND f.key = b.{side}_key"
-        )
-        focus.keys[side.other] |= {str(key) for (key,) in far}
-        free = run.stage.rows(
-            f"SELECT key FROM focus f WHERE f.side = '{side}' AND NOT EXISTS (FROM base_{OWNER} b WHERE b.{side}_key = f.key)"
-        )
-        focus.fresh[side] |= {str(key) for (key,) in free}
-
-
-def _listed(keys: dict[Side, set[str]]) -> list[tuple[str, str]]:
-    return sorted((side.value, key) for side, found in keys.items() for key in found)
+        focus.keys[side.other] |= {far for far in ends[side].values() if far is not None}
+        focus.fresh[side] |= {key for key, far in ends[side].items() if far is None}
 
 
 # contacts -------------------------------------------------------------------------------------------------------------
@@ -208,13 +183,6 @@ def _prove(run: Run, keys: dict[Side, set[str]]) -> None:
 
 # tasks and notes ------------------------------------------------------------------------------------------------------
 
-_PARENTS = """
-SELECT o.{s}_key FROM owner o JOIN raw_{e}_app a ON a.key = o.app_key JOIN raw_{e}_ghl g ON g.key = o.ghl_key
-WHERE NOT a.deleted AND NOT g.deleted
-UNION SELECT f.key FROM free_{e}_{s} f JOIN looked l ON l.entity = '{e}' AND l.side = '{s}' AND l.key = f.key
-ORDER BY 1
-"""
-
 
 def stage_children(run: Run) -> None:
     """Stage all tasks and notes of the focused contacts that are there on both sides, or that are about to be created."""
@@ -224,16 +192,4 @@ def stage_children(run: Run) -> None:
         if entity not in run.mapping:
             continue
         for side in run.connectors:
-            parents = tuple(str(key) for (key,) in run.stage.rows(_PARENTS.format(e=OWNER, s=side)))
-            _load(run, entity, side, Scope(parents=parents))
-
-
-def subjects(run: Run) -> set[str]:
-    """What a partial run looked at from both sides: questions about it that did not come up again are answered."""
-    found: set[str] = set()
-    for mapped in run.mapping.entities:
-        e = mapped.entity
-        both = f"SELECT link_id FROM base_{e} b SEMI JOIN raw_{e}_app a ON a.key = b.app_key SEMI JOIN raw_{e}_ghl g ON g.key = b.ghl_key"
-        searched = f"SELECT key FROM looked WHERE entity = {literal(e)}"
-        found |= {str(name) for (name,) in run.stage.rows(f"{both} UNION {searched}")}
-    return found
+            _load(run, entity, side, Scope(parents=focused.parents(run.stage, side)))

@@ -16,7 +16,7 @@ from flows.clock import moment
 from flows.run import BY_FLAG, Run
 from flows.state import imprints
 from flows.state.stores import links_folder
-from flows.steps import counting, ends, focus, lineage
+from flows.steps import counting, ends, lineage
 from flows.steps.journals import settle_journal, source_of
 from reconcile import pipeline
 from reconcile.apply import settle, verify
@@ -32,6 +32,7 @@ from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
 from reconcile.ledger import hints, runs, watermarks
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import PairState
+from reconcile.link import focused
 from reconcile.link.link import keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
 from reconcile.plan import draft, planfile, refusals, selection
@@ -410,7 +411,7 @@ def settle_run(run: Run) -> settle.Settlement:
         codecs = {mapped.entity: mapped.codecs for mapped in run.mapping.entities}
         made, gone = settle_operations(ledger, connection, run.journal, source, codecs)
         refusals.remember(ledger, connection, run.journal, run.mapping, source)
-        within = focus.subjects(run) if run.sought else None
+        within = focused.subjects(run.stage, run.mapping) if run.sought else None
         for mapped in run.mapping.entities if within is None else ():
             if all(_whole(stage.snapshots[mapped.entity, side]) for side in Side):
                 needed = draft.in_question(stage, mapped)

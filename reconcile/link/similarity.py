@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from reconcile.model import Side
-from reconcile.stage.quoting import literal
+from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Date, Email, Name, Phone, Text
 from reconcile.values.mapping import EntityMap, Field
@@ -24,13 +24,20 @@ HOW = 'pip install "ghl-reconcile[match]"'
 SURE = 0.95
 """From which probability on a pair is suggested. Measured on FEBRL4: precision 0.999 or more at any value from 0.5 to 0.99."""
 
-_MOST_ROWS = 500_000  # a side; beyond that scoring takes minutes and gigabytes
-_OTHERS_FROM, _SAME_FROM = (
-    20,
-    300,
-)  # rows a side; of fewer, the figures below are better than what can be learnt
+_MOST_ROWS = 500_000
+"""A side's records, beyond which scoring takes minutes and gigabytes."""
+
+_OTHERS_FROM = 20
+_SAME_FROM = 300
+"""A side's records, from which it is learnt how often two people, and one, agree.
+
+Of fewer, the figures of `_WAYS` are better than what can be learnt.
+"""
+
 _SAMPLED_PAIRS = 2_000_000.0
-_RULES_RECALL = 0.7  # how many of all true pairs agree in two fields at once; read off FEBRL4
+
+_RULES_RECALL = 0.7
+"""How many of all true pairs agree in two fields at once; read off FEBRL4."""
 
 _SCHEMA = "likeness"
 
@@ -54,30 +61,6 @@ _EMAIL = _Way(
 _NUMBER = _Way("damerau_levenshtein({a}, {g}) <= 1", (0.8, 0.08, 0.12), (0.0002, 0.0008, 0.999))
 _WAYS: dict[type, _Way] = {Text: _NAME, Name: _NAME, Email: _EMAIL, Phone: _NUMBER, Date: _NUMBER}
 
-# Pairs that a join on these columns would give, without making it.
-_PAIRS = """
-SELECT coalesce(sum(a.many * g.many), 0) FROM (SELECT {c}, count(*) AS many FROM {schema}.app WHERE {whole} GROUP BY {c}) a
-JOIN (SELECT {c}, count(*) AS many FROM {schema}.ghl WHERE {whole} GROUP BY {c}) g USING ({c})
-"""
-
-_BEST = """
-CREATE OR REPLACE TABLE suggested AS
-WITH pair AS (
-    SELECT CASE source_dataset_l WHEN 'app' THEN unique_id_l ELSE unique_id_r END AS app_key,
-        CASE source_dataset_l WHEN 'app' THEN unique_id_r ELSE unique_id_l END AS ghl_key,
-        match_probability AS probability, match_weight AS weight, [{evidence}] AS evidence
-    FROM {scored}
-)
-SELECT app_key, ghl_key, round(probability, 4) AS probability, round(weight, 1) AS weight, list_filter(evidence, lambda e: e.how IS NOT NULL) AS evidence
-FROM pair
-QUALIFY row_number() OVER (PARTITION BY app_key ORDER BY weight DESC, ghl_key) = 1
-    OR row_number() OVER (PARTITION BY ghl_key ORDER BY weight DESC, app_key) = 1
-"""
-
-_NONE = """
-CREATE OR REPLACE TABLE suggested (app_key VARCHAR, ghl_key VARCHAR, probability DOUBLE, weight DOUBLE, evidence STRUCT(field VARCHAR, how VARCHAR)[])
-"""
-
 
 def installed() -> bool:
     """Whether Splink is there."""
@@ -90,7 +73,7 @@ def score(stage: Stage, mapped: EntityMap) -> str:
     Columns: app_key, ghl_key, probability, weight (Splink's: base 2 logarithm of the odds), evidence (for each field that
     both have a value of: equal, alike or different). Returns why nothing was looked for, or nothing.
     """
-    stage.run(_NONE)
+    stage.make("link/suggested")
     rows = {side: stage.count(f"SELECT count(*) FROM free_{mapped.entity}_{side}") for side in Side}
     if not all(rows.values()):
         return ""
@@ -98,11 +81,11 @@ def score(stage: Stage, mapped: EntityMap) -> str:
         return f"more than {_MOST_ROWS:,} records without a counterpart on one side: too many to compare with one another"
     if not installed():
         return f"not looked for: it needs an extra, `{HOW}`"
-    compared = [
-        (f"c{at}", field)
-        for at, field in enumerate(mapped.fields, start=1)
+    compared = {
+        place: field
+        for place, field in enumerate(mapped.fields, start=1)
         if type(field.codec) in _WAYS
-    ]
+    }
     stage.run(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
     try:
         _score(stage, mapped, compared)
@@ -111,25 +94,23 @@ def score(stage: Stage, mapped: EntityMap) -> str:
     return ""
 
 
-def _score(stage: Stage, mapped: EntityMap, compared: Sequence[tuple[str, Field]]) -> None:
+def _score(stage: Stage, mapped: EntityMap, compared: Mapping[int, Field]) -> None:
+    """Score the pairs of contacts by the fields at these places."""
     for side in Side:
-        columns = "".join(f", cells[{column[1:]}] AS {column}" for column, _ in compared)
-        stage.run(
-            f"CREATE TABLE {_SCHEMA}.{side} AS SELECT key AS unique_id{columns} "
-            f"FROM free_{mapped.entity}_{side} WHERE NOT deleted AND NOT excluded"
-        )
-    told = [(column, field) for column, field in compared if _telling(stage, column)]
+        stage.make("link/candidate", entity=mapped.entity, side=side, places=list(compared))
+    columns = [(f"c{place}", field) for place, field in compared.items()]
+    told = [(column, field) for column, field in columns if _telling(stage, column)]
     joins = list(_joins(stage, [column for column, _ in told]))
     if not joins:
         return
     linker = _linker(stage, told, joins)
     _train(stage, linker, joins)
     scored = linker.inference.predict(threshold_match_probability=SURE, warning_mode="never")
-    evidence = ", ".join(
-        f"{{'field': {literal(field.name)}, 'how': CASE gamma_{column} WHEN 2 THEN 'equal' WHEN 1 THEN 'alike' WHEN 0 THEN 'different' END}}"
-        for column, field in told
+    stage.make(
+        "link/suggested_scored",
+        scored=scored.physical_name,
+        fields=[(column, field.name) for column, field in told],
     )
-    stage.run(_BEST.format(scored=f'{_SCHEMA}."{scored.physical_name}"', evidence=evidence))
 
 
 def _rows(stage: Stage) -> int:
@@ -148,8 +129,8 @@ def _telling(stage: Stage, column: str) -> bool:
 
 
 def _pairs(stage: Stage, columns: Sequence[str]) -> int:
-    whole = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    return stage.count(_PAIRS.format(c=", ".join(columns), whole=whole, schema=_SCHEMA))
+    """How many pairs agree in all of these columns."""
+    return stage.count(render("link/likeness_pairs", columns=columns))
 
 
 def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
@@ -213,11 +194,7 @@ def _prior(stage: Stage, columns: Sequence[str]) -> float:
     rows = [stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side]
     most = 3 * min(rows)
     twos = [two for two in combinations(columns, 2) if 0 < _pairs(stage, two) <= most]
-    joined = " UNION ".join(
-        f"SELECT a.unique_id, g.unique_id FROM {_SCHEMA}.app a JOIN {_SCHEMA}.ghl g USING ({', '.join(two)})"
-        for two in twos
-    )
-    agreeing = stage.count(f"SELECT count(*) FROM ({joined})") if twos else 0
+    agreeing = stage.count(render("link/likeness_agreeing", twos=twos)) if twos else 0
     return min(max(1.0, agreeing / _RULES_RECALL), 0.9 * min(rows) or 1.0) / (rows[0] * rows[1] + 1)
 
 
