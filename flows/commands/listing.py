@@ -17,6 +17,8 @@ from reconcile.entities import SPECS
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.dependants import words as along_words
 from reconcile.plan.plan import LEDGER_ONLY
+from reconcile.report.tally import Records
+from reconcile.report.totals import DONE
 
 FIRST = 10
 """How many of each group are listed, unless all are wanted."""
@@ -52,7 +54,10 @@ _FINE = ("done", "planned")
 @dataclass(slots=True)
 class _Group:
     count: int = 0
+    """Writes: a record that gets two of them is listed twice."""
+    records: int = 0
     done: int = 0
+    """Records to which at least one of their writes was done."""
     first: list[Change] = field(default_factory=list)
     reasons: set[str] = field(default_factory=set)
     """Why: two of the reasons at most, as one alone is told once for all."""
@@ -92,12 +97,15 @@ def changes(console: Console, entries: Sequence[Change], *, full: bool = False) 
 
 def _groups(entries: Iterable[Change]) -> dict[Key, _Group]:
     groups: dict[Key, _Group] = {}
+    planned, done = Records(), Records()
     for change in entries:
         if OpKind(change["kind"]) in LEDGER_ONLY:
             continue
         group = groups.setdefault(_key(change), _Group())
         group.count += 1
-        group.done += change["status"] in ("done", "value_dropped")
+        group.records += planned.new(change)
+        if change["status"] in DONE:
+            group.done += done.new(change)
         if len(group.reasons) < 2:
             group.reasons.add(_because(change))
         if len(group.first) < FIRST:
@@ -124,12 +132,14 @@ def _title(key: Key, group: _Group) -> Text:
     """Contacts in GHL: 8 to update; afterwards: 8 updated, or 7 of 8 updated."""
     entity, side, verb = key
     name = entity.record.plural.capitalize()
-    many = f"{group.count:,}"
+    many = f"{group.records:,}"
     words = verb.format(many)
     if group.first[0]["status"] != "planned":
-        if group.done < group.count:
+        if group.done < group.records:
             many = f"{group.done:,} of {many}"
         words = _PAST[verb].format(many)
+    if group.count > group.records:
+        words += f", in {group.count:,} writes"
     return Text(f"{name} in {side.label}: {words}", style="bold")
 
 

@@ -17,7 +17,7 @@ from reconcile.report.account import approvers
 if TYPE_CHECKING:
     from reconcile.ledger.runs import RunRow
 
-_HEADS = ("run", "started", "took", "job", "state", "planned", "done", "failed", "questions")
+_HEADS = ("run", "started", "took", "job", "state", "writes planned", "done", "failed", "questions")
 _NUMBERS = frozenset(_HEADS[5:]) | {"took"}
 _NONE = "–"  # noqa: RUF001 - a dash, as people set one
 
@@ -51,7 +51,7 @@ def show(console: Console, rows: Sequence[RunRow]) -> None:
         head = Text(name, style="bold")
         head.append(f"  {state}, {started}, {lasted}", style="not bold")
         console.print(head)
-        line = f"planned {planned}  done {done}  failed {failed}  questions {asked}"
+        line = f"writes planned {planned}  done {done}  failed {failed}  questions {asked}"
         if _approvals(row):
             line += f"  approved by {approvers(_approvals(row))}"
         kinds = _kinds(row)

@@ -13,19 +13,12 @@ from reconcile.ports import Usage
 from reconcile.report.about import About
 from reconcile.report.changes import FAILED
 from reconcile.report.statement import EntityStatement, Statement
+from reconcile.report.tally import NAMES, Records
 from reconcile.values.mapping import Mapping
 
-_COLUMN = {
-    OpKind.CREATE: "creates",
-    OpKind.UPDATE: "updates",
-    OpKind.COMPLETE: "updates",
-    OpKind.ADD_TAGS: "creates",
-    OpKind.REMOVE_TAGS: "deletes",
-    OpKind.ARCHIVE: "deletes",
-    OpKind.DELETE: "deletes",
-    OpKind.ADOPT: "linked",
-    OpKind.FORGET: "forgotten",
-}
+_COLUMN = {"tags_added": "creates", "tags_removed": "deletes", "links": "linked"}
+"""Where the figures of an entity call what was done by another name than those of the run."""
+
 _COUNTED = ("creates", "updates", "deletes", "linked", "forgotten")
 _HARD = ("rejected", "in_doubt", "skipped")
 _WRITING = frozenset(
@@ -56,10 +49,14 @@ def entities(
     For tags, creates are contacts that got tags, deletes those that lost some.
     """
     counted: dict[str, Counter[str]] = {entity.value: Counter() for entity in listed(mapping)}
+    records = Records()
     for entry in entries:
         row = counted[entry["entity"]]
-        if entry["status"] in ("done", "exists", "planned", "value_dropped"):
-            row["linked" if entry["status"] == "exists" else _COLUMN[OpKind(entry["kind"])]] += 1
+        if entry["status"] == "exists":
+            row["linked"] += 1
+        elif entry["status"] in ("done", "planned", "value_dropped"):
+            name = NAMES[OpKind(entry["kind"])]
+            row[_COLUMN.get(name, name)] += records.new(entry)
         if entry["status"] in FAILED:
             row["undone"] += entry["status"] != "value_dropped"
             row["failed" if _failed(entry, about) else "left"] += 1

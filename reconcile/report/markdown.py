@@ -96,7 +96,7 @@ def _head(document: Map[str, Any]) -> Iterator[str]:
 def _figures(document: Map[str, Any]) -> Iterator[str]:
     whole = totals_of(document)
     counts = {
-        "planned": whole["planned"]["writes"],
+        "writes planned": whole["planned"]["writes"],
         "done": whole["done"]["writes"],
         "failed": whole["failed"],
         "questions": whole["questions"],

@@ -88,7 +88,7 @@ _SHEETS = (
 _WRITTEN = (*DONE, "planned")
 _FIGURES = {
     "creates": "records created",
-    "updates": "updates of records",
+    "updates": "records updated",
     "deletes": "records deleted",
     "tags_added": "contacts that got tags",
     "tags_removed": "contacts that lost tags",

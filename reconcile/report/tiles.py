@@ -8,7 +8,7 @@ from typing import Any
 
 from reconcile.entities import Entity
 from reconcile.report.along import words
-from reconcile.report.totals import DONE, mood, shown, totals_of, verb
+from reconcile.report.totals import COUNTED, DONE, mood, shown, totals_of, verb
 
 _RECORDS = (
     ("creates", "creates", "create"),
@@ -61,11 +61,20 @@ def _detail(
 ) -> str:
     """What a figure is made of; beside what was done, what was planned, where that was more."""
     parts = [_short(document, name), _by_entity(records, column)]
+    if name == "updates":
+        parts.append(_writes(document))
     if name == "deletes":
         state = "done" if document["applied"] else "planned"
         going = words(totals_of(document)["along"][state])
         parts.append(going and f"with {going}")
     return " · ".join(filter(None, parts))
+
+
+def _writes(document: Map[str, Any]) -> str:
+    """All writes, where they are more than the records: some record got several."""
+    counts = shown(document)
+    records = sum(counts[name] for name in COUNTED if name != "links")
+    return f"{counts['writes']:,} writes in all" if counts["writes"] > records else ""
 
 
 def _short(document: Map[str, Any], *names: str) -> str:

@@ -8,22 +8,12 @@ from collections.abc import Mapping as Map
 from typing import Any
 
 from reconcile.model import OpKind
+from reconcile.plan.plan import LEDGER_ONLY
+from reconcile.report.tally import NAMES, Records
 
 COUNTED = ("creates", "updates", "deletes", "tags_added", "tags_removed", "links")
 """Records created, updated and deleted; contacts that got tags and that lost some; records linked without a write."""
 
-WRITES = COUNTED[:-1]
-
-_NAMES = {
-    OpKind.CREATE: "creates",
-    OpKind.UPDATE: "updates",
-    OpKind.COMPLETE: "updates",
-    OpKind.DELETE: "deletes",
-    OpKind.ARCHIVE: "deletes",
-    OpKind.ADD_TAGS: "tags_added",
-    OpKind.REMOVE_TAGS: "tags_removed",
-    OpKind.ADOPT: "links",
-}
 DONE = ("done", "value_dropped")
 """What became of an operation that was written."""
 
@@ -41,28 +31,23 @@ def totals(
 ) -> dict[str, Any]:
     """`planned` is what the plan would write, `done` what was written of it: nothing where the run did not come to write.
 
-    `along` are the tasks and notes that go with deleted contacts, planned and done. What every surface shows of a whole
-    run is read from here.
+    Both count records, each once; `writes` beside them counts operations. `along` are the tasks and notes that go with
+    deleted contacts, planned and done. What every surface shows of a whole run is read from here.
     """
-    planned: Counter[str] = Counter()
-    done: Counter[str] = Counter()
-    along: dict[str, Counter[str]] = {"planned": Counter(), "done": Counter()}
+    planned, done = _Count(), _Count()
     for entry in entries:
-        name = _NAMES.get(OpKind(entry["kind"]))
-        if name is None:
+        if OpKind(entry["kind"]) is OpKind.FORGET:
             continue
-        planned[name] += 1
-        along["planned"].update(entry.get("along") or {})
+        planned.add(entry)
         if entry["status"] in DONE:
-            done[name] += 1
-            along["done"].update(entry.get("along") or {})
+            done.add(entry)
         # The side had the record already: nothing was created, and the two were linked.
         elif entry["status"] == "exists":
-            done["links"] += 1
+            done.records["links"] += 1
     return {
-        "planned": _counts(planned),
-        "done": _counts(done),
-        "along": {name: dict(sorted(counted.items())) for name, counted in along.items()},
+        "planned": planned.figures,
+        "done": done.figures,
+        "along": {"planned": planned.along, "done": done.along},
         "failed": _sum(entities, "failed"),
         "left": _sum(entities, "left"),
         "questions": _sum(entities, "holds"),
@@ -94,10 +79,31 @@ def mood(document: Map[str, Any], done: str) -> str:
     return f"to be {done}" if document["state"] == "planned" else f"would be {done}"
 
 
-def _counts(counted: Counter[str]) -> dict[str, int]:
-    return {name: counted[name] for name in COUNTED} | {
-        "writes": sum(counted[name] for name in WRITES)
-    }
+class _Count:
+    """What is planned, or done: records by what happens to them, the writes that it takes, and what goes along."""
+
+    def __init__(self) -> None:
+        self.records: Counter[str] = Counter()
+        self._known = Records()
+        self._writes = 0
+        self._along: Counter[str] = Counter()
+
+    def add(self, entry: Map[str, Any]) -> None:
+        """Count an operation."""
+        kind = OpKind(entry["kind"])
+        self.records[NAMES[kind]] += self._known.new(entry)
+        self._writes += kind not in LEDGER_ONLY
+        self._along.update(entry.get("along") or {})
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The counts by name."""
+        return {name: self.records[name] for name in COUNTED} | {"writes": self._writes}
+
+    @property
+    def along(self) -> dict[str, int]:
+        """What goes along with deletions, by kind."""
+        return dict(sorted(self._along.items()))
 
 
 def _sum(
