@@ -86,9 +86,7 @@ def about_of(run: Run, *, apply: bool = True) -> About:
         looked_again=run.course.looked_again,
         stopped=run.course.stopped,
         history=tuple(dict(row.summary) for row in runs.runs(run.ledger) if row.summary),
-        interrupted={
-            name: tuple(Journal(run.ledger, name).entries()) for name in run.course.recovered
-        },
+        interrupted={name: Journal(run.ledger, name).entries for name in run.course.recovered},
         versions={"python": "3", "ghl-reconcile": "0"},
     )
 

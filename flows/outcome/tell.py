@@ -6,7 +6,6 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,6 @@ from reconcile.report.document import document
 from reconcile.report.figures import requested
 from reconcile.report.verdict import apart, unread
 from reconcile.stage import archive
-
-INTERRUPTED = 5_000
-"""How many writes of an interrupted run the report of the next one lists."""
 
 HISTORY = 30
 """How many earlier runs a report shows as a trend."""
@@ -78,10 +74,7 @@ def about_of(run: Run, state: RunState, *, refusal: str = "") -> About:
         described=run.known,
         settlement=run.course.settlement,
         looked_again=run.course.looked_again,
-        interrupted={
-            name: tuple(islice(Journal(run.ledger, name).entries(), INTERRUPTED))
-            for name in _settled_here(run)
-        },
+        interrupted={name: Journal(run.ledger, name).entries for name in _settled_here(run)},
         stopped=run.course.stopped,
         refusal=refusal,
         notes_oldest=hints.oldest(run.ledger),

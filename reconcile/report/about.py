@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ class About:
     are writes that were read back and found different. `stopped` says why a run ended early,
     `refusal` why nothing was written, both for people. `notes_oldest` is the instant of the
     longest-ago look at any contact's notes. `history` lists `summary` of earlier documents, newest
-    first. `opened` gives, by hold_id, the instant a question was first asked. `interrupted` are the
+    first. `opened` gives, by hold_id, the instant a question was first asked. `interrupted` gives the
     operations of earlier runs that were killed and that this one settled, by run: no report told of
     them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
     `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
@@ -50,7 +50,9 @@ class About:
     described: Mapping[Side, Description] = field(default_factory=dict)
     settlement: Settlement | None = None
     looked_again: int = 0
-    interrupted: Mapping[str, Sequence[tuple[Operation, Outcome]]] = field(default_factory=dict)
+    interrupted: Mapping[str, Callable[[], Iterable[tuple[Operation, Outcome]]]] = field(
+        default_factory=dict
+    )
     stopped: str = ""
     refusal: str = ""
     notes_oldest: str | None = None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from reconcile.entities import Shown
-from reconcile.model import Side, Snapshot
+from reconcile.model import Operation, Outcome, Side, Snapshot
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report import figures
 from reconcile.report.about import About
@@ -76,7 +76,7 @@ def document(
         "certificate": _certificate(about),
         "provenance": _provenance(mapping, about),
         "changes": entries,
-        "interrupted": _interrupted(mapping, about),
+        "interrupted": _interrupted(stage, mapping, about),
     }
     whole["verdict"] = verdict(whole)
     whole["trends"] = _trends(about, whole)
@@ -122,22 +122,23 @@ def _seconds(start: str, end: str | None) -> float | None:
     return round((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds(), 1)
 
 
-def _interrupted(mapping: Mapping, about: About) -> list[dict[str, Any]]:
+def _interrupted(stage: Stage, mapping: Mapping, about: About) -> list[dict[str, Any]]:
     """What runs that were killed had written: their own reports never came.
 
     As far as the pair file still maps it.
     """
     return [
-        {
-            "run_id": name,
-            "changes": [
-                entry(mapping, operation, outcome, applied=True)
-                for operation, outcome in entries
-                if operation.entity.record in mapping and operation.kind not in LEDGER_ONLY
-            ],
-        }
+        {"run_id": name, "changes": Changes.of(_written(mapping, entries()), stage.folder)}
         for name, entries in sorted(about.interrupted.items())
     ]
+
+
+def _written(
+    mapping: Mapping, entries: Iterable[tuple[Operation, Outcome]]
+) -> Iterator[dict[str, Any]]:
+    for operation, outcome in entries:
+        if operation.entity.record in mapping and operation.kind not in LEDGER_ONLY:
+            yield entry(mapping, operation, outcome, applied=True)
 
 
 def _values(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import TextIOWrapper
-from itertools import islice
+from itertools import chain, islice
 from math import isfinite
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -51,12 +51,23 @@ class Grid(AbstractContextManager["Grid"]):
         for sheet in self._kept.values():
             sheet.kept.close()
 
-    def add(self, made: Worksheet, rows: Iterable[Sequence[object]], *, columns: int) -> int:
-        """Keep the rows of `made`, below its head; gives the number of rows, 1,000,000 at most."""
+    def add(
+        self,
+        made: Worksheet,
+        rows: Iterable[Sequence[object]],
+        *,
+        columns: int,
+        most: int = _MOST_ROWS,
+    ) -> int:
+        """Keep the rows of `made`, below its head: 1,000,000 at most, and one that says how many more there are.
+
+        Gives the number of rows that are kept.
+        """
         kept = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed in __exit__
         sheet = _Sheet(kept, columns)
         self._kept[f"xl/worksheets/sheet{made.index + 1}.xml"] = sheet
-        for line in _lines(islice(rows, _MOST_ROWS), columns):
+        rest = iter(rows)
+        for line in _lines(chain(islice(rest, most), _left(rest, columns)), columns):
             kept.write(line)
             sheet.rows += 1
         return sheet.rows
@@ -85,6 +96,14 @@ class Grid(AbstractContextManager["Grid"]):
         text.detach()
 
 
+def _left(rest: Iterator[Sequence[object]], columns: int) -> Iterator[Sequence[object]]:
+    """A row that counts what a sheet has no room for, and says where it is."""
+    more = sum(1 for _ in rest)
+    if more:
+        said = f"… and {more:,} more rows, for which a sheet has no room: report.json has them all"
+        yield (said, *[None] * (columns - 1))
+
+
 def _letters(column: int) -> str:
     """What Excel calls a column: A, B ... Z, AA."""
     return (_letters(column // 26 - 1) if column > 25 else "") + chr(65 + column % 26)
@@ -107,12 +126,20 @@ def _cell(place: str, value: object) -> str:
         return f'<c r="{place}"><v>{value:.16G}</v></c>'
     text = str(value)
     if len(text) > _LONGEST // 2:
-        text = text.encode("utf-16-le", "replace")[: 2 * _LONGEST].decode("utf-16-le", "ignore")
+        text = _cut(text)
     if _RARE.search(text) is None:
         return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
     shown = _escaped(text)
     space = ' xml:space="preserve"' if shown[0].isspace() or shown[-1].isspace() else ""
     return f'<c r="{place}" t="inlineStr"><is><t{space}>{shown}</t></is></c>'
+
+
+def _cut(text: str) -> str:
+    """As much as a cell holds, with `…` at its end where that is not all."""
+    units = text.encode("utf-16-le", "replace")
+    if len(units) <= 2 * _LONGEST:
+        return text
+    return units[: 2 * (_LONGEST - 1)].decode("utf-16-le", "ignore") + "…"
 
 
 def _escaped(text: str) -> str:

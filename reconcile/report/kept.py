@@ -1,4 +1,4 @@
-"""Keeps a run's changes in a file: a report of a million of them needs bounded memory."""
+"""Keeps a run's changes, and those of a run that was killed, in a file: a report of a million of them needs bounded memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ _BLOCK = 1 << 20
 _BATCH = 1_000
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Change)
-_BEGIN, _ENDS = b' "changes": [\n', (b" ],\n", b" ]\n")
-"""The lines around the changes in a report.json: at this depth, no other member's."""
+_RUNS = b' "interrupted": [\n'
+"""The line of a report.json below which each run has changes of its own, two steps deeper than the report's."""
+_OWN, _OF_A_RUN = 1, 3
+"""How deep the two stand: at its depth, no other member is called so."""
 
 
 class _File:
@@ -152,7 +154,9 @@ def texts(document: Map[str, Any]) -> Iterator[str]:
     for at, (name, value) in enumerate(document.items()):
         yield f'{"," if at else "{"}\n "{name}": '
         if name == "changes" and len(value):
-            yield from _listed(value)
+            yield from _listed(value, _OWN)
+        elif name == "interrupted" and value:
+            yield from _runs(value)
         else:
             plain = [*value] if isinstance(value, Changes) else value
             text = msgspec.json.format(msgspec.json.encode(plain), indent=1).decode()
@@ -160,11 +164,57 @@ def texts(document: Map[str, Any]) -> Iterator[str]:
     yield "\n}\n" if document else "{}\n"
 
 
-def _listed(changes: Sequence[Change]) -> Iterator[str]:
-    lines = changes.lines() if isinstance(changes, Changes) else map(_ENCODER.encode, changes)
-    for at, line in enumerate(lines):
-        yield f"{',' if at else '['}\n  {line.decode()}"
+def _runs(runs: Sequence[Map[str, Any]]) -> Iterator[str]:
+    for at, run in enumerate(runs):
+        name = _ENCODER.encode(run["run_id"]).decode()
+        yield f'{"," if at else "["}\n  {{\n   "run_id": {name},\n   "changes": '
+        yield from _listed(run["changes"], _OF_A_RUN)
+        yield "\n  }"
     yield "\n ]"
+
+
+def _listed(changes: Sequence[Change], depth: int) -> Iterator[str]:
+    lines = changes.lines() if isinstance(changes, Changes) else map(_ENCODER.encode, changes)
+    margin, before = " " * depth, ""
+    yield "["
+    for line in lines:
+        yield f"{before}\n{margin} {line.decode()}"
+        before = ","
+    yield f"\n{margin}]"
+
+
+class _Lists:
+    """Finds the lists of changes among the lines of a report.json: where each begins and ends, and how many it has."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, list[tuple[int, int, int]]] = {_OWN: [], _OF_A_RUN: []}
+        self.strange = False
+        """Whether a list has a change on several lines."""
+        self._depth = _OWN
+        self._start = self._count = 0
+
+    def take(self, line: bytes, at: int) -> bool:
+        """Look at a line, whose end is at `at`. Whether it is a change."""
+        if not self._start:
+            self._outside(line, at)
+            return False
+        margin = b" " * self._depth
+        if line in (margin + b"],\n", margin + b"]\n"):
+            self.found[self._depth].append((self._start, at - len(line), self._count))
+            self._start = self._count = 0
+            return False
+        whole = line.startswith(margin + b' {"') and line.endswith((b"},\n", b"}\n"))
+        self.strange = self.strange or not whole
+        self._count += 1
+        return True
+
+    def _outside(self, line: bytes, at: int) -> None:
+        if line == b" " * self._depth + b'"changes": [\n':
+            self._start = at
+        elif line == _RUNS:
+            self._depth = _OF_A_RUN
+        elif line in (b" ],\n", b" ]\n"):
+            self._depth = _OWN
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -174,21 +224,20 @@ def read(path: Path) -> dict[str, Any]:
     One of an earlier version, with a change on several lines, is read whole.
     """
     file = _File(os.open(path, os.O_RDONLY))
-    around, start, end, count, at = bytearray(), 0, 0, 0, 0
+    lists, around, at = _Lists(), bytearray(), 0
     with open(file.descriptor, "rb", closefd=False) as text:
         for line in text:
             at += len(line)
-            if not start or end:
+            if not lists.take(line, at):
                 around += line
-                start = at if line == _BEGIN else start
-            elif line in _ENDS:
-                end = at - len(line)
-                around += line
-            elif line.startswith(b'  {"') and line.endswith((b"},\n", b"}\n")):
-                count += 1
-            else:
+            if lists.strange:
                 return _DECODER.decode(path.read_bytes())
     document = _DECODER.decode(bytes(around))
-    if end:
+    for start, end, count in lists.found[_OWN]:
         document["changes"] = Changes(file, (start, end), count)
+    # An empty list of an earlier version stands on one line, and is none of these: then none was found at all.
+    for run, (start, end, count) in zip(
+        document.get("interrupted", ()), lists.found[_OF_A_RUN], strict=False
+    ):
+        run["changes"] = Changes(file, (start, end), count)
     return document

@@ -12,6 +12,7 @@ from reconcile.entities import Shown
 from reconcile.model import Side
 from reconcile.report.classes import BY_RULE
 from reconcile.report.totals import COUNTED, totals_of, verb
+from reconcile.report.verdict import apart as differing
 from reconcile.report.verdict import many
 
 _MARKS = {"good": "✅", "ask": "🟡", "bad": "❌", "plain": "📄"}
@@ -221,8 +222,9 @@ def _values(document: Map[str, Any]) -> Iterator[str]:
             for each in apart[:_MOST]
         ]
         yield from table(["record", "field", "value is", "the app", "GHL", "because"], rows, left=6)
-    if len(apart) > _MOST:
-        yield f"\n… and {len(apart) - _MOST:,} more in the full report."
+    more = sum(differing(document).values()) - _MOST
+    if apart and more > 0:
+        yield f"\n… and {more:,} more; report.json has the first 5,000."
 
 
 def _holds(document: Map[str, Any]) -> Iterator[str]:

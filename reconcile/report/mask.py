@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from typing import Any
 
@@ -109,12 +109,15 @@ def undecided(text: str) -> str:
 
 
 def _changes(whole: dict[str, Any]) -> None:
-    changes = whole["changes"]
-    kept = isinstance(changes, Changes)
-    whole["changes"] = changes.changed(_masked_change) if kept else [*map(_masked_change, changes)]
+    whole["changes"] = _masked(whole["changes"])
     for run in whole["interrupted"]:
-        for entry in run["changes"]:
-            _change(entry)
+        run["changes"] = _masked(run["changes"])
+
+
+def _masked(changes: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    if isinstance(changes, Changes):
+        return changes.changed(_masked_change)
+    return [*map(_masked_change, changes)]
 
 
 def _masked_change(entry: dict[str, Any]) -> dict[str, Any]:

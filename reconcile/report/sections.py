@@ -18,6 +18,7 @@ from reconcile.report.records import cards, looked
 from reconcile.report.tiles import tiles
 from reconcile.report.totals import totals_of
 from reconcile.report.trends import trends
+from reconcile.report.verdict import apart as differing
 from reconcile.report.verdict import many
 
 _UNDO_LISTED = 20
@@ -124,7 +125,7 @@ def _values(document: Map[str, Any]) -> dict[str, Any]:
         ],
         "totals": [each["total"] for each in entities],
         "apart": apart[:_VALUES_LISTED],
-        "more": max(0, len(apart) - _VALUES_LISTED),
+        "more": max(0, sum(differing(document).values()) - _VALUES_LISTED),
         **_accepted(values),
         "agree": values["agree"],
     }

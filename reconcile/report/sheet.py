@@ -76,6 +76,7 @@ _FAILED = (
     "stored",
     "what to do",
 )
+_INTERRUPTED = ("run", "what", *_RECORD, "field", "before", "after", "because")
 _SHEETS = (
     ("Created", "To create", ("create",)),
     ("Updated", "To update", ("update", "complete")),
@@ -139,9 +140,10 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
     )
     _decisions(book, document["holds"])
     _by_kind(book, document)
-    _table(
-        book, "Left out", ("class", "entity", "in", "record", "key", "because"), _left_out(document)
-    )
+    heads = ("class", "entity", "in", "record", "key", "because")
+    _table(book, "Left out", heads, _left_out(document))
+    if document["interrupted"]:
+        _table(book, "Interrupted", _INTERRUPTED, _interrupted(document))
 
 
 def _table(
@@ -181,7 +183,8 @@ def _write(made: Worksheet, row: int, values: Sequence[object]) -> None:
         if isinstance(value, int | float):
             made.write_number(row, column, value)
         elif value is not None and value != "":
-            text = str(value)[:_LONGEST]
+            text = str(value)
+            text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
             # XlsxWriter takes what begins with <r> for mark-up of its own, and leaves it unescaped.
             made.write_string(row, column, f" {text}" if text.startswith("<r>") else text)
 
@@ -386,3 +389,14 @@ def _statement(document: Map[str, Any]) -> Iterator[list[object]]:
 def _left_out(document: Map[str, Any]) -> Iterator[list[object]]:
     for record in document["passed"]["records"]:
         yield [record[name] for name in ("class", "entity", "side", "label", "key", "because")]
+    counted = sum(each["count"] for each in document["passed"]["counts"])
+    if counted > (listed := len(document["passed"]["records"])):
+        yield [f"… and {counted - listed:,} more records, which passed.parquet has", *[None] * 5]
+
+
+def _interrupted(document: Map[str, Any]) -> Iterator[Sequence[object]]:
+    """What runs that were killed had written, which no report of their own tells."""
+    for run in document["interrupted"]:
+        for entry in run["changes"]:
+            what = (run["run_id"], entry["kind"].replace("_", " "))
+            yield from ((*what, *row) for row in _by_field([entry]))

@@ -15,11 +15,17 @@ from typing import cast
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from flows.outcome import tell
 from flows.run import Run
+from reconcile.ledger import schema
+from reconcile.model import Outcome, Status
+from reconcile.values.jsonl import operation_json, outcome_json
+from tests.builders import World, operation_of
 from tests.flows.acme import Acme
 from tests.flows.calls import say
+from tests.flows.nights import opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -195,6 +201,19 @@ def test_a_pair_named_twice_is_not_deployed_twice(acme: Acme) -> None:
     """Two deployments of one name would be one."""
     told = say("deploy", "--pair", acme.pair, "--pair", acme.pair, "--file", os.devnull)
     assert (told.code, "SCHEDULE" in told.errors) == (3, True)
+
+
+def test_all_writes_of_an_interrupted_run_are_told() -> None:
+    """However many they are: no report of its own tells of any of them."""
+    done = {"status": "done", "outcome": outcome_json(Outcome("x", Status.DONE)), "begun_at": ""}
+    with World() as world, opened(world, "nightly") as run:
+        row = {"run_id": "killed", "operation": operation_json(operation_of()), **done}
+        with run.ledger.transaction() as connection:
+            rows = [{**row, "op_id": str(number)} for number in range(6_000)]
+            connection.execute(sa.insert(schema.journal), rows)
+        run.course.recovered = ("killed",)
+        told = tell.about_of(run, "settled").interrupted["killed"]
+        assert sum(1 for _ in told()) == 6_000
 
 
 def test_what_is_applied_tells_of_the_runs_that_its_plan_settled(tmp_path: Path) -> None:

@@ -88,12 +88,31 @@ def test_what_looks_like_mark_up_stays_text(tmp_path: Path) -> None:
 
 
 def test_a_long_text_is_cut_to_what_a_cell_holds(tmp_path: Path) -> None:
-    """Excel counts UTF-16 units: a text of emoji is cut at half as many, and never within one; half a one is shown as ?."""
+    """Excel counts UTF-16 units: a text of emoji is cut at half as many, never within one, and says so; half a one is shown as ?."""
     book = openpyxl.load_workbook(
         filled(tmp_path / "a.xlsx", [["\U0001f600" * 40_000, "a\ud83d"]], columns=2)
     )
-    assert book["Rows"]["A2"].value == "\U0001f600" * 16_000
+    assert book["Rows"]["A2"].value == "\U0001f600" * 15_999 + "…"
     assert book["Rows"]["B2"].value == "a?"
+    book.close()
+
+
+def test_rows_that_a_sheet_has_no_room_for_are_counted_below(tmp_path: Path) -> None:
+    """The last row says how many more there are, and where; where all fit, there is no such row."""
+    rows = [[number, "x"] for number in range(5)]
+    empty, path = tmp_path / "empty.xlsx", tmp_path / "a.xlsx"
+    with Grid() as grid:
+        with xlsxwriter.Workbook(str(empty), WAYS) as book:
+            for name, most in (("Cut", 3), ("Whole", 5)):
+                made = book.add_worksheet(name)
+                made.write_string(0, 0, "head")
+                grid.add(made, iter(rows), columns=2, most=most)
+        grid.fill(empty, path)
+    book = openpyxl.load_workbook(path)
+    cut, whole = ([row[0].value for row in book[name]] for name in ("Cut", "Whole"))
+    said = "… and 2 more rows, for which a sheet has no room: report.json has them all"
+    assert cut == ["head", 0, 1, 2, said]
+    assert whole == ["head", 0, 1, 2, 3, 4]
     book.close()
 
 

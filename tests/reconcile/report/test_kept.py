@@ -85,6 +85,10 @@ def test_a_report_is_read_with_its_changes_left_in_the_file(tmp_path: Path) -> N
     older = tmp_path / "older.json"
     older.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
     assert kept.read(older) == whole
+    killed = {"interrupted": [{"run_id": f"r{n}", "changes": [*made(n)]} for n in (0, 3, 1)]}
+    found = kept.read(write_document({**whole, **killed}, tmp_path)["json"])
+    assert all(isinstance(run["changes"], Changes) for run in found["interrupted"])
+    assert found == {**whole, **killed}
     none = write_document(report_of(0), tmp_path)["json"]
     assert kept.read(none) == report_of(0)
     none.write_text("[", encoding="utf-8")
@@ -106,13 +110,16 @@ def tell(many, folder):
     whole = report_of(0)
     whole["changes"] = kept.Changes.of((change_of(number) for number in range(many)), folder)
     whole["failures"] = failures(whole["changes"])
+    whole["interrupted"] = [{"run_id": "killed", "changes": whole["changes"]}]
     return write_document(whole, folder)
 
 folder = Path(sys.argv[1])
 tell(1_000, folder)
 before = most()
 paths = tell(40_000, folder)
-assert sum(1 for _ in kept.read(paths["json"])["changes"]) == 40_000
+whole = kept.read(paths["json"])
+for changes in (whole["changes"], whole["interrupted"][0]["changes"]):
+    assert sum(1 for _ in changes) == 40_000
 print(most() - before)
 """
 

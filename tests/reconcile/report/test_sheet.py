@@ -40,7 +40,7 @@ def decide(path: Path, answers: dict[int, tuple[Any, Any]]) -> Path:
 
 
 def test_every_class_has_a_sheet(written: Path) -> None:
-    """Created, updated, deleted, tags, linked, what did not go as planned, left out and decisions stand apart; the lists of choices are hidden."""
+    """Created, updated, deleted, tags, linked, what did not go as planned, left out, interrupted and decisions stand apart; the lists of choices are hidden."""
     book = openpyxl.load_workbook(written)
     assert book.sheetnames == [
         *(
@@ -55,9 +55,26 @@ def test_every_class_has_a_sheet(written: Path) -> None:
             "Linked",
             "Not as planned",
             "Left out",
+            "Interrupted",
         )
     ]
     assert book["Choices"].sheet_state == "hidden"
+    book.close()
+
+
+def test_what_is_left_out_of_the_workbook_is_counted_in_it(tmp_path: Path) -> None:
+    """Records that are not listed are counted below those that are; what a run that was killed had written has a sheet of its own."""
+    whole = report_of(3)
+    record = dict.fromkeys(("class", "entity", "side", "label", "key", "because"), "x")
+    count = {"entity": "contact", "side": "app", "class": "x", "because": "x", "count": 20_001}
+    whole["passed"] = {"counts": [count], "records": [record]}
+    whole["interrupted"] = [{"run_id": "r8", "changes": [change_of(0), change_of(1)]}]
+    book = openpyxl.load_workbook(sheet(whole, tmp_path / "report.xlsx"))
+    *_, last = book["Left out"].iter_rows(values_only=True)
+    assert last[0] == "… and 20,000 more records, which passed.parquet has"
+    runs = [row[0] for row in book["Interrupted"].iter_rows(values_only=True)]
+    assert set(runs) == {"run", "r8"}
+    assert len(runs) > len(whole["interrupted"][0]["changes"])
     book.close()
 
 
