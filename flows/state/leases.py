@@ -180,14 +180,19 @@ def _take(ledger: Ledger, holder: str) -> None:
 
 
 def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
-    """Renew until `done`. A store that does not answer is asked again, until the lease has run out and is anybody's."""
+    """Renew until `done`, or another run holds it. While a store does not answer for longer than a lease, it counts as lost.
+
+    No longer: a settlement of a million records keeps everybody from a file for minutes, another run, too.
+    """
     renewed = time.monotonic()
     while not done.wait(_RENEW_SECONDS):
         try:
             _take(ledger, holder)
             renewed = time.monotonic()
+            lost.clear()
         except (Locked, sa.exc.SQLAlchemyError) as error:
             log.warning("the lease was not renewed", extra={"why": errors.reason(error)})
             if isinstance(error, Locked) or time.monotonic() - renewed > LEASE.total_seconds():
                 lost.set()
+            if isinstance(error, Locked):
                 return

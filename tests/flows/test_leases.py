@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Self
 
@@ -93,6 +95,29 @@ def test_a_lease_that_this_process_could_not_give_back_expires(ledger: Ledger) -
     ledger.acquire(holder_name("failed"), now=LONG_AGO, until=LONG_AGO)
     with lease(ledger, "next"):
         assert holder_of(ledger) == "next"
+
+
+def test_a_lease_that_could_not_be_renewed_for_a_while_is_renewed_again(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long settlement holds the file, and a server may be away: until it answers the lease counts as lost, and then no more."""
+    monkeypatch.setattr(leases, "_RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.05))
+    take, away = leases._take, threading.Event()
+
+    def taking(of: Ledger, holder: str) -> None:
+        if away.is_set():
+            raise sa.exc.OperationalError("renew", {}, Exception("database is locked"))
+        take(of, holder)
+
+    monkeypatch.setattr(leases, "_take", taking)
+    with lease(ledger, "first") as lost:
+        away.set()
+        assert lost.wait(10)
+        away.clear()
+        until = time.monotonic() + 10
+        while lost.is_set():
+            assert time.monotonic() < until, "it is renewed again"
 
 
 @pytest.mark.parametrize("after", [1, 3], ids=["between two chunks", "before the settlement"])
