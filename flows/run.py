@@ -160,8 +160,9 @@ class Run:
 
     @cached_property
     def mapping(self) -> PairMapping:
-        """The pair's mapping with the location's region for phones that have none of their own."""
-        return self.pair.located(self.described[Side.GHL].region)
+        """The pair's mapping with what the location alone can tell: its region and its users."""
+        ghl = self.described[Side.GHL]
+        return self.pair.located(ghl.region, ghl.owners)
 
     @cached_property
     def limits(self) -> Limits:

@@ -189,6 +189,7 @@ class Description:
     `places` says where each entity lies, in words that are the same whatever name, login or spelling leads there: another pair
     on the same place is noticed by them. Without it the identity stands for each. `timezone` is the
     IANA name of the zone that the side's people live by, "" where it says none.
+    `owners` gives the email of each user whom records may belong to, by the key that records hold; None where it is not told.
     """
 
     identity: str
@@ -203,6 +204,7 @@ class Description:
     read_only: str = ""
     places: Mapping[Entity, str] = field(default_factory=dict)
     timezone: str = ""
+    owners: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

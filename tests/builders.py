@@ -365,7 +365,7 @@ class World:
             ),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
-            located=lambda region: self._mapped(),
+            located=lambda *_: self._mapped(),
         )
         return Run(
             cast("Pair", pair),

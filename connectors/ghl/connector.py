@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -115,7 +116,7 @@ class GhlConnector:
         users = schema.users(self.api, company if isinstance(company, str) else None)
         self._custom = self._fetch_custom()
         self._shaped.clear()
-        fields = {entity: self._described(entity, users or {}) for entity in GHL}
+        fields = {entity: self._described(entity, users or []) for entity in GHL}
         for entity in GHL:
             self.shape(entity)
         location = str(where.get("id") or self.settings.location)
@@ -131,6 +132,7 @@ class GhlConnector:
             rewrites_tags=True,
             bulk=self._bulk(),
             timezone=self._zone,
+            owners=None if users is None else {user.id: user.email for user in users},
         )
 
     def _bulk(self) -> dict[Entity, str]:
@@ -275,14 +277,11 @@ class GhlConnector:
             key for key, found in (self._custom or {}).items() if not found.info.writable
         )
 
-    def _described(self, entity: Entity, users: dict[str, str]) -> dict[str, FieldInfo]:
+    def _described(self, entity: Entity, users: Sequence[schema.User]) -> dict[str, FieldInfo]:
         described = dict(GHL[entity].info)
-        for name in ("assignedTo", "userId"):
-            if name in described and users:
-                known = described[name]
-                described[name] = FieldInfo(
-                    known.type, known.writable, known.clearable, known.label, tuple(users)
-                )
+        choices = tuple(user.id for user in users)
+        for name in GHL[entity].owners if users else ():
+            described[name] = replace(described[name], choices=choices)
         if GHL[entity].custom:
             described |= {key: found.info for key, found in (self._custom or {}).items()}
         return described

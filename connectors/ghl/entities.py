@@ -23,6 +23,7 @@ class GhlEntity:
     bulk from an index of the whole location; others are told one parent at a time. `custom` ones have the location's own
     fields. `unread` are fields that a bulk read does not carry, with the reason; `create_only` cannot be updated.
     `consent` says "do not disturb" with true; `further` names the field with further values of the same kind.
+    `owners` hold the id of one of the location's users.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -41,6 +42,7 @@ class GhlEntity:
     create_only: frozenset[str] = frozenset()
     consent: frozenset[str] = frozenset()
     further: Mapping[str, str] = field(default_factory=dict)
+    owners: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ _CONTACT = GhlEntity(
     # `dndSettings`, by channel, can not be mapped.
     consent=frozenset({"dnd"}),
     further={"email": "additionalEmails", "phone": "additionalPhones"},
+    owners=frozenset({"assignedTo"}),
 )
 
 _TASK = GhlEntity(
@@ -162,6 +165,7 @@ _TASK = GhlEntity(
     # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write against a GET.
     dated=True,
     searched=True,
+    owners=frozenset({"assignedTo"}),
 )
 
 _NOTE = GhlEntity(
@@ -179,6 +183,7 @@ _NOTE = GhlEntity(
     asked=("body",),  # docs/ghl.md#notes
     content=("body", "title"),
     codecs={"body": "html"},
+    owners=frozenset({"userId"}),
 )
 
 GHL: Mapping[Entity, GhlEntity] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,9 @@ TYPES: Mapping[str, Type] = {
     "SIGNATURE": "json",
 }
 """GHL's dataType to a field type; MONETORY is GHL's own spelling. A type that is not listed is read as text."""
+
+_USER_PAGE = 100
+_MOST_USER_PAGES = 100
 
 _READ_ONLY = frozenset({"FILE_UPLOAD", "SIGNATURE"})
 
@@ -82,18 +85,42 @@ def location(api: Api) -> dict[str, Any]:
     return member(api.call("location.get").json(), "location")
 
 
-def users(api: Api, company: str | None = None) -> dict[str, str] | None:
-    """The location's users, id to name; None where the token may not list them (the scope users.readonly is optional)."""
-    params: dict[str, str | int] = {"locationId": api.location}
-    if api.dialect.version == "v3" and company:
-        params["companyId"] = company
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody whom the location's records may belong to."""
+
+    id: str
+    email: str
+
+
+def users(api: Api, company: str | None = None) -> list[User] | None:
+    """The location's users; None where the token may not list them (users.readonly is optional)."""
     try:
-        reply = api.call("user.list", params=params).json()
+        listed = list(_listed_users(api, company))
     except (Forbidden, NotFound):
         return None
     except InvalidField as error:
         if error.code not in ("ROUTE", "UNNAMED"):
             raise
         return None  # the list is a help alone, and GHL is taking it away (docs/ghl.md#location)
-    found = [user for user in reply.get("users") or [] if isinstance(user, dict) and user.get("id")]
-    return {str(user["id"]): str(user.get("name") or user["id"]) for user in found}
+    return [
+        User(str(each["id"]), str(each.get("email") or ""))
+        for each in listed
+        if isinstance(each, dict) and each.get("id") and each.get("deleted") is not True
+    ]
+
+
+def _listed_users(api: Api, company: str | None) -> Iterator[Any]:
+    """Each user as GHL tells them: v2 lists all at once, v3 searches a page at a time."""
+    params: dict[str, str | int] = {"locationId": api.location}
+    if api.dialect.version != "v3":
+        yield from api.call("user.list", params=params).json().get("users") or []
+        return
+    if company:
+        params["companyId"] = company
+    for page in range(_MOST_USER_PAGES):
+        params |= {"skip": page * _USER_PAGE, "limit": _USER_PAGE}
+        listed = api.call("user.list", params=params).json().get("users") or []
+        yield from listed
+        if len(listed) < _USER_PAGE:
+            return

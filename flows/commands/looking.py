@@ -182,10 +182,11 @@ def _at(
 
     at = moment_of(as_of)
     archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))
-    region = next((each.manifest.get("region") for each in archives if each), None)
+    then = next((each.manifest for each in archives if each), {})
+    located = loaded.located(then.get("region"), then.get("owners"))
     whole = explanation(ledger, told["entity"], told["key"], None)
     entity = Entity(told["entity"])
-    held = values_at(ledger, evidence, loaded.located(region), entity=entity, told=whole, at=at)
+    held = values_at(ledger, evidence, located, entity=entity, told=whole, at=at)
     before = [write for write in told["writes"] if write["at"] and write["at"] <= at]
     lines = [
         *lines_at(held, at, field),

@@ -12,7 +12,7 @@ from flows.config.form import FieldForm
 from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from reconcile.model import Cell, Entity, Side
-from reconcile.values.codecs import Codec, codec_named, raw_text
+from reconcile.values.codecs import Codec, Owner, codec_named, raw_text
 from reconcile.values.mapping import TAGS, Field, Formula
 from reconcile.values.policy import TAGS as TAGS_RULE
 from reconcile.values.policy import Drift, Flow, OnConflict, Rule
@@ -126,6 +126,8 @@ def _check_ghl(key: str, name: str, setting: Setting, *, word: str = "ghl") -> N
 
 
 def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
+    if form.by is not None:
+        return Owner()
     default = natives.default_codec(setting.entity, native)
     if form.digits:
         default = "digits"
@@ -224,6 +226,9 @@ def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Ob
     yield from _codec_objections(form, field)
     yield from _kind_objections(form, field, setting.entity)
     yield from _rule_objections(form, field, setting)
+    if form.by is not None and not natives.is_owner(setting.entity, field.ghl):
+        what = "it holds no user of the location"
+        yield "by", what, 'Take "by" away, or map "assignedTo" (a note\'s "userId").'
     yield from _consent_objections(form, field, setting.entity)
 
 
@@ -304,6 +309,8 @@ def _value_objections(form: FieldForm) -> Iterator[_Objection]:
 
 def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
     codec = field.codec.name
+    if form.by is not None and form.codec is not None:
+        yield "codec", "by and codec both say how a value is read", 'Take "codec" away.'
     if codec == "choice" and not form.choices:
         yield "codec", "a choice needs its choices", 'Add choices = { our_word = "GHL\'s word" }.'
     if form.choices and codec != "choice":

@@ -95,6 +95,10 @@ class FieldForm(ShortPart):
         default=False,
         description="a constant for new records alone; default: a record that holds another value is not of this entity",
     )
+    by: Literal["email"] | None = Field(
+        default=None,
+        description="GHL's assignedTo and a note's userId: the app holds the user's email",
+    )
     choices: dict[str, Scalar] | None = Field(
         default=None, description="GHL's word for each of the app's"
     )

@@ -38,6 +38,11 @@ def is_consent(entity: Entity, native: tuple[str, ...]) -> bool:
     return not GHL[entity].consent.isdisjoint(native)
 
 
+def is_owner(entity: Entity, native: tuple[str, ...]) -> bool:
+    """Whether a field holds the id of one of the location's users."""
+    return not GHL[entity].owners.isdisjoint(native)
+
+
 def default_codec(entity: Entity, native: str) -> str:
     """The codec of a GHL field where the pair file names none."""
     if (by_name := GHL[entity].codecs.get(native)) is not None:

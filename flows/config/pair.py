@@ -25,7 +25,7 @@ from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
 from reconcile.entities import RECORDS, SWEPT, Shown
 from reconcile.errors import ConfigError, Problem, Refused
 from reconcile.model import fingerprint
-from reconcile.values.codecs import Phone
+from reconcile.values.codecs import Codec, Owner, Phone
 from reconcile.values.mapping import Mapping
 
 SANDBOX = "sandbox:"
@@ -118,21 +118,25 @@ class Pair:
         }
         return fingerprint(json.dumps(said, sort_keys=True, default=str))
 
-    def located(self, region: str | None) -> Mapping:
-        """The mapping with `region` (of the location) for phones wherever the pair file names no country."""
-        entities = (
-            dataclasses.replace(
-                entity,
-                fields=tuple(
-                    dataclasses.replace(f, codec=dataclasses.replace(f.codec, region=region))
-                    if isinstance(f.codec, Phone) and f.codec.region is None
-                    else f
-                    for f in entity.fields
-                ),
+    def located(self, region: str | None, owners: Map[str, str] | None = None) -> Mapping:
+        """The mapping with what the location tells: its region for phones without one, its users."""
+        entities = []
+        for entity in self.mapping.entities:
+            fields = (
+                dataclasses.replace(one, codec=_located(one.codec, region, owners or {}))
+                for one in entity.fields
             )
-            for entity in self.mapping.entities
-        )
+            entities.append(dataclasses.replace(entity, fields=tuple(fields)))
         return Mapping(tuple(entities))
+
+
+def _located(codec: Codec, region: str | None, owners: Map[str, str]) -> Codec:
+    match codec:
+        case Phone(region=None):
+            return dataclasses.replace(codec, region=region)
+        case Owner():
+            return dataclasses.replace(codec, users=owners)
+    return codec
 
 
 def require_live(pair: Pair) -> None:

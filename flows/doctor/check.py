@@ -54,7 +54,8 @@ def check(
             found += _describe(side, connector, described)
         found += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
-            located = pair.located(described[Side.GHL].region)
+            ghl = described[Side.GHL]
+            located = pair.located(ghl.region, ghl.owners)
             found += fit(located, described)
             found += computed(located)
             found += machine.ends(pair, described)

@@ -17,6 +17,8 @@ from reconcile.entities import OWNER, RECORDS, SWEPT, Shown
 from reconcile.errors import ConnectorError, Forbidden
 from reconcile.model import Entity
 from reconcile.ports import Json, Usage
+from reconcile.values.codecs import Owner
+from reconcile.values.mapping import EntityMap
 
 _SKEW_SECONDS = 60.0
 
@@ -32,8 +34,8 @@ class Need:
     params: Mapping[str, str | int] | None = None
 
 
-def needs(location: str) -> tuple[Need, ...]:
-    """The reads of a run, each as small as it can be."""
+def needs(location: str, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
+    """The reads of a run, each as small as it can be; `owned` are mapped with their owners."""
     custom = tuple(entity for entity in RECORDS if GHL[entity].custom)
     model = {"model": custom[0].value}
     first: dict[str, Json] = {"locationId": location, "pageLimit": 1}
@@ -52,14 +54,15 @@ def needs(location: str) -> tuple[Need, ...]:
             )
             for entity in searched
         ),
-        Need("user.list", "users.readonly", (), params={"locationId": location}),
+        Need("user.list", "users.readonly", owned, params={"locationId": location}),
     )
 
 
 def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
     """Whether every read of a run is allowed. Scopes for writing show only when something is written."""
     mapped = {entity.entity for entity in pair.mapping.entities}
-    for need in needs(pair.ghl.location):
+    owned = (one.entity for one in pair.mapping.entities if _has_owner(one))
+    for need in needs(pair.ghl.location, tuple(owned)):
         if need.entities and not mapped.intersection(need.entities):
             continue
         try:
@@ -76,6 +79,10 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
             yield from failures("GHL", failed)
         else:
             yield ok(f"the scope {need.scope} is there")
+
+
+def _has_owner(mapped: EntityMap) -> bool:
+    return any(isinstance(field.codec, Owner) for field in mapped.fields)
 
 
 def agendas(pair: Pair, api: Api) -> Iterator[Finding]:

@@ -48,5 +48,6 @@ def _one(pair: Pair, run_id: str, folder: Path) -> Difference:
         Archived(folder) as archived,
         Stage(Path(scratch), beside=[folder]) as stage,
     ):
-        mapping = pair.located(archived.manifest.get("region"))
+        then = archived.manifest
+        mapping = pair.located(then.get("region"), then.get("owners"))
         return backtest(archived, mapping, stage, limits=Limits(**pair.limits), run_id=run_id)

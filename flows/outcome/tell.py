@@ -123,7 +123,8 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     whole = write(run, about)
     brief, raised = _alerted(run, whole, about)
     paths = report.write_document(whole, run.folder)
-    archive.store(run.stage, run.mapping, run.folder, region=run.described[Side.GHL].region)
+    ghl = run.described[Side.GHL]
+    archive.store(run.stage, run.mapping, run.folder, region=ghl.region, owners=ghl.owners)
     waits = state in ("planned", "refused")  # for a person, who may say yes to it
     if waits:
         run.stage.keep()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
@@ -17,6 +16,7 @@ from reconcile.model import Cell, Entity, Side, Snapshot
 from reconcile.stage.confinement import confined
 from reconcile.stage.quoting import literal
 from reconcile.stage.stage import Stage
+from reconcile.values.codec import declared
 from reconcile.values.codecs import Codec
 from reconcile.values.jsonl import line, outcome_json, snapshot_from, snapshot_json
 from reconcile.values.mapping import EntityMap, Mapping
@@ -44,11 +44,19 @@ def load_outcomes(stage: Stage, journal: Journal) -> None:
     stage.fill("outcome", _OUTCOME, rows)
 
 
-def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = None) -> list[Path]:
+def store(
+    stage: Stage,
+    mapping: Mapping,
+    folder: Path,
+    *,
+    region: str | None = None,
+    owners: Map[str, str] | None = None,
+) -> list[Path]:
     """Write snapshots, baseline links, plan, holds and outcomes of a run as Parquet files; returns them.
 
     `base_e` has every link without its values, `basecell_e` the values of those that moved; of the others the baseline is
-    what the snapshot shows. `region` is the location's, which completes a mapping without asking the location again.
+    what the snapshot shows. `region` and `owners` are the location's, which complete a mapping
+    without asking the location again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = [
@@ -77,18 +85,18 @@ def store(stage: Stage, mapping: Mapping, folder: Path, *, region: str | None = 
             path = folder / f"{table}.parquet"
             stage.run(f"COPY {table} TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
             written.append(path)
-    _describe(stage, mapping, folder, region)
+    _describe(stage, mapping, folder, {"region": region, "owners": owners})
     return written
 
 
-def _describe(stage: Stage, mapping: Mapping, folder: Path, region: str | None) -> None:
+def _describe(stage: Stage, mapping: Mapping, folder: Path, location: Map[str, Any]) -> None:
     snapshots = [json.loads(snapshot_json(each)) for _, each in sorted(stage.snapshots.items())]
     entities = {mapped.entity.value: _columns(mapped) for mapped in mapping.entities}
     partial = folder / f"{MANIFEST}.partial"
     described = {
         "mapping": mapping.digest,
         "digests": stage.digest_kind,
-        "region": region,
+        **location,
         "entities": entities,
         "snapshots": snapshots,
     }
@@ -115,8 +123,8 @@ def _columns(mapped: EntityMap) -> dict[str, Any]:
 
 def codec_name(codec: Codec) -> str:
     """A codec with its settings as text: equal codecs give equal texts."""
-    members = {f.name: getattr(codec, f.name) for f in dataclasses.fields(codec)}
-    return f"{type(codec).__name__} {line({name: str(value) for name, value in members.items()})}"
+    members = {name: str(value) for name, value in declared(codec).items()}
+    return f"{type(codec).__name__} {line(members)}"
 
 
 @dataclass(frozen=True, slots=True)

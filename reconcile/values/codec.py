@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from reconcile.model import Cell, Side
@@ -56,6 +56,11 @@ class Codec:
         """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
         return beyond(cell)
 
+    @property
+    def learned(self) -> str:
+        """A name for what a side told of it, beyond what the pair file says; "" where that is nothing."""
+        return ""
+
     def fast(self, column: str) -> tuple[str, str] | None:
         """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
         return None
@@ -63,6 +68,16 @@ class Codec:
     def blur(self, column: str) -> str:
         """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
         return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
+
+
+LEARNED = "learned"
+"""Marks, in a codec's field, what a side tells when it is asked: it is no part of the pair file."""
+
+
+def declared(codec: Codec) -> dict[str, object]:
+    """What the pair file says of a codec, by member."""
+    members = (each for each in fields(codec) if LEARNED not in each.metadata)
+    return {each.name: getattr(codec, each.name) for each in members}
 
 
 def clean(raws: Sequence[Raw]) -> str:

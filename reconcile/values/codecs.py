@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
-from reconcile.model import Cell, Side
+from reconcile.model import Cell, Side, fingerprint
 from reconcile.ports import Json
 from reconcile.values.addresses import ADDRESS, readable
 from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
-from reconcile.values.codec import Codec, Raw, clean, raw_text
+from reconcile.values.codec import LEARNED, Codec, Raw, clean, raw_text
 from reconcile.values.markup import plain
 from reconcile.values.moments import date_of, moment_of
 from reconcile.values.numbers import CommaNumber, Number
@@ -35,6 +35,7 @@ __all__ = [
     "Labels",
     "Name",
     "Number",
+    "Owner",
     "Phone",
     "Raw",
     "RichText",
@@ -119,6 +120,56 @@ class Email(Codec):
             f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
         )
         return f"CASE WHEN {plain_ascii} THEN lower(trim({column}, {white})) END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner(Codec):
+    """A user of the location, by email; GHL holds the user's id.
+
+    `users` gives each id's email, as the location tells it: it is not asked when a pair file is read.
+    """
+
+    users: Mapping[str, str] | None = field(default=None, metadata={LEARNED: True})
+    name: str = "owner"
+
+    @property
+    def learned(self) -> str:
+        """A name for the users: with others, an id means another email."""
+        listed = sorted((self.users or {}).items())
+        return fingerprint(*(part for user in listed for part in user))
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        if side is Side.APP:
+            return Email().decode(raws, side)
+        key = clean(raws)
+        email = (self.users or {}).get(key)
+        return Email().decode([email], side) or key or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        keys = [] if side is Side.APP else self._keys(cell)
+        return (keys[0] if keys else cell,) * arity
+
+    def _keys(self, cell: Cell) -> list[str]:
+        """The ids of the users with that email."""
+        users = (self.users or {}).items()
+        return [key for key, email in users if Email().decode([email], Side.GHL) == cell]
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        return cell
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or self.users is None:
+            return Email().fault(cell)
+        if not self.users:
+            return "no known user: the location tells none (see the scope users.readonly)"
+        many = len(self._keys(cell))
+        if many > 1:
+            return f"the email of {many} users of the location"
+        return None if many else "no user of the location"
+
+    def blur(self, column: str) -> str:
+        """NULL (may equal anything): an id and an email have nothing in common."""
+        return f"CASE WHEN false THEN {column} END"
 
 
 # Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.

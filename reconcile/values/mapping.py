@@ -11,6 +11,7 @@ from functools import cached_property
 
 from reconcile.model import Cell, Cells, Entity, Side, fingerprint
 from reconcile.ports import Json, Record
+from reconcile.values.codec import declared
 from reconcile.values.codecs import Codec, Labels, Raw, raw_text
 from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
 
@@ -157,7 +158,7 @@ class EntityMap:
     @property
     def codecs(self) -> str:
         """A name for what is canonical of this entity: it changes with a field's codec, and with a codec's revision."""
-        kinds = {field.name: [plain(field.codec), field.codec.revision] for field in self.fields}
+        kinds = {field.name: _canonical(field.codec) for field in self.fields}
         return fingerprint(json.dumps(kinds, sort_keys=True))
 
     @property
@@ -248,12 +249,18 @@ class Mapping:
         return fingerprint(*(entity.codecs for entity in self.entities))
 
 
+def _canonical(codec: Codec) -> list[object]:
+    """All that says what a codec makes canonical."""
+    told = [codec.learned] if codec.learned else []
+    return [plain(codec), codec.revision, *told]
+
+
 def plain(value: object) -> object:
     """A JSON form of nested dataclasses, the class names of codecs included."""
     if isinstance(value, Codec):
         return [
             type(value).__name__,
-            {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)},
+            {name: plain(member) for name, member in declared(value).items()},
         ]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}

@@ -95,3 +95,53 @@ def test_a_computed_value_flows_one_way_and_is_never_guessed(tmp_path: Path, url
     assert (
         back.because == "full_name: changed in GHL, but the field is computed in the app: restored"
     )
+
+
+OWNED = 'owner = { ghl = "assignedTo", by = "email" }'
+
+
+def test_an_owner_is_a_user_by_email_and_nobody_is_guessed(tmp_path: Path, url: str) -> None:
+    """Owners cross both ways as emails; one whom the location does not have is named once, and clears nothing."""
+    world = made(tmp_path, url, OWNED)
+    with world.ghl() as sandbox:
+        ann, ben, eve = (
+            sandbox.seed_user(LOCATION, firstName=name, email=f"{name}@Us.test")
+            for name in ("ann", "ben", "eve")
+        )
+    world.sql(
+        "INSERT INTO people (email, owner) VALUES ('a@x.test', 'ANN@us.test'),"
+        " ('b@x.test', 'gone@us.test'), ('c@x.test', NULL), ('d@x.test', 'gone@us.test')"
+    )
+    world.add(email="b@x.test")
+    world.add(email="c@x.test", assignedTo=ben)
+    assert world.doctor() == []
+    night = world.night()
+    assert world.contacts("email", "assignedTo") == [
+        ("a@x.test", ann),
+        ("b@x.test", ""),
+        ("c@x.test", ben),
+        ("d@x.test", ""),
+    ]
+    emails = [("ANN@us.test",), ("gone@us.test",), ("ben@us.test",), ("gone@us.test",)]
+    assert world.rows("SELECT owner FROM people ORDER BY id") == emails
+    values = night.told.document["values"]
+    assert [(v["label"], v["class"]) for v in values["listed"]] == [
+        ("b@x.test", "unreadable"),
+        ("d@x.test", "unreadable"),
+    ]
+    assert all(identity["holds"] for identity in values["entities"][0]["identities"])
+    [finding] = night.told.document["quality"]["invalid"]
+    assert (finding["field"], finding["count"]) == ("owner", 2)
+    assert (finding["why"], finding["names"]) == (
+        "no user of the location",
+        ["b@x.test", "d@x.test"],
+    )
+
+    world.sql("UPDATE people SET owner = 'ben@us.test' WHERE email = 'a@x.test'")
+    world.edit(world.key_of("c@x.test"), {"assignedTo": eve})
+    with world.ghl() as sandbox:
+        gone = sandbox.seed_user(LOCATION, firstName="Gone", email="gone@us.test")
+    world.night()
+    assert [owner for _, owner in world.contacts("email", "assignedTo")] == [ben, gone, eve, gone]
+    assert world.rows("SELECT owner FROM people ORDER BY id")[2] == ("eve@us.test",)
+    world.quiet()

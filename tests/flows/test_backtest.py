@@ -59,7 +59,7 @@ def tried(world: World, mapping: Mapping, *, count: int = 3, **limits: Any) -> l
         path=Path("p.toml"),
         config_digest="x",
         limits=dict(world.limits) | limits,
-        located=lambda region: mapping,
+        located=lambda *_: mapping,
     )
     return list(backtest.backtests(cast("Any", pair), world.ledger, count))[::-1]
 

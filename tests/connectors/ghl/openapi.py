@@ -16,7 +16,7 @@ from openapi_core.testing import MockRequest, MockResponse
 DOCUMENTS = Path(__file__).parents[2] / "data" / "openapi"
 SERVER = "https://services.leadconnectorhq.com"
 VERSIONS = {"2021-07-28": "v2", "v3": "v3"}
-DESCRIBED = ("contacts", "locations", "businesses", "oauth")
+DESCRIBED = ("contacts", "locations", "businesses", "users", "oauth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def check(
 ) -> bool:
     """Check a request and its reply. `version` is the Version header's value, `path` may carry a query.
 
-    Returns False where no document at hand describes the path (users, calendars), True where all is well; raises
+    Returns False where no document at hand describes the path (calendars), True where all is well; raises
     Deviation with every unexcused difference. A refused request (400, 401, 403, 404, 422) is not held to the document:
     it was refused for not fitting.
     """

@@ -49,6 +49,18 @@ def test_a_field_that_is_not_there_is_named() -> None:
             host.connector.describe()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_all_users_are_told_with_their_emails(version: str) -> None:
+    """Also those beyond a page of v3's search, which gives 25 unless it is asked for more."""
+    with hosted(version=version) as host:
+        emails = {f"u{number}@x.test" for number in range(130)}
+        for email in emails:
+            host.sandbox.seed_user(LOCATION, email=email)
+        owners = host.connector.describe().owners or {}
+        assert len(owners) == 130
+        assert set(owners.values()) == emails
+
+
 def test_users_are_optional() -> None:
     """Without the scope to list users, any user id is let pass."""
     with hosted() as host:
@@ -56,6 +68,7 @@ def test_users_are_optional() -> None:
         host.sandbox.add_token("pit-narrow", LOCATION, scopes=scopes)
         narrow = connect(host.url, token="pit-narrow")
         assert narrow.describe().fields[Entity.CONTACT]["assignedTo"].choices == ()
+        assert narrow.describe().owners is None
         with pytest.raises(Forbidden):
             list(narrow.extract(Entity.TASK))
         narrow.close()
