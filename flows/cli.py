@@ -83,6 +83,10 @@ COMMANDS = {
     ),
     "history": ("flows.commands.looking:history", "List past runs."),
     "report": ("flows.commands.looking:report", "Show a run's report again."),
+    "export": (
+        "flows.commands.exporting:export",
+        "Write what the runs left as tables, for SQL and pandas.",
+    ),
     "explain": ("flows.commands.looking:explain", "Say why a record or a value is what it is."),
     "auth": (
         "flows.commands.access:auth",

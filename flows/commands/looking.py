@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _ledger(pair: Path) -> Iterator[tuple[Pair, Ledger]]:
+def open_ledger(pair: Path) -> Iterator[tuple[Pair, Ledger]]:
+    """A pair and its ledger, to look at."""
     from flows.config import load
     from reconcile.ledger.ledger import Ledger
 
@@ -56,7 +57,7 @@ def history(
         raise StateError(
             what, remedy=f"give a number above 0, up to {_MOST_HOURS:,}", code="MINUTES"
         )
-    with _ledger(pair) as (_, ledger):
+    with open_ledger(pair) as (_, ledger):
         rows = runs.runs(ledger, limit=max(limit, _JUDGED) if max_age_hours is not None else limit)
     if max_age_hours is not None:
         return _judge(rows, timedelta(hours=max_age_hours), as_json=json)
@@ -104,7 +105,7 @@ def report(
     from reconcile.ledger import runs
     from reconcile.report import kept
 
-    with _ledger(pair) as (loaded, ledger):
+    with open_ledger(pair) as (loaded, ledger):
         rows = (
             runs.runs(ledger)
             if run_id is None
@@ -150,7 +151,7 @@ def explain(
     from flows.state.stores import runs_folder
 
     with (
-        _ledger(pair) as (loaded, ledger),
+        open_ledger(pair) as (loaded, ledger),
         Evidence(runs_folder(loaded), bring=partial(trusted, loaded, ledger)) as evidence,
     ):
         told = explanation(ledger, entity, key, field, evidence=evidence)

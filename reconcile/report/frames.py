@@ -15,7 +15,7 @@ from reconcile.report.totals import totals_of
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLUMNS = (
+CHANGES = (
     *(
         "run_id",
         "op_id",
@@ -69,7 +69,9 @@ class Run:
         """
         import pandas as pd
 
-        return pd.DataFrame(list(_rows(self.document)), columns=list(_COLUMNS), dtype="object")
+        return pd.DataFrame(
+            list(rows_of_changes(self.document)), columns=list(CHANGES), dtype="object"
+        )
 
     @property
     def holds(self) -> pd.DataFrame:
@@ -113,7 +115,7 @@ class Runs:
         """One row for each run: what it was, and its totals, such as planned_creates, done_creates, failed, questions."""
         import pandas as pd
 
-        return pd.DataFrame([_summary(each.document) for each in self.kept])
+        return pd.DataFrame([summary_of(each.document) for each in self.kept])
 
     @property
     def changes(self) -> pd.DataFrame:
@@ -142,7 +144,7 @@ def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
-def _summary(document: Map[str, Any]) -> dict[str, Any]:
+def summary_of(document: Map[str, Any]) -> dict[str, Any]:
     """A report as one flat row."""
     row = {name: document[name] for name in _OF_A_RUN}
     whole = totals_of(document)
@@ -178,11 +180,12 @@ def changes(folder: Path) -> pd.DataFrame:
     return Run.load(folder).changes
 
 
-def _rows(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+def rows_of_changes(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
+    """One row for each changed field of each operation, in the columns CHANGES."""
     for entry in document["changes"]:
         record = {
             "run_id": document["run_id"],
-            **{name: entry.get(name) for name in _COLUMNS if name in entry},
+            **{name: entry.get(name) for name in CHANGES if name in entry},
         }
         for part in entry["fields"] or [{}]:
             yield record | {name: part.get(name) for name in ("field", "before", "after", "stored")}

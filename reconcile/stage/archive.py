@@ -24,6 +24,8 @@ from reconcile.values.mapping import EntityMap, Mapping
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""
 
+_BATCH = 10_000
+
 _OUTCOME = (
     ("op_id", "VARCHAR"),
     ("status", "VARCHAR"),
@@ -224,6 +226,21 @@ class Archived:
         query = f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} WHERE {column} = ? AND NOT deleted ORDER BY key"
         for key, parent, modified, *values in self.sql.execute(query, [equals]).fetchall():
             yield Kept(str(key), parent, modified, dict(zip(natives, values, strict=True)))
+
+    def linked(self, entity: Entity, side: Side) -> Iterator[tuple[str | None, Kept]]:
+        """Everything that the snapshot had, deleted rows left out, each with its link as it was when the run began."""
+        table = f"raw_{entity}_{side}"
+        if entity.value not in self.manifest["entities"] or not self.has(table):
+            return
+        natives = self.manifest["entities"][entity.value]["natives"][side.value]
+        names = "".join(f", r.r{at}" for at in range(len(natives)))
+        query = f"SELECT b.link_id, r.key, r.parent, r.modified_at{names} FROM {self.relation(table)} AS r"
+        query += f" LEFT JOIN {self.relation(f'base_{entity}')} AS b ON b.{side}_key = r.key"
+        found = self.sql.execute(f"{query} WHERE NOT r.deleted ORDER BY r.key")
+        while rows := found.fetchmany(_BATCH):
+            for link_id, key, parent, modified, *values in rows:
+                raw = dict(zip(natives, values, strict=True))
+                yield link_id, Kept(str(key), parent, modified, raw)
 
     def covers(self, entity: Entity, side: Side, parent: str, *, kept: str = "") -> bool:
         """Whether the snapshot speaks of what hangs on a contact: it was whole, or that contact was looked at."""

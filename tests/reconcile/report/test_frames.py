@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -62,18 +60,3 @@ def test_all_runs_are_four_tables_that_join(tmp_path: Path) -> None:
     joined = runs.set_index("run_id").join(written)
     assert list(joined["done_writes"]) == list(joined["op_id"]) == [5, 6]
     assert set(kept.values["run_id"]) <= {"r1", "r2"}
-
-
-def test_the_examples_for_analysts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docs/tasks/analysts.md shows in pandas and SQL runs as it stands there, one after another."""
-    page = Path(__file__).parents[3] / "docs" / "tasks" / "analysts.md"
-    for name in ("r1", "r2"):
-        folder = tmp_path / "demo" / "state" / "runs" / name
-        write_document(report_of(5, run_id=name), folder)
-    monkeypatch.chdir(tmp_path)
-    examples = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 4
-    known: dict[str, Any] = {}
-    for example in examples:
-        exec(example, known)  # noqa: S102 - our own page
-    assert list(known["kept"].runs["run_id"]) == ["r1", "r2"]
