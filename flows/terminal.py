@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from io import BufferedWriter, RawIOBase, TextIOWrapper
+from pathlib import Path
 from typing import IO, Any, TextIO
 
 from rich.console import Console as RichConsole
@@ -104,3 +107,12 @@ class Console(RichConsole):
         """Rich's segments, their text as it is shown."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(shown(segment.text), segment.style)
+
+
+def program() -> str:
+    """How this program is started from here: by its name, or by its path where the shell would not find the name."""
+    name = "ghl-reconcile"
+    beside = Path(sys.executable).with_name(name)
+    if shutil.which(name) or not beside.exists():
+        return name
+    return shlex.quote(os.path.relpath(beside))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsons
-import os
 import shlex
 import shutil
 import sys
@@ -17,7 +16,7 @@ from flows.commands.running import through
 from flows.commands.show import tell_paths, tell_run
 from flows.outcome.tell import Told
 from flows.run import Options
-from flows.terminal import Console
+from flows.terminal import Console, program
 from reconcile.report.verdict import many
 
 _NEXT = (
@@ -94,17 +93,8 @@ def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
     pair = shlex.quote(str(pair_file))
     for why, words in _NEXT:
         console.print(f"\n{why}", highlight=False, markup=False)
-        line = f"  {_program()} {words} --pair {pair}"
+        line = f"  {program()} {words} --pair {pair}"
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _program() -> str:
-    """How this program is started from here: by its name, or by its path where the shell would not find the name."""
-    name = "ghl-reconcile"
-    beside = Path(sys.executable).with_name(name)
-    if shutil.which(name) or not beside.exists():
-        return name
-    return shlex.quote(os.path.relpath(beside))
 
 
 def _night(console: Console, pair_file: Path, engine: str) -> Told:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.prompt import Confirm
 
 from flows.commands.options import Json, PairFile
-from flows.terminal import Console
+from flows.terminal import Console, program
 
 _HOST = "https://services.leadconnectorhq.com"
 _MARKS = {
@@ -43,14 +43,17 @@ def init(
     """Connect both sides, propose the field mapping with its evidence, and write a commented pair file."""
     from flows.init import init as write_pair
     from flows.init.run import Wish
+    from flows.init.telling import told
 
     wish = Wish(app, location, out, ghl_url, ghl_token_env, name)
     console = Console()
     asked = None if yes else lambda line: Confirm.ask(f"{line}", console=console, default=True)
     written = write_pair(wish, ask=asked)
-    console.print(f"wrote {written.path}", highlight=False, markup=False)
-    for sentence in written.todo:
-        console.print(f"  • {sentence}", highlight=False, markup=False)
+    said = [*told(written.proposal), f"wrote {written.path}"]
+    said += [f"  • {sentence}" for sentence in written.todo]
+    said.append(f"next: {program()} doctor --pair {written.path}")
+    for line in said:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

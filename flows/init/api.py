@@ -10,9 +10,9 @@ from typing import Any
 
 from connectors.files.settings import SUFFIXES
 from flows.init.collections import Collection, collection_of
+from flows.init.found import Table
 from flows.init.openapi import Document
 from flows.init.proposal import Place, Proposal
-from flows.init.survey import Table
 from reconcile.errors import ConfigError, Problem
 from reconcile.values.mapping import TAGS
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from connectors.files.parts import text_of
 from connectors.rest.places import find, leaves, parse
-from flows.init.survey import ROWS, Column, Table
+from flows.init.found import Column, Table
+from flows.init.survey import ROWS
 from reconcile.ports import FieldType
 
 DEEPEST = 3

@@ -6,23 +6,26 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.ghl.entities import GHL
+from flows.init.addresses import PARTS, Addresses, addresses
 from flows.init.entities import LIKENESS
 from flows.init.evidence import evidence, has_decimal_comma, is_moment, is_yes_or_no, lost_zeros
 from flows.init.exports import COUNTRIES
+from flows.init.found import Column, Table
 from flows.init.proposal import SURE, Line, Unplaced
-from flows.init.survey import Column, Table
 from flows.init.words import (
     CONTACT,
     DONE,
     GENDER,
+    MOBILE,
     ROLE,
     SECRET_WORDS,
+    STRANGERS,
     Concept,
     likeness,
     words,
 )
 from reconcile.model import Entity
-from reconcile.ports import FieldInfo
+from reconcile.ports import FieldInfo, FieldType
 
 _BY_VALUE = {"email": 0.75, "phone": 0.62}
 _CODECS = {
@@ -33,6 +36,16 @@ _CODECS = {
     "instant": "instant",
 }
 _MANY_WORDS = 12
+_TEXTS: frozenset[FieldType] = frozenset(["text", "integer", "phone", "email", "choice"])
+_DATES: frozenset[FieldType] = frozenset(["text", "date", "instant", "integer"])
+_DONE: frozenset[FieldType] = frozenset(["bool", "choice"])
+_TYPES: Mapping[Concept, frozenset[FieldType]] = {
+    "dateOfBirth": _DATES,
+    "dueDate": _DATES,
+    "completed": _DATES | _DONE,
+}
+_FOREIGN = frozenset({"fk", "id"})
+_IDS = frozenset({"id", "fk", "uuid", "guid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +79,18 @@ def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str
     if column.meaning or column.strange:
         known = float(column.meaning == concept)
         return Guess(column, concept, known, f'the export\'s column "{column.name}"')
+    if _is_strange(column, concept):
+        return Guess(column, concept, 0.0, "")
     by_name = likeness(column.title, synonyms, context=context)
     seen = evidence(column, concept)
     if by_name and seen.share is not None:
         confidence = by_name * (0.7 + 0.3 * seen.share) if seen.share >= 0.5 else by_name * 0.5
     elif by_name:
         confidence = by_name * 0.95
+    elif column.type == "text" and (seen.share or 0) >= 0.8 and _shows(column, concept):
+        confidence = _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0)
     else:
-        confidence = (
-            _BY_VALUE.get(concept, 0.0) * (seen.share or 0.0) if (seen.share or 0) >= 0.8 else 0.0
-        )
+        confidence = 0.0
     reasons = [f'the name "{column.name}"'] if by_name else []
     return Guess(
         column,
@@ -85,20 +100,65 @@ def guess(column: Column, concept: Concept, synonyms: str, context: Sequence[str
     )
 
 
+def _shows(column: Column, concept: Concept) -> bool:
+    """Whether values alone are enough: a number of a telephone begins as no other number does."""
+    begun = [sample for sample in column.samples if sample.startswith(("+", "0", "("))]
+    return concept != "phone" or len(begun) >= 0.5 * len(column.samples)
+
+
+def _is_strange(column: Column, concept: Concept) -> bool:
+    """Whether a column cannot be a concept, by its type or by a word that makes it something else."""
+    if column.type not in _TYPES.get(concept, _TEXTS):
+        return True
+    return not STRANGERS.get(concept, frozenset()).isdisjoint(words(column.title))
+
+
 def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
-    """The best concept of each column and the best column of each concept, surest first."""
+    """The best concept of each column and the best column of each concept, surest first.
+
+    A column without any value comes after one with values, however well it is called.
+    """
+    columns = [column for column in free_columns(table) if not is_key_like(column)]
+    known = any(column.meaning for column in columns)
+    found = addresses(columns) if entity.spec.person and not known else Addresses()
+    context = (*words(table.name), *found.prefix)
     candidates = [
-        guess(column, concept, synonyms, words(table.name))
-        for column in free_columns(table)
+        _in_address(guess(column, concept, synonyms, context), found)
+        for column in columns
         for concept, synonyms in LIKENESS[entity].concepts.items()
+        if column.name not in found.others
     ]
-    candidates.sort(key=lambda one: -one.confidence)
+    candidates.sort(key=_order)
     chosen: dict[Concept, Guess] = {}
     for one in candidates:
         taken = {other.column.name for other in chosen.values()}
         if one.confidence >= SURE and one.concept not in chosen and one.column.name not in taken:
             chosen[one.concept] = one
     return tuple(_names_settled(chosen).values())
+
+
+def _order(one: Guess) -> tuple[bool, float]:
+    """GHL texts to a contact's phone: of two that are as sure, the mobile one comes first."""
+    mobile = one.concept == "phone" and not MOBILE.isdisjoint(words(one.column.title))
+    return not one.column.samples, -one.confidence - 0.1 * mobile
+
+
+def _in_address(one: Guess, found: Addresses) -> Guess:
+    """A part of the address that counts is surer than its name alone says; no other column is one then."""
+    if not found.chosen or one.concept not in PARTS:
+        return one
+    if found.chosen.get(one.column.name) != one.concept:
+        return replace(one, confidence=0.0)
+    seen = evidence(one.column, one.concept)
+    if seen.share is not None and seen.share < 0.5:
+        return one
+    return replace(one, confidence=max(one.confidence, 0.93))
+
+
+def is_key_like(column: Column) -> bool:
+    """Whether a column holds keys of other rows by its name: fk_country, company_id."""
+    own = words(column.title)
+    return len(own) > 1 and (own[0] in _FOREIGN or own[-1] in _IDS)
 
 
 def free_columns(table: Table) -> list[Column]:
@@ -131,11 +191,13 @@ def lines(
     more = _more(table, placed.values())
     extra = {name for names in more.values() for name in names}
     whole = {column.name: column.list_of for column in table.columns if column.list_of}
+    apart = _calling_code(table) if entity.spec.person else None
     for column in free_columns(table):
         if {column.name, whole.get(column.name)} & extra or column.name == parent:
             continue
         if (found := placed.get(column.name)) is not None:
-            yield _line(found, entity, also=more.get(found.concept, ()))
+            line = line_of(found, entity, also=more.get(found.concept, ()))
+            yield (_one_way(line, apart) if found.concept == "phone" and apart else line)
         elif (
             GHL[entity].custom
             and not column.strange
@@ -146,6 +208,24 @@ def lines(
         else:
             where = f"{table.name}.{column.list_of or column.name}"
             yield Unplaced(where, _why(column, placed, entity), entity)
+
+
+def _calling_code(table: Table) -> Column | None:
+    """The column that holds a phone's country code apart from its number."""
+    phone = frozenset(["phone", "phones", "mobile", "tel"])
+    for column in table.columns:
+        own = words(column.title)
+        if own[-1:] == ("code",) and not phone.isdisjoint(own):
+            return column
+    return None
+
+
+def _one_way(line: Line | Unplaced, apart: Column) -> Line | Unplaced:
+    """A number without its country code is read; GHL's, which has one, is not written over it."""
+    if isinstance(line, Unplaced):
+        return line
+    because = f'{line.because}; its country code is in "{apart.name}", so it is only read'
+    return replace(line, flow="app->ghl", because=because)
 
 
 def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...]]:
@@ -163,7 +243,8 @@ def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...
     return found
 
 
-def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unplaced:
+def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line | Unplaced:
+    """A guess as a line of the pair file; a word why it has no place, where its values do not fit."""
     column, concept = found.column, found.concept
     line = Line(
         entity,
@@ -188,6 +269,9 @@ def _line(found: Guess, entity: Entity, *, also: tuple[str, ...]) -> Line | Unpl
 
 def _country(line: Line, column: Column) -> Line | Unplaced:
     """GHL takes the two letters of a country; names need a table of choices."""
+    if not column.samples and "code" not in words(column.title):
+        why = "it is empty, so nobody can tell whether it holds the two letters that GHL takes"
+        return Unplaced(f"{line.entity}.{column.name}", why, line.entity)
     if all(len(sample) == 2 for sample in column.samples):
         return line
     if any(name not in COUNTRIES for name in column.distinct):
@@ -204,13 +288,14 @@ def _completed(line: Line, column: Column) -> Line | Unplaced:
     if is_moment(column):
         why = "it holds a time, and GHL wants yes or no: offer a view with a yes-or-no column"
         return Unplaced(f"{line.entity}.{column.name}", why, line.entity)
-    if not column.distinct or len(column.distinct) > _MANY_WORDS:
+    known = column.words or column.distinct
+    if not known or len(known) > _MANY_WORDS:
         return Unplaced(
             f"{line.entity}.{column.name}",
             f"which of its words mean that a {line.entity} is done is not known",
             line.entity,
         )
-    choices = {word: bool(DONE.intersection(words(word))) for word in column.distinct}
+    choices = {word: bool(DONE.intersection(words(word))) for word in known}
     return replace(line, choices=choices, because=f"{line.because}; check which words mean done")
 
 
@@ -239,13 +324,7 @@ def _custom(
     if codec == "decimal" and has_decimal_comma(column):
         codec = "decimal_comma"
     return Line(
-        entity,
-        column.name,
-        (key,),
-        round(confidence, 2),
-        because,
-        column.distinct[:3],
-        codec=codec,
+        entity, column.name, (key,), round(confidence, 2), because, column.distinct[:3], codec=codec
     )
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flows.init.survey import Column
+from flows.init.found import Column
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(?=(?:\D*\d){7,15}\D*$)[+(]?[\d\s().\-/]+(?:(?:x|ext\.?)\s*\d+)?")

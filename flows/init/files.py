@@ -13,8 +13,9 @@ from connectors.files.settings import SUFFIXES, FileFormat, FileSettings
 from connectors.files.shelf import sheet_of
 from flows.init.evidence import are_emails, are_phones
 from flows.init.exports import Export, export_of
+from flows.init.found import Column, Table
 from flows.init.sheets import Bounds, bounds_of, csv_lines, excel_lines
-from flows.init.survey import ROWS, Column, Table
+from flows.init.survey import ROWS
 from flows.init.words import CONTACT, likeness, words
 from reconcile.errors import ConfigError, Problem
 

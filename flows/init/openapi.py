@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.init.collections import DEEPEST, TOTALS, Collection, key_of
-from flows.init.survey import Column
+from flows.init.found import Column
 from reconcile.ports import FieldType
 
 Schema = Mapping[str, Any]

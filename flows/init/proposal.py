@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from reconcile.model import Entity
 
@@ -12,10 +13,19 @@ SURE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
+class Join:
+    """A table beside an entity's own; `said` is what the pair file says of it, `because` why it is there."""
+
+    name: str
+    said: Mapping[str, Any]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """The table of an entity. `tags` is what the pair file says of them, as a TOML table.
 
-    `creates` is why records are created in GHL alone, where they are; `reads` that nothing at all is written to the app.
+    `fixed` selects its records, `on_create` is for new ones, `where` is a condition in SQL. `creates` is why records are created in GHL alone, where they are; `reads` that nothing at all is written to the app.
     """
 
     entity: Entity
@@ -27,14 +37,22 @@ class Place:
     modified_at: str | None = None
     version: str | None = None
     deleted: str | None = None
-    tags: Mapping[str, str] | None = None
+    tags: Mapping[str, Any] | None = None
+    joins: tuple[Join, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    on_create: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
     creates: str = ""
+    creates_on: str = "ghl"
     reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One field: a column and its GHL field (two, for a name that GHL splits), with the reason and a few samples."""
+    """One field: a column and its GHL field (two, for a name that GHL splits), with the reason and a few samples.
+
+    `flow` is said where a value goes one way alone.
+    """
 
     entity: Entity
     column: str
@@ -46,6 +64,7 @@ class Line:
     choices: Mapping[str, bool | str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     digits: int | None = None
+    flow: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from flows.init.beside import Beside, Search
 from flows.init.columns import lines
+from flows.init.ends import commonest, holding, new_values, tenant, tenant_of
 from flows.init.entities import LIKENESS
-from flows.init.proposal import Line, Place, Proposal, Unplaced
-from flows.init.survey import Table
-from flows.init.tables import addresses_apart, child_place, contact_place, reference
+from flows.init.found import Table
+from flows.init.joining import beside
+from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
+from flows.init.references import with_references
+from flows.init.tables import child_places, contact_places
+from flows.init.tagging import tags_place
+from flows.init.words import TABLES, table_likeness
 from reconcile.entities import OWNER
 from reconcile.model import Entity
 from reconcile.ports import Description
 from reconcile.values.mapping import TAGS
 
+_CLOSE = 0.7
+"""A table that is this much like another one is said beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The tenant whose records are meant: the column that says so, its value, and the values of others."""
+
+    column: str = ""
+    value: str = ""
+    others: tuple[str, ...] = ()
+
 
 def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     """Where contacts, tasks, notes and tags are, and which column is which field; pure, the same input gives the same."""
-    places = _places(tables)
+    tables = with_references(tables)
     by_name = {table.name: table for table in tables}
     found: list[Line | Unplaced] = []
+    places = _places(tables, found)
     for place in places:
+        known = ghl.fields.get(place.entity, {})
         found += lines(
             by_name[place.table],
             place.entity,
-            ghl.fields.get(place.entity, {}),
+            known,
             parent=place.parent,
         )
+    if places:
+        places = _with_all(places, tables, found)
     held = {place.entity for place in places}
     missing = [
         Unplaced(entity.value, like.lacking)
@@ -35,8 +58,6 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     ]
     if places and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
-    if places and (apart := addresses_apart(by_name[places[0].table], tables)) is not None:
-        missing.append(_as_join(apart, by_name[places[0].table]))
     unplaced = [one for one in found if isinstance(one, Unplaced)]
     tags = _tag_column(places)
     return Proposal(
@@ -47,34 +68,192 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     )
 
 
-def _as_join(apart: Table, contacts: Table) -> Unplaced:
-    """What to write so that the rows of another table are read beside each contact."""
-    column, key = reference(apart, contacts), contacts.key[0] if contacts.key else "id"
-    said = f'table = "{apart.name}", on = {{ {column} = "{key}" }}'
-    return Unplaced(
-        apart.name,
-        f'addresses have a table of their own: join = {{ address = {{ {said} }} }} under the contact\'s table, then "address.city" = "city"',
+def _places(tables: Sequence[Table], found: list[Line | Unplaced]) -> tuple[Place, ...]:
+    likely = contact_places(tables)
+    if not likely:
+        return ()
+    contacts, *also = likely
+    found += _alike(contacts, also)
+    own = next(table for table in tables if table.name == contacts.table)
+    places = [contacts]
+    # Administrators must not become contacts because nobody said who is a customer.
+    if table_likeness(own.bare, TABLES["not contact"]):
+        why = f'"{own.name}" may hold those who work with the application too: say by where who is a contact'
+        return (
+            replace(
+                contacts,
+                creates=why,
+                creates_on="none",
+            ),
+        )
+    for entity in OWNER.children:
+        taken = {place.table for place in places}
+        free = [table for table in tables if table.name not in taken]
+        likely = child_places(entity, own, free)
+        if likely:
+            places.append(likely[0])
+            found += _alike(likely[0], likely[1:])
+    return tuple(places)
+
+
+def _alike(chosen: Place, others: Iterable[Place]) -> list[Unplaced]:
+    """What is said of tables that are nearly as likely."""
+    close = [one for one in others if one.confidence >= _CLOSE * chosen.confidence]
+    return [
+        Unplaced(
+            one.table,
+            f'it looks like {one.entity.plural} too ({one.because}); "{chosen.table}" was taken',
+        )
+        for one in close
+        if one.table != chosen.table
+    ]
+
+
+def _with_all(
+    places: tuple[Place, ...], tables: Sequence[Table], found: list[Line | Unplaced]
+) -> tuple[Place, ...]:
+    """The places with what stands beside their tables, whose records are meant, and what new rows get."""
+    by_name = {table.name: table for table in tables}
+    contacts = by_name[places[0].table]
+    whose = _whose(contacts, tables)
+    if whose.others:
+        why = f'{whose.column} = "{whose.value}" has most contacts; those of {", ".join(whose.others)} are not touched'
+        found.append(Unplaced(f"{contacts.name}.{whose.column}", why))
+    fixed = tenant_of(contacts, whose.column, whose.value)
+    rest = [table for table in tables if table.name not in {place.table for place in places}]
+    first = replace(
+        places[0],
+        tags=tags_place(
+            contacts,
+            rest,
+            fixed,
+        ),
+    )
+    if len(contacts.key) == 1:
+        first = _with_joins(first, contacts, rest, found)
+    return tuple(
+        _selected(
+            place,
+            by_name[place.table],
+            whose,
+            found,
+        )
+        for place in (first, *places[1:])
     )
 
 
-def _places(tables: Sequence[Table]) -> tuple[Place, ...]:
-    contact = contact_place(tables)
-    if contact is None:
-        return ()
-    rest = [
-        table
-        for table in tables
-        if table.name not in {contact.table, (contact.tags or {}).get("table")}
+def _whose(contacts: Table, tables: Sequence[Table]) -> Whose:
+    column = tenant(contacts, tables)
+    if column is None:
+        return Whose()
+    held = contacts.column(column)
+    value = commonest(held.samples)
+    return Whose(
+        column,
+        value,
+        tuple(one for one in held.distinct if one != value),
+    )
+
+
+def _with_joins(
+    place: Place, contacts: Table, rest: Sequence[Table], found: list[Line | Unplaced]
+) -> Place:
+    own = {
+        name: line
+        for line in found
+        if isinstance(line, Line)
+        for name in line.ghl
+        if line.entity is OWNER
+    }
+    # A column that nobody fills does not keep a table from being looked at that somebody does.
+    filled = {name for name, line in own.items() if line.samples and line.confidence >= SURE}
+    wanted = {concept for concept in LIKENESS[OWNER].concepts if concept not in filled} - {"name"}
+    tags = (place.tags or {}).get("table")
+    free = [table for table in rest if table.name != tags]
+    joined, left = beside(
+        Search(
+            contacts,
+            (contacts, *free),
+            wanted,
+        )
+    )
+    for one in joined:
+        found += _said(one, own, found)
+    found += left
+    return replace(place, joins=tuple(one.join for one in joined))
+
+
+def _said(
+    one: Beside, own: Mapping[str, Line], found: list[Line | Unplaced]
+) -> list[Line | Unplaced]:
+    """The lines of a joined table, in place of columns that nobody fills."""
+    said: list[Line | Unplaced] = []
+    for line in one.lines():
+        [name] = line.ghl
+        empty = own.get(name)
+        if empty is not None and empty in found:
+            found.remove(empty)
+            said.append(
+                Unplaced(
+                    empty.column,
+                    f'it is empty, and "{line.column}" is not',
+                    OWNER,
+                )
+            )
+        said.append(line)
+    return said
+
+
+def _selected(
+    place: Place,
+    table: Table,
+    whose: Whose,
+    found: Iterable[Line | Unplaced],
+) -> Place:
+    """A place with the values that select its records, and those that new ones get."""
+    fixed = {
+        **tenant_of(
+            table,
+            whose.column,
+            whose.value,
+        ),
+        **place.fixed,
+    }
+    mapped = [
+        line.column
+        for line in found
+        if isinstance(line, Line) and line.entity is place.entity and line.confidence >= SURE
     ]
-    contacts = next(table for table in tables if table.name == contact.table)
-    places = [contact]
-    for entity in OWNER.children:
-        taken = {place.table for place in places}
-        free = [table for table in rest if table.name not in taken]
-        place = child_place(entity, contacts, free)
-        if place is not None:
-            places.append(place)
-    return tuple(places)
+    roles = [
+        place.parent,
+        place.modified_at,
+        place.version,
+        place.deleted,
+    ]
+    pointers = [name for join in place.joins for name in join.said.get("on", {}).values()]
+    given = [
+        *place.key,
+        *fixed,
+        *mapped,
+        *(name for name in roles if name),
+        *pointers,
+    ]
+    values, lacking = new_values(
+        table,
+        given,
+        holding(table, fixed),
+    )
+    why = (
+        f'a new row of "{table.name}" needs {", ".join(lacking)}, and its rows differ there'
+        if lacking
+        else ""
+    )
+    return replace(
+        place,
+        fixed=fixed,
+        on_create=values,
+        creates=place.creates or why,
+    )
 
 
 def _tag_column(places: Iterable[Place]) -> str:
@@ -82,7 +261,7 @@ def _tag_column(places: Iterable[Place]) -> str:
 
 
 def _tag_lines(places: Iterable[Place]) -> list[Line]:
-    said: list[Mapping[str, str]] = [place.tags for place in places if place.tags]
+    said = [place.tags for place in places if place.tags]
     return [
         Line(
             Entity.TAG.record,

@@ -191,19 +191,41 @@ def _api_head(wish: Wish, api: ApiSurvey) -> Head:
 
 
 def _without_joins(proposal: Proposal) -> Proposal:
-    """Files have no join tables: tags that are in a file of their own are said, not mapped."""
-    joined = [place for place in proposal.places if place.tags and "table" in place.tags]
-    if not joined:
-        return proposal
-    why = "tags are in a file of their own: put them into a column of the contacts"
+    """Files and JSON APIs have no join tables: what is in a file of its own is said, not mapped."""
+    places = tuple(map(_alone, proposal.places))
+    tagged = {place.entity for place in places if place.tags}
+    lines = [
+        line for line in proposal.lines if "." not in line.column or not _joined(line, proposal)
+    ]
+    said = [
+        Unplaced(
+            join.said["table"], "it is in a file of its own: put it into columns of the contacts"
+        )
+        for place in proposal.places
+        for join in place.joins
+    ]
+    if proposal.place(OWNER) and not tagged and any(place.tags for place in proposal.places):
+        lines = [line for line in lines if line.ghl != (TAGS,)]
+        why = "tags are in a file of their own: put them into a column of the contacts"
+        said.append(Unplaced(TAGS, why))
     return replace(
         proposal,
-        places=tuple(
-            replace(place, tags=None) if place in joined else place for place in proposal.places
-        ),
-        lines=tuple(line for line in proposal.lines if line.ghl != (TAGS,)),
-        unplaced=(*proposal.unplaced, Unplaced(TAGS, why)),
+        places=tuple(place for place in places if "." not in (place.parent or "")),
+        lines=tuple(lines),
+        unplaced=(*proposal.unplaced, *said),
     )
+
+
+def _alone(place: Place) -> Place:
+    tags = None if place.tags and "table" in place.tags else place.tags
+    return replace(place, tags=tags, joins=(), fixed={}, on_create={}, where="", creates="")
+
+
+def _joined(line: Line, proposal: Proposal) -> bool:
+    place = proposal.place(line.entity)
+    return place is not None and line.column.partition(".")[0] in {
+        join.name for join in place.joins
+    }
 
 
 def _of_files(proposal: Proposal, files: FileSurvey) -> Proposal:

@@ -1,70 +1,31 @@
-"""What is in a database that nobody has described yet: its tables, columns, references and a few samples."""
+"""Looks a database over: its tables and columns, what they refer to, and a few rows of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from connectors.sql.engine import begin_snapshot, open_engine
 from connectors.sql.settings import SqlSettings
+from flows.init.found import Column, Table
+from flows.init.references import Holds, met, with_references
 from reconcile.errors import ConfigError, Problem
 from reconcile.ports import FieldType
 
 ROWS = 200
 """How many rows of each table are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its declared type, and what the sampled rows hold, as text and without blanks.
-
-    `meaning` is the concept that a column of a known export holds, `strange` why it is none though it looks like one.
-    `list_of` is the column with several values in each cell, of which this one is the first. `called` is what people call it,
-    where its name is a path.
-    """
-
-    name: str
-    type: FieldType = "text"
-    samples: tuple[str, ...] = ()
-    meaning: str | None = None
-    strange: str = ""
-    list_of: str | None = None
-    called: str = ""
-
-    @property
-    def title(self) -> str:
-        """What it is to be known by."""
-        return self.called or self.list_of or self.name
-
-    @property
-    def distinct(self) -> tuple[str, ...]:
-        """The sampled values, once each, in order."""
-        return tuple(dict.fromkeys(self.samples))
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table or view; `references` gives the table that a column refers to, where the database says so.
-
-    `natural` means that the key is made of columns with a meaning of their own, such as an email.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...] = ()
-    references: Mapping[str, str] = field(default_factory=dict)
-    natural: bool = False
-
-    def column(self, name: str) -> Column:
-        """The column of that name. Raises KeyError where there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+LINKS = 5_000
+"""How many rows of a narrow table: it holds little a row, and rows of many kinds."""
+_NARROW = 10
+_KEY_BYTES = 16
+_NO_TIME = "0000-00-00"
+"""MySQL's default of a time that nobody gave: as good as none."""
+_OF_THE_SERVER = ("information_schema", "pg_")
 
 
 def survey(url: str) -> tuple[Table, ...]:
@@ -72,56 +33,181 @@ def survey(url: str) -> tuple[Table, ...]:
     engine = open_engine(SqlSettings(url, {}))
     try:
         with begin_snapshot(engine) as connection:
-            return tuple(_tables(connection))
+            tables = with_references(tuple(_tables(connection)))
+            return tuple(
+                met(
+                    table,
+                    tables,
+                    _holder(connection),
+                )
+                for table in tables
+            )
     except sa.exc.SQLAlchemyError as error:
         what = f"the database cannot be read ({type(error).__name__})"
         raise ConfigError(
-            [Problem("--app", what, "Check the URL, the password and that the server is up.")]
+            [
+                Problem(
+                    "--app",
+                    what,
+                    "Check the URL, the password and that the server is up.",
+                )
+            ]
         ) from None
     finally:
         engine.dispose()
 
 
+def _holder(connection: sa.Connection) -> Holds:
+    def holds(
+        table: Table,
+        values: Sequence[str],
+    ) -> int:
+        """Asks the database; a key that it takes for no value of the column is none."""
+        schema, _, name = table.name.rpartition(".")
+        among = sa.column(table.key[0]).in_([_untyped(value) for value in values])
+        selected = sa.select(sa.func.count()).select_from(
+            sa.table(
+                name,
+                schema=schema or None,
+            )
+        )
+        try:
+            with connection.begin_nested():
+                return connection.scalar(selected.where(among)) or 0
+        except sa.exc.DBAPIError:
+            return 0
+
+    return holds
+
+
+def _untyped(value: str) -> sa.BindParameter[Any]:
+    """A value whose type the database tells by the column: a cast would keep it from the index."""
+    return sa.bindparam(None, value, type_=sa.types.NullType())
+
+
 def _tables(connection: sa.Connection) -> Iterator[Table]:
     inspector = sa.inspect(connection)
-    for name in sorted([*inspector.get_table_names(), *inspector.get_view_names()]):
-        columns = inspector.get_columns(name)
-        references = {
-            key["constrained_columns"][0]: key["referred_table"]
-            for key in inspector.get_foreign_keys(name)
-            if len(key["constrained_columns"]) == 1
-        }
-        samples = _samples(connection, name, [column["name"] for column in columns])
-        yield Table(
-            name,
-            tuple(Column(c["name"], _type(c["type"]), tuple(samples[c["name"]])) for c in columns),
-            tuple(inspector.get_pk_constraint(name)["constrained_columns"] or ()),
-            references,
+    for schema in _schemas(connection, inspector):
+        names = [
+            *inspector.get_table_names(schema),
+            *inspector.get_view_names(schema),
+        ]
+        for name in sorted(names):
+            yield _table(connection, inspector, name, schema)
+
+
+def _schemas(
+    connection: sa.Connection,
+    inspector: sa.Inspector,
+) -> list[str | None]:
+    """The schema in which names are looked up, as None, and those beside it, where a database has several."""
+    if connection.dialect.name != "postgresql":
+        return [None]
+    named = inspector.get_schema_names()
+    # Twenty and other applications have a schema for each workspace.
+    others = [name for name in named if not name.startswith(_OF_THE_SERVER)]
+    return [
+        None,
+        *sorted(name for name in others if name != inspector.default_schema_name),
+    ]
+
+
+def _table(
+    connection: sa.Connection,
+    inspector: sa.Inspector,
+    name: str,
+    schema: str | None,
+) -> Table:
+    columns = inspector.get_columns(name, schema)
+    references = {
+        key["constrained_columns"][0]: _named(
+            key["referred_table"],
+            key.get("referred_schema"),
         )
-
-
-def _samples(connection: sa.Connection, table: str, columns: list[str]) -> dict[str, list[str]]:
-    """Values of the first rows; a table that may not be read has none."""
-    found: dict[str, list[str]] = {column: [] for column in columns}
-    chosen = (
-        sa.select(*(sa.column(column) for column in columns))
-        .select_from(sa.table(table))
-        .limit(ROWS)
+        for key in inspector.get_foreign_keys(name, schema)
+        if len(key["constrained_columns"]) == 1
+    }
+    rows = _rows(
+        connection,
+        sa.table(
+            name,
+            schema=schema,
+        ),
+        [column["name"] for column in columns],
     )
+    return Table(
+        _named(name, schema),
+        tuple(_column(column, rows) for column in columns),
+        tuple(
+            inspector.get_pk_constraint(
+                name,
+                schema,
+            )["constrained_columns"]
+            or ()
+        ),
+        references,
+        rows=tuple(rows),
+    )
+
+
+def _named(
+    table: str,
+    schema: str | None,
+) -> str:
+    return f"{schema}.{table}" if schema else table
+
+
+def _column(
+    said: ReflectedColumn,
+    rows: list[dict[str, str]],
+) -> Column:
+    name, declared = said["name"], said["type"]
+    told = said.get("default")
+    default = told is not None and _NO_TIME not in told
+    made = said.get("autoincrement") is True or "computed" in said or "identity" in said
+    return Column(
+        name,
+        _type(declared),
+        tuple(row[name] for row in rows if name in row),
+        required=not (said["nullable"] or default or made),
+        nullable=said["nullable"],
+        default=default or made,
+        words=tuple(getattr(declared, "enums", ())),
+    )
+
+
+def _rows(
+    connection: sa.Connection,
+    table: sa.TableClause,
+    columns: list[str],
+) -> list[dict[str, str]]:
+    """The first rows; a table that may not be read has none."""
+    limit = LINKS if len(columns) <= _NARROW else ROWS
+    selected: list[sa.ColumnClause[Any]] = [sa.column(column) for column in columns]
+    chosen = sa.select(*selected).select_from(table).limit(limit)
     try:
         with connection.begin_nested():
-            rows = connection.execute(chosen).all()
+            found = connection.execute(chosen).all()
     except sa.exc.DBAPIError:
-        return found
-    for row in rows:
-        for column, value in zip(columns, row, strict=True):
-            if (text := _text(value)) is not None:
-                found[column].append(text)
-    return found
+        return []
+    texts = [
+        zip(
+            columns,
+            map(
+                _text,
+                row,
+            ),
+            strict=True,
+        )
+        for row in found
+    ]
+    return [{name: text for name, text in row if text is not None} for row in texts]
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, bytes | memoryview):
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex() if len(value) <= _KEY_BYTES else None
+    if value is None:
         return None
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -140,4 +226,22 @@ _TYPES: tuple[tuple[type[sa.types.TypeEngine[Any]], FieldType], ...] = (
 
 
 def _type(declared: sa.types.TypeEngine[Any]) -> FieldType:
-    return next((name for kind, name in _TYPES if isinstance(declared, kind)), "text")
+    if (
+        isinstance(
+            declared,
+            mysql.TINYINT,
+        )
+        and declared.display_width == 1
+    ):
+        return "bool"
+    return next(
+        (
+            name
+            for kind, name in _TYPES
+            if isinstance(
+                declared,
+                kind,
+            )
+        ),
+        "text",
+    )

@@ -1,16 +1,17 @@
-"""Which table holds contacts, tasks, notes and tags: by its columns, its name and what it refers to."""
+"""Which table holds contacts, tasks and notes: by its columns, its name and what it refers to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.init.columns import guesses, role
+from flows.init.ends import End, end_of, reference
 from flows.init.entities import LIKENESS
-from flows.init.evidence import is_moment, tag_form
-from flows.init.proposal import SURE, Place
-from flows.init.survey import Column, Table
-from flows.init.words import CONTACT, TABLES, likeness, table_likeness, words
+from flows.init.found import Table
+from flows.init.pivot import names_and_values, pivoted
+from flows.init.proposal import Join, Place
+from flows.init.words import TABLES, table_likeness, words
 from reconcile.entities import OWNER
 from reconcile.model import Entity
 
@@ -22,114 +23,152 @@ _WEIGHTS = {
     "name": 1.5,
     "dateOfBirth": 1.0,
 }
-_KEY_WORDS = frozenset({"id", "fk", "ref", "key", "nr", "no", "uuid", "guid", "codigo", "cod"})
+_AT_LEAST = 4.0
+"""Below this a table is none of contacts."""
+_CHILD = 1.5
+"""Below this a table is none of tasks or notes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A table in the running for an entity."""
+    """A table in the running for an entity; `end` is where it holds the contact's key, `join` the table between them."""
 
     table: Table
     score: float
     because: str
-    parent: str | None = None
+    end: End | None = None
+    join: Join | None = None
 
 
-def contact_place(tables: Sequence[Table]) -> Place | None:
-    """The table of contacts, with where its tags are."""
-    best = max(
-        (_as_contact(table, tables) for table in tables), key=lambda one: one.score, default=None
-    )
-    if best is None or best.score < 4.0:
-        return None
-    tags = _tags(best.table, tables)
-    return _place(OWNER, best, min(1.0, best.score / 10), tags=tags)
+def contact_places(tables: Sequence[Table]) -> list[Place]:
+    """The tables that may be the contacts', the likeliest first."""
+    scored = [_as_contact(table, tables) for table in tables]
+    scored.sort(key=lambda one: -one.score)
+    likely = [one for one in scored if one.score >= _AT_LEAST]
+    return [
+        _place(
+            OWNER,
+            one,
+            min(1.0, one.score / 10),
+        )
+        for one in likely
+    ]
 
 
 def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:
-    found = guesses(table, OWNER)
-    score = sum(_WEIGHTS.get(one.concept, 0.5) * one.confidence for one in found)
-    score += 3 * table_likeness(table.name, LIKENESS[OWNER].tables)
-    score -= 3 * table_likeness(table.name, TABLES["not contact"])
+    found = {one.concept: one.confidence for one in guesses(table, OWNER)}
+    for other in tables:
+        found = {**_named(other, table), **found}
+    score = sum(_WEIGHTS.get(concept, 0.5) * sure for concept, sure in found.items())
+    score += 3 * table_likeness(table.bare, LIKENESS[OWNER].tables)
+    score -= 3 * table_likeness(table.bare, TABLES["not contact"])
     score += min(2.0, 0.5 * sum(table.name in other.references.values() for other in tables))
-    return Scored(table, score, "it has " + ", ".join(one.concept for one in found))
+    return Scored(
+        table,
+        score,
+        "it has " + ", ".join(found),
+    )
 
 
-def child_place(entity: Entity, contacts: Table, tables: Sequence[Table]) -> Place | None:
-    """The table of tasks or notes: it refers to the contacts, and has what a task or a note has."""
+def _named(other: Table, table: Table) -> dict[str, float]:
+    """What a table of names and values says of the rows of a table."""
+    pair = names_and_values(other)
+    if pair is None or reference(other, table) is None:
+        return {}
+    return {one.concept: one.confidence for one in guesses(pivoted(other, *pair), OWNER)}
+
+
+def child_places(
+    entity: Entity,
+    contacts: Table,
+    tables: Sequence[Table],
+) -> list[Place]:
+    """The tables that may be tasks or notes, the likeliest first: they lead to the contacts, and have what a task or a note has."""
     scored = [
-        _as_child(entity, table, parent)
+        _as_child(
+            entity,
+            table,
+            end,
+        )
         for table in tables
-        if (parent := reference(table, contacts)) is not None
+        for end in _ends(table, contacts)
     ]
-    best = max(scored, key=lambda one: one.score, default=None)
-    if best is None or best.score < 1.5:
-        return None
-    return _place(entity, best, min(1.0, best.score / 4))
+    scored += [
+        _as_child(entity, table, end, join)
+        for table in tables
+        for end, join in _links(table, contacts, tables)
+    ]
+    scored.sort(key=lambda one: -one.score)
+    likely = [one for one in scored if one.score >= _CHILD]
+    return [
+        _place(
+            entity,
+            one,
+            min(1.0, one.score / 4),
+        )
+        for one in likely
+    ]
 
 
-def _as_child(entity: Entity, table: Table, parent: str) -> Scored:
+def _ends(table: Table, contacts: Table) -> list[End]:
+    end = end_of(table, contacts)
+    return [] if end is None else [end]
+
+
+def _links(
+    table: Table,
+    contacts: Table,
+    tables: Sequence[Table],
+) -> list[tuple[End, Join]]:
+    """The tables between a table and the contacts, where it does not lead to them itself."""
+    if end_of(table, contacts) is not None or len(table.key) != 1:
+        return []
+    found = []
+    for link in tables:
+        end, own = (end_of(link, contacts), reference(link, table))
+        # A table with fields of a person is no link: an order stands between a customer and its items.
+        if end is None or own is None or link.name == table.name or guesses(link, OWNER):
+            continue
+        said = {"table": link.name, "on": {own: table.key[0]}}
+        said |= {"fixed": dict(end.fixed)} if end.fixed else {}
+        join = Join(
+            "of",
+            said,
+            f'"{link.name}" stands between them and the contacts',
+        )
+        found.append((End(f"of.{end.column}"), join))
+    return found
+
+
+def _as_child(
+    entity: Entity,
+    table: Table,
+    end: End,
+    join: Join | None = None,
+) -> Scored:
     found = {one.concept: one.confidence for one in guesses(table, entity)}
     like = LIKENESS[entity]
-    named = table_likeness(table.name, like.tables)
+    named = table_likeness(table.bare, like.tables)
     siblings = (each for each in OWNER.children if each is not entity)
-    other = max(table_likeness(table.name, LIKENESS[each].tables) for each in siblings)
+    other = max(table_likeness(table.bare, LIKENESS[each].tables) for each in siblings)
     fits = like.fits(found, named=named > 0)
     score = 2 * named + like.weigh(found) - 2 * other
-    because = f'its column "{parent}" refers to the contacts, and it has {", ".join(found)}'
-    return Scored(table, score if fits else 0.0, because, parent)
-
-
-def reference(table: Table, target: Table) -> str | None:
-    """The column of `table` that refers to `target`: as the database says, or by its name (customer_id, customerId)."""
-    for column, referred in table.references.items():
-        if referred == target.name:
-            return column
-    if table.name == target.name:
-        return None
-    same = [
-        column.name
-        for column in table.columns
-        if (column.name,) == target.key and len(words(column.name)) > 1
-    ]
-    if same:
-        return same[0]
-    wanted = {form for word in words(target.name) for form in _singulars(word)} | set(
-        LIKENESS[OWNER].tables.split()
+    because = f'its column "{end.column}" refers to the contacts, and it has {", ".join(found)}'
+    return Scored(
+        table,
+        score if fits else 0.0,
+        because,
+        end,
+        join,
     )
-    for candidate in table.columns:
-        own = set(words(candidate.title))
-        if own & wanted and own & _KEY_WORDS and candidate.name not in table.references:
-            return candidate.name
-    return None
-
-
-def _singulars(word: str) -> set[str]:
-    return {
-        word,
-        word.removesuffix("s"),
-        word.removesuffix("es"),
-        word.removesuffix("n"),
-        word.removesuffix("en"),
-    }
-
-
-def addresses_apart(contacts: Table, tables: Sequence[Table]) -> Table | None:
-    """A table of its own for what belongs to a contact's address, where the contacts have none."""
-    parts = {"address1", "city", "postalCode"}
-    if parts.intersection(one.concept for one in guesses(contacts, OWNER)):
-        return None
-    for table in tables:
-        found = {one.concept for one in guesses(table, OWNER)}
-        if len(parts & found) > 1 and reference(table, contacts) is not None:
-            return table
-    return None
 
 
 def _place(
-    entity: Entity, chosen: Scored, confidence: float, *, tags: Mapping[str, str] | None = None
+    entity: Entity,
+    chosen: Scored,
+    confidence: float,
 ) -> Place:
-    table = chosen.table
+    table, end, join = chosen.table, chosen.end, chosen.join
     key = table.key or tuple(
         column.name for column in table.columns if words(column.name) == ("id",)
     )
@@ -144,65 +183,31 @@ def _place(
         key,
         round(confidence, 2),
         chosen.because,
-        parent=chosen.parent,
+        parent=end.column if end else None,
         modified_at=found.get("modified_at"),
         version=found.get("version"),
         deleted=found.get("deleted"),
-        tags=tags,
+        fixed=end.fixed if end else {},
+        joins=(join,) if join else (),
+        where=_has_contact(end, join),
     )
 
 
-def _tags(contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
-    column = max(contacts.columns, key=lambda one: _as_tags(one, contacts))
-    if _as_tags(column, contacts) >= SURE and not is_moment(column):
-        form, delimiter = tag_form(column)
-        said = {"column": column.name, "form": form}
-        return said | ({"delimiter": delimiter} if form in ("delimited", "quoted") else {})
-    joined = [found for table in tables if (found := _joined(table, contacts, tables)) is not None]
-    return joined[0] if joined else None
+def _has_contact(end: End | None, join: Join | None) -> str:
+    """The condition that a record hangs on a contact at all, where a table between them says it."""
+    if join is None or end is None:
+        return ""
+    [(own, key)] = join.said["on"].items()
+    column = end.column.removeprefix(f"{join.name}.")
+    selected = f"SELECT {_quoted(own)} FROM {_table_quoted(join.said['table'])}"
+    return f"{_quoted(key)} IN ({selected} WHERE {_quoted(column)} IS NOT NULL)"
 
 
-def _as_tags(column: Column, contacts: Table) -> float:
-    if column.meaning is not None:
-        return float(column.meaning == "tags")
-    return likeness(column.title, CONTACT["tags"], context=words(contacts.name))
+def _quoted(name: str) -> str:
+    """A name as SQL has it: what is all small letters needs no quotes, and PostgreSQL alone tells letters apart."""
+    plain = name.islower() and name.replace("_", "").isalnum()
+    return name if plain else f'"{name}"'
 
 
-def _joined(table: Table, contacts: Table, tables: Sequence[Table]) -> Mapping[str, str] | None:
-    """A join table with one row per contact and tag, holding the tag itself or the key of its name."""
-    contact = reference(table, contacts)
-    if contact is None or not table_likeness(table.name, TABLES["tag"]):
-        return None
-    said = {"table": table.name, "contact": contact}
-    for column, referred in table.references.items():
-        names = next((other for other in tables if other.name == referred), None)
-        if (
-            names is not None
-            and referred != contacts.name
-            and (text := _tag_text(names, contact=""))
-            and names.key
-        ):
-            return said | {
-                "tag": column,
-                "names": referred,
-                "names_key": names.key[0],
-                "names_column": text,
-            }
-    text = _tag_text(table, contact=contact)
-    return said | {"tag": text} if text else None
-
-
-def _tag_text(table: Table, *, contact: str) -> str | None:
-    said = f"{CONTACT['tags']}|name|title|text|value|bezeichnung|libelle|nombre|nom|nome"
-    texts = [
-        column
-        for column in table.columns
-        if column.name not in (*table.key, contact) or len(table.key) > 1
-    ]
-    scored = [
-        (likeness(column.name, said, context=words(table.name)), column.name)
-        for column in texts
-        if column.name != contact
-    ]
-    best = max(scored, default=(0.0, ""))
-    return best[1] if best[0] >= SURE else None
+def _table_quoted(name: str) -> str:
+    return ".".join(map(_quoted, name.split(".")))

@@ -64,6 +64,123 @@ TASK: Mapping[Concept, str] = {
     "|completato|concluido|estado|statut|voltooid",
 }
 
+STRANGERS: Mapping[Concept, frozenset[str]] = {
+    "phone": frozenset(
+        [
+            "fax",
+            "assistant",
+            "country",
+            "calling",
+            "code",
+            "ext",
+            "extension",
+            "emergency",
+            "spouse",
+        ]
+    ),
+    "email": frozenset(
+        [
+            "assistant",
+            "invalid",
+            "opt",
+            "bounced",
+            "bounce",
+            "normalized",
+            "confirmed",
+            "count",
+            "caps",
+        ]
+    ),
+    "firstName": frozenset(
+        [
+            "created",
+            "creator",
+            "modified",
+            "assistant",
+            "spouse",
+            "file",
+        ]
+    ),
+    "lastName": frozenset(
+        [
+            "created",
+            "creator",
+            "modified",
+            "assistant",
+            "spouse",
+            "file",
+        ]
+    ),
+    "name": frozenset(
+        [
+            "created",
+            "creator",
+            "modified",
+            "middle",
+            "file",
+            "alias",
+            "nick",
+            "user",
+            "company",
+            "group",
+            "domain",
+        ]
+    ),
+    "country": frozenset(["phone", "phones", "calling"]),
+    "state": frozenset(["department", "dept", "abteilung"]),
+    "companyName": frozenset(
+        [
+            "registry",
+            "vat",
+            "number",
+            "size",
+        ]
+    ),
+    "website": frozenset(
+        [
+            "avatar",
+            "photo",
+            "image",
+            "logo",
+            "picture",
+        ]
+    ),
+    "title": frozenset(
+        [
+            "created",
+            "creator",
+            "modified",
+            "file",
+        ]
+    ),
+}
+"""Words with which a column means something else, though the rest of its name is right."""
+
+MOBILE = frozenset(
+    [
+        "mobile",
+        "mobil",
+        "cell",
+        "cellphone",
+        "handy",
+        "handynummer",
+        "movil",
+        "celular",
+        "cellulare",
+    ]
+)
+"""Words of a telephone that people carry about."""
+
+COMPANIES = (
+    "company companies account accounts organization organizations organisation organisations societe societes firma firmen"
+    " unternehmen empresa empresas azienda aziende bedrijf bedrijven employer employers business businesses"
+)
+"""Tables of those for whom contacts work."""
+
+COMPANY_NAMES = (
+    "name|nom|label|title|company name|display name|bezeichnung|firmenname|nombre|nome|naam"
+)
+
 SECRET_WORDS = frozenset(
     [
         "password",
@@ -91,10 +208,10 @@ NOTE: Mapping[Concept, str] = {
 
 ROLE: Mapping[Concept, str] = {
     "modified_at": "updated at|updated on|updated|modified at|modified on|modified|last modified|last updated|last update"
-    "|changed at|changed on|last changed|date modified|date updated|modified date|update time|mtime|geaendert|geaendert am"
+    "|changed at|changed on|last changed|date modified|date updated|modified date|update time|write date|mtime|tms|geaendert|geaendert am"
     "|geandert am|aktualisiert|aktualisiert am|letzte aenderung|modificado|modificado el|actualizado|actualizado el"
     "|fecha actualizacion|fecha modificacion|modifie le|mis a jour le|date modification|ultima modifica|aggiornato il",
-    "created": "created|created at|created on|date created|creation date|added at|date added|angelegt|angelegt am|erstellt"
+    "created": "created|created at|created on|date created|creation date|date entered|create date|datec|registered|added at|date added|angelegt|angelegt am|erstellt"
     "|erstellt am|creado|creado el|fecha alta|fecha creacion|cree le|date creation|creato il|inserted at",
     "version": "version|row version|rowversion|lock version|revision|etag|version no",
     "deleted": "deleted|deleted at|is deleted|deleted on|removed at|date deleted|geloescht|geloescht am|eliminado|borrado"
@@ -116,6 +233,9 @@ TABLES: Mapping[str, str] = {
     " comentario comentarios observacion observaciones commentaire commentaires remarque remarques appunto appunti",
     "tag": "tag tags label labels tagging taggings etikett etiketten schlagwort schlagworte etiqueta etiquetas etiquette"
     " etiquettes",
+    "beside": "address addresses addr adresse adressen direccion direcciones adres adresses indirizzo indirizzi phone phones"
+    " telephone telephones telefon telefono telefonos email emails mail mails detail details profile profiles info",
+    "category": "category categories categorie categories kategorie kategorien categoria categorias segment segments",
 }
 
 _DONE_WORDS = (
@@ -125,15 +245,37 @@ _DONE_WORDS = (
 DONE = frozenset(_DONE_WORDS.split())
 """Words that say that a task is done."""
 
-TOTALS = frozenset(["total", "totals", "sum", "summe", "gesamt", "gesamtsumme", "totale", "suma"])
+TOTALS = frozenset(
+    [
+        "total",
+        "totals",
+        "sum",
+        "summe",
+        "gesamt",
+        "gesamtsumme",
+        "totale",
+        "suma",
+    ]
+)
 """Words with which a line of totals begins."""
 
 
 def words(name: str) -> tuple[str, ...]:
     """The words of a name in any convention: first_name, firstName, FIRST-NAME and "First name" are one."""
     plain = name.replace("ß", "ss")
-    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", plain)
+    plain = "".join(
+        c
+        for c in unicodedata.normalize(
+            "NFKD",
+            plain,
+        )
+        if not unicodedata.combining(c)
+    )
+    parted = re.sub(
+        r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])",
+        " ",
+        plain,
+    )
     parted = re.sub(r"(?<=[A-Za-z])(?=\d)", " ", parted)
     return tuple(re.findall(r"[a-z0-9]+", parted.lower()))
 
@@ -143,9 +285,14 @@ def _listed(synonyms: str) -> tuple[str, ...]:
     return tuple(" ".join(words(synonym)) for synonym in synonyms.split("|"))
 
 
-def likeness(name: str, synonyms: str, *, context: Sequence[str] = ()) -> float:
+def likeness(
+    name: str,
+    synonyms: str,
+    *,
+    context: Sequence[str] = (),
+) -> float:
     """How much a name looks like one of the synonyms, from 0 to 1; `context` are words of the table that may stand before."""
-    own = words(name)
+    own = _once(words(name))
     noise = {*_NOISE_WORDS.split(), *context}
     short = {
         word for word in own if len(word) >= 3 and any(whole.startswith(word) for whole in context)
@@ -156,16 +303,45 @@ def likeness(name: str, synonyms: str, *, context: Sequence[str] = ()) -> float:
     for form, worth in ((" ".join(own), 1.0), (" ".join(rest), 0.97)):
         if form in known:
             best = max(best, worth - 0.001 * known.index(form))
-        if form.replace(" ", "") in {synonym.replace(" ", "") for synonym in known}:
+        if form.replace(
+            " ",
+            "",
+        ) in {
+            synonym.replace(
+                " ",
+                "",
+            )
+            for synonym in known
+        }:
             best = max(best, worth - 0.03)
+        if is_called(form, synonyms):
+            best = max(best, worth - 0.04)
     return best or _loosely(rest, known)
 
 
-def _loosely(rest: tuple[str, ...], known: tuple[str, ...]) -> float:
+def _once(own: tuple[str, ...]) -> tuple[str, ...]:
+    """Without a word that comes again, as in emailsPrimaryEmail and nameFirstName."""
+    singular = [word.removesuffix("s") for word in own]
+    kept = [word for at, word in enumerate(own) if singular[at] not in singular[at + 1 :]]
+    return tuple(kept)
+
+
+def _loosely(
+    rest: tuple[str, ...],
+    known: tuple[str, ...],
+) -> float:
     """For a name with a slip of the pen, or with a word more than any synonym has."""
     joined = " ".join(rest)
     closest = max(
-        (difflib.SequenceMatcher(None, joined, synonym).ratio() for synonym in known), default=0.0
+        (
+            difflib.SequenceMatcher(
+                None,
+                joined,
+                synonym,
+            ).ratio()
+            for synonym in known
+        ),
+        default=0.0,
     )
     if closest >= 0.86 and len(joined) > 4:
         return 0.8 * closest
@@ -175,7 +351,38 @@ def _loosely(rest: tuple[str, ...], known: tuple[str, ...]) -> float:
     return 0.6 if contained and len(rest) <= 4 else 0.0
 
 
-def table_likeness(name: str, said: str) -> float:
+def is_called(
+    name: str,
+    synonyms: str,
+) -> bool:
+    """Whether a name is one of the synonyms, in whichever order its words stand."""
+    own = words(name)
+    return tuple(sorted(own)) in _sorted(synonyms)
+
+
+@cache
+def _sorted(synonyms: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(sorted(words(synonym))) for synonym in synonyms.split("|"))
+
+
+def is_one_of(
+    one: str,
+    many: str,
+) -> bool:
+    """Whether two words are the same but for their number: address and addresses, country and countries."""
+    return not _forms(one).isdisjoint(_forms(many))
+
+
+def _forms(word: str) -> set[str]:
+    endings = ("", "s", "es")
+    forms = {word.removesuffix(ending) for ending in endings}
+    return forms | ({f"{word[:-3]}y"} if word.endswith("ies") else set())
+
+
+def table_likeness(
+    name: str,
+    said: str,
+) -> float:
     """Whether the words of a table's name, or its last word, are a word for that kind of thing."""
     known = set(said.split())
     own = words(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.ghl.entities import GHL
-from flows.init.proposal import SURE, Line, Place, Proposal
+from flows.init.proposal import SURE, Join, Line, Place, Proposal
 from reconcile.entities import RECORDS
 from reconcile.model import Entity
 
@@ -31,15 +31,34 @@ class Head:
     app: Mapping[str, Any] = field(default_factory=dict)
 
 
-def pair_text(proposal: Proposal, head: Head) -> str:
+def pair_text(
+    proposal: Proposal,
+    head: Head,
+) -> str:
     """The text of the pair file."""
     return (
-        "\n".join([*_top(proposal, head), *_app(proposal, head), *_ghl(head), *_mapping(proposal)])
+        "\n".join(
+            [
+                *_top(
+                    proposal,
+                    head,
+                ),
+                *_app(
+                    proposal,
+                    head,
+                ),
+                *_ghl(head),
+                *_mapping(proposal),
+            ]
+        )
         + "\n"
     )
 
 
-def _top(proposal: Proposal, head: Head) -> Iterator[str]:
+def _top(
+    proposal: Proposal,
+    head: Head,
+) -> Iterator[str]:
     yield "# Written by `ghl-reconcile init`. Read it, correct it, then: ghl-reconcile doctor, ghl-reconcile plan."
     yield "# The number beside a line is how sure its proposal is."
     yield f"pair = {_quoted(head.name)}"
@@ -48,16 +67,32 @@ def _top(proposal: Proposal, head: Head) -> Iterator[str]:
         yield f"region = {_quoted(proposal.region)}  # the location's country, for phones without a country code"
 
 
-def _app(proposal: Proposal, head: Head) -> Iterator[str]:
+def _app(
+    proposal: Proposal,
+    head: Head,
+) -> Iterator[str]:
     yield from ("", "[app]", f"connector = {_quoted(head.connector)}")
     if not head.files:
         yield f"url = {_quoted(head.app_url)}"
     yield from (f"{name} = {_toml(value)}" for name, value in head.app.items())
     for place in proposal.places:
         yield from _place(place, head.files)
+        for join in place.joins:
+            yield from _join(place, join)
 
 
-def _place(place: Place, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _join(
+    place: Place,
+    join: Join,
+) -> Iterator[str]:
+    yield from ("", f"[app.{place.entity}.join.{join.name}]  # {_comment(join.because)}")
+    yield from (f"{_key(name)} = {_toml(held)}" for name, held in join.said.items())
+
+
+def _place(
+    place: Place,
+    files: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
     yield from (
         "",
         f"[app.{place.entity}]  # {_percent(place.confidence)}: {_comment(place.because)}",
@@ -68,7 +103,12 @@ def _place(place: Place, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str
     if place.parent:
         yield f"parent = {_quoted(place.parent)}"
     for name in ("modified_at", "version", "deleted"):
-        if (column := getattr(place, name)) is not None and not place.reads:
+        if (
+            column := getattr(
+                place,
+                name,
+            )
+        ) is not None and not place.reads:
             yield f"{name} = {_quoted(column)}"
     except_tags = file.pop("tags_except", None)
     yield from (f"{name} = {_toml(value)}" for name, value in file.items())
@@ -82,6 +122,17 @@ def _place(place: Place, files: Mapping[str, Mapping[str, Any]]) -> Iterator[str
             yield f"tags_except = {_toml(except_tags)}"
     elif place.tags:
         yield f"tags = {_toml(place.tags)}"
+    yield from _chosen(place)
+
+
+def _chosen(place: Place) -> Iterator[str]:
+    """Which rows are meant, and what new ones get."""
+    if place.where:
+        yield f"where = {_quoted(place.where)}"
+    if place.fixed:
+        yield f"fixed = {_toml(place.fixed)}  # records with another value are not seen, and never touched"
+    if place.on_create:
+        yield f"on_create = {_toml(place.on_create)}  # for new records alone"
 
 
 def _ghl(head: Head) -> Iterator[str]:
@@ -102,7 +153,7 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         yield ""
         yield f"[{place.entity}]"
         if place.creates:
-            yield f'create = "ghl"  # {_comment(place.creates)}'
+            yield f'create = "{place.creates_on}"  # {_comment(place.creates)}'
         elif not place.entity.parent:
             yield '# create = "both"  # or "app", "ghl", "none": on which sides records may be created'
         if not place.entity.parent:
@@ -111,6 +162,9 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         missing = [name for name in GHL[place.entity].asked if name not in mapped]
         if missing:
             yield f'create = "app"  # GHL asks for {" and ".join(missing)} of each new {place.entity}, and nothing is mapped'
+        rules = _match(place.entity, lines)
+        if rules and not (place.entity.parent and missing):
+            yield f"match = {_toml(rules)}  # how records of both sides are told to be one, the surest rule first"
         if place.entity.parent and missing:
             yield f"match = [{_names([line.column for line in lines if line.confidence >= SURE])}]"
         yield from (
@@ -122,14 +176,32 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
     yield from _absent(proposal)
 
 
-def _fields(lines: Iterable[Line], *, one_way: bool) -> Iterator[str]:
+def _match(
+    entity: Entity,
+    lines: Iterable[Line],
+) -> list[list[str]]:
+    """The rules that hold where none is written, by what the columns are called here."""
+    named = {name: line.column for line in lines if line.confidence >= SURE for name in line.ghl}
+    rules = [rule for rule in GHL[entity].match if all(name in named for name in rule)]
+    return [[named[name] for name in rule] for rule in rules]
+
+
+def _fields(
+    lines: Iterable[Line],
+    *,
+    one_way: bool,
+) -> Iterator[str]:
     for line in lines:
         prefix = "" if line.confidence >= SURE else "# "
         value = _value(line, one_way=one_way)
         yield f"{prefix}{_key(line.column)} = {value}  # {_percent(line.confidence)}: {_comment(line.because)}"
 
 
-def _value(line: Line, *, one_way: bool) -> str:
+def _value(
+    line: Line,
+    *,
+    one_way: bool,
+) -> str:
     parts: dict[str, Any] = {
         "codec": line.codec,
         "digits": line.digits,
@@ -137,8 +209,8 @@ def _value(line: Line, *, one_way: bool) -> str:
     }
     if line.also:
         parts["also"] = {"app": list(line.also)}
-    if one_way:
-        parts["flow"] = "app->ghl"
+    if one_way or line.flow:
+        parts["flow"] = line.flow or "app->ghl"
     said = [f"{name} = {_toml(value)}" for name, value in parts.items() if value]
     ghl = _names(line.ghl)
     if not said:
@@ -146,7 +218,10 @@ def _value(line: Line, *, one_way: bool) -> str:
     return f"{{ ghl = {ghl}, {', '.join(said)} }}"
 
 
-def _unplaced(proposal: Proposal, entity: Entity) -> Iterator[str]:
+def _unplaced(
+    proposal: Proposal,
+    entity: Entity,
+) -> Iterator[str]:
     for one in proposal.unplaced:
         if one.entity is entity:
             yield f"# {one.where} has no place: {_comment(one.why)}"
@@ -171,11 +246,28 @@ def _comment(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(
+        text,
+        ensure_ascii=False,
+    ).replace(
+        "\x7f",
+        "\\u007f",
+    )
 
 
 def _key(name: str) -> str:
-    bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    bare = (
+        name.isascii()
+        and name.replace(
+            "_",
+            "",
+        )
+        .replace(
+            "-",
+            "",
+        )
+        .isalnum()
+    )
     return name if bare else _quoted(name)
 
 

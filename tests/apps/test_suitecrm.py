@@ -44,29 +44,33 @@ def email(address: str, *beans: tuple[str, str, int, int]) -> list[str]:
     ]
 
 
+SEED = (
+    contact("c1", "Abel", "Ann", phone="+12025550101", city="Rome"),
+    contact("c2", "Bird", "Ben", phone="+12025550102"),
+    contact("c3", "Gone", "Gil", deleted=1),
+    *email("ann@a.test", ("Contacts", "c1", 1, 0)),
+    *email("ann.second@a.test", ("Contacts", "c1", 0, 0)),
+    *email("ben@b.test", ("Contacts", "c2", 1, 0), ("Leads", "l1", 1, 0)),
+    *email("gil@g.test", ("Contacts", "c3", 1, 1)),
+    *email("lead@l.test", ("Leads", "l2", 1, 0)),
+    "INSERT INTO accounts (id, name) VALUES ('a1', 'Acme'), ('a2', 'Beta')",
+    "INSERT INTO accounts_contacts (id, contact_id, account_id, deleted)"
+    " VALUES ('x1', 'c1', 'a1', 0), ('x2', 'c1', 'a2', 1)",
+    "INSERT INTO tasks (id, name, status, date_due, contact_id, deleted) VALUES"
+    " ('t1', 'Call Ann', 'In Progress', '2026-03-01 09:00:00', 'c1', 0),"
+    " ('t2', 'Old', 'Completed', '2026-01-01 09:00:00', 'c1', 1)",
+    "INSERT INTO notes (id, name, description, contact_id, parent_type, parent_id, deleted) VALUES"
+    " ('n1', 'Note', 'likes tea', 'c1', 'Contacts', 'c1', 0),"
+    " ('n2', 'Note', 'of the account', NULL, 'Accounts', 'a1', 0)",
+)
+"""Three contacts (one of them deleted), a lead that shares an address, an account, a task, a note."""
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Three contacts (one of them deleted), a lead that shares an address, an account, a task, a note; one contact in GHL alone."""
     for world in fresh("suitecrm", "mariadb", tmp_path):
-        world.sql(
-            contact("c1", "Abel", "Ann", phone="+12025550101", city="Rome"),
-            contact("c2", "Bird", "Ben", phone="+12025550102"),
-            contact("c3", "Gone", "Gil", deleted=1),
-            *email("ann@a.test", ("Contacts", "c1", 1, 0)),
-            *email("ann.second@a.test", ("Contacts", "c1", 0, 0)),
-            *email("ben@b.test", ("Contacts", "c2", 1, 0), ("Leads", "l1", 1, 0)),
-            *email("gil@g.test", ("Contacts", "c3", 1, 1)),
-            *email("lead@l.test", ("Leads", "l2", 1, 0)),
-            "INSERT INTO accounts (id, name) VALUES ('a1', 'Acme'), ('a2', 'Beta')",
-            "INSERT INTO accounts_contacts (id, contact_id, account_id, deleted)"
-            " VALUES ('x1', 'c1', 'a1', 0), ('x2', 'c1', 'a2', 1)",
-            "INSERT INTO tasks (id, name, status, date_due, contact_id, deleted) VALUES"
-            " ('t1', 'Call Ann', 'In Progress', '2026-03-01 09:00:00', 'c1', 0),"
-            " ('t2', 'Old', 'Completed', '2026-01-01 09:00:00', 'c1', 1)",
-            "INSERT INTO notes (id, name, description, contact_id, parent_type, parent_id, deleted) VALUES"
-            " ('n1', 'Note', 'likes tea', 'c1', 'Contacts', 'c1', 0),"
-            " ('n2', 'Note', 'of the account', NULL, 'Accounts', 'a1', 0)",
-        )
+        world.sql(*SEED)
         world.add(
             firstName="Cara",
             lastName="Cole",

@@ -30,33 +30,39 @@ def user(number: int, email: str, role: str, **meta: str) -> list[str]:
     ]
 
 
+SEED = (
+    *user(1, "admin@w.test", "administrator", first_name="Adam", billing_phone="+12025550100"),
+    *user(
+        2,
+        "ann@a.test",
+        "customer",
+        first_name="Ann",
+        last_name="Abel",
+        billing_phone="+12025550101",
+        billing_city="Rome",
+        billing_country="IT",
+    ),
+    *user(
+        3,
+        "ben@b.test",
+        "customer",
+        first_name="Ben",
+        last_name="Bird",
+        billing_country="US",
+        billing_address_1="",
+        billing_state="",
+        billing_postcode="",
+        billing_company="",
+    ),
+)
+"""Two customers and an administrator."""
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Two customers and an administrator; one contact in GHL alone."""
     for world in fresh("wordpress", "mariadb", tmp_path):
-        world.sql(
-            *user(
-                1, "admin@w.test", "administrator", first_name="Adam", billing_phone="+12025550100"
-            ),
-            *user(
-                2,
-                "ann@a.test",
-                "customer",
-                first_name="Ann",
-                last_name="Abel",
-                billing_phone="+12025550101",
-                billing_city="Rome",
-                billing_country="IT",
-            ),
-            *user(
-                3,
-                "ben@b.test",
-                "customer",
-                first_name="Ben",
-                last_name="Bird",
-                billing_country="US",
-            ),
-        )
+        world.sql(*SEED)
         world.add(
             firstName="Cara",
             lastName="Cole",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.sql.engine import database_url
 from flows.config import Pair, load
 from flows.demo.world import open_sandbox
 from flows.doctor.check import check
+from flows.init.run import Wish, init
 from flows.jobs.full import FULL
 from flows.opening import open_run
 from flows.outcome.tell import Told
@@ -48,19 +49,21 @@ class World:
 
     folder: Path
     url: str
+    page: str = field(repr=False)
+    page_title: str = ""
 
     @staticmethod
     def made(name: str, url: str, folder: Path) -> World:
         """The application's empty tables, an empty location, and the pair file of its page in the cookbook."""
         statements = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
         run(url, *filter(str.strip, _CLOSING.split(statements)))
-        world = World(folder, url)
-        with Sandbox(path=folder / "ghl.db") as sandbox:
-            sandbox.add_location(LOCATION)
-        (folder / "ghl.toml").write_text("lag_seconds = 0.0\n", encoding="utf-8")
         page = (COOKBOOK / f"{name}.md").read_text(encoding="utf-8")
         found = _TOML.search(page)
         assert found is not None, f"{name}.md has no pair file"
+        world = World(folder, url, found[1], page.splitlines()[0].removeprefix("# "))
+        with Sandbox(path=folder / "ghl.db") as sandbox:
+            sandbox.add_location(LOCATION)
+        (folder / "ghl.toml").write_text("lag_seconds = 0.0\n", encoding="utf-8")
         text = re.sub(r'(?m)^token = "env:GHL_TOKEN"\n', "", found[1])
         text = text.replace("your location's id", LOCATION)
         text = text.replace("[ghl]\n", '[ghl]\nurl = "sandbox:ghl.db"\nlag_seconds = 0\n')
@@ -74,6 +77,17 @@ class World:
     @property
     def pair(self) -> Pair:
         return load(self.pair_file, environ={"APP_DATABASE_URL": self.url})
+
+    def proposed(self) -> str:
+        """What `init --yes` writes, by the variable that a pair file names."""
+        wish = Wish(
+            "env:APP_DATABASE_URL",
+            LOCATION,
+            self.folder / "proposed.toml",
+            ghl_url=f"sandbox:{self.folder / 'ghl.db'}",
+        )
+        written = init(wish, environ={"APP_DATABASE_URL": self.url})
+        return written.path.read_text(encoding="utf-8")
 
     # The application.
 

@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl.sandbox.phones import e164
-from flows.commands.demo import _program
 from flows.config import Pair, load
 from flows.demo import differences, edit, edits, make, unmet
 from flows.demo.compare import agreed, couples
@@ -21,6 +20,7 @@ from flows.demo.people import Population, notation
 from flows.demo.seen import Ends, Holder, opened, plain
 from flows.demo.tables import PEOPLE, TODOS, now
 from flows.demo.world import open_sandbox
+from flows.terminal import program
 from reconcile.errors import ConfigError
 from reconcile.model import Entity, Hold, Side
 from reconcile.values.codecs import Email, Phone
@@ -408,6 +408,6 @@ def test_the_next_commands_can_be_copied(monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Where the shell does not find the program, as after `./dev demo`, its path stands in the commands that come next."""
     beside = Path(sys.executable).with_name("ghl-reconcile")
     monkeypatch.setenv("PATH", str(beside.parent))
-    assert _program() == "ghl-reconcile"
+    assert program() == "ghl-reconcile"
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert Path(_program()).resolve() == beside.resolve()
+    assert Path(program()).resolve() == beside.resolve()

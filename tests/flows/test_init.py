@@ -12,8 +12,9 @@ from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import Sandbox, serve
 from flows.config import load
 from flows.init import Proposal, Written, init, propose
+from flows.init.found import Column, Table
 from flows.init.run import Wish
-from flows.init.survey import Column, Table, survey
+from flows.init.survey import survey
 from flows.init.words import CONTACT, likeness, words
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError
@@ -256,7 +257,7 @@ def test_a_legacy_schema(tmp_path: Path) -> None:
 
 
 def test_what_only_looks_right_is_left_out(tmp_path: Path) -> None:
-    """A status called state, a password and addresses in a table of their own are not mapped, and said."""
+    """A status called state and a password are not mapped, and said; addresses in a table of their own are joined."""
     proposal = _tables(
         "CREATE TABLE clientes (id INTEGER PRIMARY KEY, nombre TEXT, apellidos TEXT, correo TEXT, estado TEXT, pwd_hash TEXT);"
         "INSERT INTO clientes VALUES (1, 'Ana', 'Ruiz', 'ana@x.example', 'activo', 'x'), (2, 'Eva', 'Gil', 'e@x.example', 'inactivo', 'y');"
@@ -267,11 +268,18 @@ def test_what_only_looks_right_is_left_out(tmp_path: Path) -> None:
         "nombre": ("firstName",),
         "apellidos": ("lastName",),
         "correo": ("email",),
+        "address.calle": ("address1",),
+        "address.ciudad": ("city",),
+        "address.cp": ("postalCode",),
     }
+    contact = proposal.place(Entity.CONTACT)
+    assert contact is not None
+    assert [join.said for join in contact.joins] == [
+        {"table": "direcciones", "on": {"cliente_id": "id"}}
+    ]
     why = {one.where: one.why for one in proposal.unplaced}
     assert "secret" in why["clientes.pwd_hash"]
     assert "clientes.estado" in why
-    assert "table of their own" in why["direcciones"]
 
 
 def test_an_existing_file_is_left_alone(tmp_path: Path) -> None:

@@ -1,0 +1,180 @@
+"""Rows that belong to one contact alone: tables of names and values, and rows such as addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from flows.init.addresses import PARTS, PREFERRED, rank
+from flows.init.beside import Beside, Search
+from flows.init.columns import Guess, guesses, role
+from flows.init.ends import End, Scalar, end_of, new_values, not_deleted, primary, reference, scalar
+from flows.init.evidence import is_yes_or_no
+from flows.init.found import Table
+from flows.init.pivot import names_and_values, pivoted
+from flows.init.proposal import Join, Unplaced
+from flows.init.words import (
+    TABLES,
+    table_likeness,
+    words,
+)
+from reconcile.entities import OWNER
+
+
+def named(search: Search) -> Iterator[Beside]:
+    """Each table of names and values: a name is a field then."""
+    for table in search.others:
+        column, pair = (reference(table, search.contacts), names_and_values(table))
+        if column is None or pair is None or not search.contacts.key:
+            continue
+        name, value = pair
+        said: dict[str, Any] = {
+            "table": table.name,
+            "on": {column: search.contacts.key[0]},
+            "name": name.name,
+            "value": value.name,
+        }
+        if table.key:
+            said["first"] = table.key[0]
+        because = f'rows of names ("{name.name}") and values'
+        yield Beside(
+            Join(
+                "meta",
+                said,
+                because,
+            ),
+            guesses(
+                pivoted(
+                    table,
+                    name,
+                    value,
+                ),
+                OWNER,
+            ),
+        )
+
+
+# Rows of their own.
+
+
+def own_rows(search: Search) -> Iterator[Beside | Unplaced]:
+    """Each table of addresses, phones or details; what is left where a contact has several rows that are alike."""
+    for table in search.others:
+        end = end_of(table, search.contacts)
+        if end is None or not table_likeness(table.bare, TABLES["beside"]):
+            continue
+        found = search.wants(guesses(table, OWNER))
+        address = {one.concept for one in found} & {*PARTS}
+        # A single city or country may be anything; an address has two parts at least.
+        if not found or (len(address) == 1 and len(found) == 1):
+            continue
+        yield _own(search, table, end, found)
+
+
+def _own(
+    search: Search,
+    table: Table,
+    end: End,
+    found: tuple[Guess, ...],
+) -> Beside | Unplaced:
+    name = "address" if {one.concept for one in found} & {*PARTS} else _short(table)
+    # A shop names the main one of several addresses in the customer: that is surer than any flag.
+    pointer = _pointer(search, table)
+    if pointer is not None:
+        said = {
+            "table": table.name,
+            "on": {table.key[0]: pointer},
+            "own": True,
+        }
+        return Beside(
+            Join(
+                name,
+                said,
+                f'the contact\'s column "{pointer}" says which row',
+            ),
+            found,
+        )
+    key = search.contacts.key[0]
+    said = {"table": table.name, "on": {end.column: key}}
+    fixed = {**end.fixed, **not_deleted(table)}
+    kind, others = _kind(table, end)
+    if others and kind is None:
+        why = f"a contact has several of its rows ({', '.join(others)}), and none is called the main one: fixed = {{ … }} chooses"
+        return Unplaced(table.name, why)
+    fixed |= kind or {}
+    flag = primary(table)
+    if flag is not None:
+        said["first"] = ", ".join([f"{flag} desc", *table.key[:1]])
+    return Beside(
+        _finished(
+            Join(
+                name,
+                said,
+                f'its column "{end.column}" refers to the contacts',
+            ),
+            table,
+            fixed,
+            found,
+        ),
+        found,
+    )
+
+
+def _finished(
+    join: Join, table: Table, fixed: Mapping[str, Scalar], found: Sequence[Guess]
+) -> Join:
+    """With what selects rows, and what new ones get."""
+    columns = [
+        *fixed,
+        *(one.column.name for one in found),
+        *join.said["on"],
+        *table.key,
+    ]
+    stamp = role(table, "modified_at")
+    values, _ = new_values(
+        table,
+        [*columns, *([stamp.name] if stamp else [])],
+        table.rows,
+    )
+    more = {
+        "fixed": dict(fixed),
+        "on_create": values,
+        "modified_at": stamp.name if stamp else None,
+    }
+    return replace(join, said={**join.said, **{name: said for name, said in more.items() if said}})
+
+
+def _pointer(search: Search, table: Table) -> str | None:
+    """The contact's column that says which row of a table is its main one."""
+    pointers = [
+        column
+        for column, target in search.contacts.references.items()
+        if target == table.name and len(table.key) == 1
+    ]
+    return min(
+        pointers,
+        key=lambda name: rank(words(name)),
+        default=None,
+    )
+
+
+def _kind(table: Table, end: End) -> tuple[dict[str, Scalar] | None, list[str]]:
+    """Which kind of row is meant, where a column tells several kinds apart; and the other kinds."""
+    for column in table.columns:
+        if words(column.name)[-1:] not in (("type",), ("kind",), ("label",)):
+            continue
+        kinds = list(column.distinct)
+        if column.name in end.fixed or not kinds or is_yes_or_no(column):
+            continue
+        known = [kind for kind in kinds if not {*words(kind)}.isdisjoint(PREFERRED)]
+        if known:
+            best = min(known, key=lambda kind: rank(words(kind)))
+            return {column.name: scalar(column, best)}, [kind for kind in kinds if kind != best]
+        return None, kinds if len(kinds) > 1 else []
+    return {}, []
+
+
+def _short(table: Table) -> str:
+    last = words(table.bare)[-1]
+    return last if last.isidentifier() else "more"
