@@ -128,6 +128,7 @@ def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
         for concept, synonyms in LIKENESS[entity].concepts.items()
         if column.name not in found.others
     ]
+    # The surest pair of a column and a concept is taken first, and both are gone then.
     candidates.sort(key=_order)
     chosen: dict[Concept, Guess] = {}
     for one in candidates:

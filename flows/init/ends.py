@@ -215,6 +215,7 @@ def new_values(
     """What a new row gets beside the columns that are `given`, as all `rows` have it; and what is lacking."""
     values: dict[str, Scalar] = {}
     lacking: list[str] = []
+    # Only a time that the database does not set itself: its default knows better.
     created = role(table, "created")
     for column in table.columns:
         if column.name in given or column.default:

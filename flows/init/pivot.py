@@ -41,6 +41,7 @@ def pivoted(
     """A table of names and values as a table whose columns are the names."""
     samples: dict[str, list[str]] = {}
     for row in table.rows:
+        # What is a secret is not even looked at for an email or a phone.
         if name.name in row and not SECRET_WORDS.intersection(words(row[name.name])):
             held = samples.setdefault(row[name.name], [])
             held += [row[value.name]] if value.name in row else []

@@ -182,6 +182,7 @@ def _rows(
     columns: list[str],
 ) -> list[dict[str, str]]:
     """The first rows; a table that may not be read has none."""
+    # The first rows of a link table may all be of another kind; those of a broad table are heavy.
     limit = LINKS if len(columns) <= _NARROW else ROWS
     selected: list[sa.ColumnClause[Any]] = [sa.column(column) for column in columns]
     chosen = sa.select(*selected).select_from(table).limit(limit)

@@ -98,6 +98,7 @@ def child_places(
         for table in tables
         for end, join in _links(table, contacts, tables)
     ]
+    # The others are told beside the one that is taken.
     scored.sort(key=lambda one: -one.score)
     likely = [one for one in scored if one.score >= _CHILD]
     return [

@@ -162,6 +162,7 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         missing = [name for name in GHL[place.entity].asked if name not in mapped]
         if missing:
             yield f'create = "app"  # GHL asks for {" and ".join(missing)} of each new {place.entity}, and nothing is mapped'
+        # Written out, so that nobody has to know what holds where nothing is said.
         rules = _match(place.entity, lines)
         if rules and not (place.entity.parent and missing):
             yield f"match = {_toml(rules)}  # how records of both sides are told to be one, the surest rule first"
