@@ -248,6 +248,12 @@ class _MappedForm(Part):
         description="default country of phones; default: the location's",
     )
     timezone: str = Field(default="UTC", description="zone of times that are written without one")
+    report_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^{}\s]+\{run\}[^{}\s]*$",
+        description="where a web server of yours shows the store's reports, for Prefect's pages: "
+        '"https://reports.example.com/acme/{run}/report.html"',
+    )
     app: AppForm
     ghl: GhlForm
 

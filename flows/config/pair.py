@@ -89,6 +89,7 @@ class Pair:
     ghl: GhlForm
     region: str | None
     timezone: str
+    report_url: str | None = None
     limits: Map[str, Any] = field(default_factory=dict)
     verify: VerifyForm = field(default_factory=VerifyForm)
     apply: ApplyForm = field(default_factory=ApplyForm)
@@ -227,6 +228,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         ghl=_ghl(form.ghl, resolver),
         region=form.region,
         timezone=timezone,
+        report_url=form.report_url,
         limits=form.limits.model_dump(),
         verify=form.verify,
         apply=form.apply,

@@ -10,9 +10,11 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 from uuid import UUID
 
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
@@ -131,8 +133,13 @@ def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def called(pair: str, told: Map[str, Any]) -> str:
-    """What a run is called once it is over: its pair, its job and the verdict, which names no record."""
-    return f"{pair} {told['job']}: {told['verdict']['headline']}"
+    """What a run is called once it is over: its pair, its job, the verdict, and how many questions wait. No record is named."""
+    said = f"{pair} {told['job']}: {told['verdict']['headline']}"
+    asked = totals_of(told)["questions"]
+    # Where nothing else is to be said the verdict counts them itself.
+    if asked and told["verdict"]["code"] != "holds":
+        said += f", {many(asked, 'question')}"
+    return said
 
 
 def rename(pair: Pair, told: Told) -> None:
@@ -146,12 +153,24 @@ def tables(pair: Pair, told: Told) -> None:
     """What is held and what failed, without a person's values, and where the report lies."""
     for each in shown(pair.name, told.document):
         create_table_artifact(each.rows, key=key_of(each.kind, pair), description=each.description)
-    if "html" in told.paths:
+    if pair.report_url is not None:
+        create_link_artifact(
+            link_of(pair.report_url, told),
+            link_text=called(pair.name, told.document),
+            key=key_of("report", pair),
+            description=f"{pair.name}: the whole report",
+        )
+    elif "html" in told.paths:
         create_markdown_artifact(
             where(pair.path, told),
             key=key_of("report", pair),
             description=f"{pair.name}: where the whole report lies",
         )
+
+
+def link_of(pattern: str, told: Told) -> str:
+    """The address of the whole report, where a web server shows the store's."""
+    return pattern.replace("{run}", quote(str(told.document["run_id"]), safe=""))
 
 
 def where(pair: Path, told: Told) -> str:

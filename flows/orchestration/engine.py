@@ -23,12 +23,15 @@ os.umask(0o077)  # a worker does not come by way of the command line: see flows.
 from prefect import flow, task  # noqa: E402 - Prefect reads its settings when it is imported
 from prefect.artifacts import create_markdown_artifact  # noqa: E402
 from prefect.cache_policies import NO_CACHE  # noqa: E402
+from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.events import emit_event  # noqa: E402
+from prefect.states import Completed  # noqa: E402
 
 from flows.config import Pair, load, require_live  # noqa: E402
 from flows.jobs.full import FULL  # noqa: E402
-from flows.orchestration.artifacts import Watched, let_go, rename, tables  # noqa: E402
+from flows.orchestration.artifacts import Watched, called, let_go, rename, tables  # noqa: E402
 from flows.orchestration.ghosts import adopt, shortly  # noqa: E402
+from flows.orchestration.narrative import told  # noqa: E402
 from flows.orchestration.sealed import sealed, unsealed  # noqa: E402
 from flows.outcome.tell import Told  # noqa: E402
 from flows.run import Options  # noqa: E402
@@ -46,7 +49,7 @@ def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
     if step.__name__ == "recover":  # the first step of every job
         adopt(arguments[0])
     behind = task(name=step.__name__, cache_policy=NO_CACHE, persist_result=False)(sealed(step))
-    return unsealed(behind, *arguments)
+    return told(step, arguments, lambda: unsealed(behind, *arguments))
 
 
 @flow(name="ghl-reconcile", persist_result=False)
@@ -64,14 +67,14 @@ def run_pair(
     require_live(loaded)
     allowed = frozenset(allow or ())
     options = Options(job, allowed, verify, max_minutes, flags=allowed, by=by)
-    told = run_job(loaded, replace(FULL, name=job), Watched(as_task, loaded), options=options)
-    FINISHED.append(told)
+    came_to = run_job(loaded, replace(FULL, name=job), Watched(as_task, loaded), options=options)
+    FINISHED.append(came_to)
     shortly(
-        lambda: publish(loaded, told),
-        lambda: tables(loaded, told),
-        lambda: rename(loaded, told),
+        lambda: publish(loaded, came_to),
+        lambda: tables(loaded, came_to),
+        lambda: rename(loaded, came_to),
     )
-    return told
+    return came_to
 
 
 @flow(name="nightly", persist_result=False, on_crashed=[let_go], on_cancellation=[let_go])
@@ -82,7 +85,7 @@ def nightly(
     verify: Literal["full", "written", "none"] | None = None,
     max_minutes: float | None = None,
     by: str = "",
-) -> None:
+) -> State[Any]:
     """Reconcile one pair, guarded by its limits. The flow fails where records failed.
 
     Args:
@@ -92,11 +95,15 @@ def nightly(
         max_minutes: stop cleanly after that time; the next run goes on
         by: who allows that, for the report
     """
-    told = run_pair.fn(pair, "nightly", allow, verify, max_minutes, by)
+    return ended(run_pair.fn(pair, "nightly", allow, verify, max_minutes, by))
+
+
+def ended(told: Told) -> State[Any]:
+    """How Prefect is told that a flow ended: its state says what is to be known. Raises RuntimeError where records failed."""
+    said = called(told.document["pair"], told.document)
     if told.exit_code >= 2:
-        raise RuntimeError(
-            f"run {told.document['run_id']}: {told.document['verdict']['headline']}; see its report"
-        )
+        raise RuntimeError(f"{said}; see the report of run {told.document['run_id']}")
+    return Completed(message=said)
 
 
 def publish(pair: Pair, told: Told) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.orchestration.engine import as_task, publish  # isort: skip - it settles Prefect's settings before Prefect is imported
+from flows.orchestration.engine import as_task, ended, publish  # isort: skip - it settles Prefect's settings before Prefect is imported
 
 from prefect import flow, pause_flow_run
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.input import RunInput
+from prefect.states import Completed
 from pydantic import Field
 
 from flows.config import Pair, load, require_live
@@ -19,7 +21,7 @@ from flows.jobs.delta import Delta
 from flows.jobs.legs import Moved, begun
 from flows.jobs.legs import migrate as move_all
 from flows.jobs.migrate import ALLOWED, Migrate, Mode, Move, To, shaped
-from flows.orchestration.artifacts import Watched, key_of, let_go, rename, tables
+from flows.orchestration.artifacts import Watched, called, key_of, let_go, rename, tables
 from flows.orchestration.ghosts import shortly
 from flows.orchestration.sealed import sealed
 from flows.outcome.cutover import markdown
@@ -78,7 +80,7 @@ def delta(
     app_tasks: list[str] | None = None,
     ghl_tasks: list[str] | None = None,
     app_notes: list[str] | None = None,
-) -> None:
+) -> State[Any]:
     """Carry over what changed since the last look, or what is named.
 
     Args:
@@ -90,19 +92,21 @@ def delta(
         app_notes: keys of notes in the app
     """
     sought = Sought(*(tuple(keys or ()) for keys in (app, ghl, app_tasks, ghl_tasks, app_notes)))
-    _judge(delta_pair.fn(pair, sought))
+    return ended(delta_pair.fn(pair, sought))
 
 
 @flow(name="audit", persist_result=False, **HOOKS)
 @sealed
-def audit(pair: str) -> None:
+def audit(pair: str) -> State[Any]:
     """Read both sides and report on their data; nothing is written to either.
 
     Args:
         pair: path of the pair file, on the worker
     """
     loaded = load(Path(pair))
-    tell(loaded, run_job(loaded, AUDIT, as_task))
+    told = run_job(loaded, AUDIT, as_task)
+    tell(loaded, told)
+    return Completed(message=called(loaded.name, told.document))
 
 
 @flow(name="migrate", persist_result=False, **HOOKS)
@@ -114,7 +118,7 @@ def migrate(
     approved: str | None = None,
     wait: bool = False,  # noqa: FBT001, FBT002 - a field of Prefect's form
     ask: bool = True,  # noqa: FBT001, FBT002
-) -> None:
+) -> State[Any]:
     """Load one side into the other, once; it may take days of quota, and goes on when it is started again.
 
     Args:
@@ -132,10 +136,10 @@ def migrate(
         proposal = propose(shaped(loaded, move), job, as_task, allowed=ALLOWED)
         answer = _asked(loaded, proposal, hours=72)
         if not answer.approve:
-            return
+            return _declined(loaded, answer)
         approved, by = proposal.plan.digest, answer.by or _SOMEBODY
     moved = migrate_pair.fn(pair, move, approved, by)
-    _judge(moved.told)
+    return ended(moved.told)
 
 
 @flow(name="nightly-approved", persist_result=False, **HOOKS)
@@ -145,7 +149,7 @@ def nightly_approved(
     ask: Literal["risky", "always"] = "risky",
     hours: float = 24.0,
     verify: Literal["full", "written", "none"] | None = None,
-) -> None:
+) -> State[Any]:
     """The nightly run, which pauses for a person's approval where its plan deletes, overwrites, or goes over a limit.
 
     While it waits the pair is not locked; where another run settled meanwhile, the approved plan is refused as stale.
@@ -163,12 +167,12 @@ def nightly_approved(
         answer = _asked(loaded, proposal, hours=hours)
         answer.by = answer.by or _SOMEBODY
     if not answer.approve:
-        return
+        return _declined(loaded, answer)
     allowed = frozenset(answer.allow)
     options = Options("nightly", allowed, verify, flags=allowed, by=answer.by)
     told = carry_out(loaded, proposal.plan.digest, options, Watched(as_task, loaded))
     tell(loaded, told)
-    _judge(told)
+    return ended(told)
 
 
 def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
@@ -186,6 +190,12 @@ def _asked(pair: Pair, proposal: Proposal, *, hours: float) -> Approval:
     return pause_flow_run(wait_for_input=asked, timeout=int(hours * 3600), poll_interval=5)
 
 
+def _declined(pair: Pair, answer: Approval) -> State[Any]:
+    """A plan that nobody wants is no failure. The reason is not repeated: it may name a person."""
+    by = answer.by or _SOMEBODY
+    return Completed(message=f"{pair.name}: the plan was declined by {by}; nothing was written")
+
+
 def tell(pair: Pair, told: Told) -> None:
     """The statement, tables and the way to the report, as artifacts without a person's values."""
     shortly(
@@ -199,10 +209,3 @@ def _live(pair: str) -> Pair:
     loaded = load(Path(pair))
     require_live(loaded)
     return loaded
-
-
-def _judge(told: Told) -> None:
-    if told.exit_code >= 2:
-        raise RuntimeError(
-            f"run {told.document['run_id']}: {told.document['verdict']['headline']}; see its report"
-        )

@@ -89,9 +89,9 @@ def test_an_approved_plan_is_stale_once_another_run_settled(acme: Acme) -> None:
         carry_out(load(acme.pair), proposal.plan.digest, Options("nightly", verify="none"))
 
 
-def test_the_form_asks_for_three_things() -> None:
-    """Whether the plan is approved, which limits it may go over, and why; without a yes it is no yes."""
+def test_the_form_asks_for_four_things() -> None:
+    """Whether the plan is approved, which limits it may go over, why, and who says so; without a yes it is no yes."""
     from flows.orchestration.jobs import Approval
 
-    assert list(Approval.model_fields) == ["approve", "allow", "reason"]
+    assert list(Approval.model_fields) == ["approve", "allow", "reason", "by"]
     assert not Approval().approve

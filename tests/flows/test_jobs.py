@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,45 @@ def _artifacts() -> dict[str, Any]:
 
     async def read() -> dict[str, Any]:
         async with get_client() as client:
-            return {str(each.key): each for each in await client.read_artifacts(limit=100)}
+            found = await client.read_artifacts(limit=100)
+            return {str(each.key): each for each in sorted(found, key=lambda one: one.created)}
 
     return asyncio.run(read())
 
 
-def _names() -> set[str]:
-    """What the runs are called."""
+def _runs() -> dict[str, Any]:
+    """The flow runs, by what they are called."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        return {str(run.name) for run in client.read_flow_runs()}
+        return {str(run.name): run for run in client.read_flow_runs()}
+
+
+def _log(flow_run: Any) -> list[str]:
+    """What the log of a flow run says of its steps."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run]))
+
+    async def read() -> list[str]:
+        async with get_client() as client:
+            found = await client.read_logs(log_filter=mine, limit=200)
+            return [each.message for each in found if each.name == "ghl-reconcile.steps"]
+
+    return asyncio.run(read())
+
+
+def _totals(acme: Acme, run_id: str) -> dict[str, Any]:
+    """The totals of a run's report."""
+    report = acme.folder / "state" / "runs" / run_id / "report.json"
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))["totals"]
+    return found
+
+
+def _newest_run(acme: Acme) -> str:
+    """The name of the pair's newest run."""
+    return max(path.name for path in (acme.folder / "state" / "runs").iterdir())
 
 
 def test_jobs(prefect: Path, acme: Acme) -> None:
@@ -57,8 +86,13 @@ def test_jobs(prefect: Path, acme: Acme) -> None:
     told = delta_pair(str(acme.pair), Sought())
     assert told.state == "settled"
     assert told.document["entities"]["contact"]["updates"] > 0
+    text = acme.pair.read_text(encoding="utf-8")
+    address = 'report_url = "https://reports.example.com/acme/{run}/report.html"'
+    acme.pair.write_text(f"{address}\n{text}", encoding="utf-8")
     audit(str(acme.pair))
     shown = _artifacts()
+    run_id = _newest_run(acme)
+    assert f"(https://reports.example.com/acme/{run_id}/report.html)" in shown["report-acme"].data
     assert {
         "statement-acme",
         "holds-acme",
@@ -68,7 +102,15 @@ def test_jobs(prefect: Path, acme: Acme) -> None:
     } <= shown.keys()
     whole = " ".join(str(each.data) for each in shown.values())
     assert not [email for email in emails if email in whole]
-    assert "acme audit: Audit: nothing was written" in _names()
+    questions = f"{_totals(acme, run_id)['questions']} questions"
+    (said,) = (name for name in _runs() if name.startswith("acme audit: "))
+    assert said == f"acme audit: Audit: nothing was written, {questions}"
+    assert _runs()[said].state.message == said
+    lines = _log(_runs()[said].id)
+    assert lines[0] == "finishing what an earlier run left"
+    assert any(line.startswith("loading what was read: 4") for line in lines)
+    assert any(f" planned, {questions}, " in line for line in lines)
+    assert not [email for email in emails if email in " ".join(lines)]
 
 
 def test_hooks_let_go_of_the_dead_alone(prefect: Path, acme: Acme) -> None:
