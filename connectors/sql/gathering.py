@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from connectors.sql.joins import Joined
 from connectors.sql.keys import key_text
 from connectors.sql.lines import Tally
 from connectors.sql.schema import Layout
-from connectors.sql.values import UnfitError
+from connectors.sql.values import Field, UnfitError
 
 Row = Mapping[str, Any]
 
@@ -71,6 +71,19 @@ def every_row(layout: Layout) -> sa.FromClause:
         beside = _beside(joined, ranked=False)
         source = source.outerjoin(beside, _same(joined, beside))
     return source
+
+
+def changed_beside(
+    joined: Joined,
+    changed: Callable[[Field], sa.ColumnElement[bool]],
+) -> sa.ColumnElement[bool]:
+    """That a joined row, or the link to it, was changed; false where neither has a time."""
+    ends = [joined.rows] if joined.link is None else [joined.rows, joined.link.rows]
+    times = [changed(end.modified_at) for end in ends if end.modified_at is not None]
+    if not times or not joined.fields:
+        return sa.false()
+    found = _rows(joined, _on(joined)).where(sa.or_(*times))
+    return _belongs(joined, found.subquery(f"changed_{joined.join}"))
 
 
 def _read(layout: Layout) -> list[Joined]:

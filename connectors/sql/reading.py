@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from connectors.sql import tags as tagging
-from connectors.sql.gathering import SeveralError, every_row, gathered, with_joined
+from connectors.sql.gathering import (
+    SeveralError,
+    changed_beside,
+    every_row,
+    gathered,
+    with_joined,
+)
 from connectors.sql.keys import key_among, key_is, key_text
 from connectors.sql.lines import Columns, Lines, Tally, marked
 from connectors.sql.plain import bits, unpadded
@@ -272,9 +279,13 @@ def _both(
 def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
     if since is None or layout.modified_at is None:
         return None
-    moment: sa.ColumnElement[bool] = layout.modified_at.column >= stored_moment(
-        layout.modified_at, since
-    )
+    changed = [_from(layout.modified_at, since)]
+    changed += [changed_beside(one, partial(_from, since=since)) for one in layout.joins.values()]
+    return sa.or_(*changed)
+
+
+def _from(stamp: Field, since: str) -> sa.ColumnElement[bool]:
+    moment: sa.ColumnElement[bool] = stamp.column >= stored_moment(stamp, since)
     return moment
 
 

@@ -43,6 +43,14 @@ class AlsoForm(Part):
     ghl: Names = Field(default=[])
 
 
+class LookupForm(Part):
+    """A table that says what a key means: the app's column holds the key, GHL the value."""
+
+    table: str
+    key: str = Field(default="id", description="its column with the key")
+    value: str = Field(default="name", description="its column with the value that GHL holds")
+
+
 class FieldForm(ShortPart):
     """One field: `app_column = "ghlField"`, or a table that says more."""
 
@@ -94,6 +102,9 @@ class FieldForm(ShortPart):
     create_only: bool = Field(
         default=False,
         description="a constant for new records alone; default: a record that holds another value is not of this entity",
+    )
+    lookup: LookupForm | None = Field(
+        default=None, description="the app's column holds the key of a row of this table"
     )
     by: Literal["email"] | None = Field(
         default=None,

@@ -19,6 +19,7 @@ from flows.config.clear import BESIDE, check_table, check_url, host_of, is_loopb
 from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
+from flows.config.lookups import with_lookups
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
@@ -215,6 +216,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         check_region(form.region, ("region",), problems)
     timezone = checked_timezone(form.timezone, ("timezone",), problems)
     form = form.model_copy(update={"timezone": timezone})
+    form = with_lookups(form, problems)
     mapping = mapping_of(form, problems)
     check_url(form.store, ("store",), problems, remedy=BESIDE)
     store = form.store if "://" in form.store else str(_whole(form.store, resolver, ("store",)))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from flows.config import Pair
 from flows.doctor import location, machine
 from flows.doctor.finding import Finding, failures, ok, warning
-from flows.doctor.fit import computed, fit
+from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.rehearsal import rehearsal
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
@@ -58,6 +58,7 @@ def check(
             located = pair.located(ghl.region, ghl.owners)
             found += fit(located, described)
             found += computed(located)
+            found += unstamped(pair.app)
             found += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
             found += rehearsal(pair, sides[Side.APP])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterator, Mapping
 
+from flows.config.sides import AppForm, JoinForm, TableForm
 from flows.doctor.finding import Finding, error, ok, warning
+from reconcile.entities import RECORDS
 from reconcile.model import Side
 from reconcile.ports import Description, FieldInfo, FieldType
 from reconcile.values.codecs import Choice, Phone
@@ -54,6 +56,25 @@ def computed(mapping: PairMapping) -> Iterator[Finding]:
                 where = f"[{entity.entity}.fields] {field.name}"
                 names = ", ".join(field.formula.names)
                 yield ok(f"{where} is computed in {owner.label}, of {names}: {field.formula.text}")
+
+
+def unstamped(app: AppForm) -> Iterator[Finding]:
+    """Which joined tables have no time of change: a delta asks by time alone."""
+    for entity in RECORDS:
+        table = getattr(app, entity.value, None)
+        if not isinstance(table, TableForm) or table.modified_at is None:
+            continue
+        names = [name for name, join in table.join.items() if not _stamped(join)]
+        if names:
+            where = f"[app.{entity}.join] {', '.join(names)}"
+            what = "the next full run sees an edit there alone, a delta may not"
+            yield ok(f"{where}: not every table has a modified_at, so {what}")
+
+
+def _stamped(join: JoinForm) -> bool:
+    """Whether each row that an edit may change has a time."""
+    ends = [join.modified_at] if join.via is None else [join.modified_at, join.via.modified_at]
+    return None not in ends
 
 
 def _field(

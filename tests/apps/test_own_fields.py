@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from connectors.contract.shapes import read_line
 from connectors.ghl.sandbox import Sandbox
+from flows.doctor.check import check
+from flows.wiring.wiring import connect
+from reconcile.model import Entity, Side
+from reconcile.ports import Connector, Json, Page, Scope
 from tests.apps.world import LOCATION, World
 from tests.connectors.databases import fresh_database, run
 
@@ -34,7 +39,7 @@ email = "email"
 """
 
 TABLES = (
-    "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE, first TEXT, last TEXT, seats TEXT,"
+    "CREATE TABLE people (id INTEGER PRIMARY KEY, email VARCHAR(80) UNIQUE, first TEXT, last TEXT, seats TEXT,"
     " greeting TEXT, plan INTEGER, owner TEXT, updated TIMESTAMP DEFAULT CURRENT_TIMESTAMP)",
     "CREATE TABLE plans (id INTEGER PRIMARY KEY, name TEXT)",
     "INSERT INTO plans VALUES (1, 'Gold'), (2, 'Silver')",
@@ -43,7 +48,8 @@ TABLES = (
 
 def made(folder: Path, url: str, fields: str) -> World:
     """People in a database, an empty location, and a pair with these fields."""
-    run(url, *TABLES)
+    key = "SERIAL" if url.startswith("postgresql") else "INTEGER"
+    run(url, *(table.replace("people (id INTEGER", f"people (id {key}") for table in TABLES))
     world = World(folder, url)
     with Sandbox(path=folder / "ghl.db") as sandbox:
         sandbox.add_location(LOCATION)
@@ -145,3 +151,105 @@ def test_an_owner_is_a_user_by_email_and_nobody_is_guessed(tmp_path: Path, url: 
     assert [owner for _, owner in world.contacts("email", "assignedTo")] == [ben, gone, eve, gone]
     assert world.rows("SELECT owner FROM people ORDER BY id")[2] == ("eve@us.test",)
     world.quiet()
+
+
+LOOKED_UP = 'plan = { ghl = "source", lookup = { table = "plans" } }'
+
+
+def test_a_look_up_goes_by_key_in_the_app_and_by_value_in_ghl(tmp_path: Path, url: str) -> None:
+    """Values cross both ways; one that the table lacks, or has twice, is refused by name, and then asked about."""
+    world = made(tmp_path, url, LOOKED_UP)
+    world.sql(
+        "INSERT INTO plans VALUES (3, 'Twice'), (4, 'Twice')",
+        "INSERT INTO people (email, plan) VALUES"
+        " ('a@x.test', 1), ('b@x.test', 2), ('c@x.test', NULL), ('d@x.test', 3)",
+    )
+    assert world.doctor() == []
+    world.night()
+    assert world.contacts("email", "source") == [
+        ("a@x.test", "Gold"),
+        ("b@x.test", "Silver"),
+        ("c@x.test", ""),
+        ("d@x.test", "Twice"),
+    ]
+    world.quiet()
+    world.sql("UPDATE people SET plan = 2 WHERE email = 'a@x.test'")
+    for email, plan in (("b@x.test", "Gold"), ("c@x.test", "Bronze"), ("a@x.test", "Silver")):
+        world.edit(world.key_of(email), {"source": plan})
+    world.edit(world.key_of("d@x.test"), {"source": "Gold"})
+    night = world.night()
+    plans = "SELECT plan FROM people ORDER BY id"
+    assert world.rows(plans) == [(2,), (1,), (None,), (1,)]
+    assert world.rows("SELECT count(*) FROM plans") == [(4,)]
+    [failed] = night.told.document["failures"]
+    assert failed["code"] == "INVALID_FIELD"
+    assert "no row of plans has this name" in failed["examples"][0]["detail"]
+
+    world.edit(world.key_of("d@x.test"), {"source": "Twice"})
+    night = world.night()
+    assert [(hold.kind, hold.values["ghl"]) for hold in night.holds] == [("refused", "Bronze")]
+    [failed] = night.told.document["failures"]
+    assert "several rows of plans have this name" in failed["examples"][0]["detail"]
+    assert world.rows(plans) == [(2,), (1,), (None,), (1,)]
+
+
+STREET = """
+"address.street" = "address1"
+"meta.city" = "city"
+"contract.title" = { ghl = "companyName", flow = "app->ghl" }
+[app.contact.join.address]
+table = "addresses"
+on = { person = "id" }
+modified_at = "changed"
+[app.contact.join.meta]
+table = "meta"
+on = { person = "id" }
+name = "name"
+value = "value"
+[app.contact.join.contract]
+table = "contracts"
+via = { table = "signed", on = { person = "id" }, to = { contract = "id" }, modified_at = "at" }
+"""
+BESIDE = (
+    "CREATE TABLE addresses (person INTEGER PRIMARY KEY, street VARCHAR(80), changed TIMESTAMP)",
+    "CREATE TABLE meta (person INTEGER, name VARCHAR(40), value VARCHAR(80), PRIMARY KEY (person, name))",
+    "CREATE TABLE contracts (id INTEGER PRIMARY KEY, title VARCHAR(80))",
+    "CREATE TABLE signed (person INTEGER PRIMARY KEY, contract INTEGER, at TIMESTAMP)",
+    "INSERT INTO contracts VALUES (1, 'Basic'), (2, 'Whole')",
+)
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_a_delta_sees_an_edit_of_a_joined_row_that_has_a_time(tmp_path: Path, server: str) -> None:
+    """Also of the link to it; where there is no time, doctor says so."""
+    for url in fresh_database(server, tmp_path):
+        world = made(tmp_path, url, STREET)
+        long_ago, later = "'2020-01-01 00:00:00'", "'2100-01-01 00:00:00'"
+        world.sql(*BESIDE)
+        for key in (1, 2, 3):
+            world.sql(
+                f"INSERT INTO people (id, email, updated) VALUES ({key}, 'p{key}@x.test', {long_ago})",
+                f"INSERT INTO addresses VALUES ({key}, 'Road {key}', {long_ago})",
+                f"INSERT INTO meta VALUES ({key}, 'city', 'Rome')",
+                f"INSERT INTO signed VALUES ({key}, 1, {long_ago})",
+            )
+        said = [one.what for one in check(world.pair, server=list)]
+        assert any(one.startswith("[app.contact.join] meta, contract: not") for one in said)
+        with connect(world.pair) as sides:
+            app = sides[Side.APP]
+            app.describe()
+            assert changed(app) == {}
+            world.sql(
+                f"UPDATE addresses SET street = 'Lane 1', changed = {later} WHERE person = 1",
+                f"UPDATE signed SET contract = 2, at = {later} WHERE person = 2",
+                "UPDATE meta SET value = 'Milan' WHERE person = 3",
+            )
+            assert changed(app) == {"1": ("Lane 1", "Basic"), "2": ("Road 2", "Whole")}
+
+
+def changed(app: Connector) -> dict[str, tuple[Json, Json]]:
+    """What a delta of 2050 is shown."""
+    pages = app.extract(Entity.CONTACT, Scope(since="2050-01-01T00:00:00Z"))
+    lines = [line for page in pages if isinstance(page, Page) for line in page.lines.splitlines()]
+    shown = [read_line(app.shape(Entity.CONTACT), line) for line in lines]
+    return {one.key: (one.fields["address.street"], one.fields["contract.title"]) for one in shown}

@@ -50,6 +50,18 @@ from tests.flows.broken import GOOD
             "last = ",
             'GHL\'s contact has no field "lastNam"',
         ),
+        (
+            'born = "dateOfBirth"',
+            'plan = { ghl = "city", lookup = { table = "plans" }, choices = { 1 = "Gold" } }',
+            "plan",
+            'plan: "lookup" and "choices" both say what the value is',
+        ),
+        (
+            'born = "dateOfBirth"',
+            'boss = { ghl = "city", by = "email" }',
+            "boss",
+            "boss: it holds no user of the location",
+        ),
     ],
 )
 def test_what_could_never_work_is_said_with_its_line(
