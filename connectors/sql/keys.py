@@ -71,8 +71,13 @@ def key_among(fields: Sequence[Field], texts: Sequence[str]) -> sa.ColumnElement
     return fields[0].column.in_(values)
 
 
+_UUID_BYTES = 16
+
+
 def text_key(field: Field) -> bool:
     """Whether a new key can be made up for this column: a UUID, or text long enough to hold one."""
+    if field.kind is Kind.BYTES:
+        return getattr(field.column.type, "length", None) == _UUID_BYTES
     return field.kind is Kind.UUID or (
         field.kind is Kind.TEXT and (field.length is None or field.length >= 32)
     )
@@ -80,6 +85,8 @@ def text_key(field: Field) -> bool:
 
 def new_key(field: Field, identifier: UUID) -> Any:
     """A made-up key in the column's own form."""
+    if field.kind is Kind.BYTES:
+        return identifier.bytes
     if field.kind is Kind.UUID:
         return coerce(field, str(identifier))
     return str(identifier) if field.length is None or field.length >= 36 else identifier.hex

@@ -31,7 +31,8 @@ TAGS = "tags"
 class TagPlace:
     """Where tags are: `field` in the contact's table, or `contact` and `tag` in a join table, with its `names`.
 
-    `links` and `named` are what selects rows of the two tables, and what new ones get.
+    `links` and `named` are what selects rows of the two tables, and what new ones get. `language`: names are JSON with a text a
+    language, and this one counts.
     """
 
     form: str
@@ -41,6 +42,7 @@ class TagPlace:
     tag: Field | None = None
     names_key: Field | None = None
     names_name: Field | None = None
+    language: str | None = None
     links: Rows | None = None
     named: Rows | None = None
 
@@ -304,6 +306,7 @@ def _joined(finder: Finder, where: str, tags: TagSettings) -> TagPlace | None:
         tag=finder.column(where, tags.table, tags.tag),
         names_key=finder.column(where, tags.names, tags.names_key) if tags.names else None,
         names_name=finder.column(where, tags.names, tags.names_name) if tags.names else None,
+        language=tags.language,
         links=find_rows(finder, where, tags.table, tags.fixed, tags.on_create),
         named=find_rows(finder, where, tags.names, tags.names_fixed, tags.names_on_create)
         if tags.names

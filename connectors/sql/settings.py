@@ -29,7 +29,8 @@ class TagSettings:
     table: one row a tag in the join table `table`, whose column `contact` holds the contact's key and whose column `tag`
     holds the tag, or, where `names` is another table, the `names_key` of the row whose `names_name` is the tag.
     `fixed` selects rows of the join table and is written into new ones, `on_create` is written into new ones alone;
-    `names_fixed` and `names_on_create` are the same of the table of names.
+    `names_fixed` and `names_on_create` are the same of the table of names. `language` is which text of a name counts, where
+    a name is JSON with a text a language.
     """
 
     form: Literal["array", "json", "delimited", "table"]
@@ -41,6 +42,7 @@ class TagSettings:
     names: str | None = None
     names_key: str = "id"
     names_name: str = "name"
+    language: str | None = None
     fixed: Mapping[str, str] = field(default_factory=dict)
     on_create: NewValues = field(default_factory=dict)
     names_fixed: Mapping[str, str] = field(default_factory=dict)

@@ -127,13 +127,24 @@ def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
     if place.names_key is None or place.names_name is None:
         return _text(place.tag), join
     names = place.names_name.column.table
-    return _text(place.names_name), join.join(
+    return _name(place, place.names_name), join.join(
         names, names.c[place.names_key.name] == place.tag.column
     )
 
 
+def _name(place: TagPlace, field: Field) -> sa.ColumnElement[Any]:
+    """The text of a name: of its language, where it has one for each, or of the language in which Odoo has every name."""
+    if place.language is None:
+        return _text(field)
+    own, first = (field.column[said].as_string() for said in (place.language, _FIRST))
+    return sa.func.coalesce(own, first)
+
+
 def _text(field: Field) -> sa.ColumnElement[Any]:
     return sa.func.rtrim(field.column) if field.padded else field.column
+
+
+_FIRST = "en_US"
 
 
 def _conditions(place: TagPlace) -> list[sa.ColumnElement[bool]]:
@@ -226,7 +237,7 @@ def _ids(
     assert place.tag is not None  # noqa: S101  only called for the form "table"
     if place.names_key is None or place.names_name is None:
         return [coerce(place.tag, tag)]
-    name, key = place.names_name.column, place.names_key.column
+    name, key = _name(place, place.names_name), place.names_key.column
     named = sa.select(key, name).where(*([] if place.named is None else place.named.conditions()))
     # SQLite's lower() knows ASCII alone: other names are compared here.
     rows = connection.execute(
@@ -245,5 +256,9 @@ def _named(
     """Make a name for a tag that has none; the key that the join table holds of it."""
     assert place.names_name is not None  # noqa: S101  only called where tags have names of their own
     assert place.named is not None  # noqa: S101
-    new_row(connection, place.named, {place.names_name.name: coerce(place.names_name, tag)}, now)
+    # A name of several languages needs a text in the first one, from which the application translates.
+    said: Json = tag
+    if place.language is not None:
+        said = dict.fromkeys((_FIRST, place.language), tag)
+    new_row(connection, place.named, {place.names_name.name: coerce(place.names_name, said)}, now)
     return _ids(connection, place, tag)[0]

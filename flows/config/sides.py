@@ -83,6 +83,10 @@ class TagsForm(ShortPart):
     names_column: str = Field(
         default="name", description="the text of the tag in the table of tags"
     )
+    names_language: str | None = Field(
+        default=None,
+        description='where a name is JSON with a text for each language: the one that counts, such as "en_US"',
+    )
     fixed: Fixed = Field(
         default={}, description="what rows of the join table hold that are these contacts' tags"
     )

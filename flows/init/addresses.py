@@ -54,11 +54,11 @@ def addresses(columns: Iterable[Column]) -> Addresses:
     )
 
 
-def rank(prefix: Prefix) -> tuple[int, int, Prefix]:
+def rank(prefix: Prefix) -> tuple[int, int, int, Prefix]:
     """How far down the list an address stands by what it is called."""
     known = [PREFERRED.index(word) for word in prefix if word in PREFERRED]
     place = min(known, default=len(PREFERRED)) if prefix else -1
-    return place, len(prefix), prefix
+    return place, -len(known), len(prefix), prefix
 
 
 def _part(column: Column) -> tuple[Prefix, Concept] | None:

@@ -42,11 +42,12 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked through: the contacts, all tables, and the concepts for which the contacts have no column."""
+    """What is looked through: the contacts, all tables, and the concepts for which the contacts have no column, or an `empty` one."""
 
     contacts: Table
     tables: Sequence[Table]
     wanted: Collection[Concept]
+    empty: Collection[Concept] = ()
 
     @property
     def others(self) -> list[Table]:
@@ -58,5 +59,6 @@ class Search:
         return next((table for table in self.others if table.name == name), None)
 
     def wants(self, found: Sequence[Guess]) -> tuple[Guess, ...]:
-        """Those guesses that fill a gap."""
-        return tuple(one for one in found if one.concept in self.wanted)
+        """Those guesses that fill a gap; an empty column does not fill that of another empty one."""
+        better = [one for one in found if one.column.samples or one.concept not in self.empty]
+        return tuple(one for one in better if one.concept in self.wanted)

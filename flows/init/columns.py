@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from connectors.ghl.entities import GHL
 from flows.init.addresses import PARTS, Addresses, addresses
 from flows.init.entities import LIKENESS
-from flows.init.evidence import evidence, has_decimal_comma, is_moment, is_yes_or_no, lost_zeros
+from flows.init.evidence import (
+    evidence,
+    has_decimal_comma,
+    has_markup,
+    is_moment,
+    is_yes_or_no,
+    lost_zeros,
+)
 from flows.init.exports import COUNTRIES
 from flows.init.found import Column, Table
 from flows.init.proposal import SURE, Line, Unplaced
@@ -261,6 +268,8 @@ def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line
         return replace(line, digits=digits, because=because)
     if concept == "country":
         return _country(line, column)
+    if concept == "body" and has_markup(column):
+        return replace(line, codec="html")
     if entity.spec.completes and concept == "completed":
         return _completed(line, column)
     if concept == "name":

@@ -89,7 +89,7 @@ def reference(table: Table, target: Table) -> str | None:
         return None
     told = [column for column, referred in table.references.items() if referred == target.name]
     meant = [column for column in told if _ACTORS.isdisjoint(words(column))]
-    wanted = {form for word in words(target.bare) for form in _singulars(word)}
+    wanted = _singulars(words(target.bare)[-1])
     # Of several ways the one that is called after the table is meant: partner_id before company_partner_id.
     if meant:
         return next((one for one in meant if wanted & {*words(one)}), meant[0])
@@ -171,13 +171,15 @@ def tenant_of(
 
 def holding(table: Table, fixed: Mapping[str, Scalar]) -> list[Mapping[str, str]]:
     """The sampled rows that hold these values."""
-    wanted = {name: scalar_text(held) for name, held in fixed.items()}
-    return [row for row in table.rows if wanted.items() <= row.items()]
+    return [row for row in table.rows if _holds(row, table, fixed)]
 
 
-def scalar_text(held: Scalar) -> str:
-    """How a value stands among the samples."""
-    return str(held)
+def _holds(row: Mapping[str, str], table: Table, fixed: Mapping[str, Scalar]) -> bool:
+    # A database says yes as True, true or 1: both sides are brought to the column's own form.
+    columns = {name: table.column(name) for name in fixed}
+    return all(
+        name in row and scalar(columns[name], row[name]) == held for name, held in fixed.items()
+    )
 
 
 def scalar(column: Column, text: str) -> Scalar:

@@ -19,6 +19,7 @@ _BOOL = frozenset({"0", "1", "true", "false", "t", "f", "yes", "no", "y", "n", "
 _NAME = re.compile(r"[^\W\d_][^\d@]*")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"(?:,\s*"(?:[^"]|"")*")*')
 """Words in quotes with commas between them, as Mailchimp writes its tags."""
+_MARKUP = re.compile(r"<(p|div|br|span|ul)\b[^>]*>", re.IGNORECASE)
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
 
 
@@ -140,6 +141,11 @@ def has_decimal_comma(column: Column) -> bool:
     """Whether a column's numbers have a decimal comma."""
     numbers = bool(column.samples) and all(map(_COMMA.fullmatch, column.samples))
     return numbers and any("," in sample for sample in column.samples)
+
+
+def has_markup(column: Column) -> bool:
+    """Whether a column's texts are HTML."""
+    return bool(column.samples) and all(map(_MARKUP.search, column.samples))
 
 
 def tag_form(column: Column) -> tuple[str, str]:

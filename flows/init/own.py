@@ -8,14 +8,15 @@ from typing import Any
 
 from flows.init.addresses import PARTS, PREFERRED, rank
 from flows.init.beside import Beside, Search
-from flows.init.columns import Guess, guesses, role
+from flows.init.columns import Guess, guesses, is_key_like, role
 from flows.init.ends import End, Scalar, end_of, new_values, not_deleted, primary, reference, scalar
 from flows.init.evidence import is_yes_or_no
-from flows.init.found import Table
+from flows.init.found import Column, Table
 from flows.init.pivot import names_and_values, pivoted
 from flows.init.proposal import Join, Unplaced
 from flows.init.words import (
     TABLES,
+    is_one_of,
     table_likeness,
     words,
 )
@@ -148,15 +149,24 @@ def _finished(
 def _pointer(search: Search, table: Table) -> str | None:
     """The contact's column that says which row of a table is its main one."""
     pointers = [
-        column
-        for column, target in search.contacts.references.items()
-        if target == table.name and len(table.key) == 1
+        column.name
+        for column in search.contacts.columns
+        if len(table.key) == 1 and _points(search, column, table)
     ]
     return min(
         pointers,
         key=lambda name: rank(words(name)),
         default=None,
     )
+
+
+def _points(search: Search, column: Column, table: Table) -> bool:
+    """Whether a column leads to a table, as the database says or by its name: default_billing_address_id."""
+    if search.contacts.references.get(column.name) == table.name:
+        return True
+    *before, last, mark = words(column.name)[-4:] if is_key_like(column) else ("", "")
+    called = mark == "id" and is_one_of(last, words(table.bare)[-1])
+    return called and not {*before}.isdisjoint(PREFERRED)
 
 
 def _kind(table: Table, end: End) -> tuple[dict[str, Scalar] | None, list[str]]:

@@ -13,7 +13,9 @@ from flows.init.words import (
     COMPANIES,
     COMPANY_NAMES,
     CONTACT,
+    TABLES,
     Concept,
+    is_called,
     is_one_of,
     table_likeness,
     words,
@@ -23,7 +25,12 @@ from flows.init.words import (
 def pointed(search: Search) -> Iterator[Beside]:
     """The company, the country and the state that a column of the contacts leads to."""
     # Only a country is found by its value: names of companies and states are not one of a kind.
-    for column, target in search.contacts.references.items():
+    ways = search.contacts.references.items()
+    # A parent comes before other ways to the same table, which an application may compute of it.
+    for column, target in sorted(ways, key=lambda way: "parent" not in words(way[0])):
+        if target == search.contacts.name:
+            yield from _among_contacts(search, column)
+            continue
         table = search.named(target)
         if table is None or len(table.key) != 1:
             continue
@@ -59,8 +66,40 @@ def pointed(search: Search) -> Iterator[Beside]:
 
 
 def _is_own(search: Search, column: str) -> bool:
-    """Whether a column that no contact lacks and other tables have too says whose the contact is, not for whom it works."""
-    return not search.contacts.column(column).nullable
+    """Whether a column says whose the contact is, not for whom it works: none lacks it, or it is the users' own company."""
+    if not search.contacts.column(column).nullable:
+        return True
+    target = search.contacts.references[column]
+    users = [table for table in search.others if table_likeness(table.bare, TABLES["not contact"])]
+    return any(
+        referred == target and not table.column(own).nullable
+        for table in users
+        for own, referred in table.references.items()
+    )
+
+
+def _among_contacts(search: Search, column: str) -> Iterator[Beside]:
+    """The company of a contact, where companies are rows of the same table."""
+    contacts = search.contacts
+    flag, name = company_flag(contacts), called_so(list(contacts.columns), COMPANY_NAMES)
+    if flag is None or name is None or len(contacts.key) != 1:
+        return
+    said = {
+        "table": contacts.name,
+        "on": {contacts.key[0]: column},
+        "fixed": {flag: True},
+    }
+    because = f'the contact\'s column "{column}" points to a row of the same table'
+    company = Guess(name, "companyName", 0.9, f'the name of a row of "{contacts.name}"')
+    yield Beside(Join("company", said, because), (company,), READ)
+
+
+def company_flag(table: Table) -> str | None:
+    """The yes-or-no column that tells companies from people, where both are in one table."""
+    for column in table.columns:
+        if column.type == "bool" and is_called(column.name, "is company|is organization"):
+            return column.name
+    return None
 
 
 def company_of(table: Table) -> Guess | None:

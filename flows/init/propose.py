@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from flows.init.beside import Beside, Search
 from flows.init.columns import lines
-from flows.init.ends import commonest, holding, new_values, tenant, tenant_of
+from flows.init.ends import Scalar, commonest, holding, new_values, tenant, tenant_of
 from flows.init.entities import LIKENESS
 from flows.init.found import Table
 from flows.init.joining import beside
+from flows.init.pointed import company_flag
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.references import with_references
 from flows.init.tables import child_places, contact_places
@@ -129,6 +130,7 @@ def _with_all(
             fixed,
         ),
     )
+    first = replace(first, fixed=_people(contacts))
     if len(contacts.key) == 1:
         first = _with_joins(first, contacts, rest, found)
     return tuple(
@@ -140,6 +142,12 @@ def _with_all(
         )
         for place in (first, *places[1:])
     )
+
+
+def _people(contacts: Table) -> dict[str, Scalar]:
+    """What people hold who share a table with companies."""
+    flag = company_flag(contacts)
+    return {} if flag is None else {flag: False}
 
 
 def _whose(contacts: Table, tables: Sequence[Table]) -> Whose:
@@ -175,6 +183,7 @@ def _with_joins(
             contacts,
             (contacts, *free),
             wanted,
+            {*own},
         )
     )
     for one in joined:

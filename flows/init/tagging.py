@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flows.init.columns import role
-from flows.init.ends import End, Scalar, end_of, holding, new_values, scalar
+from flows.init.ends import End, Scalar, commonest, end_of, holding, new_values, scalar
 from flows.init.evidence import is_moment, tag_form
 from flows.init.found import Column, Table
 from flows.init.proposal import SURE
@@ -115,6 +116,8 @@ def _over_names(
         "names_column": text,
     }
     fixed = {**link.end.fixed, **_constants(link.table, link.rows, [key, column])}
+    language = _language(names.column(text))
+    said |= {"names_language": language} if language else {}
     linked = _linked(link, column, names)
     of_names = {**whose, **_constants(names, linked, [text])}
     of_names = {name: value for name, value in of_names.items() if _has(names, name)}
@@ -125,6 +128,15 @@ def _over_names(
         "names_on_create": _new_name(names, [text, *of_names, *names.key]),
     }
     return _filled(said, more)
+
+
+def _language(column: Column) -> str | None:
+    """The language of names that are JSON with a text for each; the one that most of them have."""
+    if column.type != "json":
+        return None
+    parsed = [json.loads(sample) for sample in column.samples]
+    languages = [said for names in parsed if isinstance(names, dict) for said in names]
+    return commonest(languages) if languages else None
 
 
 def _new_name(names: Table, given: Sequence[str]) -> dict[str, Scalar]:

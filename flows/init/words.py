@@ -314,9 +314,14 @@ def likeness(
             for synonym in known
         }:
             best = max(best, worth - 0.03)
-        if is_called(form, synonyms):
+        if is_called(form, synonyms) or is_called(_undated(form), synonyms):
             best = max(best, worth - 0.04)
     return best or _loosely(rest, known)
+
+
+def _undated(form: str) -> str:
+    """Without the word that only says what kind of value it is: date_due, date_deadline."""
+    return " ".join(word for word in form.split() if word != "date") or form
 
 
 def _once(own: tuple[str, ...]) -> tuple[str, ...]:

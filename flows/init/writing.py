@@ -131,7 +131,7 @@ def _chosen(place: Place) -> Iterator[str]:
         yield f"where = {_quoted(place.where)}"
     if place.fixed:
         yield f"fixed = {_toml(place.fixed)}  # records with another value are not seen, and never touched"
-    if place.on_create:
+    if place.on_create and not (place.creates and place.creates_on == "ghl"):
         yield f"on_create = {_toml(place.on_create)}  # for new records alone"
 
 

@@ -45,6 +45,7 @@ def _tags(form: TagsForm) -> TagSettings:
         names=form.names,
         names_key=form.names_key,
         names_name=form.names_column,
+        language=form.names_language,
         fixed=form.fixed,
         on_create=_new(form.on_create),
         names_fixed=form.names_fixed,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.apps import seeds
 from tests.apps.world import World, fresh
 
 Rows = list[tuple[Any, ...]]
@@ -212,7 +213,118 @@ DOLIBARR = Application(
     tags={"ann@a.test": ["vip"], "ben@b.test": [], "cara@c.test": ["new lead", "vip"]},
 )
 
-APPLICATIONS = {"chatwoot": CHATWOOT, "twenty": TWENTY, "dolibarr": DOLIBARR}
+ODOO = Application(
+    server="postgresql",
+    seed=seeds.ODOO,
+    cara={**CARA, "city": "Oslo", "country": "NO", "tags": ["vip", "new lead"]},
+    look={
+        "people": "SELECT name, complete_name, email_normalized, city, country_id, parent_id, type, is_company, active"
+        " FROM res_partner ORDER BY email",
+        "categories": "SELECT p.email, c.name->>'en_US' FROM res_partner_res_partner_category_rel l"
+        " JOIN res_partner_category c ON c.id = l.category_id JOIN res_partner p ON p.id = l.partner_id ORDER BY 1, 2",
+        "tasks": "SELECT name, state, partner_id FROM project_task ORDER BY id",
+    },
+    first={
+        "people": [
+            ("Ann Abel", "Acme, Ann Abel", "ann@a.test", "Rome", 109, 102, "contact", False, True),
+            ("Ben Bird", "Ben Bird", "ben@b.test", None, 75, None, "contact", False, True),
+            (None, "Acme, Invoice", "bills@acme.test", "Bari", 109, 102, "invoice", False, True),
+            ("Cara Cole", "Cara Cole", "cara@c.test", "Oslo", 163, None, "contact", False, True),
+            ("Gil Gone", "Gil Gone", "gil@g.test", None, None, None, "contact", False, False),
+            ("Acme", "Acme", None, None, None, None, "contact", True, True),
+            ("Ours", "Ours", None, None, None, None, "contact", True, True),
+        ],
+        "categories": [
+            ("ann@a.test", "vip"),
+            ("cara@c.test", "new lead"),
+            ("cara@c.test", "vip"),
+            ("info@acme.test", "goods"),
+        ],
+        "tasks": [("Call Ann", "01_in_progress", 111), ("Within", "1_done", None)],
+    },
+    ghl=("firstName", "email", "city", "state", "country", "companyName"),
+    ghl_first=[
+        ("Ann", "ann@a.test", "Rome", "Roma", "IT", "Acme"),
+        ("Ben", "ben@b.test", "", "", "FR", ""),
+        ("Cara", "cara@c.test", "Oslo", "", "NO", ""),
+    ],
+    edit=(
+        "UPDATE res_partner SET city = 'Milan', state_id = NULL, write_date = now() WHERE id = 111",
+    ),
+    ghl_edit={"city": "Bergen", "country": "NO"},
+    last={
+        "people": [
+            ("Ann Abel", "Acme, Ann Abel", "ann@a.test", "Milan", 109, 102, "contact", False, True),
+            ("Ben Bird", "Ben Bird", "ben@b.test", "Bergen", 163, None, "contact", False, True),
+            (None, "Acme, Invoice", "bills@acme.test", "Bari", 109, 102, "invoice", False, True),
+            ("Cara Cole", "Cara Cole", "cara@c.test", "Oslo", 163, None, "contact", False, True),
+            ("Gil Gone", "Gil Gone", "gil@g.test", None, None, None, "contact", False, False),
+            ("Acme", "Acme", None, None, None, None, "contact", True, True),
+            ("Ours", "Ours", None, None, None, None, "contact", True, True),
+        ],
+    },
+    ghl_last=[
+        ("Ann", "ann@a.test", "Milan", "Roma", "IT", "Acme"),
+        ("Ben", "ben@b.test", "Bergen", "", "NO", ""),
+        ("Cara", "cara@c.test", "Oslo", "", "NO", ""),
+    ],
+    tasks=("Call Ann",),
+    tags={"ann@a.test": ["vip"], "ben@b.test": [], "cara@c.test": ["new lead", "vip"]},
+)
+
+SHOPWARE = Application(
+    server="mariadb",
+    seed=seeds.SHOPWARE,
+    cara={**CARA, "city": "Oslo"},
+    look={
+        "customers": "SELECT customer_number, first_name, email, HEX(default_billing_address_id) FROM customer ORDER BY 1",
+        "addresses": "SELECT first_name, street, zipcode, city, phone_number FROM customer_address ORDER BY id",
+        "tags": "SELECT c.email, t.name, LENGTH(t.id), t.created_at > '2026-01-01' FROM customer_tag l JOIN tag t ON t.id = l.tag_id"
+        " JOIN customer c ON c.id = l.customer_id ORDER BY 1, 2",
+    },
+    first={
+        "customers": [
+            ("10001", "Ann", "ann@a.test", f"018{21:029X}"),
+            ("10002", "Ben", "ben@b.test", f"018{23:029X}"),
+        ],
+        "addresses": [
+            ("Ann", "Via 1", "00184", "Rome", "+12025550101"),
+            ("Ann", "Am Lager 2", "10115", "Berlin", None),
+            ("Ben", "Weg 3", "10117", "Berlin", None),
+        ],
+        "tags": [("ann@a.test", "vip", 16, 0)],
+    },
+    ghl=("firstName", "email", "city", "address1", "phone"),
+    ghl_first=[
+        ("Ann", "ann@a.test", "Rome", "Via 1", "+12025550101"),
+        ("Ben", "ben@b.test", "Berlin", "Weg 3", ""),
+        ("Cara", "cara@c.test", "Oslo", "", ""),
+    ],
+    edit=("UPDATE customer_address SET city = 'Milan' WHERE city = 'Rome'",),
+    ghl_edit={"city": "Bonn", "phone": "+12025550102", "tags": ["new lead"]},
+    last={
+        "addresses": [
+            ("Ann", "Via 1", "00184", "Milan", "+12025550101"),
+            ("Ann", "Am Lager 2", "10115", "Berlin", None),
+            ("Ben", "Weg 3", "10117", "Bonn", "+12025550102"),
+        ],
+        "tags": [("ann@a.test", "vip", 16, 0), ("ben@b.test", "new lead", 16, 1)],
+    },
+    ghl_last=[
+        ("Ann", "ann@a.test", "Milan", "Via 1", "+12025550101"),
+        ("Ben", "ben@b.test", "Bonn", "Weg 3", "+12025550102"),
+        ("Cara", "cara@c.test", "Oslo", "", ""),
+    ],
+    tags={"ann@a.test": ["vip"]},
+)
+
+APPLICATIONS = {
+    "chatwoot": CHATWOOT,
+    "twenty": TWENTY,
+    "dolibarr": DOLIBARR,
+    "odoo": ODOO,
+    "shopware": SHOPWARE,
+}
 
 
 @pytest.fixture(params=APPLICATIONS)

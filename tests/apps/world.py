@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -114,11 +114,15 @@ class World:
             return sandbox.seed_contact(LOCATION, **fields)
 
     def edit(self, key: str, fields: Mapping[str, Json]) -> None:
-        """Somebody edits a contact in GHL."""
+        """Somebody edits a contact in GHL, and tags it."""
+        plain = {name: value for name, value in fields.items() if name != "tags"}
+        writes = [Write("edit", OpKind.UPDATE, Entity.CONTACT, key, fields=plain)]
+        if "tags" in fields:
+            added = tuple(str(tag) for tag in cast("list[str]", fields["tags"]))
+            writes.append(Write("tag", OpKind.ADD_TAGS, Entity.CONTACT, key, tags=added))
         with connect(self.pair) as sides:
-            write = Write("edit", OpKind.UPDATE, Entity.CONTACT, key, fields=fields)
-            [reply] = sides[Side.GHL].write([write])
-        assert reply.status is Status.DONE, reply
+            replies = list(sides[Side.GHL].write(writes))
+        assert {reply.status for reply in replies} == {Status.DONE}, replies
 
     def contacts(self, *names: str) -> list[tuple[Any, ...]]:
         """The location's contacts, some fields of each, in order."""
