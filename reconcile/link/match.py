@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from reconcile.link.cells import make_cells
@@ -182,17 +183,23 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
 
 
 def link_anew(stage: Stage, mapped: EntityMap) -> None:
-    """Link tasks and notes that lost an end with what was made anew on the same contact, instead of making it a second time.
+    """Link tasks and notes that lost an end with what was made anew on the same contact; hold what others may be.
 
-    So it is where a run moved a task to another contact, and a backup of the ledger from before it was put back since.
-    What lost an end is linked with nothing else first: `match_children` has found what meets among those without a link.
+    What a run makes and the ledger forgets, or a backup brings back, would else be made once more on the other side. What
+    lost an end is linked with nothing else first: `match_children` has found what meets among those without a link.
     """
+    sides = _with_orphans(stage, mapped.entity)
+    lost = [side for side in _with_lost_ends(stage, mapped.entity) if side in sides]
+    if lost:
+        _link_left_alone(stage, mapped, lost)
+    both_there = f"moved_{mapped.entity} WHERE app_state = 'present' AND ghl_state = 'present'"
+    if sides and stage.some(both_there):
+        _hold_for_astray(stage, mapped, sides)
+
+
+def _link_left_alone(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> None:
+    """Link what lost its end on one of these sides with a free record there that it is equal to, or alike under a rule."""
     entity = mapped.entity
-    sides = [
-        side for side in _with_lost_ends(stage, entity) if side in _with_orphans(stage, entity)
-    ]
-    if not sides:
-        return
     stage.make("link/left_alone", entity=entity)
     for rule in (None, *match_rules(mapped)):
         for side in sides:
@@ -200,6 +207,17 @@ def link_anew(stage: Stage, mapped: EntityMap) -> None:
         _settle(stage, entity)
     stage.make("link/released_anew", entity=entity)
     stage.drop("left_alone")
+
+
+def _hold_for_astray(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> None:
+    """Hold free records that one of the other side may be whose link is asked about: it hangs on another contact by now."""
+    stage.make("link/astray", entity=mapped.entity)
+    if stage.some("astray"):
+        for rule in (None, *match_rules(mapped)):
+            for side in sides:
+                stage.make("link/unsure_astray", entity=mapped.entity, side=side, rule=rule)
+        _settle(stage, mapped.entity)
+    stage.drop("astray")
 
 
 def make_owner(stage: Stage, entity: Entity) -> None:
