@@ -14,7 +14,7 @@ from reconcile.compare import reused_keys
 from reconcile.entities import SPECS
 from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.plan import moved_children, phases
-from reconcile.plan.creates import draft_creates
+from reconcile.plan.creates import draft_creates, placed
 from reconcile.plan.plan import Group
 from reconcile.plan.unique_values import make_room, take_turns
 from reconcile.stage.models import render
@@ -38,8 +38,11 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     some = stage.some(unsure, judged, absent, released, matched, strayed)
     stage.make("plan/unsure_now", entity=entity)
     stage.make("plan/wanted", entity=entity)
+    stage.make("plan/made_again", entity=entity)
     if unsure in some:
         stage.make("plan/unsure", entity=entity)
+    if released in some and entity.parent:
+        _make_again(stage, mapped)
     if some & {released, matched}:
         stage.make("plan/forget", entity=entity, phases=phases)
         stage.make("plan/adopt", entity=entity, phases=phases)
@@ -55,6 +58,20 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     if strayed in some:
         strays = moved_children if entity.parent else reused_keys
         strays.draft(stage, mapped)
+
+
+def _make_again(stage: Stage, mapped: EntityMap) -> None:
+    """Have what a merged contact leaves behind go before its survivor's is made again."""
+    for side in Side:
+        if mapped.create.allows(side):
+            stage.make(
+                "plan/made_again_now",
+                entity=mapped.entity,
+                side=side,
+                other=side.other,
+                fields=placed(mapped),
+                phases=phases,
+            )
 
 
 def in_question(stage: Stage, mapped: EntityMap) -> set[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from connectors.memory import Crash, Killed
 from reconcile.model import Entity, OpKind, Side
 from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.values.policy import TAGS, OnMerge
@@ -174,6 +176,27 @@ def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor
             assert [row.parent for row in world.ghl.rows(entity).values()] == [
                 world.links()["ann"]
             ] * 2
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_a_kill_between_the_writes_of_a_merge_leaves_nothing_twice(at: int) -> None:
+    """`delete`, and the run is killed after any of its writes: at no moment is a task or note of the loser's in the app twice."""
+    with _world() as world:
+        world.ghl.merge(world.links()["ann"], world.links()["bob"])
+        world.decide(world.run().holds[0], "delete")
+        world.set_vices(Side.APP, crash=Crash(world.app.carried_out + at, "after"))
+        with suppress(Killed):
+            world.run()
+        world.set_vices(Side.APP, crash=None)
+        world.reopen()
+        for entity in (T, N):
+            rows = world.cells(Side.APP, entity).values()
+            assert len({str(cells) for cells in rows}) == len(rows) <= 2
+        for _ in range(2):
+            world.run()
+        assert _quiet(world.run())
+        for entity in (T, N):
+            assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
 
 
 def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the_survivor(

@@ -6,7 +6,7 @@ SELECT
     'create' AS kind,
     '{{ entity }}' AS entity,
     '{{ other }}' AS side,
-    x.link_id,
+    coalesce(m.link_id, x.link_id) AS link_id,
     x.key AS source_key,
     x.parent,
     x.parent_key,
@@ -19,4 +19,5 @@ SELECT
     || coalesce('; not sent: ' || x.left_out, '') AS because
 FROM orphan_{{ side }} AS x
 LEFT JOIN wanted_{{ entity }} AS w ON w.side = '{{ side }}' AND x.key = w.key
+LEFT JOIN made_again_{{ entity }} AS m ON m.side = '{{ other }}' AND x.key = m.survivors
 WHERE x.class = 'create';

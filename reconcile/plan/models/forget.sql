@@ -10,4 +10,6 @@ SELECT
     app_key AS source_key,
     parent,
     because
-FROM released_{{ entity }};
+FROM released_{{ entity }}
+-- The deletion of what is made again ends its link.
+WHERE link_id NOT IN (SELECT m.link_id FROM made_again_{{ entity }} AS m);
