@@ -22,6 +22,7 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
         entity=entity,
         side=side,
         other=other,
+        side_label=side.label,
         other_label=other.label,
         fields=mapped.fields,
         sent=sent,

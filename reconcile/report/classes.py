@@ -141,7 +141,8 @@ CLASSES: tuple[Class, ...] = (
         "apart",
         "Not of this pair",
         Tone.ASIDE,
-        "it belongs to no contact, or to one that a rule leaves out: nothing is to be done about it",
+        "it belongs to no contact, or to one that is deleted or that a rule leaves out: "
+        "nothing is to be done about it",
     ),
     Class(
         "excluded",

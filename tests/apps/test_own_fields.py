@@ -50,7 +50,7 @@ def made(folder: Path, url: str, fields: str) -> World:
     """People in a database, an empty location, and a pair with these fields."""
     key = "SERIAL" if url.startswith("postgresql") else "INTEGER"
     run(url, *(table.replace("people (id INTEGER", f"people (id {key}") for table in TABLES))
-    world = World(folder, url)
+    world = World(folder, url, "none")
     with Sandbox(path=folder / "ghl.db") as sandbox:
         sandbox.add_location(LOCATION)
         sandbox.seed_custom_field(LOCATION, "plan", "TEXT")

@@ -50,6 +50,8 @@ orphan AS (
             WHEN f.parent IS NULL THEN 'it belongs to no contact'
             WHEN o.link_id IS NULL AND f.parent IN (SELECT key FROM cell_{{ entity.parent }}_{{ side }} WHERE excluded)
                 THEN 'its contact is left out by an exclude rule'
+            WHEN f.parent IN (SELECT key FROM raw_{{ entity.parent }}_{{ side }} WHERE deleted)
+                THEN 'its contact is deleted in {{ side_label }}'
         END AS apart,
         CASE
             WHEN o.link_id IS NULL THEN 'its contact is not linked'
