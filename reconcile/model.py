@@ -119,6 +119,7 @@ class Operation:
     that change; for tags they hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
     `turn` orders writes of values that no two records may share: those of a later turn wait for all of an earlier one; those
     of turn FREES clear a value that the same run writes anew, to break a ring.
+    `grounds` says of each consent that a yes loosens why it may; without one, none is loosened.
     `guard` is the version the record had when it was read, where the side has versions. `because` is a sentence for the
     person who asks "why did it change my record?".
     """
@@ -136,6 +137,7 @@ class Operation:
     source: Cells = dataclasses.field(default_factory=dict)
     before: Cells = dataclasses.field(default_factory=dict)
     after: Cells = dataclasses.field(default_factory=dict)
+    grounds: Cells = dataclasses.field(default_factory=dict)
     guard: str | None = None
     risk: Literal["low", "high"] = "low"
     starts_workflows: bool = False

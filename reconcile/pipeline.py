@@ -13,7 +13,7 @@ from reconcile.compare import absence, restored, reused_keys
 from reconcile.compare.absence import judge_absences, note_unproven, unconfirmed
 from reconcile.compare.diff import doubtful, make_delta
 from reconcile.compare.flapping import hold
-from reconcile.compare.verdicts import judge, load_decisions
+from reconcile.compare.verdicts import judge, keep_consents, load_decisions
 from reconcile.errors import Blocked, ConnectorError, Expired, Malformed, Unnamed
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.link.link import find_moved, load_baseline, release, try_again
@@ -184,6 +184,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         hold(stage, mapped, times=flapping)
         restored.ask_about_creates(stage, mapped)
         refusals.ask(stage, mapped)
+        keep_consents(stage, mapped)
         draft(stage, mapped)
         refusals.ask_about_creates(stage, mapped)
         if mapped.entity.children:

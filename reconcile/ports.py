@@ -21,7 +21,14 @@ class Item:
     equals: str
 
 
-Path: TypeAlias = tuple[str | Item, ...]
+@dataclass(frozen=True, slots=True)
+class Only:
+    """The last step of a Path: the value counts where its text is this one alone."""
+
+    equals: str
+
+
+Path: TypeAlias = tuple[str | Item | Only, ...]
 """Where a value lies in a JSON object: ("a", "b") is a.b; ("customFields", Item("id", "x9"), "value") looks in a list."""
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
-from reconcile.ports import Item, Page, Path, Record, Shape
+from reconcile.ports import Item, Only, Page, Path, Record, Shape
 from reconcile.stage.confinement import confined
 
 
@@ -23,6 +23,9 @@ def look_up(value: object, path: Path) -> object:
                 ),
                 None,
             )
+        elif isinstance(step, Only):
+            text = value if isinstance(value, str) else json.dumps(value)
+            value = value if text == step.equals else None
         else:
             value = value.get(step) if isinstance(value, dict) else None
     return value
@@ -57,7 +60,11 @@ def duckdb_path(path: Path) -> str:
     """A path as a DuckDB expression over a column `json`."""
     expression = "json"
     for step in path:
-        if isinstance(step, Item):
+        if isinstance(step, Only):
+            expression = (
+                f"(CASE WHEN {expression} ->> '$' = {_quoted(step.equals)} THEN {expression} END)"
+            )
+        elif isinstance(step, Item):
             wanted = f"item ->> {_quoted(_pointer(step.where))} = {_quoted(step.equals)}"
             items = (
                 f"CAST(CASE json_type({expression}) WHEN 'ARRAY' THEN {expression} END AS JSON[])"

@@ -211,7 +211,12 @@ class GhlConnector:
             for write in writes
         )
         spelling = Spelling(
-            self._ids() if custom else {}, self.api.dialect.custom_value, clear, self._read_only()
+            self._ids() if custom else {},
+            self.api.dialect.custom_value,
+            clear,
+            self._read_only(),
+            self.api.dialect.version,
+            whole_dnd=self.settings.dnd_writes == "whole",
         )
         writer = Writer(
             self.api,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from connectors.ghl import consents
 from reconcile.entities import Entity, Shown
 from reconcile.ports import FieldInfo, Json, Path
 
@@ -22,7 +23,8 @@ class GhlEntity:
     `dated` kinds tell when they changed, `versioned` ones also in a reply to a read by id. `searched` ones are read in
     bulk from an index of the whole location; others are told one parent at a time. `custom` ones have the location's own
     fields. `unread` are fields that a bulk read does not carry, with the reason; `create_only` cannot be updated.
-    `consent` says "do not disturb" with true; `further` names the field with further values of the same kind.
+    `consent` are the fields that say if a person may be written to, and `coarse` gives for a field that says it badly
+    those that say it well; `further` names the field with further values of the same kind.
     `owners` hold the id of one of the location's users.
     """
 
@@ -41,6 +43,7 @@ class GhlEntity:
     unread: Mapping[str, str] = field(default_factory=dict)
     create_only: frozenset[str] = frozenset()
     consent: frozenset[str] = frozenset()
+    coarse: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
 
@@ -87,6 +90,7 @@ _CONTACT = GhlEntity(
         "gender": one("gender"),
         "assignedTo": one("assignedTo"),
         "dnd": one("dnd"),
+        **consents.PATHS,
         "tags": one("tags"),
         "businessId": one("businessId"),
         "additionalEmails": one("additionalEmails"),
@@ -111,6 +115,7 @@ _CONTACT = GhlEntity(
         "dateOfBirth": FieldInfo("date", label="Date of birth"),
         "assignedTo": FieldInfo("choice", label="Assigned to"),
         "dnd": FieldInfo("bool", clearable=False, label="Do not disturb"),
+        **consents.INFO,
         "tags": FieldInfo("tags", label="Tags"),
         "businessId": FieldInfo(label="Business"),
         "additionalEmails": FieldInfo(
@@ -129,6 +134,7 @@ _CONTACT = GhlEntity(
         "name": "name",
         "additionalEmails": "set",
         "additionalPhones": "set",
+        **dict.fromkeys(consents.INFO, "consent"),
     },
     dated=True,
     versioned=True,
@@ -139,8 +145,8 @@ _CONTACT = GhlEntity(
         "gender": "GHL takes it only when a contact is created, and its search was not seen to carry it",
     },
     create_only=frozenset({"gender"}),
-    # `dndSettings`, by channel, can not be mapped.
-    consent=frozenset({"dnd"}),
+    consent=frozenset(consents.INFO),
+    coarse={"dnd": tuple(consents.INFO)},
     further={"email": "additionalEmails", "phone": "additionalPhones"},
     owners=frozenset({"assignedTo"}),
 )

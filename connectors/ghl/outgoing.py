@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from connectors.ghl import consents
 from connectors.ghl.entities import GHL
 from reconcile.errors import InvalidField
 from reconcile.model import OpKind
@@ -28,18 +30,23 @@ class Spelling:
     custom_value: str
     clear: Json = None
     read_only: frozenset[str] = frozenset()
+    version: str = ""
+    whole_dnd: bool = True
 
 
-def body_of(write: Write, spelling: Spelling) -> dict[str, Json]:
+def body_of(
+    write: Write, spelling: Spelling, held: Mapping[str, Any] | None = None
+) -> dict[str, Json]:
     """The fields that a create or update sends, without the business link.
 
-    Raises InvalidField for a field that this operation can never set, naming the field.
+    `held` is the contact as it is, where one of its consents is written. Raises InvalidField for a field that this operation can never set, naming the field.
     """
     creating = write.kind is OpKind.CREATE
-    body: dict[str, Json] = {}
+    told = consents.written(write.fields)
+    body = consents.members(told, spelling.version, held or {}, whole=spelling.whole_dnd)
     custom: list[Json] = []
     for name, value in write.fields.items():
-        if name == LINKED or (creating and value is None):
+        if name == LINKED or name in consents.INFO or (creating and value is None):
             continue
         _check(write, name, spelling)
         if name in spelling.custom:

@@ -19,6 +19,7 @@ class GhlSettings:
     `business_ids` narrows the run to the contacts of these businesses. `clear_with` is what clears a field: whether GHL
     clears on null or on "" is unconfirmed (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded
     ranges. `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag).
+    `dnd_writes` is whether one channel's "do not disturb" is sent with those of the other channels (docs/ghl.md#do-not-disturb).
     `daily_reserve` is the share of the daily quota left to other integrations.
     """
 
@@ -37,6 +38,7 @@ class GhlSettings:
     lag_seconds: float = 60.0
     daily_reserve: float = 0.1
     clear_with: Literal["null", "empty"] = "null"
+    dnd_writes: Literal["whole", "part"] = "whole"
     user_agent: str = "ghl-reconcile/0.1"
     connect_seconds: float = 10.0
     read_seconds: float = 60.0

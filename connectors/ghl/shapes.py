@@ -14,7 +14,7 @@ from typing import Any
 from connectors.ghl.entities import GHL, one
 from reconcile.errors import InvalidField, Malformed
 from reconcile.model import Entity
-from reconcile.ports import Item, Json, Path, Record, Shape
+from reconcile.ports import Item, Json, Only, Path, Record, Shape
 
 _CUSTOM_VALUES = ("value", "fieldValue", "field_value")
 
@@ -113,6 +113,9 @@ def _walk(value: Any, path: Path) -> Any:
                 ),
                 None,
             )
+        elif isinstance(step, Only):
+            text = str(value).lower() if isinstance(value, bool) else value
+            value = value if text == step.equals else None
         else:
             value = value.get(step) if isinstance(value, dict) else None
         if value is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
-from connectors.ghl import children, contacts
+from connectors.ghl import children, consents, contacts
 from connectors.ghl.api import Api
 from connectors.ghl.batches import Job, jobs_of
 from connectors.ghl.bulk import bulk_business, bulk_tags, tagged
@@ -160,7 +160,10 @@ class Writer:
 
     def _update(self, write: Write) -> Found:
         _check_kind(write)
-        body, key = body_of(write, self._spelling), _key(write)
+        key = _key(write)
+        # GHL may take channels that are not sent away, and an entry has a message of its own.
+        held = contacts.get(self._api, key) if consents.written(write.fields) else None
+        body = body_of(write, self._spelling, held)
         if write.entity.parent:
             return children.update(self._api, write.entity, _parent(write), key, body)
         found = contacts.update(self._api, key, body) if body else None

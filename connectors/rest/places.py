@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from reconcile.ports import Item, Path
+from reconcile.ports import Item, Only, Path
 
 _UNNAMED: Mapping[Path, Any] = {}
 _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([^=\[\]]+)=([^\]]*)\]")
@@ -38,7 +38,10 @@ def text(value: Any) -> str:
 def find(value: Any, path: Path) -> Any:
     """What lies at a path, None where there is nothing."""
     for step in path:
-        value = _among(value, step) if isinstance(step, Item) else _member(value, step)
+        if isinstance(step, Only):
+            value = value if text(value) == step.equals else None
+        else:
+            value = _among(value, step) if isinstance(step, Item) else _member(value, step)
     return value
 
 
@@ -101,15 +104,17 @@ def put(body: dict[str, Any], path: Path, value: Any, names: Mapping[Path, Any] 
     """Set what lies at a path, making the objects and list members on the way; `names` tells how a new member names itself."""
     *way, last = path
     holder: Any = body
+    if not isinstance(last, str):
+        raise TypeError("a value lies in a member of an object, not in a place of a list")
     for at, (step, after) in enumerate(zip(way, path[1:], strict=True)):
         name = names.get(path[: at + 1], step.equals) if isinstance(step, Item) else None
         holder = _entered(holder, step, name, [] if isinstance(after, Item) else {})
-    if isinstance(last, Item):
-        raise TypeError("a value lies in a member of an object, not in a place of a list")
     holder[last] = value
 
 
-def _entered(holder: Any, step: str | Item, name: Any, empty: Any) -> Any:
+def _entered(holder: Any, step: str | Item | Only, name: Any, empty: Any) -> Any:
+    if isinstance(step, Only):
+        raise TypeError("nothing lies behind a condition")
     if isinstance(step, str):
         if not isinstance(holder.get(step), type(empty)):
             holder[step] = empty

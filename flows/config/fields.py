@@ -13,9 +13,10 @@ from flows.config.lines import KeyPath
 from flows.config.problems import Problems, near
 from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec, Owner, codec_named, raw_text
+from reconcile.values.consent import ALLOWED, DENIED, Consent
 from reconcile.values.mapping import TAGS, Field, Formula
 from reconcile.values.policy import TAGS as TAGS_RULE
-from reconcile.values.policy import Drift, Flow, OnConflict, Rule
+from reconcile.values.policy import Blank, Drift, Flow, OnConflict, Rule
 
 _SETS = frozenset({"tags", "set"})
 _PARTED = frozenset({"name", "instant"})
@@ -48,8 +49,6 @@ def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
     name = TAGS if native and _is_tags(ghl, setting.entity) else key
     rule = _rule(form, codec, to_ghl=bool(form.ghl))
     rule = replace(rule, computed=formula is not None)
-    if natives.is_consent(setting.entity, ghl):
-        rule = replace(rule, keep_dnd=not form.lift_dnd)
     built = Field(
         name=name,
         app=app,
@@ -131,7 +130,7 @@ def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
     default = natives.default_codec(setting.entity, native)
     if form.digits:
         default = "digits"
-    if form.choices:
+    if form.choices and default != "consent":
         default = "choice"
     return codec_named(
         form.codec or default,
@@ -139,6 +138,7 @@ def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
         timezone=_timezone(key, form, setting),
         choices=form.choices,
         digits=form.digits,
+        says=form.true_says,
     )
 
 
@@ -185,6 +185,9 @@ def _rule(form: FieldForm, codec: Codec, *, to_ghl: bool) -> Rule:
     flow = form.flow or default.flow
     if form.flow is None and (form.constant is not None or form.value is not None):
         flow = Flow.TO_GHL if to_ghl else Flow.TO_APP
+    if codec.name == "consent":
+        opt_in = form.opt_in == "travels"
+        return Rule(flow, OnConflict.RESTRICT, form.drift or Drift.REVERT, opt_in=opt_in)
     conflict = default.conflict if flow is Flow.BOTH else OnConflict.HOLD
     return Rule(
         flow, form.conflict or conflict, form.drift or Drift.REVERT, form.blank or default.blank
@@ -313,7 +316,7 @@ def _codec_objections(form: FieldForm, field: Field) -> Iterator[_Objection]:
         yield "codec", "by and codec both say how a value is read", 'Take "codec" away.'
     if codec == "choice" and not form.choices:
         yield "codec", "a choice needs its choices", 'Add choices = { our_word = "GHL\'s word" }.'
-    if form.choices and codec != "choice":
+    if form.choices and codec not in ("choice", "consent"):
         yield (
             "choices",
             f'choices mean nothing to the codec "{codec}"',
@@ -357,7 +360,10 @@ def _kind_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[
 
 def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Objection]:
     one_way = field.rule.flow is not Flow.BOTH
-    if form.conflict and one_way:
+    if form.conflict is OnConflict.RESTRICT and not isinstance(field.codec, Consent):
+        what = 'it is of consents alone, such as GHL\'s "dnd.sms"'
+        yield "conflict", what, "Use hold, app, ghl or newest."
+    elif form.conflict and one_way:
         yield (
             "conflict",
             f'a field that flows "{field.rule.flow}" has no conflicts',
@@ -398,18 +404,53 @@ def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterato
 
 
 def _consent_objections(form: FieldForm, field: Field, entity: Entity) -> Iterator[_Objection]:
-    """What must not be left to chance where a field says that a person does not want to be written to."""
-    if not natives.is_consent(entity, field.ghl):
-        if form.lift_dnd:
-            yield "lift_dnd", 'it is no "do not disturb" of GHL\'s', 'Take "lift_dnd" away.'
+    """What must not be left to chance where a field says if a person may be written to."""
+    yield from _coarse(field, entity)
+    consent = natives.is_consent(entity, field.ghl)
+    if consent and not isinstance(field.codec, Consent):
+        what = f'a consent is a yes or a no, and the codec "{field.codec.name}" knows neither'
+        yield "codec", what, 'Use codec = "consent", or leave it out.'
+    elif isinstance(field.codec, Consent) and not consent:
+        what = "the codec is of GHL's consents alone"
+        yield "codec", what, f"Name one of {', '.join(natives.consents(entity)) or 'its contacts'}."
+    if isinstance(field.codec, Consent):
+        yield from _words_objections(form, field.codec)
+        yield from _loose(form)
         return
-    if field.rule.flow is Flow.BOTH:
-        what = "both ways, an edit on one side would lift what a person asked for on the other: a consent flows one way"
-        column = (
-            "" if field.app == (field.name,) or len(field.app) != 1 else f'app = "{field.app[0]}", '
+    for word in ("true_says", "opt_in"):
+        if getattr(form, word) is not None:
+            yield word, "it is no consent", f'Take "{word}" away.'
+
+
+def _coarse(field: Field, entity: Entity) -> Iterator[_Objection]:
+    """GHL's one "dnd" is often false while a channel says no: by that a run would write to who said no."""
+    for native in field.ghl:
+        if channels := GHL[entity].coarse.get(native):
+            what = f'GHL\'s "{native}" is often false where a person said no to a channel'
+            line = f'{field.name} = {{ ghl = "{channels[0]}", true_says = "denied" }}'
+            yield "ghl", what, f"Map the channel, as {line}; there are {', '.join(channels)}."
+
+
+def _words_objections(form: FieldForm, codec: Consent) -> Iterator[_Objection]:
+    if form.true_says and form.choices:
+        yield "true_says", "the choices say it already", 'Take "true_says" or "choices" away.'
+    if not codec.table:
+        what = "nothing says whether the app's true is a yes or a no"
+        remedy = (
+            'Write true_says = "allowed" where true means that one may write, as in an opt_in '
+            'column; true_says = "denied" where it means do not.'
         )
-        remedy = f'Write {field.name} = {{ {column}ghl = "{field.ghl[0]}", flow = "{Flow.TO_APP}" }}, or "{Flow.TO_GHL}".'
-        yield "flow", what, remedy
-    if field.codec.name not in ("bool", "choice"):
-        what = f'a consent is yes or no, and the codec "{field.codec.name}" does not know them'
-        yield "codec", what, 'Use codec = "bool", or choices with true and false.'
+        yield "true_says", what, remedy
+    strange = sorted(set(codec.table.values()) - {ALLOWED, DENIED})
+    if strange:
+        remedy = f'Write "{ALLOWED}" or "{DENIED}" for each of the app\'s words.'
+        yield "choices", f'a consent is allowed or denied, never "{strange[0]}"', remedy
+
+
+def _loose(form: FieldForm) -> Iterator[_Objection]:
+    """What would let a no be lost."""
+    if form.conflict not in (None, OnConflict.RESTRICT):
+        what = f'with "{form.conflict}" a yes of one side would lift a no of the other'
+        yield "conflict", what, 'Take "conflict" away: a no of either side wins.'
+    if form.blank is Blank.CLEAR:
+        yield "blank", "a blank is no yes, and clears no no", 'Take "blank" away.'

@@ -26,6 +26,7 @@ CodecName = Literal[
     "digits",
     "bool",
     "choice",
+    "consent",
     "tags",
     "set",
     "html",
@@ -80,9 +81,13 @@ class FieldForm(ShortPart):
     blank: Blank | None = Field(
         default=None, strict=False, description="whether clearing on one side clears the other"
     )
-    lift_dnd: bool = Field(
-        default=False,
-        description='GHL\'s "dnd": whether a run may take a "do not disturb" away; default: it only sets it',
+    true_says: Literal["allowed", "denied"] | None = Field(
+        default=None,
+        description="a consent: whether the app's true says that one may write, or may not",
+    )
+    opt_in: Literal["asks", "travels"] | None = Field(
+        default=None,
+        description='a consent: whether a newer "yes" lifts the other side\'s "no"; default: asks',
     )
     required: bool = Field(
         default=False, description="a record without this value is reported and left alone"

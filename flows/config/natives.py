@@ -34,13 +34,18 @@ def is_custom(entity: Entity, native: str) -> bool:
 
 
 def is_consent(entity: Entity, native: tuple[str, ...]) -> bool:
-    """Whether a field says that a person does not want to be written to."""
+    """Whether a field says if a person may be written to."""
     return not GHL[entity].consent.isdisjoint(native)
 
 
 def is_owner(entity: Entity, native: tuple[str, ...]) -> bool:
     """Whether a field holds the id of one of the location's users."""
     return not GHL[entity].owners.isdisjoint(native)
+
+
+def consents(entity: Entity) -> list[str]:
+    """GHL's fields that say so."""
+    return sorted(GHL[entity].consent)
 
 
 def default_codec(entity: Entity, native: str) -> str:

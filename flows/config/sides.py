@@ -324,6 +324,10 @@ class GhlForm(Part):
     clear_with: Literal["null", "empty"] = Field(
         default="null", description="what clears a field; see doctor --probe"
     )
+    dnd_writes: Literal["whole", "part"] = Field(
+        default="whole",
+        description="whether a channel's do not disturb is sent with the other channels', as they are then",
+    )
     attempts: int = Field(
         default=5, ge=1, le=20, description="times a request is tried where repeating it is safe"
     )

@@ -17,6 +17,7 @@ from reconcile.ledger.journal import Journal
 from reconcile.model import Cells, Operation, OpKind, Outcome, Side, Status
 from reconcile.plan.plan import LEDGER_ONLY, VALUES
 from reconcile.ports import Check, Connector, Record, Reply, Write
+from reconcile.values.consent import ALLOWED, loosened
 from reconcile.values.mapping import TAGS, EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -151,13 +152,54 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
                 code="NO_PARENT",
                 detail="its contact was not created",
             )
+    if withheld := _withheld(desk, operation):
+        return withheld
     write = write_of(desk.mapping, operation, parent)
     if not _looks_first(desk, operation):
         return write
     return dataclasses.replace(write, check=_check(desk.mapping, operation, write))
 
 
+def _withheld(desk: Desk, operation: Operation) -> Outcome | None:
+    """The outcome of what would lift somebody's no without a ground, or after the yes was taken back."""
+    if operation.kind not in _CARRYING:
+        return None
+    loose = loosened(operation, desk.mapping[operation.entity].consents)
+    lacking = [name for name in loose if not operation.grounds.get(name)]
+    if lacking:
+        return Outcome(
+            operation.op_id,
+            Status.REJECTED,
+            code="CONSENT",
+            detail=f"nothing on record says why {', '.join(lacking)} may be loosened",
+        )
+    back = loose and _taken_back(desk, operation, loose)
+    if back:
+        return Outcome(
+            operation.op_id,
+            Status.STALE,
+            code="CHANGED",
+            detail=f"{operation.side.other.label} says yes no more: {', '.join(back)}",
+        )
+    return None
+
+
+_CARRYING = (OpKind.UPDATE, OpKind.COMPLETE, OpKind.ARCHIVE)
+
+
+def _taken_back(desk: Desk, operation: Operation, loose: Sequence[str]) -> list[str]:
+    """Of these consents, those to which the side that said yes says it no more."""
+    other = operation.side.other
+    record = desk.connectors[other].read(operation.entity, operation.source_key or "", None)
+    if record is None or record.deleted:
+        return list(loose)
+    held = desk.mapping[operation.entity].decode(record, other)
+    return [name for name in loose if held[name] != ALLOWED]
+
+
 def _looks_first(desk: Desk, operation: Operation) -> bool:
+    if operation.grounds:
+        return True
     if operation.kind not in VALUES or desk.recheck == "never":
         return False
     return desk.recheck == "always" or operation.side in desk.free or operation.risk == "high"

@@ -12,6 +12,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Kind
 from reconcile.stage.stage import Stage
+from reconcile.values.consent import NOES, PERMANENT
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import Leave, Situation, decide
@@ -102,15 +103,20 @@ def _reason(link_id: str, field: Field, app: Cell, ghl: Cell, known: Known) -> t
         )
     if (link_id, field.name, "") in known:
         return known[link_id, field.name, ""]
-    app_dnd, ghl_dnd = (field.rule.keep_dnd and cell == "true" for cell in (app, ghl))
-    verdict = decide(
-        field.rule, Situation(Kind.STANDING, None, app is None, ghl is None, app_dnd, ghl_dnd)
-    )
+    verdict = decide(field.rule, _at_rest(field, app, ghl))
     if isinstance(verdict, Leave):
         return BY_RULE, verdict.because
     if field.fallback is not None and None in (app, ghl) and field.fallback in (app, ghl):
         return BY_RULE, "blank on one side, the fallback on the other"
     return _unexplained()
+
+
+def _at_rest(field: Field, app: Cell, ghl: Cell) -> Situation:
+    app_dnd, ghl_dnd = (field.rule.consent and cell in NOES for cell in (app, ghl))
+    lasting = field.rule.consent and PERMANENT in (app, ghl)
+    return Situation(
+        Kind.STANDING, None, app is None, ghl is None, app_dnd, ghl_dnd, lasting=lasting
+    )
 
 
 def _unexplained() -> tuple[str, str]:

@@ -27,8 +27,13 @@ def judge(stage: Stage, mapped: EntityMap) -> None:
         return
     # A table of some hundred rows, however many differences there are.
     stage.fill("verdict", _VERDICT, [list(_verdicts(mapped))])
-    consents = [field.name for field in mapped.fields if field.rule.keep_dnd]
-    stage.make("compare/judged_now", entity=entity, consents=consents)
+    stage.make("compare/judged_now", entity=entity, consents=mapped.consents)
+
+
+def keep_consents(stage: Stage, mapped: EntityMap) -> None:
+    """Let no verdict in `judged_e` lift a no that has no ground to."""
+    if mapped.consents and stage.some(f"judged_{mapped.entity}"):
+        stage.make("compare/kept_consent", entity=mapped.entity, consents=mapped.consents)
 
 
 _VERDICT = [
@@ -39,9 +44,11 @@ _VERDICT = [
     ("ghl_blank", "BOOLEAN"),
     ("app_dnd", "BOOLEAN"),
     ("ghl_dnd", "BOOLEAN"),
+    ("lasting", "BOOLEAN"),
     ("action", "VARCHAR"),
     ("winner", "VARCHAR"),
     ("because", "VARCHAR"),
+    ("ground", "VARCHAR"),
     ("required", "BOOLEAN"),
     ("fallback", "VARCHAR"),
 ]
@@ -50,7 +57,7 @@ _VERDICT = [
 def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
     """The policy as rows of `verdict`: each situation of each field, with what is done about it."""
     for field in mapped.fields:
-        for situation in situations(consent=field.rule.keep_dnd, about=_about(field)):
+        for situation in situations(consent=field.rule.consent, about=_about(field)):
             verdict = decide(field.rule, situation)
             winner = verdict.winner if isinstance(verdict, Agree) else None
             yield (
@@ -61,9 +68,11 @@ def _verdicts(mapped: EntityMap) -> Iterator[tuple[object, ...]]:
                 situation.ghl_blank,
                 situation.app_dnd,
                 situation.ghl_dnd,
+                situation.lasting,
                 _action(verdict),
                 winner,
                 verdict.because,
+                verdict.ground if isinstance(verdict, Agree) else "",
                 field.required,
                 field.fallback,
             )

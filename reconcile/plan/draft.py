@@ -54,7 +54,7 @@ def draft(stage: Stage, mapped: EntityMap) -> None:
     stage.together(*steps)
     # What is asked about a difference already (`flapping`, `refused`) is not asked about twice.
     if some & {unsure, judged}:
-        stage.make("plan/questions", entity=entity)
+        stage.make("plan/questions", entity=entity, consents=mapped.consents)
     if strayed in some:
         strays = moved_children if entity.parent else reused_keys
         strays.draft(stage, mapped)
@@ -130,6 +130,7 @@ def _draft_updates(stage: Stage, mapped: EntityMap) -> None:
         entity=mapped.entity,
         fields=mapped.fields,
         sets=bool(mapped.sets),
+        consents=mapped.consents,
         completed=next(iter(completed), ""),
         phases=phases,
     )
@@ -160,9 +161,10 @@ def groups(stage: Stage) -> tuple[Group, ...]:
             count=int(str(count)),
             risky=int(str(risky)),
             starts_workflows=int(str(starting)),
+            opt_ins=int(str(opt_ins)),
             deltas=tuple(same_tags.get((side, kind), ())) if entity == "tag" else (),
         )
-        for entity, side, kind, count, risky, starting in stage.rows(render("plan/groups"))
+        for entity, side, kind, count, risky, starting, opt_ins in stage.rows(render("plan/groups"))
     )
 
 

@@ -37,6 +37,7 @@ class Limits:
     side may have shrunk since it was last settled. max_confirm: how many records that seem to be
     gone are looked up by key. flapping: a value that this many runs wrote, and that its side took
     back each time within 30 days, is asked about instead of written once more; 0 never asks.
+    max_opt_ins: in how many records of a side a yes takes the place of a no, or of nothing said.
     max_rewound: records of a side that went back to an older state are asked about one by one, as
     far as they are not more than this.
     """
@@ -50,6 +51,7 @@ class Limits:
     small: int = 50
     max_confirm: int = 500
     flapping: int = 3
+    max_opt_ins: int = 10
     max_rewound: int = 10
 
 
@@ -114,7 +116,7 @@ class Breach:
 
 
 NAMES = frozenset(
-    {"deletes", "updates", "creates", "first-creates"}
+    {"deletes", "updates", "creates", "first-creates", "opt-ins"}
     | {
         f"{what}-{side}"
         for what in ("another", "empty", "shrunk", "rewound", "restore")
@@ -139,6 +141,7 @@ def breaches(
     for entity in facts.links:
         over += _updates(plan, facts, limits, entity)
     over += _tags(plan, facts, limits)
+    over += _opt_ins(plan, limits)
     for entity in facts.links:
         over += _creates(plan, facts, limits, entity)
     return [breach for breach in over if breach.name not in allowed]
@@ -281,6 +284,26 @@ def _tags(plan: Plan, facts: Facts, limits: Limits) -> Iterator[Breach]:
                 found=count,
                 of=linked,
                 entity=Entity.TAG,
+                side=side,
+            )
+
+
+def _opt_ins(plan: Plan, limits: Limits) -> Iterator[Breach]:
+    entity = Entity.TAG.record
+    for side in Side:
+        groups = (group for group in plan.groups if group.side is side)
+        count = sum(group.opt_ins for group in groups)
+        if count > limits.max_opt_ins:
+            yield Breach(
+                "opt-ins",
+                f"{count} {entity.plural} that say no in {side.label}, or nothing, would be opted "
+                f"in; the limit is {limits.max_opt_ins} (max_opt_ins)",
+                f"has {count} people written to who had not said yes in {side.label}; a column "
+                "that is read the wrong way round looks just like this",
+                setting="max_opt_ins",
+                allowed=limits.max_opt_ins,
+                found=count,
+                entity=entity,
                 side=side,
             )
 

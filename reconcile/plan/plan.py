@@ -24,7 +24,8 @@ removed, not as the set.
 class Group:
     """Operations of one kind on one side.
 
-    For tags, `deltas` lists how many contacts need each identical change.
+    `opt_ins` are those that loosen a consent. For tags, `deltas` lists how many contacts need each
+    identical change.
     """
 
     entity: Entity
@@ -33,6 +34,7 @@ class Group:
     count: int
     risky: int = 0
     starts_workflows: int = 0
+    opt_ins: int = 0
     deltas: tuple[int, ...] = ()
 
 

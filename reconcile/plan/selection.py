@@ -48,12 +48,14 @@ def narrowed(
     counts: Counter[tuple[OpKind, Entity, Side]] = Counter()
     risky: Counter[tuple[OpKind, Entity, Side]] = Counter()
     starting: Counter[tuple[OpKind, Entity, Side]] = Counter()
+    loosening: Counter[tuple[OpKind, Entity, Side]] = Counter()
     unused = set(only)
     for operation in operations():
         group = (operation.kind, operation.entity, operation.side)
         counts[group] += 1
         risky[group] += operation.risk == "high"
         starting[group] += operation.starts_workflows
+        loosening[group] += bool(operation.grounds)
         unused -= {part for part in unused if any(True for _ in picked([operation], (part,)))}
     if unused:
         raise Refused(
@@ -71,6 +73,7 @@ def narrowed(
                 count=count,
                 risky=risky[kind, entity, side],
                 starts_workflows=starting[kind, entity, side],
+                opt_ins=loosening[kind, entity, side],
             )
             for (kind, entity, side), count in counts.items()
         ),

@@ -35,7 +35,8 @@ KINDS = {
         "Both sides changed",
         "both changed",
         "both sides changed the field since they last agreed, to different values",
-        "`app`, `ghl`: take that side's value; `leave`: accept the difference",
+        "`app`, `ghl`: take that side's value; `leave`: accept the difference; of a consent, `deny`: both say no, "
+        "`allow`: the no is lifted",
     ),
     "ambiguous": Kind(
         "More than one match",
@@ -111,6 +112,16 @@ KINDS = {
 ANSWERS = {
     "app": Answer("Take the app's value", "the app's value is written to GHL", ""),
     "ghl": Answer("Take GHL's value", "GHL's value is written to the app", ""),
+    "deny": Answer(
+        "Both say no",
+        "both sides say that the person may not be written to",
+        "The no is written to the side that says yes.",
+    ),
+    "allow": Answer(
+        "Lift the no: both say yes",
+        "a no is lifted: both sides say that the person may be written to",
+        "The yes is written over the no. Do this only where you know that the person said it last.",
+    ),
     "retry": Answer(
         "Send it again",
         "it is sent once more",

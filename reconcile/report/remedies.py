@@ -64,6 +64,14 @@ REMEDIES: dict[str, Remedy] = {
         "the old record on the former contact is still there",
         "Look at why it was not deleted; the next run tries again.",
     ),
+    "CONSENT": Remedy(
+        "it would have opted somebody in, and nothing on record says why",
+        "make the plan again",
+    ),
+    "PERMANENT": Remedy(
+        "the person said no for good, and GHL says so",
+        "nothing: only the person lifts it, by writing START",
+    ),
     "NO_PARENT": Remedy(
         "its contact could not be created, so it had nothing to hang on",
         "settle the contact's failure; this follows in the next run",

@@ -219,7 +219,7 @@ def _left(field: Field) -> list[_Left]:
     """
     blanks = ((True, False), (False, True), (False, False))
     differences = [_Left(side, source, held) for side in Side for source, held in blanks]
-    return [each for each in differences if field.rule.keep_dnd or _leaves(field, each)]
+    return [each for each in differences if field.rule.consent or _leaves(field, each)]
 
 
 def _leaves(field: Field, difference: _Left) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reconcile.ports import Item, Shape
+from reconcile.ports import Item, Only, Shape
 from reconcile.ports import Path as JsonPath
 from reconcile.stage.quoting import literal, quoted
 
@@ -76,7 +76,7 @@ def _top_level(paths: Iterable[JsonPath]) -> dict[str, str]:
     tops: dict[str, str] = {}
     for path in paths:
         top = path[0]
-        if isinstance(top, Item):
+        if not isinstance(top, str):
             raise TypeError("a path starts with the name of a member")
         if len(path) > 1 or top not in tops:
             tops[top] = "JSON" if len(path) > 1 else "VARCHAR"
@@ -91,6 +91,9 @@ def _first_of(choices: Sequence[JsonPath], tops: dict[str, str]) -> str:
 
 
 def _value(path: JsonPath, tops: dict[str, str]) -> str:
+    if isinstance(path[-1], Only):
+        value = _value(path[:-1], tops)
+        return f"CASE WHEN {value} = {literal(path[-1].equals)} THEN {value} END"
     top = str(path[0])
     if len(path) == 1:
         return quoted(top) if tops[top] == "VARCHAR" else f"json_extract_string({quoted(top)}, '$')"
@@ -109,7 +112,9 @@ def _value(path: JsonPath, tops: dict[str, str]) -> str:
     )
 
 
-def _inside(value: str, step: str | Item) -> str:
+def _inside(value: str, step: str | Item | Only) -> str:
+    if isinstance(step, Only):
+        raise TypeError("nothing lies behind a condition")
     if isinstance(step, str):
         return f"json_extract({value}, {literal(_pointer(step))})"
     same = f"json_extract_string(x, {literal(_pointer(step.where))}) = {literal(step.equals)}"

@@ -28,6 +28,8 @@ from reconcile.plan.plan import LEDGER_ONLY, Group
 from reconcile.plan.unique_values import in_turn
 from reconcile.ports import Record
 from reconcile.stage.archive import Buried
+from reconcile.undo.noes import noes_across
+from reconcile.values import consent
 from reconcile.values.jsonl import line
 from reconcile.values.mapping import TAGS, EntityMap, Mapping
 
@@ -44,6 +46,8 @@ NOT_MAPPED = "no longer in the pair file"
 
 _ARCHIVED = "it was archived, not deleted: take the mark away by hand"
 _STAYS = "it stays: it is there in the place of a contact that the run deleted"
+
+_STAYS_NO = "a no that the run passed on stays: an undo opts nobody in"
 
 _NEW_ID = (
     "contact {key} comes back with a new id: its conversations, appointments, opportunities and workflow enrolments, and "
@@ -209,10 +213,13 @@ def _restore_fields(plan: Undo, operation: Operation, outcome: Outcome, present:
     written = _written(operation, outcome)
     if unmapped := sorted(written.keys() - current.keys()):
         plan.leave(operation, operation.key, f"{NOT_MAPPED}: {', '.join(unmapped)}")
+    loose = consent.loosened_back(operation, current, present.mapping[operation.entity].consents)
+    if loose:
+        plan.leave(operation, operation.key, f"{_STAYS_NO}: {', '.join(loose)}")
     changed = []
     back: dict[str, Cell] = {}
     for name, cell in written.items():
-        if name not in current:
+        if name not in current or name in loose:
             continue
         before = operation.before.get(name)
         # What it wrote, or what was there before: nobody else touched the field since.
@@ -296,6 +303,7 @@ def _bring_back(
         return
     parent = _parent(operation, present)
     cells = _writable(present.mapping[entity], operation.before, side)
+    cells |= noes_across(operation, cells, present.mapping[entity], present.read)
     keys = (key, present.key_of(entity, operation.link_id, side))
     there = _there(present, entity, side, keys, parent)
     if there is not None:
@@ -428,6 +436,7 @@ def _inverse(
         key=key or operation.key,
         parent_key=parent,
         source={},
+        grounds={},
         before=before,
         after=after,
         guard=record.version,

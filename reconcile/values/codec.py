@@ -80,6 +80,18 @@ def declared(codec: Codec) -> dict[str, object]:
     return {each.name: getattr(codec, each.name) for each in members}
 
 
+_TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
+
+
+def truth(text: str) -> str:
+    """The text, or true or false where it is another word for that."""
+    word = text.lower()
+    if word in _TRUE:
+        return "true"
+    return "false" if word in _FALSE else text
+
+
 def clean(raws: Sequence[Raw]) -> str:
     """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
     text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))

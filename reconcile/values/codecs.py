@@ -17,7 +17,8 @@ from reconcile.model import Cell, Side, fingerprint
 from reconcile.ports import Json
 from reconcile.values.addresses import ADDRESS, readable
 from reconcile.values.bounds import LONGEST, LONGEST_WORD, beyond, whole
-from reconcile.values.codec import LEARNED, Codec, Raw, clean, raw_text
+from reconcile.values.codec import LEARNED, Codec, Raw, clean, raw_text, truth
+from reconcile.values.consent import Consent
 from reconcile.values.markup import plain
 from reconcile.values.moments import date_of, moment_of
 from reconcile.values.numbers import CommaNumber, Number
@@ -28,6 +29,7 @@ __all__ = [
     "Choice",
     "Codec",
     "CommaNumber",
+    "Consent",
     "Date",
     "Digits",
     "Email",
@@ -307,10 +309,6 @@ class Digits(Text):
         return f"ltrim({Text.blur(self, column)}, '0')"
 
 
-_TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
-_FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bool(Codec):
     """Yes or no: true or false."""
@@ -318,9 +316,7 @@ class Bool(Codec):
     name: str = "bool"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        text = clean(raws)
-        word = text.lower()
-        return "true" if word in _TRUE else "false" if word in _FALSE else text or None
+        return truth(clean(raws)) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
         return ({"true": True, "false": False}.get(cell or "", cell),) * arity
@@ -467,6 +463,7 @@ def codec_named(
     timezone: str = "UTC",
     choices: Mapping[str, str] | None = None,
     digits: int | None = None,
+    says: str | None = None,
 ) -> Codec:
     """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
     made: dict[str, Codec] = {
@@ -481,6 +478,7 @@ def codec_named(
         "digits": Digits(digits=digits or Digits().digits),
         "bool": Bool(),
         "choice": Choice(table=choices or {}),
+        "consent": Consent.of_truth(says) if says else Consent(table=choices or {}),
         "tags": Labels(),
         "set": Labels(folded=False, name="set"),
         "html": RichText(),
@@ -500,6 +498,7 @@ CODECS = (
     "digits",
     "bool",
     "choice",
+    "consent",
     "tags",
     "set",
     "html",

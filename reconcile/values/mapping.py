@@ -186,6 +186,11 @@ class EntityMap:
         """The fields that are compared by element and written as a whole; tags are written by element."""
         return tuple(field for field in self.fields if field.by_item and field.name != TAGS)
 
+    @property
+    def consents(self) -> tuple[str, ...]:
+        """The names of the fields that say if a person may be written to."""
+        return tuple(field.name for field in self.fields if field.rule.consent)
+
     def native(self, side: Side) -> tuple[str, ...]:
         """Every native field of `side` that is read, in order, once each."""
         names = (

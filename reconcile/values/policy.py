@@ -32,6 +32,7 @@ class OnConflict(StrEnum):
     GHL = "ghl"
     NEWEST = "newest"
     UNION = "union"
+    RESTRICT = "restrict"
 
 
 class Drift(StrEnum):
@@ -85,10 +86,15 @@ class Rule:
     conflict: OnConflict = OnConflict.HOLD
     drift: Drift = Drift.REVERT
     blank: Blank = Blank.KEEP
-    keep_dnd: bool = False
-    """The field is a consent, whose "true" means do not disturb: no run takes that away from a side."""
+    opt_in: bool = False
+    """Of a consent: whether a newer "yes" travels to a side that says no, or nothing."""
     computed: bool = False
     """The value is computed of others of its record; the words alone depend on that."""
+
+    @property
+    def consent(self) -> bool:
+        """Whether the field says if a person may be written to: a "no" of either side wins then."""
+        return self.conflict is OnConflict.RESTRICT
 
 
 TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
@@ -102,7 +108,8 @@ About = Literal["value", "tag", "element"]
 class Situation:
     """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested.
 
-    `app_dnd` and `ghl_dnd` are whether a side says "do not disturb"; only of a consent (`Rule.keep_dnd`) is that known.
+    `app_dnd` and `ghl_dnd` are whether a side says "do not disturb", and `lasting` whether that is one that the person
+    alone can lift; only of a consent (`Rule.consent`) is that known.
     `about` is what it is about: a value, one tag, or one element of another set; the words alone depend on that.
     """
 
@@ -112,6 +119,7 @@ class Situation:
     ghl_blank: bool = False
     app_dnd: bool = False
     ghl_dnd: bool = False
+    lasting: bool = False
     about: About = "value"
 
     def blank(self, side: Side) -> bool:
@@ -125,10 +133,11 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Agree:
-    """Both sides shall hold `winner`'s value."""
+    """Both sides shall hold `winner`'s value. `ground` is why a "yes" may travel; nothing else has one."""
 
     winner: Side
     because: str
+    ground: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +159,66 @@ Verdict = Agree | Ask | Leave
 
 def decide(rule: Rule, situation: Situation) -> Verdict:
     """The verdict of `rule` in `situation`."""
-    verdict = _decide(rule, situation)
-    if rule.keep_dnd and isinstance(verdict, Agree):
-        return _guarded(verdict, situation)
-    return verdict
+    if rule.consent and situation.kind is not Kind.CONVERGED:
+        return _restrict(rule, situation)
+    return _decide(rule, situation)
 
 
-def _guarded(verdict: Agree, situation: Situation) -> Verdict:
-    """The verdict, unless it would take a "do not disturb" away: whose it was, only that person knows."""
-    loser = verdict.winner.other
-    if situation.dnd(loser) and not situation.dnd(verdict.winner):
+def _restrict(rule: Rule, situation: Situation) -> Verdict:
+    """Of a consent, the "no" of either side wins at any time; a "yes" travels where the rule lets it."""
+    denying = [side for side in Side if situation.dnd(side)]
+    if len(denying) == 2:
+        return Leave("both sides say no, one of them for good")
+    if denying:
+        return _denied(rule, situation, denying[0])
+    silent = next(side for side in Side if situation.blank(side))
+    return _silent(rule, situation, silent)
+
+
+def _denied(rule: Rule, situation: Situation, denier: Side) -> Verdict:
+    """One side says no, the other one yes or nothing."""
+    other, owner = denier.other, rule.flow.owner
+    newly = situation.kind is _MOVED[other] and not situation.blank(other)
+    if newly and owner is denier and rule.drift is Drift.LEAVE:
+        return Leave(f"the field comes from {denier.label}; the rule leaves what the other holds")
+    if newly and owner is not denier and not situation.lasting:
+        return _opted_in(rule, other)
+    if owner is other:
         return Leave(
-            f"{verdict.because}; but {loser.label} says do not disturb, and that is not lifted unasked"
+            f"the field comes from {other.label}; but {denier.label} says no, and that is not lifted"
         )
-    return verdict
+    if newly and situation.lasting:
+        return Agree(
+            denier, f"{denier.label} says no for good: the person alone can lift that, not a run"
+        )
+    return Agree(denier, f"{denier.label} says no, and a no of either side wins")
+
+
+def _opted_in(rule: Rule, mover: Side) -> Verdict:
+    said = f"{mover.label} says yes since, {mover.other.label} still says no"
+    if rule.opt_in:
+        return Agree(mover, said, ground=f"changed in {mover.label}, not in {mover.other.label}")
+    return Ask(f"{said}: a no is not lifted unasked")
+
+
+def _silent(rule: Rule, situation: Situation, silent: Side) -> Verdict:
+    """One side says yes, the other one nothing: that is no yes, and nobody said it there."""
+    speaker = silent.other
+    travels = rule.opt_in and rule.flow.owner is not silent
+    if travels and situation.kind is _MOVED[speaker]:
+        return Agree(
+            speaker,
+            f"{speaker.label} says yes, {silent.label} nothing",
+            ground=f"said in {speaker.label}, and nothing in {silent.label}",
+        )
+    return Leave(f"{speaker.label} says yes, {silent.label} nothing, and a yes does not travel")
+
+
+_MOVED = {Side.APP: Kind.APP_MOVED, Side.GHL: Kind.GHL_MOVED}
 
 
 def _decide(rule: Rule, situation: Situation) -> Verdict:
     match situation.kind:
-        case Kind.CONVERGED:
-            return Leave("both sides hold the same value")
         case Kind.STANDING:
             return _standing(rule, situation)
         case Kind.APP_MOVED:
@@ -178,6 +227,8 @@ def _decide(rule: Rule, situation: Situation) -> Verdict:
             return _moved(rule, situation, Side.GHL)
         case Kind.CONFLICT:
             return _both_moved(rule, situation)
+        case Kind.CONVERGED:
+            return Leave("both sides hold the same value")
 
 
 def _standing(rule: Rule, situation: Situation) -> Verdict:
@@ -185,8 +236,6 @@ def _standing(rule: Rule, situation: Situation) -> Verdict:
     owner = rule.flow.owner
     if owner is not None and rule.drift is Drift.LEAVE:
         return Leave(f"{_origin(rule, owner)}; the rule leaves what {owner.other.label} holds")
-    if rule.keep_dnd and situation.app_dnd != situation.ghl_dnd:
-        return Leave("one side says do not disturb, and that is not lifted unasked")
     blank = next((side for side in Side if situation.blank(side) and owner in (None, side)), None)
     if rule.blank is Blank.KEEP and blank is not None:
         return Leave(f"blank in {blank.label}, and a blank does not clear a value")
@@ -267,8 +316,8 @@ def _agree(rule: Rule, situation: Situation, winner: Side, because: str) -> Verd
 def situations(*, consent: bool = False, about: About = "value") -> Iterator[Situation]:
     """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field.
 
-    With `consent` also those in which a side says "do not disturb", which a blank does not; `about` is what they
-    are all about.
+    With `consent` those in which a side says "do not disturb", which a blank does not, for good or not; `about` is what
+    they are all about.
     """
     truths = (False, True)
     states = [
@@ -276,7 +325,8 @@ def situations(*, consent: bool = False, about: About = "value") -> Iterator[Sit
         for blank, dnd in product(truths, truths if consent else (False,))
         if not (blank and dnd)
     ]
-    for kind, newer, (app_blank, app_dnd), (ghl_blank, ghl_dnd) in product(
-        Kind, (None, *Side), states, states
-    ):
-        yield Situation(kind, newer, app_blank, ghl_blank, app_dnd, ghl_dnd, about)
+    for kind, newer, app, ghl in product(Kind, (None, *Side), states, states):
+        if consent and kind is not Kind.CONVERGED and app == ghl and not app[1]:
+            continue  # two yeses, or two blanks, are equal
+        for lasting in truths if app[1] or ghl[1] else (False,):
+            yield Situation(kind, newer, app[0], ghl[0], app[1], ghl[1], lasting, about)

@@ -46,7 +46,7 @@ def test_facts_are_cited_from_nowhere_else() -> None:
 def test_each_heading_is_cited_or_says_what_no_line_can() -> None:
     """What no code relies on is not on the page, but for what shapes it as a whole."""
     cited = {anchor for _, text in _sources() for anchor in _CITED.findall(text)}
-    assert _headings() - cited == {"do-not-disturb", "deletion", "workflows"}
+    assert _headings() - cited == {"deletion", "workflows"}
 
 
 def test_each_fact_says_how_it_is_known() -> None:

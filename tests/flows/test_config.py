@@ -29,6 +29,7 @@ from reconcile.values.codecs import (
     CODECS,
     Bool,
     Choice,
+    Consent,
     Date,
     Email,
     Instant,
@@ -38,7 +39,7 @@ from reconcile.values.codecs import (
     RichText,
     Text,
 )
-from reconcile.values.mapping import Filter
+from reconcile.values.mapping import Field, Filter
 from reconcile.values.policy import TAGS, Flow, OnConflict, OnCreate, OnDelete, Rule
 from tests.flows.broken import BROKEN, GOOD, Broken, edited
 
@@ -105,16 +106,21 @@ def test_long_form_says_everything_else(tmp_path: Path) -> None:
     assert contact.delete == {Side.APP: OnDelete.HOLD, Side.GHL: OnDelete.HOLD}
 
 
-def test_a_consent_is_not_lifted_unless_the_pair_file_says_so(tmp_path: Path) -> None:
-    """A one-way "dnd" sets a "do not disturb" and never takes it away; `lift_dnd = true` lets a run do both."""
+def test_a_consent_restricts_unless_the_pair_file_lets_a_yes_travel(tmp_path: Path) -> None:
+    """A channel flows both ways and a no wins; `true_says` and `choices` say which word is the no, `opt_in` lets a yes travel."""
 
-    def rule(more: str) -> Rule:
-        line = f'no_mail = {{ ghl = "dnd", flow = "ghl->app"{more} }}'
-        pair = _load(tmp_path, edited(('born = "dateOfBirth"', line)))
-        return pair.mapping[Entity.CONTACT].field("no_mail").rule
+    def made(line: str) -> Field:
+        pair = _load(tmp_path, edited(('born = "dateOfBirth"', f"mail = {line}")))
+        return pair.mapping[Entity.CONTACT].field("mail")
 
-    assert rule("") == Rule(Flow.TO_APP, keep_dnd=True)
-    assert rule(", lift_dnd = true") == Rule(Flow.TO_APP)
+    plain = made('{ ghl = "dnd.email", true_says = "denied" }')
+    assert plain.rule == Rule(conflict=OnConflict.RESTRICT)
+    assert plain.codec == Consent(table={"true": "denied", "false": "allowed"})
+    worded = made('{ ghl = "dnd.email", choices = { on = "allowed", off = "denied" } }')
+    assert worded.codec.encode("denied", Side.APP, 1) == ("off",)
+    assert worded.codec.encode("denied", Side.GHL, 1) == ("active",)
+    travels = made('{ ghl = "dnd.email", true_says = "allowed", opt_in = "travels" }')
+    assert travels.rule == Rule(conflict=OnConflict.RESTRICT, opt_in=True)
 
 
 def test_secondary_addresses_count_when_matching(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from reconcile.ports import FieldInfo, Json
 from reconcile.values.codecs import (
     Bool,
     Codec,
+    Consent,
     Date,
     Email,
     Instant,
@@ -42,7 +43,7 @@ _CHOICES: Mapping[str, Any] = {
     "conflict": OnConflict,
     "drift": Drift,
     "blank": Blank,
-    "keep_dnd": bool,
+    "opt_in": bool,
 }
 _FIELDS: Mapping[Entity, Mapping[str, Codec]] = {
     Entity.CONTACT: {
@@ -51,7 +52,7 @@ _FIELDS: Mapping[Entity, Mapping[str, Codec]] = {
         "phone": Phone(region="US"),
         "company": Text(),
         "born": Date(),
-        "dnd": Bool(),
+        "dnd": Consent.of_truth("denied"),
         "likes": Labels(folded=False, name="set"),
         "tags": Labels(),
     },
@@ -110,12 +111,18 @@ def _field(name: str, codec: Any, said: Mapping[str, Any]) -> Field:
         natives["app"],
         natives["ghl"],
         codec,
-        rule=replace(TAGS if name in ("tags", "likes") else Rule(keep_dnd=name == "dnd"), **words),
+        rule=replace(_default(name), **words),
         required=said.get("required", False),
         fallback=said.get("fallback"),
         constant=said.get("constant"),
         create_only=said.get("create_only", False),
     )
+
+
+def _default(name: str) -> Rule:
+    if name in ("tags", "likes"):
+        return TAGS
+    return Rule(conflict=OnConflict.RESTRICT) if name == "dnd" else Rule()
 
 
 ALONE = ("limits", "allow", "refused", "crash")
@@ -169,9 +176,9 @@ class Play:
             connector.unkept_tags = frozenset(case.get("unkept_tags", {}).get(side, ()))
             for entity, codecs in _FIELDS.items():
                 for name, codec in codecs.items():
-                    kind = FieldInfo(
-                        "bool" if isinstance(codec, Bool) else "json" if name == "likes" else "text"
-                    )
+                    types = {"dnd": "bool" if side is Side.APP else "text", "likes": "json"}
+                    plain = "bool" if isinstance(codec, Bool) else "text"
+                    kind = FieldInfo(types.get(name, plain))
                     connector._fields[entity].setdefault(name, kind)
         self.holds: tuple[Hold, ...] = ()
         self._baseline()

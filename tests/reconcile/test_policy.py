@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -24,7 +23,9 @@ from reconcile.values.policy import (
 )
 
 RULES = [Rule(*choices) for choices in product(Flow, OnConflict, Drift, Blank, (False, True))]
-EVERY = [(rule, situation) for rule in RULES for situation in situations(consent=rule.keep_dnd)]
+EVERY = [(rule, situation) for rule in RULES for situation in situations(consent=rule.consent)]
+PLAIN = [(rule, situation) for rule, situation in EVERY if not rule.consent]
+CONSENTS = [(rule, situation) for rule, situation in EVERY if rule.consent]
 
 
 def test_every_situation_has_a_verdict_with_a_reason() -> None:
@@ -38,13 +39,13 @@ def test_where_nobody_moved_nothing_is_done() -> None:
     for rule, situation in EVERY:
         if situation.kind is Kind.CONVERGED:
             assert isinstance(decide(rule, situation), Leave)
-        if situation.kind is Kind.STANDING:
+        if situation.kind is Kind.STANDING and not rule.consent:
             assert not isinstance(decide(rule, situation), Agree)
 
 
 def test_a_standing_difference_is_left_by_a_rule_alone() -> None:
     """Where neither drift = leave nor a blank that clears nothing wants two values apart, a person is asked."""
-    for rule, situation in EVERY:
+    for rule, situation in PLAIN:
         if situation.kind is not Kind.STANDING:
             continue
         owner = rule.flow.owner
@@ -54,7 +55,6 @@ def test_a_standing_difference_is_left_by_a_rule_alone() -> None:
         wanted = (owner is not None and rule.drift is Drift.LEAVE) or (
             rule.blank is Blank.KEEP and blank
         )
-        wanted |= rule.keep_dnd and situation.app_dnd != situation.ghl_dnd
         assert isinstance(decide(rule, situation), Leave) is wanted
 
 
@@ -66,40 +66,48 @@ def test_a_blank_never_clears_a_value_unless_the_rule_says_so() -> None:
             assert not situation.blank(verdict.winner) or situation.blank(verdict.winner.other)
 
 
-def test_no_verdict_lifts_a_do_not_disturb() -> None:
-    """Of a consent, no rule in no situation takes "do not disturb" from a side that says so, also not to restore a drift."""
-    guarded = [(rule, situation) for rule, situation in EVERY if rule.keep_dnd]
-    for rule, situation in guarded:
+def test_a_no_is_lifted_by_a_newer_yes_alone_and_where_the_rule_lets_it() -> None:
+    """Of a consent, a yes wins over a no, or over silence, only where its side alone moved, `opt_in` is set, and it has a ground."""
+    lifted = 0
+    for rule, situation in CONSENTS:
         verdict = decide(rule, situation)
-        if isinstance(verdict, Agree) and situation.dnd(verdict.winner.other):
-            assert situation.dnd(verdict.winner)
-    lifts = [
-        decide(replace(rule, keep_dnd=False), situation)
-        for rule, situation in guarded
-        if situation.ghl_dnd
-    ]
-    assert any(verdict == Agree(Side.APP, "changed in the app, not in GHL") for verdict in lifts)
+        if not isinstance(verdict, Agree) or situation.dnd(verdict.winner):
+            continue
+        lifted += 1
+        moved = {Side.APP: Kind.APP_MOVED, Side.GHL: Kind.GHL_MOVED}[verdict.winner]
+        assert (rule.opt_in, situation.kind, situation.lasting) == (True, moved, False)
+        assert verdict.ground
+        assert not situation.blank(verdict.winner)
+    assert lifted
 
 
-def test_a_consent_is_else_decided_like_any_field() -> None:
-    """Where nobody says "do not disturb", and where it is set, the guard changes no verdict."""
-    for rule, situation in EVERY:
-        if rule.keep_dnd:
-            verdict, free = (
-                decide(rule, situation),
-                decide(replace(rule, keep_dnd=False), situation),
-            )
-            standing = situation.kind is Kind.STANDING and situation.app_dnd != situation.ghl_dnd
-            assert (
-                verdict == free
-                or standing
-                or (isinstance(free, Agree) and situation.dnd(free.winner.other))
-            )
+def test_a_no_wins_at_any_time_from_the_side_whose_word_travels() -> None:
+    """Of a consent that flows both ways, one no and nothing newer across: both sides say no, whatever moved, also where nothing did."""
+    both = [(rule, s) for rule, s in CONSENTS if rule.flow is Flow.BOTH]
+    alone = [(rule, s) for rule, s in both if s.app_dnd != s.ghl_dnd]
+    for rule, situation in alone:
+        denier = Side.APP if situation.app_dnd else Side.GHL
+        moved = {Side.APP: Kind.GHL_MOVED, Side.GHL: Kind.APP_MOVED}[denier]
+        newer_yes = situation.kind is moved and not situation.blank(denier.other)
+        if situation.kind is not Kind.CONVERGED and (situation.lasting or not newer_yes):
+            verdict = decide(rule, situation)
+            assert isinstance(verdict, Agree)
+            assert (verdict.winner, verdict.ground) == (denier, "")
+
+
+def test_a_newer_yes_is_asked_about_unless_it_travels() -> None:
+    """Of a consent, the only question is a yes since the other side's no, where `opt_in` does not let it travel."""
+    asked = [(rule, s) for rule, s in CONSENTS if isinstance(decide(rule, s), Ask)]
+    assert asked
+    for rule, situation in asked:
+        assert (rule.opt_in, situation.lasting) == (False, False)
+        assert situation.app_dnd != situation.ghl_dnd
+        assert situation.kind in (Kind.APP_MOVED, Kind.GHL_MOVED)
 
 
 def test_only_hold_and_an_unknown_newest_ask() -> None:
     """Of what moved, a question is asked about two-way fields alone, where both sides did and the rule does not decide."""
-    for rule, situation in EVERY:
+    for rule, situation in PLAIN:
         if situation.kind is not Kind.STANDING and isinstance(decide(rule, situation), Ask):
             assert situation.kind is Kind.CONFLICT
             assert rule.flow is Flow.BOTH
@@ -131,7 +139,13 @@ def test_rules_are_symmetric_where_they_name_no_side() -> None:
         other = decide(
             rule,
             type(s)(
-                turned.get(s.kind, s.kind), newer, s.ghl_blank, s.app_blank, s.ghl_dnd, s.app_dnd
+                turned.get(s.kind, s.kind),
+                newer,
+                s.ghl_blank,
+                s.app_blank,
+                s.ghl_dnd,
+                s.app_dnd,
+                s.lasting,
             ),
         )
         mine = decide(rule, s)

@@ -177,6 +177,7 @@ CANONICAL = {
     "digits 2": "846579967e7c609ae8e9",
     "bool 1": "8413a19f08b0b1649a00",
     "choice 1": "d44ccf8cd85727213d7b",
+    "consent 1": "d44ccf8cd85727213d7b",
     "tags 1": "67b2775156bfe4efb9f4",
     "set 1": "2cae4a0c178b849cbca9",
     "html 1": "64732f70a98dbd261941",

@@ -210,6 +210,8 @@ def _items(
     for contact in contacts:
         business = businesses.get(contact.business_id or "")
         item = shapes.found(contact, call.version, dates, business.name if business else None)
+        if call.state.settings.inbound_in_search:
+            item["inboundDndSettings"] = contact.inbound_dnd
         if call.state.settings.older_search:
             item = shapes.older(item)
         if not call.state.settings.explicit_nulls:

@@ -29,6 +29,7 @@ class Settings:
 
     The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (docs/ghl.md), there is a switch and the default is the less convenient reading. `refuse_shared_updates`: an update that gives a
     contact the email or phone of another one is refused as a create is, where the location allows no duplicates.
+    `replaces_dnd`: an update's dndSettings take the place of all channels. `inbound_in_search`: search carries inboundDndSettings.
     """
 
     pit: Limit = Limit()
@@ -47,6 +48,8 @@ class Settings:
     lower_case_email: bool = False
     explicit_nulls: bool = True
     older_search: bool = False
+    replaces_dnd: bool = True
+    inbound_in_search: bool = False
     deleted_tasks_in_search: bool = True
     tasks_page_max: int = 100
     access_token_seconds: int = 86_399

@@ -116,10 +116,16 @@ class Writer:
             changed["dnd"] = body["dnd"]
         if "dndSettings" in body:
             given = {CHANNELS[name]: dict(value) for name, value in body["dndSettings"].items()}
-            changed["dnd_settings"] = {**(current.dnd_settings if current else {}), **given}
+            changed["dnd_settings"] = self._channels(given, current.dnd_settings if current else {})
         if "inboundDndSettings" in body:
             changed["inbound_dnd"] = dict(body["inboundDndSettings"])
         return changed
+
+    def _channels(self, given: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+        """The channels after an update; a no for good is lifted by the person alone (docs/ghl.md#do-not-disturb)."""
+        lasting = {name: entry for name, entry in held.items() if entry["status"] == "permanent"}
+        kept = {} if self.state.settings.replaces_dnd else held
+        return {**kept, **given, **lasting}
 
     def _custom(self, items: list[Mapping[str, Any]], held: Mapping[str, Any]) -> dict[str, Any]:
         fields = self.state.fields(self.location.id)

@@ -8,6 +8,8 @@ SET
         ELSE 'agree'
     END,
     winner = CASE WHEN b.choice <> 'leave' THEN b.choice END,
+    -- What a backup brought back is no ground of its own.
+    ground = b.ground,
     fault = b.unfit,
     value = b.chosen,
     because = CASE

@@ -14,6 +14,7 @@ CREATE OR REPLACE TABLE judged_{{ entity }} (
     action VARCHAR,  -- agree, ask, leave, unsyncable or flapping
     winner VARCHAR,  -- the side whose value the other gets
     because VARCHAR,
+    ground VARCHAR,  -- of a consent: why a yes may travel
     required BOOLEAN,
     hold_id VARCHAR,  -- of the question, where there is one
     values_digest VARCHAR,  -- an answer counts for these two values alone

@@ -1,13 +1,24 @@
 -- into judged_{e}: every difference with the verdict of its situation, then with what a person answered
 --
 -- `verdict` lists each situation of each field once, with what the policy says of it: it is joined to, not computed row by row.
-{% from 'compare/models/_answers.sql' import decided, shown_values %}
+{% from 'compare/models/_answers.sql' import chosen_side, decided, shown_values %}
 {% macro dnd(side) -%}
 {#- Whether a side says "do not disturb" in a difference; a value that cannot be read might say so. -#}
 {% if consents %}
 (
     d.field IN ({{ consents | map('literal') | join(', ') }})
-    AND coalesce(d.{{ side }} = 'true' OR (d.{{ side }} IS NOT NULL AND d.{{ side }}_fault IS NOT NULL), false)
+    AND coalesce(d.{{ side }} IN ('denied', 'permanent') OR (d.{{ side }} IS NOT NULL AND d.{{ side }}_fault IS NOT NULL), false)
+)
+{%- else -%}
+false
+{%- endif %}
+{%- endmacro %}
+{% macro lasting() -%}
+{#- Whether a side says so for good. -#}
+{% if consents %}
+(
+    d.field IN ({{ consents | map('literal') | join(', ') }})
+    AND (coalesce(d.app = 'permanent', false) OR coalesce(d.ghl = 'permanent', false))
 )
 {%- else -%}
 false
@@ -27,6 +38,7 @@ WITH looked_up AS (
         v.action AS verdict,
         v.winner,
         v.because,
+        v.ground,
         v.required
     FROM delta_{{ entity }} AS d
     JOIN verdict AS v
@@ -38,6 +50,7 @@ WITH looked_up AS (
             AND v.ghl_blank = (d.ghl IS NULL)
             AND v.app_dnd = {{ dnd('app') }}
             AND v.ghl_dnd = {{ dnd('ghl') }}
+            AND v.lasting = {{ lasting() }}
     LEFT JOIN difference_{{ entity }} AS r
         ON
             d.link_id = r.link_id
@@ -57,16 +70,20 @@ question AS (
 
 answered AS (
     SELECT
-        q.* EXCLUDE (action, winner, because),
+        q.* EXCLUDE (action, winner, because, ground),
         CASE
-            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl') THEN 'agree'
+            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl', 'allow', 'deny') THEN 'agree'
             WHEN q.action = 'ask' AND a.choice = 'leave' THEN 'leave'
             ELSE q.action
         END AS action,
         CASE
-            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl') THEN a.choice
+            WHEN q.action = 'ask' AND a.choice IN ('app', 'ghl', 'allow', 'deny') THEN {{ chosen_side('a', 'q') }}
             ELSE q.winner
         END AS winner,
+        CASE
+            WHEN q.action = 'ask' AND a.choice = 'allow' THEN {{ decided('a') }}
+            WHEN q.action = 'agree' THEN nullif(q.ground, '')
+        END AS ground,
         CASE
             WHEN q.action = 'ask' AND a.choice IS NOT NULL
                 THEN {{ decided('a') }}

@@ -8,6 +8,7 @@ SET
     values_digest = s.values_digest,
     action = CASE WHEN s.choice IS NULL THEN 'flapping' WHEN s.choice = 'leave' THEN 'leave' ELSE 'agree' END,
     winner = CASE WHEN s.choice <> 'leave' THEN s.choice END,
+    ground = NULL,
     fault = NULL,
     value = CASE s.choice WHEN 'app' THEN j.app WHEN 'ghl' THEN j.ghl END,
     because = CASE WHEN s.choice IS NULL THEN s.because ELSE s.decided END

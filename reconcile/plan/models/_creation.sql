@@ -3,7 +3,7 @@
 {#- The cells as they are sent: the fallback where one is blank or not well-formed, which stays unreadable all the same.
     `faults` is SQL for the list of the row's fields that cannot be read, NULL where it has none, or nothing. -#}
 {% macro filled(faults='') -%}
-{%- if not faults and not fields | selectattr('fallback', 'ne', none) | list -%}
+{%- if not faults and not fields | selectattr('fallback', 'ne', none) | list and not fields | selectattr('rule.consent') | list -%}
 f.cells
 {%- else -%}
 [
@@ -11,6 +11,9 @@ f.cells
     {% set cell = 'f.cells[' ~ loop.index ~ ']' %}
     {% if faults %}
     {% set cell = 'CASE WHEN ' ~ faults ~ ' IS NULL OR NOT list_contains(' ~ faults ~ ', ' ~ field.name | literal ~ ') THEN ' ~ cell ~ ' END' %}
+    {% endif %}
+    {% if field.rule.consent %}
+    {% set cell = "CASE WHEN " ~ cell ~ " = 'permanent' THEN 'denied' ELSE " ~ cell ~ ' END' %}
     {% endif %}
     {% if field.fallback is not none %}
     {% set cell = 'coalesce(' ~ cell ~ ', ' ~ field.fallback | literal ~ ')' %}

@@ -8,6 +8,7 @@ SELECT
         '"because":' || to_json(because),
         '"before":' || nullif(before, '{}'),
         '"entity":"' || entity || '"',
+        '"grounds":' || nullif(grounds, '{}'),
         '"guard":' || to_json(guard),
         '"key":' || to_json(key),
         '"kind":"' || kind || '"',

@@ -14,6 +14,7 @@ CREATE OR REPLACE TABLE operation (
     source VARCHAR DEFAULT '{}',  -- JSON: all of the record that it is made from
     before VARCHAR DEFAULT '{}',  -- JSON: the cells that it replaces
     after VARCHAR DEFAULT '{}',  -- JSON: the cells that it writes
+    grounds VARCHAR DEFAULT '{}',  -- JSON: of each consent that it loosens, why
     guard VARCHAR,  -- the version that the record has to have still
     because VARCHAR,
     risk VARCHAR DEFAULT 'low'

@@ -11,7 +11,16 @@ SELECT
     w.app_key,
     w.ghl_key,
     j.because,
+    {% if consents %}
+    CASE
+        WHEN j.action <> 'ask' THEN []
+        -- An answer to many must not lift a no unseen: "allow" is said of consents alone.
+        WHEN j.field IN ({{ consents | map('literal') | join(', ') }}) THEN ['deny', 'allow', 'leave']
+        ELSE ['app', 'ghl', 'leave']
+    END AS options,
+    {% else %}
     CASE j.action WHEN 'ask' THEN ['app', 'ghl', 'leave'] ELSE [] END AS options,
+    {% endif %}
     json_object({{ four_values('j') }}) AS "values",
     j.values_digest
 FROM judged_{{ entity }} AS j

@@ -13,7 +13,8 @@ due AS (
         kind = 'conflict' AS contested,
         CASE winner WHEN 'app' THEN ghl ELSE app END AS previous,
         CASE winner WHEN 'app' THEN app ELSE ghl END AS new_value,
-        NULL::VARCHAR AS across
+        NULL::VARCHAR AS across,
+        ground
     FROM judged_{{ entity }}
     WHERE action = 'agree' AND item IS NULL
     {% if sets %}
@@ -24,7 +25,16 @@ due AS (
 
 turned AS (
     SELECT
-        d.* EXCLUDE (previous),
+        d.* EXCLUDE (previous, new_value),
+        {% if consents %}
+        -- A no for good is the person's own word, and its side's alone.
+        CASE
+            WHEN d.field IN ({{ consents | map('literal') | join(', ') }}) AND d.new_value = 'permanent' THEN 'denied'
+            ELSE d.new_value
+        END AS new_value,
+        {% else %}
+        d.new_value,
+        {% endif %}
         CASE WHEN l.room THEN NULL ELSE d.previous END AS previous,
         coalesce(l.field, '') AS lot,
         coalesce({{ phases.PASS_ON }} + l.turn / 1000, {{ phases.UPDATE }}) AS phase,
@@ -65,6 +75,7 @@ one_write AS (
         {{ gathered('previous') }} AS before,
         {{ gathered('new_value') }} AS after,
         coalesce({{ gathered('across', 'FILTER (across IS NOT NULL)') }}, '{}') AS source,
+        coalesce({{ gathered('ground', 'FILTER (ground IS NOT NULL)') }}, '{}') AS grounds,
         list_sort(list(field)) AS fields,
         bool_or(contested) AS contested
     FROM turned
@@ -91,10 +102,11 @@ SELECT
     source,
     before,
     after,
+    grounds,
     -- The write before it in the same run clears the value, so that the version is another by then.
     CASE WHEN NOT room THEN CASE target WHEN 'app' THEN a.version ELSE g.version END END AS guard,
     sentence.because,
-    CASE WHEN contested THEN 'high' ELSE 'low' END AS risk
+    CASE WHEN contested OR grounds <> '{}' THEN 'high' ELSE 'low' END AS risk
 FROM one_write
 JOIN sentence USING (link_id, target, lot)
 JOIN wide_{{ entity }} AS w USING (link_id)

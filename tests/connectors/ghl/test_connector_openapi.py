@@ -13,6 +13,7 @@ from connectors.ghl import (
     contacts,
     tags,
 )
+from connectors.ghl.consents import INFO
 from connectors.ghl.endpoints import DIALECTS
 from connectors.throttle import LocalBudget, Window
 from reconcile.entities import Shown
@@ -105,6 +106,7 @@ def _writes(connector: GhlConnector, business: str) -> str:
         "companyName": "Engines",
         "gender": "female",
         "dateOfBirth": "1815-12-10",
+        "dnd.sms": "inactive",
     }
     made = _done(connector, Write("c", OpKind.CREATE, Entity.CONTACT, fields=fields, tags=("vip",)))
     other = _done(
@@ -116,6 +118,7 @@ def _writes(connector: GhlConnector, business: str) -> str:
         "contact.colour": None,
         "country": "GB",
         "companyName": "Analytical",
+        **dict.fromkeys(INFO, "active"),
     }
     _done(connector, Write("u", OpKind.UPDATE, Entity.CONTACT, made, fields=changes))
     both = [

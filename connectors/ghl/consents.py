@@ -1,0 +1,160 @@
+"""GHL's "do not disturb" by channel: where it lies in each version, and how one channel is written without losing others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from reconcile.errors import InvalidField
+from reconcile.ports import FieldInfo, Json, Only, Path
+
+OUTBOUND, INBOUND = "dndSettings", "inboundDndSettings"
+_ALL = "all"
+
+
+class _Channel(NamedTuple):
+    """A channel's field, its key in 2021-07-28, its key in v3, and its name for people."""
+
+    field: str
+    old: str
+    new: str
+    label: str
+
+    def key(self, version: str) -> str:
+        """Its key in a version of the API."""
+        if version == "v3":
+            return self.new
+        return self.old
+
+
+_CHANNELS = (
+    _Channel(
+        field="dnd.sms",
+        old="SMS",
+        new="sms",
+        label="SMS",
+    ),
+    _Channel(
+        field="dnd.email",
+        old="Email",
+        new="email",
+        label="Email",
+    ),
+    _Channel(
+        field="dnd.call",
+        old="Call",
+        new="call",
+        label="Calls",
+    ),
+    _Channel(
+        field="dnd.whatsapp",
+        old="WhatsApp",
+        new="whatsApp",
+        label="WhatsApp",
+    ),
+    _Channel(
+        field="dnd.gmb",
+        old="GMB",
+        new="gmb",
+        label="Google Business",
+    ),
+    _Channel(
+        field="dnd.fb",
+        old="FB",
+        new="fb",
+        label="Facebook",
+    ),
+)
+_INBOUND_FIELD = "dnd.inbound"
+_LASTING = "permanent"
+
+
+def _paths(channel: _Channel) -> tuple[Path, ...]:
+    """What says most comes first: a no for good, then one for all channels, then the channel's own word."""
+    keys = (channel.old, channel.new)
+    statuses: list[Path] = [(OUTBOUND, key, "status") for key in keys]
+    for_good: list[Path] = [(*path, Only(_LASTING)) for path in statuses]
+    to_all: Path = ("dnd", Only("true"))
+    return (*for_good, to_all, *statuses)
+
+
+def _info(label: str) -> FieldInfo:
+    return FieldInfo(
+        "choice",
+        clearable=False,
+        label=f"Do not disturb: {label}",
+        choices=("active", "inactive"),
+    )
+
+
+PATHS: Mapping[str, tuple[Path, ...]] = {
+    **{channel.field: _paths(channel) for channel in _CHANNELS},
+    _INBOUND_FIELD: ((INBOUND, _ALL, "status"),),
+}
+
+INFO: Mapping[str, FieldInfo] = {
+    **{channel.field: _info(channel.label) for channel in _CHANNELS},
+    _INBOUND_FIELD: _info("inbound"),
+}
+
+
+def written(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """Those of the fields that are consents and say something."""
+    return {name: said for name, said in fields.items() if name in INFO and said is not None}
+
+
+def members(
+    fields: Mapping[str, Json], version: str, held: Mapping[str, Any], *, whole: bool
+) -> dict[str, Json]:
+    """The members of a body that set these channels; `held` is the contact as GHL shows it now.
+
+    An entry keeps its message and code. With `whole` the other channels go along as they are: whether GHL keeps what is
+    not sent is unknown (docs/ghl.md#do-not-disturb). Raises InvalidField where the person said no for good.
+    """
+    settings = _settings(held, version)
+    sent: dict[str, Json] = {}
+    if whole:
+        sent.update(settings)
+    body: dict[str, Json] = {}
+    for channel in _CHANNELS:
+        if channel.field in fields:
+            key = channel.key(version)
+            entry = settings.get(key, {})
+            sent[key] = _entry(channel.field, entry, fields[channel.field])
+            body[OUTBOUND] = sent
+    if _INBOUND_FIELD in fields:
+        entry = _entries(held, INBOUND).get(_ALL, {})
+        body[INBOUND] = {_ALL: _entry(_INBOUND_FIELD, entry, fields[_INBOUND_FIELD])}
+    return body
+
+
+def _settings(held: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """The channels' entries, by this version's keys; one that GHL gives without a status cannot be sent back."""
+    found = _entries(held, OUTBOUND)
+    settings = {}
+    for channel in _CHANNELS:
+        entry = found.get(channel.old) or found.get(channel.new)
+        if entry and entry.get("status"):
+            settings[channel.key(version)] = entry
+    return settings
+
+
+def _entries(held: Mapping[str, Any], member: str) -> dict[str, dict[str, Any]]:
+    found = held.get(member)
+    if not isinstance(found, dict):
+        return {}
+    return {key: entry for key, entry in found.items() if isinstance(entry, dict)}
+
+
+def _entry(name: str, entry: Mapping[str, Any], status: Json) -> dict[str, Any]:
+    kept = {member: entry[member] for member in ("message", "code") if entry.get(member)}
+    lasting = entry.get("status") == _LASTING
+    if lasting and status == "inactive":
+        raise InvalidField(
+            f"the person said no to {name} for good, and GHL says so",
+            remedy="only the person can lift that, by writing START",
+            code="PERMANENT",
+        )
+    if lasting:
+        return {**kept, "status": _LASTING}
+    return {**kept, "status": status}
