@@ -20,7 +20,7 @@ from tests.reconcile.test_consent import ASKS, TRAVELS, world_of
 C = Entity.CONTACT
 PEOPLE = ("ann", "bob", "cat", "dan", "eve")
 WORLDS = range(150) if SOAK else range(1)
-STEPS = 30 if SOAK else 5
+STEPS = 15 if SOAK else 5
 NATIVE = {Side.APP: "sms_ok", Side.GHL: "dnd.sms"}
 WORDS = {
     Side.APP: {"yes": True, "no": False, "nothing": ""},
