@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -180,19 +179,15 @@ def _take(ledger: Ledger, holder: str) -> None:
 
 
 def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
-    """Renew until `done`, or another run holds it. While a store does not answer for longer than a lease, it counts as lost.
+    """Renew until `done`, or until another run holds it, however long the store does not answer.
 
-    No longer: a settlement of a million records keeps everybody from a file for minutes, another run, too.
+    A run of a million records keeps everybody from its file for minutes. Whether the lease is its own still, each commit asks.
     """
-    renewed = time.monotonic()
     while not done.wait(_RENEW_SECONDS):
         try:
             _take(ledger, holder)
-            renewed = time.monotonic()
-            lost.clear()
         except (Locked, sa.exc.SQLAlchemyError) as error:
             log.warning("the lease was not renewed", extra={"why": errors.reason(error)})
-            if isinstance(error, Locked) or time.monotonic() - renewed > LEASE.total_seconds():
-                lost.set()
             if isinstance(error, Locked):
+                lost.set()
                 return
