@@ -160,6 +160,21 @@ def test_a_run_whose_words_find_no_room_ends_with_its_own_code(acme: Acme) -> No
     assert "report.html" in errors
 
 
+def test_a_run_whose_time_is_over_while_it_reads_says_so_and_the_next_one_begins_anew(
+    acme: Acme,
+) -> None:
+    """Exit code 3, as nothing was compared and nothing written; the history and its report call it stopped, and say why."""
+    before, words = acme.state(), ("run", "--engine", "local", "--verify", "none")
+    told = say(*words, "--max-minutes", "0.0001", "--pair", acme.pair)
+    assert told.code == 3
+    assert "[STOPPED] the time given to the run is over" in told.errors
+    assert "report.html" in told.errors
+    assert acme.state() == before
+    newest = say("history", "--pair", acme.pair, "--limit", "1", "--json").document
+    assert [run["state"] for run in newest] == ["stopped"]
+    assert say(*words, "--pair", acme.pair).code == 1
+
+
 def test_a_terminal_of_few_letters_shows_the_others_by_number(acme: Acme) -> None:
     """What cannot be shown is no reason to end."""
     code, out, errors = _ended("report", "--pair", acme.pair, PYTHONIOENCODING="ascii")
