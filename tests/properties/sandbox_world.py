@@ -64,6 +64,8 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_790_000_000.0
+        self.ahead = 0.0
+        """How far somebody has set the job's clock forward; GHL and people go by the true time."""
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
@@ -72,6 +74,15 @@ class Clock:
 
     def seconds(self) -> float:
         return self.now
+
+    def true(self) -> float:
+        return self.now - self.ahead
+
+    def step(self, seconds: float) -> None:
+        """Set the job's clock: no time passes."""
+        with self._lock:
+            self.now += seconds
+            self.ahead += seconds
 
     def advance(self, seconds: float) -> None:
         with self._lock:
@@ -350,13 +361,14 @@ class SandboxWorld(World):
     """See the module. `lag` is the index's; `revive` is what a new process finds after one that was killed."""
 
     lag: float = 0.0
+    lock_seconds: int = 10
 
     def __post_init__(self) -> None:
         self.folder = Path(mkdtemp(prefix="world-"))
         self.clock: Any = Clock()
         self.fuse = Fuse()
         settings = Settings(pit=LIMIT, lag_seconds=self.lag, seed=7)
-        self.sandbox = Sandbox(settings, clock=self.clock.seconds)
+        self.sandbox = Sandbox(settings, clock=self.clock.true)
         self.sandbox.add_location(LOCATION)
         self.sandbox.add_token(TOKEN, LOCATION)
         self.ghl_place = GhlPlace(sandbox=self.sandbox)
@@ -384,7 +396,12 @@ class SandboxWorld(World):
         }
         fields = {each.entity: each.native(Side.APP) for each in self.mapping.entities}
         return SqlConnector(
-            SqlSettings(f"sqlite:///{self.folder}/app.db", tables, fields=fields),
+            SqlSettings(
+                f"sqlite:///{self.folder}/app.db",
+                tables,
+                fields=fields,
+                lock_seconds=self.lock_seconds,
+            ),
             clock=self.clock,
             sleep=self.clock.advance,
         )
@@ -403,8 +420,12 @@ class SandboxWorld(World):
             clock=self.clock.seconds,
             sleep=self.clock.advance,
             jitter=lambda: 0.5,
-            transport=Wire(self),
+            transport=self.wire(),
         )
+
+    def wire(self) -> Wire:
+        """What carries the requests."""
+        return Wire(self)
 
     def reopen(self) -> None:
         """A new process: nothing of the former one's memory is left."""
