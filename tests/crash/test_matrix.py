@@ -21,6 +21,7 @@ from flows.jobs.full import FULL, PLAN
 from flows.outcome.tell import Told
 from flows.runner import Job, carry_out
 from reconcile.entities import RECORDS
+from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, Side
 from tests.crash.faults import FAULTS, VALUE, Fault, FaultyWorld, Killed
 from tests.flows.nights import night, opened
@@ -47,6 +48,7 @@ class Tally:
     """What came of the cases."""
 
     runs: int = 0
+    asked: int = 0
     ended: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -68,7 +70,7 @@ class Tally:
         names = ("lost", "doubled", "deleted", "leaked", "beyond")
         counts = ", ".join(f"{name} {len(getattr(self, name))}" for name in names)
         ended = ", ".join(f"{name} {many}" for name, many in sorted(self.ended.items()))
-        return f"{self.runs} runs with a fault: {counts}; ended with {ended}"
+        return f"{self.runs} runs with a fault: {counts}; asked {self.asked}; ended with {ended}"
 
 
 def made() -> FaultyWorld:
@@ -231,9 +233,19 @@ def tried(tally: Tally, world: FaultyWorld, case: tuple[str, str], end: State) -
 
 
 def put_right(tally: Tally, world: FaultyWorld, case: tuple[str, str], end: State) -> None:
-    """The next night: what is not as after an undisturbed one goes into the tally."""
+    """The next night: what is not as after an undisturbed one goes into the tally.
+
+    Where it asks whether what a side refused is to be tried again, it is.
+    """
     world.clock.advance(3_600.0)
     night(world)
+    asked = world.ledger.holds()
+    for hold in asked:
+        answer = Decision(hold.hold_id, "retry", hold.values_digest, "Ada", world.clock(), "")
+        world.ledger.decide(answer)
+    if asked:
+        tally.asked += len(asked)
+        night(world)
     now, said = state(world), " x ".join(case)
     tally.lost += [f"{said}: {row}" for row in (end - now).elements()]
     tally.doubled += [f"{said}: {row}" for row in (now - end).elements()]
