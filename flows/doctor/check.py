@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flows.config import Pair
 from flows.doctor import location, machine
+from flows.doctor.consents import consents
 from flows.doctor.finding import Finding, failures, ok, warning
 from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.rehearsal import rehearsal
@@ -59,6 +60,7 @@ def check(
             found += fit(located, described)
             found += computed(located)
             found += unstamped(pair.app)
+            found += consents(located, sides[Side.APP])
             found += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
             found += rehearsal(pair, sides[Side.APP])

@@ -18,6 +18,7 @@ from reconcile.report.agendas import Agendas, content
 from reconcile.report.along import added, alongs
 from reconcile.report.changes import changes, failures
 from reconcile.report.classes import BY_NAME, CARRIED, CLASSES, EQUAL, VALUE_CLASSES, told
+from reconcile.report.consent import consent
 from reconcile.report.entries import entry
 from reconcile.report.figures import requested
 from reconcile.report.kept import Changes
@@ -75,6 +76,7 @@ def document(
         "usage": figures.usage(about),
         "certificate": _certificate(about),
         "provenance": _provenance(mapping, about),
+        **_consent(stage, mapping, entries),
         "changes": entries,
         "interrupted": _interrupted(stage, mapping, about),
     }
@@ -85,6 +87,11 @@ def document(
 
 def _shown(stage: Stage, mapping: Mapping, about: About, kind: Shown) -> dict[str, Any]:
     return content(stage, mapping, kind, about.agendas.get(kind) or Agendas(about.started_at))
+
+
+def _consent(stage: Stage, mapping: Mapping, entries: Changes) -> dict[str, Any]:
+    told = consent(stage, mapping, entries)
+    return {} if told is None else {"consent": told}
 
 
 def _entries(

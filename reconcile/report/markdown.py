@@ -39,6 +39,7 @@ def markdown(document: Map[str, Any]) -> str:
         _head,
         _figures,
         _undo,
+        _consent,
         _statement,
         _values,
         _holds,
@@ -128,6 +129,28 @@ def _undo(document: Map[str, Any]) -> Iterator[str]:
         yield f"- and {len(undo['left']) - _MOST:,} more"
     for lost in undo["lost"]:
         yield f"- nothing brings back: {_cell(lost)}"
+
+
+def _consent(document: Map[str, Any]) -> Iterator[str]:
+    consent = document.get("consent")
+    if not consent or not consent["changes"]:
+        return
+    yield "## Consent"
+    yield ""
+    yield " · ".join(f"{means} **{count:,}**" for means, count in consent["counts"].items())
+    yield ""
+    shown = consent["changes"][:_MOST]
+    heads = ["who", "field", "in", "was", "is", "why"]
+    yield from table(heads, [_consent_row(each) for each in shown], left=len(heads))
+    if len(consent["changes"]) > _MOST:
+        yield ""
+        yield f"and {len(consent['changes']) - _MOST:,} more"
+
+
+def _consent_row(each: Map[str, Any]) -> list[object]:
+    place = "GHL" if each["side"] == "ghl" else "app"
+    was, now = each["before"], each["after"]
+    return [each["label"], each["field"], place, was, now, each["ground"]]
 
 
 def _statement(document: Map[str, Any]) -> Iterator[str]:

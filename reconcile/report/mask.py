@@ -51,6 +51,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     _quality(whole)
     for kind in Shown:
         _agenda(whole.get(kind.plural))
+    _consent(whole)
     _undo(whole)
     _approvals(whole)
     _uncite(whole)
@@ -191,6 +192,13 @@ def _uncite(whole: dict[str, Any]) -> None:
         snapshot["why_incomplete"] = uncited(snapshot["why_incomplete"])
     for alert in whole.get("alerts", ()):
         alert["what"] = uncited(alert["what"])
+
+
+def _consent(whole: dict[str, Any]) -> None:
+    for each in whole.get("consent", {}).get("changes", ()):
+        if each["label"] not in (each["app_key"], each["ghl_key"]):
+            each["label"] = mask(each["label"])
+        each["ground"] = scrub(undecided(each["ground"]))
 
 
 def _undo(whole: dict[str, Any]) -> None:

@@ -53,9 +53,24 @@ def schema() -> dict[str, Any]:
             "type": "object",
             "description": "of a run that takes another back: which one, what stays, what is lost",
         },
+        "consent": _consent(),
         **{kind.plural: _agenda(kind) for kind in Shown},
     }
     return whole
+
+
+def _consent() -> dict[str, Any]:
+    texts = dict.fromkeys(("op_id", "label", "field", "ground"), _TEXT)
+    blank = dict.fromkeys(("app_key", "ghl_key", "before", "after"), _maybe(_TEXT))
+    known = {"entity": _RECORD, "side": _SIDE, "status": {"enum": _STATUS}}
+    means = {"means": {"enum": ["opted in", "opted out", "new, no", "new, yes"]}}
+    change = _object("", **(texts | blank | known | means))
+    return _object(
+        "what the run does to consents; absent where none is mapped",
+        fields=_list(_TEXT),
+        counts=_counts("by what it means"),
+        changes=_list(change, "each change, the opt-ins first, at most 5,000"),
+    )
 
 
 def _totals() -> dict[str, Any]:

@@ -52,6 +52,7 @@ def context(
         "approved": list(approved(document)),
         "times": list(slow(document)),
         "undo": _undo(document),
+        "consent": _consent(document),
     }
 
 
@@ -84,6 +85,15 @@ def _undo(document: Map[str, Any]) -> dict[str, Any] | None:
     }
 
 
+def _consent(document: Map[str, Any]) -> dict[str, Any] | None:
+    """The first changes of consents, and how many there are of each kind."""
+    consent = document.get("consent")
+    if not consent or not consent["changes"]:
+        return None
+    listed: list[Any] = consent["changes"][:_VALUES_LISTED]
+    return {**consent, "listed": listed, "more": len(consent["changes"]) - len(listed)}
+
+
 def _sections(
     document: Map[str, Any], rows: int, quality: list[Any]
 ) -> Iterator[tuple[str, str, int]]:
@@ -92,6 +102,8 @@ def _sections(
         yield "values", "Values", sum(each["apart"] for each in document["values"]["entities"])
     if _undo(document):
         yield "undo", "Not undone", len(document["undo"]["left"])
+    if consent := _consent(document):
+        yield "consent", "Consent", len(consent["changes"])
     if document["holds"]:
         yield "decisions", "Decisions", totals_of(document)["questions"]
     if document["failures"]:

@@ -31,6 +31,7 @@ def verdict(whole: Map[str, Any]) -> dict[str, Any]:
             _nowhere(whole),
             _done(whole),
             _interrupted(whole),
+            _consent(whole),
             _asked(whole, said=code == "holds"),
             _failed(whole),
             _values(whole),
@@ -73,6 +74,14 @@ def _unread(whole: Map[str, Any]) -> str:
         if said
         else ""
     )
+
+
+def _consent(whole: Map[str, Any]) -> str:
+    """Who may be written to, or not, otherwise than before."""
+    counts = whole.get("consent", {}).get("counts", {})
+    said = [f"{counts[means]:,} {means}" for means in ("opted out", "opted in") if means in counts]
+    would = "" if whole["applied"] else "would be "
+    return f"Consent: {would}{', '.join(said)}." if said else ""
 
 
 def _why(each: Map[str, Any]) -> str:

@@ -167,6 +167,26 @@ def test_column_missing(world: World) -> None:
     assert "mail" in hit[0].remedy
 
 
+@pytest.mark.parametrize(
+    ("says", "told", "level"),
+    [("allowed", "30 of 40", Level.WARNING), ("denied", "10 of 40", Level.OK)],
+)
+def test_a_consent_that_looks_turned_round_is_told(
+    world: World, says: str, told: str, level: Level
+) -> None:
+    """Each consent is named with the share of those who say no, and the channels that are not mapped; a majority is a warning."""
+    with sqlite3.connect(world.folder / "app.db") as app:
+        app.execute("ALTER TABLE people ADD sms BOOLEAN")
+        rows = [(f"p{number}@x.com", number < 10) for number in range(40)]
+        app.executemany("INSERT INTO people (mail, sms) VALUES (?, ?)", rows)
+    app.close()
+    line = f'sms = {{ ghl = "dnd.sms", true_says = "{says}" }}'
+    found = world.check(world.pair(PAIR.replace('phone = "phone"', line)))
+    hit = _said(found, f'sms: GHL\'s "dnd.sms"; {told} say no in the app')
+    assert hit.level is level
+    assert "dnd.call, dnd.email" in _said(found, "no consent is mapped to").what
+
+
 def test_an_app_that_takes_no_writes_is_told(world: World) -> None:
     """A database file that may not be written is a warning: a plan that writes to it would be refused."""
     (world.folder / "app.db").chmod(0o444)

@@ -6,14 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from reconcile.errors import Refused
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import FieldInfo
+from reconcile.report.markdown import markdown
+from reconcile.report.mask import masked
+from reconcile.report.page import page
+from reconcile.report.schema import schema
 from reconcile.values.codecs import Consent, Email, Labels
 from reconcile.values.mapping import Field, Mapping
 from reconcile.values.policy import TAGS, OnConflict, OnMerge, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of
+from tests.builders_report import dumped
 from tests.flows.nights import night, take_back
 
 C = Entity.CONTACT
@@ -182,3 +188,28 @@ def test_who_was_merged_keeps_his_no() -> None:
             assert "allowed" not in {cells.get("sms") for cells in world.cells(Side.APP).values()}
         assert world.links() == {"ann": survivor}
         assert world.cells(Side.GHL)[survivor]["sms"] == "denied"
+
+
+def test_a_report_names_each_change_with_its_ground() -> None:
+    """Who was opted in and out, on which side, and why, in the document, the sheet of text and the page; masked like the rest."""
+    with world_of() as world:
+        for name, says in (("ann", True), ("bob", False)):
+            world.app.put(C, {"email": f"{name}@x.com", "sms_ok": says}, key=name)
+        world.run()
+        world.app.edit(C, "ann", {"sms_ok": False})
+        world.app.edit(C, "bob", {"sms_ok": True})
+        whole = night(world).document
+    assert whole["consent"]["counts"] == {"opted in": 1, "opted out": 1}
+    grounds = [(each["label"], each["ground"]) for each in whole["consent"]["changes"]]
+    assert grounds == [
+        ("bob@x.com", "changed in the app, not in GHL"),
+        ("ann@x.com", "sms: the app says no, and a no of either side wins"),
+    ]
+    assert "Consent: 1 opted out, 1 opted in." in whole["verdict"]["sentences"]
+    assert "bob@x.com | sms | GHL | denied | allowed | changed in the app" in markdown(whole)
+    assert "Changes of consent" in page(whole)
+    assert {each["label"] for each in masked(whole)["consent"]["changes"]} == {
+        "a•••@x•••",
+        "b•••@x•••",
+    }
+    Draft202012Validator(schema()).validate(json.loads(dumped(whole)))

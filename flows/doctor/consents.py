@@ -1,0 +1,77 @@
+"""Which channels' consents are mapped, and whether the app's columns look as if they were read the wrong way round."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from connectors.ghl.entities import GHL
+from connectors.rest.places import find
+from flows.doctor.finding import Finding, failures, ok, warning
+from reconcile.errors import ConnectorError
+from reconcile.model import Cell, Side
+from reconcile.ports import Connector, Json, Path, Proof
+from reconcile.values.consent import ALLOWED, NOES
+from reconcile.values.mapping import EntityMap, Field, Mapping
+
+_SAMPLE = 5_000
+_FEW = 20
+"""So few say nothing of a column."""
+
+
+def consents(mapping: Mapping, app: Connector) -> Iterator[Finding]:
+    """A finding for each consent that is mapped, and one for the channels that are not."""
+    for mapped in mapping.entities:
+        fields = [mapped.field(name) for name in mapped.consents]
+        if not fields:
+            continue
+        try:
+            said = _said(mapped, fields, app)
+        except ConnectorError as failed:
+            yield from failures("the consents", failed)
+            continue
+        for field in fields:
+            yield _finding(field, said[field.name])
+        taken = {native for field in fields for native in field.ghl}
+        left = sorted(GHL[mapped.entity].consent - taken)
+        if left:
+            yield ok(f"no consent is mapped to {', '.join(left)}: a no there stays in GHL alone")
+
+
+def _said(mapped: EntityMap, fields: list[Field], app: Connector) -> dict[str, Counter[Cell]]:
+    """What the first records of the app say, by field."""
+    shape = app.shape(mapped.entity)
+    said: dict[str, Counter[Cell]] = {field.name: Counter() for field in fields}
+    rows = 0
+    for page in app.extract(mapped.entity):
+        if isinstance(page, Proof) or rows >= _SAMPLE:
+            break
+        rows += page.rows
+        for line in page.lines.splitlines():
+            row = json.loads(line)
+            for field in fields:
+                values = {name: _first(row, shape.fields[name]) for name in field.read(Side.APP)}
+                said[field.name][field.decode(values, Side.APP)] += 1
+    return said
+
+
+def _first(row: object, paths: Iterable[Path]) -> Json:
+    found = (find(row, path) for path in paths)
+    return next((value for value in found if value is not None), None)
+
+
+def _finding(field: Field, said: Counter[Cell]) -> Finding:
+    yes, no = said[ALLOWED], sum(said[word] for word in NOES)
+    asked = yes + no
+    line = f'{field.name}: GHL\'s "{field.ghl[0]}"'
+    if not asked:
+        return ok(f"{line}; nobody in the app says yes or no yet")
+    share = f"{no:,} of {asked:,} say no in the app ({no / asked:.0%})"
+    if asked >= _FEW and no > yes:
+        remedy = (
+            "Look at a person whom you know: a no of the app is written to GHL. Where it is the "
+            "other way round, turn true_says (or the choices) round."
+        )
+        return warning(f"{line}; {share}: is the column read the right way round?", remedy)
+    return ok(f"{line}; {share}")
