@@ -20,12 +20,13 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_init_writes_the_page_but_for_the_lines_that_it_marks(name: str, tmp_path: Path) -> None:
-    """Nothing is placed wrong, nine fields of ten are placed, fewer than ten lines are left to a person; the cookbook's table says so."""
+    """Nothing is placed wrong, nine fields of ten are placed, doctor finds no fault, fewer than ten lines are left to a person; the table says so."""
     server, seed = CASES[name]
     for world in fresh(name, server, tmp_path):
         world.sql(*seed)
         placed = Placed.compared(world.proposed(), world.page)
         assert placed.wrong == ()
+        assert world.doctor(world.folder / "proposed.toml") == []
         useful = len(placed.right) + len(placed.missing)
         assert len(placed.right) >= 0.9 * useful, placed.missing
         assert placed.lines < 10

@@ -140,9 +140,10 @@ class World:
 
     # The product.
 
-    def doctor(self) -> list[str]:
-        """What doctor finds that is not well."""
-        found = check(self.pair, server=list)
+    def doctor(self, file: Path | None = None) -> list[str]:
+        """What doctor finds that is not well, of the pair file or of another one."""
+        pair = load(file or self.pair_file, environ={"APP_DATABASE_URL": self.url})
+        found = check(pair, server=list)
         return [f"{one.level}: {one.what}" for one in found if str(one.level) == "error"]
 
     def night(self) -> Night:
