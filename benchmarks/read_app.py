@@ -2,6 +2,9 @@
 
 Prints a table for people, and as its last line one JSON object: rows, seconds, peak_mb, vs_pandas_read_sql (seconds,
 below 1 is faster) and peak_vs_pandas. Every reading is a process of its own; medians of `--repeat` alternating runs.
+
+With `--beside` the same fields are also read from four tables: the people, a row of an address for each, companies that they point to,
+and rows of names and values. `beside_vs_flat` says how much longer that takes.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,19 +49,71 @@ SELECT n AS id, 'First' || n % 5000 AS first_name, 'Last' || n % 20000 AS last_n
 FROM generate_series(1, :rows) AS n
 """
 
+SIDES = {
+    "people": f"""
+CREATE TABLE {TABLE}_people AS
+SELECT id, first_name, last_name, email, phone, visits, consent, birthday, balance, tags, created_at, updated_at,
+  1 + id % 30000 AS company_id FROM {TABLE}
+""",
+    "addresses": f"""
+CREATE TABLE {TABLE}_addresses AS
+SELECT id AS person_id, address, city, state, postal_code, country FROM {TABLE}
+""",
+    "companies": f"""
+CREATE TABLE {TABLE}_companies AS SELECT n AS id, 'Company ' || n % 30000 AS name FROM generate_series(1, 30000) AS n
+""",
+    "meta": f"""
+CREATE TABLE {TABLE}_meta AS
+SELECT row_number() OVER () AS id, id AS person_id, name, value FROM (
+  SELECT id, 'website' AS name, website AS value FROM {TABLE} UNION ALL SELECT id, 'source', source FROM {TABLE}
+) AS both_names
+""",
+}
+KEYS = {"people": "id", "addresses": "person_id", "companies": "id", "meta": "person_id, name"}
+BESIDE = (
+    *(f"address.{name}" for name in ("address", "city", "state", "postal_code", "country")),
+    "company.name",
+    "meta.website",
+    "meta.source",
+)
 
-def stage(url: str, folder: Path) -> int:
+
+def flat() -> tuple[Any, tuple[str, ...]]:
+    """All fields in one table."""
+    from connectors.sql import TableSettings, TagSettings
+
+    tags = TagSettings("array", column="tags")
+    return TableSettings(TABLE, modified_at="updated_at", tags=tags), ()
+
+
+def beside() -> tuple[Any, tuple[str, ...]]:
+    """The same fields in four tables, and what is read of them."""
+    from connectors.sql import JoinSettings, TableSettings, TagSettings
+
+    joins = {
+        "address": JoinSettings(f"{TABLE}_addresses", on={"person_id": "id"}),
+        "company": JoinSettings(f"{TABLE}_companies", on={"id": "company_id"}),
+        "meta": JoinSettings(f"{TABLE}_meta", on={"person_id": "id"}, name="name", value="value"),
+    }
+    tags = TagSettings("array", column="tags")
+    table = TableSettings(f"{TABLE}_people", modified_at="updated_at", tags=tags, joins=joins)
+    own = ("first_name", "last_name", "email", "phone", "visits", "consent", "birthday")
+    return table, (*own, "balance", "created_at", "tags", *BESIDE)
+
+
+def stage(
+    url: str, folder: Path, laid_out: Callable[[], tuple[Any, tuple[str, ...]]] = flat
+) -> int:
     """Our way: pages of JSON lines, in chunks of files, through read_json into a typed DuckDB table."""
     import duckdb
 
-    from connectors.sql import SqlConnector, SqlSettings, TableSettings, TagSettings
+    from connectors.sql import SqlConnector, SqlSettings
     from reconcile.model import Entity
     from reconcile.ports import Page, Proof
 
-    contacts = TableSettings(
-        TABLE, modified_at="updated_at", tags=TagSettings("array", column="tags")
-    )
-    connector = SqlConnector(SqlSettings(url, {Entity.CONTACT: contacts}))
+    contacts, wanted = laid_out()
+    fields = {Entity.CONTACT: wanted} if wanted else {}
+    connector = SqlConnector(SqlSettings(url, {Entity.CONTACT: contacts}, fields))
     shape = connector.shape(Entity.CONTACT)
     names = [*shape.fields, shape.key[0][0], shape.modified_at[0][0]]
     columns = ", ".join(f"'{name}': '{TYPES.get(str(name), 'VARCHAR')}'" for name in names)
@@ -80,6 +137,11 @@ def stage(url: str, folder: Path) -> int:
                 assert step.complete, step.why_incomplete
         [(rows,)] = stage_.execute("SELECT count(*) FROM app").fetchall()
         return int(rows)
+
+
+def stage_beside(url: str, folder: Path) -> int:
+    """Our way, from four tables."""
+    return stage(url, folder, beside)
 
 
 def pandas_way(url: str, _folder: Path) -> int:
@@ -106,9 +168,16 @@ def measured(way: str, url: str) -> tuple[float, float, int]:
     return seconds, usage.ru_maxrss / 1024, int(answer)
 
 
-def compare(url: str, rows: int, repeat: int) -> dict[str, float]:
-    """Alternating runs of both ways."""
-    results: dict[str, list[tuple[float, float, int]]] = {"stage": [], "pandas": []}
+WAYS: dict[str, Callable[[str, Path], int]] = {
+    "stage": stage,
+    "pandas": pandas_way,
+    "beside": stage_beside,
+}
+
+
+def compare(url: str, rows: int, repeat: int, ways: Sequence[str]) -> dict[str, float]:
+    """Alternating runs of the ways."""
+    results: dict[str, list[tuple[float, float, int]]] = {way: [] for way in ways}
     for _ in range(repeat):
         for way, taken in results.items():
             taken.append(measured(way, url))
@@ -120,7 +189,11 @@ def compare(url: str, rows: int, repeat: int) -> dict[str, float]:
     print(f"{'way':<10}{'seconds':>10}{'peak MB':>10}")
     for way, (seconds, peak) in medians.items():
         print(f"{way:<10}{seconds:>10.2f}{peak:>10.0f}")
+    more = {}
+    if "beside" in medians:
+        more = {"beside_vs_flat": round(medians["beside"][0] / medians["stage"][0], 3)}
     return {
+        **more,
         "rows": rows,
         "seconds": round(medians["stage"][0], 3),
         "peak_mb": round(medians["stage"][1], 1),
@@ -136,23 +209,35 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--url", default=os.environ.get("GHL_RECONCILE_TEST_POSTGRES", DEFAULT_URL))
-    parser.add_argument("--way", choices=["stage", "pandas"], help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=[*WAYS], help=argparse.SUPPRESS)
+    parser.add_argument("--beside", action="store_true", help="also from four tables")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.way:
-        print({"stage": stage, "pandas": pandas_way}[chosen.way](chosen.url, chosen.folder))
+        print(WAYS[chosen.way](chosen.url, chosen.folder))
         return
     url = chosen.url.replace("postgresql://", "postgresql+psycopg://")
     engine = sa.create_engine(url)
+    ways = [way for way in WAYS if way != "beside" or chosen.beside]
     try:
         with engine.begin() as connection:
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {TABLE}"))
+            drop(connection)
             connection.execute(sa.text(MAKE), {"rows": chosen.rows})
             connection.execute(sa.text(f"ALTER TABLE {TABLE} ADD PRIMARY KEY (id)"))
-        print(json.dumps(compare(url, chosen.rows, chosen.repeat)))
+            for name, statement in SIDES.items() if chosen.beside else ():
+                connection.execute(sa.text(statement))
+                key = f"ALTER TABLE {TABLE}_{name} ADD PRIMARY KEY ({KEYS[name]})"
+                connection.execute(sa.text(key))
+        print(json.dumps(compare(url, chosen.rows, chosen.repeat, ways)))
     finally:
         with engine.begin() as connection:
-            connection.execute(sa.text(f"DROP TABLE IF EXISTS {TABLE}"))
+            drop(connection)
+
+
+def drop(connection: sa.Connection) -> None:
+    """Take the tables away."""
+    for name in (TABLE, *(f"{TABLE}_{side}" for side in SIDES)):
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def init(
     app: Annotated[
         str,
         Parameter(
-            help="the app: a database URL, env:NAME, a file or a folder of files, an OpenAPI document or saved answers (.json)"
+            help="the app: a database URL, env:NAME, a file or a folder of files, an OpenAPI document (.json, .yaml) or saved answers (.json)"
         ),
     ],
     location: Annotated[str, Parameter(help="the GHL location's id")],

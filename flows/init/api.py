@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from connectors.files.settings import SUFFIXES
 from flows.init.collections import Collection, collection_of
 from flows.init.found import Table
@@ -18,7 +20,9 @@ from reconcile.values.mapping import TAGS
 
 UNKNOWN = "https://api.example.com"
 """Stands in the pair file where nothing says what the API's address is."""
-_SAVE = "Save its OpenAPI document, or one answer of each collection, as .json files, and give the file or the folder."
+_SAVE = "Save its OpenAPI document (.json or .yaml), or one answer of each collection (.json), and give the file or the folder."
+_JSON = (".json",)
+_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,11 @@ class ApiSurvey:
 
 def survey_api(path: Path) -> ApiSurvey | None:
     """An OpenAPI document or saved answers; None where the path is neither. Raises ConfigError for what is no JSON."""
-    files = [path] if path.is_file() else sorted(path.glob("*.json"))
+    files = [path] if path.is_file() else sorted(path.iterdir())
     tables = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
     if path.is_dir() and any(file.suffix.lower() in tables for file in path.iterdir()):
         return None
-    found = {file: _loaded(file) for file in files if file.suffix.lower() == ".json"}
+    found = {file: _loaded(file) for file in files if file.suffix.lower() in (*_JSON, *_YAML)}
     if not found:
         return None
     for held in found.values():
@@ -97,8 +101,15 @@ def _checked(survey: ApiSurvey) -> ApiSurvey:
 
 
 def _loaded(file: Path) -> Any:
+    form = "YAML" if file.suffix.lower() in _YAML else "JSON"
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as failed:
-        what = f"{file.name} cannot be read as JSON ({type(failed).__name__})"
+        content = file.read_bytes()
+        return _of_yaml(content) if form == "YAML" else json.loads(content)
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError) as failed:
+        what = f"{file.name} cannot be read as {form} ({type(failed).__name__})"
         raise ConfigError([Problem("--app", what, _SAVE)]) from None
+
+
+def _of_yaml(content: bytes) -> Any:
+    """A document in YAML as JSON has it: keys and days are texts there."""
+    return msgspec.to_builtins(msgspec.yaml.decode(content), str_keys=True)

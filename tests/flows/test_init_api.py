@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
 
@@ -214,6 +215,32 @@ def test_saved_answers_of_hubspot_and_pipedrive(tmp_path: Path) -> None:
     assert '\n"emails[primary=true].value" = "email"' in text
     assert '\nname = { ghl = ["firstName", "lastName"], codec = "name" }' in text
     assert load(tmp_path / "two" / "pair.toml", environ={}).mapping.entities
+
+
+def test_a_document_in_yaml_says_what_it_says_in_json(tmp_path: Path) -> None:
+    """Numbers as the keys of answers and days as examples, which YAML reads as such, are the texts that JSON has there."""
+    from flows.init.api import survey_api
+
+    document = _api({}, {}).openapi()
+    document["info"]["x-since"] = "2026-01-31"
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    told = (
+        yaml.safe_dump(document, sort_keys=False)
+        .replace("'200':", "200:")
+        .replace("'2026-01-31'", "2026-01-31")
+    )
+    (tmp_path / "openapi.yaml").write_text(told)
+    assert survey_api(tmp_path / "openapi.yaml") == survey_api(tmp_path / "openapi.json")
+
+
+@pytest.mark.parametrize("content", ["a: [", "a: &a [*a, *a]", "!!python/object:os.system {}"])
+def test_yaml_that_is_no_document_is_told(tmp_path: Path, content: str) -> None:
+    """What does not end, goes round in a ring or asks for an object of a program is refused in words."""
+    from flows.init.api import survey_api
+
+    (tmp_path / "openapi.yaml").write_text(content)
+    with pytest.raises(ConfigError, match=r"cannot be read as YAML|no list of objects"):
+        survey_api(tmp_path / "openapi.yaml")
 
 
 @pytest.mark.parametrize(
