@@ -40,7 +40,7 @@ def rules(named: bool) -> dict[str, Rule]:
     """A field for each policy there is; without those that name a side unless `named`."""
     made = {}
     for flow, conflict, drift, blank in product(Flow, OnConflict, Drift, Blank):
-        if conflict is OnConflict.UNION or (
+        if conflict in (OnConflict.UNION, OnConflict.RESTRICT) or (
             flow is not Flow.BOTH and conflict is not OnConflict.HOLD
         ):
             continue
