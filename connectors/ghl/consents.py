@@ -108,13 +108,15 @@ def members(
 ) -> dict[str, Json]:
     """The members of a body that set these channels; `held` is the contact as GHL shows it now.
 
-    An entry keeps its message and code. With `whole` the other channels go along as they are: whether GHL keeps what is
-    not sent is unknown (docs/ghl.md#do-not-disturb). Raises InvalidField where the person said no for good.
+    An entry keeps its message and code. With `whole` every other channel's no goes along: whether GHL keeps what is not
+    sent is unknown (docs/ghl.md#do-not-disturb). A yes does not: it might take the place of a no that came since it was
+    read, and without a setting a channel is open all the same. Raises InvalidField where the person said no for good.
     """
     settings = _settings(held, version)
     sent: dict[str, Json] = {}
     if whole:
-        sent.update(settings)
+        denied = {key: entry for key, entry in settings.items() if entry["status"] != "inactive"}
+        sent.update(denied)
     body: dict[str, Json] = {}
     for channel in _CHANNELS:
         if channel.field in fields:

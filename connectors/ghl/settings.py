@@ -19,7 +19,7 @@ class GhlSettings:
     `business_ids` narrows the run to the contacts of these businesses. `clear_with` is what clears a field: whether GHL
     clears on null or on "" is unconfirmed (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded
     ranges. `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag).
-    `dnd_writes` is whether one channel's "do not disturb" is sent with those of the other channels (docs/ghl.md#do-not-disturb).
+    `dnd_writes` is whether one channel's "do not disturb" is sent with every other channel's no (docs/ghl.md#do-not-disturb).
     `daily_reserve` is the share of the daily quota left to other integrations.
     """
 

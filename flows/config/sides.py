@@ -326,7 +326,7 @@ class GhlForm(Part):
     )
     dnd_writes: Literal["whole", "part"] = Field(
         default="whole",
-        description="whether a channel's do not disturb is sent with the other channels', as they are then",
+        description="whether a channel's do not disturb is sent with the other channels that say no",
     )
     attempts: int = Field(
         default=5, ge=1, le=20, description="times a request is tried where repeating it is safe"

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from connectors.contract.shapes import read_with_duckdb
-from connectors.ghl.consents import INFO
+from connectors.ghl.consents import INFO, members
 from connectors.ghl.sandbox.dto import V2_CHANNELS, V3_CHANNELS
 from connectors.ghl.shapes import record, shape_of
 from reconcile.model import Entity, OpKind, Status
@@ -42,7 +42,7 @@ def settings(host: Hosted, key: str) -> dict[str, Any]:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("replaces", [True, False], ids=["replaces", "merges"])
 def test_one_channel_is_written_and_the_others_stay(version: str, replaces: bool) -> None:
-    """Whatever GHL does with channels that are not sent: no other channel, no message and no code is lost."""
+    """Whatever GHL does with channels that are not sent: no other channel's no, and no message and code of it, is lost."""
     with hosted(unlimited(replaces_dnd=replaces), fields=NATIVE, version=version) as host:
         key = host.sandbox.seed_contact(LOCATION, email="a@x.com", dndSettings=HELD)
         (reply,) = host.connector.write([change(key, sms="active", whatsapp="active")])
@@ -59,7 +59,7 @@ def test_one_channel_is_written_and_the_others_stay(version: str, replaces: bool
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_no_for_good_is_lifted_by_no_write(version: str) -> None:
     """The connector itself refuses it, whatever a plan says, and passes a plain no over it as the one for good that it is."""
-    with hosted(fields=NATIVE, version=version) as host:
+    with hosted(unlimited(replaces_dnd=False), fields=NATIVE, version=version) as host:
         key = host.sandbox.seed_contact(LOCATION, email="a@x.com", dndSettings=HELD)
         (reply,) = host.connector.write([change(key, call="inactive")])
         assert (reply.status, reply.code) == (Status.REJECTED, "PERMANENT")
@@ -92,6 +92,20 @@ def test_inbound_is_apart(version: str) -> None:
         assert settings(host, key) == HELD
         pages = [p for p in host.connector.extract(C) if not isinstance(p, Proof)]
         assert b'"inboundDndSettings":{"all":{"status":"active"}}' in pages[0].lines
+
+
+def test_a_no_that_comes_between_read_and_write_stays() -> None:
+    """Another channel's yes, as it was read, is not sent along: somebody may have written STOP meanwhile."""
+    held = {"SMS": {"status": "inactive"}, "Email": {"status": "active"}}
+    body = members({"dnd.call": "active"}, "2021-07-28", {"dndSettings": held}, whole=True)
+    assert body == {"dndSettings": {"Email": {"status": "active"}, "Call": {"status": "active"}}}
+    with hosted(unlimited(replaces_dnd=False), fields=NATIVE) as host:
+        key = host.sandbox.seed_contact(LOCATION, email="a@x.com", dndSettings=held)
+        host.connector.api.call(
+            "contact.update", {"contact": key}, body={"dndSettings": {"SMS": {"status": "active"}}}
+        )
+        host.connector.api.call("contact.update", {"contact": key}, body=body)
+        assert settings(host, key)["SMS"] == {"status": "active"}
 
 
 def test_part_of_the_channels_is_sent_where_the_pair_file_says_so() -> None:
