@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Map
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,6 +21,10 @@ FAILED = ("rejected", "in_doubt", "stale", "skipped", "value_dropped")
 """What became of an operation that is not as planned."""
 
 _EXAMPLES = 50
+_CAUSES = 20
+_NAMED = 5
+_OWN = re.compile(r"'[^']*'|“[^”]*”|[^\s]*\d[^\s]*")
+_SHOWN = ("op_id", "entity", "kind", "side", "label", "detail", "trace_id")
 _BATCH = 2_000
 _DECODER = msgspec.json.Decoder(dict[str, Any])
 
@@ -75,47 +80,82 @@ def _fields(
     mapped: EntityMap, before: Map[str, Cell], after: Map[str, Cell], stored: Map[str, Any]
 ) -> list[dict[str, Cell]]:
     """What differs, in the mapping's order; then what the mapping no longer knows."""
-    known = {
-        field.name: field for field in mapped.fields if field.name in before or field.name in after
-    }
+    known = {each.name: each for each in mapped.fields if each.name in before or each.name in after}
     parts: list[dict[str, Cell]] = []
     for name in [*known, *(name for name in after if name not in known)]:
         old, new = before.get(name), after.get(name)
         if old != new:
-            field = known.get(name)
+            mapping = known.get(name)
             part: dict[str, Cell] = {
                 "field": name,
-                "before": shown(field, old),
-                "after": shown(field, new),
+                "before": shown(mapping, old),
+                "after": shown(mapping, new),
             }
             if name in stored and stored[name] != new:
-                part["stored"] = shown(field, stored[name])
+                part["stored"] = shown(mapping, stored[name])
             parts.append(part)
     return parts
 
 
+@dataclass(slots=True)
+class _Cause:
+    """Why writes of one kind failed, with the first record as an example of the others."""
+
+    first: dict[str, Any]
+    count: int = 0
+    records: list[str] = field(default_factory=list)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self.count += 1
+        if len(self.records) < _NAMED:
+            self.records.append(str(entry["label"]))
+
+    def told(self) -> dict[str, Any]:
+        about = {name: self.first[name] for name in ("entity", "kind", "side")}
+        because = self.first["detail"]
+        return {**about, "because": because, "count": self.count, "records": self.records}
+
+
+@dataclass(slots=True)
+class _Failures:
+    """The failed operations of one code: all are counted, and the first ones are shown."""
+
+    count: int = 0
+    causes: dict[tuple[str, ...], _Cause] = field(default_factory=dict)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self.count += 1
+        if len(self.examples) < _EXAMPLES:
+            self.examples.append({name: entry[name] for name in _SHOWN})
+        # What a side says of a record may hold its key or its value: the same cause otherwise.
+        said = _OWN.sub("…", str(entry["detail"]))
+        cause = (entry["entity"], entry["kind"], entry["side"], said)
+        if cause in self.causes or len(self.causes) < _CAUSES:
+            self.causes.setdefault(cause, _Cause(entry)).add(entry)
+
+
 def failures(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Failed operations by code, the most frequent first, with meaning, remedy and examples."""
-    counted: Counter[str] = Counter()
-    examples: dict[str, list[dict[str, Any]]] = {}
+    """Failed operations by code, the most frequent first, with meaning, remedy and causes.
+
+    A cause that many records share is told once, with how many and the first of them.
+    """
+    found: dict[str, _Failures] = {}
     for entry in entries:
         if entry["status"] in FAILED:
             code = str(entry["code"] or entry["status"].upper())
-            counted[code] += 1
-            if counted[code] <= _EXAMPLES:
-                examples.setdefault(code, []).append(entry)
+            found.setdefault(code, _Failures()).add(entry)
     return [
         {
             "code": code,
             **remedy(code)._asdict(),
-            "count": many,
-            "examples": [
-                {
-                    name: entry[name]
-                    for name in ("op_id", "entity", "kind", "side", "label", "detail", "trace_id")
-                }
-                for entry in examples[code]
-            ],
+            "count": group.count,
+            "causes": [cause.told() for cause in sorted(group.causes.values(), key=_often)],
+            "examples": group.examples,
         }
-        for code, many in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+        for code, group in sorted(found.items(), key=lambda item: (-item[1].count, item[0]))
     ]
+
+
+def _often(cause: _Cause) -> int:
+    return -cause.count

@@ -292,18 +292,19 @@ def _failures(document: Map[str, Any]) -> Iterator[str]:
     yield "## What did not go as planned"
     yield ""
     rows = [
-        [group["code"], group["meaning"], group["remedy"], _some(group), group["count"]]
+        [group["code"], group["meaning"], group["remedy"], _cause(cause), cause["count"]]
         for group in groups
+        for cause in group["causes"]
     ]
-    yield from table(
-        ["code", "what it means", "what to do", "for example", "how many"], rows, left=4
-    )
+    yield from table(["code", "what it means", "what to do", "why", "how many"], rows, left=4)
 
 
-def _some(group: Map[str, Any]) -> str:
-    example = group["examples"][0]
-    words = f"{example['kind']} {example['entity']} {example['label']}"
-    return _said(words + (f": {example['detail']}" if example["detail"] else ""))
+def _cause(cause: Map[str, Any]) -> str:
+    """One cause, with the first of the records that it kept from being written."""
+    records = ", ".join(cause["records"])
+    more = " …" if cause["count"] > len(cause["records"]) else ""
+    words = f"{cause['kind']} {cause['entity']} {records}{more}"
+    return _said(words + (f": {cause['because']}" if cause["because"] else ""))
 
 
 def _changes(document: Map[str, Any]) -> Iterator[str]:

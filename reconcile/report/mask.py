@@ -33,11 +33,7 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for hold in whole["holds"]:
         _hold(hold)
     for group in whole["failures"]:
-        for example in group["examples"]:
-            example["label"], example["detail"] = (
-                mask(example["label"]),
-                wordless(example["detail"]),
-            )
+        _failures(group)
     for record in whole["passed"]["records"]:
         record["label"] = (
             mask(record["label"]) if record["label"] != record["key"] else record["key"]
@@ -58,6 +54,15 @@ def masked(document: Map[str, Any]) -> dict[str, Any]:
     for residual in whole["certificate"]["residuals"]:
         residual["because"] = scrub(undecided(residual["because"]))
     return whole
+
+
+def _failures(group: dict[str, Any]) -> None:
+    for cause in group["causes"]:
+        cause["because"] = wordless(cause["because"])
+        cause["records"] = [mask(record) for record in cause["records"]]
+    for example in group["examples"]:
+        example["label"] = mask(example["label"])
+        example["detail"] = wordless(example["detail"])
 
 
 def _approvals(whole: dict[str, Any]) -> None:

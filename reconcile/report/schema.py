@@ -409,6 +409,10 @@ def _hold() -> dict[str, Any]:
 
 
 def _failure() -> dict[str, Any]:
+    named = _list(_TEXT, "the first of them")
+    cause = _object(
+        entity=_ENTITY, kind=_TEXT, side=_SIDE, because=_TEXT, count=_COUNT, records=named
+    )
     example = _object(
         op_id=_TEXT,
         entity=_ENTITY,
@@ -424,6 +428,7 @@ def _failure() -> dict[str, Any]:
         remedy=_TEXT,
         settles_itself=_TRUTH,
         count=_COUNT,
+        causes=_list(cause, "why, each once, the most frequent first"),
         examples=_list(example),
     )
 

@@ -14,6 +14,7 @@ from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.plan import Group
 from reconcile.ports import FieldInfo, Usage
 from reconcile.report import About, document, markdown, write
+from reconcile.report.changes import failures
 from reconcile.report.page import page
 from reconcile.report.schema import schema
 from reconcile.values.codecs import Labels
@@ -265,6 +266,32 @@ def test_a_rejected_write_stands_with_its_remedy() -> None:
     assert group["examples"][0]["label"] == "Ann"
     assert whole["verdict"]["code"] == "failures"
     assert whole["entities"]["contact"]["failed"] == 1
+
+
+def test_a_cause_that_many_share_is_told_once() -> None:
+    """With how many and the first records; what a side says of the one record makes no other cause of it."""
+    why = "the database refuses the record: a column gets no value (column plan)"
+    entries: list[dict[str, Any]] = [
+        {
+            "op_id": f"o{at}",
+            "entity": "contact",
+            "kind": "create",
+            "side": "app",
+            "label": f"Person {at}",
+            "status": "rejected",
+            "code": "CONSTRAINT",
+            "detail": f"{why}, row {at}",
+            "trace_id": None,
+        }
+        for at in range(200)
+    ]
+    entries += [{**entries[0], "kind": "update", "label": "Other"}]
+    entries += [{**entries[0], "detail": "it refers to a row that is not there", "label": "Else"}]
+    (group,) = failures(entries)
+    assert (group["count"], len(group["examples"])) == (202, 50)
+    told = [(cause["kind"], cause["count"], cause["records"]) for cause in group["causes"]]
+    people = [f"Person {at}" for at in range(5)]
+    assert told == [("create", 200, people), ("update", 1, ["Other"]), ("create", 1, ["Else"])]
 
 
 def test_a_dropped_value_shows_what_is_stored_instead() -> None:
