@@ -48,6 +48,7 @@ def _one(pair: Pair, run_id: str, folder: Path) -> Difference:
         Archived(folder) as archived,
         Stage(Path(scratch), beside=[folder]) as stage,
     ):
+        stage.expect(*folder.iterdir())
         then = archived.manifest
         mapping = pair.located(then.get("region"), then.get("owners"))
         return backtest(archived, mapping, stage, limits=Limits(**pair.limits), run_id=run_id)

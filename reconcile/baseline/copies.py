@@ -53,6 +53,7 @@ def load(
     if name is None or not path.exists():
         return False
     typed = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns)
+    stage.expect(path)
     try:
         stage.run(
             f"CREATE OR REPLACE TABLE {into} AS SELECT {typed} FROM read_parquet({literal(str(path))})"

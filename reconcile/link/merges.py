@@ -9,8 +9,9 @@ from reconcile.ledger.ledger import Decision
 from reconcile.link.cells import make_known
 from reconcile.link.identity import MatchRule, make_further, match_rules
 from reconcile.model import Side
+from reconcile.stage.blurring import ANY, blurred
 from reconcile.stage.models import render
-from reconcile.stage.stage import ANY, Stage, blurred
+from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 from reconcile.values.policy import OnMerge
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from reconcile.model import FREES, Operation, OpKind, Side
 from reconcile.plan import phases
 from reconcile.ports import Description, FieldInfo
+from reconcile.stage.blurring import blurred
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal
-from reconcile.stage.stage import Stage, blurred
+from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 

@@ -22,11 +22,12 @@ import msgspec
 from reconcile.errors import ConnectorError, Malformed
 from reconcile.model import Entity, Side, Snapshot
 from reconcile.ports import Page, Proof, Record, Shape
+from reconcile.stage.blurring import blurs
 from reconcile.stage.confinement import confined
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.shaping import digest, raw_rows
-from reconcile.values.codecs import Codec, raw_text
+from reconcile.values.codecs import raw_text
 from reconcile.values.jsonl import snapshot_from, snapshot_json
 from reconcile.values.mapping import EntityMap
 
@@ -38,6 +39,8 @@ _USUAL_LINE = 256 * 1024  # bytes
 _LOOKED_AT = 50  # pages between two looks at the disk
 _AT_ONCE = 2  # steps; each more holds memory of its own
 _FEW = 5_000  # rows of all snapshots together
+_AT_HAND = 100  # rows that need no file to come in
+_SHARED = 4 << 20  # bytes of a file that two threads are through with sooner than one
 _ROOMIER = "2GB"  # for a statement that does not fit into the usual limit
 _ROOM = 64 << 20  # bytes of the file's pages that stay
 
@@ -92,7 +95,8 @@ class Stage:
         self.sql.execute(f"ATTACH ':memory:' AS work; {_SESSION}")
         self.memory_limit = memory_limit
         self.sql.execute(f"SET memory_limit = {literal(memory_limit)}")
-        self.sql.execute(f"SET threads = {threads}")
+        self.threads = threads
+        self.sql.execute("SET threads = 1")
         self.sql.execute("SET preserve_insertion_order = false")
         # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
@@ -100,6 +104,7 @@ class Stage:
         self.sql.execute("SET checkpoint_threshold = '64MB'")
         self.bounds = Bounds()
         self._spare: list[duckdb.DuckDBPyConnection] = []
+        self.expect(folder / "stage.duckdb")
         self.snapshots = self._remembered()
 
     def _remembered(self) -> dict[tuple[Entity, Side], Snapshot]:
@@ -114,8 +119,12 @@ class Stage:
     def _remember(self, snapshot: Snapshot) -> None:
         self.snapshots[snapshot.entity, snapshot.side] = snapshot
         lines = [snapshot_json(known) for known in self.snapshots.values()]
-        self.run("DELETE FROM stage.snapshot")
-        self.rows("INSERT INTO stage.snapshot SELECT unnest(?)", lines)
+        self.rows("CREATE OR REPLACE TABLE stage.snapshot AS SELECT unnest(?) AS line", lines)
+
+    def expect(self, *files: Path) -> None:
+        """Put all threads to work before a large file: a second one that finds nothing to do costs a tenth of a small run."""
+        if any(file.stat().st_size > _SHARED for file in files):
+            self.sql.execute(f"SET threads = {self.threads}")
 
     def __enter__(self) -> Self:
         return self
@@ -297,7 +306,7 @@ class Stage:
     ) -> None:
         """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
         rows = (row for batch in batches for row in batch)
-        first = list(islice(rows, 1))
+        first = list(islice(rows, _AT_HAND))
         if not first:
             self.run(
                 f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
@@ -307,6 +316,11 @@ class Stage:
             f"json[{at}]::{kind} AS {quoted(name)}"
             for at, (name, kind) in enumerate(columns, start=1)
         )
+        text = _ENCODER.encode(first).decode() if len(first) < _AT_HAND else ""
+        if 0 < len(text) < _USUAL_LINE:
+            lines = """(SELECT unnest(from_json(?, '[["VARCHAR"]]')) AS json)"""
+            self.rows(f"CREATE OR REPLACE TABLE {table} AS SELECT {typed} FROM {lines}", text)
+            return
         self.read_lines(table, chain(first, rows), {"json": "VARCHAR[]"}, typed, "records = false")
 
     def read_lines(
@@ -331,6 +345,7 @@ class Stage:
         how = ", ".join(
             [f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings]
         )
+        self.expect(spool)
         self.run(
             f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})"
         )
@@ -376,6 +391,7 @@ class Stage:
     def load(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> Snapshot:
         """Load spooled pages into `raw_e_s` and say what they prove."""
         name = f"{mapped.entity}_{side}"
+        self.expect(spooled.path)
         self.run(
             f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}"
         )
@@ -394,7 +410,7 @@ class Stage:
         name = f"{mapped.entity}_{side}"
         if mapped.blurred():
             self.run(
-                f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {_blurs(mapped, side)} FROM raw_{name} r"
+                f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {blurs(mapped, side)} FROM raw_{name} r"
             )
 
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
@@ -410,20 +426,12 @@ class Stage:
 
     def _prove(self, entity: Entity, side: Side, proof: Proof, taken_at: str) -> Snapshot:
         table = f"raw_{entity}_{side}"
-        keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
-        twice = self.count(
-            f"SELECT count(*) FROM (SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1)"
-        )
         why = [proof.why_incomplete] if proof.why_incomplete else []
-        why += [f"{keyless} rows have no key"] if keyless else []
-        why += [f"{twice} keys came more than once"] if twice else []
-        why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
-        if twice or keyless:
-            self.run(
-                f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
-                "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
-            )
         rows, fingerprint = self._content(table)
+        if self.count(f"SELECT count(DISTINCT key) FROM {table}") < rows:
+            why += self._once_each(table)
+            rows, fingerprint = self._content(table)
+        why += [f"{len(proof.quarantined)} rows could not be read"] if proof.quarantined else []
         return Snapshot(
             entity=entity,
             side=side,
@@ -436,6 +444,18 @@ class Stage:
             partial=proof.partial,
             quarantined=proof.quarantined,
         )
+
+    def _once_each(self, table: str) -> list[str]:
+        """Leave one row a key, and say what was wrong."""
+        keyless = self.count(f"SELECT count(*) FROM {table} WHERE key IS NULL")
+        repeated = f"SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1"
+        twice = self.count(f"SELECT count(*) FROM ({repeated})")
+        self.run(
+            f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
+            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
+        )
+        why = [f"{keyless} rows have no key"] if keyless else []
+        return why + ([f"{twice} keys came more than once"] if twice else [])
 
     def refresh(
         self, mapped: EntityMap, side: Side, found: Iterable[tuple[str, Record | None]]
@@ -468,7 +488,7 @@ class Stage:
             f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
         )
         if known:
-            self.run(f"INSERT INTO {known} SELECT {_blurs(mapped, side)} {again}")
+            self.run(f"INSERT INTO {known} SELECT {blurs(mapped, side)} {again}")
         self.run("DROP TABLE refreshed")
         rows, fingerprint = self._content(table)
         seen = self.snapshots[mapped.entity, side]
@@ -490,25 +510,6 @@ class Stage:
 
 _SESSION = "SET search_path = 'work.main,stage.main'; SET TimeZone = 'UTC'"
 """What each connection has to be told: tables are made in memory unless `stage.` says otherwise, and found in either."""
-
-ANY = "(hash(chr(1)) >> 1)::BIGINT"
-"""SQL for the number of a value that may be equal to any other."""
-
-
-def blurred(codec: Codec, value: str) -> str:
-    """SQL for a number that is equal wherever two values' canonical forms are, or ANY; NULL where there is no value."""
-    return f"CASE WHEN {value} <> '' THEN (hash(coalesce({codec.blur(value)}, chr(1))) >> 1)::BIGINT END"
-
-
-def _blurs(mapped: EntityMap, side: Side) -> str:
-    place = {native: f"r.r{at}" for at, native in enumerate(mapped.native(side))}
-    fields = enumerate(mapped.blurred())
-    return ", ".join(
-        [
-            "r.digest AS row",
-            *(f"{blurred(f.codec, place[f.native(side)[0]])} AS k{at}" for at, f in fields),
-        ]
-    )
 
 
 def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:

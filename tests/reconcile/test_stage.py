@@ -126,3 +126,29 @@ def test_a_statement_that_does_not_fit_is_given_more_memory_once(tmp_path: Path)
         assert tight.one("SELECT current_setting('memory_limit')") == usual
         with pytest.raises(duckdb.CatalogException, match="nowhere"):
             tight.run("CREATE TABLE nothing AS FROM nowhere")
+
+
+@pytest.mark.parametrize("many", [1, 99, 100, 3_000])
+def test_rows_come_in_as_they_are_however_many(stage: Stage, many: int) -> None:
+    """Few come in with the statement and many by way of a file: types, blanks, quotes, control characters and lists stay."""
+    columns = [("n", "BIGINT"), ("text", "VARCHAR"), ("flag", "BOOLEAN"), ("words", "VARCHAR[]")]
+    rows = [
+        (n, f"a'b\"\\\n\x01å{n}" if n % 2 else None, n % 3 == 0, ["x", "y,z"]) for n in range(many)
+    ]
+    stage.fill("filled", columns, [rows[:5], rows[5:]])
+    assert stage.rows("FROM filled ORDER BY n") == [(*row[:3], list(row[3])) for row in rows]
+
+
+def test_a_second_thread_is_woken_for_a_large_file_alone(stage: Stage, tmp_path: Path) -> None:
+    """A small run goes through with one; what takes longer is shared."""
+
+    def threads() -> object:
+        return stage.one("SELECT current_setting('threads')")[0]
+
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x")
+    large.write_bytes(bytes(5 << 20))
+    stage.expect(small)
+    assert threads() == 1
+    stage.expect(small, large)
+    assert threads() == 2
