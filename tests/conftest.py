@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import re
 import shutil
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - used only where it is there, and has room
 _ROOM = 4 * 2**30  # bytes
 _KEPT = pytest.StashKey[str]()
+_ASKS_FOR_PREFECT = re.compile(r"\bprefect: Path|getfixturevalue\(.prefect.\)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +36,32 @@ def pytest_configure(config: pytest.Config) -> None:
         tempfile.tempdir = None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file to a worker, as `--dist loadfile` does; all that ask for Prefect's server to one, as each starts its own."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "prefect" if asks_for_prefect(config.rootpath / file) else file
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@cache
+def asks_for_prefect(file: Path) -> bool:
+    """Whether a test of that file needs the server of `tests/flows/conftest.py`: half a minute of CPU on a loaded machine."""
+    return bool(_ASKS_FOR_PREFECT.search(file.read_text(encoding="utf-8")))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is imported and collected out of every later collection: to walk through it was a fifteenth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let go of Hypothesis's plugin where no test used it: its part of the summary imports all of Hypothesis first."""
     plugins = session.config.pluginmanager
@@ -39,6 +70,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove what the tests left there: memory is dearer than disk."""
+    """Remove what the tests left there: memory is dearer than disk. Frozen objects would be called leaked at the end."""
+    gc.unfreeze()
     if folder := config.stash.get(_KEPT, None):
         shutil.rmtree(folder, ignore_errors=True)

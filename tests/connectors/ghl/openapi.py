@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from openapi_core import OpenAPI
-from openapi_core.testing import MockRequest, MockResponse
+# It takes four seconds to import, and every worker collects this file.
+if TYPE_CHECKING:
+    from openapi_core import OpenAPI
+    from openapi_core.testing import MockRequest
 
 DOCUMENTS = Path(__file__).parents[2] / "data" / "openapi"
 SERVER = "https://services.leadconnectorhq.com"
@@ -143,6 +145,8 @@ class _Document:
 
 @lru_cache
 def _document(name: str, version: str) -> _Document:
+    from openapi_core import OpenAPI
+
     raw = json.loads((DOCUMENTS / f"{name}.{version}.json").read_bytes())
     for operations in raw["paths"].values():
         for operation in operations.values():
@@ -182,6 +186,8 @@ def _template(document: _Document, method: str, path: str) -> str | None:
 def _request(
     method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
 ) -> MockRequest:
+    from openapi_core.testing import MockRequest
+
     kind = next(
         (value for name, value in headers.items() if name.lower() == "content-type"),
         "application/json",
@@ -210,6 +216,8 @@ def _reply_errors(
     headers: Mapping[str, str],
     body: bytes,
 ) -> list[str]:
+    from openapi_core.testing import MockResponse
+
     declared = document.paths[template][request.method]["responses"]
     content = declared.get(str(status), {}).get("content")
     if str(status) not in declared or content is None:
