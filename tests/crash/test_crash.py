@@ -28,8 +28,8 @@ from reconcile.model import Entity, OpKind, Side
 from reconcile.plan import planfile
 from tests.connectors.databases import server_url
 from tests.flows.acme import Acme, Night, Served, State
+from tests.long_forms import SOAK
 
-SOAK = os.environ.get("GHL_RECONCILE_SOAK") == "1"
 SAMPLE = {"sqlite": 3, "postgresql": 2}
 """How many points are tried where the soak is not asked for; each takes two runs, the first in a process of its own."""
 DRIVER = Path(__file__).with_name("driver.py")

@@ -22,8 +22,8 @@ def _unreadable(_entity: Entity, key: str, *, keys: set[str]) -> ConnectorError 
     return BROKEN if key in keys else None
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Ann and Bob with a note each on both sides, at rest."""
     with World() as made:
         for name in ("ann", "bob"):
@@ -31,6 +31,13 @@ def world() -> Iterator[World]:
             made.app.put(N, {"body": f"of {name}"}, key=f"n-{name}", parent=name)
         made.run()
         made.run()
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 

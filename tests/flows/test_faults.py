@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from flows.demo import edits
 from reconcile.errors import ReconcileError
 from reconcile.model import OpKind
 from tests.flows.acme import Acme, Night, State
-
-SOAK = os.environ.get("GHL_RECONCILE_SOAK") == "1"
+from tests.long_forms import SOAK
 
 READS = (
     ("POST", "/contacts/search"),

@@ -21,13 +21,20 @@ from tests.builders import World
 from tests.flows.nights import night, opened
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     with World() as world:
         for name in ("Ann", "Bob"):
             world.app.put(Entity.CONTACT, {"first_name": name, "email": f"{name}@x.com"})
         night(world)
         yield world
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
+        yield made
 
 
 def steps_of(run: Run, job: Job) -> list[str]:

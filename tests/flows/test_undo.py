@@ -25,8 +25,8 @@ from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
 from tests.flows.nights import night, opened, state, take_back
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Ann and Bob agree on both sides, with a task and a note; Eve too."""
     with World(limits={"max_first_creates": 100}) as world:
         ann = world.app.put(
@@ -46,6 +46,13 @@ def world() -> Iterator[World]:
             world.app.put(Entity.NOTE, {"body": f"note of {title}"}, parent=key)
         night(world)
         yield world
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
+        yield made
 
 
 def edit_everything(world: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from reconcile.apply.apply import outcome_of
@@ -14,13 +16,19 @@ from tests.flows.nights import night
 C = Entity.CONTACT
 
 
-@pytest.fixture
-def world() -> World:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Ann on both sides, at rest."""
-    made = World()
-    made.app.put(C, {"email": "ann@x.com", "company": "Old"}, key="ann")
-    made.run()
-    return made
+    with World() as made:
+        made.app.put(C, {"email": "ann@x.com", "company": "Old"}, key="ann")
+        made.run()
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> World:
+    """The same, for one test, which closes it."""
+    return settled.copied()
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -287,4 +287,4 @@ def _typed(value: Any) -> bool:
 
 
 TestHabits = Habits.TestCase
-TestHabits.settings = profile(ci=(6, 14), soak=(2_000, 40))
+TestHabits.settings = profile(ci=(4, 14), soak=(2_000, 40))

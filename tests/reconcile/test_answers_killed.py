@@ -8,6 +8,7 @@ from connectors.memory import Crash, Killed
 from reconcile.model import Entity, Side
 from reconcile.values.policy import OnDelete
 from tests.builders import World, contacts, mapping_of, notes, tasks
+from tests.long_forms import crossed
 
 C, T = Entity.CONTACT, Entity.TASK
 
@@ -34,9 +35,7 @@ def titles(world: World) -> list[list[object]]:
     return [sorted(cells["title"] for cells in world.cells(side, T).values()) for side in Side]
 
 
-@pytest.mark.parametrize("side", Side)
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize(("at", "when", "side"), crossed((1, 2), ("before", "after"), list(Side)))
 def test_a_restored_record_is_made_once(side: Side, at: int, when: str) -> None:
     """A deleted task that a person wants back is made once, also where the run is killed and somebody edits the other end then."""
     with deleted_in(side) as world:

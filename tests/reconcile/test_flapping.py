@@ -85,12 +85,19 @@ def _swing(world: World, rounds: int) -> list[Result]:
     return results
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """A contact that both sides hold."""
     with World() as made:
         made.app.put(C, {"email": "ann@x.com", "company": "A"}, key="a1")
         made.run()
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 

@@ -18,8 +18,8 @@ UNVERSIONED = {side: Vices(unversioned=True) for side in Side}
 """GHL has no versions: only a look tells."""
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Two people on both sides, linked, on sides without versions; all settings are the product's."""
     with World(vices=UNVERSIONED) as made:
         for name in ("ann", "bob"):
@@ -30,6 +30,13 @@ def world() -> Iterator[World]:
             )
         made.run()
         made.clock.advance(3600)
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 

@@ -14,6 +14,7 @@ from reconcile.values.codecs import Labels
 from reconcile.values.policy import TAGS
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.flows.nights import night
+from tests.long_forms import SOAK
 
 C, T = Entity.CONTACT, Entity.TASK
 
@@ -25,14 +26,14 @@ def _refuses(write: Write) -> str | None:
     )
 
 
-@pytest.fixture(params=list(Side), ids=str)
+@pytest.fixture(scope="module", params=list(Side), ids=str)
 def side(request: pytest.FixtureRequest) -> Side:
     """The side that refuses."""
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def world(side: Side) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled(side: Side) -> Iterator[World]:
     """Ann on both sides, linked, with a task; one side takes neither a certain company nor a certain title."""
     with World(vices={side: Vices(rejects=_refuses)}) as made:
         made.app.put(C, {"email": "ann@x.com", "first_name": "Ann", "company": "Old"}, key="ann")
@@ -40,6 +41,13 @@ def world(side: Side) -> Iterator[World]:
         made.run()
         made.run()
         made.clock.advance(3600)
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 
@@ -138,14 +146,14 @@ def _never_done(write: Write) -> str | None:
 LIKES = field_of("likes", Labels(), rule=TAGS)
 
 
-@pytest.fixture(params=["tags", "likes"])
-def field(request: pytest.FixtureRequest) -> str:
-    """A set that is compared by element: the tags, or another one."""
-    return str(request.param)
+@pytest.fixture(scope="module", params=["tags", "likes"] if SOAK else [""])
+def field(request: pytest.FixtureRequest, side: Side) -> str:
+    """A set that is compared by element: the tags, or another one; in CI one on each side."""
+    return str(request.param) or {Side.APP: "tags", Side.GHL: "likes"}[side]
 
 
-@pytest.fixture
-def sets(side: Side, field: str) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled_sets(side: Side, field: str) -> Iterator[World]:
     """Ann on both sides with two words in each set; one side takes a certain word in none."""
     people = contacts(*contacts().fields, LIKES)
     with World(mapping=mapping_of(people), vices={side: Vices(rejects=_takes_no_word)}) as made:
@@ -156,6 +164,13 @@ def sets(side: Side, field: str) -> Iterator[World]:
         made.run()
         made.run()
         made.clock.advance(3600)
+        yield made
+
+
+@pytest.fixture
+def sets(settled_sets: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled_sets.copied() as made:
         yield made
 
 

@@ -22,13 +22,20 @@ ANN = {"first_name": "Ann", "email": "ann@example.com", "company": "Acme"}
 BOB = {"first_name": "Bob", "email": "bob@example.com", "company": "Best"}
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Ann and Bob, linked and at rest."""
     with World() as made:
         made.app.put(Entity.CONTACT, ANN, key="1")
         made.app.put(Entity.CONTACT, BOB, key="2")
         made.run()
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 

@@ -16,6 +16,7 @@ from reconcile.plan.unique_values import turns
 from reconcile.ports import Reply, Write
 from tests.builders import Result, World, operation_of
 from tests.flows.nights import night, take_back
+from tests.long_forms import crossed
 
 C = Entity.CONTACT
 STRICT = Vices(unique=("email", "phone"), strict=True)
@@ -31,8 +32,8 @@ def side(request: pytest.FixtureRequest) -> Side:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Three people on both sides, linked; both sides are strict."""
     with World(vices=dict.fromkeys(Side, STRICT)) as made:
         for name in PEOPLE:
@@ -44,6 +45,13 @@ def world() -> Iterator[World]:
         made.run()
         made.run()
         made.clock.advance(3600)
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 
@@ -110,8 +118,11 @@ def test_the_plan_shows_the_detour(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("at", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("at", "when", "side"),
+    crossed((1, 2, 3, 4), ("before", "after"), list(Side)),
+    indirect=["side"],
+)
 def test_killed_at_any_step_a_ring_is_completed(
     world: World, side: Side, at: int, when: str
 ) -> None:

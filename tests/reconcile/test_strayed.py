@@ -34,14 +34,21 @@ NEW = {"title": "Send the offer", "due": "2026-01-05T10:00:00Z", "completed": Fa
 REBASED = frozenset({REBASE})
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Ann and Bob on both sides, with a task of Ann's under the app's key 7."""
     with World() as made:
         ann = made.app.put(Entity.CONTACT, {"first_name": "Ann", "email": "ann@example.com"})
         made.app.put(Entity.CONTACT, {"first_name": "Bob", "email": "bob@example.com"})
         made.app.put(Entity.TASK, OLD, key="7", parent=ann)
         made.run()
+        yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
         yield made
 
 

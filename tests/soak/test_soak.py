@@ -24,7 +24,7 @@ def _check(done: Soaked) -> None:
     assert done.counts["on both sides"] > 150
 
 
-@pytest.mark.parametrize("seed", [1, 2, TODAY])
+@pytest.mark.parametrize("seed", [1, 2, TODAY] if LONG else [1, TODAY])
 def test_a_few_days(tmp_path: Path, seed: int) -> None:
     """Of what people type in a few days everything is on both sides, lost to a rule or decision that names it, or held."""
     _check(soak(tmp_path, seed=seed, days=3, people=16))

@@ -31,8 +31,8 @@ C = Entity.CONTACT
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """Two of Ann in the app and one in GHL, and Bob with two companies: four questions."""
     with World() as world:
         world.app.put(C, {"email": "bob@x.com", "company": "Old"}, key="bob")
@@ -44,6 +44,13 @@ def world() -> Iterator[World]:
         world.ghl.put(C, {"email": "ann@x.com"}, key="g1")
         world.run()
         yield world
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
+        yield made
 
 
 def asked(world: World) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from reconcile.values.codecs import Email, Labels
 from reconcile.values.policy import TAGS
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import Seen, busy_world, edit, random_world, seen, vices
-from tests.properties.profiles import SOAK
+from tests.long_forms import SOAK
 from tests.reconcile.small_worlds import random_small
 
 

@@ -25,7 +25,7 @@ from reconcile.values.mapping import Field
 from reconcile.values.policy import Flow, Rule
 from tests.builders import Date, World, contacts, field_of, mapping_of
 from tests.builders_world import busy_world, edit, random_world, seen
-from tests.properties.profiles import SOAK
+from tests.long_forms import SOAK
 
 
 def told(world: World, **settings: Any) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def _one_way(name: str) -> list[Field]:
     ]
 
 
-WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "12"))
+WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "6"))
 """How many worlds are tried."""
 
 FIRST_WORLD = int(os.environ.get("GHL_RECONCILE_FIRST_WORLD", "0"))
