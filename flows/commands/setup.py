@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json as jsons
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.markup import escape
-from rich.prompt import Confirm
+from rich.prompt import Confirm, Prompt
 
 from flows.commands.options import Json, PairFile
 from flows.terminal import Console, program
@@ -42,19 +43,33 @@ def init(
 ) -> int:
     """Connect both sides, propose the field mapping with its evidence, and write a commented pair file."""
     from flows.init import init as write_pair
+    from flows.init.propose import likeliest
     from flows.init.run import Wish
     from flows.init.telling import told
 
     wish = Wish(app, location, out, ghl_url, ghl_token_env, name)
     console = Console()
-    asked = None if yes else lambda line: Confirm.ask(f"{line}", console=console, default=True)
-    written = write_pair(wish, ask=asked)
+    asked = (
+        None if yes else lambda line: Confirm.ask(escape(str(line)), console=console, default=True)
+    )
+    chosen = likeliest if yes else lambda question, names: _choice(console, question, names)
+    written = write_pair(wish, ask=asked, choose=chosen)
     said = [*told(written.proposal), f"wrote {written.path}"]
     said += [f"  • {sentence}" for sentence in written.todo]
     said.append(f"next: {program()} doctor --pair {written.path}")
     for line in said:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 0
+
+
+def _choice(console: Console, question: str, candidates: Sequence[str]) -> str:
+    """What a person chooses; the likeliest where they say nothing."""
+    return Prompt.ask(
+        escape(question),
+        console=console,
+        choices=list(candidates),
+        default=candidates[0],
+    )
 
 
 def doctor(

@@ -66,6 +66,12 @@ class Line:
     digits: int | None = None
     flow: str = ""
 
+    def __str__(self) -> str:
+        """The question that a person is asked about it."""
+        shown = ", ".join(self.samples)
+        held = f" It holds {shown}." if shown else ""
+        return f'Is "{self.column}" GHL\'s {" and ".join(self.ghl)}? {self.because}.{held}'
+
 
 @dataclass(frozen=True, slots=True)
 class Unplaced:

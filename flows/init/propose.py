@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from flows.init.beside import Beside, Search
@@ -26,6 +26,15 @@ _CLOSE = 0.7
 """A table that is this much like another one is said beside it."""
 
 
+Choose = Callable[[str, Sequence[str]], str]
+"""Which of several candidates is meant; the likeliest comes first."""
+
+
+def likeliest(_question: str, candidates: Sequence[str]) -> str:
+    """What is taken where nobody is asked; the others are told."""
+    return candidates[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Whose:
     """The tenant whose records are meant: the column that says so, its value, and the values of others."""
@@ -35,12 +44,16 @@ class Whose:
     others: tuple[str, ...] = ()
 
 
-def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
+def propose(
+    tables: Sequence[Table],
+    ghl: Description,
+    choose: Choose = likeliest,
+) -> Proposal:
     """Where contacts, tasks, notes and tags are, and which column is which field; pure, the same input gives the same."""
     tables = with_references(tables)
     by_name = {table.name: table for table in tables}
     found: list[Line | Unplaced] = []
-    places = _places(tables, found)
+    places = _places(tables, found, choose)
     for place in places:
         known = ghl.fields.get(place.entity, {})
         found += lines(
@@ -50,7 +63,8 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
             parent=place.parent,
         )
     if places:
-        places = _with_all(places, tables, found)
+        whose = _whose(by_name[places[0].table], tables, choose)
+        places = _with_all(places, tables, found, whose)
     held = {place.entity for place in places}
     missing = [
         Unplaced(entity.value, like.lacking)
@@ -69,12 +83,15 @@ def propose(tables: Sequence[Table], ghl: Description) -> Proposal:
     )
 
 
-def _places(tables: Sequence[Table], found: list[Line | Unplaced]) -> tuple[Place, ...]:
+def _places(
+    tables: Sequence[Table],
+    found: list[Line | Unplaced],
+    choose: Choose,
+) -> tuple[Place, ...]:
     likely = contact_places(tables)
     if not likely:
         return ()
-    contacts, *also = likely
-    found += _alike(contacts, also)
+    contacts = _chosen(likely, found, choose)
     own = next(table for table in tables if table.name == contacts.table)
     places = [contacts]
     # Administrators must not become contacts because nobody said who is a customer.
@@ -92,33 +109,44 @@ def _places(tables: Sequence[Table], found: list[Line | Unplaced]) -> tuple[Plac
         free = [table for table in tables if table.name not in taken]
         likely = child_places(entity, own, free)
         if likely:
-            places.append(likely[0])
-            found += _alike(likely[0], likely[1:])
+            places.append(_chosen(likely, found, choose))
     return tuple(places)
 
 
-def _alike(chosen: Place, others: Iterable[Place]) -> list[Unplaced]:
-    """What is said of tables that are nearly as likely."""
-    close = [one for one in others if one.confidence >= _CLOSE * chosen.confidence]
-    return [
+def _chosen(
+    likely: Sequence[Place],
+    found: list[Line | Unplaced],
+    choose: Choose,
+) -> Place:
+    """The table of several that are nearly as likely; the others are told."""
+    close = [one for one in likely if one.confidence >= _CLOSE * likely[0].confidence]
+    names = list(dict.fromkeys(one.table for one in close))
+    name = names[0]
+    if len(names) > 1:
+        name = choose(f"Which table holds the {likely[0].entity.plural}?", names)
+    chosen = next(one for one in close if one.table == name)
+    found += [
         Unplaced(
             one.table,
             f'it looks like {one.entity.plural} too ({one.because}); "{chosen.table}" was taken',
         )
         for one in close
-        if one.table != chosen.table
+        if one.table != name
     ]
+    return chosen
 
 
 def _with_all(
-    places: tuple[Place, ...], tables: Sequence[Table], found: list[Line | Unplaced]
+    places: tuple[Place, ...],
+    tables: Sequence[Table],
+    found: list[Line | Unplaced],
+    whose: Whose,
 ) -> tuple[Place, ...]:
     """The places with what stands beside their tables, whose records are meant, and what new rows get."""
     by_name = {table.name: table for table in tables}
     contacts = by_name[places[0].table]
-    whose = _whose(contacts, tables)
     if whose.others:
-        why = f'{whose.column} = "{whose.value}" has most contacts; those of {", ".join(whose.others)} are not touched'
+        why = f'{whose.column} = "{whose.value}" was taken; contacts of {", ".join(whose.others)} are not touched'
         found.append(Unplaced(f"{contacts.name}.{whose.column}", why))
     fixed = tenant_of(contacts, whose.column, whose.value)
     rest = [table for table in tables if table.name not in {place.table for place in places}]
@@ -150,12 +178,20 @@ def _people(contacts: Table) -> dict[str, Scalar]:
     return {} if flag is None else {flag: False}
 
 
-def _whose(contacts: Table, tables: Sequence[Table]) -> Whose:
+def _whose(
+    contacts: Table,
+    tables: Sequence[Table],
+    choose: Choose,
+) -> Whose:
     column = tenant(contacts, tables)
     if column is None:
         return Whose()
     held = contacts.column(column)
-    value = commonest(held.samples)
+    most = commonest(held.samples)
+    values = sorted(held.distinct, key=lambda one: one != most)
+    value = most
+    if len(values) > 1:
+        value = choose(f"Whose contacts are meant, by {column}?", values)
     return Whose(
         column,
         value,

@@ -18,7 +18,7 @@ from flows.config.sides import GhlForm
 from flows.init.api import ApiSurvey, survey_api
 from flows.init.files import FileSurvey, survey_files
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
-from flows.init.propose import propose
+from flows.init.propose import Choose, likeliest, propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
 from reconcile.entities import OWNER
@@ -55,10 +55,16 @@ class Wish:
     name: str | None = None
 
 
-def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.environ) -> Written:
+def init(
+    wish: Wish,
+    *,
+    ask: Ask | None = None,
+    choose: Choose = likeliest,
+    environ: Mapping[str, str] = os.environ,
+) -> Written:
     """Connect both sides, propose the mapping and write a commented pair file; nothing is written to either side.
 
-    `ask` is called for every line that is not quite sure; without it (`--yes`) what is likely is taken and the rest is
+    `choose` is called where several tables or tenants may be meant, `ask` for every line that is not quite sure; without it (`--yes`) what is likely is taken and the rest is
     mentioned in the file. Raises ConfigError where a side cannot be reached, no table looks like contacts, or the file
     exists.
     """
@@ -70,7 +76,7 @@ def init(wish: Wish, *, ask: Ask | None = None, environ: Mapping[str, str] = os.
     files = None if api else _files(wish)
     known = api or files
     tables = known.tables if known else survey(_database_url(wish, environ))
-    proposal = propose(tables, _described(wish, environ))
+    proposal = propose(tables, _described(wish, environ), choose)
     if api:
         proposal = api.fitted(_without_joins(proposal))
     if files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ def test_a_tenant_is_no_company(tmp_path: Path) -> None:
     assert contact is not None
     assert note is not None
     assert (contact.fixed, note.fixed) == ({"account_id": 7}, {"account_id": 7})
-    assert "those of 8 are not touched" in _left(proposal)["people.account_id"]
+    assert "contacts of 8 are not touched" in _left(proposal)["people.account_id"]
     assert _fields(proposal) == OWN
 
 
@@ -207,6 +207,41 @@ def test_those_who_work_with_an_application_are_no_contacts(tmp_path: Path) -> N
     contact = proposal.place(Entity.CONTACT)
     assert contact is not None
     assert (contact.table, contact.creates_on) == ("users", "none")
+
+
+def test_a_person_chooses_among_what_is_alike(tmp_path: Path) -> None:
+    """Two tables of people, two kinds of tasks and two tenants: each is asked about once, the likeliest first, and what is chosen is taken."""
+    with sqlite3.connect(tmp_path / "some.db") as database:
+        database.executescript(
+            "CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO accounts VALUES (7, 'Ours'), (8, 'Theirs');"
+            "CREATE TABLE leads (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL, first_name TEXT, last_name TEXT, email TEXT);"
+            "INSERT INTO leads VALUES (1, 7, 'Ann', 'Abel', 'ann@a.test'), (2, 7, 'Ben', 'Bird', 'ben@b.test'),"
+            " (3, 8, 'Cara', 'Cole', 'cara@c.test');"
+            "CREATE TABLE people AS SELECT id, first_name, last_name, email FROM leads;"
+            "CREATE TABLE tasks (id INTEGER PRIMARY KEY, lead_id INTEGER, account_id INTEGER NOT NULL, title TEXT, due_date TEXT);"
+            "CREATE TABLE reminders (id INTEGER PRIMARY KEY, lead_id INTEGER, title TEXT, due_date TEXT);"
+        )
+    database.close()
+    asked: dict[str, list[str]] = {}
+
+    def choose(question: str, candidates: Sequence[str]) -> str:
+        asked[question] = list(candidates)
+        [wanted] = {*candidates} & {"leads", "reminders", "8"}
+        return wanted
+
+    known = {entity: kind.info for entity, kind in GHL.items()}
+    tables = survey(f"sqlite:///{tmp_path}/some.db")
+    proposal = propose(tables, Description("ghl:x", known), choose)
+    contact, task = proposal.place(Entity.CONTACT), proposal.place(Entity.TASK)
+    assert contact is not None
+    assert task is not None
+    assert (contact.table, contact.fixed, task.table) == ("leads", {"account_id": 8}, "reminders")
+    assert [sorted(candidates) for candidates in asked.values()] == [
+        ["leads", "people"],
+        ["reminders", "tasks"],
+        ["7", "8"],
+    ]
+    assert list(asked.values())[-1] == ["7", "8"]
 
 
 def test_tables_that_are_alike_are_named(tmp_path: Path) -> None:
