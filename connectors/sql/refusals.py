@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,13 @@ _READ_ONLY = ("25006", "1290", "1792", "1836", "SQLITE_READONLY", "SQLITE_READON
 _LOCKED = ("55P03", "1205", "3572", "SQLITE_BUSY", "SQLITE_LOCKED")
 _CONFLICT = ("40001", "40P01", "1213", "1020", "SQLITE_BUSY_SNAPSHOT")
 _TIMED_OUT = ("57014", "1969", "3024", "SQLITE_INTERRUPT")
+_TROUBLED = (
+    *("1016", "1021", "1026", "1030", "1034", "1035", "1037", "1038", "1041"),
+    *("1114", "1194", "1195", "1206", "1297"),
+)
+"""MySQL and MariaDB: no room, no memory, a file or table that cannot be read or written."""
+_TROUBLED_CLASSES = ("53", "57", "58", "XX")
+"""PostgreSQL's classes of the same: resources, an operator, the system, a fault of its own."""
 _LOST = ("57P01", "57P02", "57P03", "53300", "1040", "1053")
 
 _NAMES = (
@@ -57,6 +65,16 @@ def is_held(error: BaseException) -> bool:
     return state(error) in _LOCKED
 
 
+def is_trouble(error: BaseException) -> bool:
+    """Whether the database itself is in trouble, whatever it was asked to write: a full disk, a file that cannot be read."""
+    number = state(error)
+    orig = getattr(error, "orig", None)
+    if isinstance(orig, sqlite3.Error):
+        # Of a value it says IntegrityError or DataError.
+        return isinstance(orig, sqlite3.OperationalError)
+    return number in _TROUBLED or (len(number) == 5 and number.startswith(_TROUBLED_CLASSES))
+
+
 def is_read_only(error: BaseException) -> bool:
     """Whether the database takes no writes at all."""
     return state(error) in _READ_ONLY
@@ -92,6 +110,10 @@ def explain(error: StatementError) -> tuple[str, str]:
         return "DB_READ_ONLY", "the database takes no writes"
     if is_passing(error):
         return passing(error)
+    if is_trouble(error):
+        number = state(error)
+        said = f" ({number})" if number else ""
+        return Transient.code, f"the database could not carry it out, and says so of no value{said}"
     if is_duplicate(error):
         return "DUPLICATE", f"the database has another record with the same unique value{at}"
     if isinstance(error, sa.exc.IntegrityError) or state(error) in _CONSTRAINT:

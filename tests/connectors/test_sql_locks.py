@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -334,3 +335,40 @@ def test_a_statement_is_interrupted_when_the_run_has_to_end(server: str) -> None
     threading.Timer(0.5, lambda: ending.ask("stopped by SIGTERM")).start()
     *_, proof = side.extract(CONTACT)
     assert not proof.complete  # type: ignore[union-attr]
+
+
+# A database that is in trouble itself.
+
+
+def in_trouble(url: str, side: SqlConnector) -> None:
+    """From now on the database has no room for what is inserted: it says so itself, or a trigger does in its words."""
+    raised = {
+        "postgresql": (
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END $$",
+            "CREATE TRIGGER full_disk BEFORE INSERT ON contacts FOR EACH ROW EXECUTE FUNCTION full_disk()",
+        ),
+        "mariadb": (
+            "CREATE TRIGGER full_disk BEFORE INSERT ON contacts FOR EACH ROW"
+            " SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1114, MESSAGE_TEXT = 'the table is full'",
+        ),
+    }
+    kind = database_url(url).get_backend_name()
+    if kind in raised:
+        run(url, *raised[kind])
+        return
+
+    @sa.event.listens_for(side._engine, "checkout")
+    def _no_room(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # it keeps the pages that it has
+
+
+def test_a_database_without_room_refuses_no_value(anywhere: str) -> None:
+    """A full disk is no rule against a value: nobody is asked about it, and the next run writes it."""
+    people(anywhere, 2)
+    run(anywhere, "ALTER TABLE contacts ADD COLUMN remarks TEXT")
+    side = connector(anywhere)
+    in_trouble(anywhere, side)
+    [reply] = side.write([add({"remarks": "x" * 9_000})])
+    assert (reply.status, reply.code) == (Status.REJECTED, "TRANSIENT")
+    assert "no value" in reply.detail
