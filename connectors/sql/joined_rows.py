@@ -18,6 +18,10 @@ Values = Mapping[str, Any]
 """Values as their columns take them, by native name; None is blank."""
 
 
+_NOWHERE = (None, 0, "", "0")
+"""What applications write into a column that points to no row."""
+
+
 @dataclass(frozen=True, slots=True)
 class JoinedRows:
     """The rows beside one record, inside a transaction that is open and holds their locks. `now` is for columns of times.
@@ -63,6 +67,8 @@ class JoinedRows:
         for joined, own in self._by_join(values):
             [rows] = rows_beside(self.connection, joined, [record], lock=True)
             found = chosen(joined, rows)
+            if joined.points and not found:
+                self._check_astray(joined, record)
             if joined.points and (joined.shared or not found):
                 columns |= self._pointed(joined, own, found=found)
             else:
@@ -214,6 +220,18 @@ class JoinedRows:
         else:
             target = self._insert(joined.rows, None, parts)
         return {owner.name: target[own.name] for own, owner in joined.rows.on}
+
+    def _check_astray(
+        self,
+        joined: Joined,
+        record: Row,
+    ) -> None:
+        """Raise UnfitError where a record points to a row that is not there: what that was is nobody's to replace."""
+        ends = [record[owner.name] for _, owner in joined.rows.on]
+        if not all(end in _NOWHERE for end in ends):
+            table = joined.rows.table.name
+            what = "the row that it points to is not there; correct or clear that first"
+            raise UnfitError(f"{joined.join}: {table}: {what}")
 
     def _target(
         self,

@@ -162,7 +162,7 @@ def test_a_look_up_goes_by_key_in_the_app_and_by_value_in_ghl(tmp_path: Path, ur
     world.sql(
         "INSERT INTO plans VALUES (3, 'Twice'), (4, 'Twice')",
         "INSERT INTO people (email, plan) VALUES"
-        " ('a@x.test', 1), ('b@x.test', 2), ('c@x.test', NULL), ('d@x.test', 3)",
+        " ('a@x.test', 1), ('b@x.test', 2), ('c@x.test', 0), ('d@x.test', 3)",
     )
     assert world.doctor() == []
     world.night()
@@ -179,18 +179,24 @@ def test_a_look_up_goes_by_key_in_the_app_and_by_value_in_ghl(tmp_path: Path, ur
     world.edit(world.key_of("d@x.test"), {"source": "Gold"})
     night = world.night()
     plans = "SELECT plan FROM people ORDER BY id"
-    assert world.rows(plans) == [(2,), (1,), (None,), (1,)]
+    assert world.rows(plans) == [(2,), (1,), (0,), (1,)]
     assert world.rows("SELECT count(*) FROM plans") == [(4,)]
     [failed] = night.told.document["failures"]
     assert failed["code"] == "INVALID_FIELD"
     assert "no row of plans has this name" in failed["examples"][0]["detail"]
 
+    world.sql("UPDATE people SET plan = 99 WHERE email = 'c@x.test'")
+    world.edit(world.key_of("c@x.test"), {"source": "Gold"})
+    astray = world.night().told.document["failures"][0]["causes"][0]["because"]
+    assert "plans: the row that it points to is not there" in astray
+    assert world.rows(plans)[2] == (99,)
+
     world.edit(world.key_of("d@x.test"), {"source": "Twice"})
     night = world.night()
-    assert [(hold.kind, hold.values["ghl"]) for hold in night.holds] == [("refused", "Bronze")]
+    assert [(hold.kind, hold.values["ghl"]) for hold in night.holds] == [("refused", "Gold")]
     [failed] = night.told.document["failures"]
     assert "several rows of plans have this name" in failed["examples"][0]["detail"]
-    assert world.rows(plans) == [(2,), (1,), (None,), (1,)]
+    assert world.rows(plans) == [(2,), (1,), (99,), (1,)]
 
 
 STREET = """
