@@ -79,6 +79,8 @@ def init(
     proposal = propose(tables, _described(wish, environ), choose)
     if api:
         proposal = api.fitted(_without_joins(proposal))
+    if known is None:
+        proposal = _in_dialect(proposal, _database_url(wish, environ))
     if files:
         proposal = _of_files(_without_joins(proposal), files)
     if proposal.place(OWNER) is None:
@@ -111,6 +113,14 @@ def _database_url(wish: Wish, environ: Mapping[str, str]) -> str:
         remedy = "Save its OpenAPI document, or an answer of each collection, as .json files, and give those; or begin with the cookbook."
         raise _refused("--app", what, remedy)
     return url
+
+
+def _in_dialect(proposal: Proposal, url: str) -> Proposal:
+    """Conditions as the database takes them: what stands between double quotes is a text for MySQL and MariaDB."""
+    if not url.startswith(("mysql", "mariadb")):
+        return proposal
+    places = [replace(place, where=place.where.replace('"', "`")) for place in proposal.places]
+    return replace(proposal, places=tuple(places))
 
 
 def _app_url(wish: Wish, environ: Mapping[str, str]) -> str:

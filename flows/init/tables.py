@@ -200,15 +200,10 @@ def _has_contact(end: End | None, join: Join | None) -> str:
         return ""
     [(own, key)] = join.said["on"].items()
     column = end.column.removeprefix(f"{join.name}.")
-    selected = f"SELECT {_quoted(own)} FROM {_table_quoted(join.said['table'])}"
+    selected = f"SELECT {_quoted(own)} FROM {_quoted(join.said['table'])}"
     return f"{_quoted(key)} IN ({selected} WHERE {_quoted(column)} IS NOT NULL)"
 
 
 def _quoted(name: str) -> str:
-    """A name as SQL has it: what is all small letters needs no quotes, and PostgreSQL alone tells letters apart."""
-    plain = name.islower() and name.replace("_", "").isalnum()
-    return name if plain else f'"{name}"'
-
-
-def _table_quoted(name: str) -> str:
-    return ".".join(map(_quoted, name.split(".")))
+    """A name, with its schema, as SQL has it whatever it is: order is a word of the language, taskId small letters without quotes."""
+    return ".".join(f'"{part}"' for part in name.split("."))

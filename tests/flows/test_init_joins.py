@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 
 from connectors.ghl.entities import GHL
-from flows.init import Proposal, propose
+from connectors.ghl.sandbox import Sandbox
+from flows.config import load
+from flows.init import Proposal, init, propose
+from flows.init.run import Wish
 from flows.init.survey import survey
 from flows.init.telling import told
-from reconcile.model import Entity
-from reconcile.ports import Description
+from flows.wiring.wiring import connect
+from reconcile.model import Entity, Side
+from reconcile.ports import Description, Page, Proof
+from tests.connectors.databases import fresh_database, run
 
 PEOPLE = """
 CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, email TEXT{more});
@@ -242,6 +247,35 @@ def test_a_person_chooses_among_what_is_alike(tmp_path: Path) -> None:
         ["7", "8"],
     ]
     assert list(asked.values())[-1] == ["7", "8"]
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql", "mariadb"])
+def test_names_in_mixed_case_are_names_on_every_server(server: str, tmp_path: Path) -> None:
+    """Between double quotes stands a name, but in MariaDB and MySQL a text: there a condition on it would select nothing."""
+    with Sandbox(path=tmp_path / "ghl.db") as sandbox:
+        sandbox.add_location("loc1")
+    for url in fresh_database(server, tmp_path):
+        mark = "`" if server == "mariadb" else '"'
+        statements = (
+            'CREATE TABLE person (id INTEGER PRIMARY KEY, "firstName" VARCHAR(50), email VARCHAR(50))',
+            "INSERT INTO person VALUES (1, 'Ann', 'ann@a.test')",
+            'CREATE TABLE task (id INTEGER PRIMARY KEY, title VARCHAR(50), "dueAt" TIMESTAMP NULL)',
+            "INSERT INTO task VALUES (7, 'Call', '2026-03-01 09:00:00'), (8, 'Nobody''s', '2026-03-01 09:00:00')",
+            'CREATE TABLE "taskTarget" (id INTEGER PRIMARY KEY, "taskId" INTEGER, "personId" INTEGER)',
+            'INSERT INTO "taskTarget" VALUES (1, 7, 1)',
+        )
+        run(url, *(statement.replace('"', mark) for statement in statements))
+        out = tmp_path / "pair.toml"
+        init(
+            Wish(url, "loc1", out, ghl_url=f"sandbox:{tmp_path}/ghl.db"),
+            environ={"APP_DATABASE_URL": url},
+        )
+        with connect(load(out, environ={"APP_DATABASE_URL": url})) as sides:
+            *pages, proof = sides[Side.APP].extract(Entity.TASK)
+        assert isinstance(proof, Proof)
+        assert proof.complete
+        lines = [page.lines for page in pages if isinstance(page, Page)]
+        assert b"".join(lines).count(b"\n") == 1
 
 
 def test_tables_that_are_alike_are_named(tmp_path: Path) -> None:
