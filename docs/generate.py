@@ -316,6 +316,72 @@ def errors_page() -> str:
     return "".join(parts)
 
 
+# troubleshooting -----------------------------------------------------------------------------------------------------
+
+_TROUBLE = """\
+# Troubleshooting
+
+Begin with the exit code, then look for the code in brackets.
+
+| exit code | what happened | what to do |
+|---|---|---|
+| 0 | both sides agree | nothing |
+| 1 | questions wait, records were left out, or the run stopped early | `ghl-reconcile review`, or nothing: the next run goes on |
+| 2 | a record or a side failed | `ghl-reconcile report` names each record with its code; alert someone if it stays |
+| 3 | the command was refused, or could not run; nothing more was written | the message says what to do; `doctor` checks the pair |
+
+`ghl-reconcile doctor --pair PAIR.toml` looks for most of what is below without changing anything. To learn why one record or
+value is what it is: `ghl-reconcile explain contact KEY FIELD --pair PAIR.toml`. [Error codes](errors.md) has more on each code.
+"""
+
+_PLACES = (
+    (
+        "Before a run: the pair file, the ledger, the store",
+        ("flows/config", "flows/state", "flows/wiring", "reconcile/ledger"),
+    ),
+    (
+        "A run, a plan or an answer is refused",
+        ("flows", "reconcile/plan", "reconcile/undo", "reconcile/report", "reconcile/stage"),
+    ),
+    ("GHL", ("connectors/ghl", "connectors/throttle")),
+    ("Your database", ("connectors/sql",)),
+    ("Your JSON API", ("connectors/rest", "connectors/http")),
+    ("Your files", ("connectors/files",)),
+    ("A record that did not go as planned", ("reconcile", "connectors")),
+)
+"""Where somebody meets a code, by the code's own place: the first that fits."""
+
+
+def troubleshooting_page() -> str:
+    """Every code by where somebody meets it, with what to do about it."""
+    said = explained()
+    met: dict[str, list[str]] = {title: [] for title, _ in _PLACES}
+    for code, files in codes().items():
+        title = next(title for title, places in _PLACES if _starts(files, places))
+        met[title].append(code)
+    parts = [NOTE, _TROUBLE]
+    for title, found in met.items():
+        if found:
+            parts.append(f"\n## {title}\n\n| code | what it means | what to do |\n|---|---|---|\n")
+        for code in found:
+            link = f"[`{code}`](errors.md#{_anchor(code)})"
+            parts.append(f"| {link} | {_cell(said[code]['means'])} | {_cell(said[code]['do'])} |\n")
+    return "".join(parts)
+
+
+def _starts(files: list[str], places: tuple[str, ...]) -> bool:
+    """Whether one of the files lies in one of these folders; `errors.py` alone says nothing of where a code is met."""
+    return any(file.startswith(place) for file in files for place in places)
+
+
+def idea_drawing() -> str:
+    """The picture of the idea; see idea.py."""
+    sys.path[:0] = [str(DOCS)]
+    from idea import drawing
+
+    return drawing()
+
+
 # decisions -----------------------------------------------------------------------------------------------------------
 
 _DECISIONS = """\
@@ -365,6 +431,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/pair-file.md": pair_page,
     "errors.md": errors_page,
+    "troubleshooting.md": troubleshooting_page,
+    "pictures/idea.svg": idea_drawing,
     "adr/index.md": decisions_page,
     "tasks/resolve.md": resolve_page,
     "stage.md": stage_page,

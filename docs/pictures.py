@@ -12,6 +12,7 @@ import html
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,9 +49,16 @@ class Camera:
     out: Path
 
     def take(
-        self, name: str, url: str, size: tuple[int, int], *, whole: bool = False, dark: bool = False
+        self,
+        name: str,
+        url: str,
+        size: tuple[int, int],
+        *,
+        whole: bool = False,
+        dark: bool = False,
+        settles: float = 0.0,
     ) -> None:
-        """A picture of what is seen at an address; `whole` down to its end."""
+        """A picture of what is seen at an address; `whole` down to its end. A page that draws itself `settles` after a while."""
         scheme = "dark" if dark else "light"
         self.browser.call(
             "Emulation.setEmulatedMedia",
@@ -59,6 +67,7 @@ class Camera:
         width, height = size
         self._size(width, height)
         self.browser.open(url)
+        time.sleep(settles)
         if whole:
             self._size(width, self.browser.js("document.documentElement.scrollHeight"))
         self._shoot(name)
@@ -132,6 +141,60 @@ def page_of(acme: Acme) -> str:
     return pages[-1].as_uri()
 
 
+_BOOK = (
+    "<style>body {{ margin: 0; font: 13px/1.4 Calibri, Carlito, sans-serif }} table {{ border-collapse: collapse; table-layout: fixed }}"
+    "td {{ border: 1px solid #d0d0d0; padding: 2px 6px; vertical-align: top; overflow: hidden; overflow-wrap: anywhere }}"
+    "tr:first-child td {{ font-weight: bold; background: #eee }}</style><h3>{name}</h3><table>{columns}{rows}</table>"
+)
+
+
+def workbook(camera: Camera, path: Path) -> None:
+    """The first rows of each sheet, with the widths that a spreadsheet program gives its columns: the cells, not such a program's own looks."""
+    import openpyxl
+    from openpyxl.utils import get_column_letter
+
+    book = openpyxl.load_workbook(path)
+    for sheet in book:
+        if sheet.sheet_state != "visible":
+            continue
+        widths = [
+            sheet.column_dimensions[get_column_letter(at + 1)].width
+            for at in range(sheet.max_column)
+        ]
+        columns = "".join(f"<col style='width:{width * 7:.0f}px'>" for width in widths)
+        rows = ""
+        for row in sheet.iter_rows(max_row=40, values_only=True):
+            cells = ("" if value is None else html.escape(str(value)) for value in row)
+            rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        page = camera.out / "sheet.html"
+        page.write_text(
+            _BOOK.format(name=sheet.title, columns=columns, rows=rows), encoding="utf-8"
+        )
+        width = max(800, round(sum(widths) * 7) + 40)
+        camera.take(f"sheet-{sheet.title.lower().replace(' ', '-')}", page.as_uri(), (width, 900))
+        page.unlink()
+
+
+def prefect(camera: Camera, acme: Acme) -> None:
+    """What Prefect's own page shows of a run: its log, and what it left as artifacts."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import get_current_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        from flows.orchestration.jobs import audit
+
+        audit(str(acme.pair))
+        with get_client(sync_client=True) as client:
+            (run,) = client.read_flow_runs(limit=1)
+            artifacts = {str(each.key): each.id for each in client.read_artifacts(limit=20)}
+        page = str(get_current_settings().api.url).removesuffix("/api")
+        camera.take("prefect-run", f"{page}/runs/flow-run/{run.id}", DESKTOP, settles=12)
+        for kind in ("holds", "statement", "report"):
+            address = f"{page}/artifacts/artifact/{artifacts[f'{kind}-acme']}"
+            camera.take(f"prefect-{kind}", address, DESKTOP, settles=6)
+
+
 def readme(camera: Camera, acme: Acme) -> None:
     """The pictures that the README shows."""
     camera.terminal("plan", "plan", "--pair", acme.pair, columns=100, lines=34)
@@ -157,9 +220,12 @@ def everything(camera: Camera, acme: Acme) -> None:
         camera.take("review", url, DESKTOP)
         camera.take("review-dark", url, DESKTOP, dark=True)
         camera.take("review-phone", url, PHONE)
+        camera.paper("review", url)
     for columns in (80, 120):
         for name in ("report", "history"):
             camera.terminal(f"{name}-{columns}", name, "--pair", acme.pair, columns=columns)
+    workbook(camera, Path(page.removeprefix("file://")).with_suffix(".xlsx"))
+    prefect(camera, acme)
 
 
 def main() -> None:

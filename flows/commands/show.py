@@ -96,7 +96,9 @@ def tell_run(
     limits(console, document.get("limits") or ())
     table = figures(document)
     if table.row_count:
+        console.print()
         console.print(table)
+        console.print()
     for sentence in approved(document):
         console.print(Text(sentence, style="dim"))
     for sentence in requests(document):

@@ -127,8 +127,8 @@ appointments_budget = 50              # contacts whose appointments are read a n
 # ---------------------------------------------------------------- people and contacts
 
 [contact]
-# How records that are not linked yet find each other: by the first rule that fits exactly one on either side. What
-# could be several is never guessed: it is held for you (`ghl-reconcile review`).
+# How records that are not linked yet find each other: by the first rule that fits exactly one on either side. If several
+# could match, you are asked (`ghl-reconcile review`).
 match = ["email", "phone", ["last_name", "postal_code"]]
 create = "both"                       # whom only one side knows is created on the other
 # Where a record was deleted on one side, what becomes of its counterpart:

@@ -133,7 +133,9 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.course.fault)
     told = Told(code, state, whole, paths)
     settled = None if state == "settled" else state
-    runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=run.clock())
+    # When the report says that it ended, so that `history` tells of the same time.
+    ended_at = str(whole["ended_at"])
+    runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=ended_at)
     CURRENT.end()
     return told
 
@@ -159,7 +161,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
     paths = report.write_document(whole, run.folder)
     imprints.take(run.ledger, run.folder)
     keep(run.pair, run.folder)
-    runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=run.clock())
+    runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=str(whole["ended_at"]))
     return Told(3, state, whole, paths)
 
 

@@ -41,7 +41,7 @@ KINDS = {
     "ambiguous": Kind(
         "More than one match",
         "several matches",
-        "several records could be its counterpart, or a match contradicts a stronger identity",
+        "more than one record could be its counterpart, or one that matches is known by something stronger as another",
         "`link:KEY`, `create`, `ignore`",
     ),
     "suggested": Kind(

@@ -97,7 +97,7 @@ CLASSES: tuple[Class, ...] = (
         "ambiguous",
         "Ambiguous match held",
         Tone.ASK,
-        "several records could be its counterpart; a person decides",
+        "more than one record could be its counterpart; a person decides",
     ),
     Class(
         "suggested",

@@ -317,9 +317,12 @@ def _windows(document: Map[str, Any]) -> Iterator[str]:
     for side, used in document["usage"].items():
         if used["looks"]:
             looked = many(used["looks"], "record") + (" was" if used["looks"] == 1 else " were")
+            longest = f"{used['longest_look']:.1f} seconds, at most,"
+            if used["longest_look"] < 0.1:
+                longest = "tenth of a second, at most,"
             yield (
                 f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit in the "
-                f"{used['longest_look']:.1f} seconds, at most, between a look and its write could have been overwritten."
+                f"{longest} between a look and its write could have been overwritten."
             )
 
 

@@ -56,6 +56,9 @@ _WIDTHS = {
     "before": 28,
     "after": 28,
     "stored": 28,
+    "figure": 40,
+    "the app": 28,
+    "GHL": 28,
 }
 _USUAL_WIDTH = 15
 _SENTENCE = 110

@@ -272,6 +272,10 @@ def _asked(
     oldest = max(hold["age_days"] for hold in holds)
     waits = "waits" if len(holds) == 1 else "wait"
     sentences = [] if said else [f"{many(len(holds), 'question')} {waits} for a decision."]
+    # Review counts them apart: nobody can answer what has to be put right where it stands.
+    at_source = sum(not hold["options"] for hold in holds)
+    if at_source:
+        sentences.append(f"{at_source:,} of the questions can only be corrected at the source.")
     if oldest:
         sentences.append(f"The oldest has waited {many(oldest, 'day')}.")
     held = "it" if len(holds) == 1 else "them"

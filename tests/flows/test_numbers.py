@@ -152,6 +152,7 @@ def test_json_and_history_are_the_same(runs: dict[str, Surfaces], kind: str) -> 
     of = runs[kind]
     totals = of.document["totals"]
     assert of.history["totals"] == totals
+    assert of.history["seconds"] == of.document["seconds"]
     shown = {
         "writes planned": totals["planned"]["writes"],
         "done": totals["done"]["writes"],

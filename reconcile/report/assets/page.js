@@ -328,9 +328,13 @@
   });
 
   // on paper: what is open, and the first records of the list ----------------------------------------------
-  const PRINTED = 40;
+  const PRINTED = 40, SENTENCE = 160;
   window.addEventListener("beforeprint", () => {
     body.replaceChildren(...chosen.slice(0, PRINTED).map(line));
+    // A question has all fields of all its records: on paper they would take pages that a screen does not.
+    for (const each of body.querySelectorAll(".c-fields")) {
+      if (each.textContent.length > SENTENCE) each.textContent = `${each.textContent.slice(0, SENTENCE)}…`;
+    }
     at("found").textContent = chosen.length > PRINTED ? `The first ${PRINTED} of ${number.format(chosen.length)} records; all are in report.xlsx` : `${number.format(chosen.length)} records`;
   });
   window.addEventListener("afterprint", choose);

@@ -141,6 +141,18 @@ def test_axe_finds_no_violation(acme: Acme, scheme: str) -> None:
                 browser.open(url + path)
                 assert browser.js("document.documentElement.scrollWidth") <= width // zoom, name
                 assert violations(browser) == [], (name, width, zoom)
+        _prints(browser, url)
+
+
+def _prints(browser: Browser, url: str) -> None:
+    """On paper stand the questions with their values, dark on white whatever the screen has; what can only be clicked is left out."""
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.open(url)
+    seen = "[...document.querySelectorAll('{}')].filter(each => each.offsetParent).length"
+    assert browser.js(seen.format("button, .filters, .top nav")) == 0
+    assert browser.js(seen.format("article.card table td")) > 20
+    ground = "getComputedStyle(document.querySelector('article.card')).backgroundColor"
+    assert browser.js(ground) == "rgb(255, 255, 255)"
 
 
 def test_the_keyboard_alone_answers_many_and_takes_back(acme: Acme) -> None:

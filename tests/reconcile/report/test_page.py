@@ -235,12 +235,12 @@ def shown(browser: Browser, large: Path) -> Browser:
     return browser
 
 
-def size(browser: Browser, width: int, height: int) -> None:
+def size(browser: Browser, width: int, height: int, *, zoom: int = 1) -> None:
     browser.call(
         "Emulation.setDeviceMetricsOverride",
         width=width,
         height=height,
-        deviceScaleFactor=1,
+        deviceScaleFactor=zoom,
         mobile=width < 600,
     )
 
@@ -463,6 +463,8 @@ def test_it_prints(shown: Browser) -> None:
     shown.js("window.dispatchEvent(new Event('beforeprint'))")
     assert shown.js("document.querySelectorAll('#table tbody tr.row').length") == 40
     assert shown.js(FOUND) == "The first 40 of 50,004 records; all are in report.xlsx"
+    longest = "Math.max(...[...document.querySelectorAll('td.c-fields')].map(each => each.textContent.length))"
+    assert shown.js(longest) <= 161
     paper = b64decode(shown.call("Page.printToPDF", printBackground=True)["data"])
     assert 1 < len(re.findall(rb"/Type /Page\b", paper)) <= 6
     shown.js("window.dispatchEvent(new Event('afterprint'))")
@@ -489,11 +491,16 @@ def test_contrast_and_names(shown: Browser) -> None:
 @needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(shown: Browser, scheme: str) -> None:
-    """The accessibility rules of axe-core hold, in light and in dark, with a record open too."""
+    """The accessibility rules of axe-core hold, in light and in dark, with a record open too, and at twice the size, where nothing is wider than the screen."""
     shown.call(
         "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
     )
     assert violations(shown) == []
     shown.js("document.querySelector('#table tbody tr.row').click()")
     assert violations(shown) == []
+    shown.js("document.querySelector('dialog').close()")
+    size(shown, 620, 430, zoom=2)
+    assert shown.js("document.documentElement.scrollWidth") <= 620
+    assert violations(shown) == []
+    size(shown, 1240, 860)
     shown.call("Emulation.setEmulatedMedia", features=[])
