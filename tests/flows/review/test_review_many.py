@@ -145,11 +145,11 @@ def test_axe_finds_no_violation(acme: Acme, scheme: str) -> None:
 
 
 def _prints(browser: Browser, url: str) -> None:
-    """On paper stand the questions with their values, dark on white whatever the screen has; what can only be clicked is left out."""
+    """On paper stand the questions with their values and answers, dark on white; the ways to other pages are left out."""
     browser.call("Emulation.setEmulatedMedia", media="print")
     browser.open(url)
     seen = "[...document.querySelectorAll('{}')].filter(each => each.offsetParent).length"
-    assert browser.js(seen.format("button, .filters, .top nav")) == 0
+    assert browser.js(seen.format(".filters, .top nav, .pages, .more")) == 0
     assert browser.js(seen.format("article.card table td")) > 20
     ground = "getComputedStyle(document.querySelector('article.card')).backgroundColor"
     assert browser.js(ground) == "rgb(255, 255, 255)"
