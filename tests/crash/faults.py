@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import httpx
@@ -125,9 +125,23 @@ class _Drip(httpx.SyncByteStream):
             yield b" "
 
 
+@cache
+def _packed() -> bytes:
+    packing = zlib.compressobj(1, wbits=31)
+    parts = [packing.compress(b" " * (1 << 20)) for _ in range(256)]
+    return b"".join([*parts, packing.flush()])
+
+
+class _Parts(httpx.SyncByteStream):
+    """As much at a time as a connection gives."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        body = _packed()
+        yield from (body[at : at + 65_536] for at in range(0, len(body), 65_536))
+
+
 def _bomb() -> httpx.Response:
-    body = gzip.compress(b" " * (256 << 20), 1)
-    return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(body))
+    return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=_Parts())
 
 
 def drips(world: FaultyWorld, run: Run) -> AbstractContextManager[None]:

@@ -106,7 +106,8 @@ def a_day(world: FaultyWorld, number: int) -> None:
         {"first_name": f"{VALUE} a{number}", "email": f"a{number}@x.com", "tags": ["new"]},
         None,
     )
-    app.put(Entity.TASK, {"title": f"{VALUE} ring a{number}", "completed": False}, new)
+    ring = {"title": f"{VALUE} ring a{number}", "due": "2027-01-05T09:00:00Z", "completed": False}
+    app.put(Entity.TASK, ring, new)
     app.put(Entity.NOTE, {"body": f"{VALUE} from the app {number}"}, new)
     met = ghl.put(
         Entity.CONTACT, {"firstName": f"{VALUE} g{number}", "email": f"g{number}@x.com"}, None
