@@ -91,6 +91,6 @@ def test_who_approved_a_plan_and_who_answered_is_named(
 
 
 def test_a_run_that_nobody_approved_says_nothing_of_it(acme: Acme, first: Said) -> None:
-    """An unattended night inside its limits names nobody, whatever account it runs under."""
+    """Who looks on approves nothing, whatever account it is: what stays are the answers that still count."""
     other = say("audit", "--pair", acme.pair, "--json").document
-    assert other["approvals"] == []
+    assert {each["what"] for each in other["approvals"]} <= {"answers"}
