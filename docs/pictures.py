@@ -12,7 +12,6 @@ import html
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,9 +55,8 @@ class Camera:
         *,
         whole: bool = False,
         dark: bool = False,
-        settles: float = 0.0,
     ) -> None:
-        """A picture of what is seen at an address; `whole` down to its end. A page that draws itself `settles` after a while."""
+        """A picture of what is seen at an address; `whole` down to its end."""
         scheme = "dark" if dark else "light"
         self.browser.call(
             "Emulation.setEmulatedMedia",
@@ -67,7 +65,6 @@ class Camera:
         width, height = size
         self._size(width, height)
         self.browser.open(url)
-        time.sleep(settles)
         if whole:
             self._size(width, self.browser.js("document.documentElement.scrollHeight"))
         self._shoot(name)
@@ -175,26 +172,6 @@ def workbook(camera: Camera, path: Path) -> None:
         page.unlink()
 
 
-def prefect(camera: Camera, acme: Acme) -> None:
-    """What Prefect's own page shows of a run: its log, and what it left as artifacts."""
-    from prefect.client.orchestration import get_client
-    from prefect.settings import get_current_settings
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        from flows.orchestration.jobs import audit
-
-        audit(str(acme.pair))
-        with get_client(sync_client=True) as client:
-            (run,) = client.read_flow_runs(limit=1)
-            artifacts = {str(each.key): each.id for each in client.read_artifacts(limit=20)}
-        page = str(get_current_settings().api.url).removesuffix("/api")
-        camera.take("prefect-run", f"{page}/runs/flow-run/{run.id}", DESKTOP, settles=12)
-        for kind in ("holds", "statement", "report"):
-            address = f"{page}/artifacts/artifact/{artifacts[f'{kind}-acme']}"
-            camera.take(f"prefect-{kind}", address, DESKTOP, settles=6)
-
-
 def readme(camera: Camera, acme: Acme) -> None:
     """The pictures that the README shows."""
     camera.terminal("plan", "plan", "--pair", acme.pair, columns=100, lines=34)
@@ -225,7 +202,6 @@ def everything(camera: Camera, acme: Acme) -> None:
         for name in ("report", "history"):
             camera.terminal(f"{name}-{columns}", name, "--pair", acme.pair, columns=columns)
     workbook(camera, Path(page.removeprefix("file://")).with_suffix(".xlsx"))
-    prefect(camera, acme)
 
 
 def main() -> None:
