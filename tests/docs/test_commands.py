@@ -6,34 +6,39 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import PAGES, Block, blocks, name_of, starts_from_nothing
+from tests.docs.warm import PROGRAM
 
 RUN = [page for page in PAGES if any(not block.skipped for block in blocks(page))]
 
 
-def _shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def _environment(home: Path, programs: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
         if name in ("LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
     }
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    root = str(Path(__file__).resolve().parents[2])
-    environment = kept | {
-        "PATH": path,
-        "HOME": str(folder.parent),
+    path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
+    return kept | {
+        "PATH": os.pathsep.join(path),
+        "HOME": str(home),
         "COLUMNS": "200",
         "USER": "ann",
-        "PYTHONPATH": root,
+        "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
     }
+
+
+def _shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - the documentation's own commands
         ["/bin/sh", "-eu", "-c", commands],
         cwd=folder,
-        env=environment,
+        env=_environment(folder.parent, folder.parent / "bin"),
         capture_output=True,
         text=True,
         timeout=240,
@@ -42,9 +47,26 @@ def _shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of who types the commands; `ghl-reconcile` in its `bin` is quick to start, and a process of its own all the same."""
+    home = tmp_path_factory.mktemp("docs")
+    programs = home / "bin"
+    programs.mkdir()
+    command = [sys.executable, str(Path(__file__).with_name("warm.py")), str(programs)]
+    with subprocess.Popen(command, env=_environment(home, programs)) as warm:  # noqa: S603 - the tests' own program
+        try:
+            while not (programs / PROGRAM).exists():
+                assert warm.poll() is None, "it has ended"
+                time.sleep(0.05)
+            yield home
+        finally:
+            warm.kill()
+
+
+@pytest.fixture(scope="session")
+def workplace(home: Path) -> Path:
     """Where pages are run: one folder, since the demo's database is known by its path; a copy of the demo lies beside it."""
-    place = tmp_path_factory.mktemp("docs") / "work"
+    place = home / "work"
     place.mkdir()
     made = _shell('ghl-reconcile demo --folder "$PWD/demo" --contacts 40 --engine local', place)
     assert made.returncode == 1, made.stderr
