@@ -41,6 +41,14 @@ class Book:
         if word != "nothing":
             self.last[email] = word
 
+    def merged(self, master: str, loser: str) -> None:
+        """Two are one person by what GHL says: a no of either is his, and else what was said at all."""
+        words = {self.last.get(master), self.last.get(loser)}
+        if words & {"no", "for good"}:
+            self.last[master] = "no"
+        elif "yes" in words:
+            self.last[master] = "yes"
+
     def allows(self, email: str) -> bool:
         """Whether a yes is what was last said."""
         return self.last.get(email) == "yes"
@@ -119,7 +127,10 @@ class Life:
     def _merge(self) -> None:
         keys = sorted(self.world.ghl.rows(C))
         if len(keys) > 3:
-            self.world.ghl.merge(*self.chance.sample(keys, 2))
+            master, loser = self.chance.sample(keys, 2)
+            people = self.said(Side.GHL)
+            self.book.merged(people[master][0], people[loser][0])
+            self.world.ghl.merge(master, loser)
 
     def _nothing(self) -> None:
         pass

@@ -99,6 +99,7 @@ def test_a_no_since_the_plan_stands() -> None:
     """What the other side says by now is looked at as well: a no for good that came meanwhile is not lifted."""
     with world_of() as world:
         world.recheck = "never"
+        world.set_vices(Side.GHL, unversioned=True)
         key, there = ann(world)
         world.app.edit(C, key, {"sms_ok": True})
         world.run(between=lambda: world.ghl.edit(C, there, {"dnd.sms": "permanent"}))
