@@ -87,7 +87,7 @@ class Rule:
     drift: Drift = Drift.REVERT
     blank: Blank = Blank.KEEP
     opt_in: bool = False
-    """Of a consent: whether a newer "yes" travels to a side that says no, or nothing."""
+    """Of a consent: whether a newer "yes" travels to a side that says no."""
     computed: bool = False
     """The value is computed of others of its record; the words alone depend on that."""
 
@@ -171,8 +171,7 @@ def _restrict(rule: Rule, situation: Situation) -> Verdict:
         return Leave("both sides say no, one of them for good")
     if denying:
         return _denied(rule, situation, denying[0])
-    silent = next(side for side in Side if situation.blank(side))
-    return _silent(rule, situation, silent)
+    return _silent(situation)
 
 
 def _denied(rule: Rule, situation: Situation, denier: Side) -> Verdict:
@@ -201,17 +200,11 @@ def _opted_in(rule: Rule, mover: Side) -> Verdict:
     return Ask(f"{said}: a no is not lifted unasked")
 
 
-def _silent(rule: Rule, situation: Situation, silent: Side) -> Verdict:
-    """One side says yes, the other one nothing: that is no yes, and nobody said it there."""
-    speaker = silent.other
-    travels = rule.opt_in and rule.flow.owner is not silent
-    if travels and situation.kind is _MOVED[speaker]:
-        return Agree(
-            speaker,
-            f"{speaker.label} says yes, {silent.label} nothing",
-            ground=f"said in {speaker.label}, and nothing in {silent.label}",
-        )
-    return Leave(f"{speaker.label} says yes, {silent.label} nothing, and a yes does not travel")
+def _silent(situation: Situation) -> Verdict:
+    """One side says yes, the other one nothing: that is no yes, and a merge may have brought the other's there."""
+    silent = next(side for side in Side if situation.blank(side))
+    speaker = silent.other.label
+    return Leave(f"{speaker} says yes, {silent.label} nothing, and silence is not made a yes")
 
 
 _MOVED = {Side.APP: Kind.APP_MOVED, Side.GHL: Kind.GHL_MOVED}

@@ -83,7 +83,7 @@ def test_a_no_reaches_the_other_side_and_a_yes_where_it_may(version: str, tmp_pa
 
         night()
         assert held() == {
-            "ann@x.com": {"SMS": "active", "Email": "inactive", "Call": "active"},
+            "ann@x.com": {"SMS": "active", "Call": "active"},
             "bob@x.com": {"SMS": "permanent", "Email": "active", "Call": "active"},
         }
         assert _rows(tmp_path) == [("ann@x.com", 0, 0), ("bob@x.com", 0, 1)]

@@ -78,6 +78,7 @@ def test_a_no_is_lifted_by_a_newer_yes_alone_and_where_the_rule_lets_it() -> Non
         assert (rule.opt_in, situation.kind, situation.lasting) == (True, moved, False)
         assert verdict.ground
         assert not situation.blank(verdict.winner)
+        assert situation.dnd(verdict.winner.other)
     assert lifted
 
 
