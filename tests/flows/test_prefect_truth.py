@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 
 PATIENCE = 240.0
+_AT_WORK = re.compile(rb"\d\d:\d\d:\d\d ")
+"""How a line begins that says what the run is at."""
 
 
 def slow(acme: Acme) -> None:
@@ -74,7 +77,8 @@ def test_a_reader_that_leaves_changes_nothing(tmp_path: Path, words: tuple[str, 
                 process.communicate(timeout=PATIENCE)
             codes.append(process.wait(PATIENCE))
     assert codes[0] == codes[1] < 2
-    assert errors == b""
+    # What takes two seconds is told as it goes on, on a machine that is busy.
+    assert [line for line in errors.splitlines() if not _AT_WORK.match(line)] == []
 
 
 def test_prefect_is_told_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
