@@ -116,6 +116,8 @@ def release(stage: Stage, mapped: EntityMap) -> None:
     entity = mapped.entity
     stage.make("link/released", entity=entity)
     if entity.parent:
+        if stage.has(f"anew_{entity}"):
+            stage.make("link/anew_back", entity=entity)
         stage.make("link/left_behind")
         # Before what was decided: what lives on with the survivor has not lost its end.
         if stage.some("left_behind"):

@@ -205,6 +205,7 @@ def _link_left_alone(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> 
         for side in sides:
             stage.make("link/found_anew", entity=entity, side=side, other=side.other, rule=rule)
         _settle(stage, entity)
+    stage.make("link/anew", entity=entity)
     stage.make("link/released_anew", entity=entity)
     stage.drop("left_alone")
 

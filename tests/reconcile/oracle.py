@@ -602,12 +602,24 @@ def _children(
     created = {op[3] for op in verdicts.operations if op[0] == "create" and op[1] == "contact"}
     for side, rows in new.items():
         owner[side] |= {row.key: f"new {row.key}" for row in rows if row.key in created}
-    found, orphans = _match_children(family, owner, verdicts)
+    found, orphans, wanted = _match_children(family, owner, verdicts)
+    # GHL tells notes contact by contact: of a contact that is gone it says nothing.
+    unread = {
+        tie.name
+        for tie in family.ties
+        if family.kind.name == "note" and gone.get(str(tie.parent)) in ("ghl", "both")
+    }
+    anew = _made_anew(family, owner, orphans, unread, verdicts)
+    found += anew.values()
+    orphans = {side: [*orphans[side], *wanted[side]] for side in SIDES}
+    family = Population(
+        family.kind, family.rows, [tie for tie in family.ties if tie.name not in anew]
+    )
     _compare(family, [*family.ties, *found], verdicts)
     for tie in family.ties:
         lost = _gone(family, tie)
-        if family.kind.name == "note" and gone.get(str(tie.parent)) in ("ghl", "both"):
-            continue  # GHL tells notes contact by contact: of a contact that is gone it says nothing
+        if tie.name in unread:
+            continue
         if lost is not None and not (
             lost != "both" and gone.get(str(tie.parent)) in (lost, "both")
         ):
@@ -622,7 +634,8 @@ def _children(
 
 def _match_children(
     family: Population, owner: Any, verdicts: Verdicts
-) -> tuple[list[Tie], dict[str, list[Row]]]:
+) -> tuple[list[Tie], dict[str, list[Row]], dict[str, list[Row]]]:
+    """New links, the rows that nothing meets, and those in doubt that a person wants created."""
     kind = family.kind
     linked = {side: {tie.key(side) for tie in family.ties} for side in SIDES}
     free = {
@@ -669,7 +682,62 @@ def _match_children(
                 held[side][row.key] = free[side].pop(row.key)
                 if verdicts.ask("ambiguous", kind.name, *keys, None) == "create":
                     wanted[side].append(row)
-    return found, {side: [*free[side].values(), *wanted[side]] for side in SIDES}
+    return found, {side: list(free[side].values()) for side in SIDES}, wanted
+
+
+def _made_anew(
+    family: Population,
+    owner: Any,
+    orphans: dict[str, list[Row]],
+    unread: set[str],
+    verdicts: Verdicts,
+) -> dict[str, Tie]:
+    """Links that lost an end in whose place a record stands, by name, with the one that takes their place.
+
+    It hangs on the contact of the one that is left, and is its equal, or the only one that it meets under a rule.
+    """
+    kind = family.kind
+    made: dict[str, Tie] = {}
+    for rule in (None, *kind.match):
+        for side in SIDES:
+            alone = _left_alone(family, owner, side, rule, unread | made.keys())
+            there = defaultdict(list)
+            for row in sorted(orphans[side], key=lambda row: row.key):
+                for likeness in _likenesses(kind, row, rule):
+                    there[owner[side].get(str(row.parent)), likeness].append(row)
+            for at, lost in alone.items():
+                if rule is not None and not (len(lost) == len(there[at]) == 1):
+                    continue
+                for tie, row in zip(lost, there[at], strict=False):
+                    ends = {side: row.key, _across(side): tie.key(_across(side))}
+                    made[tie.name] = Tie(ends["app"], ends["app"], ends["ghl"], {}, {})
+                    orphans[side].remove(row)
+                    verdicts.operations.add(("forget", kind.name, tie.app_key, tie.ghl_key))
+                    verdicts.operations.add(("adopt", kind.name, ends["app"], ends["ghl"]))
+    return made
+
+
+def _left_alone(
+    family: Population, owner: Any, side: str, rule: tuple[str, ...] | None, but: set[str]
+) -> dict[Any, list[Tie]]:
+    """The links whose end on `side` is gone, by the contact that the other end hangs on and what that one is known by."""
+    across, kind = _across(side), family.kind
+    alone = defaultdict(list)
+    for tie in sorted(family.ties, key=lambda tie: tie.key(across)):
+        row = family.rows[across].get(tie.key(across))
+        if tie.name in but or row is None or _gone(family, tie) != side or _excluded(kind, row):
+            continue
+        parent = owner[across].get(str(row.parent))
+        for likeness in _likenesses(kind, row, rule) if parent is not None else ():
+            alone[parent, likeness].append(tie)
+    return alone
+
+
+def _likenesses(kind: Kind, row: Row, rule: tuple[str, ...] | None) -> set[Any]:
+    """What a task or note is known by: all that it holds, or its identities under a rule."""
+    if rule is None:
+        return {tuple(str(row.cells.get(name)) for name in kind.fields)}
+    return _identities(row, rule)
 
 
 def _within_parents(rule: tuple[str, ...], owner: Any, free: Any) -> list[dict[str, list[Row]]]:
