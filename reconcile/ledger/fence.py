@@ -14,14 +14,20 @@ _REMEDY = (
 )
 
 
+_HOLDER = (
+    sa.select(schema.lease.c.holder)
+    .where(schema.lease.c.pair == sa.bindparam("of"))
+    .with_for_update()
+)
+"""Made once: a run commits for each write."""
+
+
 def check_held(connection: Connection, pair: str, holder: str) -> None:
     """Raise Locked where the pair's lease is not this holder's.
 
     The last statement of a transaction, and it holds the row: nobody takes the lease between this look and the commit.
     """
-    table = schema.lease
-    query = sa.select(table.c.holder).where(table.c.pair == pair).with_for_update()
-    found = connection.execute(query).scalar_one_or_none()
+    found = connection.execute(_HOLDER, {"of": pair}).scalar_one_or_none()
     if found != holder:
         raise Locked(
             f"the lease was lost: {found or 'nobody'} holds pair {pair!r} now", remedy=_REMEDY
