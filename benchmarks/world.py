@@ -12,7 +12,8 @@ from connectors.ghl.shapes import shape_of
 from reconcile.model import Entity, Side
 from reconcile.ports import Proof, Shape
 from reconcile.stage.quoting import literal
-from reconcile.stage.stage import Spooled, Stage
+from reconcile.stage.spooled import Spooled
+from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Bool, Codec, Date, Email, Labels, Name, Phone, Text
 from reconcile.values.mapping import EntityMap, Field, Mapping
 from reconcile.values.policy import OnConflict, OnDelete, Rule

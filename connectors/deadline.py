@@ -1,4 +1,7 @@
-"""Ends an exchange at a moment, however lively the other end drips: httpx times each read by itself, and a header takes many."""
+"""Ends an exchange at a moment, however lively the other end drips.
+
+`httpx` times each read by itself, and a header takes many.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _UNTIL: ContextVar[float | None] = ContextVar("until", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[float]:
-    """All that is sent and read in this thread until the end is over within these seconds; gives the moment."""
+    """All that is sent and read in this thread until the end is over within these seconds.
+
+    Gives the moment.
+    """
     until = time.monotonic() + seconds
     token = _UNTIL.set(until)
     try:
@@ -87,7 +93,10 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class Transport(httpx.HTTPTransport):
-    """httpx's own transport, over connections that keep the moment; `backend` is swapped in tests."""
+    """httpx's own transport, over connections that keep the moment.
+
+    `backend` is swapped in tests.
+    """
 
     def __init__(
         self, limits: httpx.Limits, *, backend: httpcore.NetworkBackend | None = None

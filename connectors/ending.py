@@ -1,4 +1,7 @@
-"""Says to whatever waits, reads or tries again that the run has to end, at a signal or because its time is over."""
+"""Says that the run has to end to whatever waits, reads or tries again.
+
+It ends at a signal, or because its time is over.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from contextlib import contextmanager
 from reconcile.errors import Stopped
 
 SLICE = 0.1
-"""Seconds after which a wait looks again: a signal's handler may take no lock, so nothing wakes it."""
+"""Seconds after which a wait looks again.
+
+A signal's handler may take no lock, so nothing wakes it.
+"""
 
 GRACE = 30.0
 """Seconds in which a run that has to end looks up what it left in doubt."""
@@ -23,7 +29,11 @@ def _nobody(reason: str, seconds: float) -> None:
 
 
 class Ending:
-    """The end of one run. `seconds` is how long it may take, counted on a clock that nobody sets; None: as long as it takes."""
+    """The end of one run.
+
+    `seconds` is how long it may take, counted on a clock that nobody sets; None: as long as it
+    takes.
+    """
 
     def __init__(
         self,
@@ -92,7 +102,10 @@ class Ending:
 
     @contextmanager
     def grace(self, seconds: float = GRACE) -> Iterator[None]:
-        """Let what is done within take that long though the run has to end: looking up what is in doubt."""
+        """Let what is done within take that long though the run has to end.
+
+        That is for looking up what is in doubt.
+        """
         before = self._grace_until
         self._grace_until = self._clock() + seconds
         try:

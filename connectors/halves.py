@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 _ESCAPED = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 
 
 def with_whole_characters(body: bytes) -> bytes:
-    """JSON with a replacement character, as a browser shows it, for each half of one: a text that JavaScript cut inside an emoji.
+    """JSON with a replacement character, as a browser shows it, for each half of one.
 
-    Nothing that reads UTF-8 reads such a half, so that one record's would keep every other record from being read.
+    A text that JavaScript cut inside an emoji has such a half.
+
+    Nothing that reads UTF-8 reads such a half, so that one record's would keep every other record
+    from being read.
     """
     if b"\\ud" not in body and b"\\uD" not in body:
         return body

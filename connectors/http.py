@@ -1,4 +1,4 @@
-"""One HTTP request, sent, replayed where that is safe, its failure named: the thin edge of every connector that speaks HTTP."""
+"""The thin edge of HTTP connectors: one request, sent, replayed where safe, its failure named."""
 
 from __future__ import annotations
 
@@ -51,9 +51,13 @@ Transport: TypeAlias = httpx.BaseTransport
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `endpoint` is its template, the name under which it is counted and logged ("PUT /contacts/{id}").
+    """One request.
 
-    `replay` says that sending it twice does no harm. `body` goes as JSON, `form` as a form; at most one of them is given.
+    `endpoint` is its template, the name under which it is counted and logged ("PUT
+    /contacts/{id}").
+
+    `replay` says that sending it twice does no harm. `body` goes as JSON, `form` as a form; at most
+    one of them is given.
     """
 
     method: str
@@ -73,7 +77,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: `headers` with lower-case names, `body` as sent; `attempts` counts this request's sendings."""
+    """What came back: `headers` with lower-case names, `body` as sent.
+
+    `attempts` counts this request's sendings.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -92,7 +99,7 @@ class Answer:
 
     @property
     def is_json(self) -> bool:
-        """Whether the body is whole JSON: a gateway's page is not, nor is an answer cut off in its middle."""
+        """Whether the body is whole JSON, unlike a gateway's page or an answer that was cut off."""
         try:
             msgspec.json.decode(
                 self.body, type=msgspec.Raw
@@ -114,7 +121,10 @@ class Answer:
         if isinstance(value, expected):
             return value
         raise Malformed(
-            f"expected a JSON {expected.__name__}, found {len(self.body)} bytes of {self.headers.get('content-type', '?')}",
+            (
+                f"expected a JSON {expected.__name__}, found {len(self.body)} bytes of "
+                f"{self.headers.get('content-type', '?')}"
+            ),
             remedy="repeat the run; if it stays, show the trace id to the side's support",
             status=self.status,
         )
@@ -124,11 +134,11 @@ class Auth(Protocol):
     """Credentials of a side: headers for a request, and a second chance when they are refused."""
 
     def headers(self) -> Mapping[str, str]:
-        """The headers that carry the credentials, renewed beforehand where they are about to expire."""
+        """The headers that carry the credentials, renewed if these are about to expire."""
         ...
 
     def renew(self, refused: Mapping[str, str]) -> bool:
-        """After a 401 on `refused`: True when other headers are to be had now, and the request is worth repeating."""
+        """Whether to repeat after a 401 on `refused`: other headers are to be had by now."""
         ...
 
 
@@ -171,7 +181,8 @@ def explain_status(request: Request, answer: Answer) -> ConnectorError | None:
 def redirected(request: Request, answer: Answer) -> ConnectorError | None:
     """The failure in an answer that only sends elsewhere (300 to 399): no redirect is followed.
 
-    It is Uncertain for what must not be repeated: some APIs carry a create out and then lead to what it made.
+    It is Uncertain for what must not be repeated: some APIs carry a create out and then lead to
+    what it made.
     """
     if not 300 <= answer.status < 400:
         return None
@@ -179,7 +190,10 @@ def redirected(request: Request, answer: Answer) -> ConnectorError | None:
     return (ConnectorError if request.replay else Uncertain)(
         f"{request.name} was answered {answer.status}"
         + (f", a redirect to {place}" if place else ""),
-        remedy="write the url and the path as the API wants them; a redirect to a login says that the credentials are refused",
+        remedy=(
+            "write the url and the path as the API wants them; "
+            "a redirect to a login says that the credentials are refused"
+        ),
         status=answer.status,
         trace_id=answer.trace_id,
     )
@@ -192,10 +206,12 @@ def _shown(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a Client sends: seconds, counts. `refusals` is how many 429 in a row one request bears before it gives up.
+    """How a Client sends: seconds, counts.
 
-    `body_bytes` of an answer are taken, unpacked, and an exchange is over within `total_seconds`, however lively its head or
-    its body drips.
+    `refusals` is how many 429 in a row one request bears before it gives up.
+
+    `body_bytes` of an answer are taken, unpacked, and an exchange is over within `total_seconds`,
+    however lively its head or its body drips.
     """
 
     user_agent: str = "ghl-reconcile/0.1"
@@ -214,8 +230,10 @@ class Options:
 class Client:
     """A side's HTTP connections, held open; safe to use from many threads.
 
-    `explain` names failures in the side's own terms. `seen` is called after every answer with the request, the answer
-    and the seconds it took. Once `ending` says so, nothing more is sent, tried again or waited for. `transport` is swapped in tests. No header is ever logged or put into an error.
+    `explain` names failures in the side's own terms. `seen` is called after every answer with the
+    request, the answer and the seconds it took. Once `ending` says so, nothing more is sent, tried
+    again or waited for. `transport` is swapped in tests. No header is ever logged or put into an
+    error.
     """
 
     def __init__(
@@ -258,10 +276,12 @@ class Client:
         self._http.close()
 
     def send(self, request: Request) -> Answer:
-        """Send, replay what is safe to replay, and return an answer that `explain` finds no fault with.
+        """Send, and replay what is safe to replay.
 
-        Raises the ConnectorError of the last attempt; Uncertain where a request that must not be replayed may have been
-        carried out.
+        The answer that is returned is one that `explain` finds no fault with.
+
+        Raises the ConnectorError of the last attempt; Uncertain where a request that must not be
+        replayed may have been carried out.
         """
         failures = refusals = renewals = 0
         unsent = True
@@ -295,13 +315,19 @@ class Client:
                 self._back_off(failures, error)
 
     def _go_on(self, failure: ConnectorError | None) -> None:
-        """Raise where the run has to end: the failure of what was sent already, which is not "never sent", else Stopped."""
+        """Raise where the run has to end.
+
+        It raises the failure of what was sent already, unless that is "never sent"; else Stopped.
+        """
         if self._ending.over and failure is not None:
             raise failure
         self._ending.check()
 
     def _back_off(self, failures: int, error: ConnectorError, *, at_least: float = 0.0) -> None:
-        """Wait before the next try. Raises the error that was met where the run has to end meanwhile."""
+        """Wait before the next try.
+
+        Raises the error that was met where the run has to end meanwhile.
+        """
         ceiling = min(
             self._options.backoff_limit, self._options.backoff_seconds * 2 ** (failures - 1)
         )
@@ -347,7 +373,10 @@ class Client:
         return answer
 
     def _bounded(self, request: Request) -> Options:
-        """The options for one request: what may be sent twice is not waited for beyond the end of the run."""
+        """The options for one request.
+
+        What may be sent twice is not waited for beyond the end of the run.
+        """
         most, left = self._options, max(1.0, self._ending.left)
         if not request.replay or left >= most.total_seconds:
             return most
@@ -400,7 +429,7 @@ def _receive(
 
 
 def _body(request: Request, response: httpx.Response, options: Options, *, until: float) -> bytes:
-    """The body, unpacked as it comes: a small one may unpack to a gigabyte, and one that drips may never end."""
+    """The body, unpacked as it comes: one may unpack to a gigabyte, and one may never end."""
     body = bytearray()
     for part in response.iter_bytes():
         body += part
@@ -420,7 +449,10 @@ def _body(request: Request, response: httpx.Response, options: Options, *, until
 def _built(
     http: httpx.Client, request: Request, credentials: Mapping[str, str], options: Options
 ) -> httpx.Request:
-    """The request as httpx sends it. Raises InvalidField where it cannot be made, without what it would be made of."""
+    """The request as httpx sends it.
+
+    Raises InvalidField where it cannot be made, without what it would be made of.
+    """
     headers = {**request.headers, **credentials}
     kind = ""
     try:
@@ -447,7 +479,10 @@ def _built(
     # Not in the handler: a UnicodeEncodeError has the header, and so the token, on it.
     raise InvalidField(
         f"{request.name} could not be made: {kind}",
-        remedy="look for characters that do not belong into the url, the headers, the token or the value",
+        remedy=(
+            "look for characters that do not belong into the url, the headers, "
+            "the token or the value"
+        ),
         code="UNMADE",
     )
 

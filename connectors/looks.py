@@ -1,4 +1,7 @@
-"""Counts the looks before writes, and measures for how long a record was out of sight between the two."""
+"""Counts the looks before writes.
+
+It also measures for how long a record was out of sight between the two.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from reconcile.ports import Write
 
 
 class Looks:
-    """`longest` are the most seconds from before a look to after the write that followed: the window was never wider."""
+    """`longest` are the most seconds from before a look to after the write that followed.
+
+    The window was never wider.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,7 +27,10 @@ class Looks:
 
     @contextmanager
     def around(self, *writes: Write) -> Iterator[None]:
-        """What happens within are looks and the write after them, where the writes ask for a look at all."""
+        """What happens within are looks and the write after them.
+
+        It is so where the writes ask for a look at all.
+        """
         many = sum(write.check is not None for write in writes)
         began = self._clock()
         yield

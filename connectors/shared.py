@@ -1,4 +1,7 @@
-"""One window of requests for all that send to a location, at the same time or one after the other, kept in the ledger's database."""
+"""One window of requests for all that send to a location, kept in the ledger's database.
+
+They may send at the same time or one after the other.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +32,19 @@ _MOMENTS: Mapping[str, sa.ColumnElement[float]] = {
 }
 
 _GRAIN = 2.0
-"""Seconds by which clocks may differ, and a transaction may last, without anybody having set one."""
+"""Seconds by which clocks may differ, and for which a transaction may last.
+
+Up to there, nobody need have set a clock.
+"""
 
 
 class SharedBudget:
     """A window shared by processes through a database: SQLite in WAL mode or PostgreSQL.
 
-    `name` is the location's. What is stored is in the time of the database's own clock, the one that all processes have in
-    common; a step is carried out in the time of `clock`, this process's own, which nobody sets. Where the database's
-    clock was set, the window moves with it: nobody waits longer than the window is long. `moment` gives the SQL of that clock.
+    `name` is the location's. What is stored is in the time of the database's own clock, the one
+    that all processes have in common; a step is carried out in the time of `clock`, this process's
+    own, which nobody sets. Where the database's clock was set, the window moves with it: nobody
+    waits longer than the window is long. `moment` gives the SQL of that clock.
     """
 
     def __init__(
@@ -76,7 +83,8 @@ class SharedBudget:
     def change(self, step: Callable[[Window], Result]) -> Result:
         """Run `step` on the stored window in one transaction.
 
-        The first statement writes, so that SQLite and PostgreSQL alike take the row before anything is read from it.
+        The first statement writes, so that SQLite and PostgreSQL alike take the row before anything
+        is read from it.
         """
         mine = BUDGETS.c.name == self._name
         taken = BUDGETS.update().where(mine).values(revision=BUDGETS.c.revision + 1)
@@ -102,9 +110,12 @@ class SharedBudget:
         return result
 
     def _set(self, window: Window, moment: float, own: float) -> float:
-        """By how many seconds the database's clock was set since the window was last changed; 0.0 where that is not seen.
+        """By how many seconds the database's clock was set since the window last changed.
 
-        Back is seen by whoever comes next. Forward is seen by a process that was there before, while nobody else was since.
+        It is 0.0 where that is not seen.
+
+        Back is seen by whoever comes next. Forward is seen by a process that was there before,
+        while nobody else was since.
         """
         back = moment - window.at
         if window.at and back < -_GRAIN:
@@ -131,8 +142,9 @@ _OF_THE_DAY = ("day_limit", "day_left", "day_resets_at", "day_told_at", "blocked
 class CarriedBudget(LocalBudget):
     """A window of one process at a time, which begins the day where the process before it ended.
 
-    Else the first requests of each further run of a day would be taken from the reserve, before an answer says what is left.
-    The stored window is read when this is made and written by `save`, so that no request waits for the database.
+    Else the first requests of each further run of a day would be taken from the reserve, before an
+    answer says what is left. The stored window is read when this is made and written by `save`, so
+    that no request waits for the database.
     """
 
     def __init__(
@@ -149,7 +161,8 @@ class CarriedBudget(LocalBudget):
     def save(self) -> None:
         """Leave to the next process what is known of the day.
 
-        A ledger that takes it no more, as on a full disk, ends no run: the next one asks once more than it would need to.
+        A ledger that takes it no more, as on a full disk, ends no run: the next one asks once more
+        than it would need to.
         """
         known = self.change(_day)
 

@@ -1,8 +1,11 @@
-"""One window of requests per location, so that threads and processes together never exceed what a side allows.
+"""One window of requests per location.
 
-A request occupies the window from the moment it is sent until one interval after its *answer*: whenever the side counted
-it, it has left the side's own sliding window by then. Hence no window of the published length ever holds more requests
-than the published limit, whatever the latency; the price is latency / interval of the rate (3 % at 300 ms in 10 s).
+With it, threads and processes together never exceed what a side allows.
+
+A request occupies the window from the moment it is sent until one interval after its *answer*:
+whenever the side counted it, it has left the side's own sliding window by then. Hence no window of
+the published length ever holds more requests than the published limit, whatever the latency; the
+price is latency / interval of the rate (3 % at 300 ms in 10 s).
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ FORGET_DAY_SECONDS = 600.0
 """How long a daily remainder without a reset time is believed."""
 
 LONGEST_PAUSE = 900.0
-"""Seconds of a pause that is waited for; a run that is asked for a longer one ends, and the next one goes on."""
+"""Seconds of a pause that is waited for.
+
+A run that is asked for a longer one ends, and the next one goes on.
+"""
 
 LONGEST_WAIT = 7 * 24 * 3600.0
 """Seconds: what an answer says of a longer wait is taken for an error of its sender."""
@@ -49,7 +55,10 @@ MOST_REQUESTS = 1_000_000_000
 """Likewise for a count of requests."""
 
 POLL_SECONDS = 0.1
-"""A waiting request looks again this often, so that a larger limit in an answer takes effect at once."""
+"""A waiting request looks again this often.
+
+So a larger limit in an answer takes effect at once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,10 @@ class Quota:
 
 
 def _number(headers: Mapping[str, str], name: str, *, most: float) -> float | None:
-    """The number that a header says; None where it says none, or one that no side means: no run waits for it."""
+    """The number that a header says.
+
+    None where it says none, or one that no side means: no run waits for it.
+    """
     try:
         value = float(headers[name])
     except (KeyError, ValueError):
@@ -87,7 +99,10 @@ def _seconds(headers: Mapping[str, str], name: str, *, most: float) -> float | N
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Retry-After in seconds, in either of its forms (RFC 9110, 10.2.3); a moment is counted from the answer's own Date."""
+    """Retry-After in seconds, in either of its forms (RFC 9110, 10.2.3).
+
+    A moment is counted from the answer's own Date.
+    """
     if (seconds := _number(headers, "retry-after", most=LONGEST_WAIT)) is not None:
         return seconds
     try:
@@ -124,7 +139,9 @@ def read_quota(status: int, headers: Mapping[str, str]) -> Quota:
 
 @dataclass(slots=True)
 class Window:
-    """What is known of one location's quotas; times are seconds of one clock shared by all who use the window.
+    """What is known of one location's quotas.
+
+    Times are seconds of one clock shared by all who use the window.
 
     `at` is when a shared window was last changed, by the clock of the database that keeps it.
     """
@@ -169,14 +186,18 @@ class Window:
 
     @property
     def pace(self) -> float:
-        """Seconds between two requests: the capacity spread over the window, twice that after a refusal."""
+        """Seconds between two requests.
+
+        The capacity spread over the window, twice that after a refusal.
+        """
         return (self.interval * (1 + MARGIN) + self.latency) / (self.capacity * self.scale)
 
     def take(self, ticket: str, now: float, *, reserve: float) -> float:
         """Enter the window (0.0), or the seconds to wait before asking again.
 
-        Raises Exhausted (EXHAUSTED_DAY) when one more request would touch `reserve`, a share of the daily quota, and
-        (EXHAUSTED) when the side asked for a pause that is too long to be waited for.
+        Raises Exhausted (EXHAUSTED_DAY) when one more request would touch `reserve`, a share of the
+        daily quota, and (EXHAUSTED) when the side asked for a pause that is too long to be waited
+        for.
         """
         self._forget(now)
         if self.blocked_until - now > LONGEST_PAUSE:
@@ -191,7 +212,10 @@ class Window:
         return 0.0
 
     def answer(self, ticket: str, now: float, quota: Quota) -> None:
-        """Learn from an answer (or from its absence: an empty Quota); the request leaves one interval from `now`."""
+        """Learn from an answer (or from its absence: an empty Quota).
+
+        The request leaves one interval from `now`.
+        """
         sent_at = self.flying.pop(ticket, now)
         self._learn_limits(quota)
         bisect.insort(self.leaving, now + self.interval * (1 + MARGIN))
@@ -250,7 +274,8 @@ class Window:
             return
         self.day_limit = quota.day_limit or self.day_limit
         known = self.day_left
-        # Answers overtake one another: a slightly larger remainder is an older one, a much larger one a new day.
+        # Answers overtake one another: a slightly larger remainder is an older one, a much larger
+        # one a new day.
         overtaken = known is not None and 0 < quota.day_left - known <= OVERTAKING
         self.day_left = known if overtaken else quota.day_left
         self.day_told_at = now
@@ -275,7 +300,10 @@ def kept_of(daily: int | None, reserve: float) -> int:
 def day_is_over(left: int, kept: int, resets_in: float | None) -> Exhausted:
     """The error that says that today's quota, less the reserve, is spent."""
     error = Exhausted(
-        f"the daily quota is spent: {left} requests left, {kept} of them kept in reserve for others",
+        (
+            f"the daily quota is spent: {left} requests left, {kept} of them "
+            "kept in reserve for others"
+        ),
         remedy="run again after the quota resets; what is left undone is kept",
         code="EXHAUSTED_DAY",
     )
@@ -297,7 +325,10 @@ class Budget(Protocol):
     """Where a Window is kept, so that everyone who sends to one location sees the same one."""
 
     def change(self, step: Callable[[Window], Result]) -> Result:
-        """Run `step` on the window, alone; what it leaves in the window is seen by the next step."""
+        """Run `step` on the window, alone.
+
+        What it leaves in the window is seen by the next step.
+        """
         ...
 
 
@@ -317,7 +348,8 @@ class LocalBudget:
 class Throttle:
     """The gate that every request passes: `enter` before it is sent, `leave` when it is answered.
 
-    `reserve` is the share of the daily quota left to others. `clock` gives seconds that nobody sets, `sleep` takes seconds.
+    `reserve` is the share of the daily quota left to others. `clock` gives seconds that nobody
+    sets, `sleep` takes seconds.
     """
 
     def __init__(
@@ -341,7 +373,10 @@ class Throttle:
         return self._refusals
 
     def enter(self) -> str:
-        """Wait for a place in the window and return the ticket for `leave`. Raises Exhausted, see Window.take."""
+        """Wait for a place in the window and return the ticket for `leave`.
+
+        Raises Exhausted, see Window.take.
+        """
         ticket = uuid.uuid4().hex
         with (
             self._turn
@@ -365,10 +400,16 @@ class Throttle:
         return self._budget.change(lambda window: (window.limit, window.interval))
 
     def remaining_today(self) -> int | None:
-        """Requests left today by the last answer, reserve included; None where the side does not say."""
+        """Requests left today by the last answer, reserve included.
+
+        None where the side does not say.
+        """
         return self._budget.change(lambda window: window.day_left)
 
     def daily(self) -> tuple[int | None, int]:
-        """The day's quota as last seen (None: the side does not say), and how much of it is kept in reserve."""
+        """The day's quota as last seen, and how much of it is kept in reserve.
+
+        None means that the side does not say.
+        """
         limit = self._budget.change(lambda window: window.day_limit)
         return limit, kept_of(limit, self._reserve)

@@ -23,7 +23,10 @@ def _version() -> str:
 
 app = App(
     name="ghl-reconcile",
-    help="Keep an application and a GoHighLevel location in agreement: three-way, planned, throttled, explained.",
+    help=(
+        "Keep an application and a GoHighLevel location in agreement: "
+        "three-way, planned, throttled, explained."
+    ),
     version=_version,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
@@ -32,7 +35,10 @@ app = App(
 )
 
 PRIVATE = 0o077
-"""What is written is for the user who runs the job alone: ledger, plans, reports, spools and temporary files hold people's values."""
+"""What is written is for the user who runs the job alone.
+
+Ledger, plans, reports, spools and temporary files hold people's values.
+"""
 
 COMMANDS = {
     "demo": (
@@ -114,15 +120,18 @@ def completion(
 ) -> int:
     """Print a script that lets a shell complete commands, options and files.
 
-    bash: `eval "$(ghl-reconcile completion bash)"` in ~/.bashrc. zsh: save it as _ghl-reconcile in a folder of $fpath.
-    fish: save it as ~/.config/fish/completions/ghl-reconcile.fish.
+    bash: `eval "$(ghl-reconcile completion bash)"` in ~/.bashrc. zsh: save it as _ghl-reconcile in
+    a folder of $fpath. fish: save it as ~/.config/fish/completions/ghl-reconcile.fish.
     """
     print(app.generate_completion(shell=shell))
     return 0
 
 
 def main() -> NoReturn:
-    """Run a command and end with its exit code: 0 agree, 1 holds remain, 2 some failed, 3 refused or fatal."""
+    """Run a command and end with its exit code.
+
+    0: both sides agree. 1: holds remain. 2: some failed. 3: refused or fatal.
+    """
     os.umask(PRIVATE)
     _make_sure_of_streams()
     from flows.logs import log_to_stderr
@@ -139,7 +148,10 @@ _AGAIN = "run it again: it takes up what is left"
 
 
 def call(tokens: Sequence[str] | None = None) -> int:
-    """Carry out a command line (that of this process, or `tokens`); returns the exit code, having said what went wrong."""
+    """Carry out a command line (that of this process, or `tokens`).
+
+    Returns the exit code, having said what went wrong.
+    """
     try:
         code = app(tokens, result_action="return_value", exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -148,7 +160,8 @@ def call(tokens: Sequence[str] | None = None) -> int:
         return 0 if end.code in (0, None) else _ended(tokens, "")
     except KeyboardInterrupt:
         return _ended(tokens, f"[INTERRUPTED] interrupted → {_AGAIN}")
-    except Exception as error:  # noqa: BLE001 - Python's own exit code for it, 1, says that both sides are read and holds remain
+    # Python's own exit code for it, 1, says that both sides are read and holds remain.
+    except Exception as error:  # noqa: BLE001
         from flows.errors import told
 
         return _ended(tokens, told(error), error)
@@ -156,7 +169,10 @@ def call(tokens: Sequence[str] | None = None) -> int:
 
 
 def _ended(tokens: Sequence[str] | None, words: str, error: BaseException | None = None) -> int:
-    """Say on standard error why a command came to nothing, and with --json as the one document on standard output."""
+    """Say on standard error why a command came to nothing.
+
+    With --json it is also the one document on standard output.
+    """
     from flows.commands.refusal import document, tell
     from reconcile.errors import Refused
 
@@ -193,7 +209,9 @@ def _wrong(error: CycloptsError) -> str:
 
 
 def _make_sure_of_streams() -> None:
-    """Standard output and error that are always there, take every character, and show control characters instead of obeying them.
+    """Standard output and error that are always there and take every character.
+
+    They show control characters instead of obeying them.
 
     Whoever reads them may leave (`| head -1`): the work goes on, and ends with its own exit code.
     """
@@ -202,7 +220,8 @@ def _make_sure_of_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - for as long as the process lives
+            # It stays open for as long as the process lives.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
         elif isinstance(stream, TextIOWrapper):
             setattr(sys, name, heard(stream))
         setattr(sys, name, Shown(getattr(sys, name)))
@@ -212,7 +231,10 @@ _EXIT = [3]
 
 
 LINGER_SECONDS = 30.0
-"""How long a library may take to say goodbye, such as Prefect to a server that is gone. All work is done and closed by then."""
+"""How long a library may take to say goodbye, such as Prefect to a server that is gone.
+
+All work is done and closed by then.
+"""
 
 
 def _end(code: int) -> NoReturn:
@@ -224,8 +246,8 @@ def _end(code: int) -> NoReturn:
 
 
 def _leave() -> None:
-    # Registered first, so it runs last: all other clean-up is done. Taking the interpreter apart under Prefect makes
-    # DuckDB's binding print a page about leaked instances.
+    # Registered first, so it runs last: all other clean-up is done. Taking the interpreter apart
+    # under Prefect makes DuckDB's binding print a page about leaked instances.
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -1,4 +1,7 @@
-"""What a person is told when a command cannot go on: a sentence and a remedy, and frames of the code only for a defect."""
+"""What a person is told when a command cannot go on.
+
+A sentence and a remedy, and frames of the code only for a defect.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,17 @@ _STORES = ("sqlalchemy", "sqlite3", "psycopg", "pymysql", "duckdb")
 
 
 REPORT = "Report: "
-"""How the note begins that says where the report of a failed run lies. Other notes may hold a value, and are not shown."""
+"""How the note begins that says where the report of a failed run lies.
+
+Other notes may hold a value, and are not shown.
+"""
 
 
 def told(error: BaseException) -> str:
-    """The lines for standard error. They hold no value of a record: of an unknown error its type and place alone are shown."""
+    """The lines for standard error.
+
+    They hold no value of a record: of an unknown error its type and place alone are shown.
+    """
     said = reason(error)
     frames = (
         "".join(traceback.format_tb(error.__traceback__)) if said.startswith("[DEFECT]") else ""
@@ -42,16 +51,26 @@ _MACHINE = "Give the job a file or folder that it may use, with room on the disk
 _GONE = (
     "Who was at the other end of a pipe or a connection has gone: see that it runs, then run again."
 )
-_STORE = "Check the disk and the rights of the pair's store and ledger, then run again: what was done is in the journal."
-_REPORT_IT = "This is a defect: please report it with the lines above. What was done is in the journal; the next run goes on."
+_STORE = (
+    "Check the disk and the rights of the pair's store and ledger, then run again: "
+    "what was done is in the journal."
+)
+_REPORT_IT = (
+    "This is a defect: please report it with the lines above. "
+    "What was done is in the journal; the next run goes on."
+)
 
 
-# A database repeats values between quotes, and in what follows DETAIL or a colon; names of tables stand there, too.
+# A database repeats values between quotes, and in what follows DETAIL or a colon; names of tables
+# stand there, too.
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|`[^`]*`|\(.*\)""")
 
 
 def _store(error: BaseException) -> str:
-    """The first line of what a database said, without what stands in quotes: that may be anybody's value."""
+    """The first line of what a database said, without what stands in quotes.
+
+    That may be anybody's value.
+    """
     original = getattr(error, "orig", None) or error
     said = _QUOTED.sub("…", str(original).strip().partition("\n")[0])
     state = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
@@ -59,7 +78,8 @@ def _store(error: BaseException) -> str:
 
 
 _SECRET = re.compile(
-    r"(?i)(bearer\s+|pit-|token[\"'=:\s]+|secret[\"'=:\s]+|password[\"'=:\s]+|://[^/\s:@]*:)[^\s\"',;@]+"
+    r"(?i)(bearer\s+|pit-|token[\"'=:\s]+|secret[\"'=:\s]+|password[\"'=:\s]+"
+    r"|://[^/\s:@]*:)[^\s\"',;@]+"
 )
 
 

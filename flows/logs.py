@@ -19,7 +19,9 @@ _ACTIVE: list[str] = []
 
 @contextmanager
 def named(run_id: str) -> Iterator[None]:
-    """While it lasts, every log event of this process says which run it belongs to, from whichever thread it comes.
+    """While it lasts, every log event of this process says which run it belongs to.
+
+    It does so from whichever thread it comes.
 
     Not where several runs go on in one process: then an event belongs to no known one.
     """
@@ -69,7 +71,10 @@ class Words(logging.Formatter):
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
-    """Writes to what standard error is at the moment: a live display takes its place to print above itself."""
+    """Writes to what standard error is at the moment.
+
+    A live display takes its place to print above itself.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -83,7 +88,10 @@ def _no_alert(record: logging.LogRecord) -> bool:
 
 
 def log_to_stderr(level: str = "WARNING") -> None:
-    """Send the product's log events to standard error: as JSON lines, or in words where a person looks on."""
+    """Send the product's log events to standard error.
+
+    As JSON lines, or in words where a person looks on.
+    """
     handler = _Stderr(sys.stderr)
     handler.setFormatter(Lines())
     if sys.stderr.isatty():

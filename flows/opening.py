@@ -1,4 +1,7 @@
-"""Opens everything that a run needs, under the pair's lease, and tells of a run that came to nothing."""
+"""Opens everything that a run needs, under the pair's lease.
+
+It also tells of a run that came to nothing.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ log = logging.getLogger("flows.opening")
 
 @contextmanager
 def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) -> Iterator[Run]:
-    """Open everything a run needs and hold the pair's lease for as long; with `plan_digest`, the run that made that plan.
+    """Open everything a run needs and hold the pair's lease for as long.
+
+    With `plan_digest`, the run that made that plan.
 
     Raises Locked where another run holds the pair, StateError where the ledger cannot be opened.
     """
@@ -79,7 +84,10 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
 
 
 def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
-    """Bring a plan that waits, look at its files before any is opened, and note them once more if it goes on waiting."""
+    """Bring a plan that waits, and look at its files before any is opened.
+
+    They are noted once more if it goes on waiting.
+    """
     from flows.state import imprints
     from flows.state.stores import STAGE, brought, keep
 
@@ -95,7 +103,10 @@ def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
 
 
 def _tell(run: Run, error: Exception) -> None:
-    """Leave a report of a run that came to nothing; what kept it from that may keep the report from being written, too."""
+    """Leave a report of a run that came to nothing.
+
+    What kept it from that may keep the report from being written, too.
+    """
     from flows.outcome.tell import tell_failure
 
     try:

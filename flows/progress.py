@@ -1,4 +1,7 @@
-"""What a run is at: a live display on a terminal, plain lines elsewhere, and nothing of what takes less than two seconds."""
+"""What a run is at: a live display on a terminal, plain lines elsewhere.
+
+Nothing is shown of what takes less than two seconds.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +53,18 @@ STEPS = {
     "read_agendas": "reading the appointments of GHL",
     "tell": "writing the report",
 }
-"""What people call the steps of a run, by the names of their functions; others go without a word."""
+"""What people call the steps of a run, by the names of their functions.
+
+Others go without a word.
+"""
 
 
 @dataclass(slots=True)
 class _Count:
-    """How far something is that is counted: `total` None where nobody knows, `about` where it is a guess."""
+    """How far something is that is counted.
+
+    `total` None where nobody knows, `about` where it is a guess.
+    """
 
     began: float
     done: int = 0
@@ -65,7 +74,10 @@ class _Count:
 
 @dataclass(slots=True)
 class _State:
-    """What is shown: the step and since when, what is counted in it, and what it waits for until when."""
+    """What is shown: the step and since when, and what is counted in it.
+
+    It also shows what the step waits for, and until when.
+    """
 
     step: str = ""
     began: float = 0.0
@@ -75,7 +87,10 @@ class _State:
 
 
 class Progress:
-    """One command's progress; where nobody asked for it, as in a library or a test, it says nothing."""
+    """One command's progress.
+
+    Where nobody asked for it, as in a library or a test, it says nothing.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -88,7 +103,10 @@ class Progress:
     # what a run says -----------------------------------------------------------------------------
 
     def step(self, name: str, *, again: bool = False) -> str:
-        """A step begins, named by its function; `again` where it proves what was done. Returns what people call it, if they do."""
+        """A step begins, named by its function; `again` where it proves what was done.
+
+        Returns what people call it, if they do.
+        """
         words = STEPS.get(name)
         if words is None:
             return ""
@@ -134,7 +152,10 @@ class Progress:
             return [f"{state.step}: {line}" for line in shown]
 
     def __enter__(self) -> Self:
-        """Begin to show: live on a terminal, else in plain lines, or as log events where logs were asked for."""
+        """Begin to show: live on a terminal, else in plain lines.
+
+        Where logs were asked for, it shows log events.
+        """
         if self.wanted and sys.stderr.isatty():
             self._live()
         elif self.wanted:
@@ -228,4 +249,7 @@ def _counted(what: str, count: _Count, now: float) -> str:
 
 
 CURRENT = Progress()
-"""That of this process: a command shows it while it lasts, and whatever runs within says what it is at."""
+"""The progress of this process.
+
+A command shows it while it lasts, and whatever runs within says what it is at.
+"""

@@ -1,4 +1,7 @@
-"""What one run holds open: the pair, its two sides, the ledger with the lease, the stage, the journal and a clock."""
+"""What one run holds open.
+
+The pair, its two sides, the ledger with the lease, the stage, the journal and a clock.
+"""
 
 from __future__ import annotations
 
@@ -59,9 +62,12 @@ PROOF = ".proof"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller may ask of a run. `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
+    """What a caller may ask of a run.
 
-    `only` is the part of the plan that was approved, as `reconcile.plan.selection` reads it; empty: all of it.
+    `allowed` are names of limits to go over; `verify` overrides the pair file's mode.
+
+    `only` is the part of the plan that was approved, as `reconcile.plan.selection` reads it; empty:
+    all of it.
     """
 
     job: str = "nightly"
@@ -123,7 +129,10 @@ class Course:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one pair: what it has at hand, which stays as it is, and in `course` what came of it."""
+    """One run of one pair.
+
+    What it has at hand, which stays as it is, and in `course` what came of it.
+    """
 
     pair: Pair
     run_id: str
@@ -196,13 +205,19 @@ class Run:
         )
 
     def halt(self, error: ConnectorError | Refused, *, what: str = "") -> None:
-        """Stop because of what a side said. What was done is settled and told, and the next run goes on from there."""
+        """Stop because of what a side said.
+
+        What was done is settled and told, and the next run goes on from there.
+        """
         course = self.course
         course.stopped = course.stopped or f"{what}{error}"
         course.fault = course.fault or not isinstance(error, Exhausted)
 
     def about(self, **narrowed: Any) -> Run:
-        """The same run with a narrower scope: what was asked of the sides and what came of it so far is shared."""
+        """The same run with a narrower scope.
+
+        What was asked of the sides and what came of it so far is shared.
+        """
         run = replace(self, **narrowed)
         asked = {name: value for name, value in vars(self).items() if name not in vars(run)}
         vars(run).update(asked)
@@ -220,7 +235,10 @@ class Run:
 
     @contextmanager
     def again(self) -> Iterator[Run]:
-        """A second look at the same pair, under the same lease, with a stage of its own that is thrown away."""
+        """A second look at the same pair, under the same lease.
+
+        It has a stage of its own that is thrown away.
+        """
         folder = self.folder / "proof"
         try:
             with Stage(folder) as stage:
@@ -243,11 +261,14 @@ class Run:
 
 @contextmanager
 def stopping_on_signals(run: Run) -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the run, with everything settled that was done; a second one ends it at once.
+    """Let SIGTERM and SIGINT end the run, with everything settled that was done.
+
+    A second one ends it at once.
 
     It ends after the chunk that is being written, or at the next page, wait or try while it reads.
 
-    Python takes signals in its main thread alone: in another one (a Prefect task runner's) it changes nothing.
+    Python takes signals in its main thread alone: in another one (a Prefect task runner's) it
+    changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -269,6 +290,9 @@ def stopping_on_signals(run: Run) -> Iterator[None]:
 
 
 def seconds_of(pair: Pair, options: Options) -> float | None:
-    """How long the run may take: as its caller said, else as the pair file says; None where nobody said."""
+    """How long the run may take: as its caller said, else as the pair file says.
+
+    None where nobody said.
+    """
     minutes = options.max_minutes if options.max_minutes is not None else pair.apply.max_minutes
     return None if minutes is None else minutes * 60

@@ -1,4 +1,7 @@
-"""Carries out every job: recover, plan, ask the gate, write chunk by chunk, settle, read back, prove, tell."""
+"""Carries out every job.
+
+Recover, plan, ask the gate, write chunk by chunk, settle, read back, prove, tell.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ Result = TypeVar("Result")
 
 
 class Do(Protocol):
-    """How a step is carried out: called plainly, or as a Prefect task. The same function does the same either way."""
+    """How a step is carried out: called plainly, or as a Prefect task.
+
+    The same function does the same either way.
+    """
 
     def __call__(self, step: Callable[..., Result], *arguments: Any) -> Result:
         """Carry out a step; what it returns and raises comes through."""
@@ -41,7 +47,10 @@ def plainly(step: Callable[..., Result], *arguments: Any) -> Result:
 
 
 def say_step(step: Step, arguments: Sequence[Any]) -> None:
-    """Let whoever looks on know which step begins, and note when for the report; every way to carry a step out begins so."""
+    """Let whoever looks on know which step begins, and note when for the report.
+
+    Every way to carry a step out begins so.
+    """
     run = next((each for each in arguments if isinstance(each, Run)), None)
     says = CURRENT.step(step.__name__, again=run is not None and run.run_id.endswith(PROOF))
     if run is not None and says:
@@ -50,14 +59,20 @@ def say_step(step: Step, arguments: Sequence[Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(ABC):
-    """What a kind of run has of its own; all else is the same for every job, and stands in `carry_out`."""
+    """What a kind of run has of its own.
+
+    All else is the same for every job, and stands in `carry_out`.
+    """
 
     name: str
     """What the ledger, the reports and the folders call its runs."""
     writes: bool = True
     """Whether the plan is carried out; else the run ends with it."""
     approved: str = ""
-    """The digest of a plan that a person approved: that one is carried out as it was shown, and none is made."""
+    """The digest of a plan that a person approved.
+
+    That one is carried out as it was shown, and none is made.
+    """
     gate: Step = steps.check
     """Raises Refused, with every limit that the plan goes over."""
     before: tuple[Step, ...] = ()
@@ -67,9 +82,15 @@ class Job(ABC):
     settle: Step = steps.settle_run
     """Advances the ledger to what is known, in one transaction."""
     proves: bool = False
-    """Whether both sides are read once more in the end, where the pair file or the caller asks for it."""
+    """Whether both sides are read once more in the end.
+
+    The pair file or the caller asks for it.
+    """
     after: tuple[Step, ...] = ()
-    """What comes last of all: what is only shown takes no request from what is written or proven."""
+    """What comes last of all.
+
+    What is only shown takes no request from what is written or proven.
+    """
     unwritten: tuple[Step, ...] = ()
     """What a run does that writes nothing, once it has a plan."""
     ends: RunState = "planned"
@@ -83,7 +104,10 @@ class Job(ABC):
         return False
 
     def prepare(self, run: Run, _do: Do) -> tuple[Run, Job]:
-        """Find out what the run is about. Returns it with its scope, and the job that is done: this one, or another."""
+        """Find out what the run is about.
+
+        Returns it with its scope, and the job that is done: this one, or another.
+        """
         return run, self
 
     @abstractmethod
@@ -91,10 +115,19 @@ class Job(ABC):
         """Make the plan, of whatever the run is about."""
 
 
-def run_job(pair: Pair, job: Job, do: Do = plainly, *, options: Options = Options()) -> Told:  # noqa: B008 - frozen
-    """Carry out a job on a pair, under its lease; what ends with an error leaves a report all the same.
+def run_job(
+    pair: Pair,
+    job: Job,
+    do: Do = plainly,
+    *,
+    options: Options = Options(),  # noqa: B008 - frozen
+) -> Told:
+    """Carry out a job on a pair, under its lease.
 
-    Raises Locked where another run holds the pair, StateError where the ledger cannot be opened, and what `carry_out` raises.
+    What ends with an error leaves a report all the same.
+
+    Raises Locked where another run holds the pair, StateError where the ledger cannot be opened,
+    and what `carry_out` raises.
     """
     named = replace(options, job=job.name)
     with open_run(pair, named, plan_digest=job.approved or None) as run:
@@ -102,9 +135,12 @@ def run_job(pair: Pair, job: Job, do: Do = plainly, *, options: Options = Option
 
 
 def carry_out(run: Run, job: Job, do: Do = plainly) -> Told:
-    """Carry out a job in a run that is open. Raises Refused where the gate stops it, before anything is written.
+    """Carry out a job in a run that is open.
 
-    Raises Stopped where the run has to end before there is a plan, and StalePlan where an approved one fits no more.
+    Raises Refused where the gate stops it, before anything is written.
+
+    Raises Stopped where the run has to end before there is a plan, and StalePlan where an approved
+    one fits no more.
     """
     run, job, plan = planned(run, job, do)
     if not job.writes:
@@ -126,7 +162,10 @@ def carry_out(run: Run, job: Job, do: Do = plainly) -> Told:
 
 
 def planned(run: Run, job: Job, do: Do) -> tuple[Run, Job, Plan]:
-    """Finish what earlier runs left, find out what this one is about, and have its plan: a new one, or the approved one."""
+    """Finish what earlier runs left, find out what this one is about, and have its plan.
+
+    A new one, or the approved one.
+    """
     do(steps.recover, run)
     run, job = job.prepare(run, do)
     if job.approved:
@@ -135,7 +174,10 @@ def planned(run: Run, job: Job, do: Do) -> tuple[Run, Job, Plan]:
 
 
 def compare(run: Run, do: Do) -> None:
-    """From what is staged of both sides to what differs. Raises Stopped where the run has to end before that is known."""
+    """From what is staged of both sides to what differs.
+
+    Raises Stopped where the run has to end before that is known.
+    """
     for step in (steps.link, steps.canary, steps.diff):
         run.ending.check()
         do(step, run)
@@ -152,7 +194,10 @@ def weighed(run: Run, job: Job, plan: Plan, do: Do) -> Refused | None:
 
 
 def write(run: Run, job: Job, plan: Plan, do: Do) -> None:
-    """Write chunk by chunk until the plan is done or the run has to stop; what is left is planned again next time."""
+    """Write chunk by chunk until the plan is done or the run has to stop.
+
+    What is left is planned again next time.
+    """
     if job.links_only:
         do(ends.claim, run)
         return
@@ -169,7 +214,10 @@ def write(run: Run, job: Job, plan: Plan, do: Do) -> None:
 
 
 def prove(run: Run, job: Job, do: Do) -> None:
-    """Read both sides anew and plan again: what is still to do, with its reasons, is the convergence certificate."""
+    """Read both sides anew and plan again.
+
+    What is still to do, with its reasons, is the convergence certificate.
+    """
     if run.verify_mode != "full" or run.course.stopped:
         return
     try:

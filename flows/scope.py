@@ -10,7 +10,10 @@ from reconcile.model import Entity, Side
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What a trigger names: keys by entity and side. Empty: whatever changed since the watermark."""
+    """What a trigger names: keys by entity and side.
+
+    Empty: whatever changed since the watermark.
+    """
 
     app: tuple[str, ...] = ()
     ghl: tuple[str, ...] = ()
@@ -36,7 +39,10 @@ class Sought:
         return not any((self.app, self.ghl, self.app_tasks, self.ghl_tasks, self.app_notes))
 
     def children(self, entity: Entity, side: Side) -> tuple[str, ...]:
-        """The named tasks or notes of a side. A GHL note is named by its contact: GHL has no other way to it."""
+        """The named tasks or notes of a side.
+
+        A GHL note is named by its contact: GHL has no other way to it.
+        """
         named: tuple[str, ...] = getattr(self, f"{side}_{entity.plural}", ())
         return named
 

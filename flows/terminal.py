@@ -1,4 +1,7 @@
-"""What reaches a terminal: text whose control characters are written out, so that no value moves the cursor or hides a line."""
+"""What reaches a terminal.
+
+Text whose control characters are written out, so that no value moves the cursor or hides a line.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,24 @@ from rich.console import Console as RichConsole
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-# C0 but tab and line end, DEL, C1, and what turns the direction of writing (Unicode's Bidi_Control).
+# C0 but tab and line end, DEL, C1, and what turns the direction of writing (Unicode's
+# Bidi_Control).
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def shown(text: str) -> str:
-    r"""The text with each control character as `\u001b`: to be seen, of no effect, and the same value wherever it stands in JSON."""
+    r"""The text with each control character as `\u001b`: to be seen, and of no effect.
+
+    It is the same value wherever it stands in JSON.
+    """
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class _Pipe(RawIOBase):
-    """Writes to a file descriptor for as long as somebody reads it; afterwards what is written goes nowhere."""
+    """Writes to a file descriptor for as long as somebody reads it.
+
+    Afterwards what is written goes nowhere.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -55,7 +65,10 @@ class _Pipe(RawIOBase):
 
 
 def heard(stream: TextIOWrapper) -> TextIOWrapper:
-    """The same stream for somebody who may stop to listen; it takes every character. The given one has to stay open."""
+    """The same stream for somebody who may stop to listen; it takes every character.
+
+    The given one has to stay open.
+    """
     stream.flush()
     return TextIOWrapper(
         BufferedWriter(_Pipe(stream.fileno())),
@@ -67,7 +80,10 @@ def heard(stream: TextIOWrapper) -> TextIOWrapper:
 
 
 class Shown:
-    """A text stream that writes control characters out. Rich writes past it, by Console below, whose colours are its own."""
+    """A text stream that writes control characters out.
+
+    Rich writes past it, by Console below, whose colours are its own.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.rich_proxied_file = stream
@@ -91,7 +107,10 @@ class Console(RichConsole):
 
     @property
     def file(self) -> IO[str]:
-        """The stream behind every one that stands before it: a live display of Rich's puts its own before ours."""
+        """The stream behind every one that stands before it.
+
+        A live display of Rich's puts its own before ours.
+        """
         stream = self._file or (sys.stderr if self.stderr else sys.stdout)
         while hasattr(stream, "rich_proxied_file"):
             stream = stream.rich_proxied_file
@@ -110,7 +129,10 @@ class Console(RichConsole):
 
 
 def program() -> str:
-    """How this program is started from here: by its name, or by its path where the shell would not find the name."""
+    """How this program is started from here.
+
+    By its name, or by its path where the shell would not find the name.
+    """
     name = "ghl-reconcile"
     beside = Path(sys.executable).with_name(name)
     if shutil.which(name) or not beside.exists():

@@ -1,1 +1,4 @@
-"""The core: compares two snapshots with a baseline and settles what follows; no network, no clock, no environment."""
+"""The core: compares two snapshots with a baseline and settles what follows.
+
+No network, no clock, no environment.
+"""

@@ -43,7 +43,10 @@ class Entity(StrEnum):
 
     @property
     def budget(self) -> str:
-        """The setting under `[ghl]` that says of how many parents a run reads it, where GHL tells it one parent at a time."""
+        """The setting under `[ghl]` that says of how many parents a run reads this kind.
+
+        GHL tells it one parent at a time.
+        """
         return f"{self.plural}_budget"
 
     def counted(self, count: int) -> str:
@@ -52,7 +55,10 @@ class Entity(StrEnum):
 
 
 class Shown(StrEnum):
-    """A kind of thing that GHL has of a contact at a time, and that is only shown: it is neither compared nor written."""
+    """A kind of thing that GHL has of a contact at a time, and that is only shown.
+
+    It is neither compared nor written.
+    """
 
     APPOINTMENT = "appointment"
 
@@ -71,11 +77,12 @@ class Shown(StrEnum):
 class EntitySpec:
     """What a kind of record is, on whichever side.
 
-    `parent` is what it hangs on: it is matched among what hangs on the same record, and comes and goes with it. What has
-    none is matched by what it is known by. `set_of` says whose records hold it as a set of words; such a kind has no
-    records of its own. A `person` may be merged with another, stand under the key of another by now, and be looked for
-    by likeness. What `completes` is open or completed, and can be overdue. What is
-    `swept` GHL tells one parent at a time, so that it is read within a budget.
+    `parent` is what it hangs on: it is matched among what hangs on the same record, and comes and
+    goes with it. What has none is matched by what it is known by. `set_of` says whose records hold
+    it as a set of words; such a kind has no records of its own. A `person` may be merged with
+    another, stand under the key of another by now, and be looked for by likeness. What `completes`
+    is open or completed, and can be overdue. What is `swept` GHL tells one parent at a time, so
+    that it is read within a budget.
     """
 
     plural: str
@@ -94,7 +101,10 @@ SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
         Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True),
     }
 )
-"""Every kind, in the order in which a plan's phase writes them: what others hang on, or are a set of, comes first."""
+"""Every kind, in the order in which a plan's phase writes them.
+
+What others hang on, or are a set of, comes first.
+"""
 
 RECORDS: tuple[Entity, ...] = tuple(entity for entity, spec in SPECS.items() if not spec.set_of)
 """The kinds that are records of their own, parents first."""

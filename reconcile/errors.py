@@ -1,4 +1,6 @@
-"""The error tree: every failure has a stable code, says what was expected and what was found, and what to do next.
+"""The error tree: every failure has a stable code.
+
+It says what was expected, what was found, and what to do next.
 
 ReconcileError
 ├── ConfigError          the pair file or the environment is wrong; holds every Problem found
@@ -13,7 +15,7 @@ ReconcileError
     ├── Forbidden        the credentials lack a scope or a privilege
     ├── WrongLocation    the token belongs to another location
     ├── InvalidField     the side does not accept a value or a property
-    │   └── Unnamed      it says that something is not found, and not that it is the record that was asked for
+    │   └── Unnamed      something is not found, and nothing says that it is the record asked for
     ├── Stale            the record is not what the plan expected to find
     ├── Exhausted        a quota is used up; `.until_seconds` says for how long, if known
     │   └── Stopped      the run has to end: its time is over, or somebody asked for it
@@ -33,7 +35,8 @@ from typing import Any
 class ReconcileError(Exception):
     """The root of the tree.
 
-    `code` is stable and documented in docs/errors.md; `remedy` is one sentence that says what to do next.
+    `code` is stable and documented in docs/errors.md; `remedy` is one sentence that says what to do
+    next.
     """
 
     code = "RECONCILE"
@@ -62,7 +65,10 @@ class Problem:
 
 
 class ConfigError(ReconcileError):
-    """The pair file, a secret or a declared table is wrong: `problems` holds all that was found, never just the first."""
+    """The pair file, a secret or a declared table is wrong.
+
+    `problems` holds all that was found, never just the first.
+    """
 
     code = "CONFIG"
 
@@ -96,7 +102,10 @@ class StalePlan(StateError):
 
 
 class Refused(ReconcileError):
-    """A limit stopped the run before anything was written; `limits` are those that it would go over, as a report lists them."""
+    """A limit stopped the run before anything was written.
+
+    `limits` are those that it would go over, as a report lists them.
+    """
 
     code = "REFUSED"
 
@@ -115,7 +124,8 @@ class Refused(ReconcileError):
 class ConnectorError(ReconcileError):
     """A side answered with something other than what was asked for.
 
-    `status` is the HTTP status where there is one; `trace_id` is the side's own reference for its support.
+    `status` is the HTTP status where there is one; `trace_id` is the side's own reference for its
+    support.
     """
 
     code = "CONNECTOR"
@@ -172,7 +182,10 @@ class InvalidField(ConnectorError):
 
 
 class Unnamed(InvalidField):
-    """The side says that something is not found or deleted, but not that it is this record: no proof that the record is gone."""
+    """The side says that something is not found or deleted, but not that it is this record.
+
+    That is no proof that the record is gone.
+    """
 
     code = "UNNAMED"
 
@@ -191,7 +204,10 @@ class Exhausted(ConnectorError):
 
 
 class Stopped(Exhausted):
-    """The run has to end, so nothing further is sent, waited for or tried again; what is left undone is kept."""
+    """The run has to end, so nothing further is sent, waited for or tried again.
+
+    What is left undone is kept.
+    """
 
     code = "STOPPED"
 

@@ -12,7 +12,10 @@ from typing import Literal
 from reconcile.entities import Entity as Entity
 
 Cell = str | None
-"""A canonical value: text in the one form its codec gives it, or None for blank (absent, null and "" are one)."""
+"""A canonical value: text in the one form its codec gives it, or None for blank.
+
+Absent, null and "" are one.
+"""
 
 Cells = Mapping[str, Cell]
 """The canonical values of one record, by field name."""
@@ -70,7 +73,10 @@ class Status(StrEnum):
 
 
 def fingerprint(*parts: str | None) -> str:
-    """A short stable name (20 hex digits) for a sequence of texts; None and "" differ, and so do ("ab",) and ("a", "b")."""
+    """A short stable name (20 hex digits) for a sequence of texts.
+
+    None and "" differ, and so do ("ab",) and ("a", "b").
+    """
     hasher = hashlib.blake2b(digest_size=10)
     for part in parts:
         hasher.update(b"\x00" if part is None else b"\x01%d:" % len(part.encode()) + part.encode())
@@ -78,7 +84,10 @@ def fingerprint(*parts: str | None) -> str:
 
 
 def link_name(entity: Entity, origin: Side, key: str) -> str:
-    """The link_id of the thing that `origin` knows as `key`: stable from the plan that creates it to the end of its life."""
+    """The link_id of the thing that `origin` knows as `key`.
+
+    Stable from the plan that creates it to the end of its life.
+    """
     return hashlib.md5(
         f"{entity}\x1f{origin}\x1f{key}".encode(), usedforsecurity=False
     ).hexdigest()[:20]
@@ -88,7 +97,8 @@ def link_name(entity: Entity, origin: Side, key: str) -> str:
 class Snapshot:
     """What one side held of one entity when it was read, with the proof whether that is all of it.
 
-    `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks only of what it covers.
+    `fingerprint` names the content, whatever the order of the rows. A `partial` snapshot speaks
+    only of what it covers.
     """
 
     entity: Entity
@@ -111,17 +121,18 @@ FREES = 1
 class Operation:
     """One write of the plan, or one change of the ledger alone (adopt, forget).
 
-    `key` is the record's key on `side` (None while it is to be created), `source_key` its key on the other side.
-    `parent` is the link_id of the contact of a task or note, `parent_key` the contact's key on `side` where it is known
-    already. `source` holds, for a create, all cells of the record it is made from; for an update, what the other side holds
-    of the sets that are merged by element: of these `before` and `after` are the whole sets, and only what differs between
-    them is changed. `before` and `after` hold canonical values of the fields
-    that change; for tags they hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
-    `turn` orders writes of values that no two records may share: those of a later turn wait for all of an earlier one; those
-    of turn FREES clear a value that the same run writes anew, to break a ring.
-    `grounds` says of each consent that a yes loosens why it may; without one, none is loosened.
-    `guard` is the version the record had when it was read, where the side has versions. `because` is a sentence for the
-    person who asks "why did it change my record?".
+    `key` is the record's key on `side` (None while it is to be created), `source_key` its key on
+    the other side. `parent` is the link_id of the contact of a task or note, `parent_key` the
+    contact's key on `side` where it is known already. `source` holds, for a create, all cells of
+    the record it is made from; for an update, what the other side holds of the sets that are merged
+    by element: of these `before` and `after` are the whole sets, and only what differs between them
+    is changed. `before` and `after` hold canonical values of the fields that change; for tags they
+    hold one field, "tags", with the set as a canonical JSON list of what is added or removed.
+    `turn` orders writes of values that no two records may share: those of a later turn wait for all
+    of an earlier one; those of turn FREES clear a value that the same run writes anew, to break a
+    ring. `grounds` says of each consent that a yes loosens why it may; without one, none is
+    loosened. `guard` is the version the record had when it was read, where the side has versions.
+    `because` is a sentence for the person who asks "why did it change my record?".
     """
 
     op_id: str
@@ -145,16 +156,22 @@ class Operation:
 
     @property
     def makes_room(self) -> bool:
-        """Whether this clears a value for another record to get it, before this one gets its own."""
+        """Whether this clears a value for another record to get it.
+
+        This record gets its own value later.
+        """
         return self.turn == FREES
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A question for a person. `subject` is a link_id, or the key of a record without a link on `side`.
+    """A question for a person.
 
-    `options` are what can be decided, each a short word with its meaning; `values` are what the question is about
-    (base_app, base_ghl, app, ghl for a conflict; candidate keys and evidence for an ambiguous match).
+    `subject` is a link_id, or the key of a record without a link on `side`.
+
+    `options` are what can be decided, each a short word with its meaning; `values` are what the
+    question is about (base_app, base_ghl, app, ghl for a conflict; candidate keys and evidence for
+    an ambiguous match).
     """
 
     hold_id: str
@@ -184,7 +201,9 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one operation: the key it now has, what the side said it stores, and the side's own reference.
+    """What became of one operation.
+
+    The key it now has, what the side said it stores, and the side's own reference.
 
     `settled_at` is our own time when the outcome was written down.
     """

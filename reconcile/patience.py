@@ -1,11 +1,17 @@
-"""Tells the failure of single records from that of a whole side: one that cannot be read is set aside, and the rest goes on."""
+"""Tells the failure of single records from that of a whole side.
+
+One that cannot be read is set aside, and the rest goes on.
+"""
 
 from __future__ import annotations
 
 from reconcile.errors import ConnectorError, Exhausted, Malformed, Unnamed
 
 IN_A_ROW = 5
-"""So many different records that cannot be read one after the other are no accident of one of them: the side fails."""
+"""So many different records that cannot be read one after the other are no accident of one of them.
+
+The side fails.
+"""
 
 
 class Patience:
@@ -19,9 +25,12 @@ class Patience:
         self._failed = 0
 
     def spend(self, error: ConnectorError) -> None:
-        """Note that a record could not be read. Raises the error where that is the side's failure, not the record's.
+        """Note that a record could not be read.
 
-        So it is where no answer came from the side itself, where a quota is spent, and where one record after the other fails.
+        Raises the error where that is the side's failure, not the record's.
+
+        So it is where no answer came from the side itself, where a quota is spent, and where one
+        record after the other fails.
         """
         self._failed += 1
         answered = (
@@ -32,6 +41,9 @@ class Patience:
 
 
 def unread(entity: str, key: str, error: ConnectorError) -> str:
-    """What a report says of a record that could not be read: which, the side's answer to which request, and its reference."""
+    """What a report says of a record that could not be read.
+
+    Which, the side's answer to which request, and its reference.
+    """
     reference = f" (trace id {error.trace_id})" if error.trace_id else ""
     return f"{entity} {key}: {error.what}{reference}"

@@ -1,4 +1,7 @@
-"""From two loaded sides to a draft: link, diff, look again where a bulk read is no proof, judge, draft; parents first."""
+"""From two loaded sides to a draft.
+
+Link, diff, look again where a bulk read is no proof, judge, draft; parents first.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,14 @@ def link(
     decisions: list[Decision] | None = None,
     baseline: Callable[[EntityMap], None] | None = None,
 ) -> None:
-    """Find what moved, with its baseline, and propose links for rows that have none, entity by entity.
+    """Find what moved, with its baseline, and propose links for rows that have none.
 
-    `decisions` are those that count in this run; by default all that people made. Where not all of both sides was read
-    (`whole`), what people decided about deletions waits for a run that can see that something is gone. `baseline` puts
-    another baseline in place of the ledger's: who is another person by now is told by it, and what hangs on whom by that.
+    It goes entity by entity.
+
+    `decisions` are those that count in this run; by default all that people made. Where not all of
+    both sides was read (`whole`), what people decided about deletions waits for a run that can see
+    that something is gone. `baseline` puts another baseline in place of the ledger's: who is
+    another person by now is told by it, and what hangs on whom by that.
     """
     if decisions is None:
         decisions = ledger.decisions()
@@ -85,7 +91,10 @@ def link(
 
 
 def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
-    """Compare what moved field by field, and judge what lost an end; from a part of both sides no absence is concluded."""
+    """Compare what moved field by field, and judge what lost an end.
+
+    From a part of both sides no absence is concluded.
+    """
     for mapped in mapping.entities:
         if mapped.entity.spec.person:
             find_survivors(stage, mapped, children=mapping.children(mapped.entity))
@@ -109,7 +118,9 @@ def look_again(
     lags: Map[Side, float],
     most: int,
 ) -> int:
-    """Read by key what a bulk read cannot prove: our own late writes, and records that seem to be gone. Returns how many.
+    """Read by key what a bulk read cannot prove.
+
+    That is our own late writes, and records that seem to be gone. Returns how many.
 
     `lags` is by how many seconds each side's bulk reads may trail a write.
 
@@ -126,7 +137,8 @@ def look_again(
                 for key, parent in sorted(sought.items())
             }
             lost = {key: error for key, error in found.items() if isinstance(error, ConnectorError)}
-            # What the bulk read shows of a late one is older than our own write: it counts as not read at all.
+            # What the bulk read shows of a late one is older than our own write: it counts as not
+            # read at all.
             shown = [
                 (key, record)
                 for key, record in found.items()
@@ -144,7 +156,10 @@ def look_again(
 
 
 class _Reader:
-    """Reads single records of one side; one that cannot be read is an answer, too, unless the side itself fails."""
+    """Reads single records of one side.
+
+    One that cannot be read is an answer, too, unless the side itself fails.
+    """
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
@@ -159,14 +174,18 @@ class _Reader:
         except ConnectorError as error:
             self._patience.spend(error)
             if isinstance(error, (Expired, Blocked)):
-                self._connector.describe()  # raises where it is not about this record, but about all
+                # It raises where it is not about this record, but about all.
+                self._connector.describe()
             return error
         self._patience.renew()
         return record
 
 
 def merges(stage: Stage, mapping: Mapping, *, at: str) -> list[Decision]:
-    """What the pair file answers of this run's questions about merges: link and diff have to be run again with it."""
+    """What the pair file answers of this run's questions about merges.
+
+    Link and diff have to be run again with it.
+    """
     return [answer for mapped in mapping.entities for answer in certain(stage, mapped, at=at)]
 
 

@@ -1,4 +1,7 @@
-"""The one interface that a connector fills: read a side in its own terms, write to it, and look when in doubt."""
+"""The one interface that a connector fills.
+
+Read a side in its own terms, write to it, and look when in doubt.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,18 @@ from reconcile.entities import Shown
 from reconcile.model import Entity, OpKind, Side, Status
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
-"""A native value on its way in or out. Dates, instants and decimals travel as text (ISO 8601; plain decimal)."""
+"""A native value on its way in or out.
+
+Dates, instants and decimals travel as text (ISO 8601; plain decimal).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A step of a Path into a list of objects: the first one whose `where` member equals `equals`."""
+    """A step of a Path into a list of objects.
+
+    It is the first one whose `where` member equals `equals`.
+    """
 
     where: str
     equals: str
@@ -29,15 +38,20 @@ class Only:
 
 
 Path: TypeAlias = tuple[str | Item | Only, ...]
-"""Where a value lies in a JSON object: ("a", "b") is a.b; ("customFields", Item("id", "x9"), "value") looks in a list."""
+"""Where a value lies in a JSON object: ("a", "b") is a.b.
+
+("customFields", Item("id", "x9"), "value") looks in a list.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Where a side's JSON lines hold what the job needs, so that DuckDB can read pages without a Python object a record.
+    """Where a side's JSON lines hold what the job needs.
 
-    Each entry lists paths in order of preference: the first that holds a value other than null wins. `fields` is keyed
-    by native field name, the names that a mapping may use.
+    With it DuckDB reads pages without a Python object a record.
+
+    Each entry lists paths in order of preference: the first that holds a value other than null
+    wins. `fields` is keyed by native field name, the names that a mapping may use.
     """
 
     key: tuple[Path, ...]
@@ -50,7 +64,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One native row as a connector yields it: `fields` by native name, `modified_at` an ISO 8601 instant in UTC."""
+    """One native row as a connector yields it.
+
+    `fields` by native name, `modified_at` an ISO 8601 instant in UTC.
+    """
 
     key: str
     fields: Mapping[str, Json]
@@ -62,10 +79,13 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`rows` records as JSON lines (one object a line, UTF-8, newline-terminated) of the connector's Shape.
+    """`rows` records as JSON lines of the connector's Shape.
 
-    `covers` lists keys (contacts) or parents (tasks, notes) that this page covers wholly when the extraction is partial:
-    what is not there under a covered key is absent, and of any other key nothing is said.
+    One line is one object, in UTF-8, and ends with a newline.
+
+    `covers` lists keys (contacts) or parents (tasks, notes) that this page covers wholly when the
+    extraction is partial: what is not there under a covered key is absent, and of any other key
+    nothing is said.
     """
 
     lines: bytes
@@ -77,8 +97,9 @@ class Page:
 class Proof:
     """The last thing an extraction yields: whether all of it was read, and why not.
 
-    `reported_total` is the side's own count where it gives one. `partial` says that only what pages cover was asked for.
-    `quarantined` are rows that could not be read, each said in one sentence with its file and line or key.
+    `reported_total` is the side's own count where it gives one. `partial` says that only what pages
+    cover was asked for. `quarantined` are rows that could not be read, each said in one sentence
+    with its file and line or key.
     """
 
     complete: bool
@@ -90,7 +111,9 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What to extract: everything (the default), or only `keys`, only under `parents`, or changed since `since`.
+    """What to extract: everything, which is the default, or a part.
+
+    A part is only `keys`, only what is under `parents`, or what changed since `since`.
 
     `since` is an ISO 8601 instant in UTC. An extraction with any of them set is partial.
     """
@@ -102,12 +125,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write in a side's own terms. For tags, `tags` holds what to add or remove and `fields` is empty.
+    """One write in a side's own terms.
 
-    `expected` holds the native values that the plan saw in the fields it changes, and `version` the version it saw: a
-    connector that can compare them without another request must (SQL: in the WHERE clause), and answers `stale`.
-    `check` asks for a look: see `looked_at`, which a connector calls as the last thing before it sends an update, a
-    completion, an archive or a delete.
+    For tags, `tags` holds what to add or remove and `fields` is empty.
+
+    `expected` holds the native values that the plan saw in the fields it changes, and `version` the
+    version it saw: a connector that can compare them without another request must (SQL: in the
+    WHERE clause), and answers `stale`. `check` asks for a look: see `looked_at`, which a connector
+    calls as the last thing before it sends an update, a completion, an archive or a delete.
     """
 
     op_id: str
@@ -126,9 +151,10 @@ class Write:
 class Reply:
     """What a side said to one Write.
 
-    done: `record` is what it says it now holds (None after a delete; for tags, `record.fields["tags"]` is the whole set
-    when the side told it). rejected: `code` and `detail` say why; code DUPLICATE with `key` names the record that exists.
-    stale: the record is not as expected. uncertain: it may or may not have happened. skipped: it was never sent.
+    done: `record` is what it says it now holds (None after a delete; for tags,
+    `record.fields["tags"]` is the whole set when the side told it). rejected: `code` and `detail`
+    say why; code DUPLICATE with `key` names the record that exists. stale: the record is not as
+    expected. uncertain: it may or may not have happened. skipped: it was never sent.
     """
 
     op_id: str
@@ -141,14 +167,19 @@ class Reply:
 
 
 Check: TypeAlias = "Callable[[Record | None], Write | Reply]"
-"""Given the record as it is now (None: gone), what to send, or the reply where nothing is to be sent."""
+"""Given the record as it is now, what to send.
+
+None means that the record is gone. Where nothing is to be sent, it gives the reply.
+"""
 
 
 def looked_at(write: Write, read: Callable[[], Record | None]) -> Write | Reply:
-    """The write to send after the look that it asks for, or the reply where there is nothing to send.
+    """The write to send after the look that it asks for.
 
-    A connector reads the record as late as it can, and under the lock of the write where it has one: what somebody changes
-    between the look and the write is lost.
+    Where there is nothing to send, it is the reply.
+
+    A connector reads the record as late as it can, and under the lock of the write where it has
+    one: what somebody changes between the look and the write is lost.
     """
     return write if write.check is None else write.check(read())
 
@@ -170,9 +201,12 @@ FieldType = Literal[
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What a side says of one native field: its type, whether it can be written or cleared, its choices, a few samples.
+    """What a side says of one native field.
 
-    Where it is not `nullable`, a blank is a value like any other: of a unique column, one record may have it.
+    Its type, whether it can be written or cleared, its choices, a few samples.
+
+    Where it is not `nullable`, a blank is a value like any other: of a unique column, one record
+    may have it.
     """
 
     type: FieldType = "text"
@@ -187,16 +221,18 @@ class FieldInfo:
 class Description:
     """What a side is: its identity, its fields, and what it can do.
 
-    `identity` names the database or location itself, so that a changed one is noticed before it is taken for a wipe.
-    `region` is the ISO 3166 country for phones without a prefix. `lag_seconds` is how long a bulk read may trail a write.
-    `costs` is requests per single write by kind (0 where the side does not count requests); `bulk_tags` is how many
-    contacts one tag request takes (0: none). `modified` tells which entities carry a modification time. `bulk` names the
-    bulk read of each entity whose rows come from elsewhere than a read by key, so that they may carry fewer fields.
-    `read_only` is why the side takes no writes at all, where it says so.
-    `places` says where each entity lies, in words that are the same whatever name, login or spelling leads there: another pair
-    on the same place is noticed by them. Without it the identity stands for each. `timezone` is the
-    IANA name of the zone that the side's people live by, "" where it says none.
-    `owners` gives the email of each user whom records may belong to, by the key that records hold; None where it is not told.
+    `identity` names the database or location itself, so that a changed one is noticed before it is
+    taken for a wipe. `region` is the ISO 3166 country for phones without a prefix. `lag_seconds` is
+    how long a bulk read may trail a write. `costs` is requests per single write by kind (0 where
+    the side does not count requests); `bulk_tags` is how many contacts one tag request takes (0:
+    none). `modified` tells which entities carry a modification time. `bulk` names the bulk read of
+    each entity whose rows come from elsewhere than a read by key, so that they may carry fewer
+    fields. `read_only` is why the side takes no writes at all, where it says so. `places` says
+    where each entity lies, in words that are the same whatever name, login or spelling leads there:
+    another pair on the same place is noticed by them. Without it the identity stands for each.
+    `timezone` is the IANA name of the zone that the side's people live by, "" where it says none.
+    `owners` gives the email of each user whom records may belong to, by the key that records hold;
+    None where it is not told.
     """
 
     identity: str
@@ -216,10 +252,13 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Requests so far, and what the side says remains (None where it does not say). `window` is (requests, seconds).
+    """Requests so far, and what the side says remains (None where it does not say).
 
-    `daily` is the quota of a whole day; of it, and of what remains, `reserved` requests are left to others. `looks` are
-    the writes before which a record was looked at, `longest_look` the most seconds from such a look to the end of its write.
+    `window` is (requests, seconds).
+
+    `daily` is the quota of a whole day; of it, and of what remains, `reserved` requests are left to
+    others. `looks` are the writes before which a record was looked at, `longest_look` the most
+    seconds from such a look to the end of its write.
     """
 
     requests: int = 0
@@ -235,15 +274,21 @@ class Usage:
 
 @runtime_checkable
 class Connector(Protocol):
-    """One side. Safe to call from one thread at a time; parallelism is the connector's own business.
+    """One side.
 
-    Errors: the tree under reconcile.errors.ConnectorError. Nothing here maps a field or decides anything.
+    Safe to call from one thread at a time; parallelism is the connector's own business.
+
+    Errors: the tree under reconcile.errors.ConnectorError. Nothing here maps a field or decides
+    anything.
     """
 
     side: Side
 
     def describe(self) -> Description:
-        """Connect, check that declared tables, columns and fields exist, and say what this side is."""
+        """Connect, check that what is declared exists, and say what this side is.
+
+        Tables, columns and fields are checked.
+        """
         ...
 
     def shape(self, entity: Entity) -> Shape:
@@ -251,7 +296,10 @@ class Connector(Protocol):
         ...
 
     def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:
-        """Yield pages in bounded memory, then exactly one Proof. A fault ends it with an incomplete Proof, never short."""
+        """Yield pages in bounded memory, then exactly one Proof.
+
+        A fault ends it with an incomplete Proof, never short.
+        """
         ...
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
@@ -259,11 +307,17 @@ class Connector(Protocol):
         ...
 
     def look(self, write: Write) -> Sequence[Record]:
-        """After a create in doubt: the records that it may have made (same identity or content), never a write."""
+        """The records that a create in doubt may have made.
+
+        They have the same identity or content. It never writes.
+        """
         ...
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """Carry out writes that do not depend on one another and concern a record each; one Reply a Write, in any order."""
+        """Carry out writes that do not depend on one another and concern a record each.
+
+        One Reply a Write, in any order.
+        """
         ...
 
     def usage(self) -> Usage:
@@ -277,7 +331,10 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happens at a time. `start` is an instant in UTC (ISO 8601); None where it cannot be read."""
+    """Something that happens at a time.
+
+    `start` is an instant in UTC (ISO 8601); None where it cannot be read.
+    """
 
     key: str
     status: str

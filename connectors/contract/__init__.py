@@ -1,4 +1,6 @@
-"""The behaviour that every connector must show, as a test class that the author of any connector can run on theirs.
+"""The behaviour that every connector must show, as a test class.
+
+The author of any connector can run it on theirs.
 
     from connectors.contract import ConnectorContract, Rig
 
@@ -7,8 +9,8 @@
         def rig(self, tmp_path: Path) -> Rig:
             return Rig(connector=..., sample=..., text=..., seed=..., edit=..., remove=...)
 
-What the side cannot do at all is left out of `Rig.can`; nothing else is optional. It needs pytest, which nothing else of
-the product imports.
+What the side cannot do at all is left out of `Rig.can`; nothing else is optional. It needs pytest,
+which nothing else of the product imports.
 """
 
 from __future__ import annotations
@@ -24,7 +26,13 @@ pytest.register_assert_rewrite(
 
 from connectors.contract.reading import Reading  # noqa: E402
 from connectors.contract.rig import ALL, AWKWARD, Can, Rig, create, update  # noqa: E402
-from connectors.contract.shapes import duckdb_path, first, look_up, read_line, read_with_duckdb  # noqa: E402
+from connectors.contract.shapes import (  # noqa: E402
+    duckdb_path,
+    first,
+    look_up,
+    read_line,
+    read_with_duckdb,
+)
 from connectors.contract.writing import Writing  # noqa: E402
 
 __all__ = [
@@ -44,7 +52,10 @@ __all__ = [
 
 
 class ConnectorContract(Reading, Writing):
-    """Subclass it as Test..., give it a `rig` fixture, and every test below runs on that connector."""
+    """Subclass it as Test... and give it a `rig` fixture.
+
+    Every test below then runs on that connector.
+    """
 
     @pytest.fixture
     def rig(self) -> Iterator[Rig]:

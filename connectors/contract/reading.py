@@ -27,7 +27,10 @@ class Reading:
         assert isinstance(rig.connector, Connector)
 
     def test_describe_is_repeatable(self, rig: Rig) -> None:
-        """Two descriptions of an unchanged side are equal, and its identity says which side it is."""
+        """Two descriptions of an unchanged side are equal.
+
+        Its identity says which side it is.
+        """
         described = rig.connector.describe()
         assert described == rig.connector.describe()
         assert described.identity
@@ -54,7 +57,10 @@ class Reading:
 
     @ENTITY
     def test_an_extraction_shows_every_record_once(self, rig: Rig, entity: Entity) -> None:
-        """Every key comes exactly once, the pages count their lines, and the proof says it is all."""
+        """Every key comes exactly once, and the pages count their lines.
+
+        The proof says that it is all.
+        """
         rig.needs(entity=entity)
         parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 500)
         keys = [rig.add(entity, number, parent) for number in range(7)]
@@ -80,7 +86,10 @@ class Reading:
     def test_python_and_duckdb_read_the_shape_alike(
         self, rig: Rig, entity: Entity, tmp_path: FilePath
     ) -> None:
-        """The paths of the shape mean the same to DuckDB as to Python, for every field of every line."""
+        """The paths of the shape mean the same to DuckDB as to Python.
+
+        That holds for every field of every line.
+        """
         rig.needs(entity=entity)
         for number in range(3):
             rig.add(entity, number)
@@ -94,7 +103,10 @@ class Reading:
 
     @CHILD
     def test_tasks_and_notes_name_their_contact(self, rig: Rig, entity: Entity) -> None:
-        """A task or note carries its contact's key as its parent, in an extraction and in a read."""
+        """A task or note carries its contact's key as its parent.
+
+        It does so in an extraction and in a read.
+        """
         rig.needs(entity=entity)
         contact = rig.add(Entity.CONTACT)
         key = rig.add(entity, 1, contact)
@@ -112,7 +124,10 @@ class Reading:
         )
 
     def test_a_deleted_record_is_absent(self, rig: Rig) -> None:
-        """What a user deleted is in neither a read nor the next extraction, unless marked as deleted."""
+        """What a user deleted is neither in a read nor in the next extraction.
+
+        It may be there if it is marked as deleted.
+        """
         key, kept = rig.add(Entity.CONTACT, 1), rig.add(Entity.CONTACT, 2)
         rig.remove(Entity.CONTACT, key)
         rig.settle()
@@ -166,7 +181,10 @@ class Reading:
         assert not any(page.covers for page in pages)
 
     def test_extraction_since_an_instant_shows_what_changed(self, rig: Rig) -> None:
-        """Asked for changes since an instant, it shows those, and covers no contact that it does not show."""
+        """Asked for changes since an instant, it shows those.
+
+        It covers no contact that it does not show.
+        """
         rig.needs(Can.SINCE)
         old, new = rig.add(Entity.CONTACT, 1), rig.add(Entity.CONTACT, 2)
         rig.edit(Entity.CONTACT, new, {rig.text[Entity.CONTACT]: "later"})

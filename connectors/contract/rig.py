@@ -1,4 +1,7 @@
-"""A connector with hands on its side behind its back: what the author of a connector gives the contract suite."""
+"""A connector with hands on its side behind its back.
+
+What the author of a connector gives the contract suite.
+"""
 
 from __future__ import annotations
 
@@ -51,11 +54,12 @@ def _nothing() -> None:
 class Rig:
     """A connector, and hands on the side behind its back.
 
-    sample(entity, n): the native fields of the n-th distinct record, as CREATE and `seed` take them.
-    text: per entity, a plain text field of it that can be written. seed(entity, fields, parent): a user adds a record;
-    its key. edit(entity, key, fields), remove(entity, key): a user changes, deletes it. bad: per entity, fields that the
-    side must reject. volatile: fields that the side changes by itself at every write. settle: let a bulk read catch up
-    with writes, without sleeping. completed: the fields that say a task is done. absent: a key that no record has.
+    sample(entity, n): the native fields of the n-th distinct record, as CREATE and `seed` take
+    them. text: per entity, a plain text field of it that can be written. seed(entity, fields,
+    parent): a user adds a record; its key. edit(entity, key, fields), remove(entity, key): a user
+    changes, deletes it. bad: per entity, fields that the side must reject. volatile: fields that
+    the side changes by itself at every write. settle: let a bulk read catch up with writes, without
+    sleeping. completed: the fields that say a task is done. absent: a key that no record has.
     """
 
     connector: Connector
@@ -79,7 +83,10 @@ class Rig:
             pytest.skip(f"this side has no {', '.join(lacking) or entity}")
 
     def add(self, entity: Entity, number: int = 1, parent: str | None = None) -> str:
-        """Seed the n-th sample; a task or note gets a contact of its own unless `parent` says which."""
+        """Seed the n-th sample.
+
+        A task or note gets a contact of its own unless `parent` says which.
+        """
         if entity is not Entity.CONTACT and parent is None:
             parent = self.add(Entity.CONTACT, 1000 + number)
         key = self.seed(entity, self.sample(entity, number), parent)

@@ -1,4 +1,7 @@
-"""The reference readings of a Shape, in Python and in DuckDB, which every connector's lines must stand up to."""
+"""The reference readings of a Shape, in Python and in DuckDB.
+
+Every connector's lines must stand up to them.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,10 @@ def _pointer(name: str) -> str:
 def read_with_duckdb(
     shape: Shape, pages: Sequence[Page], folder: FilePath
 ) -> list[dict[str, object]]:
-    """Every line's fields, and its key and parent as "<key>" and "<parent>", as DuckDB reads them through the shape."""
+    """Every line's fields, as DuckDB reads them through the shape.
+
+    The key and the parent are there as "<key>" and "<parent>".
+    """
     places = {**shape.fields, "<key>": shape.key, "<parent>": shape.parent}
     chosen = [
         f"coalesce({', '.join(map(duckdb_path, paths))}, NULL)"
@@ -94,7 +100,10 @@ def read_with_duckdb(
     file.write_bytes(b"".join(page.lines for page in pages))
     if not file.stat().st_size:
         return []
-    statement = f"SELECT {', '.join(f'CAST({place} AS VARCHAR)' for place in chosen)} FROM read_ndjson_objects(?)"
+    statement = (
+        f"SELECT {', '.join(f'CAST({place} AS VARCHAR)' for place in chosen)} "
+        "FROM read_ndjson_objects(?)"
+    )
     with confined(files=[file]) as connection:
         rows = connection.execute(statement, [str(file)]).fetchall()
     return [

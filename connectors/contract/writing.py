@@ -25,7 +25,10 @@ class Writing:
 
     @ENTITY
     def test_a_created_record_reads_back(self, rig: Rig, entity: Entity) -> None:
-        """A create is answered with the key and the record, which a read and the next extraction show."""
+        """A create is answered with the key and the record.
+
+        A read and the next extraction show both.
+        """
         rig.needs(Can.CREATE, entity=entity)
         parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
         name, fields = rig.text[entity], rig.sample(entity, 1)
@@ -67,7 +70,10 @@ class Writing:
         assert reply.record.fields[name] == "changed"
 
     def test_awkward_text_comes_back_as_written(self, rig: Rig) -> None:
-        """Quotes, backslashes, line breaks and other scripts survive a write, a read and an extraction."""
+        """Quotes, backslashes, line breaks and other scripts survive.
+
+        They come through a write, a read and an extraction.
+        """
         rig.needs(Can.UPDATE, Can.AWKWARD)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         assert rig.one(update(Entity.CONTACT, before, {name: AWKWARD})).status is Status.DONE
@@ -94,7 +100,10 @@ class Writing:
         assert after.fields[rig.text[Entity.TASK]] == before.fields[rig.text[Entity.TASK]]
 
     def test_writing_to_a_missing_record_is_answered(self, rig: Rig) -> None:
-        """An update of a record that is gone is NOT_FOUND, not an exception and not a new record."""
+        """An update of a record that is gone is NOT_FOUND.
+
+        It is no exception and makes no new record.
+        """
         rig.needs(Can.UPDATE)
         gone = Record(rig.absent, {})
         reply = rig.one(update(Entity.CONTACT, gone, {rig.text[Entity.CONTACT]: "x"}))
@@ -103,7 +112,10 @@ class Writing:
         assert rig.records(Entity.CONTACT) == []
 
     def test_a_bad_value_is_rejected_alone(self, rig: Rig) -> None:
-        """One write of a batch is rejected, with a code and a reason that holds no value; its neighbours are done."""
+        """One write of a batch is rejected, with a code and a reason that holds no value.
+
+        Its neighbours are done.
+        """
         rig.needs(Can.CREATE)
         if Entity.CONTACT not in rig.bad:
             pytest.skip("this side takes any value")
@@ -140,7 +152,10 @@ class Writing:
         assert rig.read(Entity.CONTACT, before.key).fields[name] == "a user was here"
 
     def test_a_write_against_what_was_expected_is_done(self, rig: Rig) -> None:
-        """The guard lets a write through when the field is as it was, though another field moved."""
+        """The guard lets a write through when the field is as it was.
+
+        Another field may have moved.
+        """
         rig.needs(Can.UPDATE, Can.GUARD)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         reply = rig.one(
@@ -163,7 +178,10 @@ class Writing:
         )
 
     def test_what_is_there_already_is_done(self, rig: Rig) -> None:
-        """A write whose values are there already is done, whatever was expected: it may have been ours."""
+        """A write whose values are there already is done, whatever was expected.
+
+        It may have been ours.
+        """
         rig.needs(Can.UPDATE, Can.GUARD)
         before, name = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT)), rig.text[Entity.CONTACT]
         rig.edit(Entity.CONTACT, before.key, {name: "the same"})
@@ -202,7 +220,10 @@ class Writing:
     def test_a_write_that_asks_for_a_look_is_shown_the_record_as_it_is_now(
         self, rig: Rig, entity: Entity
     ) -> None:
-        """What a user did since the record was read is there to be seen right before the write, and what comes of it is sent."""
+        """What a user did since the record was read is seen right before the write.
+
+        What comes of it is sent.
+        """
         rig.needs(Can.UPDATE, entity=entity)
         parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
         before, name = rig.read(entity, rig.add(entity, 1, parent), parent), rig.text[entity]
@@ -222,7 +243,10 @@ class Writing:
     @ENTITY
     @pytest.mark.parametrize("kind", [OpKind.UPDATE, OpKind.DELETE])
     def test_a_look_may_stop_a_write(self, rig: Rig, entity: Entity, kind: OpKind) -> None:
-        """Where the look answers for the write, nothing is sent: the record stays as the user left it, its neighbour is done."""
+        """Where the look answers for the write, nothing is sent.
+
+        The record stays as the user left it, its neighbour is done.
+        """
         rig.needs(Can.UPDATE if kind is OpKind.UPDATE else Can.DELETE, entity=entity)
         parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
         keys = [rig.add(entity, number, parent) for number in (1, 2)]
@@ -280,7 +304,10 @@ class Writing:
         assert after is None or after.deleted
 
     def test_archive_hides_or_is_refused(self, rig: Rig) -> None:
-        """ARCHIVE takes the record out of sight, or is rejected with a code where the side has no such thing."""
+        """ARCHIVE takes the record out of sight.
+
+        Where the side has no such thing, it is rejected with a code.
+        """
         rig.needs(Can.UPDATE)
         before = rig.read(Entity.CONTACT, rig.add(Entity.CONTACT))
         reply = rig.one(Write("op", OpKind.ARCHIVE, Entity.CONTACT, before.key))
@@ -294,7 +321,10 @@ class Writing:
             assert after is not None
 
     def test_tags_are_added_and_removed_one_by_one(self, rig: Rig) -> None:
-        """Adding and removing tags leaves the others alone, twice is once, and the reply tells the whole set."""
+        """Adding and removing tags leaves the others alone, and twice is once.
+
+        The reply tells the whole set.
+        """
         rig.needs(Can.TAGS)
         key = rig.add(Entity.CONTACT)
         base = tags_of(rig.read(Entity.CONTACT, key))
@@ -314,7 +344,10 @@ class Writing:
         assert tags_of(shown) == base | {"new lead"}
 
     def test_a_tag_in_another_case_is_the_same_tag(self, rig: Rig) -> None:
-        """GHL knows tags in lower case alone, so a tag that is there in another case is neither added nor left behind."""
+        """GHL knows tags in lower case alone.
+
+        So a tag that is there in another case is neither added nor left behind.
+        """
         rig.needs(Can.TAGS)
         key = rig.add(Entity.CONTACT)
         base = tags_of(rig.read(Entity.CONTACT, key))

@@ -1,4 +1,7 @@
-"""APPNAME in files: CSV, JSON lines, Parquet or Excel, in a folder or behind an fsspec URL; every value is what stands there."""
+"""APPNAME in files: CSV, JSON lines, Parquet or Excel, in a folder or behind an fsspec URL.
+
+Every value is what stands there.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,10 @@ def _clock() -> str:
 class FilesConnector:
     """Files as the app side; fills reconcile.ports.Connector.
 
-    pandas is not used: it guesses types (leading zeros, "NA", dates) and cannot write a file back as it was. An
-    extraction holds each file once, as bytes. Writing and reading single rows hold all rows: for files that fit into
-    memory several times. `clock` gives the ISO 8601 instant that modified_at columns get, `unique` makes keys.
+    pandas is not used: it guesses types (leading zeros, "NA", dates) and cannot write a file back
+    as it was. An extraction holds each file once, as bytes. Writing and reading single rows hold
+    all rows: for files that fit into memory several times. `clock` gives the ISO 8601 instant that
+    modified_at columns get, `unique` makes keys.
     """
 
     side = Side.APP
@@ -61,7 +65,10 @@ class FilesConnector:
         return bare(f"FilesConnector({self._settings!r})")
 
     def describe(self) -> Description:
-        """Open every file and find every declared column. Raises ConfigError with all that is missing or broken."""
+        """Open every file and find every declared column.
+
+        Raises ConfigError with all that is missing or broken.
+        """
         self._layouts.clear()
         entities = self._settings.entities
         problems = [problem for entity in entities for problem in self._library.problems(entity)]
@@ -76,11 +83,17 @@ class FilesConnector:
         )
 
     def shape(self, entity: Entity) -> Shape:
-        """A flat object a line: each field by its column's name, and what identifies and dates the record."""
+        """A flat object a line.
+
+        It has each field by its column's name, and what identifies and dates the record.
+        """
         return self._layout(entity).shape
 
     def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
-        """Pages, then the proof. A row that cannot be read, or a key that stands twice, is quarantined: then it is not all."""
+        """Pages, then the proof.
+
+        A row that cannot be read, or a key that stands twice, is quarantined: then it is not all.
+        """
         partly = scope != _EVERYTHING
         try:
             layout = self._layout(entity)
@@ -100,7 +113,10 @@ class FilesConnector:
         yield Proof(not why, why, partial=partly, quarantined=tuple(survey.quarantined))
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
-        """The record as it is now. Raises Malformed where its file cannot be read, or its key stands more than once."""
+        """The record as it is now.
+
+        Raises Malformed where its file cannot be read, or its key stands more than once.
+        """
         self._declared(entity)
         try:
             shelf = self._library.shelf(entity)
@@ -128,7 +144,10 @@ class FilesConnector:
         return [record for record in found if not record.deleted]
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """Carry out writes, each file replaced in one step; the replies of a file come once it is in place."""
+        """Carry out writes, each file replaced in one step.
+
+        The replies of a file come once it is in place.
+        """
         yield from self._writer.write(writes)
 
     def usage(self) -> Usage:

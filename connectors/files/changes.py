@@ -15,10 +15,12 @@ from reconcile.ports import Json, Record, Reply, Write, looked_at
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One Write on a shelf. `now` is the instant for modified_at, `new_key` makes the key of a new row.
+    """One Write on a shelf.
 
-    `carry_out` gives the reply and the file that it depends on; a reply that is done gets its record once that file is
-    written. Nothing is changed where the reply is not done.
+    `now` is the instant for modified_at, `new_key` makes the key of a new row.
+
+    `carry_out` gives the reply and the file that it depends on; a reply that is done gets its
+    record once that file is written. Nothing is changed where the reply is not done.
     """
 
     shelf: Shelf
@@ -98,7 +100,10 @@ class Change:
         return Reply(self.write.op_id, Status.DONE, key=key), volume
 
     def _named(self, fields: Mapping[str, Json]) -> dict[str, Json]:
-        """The key of a new row by its column, where one column alone holds it and no field says it."""
+        """The key of a new row by its column.
+
+        It is for one column alone that holds the key, where no field says it.
+        """
         keys = self.layout.settings.keys
         if len(keys) != 1:
             return {}
@@ -178,7 +183,10 @@ class Change:
         return self._reply(Status.DONE), volume
 
     def _fitted(self, volume: Volume, part: Part, fields: Mapping[str, Json]) -> dict[str, Json]:
-        """Values by column as the file can hold them. Raises UnfitError for a column that is not there, or a value."""
+        """Values by column as the file can hold them.
+
+        Raises UnfitError for a column that is not there, or a value.
+        """
         fitted: dict[str, Json] = {}
         for name, value in fields.items():
             column, view = self.layout.part(name)
@@ -232,7 +240,10 @@ class Change:
         )
 
     def _stale(self, held: Mapping[str, Json]) -> Reply | None:
-        """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
+        """The answer to a write whose expectation the row does not meet.
+
+        What is as wanted already is not held against it.
+        """
         version, fields = self.layout.version, self.write.fields
         shown = self.layout.record(held)
         moved: list[str] = []
@@ -259,7 +270,10 @@ class Change:
         )
 
     def _stamps(self, volume: Volume, part: Part, values: Mapping[str, Json]) -> dict[str, Json]:
-        """What a writer of this file is expected to set: the time of the change, and the next version."""
+        """What a writer of this file is expected to set.
+
+        The time of the change, and the next version.
+        """
         own, held = self.layout.settings, part.values or {}
         stamps: dict[str, Json] = {}
         if own.modified_at is not None and own.modified_at not in values:
@@ -274,7 +288,10 @@ class Change:
         return stamps
 
     def _mark(self, volume: Volume, column: str) -> Json:
-        """What says "deleted" in this column: a yes like the noes and yeses there, else the time."""
+        """What says "deleted" in this column.
+
+        A yes like the noes and yeses there, else the time.
+        """
         words = {text_of((part.values or {}).get(column)).lower() for part in volume.parts}
         for yes, others in (("true", {"true", "false"}), ("1", {"0", "1"}), ("yes", {"yes", "no"})):
             if words & others:
@@ -297,7 +314,10 @@ class Change:
 
 
 def may_be(layout: Layout, values: Mapping[str, Json], write: Write) -> bool:
-    """Whether a row may be what a create in doubt made: the same email, or all that was written under the same parent."""
+    """Whether a row may be what a create in doubt made.
+
+    It has the same email, or all that was written under the same parent.
+    """
     record = layout.record(values)
     wanted = {
         name: value

@@ -1,4 +1,7 @@
-"""Delimited text: every value is the text that stands there, every row keeps the bytes it had, every bad row its line."""
+"""Delimited text, in which every value is the text that stands there.
+
+Every row keeps the bytes it had, and every bad row its line.
+"""
 
 from __future__ import annotations
 
@@ -52,8 +55,9 @@ class _Row:
 class CsvSheet:
     """One CSV file. Raises BrokenFileError where it has no header that can be read.
 
-    A last row without a line end may be cut off within its last value. It is taken as a row where the file has not been
-    changed for a while, since many programs leave that line end out; in a `young` file it is not.
+    A last row without a line end may be cut off within its last value. It is taken as a row where
+    the file has not been changed for a while, since many programs leave that line end out; in a
+    `young` file it is not.
     """
 
     def __init__(
@@ -110,7 +114,8 @@ class CsvSheet:
             raise UnfitError("it holds a character that no text file can hold")
         if not self._encoding.can_hold(text):
             raise UnfitError(
-                f"it holds letters that {self._encoding.name} does not have; save {self._name} as UTF-8"
+                f"it holds letters that {self._encoding.name} does not have; "
+                f"save {self._name} as UTF-8"
             )
         return text or None
 
@@ -119,7 +124,10 @@ class CsvSheet:
         return False
 
     def dump(self, parts: Sequence[Part]) -> bytes:
-        """The file: what is kept as it stood, the rest in the style of its neighbours, each line with its end."""
+        """The file, each line with its end.
+
+        What is kept is as it stood. The rest is in the style of its neighbours.
+        """
         texts = [
             part.raw if part.state is State.KEPT else self._text(part)
             for part in parts
@@ -134,7 +142,10 @@ class CsvSheet:
     # How it is done.
 
     def _begin(self, settings: FileSettings) -> tuple[int, str]:
-        """How many lines stand above the header, and the delimiter: declared, in Excel's "sep=;", or the one that fits."""
+        """How many lines stand above the header, and the delimiter.
+
+        Declared, in Excel's "sep=;", or the one that fits.
+        """
         first = next(self._encoding.lines(self._content), "")
         named = first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5
         above = settings.header - 1 if settings.header else int(named)
@@ -199,7 +210,10 @@ class CsvSheet:
         if row.why or len(row.cells) != len(self.columns):
             return row.why or f"expected {len(self.columns)} columns, found {len(row.cells)}"
         if self._young and not row.raw.endswith(("\n", "\r")):
-            return "it has no line end and the file has just been changed: it may not be written to its end yet"
+            return (
+                "it has no line end and the file has just been changed: "
+                "it may not be written to its end yet"
+            )
         return ""
 
     def _damage(self, raw: str) -> str:
@@ -216,7 +230,10 @@ class CsvSheet:
         return tuple(names)
 
     def _text(self, part: Part) -> str:
-        """A row's line: cells that were not written to as they stood, a new row in the style of the header."""
+        """A row's line.
+
+        Cells that were not written to stand as they stood. A new row is in the style of the header.
+        """
         pattern = self._header.raw if part.raw is None else str(part.raw)
         end = self._end(pattern)
         stood = self._cells(pattern.removesuffix(end))

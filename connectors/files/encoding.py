@@ -1,4 +1,7 @@
-"""Bytes to text and back without losing one: the encoding is proven by the whole file, or declared, never half guessed."""
+"""Bytes to text and back without losing one.
+
+The encoding is proven by the whole file, or declared, never half guessed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ class Encoding:
 
     @property
     def errors(self) -> str:
-        """Bytes that mean nothing become lone surrogates, which the row that holds them is found by."""
+        """Bytes that mean nothing become lone surrogates.
+
+        The row that holds them is found by these.
+        """
         return "strict" if self.name.startswith(_WIDE) else "surrogateescape"
 
     def lines(self, content: bytes) -> Iterator[str]:
@@ -60,7 +66,10 @@ def is_damaged(text: str) -> bool:
 def encoding_of(
     content: bytes, declared: str | None, name: str, *, otherwise: str = "cp1252"
 ) -> Encoding:
-    """The encoding of a file; `otherwise` is that of one whose letters outside ASCII are not UTF-8. Raises BrokenFileError where none fits, or the declared one is not known."""
+    """The encoding of a file; `otherwise` is that of one whose letters outside ASCII are not UTF-8.
+
+    Raises BrokenFileError where none fits, or the declared one is not known.
+    """
     mark, marked = next(
         ((mark, coded) for mark, coded in _MARKS if content.startswith(mark)), (b"", None)
     )
@@ -72,7 +81,8 @@ def encoding_of(
         return _checked(content, wide, name)
     whole, some = _utf8(content)
     if whole or some:
-        # With some letters outside ASCII well-formed, the rest is damage: read otherwise, it would spoil them all.
+        # With some letters outside ASCII well-formed, the rest is damage: read otherwise, it would
+        # spoil them all.
         return Encoding("utf-8")
     return Encoding(otherwise)
 
@@ -98,7 +108,10 @@ def _declared(
 
 
 def _checked(content: bytes, encoding: Encoding, name: str) -> Encoding:
-    """The encoding, once the whole file has been decoded where bad bytes cannot be pinned to a row."""
+    """The encoding, once it is known to fit.
+
+    The whole file is decoded where bad bytes cannot be pinned to a row.
+    """
     try:
         for _ in encoding.lines(content):
             if not encoding.name.startswith(_WIDE):

@@ -1,4 +1,7 @@
-"""Excel workbooks: what a cell shows as a plain value, with the workbook around it kept when cells are written."""
+"""Excel workbooks: what a cell shows, as a plain value.
+
+The workbook around it is kept when cells are written.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +26,25 @@ from reconcile.ports import Json
 _LONGEST = 32_767
 """Excel's own limit of characters in a cell; openpyxl would cut the text without a word."""
 _ZEROS = re.compile("00+")
-"""Number formats that fill up with leading zeros, as those of postal codes and customer numbers do."""
+"""Number formats that fill up with leading zeros.
+
+Those of postal codes and customer numbers do.
+"""
 _USUAL, _BIGGEST = 16 << 20, 512 << 20
-"""Bytes, unpacked: up to which a workbook is read however well it was packed, and from which none is."""
+"""Bytes, unpacked.
+
+Up to the first a workbook is read however well it was packed. From the second on none is.
+"""
 _MOST_PACKED = 60
 """How many times its own size a workbook may unpack to; those that Excel writes come to 5 to 20."""
 _OLE = b"\xd0\xcf\x11\xe0"
 
 
 class ExcelSheet:
-    """One sheet of one workbook. Raises BrokenFileError where there is no such sheet, or no header in it."""
+    """One sheet of one workbook.
+
+    Raises BrokenFileError where there is no such sheet, or no header in it.
+    """
 
     def __init__(self, content: bytes, name: str, settings: FileSettings) -> None:
         self._content = content
@@ -103,7 +115,10 @@ class ExcelSheet:
         return False
 
     def dump(self, parts: Sequence[Part]) -> bytes:
-        """The workbook with changed cells written, new rows below the last, and rows that are gone taken out."""
+        """The workbook with changed cells written.
+
+        New rows stand below the last one, and rows that are gone are taken out.
+        """
         with self._open(values=False) as book:
             sheet = self._chosen(book)
             last = max(
@@ -141,7 +156,8 @@ class ExcelSheet:
                 )
         except BrokenFileError:
             raise
-        except Exception as error:  # noqa: BLE001 - openpyxl fails in dozens of ways on a damaged workbook
+        # openpyxl fails in dozens of ways on a damaged workbook.
+        except Exception as error:  # noqa: BLE001
             what = f"{self._name} is not a workbook that can be read ({type(error).__name__})"
             raise BrokenFileError(what, "open it in Excel and save it as .xlsx") from None
         try:
@@ -150,7 +166,10 @@ class ExcelSheet:
             book.close()
 
     def _check_size(self, unpacked: int) -> None:
-        """Raises BrokenFileError for a workbook that unpacks to far more than what Excel packs, or to more than a machine holds."""
+        """Raises BrokenFileError for a workbook that unpacks to too much.
+
+        That is far more than what Excel packs, or more than a machine holds.
+        """
         if unpacked > _BIGGEST or (
             unpacked > _USUAL and unpacked > _MOST_PACKED * len(self._content)
         ):
@@ -261,7 +280,10 @@ def _filled(value: Any, cell: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A cell's value as text: whole numbers without a point, dates as ISO 8601, without a time where it is midnight."""
+    """A cell's value as text.
+
+    Whole numbers without a point, dates as ISO 8601, without a time where it is midnight.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, bool):
@@ -276,7 +298,10 @@ def _text(value: Any) -> str | None:
 
 
 def _set(cell: Any, wanted: Json) -> None:
-    """Write as the kind of value that stood there, where that says the same; else as text, which Excel cannot reinterpret."""
+    """Write as the kind of value that stood there, where that says the same.
+
+    Else it is written as text, which Excel cannot reinterpret.
+    """
     text = None if wanted is None else text_of(wanted)
     typed = _alike(cell, text) if text is not None else None
     if typed is not None:

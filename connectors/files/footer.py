@@ -1,4 +1,7 @@
-"""Where the records of a sheet end and its footer begins: declared, and refused where the file does not end so."""
+"""Where the records of a sheet end and its footer begins.
+
+Declared, and refused where the file does not end so.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _CUT_OFF = "make the export again if it was cut off, or correct footer"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What is below a header: `rows`, the places of the key's columns, and how the file and its rows are called."""
+    """What is below a header: `rows`, and the places of the key's columns.
+
+    It also says how the file and its rows are called.
+    """
 
     rows: Iterable[Row]
     keys: Sequence[int]
@@ -25,8 +31,8 @@ class Sheet:
     def footer_line(self, footer: int | str) -> int:
         """The line with which the footer begins.
 
-        Raises BrokenFileError where the rows do not end as declared: what was cut off a file would look deleted, and a
-        record taken for a footer too.
+        Raises BrokenFileError where the rows do not end as declared: what was cut off a file would
+        look deleted, and a record taken for a footer too.
         """
         if isinstance(footer, int):
             return self._counted(footer)
@@ -49,7 +55,10 @@ class Sheet:
         if begins:
             line, filled = lines[begins - 1]
             if filled == 1:
-                what = f"{self.name}: {self.word} {line}, above the {count} of its footer, fills one column too"
+                what = (
+                    f"{self.name}: {self.word} {line}, above the {count} of its "
+                    "footer, fills one column too"
+                )
                 raise BrokenFileError(what, "correct footer, or the row if it is a record")
         return lines[begins][0]
 

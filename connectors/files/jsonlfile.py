@@ -1,4 +1,7 @@
-"""JSON lines: members keep their JSON text unless they are written to, and each line that is none says so."""
+"""JSON lines, in which members keep their JSON text unless they are written to.
+
+Each line that is none says so.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonlSheet:
-    """One file of JSON lines. A number with a fraction is read as the text it stands as, so that no digit is lost."""
+    """One file of JSON lines.
+
+    A number with a fraction is read as the text it stands as, so that no digit is lost.
+    """
 
     def __init__(self, content: bytes, name: str, settings: FileSettings) -> None:
         self._content = content
@@ -56,7 +62,10 @@ class JsonlSheet:
         return True
 
     def dump(self, parts: Sequence[Part]) -> bytes:
-        """The file: what is kept as it stood, changed members in their place, new ones at the end."""
+        """The file: what is kept is as it stood.
+
+        Changed members are in their place, and new ones stand at the end.
+        """
         end = next((_end(part.raw) for part in parts if part.raw and _end(part.raw)), "\n")
         texts = [
             part.raw if part.state is State.KEPT else _text(part, end)

@@ -1,4 +1,7 @@
-"""What the columns of one entity mean: rows as lines and as Records, and the reasons why a row is none."""
+"""What the columns of one entity mean.
+
+Rows as lines and as Records, and the reasons why a row is none.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ _MS_FROM = 100_000_000_000
 _SHORTEST = 9
 """Digits of an epoch number: fewer are a date, YYYYMMDD, or no time."""
 _VIEW = re.compile(r"(?P<column>.*)\[(?P<part>0|1:)\]", re.DOTALL)
-"""The first value of a list, or the further ones: the names of the two views of a column that holds several."""
+"""The first value of a list, or the further ones.
+
+The names of the two views of a column that holds several.
+"""
 _COMPACT = re.compile(r"(1[89]|2[01])\d{6}(\d{6})?", re.ASCII)
 
 
@@ -101,7 +107,10 @@ class Layout:
         return described
 
     def key_of(self, values: Values) -> str:
-        """The key of a row, "" where it has none: of one column plain, of several a JSON list, of no column a hash of the row."""
+        """The key of a row, "" where it has none.
+
+        One column gives it plain, several give a JSON list, and no column gives a hash of the row.
+        """
         keys = self.settings.keys
         if not keys:
             shown = sorted(
@@ -114,7 +123,10 @@ class Layout:
         return json.dumps(parts, separators=(",", ":"), ensure_ascii=False) if any(parts) else ""
 
     def part(self, name: str) -> tuple[str, str]:
-        """The column of a native field, and which of its values it is: "0" the first, "1:" the further ones, "" all."""
+        """The column of a native field, and which of its values it is.
+
+        "0" is the first, "1:" are the further ones, and "" is all.
+        """
         found = _VIEW.fullmatch(name)
         if found is None or found["column"] not in self.settings.lists:
             return name, ""
@@ -135,7 +147,10 @@ class Layout:
         return _parted(values.get(column), self.settings.lists[column])
 
     def stored_words(self, words: Sequence[str], column: str, *, listed: bool) -> Json:
-        """Several values in the form of their column. Raises UnfitError for one that holds what stands between them."""
+        """Several values in the form of their column.
+
+        Raises UnfitError for one that holds what stands between them.
+        """
         if listed:
             return list(words)
         delimiter = self.settings.lists[column]
@@ -152,7 +167,10 @@ class Layout:
             try:
                 instant(values.get(own.modified_at), self.zone)
             except ValueError:
-                return f"{own.modified_at} holds no time (expected ISO 8601, such as 2026-01-31T09:00:00Z)"
+                return (
+                    f"{own.modified_at} holds no time (expected ISO 8601, "
+                    "such as 2026-01-31T09:00:00Z)"
+                )
         return ""
 
     def record(self, values: Values) -> Record:
@@ -211,7 +229,10 @@ class Layout:
         return _parted(held, self.settings.tags_delimiter, quoted=self.settings.tags_quoted)
 
     def stored_tags(self, tags: Sequence[str], before: Values, *, listed: bool) -> Json:
-        """Tags in the form in which the row had them, with those that stay in the file alone. Raises UnfitError for one that holds the delimiter."""
+        """Tags in the form in which the row had them, with those that stay in the file alone.
+
+        Raises UnfitError for one that holds the delimiter.
+        """
         own = self.settings
         held = before.get(str(own.tags))
         kept = [tag for tag in self._all_tags(before) if tag in own.tags_except]
@@ -231,7 +252,10 @@ class Layout:
         return own.tags_delimiter.join(after) or None
 
     def stamp(self, now: str, like: Json) -> str:
-        """The instant `now` in the form of an earlier value of its column: in the local zone where that names none."""
+        """The instant `now` in the form of an earlier value of its column.
+
+        It is in the local zone where that value names none.
+        """
         text = text_of(like)
         try:
             naive = not text.isdecimal() and datetime.fromisoformat(text).tzinfo is None
@@ -246,7 +270,10 @@ class Layout:
 
 
 def _parted(held: Json, delimiter: str, *, quoted: bool = False) -> list[str]:
-    """The values in a list, or in a text that holds several, once each; `quoted`: as cells of CSV."""
+    """The values in a list, or in a text that holds several, once each.
+
+    With `quoted` they are cells of CSV.
+    """
     around = delimiter.strip() or delimiter
     items: Sequence[Json]
     if isinstance(held, list):
@@ -273,7 +300,10 @@ def _listed(text: str) -> Json:
 
 
 def instant(value: Json, zone: ZoneInfo) -> str | None:
-    """A time as an ISO 8601 instant in UTC; None for blank. Raises ValueError for what is no time."""
+    """A time as an ISO 8601 instant in UTC; None for blank.
+
+    Raises ValueError for what is no time.
+    """
     text = text_of(value).strip()
     return _moment(text, zone) if text else None
 
@@ -283,7 +313,8 @@ def _moment(text: str, zone: ZoneInfo) -> str:
     """Asked for the same text several times a row, and the same times stand in many rows."""
     try:
         if _COMPACT.fullmatch(text):
-            moment = datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - it gets its zone below
+            # It gets its zone below.
+            moment = datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007
         elif text.isdecimal():
             if len(text) < _SHORTEST:
                 raise ValueError(text)

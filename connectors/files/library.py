@@ -1,4 +1,7 @@
-"""Finds and opens the files of each entity, and keeps them open for as long as nobody changes them."""
+"""Finds and opens the files of each entity.
+
+It keeps them open for as long as nobody changes them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ from reconcile.model import Entity
 
 @dataclass(slots=True)
 class Library:
-    """The files of one FilesConnector. Methods raise BrokenFileError where a file cannot be used."""
+    """The files of one FilesConnector.
+
+    Methods raise BrokenFileError where a file cannot be used.
+    """
 
     settings: FilesSettings
     sleep: Callable[[float], None] = time.sleep
@@ -81,7 +87,10 @@ class Library:
         )
 
     def shelf(self, entity: Entity) -> Shelf:
-        """The entity's files with every row in memory, read again only where one of them changed."""
+        """The entity's files with every row in memory.
+
+        They are read again only where one of them changed.
+        """
         storage, names = self.place(entity)
         shelf = self._shelves.get(entity)
         if shelf is not None and [volume.name for volume in shelf.volumes] == names:

@@ -1,4 +1,7 @@
-"""Parquet through DuckDB: typed columns stay typed, rows that nobody touched keep their values, no further library needed."""
+"""Parquet through DuckDB.
+
+Typed columns stay typed, rows that nobody touched keep their values, no further library needed.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,10 @@ class ParquetSheet:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
-        """A connection, and the content as a file of its own: what is read is what was fetched, whatever happens since."""
+        """A connection, and the content as a file of its own.
+
+        What is read is what was fetched, whatever happens since.
+        """
         with (
             tempfile.TemporaryDirectory(prefix="ghl-reconcile-") as folder,
             confined(folders=[Path(folder)]) as sql,
@@ -146,9 +152,12 @@ def _bound(value: Json, kind: str) -> Any:
 
 
 def _plain(value: Any) -> Json:
-    """A value of DuckDB's as JSON: moments as ISO 8601, decimals and fractions as text, bytes where they are text.
+    """A value of DuckDB's as JSON.
 
-    pandas makes fractions of whole numbers, and "not a number" of blanks, where a column has any blank: they are what they were.
+    Moments as ISO 8601, decimals and fractions as text, bytes where they are text.
+
+    pandas makes fractions of whole numbers, and "not a number" of blanks, where a column has any
+    blank: they are what they were.
     """
     if value is None or isinstance(value, str | bool | int):
         return value if value != "" else None

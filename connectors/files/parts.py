@@ -1,4 +1,7 @@
-"""What every file format is read into: parts that know their line, and say what they hold or why they cannot be read."""
+"""What every file format is read into.
+
+Parts that know their line, and say what they hold or why they cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from reconcile.ports import Json
 
 
 class BrokenFileError(Exception):
-    """A file that cannot be read or written as a whole; `what` names no value, `remedy` says what to do."""
+    """A file that cannot be read or written as a whole.
+
+    `what` names no value, `remedy` says what to do.
+    """
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -39,10 +45,13 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class Part:
-    """A piece of a file: a record (`values` by column), something unreadable (`why`), or neither (a blank line, the footer).
+    """A piece of a file: a record, something unreadable, or neither.
 
-    `line` counts from 1, in Parquet it is the row. `raw` is what the format needs to write the part as it was,
-    `touched` are the columns that were written to.
+    A record has `values` by column, something unreadable has `why`. Neither are a blank line and
+    the footer.
+
+    `line` counts from 1, in Parquet it is the row. `raw` is what the format needs to write the part
+    as it was, `touched` are the columns that were written to.
     """
 
     line: int
@@ -88,12 +97,18 @@ class Sheet(Protocol):
         ...
 
     def dump(self, parts: Sequence[Part]) -> bytes:
-        """The file with its parts as they are now; what is kept stays as it was. Raises BrokenFileError."""
+        """The file with its parts as they are now; what is kept stays as it was.
+
+        Raises BrokenFileError.
+        """
         ...
 
 
 def text_of(value: Json) -> str:
-    """A native value as text: blank is "", a truth value is true or false, a list or object is JSON."""
+    """A native value as text.
+
+    Blank is "", a truth value is true or false, a list or object is JSON.
+    """
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()

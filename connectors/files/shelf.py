@@ -1,4 +1,7 @@
-"""All files of one entity as they were read at one moment: what they hold, and everything that speaks against them."""
+"""All files of one entity as they were read at one moment.
+
+What they hold, and everything that speaks against them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ QUARANTINED_MAX = 100
 def sheet_of(
     form: FileFormat, content: bytes, name: str, settings: FileSettings, *, young: bool = False
 ) -> Sheet:
-    """The content in its format; `young` where its writer may not be done with it. Raises BrokenFileError."""
+    """The content in its format; `young` where its writer may not be done with it.
+
+    Raises BrokenFileError.
+    """
     match form:
         case "csv":
             return CsvSheet(content, name, settings, young=young)
@@ -31,7 +37,8 @@ def sheet_of(
 
             return ParquetSheet(content, name, settings)
         case "excel":
-            # numpy comes with openpyxl: a sixth of the start-up of any command, for those few who have Excel
+            # numpy comes with openpyxl: a sixth of the start-up of any command, for those few who
+            # have Excel
             from connectors.files.excelfile import ExcelSheet
 
             return ExcelSheet(content, name, settings)
@@ -65,7 +72,10 @@ class Volume:
         self.parts.insert(at, part)
 
     def check(self, layout: Layout, wanted: Sequence[str]) -> None:
-        """Raises BrokenFileError where a declared column is missing, with the nearest one that is there."""
+        """Raises BrokenFileError where a declared column is missing.
+
+        It names the nearest one that is there.
+        """
         there = self.sheet.columns
         if there is None:
             return
@@ -135,7 +145,10 @@ def surveyed(volumes: Sequence[Volume], layout: Layout) -> Survey:
 
 
 def records(volumes: Sequence[Volume], layout: Layout) -> Iterator[tuple[Volume, Part]]:
-    """Every row that is a record, double keys included; in a file without a key, rows that are one word for word are one."""
+    """Every row that is a record, double keys included.
+
+    In a file without a key, rows that are one word for word are one.
+    """
     rows: set[str] = set()
     for volume in volumes:
         for part in volume.parts or volume.sheet.parts():

@@ -1,4 +1,7 @@
-"""Where files lie: found, read whole, and replaced in one step, on a disk or behind any fsspec URL."""
+"""Where files lie: on a disk or behind any fsspec URL.
+
+They are found, read whole, and replaced in one step.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from connectors.files.parts import BrokenFileError
 
 _PATTERN = set("*?[")
 _YOUNG = 60.0
-"""Seconds since the last change: longer, and a writer that is still at it would have written more."""
+"""Seconds since the last change.
+
+After longer, a writer that is still at it would have written more.
+"""
 
 
 class MovedError(Exception):
@@ -31,7 +37,10 @@ class BusyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A file's content, and what tells whether it is still that; `young` where its writer may not be done with it."""
+    """A file's content, and what tells whether it is still that.
+
+    It is `young` where its writer may not be done with it.
+    """
 
     content: bytes
     stamp: str
@@ -42,7 +51,10 @@ class Storage(Protocol):
     """A disk, or something like one."""
 
     def find(self, path: str, suffixes: tuple[str, ...]) -> list[str]:
-        """The files that a declared path means, in order of their names. Raises BrokenFileError where there are none."""
+        """The files that a declared path means, in order of their names.
+
+        Raises BrokenFileError where there are none.
+        """
         ...
 
     def stamp(self, name: str) -> str:
@@ -54,11 +66,17 @@ class Storage(Protocol):
         ...
 
     def keep(self, name: str, content: bytes, backups: int) -> None:
-        """Put the content beside the file as its newest backup, and let go of the oldest. Raises OSError."""
+        """Put the content beside the file as its newest backup, and let go of the oldest.
+
+        Raises OSError.
+        """
         ...
 
     def replace(self, name: str, content: bytes, stamp: str) -> None:
-        """Make the content the file's in one step. Raises MovedError where its stamp is another by now, OSError."""
+        """Make the content the file's in one step.
+
+        Raises MovedError where its stamp is another by now, OSError.
+        """
         ...
 
     def locked(self, name: str, seconds: float) -> AbstractContextManager[None]:
@@ -66,7 +84,10 @@ class Storage(Protocol):
         ...
 
     def highest(self, name: str, reached: int = 0) -> int:
-        """The highest whole number that was ever a key there, as far as is known; `reached` is remembered."""
+        """The highest whole number that was ever a key there, as far as is known.
+
+        `reached` is remembered.
+        """
         ...
 
 
@@ -129,7 +150,10 @@ class Disk:
         return f"{told.st_ino}-{told.st_size}-{told.st_mtime_ns}"
 
     def fetch(self, name: str) -> Held:
-        """Read between two equal stamps, so that no half of a write in place is taken for the file."""
+        """Read between two equal stamps.
+
+        So no half of a write in place is taken for the file.
+        """
         for _ in range(5):
             before = self.stamp(name)
             content = Path(name).read_bytes()
@@ -169,7 +193,10 @@ class Disk:
 
     @staticmethod
     def _durable(file: Path, content: bytes, *, like: str) -> None:
-        """Made anew, and readable by those alone who may read the file that it is like, before there is anything in it."""
+        """Made anew, and readable by those alone who may read the file that it is like.
+
+        That is so before there is anything in it.
+        """
         file.unlink(missing_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             os.fchmod(out.fileno(), stat.S_IMODE(Path(like).stat().st_mode))
@@ -179,7 +206,10 @@ class Disk:
 
     @contextmanager
     def locked(self, name: str, seconds: float) -> Iterator[None]:
-        """An advisory lock that dies with its process, on a file beside; and a look for those that office programs leave."""
+        """An advisory lock that dies with its process, on a file beside.
+
+        It also looks for those that office programs leave.
+        """
         file = Path(name)
         for other in (f"~${file.name}", f".~lock.{file.name}#"):
             if (file.parent / other).exists():
@@ -240,7 +270,10 @@ _IN_ONE_PIECE = frozenset(
 
 
 class Remote:
-    """Anything behind an fsspec URL. It has no locks: a stamp that moved is what tells of another writer."""
+    """Anything behind an fsspec URL.
+
+    It has no locks: a stamp that moved is what tells of another writer.
+    """
 
     def __init__(self, files: Any, scheme: str) -> None:
         self._files = files
@@ -262,7 +295,8 @@ class Remote:
                 )
             else:
                 found = [path] if self._files.exists(path) else []
-        except Exception as error:  # noqa: BLE001 - each of fsspec's file systems fails in its own ways
+        # Each of fsspec's file systems fails in its own ways.
+        except Exception as error:  # noqa: BLE001
             raise _nothing(path, f"cannot be reached ({type(error).__name__})") from None
         if not found:
             raise _nothing(path, "does not exist, or holds no such files")
@@ -273,7 +307,11 @@ class Remote:
         return str(self._call(lambda: self._files.ukey(name)))
 
     def fetch(self, name: str) -> Held:
-        """The whole file. What an object store holds was put there in one piece: it is never half written, so never young."""
+        """The whole file.
+
+        What an object store holds was put there in one piece: it is never half written, so never
+        young.
+        """
         stamp = self.stamp(name)
         content = self._call(lambda: self._files.cat_file(name))
         size = self._call(lambda: self._files.info(name)).get("size")
@@ -287,7 +325,10 @@ class Remote:
         return Held(content, stamp, young=self._young(name))
 
     def _young(self, name: str) -> bool:
-        """Whether a writer that writes in place may not be done yet; where nothing tells the file's age, it may not."""
+        """Whether a writer that writes in place may not be done yet.
+
+        Where nothing tells the file's age, it may not.
+        """
         if self._scheme in _IN_ONE_PIECE:
             return False
         try:
@@ -330,7 +371,8 @@ class Remote:
             return work()
         except OSError:
             raise
-        except Exception as error:  # noqa: BLE001 - each of fsspec's file systems fails in its own ways
+        # Each of fsspec's file systems fails in its own ways.
+        except Exception as error:  # noqa: BLE001
             raise OSError(f"{type(error).__name__}") from None
 
 

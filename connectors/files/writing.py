@@ -1,4 +1,7 @@
-"""Writes gathered by file: changed in memory, proven to read back, and put in place of the old file in one step."""
+"""Writes gathered by file.
+
+Changed in memory, proven to read back, and put in place of the old file in one step.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ Told = tuple[Write, Reply, Volume | None]
 
 @dataclass(slots=True)
 class Writer:
-    """Writes to the files of a Library. `saved` are the files of which this connector has made a backup."""
+    """Writes to the files of a Library.
+
+    `saved` are the files of which this connector has made a backup.
+    """
 
     library: Library
     clock: Callable[[], str]
@@ -102,14 +108,18 @@ class Writer:
                 part.why for volume in shelf.volumes for part in volume.parts
             ):
                 raise UnfitError(
-                    "the next number is not known while rows of the file cannot be read: correct them first"
+                    "the next number is not known while rows of the file cannot be "
+                    "read: correct them first"
                 )
             return key
 
         return Change(shelf, write, self.clock(), new_key).carry_out()
 
     def _commit(self, shelf: Shelf, storage: Storage, volume: Volume) -> None:
-        """Write one file and take in what it holds then. Raises MovedError, BrokenFileError or OSError: it is as it was."""
+        """Write one file and take in what it holds then.
+
+        Raises MovedError, BrokenFileError or OSError: it is as it was.
+        """
         settings = self.library.settings
         content = volume.sheet.dump(volume.parts)
         fresh = proven(settings.format, shelf.layout, volume, content)
@@ -128,7 +138,10 @@ class Writer:
 
 
 def proven(form: str, layout: Layout, volume: Volume, content: bytes) -> Volume:
-    """The new content, read as any reader would. Raises BrokenFileError where it holds anything but what was meant."""
+    """The new content, read as any reader would.
+
+    Raises BrokenFileError where it holds anything but what was meant.
+    """
     sheet = sheet_of(form, content, volume.label, layout.settings)  # type: ignore[arg-type]
     parts = list(sheet.parts())
     meant = [
@@ -144,7 +157,10 @@ def proven(form: str, layout: Layout, volume: Volume, content: bytes) -> Volume:
         or not all(map(_is_same, meant, held, [layout] * len(held)))
     ):
         raise BrokenFileError(
-            f"{volume.label} would not read back what was to be written to it; it was left as it is",
+            (
+                f"{volume.label} would not read back what was to be written to "
+                "it; it was left as it is"
+            ),
             "correct the rows that cannot be read, then run again",
         )
     return Volume(volume.name, volume.held, sheet, volume.word, parts)

@@ -33,7 +33,8 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    # A pair file is checked against `shapes` alone: an HTTP client and SQLAlchemy would double that time.
+    # A pair file is checked against `shapes` alone: an HTTP client and SQLAlchemy would double that
+    # time.
     for module, names in _WHERE.items():
         if name in names:
             return getattr(import_module(module), name)

@@ -103,7 +103,8 @@ def _located(at: datetime, zone: ZoneInfo | None) -> datetime | None:
         return at.astimezone(UTC)
     if zone is None:
         return None
-    # A time that the clock skips comes back as another one: Python moves it, and GHL did not say that.
+    # A time that the clock skips comes back as another one: Python moves it, and GHL did not say
+    # that.
     moment = at.replace(tzinfo=zone).astimezone(UTC)
     shown = moment.astimezone(zone).replace(tzinfo=None)
     return moment if shown == at else None

@@ -10,7 +10,10 @@ from reconcile.ports import Json
 
 
 class Api:
-    """GHL's endpoints for one location under one version; as safe to share between threads as its Client."""
+    """GHL's endpoints for one location under one version.
+
+    As safe to share between threads as its Client.
+    """
 
     def __init__(self, client: Client, *, location: str, dialect: Dialect) -> None:
         self.client = client
@@ -25,7 +28,10 @@ class Api:
         params: Mapping[str, str | int] | None = None,
         body: Json = None,
     ) -> Answer:
-        """Send the named endpoint's request. Raises the ConnectorError that the answer stands for."""
+        """Send the named endpoint's request.
+
+        Raises the ConnectorError that the answer stands for.
+        """
         endpoint = self.dialect[name]
         return self.client.send(
             Request(

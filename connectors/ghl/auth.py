@@ -1,4 +1,7 @@
-"""Credentials for GHL: a private integration token, or OAuth tokens renewed once per expiry however many ask."""
+"""Credentials for GHL.
+
+A private integration token, or OAuth tokens renewed once per expiry however many ask.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from reconcile.errors import Malformed
 
 
 class PrivateToken:
-    """A private integration token (`pit-…`): static, one location, no renewal (docs/ghl.md#authentication)."""
+    """A private integration token (`pit-…`).
+
+    Static, one location, no renewal (docs/ghl.md#authentication).
+    """
 
     def __init__(self, token: str) -> None:
         self._token = token.strip()
@@ -32,7 +38,10 @@ class PrivateToken:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """A pair as GHL gave it, to be exchanged from `renew_at` on (epoch seconds). Neither token ever shows in a repr."""
+    """A pair as GHL gave it, to be exchanged from `renew_at` on (epoch seconds).
+
+    Neither token ever shows in a repr.
+    """
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
@@ -59,14 +68,20 @@ class TokenStore(Protocol):
 
 
 Renewal: TypeAlias = Callable[[Tokens | None], Tokens]
-"""Exchanges a pair (None: there is none yet) for the next one at GHL; raises Expired where that cannot be."""
+"""Exchanges a pair (None: there is none yet) for the next one at GHL.
+
+Raises Expired where that cannot be.
+"""
 
 
 class OAuth:
-    """Tokens from `store`, exchanged by `exchange` shortly before they expire or when GHL refuses them.
+    """Tokens from `store`, exchanged by `exchange`.
 
-    Each exchange voids the pair it used (docs/ghl.md#authentication), so it happens under the store's lock, and the
-    new pair is stored before it is used. Whoever waited for the lock takes the pair that is there by then.
+    They are exchanged shortly before they expire, or when GHL refuses them.
+
+    Each exchange voids the pair it used (docs/ghl.md#authentication), so it happens under the
+    store's lock, and the new pair is stored before it is used. Whoever waited for the lock takes
+    the pair that is there by then.
     """
 
     def __init__(
@@ -82,7 +97,10 @@ class OAuth:
         return "OAuth(…)"
 
     def headers(self) -> Mapping[str, str]:
-        """The Authorization header with a token that is good for a while yet. Raises Expired where none can be had."""
+        """The Authorization header with a token that is good for a while yet.
+
+        Raises Expired where none can be had.
+        """
         tokens = self._current
         if not self._usable(tokens, None):
             tokens = self._renewed(refused=None)

@@ -1,4 +1,7 @@
-"""Writes gathered into the few requests that GHL takes in bulk: equal tag changes, and equal business links."""
+"""Writes gathered into the few requests that GHL takes in bulk.
+
+Equal tag changes, and equal business links.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def jobs_of(writes: Sequence[Write], settings: GhlSettings, carrier: Carrier) ->
 
 
 def _size(members: Sequence[Write], usual: int) -> int:
-    """How many links go in one request: few where each contact is looked at first, lest the first is out of sight for long."""
+    """How many links go in one request.
+
+    Few where each contact is looked at first, lest the first is out of sight for long.
+    """
     return min(usual, LOOKED_AT) if any(write.check for write in members) else usual
 
 

@@ -18,16 +18,23 @@ from reconcile.ports import Json, Record, Reply, Write
 Alone: TypeAlias = Callable[[Write], list[Reply]]
 
 _BATCH_REFUSED = (InvalidField, NotFound, Duplicate)
-"""One bad contact may refuse the whole batch: it is split, and each write then speaks for itself."""
+"""One bad contact may refuse the whole batch.
+
+It is split, and each write then speaks for itself.
+"""
 
 _CONTACT_GONE = re.compile(r"\bcontact\b.*\b(?:not found|is deleted)\b", re.IGNORECASE)
-"""What an item says of its own contact, which it names by `contactId`; "not a valid firebase id" says nothing of the kind."""
+"""What an item says of its own contact, which it names by `contactId`.
+
+"not a valid firebase id" says nothing of the kind.
+"""
 
 
 def bulk_tags(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply]:
     """One request for an equal tag change on many contacts; a Reply for each write.
 
-    A contact that the answer does not mention is sent alone: adding or removing a tag twice does no harm.
+    A contact that the answer does not mention is sent alone: adding or removing a tag twice does no
+    harm.
     """
     change: Change = "add" if writes[0].kind is OpKind.ADD_TAGS else "remove"
     keys = [write.key or "" for write in writes]
@@ -52,7 +59,10 @@ def _told(write: Write, result: TagResult | None, alone: Alone) -> list[Reply]:
 
 
 def bulk_business(api: Api, writes: Sequence[Write], alone: Alone) -> list[Reply]:
-    """One request for an equal business link of up to 50 contacts; what GHL does not list as done is sent alone."""
+    """One request for an equal business link of up to 50 contacts.
+
+    What GHL does not list as done is sent alone.
+    """
     business = writes[0].fields[LINKED]
     try:
         done = contacts.link_business(api, [write.key or "" for write in writes], _text(business))

@@ -24,7 +24,10 @@ def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
 
 
 def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | None:
-    """The record as it is now; None where it, or its contact, is gone. Raises Unnamed for a refusal that proves neither."""
+    """The record as it is now; None where it, or its contact, is gone.
+
+    Raises Unnamed for a refusal that proves neither.
+    """
     try:
         return member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
     except NotFound:
@@ -73,7 +76,10 @@ def complete(
 def search(
     api: Api, entity: Entity, *, limit: int, skip: int, contacts: tuple[str, ...] = ()
 ) -> list[Row]:
-    """One page of the search over the whole location, completed tasks and open ones alike (docs/ghl.md#tasks)."""
+    """One page of the search over the whole location (docs/ghl.md#tasks).
+
+    Completed tasks and open ones come alike.
+    """
     body: dict[str, Json] = {"limit": limit, "skip": skip}
     if contacts:
         body["contactId"] = list(contacts)

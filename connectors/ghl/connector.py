@@ -56,9 +56,10 @@ WRITES = (
 class GhlConnector:
     """One GHL location.
 
-    `auth` is a PrivateToken or an OAuth; `budget` is shared by all that send to this location (by default this
-    connector alone). `clock` gives epoch seconds (in tests; else there is a clock beside it that nobody sets, to wait by), `sleep` takes seconds, `jitter` gives a share of one; `transport`
-    replaces the network in tests; `ending` says when nothing more is sent.
+    `auth` is a PrivateToken or an OAuth; `budget` is shared by all that send to this location (by
+    default this connector alone). `clock` gives epoch seconds (in tests; else there is a clock
+    beside it that nobody sets, to wait by), `sleep` takes seconds, `jitter` gives a share of one;
+    `transport` replaces the network in tests; `ending` says when nothing more is sent.
     """
 
     side = Side.GHL
@@ -109,7 +110,10 @@ class GhlConnector:
         )
 
     def describe(self) -> Description:
-        """The location, its custom fields and users (three requests). Raises InvalidField for a field that is not there."""
+        """The location, its custom fields and users (three requests).
+
+        Raises InvalidField for a field that is not there.
+        """
         where = schema.location(self.api)
         self._zone = _zone(where)
         company = where.get("companyId")
@@ -143,7 +147,10 @@ class GhlConnector:
         return {entity: self.api.dialect[name].name for entity, name in endpoints.items()}
 
     def shape(self, entity: Entity) -> Shape:
-        """Where pages hold the fields in use. Raises InvalidField for one that GHL does not have, with near matches."""
+        """Where pages hold the fields in use.
+
+        Raises InvalidField for one that GHL does not have, with near matches.
+        """
         if entity not in self._shaped:
             self._shaped[entity] = self._shape(entity)
         return self._shaped[entity]
@@ -161,20 +168,32 @@ class GhlConnector:
     def _check_read(self, entity: Entity) -> None:
         unread = dict(GHL[entity].unread)
         if self.settings.business_ids and not entity.parent:
-            # The list of a business's contacts tells it in lower case, or as the phone (docs/ghl.md#names).
+            # The list of a business's contacts tells it in lower case, or as the phone
+            # (docs/ghl.md#names).
             unread["name"] = (
-                "contacts that are read by business do not show it as it was written: map firstName and lastName"
+                "contacts that are read by business do not show it as it was written: "
+                "map firstName and lastName"
             )
         for name in self.settings.fields.get(entity, ()):
             if name in unread:
                 raise InvalidField(
                     f"the {entity} field {name!r} cannot be reconciled: {unread[name]}",
-                    remedy="leave it out of the mapping; it would be read as blank, and a blank would be carried over",
+                    remedy=(
+                        "leave it out of the mapping; it would be read as blank, "
+                        "and a blank would be carried over"
+                    ),
                     code="UNREAD_FIELD",
                 )
 
-    def extract(self, entity: Entity, scope: Scope = Scope()) -> Iterator[Page | Proof]:  # noqa: B008 - frozen
-        """Pages, then a Proof (see the port). Raises Expired, Forbidden or WrongLocation; any other fault is in the Proof."""
+    def extract(
+        self,
+        entity: Entity,
+        scope: Scope = Scope(),  # noqa: B008 - frozen
+    ) -> Iterator[Page | Proof]:
+        """Pages, then a Proof (see the port).
+
+        Raises Expired, Forbidden or WrongLocation; any other fault is in the Proof.
+        """
         reader = Reader(self.api, settings=self.settings, clock=self._clock)
         if holder := entity.spec.set_of:
             raise InvalidField(
@@ -184,7 +203,10 @@ class GhlConnector:
         return reader.children(entity, scope) if entity.parent else reader.contacts(scope)
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
-        """The record by GET, past the search index; None where it is gone. A task or note is read under its `parent`."""
+        """The record by GET, past the search index; None where it is gone.
+
+        A task or note is read under its `parent`.
+        """
         found = self._get(entity, key, parent)
         if found is None or found.get("deleted") is True:
             return None
@@ -238,7 +260,10 @@ class GhlConnector:
         )
 
     def usage(self) -> Usage:
-        """Requests so far by endpoint ("contact.create"), what remains today, the window, and the answers with 429."""
+        """Requests so far by endpoint ("contact.create"), and what remains today.
+
+        The window and the answers with 429 are there as well.
+        """
         names = {endpoint.name: name for name, endpoint in self.api.dialect.endpoints.items()}
         counts = {
             names.get(template, template): many for template, many in self._client.counts.items()

@@ -1,4 +1,7 @@
-"""GHL's "do not disturb" by channel: where it lies in each version, and how one channel is written without losing others."""
+"""GHL's "do not disturb" by channel.
+
+Where it lies in each version, and how one channel is written without losing others.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,10 @@ _LASTING = "permanent"
 
 
 def _paths(channel: _Channel) -> tuple[Path, ...]:
-    """What says most comes first: a no for good, then one for all channels, then the channel's own word."""
+    """What says most comes first.
+
+    A no for good, then one for all channels, then the channel's own word.
+    """
     keys = (channel.old, channel.new)
     statuses: list[Path] = [(OUTBOUND, key, "status") for key in keys]
     for_good: list[Path] = [(*path, Only(_LASTING)) for path in statuses]
@@ -108,9 +114,10 @@ def members(
 ) -> dict[str, Json]:
     """The members of a body that set these channels; `held` is the contact as GHL shows it now.
 
-    An entry keeps its message and code. With `whole` every other channel's no goes along: whether GHL keeps what is not
-    sent is unknown (docs/ghl.md#do-not-disturb). A yes does not: it might take the place of a no that came since it was
-    read, and without a setting a channel is open all the same. Raises InvalidField where the person said no for good.
+    An entry keeps its message and code. With `whole` every other channel's no goes along: whether
+    GHL keeps what is not sent is unknown (docs/ghl.md#do-not-disturb). A yes does not: it might
+    take the place of a no that came since it was read, and without a setting a channel is open all
+    the same. Raises InvalidField where the person said no for good.
     """
     settings = _settings(held, version)
     sent: dict[str, Json] = {}
@@ -131,7 +138,10 @@ def members(
 
 
 def _settings(held: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """The channels' entries, by this version's keys; one that GHL gives without a status cannot be sent back."""
+    """The channels' entries, by this version's keys.
+
+    One that GHL gives without a status cannot be sent back.
+    """
     found = _entries(held, OUTBOUND)
     settings = {}
     for channel in _CHANNELS:

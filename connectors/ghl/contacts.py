@@ -1,4 +1,7 @@
-"""The contacts endpoints: search, one, duplicates, by business, create, update, delete, upsert, business link."""
+"""The contacts endpoints.
+
+Search, one, duplicates, by business, create, update, delete, upsert, business link.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from reconcile.ports import Json
 
 BUSINESS_PAGE = 100
 SORT: list[Json] = [{"field": "dateAdded", "direction": "asc"}]
-"""The stable order: dateAdded never changes, dateUpdated moves rows between pages (docs/ghl.md#search)."""
+"""The stable order: dateAdded never changes (docs/ghl.md#search).
+
+By dateUpdated, rows would move between pages.
+"""
 
 
 class BusinessPage(msgspec.Struct):
@@ -38,7 +44,10 @@ def search(
 
 
 def find(api: Api, query: str, *, page_size: int = 20) -> list[dict[str, Any]]:
-    """Contacts that GHL's own text search finds for a name; at most 75 characters are sent (docs/ghl.md#search)."""
+    """Contacts that GHL's own text search finds for a name.
+
+    At most 75 characters are sent (docs/ghl.md#search).
+    """
     newest: list[Json] = [{"field": "dateAdded", "direction": "desc"}]
     body: dict[str, Json] = {
         "locationId": api.location,
@@ -62,7 +71,10 @@ def duplicate(
 
 
 def get(api: Api, contact: str) -> dict[str, Any] | None:
-    """The contact as it is now, past the search index; None where GHL says that there is none (400 or 404)."""
+    """The contact as it is now, past the search index.
+
+    None where GHL says that there is none (400 or 404).
+    """
     try:
         return member(api.call("contact.get", {"contact": contact}).json(), "contact")
     except NotFound:
@@ -86,13 +98,19 @@ def of_business(api: Api, business: str) -> Iterator[list[Row]]:
 
 
 def create(api: Api, fields: Mapping[str, Json]) -> dict[str, Any]:
-    """POST /contacts/: the contact as GHL says it now is. Raises Duplicate with the key of the one that exists."""
+    """POST /contacts/: the contact as GHL says it now is.
+
+    Raises Duplicate with the key of the one that exists.
+    """
     reply = api.call("contact.create", body={**fields, "locationId": api.location}).json()
     return member(reply, "contact")
 
 
 def update(api: Api, contact: str, fields: Mapping[str, Json]) -> dict[str, Any] | None:
-    """PUT with the changed fields alone; never tags (PUT replaces them all), never locationId (422)."""
+    """PUT with the changed fields alone.
+
+    Never tags (PUT replaces them all), never locationId (422).
+    """
     reply = api.call("contact.update", {"contact": contact}, body=dict(fields)).json()
     found = reply.get("contact")
     return found if isinstance(found, dict) else None

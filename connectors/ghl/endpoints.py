@@ -1,7 +1,10 @@
-"""Every GHL endpoint that this product uses, in both published API versions: the one table of paths, keys and headers.
+"""Every GHL endpoint that this product uses, in both published API versions.
 
-Sources: GHL's OpenAPI documents of 2026-06-19 (docs/ghl.md#versions). `replay` follows docs/ghl.md#errors: creating a
-contact, task or note may not be repeated blindly, everything else may.
+The one table of paths, keys and headers.
+
+Sources: GHL's OpenAPI documents of 2026-06-19 (docs/ghl.md#versions). `replay` follows
+docs/ghl.md#errors: creating a contact, task or note may not be repeated blindly, everything else
+may.
 """
 
 from __future__ import annotations
@@ -94,9 +97,12 @@ def _camel(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One API version: its endpoints, its Version header, and the spelling of what is spelled differently.
+    """One API version: its endpoints and its Version header.
 
-    `custom_value` is the key of a custom field's value in a write. `oauth` translates OAuth's own names.
+    What versions spell differently is spelled here.
+
+    `custom_value` is the key of a custom field's value in a write. `oauth` translates OAuth's own
+    names.
     """
 
     version: str

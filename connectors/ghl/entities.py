@@ -1,4 +1,7 @@
-"""What each kind of record is in GHL, declared once: its fields, and by which of GHL's ways it is read and written."""
+"""What each kind of record is in GHL, declared once.
+
+Its fields, and by which of GHL's ways it is read and written.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,23 @@ from reconcile.ports import FieldInfo, Json, Path
 
 @dataclass(frozen=True, slots=True)
 class GhlEntity:
-    """A kind of record in GHL's own terms. Its endpoints are those of `endpoints` that begin with its name.
+    """A kind of record in GHL's own terms.
 
-    `paths` says where each native field lies, in order of preference. `info` describes those that may be mapped, and
-    `codecs` names the codec of a field where its type alone does not. `match` is how unlinked records are matched, and
-    `asked` what GHL requires of a new one, both by native field; `created` is what a new one holds unless it is said.
-    `content` tells a record that a create in doubt may have made.
+    Its endpoints are those of `endpoints` that begin with its name.
 
-    `dated` kinds tell when they changed, `versioned` ones also in a reply to a read by id. `searched` ones are read in
-    bulk from an index of the whole location; others are told one parent at a time. `custom` ones have the location's own
-    fields. `unread` are fields that a bulk read does not carry, with the reason; `create_only` cannot be updated.
-    `consent` are the fields that say if a person may be written to, and `coarse` gives for a field that says it badly
-    those that say it well; `further` names the field with further values of the same kind.
-    `owners` hold the id of one of the location's users.
+    `paths` says where each native field lies, in order of preference. `info` describes those that
+    may be mapped, and `codecs` names the codec of a field where its type alone does not. `match` is
+    how unlinked records are matched, and `asked` what GHL requires of a new one, both by native
+    field; `created` is what a new one holds unless it is said. `content` tells a record that a
+    create in doubt may have made.
+
+    `dated` kinds tell when they changed, `versioned` ones also in a reply to a read by id.
+    `searched` ones are read in bulk from an index of the whole location; others are told one parent
+    at a time. `custom` ones have the location's own fields. `unread` are fields that a bulk read
+    does not carry, with the reason; `create_only` cannot be updated. `consent` are the fields that
+    say if a person may be written to, and `coarse` gives for a field that says it badly those that
+    say it well; `further` names the field with further values of the same kind. `owners` hold the
+    id of one of the location's users.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -50,7 +57,10 @@ class GhlEntity:
 
 @dataclass(frozen=True, slots=True)
 class GhlShown:
-    """What is only shown, in GHL's own terms: the members of its list, by `KIND.list` under a contact, and the scope."""
+    """What is only shown, in GHL's own terms.
+
+    The members of its list, by `KIND.list` under a contact, and the scope.
+    """
 
     member: str
     status: tuple[str, ...]
@@ -71,7 +81,8 @@ def _plainly(*names: str) -> dict[str, tuple[Path, ...]]:
 
 _CONTACT = GhlEntity(
     paths={
-        # Lists and create replies lower-case the names and keep the original in *Raw (docs/ghl.md#names).
+        # Lists and create replies lower-case the names and keep the original in *Raw
+        # (docs/ghl.md#names).
         "firstName": one("firstNameRaw", "firstName", "first_name"),
         "lastName": one("lastNameRaw", "lastName", "last_name"),
         "name": one("name", "contactName", "fullName"),
@@ -106,7 +117,8 @@ _CONTACT = GhlEntity(
         "address1": FieldInfo(label="Street"),
         "city": FieldInfo(label="City"),
         "state": FieldInfo(label="State"),
-        # postalCode, country, companyName are not nullable in the PUT document (docs/ghl.md#clearing).
+        # postalCode, country, companyName are not nullable in the PUT document
+        # (docs/ghl.md#clearing).
         "postalCode": FieldInfo(clearable=False, label="Postal code"),
         "country": FieldInfo(clearable=False, label="Country"),
         "website": FieldInfo(label="Website"),
@@ -142,7 +154,9 @@ _CONTACT = GhlEntity(
     custom=True,
     unread={
         "timezone": "GHL's search, by which contacts are read, does not carry it ",
-        "gender": "GHL takes it only when a contact is created, and its search was not seen to carry it",
+        (
+            "gender"
+        ): "GHL takes it only when a contact is created, and its search was not seen to carry it",
     },
     create_only=frozenset({"gender"}),
     consent=frozenset(consents.INFO),
@@ -168,7 +182,8 @@ _TASK = GhlEntity(
     content=("title", "body"),
     # GHL's editor stores it as HTML, its API takes plain text (docs/ghl.md#rich-text).
     codecs={"body": "html"},
-    # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write against a GET.
+    # Only tasks/search carries a task's dateUpdated: it dates the row but cannot guard a write
+    # against a GET.
     dated=True,
     searched=True,
     owners=frozenset({"assignedTo"}),

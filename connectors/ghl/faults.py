@@ -37,7 +37,10 @@ _FOLDERS = {
 
 
 def message(answer: Answer) -> str:
-    """What GHL said, as one line without anything that looks like a person's value; "" where it said nothing."""
+    """What GHL said, as one line without anything that looks like a person's value.
+
+    It is "" where GHL said nothing.
+    """
     return _PERSONAL.sub("…", _text(answer))[:_LONGEST]
 
 
@@ -48,9 +51,12 @@ def _text(answer: Answer) -> str:
 
 
 def names_record(path: str, text: str) -> bool:
-    """Whether a message names, by kind and id, a record of the path: as GHL's own does, "Contact not found for id:…".
+    """Whether a message names, by kind and id, a record of the path.
 
-    Anything less ("Location not found", a gateway's "not found") says nothing of the record that was asked for.
+    GHL's own message does, as in "Contact not found for id:…".
+
+    Anything less ("Location not found", a gateway's "not found") says nothing of the record that
+    was asked for.
     """
     parts = [unquote(part) for part in path.split("/")]
     ids = dict(pairwise(parts))
@@ -63,7 +69,10 @@ def names_record(path: str, text: str) -> bool:
 
 
 LOG_IN = "renew the token: ghl-reconcile auth login"
-ROTATE = "make a new private integration token in GHL (Settings, Private Integrations: rotate) and put it where the pair file points"
+ROTATE = (
+    "make a new private integration token in GHL (Settings, Private Integrations: "
+    "rotate) and put it where the pair file points"
+)
 
 _TIMED_OUT = re.compile(r"\btimed out\b|\btime-?out\b", re.IGNORECASE)
 _CREDENTIALS = re.compile(
@@ -75,7 +84,8 @@ _CREDENTIALS = re.compile(
 def explain(request: Request, answer: Answer, *, renewal: str = LOG_IN) -> ConnectorError | None:
     """The failure in an answer of GHL, with its trace id; None where it is what was asked for.
 
-    `renewal` is the remedy for credentials that are refused: a private integration token is not renewed by a login.
+    `renewal` is the remedy for credentials that are refused: a private integration token is not
+    renewed by a login.
     """
     error = _explain(request, answer)
     if isinstance(error, Expired):
@@ -104,7 +114,10 @@ def _explain(request: Request, answer: Answer) -> ConnectorError | None:
 
 def _not_json(request: Request, answer: Answer) -> ConnectorError:
     return Malformed(
-        f"{request.name} was answered {answer.status} with {answer.headers.get('content-type', 'no type')}, not JSON",
+        (
+            f"{request.name} was answered {answer.status} with "
+            f"{answer.headers.get('content-type', 'no type')}, not JSON"
+        ),
         remedy="a gateway answered in GHL's place: repeat the run later",
     )
 
@@ -112,7 +125,10 @@ def _not_json(request: Request, answer: Answer) -> ConnectorError:
 def _blocked(request: Request, answer: Answer) -> ConnectorError:
     return Blocked(
         f"{request.name} was refused by a gateway in front of GHL ({answer.status})",
-        remedy="check the network's egress address and the User-Agent setting; GHL's CDN refuses some clients",
+        remedy=(
+            "check the network's egress address and the User-Agent setting; "
+            "GHL's CDN refuses some clients"
+        ),
     )
 
 
@@ -149,7 +165,10 @@ def _bad_request(request: Request, said: str, answer: Answer) -> ConnectorError:
 
 
 def _gone(request: Request, said: str, answer: Answer) -> ConnectorError | None:
-    """What "not found" is proof of: that the record is gone where the message names it, else of nothing."""
+    """What "not found" is proof of.
+
+    It proves that the record is gone where the message names it, else nothing.
+    """
     text = _text(answer)
     if not _GONE.search(text):
         return None
@@ -159,11 +178,18 @@ def _gone(request: Request, said: str, answer: Answer) -> ConnectorError | None:
         return _wrong_location(request, said)
     return Unnamed(
         f"{request.name}: {said}",
-        remedy="repeat the run; GHL names the record that it does not find, so this may be the answer of a gateway",
+        remedy=(
+            "repeat the run; GHL names the record that it does not find, "
+            "so this may be the answer of a gateway"
+        ),
     )
 
 
-def _unauthorized(request: Request, said: str, answer: Answer) -> ConnectorError:  # noqa: ARG001 - one signature
+def _unauthorized(
+    request: Request,
+    said: str,
+    answer: Answer,  # noqa: ARG001 - one signature
+) -> ConnectorError:
     lower = said.lower()
     if "scope" in lower:
         return Forbidden(
@@ -194,7 +220,10 @@ def _unauthorized(request: Request, said: str, answer: Answer) -> ConnectorError
     if said and not _CREDENTIALS.search(said):
         return ConnectorError(
             f"{request.name} was answered 401: {said}",
-            remedy="the credentials may be good: run doctor; if it stays, ask GHL's support with the trace id",
+            remedy=(
+                "the credentials may be good: run doctor; if it stays, "
+                "ask GHL's support with the trace id"
+            ),
             code="UNAUTHORIZED",
         )
     return Expired(f"{request.name}: {said or 'unauthorized'}")
@@ -223,7 +252,8 @@ def _missing(request: Request, said: str, answer: Answer) -> ConnectorError:
     kinds = "|".join(_FOLDERS)
     if error is not None and re.search(rf"\b(?:{kinds}|location)\b", said, re.IGNORECASE):
         return error
-    return InvalidField(  # the router's own 404, or a gateway's: no such route, or not under this version
+    # The router's own 404, or a gateway's: no such route, or not under this version.
+    return InvalidField(
         f"{request.name} is not served ({answer.status})",
         remedy="check the url and version settings: GHL answers 404 for a route of another version",
         code="ROUTE",

@@ -25,7 +25,10 @@ SKEW_SECONDS = 120.0
 
 
 class Finder:
-    """Looks for what a Write may have made. `clock` gives epoch seconds; the search index trails by at most `lag_seconds`."""
+    """Looks for what a Write may have made.
+
+    `clock` gives epoch seconds; the search index trails by at most `lag_seconds`.
+    """
 
     def __init__(
         self,
@@ -53,9 +56,12 @@ class Finder:
         self._indexed = False
 
     def look(self, write: Write) -> Sequence[Record]:
-        """Contacts with the write's email or phone (its name where it has neither); tasks and notes with its content.
+        """Contacts with the write's email or phone (its name where it has neither).
 
-        By name alone GHL has but its search, whose index trails: what is not found at once is looked for once more after that.
+        Tasks and notes are those with its content.
+
+        By name alone GHL has but its search, whose index trails: what is not found at once is
+        looked for once more after that.
         """
         found = self._found(write)
         if not found and not write.entity.parent and not self._indexed and _by_name_alone(write):
@@ -77,7 +83,10 @@ class Finder:
         return self._same(write, there, GHL[write.entity].content)
 
     def made(self, write: Write) -> tuple[Sequence[Record], bool]:
-        """What `look` finds that no other write made and that is not older, and whether GHL says that it is new."""
+        """What `look` finds that no other write made and that is not older.
+
+        It also gives whether GHL says that it is new.
+        """
         found = [item for item in self._found(write) if item.key not in self._ours]
         ages = [(item, _added(item)) for item in found]
         oldest = self._clock() - SKEW_SECONDS
@@ -112,7 +121,10 @@ class Finder:
 
 
 def _added(found: Record) -> float | None:
-    """When the record was added, epoch seconds; None where GHL does not say, as for a contact's tasks."""
+    """When the record was added, epoch seconds.
+
+    None where GHL does not say, as for a contact's tasks.
+    """
     added = found.fields.get("dateAdded")
     try:
         moment = datetime.fromisoformat(added) if isinstance(added, str) else None
@@ -124,7 +136,10 @@ def _added(found: Record) -> float | None:
 
 
 def plain(value: Json) -> str:
-    """A text without markup and with single spaces, as the codec reads it: GHL's editor wraps bodies in HTML (docs/ghl.md#rich-text)."""
+    """A text without markup and with single spaces, as the codec reads it.
+
+    GHL's editor wraps bodies in HTML (docs/ghl.md#rich-text).
+    """
     return " ".join(markup.plain(str(value or "")).split())
 
 

@@ -1,4 +1,7 @@
-"""Pages of GHL's JSON cut into lines without decoding the records, with only the head of each read."""
+"""Pages of GHL's JSON cut into lines without decoding the records.
+
+Only the head of each is read.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ _head = msgspec.json.Decoder(Head)
 
 
 def rows_of(raws: Iterable[msgspec.Raw]) -> list[Row]:
-    """The rows of a page. Raises Malformed for one without an id, or whose head has another type than documented."""
+    """The rows of a page.
+
+    Raises Malformed for one without an id, or whose head has another type than documented.
+    """
     rows = []
     for raw in raws:
         text = bytes(raw)
@@ -80,7 +86,8 @@ def fresh(rows: Iterable[Row], seen: set[str]) -> list[Row]:
 def decode(body: bytes, page: type[Any]) -> Any:
     """A reply's body as `page`. Raises Malformed where it has another form.
 
-    Records stay as they came, so that their texts are looked at here alone: what is no UTF-8 would end the read of all.
+    Records stay as they came, so that their texts are looked at here alone: what is no UTF-8 would
+    end the read of all.
     """
     try:
         body.decode("utf-8")

@@ -16,13 +16,19 @@ WAIT_SECONDS = 300.0
 _SILENCE_SECONDS = 10.0
 """For which a connection may say nothing."""
 
-_PAGE = b"<!doctype html><meta charset=utf-8><title>ghl-reconcile</title><p>%s You can close this window."
+_PAGE = (
+    b"<!doctype html><meta charset=utf-8><title>ghl-reconcile</title><p>%s You "
+    b"can close this window."
+)
 
 
 class Callback:
-    """A server on 127.0.0.1 that waits for the one redirect which carries the code; `port` 0 takes a free one.
+    """A server on 127.0.0.1 that waits for the one redirect which carries the code.
 
-    Whoever else asks it, or says nothing, changes nothing: a browser asks for an icon, another page may send a state of its own.
+    `port` 0 takes a free one.
+
+    Whoever else asks it, or says nothing, changes nothing: a browser asks for an icon, another page
+    may send a state of its own.
     """
 
     def __init__(self, port: int = 0, *, path: str = "/callback") -> None:
@@ -36,7 +42,10 @@ class Callback:
 
     @property
     def url(self) -> str:
-        """The redirect URI: it must be registered with the app in GHL, so give it a fixed port there."""
+        """The redirect URI.
+
+        It must be registered with the app in GHL, so give it a fixed port there.
+        """
         return f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -53,7 +62,8 @@ class Callback:
                 self.end_headers()
                 self.wfile.write(_PAGE % words)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the query holds the code
+            # Nothing is logged: the query holds the code.
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 return
 
         return Handler
@@ -82,7 +92,10 @@ class Callback:
         self._state = asked.state.encode()
 
     def wait(self, *, seconds: float = WAIT_SECONDS) -> str:
-        """The code. Raises Expired where none comes in time with the state that was sent, or consent is refused."""
+        """The code.
+
+        Raises Expired where none comes in time with the state that was sent, or consent is refused.
+        """
         if not self._came.wait(seconds):
             raise Expired(
                 f"no answer from the browser within {seconds:.0f} s", remedy="run auth login again"
@@ -110,9 +123,12 @@ def login(
     callback: Callback,
     seconds: float = WAIT_SECONDS,
 ) -> Tokens:
-    """Send the browser to GHL's consent page, take the code from the callback, exchange it, store the pair.
+    """Send the browser to GHL's consent page and store the pair of tokens that comes of it.
 
-    `app.redirect_uri` must be `callback.url`. Raises Expired where consent does not come or is not ours.
+    The code comes in the callback and is exchanged for the pair.
+
+    `app.redirect_uri` must be `callback.url`. Raises Expired where consent does not come or is not
+    ours.
     """
     asked = consent(app)
     callback.expect(asked)

@@ -1,4 +1,7 @@
-"""GHL's OAuth endpoints: code to pair, pair to next pair, agency token to location token, in the words of either version."""
+"""GHL's OAuth endpoints.
+
+Code to pair, pair to next pair, agency token to location token, in the words of either version.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ from reconcile.errors import (
 AUTHORIZE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
 
 EARLY_SECONDS = 300.0
-"""A token is exchanged this long before it expires (a tenth of its life, if that is less): it must not expire in the air."""
+"""A token is exchanged this long before it expires (a tenth of its life, if that is less).
+
+It must not expire in the air.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,10 @@ class Consent:
 
 
 def consent(app: OAuthApp) -> Consent:
-    """A consent page's address with a fresh state and PKCE challenge (which GHL does not document, and may ignore)."""
+    """A consent page's address with a fresh state and PKCE challenge.
+
+    GHL does not document the challenge, and may ignore it.
+    """
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     challenge = (
         base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -95,9 +104,12 @@ class Exchange:
         return f"Exchange({self._app.client_id!r})"
 
     def __call__(self, spent: Tokens | None) -> Tokens:
-        """The next pair for `spent`. Raises Expired where its refresh token is missing, spent or expired.
+        """The next pair for `spent`.
 
-        Sent again where the answer is lost: within 30 s GHL gives the same new pair (docs/ghl.md#authentication).
+        Raises Expired where its refresh token is missing, spent or expired.
+
+        Sent again where the answer is lost: within 30 s GHL gives the same new pair
+        (docs/ghl.md#authentication).
         """
         if spent is None or not spent.refresh:
             raise Expired(
@@ -111,7 +123,10 @@ class Exchange:
         return self._send(form, replay=True)
 
     def code(self, code: str, verifier: str = "") -> Tokens:
-        """The first pair, for an authorization code; without the PKCE verifier where GHL does not know that property."""
+        """The first pair, for an authorization code.
+
+        It is asked for without the PKCE verifier where GHL does not know that property.
+        """
         form = {"grant_type": "authorization_code", "code": code, "user_type": self._app.user_type}
         form |= {"redirect_uri": self._app.redirect_uri} if self._app.redirect_uri else {}
         try:
@@ -159,7 +174,10 @@ class LocationExchange:
         self._client = _client(app, auth=agency, transport=transport)
 
     def __call__(self, spent: Tokens | None) -> Tokens:
-        """A fresh location token; v2 gives it no refresh token of its own (docs/ghl.md#authentication)."""
+        """A fresh location token.
+
+        Under v2 it has no refresh token of its own (docs/ghl.md#authentication).
+        """
         endpoint = self._dialect["oauth.location"]
         request = Request(
             endpoint.method, endpoint.path, endpoint=endpoint.name, form=self._form, replay=True
@@ -178,7 +196,8 @@ def _client(
     sleep: Callable[[float], None] = time.sleep,
     transport: Transport | None = None,
 ) -> Client:
-    # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again (docs/ghl.md#authentication).
+    # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again
+    # (docs/ghl.md#authentication).
     options = Options(
         user_agent=app.user_agent,
         headers={"Version": app.version},
@@ -194,7 +213,10 @@ def _client(
 
 
 def tokens_of(reply: Mapping[str, Any], dialect: Dialect, now: float) -> Tokens:
-    """A pair from GHL's answer, under either spelling. Raises Malformed where there is no access token in it."""
+    """A pair from GHL's answer, under either spelling.
+
+    Raises Malformed where there is no access token in it.
+    """
 
     def said(name: str) -> Any:
         return reply.get(dialect.oauth.get(name, name), reply.get(name))
@@ -217,7 +239,10 @@ def tokens_of(reply: Mapping[str, Any], dialect: Dialect, now: float) -> Tokens:
 
 
 def explain_oauth(request: Request, answer: Answer) -> ConnectorError | None:
-    """The failure in an answer of an OAuth endpoint; the texts of such answers are never repeated, they may hold tokens."""
+    """The failure in an answer of an OAuth endpoint.
+
+    The texts of such answers are never repeated, they may hold tokens.
+    """
     status = answer.status
     if status < 300:
         return None

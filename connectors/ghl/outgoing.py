@@ -21,7 +21,9 @@ LINKED = "businessId"
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How this location wants a body spelled: custom field key to id, the key of a custom value, what clears a field.
+    """How this location wants a body spelled.
+
+    Custom field key to id, the key of a custom value, what clears a field.
 
     `read_only` are the keys of the custom fields that take no plain value: files and signatures.
     """
@@ -39,7 +41,8 @@ def body_of(
 ) -> dict[str, Json]:
     """The fields that a create or update sends, without the business link.
 
-    `held` is the contact as it is, where one of its consents is written. Raises InvalidField for a field that this operation can never set, naming the field.
+    `held` is the contact as it is, where one of its consents is written. Raises InvalidField for a
+    field that this operation can never set, naming the field.
     """
     creating = write.kind is OpKind.CREATE
     told = consents.written(write.fields)

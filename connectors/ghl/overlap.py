@@ -1,4 +1,7 @@
-"""Requests overlapped, so that latency does not cost throughput, with their results in the order they were asked for."""
+"""Requests overlapped, so that latency does not cost throughput.
+
+Their results come in the order they were asked for.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,17 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 RAMP = 20
-"""One more page is asked for ahead for each so many read: what is asked for past the end stays under 5 %."""
+"""One more page is asked for ahead for each so many read.
+
+What is asked for past the end stays under 5 %.
+"""
 
 
 def overlapped(work: Callable[[In], Out], items: Iterable[In], *, width: int) -> Iterator[Out]:
-    """`work` on each item, `width` at a time; twice as many wait, so that one slow answer does not idle the others."""
+    """`work` on each item, `width` at a time.
+
+    Twice as many wait, so that one slow answer does not idle the others.
+    """
     flights: deque[Future[Out]] = deque()
     with ThreadPoolExecutor(max(1, width)) as pool:
         try:
@@ -33,11 +42,14 @@ def overlapped(work: Callable[[In], Out], items: Iterable[In], *, width: int) ->
 
 
 def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple[list[Row], bool]]:
-    """Pages by skip that overlap by one row, and whether rows moved between a page and the one before.
+    """Pages by skip that overlap by one row.
 
-    (docs/ghl.md#tasks: skip and limit over an unknown order, without a total.) Where the shared row differs, or a row
-    comes twice, some may have been missed. The end is where nothing new comes after a page that is shorter than another,
-    or where nothing new comes twice: a page may be cut short, and GHL may allow shorter pages than were asked for.
+    They tell whether rows moved between a page and the one before.
+
+    (docs/ghl.md#tasks: skip and limit over an unknown order, without a total.) Where the shared row
+    differs, or a row comes twice, some may have been missed. The end is where nothing new comes
+    after a page that is shorter than another, or where nothing new comes twice: a page may be cut
+    short, and GHL may allow shorter pages than were asked for.
     """
     last, longest, ends, short, read = "", 0, 0, False, 0
     with ThreadPoolExecutor(max(1, width)) as pool:
@@ -64,7 +76,10 @@ def skipping(fetch: Callable[[int], list[Row]], *, width: int) -> Iterator[tuple
 
 
 class _Ahead:
-    """Pages asked for before it is known that they are needed; dropped where one before them had another length."""
+    """Pages asked for before it is known that they are needed.
+
+    They are dropped where one before them had another length.
+    """
 
     def __init__(self, pool: ThreadPoolExecutor, fetch: Callable[[int], list[Row]]) -> None:
         self._pool = pool

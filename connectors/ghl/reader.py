@@ -38,7 +38,10 @@ class Reader:
         self._clock = clock
 
     def contacts(self, scope: Scope) -> Iterator[Page | Proof]:
-        """Contacts: all of them, or the partial reads of a scope or of the configured businesses."""
+        """Contacts: all of them, or a part.
+
+        A part is a scope, or the configured businesses.
+        """
         if scope.keys is not None:
             return self._guarded(self._by_key(scope.keys))
         if self._settings.business_ids:
@@ -52,7 +55,10 @@ class Reader:
         return sweep.pages()
 
     def children(self, entity: Entity, scope: Scope) -> Iterator[Page | Proof]:
-        """What hangs on the scope's parents; or all, by the search of the location, else a request a contact."""
+        """What hangs on the scope's parents, or all of it.
+
+        All is read by the search of the location, else by a request a contact.
+        """
         return self._guarded(_only(scope.keys, self._children(entity, scope)))
 
     def _children(self, entity: Entity, scope: Scope) -> Read:
@@ -63,7 +69,10 @@ class Reader:
         return self._searched(entity) if GHL[entity].searched else self._swept(entity)
 
     def _guarded(self, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
-        """Turn a fault into an incomplete Proof; only credentials that cannot read anything more stop the run."""
+        """Turn a fault into an incomplete Proof.
+
+        Only credentials that cannot read anything more stop the run.
+        """
         rows = 0
         try:
             for page in pages:
@@ -115,7 +124,8 @@ class Reader:
             total = page.total or 0
             if rows:
                 yield _covering(rows)
-        # The last page's own count: who was changed meanwhile has moved to the end, and was read there.
+        # The last page's own count: who was changed meanwhile has moved to the end, and was read
+        # there.
         short = (
             f"GHL counts {total} changed contacts, {len(seen)} were read"
             if total > len(seen)
@@ -135,10 +145,12 @@ class Reader:
     def _each(
         self, keys: Iterable[str], fetch: Callable[[str], Item], lost: list[str], *, what: str
     ) -> Iterator[tuple[str, Item]]:
-        """Each key with what GHL has of it; what cannot be read is told in `lost`, and stops no other.
+        """Each key with what GHL has of it.
 
-        Raises the error where it is the side that fails. A refusal of credentials, or by a gateway, may be about one key alone; where
-        no other was read, it is about all.
+        What cannot be read is told in `lost`, and stops no other.
+
+        Raises the error where it is the side that fails. A refusal of credentials, or by a gateway,
+        may be about one key alone; where no other was read, it is about all.
         """
 
         def attempt(key: str) -> tuple[str, Item | ConnectorError]:
@@ -179,7 +191,10 @@ class Reader:
         yield Proof(complete=not shortfall, why_incomplete=shortfall, quarantined=lost)
 
     def _searched(self, entity: Entity) -> Iterator[Page | Proof]:
-        """Those of no contact as well (docs/ghl.md#tasks): they are read, and have no contact to hang on."""
+        """Those of no contact as well (docs/ghl.md#tasks).
+
+        They are read, and have no contact to hang on.
+        """
         seen: set[str] = set()
         for _ in range(self._settings.task_sweeps):
             moved = False
@@ -203,7 +218,10 @@ class Reader:
 
 
 def _only(keys: Sequence[str] | None, pages: Read) -> Read:
-    """The pages with these records alone: GHL has no reading of a task or note by its own key, without its contact."""
+    """The pages with these records alone.
+
+    GHL has no reading of a task or note by its own key, without its contact.
+    """
     wanted = set(keys or ())
     for page in pages:
         if keys is None:

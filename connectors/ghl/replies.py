@@ -22,7 +22,10 @@ FATAL = (Expired, Forbidden, WrongLocation, Blocked)
 
 
 def reply_to(write: Write, error: ConnectorError) -> Reply:
-    """The Reply for a write whose request ended in `error`; the detail holds names of fields, never their values."""
+    """The Reply for a write whose request ended in `error`.
+
+    The detail holds names of fields, never their values.
+    """
     key = error.key if isinstance(error, Duplicate) else None
     return Reply(
         write.op_id,

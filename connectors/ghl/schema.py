@@ -29,7 +29,10 @@ TYPES: Mapping[str, Type] = {
     "FILE_UPLOAD": "json",
     "SIGNATURE": "json",
 }
-"""GHL's dataType to a field type; MONETORY is GHL's own spelling. A type that is not listed is read as text."""
+"""GHL's dataType to a field type; MONETORY is GHL's own spelling.
+
+A type that is not listed is read as text.
+"""
 
 _USER_PAGE = 100
 _MOST_USER_PAGES = 100
@@ -67,7 +70,8 @@ def _custom(item: Mapping[str, Any]) -> CustomField:
     )
     if not item.get("id"):
         raise Malformed(
-            f"expected a custom field with an id, found one with {', '.join(sorted(item)[:5]) or 'nothing'}"
+            "expected a custom field with an id, found one with "
+            f"{', '.join(sorted(item)[:5]) or 'nothing'}"
         )
     return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info)
 

@@ -1,4 +1,7 @@
-"""What the GHL connector is told: each GHL behaviour that nobody could confirm is a setting with a safe default."""
+"""What the GHL connector is told.
+
+Each GHL behaviour that nobody could confirm is a setting with a safe default.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,14 @@ HOST = "https://services.leadconnectorhq.com"
 class GhlSettings:
     """One location and how to treat it.
 
-    `fields` names the native fields that the mapping uses; an entity that is missing or empty means all that are known.
-    `business_ids` narrows the run to the contacts of these businesses. `clear_with` is what clears a field: whether GHL
-    clears on null or on "" is unconfirmed (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded
-    ranges. `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag).
-    `dnd_writes` is whether one channel's "do not disturb" is sent with every other channel's no (docs/ghl.md#do-not-disturb).
-    `daily_reserve` is the share of the daily quota left to other integrations.
+    `fields` names the native fields that the mapping uses; an entity that is missing or empty means
+    all that are known. `business_ids` narrows the run to the contacts of these businesses.
+    `clear_with` is what clears a field: whether GHL clears on null or on "" is unconfirmed
+    (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded ranges.
+    `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag). `dnd_writes` is
+    whether one channel's "do not disturb" is sent with every other channel's no
+    (docs/ghl.md#do-not-disturb). `daily_reserve` is the share of the daily quota left to other
+    integrations.
     """
 
     location: str

@@ -1,7 +1,7 @@
 """GHL's many shapes of one record, as paths for DuckDB and as the same reading in Python.
 
-Search, GET, list, write reply, webhook and v3 differ in names and casing (docs/ghl.md#contacts): each field
-lists its paths in order of preference, and the first value that is not null wins.
+Search, GET, list, write reply, webhook and v3 differ in names and casing (docs/ghl.md#contacts):
+each field lists its paths in order of preference, and the first value that is not null wins.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ _CUSTOM_VALUES = ("value", "fieldValue", "field_value")
 
 
 def custom_paths(field_id: str) -> tuple[Path, ...]:
-    """Where a custom field's value lies: reads say `value`, some writes' replies say fieldValue or field_value."""
+    """Where a custom field's value lies.
+
+    Reads say `value`, some writes' replies say fieldValue or field_value.
+    """
     return tuple(("customFields", Item("id", field_id), name) for name in _CUSTOM_VALUES)
 
 
@@ -59,14 +62,18 @@ def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, 
 
 
 def record(found: Mapping[str, Any], shape: Shape, *, parent: str | None = None) -> Record:
-    """One JSON object in any of GHL's shapes as a Record: the twin of what DuckDB does with a Shape.
+    """One JSON object in any of GHL's shapes as a Record.
 
-    `parent` stands in where the object does not name its contact. Raises Malformed for an object without a key.
+    The twin of what DuckDB does with a Shape.
+
+    `parent` stands in where the object does not name its contact. Raises Malformed for an object
+    without a key.
     """
     key = _first(found, shape.key)
     if not isinstance(key, str) or not key:
         raise Malformed(
-            f"expected a record with an id, found one with {', '.join(sorted(found)[:5]) or 'nothing'}"
+            "expected a record with an id, found one with "
+            f"{', '.join(sorted(found)[:5]) or 'nothing'}"
         )
     stated = _first(found, shape.parent)
     version = _first(found, shape.version)

@@ -1,9 +1,12 @@
-"""A full read of all contacts that proves its completeness, with enough cursors at work that latency costs no throughput.
+"""A full read of all contacts that proves its completeness.
 
-One cursor over /contacts/search is sequential: at 300 ms it makes 3 requests a second where 10 are allowed. So the first
-cursor's range of dateAdded is split in two, and again, while threads are idle; each half has a cursor of its own. A split
-costs at most one short page more, and splits stop where they would cost more than 5 % of the pages. Where GHL refuses
-the range filter, or does not honour it, the one cursor goes on alone.
+Enough cursors are at work that latency costs no throughput.
+
+One cursor over /contacts/search is sequential: at 300 ms it makes 3 requests a second where 10 are
+allowed. So the first cursor's range of dateAdded is split in two, and again, while threads are
+idle; each half has a cursor of its own. A split costs at most one short page more, and splits stop
+where they would cost more than 5 % of the pages. Where GHL refuses the range filter, or does not
+honour it, the one cursor goes on alone.
 """
 
 from __future__ import annotations
@@ -33,15 +36,19 @@ OVERHEAD = 0.05
 """How many more requests than ceil(N / page size) range reads may cost."""
 
 FATAL = (Expired, Forbidden, WrongLocation)
-"""Nothing further can be read with these credentials: the run stops, rather than going on with an incomplete snapshot."""
+"""Nothing further can be read with these credentials.
+
+The run stops, rather than going on with an incomplete snapshot.
+"""
 
 
 @dataclass(slots=True, eq=False)
 class Span:
     """Contacts added from `low` (included) to `high` (excluded), in epoch ms; None is open.
 
-    `total` is GHL's own count of them. `asked_high` is the bound that the request in flight was sent with, `counted_high`
-    the one that the count was made with; `spacing` is ms per contact on the last page; `split_off` holds the counts, once known, of what was split off, by its low end.
+    `total` is GHL's own count of them. `asked_high` is the bound that the request in flight was
+    sent with, `counted_high` the one that the count was made with; `spacing` is ms per contact on
+    the last page; `split_off` holds the counts, once known, of what was split off, by its low end.
     """
 
     low: int | None = None
@@ -66,7 +73,10 @@ class Span:
         return [{"field": "dateAdded", "operator": "range", "value": value}] if value else []
 
     def count(self, total: int) -> None:
-        """Take GHL's count of what was asked for, less what has been split off of that since, where that is counted."""
+        """Take GHL's count of what was asked for, where that is counted.
+
+        What has been split off of that since is taken away from it.
+        """
         self.counted_high = self.asked_high
         self.total = total - sum(
             lost or 0 for low, lost in self.split_off.items() if self._counted(low)
@@ -83,7 +93,10 @@ class Span:
 
 
 class Sweep:
-    """One full read. `fetch` is called from up to `width` threads; `now` (epoch seconds) bounds the newest span."""
+    """One full read.
+
+    `fetch` is called from up to `width` threads; `now` (epoch seconds) bounds the newest span.
+    """
 
     def __init__(self, fetch: Fetch, *, page_size: int, width: int, now: float) -> None:
         self._fetch = fetch
@@ -164,7 +177,11 @@ class Sweep:
         return later
 
     def _middle(self, span: Span, at: int) -> int:
-        """Where half of what is unread should lie: as dense as the last page, but never past the middle of the time."""
+        """Where half of what is unread should lie.
+
+        It takes the rest to be as dense as the last page, but never goes past the middle of the
+        time.
+        """
         high = self._now if span.high is None else span.high
         ahead = self._page_size if span.flying else 0
         unread = (span.total or 0) - span.read
@@ -177,7 +194,8 @@ class Sweep:
         return max(0 if span.flying else 1, math.ceil(unread / self._page_size))
 
     def _affordable(self) -> bool:
-        # One more page for the new span, and one that finds the old one empty where the split was lopsided.
+        # One more page for the new span, and one that finds the old one empty where the split was
+        # lopsided.
         expected = self._sent + sum(self._pages_left(span) for span in self._spans) + 2
         return expected <= math.floor(self._pages_due * (1 + OVERHEAD))
 
@@ -240,12 +258,16 @@ class Sweep:
         span.done = crossed or is_last(len(rows), self._page_size, span.read, span.total)
         if not span.done and span.after is None:
             raise Malformed(
-                "expected searchAfter on the last contact of a page, found none: the cursor cannot go on"
+                "expected searchAfter on the last contact of a page, found none: "
+                "the cursor cannot go on"
             )
         return kept
 
     def _settle(self) -> Iterator[Page | Proof]:
-        """Compare with GHL's own count; where they differ, read once more what was missed, and only then believe it."""
+        """Compare with GHL's own count.
+
+        Where they differ, read once more what was missed, and only then believe it.
+        """
         if all(span.total is None for span in self._spans):
             yield Proof(complete=True)  # no count to compare with: read until an empty page
             return
@@ -266,14 +288,18 @@ class Sweep:
         if len(again) == count:
             yield Proof(complete=True, reported_total=count)
             return
-        why = f"GHL counts {count} contacts, a second read found {len(again)}: its index may be catching up"
+        why = (
+            f"GHL counts {count} contacts, a second read found {len(again)}: "
+            "its index may be catching up"
+        )
         yield Proof(complete=False, why_incomplete=why, reported_total=count)
 
 
 def is_last(rows: int, page_size: int, read: int, total: int | None) -> bool:
     """Whether a page ends its span: it is empty, or short where GHL's own count is reached.
 
-    The count alone is no end: it falls when someone who was read already is deleted, and a full page would be missed.
+    The count alone is no end: it falls when someone who was read already is deleted, and a full
+    page would be missed.
     """
     return rows == 0 or (rows < page_size and total is not None and read >= total)
 
@@ -293,12 +319,16 @@ def single(
         after = next_cursor(rows_of(page.contacts[-1:])[0], after)
         if after is None:
             raise Malformed(
-                "expected searchAfter on the last contact of a page, found none: the cursor cannot go on"
+                "expected searchAfter on the last contact of a page, found none: "
+                "the cursor cannot go on"
             )
 
 
 def next_cursor(last: Row, before: list[Any] | None) -> list[Any] | None:
-    """The last contact's searchAfter. Raises Malformed where it is the one that was sent: the cursor is stuck."""
+    """The last contact's searchAfter.
+
+    Raises Malformed where it is the one that was sent: the cursor is stuck.
+    """
     cursor = last.head.searchAfter
     if cursor is not None and cursor == before:
         raise Malformed("the search cursor does not advance: GHL returned the one it was sent")

@@ -15,7 +15,10 @@ Change = Literal["add", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class TagResult:
-    """What the bulk endpoint says of one contact: why nothing was done, or the tags it has afterwards where told."""
+    """What the bulk endpoint says of one contact.
+
+    Why nothing was done, or the tags it has afterwards where told.
+    """
 
     contact: str
     error: str
@@ -34,7 +37,10 @@ def change(
 def change_many(
     api: Api, contacts: Sequence[str], tags: Sequence[str], *, change: Change
 ) -> Mapping[str, TagResult]:
-    """The bulk endpoint, by contact: a 201 may hold failures of single contacts (docs/ghl.md#tags)."""
+    """The bulk endpoint, by contact.
+
+    A 201 may hold failures of single contacts (docs/ghl.md#tags).
+    """
     body: dict[str, Json] = {
         "contacts": list(contacts),
         "tags": list(tags),

@@ -1,4 +1,7 @@
-"""OAuth tokens at rest: encrypted in a database that threads and processes share, with the lock that renewing takes."""
+"""OAuth tokens at rest.
+
+Encrypted in a database that threads and processes share, with the lock that renewing takes.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ KEY_VARIABLE = "GHL_RECONCILE_KEY"
 KEYRING_SERVICE = "ghl-reconcile"
 
 LEASE_SECONDS = 120.0
-"""A renewal takes a second or two, with its repeats half a minute; a holder that has been silent this long has died."""
+"""A renewal takes a second or two, with its repeats half a minute.
+
+A holder that has been silent this long has died.
+"""
 
 TOKENS = sa.Table(
     "oauth_tokens",
@@ -37,7 +43,8 @@ TOKENS = sa.Table(
 class SqlTokenStore:
     """One pair of tokens in `engine`, under `name`, encrypted with `cipher` (see `cipher_from`).
 
-    Where `location` is given, the tokens of no other one are kept here or given out. `clock` gives epoch seconds: all processes that share the database must agree on it.
+    Where `location` is given, the tokens of no other one are kept here or given out. `clock` gives
+    epoch seconds: all processes that share the database must agree on it.
     """
 
     def __init__(
@@ -81,7 +88,8 @@ class SqlTokenStore:
     def load(self) -> Tokens | None:
         """The pair as last stored; None where there is none.
 
-        Raises StateError where no known key opens it, WrongLocation where it was stored for another location.
+        Raises StateError where no known key opens it, WrongLocation where it was stored for another
+        location.
         """
         with self._engine.connect() as connection:
             query = sa.select(TOKENS.c.body).where(TOKENS.c.name == self._name)
@@ -93,14 +101,19 @@ class SqlTokenStore:
         except InvalidToken:
             raise StateError(
                 f"the stored token of {self._name} cannot be opened with this key",
-                remedy=f"give the key it was stored with in {KEY_VARIABLE}, or run auth login again",
+                remedy=(
+                    f"give the key it was stored with in {KEY_VARIABLE}, or run auth login again"
+                ),
                 code="TOKEN_KEY",
             ) from None
         self._check(tokens)
         return tokens
 
     def save(self, tokens: Tokens) -> None:
-        """Store the pair; it is committed when this returns. Raises WrongLocation for the tokens of another location."""
+        """Store the pair; it is committed when this returns.
+
+        Raises WrongLocation for the tokens of another location.
+        """
         self._check(tokens)
         body = self._cipher.encrypt(msgspec.json.encode(tokens))
         with self._engine.begin() as connection:
@@ -121,7 +134,10 @@ class SqlTokenStore:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Alone among all threads and processes; a lease, so that a process that died does not hold it for ever."""
+        """Alone among all threads and processes.
+
+        It is a lease, so that a process that died does not hold it for ever.
+        """
         holder = uuid.uuid4().hex
         while not self._take(holder):
             self._sleep(0.05)
@@ -146,10 +162,13 @@ class SqlTokenStore:
 
 
 def cipher_from(environment: Mapping[str, str], *, key_file: Path) -> MultiFernet:
-    """The cipher for tokens: keys from the environment (several, newest first, by comma), the keyring, or `key_file`.
+    """The cipher for tokens.
 
-    The key file is made, with mode 0600, where none of them has a key. Raises StateError for a malformed key, and for a
-    key file that others can read.
+    Its keys come from the environment (several, newest first, by comma), the keyring, or
+    `key_file`.
+
+    The key file is made, with mode 0600, where none of them has a key. Raises StateError for a
+    malformed key, and for a key file that others can read.
     """
     stated = environment.get(KEY_VARIABLE) or _from_keyring()
     text = stated or _from_file(key_file)
@@ -160,7 +179,10 @@ def cipher_from(environment: Mapping[str, str], *, key_file: Path) -> MultiFerne
         where = KEY_VARIABLE if stated else str(key_file)
         raise StateError(
             f"{where} does not hold a Fernet key: 32 bytes in URL-safe base64 were expected",
-            remedy='make one: python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"',
+            remedy=(
+                'make one: python -c "from cryptography.fernet import Fernet; '
+                'print(Fernet.generate_key().decode())"'
+            ),
             code="TOKEN_KEY",
         ) from None
 

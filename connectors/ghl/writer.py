@@ -1,4 +1,7 @@
-"""Writes carried out: each kind by its endpoint, tags and business links in batches, a few requests at a time."""
+"""Writes carried out.
+
+Each kind by its endpoint, tags and business links in batches, a few requests at a time.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ Read: TypeAlias = Callable[[Entity, str, "str | None"], "Record | None"]
 
 
 class Writer:
-    """Carries out Writes that do not depend on one another. `read` gives a record as it is now; `looks` counts such reads."""
+    """Carries out Writes that do not depend on one another.
+
+    `read` gives a record as it is now; `looks` counts such reads.
+    """
 
     def __init__(
         self,
@@ -50,7 +56,9 @@ class Writer:
         self._looks = looks
 
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
+        """One Reply a Write, as they come.
+
+        Once a quota is spent nothing more is sent and the rest is `skipped`.
 
         Raises Expired, Forbidden, WrongLocation or Blocked, after the replies to all writes.
         """
@@ -74,7 +82,10 @@ class Writer:
             raise over
 
     def one(self, write: Write) -> list[Reply]:
-        """Carry out a single write; its failure becomes its Reply, unless no other write could fare better."""
+        """Carry out a single write.
+
+        Its failure becomes its Reply, unless no other write could fare better.
+        """
         try:
             with self._looks.around(write):
                 ready = self.ready(write)
@@ -91,7 +102,9 @@ class Writer:
             return [reply_to(write, error)]
 
     def ready(self, write: Write) -> Write | Reply:
-        """The write after the look that it asks for, in the thread that sends it next; or the reply where it is not sent.
+        """The write after the look that it asks for, in the thread that sends it next.
+
+        It is the reply where the write is not sent.
 
         What cannot be looked at is not written to: the next run meets it again.
         """
@@ -103,11 +116,17 @@ class Writer:
             return skipped(write, error)
 
     def tags(self, writes: Sequence[Write]) -> list[Reply]:
-        """The same tag change on many contacts, in one request; what it does not mention is sent alone."""
+        """The same tag change on many contacts, in one request.
+
+        What it does not mention is sent alone.
+        """
         return bulk_tags(self._api, writes, self.one)
 
     def business(self, writes: Sequence[Write]) -> list[Reply]:
-        """The same business link for many contacts, in one request; what it does not mention is sent alone."""
+        """The same business link for many contacts, in one request.
+
+        What it does not mention is sent alone.
+        """
         with self._looks.around(*writes):
             ready = [self.ready(write) for write in writes]
             due = [each for each in ready if isinstance(each, Write)]
@@ -170,7 +189,10 @@ class Writer:
         return self._linked(write, key, found or self._read_back(key))
 
     def _read_back(self, key: str) -> Found:
-        """The contact after a write that did not show it; None where it cannot be read: the write is done all the same."""
+        """The contact after a write that did not show it.
+
+        None where it cannot be read: the write is done all the same.
+        """
         try:
             return contacts.get(self._api, key)
         except ConnectorError:
@@ -179,8 +201,8 @@ class Writer:
     def _linked(self, write: Write, contact: str, found: Found) -> Found:
         """Set the business link, a request of its own, and say in the record what GHL said of it.
 
-        Where something else was written before, a failure here leaves the link out of the record, and is no failure of
-        the write: a create reported as failed would be made a second time.
+        Where something else was written before, a failure here leaves the link out of the record,
+        and is no failure of the write: a create reported as failed would be made a second time.
         """
         business = write.fields.get(LINKED)
         if LINKED not in write.fields or (write.kind is OpKind.CREATE and business is None):
@@ -207,7 +229,10 @@ class Writer:
         return tagged(write, after)
 
     def _doubted(self, write: Write, error: InvalidField) -> Reply:
-        """A 422 may still have created the record (docs/ghl.md#errors): look before calling it rejected."""
+        """A 422 may still have created the record (docs/ghl.md#errors).
+
+        Look before calling it rejected.
+        """
         try:
             made, dated = self._finder.made(write)
         except (

@@ -1,4 +1,7 @@
-"""The reference connector: a side held in a dict, against which every other connector and the engine are judged."""
+"""The reference connector.
+
+A side held in a dict, against which every other connector and the engine are judged.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +59,9 @@ _Table = dict[str, list["_Row | None"]]
 class MemoryConnector:
     """A side in memory that fills reconcile.ports.Connector, in the role of either side.
 
-    `put`, `edit`, `delete` and `rows` are what its users do and see, behind the connector's back. `clock` gives the
-    instant as ISO 8601 text. Keys are deterministic: "<side>-<entity>-<n>". `vices` may be replaced at any time.
+    `put`, `edit`, `delete` and `rows` are what its users do and see, behind the connector's back.
+    `clock` gives the instant as ISO 8601 text. Keys are deterministic: "<side>-<entity>-<n>".
+    `vices` may be replaced at any time.
     """
 
     def __init__(
@@ -110,7 +114,10 @@ class MemoryConnector:
         self.put(entity, {**row.fields, **fields}, key=key, parent=row.parent)
 
     def delete(self, entity: Entity, key: str) -> None:
-        """Delete a record as a user would; a contact's tasks and notes go with it. Raises KeyError when it is gone."""
+        """Delete a record as a user would; a contact's tasks and notes go with it.
+
+        Raises KeyError when it is gone.
+        """
         if self._now(entity, key) is None:
             raise KeyError(key)
         self._tables[entity][key].append(None)
@@ -178,7 +185,10 @@ class MemoryConnector:
         return None if row is None else self._record(entity, key, row)
 
     def look(self, write: Write) -> Sequence[Record]:
-        """Records with the same email, or holding all that the write holds under the same parent."""
+        """Records with the same email, or that hold all that the write holds.
+
+        The latter are under the same parent.
+        """
         self._requests += 1
         if (error := self.vices.unreadable(write.entity, write.parent or "")) is not None:
             raise error
@@ -269,7 +279,10 @@ class MemoryConnector:
         )
 
     def _parents_due(self, entity: Entity, scope: Scope) -> Sequence[str] | None:
-        """The contacts to which this extraction is limited: those asked for, or the next few when notes are rationed."""
+        """The contacts to which this extraction is limited.
+
+        Those asked for, or the next few when notes are rationed.
+        """
         if scope.parents is not None or not entity.spec.swept or self.vices.notes_per_run is None:
             return scope.parents
         if scope != _EVERYTHING:
@@ -405,7 +418,10 @@ def _reply(write: Write, status: Status, *, code: str = "", detail: str = "") ->
 def _covered(
     entity: Entity, scope: Scope, parents: Sequence[str] | None, records: Sequence[Record]
 ) -> Sequence[str]:
-    """What was read wholly: contacts by their own key, tasks and notes only by all that their contact has."""
+    """What was read wholly.
+
+    Contacts by their own key, tasks and notes only by all that their contact has.
+    """
     if entity.parent:
         return parents if parents is not None and scope.since is None and scope.keys is None else ()
     if scope.keys is not None and scope.since is None:

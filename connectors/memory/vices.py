@@ -1,4 +1,7 @@
-"""The vices of real sides, each a switch of the reference connector, so that the engine is tested against all of them."""
+"""The vices of real sides, each a switch of the reference connector.
+
+The engine is tested against all of them.
+"""
 
 from __future__ import annotations
 
@@ -32,16 +35,25 @@ FIELDS: Mapping[Entity, Mapping[str, FieldInfo]] = {
     },
     Entity.NOTE: {"body": FieldInfo()},
 }
-"""The native fields that a MemoryConnector has unless told otherwise; `put` and `edit` may add more."""
+"""The native fields that a MemoryConnector has unless told otherwise.
+
+`put` and `edit` may add more.
+"""
 
 
 class Killed(BaseException):
-    """What the `crash` vice raises unless told otherwise: the process is gone, nothing catches it on the way."""
+    """What the `crash` vice raises unless told otherwise.
+
+    The process is gone, nothing catches it on the way.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """Raise `error` at the `at`-th write that is carried out (from 1): before it takes effect, or after, unanswered."""
+    """Raise `error` at the `at`-th write that is carried out (from 1).
+
+    It is raised before the write takes effect, or after, unanswered.
+    """
 
     at: int
     when: Literal["before", "after"] = "after"
@@ -72,17 +84,19 @@ def _readable(_entity: Entity, _key: str) -> ConnectorError | None:
 class Vices:
     """What real sides do and an ideal one does not; each is off by default.
 
-    lag_seconds: `extract` shows what was true that long ago, `read` what is true now; `lags` says for which records.
-    lowercase_tags, e164: tags and the fields of type phone are stored in another form than they were written in.
-    drops: fields of a write that are accepted and silently not stored. gives: what a create has of itself. rejects: a code for a write that is refused.
-    unique: fields of a contact that no two may share; a create answers DUPLICATE with the key that exists;
-    strict: so does an update.
-    crash: see Crash. uncertain: writes whose answer is lost, whether they took effect ("applied") or not ("lost").
-    incomplete: entities whose extraction breaks off half way, and why. notes_per_run: an extraction of all notes covers
-    only that many contacts, the next one the next ones. unversioned: records carry no version. undated: entities whose
-    records carry no modification time. unnamed: records whose read by key is refused without a word of which record is meant.
-    lacks: by entity, the fields that an extraction does not carry; an entity that is named is read in bulk from elsewhere. lacking:
-    in which records. unreadable: what a read by key of a record raises, if anything.
+    lag_seconds: `extract` shows what was true that long ago, `read` what is true now; `lags` says
+    for which records. lowercase_tags, e164: tags and the fields of type phone are stored in another
+    form than they were written in. drops: fields of a write that are accepted and silently not
+    stored. gives: what a create has of itself. rejects: a code for a write that is refused. unique:
+    fields of a contact that no two may share; a create answers DUPLICATE with the key that exists;
+    strict: so does an update. crash: see Crash. uncertain: writes whose answer is lost, whether
+    they took effect ("applied") or not ("lost"). incomplete: entities whose extraction breaks off
+    half way, and why. notes_per_run: an extraction of all notes covers only that many contacts, the
+    next one the next ones. unversioned: records carry no version. undated: entities whose records
+    carry no modification time. unnamed: records whose read by key is refused without a word of
+    which record is meant. lacks: by entity, the fields that an extraction does not carry; an entity
+    that is named is read in bulk from elsewhere. lacking: in which records. unreadable: what a read
+    by key of a record raises, if anything.
     """
 
     lag_seconds: float = 0.0

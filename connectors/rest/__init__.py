@@ -1,4 +1,7 @@
-"""APPNAME as a JSON API that a user declares: where things lie in its answers, how it pages, and how it wants to be asked."""
+"""APPNAME as a JSON API that a user declares.
+
+Where things lie in its answers, how it pages, and how it wants to be asked.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,10 @@ _COMPARE = "compare the declaration with the API's documentation"
 class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
-    `transport` and `sleep` are swapped in tests; `ending` says when nothing more is sent. Requests are spread over the declared window; a 429 slows them down.
-    `identity` says which API this is where its address does not: one that is served anew for every run. `timezone` is that
-    of times without a zone. Raises ConfigError for credentials or a query in a URL.
+    `transport` and `sleep` are swapped in tests; `ending` says when nothing more is sent. Requests
+    are spread over the declared window; a 429 slows them down. `identity` says which API this is
+    where its address does not: one that is served anew for every run. `timezone` is that of times
+    without a zone. Raises ConfigError for credentials or a query in a URL.
     """
 
     side = Side.APP
@@ -151,7 +155,10 @@ class RestConnector:
         )
 
     def _place(self, path: str) -> str:
-        """Where a collection lies: scheme and host in lower case, the port where it is not the scheme's own."""
+        """Where a collection lies.
+
+        Scheme and host in lower case, the port where it is not the scheme's own.
+        """
         base = urlsplit(self._settings.url)
         if not self._identity.endswith(self._settings.url.rstrip("/")):  # served anew for every run
             return f"{self._identity}/{path.strip('/')}"
@@ -190,7 +197,10 @@ class RestConnector:
         return self._form(entity).shape
 
     def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
-        """Pages, then the proof: the totals agreed, every cursor advanced, no key came twice. A fault makes it incomplete."""
+        """Pages, then the proof: the totals agreed, every cursor advanced, no key came twice.
+
+        A fault makes it incomplete.
+        """
         self._form(entity)
         tally = Tally()
         for part in proven(
@@ -205,9 +215,12 @@ class RestConnector:
         return record_now(self._api, self._form(entity), key, parent)
 
     def look(self, write: Write) -> Sequence[Record]:
-        """Records that hold exactly what a create wrote, and contacts of the same email; found by search where declared.
+        """Records that hold exactly what a create wrote, and contacts of the same email.
 
-        Raises ConnectorError where none is found among records that are not all: the one sought may be among the others.
+        They are found by search where one is declared.
+
+        Raises ConnectorError where none is found among records that are not all: the one sought may
+        be among the others.
         """
         form, tally = self._form(write.entity), Tally()
         found = []
@@ -276,7 +289,10 @@ class RestConnector:
         return tuple(dict.fromkeys(name for item in samples for name in leaves(item)))
 
     def _compared(self, entity: Entity, items: Sequence[Item]) -> list[Problem]:
-        """What the list does not show of its records, or they not of it. Raises Malformed where no record is found."""
+        """What the list does not show of its records, or they not of it.
+
+        Raises Malformed where no record is found.
+        """
         form = self._form(entity)
         both = pairs(self._api, form, items)
         problems = []
@@ -306,7 +322,9 @@ class RestConnector:
         return [item for items in lists for item in items][:_SAMPLE]
 
     def _contact_keys(self) -> Sequence[str]:
-        """Every contact's key: from the last complete extraction of this connector, or from one for the purpose.
+        """Every contact's key.
+
+        They come from the last complete extraction of this connector, or from one for the purpose.
 
         Raises ConnectorError where they cannot all be had.
         """
@@ -332,7 +350,10 @@ class RestConnector:
     def _candidates(
         self, form: Form, write: Write, tally: Tally
     ) -> Iterator[tuple[dict[str, Any], str | None]]:
-        """What may be the record: found by each declared search, else all of the list under the parent, else all."""
+        """What may be the record.
+
+        It is found by each declared search. Else it is all of the list under the parent, else all.
+        """
         reader, wanted = self._reader(), write.fields
         searches = [
             {parameter: value}
@@ -351,7 +372,10 @@ class RestConnector:
 def _refuse_credentials(settings: RestSettings) -> None:
     """A URL is shown and stored: whoever reads a report would read a password in it."""
     urls = {"app.url": settings.url, "app.auth.token_url": settings.auth.token_url}
-    remedy = 'take them out of the URL, and say in app.auth: kind = "basic", user = "env:NAME", password = "env:NAME"'
+    remedy = (
+        'take them out of the URL, and say in app.auth: kind = "basic", '
+        'user = "env:NAME", password = "env:NAME"'
+    )
     problems = [
         Problem(where, "holds a user or a password", remedy)
         for where, url in urls.items()
@@ -362,7 +386,10 @@ def _refuse_credentials(settings: RestSettings) -> None:
 
 
 def _refuse_queries(settings: RestSettings) -> None:
-    """What stands behind a "?" would be dropped by the first parameter; it is not shown, since it may be a key."""
+    """What stands behind a "?" would be dropped by the first parameter.
+
+    It is not shown, since it may be a key.
+    """
     places = {
         f"app.{entity}.{name}": getattr(endpoint, name) or ""
         for entity, endpoint in settings.entities.items()

@@ -23,7 +23,10 @@ _AS_SENT = msgspec.json.Decoder(float_hook=lambda number: msgspec.Raw(number.enc
 
 
 def decoded(answer: Answer, *, as_sent: bool = False) -> Any:
-    """The body of an answer, decimals as text, or `as_sent`: to be sent back digit by digit. Raises Malformed where it is not JSON."""
+    """The body of an answer, decimals as text, or `as_sent`: to be sent back digit by digit.
+
+    Raises Malformed where it is not JSON.
+    """
     try:
         return (_AS_SENT if as_sent else _DECODER).decode(answer.body)
     except (msgspec.MsgspecError, RecursionError):
@@ -43,16 +46,25 @@ class Prover(Protocol):
     """Knows by its template whether a path leads to records."""
 
     def leads(self, template: str, path: str) -> None:
-        """A request found something there; at `path` there is a record ("" where that is not said)."""
+        """A request found something there.
+
+        At `path` there is a record ("" where that is not said).
+        """
         ...
 
     def prove(self, template: str) -> None:
-        """A request found nothing there. Raises ConnectorError where it would not have found a record that is there."""
+        """A request found nothing there.
+
+        Raises ConnectorError where it would not have found a record that is there.
+        """
         ...
 
 
 def filled(template: str, parts: Mapping[str, str | None]) -> str:
-    """A path with its placeholders, each quoted: a key never changes the route. Raises InvalidField for one not known."""
+    """A path with its placeholders, each quoted: a key never changes the route.
+
+    Raises InvalidField for one not known.
+    """
     path = template
     for name, value in parts.items():
         if f"{{{name}}}" not in path:
@@ -72,14 +84,21 @@ def filled(template: str, parts: Mapping[str, str | None]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One client, the parameters that go with every request (an API key in the query), and who proves its routes."""
+    """One client, the parameters that go with every request, and who proves its routes.
+
+    An API key in the query is such a parameter.
+    """
 
     client: Client
     params: Mapping[str, str] = field(default_factory=dict)
     routes: Prover | None = None
 
     def send(self, request: Request) -> Answer:
-        """Send a request. Raises ConnectorError, see Client.send; NotFound only where the route is known to lead to records."""
+        """Send a request.
+
+        Raises ConnectorError, see Client.send; NotFound only where the route is known to lead to
+        records.
+        """
         template = request.endpoint.partition(" ")[2]
         if self.params:
             request = dataclasses.replace(request, params={**request.params, **self.params})
@@ -96,7 +115,10 @@ class Api:
     def page(
         self, endpoint: EndpointSettings, asked: Mapping[str, Any] | str, parent: str | None
     ) -> ListPage:
-        """One page of a collection; `asked` is the pager's parameters, or the address of the page."""
+        """One page of a collection.
+
+        `asked` is the pager's parameters, or the address of the page.
+        """
         request = _list_request(endpoint, asked, parent)
         answer = self.send(request)
         body = None if answer.status == 204 else decoded(answer)
@@ -125,13 +147,19 @@ class Api:
         return self.shown(endpoint, self.answer(endpoint, key, parent), key)
 
     def shown(self, endpoint: EndpointSettings, answer: Answer, key: str | None) -> dict[str, Any]:
-        """The record in an answer. Raises Malformed where it shows another key than `key`, as after a merge."""
+        """The record in an answer.
+
+        Raises Malformed where it shows another key than `key`, as after a merge.
+        """
         record = self.unwrapped(endpoint, answer)
         found = find(record, parse(endpoint.key))
         if key is not None and isinstance(found, str | int) and str(found) != key:
             raise Malformed(
                 f"asked for the record {key}, another came: {found}",
-                remedy='see whether it was merged into the other one; compare "item" and "key" with the API\'s documentation',
+                remedy=(
+                    "see whether it was merged into the other one; "
+                    'compare "item" and "key" with the API\'s documentation'
+                ),
             )
         return record
 
@@ -158,24 +186,36 @@ class Api:
         if isinstance(record, dict):
             return record
         raise Malformed(
-            f'expected a record at "{endpoint.envelope or "(the answer itself)"}", found {type(record).__name__}',
+            (
+                f'expected a record at "{endpoint.envelope or "(the answer itself)"}", '
+                f"found {type(record).__name__}"
+            ),
             remedy='say in "envelope" which member of an answer holds the record',
         )
 
 
 def _refuse_failure(endpoint: EndpointSettings, body: Any) -> None:
-    """Raises Malformed for a page that says that it failed: its list, mostly empty, is no list of what there is."""
+    """Raises Malformed for a page that says that it failed.
+
+    Its list, mostly empty, is no list of what there is.
+    """
     held = body if isinstance(body, dict) else {}
     refused = [name for name in ("success", "ok") if held.get(name) is False]
     for name in (*refused, *(name for name in ("error", "errors") if held.get(name))):
         raise Malformed(
-            f'{endpoint.method} {endpoint.path}: the answer says in its member "{name}" that it failed',
+            (
+                f"{endpoint.method} {endpoint.path}: the answer says in its member "
+                f'"{name}" that it failed'
+            ),
             remedy="repeat the run; if it stays, ask the API's support",
         )
 
 
 def _counted(headers: Mapping[str, str]) -> str | None:
-    """The count of all records in a header: in one of its own, or after the range of a part (RFC 9110, 14.4)."""
+    """The count of all records in a header.
+
+    It is in one of its own, or after the range of a part (RFC 9110, 14.4).
+    """
     ranged = headers.get("content-range", "").rpartition("/")[2].strip()
     own = (headers[name] for name in _COUNTED if name in headers)
     return next(own, ranged or None)

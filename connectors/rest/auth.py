@@ -41,7 +41,9 @@ class Static:
 
 
 class ClientCredentials:
-    """OAuth2 client credentials (RFC 6749 section 4.4): one token for all threads, renewed before it ends and after a 401.
+    """OAuth2 client credentials (RFC 6749 section 4.4).
+
+    One token for all threads, renewed before it ends and after a 401.
 
     `send` carries the token request without credentials of its own; `clock` gives seconds.
     """
@@ -57,7 +59,10 @@ class ClientCredentials:
         self._until = 0.0
 
     def headers(self) -> Mapping[str, str]:
-        """The bearer token, fetched or renewed first where needed. Raises Expired where the API refuses the client."""
+        """The bearer token, fetched or renewed first where needed.
+
+        Raises Expired where the API refuses the client.
+        """
         with self._lock:
             if self._token is None or self._clock() >= self._until:
                 self._fetch()

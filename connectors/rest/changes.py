@@ -1,4 +1,4 @@
-"""One write against a declared API: what is sent, what the answer means, and what the record holds afterwards."""
+"""One write against a declared API: what is sent, what is answered, what the record holds then."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def same(held: Json, wanted: Json) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """A record before a change: read, as the answer shows it, and as it can be sent back digit by digit."""
+    """A record before a change: as read, as answered, and as it can be sent back digit by digit."""
 
     record: Record
     shown: dict[str, Any]
@@ -116,7 +116,10 @@ class Change:
             put(body, place, self._as_held(place, contact))
 
     def _created(self, answer: Answer) -> Reply:
-        """The new record; where it cannot be read it is there all the same, and its key is what counts."""
+        """The new record.
+
+        Where it cannot be read it is there all the same, and its key is what counts.
+        """
         key: str | None = None
         try:
             key = self._key_in(answer)
@@ -139,7 +142,9 @@ class Change:
             )
 
     def _may_be_a_job(self, answer: Answer, error: ConnectorError) -> bool:
-        """Whether what a create gave cannot be read, and was accepted alone (202), or shows no field of a record.
+        """Whether what a create gave cannot be read.
+
+        Either it was accepted alone (202), or the answer shows no field of a record.
 
         With 201 it was created (RFC 9110), however little the answer shows of it.
         """
@@ -163,7 +168,7 @@ class Change:
             return self._told(error)
 
     def _is_unseen(self, name: str, value: Json) -> bool:
-        """Whether only the record tells how a field goes: if a list member names itself 7 or "7", if it holds 5 or "5"."""
+        """Whether only the record tells how a field goes, such as 7 or "7" as a member's name."""
         return self.form.is_unseen(name) or (
             _is_number(value) and self.form.fields.get(name, ()) not in self.form.numbers
         )
@@ -181,7 +186,11 @@ class Change:
             return Reply(self.write.op_id, Status.DONE, key=self.write.key)
 
     def _changed(self, changes: Places, *, unseen: bool = False) -> Reply:
-        """Make changes; where more goes with them than they are, only if they are needed and it is as the plan saw it."""
+        """Make changes.
+
+        Where more goes with them than they are, it goes only if needed and if it is as the plan saw
+        it.
+        """
         versioned = self.write.version is not None
         if not (
             unseen
@@ -223,7 +232,10 @@ class Change:
         return self._send([after], before, before.record.version)
 
     def _tags_after(self, before: Before, *, adding: bool) -> tuple[Path, list[Any]] | None:
-        """Where the tags lie, and all of them after the change, those that stay as they came; None where it changes nothing."""
+        """Where the tags lie, and all of them after the change, those that stay as they came.
+
+        None where it changes nothing.
+        """
         place = self.form.tags
         if place is None:
             raise unsupported(
@@ -231,7 +243,10 @@ class Change:
             )
         if not shows(before.shown, place):
             raise InvalidField(
-                "the record read by its key does not show its tags: to write some would take away the others",
+                (
+                    "the record read by its key does not show its tags: "
+                    "to write some would take away the others"
+                ),
                 remedy='say in "add_tags" and "remove_tags" how tags are changed one by one',
             )
         held = [folded(name) for name, _ in self.form.tag_pairs(before.shown)]
@@ -297,7 +312,7 @@ class Change:
         )
 
     def _send(self, changes: Places, before: Before | None, version: str | None) -> Reply:
-        """Send changes, each with what it would take away if it went alone: the record `before`, or a member of it."""
+        """Send changes, each with what it alone takes away: the record `before`, or a member."""
         endpoint = self.form.endpoint
         paths = self._paths(changes, versioned=version is not None)
         around = self._around(paths, before.sendable) if before else {}
@@ -318,7 +333,7 @@ class Change:
         return self._proved(inside, changes, before, (held, shown))
 
     def _around(self, paths: Sequence[Path], record: dict[str, Any]) -> dict[str, Any]:
-        """What goes with changes at these places: the whole record, or the members of it that would be replaced."""
+        """What goes with changes at these places: the record, or its members that are replaced."""
         if self.form.endpoint.sends_whole:
             return record
         tops = {str(path[0]) for path in paths if not self.form.goes_alone(path)}
@@ -341,9 +356,12 @@ class Change:
     def _proved(
         self, inside: Sequence[Path], changes: Places, before: Before, after: Seen
     ) -> Reply:
-        """Done, where what lies beside the changes is still there; where it went alone and is not, it is put back.
+        """Done, where what lies beside the changes is still there.
 
-        From then on all of that member is sent. Raises InvalidField where it was sent and is gone all the same.
+        Where it went alone and is not, it is put back.
+
+        From then on all of that member is sent. Raises InvalidField where it was sent and is gone
+        all the same.
         """
         held, shown = after
         gone = self._gone(inside, before, shown)
@@ -351,7 +369,10 @@ class Change:
         if sent := [place for top, places in gone.items() if top not in alone for place in places]:
             raise InvalidField(
                 f"the API took away what was sent with the change: {', '.join(sent)}",
-                remedy="put it back by hand, and map nothing inside that member, or ask the API's support",
+                remedy=(
+                    "put it back by hand, and map nothing inside that member, "
+                    "or ask the API's support"
+                ),
                 code="SIBLINGS_LOST",
             )
         was = self._beside(inside, before)
@@ -383,7 +404,10 @@ class Change:
         return replace(record, fields=known), shown
 
     def _before(self) -> Before:
-        """The record before a change. Raises InvalidField where it cannot be read: then nothing is written to it."""
+        """The record before a change.
+
+        Raises InvalidField where it cannot be read: then nothing is written to it.
+        """
         try:
             answer = self.api.answer(self.form.endpoint, self.write.key or "", self.write.parent)
             shown = self.api.shown(self.form.endpoint, answer, self.write.key)
@@ -401,12 +425,16 @@ class Change:
         return Before(record, shown, sendable)
 
     def _held(self, answer: Answer, key: str | None) -> Seen:
-        """The record after a write: what the answer shows, or what a read does where the answer does not show it all."""
+        """The record after a write.
+
+        What the answer shows, or what a read does where the answer does not show it all.
+        """
         form = self.form
         try:
             shown = self.api.shown(form.endpoint, answer, key)
             record = form.record(shown, self.write.parent)
-            # A member that the answer leaves out may be blank, or merely not shown: only a read tells.
+            # A member that the answer leaves out may be blank, or merely not shown: only a read
+            # tells.
             if all(
                 path is None or shows(shown, path)
                 for path in (*form.fields.values(), form.tags, form.version)
@@ -417,7 +445,10 @@ class Change:
         return self._read_back(key)
 
     def _read_back(self, key: str | None) -> Seen:
-        """The record after a write. Raises Uncertain where the API does not let it be read: written it is all the same."""
+        """The record after a write.
+
+        Raises Uncertain where the API does not let it be read: written it is all the same.
+        """
         try:
             return self._read(key)
         except (Forbidden, InvalidField) as error:
@@ -429,9 +460,12 @@ class Change:
             ) from None
 
     def _named(self, answer: Answer) -> str:
-        """The key of a new record where the answer holds nothing else. Raises Malformed where it tells none.
+        """The key of a new record where the answer holds nothing else.
 
-        Only with 201 is Location the address of what was created (RFC 9110); with 202 it may be that of the work.
+        Raises Malformed where it tells none.
+
+        Only with 201 is Location the address of what was created (RFC 9110); with 202 it may be
+        that of the work.
         """
         location = answer.headers.get("location", "").split("?")[0].rstrip("/")
         if location and answer.status == 201:
@@ -452,7 +486,10 @@ class Change:
             raise Stale(f"changed since the plan was made: {', '.join(moved)}", remedy="plan again")
 
     def _told(self, error: Stale) -> Reply:
-        """After a refusal for the version: done where the record holds what was wanted, since it may have been ours."""
+        """The reply after a refusal for the version.
+
+        The write is done where the record holds what was wanted, since it may have been ours.
+        """
         try:
             record, _ = self._read(self.write.key)
         except ConnectorError:
@@ -478,5 +515,5 @@ def _is_number(value: Json) -> bool:
 
 
 def _entity_tag(version: str) -> str:
-    """A version as If-Match names it: quoted, unless it is an entity tag as it came in a header (RFC 9110 section 8.8.3)."""
+    """A version as If-Match names it: quoted, unless it is an entity tag (RFC 9110, 8.8.3)."""
     return version if version.startswith(('"', "W/")) else f'"{version}"'

@@ -1,4 +1,7 @@
-"""One record of an API as a line and as a Record: native members where they stood, and what has a meaning of its own."""
+"""One record of an API as a line and as a Record.
+
+Native members where they stood, and what has a meaning of its own.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +30,14 @@ _EPOCH = re.compile(r"(\d{9,10}|\d{13})(\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One entity's places, parsed: `fields` by native name, without tags; `zone` is that of times which name none.
+    """One entity's places, parsed: `fields` by native name, without tags.
 
-    `members` are the paths of list members that fields lie in; `named` tells how each names itself, once a record showed it,
-    and `numbers` whether a number lies at a path. `merged` are the members that the API was seen to merge, `replaced` those
-    that it was seen to replace, though it is declared to merge.
+    `zone` is that of times which name none.
+
+    `members` are the paths of list members that fields lie in; `named` tells how each names itself,
+    once a record showed it, and `numbers` whether a number lies at a path. `merged` are the members
+    that the API was seen to merge, `replaced` those that it was seen to replace, though it is
+    declared to merge.
     """
 
     endpoint: EndpointSettings
@@ -51,7 +57,10 @@ class Form:
 
     @property
     def shape(self) -> Shape:
-        """Native fields where they lie; what is dated, marked or attached by us in members of its own."""
+        """Native fields where they lie.
+
+        What is dated, marked or attached by us in members of its own.
+        """
         fields: dict[str, tuple[Path, ...]] = {name: (path,) for name, path in self.fields.items()}
         if self.tags is not None:
             fields[TAGS] = ((_TAGS,),)
@@ -108,7 +117,10 @@ class Form:
         )
 
     def tags_of(self, item: dict[str, Any]) -> list[str]:
-        """The tags of a record, whether they are texts or objects. Raises Malformed for what is neither."""
+        """The tags of a record, whether they are texts or objects.
+
+        Raises Malformed for what is neither.
+        """
         return [name for name, _ in self.tag_pairs(item) if name]
 
     def tag_pairs(self, item: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -147,7 +159,10 @@ class Form:
         )
 
     def tag_members(self, tags: Sequence[str]) -> list[Any]:
-        """Tags in the form that a record holds them in. Raises InvalidField for one whose id is not declared."""
+        """Tags in the form that a record holds them in.
+
+        Raises InvalidField for one whose id is not declared.
+        """
         if ids := {folded(name): known for name, known in self.endpoint.tag_ids.items()}:
             unknown = [tag for tag in tags if folded(tag) not in ids]
             if unknown:
@@ -160,7 +175,10 @@ class Form:
         return [{name: tag} for tag in tags] if name else list(tags)
 
     def parent_of(self, item: dict[str, Any], parent: str | None) -> str | None:
-        """The key of the contact that a record belongs to. Raises Malformed where an object stands for it, or several."""
+        """The key of the contact that a record belongs to.
+
+        Raises Malformed where an object stands for it, or several.
+        """
         stated = find_all(item, self.parent) if self.parent else []
         keys = list(dict.fromkeys(map(str, stated)))
         path, place = self.endpoint.path, self.endpoint.parent
@@ -171,7 +189,10 @@ class Form:
             )
         if len(keys) > 1:
             raise Malformed(
-                f'a record of {path} names {len(keys)} contacts at "{place}", and can belong to one',
+                (
+                    f"a record of {path} names {len(keys)} contacts at "
+                    f'"{place}", and can belong to one'
+                ),
                 remedy="leave one contact in it, or let the API's list leave it out with `params`",
             )
         return keys[0] if keys else parent
@@ -180,14 +201,20 @@ class Form:
         return self.deleted is not None and says_deleted(find(item, self.deleted))
 
     def goes_alone(self, path: Path) -> bool:
-        """Whether what lies at a path can be sent without what lies beside it: the API merges it into what is there."""
+        """Whether what lies at a path can be sent without what lies beside it.
+
+        The API merges it into what is there.
+        """
         nested = len(path) > 1
         return not nested or (
             self.endpoint.merge_patch and path[0] not in self.replaced and not members(path)
         )
 
     def looks_before(self, path: Path) -> bool:
-        """Whether the record is read before something in it is changed: for what lies beside it, or to see that it stays."""
+        """Whether the record is read before something in it is changed.
+
+        It is read for what lies beside that, or to see that it stays.
+        """
         return not self.goes_alone(path) or (len(path) > 1 and path[0] not in self.merged)
 
     def is_unseen(self, name: str) -> bool:
@@ -195,7 +222,10 @@ class Form:
         return any(place not in self.named for place in members(self.fields.get(name, ())))
 
     def learn(self, item: dict[str, Any]) -> None:
-        """Keep how a record's list members name themselves, 7 or "7", and its parent, so that what is written does alike."""
+        """Keep how a record's list members name themselves, 7 or "7", and its parent.
+
+        What is written then does alike.
+        """
         if self.parent and self.parent not in self.numbers:
             for held in find_all(item, self.parent)[:1]:
                 self.numbers[self.parent] = isinstance(held, int)
@@ -225,7 +255,10 @@ def folded(tag: str) -> str:
 
 
 def form_of(endpoint: EndpointSettings, names: Sequence[str], zone: tzinfo = UTC) -> Form:
-    """The places of an entity whose native fields are `names`. Raises ValueError for what is not a dotted path."""
+    """The places of an entity whose native fields are `names`.
+
+    Raises ValueError for what is not a dotted path.
+    """
 
     def place(dotted: str | None) -> Path | None:
         return parse(dotted) if dotted else None
@@ -256,7 +289,10 @@ def _type(values: Sequence[Any]) -> FieldType:
 
 
 def instant(value: Any, zone: tzinfo = UTC) -> str | None:
-    """A time as an ISO 8601 instant in UTC: epoch seconds or milliseconds, or ISO text, in `zone` where it names none."""
+    """A time as an ISO 8601 instant in UTC.
+
+    It comes as epoch seconds or milliseconds, or as ISO text, in `zone` where it names none.
+    """
     if isinstance(value, str) and _EPOCH.fullmatch(value):
         value = float(value)
     try:

@@ -1,4 +1,7 @@
-"""The ways in which APIs hand out pages, each with its own proof that the walk went forward and reached the end."""
+"""The ways in which APIs hand out pages.
+
+Each has its own proof that the walk went forward and reached the end.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ _AROUND = (
     "result",
     "response",
 )
-"""Where APIs commonly say how many records there are, and that there is another page: at the top, or in one of these."""
+"""Where APIs commonly say how many records there are, and that there is another page.
+
+They say it at the top, or in one of these.
+"""
 
 _NO_CURSOR = (None, "", False)
 
@@ -58,7 +64,9 @@ _NEXT = re.compile(r"\brel\*?\s*=[^;,]*(?<![\w-])next(?![\w-])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page: its records as they came, the whole body (None: there is none), the headers, the count of all in one of them.
+    """A page: its records as they came, the whole body and the headers.
+
+    The body is None where there is none. One of the headers may have the count of all.
 
     `address` is where it was asked for; `partial` tells that HTTP itself calls it a part (206).
     """
@@ -83,8 +91,8 @@ Fetch: TypeAlias = Callable[[Mapping[str, Any] | str], ListPage]
 def walk(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
     """Every page of a list. `base` is the API's URL: a Link header may not lead elsewhere.
 
-    Raises Malformed where a cursor or a link does not advance. A page shorter than asked for ends nothing: servers cap
-    sizes. An empty page does, or the declared total.
+    Raises Malformed where a cursor or a link does not advance. A page shorter than asked for ends
+    nothing: servers cap sizes. An empty page does, or the declared total.
     """
     match pager.kind:
         case "none":
@@ -100,7 +108,10 @@ def walk(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage]:
 
 
 def total_of(page: ListPage, pager: PagerSettings) -> int | None:
-    """The count of all records that a page tells. Raises Malformed where it is declared and not there."""
+    """The count of all records that a page tells.
+
+    Raises Malformed where it is declared and not there.
+    """
     if pager.total is None or page.body is None:
         return None
     found = find(page.body, parse(pager.total))
@@ -113,7 +124,10 @@ def total_of(page: ListPage, pager: PagerSettings) -> int | None:
 
 
 def shown_total(page: ListPage) -> int:
-    """The largest count that a page shows in one of the usual places, declared or not; 0 where it shows none."""
+    """The largest count that a page shows in one of the usual places, declared or not.
+
+    It is 0 where the page shows none.
+    """
     return max((_whole(found) or 0 for found in (page.counted, *_beside(page, _COUNTS))), default=0)
 
 
@@ -123,17 +137,29 @@ def is_empty(body: Any) -> bool:
 
 
 def unpaged(page: ListPage, pager: PagerSettings, seen: int) -> str:
-    """What tells that the page with which a walk ends, after `seen` records, is not the last; "" where nothing does."""
+    """Why the page with which a walk ends, after `seen` records, is not the last.
+
+    It is "" where nothing says so.
+    """
     total = shown_total(page) if pager.total is None else total_of(page, pager) or 0
     if pager.kind == "none":
         if total > len(page.items):
-            return f"says it has {total} records and gave {len(page.items)}, and no pager is declared for the others"
+            return (
+                f"says it has {total} records and gave {len(page.items)}, "
+                "and no pager is declared for the others"
+            )
         if page.partial and total != len(page.items):
-            return f"was answered 206, a part of {len(page.items)} records, and no pager is declared for the others"
+            return (
+                f"was answered 206, a part of {len(page.items)} records, "
+                "and no pager is declared for the others"
+            )
     if not _ends(page, pager, seen) or not goes_on(page):
         return ""
     if pager.kind == "none":
-        return f"names a page after its {len(page.items)} records, and no pager is declared to ask for it"
+        return (
+            f"names a page after its {len(page.items)} records, and no pager is "
+            "declared to ask for it"
+        )
     return (
         f'names a page after {seen} records, and a pager of kind "{pager.kind}" does not come to it'
     )
@@ -153,7 +179,10 @@ def _ends(page: ListPage, pager: PagerSettings, seen: int) -> bool:
 
 
 def goes_on(page: ListPage) -> bool:
-    """Whether a page names a further one in any of the usual places, be it in a form that cannot be followed."""
+    """Whether a page names a further one in any of the usual places.
+
+    It counts also in a form that cannot be followed.
+    """
     if next_link(page.link) is not None or _NEXT.search(re.sub("<[^>]*>", "", page.link)):
         return True
     return any(map(_leads_on, _beside(page, _FURTHER)))
@@ -173,7 +202,10 @@ def _whole(found: Any) -> int | None:
 
 
 def _leads_on(found: Any) -> bool:
-    """Whether a member that names the next page does name one; some APIs wrap its address in an object."""
+    """Whether a member that names the next page does name one.
+
+    Some APIs wrap its address in an object.
+    """
     return bool(found.get("href") or found.get("url") if isinstance(found, dict) else found)
 
 
@@ -183,7 +215,10 @@ def _sized(pager: PagerSettings) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a walk has come towards the declared total. A total that is too low must not end it early."""
+    """How far a walk has come towards the declared total.
+
+    A total that is too low must not end it early.
+    """
 
     pager: PagerSettings
     seen: int = 0
@@ -191,7 +226,10 @@ class _Progress:
     told: int = 0
 
     def is_all(self, page: ListPage) -> bool:
-        """Whether the total is reached, by a page that is shorter than a page may be and names no further one."""
+        """Whether the total is reached.
+
+        A page is shorter than a page may be, and names no further one.
+        """
         first = self.seen == 0
         self.seen += len(page.items)
         self.longest = max(self.longest, len(page.items))
@@ -287,7 +325,10 @@ def _by_link(fetch: Fetch, pager: PagerSettings, base: str) -> Iterator[ListPage
 
 
 def _ahead(page: ListPage, pager: PagerSettings) -> str | None:
-    """The address of the next page: in the body, in the header that is declared, or in Link. Raises Malformed for what is none."""
+    """The address of the next page: in the body, in the header that is declared, or in Link.
+
+    Raises Malformed for what is none.
+    """
     if pager.kind == "body_link":
         place = pager.next or "next"
         found = find(page.body, parse(place))

@@ -1,4 +1,7 @@
-"""Dotted text as a path into JSON, read and written, so that a declared place means the same in both directions."""
+"""Dotted text as a path into JSON, read and written.
+
+So a declared place means the same in both directions.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[([^=\[\]]+)=([^\]]*)\]")
 
 
 def parse(text: str) -> Path:
-    """Dotted text as a Path: "a.b" is ("a", "b"), "list[id=x].value" looks in a list, "" is the object itself. Raises ValueError otherwise."""
+    """Dotted text as a Path. Raises ValueError where it is none.
+
+    "a.b" is ("a", "b"), "list[id=x].value" looks in a list, and "" is the object itself.
+    """
     steps: list[str | Item] = []
     at = 0
     while at < len(text):
@@ -101,7 +107,10 @@ def members(path: Path) -> list[Path]:
 
 
 def put(body: dict[str, Any], path: Path, value: Any, names: Mapping[Path, Any] = _UNNAMED) -> None:
-    """Set what lies at a path, making the objects and list members on the way; `names` tells how a new member names itself."""
+    """Set what lies at a path, making the objects and list members on the way.
+
+    `names` tells how a new member names itself.
+    """
     *way, last = path
     holder: Any = body
     if not isinstance(last, str):
@@ -127,7 +136,10 @@ def _entered(holder: Any, step: str | Item | Only, name: Any, empty: Any) -> Any
 
 
 def shows(value: Any, path: Path) -> bool:
-    """Whether an object says what lies at a path, be it null; a list says of every member whether it is there."""
+    """Whether an object says what lies at a path, be it null.
+
+    A list says of every member whether it is there.
+    """
     for step in path:
         if isinstance(step, Item):
             return isinstance(value, list)
@@ -140,7 +152,10 @@ def shows(value: Any, path: Path) -> bool:
 
 
 def lost(before: Any, after: Any, prefix: str = "") -> Iterator[str]:
-    """The dotted paths of what was there before and is blank after; a list that became shorter is one."""
+    """The dotted paths of what was there before and is blank after.
+
+    A list that became shorter is one.
+    """
     if isinstance(before, dict):
         for name, held in before.items():
             yield from lost(held, _member(after, name), f"{prefix}.{name}" if prefix else name)

@@ -1,4 +1,7 @@
-"""A whole collection, or the part that was asked for, as pages of lines, with the proof whether that is all."""
+"""A whole collection, or the part that was asked for, as pages of lines.
+
+The proof says whether that is all.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ Item = tuple[dict[str, Any], str | None]
 
 @dataclass(slots=True)
 class Tally:
-    """What an extraction has seen: its keys, the totals it was told, and everything that speaks against it being all."""
+    """What an extraction has seen.
+
+    Its keys, the totals it was told, and everything that speaks against it being all.
+    """
 
     keys: set[str] = field(default_factory=set)
     total: int | None = None
@@ -64,7 +70,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the collections of one API; `contacts` gives the keys of all contacts, for lists that lie under each."""
+    """Reads the collections of one API.
+
+    `contacts` gives the keys of all contacts, for lists that lie under each.
+    """
 
     api: Api
     forms: Mapping[Entity, Form]
@@ -74,7 +83,10 @@ class Reader:
     contacts: Callable[[], Sequence[str]]
 
     def extract(self, entity: Entity, scope: Scope, tally: Tally) -> Iterator[Page]:
-        """The pages of a scope. Raises ConnectorError at a fault; what `tally` holds then is what was seen before."""
+        """The pages of a scope.
+
+        Raises ConnectorError at a fault; what `tally` holds then is what was seen before.
+        """
         form = self.forms[entity]
         nested = "{parent}" in form.endpoint.path
         if scope.keys is not None and not entity.parent:
@@ -88,7 +100,10 @@ class Reader:
     def one_list(
         self, entity: Entity, parent: str | None, tally: Tally, params: Mapping[str, Any]
     ) -> Iterator[list[Item]]:
-        """Every page of one list, with the checks that prove it whole: a steady total, no key twice, none missing."""
+        """Every page of one list, with the checks that prove it whole.
+
+        A steady total, no key twice, none missing.
+        """
         form, pager = self.forms[entity], self.pagers[entity]
         name = form.endpoint.path
         totals: set[int] = set()
@@ -113,7 +128,8 @@ class Reader:
             yield fresh
         if len(totals) > 1:
             tally.doubt(
-                f"{name} changed while it was read: its total went from {min(totals)} to {max(totals)}"
+                f"{name} changed while it was read: its total went from "
+                f"{min(totals)} to {max(totals)}"
             )
         for total in totals if len(totals) == 1 else ():
             tally.total = (tally.total or 0) + total
@@ -206,7 +222,10 @@ class Reader:
             raise
 
     def _is_gone(self, contact: str) -> bool:
-        """Whether a contact whose list is not found is gone itself: else the path is wrong, and nothing is proven."""
+        """Whether a contact whose list is not found is gone itself.
+
+        Else the path is wrong, and nothing is proven.
+        """
         form = self.forms.get(OWNER)
         if form is None:
             return False

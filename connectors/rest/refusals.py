@@ -1,4 +1,7 @@
-"""What a JSON API's refusal means, and what it means for the Write behind it; no value of a record gets into a message."""
+"""What a JSON API's refusal means, and what it means for the Write behind it.
+
+No value of a record gets into a message.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ FATAL = (Expired, WrongLocation, Blocked)
 """No other write would fare better: the run stops with the error itself."""
 
 FORBIDDEN_MAX = 5
-"""So many writes forbidden in a row, none done between them, are no locked records: the credentials lack the right to write."""
+"""So many writes forbidden in a row, none done between them, are no locked records.
+
+The credentials lack the right to write.
+"""
 
 _MESSAGES = ("message", "error.message", "error_description", "detail", "title", "error", "errors")
 _LONGEST = 200
@@ -40,7 +46,10 @@ _SENT = msgspec.json.Decoder(float_hook=str)
 
 
 def explain(endpoints: list[EndpointSettings]) -> Any:
-    """The Explain of an API: what a status alone tells, made more exact by the words that the endpoints declare."""
+    """The Explain of an API.
+
+    What a status alone tells, made more exact by the words that the endpoints declare.
+    """
     missing = {word.lower() for endpoint in endpoints for word in endpoint.missing}
     duplicate = {word.lower() for endpoint in endpoints for word in endpoint.duplicate}
     keys = [parse(endpoint.duplicate_key) for endpoint in endpoints if endpoint.duplicate_key]
@@ -69,13 +78,19 @@ def explain(endpoints: list[EndpointSettings]) -> Any:
 
 
 def _in_plain_words(error: Blocked, answer: Answer, missing: set[str]) -> ConnectorError:
-    """A 404 that is not JSON is the API's own where it says a declared word, else a gateway's, which knows of no record."""
+    """A 404 that is not JSON is the API's own where it says a declared word.
+
+    Else it is a gateway's, which knows of no record.
+    """
     if answer.status != 404:
         return error
     said = answer.body.decode(errors="replace").lower()
     if any(word in said for word in missing):
         return NotFound(error.what, status=error.status, trace_id=error.trace_id)
-    error.remedy = 'see who answers there; if it is the API, of a record that is gone, name its words in "missing"'
+    error.remedy = (
+        "see who answers there; if it is the API, of a record that is gone, "
+        'name its words in "missing"'
+    )
     return error
 
 
@@ -146,7 +161,10 @@ def _status(write: Write, error: ConnectorError) -> Status:
 
 
 def _may_have_made(write: Write, error: ConnectorError) -> bool:
-    """Whether a create was answered with a redirect, which some APIs do after they carried it out."""
+    """Whether a create was answered with a redirect.
+
+    Some APIs do so after they carried it out.
+    """
     return write.kind is OpKind.CREATE and error.status is not None and 300 <= error.status < 400
 
 

@@ -1,4 +1,7 @@
-"""Whether the path of one record leads to records that are there, at the time of a 404: only then does it say that one is gone."""
+"""Whether the path of one record leads to records that are there, at the time of a 404.
+
+Only then does it say that one is gone.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ _PROBES = 3
 
 
 class Routes:
-    """The paths of single records, by template, and whether each is known to lead to one; asked from many threads.
+    """The paths of single records, by template, and whether each is known to lead to one.
+
+    They are asked for from many threads.
 
     `plain` asks without proof.
     """
@@ -37,16 +42,21 @@ class Routes:
         self._lock = threading.Lock()
 
     def leads(self, template: str, path: str) -> None:
-        """A request found something there; at `path` there is a record ("" where that is not said)."""
+        """A request found something there.
+
+        At `path` there is a record ("" where that is not said).
+        """
         if template in self._entities:
             self._known[template] = None
             self._there |= {template: path} if path else {}
 
     def prove(self, template: str) -> None:
-        """A request found nothing there. Raises ConnectorError where it finds no record that is there either.
+        """A request found nothing there.
 
-        A 404 seldom names the record, and a gateway may begin to answer in the API's place at any time: so a record that
-        was there is read again each time.
+        Raises ConnectorError where it finds no record that is there either.
+
+        A 404 seldom names the record, and a gateway may begin to answer in the API's place at any
+        time: so a record that was there is read again each time.
         """
         if template not in self._entities:
             return
@@ -57,7 +67,10 @@ class Routes:
                 raise ConnectorError(error.what, remedy=error.remedy)
 
     def _still_leads(self, template: str) -> bool:
-        """Whether the record that was there last is found now; where not, it may have been deleted as well."""
+        """Whether the record that was there last is found now.
+
+        Where not, it may have been deleted as well.
+        """
         path = self._there.pop(template, "")
         if not path:
             return False
@@ -67,7 +80,10 @@ class Routes:
         return template in self._there
 
     def _try(self, template: str) -> None:
-        """Read what the list shows; an empty list shows nothing that could be asked for, and agrees with the 404."""
+        """Read what the list shows.
+
+        An empty list shows nothing that could be asked for, and agrees with the 404.
+        """
         try:
             form, items = self._shown(self._entities[template])
             if both := pairs(self._plain, form, items):
@@ -88,7 +104,10 @@ class Routes:
 def pairs(
     api: Api, form: Form, items: Sequence[Item]
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Rows of a list, each with the record that its key leads to. Raises Malformed where no key leads to one."""
+    """Rows of a list, each with the record that its key leads to.
+
+    Raises Malformed where no key leads to one.
+    """
     template, found = item_of(form.endpoint), []
     asked = [
         (row, form.key_of(row), form.parent_of(row, parent))
@@ -101,14 +120,23 @@ def pairs(
             found.append((row, api.get(form.endpoint, key, parent)))
     if asked and not found:
         raise Malformed(
-            f'GET {template} does not find record "{asked[0][1]}" that the list shows: a 404 there does not say that one is gone',
-            remedy='correct "item", the path of one record; or repeat the run, if a gateway answered in the API\'s place',
+            (
+                f'GET {template} does not find record "{asked[0][1]}" that the list shows: '
+                "a 404 there does not say that one is gone"
+            ),
+            remedy=(
+                'correct "item", the path of one record; or repeat the run, '
+                "if a gateway answered in the API's place"
+            ),
         )
     return found
 
 
 def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[str]:
-    """The places that are blank in a row of the list and filled in the same record by its key; what leaves out blanks has none."""
+    """The places that are blank in a row of the list and filled in the same record by its key.
+
+    What leaves out blanks has none.
+    """
     declared = form.endpoint
     own = {
         declared.tags: form.tags,
@@ -124,7 +152,10 @@ def unseen(form: Form, row: Mapping[str, Any], record: dict[str, Any]) -> list[s
 
 
 def hides_tags(form: Form, row: dict[str, Any], record: dict[str, Any]) -> bool:
-    """Whether a record by its key leaves out the tags that the list shows: what adds one would take away the others."""
+    """Whether a record by its key leaves out the tags that the list shows.
+
+    What adds one would take away the others.
+    """
     return (
         form.tags is not None
         and not _is_blank(find(row, form.tags))

@@ -23,9 +23,10 @@ def bare(url: str) -> str:
 class AuthSettings:
     """How the API wants to be asked. Every secret is out of the repr.
 
-    bearer: `token`. api_key: `token` in `header`, or in the query parameter `param`. basic: `user` and `password`.
-    client_credentials: `client_id` and `client_secret` (in the form, or as basic credentials where `client_auth` says
-    so) are exchanged for a token at `token_url`, a path or a URL.
+    bearer: `token`. api_key: `token` in `header`, or in the query parameter `param`. basic: `user`
+    and `password`.
+    client_credentials: `client_id` and `client_secret` (in the form, or as basic credentials where
+    `client_auth` says so) are exchanged for a token at `token_url`, a path or a URL.
     """
 
     kind: AuthKind = "none"
@@ -45,11 +46,13 @@ class AuthSettings:
 class PagerSettings:
     """How pages are asked for, and what a page says of the next one and of them all.
 
-    none: a list comes whole; one that shows that it goes on (a next page, a larger total) is not taken for all there is.
-    `param` takes the cursor, the page's number (from `first`) or the offset; `size_param` takes `size`. `next` is where a
-    page holds the next cursor, as a dotted path; "@last.id" is a member of the page's last record. For link, `next` is a
-    header that holds the next address and nothing else, such as "Next-Page"; by default that is `Link` (RFC 8288). For body_link
-    it is where a page holds the next address, such as "links.next", by default "next". `total` is where a page holds the count of all records.
+    none: a list comes whole; one that shows that it goes on (a next page, a larger total) is not
+    taken for all there is. `param` takes the cursor, the page's number (from `first`) or the
+    offset; `size_param` takes `size`. `next` is where a page holds the next cursor, as a dotted
+    path; "@last.id" is a member of the page's last record. For link, `next` is a header that holds
+    the next address and nothing else, such as "Next-Page"; by default that is `Link` (RFC 8288).
+    For body_link it is where a page holds the next address, such as "links.next", by default
+    "next". `total` is where a page holds the count of all records.
     """
 
     kind: PagerKind = "none"
@@ -63,28 +66,39 @@ class PagerSettings:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSettings:
-    """One entity. Paths into JSON are dotted ("name.first"; "customFields[id=x9].value" looks in a list).
+    """One entity. Paths into JSON are dotted.
 
-    path: the collection; "{parent}" stands for the contact's key. item: one record, default `path`/{key}. create: where
-    new records are posted, default `path`. items: where a page holds its records ("": the page itself is the list).
-    modified_at: the time of the last change; one without a zone is in the pair's `timezone`. deleted: a soft-delete member.
-    method, params: how the collection is asked; POST sends `params` and the pager's as a JSON body. item_params: what one
-    record is asked with, where its answer shows by itself less than the list does.
-    parent: where a record holds its contact's key. A list on the way is looked into; it may hold one contact alone.
-    create_link: what a create says of its contact, with "{parent}" where the key stands, where that is another form than the
-    one that `parent` reads; it is not sent again.
+    "name.first" is one, and "customFields[id=x9].value" looks in a list.
+
+    path: the collection; "{parent}" stands for the contact's key. item: one record, default
+    `path`/{key}. create: where new records are posted, default `path`. items: where a page holds
+    its records ("": the page itself is the list).
+    modified_at: the time of the last change; one without a zone is in the pair's `timezone`.
+    deleted: a soft-delete member.
+    method, params: how the collection is asked; POST sends `params` and the pager's as a JSON body.
+    item_params: what one record is asked with, where its answer shows by itself less than the list
+    does.
+    parent: where a record holds its contact's key. A list on the way is looked into; it may hold
+    one contact alone.
+    create_link: what a create says of its contact, with "{parent}" where the key stands, where that
+    is another form than the one that `parent` reads; it is not sent again.
     since: the parameter for "changed since". search: parameters that find records, by native field.
-    update, send: the verb; whether it takes only what changed or the whole record, which is read before: by default PUT
-    takes the whole, as it takes away what is not named (RFC 9110), and PATCH what changed. merge_patch: an object that is sent
-    is merged member by member into the one that is there (RFC 7396); by default it is taken to replace it, so that a change
-    inside an object is sent with all that the object holds, which is read before; a list is always sent whole.
-    envelope: the member around one record in an answer ("data" of {"data": {"id": 1}}). wrap: the member around a record in a
-    request; the same as envelope where it is not said, and "" where a request carries the record bare. constants: members of every create. if_match, version_member: how a write names
-    the version it saw. archive: members that take a record out of sight. tag_name: the member of a tag that is an object.
-    tag_ids: the numbers or texts that records hold in place of tags, by the tag's name; an id that is not named makes a record
-    unreadable, and a tag that is not named is refused.
-    add_tags, remove_tags: "VERB path"; with "{tag}" one request a tag, else the tags in the body's member "tags".
-    missing, duplicate: words of a refusal that mean so; duplicate_key: where such a refusal names the record that exists.
+    update, send: the verb; whether it takes only what changed or the whole record, which is read
+    before: by default PUT takes the whole, as it takes away what is not named (RFC 9110), and PATCH
+    what changed. merge_patch: an object that is sent is merged member by member into the one that
+    is there (RFC 7396); by default it is taken to replace it, so that a change inside an object is
+    sent with all that the object holds, which is read before; a list is always sent whole.
+    envelope: the member around one record in an answer ("data" of {"data": {"id": 1}}). wrap: the
+    member around a record in a request; the same as envelope where it is not said, and "" where a
+    request carries the record bare. constants: members of every create. if_match, version_member:
+    how a write names the version it saw. archive: members that take a record out of sight.
+    tag_name: the member of a tag that is an object.
+    tag_ids: the numbers or texts that records hold in place of tags, by the tag's name; an id that
+    is not named makes a record unreadable, and a tag that is not named is refused.
+    add_tags, remove_tags: "VERB path"; with "{tag}" one request a tag, else the tags in the body's
+    member "tags".
+    missing, duplicate: words of a refusal that mean so; duplicate_key: where such a refusal names
+    the record that exists.
     idempotency: a header that makes a repeated create harmless; it carries the operation's id.
     """
 
@@ -132,10 +146,13 @@ class EndpointSettings:
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
-    """A JSON API and what is in it. `requests` in each window of `seconds` are allowed, `concurrency` at a time.
+    """A JSON API and what is in it.
 
-    `fields` are the native fields that the mapping uses, by entity, each a dotted path; none given means those of the
-    first records. `headers` go with every request; a user and a password go into `auth`, never into `url`. `lag_seconds` is how long a list may trail a write.
+    `requests` in each window of `seconds` are allowed, `concurrency` at a time.
+
+    `fields` are the native fields that the mapping uses, by entity, each a dotted path; none given
+    means those of the first records. `headers` go with every request; a user and a password go into
+    `auth`, never into `url`. `lag_seconds` is how long a list may trail a write.
     """
 
     url: str
@@ -154,7 +171,10 @@ class RestSettings:
         shown = (
             f"{name}={getattr(self, name)!r}" for name in ("entities", "auth", "pager", "fields")
         )
-        return f"RestSettings(url={bare(self.url)!r}, {', '.join(shown)}, headers={sorted(self.headers)!r})"
+        return (
+            f"RestSettings(url={bare(self.url)!r}, {', '.join(shown)}, "
+            f"headers={sorted(self.headers)!r})"
+        )
 
     def pager_of(self, entity: Entity) -> PagerSettings:
         """The entity's own pager, or the one they share."""

@@ -1,4 +1,7 @@
-"""Writes carried out a few at a time, each answered for itself, until the API says that no other can succeed."""
+"""Writes carried out a few at a time, each answered for itself.
+
+They go on until the API says that no other can succeed.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from reconcile.ports import Record, Reply, Write, looked_at
 
 
 def record_now(api: Api, form: Form, key: str, parent: str | None) -> Record | None:
-    """The record as the API shows it by its key; None where it is gone. Raises ConnectorError when it does not answer."""
+    """The record as the API shows it by its key; None where it is gone.
+
+    Raises ConnectorError when it does not answer.
+    """
     try:
         return form.record(api.get(form.endpoint, key, parent), parent)
     except NotFound:
@@ -35,10 +41,12 @@ class Writer:
     looks: Looks = field(default_factory=Looks)
 
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """One Reply a Write, as they come. Once a quota is spent nothing more is sent and the rest is `skipped`.
+        """One Reply a Write, as they come.
 
-        Raises Expired, WrongLocation or Blocked, after the replies to what was sent before; Forbidden where one write after
-        the other is: a single one may lie with its record.
+        Once a quota is spent nothing more is sent and the rest is `skipped`.
+
+        Raises Expired, WrongLocation or Blocked, after the replies to what was sent before;
+        Forbidden where one write after the other is: a single one may lie with its record.
         """
         waiting = list(reversed(writes))
         flights: dict[Future[Reply], Write] = {}

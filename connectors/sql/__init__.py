@@ -1,4 +1,7 @@
-"""APPNAME in a database: PostgreSQL, MariaDB, MySQL, SQLite, or whatever else has an SQLAlchemy dialect."""
+"""APPNAME in a database.
+
+PostgreSQL, MariaDB, MySQL, SQLite, or whatever else has an SQLAlchemy dialect.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +60,10 @@ def _clock() -> str:
 class SqlConnector:
     """One database as the app side; fills reconcile.ports.Connector.
 
-    Extractions of everything share one snapshot until an entity is asked for again or something is written, so that
-    contacts, tasks and notes are seen at one moment. `clock` gives the ISO 8601 instant that modified_at columns get,
-    `sleep` waits before a write that met a lock is tried again, `ending` says when nothing is begun or waited for any more.
+    Extractions of everything share one snapshot until an entity is asked for again or something is
+    written, so that contacts, tasks and notes are seen at one moment. `clock` gives the ISO 8601
+    instant that modified_at columns get, `sleep` waits before a write that met a lock is tried
+    again, `ending` says when nothing is begun or waited for any more.
     """
 
     side = Side.APP
@@ -88,7 +92,10 @@ class SqlConnector:
         return f"SqlConnector({self._settings!r})"
 
     def describe(self) -> Description:
-        """Find every declared table and column. Raises ConfigError with all that is missing, ConnectorError otherwise."""
+        """Find every declared table and column.
+
+        Raises ConfigError with all that is missing, ConnectorError otherwise.
+        """
         self._release()
         self._layouts_ = None
         layouts = self._layouts
@@ -106,11 +113,17 @@ class SqlConnector:
         )
 
     def shape(self, entity: Entity) -> Shape:
-        """A flat object a line: each field by its column's name, and what identifies and dates the record."""
+        """A flat object a line.
+
+        It has each field by its column's name, and what identifies and dates the record.
+        """
         return self._layout(entity).shape
 
     def extract(self, entity: Entity, scope: Scope = _EVERYTHING) -> Iterator[Page | Proof]:
-        """Pages from one read-only snapshot, then the proof. A fault of the database ends it with an incomplete Proof."""
+        """Pages from one read-only snapshot, then the proof.
+
+        A fault of the database ends it with an incomplete Proof.
+        """
         layout = self._layout(entity)
         try:
             self._ending.check()
@@ -147,7 +160,10 @@ class SqlConnector:
             raise as_connector_error(error, f"looking into {layout.table.name}") from None
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """Carry out writes in transactions of at most `batch`; the replies of a batch come once it is committed."""
+        """Carry out writes in transactions of at most `batch`.
+
+        The replies of a batch come once it is committed.
+        """
         self._release()
         self._requests += len(writes)
         pauses = Pauses(self.waits, self._ending, self._sleep, self._settings.lock_seconds)
@@ -155,7 +171,10 @@ class SqlConnector:
         yield from writer.write(writes)
 
     def rehearse(self, wishes: Mapping[Entity, Wish]) -> list[Try]:
-        """Try these writes in a transaction that is taken back. Raises ConnectorError when the database does not answer."""
+        """Try these writes in a transaction that is taken back.
+
+        Raises ConnectorError when the database does not answer.
+        """
         self._release()
         try:
             return rehearse(self._engine, self._layouts, wishes, self._clock())
@@ -217,7 +236,10 @@ class SqlConnector:
         yield _proof(layout, tally, rows=rows, total=total, shared=shared)
 
     def _read_off(self, entity: Entity, *, whole: bool) -> None:
-        """Keep the shared snapshot for the entities that are still to come, not after a fault or an abandoned read."""
+        """Keep the shared snapshot for the entities that are still to come.
+
+        After a fault or an abandoned read it is not kept.
+        """
         self._seen.add(entity)
         if not whole or self._seen >= set(self._layouts):
             self._release()
@@ -236,7 +258,10 @@ class SqlConnector:
         yield Proof(not unread, unread, partial=True, quarantined=tuple(tally.quarantined))
 
     def _moment(self, entity: Entity) -> sa.Connection:
-        """The connection whose transaction all extractions share; a new one when this entity was read in it before."""
+        """The connection whose transaction all extractions share.
+
+        A new one when this entity was read in it before.
+        """
         if entity in self._seen:
             self._release()
         if self._snapshot is None:
@@ -244,7 +269,8 @@ class SqlConnector:
         return self._snapshot
 
     def _release(self) -> None:
-        # A read that was left in the middle ends first: a cursor that outlives its connection cannot be closed in peace.
+        # A read that was left in the middle ends first: a cursor that outlives its connection
+        # cannot be closed in peace.
         pages, self._pages = self._pages, None
         if pages is not None:
             pages.close()
@@ -270,7 +296,10 @@ def _count(connection: sa.Connection, layout: Layout) -> int:
 
 
 def _shared_keys(connection: sa.Connection, layout: Layout) -> int:
-    """How many keys stand for more than one row: nothing to look for where the database forbids it."""
+    """How many keys stand for more than one row.
+
+    Nothing to look for where the database forbids it.
+    """
     if layout.key_is_unique:
         return 0
     columns = [field.column for field in layout.key]

@@ -1,4 +1,7 @@
-"""One write against one row: lock it, compare it with what was expected, change it, read it back."""
+"""One write against one row.
+
+Lock it, compare it with what was expected, change it, read it back.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,20 @@ from reconcile.ports import Json, Record, Reply, Write, looked_at
 _COMPARABLE = frozenset(
     {Kind.TEXT, Kind.INTEGER, Kind.BOOL, Kind.DATE, Kind.INSTANT, Kind.LOCAL, Kind.UUID}
 )
-"""Kinds whose equality means the same to every database; floats, JSON and arrays do not compare reliably."""
+"""Kinds whose equality means the same to every database.
+
+Floats, JSON and arrays do not compare reliably.
+"""
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One Write, inside a transaction that is open. Raises UnfitError before it has touched anything."""
+    """One Write, inside a transaction that is open.
+
+    Raises UnfitError before it has touched anything.
+    """
 
     connection: sa.Connection
     layout: Layout
@@ -161,7 +170,10 @@ class Change:
     # What they are made of.
 
     def _values(self, fields: Mapping[str, Json]) -> dict[str, Any]:
-        """Column values by name. Raises UnfitError for a field that is not there, not writable, or takes no such value."""
+        """Column values by name.
+
+        Raises UnfitError for a field that is not there, not writable, or takes no such value.
+        """
         values = {}
         for name, value in fields.items():
             if name == TAGS and self.layout.tags is not None:
@@ -236,7 +248,10 @@ class Change:
         return None if row is None or is_deleted(self.layout, row) else row
 
     def _looked_at(self, row: Row | None) -> Reply | None:
-        """The reply of the look that the write asks for: at the row as it is locked, so that nothing comes in between."""
+        """The reply of the look that the write asks for.
+
+        It looks at the row as it is locked, so that nothing comes in between.
+        """
         ready = looked_at(self.write, lambda: None if row is None else self._record(row))
         return ready if isinstance(ready, Reply) else None
 
@@ -253,9 +268,13 @@ class Change:
         return tagging.parse(place, row[place.field.name])
 
     def _stale(self, row: Row) -> Reply | None:
-        """The answer to a write whose expectation the row does not meet. What is as wanted already is not held against it."""
+        """The answer to a write whose expectation the row does not meet.
+
+        What is as wanted already is not held against it.
+        """
         if self.write.check is not None:
-            return None  # the row that is locked was looked at: it is as expected, whatever else of it has changed
+            # The row that is locked was looked at: it is as expected, whatever else of it changed.
+            return None
         version, fields = self.layout.version, self.write.fields
         if version is not None and self.write.version is not None:
             moved = (
@@ -288,7 +307,10 @@ class Change:
         return self._done(self.write.key)
 
     def _set(self, row: Row, values: Mapping[str, Any]) -> bool:
-        """Update one row if its version, or the columns about to change, are still what was read under the lock."""
+        """Update one row if it is still what was read under the lock.
+
+        Its version is compared, or the columns about to change.
+        """
         after = {**values, **self._stamps(values, row)}
         if not after:
             return True
@@ -317,7 +339,10 @@ class Change:
         return self.layout.table.columns[name]
 
     def _stamps(self, values: Mapping[str, Any], row: Row | None) -> dict[str, Any]:
-        """What a writer of this table is expected to set: the time of the change, and the next version."""
+        """What a writer of this table is expected to set.
+
+        The time of the change, and the next version.
+        """
         stamps: dict[str, Any] = {}
         modified, version = self.layout.modified_at, self.layout.version
         if modified is not None and not modified.generated and modified.name not in values:

@@ -68,7 +68,10 @@ def _choices(type_: Any) -> tuple[str, ...]:
 
 
 def _automatic(column: sa.Column[Any]) -> bool:
-    """Whether the database makes the value when an insert leaves it out, as it does for most keys."""
+    """Whether the database makes the value when an insert leaves it out.
+
+    It does so for most keys.
+    """
     if column.identity is not None or column.server_default is not None:
         return True
     return column.autoincrement is True
@@ -113,7 +116,10 @@ _LISTED = re.compile(
 def _checked_choices(
     connection: sa.Connection, name: str, schema: str | None
 ) -> Mapping[str, tuple[str, ...]]:
-    """The values that CHECK (column IN ('a', 'b')) constraints allow, by column; other checks say nothing here."""
+    """The values that CHECK (column IN ('a', 'b')) constraints allow, by column.
+
+    Other checks say nothing here.
+    """
     try:
         checks = sa.inspect(connection).get_check_constraints(name, schema)
     except (NotImplementedError, sa.exc.SQLAlchemyError):
@@ -148,7 +154,10 @@ _DECLARED: tuple[tuple[str, Kind], ...] = (
     ("DOUB", Kind.FLOAT),
     ("BLOB", Kind.BYTES),
 )
-"""What a declared SQLite type is taken for: the first word that it contains. SQLite itself stores anything anywhere."""
+"""What a declared SQLite type is taken for: the first word that it contains.
+
+SQLite itself stores anything anywhere.
+"""
 
 
 def _sqlite_table(

@@ -1,4 +1,7 @@
-"""The fast way out of PostgreSQL: the server writes the JSON lines itself, and COPY hands them over untouched."""
+"""The fast way out of PostgreSQL.
+
+The server writes the JSON lines itself, and COPY hands them over untouched.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ _BYTES = 4_000_000
 """Bytes a page, so that a few thousand long notes do not make a page of a gigabyte."""
 
 _OPTIONS = "(FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
-"""JSON text escapes every control character, so with two of them as delimiter and quote COPY has nothing to escape."""
+"""The delimiter and the quote of COPY, which then has nothing to escape.
+
+They are control characters, and JSON text escapes every one of those.
+"""
 
 _MOMENT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
@@ -49,7 +55,10 @@ def can_copy(connection: sa.Connection, layout: Layout) -> bool:
 
 
 def copied(connection: sa.Connection, layout: Layout, tally: Tally) -> Iterator[Page]:
-    """The whole table as pages, in the transaction of `connection`. Rows without a key are left out."""
+    """The whole table as pages, in the transaction of `connection`.
+
+    Rows without a key are left out.
+    """
     together = gathered(connection, layout, visible(layout), tally)
     lines_of_all = _compiled(_lines(layout, together))
     statement = (
@@ -151,7 +160,8 @@ def _json(field: Field) -> sa.ColumnElement[Any]:
         case Kind.BYTES:
             return sa.func.encode(column, "hex")
         case Kind.JSON:
-            # The json type keeps line breaks between its tokens; a JSON string can hold none, so they can go.
+            # The json type keeps line breaks between its tokens; a JSON string can hold none, so
+            # they can go.
             breaks: sa.ColumnElement[str] = sa.literal_column(r"E'[\n\r]'")
             return sa.cast(
                 sa.func.regexp_replace(sa.cast(column, sa.Text), breaks, " ", "g"), postgresql.JSON
@@ -170,7 +180,10 @@ def _moment(field: Field) -> sa.ColumnElement[Any]:
 
 
 def _text(field: Field, moment: sa.ColumnElement[Any], form: str) -> sa.ColumnElement[Any]:
-    """A moment in that form; what Python's own type cannot hold (infinity, BC) as PostgreSQL's text, as the driver gives it."""
+    """A moment in that form.
+
+    What Python's own type cannot hold (infinity, BC) is PostgreSQL's text, as the driver gives it.
+    """
     zone = "Z" if form.endswith('"Z"') else ""
     formed = sa.func.regexp_replace(sa.func.to_char(moment, form), f"[.]000000{zone}$", zone)
     held = sa.and_(

@@ -1,4 +1,7 @@
-"""Opens the database the same way everywhere: the right driver, one meaning of time and text, real transactions."""
+"""Opens the database the same way everywhere.
+
+The right driver, one meaning of time and text, real transactions.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ WRITING = "reconcile_writing"
 """The execution option of a connection that is going to write."""
 
 _GATHERED = 100_000_000
-"""Bytes of one contact's tags that MySQL gathers before it cuts them off; by itself it would after 1,024."""
+"""Bytes of one contact's tags that MySQL gathers before it cuts them off.
+
+By itself it would after 1,024.
+"""
 
 _DRIVERS = {
     "postgresql": "postgresql+psycopg",
@@ -31,7 +37,10 @@ def _refused(what: str, remedy: str) -> ConfigError:
 
 
 def database_url(text: str) -> sa.URL:
-    """The parsed URL, with a driver that this product ships with. Raises ConfigError, never with the URL in it."""
+    """The parsed URL, with a driver that this product ships with.
+
+    Raises ConfigError, never with the URL in it.
+    """
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):
@@ -82,14 +91,16 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
 def _prepare_sqlite(engine: sa.Engine, lock_seconds: int) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        # The driver opens a transaction only at the first write; a snapshot and savepoints need one from the start.
+        # The driver opens a transaction only at the first write; a snapshot and savepoints need one
+        # from the start.
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute(f"PRAGMA busy_timeout={int(lock_seconds * 1000)}")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # IMMEDIATE: a read that turns into a write later would fail at once when another writer came first.
+        # IMMEDIATE: a read that turns into a write later would fail at once when another writer
+        # came first.
         writing = connection.get_execution_options().get(WRITING)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
@@ -97,7 +108,8 @@ def _prepare_sqlite(engine: sa.Engine, lock_seconds: int) -> None:
 def _prepare_mysql(engine: sa.Engine, lock_seconds: int) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        # TIMESTAMP columns follow the session's zone; without strict mode a value that is too long is cut silently.
+        # TIMESTAMP columns follow the session's zone; without strict mode a value that is too long
+        # is cut silently.
         with connection.cursor() as cursor:
             cursor.execute("SET time_zone = '+00:00'")
             cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
@@ -126,7 +138,8 @@ def begin_snapshot(engine: sa.Engine) -> sa.Connection:
         case "postgresql":
             connection = engine.connect().execution_options(isolation_level="REPEATABLE READ")
             connection.begin()
-            # Not postgresql_readonly: it leaves "read write" on the pooled connection, over what the database says of itself.
+            # Not postgresql_readonly: it leaves "read write" on the pooled connection, over what
+            # the database says of itself.
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")
         case "mysql" | "mariadb":
             connection = engine.connect().execution_options(isolation_level="REPEATABLE READ")
@@ -139,7 +152,10 @@ def begin_snapshot(engine: sa.Engine) -> sa.Connection:
 
 
 def writing_connection(engine: sa.Engine) -> sa.Connection:
-    """A connection whose transactions see what others committed, and lock what they are about to change."""
+    """A connection whose transactions see what others committed.
+
+    They lock what they are about to change.
+    """
     connection = engine.connect().execution_options(**{WRITING: True})
     if engine.dialect.name in ("postgresql", "mysql", "mariadb"):
         connection = connection.execution_options(isolation_level="READ COMMITTED")
@@ -159,7 +175,10 @@ _INNER = {
 
 
 def identity(engine: sa.Engine) -> str:
-    """The database by name, without user or password, and by what the database itself says it is."""
+    """The database by name, without user or password.
+
+    What the database itself says it is comes with it.
+    """
     url = engine.url
     name = url.database or ""
     if engine.dialect.name == "sqlite":

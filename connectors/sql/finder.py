@@ -1,4 +1,7 @@
-"""Looks declared tables and columns up in one database, and says of everything that is missing what is near it."""
+"""Looks declared tables and columns up in one database.
+
+It says of everything that is missing what is near it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from reconcile.errors import Problem
 
 
 class Finder:
-    """Looks declared names up in one database and collects every Problem instead of stopping at the first."""
+    """Looks declared names up in one database.
+
+    It collects every Problem instead of stopping at the first.
+    """
 
     def __init__(
         self,
@@ -44,7 +50,10 @@ class Finder:
         where: str,
         table: str,
     ) -> Mapping[str, Field] | None:
-        """The columns of a table or view by name; None, and a Problem, when there is no such table."""
+        """The columns of a table or view by name.
+
+        None, and a Problem, when there is no such table.
+        """
         if table not in self._found:
             self._found[table] = self._reflect(where, table)
         return self._found[table]

@@ -1,4 +1,7 @@
-"""Reads what a record has in joined tables: beside the whole table in one statement, or for a few records at a time."""
+"""Reads what a record has in joined tables.
+
+Beside the whole table in one statement, or for a few records at a time.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class SeveralError(UnfitError):
 def several(joined: Joined, name: str = "") -> str:
     """Why a record with several rows is set aside."""
     of = f" of the name {name}" if name else ""
-    return f'{joined.join}: several rows{of} of {joined.near_end.table.name} belong to it, and no "first" chooses'
+    return (
+        f"{joined.join}: several rows{of} of {joined.near_end.table.name} belong to it, "
+        'and no "first" chooses'
+    )
 
 
 # Beside a whole table.
@@ -35,7 +41,10 @@ def several(joined: Joined, name: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What a whole table is selected from, and what its rows have to fulfil so that each stands there once."""
+    """What a whole table is selected from.
+
+    It comes with what its rows have to fulfil so that each stands there once.
+    """
 
     source: sa.FromClause
     conditions: tuple[sa.ColumnElement[bool], ...] = ()
@@ -47,7 +56,10 @@ def gathered(
     conditions: Sequence[sa.ColumnElement[bool]],
     tally: Tally,
 ) -> Gathered:
-    """The table with all that is joined to it. Records of which a join has several rows, without a rule, are put into `tally`."""
+    """The table with all that is joined to it.
+
+    Records of which a join has several rows, without a rule, are put into `tally`.
+    """
     source: sa.FromClause = layout.table
     apart: list[sa.ColumnElement[bool]] = []
     seen: set[str] = set()
@@ -65,7 +77,10 @@ def gathered(
 
 
 def every_row(layout: Layout) -> sa.FromClause:
-    """The table with every row that is joined to it, so that a record may stand there more than once."""
+    """The table with every row that is joined to it.
+
+    So a record may stand there more than once.
+    """
     source: sa.FromClause = layout.table
     for joined in _read(layout):
         beside = _beside(joined, ranked=False)
@@ -114,7 +129,10 @@ def _on(joined: Joined) -> list[sa.Label[Any]]:
 
 
 def _rows(joined: Joined, columns: Iterable[sa.ColumnElement[Any]]) -> sa.Select[Any]:
-    """The rows that may belong to some record: those that the fixed values select, in the names that are read."""
+    """The rows that may belong to some record.
+
+    Those that the fixed values select, in the names that are read.
+    """
     rows, link = joined.rows, joined.link
     source: sa.FromClause = rows.table
     conditions = rows.conditions()
@@ -199,8 +217,9 @@ def rows_beside(
 ) -> list[list[Row]]:
     """The rows of each of these records (rows of its own table), in the order that `first` says.
 
-    A row has its fields under their native names, what leads to it under "on_0" and so on, its key under "key_0", the key
-    of what a link leads to under "to_0", and a name and its value under NAME and VALUE.
+    A row has its fields under their native names, what leads to it under "on_0" and so on, its key
+    under "key_0", the key of what a link leads to under "to_0", and a name and its value under NAME
+    and VALUE.
     """
     pairs = joined.near_end.on
     wanted = [tuple(owner[field.name] for _, field in pairs) for owner in owners]
@@ -247,7 +266,10 @@ def chosen(
     *,
     lenient: bool = False,
 ) -> dict[str, Row]:
-    """The row that each native field is read from; none for a field that has no row. Raises SeveralError, unless `lenient`."""
+    """The row that each native field is read from; none for a field that has no row.
+
+    Raises SeveralError, unless `lenient`.
+    """
     if joined.name is None:
         if len(rows) > 1 and not joined.order and not lenient:
             raise SeveralError(several(joined))

@@ -1,4 +1,7 @@
-"""Makes one new row: values that were given, values for new rows alone, and a key where the database makes none."""
+"""Makes one new row: values that were given, and values for new rows alone.
+
+It makes a key where the database makes none.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ def filled(
     given: Mapping[str, Any],
     now: str,
 ) -> dict[str, Any]:
-    """What `on_create` adds to the values of a new row; `now` is an ISO 8601 instant. Raises UnfitError for what does not fit."""
+    """What `on_create` adds to the values of a new row; `now` is an ISO 8601 instant.
+
+    Raises UnfitError for what does not fit.
+    """
     added: dict[str, Any] = {}
     for name, said in declared.items():
         if given.get(name) is not None:
@@ -85,7 +91,10 @@ def new_row(
     values: Mapping[str, Any],
     now: str,
 ) -> dict[str, Any]:
-    """Insert a row with what was given, what selects it, what new rows get, and a key; all its values that are known."""
+    """Insert a row with what was given, what selects it, what new rows get, and a key.
+
+    Returns all its values that are known.
+    """
     given = {name: value for name, value in values.items() if value is not None}
     whole = {**given, **rows.fixed}
     whole |= filled(rows.columns, rows.on_create, whole, now)
@@ -103,7 +112,10 @@ def inserted(
     values: Mapping[str, Any],
     wanted: Sequence[Field],
 ) -> list[Any] | None:
-    """Insert a row and give the wanted columns of it; None where the database does not say what it became."""
+    """Insert a row and give the wanted columns of it.
+
+    None where the database does not say what it became.
+    """
     statement = sa.insert(table).values(
         {name: bound(table.columns[name], value) for name, value in values.items()}
     )

@@ -1,4 +1,7 @@
-"""Ends a statement that runs when the run has to end: a large read may take longer than anybody waits after a signal."""
+"""Ends a statement that runs when the run has to end.
+
+A large read may take longer than anybody waits after a signal.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _LOOK = 0.25
 
 @contextmanager
 def interruptible(connection: sa.Connection, ending: Ending) -> Iterator[None]:
-    """Within it, the database is asked to end what it does for this connection once the run has to end."""
+    """Within it, the database is asked to stop once the run has to end.
+
+    It ends what it does for this connection.
+    """
     done = threading.Event()
     watch = threading.Thread(
         target=_watch, args=(connection, ending, done), name="interrupt", daemon=True

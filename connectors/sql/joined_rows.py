@@ -1,4 +1,7 @@
-"""Writes what a record has in joined tables: its own rows are changed in place, rows that others may use are only pointed to."""
+"""Writes what a record has in joined tables.
+
+Its own rows are changed in place, rows that others may use are only pointed to.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ _NOWHERE = (None, 0, "", "0")
 
 @dataclass(frozen=True, slots=True)
 class JoinedRows:
-    """The rows beside one record, inside a transaction that is open and holds their locks. `now` is for columns of times.
+    """The rows beside one record, inside a transaction that is open and holds their locks.
+
+    `now` is for columns of times.
 
     Raises UnfitError where a value leads to no row: the caller takes back what was done by then.
     """
@@ -62,7 +67,10 @@ class JoinedRows:
         record: Row,
         values: Values,
     ) -> dict[str, Any]:
-        """Bring the rows of a record to these values. Gives what its own columns become where they point to other rows."""
+        """Bring the rows of a record to these values.
+
+        Gives what its own columns become where they point to other rows.
+        """
         columns: dict[str, Any] = {}
         for joined, own in self._by_join(values):
             [rows] = rows_beside(self.connection, joined, [record], lock=True)
@@ -76,7 +84,10 @@ class JoinedRows:
         return columns
 
     def remove(self, record: Row) -> None:
-        """Delete the rows that name a record, before it is deleted itself: its own ones and its links, nobody else's."""
+        """Delete the rows that name a record, before it is deleted itself.
+
+        Its own ones and its links, nobody else's.
+        """
         for joined in self.layout.joins.values():
             if joined.points:
                 continue
@@ -226,7 +237,10 @@ class JoinedRows:
         joined: Joined,
         record: Row,
     ) -> None:
-        """Raise UnfitError where a record points to a row that is not there: what that was is nobody's to replace."""
+        """Raise UnfitError where a record points to a row that is not there.
+
+        What that was is nobody's to replace.
+        """
         ends = [record[owner.name] for _, owner in joined.rows.on]
         if not all(end in _NOWHERE for end in ends):
             table = joined.rows.table.name
@@ -263,7 +277,8 @@ class JoinedRows:
             )
         if not joined.create:
             raise UnfitError(
-                f"{joined.join}: no row of {table} has this {find.name}; add it there, or write create = true"
+                f"{joined.join}: no row of {table} has this {find.name}; "
+                "add it there, or write create = true"
             )
         return self._insert(joined.rows, None, parts)
 
@@ -293,7 +308,10 @@ class JoinedRows:
         link: Link,
         row: Row,
     ) -> None:
-        """Take one link away: as the pair file says, or by deleting its row. What it led to stays."""
+        """Take one link away: as the pair file says, or by deleting its row.
+
+        What it led to stays.
+        """
         is_it = [*self._is(link.rows, row), *self._leads_to(link, row)]
         if not link.on_unlink:
             self.connection.execute(sa.delete(link.rows.table).where(*is_it))

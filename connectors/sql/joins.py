@@ -18,7 +18,9 @@ Pairing = tuple[Field, Field]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one table that a record may have: `on` which columns, which `fixed` values select them, and what new ones get.
+    """The rows of one table that a record may have.
+
+    It says `on` which columns, which `fixed` values select them, and what new ones get.
 
     `key` is the primary key, empty where the table has none.
     """
@@ -38,7 +40,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The rows between a record and the joined ones: `to` pairs a column of the link with one of the joined table."""
+    """The rows between a record and the joined ones.
+
+    `to` pairs a column of the link with one of the joined table.
+    """
 
     rows: Rows
     to: tuple[Pairing, ...]
@@ -47,11 +52,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A joined table as it was found. `fields` are what is read of it, by native name ("join.column").
+    """A joined table as it was found.
 
-    `shared`: a row may be another record's too, so it is pointed to and never changed. `points`: the record's own table
-    holds the row's key. `unique`: the database sees to it that no record has several rows. `order` chooses among several rows; `name` and `value` are columns of a table of names and values,
-    of which each new record gets those `named`.
+    `fields` are what is read of it, by native name ("join.column").
+
+    `shared`: a row may be another record's too, so it is pointed to and never changed. `points`:
+    the record's own table holds the row's key. `unique`: the database sees to it that no record has
+    several rows. `order` chooses among several rows; `name` and `value` are columns of a table of
+    names and values, of which each new record gets those `named`.
     """
 
     join: str
@@ -86,7 +94,10 @@ class Joined:
         """Why a field is only read; "" where it is written."""
         column = self.part(native)
         if self.shared and self.find is None:
-            return f'rows of {self.rows.table.name} may be others\' too, and no "find" says how to choose one'
+            return (
+                f'rows of {self.rows.table.name} may be others\' too, and no "find" '
+                "says how to choose one"
+            )
         if self.shared and self.find is not None and self.find.name != column:
             return f"rows of {self.rows.table.name} are chosen by {self.find.name} alone"
         if self.name is None and (self.fields[native].generated or column in self._given):
@@ -104,7 +115,10 @@ def find_joins(
     declared: TableSettings,
     wanted: Iterable[str],
 ) -> dict[str, Joined]:
-    """Every declared join by its name, with the fields that are `wanted` of it (all columns where nothing is)."""
+    """Every declared join by its name, with the fields that are `wanted` of it.
+
+    They are all columns where nothing is wanted.
+    """
     listed = list(wanted)
     found = {}
     for name, settings in declared.joins.items():
@@ -184,7 +198,10 @@ class _Search:
         native: str,
         field: Field,
     ) -> Field:
-        """A field as the SELECT beside the record's own columns has it: under its native name, which no column has."""
+        """A field as the SELECT beside the record's own columns has it.
+
+        Under its native name, which no column has.
+        """
         quote = self.finder.connection.dialect.identifier_preparer.quote_identifier
         column: Any = sa.literal_column(f"{quote(joined.alias)}.{quote(native)}", field.column.type)
         return replace(field, name=native, column=column, default=False, automatic=False)
@@ -211,7 +228,10 @@ class _Search:
             )
 
     def _by_key(self, rows: Rows) -> bool:
-        """Whether the joined table holds the record's key, so that its rows belong to the record."""
+        """Whether the joined table holds the record's key.
+
+        Its rows then belong to the record.
+        """
         return {field.name for _, field in rows.on} == set(names(self.declared.key))
 
     def _unique(self, rows: Rows) -> bool:
@@ -268,7 +288,10 @@ class _Search:
         return self.finder.column(self.where, table, name)
 
     def _order(self, rows: Rows) -> tuple[tuple[Field, bool], ...]:
-        """What `first` says: columns of the table that names the record, each with whether it goes down."""
+        """What `first` says: columns of the table that names the record.
+
+        Each comes with whether it goes down.
+        """
         return tuple(self._ordered(rows, self.settings.first or ""))
 
     def _ordered(
@@ -300,7 +323,10 @@ def find_rows(
     fixed: Mapping[str, str],
     new: NewValues,
 ) -> Rows | None:
-    """The rows of a table that fixed values select; None where there is no such table, which is noted."""
+    """The rows of a table that fixed values select.
+
+    None where there is no such table, which is noted.
+    """
     columns = finder.fields(where, table)
     if columns is None:
         return None

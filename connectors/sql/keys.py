@@ -1,4 +1,7 @@
-"""A record's key as one text, whatever the database keys it by: integer, UUID, text, or several columns together."""
+"""A record's key as one text, whatever the database keys it by.
+
+Integer, UUID, text, or several columns together.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from reconcile.ports import Json
 
 
 def key_text(fields: Sequence[Field], values: Sequence[Any]) -> str | None:
-    """The key as text: of one column plain, of several a JSON list without spaces. None when a part is null."""
+    """The key as text: of one column plain, of several a JSON list without spaces.
+
+    None when a part is null.
+    """
     if len(fields) == 1 and type(values[0]) is int:
         return str(values[0])
     parts = [native(field, value) for field, value in zip(fields, values, strict=True)]

@@ -1,4 +1,7 @@
-"""Dates and times that PostgreSQL holds and Python does not (infinity, BC, 24:00): as the server's text, not as a failed read."""
+"""Dates and times that PostgreSQL holds and Python does not (infinity, BC, 24:00).
+
+They come as the server's text, not as a failed read.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class _Timestamptz(_Lenient, TimestamptzLoader):
 
 
 def register(connection: Any) -> None:
-    """Let a psycopg connection give such values as text: one row of that kind stopped the reading of its neighbours."""
+    """Let a psycopg connection give such values as text.
+
+    One row of that kind stopped the reading of its neighbours.
+    """
     for name, loader in {
         "date": _Date,
         "time": _Time,

@@ -1,4 +1,7 @@
-"""Turns the rows of a SELECT into JSON lines, a page at a time, with as little Python a row as can be."""
+"""Turns the rows of a SELECT into JSON lines, a page at a time.
+
+It needs as little Python a row as can be.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ Row = Sequence[Any]
 
 @dataclass(slots=True)
 class Tally:
-    """What an extraction has set aside so far; `unread` counts the rows with a key, whose absence would mislead."""
+    """What an extraction has set aside so far.
+
+    `unread` counts the rows with a key, whose absence would mislead.
+    """
 
     quarantined: list[str] = field(default_factory=list)
     unread: int = 0
@@ -35,7 +41,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What a row holds: `fields` in order, the tags at `tags_at`, or in `preloaded` by the contact's key."""
+    """What a row holds: `fields` in order, and tags.
+
+    The tags are at `tags_at`, or in `preloaded` by the contact's key.
+    """
 
     fields: Sequence[Field]
     tags_at: int | None = None
@@ -45,7 +54,8 @@ class Columns:
 class Lines:
     """Turns selected rows into pages; a row that cannot be read is set aside with a sentence.
 
-    The layout's fields come first among `columns`, so that a row zipped with their names is most of its line.
+    The layout's fields come first among `columns`, so that a row zipped with their names is most of
+    its line.
     """
 
     def __init__(self, layout: Layout, columns: Columns, tally: Tally) -> None:
@@ -117,7 +127,10 @@ class Lines:
 
 
 def _converter(column: Field) -> Callable[[Any], Any] | None:
-    """What a field's value needs; bytes where there should be text are seen to for the whole row."""
+    """What a field's value needs.
+
+    Bytes where there should be text are seen to for the whole row.
+    """
     plain = column.raw and column.kind in (Kind.TEXT, Kind.INTEGER, Kind.OTHER)
     return None if plain else field_reader(column)
 
@@ -150,7 +163,10 @@ def _roles(layout: Layout, at: Mapping[str, int]) -> list[tuple[str, Callable[[R
 
 
 def _shown(layout: Layout) -> list[tuple[str, str]]:
-    """Roles whose column is read as a field in the same form, and that field: what was converted once need not be again."""
+    """Roles whose column is read as a field in the same form, and that field.
+
+    What was converted once need not be again.
+    """
     own = layout.modified_at
     shared = own and not own.zoneless and layout.fields.get(own.name) == own
     return [(layout.labels["modified_at"], own.name)] if own and shared else []

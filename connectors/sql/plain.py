@@ -27,7 +27,10 @@ def bits(value: Any) -> Any:
 
 
 def real(value: Any) -> Any:
-    """A float as JSON can hold it: never -0.0, and what is not finite as PostgreSQL's text for it."""
+    """A float as JSON can hold it.
+
+    Never -0.0, and what is not finite as PostgreSQL's text for it.
+    """
     if value is None or isinstance(value, str | bytes):
         return value
     number = float(value)
@@ -69,7 +72,10 @@ _DAY = re.compile(r"^(\d{4}-\d\d-\d\d)[T ]\d.*$", re.DOTALL)
 
 
 def day(value: Any) -> Any:
-    """The date alone of what may hold a time as well; text that is none stays as it is, for the codec to complain about."""
+    """The date alone of what may hold a time as well.
+
+    Text that is none stays as it is, for the codec to complain about.
+    """
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, str):

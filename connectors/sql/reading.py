@@ -1,4 +1,7 @@
-"""Reads one database: everything, from one moment and in bounded memory, or single records as they are now."""
+"""Reads one database.
+
+Everything, from one moment and in bounded memory, or single records as they are now.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ from connectors.sql.values import (
 from reconcile.ports import Json, Page, Record, Scope, Write
 
 ROWS = 4_000
-"""Rows a page: large enough that a page costs nothing beside its rows, small enough to forget about memory."""
+"""Rows a page.
+
+They are so many that a page costs nothing beside them, and so few that memory is no matter.
+"""
 
 KEYS = 500
 """Keys a statement, below the 999 parameters that old SQLite versions take."""
@@ -56,7 +62,10 @@ def needed(layout: Layout) -> list[Field]:
 
 
 def expression(field: Field) -> sa.ColumnElement[Any]:
-    """A column as it is selected; what has no JSON form, or a type of Python's that cannot hold it, is selected as text."""
+    """A column as it is selected.
+
+    What has no JSON form, or a type of Python's that cannot hold it, is selected as text.
+    """
     column: sa.ColumnElement[Any] = field.column
     textual = (field.kind is Kind.OTHER and not field.raw) or isinstance(column.type, mysql.TIME)
     if textual:
@@ -80,7 +89,10 @@ def is_deleted(layout: Layout, row: Mapping[str, Any]) -> bool:
 
 
 def record_of(layout: Layout, row: Mapping[str, Any], held: Sequence[str] = ()) -> Record:
-    """One selected row as a Record; `held` are its tags from a join table. Raises UnfitError on a null key."""
+    """One selected row as a Record; `held` are its tags from a join table.
+
+    Raises UnfitError on a null key.
+    """
     key = key_text(layout.key, [row[field.name] for field in layout.key])
     if key is None:
         raise UnfitError("a record without a key")
@@ -117,9 +129,12 @@ def fetch(
     lock: bool = False,
     lenient: bool = False,
 ) -> list[Mapping[str, Any]]:
-    """The rows that fulfil a condition, with what is joined to them, locked until the transaction ends if so wished.
+    """The rows that fulfil a condition, with what is joined to them.
 
-    Raises SeveralError where a join has several rows for one of them and no rule, unless `lenient` takes any.
+    They are locked until the transaction ends if so wished.
+
+    Raises SeveralError where a join has several rows for one of them and no rule, unless `lenient`
+    takes any.
     """
     statement = sa.select(*map(expression, _own(layout))).where(condition)
     statement = statement.with_for_update(of=layout.table) if lock else statement
@@ -145,7 +160,10 @@ def own_rows(connection: sa.Connection, layout: Layout, key: str) -> list[Mappin
 def fetch_key(
     connection: sa.Connection, layout: Layout, key: str, *, lock: bool = False
 ) -> Mapping[str, Any] | None:
-    """The row of a key; None when there is none. A collation that ignores case may find another's, which is none."""
+    """The row of a key; None when there is none.
+
+    A collation that ignores case may find another's, which is none.
+    """
     rows = fetch(connection, layout, sa.and_(key_is(layout.key, key), *visible(layout)), lock=lock)
     exact = (
         row
@@ -197,7 +215,10 @@ def look_for(connection: sa.Connection, layout: Layout, write: Write) -> list[Re
 
 
 def _holding(layout: Layout, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """A condition on all fields as one on the record's own table: joined fields are not selected beside it here."""
+    """A condition on all fields as one on the record's own table.
+
+    Joined fields are not selected beside it here.
+    """
     if not layout.joins:
         return sa.and_(condition, *visible(layout))
     keys = [field.column for field in layout.key]
@@ -220,7 +241,10 @@ def _all_held(
 
 
 def _holds(field: Field, value: Json) -> sa.ColumnElement[bool]:
-    """A condition that keeps every row that holds the value; what SQL cannot compare is compared afterwards."""
+    """A condition that keeps every row that holds the value.
+
+    What SQL cannot compare is compared afterwards.
+    """
     if field.kind in (Kind.FLOAT, Kind.JSON, Kind.ARRAY, Kind.OTHER, Kind.DECIMAL) or (
         field.raw and field.kind is not Kind.TEXT
     ):
@@ -236,7 +260,10 @@ def _holds(field: Field, value: Json) -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a table: what its rows fulfil, and what of the scope they cover. `own`: a contact covers itself."""
+    """A part of a table: what its rows fulfil, and what of the scope they cover.
+
+    `own`: a contact covers itself.
+    """
 
     condition: sa.ColumnElement[bool] | None = None
     covers: tuple[str, ...] = ()
@@ -292,7 +319,10 @@ def _from(stamp: Field, since: str) -> sa.ColumnElement[bool]:
 def select_for(
     connection: sa.Connection, layout: Layout, tally: Tally
 ) -> tuple[sa.Select[Any], Columns]:
-    """The SELECT of a whole table, with joined tables and the tags of the join table where the database can do that."""
+    """The SELECT of a whole table, with joined tables.
+
+    It has the tags of the join table where the database can do that.
+    """
     together = gathered(connection, layout, visible(layout), tally)
     select = sa.select(*map(expression, needed(layout)))
     select = select.where(*visible(layout), *together.conditions)
@@ -342,7 +372,10 @@ def _covering(pages: Iterable[Page], part: Slice) -> Iterator[Page]:
 
 
 def _few(connection: sa.Connection, layout: Layout, part: Slice, tally: Tally) -> Iterator[Page]:
-    """The pages of some records: what is joined to them is looked up for these alone, not for the whole table."""
+    """The pages of some records.
+
+    What is joined to them is looked up for these alone, not for the whole table.
+    """
     assert part.condition is not None  # noqa: S101  the caller asked
     own = sa.select(*map(expression, _own(layout))).where(_holding(layout, part.condition))
     select, shown = _with_tags(connection, layout, own, _own(layout), layout.table)

@@ -1,4 +1,7 @@
-"""Asks a database whether it takes writes at all, so that a run is refused before it has written to the other side."""
+"""Asks a database whether it takes writes at all.
+
+If not, a run is refused before it has written to the other side.
+"""
 
 from __future__ import annotations
 
@@ -57,20 +60,27 @@ def _answer(engine: sa.Engine, question: str) -> object:
 
 
 def why_not_now(engine: sa.Engine) -> str:
-    """Why nothing may be written now, where the database itself would take it; "" where it refuses whom it has to.
+    """Why nothing may be written now, where the database itself would take it.
 
-    MySQL and MariaDB let an administrator write while `read_only` is on: to a server that has just become a replica.
+    It is "" where it refuses whom it has to.
+
+    MySQL and MariaDB let an administrator write while `read_only` is on: to a server that has just
+    become a replica.
     """
     return why_read_only(engine) if engine.dialect.name in ("mysql", "mariadb") else ""
 
 
 def _sqlite(engine: sa.Engine) -> str:
-    """What the URL and the file say: SQLite itself begins a writing transaction of such a file as a reading one, in silence."""
+    """What the URL and the file say.
+
+    SQLite itself begins a writing transaction of such a file as a reading one, in silence.
+    """
     asked = engine.url.query
     if asked.get("mode") == "ro" or asked.get("immutable") == "1":
         return "its file is opened for reading alone"
     path = Path((engine.url.database or "").removeprefix("file:"))
-    # Whoever may write to every file, as root may, is told what the file's owner meant all the same.
+    # Whoever may write to every file, as root may, is told what the file's owner meant all the
+    # same.
     meant = path.is_file() and path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
     if path.is_file() and not (meant and os.access(path, os.W_OK)):
         return "its file may not be written to"

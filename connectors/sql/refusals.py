@@ -1,4 +1,7 @@
-"""Says why a database refused a statement: a stable code, and the constraint or column by name, never a value."""
+"""Says why a database refused a statement.
+
+A stable code, and the constraint or column by name, never a value.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether another transaction, or a limit of the server's, ended the statement, so that the same one may succeed later."""
+    """Whether another transaction, or a limit of the server's, ended the statement.
+
+    The same one may then succeed later.
+    """
     return state(error) in (*_LOCKED, *_CONFLICT, *_TIMED_OUT)
 
 
@@ -66,7 +72,10 @@ def is_held(error: BaseException) -> bool:
 
 
 def is_trouble(error: BaseException) -> bool:
-    """Whether the database itself is in trouble, whatever it was asked to write: a full disk, a file that cannot be read."""
+    """Whether the database itself is in trouble, whatever it was asked to write.
+
+    A full disk, a file that cannot be read.
+    """
     number = state(error)
     orig = getattr(error, "orig", None)
     if isinstance(orig, sqlite3.Error):

@@ -1,4 +1,7 @@
-"""Tries a create, an update and a delete of each entity in a transaction that is taken back, and says what the database answered."""
+"""Tries a create, an update and a delete of each entity in a transaction that is taken back.
+
+It says what the database answered.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ _NO_WORD = "never.used.{}@example.com"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What of one entity is to be tried: the native fields that runs write, those of a bare new record, other values for an update, and whether it may be deleted.
+    """What of one entity is to be tried.
+
+    The native fields that runs write, those of a bare new record, other values for an update, and
+    whether it may be deleted.
 
     A field without a value gets one that its column takes.
     """
@@ -40,7 +46,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One write that was tried: `what` says which, `code` and `why` are empty where it went well."""
+    """One write that was tried.
+
+    `what` says which, `code` and `why` are empty where it went well.
+    """
 
     entity: Entity
     what: str
@@ -51,13 +60,19 @@ class Try:
 def rehearse(
     engine: sa.Engine, layouts: Mapping[Entity, Layout], wishes: Mapping[Entity, Wish], now: str
 ) -> list[Try]:
-    """What would become of each kind of write. Nothing stays of it, but for the numbers that a sequence has given out."""
+    """What would become of each kind of write.
+
+    Nothing stays of it, but for the numbers that a sequence has given out.
+    """
     with writing_connection(engine) as connection:
         transaction = connection.begin()
         try:
             kept = _not_taken_back(connection, layouts.values())
             if kept:
-                why = f"{kept} cannot take a write back (its engine has no transactions), so nothing was tried"
+                why = (
+                    f"{kept} cannot take a write back (its engine has no "
+                    "transactions), so nothing was tried"
+                )
                 return [Try(entity, "write", "NOT_TRIED", why) for entity in wishes]
             return list(_tried(connection, layouts, wishes, now))
         finally:
@@ -67,7 +82,8 @@ def rehearse(
 def _not_taken_back(connection: sa.Connection, layouts: Iterable[Layout]) -> str:
     """A table in which what is tried would stay; "" where there is none.
 
-    A trigger may write to any table of the database: with one on a table that is tried, none may lack transactions.
+    A trigger may write to any table of the database: with one on a table that is tried, none may
+    lack transactions.
     """
     if connection.dialect.name not in ("mysql", "mariadb"):
         return ""

@@ -1,4 +1,7 @@
-"""Finds what the settings declare in the database itself, and says of everything that is missing what is near it."""
+"""Finds what the settings declare in the database itself.
+
+It says of everything that is missing what is near it.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +32,13 @@ TAGS = "tags"
 
 @dataclass(frozen=True, slots=True)
 class TagPlace:
-    """Where tags are: `field` in the contact's table, or `contact` and `tag` in a join table, with its `names`.
+    """Where tags are.
 
-    `links` and `named` are what selects rows of the two tables, and what new ones get. `language`: names are JSON with a text a
-    language, and this one counts.
+    That is `field` in the contact's table, or `contact` and `tag` in a join table, with its
+    `names`.
+
+    `links` and `named` are what selects rows of the two tables, and what new ones get. `language`:
+    names are JSON with a text a language, and this one counts.
     """
 
     form: str
@@ -49,10 +55,12 @@ class TagPlace:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One entity's table as it was found: its columns by role, and `fields` by native name (without tags).
+    """One entity's table as it was found.
 
-    `joins` are the tables beside it; what is read of them is among `fields`. `fixed` are the values that select its records;
-    `columns` are all that its own table has.
+    Its columns by role, and `fields` by native name (without tags).
+
+    `joins` are the tables beside it; what is read of them is among `fields`. `fixed` are the values
+    that select its records; `columns` are all that its own table has.
     """
 
     entity: Entity
@@ -85,7 +93,10 @@ class Layout:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The names under which key, parent, version, modified_at and deleted stand in a line beside the fields."""
+        """The names of the columns that stand in a line beside the fields.
+
+        They are key, parent, version, modified_at and deleted.
+        """
         taken = {*self.fields, TAGS}
         labels = {}
         for role in ("key", "parent", "version", "modified_at", "deleted"):
@@ -134,7 +145,10 @@ class Layout:
 
 
 def find_layouts(connection: sa.Connection, settings: SqlSettings) -> dict[Entity, Layout]:
-    """Every declared entity as it was found. Raises ConfigError with a Problem for each thing that was not."""
+    """Every declared entity as it was found.
+
+    Raises ConfigError with a Problem for each thing that was not.
+    """
     finder = Finder(connection, settings)
     layouts = {
         entity: _layout(finder, entity, table) for entity, table in settings.entities.items()
@@ -247,7 +261,10 @@ def _chosen(
     tags: TagPlace | None,
     joins: Mapping[str, Joined],
 ) -> Mapping[str, Field]:
-    """The columns that the mapping uses, all of them where it says nothing; tags are a field of their own."""
+    """The columns that the mapping uses, all of them where it says nothing.
+
+    Tags are a field of their own.
+    """
     found = finder.fields("", declared.table) or {}
     wanted = finder.settings.fields.get(entity, ())
     beside = {name: field for joined in joins.values() for name, field in joined.fields.items()}
@@ -315,7 +332,10 @@ def _joined(finder: Finder, where: str, tags: TagSettings) -> TagPlace | None:
 
 
 def _as_moment(field: Field | None) -> Field | None:
-    """A column that is said to hold a time does so, though it be declared as text or as a number."""
+    """A column that is said to hold a time does so.
+
+    It may be declared as text or as a number.
+    """
     if field is None or field.kind not in (
         Kind.TEXT,
         Kind.INTEGER,
@@ -328,7 +348,10 @@ def _as_moment(field: Field | None) -> Field | None:
 
 
 def _dated(connection: sa.Connection, field: Field | None) -> Field | None:
-    """A moment that the database keeps as text or a number is written in the form in which it is found."""
+    """A moment that the database keeps as text or a number.
+
+    It is written in the form in which it is found.
+    """
     if field is None or field.kind is not Kind.LOCAL or field.form == "native":
         return field
     sample = connection.execute(

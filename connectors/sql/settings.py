@@ -11,7 +11,10 @@ from reconcile.model import Entity
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A value for a new row that follows from another column of the same row: as it is, or in one case."""
+    """A value for a new row that follows from another column of the same row.
+
+    It is taken as it is, or in one case.
+    """
 
     column: str
     case: Literal["as it is", "lower", "upper"] = "as it is"
@@ -25,12 +28,13 @@ NewValues: TypeAlias = "Mapping[str, str | Copy]"
 class TagSettings:
     """Where the tags of a contact are.
 
-    array, json, delimited: in `column` of the contact's table, as an SQL array, a JSON list or text around `delimiter`.
-    table: one row a tag in the join table `table`, whose column `contact` holds the contact's key and whose column `tag`
-    holds the tag, or, where `names` is another table, the `names_key` of the row whose `names_name` is the tag.
-    `fixed` selects rows of the join table and is written into new ones, `on_create` is written into new ones alone;
-    `names_fixed` and `names_on_create` are the same of the table of names. `language` is which text of a name counts, where
-    a name is JSON with a text a language.
+    array, json, delimited: in `column` of the contact's table, as an SQL array, a JSON list or text
+    around `delimiter`. table: one row a tag in the join table `table`, whose column `contact` holds
+    the contact's key and whose column `tag` holds the tag, or, where `names` is another table, the
+    `names_key` of the row whose `names_name` is the tag. `fixed` selects rows of the join table and
+    is written into new ones, `on_create` is written into new ones alone; `names_fixed` and
+    `names_on_create` are the same of the table of names. `language` is which text of a name counts,
+    where a name is JSON with a text a language.
     """
 
     form: Literal["array", "json", "delimited", "table"]
@@ -51,9 +55,12 @@ class TagSettings:
 
 @dataclass(frozen=True, slots=True)
 class LinkSettings:
-    """A table between a record's own and a joined one: `on` is its column = the record's, `to` its column = the joined one's.
+    """A table between a record's own and a joined one.
 
-    `fixed` selects its rows and is written into new ones. Unlinking sets `on_unlink`, or deletes the row where that is empty.
+    `on` is its column = the record's, `to` its column = the joined one's.
+
+    `fixed` selects its rows and is written into new ones. Unlinking sets `on_unlink`, or deletes
+    the row where that is empty.
     """
 
     table: str
@@ -67,13 +74,17 @@ class LinkSettings:
 
 @dataclass(frozen=True, slots=True)
 class JoinSettings:
-    """A table that holds fields of a record beside its own table; a native field of it is called "join.column".
+    """A table that holds fields of a record beside its own table.
 
-    `on` is its column = the record's column, or empty where `via` leads there. `fixed` selects rows, and is written into
-    new ones. Where several rows qualify, `first` ("column" or "column desc", by commas) chooses; without it such a record is set aside.
-    `name` and `value` are the columns of a table of names and values: each name is a field then. A row that others may
-    use too (`via`, or `on` a column that is not the record's key) is never changed: with `find` the record is pointed to the row
-    whose column `find` holds the value, made with `create` where there is none. `own`: such a row is the record's alone.
+    A native field of it is called "join.column".
+
+    `on` is its column = the record's column, or empty where `via` leads there. `fixed` selects
+    rows, and is written into new ones. Where several rows qualify, `first` ("column" or "column
+    desc", by commas) chooses; without it such a record is set aside. `name` and `value` are the
+    columns of a table of names and values: each name is a field then. A row that others may use too
+    (`via`, or `on` a column that is not the record's key) is never changed: with `find` the record
+    is pointed to the row whose column `find` holds the value, made with `create` where there is
+    none. `own`: such a row is the record's alone.
     """
 
     table: str
@@ -92,11 +103,14 @@ class JoinSettings:
 
 @dataclass(frozen=True, slots=True)
 class TableSettings:
-    """One entity's table or view ("table" or "schema.table") and the columns that have a meaning of their own.
+    """One entity's table or view ("table" or "schema.table").
 
-    `parent` is the column (columns, for a composite key) of a task or note that holds its contact's key. `deleted` is a
-    soft-delete column, true or a time once the record is deleted. `where` is SQL that every record fulfils. `fixed` selects
-    records and is written into new ones, `on_create` is written into new ones alone. `joins` are tables beside this one, by name.
+    It comes with the columns that have a meaning of their own.
+
+    `parent` is the column (columns, for a composite key) of a task or note that holds its contact's
+    key. `deleted` is a soft-delete column, true or a time once the record is deleted. `where` is
+    SQL that every record fulfils. `fixed` selects records and is written into new ones, `on_create`
+    is written into new ones alone. `joins` are tables beside this one, by name.
     """
 
     table: str
@@ -114,11 +128,13 @@ class TableSettings:
 
 @dataclass(frozen=True, slots=True)
 class SqlSettings:
-    """A database and what is in it. `url` is an SQLAlchemy URL and a secret: it is in no repr and no message.
+    """A database and what is in it.
 
-    `fields` are the columns that the mapping uses, by entity; none given means all. `batch` is how many writes share a
-    transaction. `timezone` is the IANA name of the zone in which columns without one are kept. `lock_seconds` is how
-    long a write waits for another's lock.
+    `url` is an SQLAlchemy URL and a secret: it is in no repr and no message.
+
+    `fields` are the columns that the mapping uses, by entity; none given means all. `batch` is how
+    many writes share a transaction. `timezone` is the IANA name of the zone in which columns
+    without one are kept. `lock_seconds` is how long a write waits for another's lock.
     """
 
     url: str = field(repr=False)

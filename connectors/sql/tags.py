@@ -18,7 +18,8 @@ from reconcile.ports import Json
 
 
 def _quoted(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    # MariaDB's own json_arrayagg turns characters beyond ASCII into question marks where it groups (seen in 10.11).
+    # MariaDB's own json_arrayagg turns characters beyond ASCII into question marks where it groups
+    # (seen in 10.11).
     unicode = sa.cast(
         text, sa.String().with_variant(mysql.CHAR(charset="utf8mb4"), "mysql", "mariadb")
     )
@@ -34,7 +35,10 @@ _AGGREGATES: Mapping[str, Callable[[sa.ColumnElement[Any]], sa.ColumnElement[Any
 
 
 def parse(place: TagPlace, held: Any) -> list[str]:
-    """The tags in what a column (or an aggregate of the join table) holds. Raises UnfitError where it holds no tags."""
+    """The tags in what a column (or an aggregate of the join table) holds.
+
+    Raises UnfitError where it holds no tags.
+    """
     if held is None or held == "":
         return []
     if place.form == "delimited":
@@ -64,7 +68,10 @@ def _listed(held: Any) -> list[object]:
 
 
 def fold(tag: str) -> str:
-    """The form in which tags are compared: GHL knows them in lower case alone (observed behaviour)."""
+    """The form in which tags are compared.
+
+    GHL knows them in lower case alone (observed behaviour).
+    """
     return " ".join(tag.split()).lower()
 
 
@@ -133,7 +140,10 @@ def _joined(place: TagPlace) -> tuple[sa.ColumnElement[Any], sa.FromClause]:
 
 
 def _name(place: TagPlace, field: Field) -> sa.ColumnElement[Any]:
-    """The text of a name: of its language, where it has one for each, or of the language in which Odoo has every name."""
+    """The text of a name.
+
+    Of its language, where it has one for each, or of the language in which Odoo has every name.
+    """
     if place.language is None:
         return _text(field)
     own, first = (field.column[said].as_string() for said in (place.language, _FIRST))
@@ -154,7 +164,10 @@ def _conditions(place: TagPlace) -> list[sa.ColumnElement[bool]]:
 
 
 def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
-    """The join table as one row a contact (`held_contact`, `held_tags` as JSON); None where the database cannot aggregate so."""
+    """The join table as one row a contact (`held_contact`, `held_tags` as JSON).
+
+    None where the database cannot aggregate so.
+    """
     place = layout.tags
     if place is None or place.contact is None or dialect not in _AGGREGATES:
         return None
@@ -168,7 +181,10 @@ def aggregated(layout: Layout, dialect: str) -> sa.Subquery | None:
 
 
 def all_joined(connection: sa.Connection, place: TagPlace) -> dict[Any, list[str]]:
-    """Every contact's tags by the value of the join table's contact column: for databases that cannot aggregate."""
+    """Every contact's tags by the value of the join table's contact column.
+
+    For databases that cannot aggregate.
+    """
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     text, source = _joined(place)
     held: dict[Any, list[str]] = {}
@@ -198,7 +214,10 @@ def join(
     after: Sequence[str],
     now: str,
 ) -> None:
-    """Make the join table hold exactly these tags for a contact, touching only the rows that differ."""
+    """Make the join table hold exactly these tags for a contact.
+
+    Only the rows that differ are touched.
+    """
     assert place.contact is not None  # noqa: S101  only called for the form "table"
     assert place.tag is not None  # noqa: S101
     assert place.links is not None  # noqa: S101
@@ -233,7 +252,10 @@ def _ids(
     place: TagPlace,
     tag: str,
 ) -> list[Any]:
-    """The values of the join table's tag column that mean this tag: the exact name first, then the same in another case."""
+    """The values of the join table's tag column that mean this tag.
+
+    The exact name first, then the same in another case.
+    """
     assert place.tag is not None  # noqa: S101  only called for the form "table"
     if place.names_key is None or place.names_name is None:
         return [coerce(place.tag, tag)]
@@ -254,9 +276,11 @@ def _named(
     now: str,
 ) -> Any:
     """Make a name for a tag that has none; the key that the join table holds of it."""
-    assert place.names_name is not None  # noqa: S101  only called where tags have names of their own
+    # It is only called where tags have names of their own.
+    assert place.names_name is not None  # noqa: S101
     assert place.named is not None  # noqa: S101
-    # A name of several languages needs a text in the first one, from which the application translates.
+    # A name of several languages needs a text in the first one, from which the application
+    # translates.
     said: Json = tag
     if place.language is not None:
         said = dict.fromkeys((_FIRST, place.language), tag)

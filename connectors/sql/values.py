@@ -1,4 +1,7 @@
-"""Turns what a driver gives into native JSON values, and native JSON values into what a column takes."""
+"""Turns what a driver gives into native JSON values.
+
+It also turns native JSON values into what a column takes.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ class Kind(StrEnum):
 
 
 Form = Literal["native", "sql", "iso", "epoch", "epoch_ms"]
-"""How a moment is kept: as the driver's own type, as "2026-01-02 03:04:05", as "2026-01-02T03:04:05Z", as a number."""
+"""How a moment is kept.
+
+As the driver's own type, as "2026-01-02 03:04:05", as "2026-01-02T03:04:05Z", as a number.
+"""
 
 FIELD_TYPES: dict[Kind, FieldType] = {
     Kind.INTEGER: "integer",
@@ -70,8 +76,8 @@ FIELD_TYPES: dict[Kind, FieldType] = {
 class Field:
     """One column: where it is, what it holds, and what may be done with it.
 
-    `raw`: the driver converts nothing. `padded`: the database fills texts up with spaces, which mean nothing.
-    `unsigned`: whole numbers from 0 to 2^64 - 1.
+    `raw`: the driver converts nothing. `padded`: the database fills texts up with spaces, which
+    mean nothing. `unsigned`: whole numbers from 0 to 2^64 - 1.
     """
 
     name: str
@@ -143,9 +149,12 @@ def reader(field: Field) -> Callable[[Any], Any] | None:  # noqa: C901  one line
 
 
 def field_reader(field: Field) -> Callable[[Any], Any] | None:
-    """`reader` for a field's value: a moment without a zone stays without one, as a birthday at midnight has to.
+    """`reader` for a field's value.
 
-    The codecs read it in the pair's time zone. In UTC it would be of the day before, east of Greenwich.
+    A moment without a zone stays without one, as a birthday at midnight has to.
+
+    The codecs read it in the pair's time zone. In UTC it would be of the day before, east of
+    Greenwich.
     """
     return (lambda value: _zoneless(field, value)) if field.zoneless else reader(field)
 
@@ -174,7 +183,10 @@ def _built(convert: Callable[[Any], Any] | None, value: Any) -> Json:
 
 
 def _moments(field: Field) -> Callable[[Any], datetime | str | None]:
-    """`moment` for many values: what SQLite and MySQL hold as a rule, naive moments in UTC, takes one call instead of four."""
+    """`moment` for many values.
+
+    What SQLite and MySQL hold as a rule, naive moments in UTC, takes one call instead of four.
+    """
     utc = field.kind is Kind.INSTANT or field.zone.key == "UTC"
 
     def read(value: Any) -> datetime | str | None:
@@ -215,7 +227,10 @@ def _in_utc(field: Field, value: datetime) -> datetime:
 
 
 def coerce(field: Field, value: Json) -> Any:
-    """A native value as the column takes it. Raises UnfitError with the reason; the value is never in it."""
+    """A native value as the column takes it.
+
+    Raises UnfitError with the reason; the value is never in it.
+    """
     if value is None or (value == "" and field.kind is not Kind.TEXT):
         return _blank(field)
     try:
@@ -376,7 +391,10 @@ def _stored_raw(value: Any) -> Any:
 
 
 def same(field: Field, held: Any, wanted: Json) -> bool:
-    """Whether a column holds a native value already, whatever form it is kept in; blank, null and absent are one."""
+    """Whether a column holds a native value already, whatever form it is kept in.
+
+    Blank, null and absent are one.
+    """
     there = shown(field, held)
     if there in (None, "") or wanted in (None, ""):
         return there in (None, "") and wanted in (None, "")

@@ -15,7 +15,10 @@ IN_ALL = 3
 """How many times `lock_seconds` the waits of a run may take together."""
 
 FIRST = 1.0
-"""Seconds that a write waits within a transaction of many; what is held for longer is tried alone, after the others."""
+"""Seconds that a write waits within a transaction of many.
+
+What is held for longer is tried alone, after the others.
+"""
 
 
 class Waits:
@@ -36,7 +39,10 @@ class Waits:
 
     @property
     def first(self) -> float:
-        """Seconds within a transaction of many: most of the run's waits are kept for what is tried alone."""
+        """Seconds within a transaction of many.
+
+        Most of the run's waits are kept for what is tried alone.
+        """
         return min(FIRST, self.each, max(0.0, self.left - (IN_ALL - 1) * self._longest))
 
     def share(self, among: int) -> float:
@@ -56,10 +62,14 @@ class Waits:
 
 @contextmanager
 def waiting_at_most(connection: sa.Connection, seconds: float, usual: float) -> Iterator[None]:
-    """Within it, a transaction of this connection waits so long for a lock: 0.0 is as little as the database can."""
+    """Within it, a transaction of this connection waits so long for a lock.
+
+    0.0 is as little as the database can.
+    """
     match connection.dialect.name:
         case "sqlite":
-            # Set on the driver's connection: as a statement of SQLAlchemy's it would begin a transaction.
+            # Set on the driver's connection: as a statement of SQLAlchemy's it would begin a
+            # transaction.
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
             try:

@@ -35,7 +35,10 @@ class _CommitFailed(Exception):
 
 
 class _Ended(Exception):
-    """Another transaction, or a limit of the server's, ended the transaction at this write; None: before the first."""
+    """Another transaction, or a limit of the server's, ended the transaction at this write.
+
+    None means that it ended before the first one.
+    """
 
     def __init__(self, cause: StatementError, write: Write | None) -> None:
         super().__init__()
@@ -45,7 +48,10 @@ class _Ended(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How long may be waited: for locks, for the end of the run, between two tries; `usual` is a lock's time elsewhere."""
+    """How long may be waited: for locks, for the end of the run, between two tries.
+
+    `usual` is a lock's time elsewhere.
+    """
 
     waits: Waits
     ending: Ending
@@ -74,10 +80,13 @@ class Writer:
             yield from self._batch(batch)
 
     def _batch(self, writes: Sequence[Write]) -> Iterator[Reply]:
-        """A batch in one transaction, without the writes that another one stood in the way of: those come alone, afterwards.
+        """A batch in one transaction, without the writes that another one stood in the way of.
 
-        A transaction that was ended at one write is undone whole. What came before that write has just gone well, so it is
-        done again at once, and what comes after it on its own: no write is tried more than twice because of another.
+        Those come alone, afterwards.
+
+        A transaction that was ended at one write is undone whole. What came before that write has
+        just gone well, so it is done again at once, and what comes after it on its own: no write is
+        tried more than twice because of another.
         """
         groups, aside = [list(writes)], list[list[Write]]()
         while groups:
@@ -99,7 +108,10 @@ class Writer:
             yield from self._alone(group, among=len(aside) - number)
 
     def _alone(self, writes: Sequence[Write], *, among: int) -> list[Reply]:
-        """What was in another's way once: tried again, a few times where the run has time for it, then left for the next run."""
+        """What was in another's way once.
+
+        It is tried again, a few times where the run has time for it, then left for the next run.
+        """
         attempt = 1
         while True:
             try:
@@ -116,7 +128,10 @@ class Writer:
             self.pauses.sleep(_PAUSE * attempt)
 
     def _carried_out(self, writes: Sequence[Write], tries: int, wait: float) -> list[Reply]:
-        """One transaction; a failure that leaves nothing behind is repeated, or narrowed down to the write at fault."""
+        """One transaction.
+
+        A failure that leaves nothing behind is repeated, or narrowed down to the write at fault.
+        """
         if self.pauses.ending.over:
             return [_skipped(write, "STOPPED", self.pauses.ending.reason) for write in writes]
         try:
@@ -148,7 +163,10 @@ class Writer:
 
     @contextmanager
     def _charged(self) -> Iterator[None]:
-        """Charge the run's waits with a transaction that was ended: its own work is little beside what it waited."""
+        """Charge the run's waits with a transaction that was ended.
+
+        Its own work is little beside what it waited.
+        """
         began = self.pauses.waits.now
         try:
             yield
@@ -160,7 +178,10 @@ class Writer:
     def _uncommitted(
         self, writes: Sequence[Write], failed: _CommitFailed, tries: int, wait: float
     ) -> list[Reply]:
-        """A lost connection during the commit leaves it open whether it happened; any other refusal undid it all."""
+        """A lost connection during the commit leaves it open whether it happened.
+
+        Any other refusal undid it all.
+        """
         if refusals.is_lost(failed.cause):
             return [_in_doubt(reply) for reply in failed.replies]
         if refusals.is_passing(failed.cause):
@@ -190,7 +211,10 @@ class Writer:
         ]
 
     def _group(self, connection: sa.Connection, writes: Sequence[Write]) -> list[Reply]:
-        """Writes within one savepoint; where one fails, they are undone and the two halves are tried on their own."""
+        """Writes within one savepoint.
+
+        Where one fails, they are undone and the two halves are tried on their own.
+        """
         savepoint = connection.begin_nested()
         try:
             replies = [self._one(connection, write) for write in writes]
@@ -233,7 +257,10 @@ class Writer:
     def _refused_or_known(
         self, connection: sa.Connection, write: Write, error: StatementError
     ) -> Reply:
-        """A duplicate is answered with the key of the record that is there, where a unique constraint leads to it."""
+        """A duplicate is answered with the key of the record that is there.
+
+        That is so where a unique constraint leads to it.
+        """
         reply = _refused(write, error)
         if write.kind is OpKind.CREATE and reply.code == "DUPLICATE":
             return replace(reply, key=existing_key(connection, self.layouts[write.entity], write))

@@ -59,7 +59,10 @@ def login(
         bool, Parameter(help="open the browser; without it, the address is printed")
     ] = True,
 ) -> int:
-    """Open GHL's consent page, take the answer on this machine, and keep the tokens, encrypted, in the ledger."""
+    """Open GHL's consent page, take the answer on this machine, and keep the tokens.
+
+    They are kept in the ledger, encrypted.
+    """
     console = Console()
     with _store(pair, _level(agency)) as (loaded, store):
         callback = Callback(port)
@@ -108,7 +111,10 @@ def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int
 
 @auth.command
 def logout(*, pair: PairFile, agency: Agency = False) -> int:
-    """Remove the tokens from the ledger. In GHL, uninstall the app to take the right away as well."""
+    """Remove the tokens from the ledger.
+
+    In GHL, uninstall the app to take the right away as well.
+    """
     with _store(pair, _level(agency)) as (_, store):
         store.forget()
     return 0

@@ -69,12 +69,21 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     for sign, name in (("+", "gained"), ("-", "lost"), ("~", "changed")):
         for row in told[name][:_MOST]:
             values = ", ".join(f"{key} → {value}" for key, value in row["after"].items())
-            yield f"  {sign} {row['kind']} {row['entity']} {row['key']} in {row['side']}: {values or row['because']}"
+            yield (
+                f"  {sign} {row['kind']} {row['entity']} {row['key']} in {row['side']}: "
+                f"{values or row['because']}"
+            )
         if len(told[name]) > _MOST:
             rest = Counter(row["kind"] for row in told[name][_MOST:])
-            yield f"    … and {', '.join(f'{count} {kind}' for kind, count in sorted(rest.items()))} more"
+            yield (
+                f"    … and {', '.join(f'{count} {kind}' for kind, count in sorted(rest.items()))} "
+                "more"
+            )
     for sign, name in (("+", "holds_gained"), ("-", "holds_lost")):
         for row in told[name][:_MOST]:
-            yield f"  {sign} hold {row['kind']} {row['entity']} {row['key']} {row['field'] or ''}: {row['because']}"
+            yield (
+                f"  {sign} hold {row['kind']} {row['entity']} {row['key']} "
+                f"{row['field'] or ''}: {row['because']}"
+            )
     for breach in told["refused"]:
         yield f"  ! would be refused: {breach['what']}"

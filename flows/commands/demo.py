@@ -42,8 +42,8 @@ def demo(
 ) -> int:
     """Run the whole job on an example: a small application, and GHL's look-alike over HTTP.
 
-    Three nights: the first brings both sides together; then people edit both sides; the second night carries the edits
-    across and holds the conflict; the third finds nothing left to do.
+    Three nights: the first brings both sides together; then people edit both sides; the second
+    night carries the edits across and holds the conflict; the third finds nothing left to do.
     """
     console = Console(stderr=json, quiet=json and not sys.stderr.isatty())
     folder = folder.absolute()
@@ -85,8 +85,10 @@ def _ending(console: Console, told: list[Told], pair_file: Path) -> None:
     open_questions = told[-1].document["totals"]["questions"]
     if open_questions:
         console.print(
-            f"The exit code is 1, as {many(open_questions, 'question')} wait for a person: nothing failed, "
-            "and nothing else is held up by them.",
+            (
+                f"The exit code is 1, as {many(open_questions, 'question')} wait for a person: "
+                "nothing failed, and nothing else is held up by them."
+            ),
             highlight=False,
         )
     tell_paths(console, told[1].paths)

@@ -27,7 +27,9 @@ def export(
     limit: Annotated[int, AtLeastOne, Parameter(help="so many runs, the newest")] = 100,
     json: Json = False,
 ) -> int:
-    """Write what the runs left as tables: runs, changes, values, questions, and both sides' records under the mapping's names.
+    """Write what the runs left as tables.
+
+    Runs, changes, values, questions, and both sides' records under the mapping's names.
 
     The tables hold people's values, as the reports do.
     """
@@ -50,7 +52,10 @@ def export(
 def _kept(
     loaded: Pair, ledger: Ledger, limit: int, held: ExitStack
 ) -> tuple[list[dict[str, Any]], Newest | None]:
-    """The reports of the runs, oldest first, and the newest archive of both sides; what was pruned is left out."""
+    """The reports of the runs, oldest first, and the newest archive of both sides.
+
+    What was pruned is left out.
+    """
     from flows.state.imprints import trusted
     from flows.state.stores import runs_folder
     from reconcile.ledger import runs
@@ -72,7 +77,10 @@ def _kept(
 def _archive(
     loaded: Pair, folder: Path, document: dict[str, Any], held: ExitStack
 ) -> Newest | None:
-    """A run's archive, where it read both sides' contacts, and under the mapping that the pair file has now."""
+    """A run's archive, where it read both sides' contacts.
+
+    It did so under the mapping that the pair file has now.
+    """
     from reconcile.entities import OWNER
     from reconcile.report.tables import Newest
     from reconcile.stage.archive import MANIFEST, Archived

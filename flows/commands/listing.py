@@ -1,4 +1,7 @@
-"""The changes and the questions of a run on a terminal: grouped, value by value, wrapped to its width and never cut."""
+"""The changes and the questions of a run on a terminal.
+
+Grouped, value by value, wrapped to its width and never cut.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ def changes(console: Console, entries: Sequence[Change], *, full: bool = False) 
         shared = group.because if len(group.reasons) == 1 else ""
         if shared:
             console.print(Padding(Text(shared, style="dim"), (0, 0, 0, 2)))
-        # All of a large group do not fit in memory: they are gone through once more, from their file.
+        # All of a large group do not fit in memory: they are gone through once more, from their
+        # file.
         listed = _of(entries, key) if full else group.first
         for change in listed:
             _print(console, _change(change, full=full), why="" if shared else _because(change))
@@ -209,7 +213,10 @@ def _main_fields(change: Change, *, full: bool) -> Text:
 
 
 def _says(name: str, value: str) -> bool:
-    """Whether a record's name says the value: it is made of some of its values, and of a note's beginning."""
+    """Whether a record's name says the value.
+
+    It is made of some of its values, and of a note's beginning.
+    """
     words = " ".join(value.split())
     return words in name or words.startswith(name)
 
@@ -237,7 +244,10 @@ def _from_to(each: Map[str, Any], *, full: bool) -> Text:
 
 
 def quoted(value: object, *, full: bool = False) -> str:
-    """A value as it is told from words: in quotation marks, line ends written out, a long one shortened."""
+    """A value as it is told from words.
+
+    In quotation marks, line ends written out, a long one shortened.
+    """
     if value is None or value == "":
         return "blank"
     text = str(value)

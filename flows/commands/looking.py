@@ -47,7 +47,10 @@ def history(
         float | None, Parameter(help="for monitors: say whether all is well, and exit 0 or 2")
     ] = None,
 ) -> int:
-    """List past runs, newest first: when each began, how long it took, what it planned and what was done of it."""
+    """List past runs, newest first.
+
+    When each began, how long it took, what it planned and what was done of it.
+    """
     from flows.commands.pastruns import listed, show
     from reconcile.errors import StateError
     from reconcile.ledger import runs
@@ -73,7 +76,10 @@ _MOST_HOURS = 24 * 366 * 10
 """How old the last good run may be at most for a monitor."""
 
 _JUDGED = 200
-"""So many runs are searched for the last one that carried something: deltas and plans may lie in between."""
+"""So many runs are searched for the last one that carried something.
+
+Deltas and plans may lie in between.
+"""
 
 
 def _judge(rows: list[runs.RunRow], max_age: timedelta, *, as_json: bool) -> int:
@@ -144,7 +150,10 @@ def explain(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Say why a record or a value is what it is: every write to it, by which run, why, and what each side last showed."""
+    """Say why a record or a value is what it is.
+
+    Every write to it, by which run, why, and what each side last showed.
+    """
     from flows.outcome.explain import explanation
     from flows.outcome.past import Evidence
     from flows.state.imprints import trusted

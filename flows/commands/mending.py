@@ -35,9 +35,12 @@ def undo(
     allow: Allow = None,
     by: By = None,
 ) -> int:
-    """Take a run back: restore what it overwrote, delete what it created, create again what it deleted, on both sides.
+    """Take a run back, on both sides.
 
-    Shows the plan, what stays as it is because it changed since, and what nothing brings back; `apply DIGEST` carries it out.
+    It restores what the run overwrote, deletes what it created, and creates again what it deleted.
+
+    Shows the plan, what stays as it is because it changed since, and what nothing brings back;
+    `apply DIGEST` carries it out.
     """
     from flows.config import load, require_live
     from flows.jobs.undo import Undo
@@ -76,10 +79,12 @@ def tell_undo(console: Console, undo: Mapping[str, Any]) -> None:
 
 
 def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
-    """Remove the files of runs that the pair file's [keep] does not keep, and the stages of settled runs.
+    """Remove the files of runs that the pair file's [keep] does not keep.
 
-    Kept in any case: the newest settled run, runs with open questions, and runs that are not finished. Without --yes it
-    only says what it would remove.
+    The stages of settled runs are removed, too.
+
+    Kept in any case: the newest settled run, runs with open questions, and runs that are not
+    finished. Without --yes it only says what it would remove.
     """
     from dataclasses import asdict
 
@@ -107,6 +112,7 @@ def prune(*, pair: PairFile, yes: Yes = False, json: Json = False) -> int:
     did = "Removed" if yes else "Would remove"
     size = f"{pruned.bytes / 1e6:,.1f} MB"
     print(
-        f"{did} the files of {len(pruned.runs):,} runs and the stages of {len(pruned.stages):,} others: {size}"
+        f"{did} the files of {len(pruned.runs):,} runs and the stages of "
+        f"{len(pruned.stages):,} others: {size}"
     )
     return 0

@@ -41,9 +41,12 @@ def delta(
     engine: Engine = "local",
     by: By = None,
 ) -> int:
-    """Carry over only what changed since the last look, or what is named: a contact with its tags, tasks and notes.
+    """Carry over only what changed since the last look, or what is named.
 
-    Deletions wait for a full run. Without Prefect by default, so that a trigger's work is done before Prefect would start.
+    A contact with its tags, tasks and notes.
+
+    Deletions wait for a full run. Without Prefect by default, so that a trigger's work is done
+    before Prefect would start.
     """
     loaded = load(pair)
     require_live(loaded)
@@ -87,10 +90,12 @@ def migrate(
     engine: Literal["prefect", "local"] = "local",
     by: By = None,
 ) -> int:
-    """Load one side into the other, once. The first call shows the plan; --approve DIGEST, or --yes, carries it out.
+    """Load one side into the other, once.
 
-    It may take days: the same command again goes on where the quota, a signal or a crash ended it, until the cutover
-    report says that it is complete.
+    The first call shows the plan; --approve DIGEST, or --yes, carries it out.
+
+    It may take days: the same command again goes on where the quota, a signal or a crash ended it,
+    until the cutover report says that it is complete.
     """
     loaded = load(pair)
     require_live(loaded)
@@ -127,9 +132,12 @@ def _propose(loaded: Pair, move: Move, *, pair: Path, as_json: bool, full: bool)
 
 
 def _tell(moved: Moved, *, pair: Path, as_json: bool) -> int:
-    """The cutover report; the exit code is 0 where the migration is complete, 1 where it goes on or something is left.
+    """The cutover report.
 
-    The last run's own report is not told: after the last write it has nothing more to do, and says so.
+    The exit code is 0 where the migration is complete, 1 where it goes on or something is left.
+
+    The last run's own report is not told: after the last write it has nothing more to do, and says
+    so.
     """
     from flows.outcome.cutover import facts, headline, markdown
 

@@ -45,10 +45,12 @@ def fleet(
     out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
     json: Json = False,
 ) -> int:
-    """Run every pair of a folder, each in a process of its own; one that fails never stops the others.
+    """Run every pair of a folder, each in a process of its own.
 
-    With --ledger the pairs are those that the ledger keeps; their files are written into the folder, on each worker.
-    The exit code is the worst of all.
+    One that fails never stops the others.
+
+    With --ledger the pairs are those that the ledger keeps; their files are written into the
+    folder, on each worker. The exit code is the worst of all.
     """
     from flows.jobs.fleet import fleet as run_all
     from flows.jobs.fleet import pair_files
@@ -71,7 +73,10 @@ def fleet(
 
 
 def _kept(ledger: str, folder: Path) -> tuple[list[Path], list[PairRun]]:
-    """The files of the pairs that the ledger keeps, and those pairs that this worker's settings do not let run."""
+    """The files of the pairs that the ledger keeps.
+
+    It also gives those pairs that this worker's settings do not let run.
+    """
     from flows.jobs.fleet import refused
     from flows.state.pairs import url_of, write_out
 
@@ -169,7 +174,10 @@ def deploy(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Make Prefect deployments of each pair's jobs: nightly on a schedule, delta, audit and migrate, one run a pair at a time."""
+    """Make Prefect deployments of each pair's jobs.
+
+    Nightly on a schedule, delta, audit and migrate, one run a pair at a time.
+    """
     from flows.orchestration.deploy import apply, check
     from flows.orchestration.schedule import Wish, deployments, yaml_text
 
@@ -191,7 +199,10 @@ def deploy(
 
 ledger = App(
     name="ledger",
-    help="Back up and migrate the ledger, which holds everything that runs remember; keep a fleet's pair files in it.",
+    help=(
+        "Back up and migrate the ledger, which holds everything that runs remember; "
+        "keep a fleet's pair files in it."
+    ),
 )
 
 
@@ -219,7 +230,10 @@ def restore(file: Path, /, *, pair: PairFile) -> int:
 
 @ledger.command
 def migrate(*, pair: PairFile) -> int:
-    """Bring the ledger's tables to this version; every command does so by itself when it opens the ledger."""
+    """Bring the ledger's tables to this version.
+
+    Every command does so by itself when it opens the ledger.
+    """
     from flows.state.backups import revision
 
     before, after = revision(load(pair))
@@ -229,7 +243,10 @@ def migrate(*, pair: PairFile) -> int:
 
 @ledger.command
 def add(*, pair: Pairs) -> int:
-    """Keep pair files in the ledger that they name, in place of earlier ones, for `fleet --ledger`; secrets stay references."""
+    """Keep pair files in the ledger that they name, in place of earlier ones, for `fleet --ledger`.
+
+    Secrets stay references.
+    """
     from flows.state.pairs import keep
 
     for path in pair:

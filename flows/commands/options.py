@@ -1,4 +1,7 @@
-"""Options that commands share, apart from what the commands need to work: help is shown without importing that."""
+"""Options that commands share, apart from what the commands need to work.
+
+Help is shown without importing that.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ Rebase = Annotated[
     bool,
     Parameter(
         negative="",
-        help="believe the ledger though it is empty, or older than the store's newest run, and start from here",
+        help=(
+            "believe the ledger though it is empty, or older than the store's newest "
+            "run, and start from here"
+        ),
     ),
 ]
 By = Annotated[

@@ -1,4 +1,7 @@
-"""The list of past runs: when each began and how long it took, what it planned, what was done of it, what is asked."""
+"""The list of past runs.
+
+When each began and how long it took, what it planned, what was done of it, what is asked.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,10 @@ def _kinds(row: RunRow) -> str:
 
 
 def _totals(row: RunRow) -> dict[str, Any] | None:
-    """The run's totals; None of one that came to no plan, is still going on, or is of a version that kept none."""
+    """The run's totals.
+
+    None of one that came to no plan, is still going on, or is of a version that kept none.
+    """
     return row.summary.get("totals")
 
 

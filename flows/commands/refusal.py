@@ -1,4 +1,7 @@
-"""How a command that came to nothing is told: the limits of a refusal as a table, and everything as one document for machines."""
+"""How a command that came to nothing is told.
+
+The limits of a refusal as a table, and everything as one document for machines.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ def limits(console: Console, broken: Sequence[Limit]) -> None:
 
 
 def tell(refusal: Refused) -> None:
-    """A refusal on standard error: what it came to, the limits, what to do, and where the report lies."""
+    """A refusal on standard error.
+
+    What it came to, the limits, what to do, and where the report lies.
+    """
     console = Console(stderr=True)
     many = "a limit" if len(refusal.limits) == 1 else f"{len(refusal.limits)} limits"
     said = f"[{refusal.code}] nothing was written: the plan goes over {many}"
@@ -53,10 +59,14 @@ def tell(refusal: Refused) -> None:
 
 
 def document(words: str, error: BaseException | None) -> dict[str, Any]:
-    """What a command came to that ended with 3: the run's report, where it left one, with `error` and `exit_code` beside it."""
+    """What a command came to that ended with 3.
+
+    The run's report, where it left one, with `error` and `exit_code` beside it.
+    """
     from reconcile.report import kept
 
-    # A run that was refused, or failed, has left a report: machines get the same document as on any ending.
+    # A run that was refused, or failed, has left a report: machines get the same document as on any
+    # ending.
     report: dict[str, Any] = {}
     for note in report_notes(error):
         path = Path(note.partition(": ")[2]).with_name("report.json")

@@ -48,10 +48,12 @@ def plan(
         Parameter(help="print this alone, for a script: what `apply` takes"),
     ] = None,
 ) -> int:
-    """Read both sides, compare them with the baseline, and write the plan file; nothing is written to either side.
+    """Read both sides, compare them with the baseline, and write the plan file.
 
-    With --backtest N neither side is asked anything: the pair file is tried on what the last N runs archived, and what
-    their plans would have been is compared with what they were.
+    Nothing is written to either side.
+
+    With --backtest N neither side is asked anything: the pair file is tried on what the last N runs
+    archived, and what their plans would have been is compared with what they were.
     """
     from flows.config import load
     from flows.jobs.full import PLAN
@@ -75,7 +77,10 @@ def asked(
     rebase: bool = False,
     **more: Any,
 ) -> Options:
-    """What a caller asks of a run, and who is behind the flags; --rebase is one of the names with an option of its own."""
+    """What a caller asks of a run, and who is behind the flags.
+
+    --rebase is one of the names with an option of its own.
+    """
     from flows.run import Options
 
     flags = frozenset([*(names or ()), *(["rebase"] if rebase else [])])
@@ -176,15 +181,21 @@ def apply(
     only: Annotated[
         list[str] | None,
         Parameter(
-            help="a part of it: words joined by dots, such as contact.update, ghl.low, or a record's key"
+            help=(
+                "a part of it: words joined by dots, such as contact.update, "
+                "ghl.low, or a record's key"
+            )
         ),
     ] = None,
     rebase: Rebase = False,
     by: By = None,
 ) -> int:
-    """Carry out the plan of that digest, exactly as it was shown; records that changed since are left out, with the reason.
+    """Carry out the plan of that digest, exactly as it was shown.
 
-    With --only (several may be given) the rest of it is not carried out, and the next plan has it again.
+    Records that changed since are left out, with the reason.
+
+    With --only (several may be given) the rest of it is not carried out, and the next plan has it
+    again.
     """
     from flows.config import load, require_live
     from flows.jobs.approval import carry_out

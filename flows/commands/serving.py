@@ -21,7 +21,10 @@ def sandbox(
     host: str = "127.0.0.1",
     port: Port = 8765,
 ) -> int:
-    """Serve a GHL look-alike on this machine until interrupted; its address is the first line printed."""
+    """Serve a GHL look-alike on this machine until interrupted.
+
+    Its address is the first line printed.
+    """
     from connectors.ghl.sandbox import Settings, run
 
     ends_when_told()

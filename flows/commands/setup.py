@@ -29,7 +29,10 @@ def init(
     app: Annotated[
         str,
         Parameter(
-            help="the app: a database URL, env:NAME, a file or a folder of files, an OpenAPI document (.json, .yaml) or saved answers (.json)"
+            help=(
+                "the app: a database URL, env:NAME, a file or a folder of files, "
+                "an OpenAPI document (.json, .yaml) or saved answers (.json)"
+            )
         ),
     ],
     location: Annotated[str, Parameter(help="the GHL location's id")],
@@ -41,7 +44,10 @@ def init(
     name: Annotated[str | None, Parameter(help="the pair's name")] = None,
     yes: Annotated[bool, Parameter(negative="", help="take what is likely, ask nothing")] = False,
 ) -> int:
-    """Connect both sides, propose the field mapping with its evidence, and write a commented pair file."""
+    """Connect both sides, propose the field mapping, and write a commented pair file.
+
+    Each proposal comes with its evidence.
+    """
     from flows.init import init as write_pair
     from flows.init.propose import likeliest
     from flows.init.run import Wish
@@ -81,7 +87,10 @@ def doctor(
     yes: Annotated[bool, Parameter(negative="", help="do not ask before the probe")] = False,
     json: Json = False,
 ) -> int:
-    """Check credentials, scopes, tables, fields, types, quotas and versions; each finding says what to do. Changes nothing."""
+    """Check credentials, scopes, tables, fields, types, quotas and versions.
+
+    Each finding says what to do. Changes nothing.
+    """
     from flows.config import load
     from flows.doctor import check
     from flows.doctor import probe as try_out

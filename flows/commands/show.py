@@ -1,4 +1,7 @@
-"""How a run is shown on a terminal: the verdict, the figures, what was or would be done, what is asked, where the report lies."""
+"""How a run is shown on a terminal.
+
+The verdict, the figures, what was or would be done, what is asked, where the report lies.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,12 @@ _FIGURES = (
 def show(
     told: Told, *, pair: Path, as_json: bool = False, full: bool = False, offer: bool = False
 ) -> int:
-    """Print what a run came to, for people or as one JSON document; returns the exit code, also where nobody takes the words.
+    """Print what a run came to, for people or as one JSON document.
 
-    `pair` is the pair file as it was named; with `offer` the command that carries the plan out is told.
+    Returns the exit code, also where nobody takes the words.
+
+    `pair` is the pair file as it was named; with `offer` the command that carries the plan out is
+    told.
     """
     try:
         if as_json:
@@ -49,7 +55,8 @@ def show(
             _show(told, pair=pair, full=full, offer=offer)
         sys.stdout.flush()
     except OSError as error:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - what is still to be flushed at the end
+        # It takes what is still to be flushed at the end.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         if not isinstance(error, BrokenPipeError):
             where = ", ".join(str(path) for path in told.paths.values())
             print(
@@ -125,7 +132,10 @@ def _times(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _sentences(document: Mapping[str, Any]) -> list[str]:
-    """The verdict's sentences; where the limits stand in a table, not the refusal that has them as text."""
+    """The verdict's sentences.
+
+    Where the limits stand in a table, the refusal that has them as text is left out.
+    """
     sentences: list[str] = list(document["verdict"]["sentences"])
     # The refusal's own text repeats every limit, for those who have no table.
     if document.get("limits"):
@@ -134,7 +144,10 @@ def _sentences(document: Mapping[str, Any]) -> list[str]:
 
 
 def _alerts(console: Console, document: Mapping[str, Any]) -> None:
-    """What is unusual, beside the verdict: that alone makes the exit code 1, where both sides agree."""
+    """What is unusual, beside the verdict.
+
+    That alone makes the exit code 1, where both sides agree.
+    """
     for alert in document.get("alerts", ()):
         if alert["severity"] == "info":
             console.print(Text(f"{alert['what'].capitalize()}.", style="green"))
@@ -144,7 +157,10 @@ def _alerts(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def figures(document: Mapping[str, Any]) -> Table:
-    """The figures by entity, of what was done or of what would be; columns that are nought throughout are left out."""
+    """The figures by entity, of what was done or of what would be.
+
+    Columns that are nought throughout are left out.
+    """
     entities = {name: row for name, row in document["entities"].items() if name != "tag"}
     applied = document["applied"]
     heads = [(name, done if applied else due) for name, done, due in _FIGURES]
@@ -170,7 +186,10 @@ def _number(value: object) -> str:
 
 
 def requests(document: Mapping[str, Any]) -> Iterator[str]:
-    """What the run cost on each side that counts requests: the writes beside their estimate, the reads apart."""
+    """What the run cost on each side that counts requests.
+
+    The writes beside their estimate, the reads apart.
+    """
     for side, used in document["usage"].items():
         if not used["metered"] or not used["requests"]:
             continue

@@ -1,4 +1,7 @@
-"""Writes docs/pair.schema.json anew, after a change of the form or of a connector's settings: python -m flows.config."""
+"""Writes docs/pair.schema.json anew, after a change of the form or of a connector's settings.
+
+It is run as `python -m flows.config`.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""Nothing secret in clear text: no secret travels over plain http to another machine, and none stands in the pair file."""
+"""Nothing secret in clear text.
+
+No secret travels over plain http to another machine, and none stands in the pair file.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _TELLING = re.compile(
 _NAMES = frozenset({"user", "client_id"})
 """They say who somebody is: no secret, though they are kept with one."""
 _REFERENCE = 'Put it in an environment variable and write "env:NAME".'
-BESIDE = "Take it out of the URL: [app] auth holds an API's credentials, and a store's client takes its own from the environment."
+BESIDE = (
+    "Take it out of the URL: [app] auth holds an API's credentials, and a store's client takes its "
+    "own from the environment."
+)
 """Where a URL is no secret itself, since it is printed and kept."""
 
 
@@ -40,7 +46,9 @@ def host_of(url: str) -> str:
 def check_table(
     written: BaseModel, meant: BaseModel, path: KeyPath, problems: Problems, *, kept: set[KeyPath]
 ) -> None:
-    """Note what of a table is in clear text. `written` is as the file has it, `meant` with its references followed.
+    """Note what of a table is in clear text.
+
+    `written` is as the file has it, `meant` with its references followed.
 
     `kept` are the places of secrets whose text stands in the file itself.
     """
@@ -73,7 +81,10 @@ def check_table(
 
 
 def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = _REFERENCE) -> None:
-    """Note a URL that stands in the file with a password, or a key in its query, for another machine than this one."""
+    """Note a URL for another machine than this one that stands in the file with a secret.
+
+    That is a password, or a key in its query.
+    """
     if "://" in text and _signed(text) and host_of(text) and not is_loopback(text):
         problems.add(
             path,

@@ -1,4 +1,7 @@
-"""The form of a connector's settings, derived from its own dataclass, so that the two cannot drift apart."""
+"""The form of a connector's settings, derived from its own dataclass.
+
+So the two cannot drift apart.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,12 @@ Form = TypeVar("Form", bound=BaseModel)
 
 
 def form_of(settings: type, *, leaving: frozenset[str] = frozenset(), **more: Any) -> type[Part]:
-    """The form of a settings dataclass without the fields `leaving`; `more` are fields of its own, as pydantic takes them.
+    """The form of a settings dataclass without the fields `leaving`.
 
-    Fields that are out of the repr are secrets. Tuples are lists in TOML, mappings tables, settings forms of their own.
+    `more` are fields of its own, as pydantic takes them.
+
+    Fields that are out of the repr are secrets. Tuples are lists in TOML, mappings tables, settings
+    forms of their own.
     """
     hints = typing.get_type_hints(settings, localns={"Json": Any})
     fields: dict[str, Any] = {
@@ -32,7 +38,10 @@ def form_of(settings: type, *, leaving: frozenset[str] = frozenset(), **more: An
 
 
 def of_each_record(kind: Any, *, required: Collection[Entity] = ()) -> dict[str, Any]:
-    """A member of this form for each kind of record, as pydantic takes them; all may be left out but those `required`."""
+    """A member of this form for each kind of record, as pydantic takes them.
+
+    All may be left out but those `required`.
+    """
     return {
         entity.value: (kind, ...) if entity in required else (kind | None, None)
         for entity in RECORDS
@@ -66,7 +75,8 @@ def _kind(hint: Any, *, secret: bool) -> Any:
     if origin is Mapping:
         return dict[args[0], args[1]]  # type: ignore[valid-type]
     if origin in (Union, types.UnionType):
-        return Union[tuple(_kind(arg, secret=False) for arg in args)]  # noqa: UP007 - built from a tuple
+        # It is built from a tuple.
+        return Union[tuple(_kind(arg, secret=False) for arg in args)]  # noqa: UP007
     return hint
 
 
@@ -78,7 +88,9 @@ def _default(one: dataclasses.Field[Any]) -> Any:
 
 
 def settings_of(form: Part, settings: type, **more: Any) -> Any:
-    """The dataclass that a form of it describes; what the file does not say keeps the dataclass's own default.
+    """The dataclass that a form of it describes.
+
+    What the file does not say keeps the dataclass's own default.
 
     What `more` says goes before what the file says.
     """

@@ -33,7 +33,10 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_keyless(maps[-1], where, problems)
             _check_joined(maps[-1], where, problems)
         elif where is not None:
-            what = f"[app.{entity}] says where the {entity.plural} are, but there is no [{entity}.fields]"
+            what = (
+                f"[app.{entity}] says where the {entity.plural} are, "
+                f"but there is no [{entity}.fields]"
+            )
             problems.add(
                 ("app", entity.value), what, f"Add [{entity}.fields], or take [app.{entity}] away."
             )
@@ -55,7 +58,10 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
     if isinstance(form.app, MemoryForm) or (where is None and isinstance(form.app, OutsideForm)):
         return
     if where is None:
-        what = f"[{entity}.fields] maps {entity.plural}, but there is no [app.{entity}] that says where they are"
+        what = (
+            f"[{entity}.fields] maps {entity.plural}, but there is no [app.{entity}] "
+            "that says where they are"
+        )
         problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
     elif entity.parent and not isinstance(where, dict) and not getattr(where, "parent", None):
         what = f'[app.{entity}] has no "parent": which contact a {entity} belongs to is not known'
@@ -67,7 +73,10 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
 def _check_tags(mapped: EntityMap, where: object, problems: Problems) -> None:
     path = ("app", mapped.entity.value, "tags")
     if mapped.has_tags and getattr(where, "tags", "") is None:
-        what = f"[{mapped.entity}.fields] maps tags, but [app.{mapped.entity}] does not say where they are"
+        what = (
+            f"[{mapped.entity}.fields] maps tags, but [app.{mapped.entity}] does "
+            "not say where they are"
+        )
         table = 'Add tags = { column = "…", form = "json" }, or a join table.'
         problems.add(
             path[:-1], what, table if isinstance(where, TableForm) else 'Add tags = "…" there.'
@@ -104,7 +113,10 @@ def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
         for native in field.app:
             if native in roles and field.rule.flow.owner is not Side.APP:
                 role = roles[native]
-                what = f'[{mapped.entity}.fields] {field.name}: "{native}" is the {role} of [app.{mapped.entity}], which is not written'
+                what = (
+                    f'[{mapped.entity}.fields] {field.name}: "{native}" is the {role} of '
+                    f"[app.{mapped.entity}], which is not written"
+                )
                 remedy = f'Add flow = "{Flow.TO_GHL}", or take the line away.'
                 problems.add((mapped.entity.value, "fields", field.name), what, remedy)
 
@@ -130,12 +142,18 @@ def _check_keyless(mapped: EntityMap, where: object, problems: Problems) -> None
 
 
 def _check_joined(mapped: EntityMap, where: object, problems: Problems) -> None:
-    """A joined row changes without the record's own time of change: which edit is newer cannot be told."""
+    """A joined row changes without the record's own time of change.
+
+    Which edit is newer cannot be told.
+    """
     joins = where.join if isinstance(where, TableForm) else {}
     for field in mapped.fields:
         beside = [name for name in field.app if name.partition(".")[0] in joins]
         if beside and field.rule.conflict is OnConflict.NEWEST:
-            what = f'[{mapped.entity}.fields] {field.name}: "newest", but "{beside[0]}" is in a joined table, which has no time of change of the record'
+            what = (
+                f'[{mapped.entity}.fields] {field.name}: "newest", but "{beside[0]}" is in a '
+                "joined table, which has no time of change of the record"
+            )
             path = (mapped.entity.value, "fields", field.name, "conflict")
             problems.add(path, what, "Use hold, app or ghl.")
 
@@ -177,20 +195,29 @@ def _check_twice(fields: Sequence[Field], setting: Setting) -> None:
     for (side, native), names in writers.items():
         if len(names) > 1:
             what = f'{" and ".join(names)} both write "{native}" in {side.label}'
-            remedy = f'Keep one of them, or give one the flow "{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
+            remedy = (
+                "Keep one of them, or give one the flow "
+                f'"{Flow.TO_GHL if side is Side.APP else Flow.TO_APP}".'
+            )
             setting.problems.add(
                 setting.path(names[-1]), f"[{setting.entity}.fields] {what}", remedy
             )
 
 
 def _check_letter_case(fields: Sequence[Field], setting: Setting) -> None:
-    """Columns that differ by letter case alone are one column to the database that snapshots are compared in."""
+    """Columns that differ by letter case alone are one column to the database.
+
+    It is the database that snapshots are compared in.
+    """
     known: dict[str, str] = {}
     for field in fields:
         for native in (*field.native(Side.APP), *field.also.get(Side.APP, ())):
             other = known.setdefault(native.lower(), native)
             if other != native:
-                what = f'[{setting.entity}.fields] {field.name}: "{other}" and "{native}" differ by letter case alone'
+                what = (
+                    f'[{setting.entity}.fields] {field.name}: "{other}" and "{native}" '
+                    "differ by letter case alone"
+                )
                 remedy = "Rename one of the two columns in the app, or map one of them."
                 setting.problems.add(setting.path(field.name), what, remedy)
 
@@ -214,11 +241,17 @@ def _check_creates(
     mapped = {native for field in fields for native in field.ghl}
     missing = [native for native in GHL[setting.entity].asked if native not in mapped]
     if not match and not form.match and not missing:
-        what = f"[{setting.entity}] has no match rule: records that exist on both sides would be created again"
+        what = (
+            f"[{setting.entity}] has no match rule: records that exist on both sides "
+            "would be created again"
+        )
         remedy = 'Name the fields that tell records apart: match = ["…"].'
         setting.problems.add((setting.entity.value, "match"), what, remedy)
     if missing and form.create.allows(Side.GHL):
-        what = f"[{setting.entity}.fields] has nothing for {' and '.join(missing)}, which GHL asks of each new {setting.entity}"
+        what = (
+            f"[{setting.entity}.fields] has nothing for {' and '.join(missing)}, "
+            f"which GHL asks of each new {setting.entity}"
+        )
         setting.problems.add(
             setting.path(), what, f'Map it, or write create = "app" in [{setting.entity}].'
         )
@@ -275,13 +308,19 @@ def _filters(
         if setting.problems.touched(setting.path(line.field)):
             continue
         if name not in by_name:
-            what = f'[{setting.entity}] exclude: "{line.field}" is not a field of [{setting.entity}.fields]'
+            what = (
+                f'[{setting.entity}] exclude: "{line.field}" is not a field of '
+                f"[{setting.entity}.fields]"
+            )
             setting.problems.add(path, what, near(line.field, names))
         elif values is None or (line.is_ is not None and line.not_ is not None):
             what = f'[{setting.entity}] exclude: {line.field} needs exactly one of "is" and "not"'
             setting.problems.add(path, what, 'Write { field = "…", is = ["…"] }.')
         elif not values:
-            what = f"[{setting.entity}] exclude: {line.field} has an empty list, which is true of every record or of none"
+            what = (
+                f"[{setting.entity}] exclude: {line.field} has an empty list, "
+                "which is true of every record or of none"
+            )
             setting.problems.add(path, what, "Name the values, or take the line away.")
         else:
             cells = tuple(
@@ -291,7 +330,10 @@ def _filters(
 
 
 def _filtered(line: FilterForm, value: str, codec: Codec, path: KeyPath, setting: Setting) -> Cell:
-    """A value of a filter as records hold it; one that is not well-formed is noted, except what people write for "none"."""
+    """A value of a filter as records hold it.
+
+    One that is not well-formed is noted, except what people write for "none".
+    """
     cell = codec.decode([value], Side.APP)
     if (fault := codec.fault(cell)) is not None and codec.name not in ("email", "phone"):
         what = f'[{setting.entity}] exclude: {line.field}: "{value}" is {fault}'

@@ -1,4 +1,7 @@
-"""From one line of `[contact.fields]` to a field of the mapping, with everything that cannot work said beforehand."""
+"""From one line of `[contact.fields]` to a field of the mapping.
+
+Everything that cannot work is said beforehand.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ from reconcile.values.policy import Blank, Drift, Flow, OnConflict, Rule
 
 _SETS = frozenset({"tags", "set"})
 _PARTED = frozenset({"name", "instant"})
-"""Codecs of values that an app may hold in two fields: a first and a last name, a date and a time of day."""
+"""Codecs of values that an app may hold in two fields.
+
+A first and a last name, a date and a time of day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,10 @@ class Setting:
 
 
 def field_of(key: str, form: FieldForm, setting: Setting) -> Field:
-    """The field that one line declares; what is wrong is noted and the nearest thing that works is returned."""
+    """The field that one line declares.
+
+    What is wrong is noted and the nearest thing that works is returned.
+    """
     formula = _formula(key, form, setting)
     app, ghl = _native(key, form, setting)
     if formula is not None:
@@ -109,7 +118,10 @@ def _computed(
 
 
 def _is_tags(ghl: tuple[str, ...], entity: Entity) -> bool:
-    """Tags have one name on either side: which column or table they are in, [app.contact] tags says."""
+    """Tags have one name on either side.
+
+    Which column or table they are in, [app.contact] tags says.
+    """
     return entity is Entity.TAG.record and ghl == (TAGS,)
 
 
@@ -423,7 +435,10 @@ def _consent_objections(form: FieldForm, field: Field, entity: Entity) -> Iterat
 
 
 def _coarse(field: Field, entity: Entity) -> Iterator[_Objection]:
-    """GHL's one "dnd" is often false while a channel says no: by that a run would write to who said no."""
+    """GHL's one "dnd" is often false while a channel says no.
+
+    By that a run would write to who said no.
+    """
     for native in field.ghl:
         if channels := GHL[entity].coarse.get(native):
             what = f'GHL\'s "{native}" is often false where a person said no to a channel'

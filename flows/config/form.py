@@ -1,4 +1,7 @@
-"""The form of a pair file: what may stand where, read by the validator, the error messages and the editors' JSON Schema."""
+"""The form of a pair file.
+
+What may stand where, read by the validator, the error messages and the editors' JSON Schema.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ MOST_MINUTES = 366 * 24 * 60
 
 
 class AlsoForm(Part):
-    """Native fields with further values of the same kind: they count when matching and are never written."""
+    """Native fields with further values of the same kind, used to match and never written."""
 
     app: Names = Field(default=[])
     ghl: Names = Field(default=[])
@@ -106,7 +109,10 @@ class FieldForm(ShortPart):
     )
     create_only: bool = Field(
         default=False,
-        description="a constant for new records alone; default: a record that holds another value is not of this entity",
+        description=(
+            "a constant for new records alone; default: a record that holds another "
+            "value is not of this entity"
+        ),
     )
     lookup: LookupForm | None = Field(
         default=None, description="the app's column holds the key of a row of this table"
@@ -123,7 +129,9 @@ class FieldForm(ShortPart):
         default=None,
         ge=2,
         le=20,
-        description="codes such as postal codes: how many digits, where a spreadsheet took zeros away",
+        description=(
+            "codes such as postal codes: how many digits, where a spreadsheet took zeros away"
+        ),
     )
     region: str | None = Field(
         default=None, pattern="^[A-Z]{2}$", description="phones: the country where none is written"
@@ -134,7 +142,10 @@ class FieldForm(ShortPart):
 
 
 class FilterForm(Part):
-    """Records that are left out: those whose field is (or is not) one of the values; an empty text means blank."""
+    """Records that are left out: those whose field is (or is not) one of the values.
+
+    An empty text means blank.
+    """
 
     field: str
     is_: list[Scalar] | None = Field(default=None, alias="is")
@@ -149,7 +160,7 @@ class DeleteForm(Part):
 
 
 class MapForm(Part):
-    """One entity's mapping: its fields, how unlinked records are matched, what may be created and deleted where."""
+    """One entity's mapping: its fields, its matching, and what may be created or deleted where."""
 
     match: NameRules | None = Field(
         default=None, description="rules in order; a list in the list: all of these fields together"
@@ -210,7 +221,7 @@ class AlertsForm(Part):
 
 
 class KeepForm(Part):
-    """Which runs' files `prune` keeps: the newest ones, and the younger ones; what either rule keeps stays."""
+    """Which runs' files `prune` keeps: the newest, and the younger. What either keeps stays."""
 
     runs: int = Field(default=30, ge=1, description="this many of the newest runs")
     days: int = Field(default=90, ge=1, description="and all that are not older than this")

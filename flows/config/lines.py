@@ -1,4 +1,7 @@
-"""Where each key of a TOML text stands, because `tomllib` gives values without positions and errors must name a line."""
+"""Where each key of a TOML text stands.
+
+`tomllib` gives values without positions, and errors must name a line.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _SCALAR = re.compile(r"[^,\]\}#\n]+")
 
 @dataclass(slots=True)
 class _Scanner:
-    """One pass over a text that `tomllib` has accepted; `at` is the position of the next character."""
+    """One pass over a text that `tomllib` has accepted.
+
+    `at` is the position of the next character.
+    """
 
     text: str
     at: int = 0
@@ -145,7 +151,10 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
 
 
 def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:
-    """The line of `path`, or of the nearest thing around it that stands in the text; 1 for the document itself."""
+    """The line of `path`, or of the nearest thing around it that stands in the text.
+
+    It is 1 for the document itself.
+    """
     for depth in range(len(path), 0, -1):
         if (line := lines.get(path[:depth])) is not None:
             return line

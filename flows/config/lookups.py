@@ -1,4 +1,7 @@
-"""Look-ups of a pair file as what they are: joined tables from which a row is chosen by its value."""
+"""Look-ups of a pair file as what they are.
+
+Joined tables from which a row is chosen by its value.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What GHL's own fields hold, so that the short form of a field is right and a misspelt one is found before any request."""
+"""What GHL's own fields hold, so that the short form of a field is right.
+
+A misspelt field is found before any request.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,10 @@ def default_codec(entity: Entity, native: str) -> str:
 
 
 def further(entity: Entity, native: str) -> tuple[str, ...]:
-    """The field that holds further values of the same kind: they are readable, never writable (docs/ghl.md#phones-and-emails)."""
+    """The field that holds further values of the same kind.
+
+    They are readable, never writable (docs/ghl.md#phones-and-emails).
+    """
     name = GHL[entity].further.get(native)
     return (name,) if name else ()
 

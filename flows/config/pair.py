@@ -31,7 +31,10 @@ from reconcile.values.mapping import Mapping
 
 SANDBOX = "sandbox:"
 DEMO = "demo:"
-"""What the URL of a JSON API begins with where it is the demo's own, served in this process over the database file named."""
+"""What the URL of a JSON API begins with where it is the demo's own.
+
+It is served in this process over the database file that is named.
+"""
 _REAL = re.compile(r"pit-[0-9a-f]{8}-[0-9a-f]{4}-|eyJ[\w-]+\.", re.IGNORECASE)
 """How a private integration token of GHL's begins, and a token of OAuth (a JWT)."""
 _DRIVERS = {
@@ -75,10 +78,12 @@ _NOT_IN_DIGEST = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One application and one GHL location, as their file says it, with secrets looked up and paths made whole.
+    """One application and one GHL location, as their file says it.
 
-    `store` is an absolute folder or an fsspec URL. `app` and `ghl` are the two sides' tables. `config_digest` changes with
-    whatever may change a plan, and never with a secret.
+    Secrets are looked up and paths are made whole.
+
+    `store` is an absolute folder or an fsspec URL. `app` and `ghl` are the two sides' tables.
+    `config_digest` changes with whatever may change a plan, and never with a secret.
     """
 
     name: str
@@ -104,7 +109,10 @@ class Pair:
 
     @property
     def may_write(self) -> bool:
-        """Whether writes are allowed: to this machine always, to any other host only with `live = true`."""
+        """Whether writes are allowed.
+
+        To this machine always, to any other host only with `live = true`.
+        """
         return self.ghl.live or self.is_sandbox or is_loopback(self.ghl.url)
 
     @property
@@ -121,7 +129,10 @@ class Pair:
         return fingerprint(json.dumps(said, sort_keys=True, default=str))
 
     def located(self, region: str | None, owners: Map[str, str] | None = None) -> Mapping:
-        """The mapping with what the location tells: its region for phones without one, its users."""
+        """The mapping with what the location tells.
+
+        That is its region, for phones without one, and its users.
+        """
         entities = []
         for entity in self.mapping.entities:
             fields = (
@@ -152,7 +163,10 @@ def require_live(pair: Pair) -> None:
 
 
 def load(path: Path, *, environ: Map[str, str] = os.environ) -> Pair:
-    """The pair that a file describes. Raises ConfigError with every problem there is, each with its line and a remedy."""
+    """The pair that a file describes.
+
+    Raises ConfigError with every problem there is, each with its line and a remedy.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -190,7 +204,10 @@ def read(text: str, path: Path, *, environ: Map[str, str]) -> Pair:
 
 
 def _check_connector(document: Document, problems: Problems) -> None:
-    """Note a connector that does not exist and take the nearest one, so that the rest of [app] can be checked."""
+    """Note a connector that does not exist and take the nearest one.
+
+    The rest of [app] can then be checked.
+    """
     app = document.get("app")
     word = app.get("connector", "sql") if isinstance(app, dict) else "sql"
     if not isinstance(word, str) or word in CONNECTORS:
@@ -307,7 +324,10 @@ def _app(form: AppForm, resolver: Resolver) -> AppForm:
 
 
 def _loose(key: str, value: object, resolver: Resolver) -> object:
-    """A setting of a connector from outside: any may be a secret but what says where and what the records are."""
+    """A setting of a connector from outside.
+
+    Any may be a secret but what says where and what the records are.
+    """
     if key in RECORDS:
         resolver.plain(value, ("app", key))
         return value

@@ -20,7 +20,10 @@ from reconcile.values.codecs import raw_text
 
 
 class Part(BaseModel):
-    """A table of the pair file: unknown keys are errors, and TOML's types are taken at their word."""
+    """A table of the pair file.
+
+    Unknown keys are errors, and TOML's types are taken at their word.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -84,7 +87,9 @@ Secret = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "description": '"env:NAME" takes an environment variable, "file:PATH" the text of a file',
+            (
+                "description"
+            ): '"env:NAME" takes an environment variable, "file:PATH" the text of a file',
         }
     ),
 ]
@@ -92,7 +97,10 @@ Secret = Annotated[
 
 
 def revealed(value: object) -> object:
-    """The same tables and lists with their secrets in the open, for the connector that needs them."""
+    """The same tables and lists with their secrets in the open.
+
+    They are for the connector that needs them.
+    """
     if isinstance(value, dict):
         return {key: revealed(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,7 @@
-"""What is wrong with a pair file, each thing with its line, what was expected and found, and a remedy."""
+"""What is wrong with a pair file, each thing with its line.
+
+It says what was expected and found, and gives a remedy.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +55,19 @@ class Problems:
     mended: set[KeyPath] = field(default_factory=set)
 
     def add(self, path: KeyPath, what: str, remedy: str) -> None:
-        """Note one problem at the line of `path`, unless what stands there is a stand-in for what was wrong already."""
+        """Note one problem at the line of `path`.
+
+        It is not noted if what stands there is a stand-in for what was wrong already.
+        """
         if any(path[: len(cut)] == cut for cut in self.mended):
             return
         self.found.append(Problem(f"{self.file}:{line_of(self.lines, path)}", what, remedy))
 
     def touched(self, path: KeyPath) -> bool:
-        """Whether something at or below `path` was wrong already, so that what is missing there proves nothing."""
+        """Whether something at or below `path` was wrong already.
+
+        What is missing there then proves nothing.
+        """
         return any(cut[: len(path)] == path for cut in self.mended)
 
     def stop_if_any(self) -> None:
@@ -87,7 +96,10 @@ def name(path: KeyPath) -> str:
 
 
 def parsed(text: str, file: str) -> tuple[Document, Problems]:
-    """The document of a TOML text and an empty list of problems for it. Raises ConfigError where TOML cannot read it."""
+    """The document of a TOML text and an empty list of problems for it.
+
+    Raises ConfigError where TOML cannot read it.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -108,14 +120,18 @@ def _toml_problem(message: str, text: str, file: str) -> Problem:
         "A key, or a table, may stand in a file only once: merge the two."
         if "overwrite" in what.lower()
         else (
-            'Check this line and the one above it: text goes in "quotes", each key once, each bracket closed.'
+            'Check this line and the one above it: text goes in "quotes", '
+            "each key once, each bracket closed."
         )
     )
     return Problem(f"{file}:{line}", f"this is not TOML: {what}{column}", remedy)
 
 
 def formed(document: Document, problems: Problems) -> PairForm | None:
-    """The form of a document. What is wrong is noted and cut out, so that all the rest can still be checked."""
+    """The form of a document.
+
+    What is wrong is noted and cut out, so that all the rest can still be checked.
+    """
     rest = copy.deepcopy(document)
     for attempt in range(8):
         try:
@@ -145,7 +161,10 @@ def _note(fault: Mapping[str, Any], path: KeyPath, problems: Problems) -> None:
             problems.add(path, f'"{path[-1]}" is missing {where}', f'Add "{path[-1]}" there.')
         case "enum" | "literal_error":
             expected = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
-            what = f"{name(path)} is {_shown(path, fault['input'])}, expected one of {', '.join(expected)}"
+            what = (
+                f"{name(path)} is {_shown(path, fault['input'])}, expected one of "
+                f"{', '.join(expected)}"
+            )
             problems.add(path, what, near(str(fault["input"]), expected))
         case kind:
             expected_form = _EXPECTED.get(kind) or _sentence(str(fault["msg"]))
@@ -159,7 +178,10 @@ def _dotted(path: KeyPath) -> str | None:
         return None
     if difflib.get_close_matches(str(path[3]), FieldForm.model_fields, n=1):
         return None
-    return f'A dotted name needs quotes: "{path[2]}.{path[3]}" = "…"; else use one of {", ".join(FieldForm.model_fields)}.'
+    return (
+        f'A dotted name needs quotes: "{path[2]}.{path[3]}" = "…"; '
+        f"else use one of {', '.join(FieldForm.model_fields)}."
+    )
 
 
 def _sentence(message: str) -> str:
@@ -225,7 +247,10 @@ def _keys_beside(loc: Sequence[Step]) -> list[str]:
 
 
 def _child(node: Any, step: Step) -> Any:
-    """What the form says stands under `step` of `node`: models by field, containers by element, unions by tag."""
+    """What the form says stands under `step` of `node`.
+
+    Models by field, containers by element, unions by tag.
+    """
     if isinstance(node, type) and issubclass(node, BaseModel):
         chosen = [info for key, info in node.model_fields.items() if step in (key, info.alias)]
         return _bare(chosen[0].annotation) if chosen else None

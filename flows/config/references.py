@@ -31,7 +31,10 @@ def is_reference(text: str) -> bool:
 
 @dataclass(slots=True)
 class Resolver:
-    """Follows references; `folder` is what file paths are relative to. `kept` are the places whose text stands in the file."""
+    """Follows references; `folder` is what file paths are relative to.
+
+    `kept` are the places whose text stands in the file.
+    """
 
     environ: Mapping[str, str]
     folder: Path
@@ -39,7 +42,10 @@ class Resolver:
     kept: set[KeyPath] = field(default_factory=set)
 
     def table(self, form: Form, path: KeyPath) -> Form:
-        """The same table with every reference replaced by what it refers to, in tables below it too."""
+        """The same table with every reference replaced by what it refers to.
+
+        It is done in tables below it, too.
+        """
         found: dict[str, object] = {}
         for key in type(form).model_fields:
             value = getattr(form, key)
@@ -54,7 +60,10 @@ class Resolver:
         return form.model_copy(update=found)
 
     def plain(self, value: object, path: KeyPath) -> None:
-        """Note a variable that is to be looked up for what is printed, sent and kept: a table's name, a location, a constant."""
+        """Note a variable that is to be looked up for what is printed, sent and kept.
+
+        A table's name, a location, a constant.
+        """
         if isinstance(value, dict):
             for key, item in value.items():
                 self.plain(item, (*path, str(key)))
@@ -62,7 +71,10 @@ class Resolver:
             for at, item in enumerate(value):
                 self.plain(item, (*path, at))
         elif isinstance(value, str) and value.startswith("env:"):
-            what = f"{name(path)} is {value}, which stands for a secret, and this is none: it is printed, sent and kept"
+            what = (
+                f"{name(path)} is {value}, which stands for a secret, and this is none: "
+                "it is printed, sent and kept"
+            )
             self.problems.add(path, what, "Write the value itself.")
 
     def loose(self, value: object, path: KeyPath) -> object:
@@ -116,7 +128,10 @@ class Resolver:
         # A group that the file's owner is not us for is how a cluster hands a secret to a job.
         others = _GROUP_AND_OTHERS if told.st_uid == os.getuid() else _OTHERS
         if told.st_mode & others:
-            what = f"{name(path)}: others can read the file {written} (mode {told.st_mode & 0o777:04o})"
+            what = (
+                f"{name(path)}: others can read the file {written} (mode "
+                f"{told.st_mode & 0o777:04o})"
+            )
             self.problems.add(
                 path, what, f"chmod 600 {written}, and consider whether the secret is known by now."
             )
@@ -127,10 +142,16 @@ class Resolver:
         return value
 
     def _check(self, value: str, path: KeyPath) -> None:
-        """Note a character that no secret has, by its name alone: the header or the URL it goes into could not be made of it."""
+        """Note a character that no secret has, by its name alone.
+
+        The header or the URL it goes into could not be made of it.
+        """
         for at, sign in enumerate(value, start=1):
             if unicodedata.category(sign) in _UNSEEN:
-                what = f"{name(path)} holds an invisible character (U+{ord(sign):04X}, the {at}. of {len(value)})"
+                what = (
+                    f"{name(path)} holds an invisible character (U+{ord(sign):04X}, "
+                    f"the {at}. of {len(value)})"
+                )
                 self.problems.add(
                     path, what, "Copy it once more, without what copy and paste added, or type it."
                 )

@@ -1,4 +1,7 @@
-"""The form of `[app]` and `[ghl]`: how each side is reached, and where the app keeps its entities."""
+"""The form of `[app]` and `[ghl]`.
+
+How each side is reached, and where the app keeps its entities.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ _LINK = Field(
 
 
 class CopyForm(Part):
-    """A value for new rows that follows from another column of the same row: as it is, or in one case."""
+    """A value for new rows that follows from another column of the same row.
+
+    It is taken as it is, or in one case.
+    """
 
     copy_: str | None = Field(default=None, alias="copy", description="as it is")
     lower: str | None = Field(default=None, description="in lower case")
@@ -58,7 +64,10 @@ NewValues = dict[str, Scalar | CopyForm]
 
 
 class TagsForm(ShortPart):
-    """Where a contact's tags are: a column of its own table, or a join table with one row per contact and tag."""
+    """Where a contact's tags are: a column of its own table, or a join table.
+
+    A join table has one row per contact and tag.
+    """
 
     short: ClassVar[str] = "column"
 
@@ -85,7 +94,10 @@ class TagsForm(ShortPart):
     )
     names_language: str | None = Field(
         default=None,
-        description='where a name is JSON with a text for each language: the one that counts, such as "en_US"',
+        description=(
+            "where a name is JSON with a text for each language: "
+            'the one that counts, such as "en_US"'
+        ),
     )
     fixed: Fixed = Field(
         default={}, description="what rows of the join table hold that are these contacts' tags"
@@ -112,7 +124,10 @@ class LinkForm(Part):
 
 
 class JoinForm(Part):
-    """A table that holds fields of a record: `"NAME.column"` among the fields, by the NAME of `[app.contact.join.NAME]`."""
+    """A table that holds fields of a record.
+
+    They are `"NAME.column"` among the fields, by the NAME of `[app.contact.join.NAME]`.
+    """
 
     table: str
     on: dict[str, str] = Field(
@@ -127,7 +142,10 @@ class JoinForm(Part):
     )
     first: str | None = Field(
         default=None,
-        description='which row counts where there are several: "is_primary desc, id"; without it the record is set aside',
+        description=(
+            'which row counts where there are several: "is_primary desc, id"; '
+            "without it the record is set aside"
+        ),
     )
     name: str | None = Field(
         default=None, description="the column of names, in a table of names and values"
@@ -135,7 +153,10 @@ class JoinForm(Part):
     value: str | None = Field(default=None, description="the column of values there")
     find: str | None = Field(
         default=None,
-        description="rows that others may use too are never changed: the one whose column holds the value is chosen",
+        description=(
+            "rows that others may use too are never changed: "
+            "the one whose column holds the value is chosen"
+        ),
     )
     create: bool = Field(default=False, description="with find: make a row where none is found")
     own: bool = Field(default=False, description="the row that the record points to is its alone")
@@ -230,7 +251,10 @@ class MemoryForm(Part):
 
 @with_records(dict[str, Any])
 class OutsideForm(BaseModel):
-    """The app is reached by a connector from outside: an entry point of the group `ghl_reconcile.connectors`."""
+    """The app is reached by a connector from outside.
+
+    It is an entry point of the group `ghl_reconcile.connectors`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -273,7 +297,9 @@ class GhlForm(Part):
 
     url: str = Field(
         "https://services.leadconnectorhq.com",
-        description='the API host; "sandbox:FILE" serves the sandbox from that file, in this process',
+        description=(
+            'the API host; "sandbox:FILE" serves the sandbox from that file, in this process'
+        ),
     )
     version: Literal["2021-07-28", "v3"] = Field(
         default="2021-07-28", description="the API version asked for"
@@ -326,7 +352,9 @@ class GhlForm(Part):
     )
     dnd_writes: Literal["whole", "part"] = Field(
         default="whole",
-        description="whether a channel's do not disturb is sent with the other channels that say no",
+        description=(
+            "whether a channel's do not disturb is sent with the other channels that say no"
+        ),
     )
     attempts: int = Field(
         default=5, ge=1, le=20, description="times a request is tried where repeating it is safe"

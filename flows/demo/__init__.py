@@ -1,4 +1,7 @@
-"""The demo's world: two sides that overlap only in part, what people then do to them, and whether they agree in the end."""
+"""The demo's world: two sides that overlap only in part.
+
+It knows what people then do to them, and whether they agree in the end.
+"""
 
 from flows.demo.compare import differences
 from flows.demo.edits import Edit, edit, edits, unmet

@@ -1,4 +1,7 @@
-"""The demo application as a JSON API over its own database, served in this process, so that the REST connector has one to talk to."""
+"""The demo application as a JSON API over its own database.
+
+It is served in this process, so that the REST connector has one to talk to.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ Answer = Callable[[sa.Table, Request, Mapping[str, Any]], Response]
 
 @contextmanager
 def serve(database: Path) -> Iterator[str]:
-    """Serve the demo's SQLite database as a JSON API on loopback; yields its URL and stops at the end."""
+    """Serve the demo's SQLite database as a JSON API on loopback.
+
+    Yields its URL and stops at the end.
+    """
     engine = engine_of(f"sqlite:///{database}")
     try:
         with hosted(make_app(engine)) as url:
@@ -37,7 +43,8 @@ def serve(database: Path) -> Iterator[str]:
 def make_app(engine: sa.Engine) -> Starlette:
     """`/people`, `/todos` and `/remarks`: lists by offset, single records, POST, PATCH and DELETE.
 
-    Members are named as the columns are. A person who is deleted stays, marked, without to-dos and remarks.
+    Members are named as the columns are. A person who is deleted stays, marked, without to-dos and
+    remarks.
     """
     api = _Api(engine)
     return Starlette(
@@ -81,7 +88,10 @@ class _Api:
         self._engine = engine
 
     def listed(self, table: sa.Table, request: Request, _: Mapping[str, Any]) -> Response:
-        """A page of a collection in the order of its keys, and the count of all that were asked for."""
+        """A page of a collection in the order of its keys.
+
+        The count of all that were asked for comes with it.
+        """
         query = request.query_params
         wanted = [
             table.c[name] == query[name]
@@ -160,7 +170,10 @@ def _shown_as(value: Any) -> Any:
 
 
 def _values(table: sa.Table, members: Mapping[str, Any]) -> dict[str, Any]:
-    """Members as the columns take them. Raises ValueError, TypeError or KeyError for what is none."""
+    """Members as the columns take them.
+
+    Raises ValueError, TypeError or KeyError for what is none.
+    """
     return {name: _taken(table.c[name], value) for name, value in members.items()}
 
 

@@ -1,4 +1,7 @@
-"""Who is known to which side, and how differently: links by email, phone or name, gaps, conflicts, twins, broken values."""
+"""Who is known to which side, and how differently.
+
+Links by email, phone or name, gaps, conflicts, twins, broken values.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,10 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Being:
-    """Someone as the two sides know them: a row in the app's columns, a contact in GHL's write shape, or only one of them."""
+    """Someone as the two sides know them.
+
+    A row in the app's columns, a contact in GHL's write shape, or only one of them.
+    """
 
     app: Row | None = None
     ghl: Row | None = None
@@ -94,7 +100,10 @@ class Casting:
         self.people = Population(self.dice)
 
     def all(self, contacts: int) -> list[Being]:
-        """Everyone, in no particular order: of 200 about 116 on both sides, 40 on each alone, and 4 knots to untie."""
+        """Everyone, in no particular order.
+
+        Of 200 about 116 on both sides, 40 on each alone, and 4 knots to untie.
+        """
         hundredth, alone = max(1, contacts // 100), contacts // 5
         knots = [self.shared_phone] * hundredth + [self.twins, self.lone_twins] * max(
             1, contacts // 200
@@ -108,7 +117,10 @@ class Casting:
         return beings
 
     def _shared(self, count: int, hundredth: int) -> Iterator[Being]:
-        """Those on both sides: about 80 % linked by email, 15 % by phone alone, 5 % by last name and postal code alone."""
+        """Those on both sides.
+
+        About 80 % linked by email, 15 % by phone alone, 5 % by last name and postal code alone.
+        """
         by_phone, by_name = count * 15 // 100, count * 5 // 100
         by_email = count - by_phone - by_name
         kinds: list[tuple[Callable[[Being], Being], int]] = [
@@ -142,7 +154,10 @@ class Casting:
         return Being(ghl=self.as_ghl(person), todos=todos, remarks=remarks)
 
     def shared_phone(self) -> list[Being]:
-        """Someone without email in the app whose phone two contacts in GHL share: it could be either."""
+        """Someone without email in the app whose phone two contacts in GHL share.
+
+        It could be either.
+        """
         person, partner = self.people.person(), self.people.person()
         app = self.as_app(person) | {"email": None}
         rival = self.as_ghl(replace(partner, last_name=person.last_name, phone=person.phone))
@@ -169,7 +184,8 @@ class Casting:
         )
 
     def _by_name(self, being: Being) -> Being:
-        # The one that is linked by name must have neither email nor phone: two that have one contradict each other.
+        # The one that is linked by name must have neither email nor phone: two that have one
+        # contradict each other.
         if self.dice.random() < 0.5:
             return _changed(being, app={"email": None, "phone": None})
         return _changed(being, ghl={"email": None, "phone": None})
@@ -195,7 +211,10 @@ class Casting:
     # -- how each side writes the same person
 
     def as_app(self, person: Person) -> Row:
-        """A row of `people`, with the habits of those who type: phones any way, tags and emails in any case."""
+        """A row of `people`, with the habits of those who type.
+
+        Phones any way, tags and emails in any case.
+        """
         tags = [tag.title() if self.dice.random() < 0.4 else tag for tag in person.tags]
         email = person.email.title() if self.dice.random() < 0.1 else person.email
         return {
@@ -218,7 +237,10 @@ class Casting:
         }
 
     def as_ghl(self, person: Person) -> Row:
-        """A contact in write shape; GHL makes phones E.164 and tags lower-case, emails it leaves as they are."""
+        """A contact in write shape.
+
+        GHL makes phones E.164 and tags lower-case, emails it leaves as they are.
+        """
         added = self._before()
         return {
             "firstName": person.first_name,
@@ -262,7 +284,10 @@ class Casting:
     # -- what hangs on them
 
     def _todos(self, most: Where) -> tuple[Todo, ...]:
-        """One to three for a third of people; half of those of a shared contact are on both sides."""
+        """One to three for a third of people.
+
+        Half of those of a shared contact are on both sides.
+        """
         if self.dice.random() >= 1 / 3:
             return ()
         return tuple(

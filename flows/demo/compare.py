@@ -1,4 +1,7 @@
-"""Whether two sides agree in the end: by the demo's own reading, without a line of the engine that it judges."""
+"""Whether two sides agree in the end.
+
+By the demo's own reading, without a line of the engine that it judges.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ Couple = tuple[Holder, Holder]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What open questions excuse: whole records by key, and single fields of records by (key, field)."""
+    """What open questions excuse.
+
+    Whole records by key, and single fields of records by (key, field).
+    """
 
     records: frozenset[str]
     fields: frozenset[tuple[str, str]]
@@ -49,8 +55,9 @@ def differences(
 ) -> list[str]:
     """What the two sides of a demo do not agree on, a sentence each; what `holds` name is left out.
 
-    People are linked by email, else by phone, else by last name with postal code, each only where just one on either
-    side has it. A value that is no email or no phone counts as blank, as neither side could take it from the other.
+    People are linked by email, else by phone, else by last name with postal code, each only where
+    just one on either side has it. A value that is no email or no phone counts as blank, as neither
+    side could take it from the other.
     """
     with opened(folder, pair_path, sandbox) as ends:
         app, ghl = ends.app(), ends.ghl()
@@ -132,7 +139,9 @@ def _cells(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
 def _tags(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
     for tag in sorted(app.tags ^ ghl.tags):
         if not held.one(Entity.CONTACT, f"tags: {tag}", app.key, ghl.key):
-            yield f"{app.name} has the tag {tag!r} in {'the app' if tag in app.tags else 'GHL'} alone"
+            yield (
+                f"{app.name} has the tag {tag!r} in {'the app' if tag in app.tags else 'GHL'} alone"
+            )
 
 
 def _tasks(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
@@ -151,7 +160,9 @@ def _tasks(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
         )
         for field, mine, other in named:
             if mine != other and not held.one(Entity.TASK, field, *keys):
-                yield f"{app.name}'s task {title!r}: {field} is {mine!r} in the app, {other!r} in GHL"
+                yield (
+                    f"{app.name}'s task {title!r}: {field} is {mine!r} in the app, {other!r} in GHL"
+                )
 
 
 def _notes(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
@@ -160,11 +171,16 @@ def _notes(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
         keys = [key for key in (app.notes.get(text), ghl.notes.get(text)) if key is not None]
         excused = held.whole(Entity.NOTE, *keys) or held.one(Entity.NOTE, "body", *keys)
         if ours != theirs and not excused:
-            yield f"{app.name}'s note {text!r} stands {ours} times in the app, {theirs} times in GHL"
+            yield (
+                f"{app.name}'s note {text!r} stands {ours} times in the app, {theirs} times in GHL"
+            )
 
 
 def agreed(ends: Ends) -> list[Couple]:
-    """Those who have an email of their own on both sides and agree in everything: nothing about them is open."""
+    """Those who have an email of their own on both sides and agree in everything.
+
+    Nothing about them is open.
+    """
     nothing = Held.of(())
     linked = couples(ends.app(), ends.ghl(), (_email,))
     return [couple for couple in linked if not any(_couple(couple, nothing))]

@@ -1,4 +1,7 @@
-"""What people do on both sides between two nights, straight in the database and in GHL, and whether it arrived across."""
+"""What people do on both sides between two nights, and whether it arrived across.
+
+They do it straight in the database and in GHL.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ _DUE = datetime(2025, 12, 12, 15, 0)  # noqa: DTZ001 - UTC, as the app's tables 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Something that somebody did. `stands` tells whether it is so on a side, for whoever has `email` there now."""
+    """Something that somebody did.
+
+    `stands` tells whether it is so on a side, for whoever has `email` there now.
+    """
 
     says: str
     email: str
@@ -40,15 +46,20 @@ class Edit:
 
 
 def edit(folder: Path, pair_path: Path, *, sandbox: Sandbox | None = None) -> list[str]:
-    """Make all the edits; returns a sentence each. See `edits` for what they are and what is raised."""
+    """Make all the edits; returns a sentence each.
+
+    See `edits` for what they are and what is raised.
+    """
     return [one.says for one in edits(folder, pair_path, sandbox=sandbox)]
 
 
 def edits(folder: Path, pair_path: Path, *, sandbox: Sandbox | None = None) -> list[Edit]:
-    """Edit people who agree on both sides, each of them once; returns the edits, to be looked for after the next run.
+    """Edit people who agree on both sides, each of them once.
 
-    A `sandbox` that is being served in this process has to be given: its file belongs to it. Raises ConfigError where
-    too few people agree, as before the first run.
+    Returns the edits, to be looked for after the next run.
+
+    A `sandbox` that is being served in this process has to be given: its file belongs to it. Raises
+    ConfigError where too few people agree, as before the first run.
     """
     with opened(folder, pair_path, sandbox) as ends:
         return list(_Editor(ends, agreed(ends)).everything())
@@ -171,7 +182,10 @@ class _Editor:
         )
 
     def conflict(self) -> Edit:
-        """One field of one person, changed on both sides to different values: each side keeps its own until someone decides."""
+        """One field of one person, changed on both sides to different values.
+
+        Each side keeps its own until someone decides.
+        """
         app, ghl = self._take()
         city = {Side.APP: "Lisboa", Side.GHL: "Porto"}
         self._change(app, city=city[Side.APP])

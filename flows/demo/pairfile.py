@@ -1,4 +1,7 @@
-"""The files that a user of the demo reads and changes: the pair file, where every choice says why, and the sandbox's settings."""
+"""The files that a user of the demo reads and changes.
+
+The pair file, where every choice says why, and the sandbox's settings.
+"""
 
 from __future__ import annotations
 
@@ -186,7 +189,10 @@ max_first_creates = $creates               # of one kind on one side; more on a 
 
 
 def pair_text(kind: AppKind, url: str, *, contacts: int) -> str:
-    """The whole file. `url` is where the app is, relative to the file, or a reference to where that is kept."""
+    """The whole file.
+
+    `url` is where the app is, relative to the file, or a reference to where that is kept.
+    """
     creates = max(50, contacts // 2)
     names = {"sandbox": SANDBOX_FILE, "settings": SETTINGS_FILE, "location": LOCATION}
     return _TEXT.substitute(names, app=_APPS[kind].format(url=url), creates=creates)

@@ -1,4 +1,7 @@
-"""People who do not exist: from several cultures, at fictitious numbers and example addresses, the same for the same seed."""
+"""People who do not exist.
+
+From several cultures, at fictitious numbers and example addresses, the same for the same seed.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,11 @@ _NAMES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A city: `area` is its telephone area code with the country code, `postal` what its postal codes begin with."""
+    """A city.
+
+    `area` is its telephone area code with the country code, `postal` what its postal codes begin
+    with.
+    """
 
     city: str
     state: str
@@ -133,7 +140,10 @@ _ASCII = str.maketrans(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Someone as they are; what each side knows of them, and how it writes it, is another matter. `phone` is E.164."""
+    """Someone as they are; what each side knows of them, and how it writes it, is another matter.
+
+    `phone` is E.164.
+    """
 
     first_name: str
     last_name: str
@@ -184,11 +194,17 @@ class Population:
         )
 
     def phone(self, place: Place) -> str:
-        """A number nobody has: 555-01xx is kept for fiction; once a city has used those up, the exchanges below it."""
+        """A number nobody has: 555-01xx is kept for fiction.
+
+        Once a city has used those up, the exchanges below it.
+        """
         return next(self._lines.setdefault(place.area, _lines(place.area)))
 
     def _name(self) -> tuple[str, str]:
-        """A first and a last name; a pair that is taken already only where a few tries find no other."""
+        """A first and a last name.
+
+        A pair that is taken already only where a few tries find no other.
+        """
         for _ in range(20):
             firsts, lasts = self.dice.choice(_NAMES)
             name = self.dice.choice(firsts), self.dice.choice(lasts)

@@ -1,4 +1,7 @@
-"""What each side holds now, read directly and brought to one form by the demo's own rules, so that it can judge the product."""
+"""What each side holds now, read directly and brought to one form.
+
+It goes by the demo's own rules, so that it can judge the product.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Someone as one side holds them. Cells are text, "" where blank; tasks by title; notes counted by their text."""
+    """Someone as one side holds them.
+
+    Cells are text, "" where blank; tasks by title; notes counted by their text.
+    """
 
     key: str
     cells: Mapping[str, str]
@@ -109,10 +115,12 @@ class Ends:
 
 @contextmanager
 def opened(folder: Path, pair_path: Path, sandbox: Sandbox | None) -> Iterator[Ends]:
-    """Both sides of the pair, closed afterwards; a `sandbox` that is given (because it is being served) stays open.
+    """Both sides of the pair, closed afterwards.
 
-    `pair_path` may be relative to `folder`. Files are written back at the end. Raises ConfigError for a pair whose sides
-    are not the demo's.
+    A `sandbox` that is given (because it is being served) stays open.
+
+    `pair_path` may be relative to `folder`. Files are written back at the end. Raises ConfigError
+    for a pair whose sides are not the demo's.
     """
     pair = load(folder / pair_path)
     if not pair.is_sandbox:
@@ -219,7 +227,10 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _phone(text: str) -> str:
-    """North American numbers alone are in the demo: ten digits, with or without the 1; anything else is no number."""
+    """North American numbers alone are in the demo: ten digits, with or without the 1.
+
+    Anything else is no number.
+    """
     digits = re.sub(r"\D", "", text)
     ten = digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
     return f"+1{ten}" if len(ten) == 10 else ""

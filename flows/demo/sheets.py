@@ -1,4 +1,7 @@
-"""The demo application as CSV files, opened as tables for as long as somebody edits or looks at them."""
+"""The demo application as CSV files.
+
+They are opened as tables for as long as somebody edits or looks at them.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dt.datetime):
-        return f"{value.isoformat(sep='T', timespec='seconds' if value.microsecond == 0 else 'microseconds')}Z"
+        precision = "seconds" if value.microsecond == 0 else "microseconds"
+        return f"{value.isoformat(sep='T', timespec=precision)}Z"
     return DELIMITER.join(value) if isinstance(value, list) else "" if value is None else str(value)
 
 

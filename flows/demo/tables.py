@@ -30,7 +30,8 @@ def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
         *columns,
         comment=MARK,
         mysql_charset="utf8mb4",
-        # Without it SQLite gives the key of the last row, once deleted, to the next one: another record under an old key.
+        # Without it SQLite gives the key of the last row, once deleted, to the next one: another
+        # record under an old key.
         sqlite_autoincrement=True,
     )
 
@@ -83,19 +84,25 @@ REMARKS = _table(
     ),
 )
 
-# Whoever edits the demo's file by hand, with the sqlite3 shell for example, need not think of updated_at.
+# Whoever edits the demo's file by hand, with the sqlite3 shell for example, need not think of
+# updated_at.
 _TOUCH = """
-CREATE TRIGGER {table}_touched AFTER UPDATE ON {table} FOR EACH ROW WHEN NEW.updated_at IS OLD.updated_at BEGIN
+CREATE TRIGGER {table}_touched AFTER UPDATE ON {table} FOR EACH ROW \
+WHEN NEW.updated_at IS OLD.updated_at BEGIN
     UPDATE {table} SET updated_at = strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now') WHERE id = NEW.id;
 END
 """
 for _touched in (PEOPLE, TODOS):
-    _trigger = sa.DDL(_TOUCH.format(table=_touched.name)).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
+    _sql = _TOUCH.format(table=_touched.name)
+    _trigger = sa.DDL(_sql).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
     sa.event.listen(_touched, "after_create", _trigger)
 
 
 def engine_of(url: str) -> sa.Engine:
-    """An engine for a database URL, with the driver that it names, or the one that the connector would take."""
+    """An engine for a database URL, with the driver that it names.
+
+    Where it names none, it is the one that the connector would take.
+    """
     # The connector refuses an SQLite file that is not there; the demo is about to make it.
     return sa.create_engine(
         url if url.startswith("sqlite") else database_url(url),
@@ -105,7 +112,10 @@ def engine_of(url: str) -> sa.Engine:
 
 
 def recreate(engine: sa.Engine) -> None:
-    """Make the tables anew. Raises ConfigError where one of these names belongs to somebody else."""
+    """Make the tables anew.
+
+    Raises ConfigError where one of these names belongs to somebody else.
+    """
     inspector = sa.inspect(engine)
     for table in METADATA.sorted_tables:
         if inspector.has_table(table.name) and not _ours(inspector, table.name):

@@ -1,4 +1,7 @@
-"""Makes the demo's folder: the application, the sandbox's location, and the pair file between them."""
+"""Makes the demo's folder.
+
+The application, the sandbox's location, and the pair file between them.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +46,15 @@ def open_sandbox(file: Path) -> Sandbox:
 
 
 def make(folder: Path, *, contacts: int = 200, seed: int = 7, app: str | None = None) -> Path:
-    """Make both sides and the pair file in `folder`, which is created; returns the pair file's path.
+    """Make both sides and the pair file in `folder`, which is created.
 
-    The same `seed` makes the same world. `app` is what the application shall be in place of an SQLite file: "rest" a
-    JSON API over one, "csv" files in the folder, or any SQLAlchemy URL, where the tables of an earlier demo are replaced
-    and which is kept beside the pair file, not in it. Raises ConfigError where a demo lies in the folder already,
-    `contacts` is out of range, or `app` is none of these.
+    Returns the pair file's path.
+
+    The same `seed` makes the same world. `app` is what the application shall be in place of an
+    SQLite file: "rest" a JSON API over one, "csv" files in the folder, or any SQLAlchemy URL, where
+    the tables of an earlier demo are replaced and which is kept beside the pair file, not in it.
+    Raises ConfigError where a demo lies in the folder already, `contacts` is out of range, or `app`
+    is none of these.
     """
     kind, url = _kind(app)
     _check(folder, contacts)
@@ -109,7 +115,10 @@ def _check(folder: Path, contacts: int) -> None:
 
 
 def _reference(folder: Path, kind: AppKind, url: str | None) -> str:
-    """What the pair file says of where the app is: a file beside it, or the file that holds the URL with its password."""
+    """What the pair file says of where the app is.
+
+    A file beside it, or the file that holds the URL with its password.
+    """
     if url is None:
         return f"{DEMO if kind == 'rest' else 'sqlite:///'}{DATABASE_FILE}"
     secret = folder / URL_FILE
@@ -154,7 +163,10 @@ def _remarks(person_id: int, being: Being) -> Iterable[dict[str, Any]]:
 
 
 def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
-    """Make the sandbox's location and put in what GHL knows of these beings, past its own refusal of duplicates."""
+    """Make the sandbox's location and put in what GHL knows of these beings.
+
+    It goes past the sandbox's own refusal of duplicates.
+    """
     sandbox = open_sandbox(path)
     try:
         with sandbox.bulk():
@@ -175,7 +187,10 @@ def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
 
 
 def _book(sandbox: Sandbox, contacts: Sequence[str]) -> None:
-    """A past and a coming visit for each contact; their ids are given, so that no other id changes."""
+    """A past and a coming visit for each contact.
+
+    Their ids are given, so that no other id changes.
+    """
     statuses = (("showed", "confirmed"), ("noshow", "new"), ("showed", "cancelled"))
     for number, contact in enumerate(contacts):
         ends = zip(

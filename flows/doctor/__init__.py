@@ -1,4 +1,7 @@
-"""`doctor`: looks at everything a run needs, without writing anything, and says what to do about what it finds."""
+"""`doctor`: looks at everything a run needs, without writing anything.
+
+It says what to do about what it finds.
+"""
 
 from flows.doctor.check import check
 from flows.doctor.finding import Finding, Level, worst

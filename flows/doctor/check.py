@@ -34,9 +34,12 @@ def check(
     now: Callable[[], datetime] = _now,
     server: Callable[[], Iterable[Finding]] = machine.prefect_server,
 ) -> list[Finding]:
-    """Everything a run needs, looked at without a write that stays on either side, in the ledger or in the store.
+    """Look at everything a run needs.
 
-    `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start here.
+    No write stays on either side, in the ledger or in the store.
+
+    `auth` is needed where the pair says oauth. `server` says whether Prefect's server can start
+    here.
     """
     found = [
         *machine.versions(),
@@ -73,7 +76,10 @@ def _live(pair: Pair) -> Iterator[Finding]:
     elif pair.may_write:
         yield ok(f"writes to {urlsplit(pair.ghl.url).hostname} are allowed")
     else:
-        what = f"writes to {urlsplit(pair.ghl.url).hostname} are not allowed: plan and audit work, run and apply refuse"
+        what = (
+            f"writes to {urlsplit(pair.ghl.url).hostname} are not allowed: "
+            "plan and audit work, run and apply refuse"
+        )
         yield warning(what, "When a plan looks right, write live = true under [ghl].")
 
 
@@ -87,7 +93,10 @@ def _describe(
     fields = sum(map(len, described[side].fields.values()))
     found = [ok(f"{side.label} answers: {described[side].identity}, {fields} fields")]
     if why := described[side].read_only:
-        what = f"{side.label} takes no writes, as {why}: a run whose plan writes to it is refused [DB_READ_ONLY]"
+        what = (
+            f"{side.label} takes no writes, as {why}: a run whose plan writes to it is "
+            "refused [DB_READ_ONLY]"
+        )
         found.append(
             warning(
                 what,

@@ -1,4 +1,7 @@
-"""Which channels' consents are mapped, and whether the app's columns look as if they were read the wrong way round."""
+"""Which channels' consents are mapped.
+
+It also asks whether the app's columns look as if they were read the wrong way round.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ _FITTING: Mapping[FieldType, frozenset[str]] = {
 
 
 def fit(mapping: PairMapping, described: Mapping[Side, Description]) -> Iterator[Finding]:
-    """Everything in the mapping that one of the sides does not have, does not take, or cannot tell."""
+    """Everything in the mapping that does not fit one of the sides.
+
+    The side does not have it, does not take it, or cannot tell.
+    """
     count = 0
     for entity in mapping.entities:
         for field in entity.fields:
@@ -121,7 +124,10 @@ def _native(where: str, field: Field, info: FieldInfo, *, writes: bool) -> Itera
 
 
 def _words(codec: Choice, info: FieldInfo) -> set[str]:
-    """The declared words of the side whose choices these are: the one that has more of them in common."""
+    """The declared words of the side whose choices these are.
+
+    The one that has more of them in common.
+    """
     app, ghl = set(codec.table), set(codec.table.values())
     return app if len(app & set(info.choices)) > len(ghl & set(info.choices)) else ghl
 
@@ -131,12 +137,18 @@ def _whole(entity: EntityMap, described: Mapping[Side, Description]) -> Iterator
         if field.rule.conflict is OnConflict.NEWEST and field.rule.flow is Flow.BOTH:
             for side in Side:
                 if entity.entity not in described[side].modified:
-                    what = f'[{entity.entity}.fields] {field.name}: "newest", but {side.label} has no time of change'
+                    what = (
+                        f'[{entity.entity}.fields] {field.name}: "newest", '
+                        f"but {side.label} has no time of change"
+                    )
                     yield error(what, "Use hold, app or ghl.")
         if (
             isinstance(field.codec, Phone)
             and field.codec.region is None
             and described[Side.GHL].region is None
         ):
-            what = f"[{entity.entity}.fields] {field.name}: no country is set for numbers without a country code"
+            what = (
+                f"[{entity.entity}.fields] {field.name}: no country is set for numbers "
+                "without a country code"
+            )
             yield warning(what, 'Write region = "US" (or another) at the top of the pair file.')

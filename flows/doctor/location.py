@@ -1,4 +1,7 @@
-"""What a run needs of the GHL location: a token that works, its scopes, enough quota, and one idea of the time."""
+"""What a run needs of the GHL location.
+
+A token that works, its scopes, enough quota, and one idea of the time.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ _SKEW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A read that some entity needs, and the scope that GHL asks for it (docs/ghl.md#authentication)."""
+    """A read that some entity needs.
+
+    It has the scope that GHL asks for it (docs/ghl.md#authentication).
+    """
 
     endpoint: str
     scope: str
@@ -59,7 +65,10 @@ def needs(location: str, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
 
 
 def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
-    """Whether every read of a run is allowed. Scopes for writing show only when something is written."""
+    """Whether every read of a run is allowed.
+
+    Scopes for writing show only when something is written.
+    """
     mapped = {entity.entity for entity in pair.mapping.entities}
     owned = (one.entity for one in pair.mapping.entities if _has_owner(one))
     for need in needs(pair.ghl.location, tuple(owned)):
@@ -112,9 +121,15 @@ def _agenda(pair: Pair, api: Api, kind: Shown) -> Iterator[Finding]:
 
 
 def duplicates(api: Api) -> Iterator[Finding]:
-    """Whether the location may hold several contacts with one email: such a match is ambiguous, and held."""
+    """Whether the location may hold several contacts with one email.
+
+    Such a match is ambiguous, and held.
+    """
     if (schema.location(api).get("settings") or {}).get("allowDuplicateContact") is True:
-        what = "the location allows duplicate contacts: a match that is not unique is held for a person, never guessed"
+        what = (
+            "the location allows duplicate contacts: a match that is not unique is held for "
+            "a person, never guessed"
+        )
         yield warning(
             what,
             "Switch it off in GHL (Settings, Business Profile), or expect such holds in `review`.",
@@ -128,7 +143,10 @@ def clock(api: Api, now: datetime) -> Iterator[Finding]:
         return
     skew = (now - parsedate_to_datetime(said)).total_seconds()
     if abs(skew) > _SKEW_SECONDS:
-        what = f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} GHL's"
+        what = (
+            f"this machine's clock is {abs(skew):.0f} s "
+            f"{'ahead of' if skew > 0 else 'behind'} GHL's"
+        )
         yield warning(
             what, 'Let the machine keep its time (NTP): "newest" and watermarks depend on it.'
         )
@@ -137,7 +155,10 @@ def clock(api: Api, now: datetime) -> Iterator[Finding]:
 
 
 def estimate(pair: Pair, api: Api) -> int | None:
-    """The requests of one full read (docs/ghl.md#request-budget), from the location's own count of contacts; None if it gives none."""
+    """The requests of one full read (docs/ghl.md#request-budget).
+
+    They follow from the location's own count of contacts. None if it gives none.
+    """
     body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
     total: Any = api.call("contact.search", body=body).json().get("total")
     if not isinstance(total, int):
@@ -149,7 +170,10 @@ def estimate(pair: Pair, api: Api) -> int | None:
 
 
 def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
-    """Whether what remains of the day's requests is enough for one full read, beside the reserve for others."""
+    """Whether what remains of the day's requests is enough for one full read.
+
+    The reserve for others is left aside.
+    """
     if usage.remaining_today is None or needed is None:
         yield ok("GHL has not said how many requests remain today")
         return
@@ -157,7 +181,10 @@ def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:
     said = f"one full read needs about {needed:,} requests; {usage.remaining_today:,} remain today"
     if needed > free:
         budgets = " or ".join(kind.budget for kind in Shown)
-        remedy = f"Set {SWEPT[0].budget}, or a lower {budgets}, under [ghl], or run when the quota is fresh; the job stops cleanly and goes on tomorrow."
+        remedy = (
+            f"Set {SWEPT[0].budget}, or a lower {budgets}, under [ghl], or run when the quota is "
+            "fresh; the job stops cleanly and goes on tomorrow."
+        )
         yield warning(f"{said}, of which {free:,} are free for this job", remedy)
     else:
         yield ok(said)

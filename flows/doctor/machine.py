@@ -1,4 +1,7 @@
-"""What a run needs of this machine: versions that work together, disk, and a ledger that can be reached."""
+"""What a run needs of this machine.
+
+Versions that work together, disk, and a ledger that can be reached.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,10 @@ def disk(pair: Pair) -> Iterator[Finding]:
     if free < _LEAST_FREE:
         yield warning(
             said,
-            "Free some space, or prune old runs: a run of a large location stages several hundred MB.",
+            (
+                "Free some space, or prune old runs: a run of a large location "
+                "stages several hundred MB."
+            ),
         )
     else:
         yield ok(said)
@@ -109,14 +115,18 @@ def _existing(folder: Path) -> Path:
 
 
 def ends(pair: Pair, described: Mapping[Side, Description]) -> Iterator[Finding]:
-    """Whether another pair of the same ledger has both ends; what a ledger of its own holds nobody can see from here."""
+    """Whether another pair of the same ledger has both ends.
+
+    What a ledger of its own holds nobody can see from here.
+    """
     url = sa.make_url(pair.ledger_url.get_secret_value())
     other = None
     if url.get_backend_name() != "sqlite" or Path(url.database or "").exists():
         engine = sa.create_engine(url, hide_parameters=True)
         try:
             with engine.connect() as connection:
-                # A ledger that is empty, or of an earlier version, has no such table: the next run makes it.
+                # A ledger that is empty, or of an earlier version, has no such table: the next run
+                # makes it.
                 if sa.inspect(connection).has_table(schema.ends.name):
                     other = holder(connection, pair, described)
         except (sa.exc.SQLAlchemyError, ImportError):
@@ -127,16 +137,23 @@ def ends(pair: Pair, described: Mapping[Side, Description]) -> Iterator[Finding]
         what = f"pair {other!r} of this ledger has both ends, too: a run is refused (ENDS_HELD)"
         yield error(
             what,
-            f'Write pair = "{other}"; where that pair is retired, or was renamed: `run --allow {SAME_ENDS}`.',
+            (
+                f'Write pair = "{other}"; where that pair is retired, or was renamed: '
+                f"`run --allow {SAME_ENDS}`."
+            ),
         )
     else:
         yield ok(
-            "no other pair has both ends (of this ledger alone: a pair with a ledger of its own is not seen)"
+            "no other pair has both ends (of this ledger alone: "
+            "a pair with a ledger of its own is not seen)"
         )
 
 
 def ledger(pair: Pair) -> Iterator[Finding]:
-    """Whether the ledger can be reached; a SQLite ledger that is not there yet is made by the first run, not by this."""
+    """Whether the ledger can be reached.
+
+    A SQLite ledger that is not there yet is made by the first run, not by this.
+    """
     url = sa.make_url(pair.ledger_url.get_secret_value())
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         yield ok("there is no ledger yet: the first run makes it")

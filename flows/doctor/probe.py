@@ -1,4 +1,7 @@
-"""`doctor --probe`: finds out on the location itself what nobody could confirm, with a throw-away contact, and cleans up."""
+"""`doctor --probe`: finds out on the location itself what nobody could confirm.
+
+It does so with a throw-away contact, and cleans up.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ UNANSWERED = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found out: the question, the answer as a sentence, and what it suggests to write in the pair file."""
+    """What was found out.
+
+    The question, the answer as a sentence, and what it suggests to write in the pair file.
+    """
 
     question: str
     answer: str
@@ -67,16 +73,20 @@ def probe(
     auth: Auth | None = None,
     thorough: bool = False,
 ) -> list[Answer]:
-    """Make one contact on the pair's location, try what is unknown of GHL (docs/ghl.md), delete it, and say what was found.
+    """Try on the pair's location what is unknown of GHL (docs/ghl.md), and say what was found.
 
-    `confirm` is asked first, with a sentence that says what will be done. `thorough` also makes 101 notes, to see whether
-    reading them stops at 100. `auth` is needed where the pair says oauth. Raises Refused where it says no or the location
-    is not live, ConnectorError where the contact cannot even be made.
+    It makes one contact for that, and deletes it.
+
+    `confirm` is asked first, with a sentence that says what will be done. `thorough` also makes 101
+    notes, to see whether reading them stops at 100. `auth` is needed where the pair says oauth.
+    Raises Refused where it says no or the location is not live, ConnectorError where the contact
+    cannot even be made.
     """
     require_live(pair)
     question = (
-        f"This makes one contact named Reconcile Probe in location {pair.ghl.location}, with a task, a note and a tag, and "
-        "deletes it all at the end. Workflows that start on new contacts, tags or tasks will start for it. Go on?"
+        f"This makes one contact named Reconcile Probe in location {pair.ghl.location}, "
+        "with a task, a note and a tag, and deletes it all at the end. "
+        "Workflows that start on new contacts, tags or tasks will start for it. Go on?"
     )
     if not confirm(question):
         raise Refused(
@@ -126,7 +136,10 @@ def _answered(trial: Trial, subject: Subject) -> Answer:
 
 
 def _clean_up(api: Api, made: _Made) -> Iterator[Answer]:
-    """Delete what was made; a create whose answer was lost is looked for by its email, which nobody else has."""
+    """Delete what was made.
+
+    A create whose answer was lost is looked for by its email, which nobody else has.
+    """
     steps = (("the contact", _delete_contact), ("the tag", _delete_tag))
     for what, step in steps:
         try:

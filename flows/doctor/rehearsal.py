@@ -1,4 +1,7 @@
-"""Whether the database takes the writes that runs will make: each kind is tried in a transaction that is taken back."""
+"""Whether the database takes the writes that runs will make.
+
+Each kind is tried in a transaction that is taken back.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,29 @@ _CELLS: Mapping[str, str] = {
     "bool": "true",
 }
 _KNOWN_BY = ("email", "phone", "name", "firstName")
-"""GHL's fields of a person, of whom somebody in a hurry enters one: the first of these that is mapped."""
+"""GHL's fields of a person, of whom somebody in a hurry enters one.
+
+The first of these that is mapped.
+"""
 
 _REMEDIES = {
-    "CONSTRAINT": "Give that column a value for new rows (on_create), or map a field to it with a fallback or required = true.",
+    "CONSTRAINT": (
+        "Give that column a value for new rows (on_create), or map a field to it with a "
+        "fallback or required = true."
+    ),
     "FORBIDDEN": "Grant the login what it lacks, or let the entity flow to GHL alone.",
-    "NO_KEY": "Let the pair write to the table itself; what a view joined may be a join of the pair file.",
+    (
+        "NO_KEY"
+    ): "Let the pair write to the table itself; what a view joined may be a join of the pair file.",
     "NOT_TRIED": "Look at the first run's plan with care, or let the table have transactions.",
 }
 
 
 def rehearsal(pair: Pair, connector: Connector) -> list[Finding]:
-    """What the database answers to a create, an update and a delete of each entity; nothing of them stays."""
+    """What the database answers to a create, an update and a delete of each entity.
+
+    Nothing of them stays.
+    """
     from connectors.sql import SqlConnector
 
     if not isinstance(connector, SqlConnector):
@@ -68,7 +82,10 @@ def _found(tries: list[Try]) -> Iterator[Finding]:
         if not one.code:
             continue
         remedy = _REMEDIES.get(one.code, "Correct the field's line, or what it is written to.")
-        what = f"{one.entity}: {_article(one.what)} {one.what} would be refused: {one.why} [{one.code}]"
+        what = (
+            f"{one.entity}: {_article(one.what)} {one.what} would be refused: "
+            f"{one.why} [{one.code}]"
+        )
         # Somebody fills in more than the least: that is no reason to stop.
         least = one.what == LEAST or one.code == "NOT_TRIED"
         yield warning(what, remedy) if least else error(what, remedy)

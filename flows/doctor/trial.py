@@ -1,4 +1,7 @@
-"""The single questions of a probe: each does one small thing to the throw-away contact and looks at what became of it."""
+"""The single questions of a probe.
+
+Each does one small thing to the throw-away contact and looks at what became of it.
+"""
 
 from __future__ import annotations
 
@@ -148,10 +151,8 @@ def _note(subject: Subject) -> tuple[str, str]:
     said, made = _moved(
         subject, lambda: children.create(subject.api, Entity.NOTE, subject.contact, {"body": _BODY})
     )
-    return (
-        f"{said}; {_body(children.get(subject.api, Entity.NOTE, subject.contact, str(made['id'])) or {})}",
-        "",
-    )
+    stored = children.get(subject.api, Entity.NOTE, subject.contact, str(made["id"])) or {}
+    return f"{said}; {_body(stored)}", ""
 
 
 def _many_notes(subject: Subject) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""`init`: looks at both sides, proposes the mapping, and writes the pair file for a person to correct."""
+"""`init`: looks at both sides and proposes the mapping.
+
+It writes the pair file for a person to correct.
+"""
 
 from flows.init.proposal import Line, Place, Proposal, Unplaced
 from flows.init.propose import propose

@@ -1,4 +1,7 @@
-"""Which columns are one address, where a table has several: primary and alternative, billing and shipping."""
+"""Which columns are one address, where a table has several.
+
+Primary and alternative, billing and shipping.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ PARTS: tuple[Concept, ...] = ("address1", "city", "state", "postalCode", "countr
 PLACES = frozenset({"address1", "city", "postalCode"})
 """What a thing without an address does not have: a phone may have a country, too."""
 PREFERRED = ("primary", "main", "default", "billing", "invoice", "home", "private", "mailing")
-"""What the address is called that counts, the surest first; one that is called nothing comes before."""
+"""What the address is called that counts, the surest first.
+
+One that is called nothing comes before.
+"""
 _SAYS_NOTHING = frozenset({"address", "addr", "adresse"})
 
 Prefix = tuple[str, ...]
@@ -20,7 +26,10 @@ Prefix = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The address that counts, `chosen` by column, what stands before its parts, and the columns of the `others`."""
+    """The address that counts, `chosen` by column, and what stands before its parts.
+
+    The columns of the `others` come with it.
+    """
 
     chosen: Mapping[str, Concept] = field(default_factory=dict)
     prefix: Prefix = ()

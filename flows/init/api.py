@@ -1,4 +1,7 @@
-"""What a JSON API holds that nobody has described yet: by its OpenAPI document, or by answers that somebody saved."""
+"""What a JSON API holds that nobody has described yet.
+
+By its OpenAPI document, or by answers that somebody saved.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,20 @@ from reconcile.values.mapping import TAGS
 
 UNKNOWN = "https://api.example.com"
 """Stands in the pair file where nothing says what the API's address is."""
-_SAVE = "Save its OpenAPI document (.json or .yaml), or one answer of each collection (.json), and give the file or the folder."
+_SAVE = (
+    "Save its OpenAPI document (.json or .yaml), or one answer of each collection (.json), "
+    "and give the file or the folder."
+)
 _JSON = (".json",)
 _YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSurvey:
-    """The collections, what `[app]` has to say of them all, and what a person has to say instead."""
+    """The collections, and what `[app]` has to say of them all.
+
+    It also gives what a person has to say instead.
+    """
 
     collections: tuple[Collection, ...]
     app: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +70,10 @@ class ApiSurvey:
 
 
 def survey_api(path: Path) -> ApiSurvey | None:
-    """An OpenAPI document or saved answers; None where the path is neither. Raises ConfigError for what is no JSON."""
+    """An OpenAPI document or saved answers; None where the path is neither.
+
+    Raises ConfigError for what is no JSON.
+    """
     files = [path] if path.is_file() else sorted(path.iterdir())
     tables = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
     if path.is_dir() and any(file.suffix.lower() in tables for file in path.iterdir()):

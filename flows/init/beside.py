@@ -1,4 +1,7 @@
-"""A table beside the contacts that holds fields of theirs, and what is looked through to find one."""
+"""A table beside the contacts that holds fields of theirs.
+
+It also says what is looked through to find one.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Beside:
     flow: str = ""
 
     def lines(self) -> Iterator[Line]:
-        """A line of the pair file for each field; what the joined table cannot give is said instead."""
+        """A line of the pair file for each field.
+
+        What the joined table cannot give is said instead.
+        """
         for one in self.found:
             line = line_of(one, OWNER)
             if isinstance(line, Line):
@@ -42,7 +48,11 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked through: the contacts, all tables, and the concepts for which the contacts have no column, or an `empty` one."""
+    """What is looked through.
+
+    The contacts, all tables, and the concepts for which the contacts have no column, or an `empty`
+    one.
+    """
 
     contacts: Table
     tables: Sequence[Table]
@@ -59,6 +69,9 @@ class Search:
         return next((table for table in self.others if table.name == name), None)
 
     def wants(self, found: Sequence[Guess]) -> tuple[Guess, ...]:
-        """Those guesses that fill a gap; an empty column does not fill that of another empty one."""
+        """Those guesses that fill a gap.
+
+        An empty column does not fill that of another empty one.
+        """
         better = [one for one in found if one.column.samples or one.concept not in self.empty]
         return tuple(one for one in better if one.concept in self.wanted)

@@ -20,13 +20,19 @@ _CURSORS: Mapping[str, tuple[str, str]] = {
     "additional_data.next_cursor": ("cursor", "limit"),
     "offset": ("offset", "pageSize"),
 }
-"""Where HubSpot, Pipedrive and Airtable show the next cursor; which parameters take it and the size of a page."""
+"""Where HubSpot, Pipedrive and Airtable show the next cursor.
+
+It also says which parameters take it and the size of a page.
+"""
 _KEYS = ("id", "uuid", "key", "_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Where a collection lies, its columns by dotted path, its key, and what a pair file has to say besides."""
+    """Where a collection lies, its columns by dotted path, and its key.
+
+    It also has what a pair file has to say besides.
+    """
 
     path: str
     columns: tuple[Column, ...]
@@ -51,7 +57,10 @@ def key_of(columns: Sequence[Column]) -> str | None:
 
 
 def collection_of(name: str, answer: Any) -> Collection | None:
-    """The collection that a saved answer is a page of; None where it holds no list of objects, or several."""
+    """The collection that a saved answer is a page of.
+
+    None where it holds no list of objects, or several.
+    """
     found = list(_lists(answer, ""))
     if len(found) != 1:
         return None

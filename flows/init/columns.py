@@ -1,4 +1,7 @@
-"""Which column is which GHL field: by its name in any convention or language, and by the values it holds."""
+"""Which column is which GHL field.
+
+By its name in any convention or language, and by the values it holds.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,10 @@ def _shows(column: Column, concept: Concept) -> bool:
 
 
 def _is_strange(column: Column, concept: Concept) -> bool:
-    """Whether a column cannot be a concept, by its type or by a word that makes it something else."""
+    """Whether a column cannot be a concept.
+
+    Its type says so, or a word that makes it something else.
+    """
     if column.type not in _TYPES.get(concept, _TEXTS):
         return True
     return not STRANGERS.get(concept, frozenset()).isdisjoint(words(column.title))
@@ -152,7 +158,10 @@ def _order(one: Guess) -> tuple[bool, float]:
 
 
 def _in_address(one: Guess, found: Addresses) -> Guess:
-    """A part of the address that counts is surer than its name alone says; no other column is one then."""
+    """A part of the address that counts is surer than its name alone says.
+
+    No other column is one then.
+    """
     if not found.chosen or one.concept not in PARTS:
         return one
     if found.chosen.get(one.column.name) != one.concept:
@@ -177,7 +186,10 @@ def free_columns(table: Table) -> list[Column]:
 
 
 def _names_settled(chosen: dict[Concept, Guess]) -> dict[Concept, Guess]:
-    """A "name" beside a first name is the last name, beside a last name the first: Name and Vorname, nombre and apellidos."""
+    """A "name" beside a first name is the last name, beside a last name the first.
+
+    Name and Vorname, nombre and apellidos.
+    """
     whole = chosen.get("name")
     if whole is None or ("firstName" in chosen) == ("lastName" in chosen):
         if whole is not None and "firstName" in chosen:
@@ -194,7 +206,10 @@ def _names_settled(chosen: dict[Concept, Guess]) -> dict[Concept, Guess]:
 def lines(
     table: Table, entity: Entity, known: Mapping[str, FieldInfo], *, parent: str | None = None
 ) -> Iterator[Line | Unplaced]:
-    """A line for each column that has a place, or a word why it has none, in the order of the columns but `parent`."""
+    """A line for each column that has a place, or a word why it has none.
+
+    They come in the order of the columns, without `parent`.
+    """
     placed = {one.column.name: one for one in guesses(table, entity)}
     more = _more(table, placed.values())
     extra = {name for names in more.values() for name in names}
@@ -252,7 +267,10 @@ def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...
 
 
 def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line | Unplaced:
-    """A guess as a line of the pair file; a word why it has no place, where its values do not fit."""
+    """A guess as a line of the pair file.
+
+    It is a word why it has no place, where its values do not fit.
+    """
     column, concept = found.column, found.concept
     line = Line(
         entity,

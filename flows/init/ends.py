@@ -1,4 +1,7 @@
-"""By which column a table belongs to the contacts, and what else of its rows says that they are meant."""
+"""By which column a table belongs to the contacts.
+
+It also finds what else of its rows says that the contacts are meant.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ Scalar: TypeAlias = "str | int | bool"
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The column that holds a contact's key, and the values that rows of contacts have beside it."""
+    """The column that holds a contact's key.
+
+    The values that rows of contacts have beside it come with it.
+    """
 
     column: str
     fixed: Mapping[str, Scalar] = field(default_factory=dict)
@@ -84,13 +90,17 @@ def end_of(table: Table, target: Table) -> End | None:
 
 
 def reference(table: Table, target: Table) -> str | None:
-    """The column of `table` that refers to `target`: as the database says, or by its name (customer_id, customerId)."""
+    """The column of `table` that refers to `target`.
+
+    As the database says, or by its name (customer_id, customerId).
+    """
     if table.name == target.name:
         return None
     told = [column for column, referred in table.references.items() if referred == target.name]
     meant = [column for column in told if _ACTORS.isdisjoint(words(column))]
     wanted = _singulars(words(target.bare)[-1])
-    # Of several ways the one that is called after the table is meant: partner_id before company_partner_id.
+    # Of several ways the one that is called after the table is meant: partner_id before
+    # company_partner_id.
     if meant:
         return next((one for one in meant if wanted & {*words(one)}), meant[0])
     same = [
@@ -114,7 +124,10 @@ def _singulars(word: str) -> set[str]:
 
 
 def polymorphic(table: Table, target: Table) -> End | None:
-    """A pair of columns such as `taggable_type` and `taggable_id`, where some rows name the target."""
+    """A pair of columns such as `taggable_type` and `taggable_id`.
+
+    Some of the rows name the target.
+    """
     for key in table.columns:
         *before, last = words(key.name) or ("",)
         if last != "id" or not before or key.name in table.references:
@@ -129,25 +142,35 @@ def polymorphic(table: Table, target: Table) -> End | None:
 
 
 def _is_kind(column: Column, before: Sequence[str]) -> bool:
-    """Whether a column says of what the key beside it is: parent_type, bean_module, res_model, model."""
+    """Whether a column says of what the key beside it is.
+
+    Such columns are parent_type, bean_module, res_model, model.
+    """
     own = words(column.name)
     return bool(own) and own[-1] in _KINDS and own[:-1] in ((), tuple(before))
 
 
 def _names(word: str, target: Table) -> bool:
-    """Whether a word of the application means the target's records: Contact, App.Models.Contact, res.partner."""
+    """Whether a word of the application means the target's records.
+
+    Such words are Contact, App.Models.Contact, res.partner.
+    """
     own = words(re.split(r"[\\/]", word)[-1])
     called = words(target.bare)
     return bool(own) and own[:-1] == called[:-1] and is_one_of(own[-1], called[-1])
 
 
 def tenant(contacts: Table, tables: Sequence[Table]) -> str | None:
-    """The column that says whose a contact is, where several parties share the tables: never blank, and in other tables too."""
+    """The column that says whose a contact is, where several parties share the tables.
+
+    It is never blank, and stands in other tables, too.
+    """
     for column in contacts.columns:
         named = not _TENANTS.isdisjoint(words(column.name))
         if not named or column.nullable or not column.samples:
             continue
-        # One column of that name in one table may be anything, such as the country of a bank account.
+        # One column of that name in one table may be anything, such as the country of a bank
+        # account.
         others = [table for table in tables if column.name in _columns(table)]
         if len(others) > 1:
             return column.name
@@ -204,7 +227,10 @@ def primary(table: Table) -> str | None:
 
 
 def not_deleted(table: Table) -> dict[str, Scalar]:
-    """What a row holds that is not marked as deleted; nothing where a time marks it, which no value selects."""
+    """What a row holds that is not marked as deleted.
+
+    Nothing where a time marks it, which no value selects.
+    """
     column = role(table, "deleted")
     if column is None or is_moment(column):
         return {}
@@ -214,7 +240,10 @@ def not_deleted(table: Table) -> dict[str, Scalar]:
 def new_values(
     table: Table, given: Sequence[str], rows: Sequence[Mapping[str, str]]
 ) -> tuple[dict[str, Scalar], list[str]]:
-    """What a new row gets beside the columns that are `given`, as all `rows` have it; and what is lacking."""
+    """What a new row gets beside the columns that are `given`, as all `rows` have it.
+
+    What is lacking follows.
+    """
     values: dict[str, Scalar] = {}
     lacking: list[str] = []
     # Only a time that the database does not set itself: its default knows better.

@@ -14,8 +14,9 @@ from reconcile.model import Entity
 class Likeness:
     """What the columns of such a table mean, and its words.
 
-    What hangs on a contact has one of `has`, and one of `proofs` unless the table's name says what it is. `weighed` are
-    the concepts that count for it; none: all do. `lacking` is said where no table is like it.
+    What hangs on a contact has one of `has`, and one of `proofs` unless the table's name says what
+    it is. `weighed` are the concepts that count for it; none: all do. `lacking` is said where no
+    table is like it.
     """
 
     concepts: Mapping[Concept, str]
@@ -39,12 +40,17 @@ LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
         Entity.CONTACT: Likeness(
             concepts={concept: said for concept, said in CONTACT.items() if concept != "tags"},
             tables=TABLES["contact"],
-            lacking="no table looks like contacts: one needs names, and emails or telephone numbers",
+            lacking=(
+                "no table looks like contacts: one needs names, and emails or telephone numbers"
+            ),
         ),
         Entity.TASK: Likeness(
             concepts=TASK,
             tables=TABLES["task"],
-            lacking="no table looks like tasks: one needs a reference to the contacts, a title, and a due date or a status",
+            lacking=(
+                "no table looks like tasks: one needs a reference to the contacts, a title, "
+                "and a due date or a status"
+            ),
             has=frozenset({"title", "body"}),
             proofs=frozenset({"dueDate", "completed"}),
         ),

@@ -86,7 +86,10 @@ _LIKE = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How many of the samples are of a concept's kind; `share` is None where there is nothing to go by."""
+    """How many of the samples are of a concept's kind.
+
+    `share` is None where there is nothing to go by.
+    """
 
     share: float | None
     words: str = ""
@@ -131,7 +134,10 @@ def are_phones(values: Sequence[str]) -> bool:
 
 
 def lost_zeros(column: Column) -> int | None:
-    """How many digits a postal code has, where a spreadsheet took zeros from the front of some of them."""
+    """How many digits a postal code has, where some of them lost zeros.
+
+    A spreadsheet took those from the front.
+    """
     lengths = {len(sample) for sample in column.samples}
     digits = all(sample.isascii() and sample.isdecimal() for sample in column.samples)
     return 5 if digits and max(lengths, default=0) == 5 and min(lengths) in (3, 4) else None

@@ -1,4 +1,7 @@
-"""The exports that people have: what their columns are called, where the name alone does not say what they hold."""
+"""The exports that people have.
+
+What their columns are called, where the name alone does not say what they hold.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What an application writes: `marks` are columns by which it is known; `concepts` says what columns hold.
+    """What an application writes: `marks` are columns by which it is known.
 
-    `strange` are columns that look like a field and hold something else, with the reason. `own_key` is a key that the
-    application gives: a row with another one may be taken for another record where the file is read in again. `key` is a
-    column that tells rows apart where the application's own may not be made up. `tags_except` see FileSettings.
+    `concepts` says what columns hold.
+
+    `strange` are columns that look like a field and hold something else, with the reason. `own_key`
+    is a key that the application gives: a row with another one may be taken for another record
+    where the file is read in again. `key` is a column that tells rows apart where the application's
+    own may not be made up. `tags_except` see FileSettings.
     """
 
     name: str

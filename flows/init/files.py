@@ -1,4 +1,7 @@
-"""What is in files that nobody has described yet: each is a table, its key is a column, or columns, whose values never repeat."""
+"""What is in files that nobody has described yet.
+
+Each is a table, its key is a column, or columns, whose values never repeat.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class FileSurvey:
-    """The format of the files, what is to be said of each table's file, and the tables themselves."""
+    """The format of the files, what is to be said of each table's file, and the tables."""
 
     format: FileFormat
     files: Mapping[str, File]
@@ -49,7 +52,10 @@ class FileSurvey:
 
 
 def survey_files(path: Path) -> FileSurvey:
-    """A file, or all files of a folder that have the format of most of them. Raises ConfigError where none can be read."""
+    """A file, or all files of a folder that have the format of most of them.
+
+    Raises ConfigError where none can be read.
+    """
     candidates = sorted(path.iterdir()) if path.is_dir() else [path]
     formats = {
         file: name for file in candidates if file.is_file() and (name := _format(file)) is not None
@@ -158,7 +164,10 @@ def _parts(sample: str, between: str) -> list[str]:
 
 
 def _between(name: str, rows: Sequence[Row], export: Export | None) -> str | None:
-    """What stands between several emails or telephone numbers in a cell; tags have a place of their own."""
+    """What stands between several emails or telephone numbers in a cell.
+
+    Tags have a place of their own.
+    """
     if export is not None and export.concepts.get(name) == "tags":
         return None
     samples = list(_samples(name, rows))
@@ -173,7 +182,9 @@ def _between(name: str, rows: Sequence[Row], export: Export | None) -> str | Non
 
 
 def _key(names: Sequence[str], rows: Sequence[Row], export: Export | None) -> tuple[str, ...]:
-    """The first column that is called a key and never repeats; else an email, or a name and an email, that never do.
+    """The first column that is called a key and never repeats.
+
+    Else an email, or a name and an email, that never do.
 
     No column at all where nothing tells the rows apart.
     """

@@ -1,4 +1,7 @@
-"""What is in an application that nobody has described yet: tables, columns, references and a few samples."""
+"""What is in an application that nobody has described yet.
+
+Tables, columns, references and a few samples.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from reconcile.ports import FieldType
 class Column:
     """One column: its declared type, and what the sampled rows hold, as text and without blanks.
 
-    `meaning` is the concept that a column of a known export holds, `strange` why it is none though it looks like one.
-    `list_of` is the column with several values in each cell, of which this one is the first. `called` is what people call it,
-    where its name is a path. `required`: a new row needs a value, and the database gives none; `nullable`: it may be without. `words` are
-    all that it may hold.
+    `meaning` is the concept that a column of a known export holds, `strange` why it is none though
+    it looks like one. `list_of` is the column with several values in each cell, of which this one
+    is the first. `called` is what people call it, where its name is a path. `required`: a new row
+    needs a value, and the database gives none; `nullable`: it may be without. `words` are all that
+    it may hold.
     """
 
     name: str
@@ -43,10 +47,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table or view; `references` gives the table that a column refers to, where the database says so.
+    """One table or view.
 
-    `natural` means that the key is made of columns with a meaning of their own, such as an email. `rows` are the sampled
-    rows, each without its blanks.
+    `references` gives the table that a column refers to, where the database says so.
+
+    `natural` means that the key is made of columns with a meaning of their own, such as an email.
+    `rows` are the sampled rows, each without its blanks.
     """
 
     name: str

@@ -13,7 +13,10 @@ from flows.init.proposal import Join, Unplaced
 
 
 def beside(search: Search) -> tuple[list[Beside], list[Unplaced]]:
-    """Every joined table that holds a field for which there is no column yet, the surest kind first; and what was left."""
+    """Every joined table that holds a field for which there is no column yet.
+
+    The surest kind comes first. What was left is given as well.
+    """
     chosen: list[Beside] = []
     left: list[Unplaced] = []
     for look in LOOKS:
@@ -50,4 +53,7 @@ LOOKS: tuple[Callable[[Search], Iterator[Beside | Unplaced]], ...] = (
     pointed,
     linked,
 )
-"""Where a field may lie, in order: what belongs to one contact alone comes before what several may share, the short way first."""
+"""Where a field may lie, in order.
+
+What belongs to one contact alone comes before what several may share, the short way first.
+"""

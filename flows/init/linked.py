@@ -71,7 +71,8 @@ def _over(
     company = company_of(table)
     if company is None:
         return None
-    # The name is not this contact's to change, and a link to another company nobody's but the application's.
+    # The name is not this contact's to change, and a link to another company nobody's but the
+    # application's.
     said = {
         "table": table.name,
         "fixed": not_deleted(table),
@@ -95,7 +96,10 @@ def _emails(
     via: Mapping[str, Any],
     because: str,
 ) -> Beside:
-    """Addresses that others may share: the one that holds the value is looked for, and made where there is none."""
+    """Addresses that others may share.
+
+    The one that holds the value is looked for, and made where there is none.
+    """
     address = email.column.name
     fixed = not_deleted(table)
     stamp = role(table, "modified_at")

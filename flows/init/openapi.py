@@ -1,4 +1,7 @@
-"""What an OpenAPI document says of an API's collections: where each lies, how it pages, and what its records hold."""
+"""What an OpenAPI document says of an API's collections.
+
+Where each lies, how it pages, and what its records hold.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ class Document:
                 yield self._collection(template, methods, items, row)
 
     def whole(self, schema: Schema) -> Schema:
-        """A schema with its reference followed, its parts put together, and of its kinds the one that is not null."""
+        """A schema with its reference followed and its parts put together.
+
+        Of its kinds it is the one that is not null.
+        """
         for _ in range(DEEPEST * 4):
             if "$ref" in schema:
                 schema = self._at(str(schema["$ref"]))
@@ -232,7 +238,10 @@ def _most(schema: Schema) -> int:
 
 
 def _pager(names: list[str], sizes: Mapping[str, int], places: list[str]) -> dict[str, Any]:
-    """How a collection pages, by the names of its parameters and of what stands beside its records."""
+    """How a collection pages.
+
+    It is told by the names of its parameters and of what stands beside its records.
+    """
     size = next((name for name in _SIZES if name in names), None)
     sized = {"size_param": size, "size": sizes[size]} if size else {"size_param": ""}
     total = next((place for place in places if place.rpartition(".")[2] in TOTALS), None)

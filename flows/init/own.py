@@ -60,7 +60,10 @@ def named(search: Search) -> Iterator[Beside]:
 
 
 def own_rows(search: Search) -> Iterator[Beside | Unplaced]:
-    """Each table of addresses, phones or details; what is left where a contact has several rows that are alike."""
+    """Each table of addresses, phones or details.
+
+    What is left where a contact has several rows that are alike.
+    """
     for table in search.others:
         end = end_of(table, search.contacts)
         if end is None or not table_likeness(table.bare, TABLES["beside"]):
@@ -101,7 +104,10 @@ def _own(
     fixed = {**end.fixed, **not_deleted(table)}
     kind, others = _kind(table, end)
     if others and kind is None:
-        why = f"a contact has several of its rows ({', '.join(others)}), and none is called the main one: fixed = {{ … }} chooses"
+        why = (
+            f"a contact has several of its rows ({', '.join(others)}), and none is called the main "
+            "one: fixed = { … } chooses"
+        )
         return Unplaced(table.name, why)
     fixed |= kind or {}
     flag = primary(table)
@@ -161,7 +167,10 @@ def _pointer(search: Search, table: Table) -> str | None:
 
 
 def _points(search: Search, column: Column, table: Table) -> bool:
-    """Whether a column leads to a table, as the database says or by its name: default_billing_address_id."""
+    """Whether a column leads to a table, as the database says or by its name.
+
+    Default_billing_address_id.
+    """
     if search.contacts.references.get(column.name) == table.name:
         return True
     *before, last, mark = words(column.name)[-4:] if is_key_like(column) else ("", "")

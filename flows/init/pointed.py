@@ -66,7 +66,10 @@ def pointed(search: Search) -> Iterator[Beside]:
 
 
 def _is_own(search: Search, column: str) -> bool:
-    """Whether a column says whose the contact is, not for whom it works: none lacks it, or it is the users' own company."""
+    """Whether a column says whose the contact is, not for whom it works.
+
+    None lacks it, or it is the users' own company.
+    """
     if not search.contacts.column(column).nullable:
         return True
     target = search.contacts.references[column]

@@ -1,4 +1,7 @@
-"""What `init` proposes: where the app keeps its entities, which column is which GHL field, and what found no place."""
+"""What `init` proposes.
+
+Where the app keeps its entities, which column is which GHL field, and what found no place.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ SURE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A table beside an entity's own; `said` is what the pair file says of it, `because` why it is there."""
+    """A table beside an entity's own.
+
+    `said` is what the pair file says of it, `because` why it is there.
+    """
 
     name: str
     said: Mapping[str, Any]
@@ -25,7 +31,9 @@ class Join:
 class Place:
     """The table of an entity. `tags` is what the pair file says of them, as a TOML table.
 
-    `fixed` selects its records, `on_create` is for new ones, `where` is a condition in SQL. `creates` is why records are created in GHL alone, where they are; `reads` that nothing at all is written to the app.
+    `fixed` selects its records, `on_create` is for new ones, `where` is a condition in SQL.
+    `creates` is why records are created in GHL alone, where they are; `reads` that nothing at all
+    is written to the app.
     """
 
     entity: Entity
@@ -49,7 +57,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One field: a column and its GHL field (two, for a name that GHL splits), with the reason and a few samples.
+    """One field: a column and its GHL field, with the reason and a few samples.
+
+    It has two GHL fields for a name that GHL splits.
 
     `flow` is said where a value goes one way alone.
     """

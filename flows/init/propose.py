@@ -37,7 +37,10 @@ def likeliest(_question: str, candidates: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """The tenant whose records are meant: the column that says so, its value, and the values of others."""
+    """The tenant whose records are meant.
+
+    The column that says so, its value, and the values of others.
+    """
 
     column: str = ""
     value: str = ""
@@ -49,7 +52,10 @@ def propose(
     ghl: Description,
     choose: Choose = likeliest,
 ) -> Proposal:
-    """Where contacts, tasks, notes and tags are, and which column is which field; pure, the same input gives the same."""
+    """Where contacts, tasks, notes and tags are, and which column is which field.
+
+    Pure, the same input gives the same.
+    """
     tables = with_references(tables)
     by_name = {table.name: table for table in tables}
     found: list[Line | Unplaced] = []
@@ -96,7 +102,10 @@ def _places(
     places = [contacts]
     # Administrators must not become contacts because nobody said who is a customer.
     if table_likeness(own.bare, TABLES["not contact"]):
-        why = f'"{own.name}" may hold those who work with the application too: say by where who is a contact'
+        why = (
+            f'"{own.name}" may hold those who work with the application too: '
+            "say by where who is a contact"
+        )
         return (
             replace(
                 contacts,
@@ -142,11 +151,17 @@ def _with_all(
     found: list[Line | Unplaced],
     whose: Whose,
 ) -> tuple[Place, ...]:
-    """The places with what stands beside their tables, whose records are meant, and what new rows get."""
+    """The places with what stands beside their tables.
+
+    They say whose records are meant, and what new rows get.
+    """
     by_name = {table.name: table for table in tables}
     contacts = by_name[places[0].table]
     if whose.others:
-        why = f'{whose.column} = "{whose.value}" was taken; contacts of {", ".join(whose.others)} are not touched'
+        why = (
+            f'{whose.column} = "{whose.value}" was taken; '
+            f"contacts of {', '.join(whose.others)} are not touched"
+        )
         found.append(Unplaced(f"{contacts.name}.{whose.column}", why))
     fixed = tenant_of(contacts, whose.column, whose.value)
     rest = [table for table in tables if table.name not in {place.table for place in places}]
@@ -313,7 +328,10 @@ def _tag_lines(places: Iterable[Place]) -> list[Line]:
             TAGS,
             (TAGS,),
             0.95,
-            f'the {"column" if "column" in tags else "join table"} "{tags.get("column") or tags["table"]}"',
+            (
+                f"the {'column' if 'column' in tags else 'join table'} "
+                f'"{tags.get("column") or tags["table"]}"'
+            ),
         )
         for tags in said
     ]

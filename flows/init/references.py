@@ -1,4 +1,7 @@
-"""Which column holds another table's key where the database does not say so: by its name, or by the values it holds."""
+"""Which column holds another table's key where the database does not say so.
+
+By its name, or by the values it holds.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,19 @@ Holds = Callable[[Table, Sequence[str]], int]
 
 _MARKS = frozenset({"id", "fk", "ref", "uuid", "guid"})
 _MADE = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""A key that a machine made up: met in two tables, it is the same thing. A number is not: every table has a 1."""
+"""A key that a machine made up: met in two tables, it is the same thing.
+
+A number is not: every table has a 1.
+"""
 _TRIED = 20
 _KINDS = (CONTACT["country"], CONTACT["state"], COMPANIES.replace(" ", "|"))
 
 
 def with_references(tables: Sequence[Table]) -> tuple[Table, ...]:
-    """The tables with those references that the names of columns tell; what the database says comes first."""
+    """The tables with those references that the names of columns tell.
+
+    What the database says comes first.
+    """
     prefix = _prefix(tables)
     return tuple(
         _named(
@@ -37,7 +46,10 @@ def met(
     tables: Iterable[Table],
     holds: Holds,
 ) -> Table:
-    """A table with those references that its values tell: keys that a machine made up, found in another table."""
+    """A table with those references that its values tell.
+
+    Keys that a machine made up, found in another table.
+    """
     found = dict(table.references)
     keyed = [other for other in tables if other != table and _made(other)]
     for column in table.columns:
@@ -76,7 +88,10 @@ def _named(
 
 
 def _without_marks(own: tuple[str, ...]) -> tuple[str, ...]:
-    """What a column's name says apart from being a key; nothing where it does not say that it is one."""
+    """What a column's name says apart from being a key.
+
+    Nothing where it does not say that it is one.
+    """
     if len(own) < 2 or _MARKS.isdisjoint({own[0], own[-1]}):
         return ()
     return own[1:] if own[0] in _MARKS else own[:-1]

@@ -36,7 +36,10 @@ Ask = Callable[[Line], bool]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `init` did: the file, what it proposed, and what a person has to do next, a sentence each."""
+    """What `init` did: the file, and what it proposed.
+
+    It also says what a person has to do next, a sentence each.
+    """
 
     path: Path
     proposal: Proposal
@@ -45,7 +48,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What `init` is told: the flags of the command line. `app_url` is a database URL, "env:NAME", or a file or folder."""
+    """What `init` is told: the flags of the command line.
+
+    `app_url` is a database URL, "env:NAME", or a file or folder.
+    """
 
     app_url: str
     location: str
@@ -62,11 +68,14 @@ def init(
     choose: Choose = likeliest,
     environ: Mapping[str, str] = os.environ,
 ) -> Written:
-    """Connect both sides, propose the mapping and write a commented pair file; nothing is written to either side.
+    """Connect both sides, propose the mapping and write a commented pair file.
 
-    `choose` is called where several tables or tenants may be meant, `ask` for every line that is not quite sure; without it (`--yes`) what is likely is taken and the rest is
-    mentioned in the file. Raises ConfigError where a side cannot be reached, no table looks like contacts, or the file
-    exists.
+    Nothing is written to either side.
+
+    `choose` is called where several tables or tenants may be meant, `ask` for every line that is
+    not quite sure; without it (`--yes`) what is likely is taken and the rest is mentioned in the
+    file. Raises ConfigError where a side cannot be reached, no table looks like contacts, or the
+    file exists.
     """
     if wish.out.exists():
         raise _refused(
@@ -110,13 +119,19 @@ def _database_url(wish: Wish, environ: Mapping[str, str]) -> str:
     url = _app_url(wish, environ)
     if url.startswith(("http://", "https://")):
         what = "a JSON API is not asked what it holds: no mapping can be proposed from its address"
-        remedy = "Save its OpenAPI document, or an answer of each collection, as .json files, and give those; or begin with the cookbook."
+        remedy = (
+            "Save its OpenAPI document, or an answer of each collection, as .json files, "
+            "and give those; or begin with the cookbook."
+        )
         raise _refused("--app", what, remedy)
     return url
 
 
 def _in_dialect(proposal: Proposal, url: str) -> Proposal:
-    """Conditions as the database takes them: what stands between double quotes is a text for MySQL and MariaDB."""
+    """Conditions as the database takes them.
+
+    What stands between double quotes is a text for MySQL and MariaDB.
+    """
     if not url.startswith(("mysql", "mariadb")):
         return proposal
     places = [replace(place, where=place.where.replace('"', "`")) for place in proposal.places]
@@ -159,7 +174,10 @@ def _described(wish: Wish, environ: Mapping[str, str]) -> Description:
 
 
 def _checked_keys(proposal: Proposal) -> Proposal:
-    """Without the entities whose table has no key to know a record by: they could not be kept apart."""
+    """Without the entities whose table has no key to know a record by.
+
+    They could not be kept apart.
+    """
     keyless = [place for place in proposal.places if not place.key and not place.reads]
     if any(place.entity is OWNER for place in keyless):
         what = (
@@ -288,7 +306,10 @@ def _written_files(wish: Wish, files: FileSurvey) -> dict[str, dict[str, Any]]:
 
 
 def _written_url(wish: Wish) -> str:
-    """How the app's URL stands in the file: never with a password, SQLite's path relative to the file where it can be."""
+    """How the app's URL stands in the file.
+
+    Never with a password, SQLite's path relative to the file where it can be.
+    """
     if wish.app_url.startswith("env:"):
         return wish.app_url
     scheme, slashes, file = wish.app_url.partition(":///")
@@ -317,7 +338,8 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
     said = []
     if head.app_url == f"env:{APP_VARIABLE}" and APP_VARIABLE not in environ:
         said.append(
-            f"The URL holds a password, so the file says env:{APP_VARIABLE}: export that variable before each run."
+            f"The URL holds a password, so the file says env:{APP_VARIABLE}: "
+            "export that variable before each run."
         )
     unsure = [line for line in proposal.lines if SURE <= line.confidence < _DOUBT]
     if unsure:
@@ -326,7 +348,8 @@ def _todo(proposal: Proposal, head: Head, environ: Mapping[str, str]) -> tuple[s
         )
     if any(line.choices and line.entity.spec.completes for line in proposal.lines):
         said.append(
-            "Check which words mean that a task is done, and add those that the samples did not show."
+            "Check which words mean that a task is done, and add those that "
+            "the samples did not show."
         )
     if proposal.unplaced:
         said.append("Some columns found no place; the file says which, and why.")

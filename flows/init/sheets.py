@@ -1,4 +1,7 @@
-"""Where the table lies in a sheet that nobody has described: below which title, above which footer."""
+"""Where the table lies in a sheet that nobody has described.
+
+Below which title, above which footer.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +39,20 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The line of the header, None where it is the first; and the footer, as a pair file says it."""
+    """The line of the header, None where it is the first.
+
+    The footer follows, as a pair file says it.
+    """
 
     header: int | None = None
     footer: int | str | None = None
 
 
 def csv_lines(content: bytes, name: str) -> list[Line]:
-    """The lines of a CSV file, by the delimiter that gives most of them the same number of cells."""
+    """The lines of a CSV file.
+
+    Its delimiter is the one that gives most of them the same number of cells.
+    """
     encoding = encoding_of(content, None, name)
     text = "".join(encoding.lines(content))
     first = text.partition("\n")[0].strip().lower()
@@ -86,7 +95,8 @@ def excel_lines(content: bytes) -> list[Line]:
 
     try:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
-    except Exception as error:  # noqa: BLE001 - openpyxl fails in dozens of ways on a damaged workbook
+    # openpyxl fails in dozens of ways on a damaged workbook.
+    except Exception as error:  # noqa: BLE001
         what = f"it is not a workbook ({type(error).__name__})"
         raise BrokenFileError(what, "open it in Excel and save it as .xlsx") from None
     found = []
@@ -99,7 +109,10 @@ def excel_lines(content: bytes) -> list[Line]:
 
 
 def bounds_of(lines: Sequence[Line]) -> Bounds:
-    """Where the table begins and ends: its header fills most of its width, and what stands around it does not."""
+    """Where the table begins and ends.
+
+    Its header fills most of its width, and what stands around it does not.
+    """
     width = _usual_width(lines)
     for at, line in enumerate(lines):
         if line.width == width and len(line.filled) >= max(2, 0.6 * width):
@@ -109,7 +122,10 @@ def bounds_of(lines: Sequence[Line]) -> Bounds:
 
 
 def _footer(lines: Sequence[Line]) -> int | str | None:
-    """The lines at the end that fill one cell, where a blank line or their form parts them from the records; or a total."""
+    """The lines at the end that fill one cell, or a total.
+
+    A blank line or their form parts them from the records.
+    """
     if not lines:
         return None
     count = 0

@@ -30,7 +30,10 @@ _OF_THE_SERVER = ("information_schema", "pg_")
 
 
 def survey(url: str) -> tuple[Table, ...]:
-    """Every table and view of a database, read-only. Raises ConfigError where it cannot be reached, never with the URL."""
+    """Every table and view of a database, read-only.
+
+    Raises ConfigError where it cannot be reached, never with the URL.
+    """
     engine = open_engine(SqlSettings(url, {}))
     try:
         with begin_snapshot(engine) as connection:
@@ -101,7 +104,10 @@ def _schemas(
     connection: sa.Connection,
     inspector: sa.Inspector,
 ) -> list[str | None]:
-    """The schema in which names are looked up, as None, and those beside it, where a database has several."""
+    """The schema in which names are looked up, as None, and those beside it.
+
+    A database may have several.
+    """
     if connection.dialect.name != "postgresql":
         return [None]
     named = inspector.get_schema_names()

@@ -31,7 +31,10 @@ _CHILD = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A table in the running for an entity; `end` is where it holds the contact's key, `join` the table between them."""
+    """A table in the running for an entity.
+
+    `end` is where it holds the contact's key, `join` the table between them.
+    """
 
     table: Table
     score: float
@@ -83,7 +86,10 @@ def child_places(
     contacts: Table,
     tables: Sequence[Table],
 ) -> list[Place]:
-    """The tables that may be tasks or notes, the likeliest first: they lead to the contacts, and have what a task or a note has."""
+    """The tables that may be tasks or notes, the likeliest first.
+
+    They lead to the contacts, and have what a task or a note has.
+    """
     scored = [
         _as_child(
             entity,
@@ -127,7 +133,8 @@ def _links(
     found = []
     for link in tables:
         end, own = (end_of(link, contacts), reference(link, table))
-        # A table with fields of a person is no link: an order stands between a customer and its items.
+        # A table with fields of a person is no link: an order stands between a customer and its
+        # items.
         if end is None or own is None or link.name == table.name or guesses(link, OWNER):
             continue
         said = {"table": link.name, "on": {own: table.key[0]}}
@@ -205,5 +212,8 @@ def _has_contact(end: End | None, join: Join | None) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name, with its schema, as SQL has it whatever it is: order is a word of the language, taskId small letters without quotes."""
+    """A name, with its schema, as SQL has it whatever it is.
+
+    Order is a word of the language, taskId small letters without quotes.
+    """
     return ".".join(f'"{part}"' for part in name.split("."))

@@ -1,4 +1,7 @@
-"""Where a contact's tags are: in a column, in a join table, or in one that other records' tags share."""
+"""Where a contact's tags are.
+
+In a column, in a join table, or in one that other records' tags share.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ class _Link:
 def tags_place(
     contacts: Table, tables: Sequence[Table], whose: Mapping[str, Scalar]
 ) -> Said | None:
-    """What the pair file says of the tags; `whose` is what rows of this tenant hold. None where nothing looks like tags."""
+    """What the pair file says of the tags; `whose` is what rows of this tenant hold.
+
+    None where nothing looks like tags.
+    """
     column = max(contacts.columns, key=lambda one: _as_tags(one, contacts))
     if _as_tags(column, contacts) >= SURE and not is_moment(column):
         form, delimiter = tag_form(column)
@@ -66,7 +72,10 @@ def _as_tags(column: Column, contacts: Table) -> float:
 def _joined(
     table: Table, contacts: Table, tables: Sequence[Table], kind: str, whose: Mapping[str, Scalar]
 ) -> Said | None:
-    """A join table with one row per contact and tag, holding the tag itself or the key of its name."""
+    """A join table with one row per contact and tag.
+
+    It holds the tag itself or the key of its name.
+    """
     end = end_of(table, contacts)
     if end is None or table.name == contacts.name or not table_likeness(table.bare, TABLES[kind]):
         return None
@@ -140,7 +149,10 @@ def _language(column: Column) -> str | None:
 
 
 def _new_name(names: Table, given: Sequence[str]) -> dict[str, Scalar]:
-    """What a new row of the table of names gets; its time of change too, which the connector does not keep there."""
+    """What a new row of the table of names gets.
+
+    Its time of change too, which the connector does not keep there.
+    """
     values, _ = new_values(names, given, names.rows)
     stamp = role(names, "modified_at")
     if stamp is not None and stamp.required:
@@ -153,7 +165,10 @@ def _mixed(
     column: str,
     names: Table,
 ) -> bool:
-    """Whether names of several kinds hang on contacts, so that nobody can tell which kind is meant."""
+    """Whether names of several kinds hang on contacts.
+
+    Nobody can tell then which kind is meant.
+    """
     linked = _linked(link, column, names)
     kinds = [one.name for one in names.columns if words(one.name)[-1:] == ("type",)]
     return any(len({row.get(kind, "") for row in linked}) > 1 for kind in kinds)

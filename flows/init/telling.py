@@ -1,4 +1,7 @@
-"""What `init` says on the screen: where things were found, which column is which field, and what was left."""
+"""What `init` says on the screen.
+
+Where things were found, which column is which field, and what was left.
+"""
 
 from __future__ import annotations
 

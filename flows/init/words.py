@@ -1,4 +1,7 @@
-"""What people call things: the names of columns and tables, brought to words and looked up across naming conventions."""
+"""What people call things.
+
+The names of columns and tables, brought to words and looked up across naming conventions.
+"""
 
 from __future__ import annotations
 
@@ -12,56 +15,102 @@ Concept = str
 """What a column means: a GHL field name, or the role of a column ("modified_at")."""
 
 _NOISE_WORDS = (
-    "customer customers client clients contact contacts person people patient patients member members user users lead leads "
-    "kunde kunden patienten personen cliente clientes paciente pacientes contacto contactos contato str txt s c f fld col "
-    "primary main default usr cust pat cli cnt tbl"
+    "customer customers client clients contact contacts person people patient patients "
+    "member members user users lead leads kunde kunden patienten personen cliente clientes "
+    "paciente pacientes contacto contactos contato str txt s c f fld col primary main default "
+    "usr cust pat cli cnt tbl"
 )
 """Words that stand before the meaning of a column and add nothing to it."""
 
 CONTACT: Mapping[Concept, str] = {
-    "firstName": "first name|firstname|fname|given name|givenname|forename|christian name|first|vorname|prenom|nombre de pila"
-    "|primer nombre|nombres|voornaam|fornavn|fornamn|imie|etunimi|primeiro nome|prenome|nome proprio",
-    "lastName": "last name|lastname|lname|surname|sur name|family name|familyname|last|nachname|familienname|nom de famille"
-    "|apellido|apellidos|primer apellido|cognome|sobrenome|apelido|achternaam|etternavn|efternamn|efternavn|nazwisko|sukunimi",
-    "name": "name|full name|fullname|display name|whole name|vollname|voller name|nom complet|nombre completo|nombre|nom|nome"
-    "|nome completo|naam|navn|namn",
-    "email": "email|e mail|mail|email address|emailaddress|mail address|email addr|e mail address|correo|correo electronico"
-    "|courriel|adresse email|adresse mail|mailadresse|email adresse|e mail adresse|epost|e post|posta elettronica",
-    "phone": "phone|phone number|phonenumber|mobile|mobile phone|mobile number|cell|cell phone|cellphone|telephone"
-    "|telephone number|tel|tel no|tel nr|telefon nr|telephone no|mobile no|phone no|contact number|msisdn|telefon|telefonnummer|telefono|telefone|telephone portable"
-    "|handy|handynummer|mobil|mobilnummer|mobiltelefon|portable|movil|telefono movil|celular|cellulare|telefoon|gsm"
-    "|rufnummer|tlf|tel number",
-    "address1": "address 1|address1|address|address line 1|addressline1|addr 1|addr1|addr|street|street address|street line 1"
-    "|strasse|strasse hausnummer|strasse nr|anschrift|adresse|adresse 1|rue|direccion|domicilio|calle|indirizzo|via|endereco"
-    "|morada|straat|adres|ulica|gata",
-    "city": "city|town|locality|suburb|city name|ort|stadt|wohnort|ville|commune|ciudad|localidad|poblacion|citta|comune"
-    "|cidade|stad|plaats|woonplaats|by|miasto",
-    "state": "state|province|region|state province|state code|county|bundesland|kanton|departement|etat|estado|provincia|regione",
-    "postalCode": "postal code|postalcode|zip|zip code|zipcode|postcode|post code|postal|plz|postleitzahl|code postal"
-    "|codigo postal|cod postal|cp|cap|cep|postnummer|postnr|kod pocztowy",
+    "firstName": (
+        "first name|firstname|fname|given name|givenname|forename|christian name|first|vorname"
+        "|prenom|nombre de pila|primer nombre|nombres|voornaam|fornavn|fornamn|imie|etunimi"
+        "|primeiro nome|prenome|nome proprio"
+    ),
+    "lastName": (
+        "last name|lastname|lname|surname|sur name|family name|familyname|last|nachname"
+        "|familienname|nom de famille|apellido|apellidos|primer apellido|cognome|sobrenome|apelido"
+        "|achternaam|etternavn|efternamn|efternavn|nazwisko|sukunimi"
+    ),
+    "name": (
+        "name|full name|fullname|display name|whole name|vollname|voller name|nom complet"
+        "|nombre completo|nombre|nom|nome|nome completo|naam|navn|namn"
+    ),
+    "email": (
+        "email|e mail|mail|email address|emailaddress|mail address|email addr|e mail address"
+        "|correo|correo electronico|courriel|adresse email|adresse mail|mailadresse|email adresse"
+        "|e mail adresse|epost|e post|posta elettronica"
+    ),
+    "phone": (
+        "phone|phone number|phonenumber|mobile|mobile phone|mobile number|cell|cell phone|cellphone"
+        "|telephone|telephone number|tel|tel no|tel nr|telefon nr|telephone no|mobile no|phone no"
+        "|contact number|msisdn|telefon|telefonnummer|telefono|telefone|telephone portable"
+        "|handy|handynummer|mobil|mobilnummer|mobiltelefon|portable|movil|telefono movil|celular"
+        "|cellulare|telefoon|gsm|rufnummer|tlf|tel number"
+    ),
+    "address1": (
+        "address 1|address1|address|address line 1|addressline1|addr 1|addr1|addr|street"
+        "|street address|street line 1|strasse|strasse hausnummer|strasse nr|anschrift"
+        "|adresse|adresse 1|rue|direccion|domicilio|calle|indirizzo|via|endereco|morada"
+        "|straat|adres|ulica|gata"
+    ),
+    "city": (
+        "city|town|locality|suburb|city name|ort|stadt|wohnort|ville|commune|ciudad|localidad"
+        "|poblacion|citta|comune|cidade|stad|plaats|woonplaats|by|miasto"
+    ),
+    "state": (
+        "state|province|region|state province|state code|county|bundesland|kanton|departement|etat"
+        "|estado|provincia|regione"
+    ),
+    "postalCode": (
+        "postal code|postalcode|zip|zip code|zipcode|postcode|post code|postal|plz|postleitzahl"
+        "|code postal|codigo postal|cod postal|cp|cap|cep|postnummer|postnr|kod pocztowy"
+    ),
     "country": "country|country code|country name|nation|land|laendercode|pays|pais|paese|kraj",
-    "dateOfBirth": "date of birth|dateofbirth|dob|birth date|birthdate|birthday|born|born on|geburtsdatum|geburtstag|geb datum"
-    "|date naissance|date de naissance|fecha nacimiento|fecha de nacimiento|fec nac|data di nascita|data nascita"
-    "|data nascimento|data de nascimento|geboortedatum|fodselsdato",
-    "companyName": "company|company name|companyname|organization|organisation|org|employer|business name|account name|firma"
-    "|unternehmen|societe|entreprise|empresa|compania|azienda|ditta|bedrijf|foretag",
+    "dateOfBirth": (
+        "date of birth|dateofbirth|dob|birth date|birthdate|birthday|born|born on"
+        "|geburtsdatum|geburtstag|geb datum|date naissance|date de naissance|fecha nacimiento"
+        "|fecha de nacimiento|fec nac|data di nascita|data nascita|data nascimento"
+        "|data de nascimento|geboortedatum|fodselsdato"
+    ),
+    "companyName": (
+        "company|company name|companyname|organization|organisation|org|employer|business name"
+        "|account name|firma|unternehmen|societe|entreprise|empresa|compania|azienda"
+        "|ditta|bedrijf|foretag"
+    ),
     "website": "website|web site|web|homepage|home page|url|site|webseite|site web|sitio web|sito",
-    "source": "source|lead source|origin|channel|acquisition channel|referrer|utm source|quelle|herkunft|origen|fuente|origine",
-    "tags": "tags|tag|labels|label|tag list|taglist|keywords|schlagworte|schlagwoerter|etiketten|etiquettes|etiquetas|etichette",
+    "source": (
+        "source|lead source|origin|channel|acquisition channel|referrer|utm source|quelle|herkunft"
+        "|origen|fuente|origine"
+    ),
+    "tags": (
+        "tags|tag|labels|label|tag list|taglist|keywords|schlagworte|schlagwoerter|etiketten"
+        "|etiquettes|etiquetas|etichette"
+    ),
 }
 
 TASK: Mapping[Concept, str] = {
-    "title": "title|subject|task|task name|name|summary|what|headline|todo|to do|action|betreff|titel|aufgabe|titulo|asunto"
-    "|tarea|titre|objet|sujet|tache|titolo|oggetto|onderwerp|message",
-    "body": "body|description|details|detail|notes|note|text|content|comment|comments|memo|beschreibung|bemerkung|descripcion"
-    "|detalle|notas|details|descrizione|descricao|omschrijving",
-    "dueDate": "due|due date|duedate|due at|due on|deadline|do by|when|remind at|reminder date|follow up on|follow up date"
-    "|followup date|scheduled for|scheduled at|target date|faellig|faellig am|fallig am|faelligkeit|faelligkeitsdatum|termin"
-    "|frist|vence|vencimiento|fecha limite|fecha vencimiento|fecha de vencimiento|echeance|date echeance|date limite|scadenza"
-    "|prazo|vervaldatum",
-    "completed": "completed|is completed|done|is done|complete|finished|is finished|closed|is closed|resolved|status|state"
-    "|task status|erledigt|abgeschlossen|terminado|terminada|completado|completada|hecho|hecha|termine|terminee|fait"
-    "|completato|concluido|estado|statut|voltooid",
+    "title": (
+        "title|subject|task|task name|name|summary|what|headline|todo|to do|action|betreff|titel"
+        "|aufgabe|titulo|asunto|tarea|titre|objet|sujet|tache|titolo|oggetto|onderwerp|message"
+    ),
+    "body": (
+        "body|description|details|detail|notes|note|text|content|comment|comments|memo|beschreibung"
+        "|bemerkung|descripcion|detalle|notas|details|descrizione|descricao|omschrijving"
+    ),
+    "dueDate": (
+        "due|due date|duedate|due at|due on|deadline|do by|when|remind at|reminder date"
+        "|follow up on|follow up date|followup date|scheduled for|scheduled at|target date|faellig"
+        "|faellig am|fallig am|faelligkeit|faelligkeitsdatum|termin|frist|vence|vencimiento"
+        "|fecha limite|fecha vencimiento|fecha de vencimiento|echeance|date echeance|date limite"
+        "|scadenza|prazo|vervaldatum"
+    ),
+    "completed": (
+        "completed|is completed|done|is done|complete|finished|is finished|closed|is closed"
+        "|resolved|status|state|task status|erledigt|abgeschlossen|terminado|terminada|completado"
+        "|completada|hecho|hecha|termine|terminee|fait|completato|concluido|estado|statut|voltooid"
+    ),
 }
 
 STRANGERS: Mapping[Concept, frozenset[str]] = {
@@ -172,8 +221,9 @@ MOBILE = frozenset(
 """Words of a telephone that people carry about."""
 
 COMPANIES = (
-    "company companies account accounts organization organizations organisation organisations societe societes firma firmen"
-    " unternehmen empresa empresas azienda aziende bedrijf bedrijven employer employers business businesses"
+    "company companies account accounts organization organizations organisation organisations "
+    "societe societes firma firmen unternehmen empresa empresas azienda aziende bedrijf bedrijven "
+    "employer employers business businesses"
 )
 """Tables of those for whom contacts work."""
 
@@ -201,46 +251,79 @@ SECRET_WORDS = frozenset(
 GENDER = "gender|sex|geschlecht|sexe|sexo|genere|genero|geslacht"
 
 NOTE: Mapping[Concept, str] = {
-    "body": "body|text|note|notes|content|comment|comments|message|remark|remarks|memo|description|entry|notiz|notiztext"
-    "|bemerkung|inhalt|nota|texto|comentario|observacion|observaciones|contenido|commentaire|texte|contenu|remarque|testo",
+    "body": (
+        "body|text|note|notes|content|comment|comments|message|remark|remarks|memo|description"
+        "|entry|notiz|notiztext|bemerkung|inhalt|nota|texto|comentario|observacion|observaciones"
+        "|contenido|commentaire|texte|contenu|remarque|testo"
+    ),
     "title": "title|subject|headline|betreff|titel|titulo|asunto|titre|objet",
 }
 
 ROLE: Mapping[Concept, str] = {
-    "modified_at": "updated at|updated on|updated|modified at|modified on|modified|last modified|last updated|last update"
-    "|changed at|changed on|last changed|date modified|date updated|modified date|update time|write date|mtime|tms|geaendert|geaendert am"
-    "|geandert am|aktualisiert|aktualisiert am|letzte aenderung|modificado|modificado el|actualizado|actualizado el"
-    "|fecha actualizacion|fecha modificacion|modifie le|mis a jour le|date modification|ultima modifica|aggiornato il",
-    "created": "created|created at|created on|date created|creation date|date entered|create date|datec|registered|added at|date added|angelegt|angelegt am|erstellt"
-    "|erstellt am|creado|creado el|fecha alta|fecha creacion|cree le|date creation|creato il|inserted at",
+    "modified_at": (
+        "updated at|updated on|updated|modified at|modified on|modified|last modified|last updated"
+        "|last update|changed at|changed on|last changed|date modified|date updated|modified date"
+        "|update time|write date|mtime|tms|geaendert|geaendert am|geandert am|aktualisiert"
+        "|aktualisiert am|letzte aenderung|modificado|modificado el|actualizado|actualizado el"
+        "|fecha actualizacion|fecha modificacion|modifie le|mis a jour le|date modification"
+        "|ultima modifica|aggiornato il"
+    ),
+    "created": (
+        "created|created at|created on|date created|creation date|date entered|create date|datec"
+        "|registered|added at|date added|angelegt|angelegt am|erstellt|erstellt am|creado|creado el"
+        "|fecha alta|fecha creacion|cree le|date creation|creato il|inserted at"
+    ),
     "version": "version|row version|rowversion|lock version|revision|etag|version no",
-    "deleted": "deleted|deleted at|is deleted|deleted on|removed at|date deleted|geloescht|geloescht am|eliminado|borrado"
-    "|supprime|supprime le|cancellato",
+    "deleted": (
+        "deleted|deleted at|is deleted|deleted on|removed at|date deleted|geloescht|geloescht am"
+        "|eliminado|borrado|supprime|supprime le|cancellato"
+    ),
 }
 
 TABLES: Mapping[str, str] = {
-    "contact": "contact contacts customer customers client clients person people persons patient patients lead leads member"
-    " members subscriber subscribers buyer buyers guest guests student students kunde kunden kontakt kontakte patienten person"
-    " personen interessenten cliente clientes paciente pacientes contacto contactos persona personas usager clienti pazienti"
-    " paziente contato contatos klant klanten",
-    "not contact": "user users staff employee employees admin admins supplier suppliers vendor vendors agent agents operator"
-    " operators account accounts mitarbeiter lieferant lieferanten benutzer aerzte arzt empleado empleados proveedor proveedores"
-    " usuario usuarios doctor doctors medico medicos fournisseur fournisseurs salarie",
-    "task": "task tasks todo todos reminder reminders activity activities followup followups follow ups up action actions"
-    " callback callbacks aufgabe aufgaben erinnerung erinnerungen wiedervorlage wiedervorlagen tarea tareas recordatorio"
-    " recordatorios tache taches rappel rappels compito compiti tarefa tarefas taak taken",
-    "note": "note notes comment comments remark remarks memo memos journal notiz notizen bemerkung bemerkungen nota notas"
-    " comentario comentarios observacion observaciones commentaire commentaires remarque remarques appunto appunti",
-    "tag": "tag tags label labels tagging taggings etikett etiketten schlagwort schlagworte etiqueta etiquetas etiquette"
-    " etiquettes",
-    "beside": "address addresses addr adresse adressen direccion direcciones adres adresses indirizzo indirizzi phone phones"
-    " telephone telephones telefon telefono telefonos email emails mail mails detail details profile profiles info",
-    "category": "category categories categorie categories kategorie kategorien categoria categorias segment segments",
+    "contact": (
+        "contact contacts customer customers client clients person people persons patient patients "
+        "lead leads member members subscriber subscribers buyer buyers guest guests student "
+        "students kunde kunden kontakt kontakte patienten person personen interessenten cliente "
+        "clientes paciente pacientes contacto contactos persona personas usager clienti pazienti "
+        "paziente contato contatos klant klanten"
+    ),
+    "not contact": (
+        "user users staff employee employees admin admins supplier suppliers vendor vendors agent "
+        "agents operator operators account accounts mitarbeiter lieferant lieferanten benutzer "
+        "aerzte arzt empleado empleados proveedor proveedores usuario usuarios doctor doctors "
+        "medico medicos fournisseur fournisseurs salarie"
+    ),
+    "task": (
+        "task tasks todo todos reminder reminders activity activities followup followups follow "
+        "ups up action actions callback callbacks aufgabe aufgaben erinnerung erinnerungen "
+        "wiedervorlage wiedervorlagen tarea tareas recordatorio recordatorios tache taches rappel "
+        "rappels compito compiti tarefa tarefas taak taken"
+    ),
+    "note": (
+        "note notes comment comments remark remarks memo memos journal notiz notizen bemerkung "
+        "bemerkungen nota notas comentario comentarios observacion observaciones commentaire "
+        "commentaires remarque remarques appunto appunti"
+    ),
+    "tag": (
+        "tag tags label labels tagging taggings etikett etiketten schlagwort schlagworte etiqueta "
+        "etiquetas etiquette etiquettes"
+    ),
+    "beside": (
+        "address addresses addr adresse adressen direccion direcciones adres adresses indirizzo "
+        "indirizzi phone phones telephone telephones telefon telefono telefonos email emails mail "
+        "mails detail details profile profiles info"
+    ),
+    "category": (
+        "category categories categorie categories kategorie kategorien categoria "
+        "categorias segment segments"
+    ),
 }
 
 _DONE_WORDS = (
-    "done completed complete closed finished resolved yes true erledigt abgeschlossen geschlossen fertig hecho hecha terminado"
-    " terminada completado completada cerrado cerrada termine terminee fait fini clos ferme completato concluido fatto"
+    "done completed complete closed finished resolved yes true erledigt abgeschlossen geschlossen "
+    "fertig hecho hecha terminado terminada completado completada cerrado cerrada termine terminee "
+    "fait fini clos ferme completato concluido fatto"
 )
 DONE = frozenset(_DONE_WORDS.split())
 """Words that say that a task is done."""
@@ -261,7 +344,10 @@ TOTALS = frozenset(
 
 
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name in any convention: first_name, firstName, FIRST-NAME and "First name" are one."""
+    """The words of a name in any convention.
+
+    So first_name, firstName, FIRST-NAME and "First name" are one.
+    """
     plain = name.replace("ß", "ss")
     plain = "".join(
         c
@@ -291,7 +377,10 @@ def likeness(
     *,
     context: Sequence[str] = (),
 ) -> float:
-    """How much a name looks like one of the synonyms, from 0 to 1; `context` are words of the table that may stand before."""
+    """How much a name looks like one of the synonyms, from 0 to 1.
+
+    `context` are words of the table that may stand before.
+    """
     own = _once(words(name))
     noise = {*_NOISE_WORDS.split(), *context}
     short = {
@@ -374,7 +463,10 @@ def is_one_of(
     one: str,
     many: str,
 ) -> bool:
-    """Whether two words are the same but for their number: address and addresses, country and countries."""
+    """Whether two words are the same but for their number.
+
+    So are address and addresses, country and countries.
+    """
     return not _forms(one).isdisjoint(_forms(many))
 
 

@@ -1,4 +1,7 @@
-"""A proposal as a pair file that a person can read and correct: one line per field, with the reason beside it."""
+"""A proposal as a pair file that a person can read and correct.
+
+One line per field, with the reason beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,13 @@ from reconcile.model import Entity
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the pair file says besides the mapping; `app_url` and `token` are as they shall stand in the file.
+    """What the pair file says besides the mapping.
 
-    `files` says of each table where it is and what else is to be said of its file, where the app is a set of files,
-    `connector` of which format. For a JSON API, `files` says it of each collection, and `app` of the whole API.
+    `app_url` and `token` are as they shall stand in the file.
+
+    `files` says of each table where it is and what else is to be said of its file, where the app is
+    a set of files, `connector` of which format. For a JSON API, `files` says it of each collection,
+    and `app` of the whole API.
     """
 
     name: str
@@ -59,12 +65,18 @@ def _top(
     proposal: Proposal,
     head: Head,
 ) -> Iterator[str]:
-    yield "# Written by `ghl-reconcile init`. Read it, correct it, then: ghl-reconcile doctor, ghl-reconcile plan."
+    yield (
+        "# Written by `ghl-reconcile init`. Read it, correct it, then: "
+        "ghl-reconcile doctor, ghl-reconcile plan."
+    )
     yield "# The number beside a line is how sure its proposal is."
     yield f"pair = {_quoted(head.name)}"
     yield 'store = "state"'
     if proposal.region:
-        yield f"region = {_quoted(proposal.region)}  # the location's country, for phones without a country code"
+        yield (
+            f"region = {_quoted(proposal.region)}  # the location's country, "
+            "for phones without a country code"
+        )
 
 
 def _app(
@@ -130,7 +142,10 @@ def _chosen(place: Place) -> Iterator[str]:
     if place.where:
         yield f"where = {_quoted(place.where)}"
     if place.fixed:
-        yield f"fixed = {_toml(place.fixed)}  # records with another value are not seen, and never touched"
+        yield (
+            f"fixed = {_toml(place.fixed)}  # records with another value are not "
+            "seen, and never touched"
+        )
     if place.on_create and not (place.creates and place.creates_on == "ghl"):
         yield f"on_create = {_toml(place.on_create)}  # for new records alone"
 
@@ -155,17 +170,29 @@ def _mapping(proposal: Proposal) -> Iterator[str]:
         if place.creates:
             yield f'create = "{place.creates_on}"  # {_comment(place.creates)}'
         elif not place.entity.parent:
-            yield '# create = "both"  # or "app", "ghl", "none": on which sides records may be created'
+            yield (
+                '# create = "both"  # or "app", "ghl", "none": '
+                "on which sides records may be created"
+            )
         if not place.entity.parent:
-            yield '# delete = { app = "hold", ghl = "hold" }  # or "mirror", "ignore": when the other end is gone'
+            yield (
+                '# delete = { app = "hold", ghl = "hold" }  # or "mirror", "ignore": '
+                "when the other end is gone"
+            )
         mapped = {name for line in lines if line.confidence >= SURE for name in line.ghl}
         missing = [name for name in GHL[place.entity].asked if name not in mapped]
         if missing:
-            yield f'create = "app"  # GHL asks for {" and ".join(missing)} of each new {place.entity}, and nothing is mapped'
+            yield (
+                f'create = "app"  # GHL asks for {" and ".join(missing)} of each new '
+                f"{place.entity}, and nothing is mapped"
+            )
         # Written out, so that nobody has to know what holds where nothing is said.
         rules = _match(place.entity, lines)
         if rules and not (place.entity.parent and missing):
-            yield f"match = {_toml(rules)}  # how records of both sides are told to be one, the surest rule first"
+            yield (
+                f"match = {_toml(rules)}  # how records of both sides are told to be "
+                "one, the surest rule first"
+            )
         if place.entity.parent and missing:
             yield f"match = [{_names([line.column for line in lines if line.confidence >= SURE])}]"
         yield from (
@@ -195,7 +222,10 @@ def _fields(
     for line in lines:
         prefix = "" if line.confidence >= SURE else "# "
         value = _value(line, one_way=one_way)
-        yield f"{prefix}{_key(line.column)} = {value}  # {_percent(line.confidence)}: {_comment(line.because)}"
+        yield (
+            f"{prefix}{_key(line.column)} = {value}  # {_percent(line.confidence)}: "
+            f"{_comment(line.because)}"
+        )
 
 
 def _value(

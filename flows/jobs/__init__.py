@@ -1,1 +1,4 @@
-"""The jobs, each in a file of its own: what it is about, and what it does that the others do not."""
+"""The jobs, each in a file of its own.
+
+What it is about, and what it does that the others do not.
+"""

@@ -1,4 +1,7 @@
-"""A plan that a person looks at before it is carried out: what it would do in figures alone, and the way from a yes to the writes."""
+"""A plan that a person looks at before it is carried out.
+
+What it would do in figures alone, and the way from a yes to the writes.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A plan that waits: its report, its digest, how many operations overwrite or delete, and the limits it goes over, if any."""
+    """A plan that waits: its report, its digest, and what speaks for caution.
+
+    That is how many operations overwrite or delete, and the limits it goes over, if any.
+    """
 
     told: Told
     plan: Plan
@@ -58,7 +64,10 @@ class Proposal:
 def propose(
     pair: Pair, job: Job = FULL, do: Do = plainly, *, allowed: frozenset[str] = frozenset()
 ) -> Proposal:
-    """Make a job's plan, hold it against the limits, write nothing, and give the pair's lease back."""
+    """Make a job's plan and hold it against the limits.
+
+    It writes nothing, and gives the pair's lease back.
+    """
     with open_run(pair, Options(job.name, allowed)) as run:
         run, job, plan = runner.planned(run, job, do)
         refusal = runner.weighed(run, job, plan, do)

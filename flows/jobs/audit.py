@@ -1,4 +1,7 @@
-"""The audit: both sides read whole and reported on, with contacts that are probably one; nothing is written to either."""
+"""The audit: both sides read whole and reported on, with contacts that are probably one.
+
+Nothing is written to either.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tries a changed pair file on what the last runs saw: no request, no write, no lease, and nothing of it is kept."""
+"""Tries a changed pair file on what the last runs saw.
+
+No request, no write, no lease, and nothing of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ WHOLE = ("nightly", "plan", "audit", "migrate")
 
 
 def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
-    """How the plans of the last `count` archived runs would have differed, newest first. Raises StateError where there is none."""
+    """How the plans of the last `count` archived runs would have differed, newest first.
+
+    Raises StateError where there is none.
+    """
     found = 0
     for row in runs.runs(ledger, limit=10_000):
         if row.job not in WHOLE:

@@ -1,4 +1,7 @@
-"""The delta: only what changed since the watermark, or what a trigger named, with its tasks and notes."""
+"""The delta: only what changed since the watermark, or what a trigger named.
+
+Tasks and notes go with it.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,24 @@ from reconcile.plan.plan import Plan
 log = logging.getLogger("flows.jobs.delta")
 
 OVERLAP = timedelta(minutes=10)
-"""How far behind the watermark a look by time begins: GHL's index trails by up to a minute, and clocks differ."""
+"""How far behind the watermark a look by time begins.
+
+GHL's index trails by up to a minute, and clocks differ.
+"""
 
 MOST = 1_000
-"""More changed contacts than this are read more cheaply by a full run, which is then done instead."""
+"""More changed contacts than this are read more cheaply by a full run.
+
+It is then done instead.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delta(Job):
-    """A part of both sides: it concludes nothing from an absence, and leaves what needs a view of everything to the full run.
+    """A part of both sides.
+
+    It concludes nothing from an absence, and leaves what needs a view of everything to the full
+    run.
 
     That is: deletions, and questions about records out of sight.
     """
@@ -42,7 +54,10 @@ class Delta(Job):
     """The contacts that it is about, once they are known."""
 
     def prepare(self, run: Run, do: Do) -> tuple[Run, Job]:
-        """Find the contacts that the run is about; where they are too many, it is a full run that is done."""
+        """Find the contacts that the run is about.
+
+        Where they are too many, it is a full run that is done.
+        """
         seen = do(find, run, self.sought)
         if len(seen) <= MOST:
             return run.about(sought=self.sought), replace(self, seen=seen)
@@ -61,7 +76,10 @@ def find(run: Run, sought: Sought) -> Focus:
     """The contacts that this run is about. Raises Refused before the first full run."""
     if not run.ledger.state().generation:
         raise Refused(
-            "this pair was never reconciled as a whole, so there is nothing to compare a change with",
+            (
+                "this pair was never reconciled as a whole, so there is nothing "
+                "to compare a change with"
+            ),
             remedy="do the first run with `run` or `migrate`",
             code="FIRST_RUN",
         )
@@ -74,7 +92,10 @@ def since(run: Run) -> dict[Side, str]:
     missing = [side.label for side, mark in marks.items() if mark is None]
     if missing:
         raise Refused(
-            f"{' and '.join(missing)} was never read whole and settled, so what changed since then is not known",
+            (
+                f"{' and '.join(missing)} was never read whole and settled, "
+                "so what changed since then is not known"
+            ),
             remedy="do a full run first, or name what changed",
             code="NO_WATERMARK",
         )
@@ -82,7 +103,10 @@ def since(run: Run) -> dict[Side, str]:
     ahead = [side.label for side, mark in marks.items() if str(mark) > latest]
     if ahead:
         raise Refused(
-            f"{' and '.join(ahead)} was last looked at later than this machine's clock says it is, so the clock was set back",
+            (
+                f"{' and '.join(ahead)} was last looked at later than this machine's clock says it "
+                "is, so the clock was set back"
+            ),
             remedy="correct the clock; if it is right, do a full run: it starts the counting anew",
             code="CLOCK_BACK",
         )

@@ -1,4 +1,7 @@
-"""Many pairs, each a run of its own in a process of its own: one that fails never stops the others, and one report tells of all."""
+"""Many pairs, each a run of its own in a process of its own.
+
+One that fails never stops the others, and one report tells of all.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def pair_files(folder: Path) -> list[Path]:
 
 
 def _is_pair(path: Path) -> bool:
-    """Whether a TOML file says which pair it is; other settings may lie beside. What cannot be parsed is a broken pair."""
+    """Whether a TOML file says which pair it is; other settings may lie beside.
+
+    What cannot be parsed is a broken pair.
+    """
     import tomllib
 
     try:
@@ -72,7 +78,9 @@ def fleet(
     runner: Runner | None = None,
     before: Sequence[PairRun] = (),
 ) -> FleetReport:
-    """Run every pair, `workers` at a time, each in its own process; what fails is told in the report.
+    """Run every pair, `workers` at a time, each in its own process.
+
+    What fails is told in the report.
 
     `before` are pairs that came to nothing before any ran.
     """
@@ -88,7 +96,10 @@ _PLAIN = {"audit": (), "plan": ()}
 
 
 def run_process(path: Path, job: Job) -> PairRun:
-    """One pair by the command line, in a process of its own: nothing it does can harm the others."""
+    """One pair by the command line, in a process of its own.
+
+    Nothing it does can harm the others.
+    """
     engine = _PLAIN.get(job, ("--engine", "local"))
     command = [sys.executable, "-m", "flows.cli", job, "--pair", str(path), "--json", *engine]
     began = time.monotonic()

@@ -1,4 +1,7 @@
-"""The full run: both sides read whole, compared, planned, written and proven; `run` and `plan` are this job."""
+"""The full run: both sides read whole, compared, planned, written and proven.
+
+`run` and `plan` are this job.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,20 @@ from reconcile.plan.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Whole(Job):
-    """A job about all of both sides: from an absence it may conclude that something is gone, as far as that is proven."""
+    """A job about all of both sides.
+
+    From an absence it may conclude that something is gone, as far as that is proven.
+    """
 
     suggests: bool = False
     """Whether it looks for contacts that are probably one, so that a person is asked about them."""
     before: tuple[Step, ...] = (dependants.keep,)
 
     def plan(self, run: Run, do: Do) -> Plan:
-        """The plan of both sides as they are now. Raises Stopped where the run has to end before there is one."""
+        """The plan of both sides as they are now.
+
+        Raises Stopped where the run has to end before there is one.
+        """
         spools = do(steps.extract, run)
         do(steps.stage, run, spools)
         run.ending.check()

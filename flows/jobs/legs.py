@@ -1,4 +1,7 @@
-"""A migration as a person asks for it: a proposal, then leg by leg over as many days as the quota takes."""
+"""A migration as a person asks for it.
+
+A proposal, then leg by leg over as many days as the quota takes.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("flows.jobs.legs")
 
 PAUSE_SECONDS = 1_800.0
-"""How long a migration that waits for the quota waits before it looks again: a look costs a request or two."""
+"""How long a migration that waits for the quota waits before it looks again.
+
+A look costs a request or two.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a migration came to so far: the last leg's report, the cutover report, how many legs, and whether it is complete."""
+    """What a migration came to so far.
+
+    The last leg's report, the cutover report, how many legs, and whether it is complete.
+    """
 
     told: Told
     report: Cutover
@@ -40,7 +49,10 @@ class Moved:
 
 
 def begun(pair: Pair, move: Move) -> bool:
-    """Whether this very migration was approved and began to write, and is not complete: then it goes on without being asked for again."""
+    """Whether this very migration was approved and began to write, and is not complete.
+
+    Then it goes on without being asked for again.
+    """
     carrying = ("applying", "settled", "stopped", "recovered")
     with closing(Ledger(pair.ledger_url.get_secret_value(), pair.name)) as ledger:
         rows = runs.runs(ledger, limit=1_000)
@@ -63,10 +75,13 @@ def migrate(
     by: str = "",
     sleep: Callable[[float], None] = time.sleep,
 ) -> Moved:
-    """Carry the load out until nothing is left to do, or until the quota is spent; with `wait`, go on when it resets.
+    """Carry the load out until nothing is left to do, or until the quota is spent.
 
-    `approved` is the digest of the plan that was looked at: the first leg carries out exactly that. Without it the caller
-    has a person's word. `by` names that person. Raises Refused, StalePlan and Locked like a run.
+    With `wait`, go on when it resets.
+
+    `approved` is the digest of the plan that was looked at: the first leg carries out exactly that.
+    Without it the caller has a person's word. `by` names that person. Raises Refused, StalePlan and
+    Locked like a run.
     """
     legs, left, digest = 0, math.inf, approved or ""
     while True:

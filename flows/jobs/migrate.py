@@ -1,4 +1,7 @@
-"""The one-time load, in either direction: a full run that creates on the side that the load goes to."""
+"""The one-time load, in either direction.
+
+A full run that creates on the side that the load goes to.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +25,26 @@ Mode = Literal["match-only", "match-then-create", "create-only"]
 To = Literal["ghl", "app", "both"]
 
 NOTES_SHARE = 0.25
-"""Share of the day's remaining requests that a leg reads notes with: the rest is for the load itself."""
+"""Share of the day's remaining requests that a leg reads notes with.
+
+The rest is for the load itself.
+"""
 
 ALLOWED = frozenset({"first-creates", "creates"})
-"""What an approved migration may do beyond a nightly run: creating is what it is for. Deletions stay limited."""
+"""What an approved migration may do beyond a nightly run: creating is what it is for.
+
+Deletions stay limited.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What is asked for: where records are created, and whether records that are there already are looked for first.
+    """What is asked for: where records are created.
 
-    What matches is linked, and from then on reconciled by the pair's own rules. match-only links and writes nothing.
+    It also says whether records that are there already are looked for first.
+
+    What matches is linked, and from then on reconciled by the pair's own rules. match-only links
+    and writes nothing.
     """
 
     to: To = "ghl"
@@ -69,7 +81,10 @@ class Migrate(Whole):
 
 
 def shaped(pair: Pair, move: Move) -> Pair:
-    """The pair as the migration sees it: creates where the move goes, matching only where it is asked for."""
+    """The pair as the migration sees it.
+
+    Creates where the move goes, matching only where it is asked for.
+    """
     create = OnCreate.NONE if move.mode == "match-only" else OnCreate(move.to)
 
     def one(mapped: EntityMap) -> EntityMap:
@@ -80,7 +95,10 @@ def shaped(pair: Pair, move: Move) -> Pair:
 
 
 def _spared(run: Run) -> Run:
-    """Keep the reading of notes, a request a contact, from eating the quota that the load needs (docs/ghl.md#request-budget)."""
+    """Keep the reading of notes, a request a contact, from eating up the quota.
+
+    The load needs it (docs/ghl.md#request-budget).
+    """
     described = run.described[Side.GHL]
     left = run.connectors[Side.GHL].usage().remaining_today
     swept = [entity for entity in SWEPT if entity in run.mapping]

@@ -1,4 +1,7 @@
-"""The undo: a plan that takes a run back, from its journal and archive, through the same course as any other plan."""
+"""The undo: a plan that takes a run back, from its journal and archive.
+
+It goes through the same course as any other plan.
+"""
 
 from __future__ import annotations
 

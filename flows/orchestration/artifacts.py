@@ -1,4 +1,7 @@
-"""What a run shows in Prefect while it goes on and afterwards: progress, tables of what is held and what failed, the way to the report."""
+"""What a run shows in Prefect while it goes on and afterwards.
+
+Progress, tables of what is held and what failed, the way to the report.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,9 @@ def key_of(kind: str, pair: Pair) -> str:
 
 
 class Watched:
-    """Carries out steps like `do`, and moves a progress artifact between the chunks; never inside one.
+    """Carries out steps like `do`, and moves a progress artifact between the chunks.
+
+    Never inside one.
 
     Prefect's server may be gone by then: what is shown must not stop what is done.
     """
@@ -88,7 +93,9 @@ class Shown:
 
 
 def shown(pair: str, told: Map[str, Any]) -> list[Shown]:
-    """What is asked and what failed, by the names of the records, with every value of a person masked.
+    """What is asked and what failed, by the names of the records.
+
+    Every value of a person is masked.
 
     `told` is the report. The figures are its totals; the lists end at LISTED rows, and say so.
     """
@@ -133,7 +140,10 @@ def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def called(pair: str, told: Map[str, Any]) -> str:
-    """What a run is called once it is over: its pair, its job, the verdict, and how many questions wait. No record is named."""
+    """What a run is called once it is over.
+
+    Its pair, its job, the verdict, and how many questions wait. No record is named.
+    """
     said = f"{pair} {told['job']}: {told['verdict']['headline']}"
     asked = totals_of(told)["questions"]
     # Where nothing else is to be said the verdict counts them itself.
@@ -174,19 +184,26 @@ def link_of(pattern: str, told: Told) -> str:
 
 
 def where(pair: Path, told: Told) -> str:
-    """Where the whole report lies, and how to open it: a browser follows no link from a server to a file."""
+    """Where the whole report lies, and how to open it.
+
+    A browser follows no link from a server to a file.
+    """
     run_id = told.document["run_id"]
     return (
-        f"The whole report has people's values, so it is not kept in Prefect. On the machine of the worker "
-        f"({platform.node()}) it is the file\n\n    {told.paths['html'].absolute()}\n\n"
-        f"and wherever the pair file is, this shows it and says where it lies:\n\n"
-        f"    ghl-reconcile report {run_id} --pair {shlex.quote(str(pair))}\n"
+        "The whole report has people's values, so it is not kept in Prefect. "
+        f"On the machine of the worker ({platform.node()}) it is the file\n\n    "
+        f"{told.paths['html'].absolute()}\n\nand wherever the pair file is, this shows it and says "
+        f"where it lies:\n\n    ghl-reconcile report {run_id} --pair {shlex.quote(str(pair))}\n"
     )
 
 
-# Prefect calls hooks by these very names of their arguments; under a worker, others fail without a word.
+# Prefect calls hooks by these very names of their arguments; under a worker, others fail without a
+# word.
 def let_go(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001 - see above
-    """After a crash or a cancellation: give back the lease of the process that is gone. The journal knows the rest."""
+    """After a crash or a cancellation: give back the lease of the process that is gone.
+
+    The journal knows the rest.
+    """
     pair = (flow_run.parameters or {}).get("pair")
     if isinstance(pair, str):
         release_dead(Path(pair))

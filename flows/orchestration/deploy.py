@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from flows.orchestration import engine as _settings  # noqa: F401 - it settles Prefect's settings before Prefect is imported
+# It settles Prefect's settings before Prefect is imported.
+from flows.orchestration import engine as _settings  # noqa: F401
 
 from prefect.automations import AutomationCore  # isort: skip
 from prefect.client.orchestration import get_client
@@ -25,14 +26,23 @@ from flows.orchestration.schedule import Planned, Wish
 from reconcile.errors import StateError
 
 APP_CHANGED = "ghl-reconcile.app-changed"
-"""The event that whoever knows of a change in the app may send: payload {"contact": KEY}, resource ghl-reconcile.pair.NAME."""
+"""The event that whoever knows of a change in the app may send.
+
+Payload {"contact": KEY}, resource ghl-reconcile.pair.NAME.
+"""
 
 ONE = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-"""After an outage all missed schedules start at once (measured): one does the work, the others are cancelled."""
+"""After an outage all missed schedules start at once (measured).
+
+One does the work, the others are cancelled.
+"""
 
 
 def check(planned: Sequence[Planned]) -> None:
-    """Raises StateError for a schedule that Prefect would not take, or two deployments of one name."""
+    """Raises StateError for a schedule that Prefect would not take.
+
+    It is also raised for two deployments of one name.
+    """
     for one in planned:
         try:
             CronSchedule(cron=one.cron or "0 0 * * *", timezone=one.timezone)
@@ -50,7 +60,10 @@ def check(planned: Sequence[Planned]) -> None:
 
 
 def apply(planned: Sequence[Planned], wish: Wish) -> list[str]:
-    """Make or replace these deployments; returns their names. The work pool is made where there is none."""
+    """Make or replace these deployments; returns their names.
+
+    The work pool is made where there is none.
+    """
     asyncio.run(_pool(wish.pool))
     names = []
     for one in planned:

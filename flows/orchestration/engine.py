@@ -1,4 +1,7 @@
-"""The jobs as Prefect flows: the same steps as tasks, and what a run tells as artifacts; nothing of the core knows of it."""
+"""The jobs as Prefect flows: the same steps as tasks, and what a run tells as artifacts.
+
+Nothing of the core knows of it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ for _name, _value in {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_LOGGING_LEVEL": "ERROR",
-    # Each request to a server that is gone is tried again after 2, 4, 8 ... seconds: with Prefect's five, a minute each.
+    # Each request to a server that is gone is tried again after 2, 4, 8 ... seconds: with Prefect's
+    # five, a minute each.
     "PREFECT_CLIENT_MAX_RETRIES": "2",
     "PREFECT_API_REQUEST_TIMEOUT": "20",
 }.items():
@@ -44,7 +48,10 @@ FINISHED: list[Told] = []
 
 
 def as_task(step: Callable[..., Any], *arguments: Any) -> Any:
-    """Carry out a step as a Prefect task. Nothing of it is cached or kept: contact data has no place in Prefect's database."""
+    """Carry out a step as a Prefect task.
+
+    Nothing of it is cached or kept: contact data has no place in Prefect's database.
+    """
     say_step(step, arguments)
     if step.__name__ == "recover":  # the first step of every job
         adopt(arguments[0])
@@ -62,7 +69,10 @@ def run_pair(
     max_minutes: float | None = None,
     by: str = "",
 ) -> Told:
-    """One run of the pair in that file. Prefect keeps parameters, so they name the file and hold nothing of it."""
+    """One run of the pair in that file.
+
+    Prefect keeps parameters, so they name the file and hold nothing of it.
+    """
     loaded = load(Path(pair))
     require_live(loaded)
     allowed = frozenset(allow or ())
@@ -99,7 +109,10 @@ def nightly(
 
 
 def ended(told: Told) -> State[Any]:
-    """How Prefect is told that a flow ended: its state says what is to be known. Raises RuntimeError where records failed."""
+    """How Prefect is told that a flow ended: its state says what is to be known.
+
+    Raises RuntimeError where records failed.
+    """
     said = called(told.document["pair"], told.document)
     if told.exit_code >= 2:
         raise RuntimeError(f"{said}; see the report of run {told.document['run_id']}")
@@ -107,7 +120,10 @@ def ended(told: Told) -> State[Any]:
 
 
 def publish(pair: Pair, told: Told) -> None:
-    """The report as an artifact of the flow run, people's values masked as Prefect's database is no place for them; alerts as events."""
+    """Publish the report as an artifact of the flow run, and alerts as events.
+
+    People's values are masked, as Prefect's database is no place for them.
+    """
     key = f"statement-{pair.name.lower().replace('_', '-').replace('.', '-')}"
     document = masked(told.document)
     create_markdown_artifact(markdown(document), key=key, description=f"{pair.name}: {told.state}")

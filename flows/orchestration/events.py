@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.orchestration import engine as _settings  # noqa: F401 - it settles Prefect's settings before Prefect is imported
+# It settles Prefect's settings before Prefect is imported.
+from flows.orchestration import engine as _settings  # noqa: F401
 
 from prefect.events import emit_event  # isort: skip
 

@@ -1,4 +1,7 @@
-"""A fleet through Prefect: one task a pair on a task runner, in threads here or on Dask or Ray where they are installed."""
+"""A fleet through Prefect.
+
+One task a pair on a task runner, in threads here or on Dask or Ray where they are installed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.orchestration import engine as _settings  # noqa: F401 - it settles Prefect's settings before Prefect is imported
+# It settles Prefect's settings before Prefect is imported.
+from flows.orchestration import engine as _settings  # noqa: F401
 
 from prefect import flow, task  # isort: skip
 from prefect.artifacts import create_markdown_artifact
@@ -28,7 +32,10 @@ _RUNNERS = {"dask": ("prefect_dask", "DaskTaskRunner"), "ray": ("prefect_ray", "
 @task(name="pair", task_run_name="{pair}", cache_policy=NO_CACHE, persist_result=False)
 @sealed
 def run_pair(pair: str, job: Job, kept_in: str = "") -> PairRun:
-    """One pair, in a process of its own wherever this task runs; its file comes from the ledger `kept_in`, if that is named."""
+    """One pair, in a process of its own wherever this task runs.
+
+    Its file comes from the ledger `kept_in`, if that is named.
+    """
     path = Path(pair)
     if kept_in:
         write_out(url_of(kept_in), path.parent, [path.stem], kept_in=kept_in)
@@ -63,7 +70,8 @@ def fleet_on(
 ) -> FleetReport:
     """Run every pair as a Prefect task on that runner; the report is an artifact of the flow run.
 
-    Raises ConfigError where `kept_in` is a URL itself: Prefect keeps parameters, so it may see the name of a variable only.
+    Raises ConfigError where `kept_in` is a URL itself: Prefect keeps parameters, so it may see the
+    name of a variable only.
     """
     if kept_in and not kept_in.startswith("env:"):
         what = "the ledger's URL would be kept by Prefect, with its password"
@@ -77,7 +85,8 @@ def fleet_on(
         def one(path: Path, _: Job) -> PairRun:
             try:
                 return futures[path].result()  # type: ignore[no-any-return]
-            except Exception as error:  # noqa: BLE001 - a worker that was lost, or could not be told the pair, stops no other
+            # A worker that was lost, or could not be told the pair, stops no other.
+            except Exception as error:  # noqa: BLE001
                 said = str(error if isinstance(error, Failed) else outward(error))[-2_000:]
                 return PairRun(path.stem, 3, 0.0, state="failed", error=said)
 
@@ -102,14 +111,16 @@ def fleet_flow(
     workers: int = 2,
     ledger: str | None = None,
 ) -> None:
-    """Run every pair of a folder, or that a ledger keeps; the flow fails where a pair does, after all have run.
+    """Run every pair of a folder, or that a ledger keeps.
+
+    The flow fails where a pair does, after all have run.
 
     Args:
         folder: the folder with the pair files, on the worker
         job: what to do with each pair
         runner: threads here, or Dask or Ray where installed
         workers: how many pairs at a time
-        ledger: "env:NAME" of a ledger: the pairs are those it keeps, written into the folder wherever they run
+        ledger: "env:NAME" of a ledger: its pairs are run, written into the folder wherever they run
     """
     before: list[PairRun] = []
 

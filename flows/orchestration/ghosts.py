@@ -1,4 +1,8 @@
-"""What Prefect is told late: its runs whose process died are closed by the next run of the pair, and a server that is gone is not waited for."""
+"""What Prefect is told late.
+
+Its runs whose process died are closed by the next run of the pair, and a server that is gone is not
+waited for.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,10 @@ _OPEN = ("RUNNING", "PENDING", "CANCELLING")
 
 
 def shortly(*shows: Callable[[], object]) -> None:
-    """Show what became of a run, in bounded time and without a fault: a server that is gone changes nothing about what was done."""
+    """Show what became of a run, in bounded time and without a fault.
+
+    A server that is gone changes nothing about what was done.
+    """
     thread = threading.Thread(
         target=copy_context().run, args=(_guarded, shows), name="shown", daemon=True
     )
@@ -49,9 +56,12 @@ def _guarded(shows: tuple[Callable[[], object], ...]) -> None:
 
 
 def adopt(run: Run) -> None:
-    """Note in the ledger which run of Prefect's this is, and close those of the pair's that died without a word.
+    """Note in the ledger which run of Prefect's this is.
 
-    Whoever holds the pair's lease is its only run, so an entry that never came to its end belongs to a process that is gone.
+    Those of the pair's that died without a word are closed.
+
+    Whoever holds the pair's lease is its only run, so an entry that never came to its end belongs
+    to a process that is gone.
     """
     run.course.flow_run = str(flow_run.id or "")
     if not run.course.flow_run:
@@ -63,7 +73,10 @@ def adopt(run: Run) -> None:
 
 
 def _dead(run: Run) -> dict[str, str]:
-    """Prefect's runs, by id, with ours: without an end, or with one long ago. A migration lives on between its runs."""
+    """Prefect's runs, by id, with ours: without an end, or with one long ago.
+
+    A migration lives on between its runs.
+    """
     before = moment(datetime.fromisoformat(run.clock()) - _LATE)
     found = {}
     for row in runs.runs(run.ledger, limit=_LOOKED):
@@ -84,7 +97,10 @@ def _close(dead: dict[str, str]) -> None:
 
 def _close_one(client: SyncPrefectClient, ghost: Any, run_id: str) -> None:
     said: Any = Crashed(
-        message=f"its process ended without a word; the next run of the pair took up what run {run_id} left"
+        message=(
+            "its process ended without a word; the next run of the pair took up "
+            f"what run {run_id} left"
+        )
     )
     mine = FlowRunFilter(id=FlowRunFilterId(any_=[ghost.id]))
     for task in client.read_task_runs(flow_run_filter=mine):

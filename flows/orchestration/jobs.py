@@ -1,11 +1,15 @@
-"""The jobs beside the nightly run as Prefect flows, and the nightly run with a person's word: what deployments are made of."""
+"""The jobs beside the nightly run as Prefect flows, and the nightly run with a person's word.
+
+What deployments are made of.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.orchestration.engine import as_task, ended, publish  # isort: skip - it settles Prefect's settings before Prefect is imported
+# It settles Prefect's settings before Prefect is imported.
+from flows.orchestration.engine import as_task, ended, publish  # isort: skip
 
 from prefect import flow, pause_flow_run
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -119,7 +123,9 @@ def migrate(
     wait: bool = False,  # noqa: FBT001, FBT002 - a field of Prefect's form
     ask: bool = True,  # noqa: FBT001, FBT002
 ) -> State[Any]:
-    """Load one side into the other, once; it may take days of quota, and goes on when it is started again.
+    """Load one side into the other, once.
+
+    It may take days of quota, and goes on when it is started again.
 
     Args:
         pair: path of the pair file, on the worker
@@ -150,9 +156,12 @@ def nightly_approved(
     hours: float = 24.0,
     verify: Literal["full", "written", "none"] | None = None,
 ) -> State[Any]:
-    """The nightly run, which pauses for a person's approval where its plan deletes, overwrites, or goes over a limit.
+    """The nightly run, with a pause for a person's approval where it needs one.
 
-    While it waits the pair is not locked; where another run settled meanwhile, the approved plan is refused as stale.
+    It pauses where its plan deletes, overwrites, or goes over a limit.
+
+    While it waits the pair is not locked; where another run settled meanwhile, the approved plan is
+    refused as stale.
 
     Args:
         pair: path of the pair file, on the worker

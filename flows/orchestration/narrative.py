@@ -1,4 +1,7 @@
-"""Tells the log of a flow run how its steps go: each one's beginning and end, with what it counted and without anybody's value."""
+"""Tells the log of a flow run how its steps go.
+
+Each one's beginning and end, with what it counted and without anybody's value.
+"""
 
 from __future__ import annotations
 

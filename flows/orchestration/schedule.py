@@ -1,4 +1,7 @@
-"""What is deployed for a pair: which flow, when, where, with which parameters; as data, for Prefect's API and for prefect.yaml alike."""
+"""What is deployed for a pair: which flow, when, where, with which parameters.
+
+As data, for Prefect's API and for prefect.yaml alike.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from reconcile.errors import StateError
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a person asks of a deployment. `minutes`: how often a delta runs by itself; None: when it is triggered."""
+    """What a person asks of a deployment.
+
+    `minutes`: how often a delta runs by itself; None: when it is triggered.
+    """
 
     pool: str = "ghl-reconcile"
     cron: str = "0 2 * * *"
@@ -23,7 +29,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One deployment. `module` and `flow` are where the flow is; `retries` counts new attempts of a flow run that failed."""
+    """One deployment.
+
+    `module` and `flow` are where the flow is; `retries` counts new attempts of a flow run that
+    failed.
+    """
 
     pair: str
     location: str
@@ -49,7 +59,10 @@ class Planned:
 
 
 def deployments(pair: Pair, wish: Wish) -> Iterator[Planned]:
-    """The deployments of one pair. One run of each at a time: a second one that falls due meanwhile is cancelled."""
+    """The deployments of one pair.
+
+    One run of each at a time: a second one that falls due meanwhile is cancelled.
+    """
     file = str(pair.path)
     zone = wish.timezone or pair.timezone
     shared: dict[str, object] = {"pair": file}
@@ -89,7 +102,10 @@ def _kinds(wish: Wish) -> Iterator[tuple[str, str, str, str | None, str]]:
 
 
 def _every(minutes: int) -> str:
-    """A cron line for "every so many minutes". Raises StateError for what cron cannot say evenly."""
+    """A cron line for "every so many minutes".
+
+    Raises StateError for what cron cannot say evenly.
+    """
     if minutes > 0 and 60 % minutes == 0:
         return f"*/{minutes} * * * *" if minutes < 60 else "0 * * * *"
     hours, rest = divmod(minutes, 60)
@@ -97,13 +113,19 @@ def _every(minutes: int) -> str:
         return f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
     raise StateError(
         f"a delta every {minutes} minutes is no even schedule",
-        remedy="give a part of an hour (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30) or hours that divide a day (60, 120, 180 …)",
+        remedy=(
+            "give a part of an hour (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30) or hours that divide "
+            "a day (60, 120, 180 …)"
+        ),
         code="MINUTES",
     )
 
 
 def yaml_text(planned: Sequence[Planned], wish: Wish) -> str:
-    """A prefect.yaml with these deployments. JSON values are YAML, so that nothing needs quoting rules of its own."""
+    """A prefect.yaml with these deployments.
+
+    JSON values are YAML, so that nothing needs quoting rules of its own.
+    """
     lines = [
         "# Made by `ghl-reconcile deploy --file`; `prefect deploy --all` puts it in place.",
         "name: ghl-reconcile",

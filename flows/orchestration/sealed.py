@@ -1,4 +1,7 @@
-"""The one boundary to an orchestrator: what fails behind it is told by code and remedy, without a value, a secret or a side's words."""
+"""The one boundary to an orchestrator.
+
+What fails behind it is told by code and remedy, without a value, a secret or a side's words.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ Result = TypeVar("Result")
 
 
 class Failed(Exception):
-    """A failure as an orchestrator may keep it; `error` is what happened, for whoever called in this process."""
+    """A failure as an orchestrator may keep it.
+
+    `error` is what happened, for whoever called in this process.
+    """
 
     def __init__(self, error: Exception) -> None:
         super().__init__(outward(error))
@@ -24,7 +30,10 @@ class Failed(Exception):
 
 
 def outward(error: BaseException) -> str:
-    """What may leave the machine of an error: its code, what that code means, and the remedy; no side's own words."""
+    """What may leave the machine of an error: its code, what that code means, and the remedy.
+
+    No side's own words.
+    """
     if not isinstance(error, ConnectorError):
         return redacted(str(error) if isinstance(error, ReconcileError) else reason(error))
     meaning = (type(error).__doc__ or type(error).__name__).partition("\n")[0].rstrip(".")
@@ -35,7 +44,10 @@ def outward(error: BaseException) -> str:
 
 
 def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
-    """The body of a flow or task, from which every error comes out as Failed, with neither cause nor context."""
+    """The body of a flow or task, from which every error comes out as Failed.
+
+    It has neither cause nor context.
+    """
 
     @functools.wraps(body)
     def within(*arguments: Given.args, **named: Given.kwargs) -> Result:
@@ -49,10 +61,12 @@ def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
             if type(error).__module__.partition(".")[0] == "prefect":
                 raise
             failed = Failed(error)
-        # Not in the handler: Python would keep what was handled as the context, and a logger may write that down.
+        # Not in the handler: Python would keep what was handled as the context, and a logger may
+        # write that down.
         raise failed.with_traceback(None)
 
-    # Prefect looks the names of types up where the function says that it is from: here, not where the body stands.
+    # Prefect looks the names of types up where the function says that it is from: here, not where
+    # the body stands.
     with suppress(
         NameError
     ):  # a type that only the type checker imports: of a step, whose arguments nobody checks
@@ -62,7 +76,10 @@ def sealed(body: Callable[Given, Result]) -> Callable[Given, Result]:
 
 
 def unsealed(call: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
-    """Call a sealed flow or task from within this process: what failed in it comes out as it happened."""
+    """Call a sealed flow or task from within this process.
+
+    What failed in it comes out as it happened.
+    """
     try:
         return call(*arguments, **named)
     except Failed as failed:

@@ -1,4 +1,7 @@
-"""What a run's figures say to whoever is on duty: too much failed, the counts are not the usual ones, or all is well again."""
+"""What a run's figures say to whoever is on duty.
+
+Too much failed, the counts are not the usual ones, or all is well again.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Alert:
 def raised(
     now: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], settings: AlertsForm
 ) -> list[Alert]:
-    """The alerts of a run, from its summary and those of earlier runs (newest first). The same figures give the same alerts."""
+    """The alerts of a run, from its summary and those of earlier runs (newest first).
+
+    The same figures give the same alerts.
+    """
     last = [run for run in earlier if run.get("run_id") != now.get("run_id")]
     found = [*_refused(now), *_failed(now, settings), *_deviations(now, last, settings)]
     if not found and last and last[0].get("alerts") and now.get("state") == "settled":
@@ -53,7 +59,10 @@ def _refused(now: Mapping[str, Any]) -> Iterator[Alert]:
         yield Alert(
             REFUSED,
             "error",
-            f"the run {'was refused' if now['state'] == 'refused' else 'failed'}; nothing is reconciled until somebody looks at it",
+            (
+                f"the run {'was refused' if now['state'] == 'refused' else 'failed'}; "
+                "nothing is reconciled until somebody looks at it"
+            ),
         )
 
 
@@ -65,14 +74,18 @@ def _failed(now: Mapping[str, Any], settings: AlertsForm) -> Iterator[Alert]:
         yield Alert(
             FAILED,
             "error",
-            f"{failed} of {tried} writes failed ({share:.0%}; the limit is {settings.failed_share:.0%})",
+            (
+                f"{failed} of {tried} writes failed ({share:.0%}; "
+                f"the limit is {settings.failed_share:.0%})"
+            ),
         )
 
 
 def _deviations(
     now: Mapping[str, Any], last: Sequence[Mapping[str, Any]], settings: AlertsForm
 ) -> Iterator[Alert]:
-    # A plan or an audit reads like any run; what a delta or an undo does is no measure of what is usual.
+    # A plan or an audit reads like any run; what a delta or an undo does is no measure of what is
+    # usual.
     alike = [
         run for run in last if run.get("job") == now.get("job") and run.get("state") == "settled"
     ][: settings.runs]

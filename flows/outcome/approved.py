@@ -1,4 +1,7 @@
-"""Who stands behind what a run does: the plan that somebody approved, the flags they gave, the answers it follows."""
+"""Who stands behind what a run does.
+
+The plan that somebody approved, the flags they gave, the answers it follows.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from reconcile.report.account import Approval
 
 
 def approvals(run: Run) -> list[Approval]:
-    """What people approved of this run, as far as it is known. Nobody approves a night inside its limits."""
+    """What people approved of this run, as far as it is known.
+
+    Nobody approves a night inside its limits.
+    """
     return [*_plan(run), *_limits(run), *_answers(run)]
 
 
@@ -36,6 +42,7 @@ def _answers(run: Run) -> Iterator[Approval]:
     asked = 'SELECT "by", count(*), max("at") FROM decision GROUP BY "by" ORDER BY "by"'
     for by, count, at in run.stage.rows(asked):
         name = str(by)
-        # A rule of the pair file and a flag of this run answer questions, too; the flag is told as one.
+        # A rule of the pair file and a flag of this run answer questions, too; the flag is told as
+        # one.
         if name != BY_RULE and not name.startswith(BY_FLAG):
             yield Approval("answers", name, str(at), (), int(str(count)))

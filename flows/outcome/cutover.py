@@ -1,4 +1,8 @@
-"""The cutover report: whether everything that had to move is there, counted on both sides, and what is left, with its reasons."""
+"""The cutover report.
+
+Whether everything that had to move is there, counted on both sides, and what is left, with its
+reasons.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,10 @@ from reconcile.stage.quoting import literal
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One entity: how many records each side has, how many pairs are linked and how, what was created, what is left."""
+    """One entity: how many records each side has, and how many pairs are linked and how.
+
+    It also counts what was created and what is left.
+    """
 
     entity: str
     app: int
@@ -36,7 +43,11 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Cutover:
-    """The whole report. `planned` is how many writes the last reading of both sides still asked for, `done` how many of them were carried out."""
+    """The whole report.
+
+    `planned` is how many writes the last reading of both sides still asked for, `done` how many of
+    them were carried out.
+    """
 
     run_id: str
     pair: str
@@ -97,7 +108,8 @@ def _count(run: Run, entity: Entity, created: Counter[tuple[Entity, Side]]) -> C
     stage = run.stage
     now = {side: _rows(run, entity, side) for side in Side}
     passed = stage.rows(
-        f"SELECT side || ': ' || class, because, count(*) FROM passed WHERE entity = {literal(entity)} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+        "SELECT side || ': ' || class, because, count(*) FROM passed "
+        f"WHERE entity = {literal(entity)} GROUP BY ALL ORDER BY 3 DESC, 1, 2"
     )
     how: Counter[str] = Counter()
     for batch in run.ledger.links(entity, ["how"]):
@@ -151,9 +163,15 @@ def _lines(report: Cutover) -> Iterator[str]:
     yield f"# Cutover report: {report.pair}"
     yield ""
     if report.complete:
-        yield f"**Complete.** Both sides were read anew after {len(report.legs)} runs; nothing is left to be done."
+        yield (
+            f"**Complete.** Both sides were read anew after {len(report.legs)} runs; "
+            "nothing is left to be done."
+        )
     else:
-        yield f"**Not complete.** Of {report.planned:,} writes that were due, the last run carried out {report.done:,}."
+        yield (
+            f"**Not complete.** Of {report.planned:,} writes that were due, "
+            f"the last run carried out {report.done:,}."
+        )
     yield ""
     yield "| | in the app | in GHL | linked | created in the app | created in GHL | held |"
     yield "|---|---:|---:|---:|---:|---:|---:|"

@@ -1,4 +1,7 @@
-"""Why a record or a value is what it is: the link, what each side last showed, and every write to it with its run and reason."""
+"""Why a record or a value is what it is.
+
+The link, what each side last showed, and every write to it with its run and reason.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,9 @@ def explanation(
 ) -> dict[str, Any]:
     """The story of a record, found by its key on either side; `lines` tells it in sentences.
 
-    With `evidence`, each write says what was compared: the baseline and the values of both sides, and the rule's word.
-    Raises StateError where nothing was ever linked, written or asked under that key, and for a word that names no entity or field.
+    With `evidence`, each write says what was compared: the baseline and the values of both sides,
+    and the rule's word. Raises StateError where nothing was ever linked, written or asked under
+    that key, and for a word that names no entity or field.
     """
     if entity not in RECORDS:
         raise _unknown("kind of record", entity, [each.value for each in RECORDS])
@@ -34,7 +38,10 @@ def explanation(
     if link is None and not writes and not asked:
         raise StateError(
             f"nothing is known of {entity} {key}",
-            remedy="it is on one side only and was never asked about, or the key is another side's; look at the report",
+            remedy=(
+                "it is on one side only and was never asked about, or the key is another "
+                "side's; look at the report"
+            ),
             code="NO_RECORD",
         )
     if field is not None:
@@ -69,7 +76,10 @@ def _require(
     writes: list[dict[str, Any]],
     asked: list[dict[str, Any]],
 ) -> None:
-    """Raise StateError for a field that neither the newest archive nor anything of the record's story names; without an archive, never."""
+    """Raise StateError for a field that nothing names.
+
+    Neither the newest archive nor the record's story does. It is never raised without an archive.
+    """
     told = {name for cells in (link["last_shown"].values() if link else ()) for name in cells}
     told |= {name for write in writes for name in write["changed"]} | {
         _field_of(hold) or "" for hold in asked
@@ -79,7 +89,10 @@ def _require(
 
 
 def _field_of(hold: Mapping[str, Any]) -> str | None:
-    """The field that a question is about: one about an element of a set names the element after it."""
+    """The field that a question is about.
+
+    One about an element of a set names the element after it.
+    """
     field = hold.get("field")
     return None if field is None else field.partition(": ")[0]
 
@@ -176,7 +189,10 @@ def _of_link(link: dict[str, Any] | None, field: str | None) -> list[str]:
     if link is None:
         return ["It is not linked to a record on the other side."]
     lines = [
-        f"Linked since run {link['since_run']}: app {link['app_key']} = GHL {link['ghl_key']} ({link['how']}).",
+        (
+            f"Linked since run {link['since_run']}: app {link['app_key']} = GHL "
+            f"{link['ghl_key']} ({link['how']})."
+        ),
         "What each side last showed:",
     ]
     app, ghl = link["last_shown"]["app"], link["last_shown"]["ghl"]
@@ -191,7 +207,10 @@ def _of_write(write: dict[str, Any]) -> str:
     )
     ended = write["status"] + (f" {write['code']} {write['detail']}" if write["code"] else "")
     trace = f", trace {write['trace_id']}" if write["trace_id"] else ""
-    told = f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] {changed} — {write['because']}"
+    told = (
+        f"{write['at']} run {write['run_id']}: {write['kind']} in {where} [{ended}{trace}] "
+        f"{changed} — {write['because']}"
+    )
     return "\n".join([told, *(f"    {_of_situation(each)}" for each in write.get("situation", ()))])
 
 
@@ -215,4 +234,7 @@ def _of_hold(hold: dict[str, Any]) -> str:
         if hold["decision"]
         else ""
     )
-    return f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): {hold['because']}{decided}"
+    return (
+        f"{hold['first_seen']} hold {hold['hold_id']} ({hold['kind']}, {state}): "
+        f"{hold['because']}{decided}"
+    )

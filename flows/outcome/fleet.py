@@ -1,4 +1,7 @@
-"""The report of a fleet: what each pair's run came to, worst first, as JSON, Markdown and a page."""
+"""The report of a fleet.
+
+What each pair's run came to, worst first, as JSON, Markdown and a page.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,10 @@ def _summary(report: FleetReport) -> str:
         word: sum(run.word == word for run in report.runs) for word in dict.fromkeys(WORDS.values())
     }
     said = ", ".join(f"{count} {word}" for word, count in counted.items() if count)
-    return f"{len(report.runs)} pairs in {report.seconds:.0f} s with {report.workers} workers: {said or 'none'}"
+    return (
+        f"{len(report.runs)} pairs in {report.seconds:.0f} s with {report.workers} "
+        f"workers: {said or 'none'}"
+    )
 
 
 def markdown(report: FleetReport) -> str:
@@ -113,12 +119,17 @@ def markdown(report: FleetReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">\
+<meta name="viewport" content="width=device-width">
 <title>Fleet</title><style>
-body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }}
-table {{ border-collapse: collapse; width: 100% }} th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: left }}
-tr[data-code="2"] td, tr[data-code="3"] td {{ background: #fdecea }} tr[data-code="1"] td {{ background: #fff8e1 }}
-</style><h1>Fleet</h1><p>{summary}</p><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></html>
+body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; \
+max-width: 75rem; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }} \
+th, td {{ padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: left }}
+tr[data-code="2"] td, tr[data-code="3"] td {{ background: #fdecea }} \
+tr[data-code="1"] td {{ background: #fff8e1 }}
+</style><h1>Fleet</h1><p>{summary}</p>\
+<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></html>
 """
 
 

@@ -1,4 +1,7 @@
-"""Whether the pair's last runs are well, for a monitor: they ended, they were not refused, nothing failed, and the last is not old."""
+"""Whether the pair's last runs are well, for a monitor.
+
+They ended, they were not refused, nothing failed, and the last is not old.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from typing import Any
 from reconcile.ledger.runs import RunRow
 
 CARRYING = frozenset({"nightly", "apply", "migrate", "delta", "run"})
-"""The jobs that carry something; an audit proves nothing about the pair, nor does a plan that nobody applied."""
+"""The jobs that carry something.
+
+An audit proves nothing about the pair, nor does a plan that nobody applied.
+"""
 
 _APPLIED = frozenset({"applying", "settled", "stopped", "recovered", "refused"})
 """What the run of a plan becomes once somebody applies it."""
@@ -31,14 +37,18 @@ class Health:
 
 
 def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
-    """Judge by the newest whole run, and by the newest delta where that is newer still: both have to be well.
+    """Judge by the newest whole run, and by the newest delta where that is newer still.
 
-    `rows` are newest first; `at` is now, ISO 8601. Deltas alone, all of them younger than `max_age`, say nothing of whole runs.
+    Both have to be well.
+
+    `rows` are newest first; `at` is now, ISO 8601. Deltas alone, all of them younger than
+    `max_age`, say nothing of whole runs.
     """
     begun = [row for row in rows if _carries(row)]
     if not begun:
         return Health(well=False, run_id=None, reasons=("this pair was never run",))
-    # What is under way says nothing yet: the run before it is judged, so that one that is killed each night is seen.
+    # What is under way says nothing yet: the run before it is judged, so that one that is killed
+    # each night is seen.
     carried = [row for row in begun if not (_open(row) and _age(row, at) <= max_age)]
     if not carried:
         return Health(well=True, run_id=begun[0].run_id, reasons=())
@@ -65,7 +75,10 @@ def health(rows: Sequence[RunRow], *, at: str, max_age: timedelta) -> Health:
 
 
 def _carries(row: RunRow) -> bool:
-    """Whether a run carries a plan out, or is about to: not one whose plan waits for a person's word."""
+    """Whether a run carries a plan out, or is about to.
+
+    Not one whose plan waits for a person's word.
+    """
     if row.job == "plan":
         return row.state in _APPLIED
     return row.job in CARRYING and not (row.state == "planned" and row.ended_at)

@@ -1,4 +1,7 @@
-"""What a record was at a past moment, and what a run compared before it wrote: from the archives and the journal."""
+"""What a record was at a past moment, and what a run compared before it wrote.
+
+From the archives and the journal.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def _as_it_is(folder: Path) -> Path:
 
 
 class Evidence:
-    """The archives of a pair's runs, opened as they are asked; close them by `with`. `bring` fetches a run's folder."""
+    """The archives of a pair's runs, opened as they are asked; close them by `with`.
+
+    `bring` fetches a run's folder.
+    """
 
     def __init__(self, folder: Path, *, bring: Callable[[Path], Path] = _as_it_is) -> None:
         self.folder = folder
@@ -52,7 +58,10 @@ class Evidence:
         return self._opened[run_id]
 
     def fields(self, ledger: Ledger, entity: str) -> list[str]:
-        """The mapped fields of an entity, as the newest archive knows them; none where no archive is left."""
+        """The mapped fields of an entity, as the newest archive knows them.
+
+        None where no archive is left.
+        """
         archives = (self.archive(row.run_id) for row in runs.runs(ledger))
         known: Mapping[str, Any] = next(
             (each.manifest["entities"] for each in archives if each), {}
@@ -67,8 +76,9 @@ class Evidence:
             return []
         named = ", ".join(literal(name) for name in write["changed"]) or "NULL"
         query = (
-            f"SELECT {', '.join(_SITUATION)} FROM {archived.relation(table)} WHERE link_id = ? AND field IN ({named}) "
-            "AND action = 'agree' AND (item IS NULL OR list_contains(?, item) OR field <> ? AND winner <> ?) ORDER BY field, item"
+            f"SELECT {', '.join(_SITUATION)} FROM {archived.relation(table)} WHERE link_id = ? "
+            f"AND field IN ({named}) AND action = 'agree' AND (item IS NULL OR list_contains(?, "
+            "item) OR field <> ? AND winner <> ?) ORDER BY field, item"
         )
         values = [write["link_id"], _items(write), TAGS, write["side"]]
         found = archived.sql.execute(query, values).fetchall()
@@ -81,7 +91,10 @@ def _items(write: Mapping[str, Any]) -> list[str]:
 
 
 def moment_of(text: str) -> str:
-    """A moment as people write it (a date means its end; without a zone, UTC), as the ledger writes it. Raises StateError."""
+    """A moment as people write it, in the form in which the ledger writes it.
+
+    A date means its end. Without a zone it is UTC. Raises StateError.
+    """
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -104,10 +117,13 @@ def values_at(
     told: Mapping[str, Any],
     at: str,
 ) -> dict[str, Any]:
-    """What each side held of a record at a moment: as the last run before it read it, and as we wrote it since.
+    """What each side held of a record at a moment.
 
-    `told` is the record's explanation. A side says `seen_at` and `seen_in`; `values` is None where it was not there, or where no
-    archive of that time is left. What somebody changed after the last run before the moment, nobody can know.
+    As the last run before it read it, and as we wrote it since.
+
+    `told` is the record's explanation. A side says `seen_at` and `seen_in`; `values` is None where
+    it was not there, or where no archive of that time is left. What somebody changed after the last
+    run before the moment, nobody can know.
     """
     rows = [row for row in runs.runs(ledger, limit=100_000) if row.started_at <= at]
     writes = [write for write in told["writes"] if write["at"] and write["at"] <= at]

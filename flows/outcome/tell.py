@@ -1,4 +1,7 @@
-"""Gathers what a run has to tell, has the report written, and says with which exit code the command ends."""
+"""Gathers what a run has to tell, and has the report written.
+
+It says with which exit code the command ends.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ HISTORY = 30
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a run came to: its report as a document, where its files lie, and the exit code (see docs/commands.md)."""
+    """What a run came to.
+
+    Its report as a document, where its files lie, and the exit code (see docs/commands.md).
+    """
 
     exit_code: int
     state: str
@@ -107,7 +113,10 @@ def _agendas(run: Run, kind: Shown) -> Agendas:
 
 
 def _settled_here(run: Run) -> tuple[str, ...]:
-    """The interrupted runs that this one settled, also when it made the plan: the report of what is applied replaces the plan's."""
+    """The interrupted runs that this one settled, also when it made the plan.
+
+    The report of what is applied replaces the plan's.
+    """
     try:
         before = kept.read(run.folder / "report.json")["interrupted"]
     except (OSError, MsgspecError, KeyError):
@@ -116,7 +125,10 @@ def _settled_here(run: Run) -> tuple[str, ...]:
 
 
 def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconciled) -> Told:
-    """Write the report and the archive of a run, raise its alerts, and remember its summary for the trends of later ones."""
+    """Write the report and the archive of a run, and raise its alerts.
+
+    Its summary is remembered for the trends of later ones.
+    """
     CURRENT.step("tell")
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
@@ -147,9 +159,12 @@ def tell_refused(run: Run, refusal: Refused, *, write: Write = reconciled) -> No
 
 
 def tell_failure(run: Run, error: Exception) -> Told:
-    """Write the report of a run that an error ended before it came to a plan: the reason, what was read and what it cost.
+    """Write the report of a run that an error ended before it came to a plan.
 
-    It asks neither side anything, and archives nothing: there is nothing to try another pair file on.
+    It has the reason, what was read and what it cost.
+
+    It asks neither side anything, and archives nothing: there is nothing to try another pair file
+    on.
     """
     states: dict[type, RunState] = {Refused: "refused", Exhausted: "stopped", Stopped: "stopped"}
     state = states.get(type(error), "failed")
@@ -166,7 +181,10 @@ def tell_failure(run: Run, error: Exception) -> Told:
 
 
 def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
-    """What the ledger keeps of the report, and the alerts that it gives reason for, which are told and entered in both."""
+    """What the ledger keeps of the report, and the alerts that it gives reason for.
+
+    The alerts are told and entered in both.
+    """
     brief = summary(whole) | ({"flow_run": run.course.flow_run} if run.course.flow_run else {})
     raised = alerts.raised(brief, about.history, run.pair.alerts)
     whole["alerts"] = [asdict(alert) for alert in raised]
@@ -176,7 +194,10 @@ def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, A
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:
-    """0 both sides agree; 1 questions, or values of which that cannot be said, remain, or it stopped; 2 something was not written or read; 3 refused.
+    """The exit code of a run.
+
+    0: both sides agree. 1: questions remain, or values of which that cannot be said, or it stopped.
+    2: something was not written or read. 3: refused.
 
     What a plan or an audit would write is no difference that it left.
     """

@@ -57,7 +57,10 @@ def notes_of(run: Run) -> dict[str, Any]:
 
 
 def _stays(run: Run, of: str, outcomes: Map[str, Outcome]) -> Iterator[dict[str, Any]]:
-    """What the plan would take back and this run did not: it is not in the approved part, or it changed since the plan."""
+    """What the plan would take back and this run did not.
+
+    It is not in the approved part, or it changed since the plan.
+    """
     planned = list(planfile.operations(run.plan_path))
     picked = {operation.op_id for operation in selection.picked(planned, run.options.only)}
     keys = {(o.link_id, o.side): o.key for o, _ in Journal(run.ledger, of).entries()}

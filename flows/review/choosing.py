@@ -1,4 +1,7 @@
-"""Which questions a person looks at: filters and pages, given in an address or on the command line."""
+"""Which questions a person looks at.
+
+Filters and pages, given in an address or on the command line.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The questions before and after one in the list, its place there from 1, and how many there are."""
+    """The questions before and after one in the list.
+
+    Its place there, from 1, and how many there are follow.
+    """
 
     before: str | None
     after: str | None
@@ -132,7 +138,9 @@ class View:
         ]
 
     def check(self, asked: Sequence[Question], mapped: Iterable[str] = ()) -> View:
-        """The same view. Raises StateError where it names a kind, an entity, a side or a field that there is none of.
+        """The same view.
+
+        Raises StateError where it names a kind, an entity, a side or a field that there is none of.
 
         `mapped` are the fields that the pair file has.
         """

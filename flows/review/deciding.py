@@ -1,4 +1,7 @@
-"""Records a person's answers to holds, after checking that each answers what the person was shown."""
+"""Records a person's answers to holds.
+
+It checks first that each answers what the person was shown.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _LINK = "link:"
 
 Holds = Mapping[str, Row[Any]]
 Taken = Mapping[tuple[str, str], list[str]]
-"""By entity and answer, the open questions that have it: a record can be the answer to one alone."""
+"""By entity and answer, the open questions that have it.
+
+A record can be the answer to one alone.
+"""
 
 
 class Changed(StateError):
@@ -30,7 +36,10 @@ class Changed(StateError):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The act under which answers were recorded, and how many; no act where there was nothing new."""
+    """The act under which answers were recorded, and how many.
+
+    No act where there was nothing new.
+    """
 
     act_id: str | None
     count: int
@@ -46,11 +55,14 @@ def answer(
     reason: str = "",
     shown: str | None = None,
 ) -> str:
-    """Keep `choice` as the answer to a hold, and return the act's id; the next run carries it out. An earlier answer is replaced.
+    """Keep `choice` as the answer to a hold, and return the act's id; the next run carries it out.
 
-    `shown` is the values_digest of the question as the person saw it, where that may be older than the ledger. Raises
-    StateError (NO_HOLD, NO_CHOICE, CHOICE_TAKEN) where there is no such hold or option, or where another answer names the
-    same record, Changed where the question is another one now.
+    An earlier answer is replaced.
+
+    `shown` is the values_digest of the question as the person saw it, where that may be older than
+    the ledger. Raises StateError (NO_HOLD, NO_CHOICE, CHOICE_TAKEN) where there is no such hold or
+    option, or where another answer names the same record, Changed where the question is another one
+    now.
     """
     holds = _by_id(ledger)
     row = _checked(holds, hold_id, choice, shown)
@@ -62,10 +74,12 @@ def answer(
 def answer_all(
     ledger: Ledger, given: Iterable[Decided], *, by: str, at: str, reason: str = ""
 ) -> Recorded:
-    """Keep all these answers as one act, or none of them. What was answered so already is left as it is.
+    """Keep all these answers as one act, or none of them.
 
-    `reason` is that of the act; each answer has its own. Raises ConfigError with each that answers no question, or none as it
-    stands now.
+    What was answered so already is left as it is.
+
+    `reason` is that of the act; each answer has its own. Raises ConfigError with each that answers
+    no question, or none as it stands now.
     """
     decisions = check_all(ledger, given, by=by, at=at)
     if not decisions:
@@ -121,7 +135,10 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
         )
     if shown not in (None, row.values_digest) or not (row.open or (shown is None and _lasts(row))):
         raise Changed(
-            "a run has looked at this record since the question was shown, and found it changed or settled",
+            (
+                "a run has looked at this record since the question was shown, "
+                "and found it changed or settled"
+            ),
             remedy="look at the question again, with `review` and its id",
         )
     options = json.loads(row.body).get("options", [])
@@ -129,7 +146,10 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
         if not options:
             raise StateError(
                 f"hold {hold_id} cannot be answered here",
-                remedy="correct the value at its source, or the field's line in the pair file; the question closes by itself",
+                remedy=(
+                    "correct the value at its source, or the field's line in the pair file; "
+                    "the question closes by itself"
+                ),
                 code="AT_SOURCE",
             )
         raise StateError(
@@ -141,7 +161,10 @@ def _checked(holds: Holds, hold_id: str, choice: str, shown: str | None) -> Row[
 
 
 def _lasts(row: Row[Any]) -> bool:
-    """Whether a closed question has an answer that keeps it closed, which may be replaced by another."""
+    """Whether a closed question has an answer that keeps it closed.
+
+    Another answer may replace it.
+    """
     return row.decision in ("keep", "leave", "ignore") and not row.values_digest.endswith(SPENT)
 
 
@@ -163,7 +186,10 @@ def _refuse_taken(holds: Holds, taken: Taken, hold_id: str, choice: str) -> None
     other = next((each for each in taken.get((entity, choice), ()) if each != hold_id), None)
     if other is not None:
         raise StateError(
-            f"{choice.removeprefix(_LINK)} is the answer to hold {other} as well, and is one record",
+            (
+                f"{choice.removeprefix(_LINK)} is the answer to hold {other} as "
+                "well, and is one record"
+            ),
             remedy="answer that one differently first, or choose another answer here",
             code="CHOICE_TAKEN",
         )

@@ -15,7 +15,9 @@ _REMEDY = "Answer fewer at once, or let the next run go over it with"
 
 
 def over_limits(desk: Desk, proposal: Proposal) -> list[str]:
-    """A sentence for each limit that the next run would be refused for, were these answers all it does.
+    """A sentence for each limit that the next run would be refused for.
+
+    It takes these answers to be all that the run does.
 
     What else the run finds to do is not known, so it may be refused all the same.
     """
@@ -41,7 +43,10 @@ _DONE = {"updates": "changed", "deletes": "deleted", "creates": "created"}
 
 
 def _write(question: Question, choice: str) -> tuple[str, str, Side, Any] | None:
-    """What an answer writes: the limit's name, the entity, the side, and the record, which counts once."""
+    """What an answer writes.
+
+    The limit's name, the entity, the side, and the record, which counts once.
+    """
     record = question.app_key or question.ghl_key
     side = question.side or Side.APP
     # A tag is written to its contact.

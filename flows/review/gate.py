@@ -1,4 +1,7 @@
-"""Lets in only the person who was given the address: the session's token, this machine's name, and forms of this page alone."""
+"""Lets in only the person who was given the address.
+
+The session's token, this machine's name, and forms of this page alone.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ def _token() -> str:
 class Gate:
     """One session. `token` stands in the path, `form_token` in every form.
 
-    `hosts` are the Host headers that are answered, each with its port: a name that an attacker's DNS points at this
-    machine is not among them.
+    `hosts` are the Host headers that are answered, each with its port: a name that an attacker's
+    DNS points at this machine is not among them.
     """
 
     hosts: Collection[str]

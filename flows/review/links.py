@@ -18,7 +18,10 @@ _GHL = "https://app.gohighlevel.com/v2/location/{location}/contacts/detail/{key}
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The address of a contact's page on each side, with `{key}` in it; None where there is none."""
+    """The address of a contact's page on each side, with `{key}` in it.
+
+    None where there is none.
+    """
 
     app: str | None = None
     ghl: str | None = None

@@ -1,4 +1,7 @@
-"""What is asked, as people need to see it: the ledger's holds with the evidence that the run which asked put into its report."""
+"""What is asked, as people need to see it.
+
+The ledger's holds with the evidence that the run which asked put into its report.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +48,9 @@ class Answer:
 class Question:
     """One open hold. `values` are those of the hold: base_app, base_ghl, app, ghl; rule; gone.
 
-    `records` are what it is about, `candidates` what one of them may be; both are empty where the report of the run that
-    asked is gone. `along`: how many tasks and notes go with it where the answer is `delete`.
+    `records` are what it is about, `candidates` what one of them may be; both are empty where the
+    report of the run that asked is gone. `along`: how many tasks and notes go with it where the
+    answer is `delete`.
     """
 
     hold_id: str
@@ -71,7 +75,10 @@ class Question:
 
     @property
     def field_name(self) -> str:
-        """The field that it is about, without the element of a set; empty where it is about a whole record."""
+        """The field that it is about, without the element of a set.
+
+        Empty where it is about a whole record.
+        """
         return (self.field or "").partition(": ")[0]
 
     @property
@@ -88,9 +95,12 @@ def _as_it_is(folder: Path) -> Path:
 
 
 class Evidence:
-    """What the runs' reports say of each hold, read once per run: report.json lies in the run's folder and never changes.
+    """What the runs' reports say of each hold, read once per run.
 
-    The report is taken rather than the raw rows, since it has the values as they were compared, under their field names.
+    `report.json` lies in the run's folder and never changes.
+
+    The report is taken rather than the raw rows, since it has the values as they were compared,
+    under their field names.
     """
 
     def __init__(self, runs_folder: Path, *, bring: Callable[[Path], Path] = _as_it_is) -> None:
@@ -99,7 +109,10 @@ class Evidence:
         self._known: dict[str, dict[str, dict[str, Any]]] = {}
 
     def of(self, run_id: str, hold_id: str, digest: str) -> Mapping[str, Any]:
-        """The report's entry for a hold; empty where there is none, or where it is about other values."""
+        """The report's entry for a hold.
+
+        Empty where there is none, or where it is about other values.
+        """
         if run_id not in self._known:
             found = _read(self._bring(self._folder / checked(run_id)) / "report.json")
             if found is None:

@@ -1,4 +1,7 @@
-"""Tells of a contested value what changed it last on each side, when, and what stood there before."""
+"""Tells of a contested value what changed it last on each side, and when.
+
+It also tells what stood there before.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One side's part: what changed the value last, in a sentence, and its last values, newest first."""
+    """One side's part: what changed the value last, in a sentence.
+
+    Its last values follow, newest first.
+    """
 
     side: Side
     changed: str

@@ -43,7 +43,8 @@ _ASSETS = Path(__file__).with_name("assets")
 def make_app(desk: Desk, gate: Gate) -> Starlette:
     """The ASGI application; every address begins with the session's token.
 
-    GET: the list, question/ID, together/GROUP (with choice: what it will do), tangle/ID, acts. POST: answer, answers (many), undo.
+    GET: the list, question/ID, together/GROUP (with choice: what it will do), tangle/ID, acts.
+    POST: answer, answers (many), undo.
     """
     pages = Pages(desk, gate)
     return Starlette(
@@ -118,7 +119,10 @@ class Pages:
 
     @guarded
     async def one(self, request: Request) -> Response:
-        """One question with everything that is known of its record, and the way to those beside it."""
+        """One question with everything that is known of its record.
+
+        It leads to those beside it.
+        """
         view = View.of(request.query_params)
         asked = await run_in_threadpool(self.desk.questions)
         hold_id = request.path_params["hold_id"]
@@ -219,7 +223,10 @@ class Pages:
         return self._go(f"{place}?{view.query(act=act_id)}#done")
 
     def _follows(self, form: Form, view: View) -> str | None:
-        """The question after the one that is answered, where the person goes from one to the next."""
+        """The question after the one that is answered.
+
+        It is for a person who goes from one to the next.
+        """
         if not _last(form, "next"):
             return None
         return view.beside(self.desk.questions(), _last(form, "hold_id")).after
@@ -299,7 +306,10 @@ class Pages:
         return self.problem(404, "There is no such page.", link=True)
 
     def problem(self, status: int, says: str, *, link: bool = False) -> Response:
-        """A page that says what is wrong; `link` leads back to the list, which only those inside may know."""
+        """A page that says what is wrong.
+
+        `link` leads back to the list, which only those inside may know.
+        """
         return self._page("problem.html.j2", status=status, says=says, link=link)
 
     def _page(self, template: str, *, status: int = 200, **values: Any) -> Response:
@@ -332,7 +342,10 @@ def _reason(form: Form) -> str:
 
 
 def _flash(act: Act | None, asked: Sequence[Question], request: Request) -> dict[str, Any]:
-    """What the page before this one did: `act`, its one question `done`, or how many were taken back."""
+    """What the page before this one did.
+
+    `act`, its one question `done`, or how many were taken back.
+    """
     done = None
     if act is not None and act.answers == 1:
         done = next((each for each in asked if each.hold_id in act.hold_ids), None)
@@ -348,9 +361,15 @@ def _css() -> str:
 
 @cache
 def _headers() -> dict[str, str]:
-    """Nothing is loaded from anywhere, nothing frames the page, nothing is kept, and no other page learns the address."""
+    """Nothing is loaded from anywhere, nothing frames the page, and nothing is kept.
+
+    No other page learns the address.
+    """
     style = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
     return {
         "content-security-policy": policy,
         "cache-control": "no-store",

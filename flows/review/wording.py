@@ -1,4 +1,7 @@
-"""Says in plain sentences what each answer to a question does, for the person who is about to press the button."""
+"""Says in plain sentences what each answer to a question does.
+
+It is for the person who is about to press the button.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ KINDS = {name: kind.heading for name, kind in asking.KINDS.items() if name != "s
 """What each kind of question is called in a heading or a filter."""
 
 AT_SOURCE = (
-    "Nothing can be decided here: correct the value at its source, or the field's line in the pair file. "
-    "The question closes by itself."
+    "Nothing can be decided here: correct the value at its source, or the field's line in the pair "
+    "file. The question closes by itself."
 )
 """What is to be done about a question without an answer to choose."""
 

@@ -1,4 +1,7 @@
-"""Care for the ledger: a backup at one moment while runs go on, the way back from one, and its version."""
+"""Care for the ledger.
+
+A backup at one moment while runs go on, the way back from one, and its version.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from reconcile.ledger.ledger import Ledger
 
 
 def back_up(pair: Pair, file: Path) -> Path:
-    """Copy the ledger to a new file: an SQLite database, or what pg_dump writes for PostgreSQL (its custom format).
+    """Copy the ledger to a new file.
+
+    An SQLite database, or what pg_dump writes for PostgreSQL (its custom format).
 
     Raises StateError where the file is there already, or the ledger cannot be copied.
     """
@@ -44,16 +49,21 @@ def back_up(pair: Pair, file: Path) -> Path:
 
 
 def restore(pair: Pair, file: Path) -> Path | None:
-    """Put a backup in the place of an SQLite ledger; what was there before goes into a file beside it, which is returned.
+    """Put a backup in the place of an SQLite ledger.
 
-    Raises StateError where the file is no ledger of this pair, or where the ledger is a PostgreSQL database, and Locked while
-    a run goes on.
+    What was there before goes into a file beside it, which is returned.
+
+    Raises StateError where the file is no ledger of this pair, or where the ledger is a PostgreSQL
+    database, and Locked while a run goes on.
     """
     url = sa.make_url(pair.ledger_url.get_secret_value())
     if url.get_backend_name() != "sqlite":
         raise StateError(
             "a ledger on a database server is restored with the server's own tools",
-            remedy=f"`pg_restore --clean --if-exists --dbname=... {file}`, while no run goes on; it takes every pair of that ledger back",
+            remedy=(
+                f"`pg_restore --clean --if-exists --dbname=... {file}`, while no run goes on; "
+                "it takes every pair of that ledger back"
+            ),
             code="BACKUP",
         )
     if not _knows(file, pair.name):

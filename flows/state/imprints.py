@@ -1,4 +1,7 @@
-"""Keeps in the ledger what the files of a run were when the run left them, so that a plan, stage, archive or report that somebody made is not believed."""
+"""Keeps in the ledger what the files of a run were when the run left them.
+
+So a plan, stage, archive or report that somebody made is not believed.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,24 @@ if TYPE_CHECKING:
     from flows.config import Pair
 
 KEPT = ("*.parquet", "plan.jsonl", "undo.json", "report.json", MANIFEST)
-"""What is read again of a run. Its page and spreadsheet are for people, who may write into the latter."""
+"""What is read again of a run.
+
+Its page and spreadsheet are for people, who may write into the latter.
+"""
 
 _WHOLE = (*KEPT, f"{STAGE}*")
-"""The same with the stage, from which an approved plan is carried out; a log beside it would be read, too."""
+"""The same with the stage, from which an approved plan is carried out.
+
+A log beside it would be read, too.
+"""
 
 TABLE = schema.imprint
 
 
 def take(ledger: Ledger, folder: Path, *, stage: bool = False) -> None:
-    """Note what each file of a run is now, in place of what was noted before; `stage` notes the stage as well.
+    """Note what each file of a run is now, in place of what was noted before.
+
+    `stage` notes the stage as well.
 
     The whole of each file counts: of a plan also its estimates, which its own digest leaves out.
     """
@@ -40,22 +51,31 @@ def take(ledger: Ledger, folder: Path, *, stage: bool = False) -> None:
 
 
 def drop(ledger: Ledger, run_id: str) -> None:
-    """Forget it where the files are about to change: a run that is killed meanwhile leaves what nobody could note."""
+    """Forget it where the files are about to change.
+
+    A run that is killed meanwhile leaves what nobody could note.
+    """
     with ledger.transaction() as connection:
         connection.execute(sa.delete(TABLE).where(TABLE.c.run_id == run_id))
 
 
 def check(ledger: Ledger, folder: Path, *names: str, stage: bool = False) -> Path:
-    """The folder itself. Raises StateError where a file in it (of these names, or any) is not what the run left.
+    """The folder itself.
 
-    With `stage` everything has to be noted and there: that is how an approved plan is carried out. Else a run of which nothing is
-    noted is believed, since an earlier version left it or it was killed, and what was pruned is not missed.
+    Raises StateError where a file in it (of these names, or any) is not what the run left.
+
+    With `stage` everything has to be noted and there: that is how an approved plan is carried out.
+    Else a run of which nothing is noted is believed, since an earlier version left it or it was
+    killed, and what was pruned is not missed.
     """
     noted = _noted(ledger, folder.name)
     if noted is None:
         if stage:
             raise StateError(
-                f"the ledger has not noted what run {folder.name} left: an earlier version made it, or it was killed",
+                (
+                    f"the ledger has not noted what run {folder.name} left: "
+                    "an earlier version made it, or it was killed"
+                ),
                 remedy="make the plan again",
                 code="NO_IMPRINT",
             )
@@ -72,9 +92,12 @@ def check(ledger: Ledger, folder: Path, *names: str, stage: bool = False) -> Pat
 
 
 def trusted(pair: Pair, ledger: Ledger, folder: Path, *names: str) -> Path:
-    """A run's folder on this disk, brought from the store where it has to be, and looked at like `check`.
+    """A run's folder on this disk, brought from the store where it has to be.
 
-    Where another worker went on with the run, what lies here is from before: then the store is asked once more, beside it.
+    It is looked at like `check`.
+
+    Where another worker went on with the run, what lies here is from before: then the store is
+    asked once more, beside it.
     """
     try:
         return check(ledger, brought(pair, folder), *names)
@@ -85,7 +108,10 @@ def trusted(pair: Pair, ledger: Ledger, folder: Path, *names: str) -> Path:
 
 
 def renew(ledger: Ledger, folder: Path) -> None:
-    """Note a plan that still waits once more: whoever opened it to carry it out, and did not, wrote into its stage."""
+    """Note a plan that still waits once more.
+
+    Whoever opened it to carry it out, and did not, wrote into its stage.
+    """
     if _noted(ledger, folder.name) is not None:
         take(ledger, folder, stage=(folder / STAGE).exists())
 
@@ -114,7 +140,10 @@ def _digest(path: Path) -> str:
 
 def _forged(run_id: str, name: str) -> StateError:
     return StateError(
-        f"{name} of run {run_id} is not what the run left: it was changed, added or taken away since",
+        (
+            f"{name} of run {run_id} is not what the run left: it was changed, "
+            "added or taken away since"
+        ),
         remedy="look at who can write to the store; put it back from a backup, or make a plan anew",
         code="FORGED",
     )

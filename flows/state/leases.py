@@ -1,4 +1,7 @@
-"""Gives back the lease of a run whose process is gone, so that the next one need not wait for it to expire."""
+"""Gives back the lease of a run whose process is gone.
+
+The next one need not wait for it to expire.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def holder_of(ledger: Ledger) -> str | None:
 
 
 def place() -> str:
-    """Where this process runs, so that its number means something: host, boot and process namespace (Linux)."""
+    """Where this process runs, so that its number means something.
+
+    Host, boot and process namespace (Linux).
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
         space = str(Path("/proc/self/ns/pid").readlink()).partition("[")[2].rstrip("]")
@@ -55,9 +61,12 @@ def release_dead(pair: Path) -> bool:
 
 
 def free(ledger: Ledger) -> bool:
-    """Give back the pair's lease where its holder was a process of this place that no longer runs. Whether it was.
+    """Give back the pair's lease where its holder was a process of this place that no longer runs.
 
-    What that run left in doubt stays in the journal: the next run looks it up before it does anything.
+    Whether it was.
+
+    What that run left in doubt stays in the journal: the next run looks it up before it does
+    anything.
     """
     holder = holder_of(ledger)
     if holder is None or not _dead(holder):
@@ -69,7 +78,8 @@ def free(ledger: Ledger) -> bool:
 def holder_name(run_id: str) -> str:
     """What a run of this process holds the lease as: place/process/run.
 
-    A number alone may be another process's by the time somebody asks; the moment it was started at is its own.
+    A number alone may be another process's by the time somebody asks; the moment it was started at
+    is its own.
     """
     number = os.getpid()
     return f"{place()}/{number}{_begun(_stat(number))}/{run_id}"
@@ -91,7 +101,10 @@ def _dead(holder: str) -> bool:
 
 
 def _alive(holder: str) -> bool:
-    """Whether it is certain that the holder's process runs: here, and not another one of its number."""
+    """Whether it is certain that the holder's process runs.
+
+    It runs here, and is not another one of its number.
+    """
     number, begun = _process(holder)
     if number == os.getpid():
         return holder in _HELD
@@ -108,7 +121,10 @@ def _process(holder: str) -> tuple[int | None, str]:
 
 
 def _stat(number: int) -> list[str]:
-    """What Linux says of a process, from its state on; nothing where there is no such process, or another system."""
+    """What Linux says of a process, from its state on.
+
+    Nothing where there is no such process, or another system.
+    """
     try:
         told = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -117,12 +133,18 @@ def _stat(number: int) -> list[str]:
 
 
 def _begun(stat: Sequence[str]) -> str:
-    """`@` and the tick at which a process was started, counted from the start of the machine: no clock is set there."""
+    """`@` and the tick at which a process was started, counted from the start of the machine.
+
+    No clock is set there.
+    """
     return f"@{stat[_START]}" if len(stat) > _START else ""
 
 
 _HELD: set[str] = set()
-"""Who holds a lease in this process. A lease that could not be given back is not kept by the process's going on."""
+"""Who holds a lease in this process.
+
+A lease that could not be given back is not kept by the process's going on.
+"""
 
 _START = 19
 """Where Linux says when a process was started: its 22nd word, of which the state is the third."""
@@ -135,10 +157,13 @@ _RENEW_SECONDS = 60.0
 
 @contextmanager
 def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
-    """Hold the pair's lease and renew it in the background; the event says that it was lost all the same.
+    """Hold the pair's lease and renew it in the background.
 
-    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at once. While it is held,
-    the ledger commits nothing that it does not cover. Raises Locked where another run holds it.
+    The event says that it was lost all the same.
+
+    A killed holder's lease runs out by itself; that of one killed on this machine is taken over at
+    once. While it is held, the ledger commits nothing that it does not cover. Raises Locked where
+    another run holds it.
     """
     leases.free(ledger)
     _refuse_beside_the_living(ledger)
@@ -163,7 +188,8 @@ def lease(ledger: Ledger, holder: str) -> Iterator[threading.Event]:
 def _refuse_beside_the_living(ledger: Ledger) -> None:
     """Raise Locked where the holder's process runs, whatever the clock says of its lease.
 
-    A file is one machine's: its clock may have been set forward, or it slept; and whether a process of it runs can be seen.
+    A file is one machine's: its clock may have been set forward, or it slept; and whether a process
+    of it runs can be seen.
     """
     holder = holder_of(ledger)
     if ledger.moment() is None and holder is not None and _alive(holder):
@@ -181,7 +207,8 @@ def _take(ledger: Ledger, holder: str) -> None:
 def _renew(ledger: Ledger, holder: str, done: threading.Event, lost: threading.Event) -> None:
     """Renew until `done`, or until another run holds it, however long the store does not answer.
 
-    A run of a million records keeps everybody from its file for minutes. Whether the lease is its own still, each commit asks.
+    A run of a million records keeps everybody from its file for minutes. Whether the lease is its
+    own still, each commit asks.
     """
     while not done.wait(_RENEW_SECONDS):
         try:

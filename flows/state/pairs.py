@@ -1,4 +1,7 @@
-"""The pair files that a ledger keeps, so that any worker who reaches the ledger can run them without a shared disk."""
+"""The pair files that a ledger keeps.
+
+Any worker who reaches the ledger can run them without a shared disk.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ TABLE = schema.pair_file
 
 
 def url_of(reference: str) -> str:
-    """The ledger's URL: itself, or what the environment variable in "env:NAME" holds. Raises ConfigError where it is unset."""
+    """The ledger's URL: itself, or what the environment variable in "env:NAME" holds.
+
+    Raises ConfigError where it is unset.
+    """
     if not reference.startswith("env:"):
         return with_driver(reference)
     name = reference.removeprefix("env:")
@@ -34,9 +40,12 @@ def url_of(reference: str) -> str:
 
 
 def keep(path: Path) -> Pair:
-    """Keep a pair file in the ledger that it names, in place of an earlier one. Raises ConfigError for one that is wrong.
+    """Keep a pair file in the ledger that it names, in place of an earlier one.
 
-    The text is kept as it stands: a secret stays a reference, which each worker looks up for itself.
+    Raises ConfigError for one that is wrong.
+
+    The text is kept as it stands: a secret stays a reference, which each worker looks up for
+    itself.
     """
     pair = load(path)
     body = path.read_text(encoding="utf-8-sig")
@@ -47,7 +56,10 @@ def keep(path: Path) -> Pair:
 
 
 def drop(url: str, name: str) -> None:
-    """Take a pair file out of the ledger; what its runs left there stays. Raises ConfigError where there is none."""
+    """Take a pair file out of the ledger; what its runs left there stays.
+
+    Raises ConfigError where there is none.
+    """
     with _opened(url) as ledger, ledger.transaction() as connection:
         if not connection.execute(sa.delete(TABLE).where(TABLE.c.pair == name)).rowcount:
             raise ConfigError(
@@ -78,10 +90,12 @@ def write_out(
     kept_in: str = "",
     refuse: Callable[[str, ConfigError], None] | None = None,
 ) -> list[Path]:
-    """Write the named pair files, or all, into a folder, as NAME.toml; returns them by name. Raises ConfigError for none.
+    """Write the named pair files, or all, into a folder, as NAME.toml; returns them by name.
 
-    A row that names what the worker's settings do not give it is not written: `refuse` is told, or it is raised. `kept_in`
-    is how the caller was told the ledger.
+    Raises ConfigError for none.
+
+    A row that names what the worker's settings do not give it is not written: `refuse` is told, or
+    it is raised. `kept_in` is how the caller was told the ledger.
     """
     wanted = sa.select(TABLE).order_by(TABLE.c.pair)
     if names is not None:

@@ -1,4 +1,7 @@
-"""Clears away what old runs left on disk, by a rule that never touches what somebody may still need."""
+"""Clears away what old runs left on disk.
+
+Its rule never touches what somebody may still need.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from reconcile.ledger.runs import RunRow
 from reconcile.stage.archive import MANIFEST
 
 _FINAL = ("settled", "recovered", "stopped")
-"""States of a run that is settled and archived: its stage holds nothing that its archive does not."""
+"""States of a run that is settled and archived.
+
+Its stage holds nothing that its archive does not.
+"""
 
 _UNFINISHED = ("running", "applying")
 
@@ -30,7 +36,10 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was, or would be, removed: whole folders of runs, stages of runs whose archive stays, and how many bytes."""
+    """What was, or would be, removed.
+
+    Whole folders of runs, stages of runs whose archive stays, and how many bytes.
+    """
 
     runs: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
@@ -42,8 +51,8 @@ def expendable(
 ) -> list[str]:
     """The runs (newest first, as `runs.runs` lists them) whose files no rule keeps.
 
-    Kept are the newest and the young ones; the newest settled run, which undo and explain start from; runs in `asked`,
-    which have open questions; and runs that are not finished, for recovery.
+    Kept are the newest and the young ones; the newest settled run, which undo and explain start
+    from; runs in `asked`, which have open questions; and runs that are not finished, for recovery.
     """
     since = moment(datetime.fromisoformat(now) - timedelta(days=keep.days))
     newest = next((row.run_id for row in rows if row.state == "settled"), None)
@@ -58,11 +67,15 @@ def expendable(
 def prune(
     ledger: Ledger, folder: Path, keep: Keep, *, now: str, really: bool, away: Collection[str] = ()
 ) -> Pruned:
-    """Remove the files of expendable runs under `folder`, and the stages of settled ones at once; look only, unless `really`.
+    """Remove the files of expendable runs under `folder`, and the stages of settled ones at once.
 
-    Runs in `away` have files elsewhere: they are named among the removed, for the caller to remove those.
+    It only looks, unless `really`.
 
-    The ledger keeps its rows: history and explain go on telling what was done. What has no archive keeps its stage.
+    Runs in `away` have files elsewhere: they are named among the removed, for the caller to remove
+    those.
+
+    The ledger keeps its rows: history and explain go on telling what was done. What has no archive
+    keeps its stage.
     """
     rows = runs.runs(ledger, limit=1_000_000)
     spare = expendable(rows, keep, now=now, asked=_asked(ledger))

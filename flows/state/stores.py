@@ -1,4 +1,7 @@
-"""Copies what a run leaves behind to the pair's store where that is an object store, and brings it back to whoever asks."""
+"""Copies what a run leaves behind to the pair's store, and brings it back.
+
+It does so where that is an object store, for whoever asks.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,12 @@ STAGE = "stage.duckdb"
 
 
 def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
-    """Copy a run's files under the store, by run id; returns where they went. Nothing where the store is a folder.
+    """Copy a run's files under the store, by run id; returns where they went.
 
-    `stage` takes the stage along, for a plan that somebody may approve elsewhere. A store that does not answer is logged:
-    what the run did is in the ledger, and its files are still on this disk.
+    Nothing where the store is a folder.
+
+    `stage` takes the stage along, for a plan that somebody may approve elsewhere. A store that does
+    not answer is logged: what the run did is in the ledger, and its files are still on this disk.
     """
     if not _is_away(pair):
         return []
@@ -48,9 +53,12 @@ def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
 
 
 def brought(pair: Pair, folder: Path) -> Path:
-    """A run's folder on this disk, with what the store keeps of the run where this disk has not all of it.
+    """A run's folder on this disk.
 
-    Nothing that is here is replaced. Raises StateError where the store does not answer: that is no run without an archive.
+    What the store keeps of the run is added where this disk has not all of it.
+
+    Nothing that is here is replaced. Raises StateError where the store does not answer: that is no
+    run without an archive.
     """
     if not _is_away(pair) or (folder / MANIFEST).exists():
         return folder
@@ -97,7 +105,10 @@ def _place(pair: Pair, run_id: str) -> tuple[Any, str]:
 
 
 def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
-    """Bring files into a folder, each whole or not at all, and last what says that all are there."""
+    """Bring files into a folder, each whole or not at all.
+
+    What says that all are there comes last.
+    """
     for path in sorted(files, key=lambda path: (Path(path).name == MANIFEST, path)):
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{Path(path).name}.partial"
@@ -106,7 +117,10 @@ def _fetch(system: Any, files: Sequence[str], folder: Path) -> None:
 
 
 def runs_folder(pair: Pair) -> Path:
-    """Where a pair's runs are worked on: in its store when that is a folder, else beside the pair file."""
+    """Where a pair's runs are worked on.
+
+    In its store when that is a folder, else beside the pair file.
+    """
     store = (
         Path(pair.store)
         if "://" not in pair.store

@@ -1,4 +1,7 @@
-"""Reads what hangs on contacts that are about to be deleted, where the run had not read it: an undo can bring back only what was kept."""
+"""Reads what hangs on contacts that are about to be deleted, where the run had not read it.
+
+An undo can bring back only what was kept.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,13 @@ log = logging.getLogger("flows.steps.dependants")
 
 
 def keep(run: Run) -> int:
-    """Bring the tasks and notes of contacts that the plan deletes into the archive. Returns how many contacts were looked at.
+    """Bring the tasks and notes of contacts that the plan deletes into the archive.
 
-    Deleting a GHL contact takes its tasks and notes with it for good, and a notes budget may have left them unread. What
-    cannot be read is logged, and does not stop the run: its limits have passed the deletion.
+    Returns how many contacts were looked at.
+
+    Deleting a GHL contact takes its tasks and notes with it for good, and a notes budget may have
+    left them unread. What cannot be read is logged, and does not stop the run: its limits have
+    passed the deletion.
     """
     doomed: dict[Side, list[str]] = {side: [] for side in Side}
     for operation in steps.operations(run):

@@ -1,4 +1,7 @@
-"""Lets one pair alone write to an application and a location: a second one knows no link of the first, and would double people."""
+"""Lets one pair alone write to an application and a location.
+
+A second one knows no link of the first, and would double people.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def ends_of(pair: Pair, described: Mapping[Side, Description]) -> Ends:
 
 
 def check(run: Run) -> None:
-    """Raises Refused where another pair of this ledger holds both ends, unless the caller takes them over by name."""
+    """Raises Refused where another pair of this ledger holds both ends.
+
+    It lets a caller pass who takes them over by name.
+    """
     if run.options.job == "audit" or SAME_ENDS in run.options.allowed:
         return
     with run.ledger.engine.connect() as connection:
@@ -52,7 +58,10 @@ def check(run: Run) -> None:
 
 
 def claim(run: Run) -> None:
-    """Note, before the first write, that both ends are this pair's. Raises Refused where another pair came first."""
+    """Note, before the first write, that both ends are this pair's.
+
+    Raises Refused where another pair came first.
+    """
     table, ends = schema.ends, ends_of(run.pair, run.described)
     rows = [
         {"pair": run.pair.name, "entity": entity.value, "digest": _digest(place), "at": run.clock()}
@@ -75,7 +84,10 @@ def claim(run: Run) -> None:
 
 
 def holder(connection: Connection, pair: Pair, described: Mapping[Side, Description]) -> str | None:
-    """The name of another pair in the same ledger that has both ends of any entity; None where there is none."""
+    """The name of another pair in the same ledger that has both ends of any entity.
+
+    None where there is none.
+    """
     table, ends = schema.ends, ends_of(pair, described)
     others = (
         sa.select(table.c.pair).where(table.c.pair != pair.name, _same(ends)).order_by(table.c.pair)
@@ -122,8 +134,13 @@ def _digest(place: tuple[str, str]) -> str:
 
 def _refusal(pair: Pair, other: str) -> Refused:
     return Refused(
-        f"pair {other!r} has the same application and the same GHL location as {pair.name!r}: a second pair knows nothing of its links, "
-        "and would make people, tasks and notes twice",
-        remedy=f'write pair = "{other}" to go on with that pair; where it is retired, or was renamed to this one: `run --allow {SAME_ENDS}`',
+        (
+            f"pair {other!r} has the same application and the same GHL location as {pair.name!r}: "
+            "a second pair knows nothing of its links, and would make people, tasks and notes twice"
+        ),
+        remedy=(
+            f'write pair = "{other}" to go on with that pair; where it is retired, '
+            f"or was renamed to this one: `run --allow {SAME_ENDS}`"
+        ),
         code="ENDS_HELD",
     )

@@ -1,4 +1,7 @@
-"""Which contacts a delta run is about, and both sides' records of just those: what changed, what is linked to it, what may equal it."""
+"""Which contacts a delta run is about, and both sides' records of just those.
+
+What changed, what is linked to it, what may equal it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ log = logging.getLogger("flows.steps.focus")
 
 @dataclass(slots=True)
 class Focus:
-    """Keys of the contacts that a run is about, by side; `fresh` are those of them that no link knows.
+    """Keys of the contacts that a run is about, by side.
+
+    `fresh` are those of them that no link knows.
 
     `nowhere` are the records that were named and that neither their side nor the ledger knows.
     """
@@ -38,11 +43,14 @@ class Focus:
         return sum(map(len, self.keys.values()))
 
 
-# what changed ---------------------------------------------------------------------------------------------------------
+# what changed -------------------------------------------------------------------------------------
 
 
 def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
-    """The contacts that were named or changed since then, or one of whose tasks or notes was; with their other ends."""
+    """The contacts that were named or changed since then, with their other ends.
+
+    A contact changed also where one of its tasks or notes did.
+    """
     focus = Focus()
     for mapped in run.mapping.entities:
         load_base(run.stage, run.ledger, mapped.entity)
@@ -64,22 +72,31 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
 
 
 def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
-    """Contacts whose own row, task or note differs from what was last settled, among what the side says has changed.
+    """Contacts whose own row, task or note differs from what was last settled.
 
-    GHL's notes cannot be asked for by time, and its tasks only all at once (docs/ghl.md#tasks and docs/ghl.md#lag).
+    They are among what the side says has changed.
+
+    GHL's notes cannot be asked for by time, and its tasks only all at once (docs/ghl.md#tasks and
+    docs/ghl.md#lag).
     """
     if entity.spec.swept and side is Side.GHL:
         return set()
     whole = bool(entity.parent) and side is Side.GHL
     proof = _load(run, entity, side, Scope() if whole else Scope(since=since))
     if not proof.complete and not proof.quarantined:
-        why = f"which {entity.plural} changed in {side.label} could not be read: {proof.why_incomplete}"
+        why = (
+            f"which {entity.plural} changed in {side.label} could not be read: "
+            f"{proof.why_incomplete}"
+        )
         raise Transient(why, remedy="nothing was written; the next look begins where this one did")
     return focused.changed(run.stage, entity, side)
 
 
 def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str, ...]) -> set[str]:
-    """The contacts of named tasks or notes: from the ledger where they are linked, else from the side itself."""
+    """The contacts of named tasks or notes.
+
+    They come from the ledger where they are linked, else from the side itself.
+    """
     if not keys:
         return set()
     known = focused.owners(run.stage, entity, side, keys)
@@ -114,14 +131,17 @@ def _widen(run: Run, focus: Focus) -> None:
         focus.fresh[side] |= {key for key, far in ends[side].items() if far is None}
 
 
-# contacts -------------------------------------------------------------------------------------------------------------
+# contacts -----------------------------------------------------------------------------------------
 
 
 def stage_contacts(run: Run, focus: Focus) -> None:
-    """Stage the focused contacts of both sides; where one is new, every record that it might equal as well.
+    """Stage the focused contacts of both sides.
 
-    A linked contact is read by its key. For a new one both sides are read whole, as only then is it known what it equals
-    and whether that is one record or several; of all that was read just the neighbourhood is kept.
+    Where one is new, every record that it might equal is staged as well.
+
+    A linked contact is read by its key. For a new one both sides are read whole, as only then is it
+    known what it equals and whether that is one record or several; of all that was read just the
+    neighbourhood is kept.
     """
     run.stage.make("plan/looked")
     if any(focus.fresh.values()):
@@ -151,7 +171,10 @@ def _stage_neighbourhood(run: Run, focus: Focus) -> None:
 
 
 def _refresh_late(run: Run, focus: Focus) -> None:
-    """Put what a side shows by key in place of what its index shows, and find what the index does not show yet."""
+    """Put what a side shows by key in place of what its index shows.
+
+    What the index does not show yet is found as well.
+    """
     mapped = run.mapping[OWNER]
     for side, connector in run.connectors.items():
         if not run.described[side].lag_seconds:
@@ -163,7 +186,10 @@ def _refresh_late(run: Run, focus: Focus) -> None:
 
 
 def _creates(run: Run, mapped: EntityMap, side: Side, keys: Iterable[str]) -> Iterable[Write]:
-    """The creates on the other side that these new contacts would lead to: what to look for there."""
+    """The creates on the other side that these new contacts would lead to.
+
+    They say what to look for there.
+    """
     for key in sorted(keys):
         record = run.connectors[side].read(OWNER, key)
         if record is not None and not record.deleted:
@@ -181,11 +207,14 @@ def _prove(run: Run, keys: dict[Side, set[str]]) -> None:
         log.debug("read by key", extra={"side": side.value, "contacts": len(keys[side])})
 
 
-# tasks and notes ------------------------------------------------------------------------------------------------------
+# tasks and notes ----------------------------------------------------------------------------------
 
 
 def stage_children(run: Run) -> None:
-    """Stage all tasks and notes of the focused contacts that are there on both sides, or that are about to be created."""
+    """Stage all tasks and notes of the focused contacts.
+
+    They are contacts that are there on both sides, or that are about to be created.
+    """
     contacts = Mapping((run.mapping[OWNER],))
     pipeline.link(run.stage, run.ledger, contacts, whole=False)
     for entity in OWNER.children:

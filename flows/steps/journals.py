@@ -21,7 +21,9 @@ def source_of(run: Run, name: str) -> differences.Source:
 def settle_journal(
     run: Run, journal: Journal, *, state: str, whole: Collection[Name] = ()
 ) -> settle.Settlement:
-    """Advance the ledger to what a journal alone tells, in one transaction; `state` is its run's from then on, if given.
+    """Advance the ledger to what a journal alone tells, in one transaction.
+
+    `state` is its run's from then on, if given.
 
     `whole` are links of which an undo created one end again while the other one is there.
     """

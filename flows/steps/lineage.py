@@ -1,4 +1,7 @@
-"""Keeps beside the archive how far the ledger had come, so that an empty or an older ledger is noticed before it is believed."""
+"""Keeps beside the archive how far the ledger had come.
+
+So an empty or an older ledger is noticed before it is believed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,9 @@ class Mark:
 
 
 def check(run: Run) -> None:
-    """Raises Refused where the store knows a run that the ledger does not, unless the caller chose to start from here.
+    """Raises Refused where the store knows a run that the ledger does not.
+
+    It lets a caller pass who chose to start from here.
 
     A store that does not answer proves nothing: that is logged, and the run goes on.
     """
@@ -46,16 +51,27 @@ def check(run: Run) -> None:
         return
     if not generation:
         raise Refused(
-            f"the ledger knows nothing of this pair, though its store has run {known.run_id}: this would be a first run, in which people "
-            "who were deleted on one side come back, and values that differ are asked about",
-            remedy="put a backup back with `ledger restore FILE`, or name the ledger that the pair had; to start anew all the same: "
-            "`run --rebase`",
+            (
+                f"the ledger knows nothing of this pair, though its store has run {known.run_id}: "
+                "this would be a first run, in which people who were deleted on one side come "
+                "back, and values that differ are asked about"
+            ),
+            remedy=(
+                "put a backup back with `ledger restore FILE`, or name the ledger that the pair "
+                "had; to start anew all the same: `run --rebase`"
+            ),
             code="LEDGER_LOST",
         )
     raise Refused(
-        f"the ledger is older than the store, which has run {known.run_id}: what runs did since would look like edits of people, and "
-        "records that no match rule knows could be made twice",
-        remedy="put a newer backup back with `ledger restore FILE`; to go on from what both sides hold now all the same: `run --rebase`",
+        (
+            f"the ledger is older than the store, which has run {known.run_id}: "
+            "what runs did since would look like edits of people, and records that no match rule "
+            "knows could be made twice"
+        ),
+        remedy=(
+            "put a newer backup back with `ledger restore FILE`; "
+            "to go on from what both sides hold now all the same: `run --rebase`"
+        ),
         code="LEDGER_OLDER",
     )
 
@@ -107,7 +123,10 @@ class _Report(msgspec.Struct):
 
 
 def _settled(run: Run) -> Mark | None:
-    """The newest settled run of this pair in a store without a mark, as an earlier version left it."""
+    """The newest settled run of this pair in a store without a mark.
+
+    An earlier version left the store so.
+    """
     from flows.state.stores import brought
 
     folder = runs_folder(run.pair)

@@ -1,4 +1,7 @@
-"""How an undo learns what is so now: records, links, what hangs on contacts, who is there again, and what archives kept."""
+"""How an undo learns what is so now.
+
+Records, links, what hangs on contacts, who is there again, and what archives kept.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ _WITH_ARCHIVE = ("settled", "recovered", "stopped")
 
 
 def present(run: Run, of: str, held: ExitStack) -> Present:
-    """How to learn what is so now, for the undo of run `of`. Archives stay open as long as `held`."""
+    """How to learn what is so now, for the undo of run `of`.
+
+    Archives stay open as long as `held`.
+    """
     graves, since = _Graves(run, of, held), began(run, of)
     return Present(
         mapping=run.mapping,
@@ -75,7 +81,10 @@ def _link_of(run: Run, entity: Entity, side: Side, key: str) -> str | None:
 
 
 def children(run: Run, side: Side, contact: str) -> Hanging:
-    """What hangs on a contact now, mapped or not. Raises ConnectorError where something mapped cannot be read whole."""
+    """What hangs on a contact now, mapped or not.
+
+    Raises ConnectorError where something mapped cannot be read whole.
+    """
     there: list[tuple[Entity, str]] = []
     unread: dict[Entity, str] = {}
     for entity in OWNER.children:
@@ -97,7 +106,10 @@ def _child_keys(run: Run, side: Side, entity: Entity, contact: str) -> Iterator[
             yield from _keys(part, shape)
         elif not part.complete:
             raise ConnectorError(
-                f"the {entity}s of contact {contact} in {side.label} could not be read: {part.why_incomplete}",
+                (
+                    f"the {entity}s of contact {contact} in {side.label} could not be read: "
+                    f"{part.why_incomplete}"
+                ),
                 remedy="run the undo again when the side answers",
             )
 
@@ -127,7 +139,10 @@ def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | No
 
 @dataclass
 class _Graves:
-    """The archives of the run and of earlier ones, opened when they are asked: what hung on contacts that were deleted."""
+    """The archives of the run and of earlier ones, opened when they are asked.
+
+    What hung on contacts that were deleted.
+    """
 
     run: Run
     of: str
@@ -135,7 +150,10 @@ class _Graves:
     opened: dict[str, Archived | None] = field(default_factory=dict)
 
     def dig(self, side: Side, entity: Entity, contact: str) -> list[Buried] | str:
-        """The archived tasks or notes of a contact, as the newest run up to the one in question read them, or why not."""
+        """The archived tasks or notes of a contact, or why there are none.
+
+        They are as the newest run up to the one in question read them.
+        """
         asked, gone = 0, ""
         for name, state in self._names():
             archived = self._open(name)
@@ -177,7 +195,10 @@ class _Graves:
 
 
 def _mapping_then(run: Run, folder: Path) -> Mapping | None:
-    """The mapping of a run that was killed before it wrote its archive, where it is still the pair's."""
+    """The mapping of a run that was killed before it wrote its archive.
+
+    It is known where it is still the pair's.
+    """
     try:
         same = planfile.read(folder / run.plan_path.name).config_digest == run.pair.config_digest
     except StateError:

@@ -1,4 +1,4 @@
-"""The steps of every job, in order; each is a plain function over a Run, so that it does the same with Prefect and without."""
+"""The steps of every job, in order: plain functions of a Run, the same without Prefect."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from reconcile.plan.plan import LEDGER_ONLY, Group, Plan, estimate
 from reconcile.plan.unique_values import note_never_blank
 from reconcile.ports import Page, Proof, Scope
 from reconcile.report.along import alongs, by_side
-from reconcile.stage.stage import Spooled
+from reconcile.stage.spooled import Spooled
 from reconcile.undo import marked
 
 log = logging.getLogger("flows.steps.steps")
@@ -53,10 +53,11 @@ Spool = tuple[Entity, Side, Spooled]
 
 
 def recover(run: Run) -> int:
-    """Finish what an interrupted run left: look up what is in doubt, settle what was done. Returns how many runs.
+    """Finish what an interrupted run left: look up what is in doubt, settle what was done.
 
-    What stays in doubt, because it cannot be looked at, is looked at again by each run, and blocks its own record alone. Raises
-    Refused where the ledger is not the one that the pair's store knows, or another pair has the same ends.
+    Returns how many runs. What stays in doubt, because it cannot be looked at, is looked at again
+    by each run, and blocks its own record alone. Raises Refused where the ledger is not the one
+    that the pair's store knows, or another pair has the same ends.
     """
     lineage.check(run)
     ends.check(run)
@@ -72,7 +73,7 @@ def recover(run: Run) -> int:
 
 
 def _finish(run: Run, journal: Journal, *, state: str = "") -> None:
-    """Resolve what is in doubt in a journal, and settle what was done; `state` is the run's from then on."""
+    """Resolve doubts in a journal, and settle what was done. `state` is the run's from then on."""
     outcomes = resolve(run.desk_for(journal), run.ledger, doubts.answers(run.ledger))
     if state or any(outcome.status is not Status.UNCERTAIN for outcome in outcomes):
         settle_journal(run, journal, state=state)
@@ -81,7 +82,8 @@ def _finish(run: Run, journal: Journal, *, state: str = "") -> None:
 
 def extract(run: Run) -> list[Spool]:
     """Read all of both sides that can be read in bulk onto disk, both sides at once."""
-    run.mapping  # noqa: B018 - asks both sides who they are, so that one that gives no answer is asked once
+    # It asks both sides who they are, so that one that gives no answer is asked once.
+    run.mapping  # noqa: B018
     with ThreadPoolExecutor(max_workers=len(run.connectors)) as sides:
         found = sides.map(lambda side: _extract_side(run, side), run.connectors)
         return [spool for spools in found for spool in spools]
@@ -104,7 +106,7 @@ def _extract_one(run: Run, entity: Entity, side: Side, scope: Scope) -> Spool:
 
 
 def _while_it_may(run: Run, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
-    """The pages of a read. Raises Stopped where the run has to end before they do: a part of a side is none to plan from."""
+    """The pages of a read. Raises Stopped at the run's end: from a part no plan can be made."""
     for page in pages:
         run.ending.check()
         yield page
@@ -150,7 +152,7 @@ def _before(at: str, **earlier: float) -> str:
 
 
 def sweep_notes(run: Run) -> None:
-    """Read the notes of as many GHL contacts as the budget allows, the most pressing first: GHL has no bulk read of notes."""
+    """Read the notes that the budget allows, pressing ones first: GHL has no bulk read of them."""
     for entity in SWEPT:
         if entity in run.mapping:
             budget = getattr(run.pair.ghl, entity.budget)
@@ -164,7 +166,7 @@ def link(run: Run) -> None:
 
 
 def canary(run: Run) -> None:
-    """Read a few records by key: raises Refused where a bulk read does not carry a mapped field, which is not the same as blank."""
+    """Read a few records by key. Raises Refused where a bulk read does not carry a mapped field."""
     looked = 0
     for mapped in run.mapping.entities:
         for side, connector in run.connectors.items():
@@ -197,7 +199,10 @@ def diff(run: Run) -> None:
 
 
 def _follow_rules(run: Run) -> None:
-    """Answer what needs no person: what the caller said by name of a side that went back, and what the pair file says of merges."""
+    """Answer what needs no person.
+
+    That is the caller's word on a side that went back, and the pair file's on merges.
+    """
     sides = [side for side in Side if f"restore-{side}" in run.options.allowed]
     by = BY_FLAG + " ".join(f"--allow restore-{side}" for side in sides)
     told = restored.answers(run.stage, run.mapping, sides, by=by, at=run.clock())
@@ -244,7 +249,7 @@ def keep_plan(
     lines: Iterable[str],
     holds: Mapping[str, int],
 ) -> Plan:
-    """Write the plan file, with what it was made from and what it costs, and note in the ledger that it waits."""
+    """Write the plan file, with its sources and its cost, and note in the ledger that it waits."""
     recheck = run.pair.apply.recheck
     head = Plan(
         run_id=run.run_id,
@@ -266,9 +271,10 @@ def keep_plan(
 
 
 def check(run: Run, plan: Plan) -> None:
-    """The last gate. Raises Refused, with every limit the plan goes over, before anything is written.
+    """The last gate: raises Refused with every limit that is gone over, before anything is written.
 
-    Raises StalePlan where the run that made the plan was killed before it could put what it concluded into its file.
+    Raises StalePlan where the run that made the plan was killed before it could put what it
+    concluded into its file.
     """
     writable(run, plan)
     if not run.stage.has("planned"):
@@ -293,13 +299,15 @@ def within_limits(run: Run, plan: Plan, facts: Facts) -> None:
 
 
 def writable(run: Run, plan: Plan) -> None:
-    """Raises Refused where the plan writes to a side that takes no writes: before the other one was written, not halfway."""
+    """Raises Refused for a side that takes no writes, before the other one was written."""
     for group in plan.groups:
         why = run.described[group.side].read_only
         if why and group.kind not in LEDGER_ONLY:
             raise Refused(
                 f"nothing was written: {group.side.label} takes no writes, as {why}",
-                remedy="let the pair write to the primary, or map its fields one way, from that side",
+                remedy=(
+                    "let the pair write to the primary, or map its fields one way, from that side"
+                ),
                 code="DB_READ_ONLY",
             )
 
@@ -330,7 +338,7 @@ def _facts(run: Run) -> Facts:
 
 
 def begin_apply(run: Run) -> None:
-    """From here on the run may have written something. Raises Refused where another pair has begun to write there, too."""
+    """The run may have written from here on. Raises Refused if another pair writes there, too."""
     ends.claim(run)
     imprints.drop(run.ledger, run.run_id)
     runs.mark(run.ledger, run.run_id, state="applying")
@@ -338,7 +346,7 @@ def begin_apply(run: Run) -> None:
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
-    """Carry out one chunk of the plan. A side that fails, or is not to be asked any more, stops the run; what was done is settled."""
+    """Carry out one chunk. A side that fails or is spent ends the run; what was done is settled."""
     try:
         outcomes = apply_chunk(run.desk, operations)
     except ConnectorError as error:
@@ -379,7 +387,7 @@ def _approved(run: Run) -> set[str] | None:
 
 
 def _followed(run: Run, told_by: Entity) -> list[str]:
-    """The GHL contacts that no earlier hint is open of: whose notes were read, or themselves where notes are not mapped."""
+    """GHL contacts with no earlier hint open: their notes were read, or they without notes."""
     covered = {str(key) for (key,) in run.stage.rows(f"SELECT key FROM cover_{told_by}_ghl")}
     if told_by.spec.swept:
         return sorted(covered)
@@ -444,7 +452,7 @@ def settle_run(run: Run) -> settle.Settlement:
 
 
 def _advanced(run: Run) -> PairState:
-    """The pair's next state. What a partial run did not look at was last seen under the former mapping: that stays."""
+    """The pair's next state. What a partial run did not look at stays under the former mapping."""
     before = run.ledger.state()
     if run.sought:
         return replace(before, generation=before.generation + 1)
@@ -484,8 +492,8 @@ def read_back(run: Run) -> None:
 def take_over(run: Run, digest: str) -> Plan:
     """Take an approved plan as it was shown, or the figures of the part of it that was approved.
 
-    Raises StalePlan where it no longer fits the ledger, the pair file or its digest, and Refused where such a part is in
-    the plan nowhere.
+    Raises StalePlan where it no longer fits the ledger, the pair file or its digest, and Refused
+    where such a part is in the plan nowhere.
     """
     plan = planfile.read(run.plan_path)
     if planfile.digest(run.plan_path) != digest:
@@ -506,5 +514,5 @@ def take_over(run: Run, digest: str) -> Plan:
 
 
 def operations(run: Run) -> Iterator[Operation]:
-    """The plan's operations, streamed from its file: what is applied is what was shown, or the part of it that was approved."""
+    """The plan's operations, streamed from its file: what was shown, or the approved part of it."""
     return selection.picked(planfile.operations(run.plan_path), run.options.only)

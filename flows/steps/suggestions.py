@@ -1,4 +1,7 @@
-"""Where an audit and a migration look for contacts that are probably one, for a person to say so in `review`."""
+"""Where an audit and a migration look for contacts that are probably one.
+
+A person is asked to say so in `review`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,12 @@ log = logging.getLogger("flows.steps.suggestions")
 
 
 def suggest(run: Run) -> None:
-    """Hold what neither link nor rule joins and what is probably one all the same. A pair without match rules wants none.
+    """Hold what neither link nor rule joins and what is probably one all the same.
 
-    The nightly run only asks again what was found so: it has the day's quota and a person's patience to mind.
+    A pair without match rules wants none.
+
+    The nightly run only asks again what was found so: it has the day's quota and a person's
+    patience to mind.
     """
     for mapped in run.mapping.people():
         if mapped.match:
@@ -25,7 +31,10 @@ def suggest(run: Run) -> None:
 
 
 def keep(run: Run) -> None:
-    """Put the suggestions of a run that writes nothing among the open questions; it answers and closes none."""
+    """Put the suggestions of a run that writes nothing among the open questions.
+
+    It answers and closes none.
+    """
     with run.ledger.transaction() as connection:
         found = filter(suggesting.is_suggestion, draft.holds(run.stage))
         runs.put_holds(

@@ -1,4 +1,7 @@
-"""The steps of an undo that are its own: its plan, one more look right before a contact goes or comes back, gate, settlement."""
+"""The steps of an undo that are its own.
+
+Its plan, one more look right before a contact goes or comes back, gate, settlement.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,14 @@ def require(ledger: Ledger, run_id: str) -> None:
         )
 
 
-# planning -----------------------------------------------------------------------------------------------------------
+# planning -----------------------------------------------------------------------------------------
 
 
 def make_plan(run: Run, of: str) -> Plan:
-    """Write the plan file of the undo, with its notes beside it. Raises StateError where the run cannot be taken back."""
+    """Write the plan file of the undo, with its notes beside it.
+
+    Raises StateError where the run cannot be taken back.
+    """
     require(run.ledger, of)
     with ExitStack() as held:
         made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
@@ -46,11 +52,14 @@ def make_plan(run: Run, of: str) -> Plan:
     return steps.keep_plan(run, {"undo": of}, groups(operations), body(operations, ()), {})
 
 
-# right before a write ----------------------------------------------------------------------------------------------
+# right before a write -----------------------------------------------------------------------------
 
 
 def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
-    """Carry out one chunk of the plan, with one more look at each contact right before it is deleted or created again."""
+    """Carry out one chunk of the plan, with one more look at some contacts.
+
+    They are looked at right before they are deleted or created again.
+    """
     first = operations[0]
     if first.entity is not OWNER or first.kind not in (OpKind.DELETE, OpKind.CREATE):
         return steps.apply(run, operations)
@@ -106,7 +115,7 @@ def _left_alone(run: Run, operation: Operation, outcome: Outcome) -> Outcome:
     return outcome
 
 
-# the gate, and afterwards -------------------------------------------------------------------------------------------
+# the gate, and afterwards -------------------------------------------------------------------------
 
 
 def check(run: Run, plan: Plan) -> None:
@@ -123,7 +132,10 @@ def check(run: Run, plan: Plan) -> None:
 
 
 def settle_undo(run: Run) -> settle.Settlement:
-    """Advance the ledger to what the undo wrote, in one transaction; see docs/adr on what the next run makes of it."""
+    """Advance the ledger to what the undo wrote, in one transaction.
+
+    See docs/adr on what the next run makes of it.
+    """
     run.course.settlement = settle_journal(
         run, run.journal, whole=set(_whole(run)), state="settled"
     )

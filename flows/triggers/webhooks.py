@@ -1,4 +1,8 @@
-"""Takes GHL's webhooks: verifies each, refuses old and repeated ones, and notes which contacts to look at next; never more than a hint."""
+"""Takes GHL's webhooks.
+
+Verifies each, refuses old and repeated ones, and notes which contacts to look at next; never more
+than a hint.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,10 @@ PUBLIC_KEY = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
 SIGNATURE = "X-GHL-Signature"
 
 MAX_AGE = timedelta(days=4)
-"""GHL repeats a failed delivery for up to three days (docs/ghl.md#webhooks); what is older is a replay."""
+"""GHL repeats a failed delivery for up to three days (docs/ghl.md#webhooks).
+
+What is older is a replay.
+"""
 
 AHEAD = timedelta(minutes=10)
 """How far a delivery may be dated ahead of our clock."""
@@ -46,7 +53,10 @@ SLOWEST = 5.0
 """Seconds that a body may take."""
 
 Notify = Callable[[str, list[str]], None]
-"""Told the location and the contacts of each hint that was kept; for whoever wants to start a delta at once."""
+"""Told the location and the contacts of each hint that was kept.
+
+It is for whoever wants to start a delta at once.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,10 @@ def key_of(text: str) -> Ed25519PublicKey:
 
 
 class Intake:
-    """Takes deliveries for the locations whose ledgers it is given. `clock` gives the present moment, aware."""
+    """Takes deliveries for the locations whose ledgers it is given.
+
+    `clock` gives the present moment, aware.
+    """
 
     def __init__(
         self,
@@ -132,7 +145,10 @@ class Intake:
 
 
 def contacts_of(told: Mapping[str, Any]) -> list[str]:
-    """The contacts that a webhook is about: itself, or the one it names. A TaskCreate may name none (docs/ghl.md#webhooks)."""
+    """The contacts that a webhook is about: itself, or the one it names.
+
+    A TaskCreate may name none (docs/ghl.md#webhooks).
+    """
     kind = str(told.get("type") or "")
     named = told.get("id") if kind.startswith("Contact") else None
     found = [told.get("contactId"), named]
@@ -177,7 +193,10 @@ async def _whole(request: Request) -> bytes | None:
 
 
 def make_app(intake: Intake, *, slowest: float = SLOWEST) -> Starlette:
-    """The ASGI app: POST / takes a webhook, GET /health answers 200. A body is waited for `slowest` seconds."""
+    """The ASGI app: POST / takes a webhook, GET /health answers 200.
+
+    A body is waited for `slowest` seconds.
+    """
 
     async def deliver(request: Request) -> JSONResponse:
         try:
@@ -191,8 +210,9 @@ def make_app(intake: Intake, *, slowest: float = SLOWEST) -> Starlette:
             return JSONResponse({"kept": False, "why": "too large"}, 413)
         try:
             answer = await run_in_threadpool(intake.take, body, request.headers.get(SIGNATURE, ""))
-        except Exception as error:  # noqa: BLE001 - one delivery stops no other; GHL repeats what is answered so
-            log.error("the delivery was not kept", extra={"why": reason(error)})  # noqa: TRY400 - a traceback may hold values
+        # One delivery stops no other; GHL repeats what is answered so. A traceback may hold values.
+        except Exception as error:  # noqa: BLE001
+            log.error("the delivery was not kept", extra={"why": reason(error)})  # noqa: TRY400
             answer = Answer(503, why="it could not be kept: send it again")
         return JSONResponse({"kept": answer.kept, "why": answer.why}, answer.status)
 

@@ -1,4 +1,7 @@
-"""The GHL credentials of a pair that says oauth: tokens in its ledger, renewed with the app's own secret or the agency's token."""
+"""The GHL credentials of a pair that says oauth.
+
+Tokens in its ledger, renewed with the app's own secret or the agency's token.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAut
     form = pair.ghl.oauth
     if form is None:
         what = "[ghl] names no oauth app: it has a private integration token, or none"
-        remedy = 'write oauth = { client_id = "env:GHL_CLIENT_ID", client_secret = "env:GHL_CLIENT_SECRET" }'
+        remedy = (
+            'write oauth = { client_id = "env:GHL_CLIENT_ID", client_secret = '
+            '"env:GHL_CLIENT_SECRET" }'
+        )
         raise ConfigError([Problem(pair.path.name, what, remedy)])
     return OAuthApp(
         client_id=form.client_id.get_secret_value(),
@@ -56,9 +62,12 @@ def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAut
 
 
 def key_file_of(pair: Pair, environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the key of the tokens lies if neither the environment nor a keyring has it: in the user's own folder of settings.
+    """Where the key of the tokens lies if neither the environment nor a keyring has it.
 
-    Not beside the ledger, whose backup would then hold the tokens and what opens them. One that lies there from before is used on.
+    In the user's own folder of settings.
+
+    Not beside the ledger, whose backup would then hold the tokens and what opens them. One that
+    lies there from before is used on.
     """
     folder = Path(pair.store) if "://" not in pair.store else pair.path.parent
     if (folder / KEY_FILE).exists():
@@ -77,9 +86,12 @@ def store_of(
     level: Level = "Location",
     environ: Mapping[str, str] = os.environ,
 ) -> SqlTokenStore:
-    """Where the pair's tokens are kept, in the ledger's database: one entry a pair and location, one an agency's app.
+    """Where the pair's tokens are kept, in the ledger's database.
 
-    Pairs of one ledger may be of several owners: whoever names a location in a pair of his own gets nobody's token for it.
+    There is one entry a pair and location, and one an agency's app.
+
+    Pairs of one ledger may be of several owners: whoever names a location in a pair of his own gets
+    nobody's token for it.
     """
     cipher = cipher_from(environ, key_file=key_file_of(pair, environ))
     if level == "Company":
@@ -92,7 +104,9 @@ def store_of(
 def auth_of(
     pair: Pair, engine: sa.Engine, hold: Callable[[Callable[[], object]], object]
 ) -> Auth | None:
-    """What signs the pair's requests; None where its own token does. `hold` is given what to close at the end.
+    """What signs the pair's requests; None where its own token does.
+
+    `hold` is given what to close at the end.
 
     A location's own refresh token comes first; without one, the agency's token is exchanged for the
     location's (docs/ghl.md#authentication). Raises Expired where neither was ever stored.

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from connectors.http import Auth
 
 GROUP = "ghl_reconcile.connectors"
-"""The entry points of connectors from outside: each names a callable (settings, fields) -> Connector for the app's side."""
+"""The entry points of connectors from outside.
+
+Each names a callable (settings, fields) -> Connector for the app's side.
+"""
 
 SANDBOX_TOKEN = "sandbox"  # noqa: S105 - opens nothing but the sandbox in this process
 """The token that a sandbox pair uses where it names none."""
@@ -51,11 +54,15 @@ def connect(
     engine: Engine | None = None,
     ending: Ending | None = None,
 ) -> Iterator[Mapping[Side, Connector]]:
-    """Both connectors of a pair, closed at the end; a sandbox, and the demo's JSON API, are served for as long.
+    """Both connectors of a pair, closed at the end.
 
-    `engine` is the ledger's: a pair that says oauth has its tokens there, and each location's window of requests is kept
-    there, for workers that share a ledger server and for the next run. `auth` and `budget` take their place. Once `ending` says so, neither side is
-    asked or waited for any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be opened.
+    A sandbox, and the demo's JSON API, are served for as long.
+
+    `engine` is the ledger's: a pair that says oauth has its tokens there, and each location's
+    window of requests is kept there, for workers that share a ledger server and for the next run.
+    `auth` and `budget` take their place. Once `ending` says so, neither side is asked or waited for
+    any more. Nothing is asked of either side yet. Raises ConnectorError where a side cannot even be
+    opened.
     """
     with ExitStack() as held:
         if engine is not None:
@@ -79,7 +86,10 @@ def _auth(pair: Pair, engine: Engine, held: ExitStack) -> Auth | None:
 
 
 def _window(pair: Pair, engine: Engine, held: ExitStack) -> Budget:
-    """The location's window of requests: shared on a server; from run to run where the ledger is a file, which one process has."""
+    """The location's window of requests, shared where the ledger is on a server.
+
+    Where the ledger is a file, which one process has, it goes from run to run.
+    """
     from connectors.shared import CarriedBudget, SharedBudget
 
     name = f"{pair.ghl.url} {pair.ghl.location}"[:200]
@@ -210,7 +220,10 @@ def _ghl(
 
 
 def _served(form: GhlForm, held: ExitStack) -> str:
-    """The URL of a pair's own sandbox, served from its file on loopback until the end; settings may lie beside the file."""
+    """The URL of a pair's own sandbox, served from its file on loopback until the end.
+
+    Settings may lie beside the file.
+    """
     from connectors.ghl.sandbox import Sandbox, Settings, serve
 
     path = Path(form.url.removeprefix(SANDBOX))

@@ -1,4 +1,7 @@
-"""What a pair that comes from a ledger may make this worker do: its variables, hosts, folders and location, as the worker's own settings say."""
+"""What a pair that comes from a ledger may make this worker do.
+
+Its variables, hosts, folders and location, as the worker's own settings say.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,19 @@ class PairSettings(Part):
 
 
 class WorkerSettings(Part):
-    """The worker's settings: the pairs that it runs from a ledger, and what each of them may name."""
+    """The worker's settings.
+
+    The pairs that it runs from a ledger, and what each of them may name.
+    """
 
     pairs: dict[str, PairSettings] = Field(default={})
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> WorkerSettings:
-    """The worker's settings; none where the environment names no file. Raises ConfigError for a file that is wrong."""
+    """The worker's settings; none where the environment names no file.
+
+    Raises ConfigError for a file that is wrong.
+    """
     file = environ.get(SETTINGS, "")
     if not file:
         return WorkerSettings()
@@ -71,7 +80,10 @@ def _wrong(file: str, what: str) -> ConfigError:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Looks at rows of a ledger before they become files in `folder`. `kept_in` is how the worker itself was told the ledger."""
+    """Looks at rows of a ledger before they become files in `folder`.
+
+    `kept_in` is how the worker itself was told the ledger.
+    """
 
     settings: WorkerSettings
     folder: Path
@@ -80,7 +92,10 @@ class Gate:
     def check(self, pair: str, body: str) -> None:
         """Raises ConfigError with everything that the pair names and may not."""
         if not is_name(pair):
-            what = f"the ledger has a pair file under {pair[:60]!r}, which is no name: it could be written into any folder"
+            what = (
+                f"the ledger has a pair file under {pair[:60]!r}, which is no name: "
+                "it could be written into any folder"
+            )
             raise ConfigError(
                 [
                     Problem(
@@ -92,7 +107,10 @@ class Gate:
             )
         document, problems = parsed(body, f"{pair}.toml")
         if document.get("pair") != pair:
-            what = f'the ledger has it under the name {pair!r}, and it says pair = "{document.get("pair")}"'
+            what = (
+                f"the ledger has it under the name {pair!r}, and it says pair = "
+                f'"{document.get("pair")}"'
+            )
             problems.add(("pair",), what, "Write the same name in both places: `ledger add` does.")
         allowed = self.settings.pairs.get(pair)
         if allowed is None:
@@ -100,7 +118,10 @@ class Gate:
             problems.add(
                 ("pair",),
                 what,
-                f"Write [pairs.{pair}] into the file that {SETTINGS} names: see docs/tasks/fleet.md.",
+                (
+                    f"Write [pairs.{pair}] into the file that {SETTINGS} names: "
+                    "see docs/tasks/fleet.md."
+                ),
             )
         else:
             for path, what, remedy in _Row(document, allowed, self.folder, self.kept_in).refused():
@@ -120,7 +141,10 @@ class _Row:
     kept_in: str
 
     def refused(self) -> Iterator[tuple[KeyPath, str, str]]:
-        """Each place that names what the pair may not name: the place, what it is, the beginning of a remedy."""
+        """Each place that names what the pair may not name.
+
+        The place, what it is, the beginning of a remedy.
+        """
         app, ghl = self._table("app"), self._table("ghl")
         if ghl.get("location") != self.allowed.location:
             yield (
@@ -148,7 +172,8 @@ class _Row:
         if path[0] not in _PLACES or "where" in path:
             return
         if text.startswith("env:"):
-            # The ledger that the pair came from is the pair's, too, and in no other place: an app could be told to be it.
+            # The ledger that the pair came from is the pair's, too, and in no other place: an app
+            # could be told to be it.
             if path != ("ledger",) or text != self.kept_in:
                 variable = text.removeprefix("env:")
                 if not any(fnmatchcase(variable, each) for each in self.allowed.variables):
@@ -165,12 +190,18 @@ class _Row:
         host = _host_of(text)
         if not any(host and fnmatchcase(host, each.lower()) for each in (GHL, *self.allowed.hosts)):
             yield (
-                f"{name(path)}: the host {host or text[:60]!r} is not one that this worker sends the pair's data to",
+                (
+                    f"{name(path)}: the host {host or text[:60]!r} is not one that this worker "
+                    "sends the pair's data to"
+                ),
                 "Correct it",
             )
 
     def _file(self, path: KeyPath, file: str) -> Iterator[tuple[str, str]]:
-        """A relative `store` may lie beside the pair file, as it does by default; all else lies where the settings say."""
+        """A relative `store` may lie beside the pair file, as it does by default.
+
+        All else lies where the settings say.
+        """
         whole = (self.folder / Path(file).expanduser()).resolve()
         inside = [Path(each).resolve() for each in self.allowed.folders]
         if path == ("store",):
@@ -205,7 +236,10 @@ def _file_of(path: KeyPath, text: str, connector: str) -> str | None:
 
 
 def _host_of(text: str) -> str:
-    """The host of a URL, or an object store's bucket; empty where two readers of it could disagree about which that is."""
+    """The host of a URL, or an object store's bucket.
+
+    Empty where two readers of it could disagree about which that is.
+    """
     chained = "::" in text  # fsspec: a store within another
     # A database's driver takes another host from the query.
     asked = "?" in text and not text.startswith(("http://", "https://"))

@@ -161,7 +161,10 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
 
 
 def _withheld(desk: Desk, operation: Operation) -> Outcome | None:
-    """The outcome of what would lift somebody's no without a ground, or after the yes was taken back."""
+    """The outcome of what would lift somebody's no.
+
+    There is no ground for it, or the yes was taken back.
+    """
     if operation.kind not in _CARRYING:
         return None
     loose = loosened(operation, desk.mapping[operation.entity].consents)

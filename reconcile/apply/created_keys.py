@@ -19,7 +19,8 @@ class Made:
         # Nothing is lost with it: the keys stand in the journal, too, where a later run finds them.
         self._file.execute("PRAGMA synchronous = OFF")
         self._file.execute(
-            "CREATE TABLE made (link_id TEXT, side TEXT, key TEXT, PRIMARY KEY (link_id, side)) WITHOUT ROWID"
+            "CREATE TABLE made (link_id TEXT, side TEXT, key TEXT, "
+            "PRIMARY KEY (link_id, side)) WITHOUT ROWID"
         )
         self._file.execute("CREATE INDEX made_by_key ON made (key)")
 

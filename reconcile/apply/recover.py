@@ -72,7 +72,10 @@ def _look_at_mapped(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome
     """The same for what the pair file still maps: it may have been changed meanwhile."""
     entity = operation.entity.record
     if entity not in desk.mapping:
-        detail = "whether it was carried out is not known: the pair file maps no records of this kind any more"
+        detail = (
+            "whether it was carried out is not known: "
+            "the pair file maps no records of this kind any more"
+        )
         return Outcome(operation.op_id, Status.SKIPPED, code=_NOT_APPLIED, detail=detail)
     known = {mapped.name for mapped in desk.mapping[entity].fields}
     after = {name: cell for name, cell in operation.after.items() if name in known}

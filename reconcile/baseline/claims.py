@@ -1,4 +1,7 @@
-"""Decides whose record the answer to a create is: one record has one link, also where a side gives a key away a second time."""
+"""Decides whose record the answer to a create is.
+
+One record has one link, also where a side gives a key away a second time.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,14 @@ _End = tuple[Entity, Side, str]
 
 
 def settle(ledger: Ledger, connection: Connection, done: Done) -> tuple[Done, list[Name]]:
-    """What is done, without the creates of which another link has an end: two things must not become one.
+    """What is done, without the creates of which another link has an end.
 
-    What was made comes before what was there already: that one is linked by the next run, if it is the same. A link whose
-    end this very run missed does not keep its key: a side that gives it to a new record (a database does so once its rows and
-    counters were restored) has no other record under it. Such links are returned as well, to be forgotten.
+    Two things must not become one.
+
+    What was made comes before what was there already: that one is linked by the next run, if it is
+    the same. A link whose end this very run missed does not keep its key: a side that gives it to a
+    new record (a database does so once its rows and counters were restored) has no other record
+    under it. Such links are returned as well, to be forgotten.
     """
     creates = [(o, outcome) for o, outcome in done if o.kind is OpKind.CREATE]
     ends = [end for o, outcome in creates for end in _ends(o, outcome)]
@@ -56,7 +62,10 @@ def _ends(operation: Operation, outcome: Outcome) -> list[_End]:
 def _owners(
     ledger: Ledger, connection: Connection, ends: Iterable[_End]
 ) -> tuple[dict[_End, str], set[_End]]:
-    """The links that have these records already, and those of the records that their side did not show any more."""
+    """The links that have these records already.
+
+    Those of records that their side did not show any more are among them.
+    """
     table = schema.link
     found: dict[_End, str] = {}
     missing: set[_End] = set()

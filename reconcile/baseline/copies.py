@@ -1,4 +1,7 @@
-"""Keeps a Parquet copy of the links beside the ledger, because a million of them then load in a moment; the ledger stays the truth."""
+"""Keeps a Parquet copy of the links beside the ledger.
+
+A million of them then load in a moment. The ledger stays the truth.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,12 @@ Columns = Sequence[tuple[str, str]]
 def save(
     stage: Stage, ledger: Ledger, folder: Path, entities: Iterable[Entity], columns: Columns
 ) -> None:
-    """Copy the links as the last settlement left them, under its generation and run; older copies go.
+    """Copy the links as the last settlement left them, under its generation and run.
 
-    Without a run that settled the present generation (a recovery, a partial run) there is nothing to name a copy by.
+    Older copies go.
+
+    Without a run that settled the present generation (a recovery, a partial run) there is nothing
+    to name a copy by.
     """
     name = _name(ledger)
     for old in folder.glob("*.parquet"):
@@ -35,7 +41,8 @@ def save(
         read(stage, ledger, entity, columns, into="stage.copied")
         path, partial = folder / f"{entity}-{name}.parquet", folder / f"{entity}-{name}.partial"
         stage.run(
-            f"COPY copied TO {literal(str(partial))} (FORMAT parquet, COMPRESSION lz4); DROP TABLE copied"
+            f"COPY copied TO {literal(str(partial))} (FORMAT parquet, COMPRESSION "
+            "lz4); DROP TABLE copied"
         )
         partial.replace(path)
 
@@ -43,10 +50,12 @@ def save(
 def load(
     stage: Stage, ledger: Ledger, folder: Path, entity: Entity, columns: Columns, *, into: str
 ) -> bool:
-    """Create the table `into` from the copy; False where there is none of exactly the ledger's present state.
+    """Create the table `into` from the copy.
 
-    The name ties a copy to a generation and to the run that settled it: a ledger that was restored from a backup has
-    another run at that place, or none.
+    False where there is none of exactly the ledger's present state.
+
+    The name ties a copy to a generation and to the run that settled it: a ledger that was restored
+    from a backup has another run at that place, or none.
     """
     name = _name(ledger)
     path = folder / f"{entity}-{name}.parquet"
@@ -56,7 +65,8 @@ def load(
     stage.expect(path)
     try:
         stage.run(
-            f"CREATE OR REPLACE TABLE {into} AS SELECT {typed} FROM read_parquet({literal(str(path))})"
+            f"CREATE OR REPLACE TABLE {into} AS SELECT {typed} "
+            f"FROM read_parquet({literal(str(path))})"
         )
     except duckdb.Error:
         return False

@@ -1,4 +1,7 @@
-"""The register of known differences: which linked values differ, why, and up to when that reason stands."""
+"""The register of known differences.
+
+Which linked values differ, why, and up to when that reason stands.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,17 @@ class Why(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`side` holds `stored` where the other side holds `sent`, for a reason that was seen and is remembered.
+    """`side` holds `stored` where the other side holds `sent`.
 
-    rejected: `side` refused `sent`; `other_key` names the record on `side` that has the value, where the side said so.
-    dropped: `side` took `sent` and shows `stored`. accepted: a person left it so. undone: an undo made it so.
-    `item` is the tag, for tags ("" for whole values). It stands while both sides show these values and the field's
-    mapping is what it was (`field_digest`); after that the value is compared as any other.
+    It is for a reason that was seen and is remembered.
+
+    rejected: `side` refused `sent`; `other_key` names the record on `side` that has the value,
+    where the side said so.
+    dropped: `side` took `sent` and shows `stored`. accepted: a person left it so. undone: an undo
+    made it so.
+    `item` is the tag, for tags ("" for whole values). It stands while both sides show these values
+    and the field's mapping is what it was (`field_digest`); after that the value is compared as any
+    other.
     """
 
     entity: Entity
@@ -82,7 +90,10 @@ _COLUMNS = (
 
 
 def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
-    """Create `difference_e`: the register's rows of one entity, with `current`: the field is mapped as it was then."""
+    """Create `difference_e` with the register's rows of one entity.
+
+    `current` says that the field is mapped as it was then.
+    """
     table = schema.difference
     mine = (table.c.pair == ledger.pair, table.c.entity == mapped.entity.value)
     query = sa.select(*(table.c[name] for name in _COLUMNS)).where(*mine)
@@ -98,7 +109,10 @@ def load(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
 
 
 def _renewed(row: dict[str, Cell], fields: Mapping[str, Field]) -> list[Cell]:
-    """A row of the register with its values as the codec gives them now: it may be of a newer revision."""
+    """A row of the register with its values as the codec gives them now.
+
+    The codec may be of a newer revision.
+    """
     field = fields.get(str(row["field"]))
     if field is not None and not row["item"]:
         side = Side(str(row["side"]))
@@ -134,8 +148,8 @@ def restore(stage: Stage, mapped: EntityMap, relation: str) -> None:
 def put(ledger: Ledger, connection: Connection, found: Iterable[Difference]) -> None:
     """Enter differences, inside a settlement; each replaces what was known of the same value.
 
-    Of several of one value the last counts: one that changes places with another is first cleared and then set, and a side
-    may drop both.
+    Of several of one value the last counts: one that changes places with another is first cleared
+    and then set, and a side may drop both.
     """
     names = ("pair", "entity", "link_id", "field", "item")
     latest = {
@@ -162,7 +176,10 @@ def _row(ledger: Ledger, each: Difference) -> dict[str, object]:
 def forget(
     ledger: Ledger, connection: Connection, entity: Entity, names: Sequence[tuple[str, str, str]]
 ) -> None:
-    """Strike (link_id, field, item) out of the register, inside a settlement: equal by now, or changed since."""
+    """Strike (link_id, field, item) out of the register, inside a settlement.
+
+    They are equal by now, or changed since.
+    """
     table = schema.difference
     mine = (table.c.pair == ledger.pair, table.c.entity == entity.value)
     named = tuple(
@@ -177,12 +194,15 @@ def forget(
         connection.execute(sa.delete(table).where(*mine, *named), rows)
 
 
-# where differences come from ----------------------------------------------------------------------------------------
+# where differences come from ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The run that a difference is known from, how its fields were mapped, and which of them are compared by element."""
+    """The run that a difference is known from, and how its fields were mapped.
+
+    It also tells which of them are compared by element.
+    """
 
     digests: Digests
     by_item: frozenset[tuple[Entity, str]]
@@ -200,7 +220,10 @@ class Source:
         code: str = "",
         item: str = "",
     ) -> Difference:
-        """A difference that an operation leaves; `values` are what was sent (the other side's) and what is stored."""
+        """A difference that an operation leaves.
+
+        `values` are what was sent (the other side's) and what is stored.
+        """
         entity = _entity(operation)
         return Difference(
             entity=entity,
@@ -288,7 +311,10 @@ def _words(cell: Cell) -> set[str]:
 def undone(
     operation: Operation, written: Cells, other: Cells, source: Source
 ) -> Iterator[Difference]:
-    """What an undo brought back on one side alone: `written` is what that side holds now, `other` what the other one does."""
+    """What an undo brought back on one side alone.
+
+    `written` is what that side holds now, `other` what the other one does.
+    """
     because = f"taken back by run {source.run_id}"
     for name in {**written, **other} if operation.kind is OpKind.CREATE else operation.after:
         mine, theirs = written.get(name), other.get(name)
@@ -332,7 +358,10 @@ def void(stage: Stage, mapped: EntityMap) -> list[tuple[str, str, str]]:
 def settle(
     stage: Stage, ledger: Ledger, connection: Connection, mapped: EntityMap, source: Source
 ) -> None:
-    """Bring the register up to what this run compared; what its writes leave comes after, from the journal."""
+    """Bring the register up to what this run compared.
+
+    What its writes leave comes after, from the journal.
+    """
     # What is void goes first: an answer of this run may be about the very same value.
     forget(ledger, connection, mapped.entity, void(stage, mapped))
     put(ledger, connection, accepted(stage, mapped, source))

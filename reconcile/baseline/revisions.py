@@ -1,4 +1,7 @@
-"""Makes baselines canonical anew where a codec changed since: what nobody edited must not look as if both sides had moved."""
+"""Makes baselines canonical anew where a codec changed since.
+
+What nobody edited must not look as if both sides had moved.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from reconcile.values.mapping import EntityMap
 def renew_baseline(stage: Stage, mapped: EntityMap, *, same_rows: bool) -> None:
     """Make `basecell_e` what the present codecs give, where it was made with others.
 
-    `same_rows`: whether the stored digests were made as this run's are, so that an equal one means the very row.
+    `same_rows`: whether the stored digests were made as this run's are, so that an equal one means
+    the very row.
     """
     entity = mapped.entity
     stage.make("baseline/aged", entity=entity, same_rows=same_rows, codecs=mapped.codecs)
@@ -28,7 +32,10 @@ def renew_baseline(stage: Stage, mapped: EntityMap, *, same_rows: bool) -> None:
 
 
 def _reread(stage: Stage, mapped: EntityMap, side: Side) -> list[int]:
-    """Create `anew_s` (place, was, now) with each old value that reads otherwise now; returns their places."""
+    """Create `anew_s` (place, was, now) with each old value that reads otherwise now.
+
+    Returns their places.
+    """
     changed: set[int] = set()
     query = render("baseline/aged_values", entity=mapped.entity, side=side)
 

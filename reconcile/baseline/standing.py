@@ -1,4 +1,7 @@
-"""Finds the linked values that are known to differ and did not move, with the reason: a digest alone would pass them as equal."""
+"""Finds the linked values that are known to differ and did not move, with the reason.
+
+A digest alone would pass them as equal.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,12 @@ Known = Mapping[tuple[str, str, str], tuple[str, str]]
 
 
 def load_standing(stage: Stage, ledger: Ledger, mapping: PairMapping) -> None:
-    """Create `standing_e` (link_id, field, class, because, app, ghl): values that differ in the baseline, one row a field.
+    """Create `standing_e` (link_id, field, class, because, app, ghl).
 
-    `class` is by_rule, rejected, dropped, or unknown where neither a rule nor the register gives a reason. The database
-    compares whole texts; only where those differ are the fields looked at.
+    It has the values that differ in the baseline, one row a field.
+
+    `class` is by_rule, rejected, dropped, or unknown where neither a rule nor the register gives a
+    reason. The database compares whole texts; only where those differ are the fields looked at.
     """
     for mapped in mapping.entities:
         batches = _batches(ledger, mapped, _known(stage, mapped))
@@ -49,7 +54,10 @@ def load_standing(stage: Stage, ledger: Ledger, mapping: PairMapping) -> None:
 
 
 def doubt_unknown(stage: Stage, mapping: PairMapping) -> None:
-    """Have the links looked at that differ for no known reason, though nothing moved: a person is asked about them."""
+    """Have the links looked at that differ for no known reason, though nothing moved.
+
+    A person is asked about them.
+    """
     for mapped in mapping.entities:
         unknown = f"SELECT link_id FROM standing_{mapped.entity} WHERE class = '{UNKNOWN}'"
         stage.run(f"UPDATE base_{mapped.entity} SET app_digest = NULL WHERE link_id IN ({unknown})")

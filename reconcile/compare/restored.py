@@ -64,7 +64,9 @@ def find(stage: Stage, mapping: Mapping) -> None:
 
 
 def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -> None:
-    """Create `edited_back`, and add to `rewound`: the records with a value that this job saw replaced since then.
+    """Create `edited_back`, and add to `rewound`, the records with an older value.
+
+    It is a value that this job saw replaced since then.
 
     Only beside others of their side that went back: elsewhere, an old value that is there again is
     somebody's edit.
@@ -83,7 +85,9 @@ def find_edited(stage: Stage, ledger: Ledger, mapping: Mapping, *, since: str) -
 def recall(
     stage: Stage, mapping: Mapping, *, edited: str | None, parted: str | None, questions: str | None
 ) -> None:
-    """Make of what an archived run knew what `find_edited`, `find_unanswered` and `find_parted` made of the ledger.
+    """Recall what an archived run knew of records that went back.
+
+    It makes what `find_edited`, `find_unanswered` and `find_parted` made of the ledger.
 
     Each is SQL for the rows, None where that run left none.
     """
@@ -100,7 +104,8 @@ def recall(
 def find_unanswered(stage: Stage, mapping: Mapping) -> None:
     """Add to `rewound` the records about which the question of a night before is still open.
 
-    Whatever else somebody typed into them since: a question ends with an answer, or with another value.
+    Whatever else somebody typed into them since: a question ends with an answer, or with another
+    value.
     """
     if stage.some("in_question WHERE went_back"):
         for mapped in mapping.entities:
@@ -109,7 +114,7 @@ def find_unanswered(stage: Stage, mapping: Mapping) -> None:
 
 
 def find_parted(stage: Stage, ledger: Ledger, mapping: Mapping) -> None:
-    """Load into `parted` (entity, app_key, ghl_key) which contacts were linked with one another once.
+    """Load into `parted` (entity, app_key, ghl_key) the pairs of contacts that were linked once.
 
     Only where something went back, or is still asked about for that: `ask_about_creates` reads it.
     """

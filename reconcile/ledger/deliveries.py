@@ -13,9 +13,12 @@ from reconcile.ledger.ledger import Ledger
 def take(
     ledger: Ledger, webhook_id: str, contacts: Sequence[str], *, at: str, forget_before: str
 ) -> bool:
-    """Keep what a delivery hints at, and that it came, in one transaction; False, and nothing, where it came before.
+    """Keep what a delivery hints at, and that it came, in one transaction.
 
-    Deliveries from before `forget_before` are forgotten: whoever sends one of those again has to be refused by its age.
+    It is False, and nothing is kept, where the delivery came before.
+
+    Deliveries from before `forget_before` are forgotten: whoever sends one of those again has to be
+    refused by its age.
     """
     table = schema.delivery
     try:

@@ -1,4 +1,7 @@
-"""Keeps a run that lost its lease from committing: another one knows more by then, and would be written over."""
+"""Keeps a run that lost its lease from committing.
+
+Another one knows more by then, and would be written over.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ _HOLDER = (
 def check_held(connection: Connection, pair: str, holder: str) -> None:
     """Raise Locked where the pair's lease is not this holder's.
 
-    The last statement of a transaction, and it holds the row: nobody takes the lease between this look and the commit.
+    The last statement of a transaction, and it holds the row: nobody takes the lease between this
+    look and the commit.
     """
     found = connection.execute(_HOLDER, {"of": pair}).scalar_one_or_none()
     if found != holder:

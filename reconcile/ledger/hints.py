@@ -40,7 +40,10 @@ def oldest(ledger: Ledger) -> str | None:
 
 
 def hinted(ledger: Ledger) -> list[str]:
-    """Keys of the GHL contacts of which something hinted, since they were last read, that they or theirs changed."""
+    """Keys of the GHL contacts that a hint says changed since they were last read.
+
+    The hint may be of what hangs on them.
+    """
     table = schema.sweep
     query = sa.select(table.c.contact_key).where(
         table.c.pair == ledger.pair, table.c.hinted_at > sa.func.coalesce(table.c.checked_at, "")
@@ -50,7 +53,10 @@ def hinted(ledger: Ledger) -> list[str]:
 
 
 def hint(ledger: Ledger, connection: sa.Connection, keys: Sequence[str], *, at: str) -> None:
-    """Remember that something (a webhook) hinted at that moment that these GHL contacts, or theirs, changed."""
+    """Remember that these GHL contacts, or what hangs on them, may have changed.
+
+    Something, such as a webhook, hinted at it at that moment.
+    """
     table = schema.sweep
     for key in dict.fromkeys(keys):
         mine = (table.c.pair == ledger.pair, table.c.contact_key == key)

@@ -1,4 +1,7 @@
-"""Intents and results in order: what was about to happen is written down before it happens, what happened after."""
+"""Intents and results in order.
+
+What was about to happen is written down before it happens, what happened after.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,8 @@ class Journal:
     def forget(self, operations: Sequence[Operation], now: str) -> None:
         """Commit that these links are forgotten, before anything is made in their place.
 
-        A run that is killed after such a create is settled from here alone: the former link would still claim the record.
+        A run that is killed after such a create is settled from here alone: the former link would
+        still claim the record.
         """
         self._insert(
             [
@@ -103,7 +107,10 @@ class Journal:
             }
 
     def in_doubt(self) -> list[Operation]:
-        """Operations begun and not ended, or ended without a certain answer, in the order they were begun."""
+        """Operations without a certain end, in the order they were begun.
+
+        They were begun and not ended, or ended without a certain answer.
+        """
         table = schema.journal
         query = (
             sa.select(table.c.operation)

@@ -1,4 +1,4 @@
-"""Everything remembered between runs: links with their baselines, runs, holds and decisions, the sweep, the lease."""
+"""All that is kept between runs: links, baselines, runs, holds, decisions, the sweep, the lease."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MIGRATING = 7_241_655  # the advisory lock's number: any, but the same for all
 
 @dataclass(frozen=True, slots=True)
 class PairState:
-    """What the ledger knows of a pair as a whole. A generation of 0 means that nothing was ever settled."""
+    """What the ledger knows of a pair as a whole. With generation 0, nothing was ever settled."""
 
     generation: int = 0
     app_identity: str | None = None
@@ -42,7 +42,7 @@ SPENT = "-spent"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's answer to a hold: `choice` is one of its options; it counts while `values_digest` is the same."""
+    """A person's answer, one of a hold's options. It counts while `values_digest` is the same."""
 
     hold_id: str
     choice: str
@@ -53,7 +53,7 @@ class Decision:
 
 
 class Ledger:
-    """One pair's view of the ledger database; safe to use from several processes, each with its own."""
+    """One pair's view of the ledger database, safe for several processes, each with its own."""
 
     def __init__(self, url: str, pair: str) -> None:
         self.pair = pair
@@ -79,7 +79,10 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it or nothing. Raises Locked where the lease it needs is another's by its end."""
+        """A transaction that writes: all of it or nothing.
+
+        Raises Locked where the lease it needs is another's by its end.
+        """
         with self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield connection
             if self.held_by:
@@ -117,7 +120,7 @@ class Ledger:
         if done.rowcount == 0:
             connection.execute(sa.insert(table).values(pair=self.pair, **values))
 
-    # links ------------------------------------------------------------------------------------------------------
+    # links ----------------------------------------------------------------------------------------
 
     def links(self, entity: Entity, columns: Sequence[str]) -> Iterator[list[tuple[Any, ...]]]:
         """Batches of link rows with the given columns, streamed."""
@@ -160,7 +163,7 @@ class Ledger:
     def bury_links(
         self, connection: Connection, names: Sequence[tuple[str, str]], *, at: str
     ) -> int:
-        """Forget links by (entity, link_id), and those of a forgotten contact's tasks and notes; remember their keys as gone."""
+        """Forget links, with a contact's tasks and notes, and remember their keys as gone."""
         mine = schema.link.c.pair == self.pair
         buried = 0
         self._drop_answers(connection, names)
@@ -217,7 +220,7 @@ class Ledger:
             return [(row.entity, row.side, row.key, row.at) for row in connection.execute(query)]
 
     def parted(self, entity: Entity) -> list[tuple[str, str]]:
-        """(app key, GHL key) of records that were linked with one another once, as far as that is remembered."""
+        """(app key, GHL key) of records that were once linked, as far as that is remembered."""
         table = schema.grave
         ends = {
             Side.APP: (table.c.key, table.c.other_key),
@@ -242,9 +245,10 @@ class Ledger:
         names: Sequence[str],
         batches: Iterable[Sequence[Sequence[object]]],
     ) -> int:
-        """Insert many link rows that are not there yet, each a tuple of the columns `names`. Returns how many.
+        """Insert many link rows that are not there yet, each a tuple of the columns `names`.
 
-        The driver takes the tuples as they are: SQLAlchemy's own way takes as long again as the database does.
+        Returns how many. The driver takes the tuples as they are: SQLAlchemy's own way takes as
+        long again as the database does.
         """
         mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
         columns, marks = ", ".join(("pair", *names)), ", ".join(mark for _ in names)
@@ -268,7 +272,7 @@ class Ledger:
             connection.execute(sa.insert(table), [{"pair": self.pair, **row} for row in new])
 
     def _drop_answers(self, connection: Connection, names: Sequence[tuple[str, str]]) -> None:
-        """Forget what was asked and answered about lost ends of links that are no more: a second loss is a new question."""
+        """Forget questions about lost ends of former links: a second loss is a new question."""
         table = schema.hold
         asked = [_delete_hold(entity, link_id) for entity, link_id in names]
         for start in range(0, len(asked), _BATCH):
@@ -306,7 +310,7 @@ class Ledger:
         with self.engine.connect() as connection:
             return connection.execute(query).scalar_one_or_none()
 
-    # holds ------------------------------------------------------------------------------------------------------
+    # holds ----------------------------------------------------------------------------------------
 
     def holds(self, *, only_open: bool = True) -> list[Row[tuple[object, ...]]]:
         """Hold rows, oldest first."""
@@ -342,7 +346,7 @@ class Ledger:
             ]
 
     def decide(self, *decisions: Decision) -> None:
-        """Record a person's answers to what they were shown, all or none. Raises StateError where no hold asks about those values."""
+        """Record a person's answers, all or none. Raises StateError where no hold asks so."""
         with self.transaction() as connection:
             self.decide_within(connection, decisions)
 
@@ -369,12 +373,13 @@ class Ledger:
                     code="NO_HOLD",
                 )
 
-    # the lease --------------------------------------------------------------------------------------------------
+    # the lease ------------------------------------------------------------------------------------
 
     def acquire(self, holder: str, *, now: str, until: str) -> None:
         """Take or renew the pair's lease. Raises Locked while another holder's has not expired.
 
-        One that runs longer than any does was written by a clock that was ahead: it is cut to `until`. Who is there renews it.
+        One that runs longer than any does was written by a clock that was ahead: it is cut to
+        `until`. Who is there renews it.
         """
         table = schema.lease
         with self.transaction() as connection:
@@ -412,7 +417,7 @@ class Ledger:
                 ) from error
 
     def moment(self) -> datetime | None:
-        """The server's time: that of the machines that share it may differ. None for a file, which one machine has."""
+        """The server's time, as its clients' may differ. None for a file, which one machine has."""
         if self.engine.dialect.name != "postgresql":
             return None
         with self.engine.connect() as connection:
@@ -455,7 +460,8 @@ def _engine(url: str) -> Engine:
 
 def _sqlite_settings(connection: object, _: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    connection.isolation_level = None  # type: ignore[attr-defined] # SQLAlchemy begins transactions itself
+    # SQLAlchemy begins transactions itself.
+    connection.isolation_level = None  # type: ignore[attr-defined]
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
@@ -467,15 +473,17 @@ def _sqlite_settings(connection: object, _: object) -> None:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    # A writer that begins as a reader can deadlock with another on the upgrade; a reader must not lock writers out.
+    # A writer that begins as a reader can deadlock with another on the upgrade; a reader must not
+    # lock writers out.
     writes = connection.get_execution_options().get("writes", False)
-    # Kilobytes of cache: with the default 2 MB, a million links with their three indexes take half as long again to write.
+    # Kilobytes of cache: with the default 2 MB, a million links with their three indexes take half
+    # as long again to write.
     connection.exec_driver_sql(f"PRAGMA cache_size={-64_000 if writes else -8_000}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _migrate(engine: Engine) -> None:
-    """Bring the tables to the newest version. Raises StateError for a ledger that is newer still."""
+    """Bring the tables to the newest version. Raises StateError where they are newer still."""
     if _version(engine) == newest():
         return
     # A fifth of the start-up of a small run, and needed once a release.
@@ -502,7 +510,7 @@ def _migrate(engine: Engine) -> None:
 
 
 def newest() -> str:
-    """The version that the ledger's tables have once every migration was run: they are numbered in order."""
+    """The version of the ledger's tables after every migration. They are numbered in order."""
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 

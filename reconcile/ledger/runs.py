@@ -1,4 +1,7 @@
-"""The ledger's book of runs and holds: what was started, what came of it, and which questions are open."""
+"""The ledger's book of runs and holds.
+
+What was started, what came of it, and which questions are open.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def mark(ledger: Ledger, run_id: str, **values: object) -> None:
 
 
 def fail(ledger: Ledger, run_id: str, *, at: str) -> bool:
-    """Mark a run as failed that ended with an error before it had come to anything; whether it was one."""
+    """Mark a run as failed that ended with an error before it had come to anything.
+
+    Returns whether it was one.
+    """
     with ledger.transaction() as connection:
         mine = sa.and_(schema.run.c.run_id == run_id, schema.run.c.state == "running")
         return (
@@ -154,11 +160,14 @@ def put_holds(
     within: Collection[str] | None = None,
     unread: Collection[str] = (),
 ) -> int:
-    """Bring the open questions up to date: new ones enter, known ones keep their age, answered and vanished ones close.
+    """Bring the open questions up to date.
 
-    A decision is forgotten when the values it was given for have changed. `within` are the subjects that a partial run
-    looked at: no other question is closed by it, and none about a deletion. `unread` are open ones about what this run did not
-    see, which stay as they are. Returns how many came.
+    New ones enter, known ones keep their age, answered and vanished ones close.
+
+    A decision is forgotten when the values it was given for have changed. `within` are the subjects
+    that a partial run looked at: no other question is closed by it, and none about a deletion.
+    `unread` are open ones about what this run did not see, which stay as they are. Returns how many
+    came.
     """
     table = schema.hold
     known = {
@@ -217,8 +226,8 @@ def spend_answers(
 ) -> None:
     """Let answers about conflicts and lost ends of these entities end with what they were about.
 
-    Should the same values come up again, or the record be lost again, it is a new question. `needed` are the hold ids of
-    what a run over everything still found so.
+    Should the same values come up again, or the record be lost again, it is a new question.
+    `needed` are the hold ids of what a run over everything still found so.
     """
     table = schema.hold
     kept = (table.c.pair == ledger.pair, table.c.decision.is_not(None), sa.not_(table.c.open))

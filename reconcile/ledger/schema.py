@@ -1,4 +1,7 @@
-"""The ledger's tables, in one place, for the code that reads them and the migrations that make them."""
+"""The ledger's tables, in one place.
+
+The code that reads them and the migrations that make them both take them from here.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ pair = Table(
     Column("mapping_digest", _NAME),
     Column("digest_kind", _NAME),
     Column("codecs", _NAME),
-    comment="One row a pair: the generation counts settlements; identities tell a changed database from a wiped one.",
+    comment=(
+        "One row a pair: the generation counts settlements; "
+        "identities tell a changed database from a wiped one."
+    ),
 )
 
 link = Table(
@@ -100,7 +106,10 @@ hold = Table(
     Column("decided_by", _NAME),
     Column("decided_at", _MOMENT),
     Column("reason", Text),
-    comment="Questions for a person and their answers; an answer holds while the values it was given for are the same.",
+    comment=(
+        "Questions for a person and their answers; an answer holds while the values it was "
+        "given for are the same."
+    ),
 )
 
 act = Table(
@@ -116,7 +125,10 @@ act = Table(
     Column("undone_at", _MOMENT),
     Column("undone_by", _NAME),
     Index("act_by_pair", "pair", "at"),
-    comment="Answers that a person gave together, with what stood there before: what can be taken back as one.",
+    comment=(
+        "Answers that a person gave together, with what stood there before: "
+        "what can be taken back as one."
+    ),
 )
 
 difference = Table(
@@ -137,7 +149,10 @@ difference = Table(
     Column("field_digest", _NAME, nullable=False),
     Column("run_id", _NAME, nullable=False),
     Column("at", _MOMENT, nullable=False),
-    comment="Why the two sides of a linked value are known to differ, while both stay as they were then.",
+    comment=(
+        "Why the two sides of a linked value are known to differ, "
+        "while both stay as they were then."
+    ),
 )
 
 sweep = Table(
@@ -147,7 +162,9 @@ sweep = Table(
     Column("contact_key", _KEY, primary_key=True),
     Column("checked_at", _MOMENT),
     Column("hinted_at", _MOMENT),
-    comment="When each GHL contact's notes were last read, and when something hinted that they changed.",
+    comment=(
+        "When each GHL contact's notes were last read, and when something hinted that they changed."
+    ),
 )
 
 agenda = Table(
@@ -168,7 +185,10 @@ watermark = Table(
     Column("pair", _NAME, primary_key=True),
     Column("side", String(10), primary_key=True),
     Column("at", _MOMENT, nullable=False),
-    comment="Up to when each side was looked at for changes: where the next delta begins, less an overlap.",
+    comment=(
+        "Up to when each side was looked at for changes: "
+        "where the next delta begins, less an overlap."
+    ),
 )
 
 delivery = Table(
@@ -177,7 +197,9 @@ delivery = Table(
     Column("pair", _NAME, primary_key=True),
     Column("webhook_id", _NAME, primary_key=True),
     Column("at", _MOMENT, nullable=False),
-    comment="Webhooks that were taken, by GHL's id of the delivery: one that comes again is refused.",
+    comment=(
+        "Webhooks that were taken, by GHL's id of the delivery: one that comes again is refused."
+    ),
 )
 
 grave = Table(
@@ -189,7 +211,10 @@ grave = Table(
     Column("key", _KEY, primary_key=True),
     Column("at", _MOMENT, nullable=False),
     Column("other_key", _KEY),
-    comment="Records whose link was forgotten, when, and with which other: an index that lags, or a restored backup, may still show them, as if they were new.",
+    comment=(
+        "Records whose link was forgotten, when, and with which other: "
+        "an index that lags, or a restored backup, may still show them, as if they were new."
+    ),
 )
 
 pair_file = Table(
@@ -198,7 +223,10 @@ pair_file = Table(
     Column("pair", _NAME, primary_key=True),
     Column("body", Text, nullable=False),
     Column("at", _MOMENT, nullable=False),
-    comment="Pair files of a fleet, as TOML, for workers without a disk of their own; secrets stay references.",
+    comment=(
+        "Pair files of a fleet, as TOML, for workers without a disk of their own; "
+        "secrets stay references."
+    ),
 )
 
 ends = Table(
@@ -211,7 +239,10 @@ ends = Table(
     Column("ghl", Text, nullable=False),
     Column("at", _MOMENT, nullable=False),
     Index("ends_held_once", "entity", "digest", unique=True),
-    comment="Which place of the app and which location each pair has written to: no other pair may join the same two.",
+    comment=(
+        "Which place of the app and which location each pair has written to: "
+        "no other pair may join the same two."
+    ),
 )
 
 imprint = Table(
@@ -220,7 +251,10 @@ imprint = Table(
     Column("run_id", _NAME, primary_key=True),
     Column("pair", _NAME, nullable=False),
     Column("body", Text, nullable=False),
-    comment="What each file of a run was when the run left it, as JSON of name and SHA-256: one that differs is not believed.",
+    comment=(
+        "What each file of a run was when the run left it, as JSON of name and SHA-256: "
+        "one that differs is not believed."
+    ),
 )
 
 lease = Table(

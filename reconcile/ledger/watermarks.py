@@ -1,4 +1,7 @@
-"""Up to when each side of a pair has been looked at for changes, so that the next look need not read what lies before."""
+"""Up to when each side of a pair has been looked at for changes.
+
+The next look need not read what lies before.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from reconcile.model import Side
 
 
 def get(ledger: Ledger, side: Side) -> str | None:
-    """The moment (ISO 8601, UTC) before which every change of that side is settled; None where it never was."""
+    """The moment (ISO 8601, UTC) before which every change of that side is settled.
+
+    None where it never was.
+    """
     table = schema.watermark
     query = sa.select(table.c.at).where(table.c.pair == ledger.pair, table.c.side == side.value)
     with ledger.engine.connect() as connection:
@@ -18,7 +24,9 @@ def get(ledger: Ledger, side: Side) -> str | None:
 
 
 def put(ledger: Ledger, connection: sa.Connection, side: Side, at: str) -> None:
-    """Move the watermark to `at`, inside a settlement; also back, where the clock was set back since.
+    """Move the watermark to `at`, inside a settlement.
+
+    It also moves back, where the clock was set back since.
 
     A mark in the future would hide every change until then.
     """

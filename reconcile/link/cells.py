@@ -1,4 +1,7 @@
-"""Canonical cells of the rows that need looking at: in SQL where a value is canonical already, in Python once per distinct rest."""
+"""Canonical cells of the rows that need looking at.
+
+SQL makes them where a value is canonical already, Python once for each distinct other one.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def columns(mapped: EntityMap, side: Side) -> list[Column]:
 
 @dataclass(frozen=True, slots=True)
 class _Rough:
-    """SQL for a cell: where `test` holds it is `cell`; elsewhere Python has to make it canonical of the text `source`."""
+    """SQL for a cell: where `test` holds it is `cell`.
+
+    Elsewhere Python has to make it canonical of the text `source`.
+    """
 
     test: str
     cell: str
@@ -51,10 +57,13 @@ _UNDONE = "chr(1)"
 
 
 def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None = None) -> None:
-    """Create `cell_e_s` for those rows of `raw_e_s` that the relation `rows` (row: a digest) names; for all without one.
+    """Create `cell_e_s` for those rows of `raw_e_s` that the relation `rows` (row: a digest) names.
 
-    Columns: key, parent, version, modified_at (normal form), deleted, digest, excluded, and cells: a list of all fields' cells
-    in order; and `fault_e_s` (key, field, why) with every value that is not well-formed.
+    Without `rows` it is for all of them.
+
+    Columns: key, parent, version, modified_at (normal form), deleted, digest, excluded, and cells:
+    a list of all fields' cells in order; and `fault_e_s` (key, field, why) with every value that is
+    not well-formed.
     """
     name = f"{mapped.entity}_{side}"
     cells = [_rough(column) for column in columns(mapped, side)]
@@ -69,7 +78,10 @@ def make_cells(stage: Stage, mapped: EntityMap, side: Side, *, rows: str | None 
 def make_known(
     stage: Stage, mapped: EntityMap, side: Side, *, names: Collection[str], rows: str | None = None
 ) -> None:
-    """Create `known_e_s` (key, excluded, cells) for the rows that `rows` names; only the fields `names` have cells in it."""
+    """Create `known_e_s` (key, excluded, cells) for the rows that `rows` names.
+
+    Only the fields `names` have cells in it.
+    """
     name = f"{mapped.entity}_{side}"
     cells = [
         _rough(column) if column.field.name in names else None for column in columns(mapped, side)
@@ -89,7 +101,10 @@ def _make_rough(
     rows: str | None,
     whole: bool,
 ) -> None:
-    """Create `rough_e_s`, with the cells that SQL can make canonical; `whole` with all columns of a row."""
+    """Create `rough_e_s`, with the cells that SQL can make canonical.
+
+    With `whole` it has all columns of a row.
+    """
     stage.make(
         "link/rough",
         entity=mapped.entity,
@@ -102,7 +117,9 @@ def _make_rough(
 
 
 def _make_slow(stage: Stage, mapped: EntityMap, side: Side) -> dict[int, bool]:
-    """Create `slow_e_s` (place, raw, cell, fault), with what Python makes of the values that SQL could not make canonical.
+    """Create `slow_e_s` (place, raw, cell, fault) for what SQL could not make canonical.
+
+    It has what Python makes of those values.
 
     Returns the places of fields with such values, and whether one of them is not well-formed.
     """
@@ -120,7 +137,10 @@ def _decode(
     side: Side,
     faults: dict[int, bool],
 ) -> Iterator[list[tuple[object, ...]]]:
-    """Each distinct value that SQL could not decode, as Python does; notes in `faults` where such values are."""
+    """Each distinct value that SQL could not decode, as Python does.
+
+    Notes in `faults` where such values are.
+    """
     for batch in batches:
         rows: list[tuple[object, ...]] = []
         for number, marked in batch:
@@ -139,7 +159,10 @@ def _decode(
 def _put_slow(
     stage: Stage, mapped: EntityMap, side: Side, slow: Sequence[int], *, into: str
 ) -> None:
-    """Make `rough_e_s` the table `into`, with the slow values in place, and whether a rule leaves the row out."""
+    """Make `rough_e_s` the table `into`, with the slow values in place.
+
+    It also says whether a rule leaves the row out.
+    """
     rough = f"rough_{mapped.entity}_{side}"
     if not slow and not mapped.filters:
         # A copy of a million rows would take as long as making them.
@@ -183,7 +206,10 @@ def _source(column: Column) -> str:
 
 
 def _filters(mapped: EntityMap) -> list[Mapping[str, object]]:
-    """The rules that leave rows out, as the model asks for them: a field's place, and the words it may hold, or may not."""
+    """The rules that leave rows out, as the model asks for them.
+
+    A field's place, and the words it may hold, or may not.
+    """
     filters: list[Mapping[str, object]] = []
     for rule in mapped.filters:
         words = [value or "" for value in rule.values]

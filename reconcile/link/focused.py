@@ -1,4 +1,7 @@
-"""What a partial run asks of the stage: whose records changed, whose tasks were named, and what was looked at."""
+"""What a partial run asks of the stage.
+
+Whose records changed, whose tasks were named, and what was looked at.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def changed(stage: Stage, entity: Entity, side: Side) -> set[str]:
 
 
 def owners(stage: Stage, entity: Entity, side: Side, keys: Collection[str]) -> dict[str, str]:
-    """The contacts, as the ledger knows them, of those of these tasks or notes that are linked; by their own keys."""
+    """The contacts, as the ledger knows them, of those of these tasks or notes that are linked.
+
+    By their own keys.
+    """
     query = render("link/focus_owners", entity=entity, side=side, keys=keys)
     return {str(key): str(owner) for key, owner in stage.rows(query)}
 
@@ -43,13 +49,19 @@ def far_ends(stage: Stage, side: Side, keys: Collection[str]) -> dict[str, str |
 
 
 def parents(stage: Stage, side: Side) -> tuple[str, ...]:
-    """Keys of the staged contacts that are on both sides, or are about to be created across; in order."""
+    """Keys of the staged contacts that are on both sides, in order.
+
+    Those that are about to be created across are among them.
+    """
     query = render("link/focus_parents", entity=OWNER, side=side)
     return tuple(str(key) for (key,) in stage.rows(query))
 
 
 def subjects(stage: Stage, mapping: Mapping) -> set[str]:
-    """What was looked at from both sides: ids of links, and keys of records that were looked for across."""
+    """What was looked at from both sides.
+
+    Ids of links, and keys of records that were looked for across.
+    """
     found: set[str] = set()
     for mapped in mapping.entities:
         found |= _keys(stage, "link/focus_subjects", entity=mapped.entity)

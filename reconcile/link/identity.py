@@ -1,4 +1,7 @@
-"""What contacts are known by: the identities of rows without a link, and of the rows that they may be equal to."""
+"""What contacts are known by.
+
+The identities of rows without a link, and of the rows that they may be equal to.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ from reconcile.values.mapping import EntityMap, Field
 class MatchRule:
     """A match rule as models ask for it.
 
-    `name` is what people read of it: its fields. `places` are theirs in a list of all cells, from 1. `further` are the
-    tables of `make_further`, by side: a rule of several fields has none, as a further value says nothing of the other fields.
+    `name` is what people read of it: its fields. `places` are theirs in a list of all cells, from
+    1. `further` are the tables of `make_further`, by side: a rule of several fields has none, as a
+    further value says nothing of the other fields.
     """
 
     name: str
@@ -44,9 +48,12 @@ def match_rules(mapped: EntityMap) -> list[MatchRule]:
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """How rows are found that may have an unlinked row's value of the field at `place` of the blurred ones.
+    """How to find the rows that may have an unlinked row's value.
 
-    By `sought_n`, unless `anything` may equal one of its values; and by the tables of further values.
+    It is the value of the field at `place` of the blurred ones.
+
+    By `sought_n`, unless `anything` may equal one of its values; and by the tables of further
+    values.
     """
 
     place: int
@@ -55,7 +62,9 @@ class _Sought:
 
 
 def make_identities(stage: Stage, mapped: EntityMap) -> None:
-    """Create for both sides `known_e_s` (see `make_known`): what unlinked rows are known by, and linked rows that one may equal.
+    """Create for both sides `known_e_s` (see `make_known`).
+
+    It has what unlinked rows are known by, and the linked rows that one of them may equal.
 
     And `taken_s` (key): those of them that are linked already.
     """
@@ -77,7 +86,10 @@ def make_identities(stage: Stage, mapped: EntityMap) -> None:
 def _make_known(
     stage: Stage, mapped: EntityMap, side: Side, *, every_row: bool, sought: Sequence[_Sought]
 ) -> None:
-    """The same for one side; `every_row`: under some rule any linked row may equal an unlinked one."""
+    """The same for one side.
+
+    `every_row` says that under some rule any linked row may equal an unlinked one.
+    """
     entity = mapped.entity
     stage.make("link/alike", entity=entity, side=side, every_row=every_row, sought=sought)
     names = {name for rule in mapped.match for name in rule}
@@ -112,7 +124,9 @@ def identities(
     keys: str | None = None,
     rows: str = "known",
 ) -> str:
-    """SQL (key, identity) for a match rule: one row for each value that a row of `known_e_s` (or `cell_e_s`) is known by.
+    """SQL (key, identity) for a match rule.
+
+    One row for each value that a row of `known_e_s` (or `cell_e_s`) is known by.
 
     Further values are included. `keys` is SQL (key) for the rows that are asked for.
     """
@@ -138,7 +152,10 @@ def _further(mapped: EntityMap, side: Side, name: str) -> list[str]:
 
 
 def make_further(stage: Stage, mapped: EntityMap, side: Side) -> None:
-    """Create `further_e_s_r` (key, identity) for each raw column r that holds further values of a field, each decoded on its own."""
+    """Create `further_e_s_r` (key, identity) for each raw column r with further values.
+
+    Each value of the field is decoded on its own.
+    """
     raw = f"raw_{mapped.entity}_{side}"
     for field in mapped.fields:
         columns = _further(mapped, side, field.name)
@@ -164,7 +181,10 @@ def _further_values(
 
 
 def _listed(text: str) -> list[str]:
-    """The values in a JSON list of texts or of objects with one of GHL's names for the value; else the text itself."""
+    """The values in a JSON list of texts or of objects with one of GHL's names for the value.
+
+    Else the text itself.
+    """
     try:
         parsed = json.loads(text)
     except ValueError:

@@ -1,4 +1,7 @@
-"""Known links against what was read: which moved, which lost an end, and which rows nobody has linked yet."""
+"""Known links against what was read.
+
+Which moved, which lost an end, and which rows nobody has linked yet.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ _NARROW = (
 def load_base(stage: Stage, ledger: Ledger, entity: Entity, *, kept: Path | None = None) -> None:
     """Create `base_e`: every link with its digests and times, without the baseline's values.
 
-    `kept` is the folder of `keep_base`: what lies there is used where it is of exactly this state of the ledger.
+    `kept` is the folder of `keep_base`: what lies there is used where it is of exactly this state
+    of the ledger.
     """
     into = f"stage.base_{entity}"
     if kept is None or not copies.load(stage, ledger, kept, entity, _NARROW, into=into):
@@ -72,7 +76,10 @@ def load_baseline(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
 
 
 def _baseline_line(row: Sequence[Any]) -> dict[str, object]:
-    """A link's baseline as a JSON line: where both sides agree, which is nearly everywhere, the values are read once."""
+    """A link's baseline as a JSON line.
+
+    Where both sides agree, which is nearly everywhere, the values are read once.
+    """
     link_id, how, codecs, app, ghl = row
     line: dict[str, object] = {"link_id": link_id, "how": how, "codecs": codecs, "a": Raw(app)}
     line["g"] = None if ghl == app else Raw(ghl)
@@ -80,7 +87,10 @@ def _baseline_line(row: Sequence[Any]) -> dict[str, object]:
 
 
 def try_again(stage: Stage, mapped: EntityMap) -> None:
-    """Take values that a side dropped out of the baseline where their field is mapped otherwise by now."""
+    """Take values that a side dropped out of the baseline.
+
+    It is done where their field is mapped otherwise by now.
+    """
     entity = mapped.entity
     if not stage.some(f"difference_{entity} WHERE kind = 'dropped' AND NOT current"):
         return
@@ -95,9 +105,12 @@ def try_again(stage: Stage, mapped: EntityMap) -> None:
 
 
 def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
-    """Create `moved_e` (links whose row differs from its stored digest, or lost an end) and `unlinked_e_s` (key, row).
+    """Create `moved_e` and `unlinked_e_s` (key, row).
 
-    `row`, and `app_row` and `ghl_row` of `moved_e`, are digests: by them the rows of `raw_e_s` are found.
+    `moved_e` has the links whose row differs from its stored digest, or that lost an end.
+
+    `row`, and `app_row` and `ghl_row` of `moved_e`, are digests: by them the rows of `raw_e_s` are
+    found.
 
     With `trusted` False (another mapping, another hash function) every link is looked at.
     """
@@ -112,7 +125,10 @@ def find_moved(stage: Stage, mapped: EntityMap, *, trusted: bool) -> None:
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:
-    """Take links that a person wants made anew out of `base_e`, into `released_e`: both rows may then be matched or created."""
+    """Take links that a person wants made anew out of `base_e`, into `released_e`.
+
+    Both rows may then be matched or created.
+    """
     entity = mapped.entity
     stage.make("link/released", entity=entity)
     if entity.parent:

@@ -1,4 +1,7 @@
-"""Proposes links for rows that have none: rule by rule, one to one or not at all; if several could match, a person is asked."""
+"""Proposes links for rows that have none: rule by rule, one to one or not at all.
+
+If several could match, a person is asked.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from reconcile.values.mapping import EntityMap
 
 
 def match_apart(stage: Stage, mapped: EntityMap) -> None:
-    """Create `found_e` (new links), `unsure_e` and `heir_e`, and leave the orphans in `free_e_s`."""
+    """Create `found_e` (new links), `unsure_e` and `heir_e`.
+
+    The orphans are left in `free_e_s`.
+    """
     entity = mapped.entity
     unlinked = _unlinked(stage, entity)
     if unlinked:
@@ -41,7 +47,10 @@ def _unlinked(stage: Stage, entity: Entity) -> bool:
 
 
 def find_links(stage: Stage, mapped: EntityMap) -> None:
-    """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone: rule by rule, on nothing but what rows are known by."""
+    """Create `found_e` and `unsure_e`, and `free_e_s` as keys alone.
+
+    It goes rule by rule, on nothing but what rows are known by.
+    """
     entity = mapped.entity
     rules = match_rules(mapped)
     make_identities(stage, mapped)
@@ -50,7 +59,8 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
     _begin(stage, entity)
     _free(stage, entity)
     _link_decided(stage, entity)
-    # Most new rows share what they are known by with no other row. In a first run, most do meet another.
+    # Most new rows share what they are known by with no other row. In a first run, most do meet
+    # another.
     if rules and stage.some(f"base_{entity}"):
         stage.make("link/shared", entity=entity, rules=rules)
     if stage.some(*(f"known_{entity}_{side}" for side in Side)):
@@ -60,7 +70,10 @@ def find_links(stage: Stage, mapped: EntityMap) -> None:
 
 
 def _apply_rules(stage: Stage, mapped: EntityMap, rules: list[MatchRule]) -> None:
-    """Rule by rule: what one links or holds is not free for the next, and what it knows makes a record strong."""
+    """Match rule by rule.
+
+    What one rule links or holds is not free for the next. What it knows makes a record strong.
+    """
     for rule in rules:
         _apply_rule(stage, mapped, rule, later=rule != rules[0])
         if rule is rules[-1]:
@@ -93,7 +106,10 @@ def _meet(
     several: bool = False,
     later: bool = False,
 ) -> None:
-    """Link rows that share an identity one to one; hold those that share it with several, or contradict each other."""
+    """Link rows that share an identity one to one.
+
+    Hold those that share it with several, or contradict each other.
+    """
     for side in Side:
         stage.make("link/identity", entity=entity, side=side, rule=rule, later=later)
     stage.make("link/meeting")
@@ -112,7 +128,10 @@ def _meet(
 
 
 def _apply_rule(stage: Stage, mapped: EntityMap, rule: MatchRule, *, later: bool) -> None:
-    """One rule: across the sides, against what is left out, against what is linked, and within each side."""
+    """Match by one rule.
+
+    It compares across the sides, with what is left out, with what is linked, and within each side.
+    """
     entity = mapped.entity
 
     # What a step links or holds is not free for the next one: a record is asked about once.
@@ -151,7 +170,10 @@ def _with_lost_ends(stage: Stage, entity: Entity) -> list[Side]:
 
 
 def _both_take_part(stage: Stage, entity: Entity) -> bool:
-    """Whether an unlinked row may meet one of the other side: some are free, and each side has free or held ones."""
+    """Whether an unlinked row may meet one of the other side.
+
+    It may if some are free, and each side has free or held ones.
+    """
     free = {side: f"free_{entity}_{side}" for side in Side}
     held = {side: f"unsure_{entity} WHERE side = '{side}'" for side in Side}
     some = stage.some(*free.values(), *held.values())
@@ -166,7 +188,10 @@ def _with_orphans(stage: Stage, entity: Entity) -> list[Side]:
 
 
 def match_children(stage: Stage, mapped: EntityMap) -> None:
-    """The same for tasks and notes, among those whose contacts are linked: equal content first, then the declared rules."""
+    """The same for tasks and notes, among those whose contacts are linked.
+
+    Equal content comes first, then the declared rules.
+    """
     entity = mapped.entity
     stage.together(*(partial(_focus, mapped=mapped, side=side) for side in Side))
     _begin(stage, entity)
@@ -183,10 +208,13 @@ def match_children(stage: Stage, mapped: EntityMap) -> None:
 
 
 def link_anew(stage: Stage, mapped: EntityMap) -> None:
-    """Link tasks and notes that lost an end with what was made anew on the same contact; hold what others may be.
+    """Link tasks and notes that lost an end with what was made anew on the same contact.
 
-    What a run makes and the ledger forgets, or a backup brings back, would else be made once more on the other side. What
-    lost an end is linked with nothing else first: `match_children` has found what meets among those without a link.
+    Hold what others may be.
+
+    What a run makes and the ledger forgets, or a backup brings back, would else be made once more
+    on the other side. What lost an end is linked with nothing else first: `match_children` has
+    found what meets among those without a link.
     """
     sides = _with_orphans(stage, mapped.entity)
     lost = [side for side in _with_lost_ends(stage, mapped.entity) if side in sides]
@@ -198,7 +226,10 @@ def link_anew(stage: Stage, mapped: EntityMap) -> None:
 
 
 def _link_left_alone(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> None:
-    """Link what lost its end on one of these sides with a free record there that it is equal to, or alike under a rule."""
+    """Link what lost its end on one of these sides with a free record there.
+
+    It is equal to that record, or alike under a rule.
+    """
     entity = mapped.entity
     stage.make("link/left_alone", entity=entity)
     for rule in (None, *match_rules(mapped)):
@@ -211,7 +242,10 @@ def _link_left_alone(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> 
 
 
 def _hold_for_astray(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> None:
-    """Hold free records that one of the other side may be whose link is asked about: it hangs on another contact by now."""
+    """Hold free records that one of the other side may be whose link is asked about.
+
+    It hangs on another contact by now.
+    """
     stage.make("link/astray", entity=mapped.entity)
     if stage.some("astray"):
         for rule in (None, *match_rules(mapped)):
@@ -222,12 +256,18 @@ def _hold_for_astray(stage: Stage, mapped: EntityMap, sides: Iterable[Side]) -> 
 
 
 def make_owner(stage: Stage, entity: Entity) -> None:
-    """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on; and an empty `due_owner`."""
+    """Create `owner` (link_id, app_key, ghl_key): the linked contacts that tasks and notes hang on.
+
+    An empty `due_owner` is made as well.
+    """
     stage.make("link/owner", entity=entity, strangers=bool(stage.some("stranger")))
 
 
 def _focus(stage: Stage, mapped: EntityMap, side: Side, *, candidates: bool = False) -> None:
-    """Make the cells of every row that may be compared or created: moved and unlinked ones, and those it may be mistaken for."""
+    """Make the cells of every row that may be compared or created.
+
+    Moved and unlinked ones, and those it may be mistaken for.
+    """
     entity = mapped.entity
     stage.make(
         "link/focus",

@@ -1,4 +1,7 @@
-"""Who may be the survivor of a merge: records that carry an identity, a task or a note of one that is gone there."""
+"""Who may be the survivor of a merge.
+
+Records that carry an identity, a task or a note of one that is gone there.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,9 @@ BY_RULE = "the rule merged"
 class _Trace:
     """A match rule of one field, as a lost record is followed by it.
 
-    `place` is its own among the match rules, `earlier` the rules before it. `blur` is the column of `blur_e_s` that has the
-    field's numbers, None where there are none; `blurred` is SQL for the number of an identity.
+    `place` is its own among the match rules, `earlier` the rules before it. `blur` is the column of
+    `blur_e_s` that has the field's numbers, None where there are none; `blurred` is SQL for the
+    number of an identity.
     """
 
     place: int
@@ -48,12 +52,16 @@ def _traces(mapped: EntityMap) -> list[_Trace]:
 
 
 def find_survivors(stage: Stage, mapped: EntityMap, *, children: Sequence[EntityMap] = ()) -> None:
-    """Create `survivor_e`: for each link that lost one end, the live records of that side that have something of the lost one.
+    """Create `survivor_e`, the live records that may have survived a merge.
+
+    For each link that lost one end, they are those of that side that have something of the lost
+    one.
 
     That is an identity, or one of the `children` that hung on it.
 
-    A rule of several fields is no evidence: relatives share a name and a postal code. Nor is what two records share under a
-    later rule, where both are known by something of their own under an earlier one.
+    A rule of several fields is no evidence: relatives share a name and a postal code. Nor is what
+    two records share under a later rule, where both are known by something of their own under an
+    earlier one.
     """
     entity = mapped.entity
     stage.make("link/survivor", entity=entity)
@@ -73,7 +81,10 @@ def find_survivors(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
 
 
 def _find(stage: Stage, mapped: EntityMap, side: Side, traces: Sequence[_Trace]) -> None:
-    """Look for the survivors of one side's lost records: what those were known by, and who is known by it now."""
+    """Look for the survivors of one side's lost records.
+
+    It asks what those were known by, and who is known by it now.
+    """
     entity = mapped.entity
     for each in Side:
         make_further(stage, mapped, each)
@@ -101,7 +112,10 @@ def _find(stage: Stage, mapped: EntityMap, side: Side, traces: Sequence[_Trace])
 
 
 def certain(stage: Stage, mapped: EntityMap, *, at: str) -> list[Decision]:
-    """The answers that the pair file's `merged = "relink"` gives to questions of this run: link again with the one survivor."""
+    """The answers that the pair file's `merged = "relink"` gives to questions of this run.
+
+    Each links again with the one survivor.
+    """
     if not mapped.entity.spec.person or mapped.merged is not OnMerge.RELINK:
         return []
     names = [rule[0] for rule in mapped.match if len(rule) == 1]

@@ -1,4 +1,7 @@
-"""The neighbourhood of new contacts: all that they may be equal to, so that matching it gives what a whole run would give."""
+"""The neighbourhood of new contacts.
+
+All that they may be equal to, so that matching it gives what a whole run would give.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,12 @@ Keys = Mapping[Side, Collection[str]]
 
 
 def neighbourhood(stage: Stage, mapped: EntityMap, keys: Keys, fresh: Keys) -> dict[Side, set[str]]:
-    """`keys`, all that share an identity with one of the `fresh` contacts (and so on), and the other ends of those.
+    """`keys`, with all that share an identity with one of the `fresh` contacts.
 
-    Both sides' contacts have to be staged whole. No match rule relates contacts of two neighbourhoods: see
-    docs/adr/0012-a-delta-reads-whole-for-a-new-contact.md.
+    What shares one with those is added as well, and so on, and so are the other ends of all.
+
+    Both sides' contacts have to be staged whole. No match rule relates contacts of two
+    neighbourhoods: see docs/adr/0012-a-delta-reads-whole-for-a-new-contact.md.
     """
     _make_known_by(stage, mapped)
     rows = sorted((side.value, key) for side, those in fresh.items() for key in those)

@@ -1,4 +1,7 @@
-"""Scores how alike the contacts are that neither a link nor a match rule joins, with Splink: an optional extra that decides nothing."""
+"""Scores how alike the contacts are that neither a link nor a match rule joins, with Splink.
+
+It is an optional extra that decides nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ HOW = 'pip install "ghl-reconcile[match]"'
 """How to get what this module needs."""
 
 SURE = 0.95
-"""From which probability on a pair is suggested. Measured on FEBRL4: precision 0.999 or more at any value from 0.5 to 0.99."""
+"""From which probability on a pair is suggested.
+
+Measured on FEBRL4: precision 0.999 or more at any value from 0.5 to 0.99.
+"""
 
 _MOST_ROWS = 500_000
 """A side's records, beyond which scoring takes minutes and gigabytes."""
@@ -44,9 +50,12 @@ _SCHEMA = "likeness"
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """How the values of one kind of field are compared: by which function, from which value on they count as alike.
+    """How the values of one kind of field are compared.
 
-    `same` and `other` are how often two records of one person, and of two, fall in each level: equal, alike, different.
+    It says by which function, and from which value on they count as alike.
+
+    `same` and `other` are how often two records of one person, and of two, fall in each level:
+    equal, alike, different.
     """
 
     alike: str
@@ -70,15 +79,19 @@ def installed() -> bool:
 def score(stage: Stage, mapped: EntityMap) -> str:
     """Create `suggested`: pairs of contacts without link or match that are probably one person.
 
-    Columns: app_key, ghl_key, probability, weight (Splink's: base 2 logarithm of the odds), evidence (for each field that
-    both have a value of: equal, alike or different). Returns why nothing was looked for, or nothing.
+    Columns: app_key, ghl_key, probability, weight (Splink's: base 2 logarithm of the odds),
+    evidence (for each field that both have a value of: equal, alike or different). Returns why
+    nothing was looked for, or nothing.
     """
     stage.make("link/suggested")
     rows = {side: stage.count(f"SELECT count(*) FROM free_{mapped.entity}_{side}") for side in Side}
     if not all(rows.values()):
         return ""
     if max(rows.values()) > _MOST_ROWS:
-        return f"more than {_MOST_ROWS:,} records without a counterpart on one side: too many to compare with one another"
+        return (
+            f"more than {_MOST_ROWS:,} records without a counterpart on one side: "
+            "too many to compare with one another"
+        )
     if not installed():
         return f"not looked for: it needs an extra, `{HOW}`"
     compared = {
@@ -134,7 +147,10 @@ def _pairs(stage: Stage, columns: Sequence[str]) -> int:
 
 
 def _joins(stage: Stage, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Columns whose equality makes a pair worth scoring: single ones, or two where one alone gives too many pairs."""
+    """Columns whose equality makes a pair worth scoring.
+
+    Single ones, or two where one alone gives too many pairs.
+    """
     most = max(
         200_000, 20 * sum(stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side)
     )
@@ -163,7 +179,10 @@ def _linker(
 
 
 def _comparison(column: str, way: _Way) -> dict[str, Any]:
-    """Four levels in Splink's form: no value, equal, alike, different; where it cannot learn, with the figures given."""
+    """Four levels in Splink's form: no value, equal, alike, different.
+
+    Where Splink cannot learn, they have the figures given.
+    """
     a, g = f"{column}_l", f"{column}_r"
     levels = (f"{a} = {g}", way.alike.format(a=a, g=g), "ELSE")
     return {
@@ -190,7 +209,10 @@ def _comparison(column: str, way: _Way) -> dict[str, Any]:
 
 
 def _prior(stage: Stage, columns: Sequence[str]) -> float:
-    """The share of true pairs among all: those that agree in two telling columns, and one at least."""
+    """The share of true pairs among all.
+
+    Those that agree in two telling columns count as true, and one at least does.
+    """
     rows = [stage.count(f"SELECT count(*) FROM {_SCHEMA}.{side}") for side in Side]
     most = 3 * min(rows)
     twos = [two for two in combinations(columns, 2) if 0 < _pairs(stage, two) <= most]
@@ -199,7 +221,10 @@ def _prior(stage: Stage, columns: Sequence[str]) -> float:
 
 
 def _train(stage: Stage, linker: Linker, joins: Sequence[tuple[str, ...]]) -> None:
-    """Learn how often values of two people agree, and of one: the two joins leave each other's columns to be learnt."""
+    """Learn how often values of two people agree, and of one.
+
+    The two joins leave each other's columns to be learnt.
+    """
     from splink import block_on
 
     rows = _rows(stage)

@@ -1,4 +1,7 @@
-"""Asks a person about contacts that are probably one, and keeps asking in every run until there is an answer."""
+"""Asks a person about contacts that are probably one.
+
+It keeps asking in every run until there is an answer.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,12 @@ _ASKED = [
 
 
 def propose(stage: Stage, mapped: EntityMap) -> str:
-    """Hold contacts that neither link nor match rule joins and that are probably one; nothing is linked by it.
+    """Hold contacts that neither link nor match rule joins and that are probably one.
 
-    Needs what `compare.link` made, and comes before the draft. Leaves `suggested`, and `suggesting` (why nothing
-    was looked for, or nothing), for the report; returns that reason.
+    Nothing is linked by it.
+
+    Needs what `compare.link` made, and comes before the draft. Leaves `suggested`, and `suggesting`
+    (why nothing was looked for, or nothing), for the report; returns that reason.
     """
     why = score(stage, mapped)
     stage.fill("suggesting", [("why", "VARCHAR")], [[(why,)]])
@@ -36,9 +41,12 @@ def propose(stage: Stage, mapped: EntityMap) -> str:
 
 
 def remember(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
-    """Hold again what earlier runs asked about in this way, as long as both records are there and have no counterpart.
+    """Hold again what earlier runs asked about in this way.
 
-    It needs no Splink: a nightly run must not create across what an audit found to be there already.
+    It goes on while both records are there and have no counterpart.
+
+    It needs no Splink: a nightly run must not create across what an audit found to be there
+    already.
     """
     if not mapped.entity.spec.person:
         return

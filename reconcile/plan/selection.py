@@ -1,4 +1,7 @@
-"""Which part of a plan a person approved: the rest of it is not carried out, and the next plan has it again."""
+"""Which part of a plan a person approved.
+
+The rest of it is not carried out, and the next plan has it again.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ from reconcile.plan.plan import Group, Plan
 def picked(operations: Iterable[Operation], only: Sequence[str]) -> Iterator[Operation]:
     """Those operations that one of the parts names; all of them where none is given.
 
-    A part is words joined by dots, all of which must fit: an entity, a kind of operation, a side, a risk (low, high), or
-    a key or op_id. "contact.update" and "ghl.low" are parts, and so is "delete". A key with a dot in it stands alone.
+    A part is words joined by dots, all of which must fit: an entity, a kind of operation, a side, a
+    risk (low, high), or a key or op_id. "contact.update" and "ghl.low" are parts, and so is
+    "delete". A key with a dot in it stands alone.
     """
     parts = [_words(part) for part in only]
     for operation in operations:
@@ -28,7 +32,10 @@ def picked(operations: Iterable[Operation], only: Sequence[str]) -> Iterator[Ope
 
 
 def approved(operations: Iterable[Operation], only: Sequence[str]) -> set[str] | None:
-    """The links that the approved part is about, with the contacts' that tasks and notes hang on; None where all is approved."""
+    """The links that the approved part is about, with the contacts' that tasks and notes hang on.
+
+    None where all is approved.
+    """
     if not only:
         return None
     return {
@@ -42,7 +49,10 @@ def approved(operations: Iterable[Operation], only: Sequence[str]) -> set[str] |
 def narrowed(
     plan: Plan, operations: Callable[[], Iterable[Operation]], only: Sequence[str]
 ) -> Plan:
-    """The plan with the figures of the approved part alone. Raises Refused where a part is in the plan nowhere."""
+    """The plan with the figures of the approved part alone.
+
+    Raises Refused where a part is in the plan nowhere.
+    """
     if not only:
         return plan
     counts: Counter[tuple[OpKind, Entity, Side]] = Counter()
@@ -60,7 +70,10 @@ def narrowed(
     if unused:
         raise Refused(
             f"nothing in the plan is {', '.join(sorted(unused))}",
-            remedy="a part is words joined by dots: an entity, a kind, a side, low or high, or a record's key",
+            remedy=(
+                "a part is words joined by dots: an entity, a kind, a side, "
+                "low or high, or a record's key"
+            ),
             code="NO_PART",
         )
     return replace(

@@ -17,7 +17,10 @@ from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 
 AMONG = "REFUSED_AMONG_OTHERS"
-"""How a value is marked that was refused together with others: the next run sends each by itself."""
+"""How a value is marked that was refused together with others.
+
+The next run sends each by itself.
+"""
 
 FIRST = FREES + 1
 """The turn of the writes that wait for no other."""
@@ -53,7 +56,8 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
     """Create `lot_e`: the fields that are written apart from their record, and at which turn.
 
     These are the values that another record of that side holds as it was read, those that such a
-    record lets go, and those of which one was refused, nobody knows which. All else of the record is written whether or not the side takes such a value.
+    record lets go, and those of which one was refused, nobody knows which. All else of the record
+    is written whether or not the side takes such a value.
     """
     entity = mapped.entity
     stage.make("plan/lot", entity=entity)
@@ -65,7 +69,10 @@ def take_turns(stage: Stage, mapped: EntityMap) -> None:
 
 
 def stuck(stage: Stage, mapped: EntityMap) -> list[_Place]:
-    """The values that cannot be written in any order: each of a ring waits for another, and none may be blank meanwhile."""
+    """The values that cannot be written in any order.
+
+    Each of a ring waits for another, and none may be blank meanwhile.
+    """
     return [place for place, turn in _passing_on(stage, mapped) if turn.stuck]
 
 
@@ -103,7 +110,10 @@ _FILLED = [(name, "VARCHAR") for name in ("entity", "field", "side")]
 def note_never_blank(
     stage: Stage, mapping: PairMapping, described: Mapping[Side, Description]
 ) -> None:
-    """Create `never_blank`: the unique fields of which a side cannot leave a record blank, not for a moment either."""
+    """Create `never_blank`.
+
+    The unique fields of which a side cannot leave a record blank, not for a moment either.
+    """
     rows = [
         (mapped.entity.value, name, side.value)
         for mapped in mapping.entities

@@ -27,13 +27,13 @@ class About:
     are writes that were read back and found different. `stopped` says why a run ended early,
     `refusal` why nothing was written, both for people. `notes_oldest` is the instant of the
     longest-ago look at any contact's notes. `history` lists `summary` of earlier documents, newest
-    first. `opened` gives, by hold_id, the instant a question was first asked. `interrupted` gives the
-    operations of earlier runs that were killed and that this one settled, by run: no report told of
-    them. `recheck` is the pair's mode of looking before writing, which the estimate depends on.
-    `nowhere` are the records that a partial run was told to look at and that nobody knows: entity,
-    side, key. `breaches` are the limits that refused it. `agendas` are what is
-    known of what is only shown, from this run or earlier ones. `steps` say when each step began,
-    `approvals` what people approved. Instants are ISO 8601 in UTC.
+    first. `opened` gives, by hold_id, the instant a question was first asked. `interrupted` gives
+    the operations of earlier runs that were killed and that this one settled, by run: no report
+    told of them. `recheck` is the pair's mode of looking before writing, which the estimate depends
+    on. `nowhere` are the records that a partial run was told to look at and that nobody knows:
+    entity, side, key. `breaches` are the limits that refused it. `agendas` are what is known of
+    what is only shown, from this run or earlier ones. `steps` say when each step began, `approvals`
+    what people approved. Instants are ISO 8601 in UTC.
     """
 
     run_id: str

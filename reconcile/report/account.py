@@ -1,4 +1,7 @@
-"""What a run tells of itself: where its time went, step by step, and which person approved what it did."""
+"""What a run tells of itself.
+
+Where its time went, step by step, and which person approved what it did.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def approvals(given: Sequence[Approval]) -> list[dict[str, Any]]:
 
 
 def slow(document: Map[str, Any]) -> Iterator[tuple[str, str]]:
-    """The steps that took long enough to be shown, with how long: a report of an earlier version has none."""
+    """The steps that took long enough to be shown, with how long.
+
+    A report of an earlier version has none.
+    """
     for each in document.get("times", ()):
         if each["seconds"] >= SLOW_SECONDS:
             yield each["says"], f"{each['seconds']:,.1f} s"

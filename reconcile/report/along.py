@@ -1,4 +1,7 @@
-"""What goes along with the contacts that a plan deletes: their tasks and notes on that side, which no operation of its own names."""
+"""What goes along with the contacts that a plan deletes.
+
+Their tasks and notes on that side, which no operation of its own names.
+"""
 
 from __future__ import annotations
 

@@ -35,19 +35,27 @@ KINDS = {
         "Both sides changed",
         "both changed",
         "both sides changed the field since they last agreed, to different values",
-        "`app`, `ghl`: take that side's value; `leave`: accept the difference; of a consent, `deny`: both say no, "
-        "`allow`: the no is lifted",
+        (
+            "`app`, `ghl`: take that side's value; `leave`: accept the difference; "
+            "of a consent, `deny`: both say no, `allow`: the no is lifted"
+        ),
     ),
     "ambiguous": Kind(
         "More than one match",
         "several matches",
-        "more than one record could be its counterpart, or one that matches is known by something stronger as another",
+        (
+            "more than one record could be its counterpart, or one that matches is known by "
+            "something stronger as another"
+        ),
         "`link:KEY`, `create`, `ignore`",
     ),
     "suggested": Kind(
         "Probably the same",
         "suggested link",
-        "no match rule joins the two, but an audit or a migration found them probably one (see [map](map.md))",
+        (
+            "no match rule joins the two, but an audit or a migration found them probably "
+            "one (see [map](map.md))"
+        ),
         "`link:KEY`, `create`, `ignore`",
     ),
     "duplicate": Kind(
@@ -60,32 +68,50 @@ KINDS = {
         "Gone from one side",
         "gone from one side",
         "its counterpart is gone, and the rule is to ask; or it was changed here and deleted there",
-        "`delete`, `restore`, `keep`; where it looks merged into another record, `relink` instead of `restore`; where that "
-        "record has a counterpart of its own, `keep` (two records here, one there) or `delete`",
+        (
+            "`delete`, `restore`, `keep`; where it looks merged into another record, "
+            "`relink` instead of `restore`; where that record has a counterpart of its own, "
+            "`keep` (two records here, one there) or `delete`"
+        ),
     ),
     "moved": Kind(
         "On another contact",
         "on another contact",
-        "a task or note hangs on another contact than when it was linked: it was moved, or its key was given to another record. "
-        "GHL cannot move one. Nothing is compared or written until you answer",
-        "`move`: make GHL's again on the new contact and delete the old one, where GHL has that contact; `unlink`: they are two things, "
-        "where they hold different things; `keep`: leave both as they are",
+        (
+            "a task or note hangs on another contact than when it was linked: "
+            "it was moved, or its key was given to another record. GHL cannot move one. "
+            "Nothing is compared or written until you answer"
+        ),
+        (
+            "`move`: make GHL's again on the new contact and delete the old one, where GHL has "
+            "that contact; `unlink`: they are two things, where they hold different things; "
+            "`keep`: leave both as they are"
+        ),
     ),
     "another": Kind(
         "Another person?",
         "another person",
-        "everything that a linked contact was known by (what the match rules use, and its names; two values at least) changed at once "
-        "on one side: its key may have been given to somebody else, as SQLite does after a delete. Nothing of it, of its tasks or of "
-        "its notes is compared or written until you answer",
+        (
+            "everything that a linked contact was known by (what the match rules use, "
+            "and its names; two values at least) changed at once on one side: "
+            "its key may have been given to somebody else, as SQLite does after a delete. "
+            "Nothing of it, of its tasks or of its notes is compared or written until you answer"
+        ),
         "`same`: it is the same person, and the changes travel; `unlink`: they are two people",
     ),
     "refused": Kind(
         "A side refused it",
         "refused",
-        "a side refused a value, a tag, the end of a task, or a new record altogether. Where another record there has that email or phone, both "
-        "are named: two people: correct the one that has it wrongly, at its source; one person: merge the two. Where the side takes no such "
-        "value, correct it at its source. What else the record holds is written",
-        "`retry`: send it again; `leave` (a value): accept the difference; `ignore` (a new contact): leave it out",
+        (
+            "a side refused a value, a tag, the end of a task, or a new record altogether. Where "
+            "another record there has that email or phone, both are named: two people: correct "
+            "the one that has it wrongly, at its source; one person: merge the two. Where the side "
+            "takes no such value, correct it at its source. What else the record holds is written"
+        ),
+        (
+            "`retry`: send it again; `leave` (a value): accept the difference; "
+            "`ignore` (a new contact): leave it out"
+        ),
     ),
     "unsyncable": Kind(
         "Cannot be carried across",
@@ -96,15 +122,27 @@ KINDS = {
     "doubt": Kind(
         "A write in doubt",
         "write in doubt",
-        "a write was begun, no answer told whether it happened, and the record cannot be looked at. Each run looks again; until then nothing "
-        "else is written to this record, and all others go on",
-        "`happened`: it was carried out; `never`: it was not, and is planned again; `again`: go on looking",
+        (
+            "a write was begun, no answer told whether it happened, "
+            "and the record cannot be looked at. Each run looks again; "
+            "until then nothing else is written to this record, and all others go on"
+        ),
+        (
+            "`happened`: it was carried out; `never`: it was not, and is planned again; "
+            "`again`: go on looking"
+        ),
     ),
     "flapping": Kind(
         "Changes back and forth",
         "back and forth",
-        "what runs wrote to the field was taken back each time: two automations, or one and this job, undo one another",
-        "`app`, `ghl`: write that side's value once more; `leave`: accept the difference; a one-way field offers its owner's side alone",
+        (
+            "what runs wrote to the field was taken back each time: two automations, "
+            "or one and this job, undo one another"
+        ),
+        (
+            "`app`, `ghl`: write that side's value once more; `leave`: accept the difference; "
+            "a one-way field offers its owner's side alone"
+        ),
     ),
 }
 """Every kind of question. A suggested link is an ambiguous match to whoever answers it."""
@@ -130,7 +168,10 @@ ANSWERS = {
     "leave": Answer(
         "Leave both as they are",
         "both sides stay as they are",
-        "Nothing is written, and the difference is accepted. A later change on one side travels as usual.",
+        (
+            "Nothing is written, and the difference is accepted. "
+            "A later change on one side travels as usual."
+        ),
     ),
     "create": Answer(
         "It is a record of its own",
@@ -140,7 +181,10 @@ ANSWERS = {
     "ignore": Answer(
         "Leave it out",
         "the record is left out from now on",
-        "Nothing is written to it, in this run or a later one. It is asked again only if other candidates turn up.",
+        (
+            "Nothing is written to it, in this run or a later one. "
+            "It is asked again only if other candidates turn up."
+        ),
     ),
     "delete": Answer(
         "Delete it too",
@@ -155,7 +199,10 @@ ANSWERS = {
     "relink": Answer(
         "Look for its counterpart anew",
         "the link is dropped, and the record is matched anew",
-        "The link to the lost record is dropped, and its counterpart is looked for anew in {across}.",
+        (
+            "The link to the lost record is dropped, and its counterpart is "
+            "looked for anew in {across}."
+        ),
     ),
     "keep": Answer(
         "Keep it alone",
@@ -165,19 +212,27 @@ ANSWERS = {
     "move": Answer(
         "Move GHL's as well",
         "GHL's record is deleted, and made again on the contact where the app has it",
-        "GHL cannot move one, so its record is deleted, and made again on the contact where the app has it now, with what the app holds. "
-        "What only GHL shows of it, such as a user it is assigned to, is lost unless the pair file maps it.",
+        (
+            "GHL cannot move one, so its record is deleted, and made again on the contact "
+            "where the app has it now, with what the app holds. What only GHL shows of it, "
+            "such as a user it is assigned to, is lost unless the pair file maps it."
+        ),
     ),
     "happened": Answer(
         "It happened",
         "the write counts as carried out",
-        "The write to {here} counts as carried out. A record that it made is linked once it can be read.",
+        (
+            "The write to {here} counts as carried out. A record that it made is "
+            "linked once it can be read."
+        ),
     ),
     "never": Answer(
         "It did not happen",
         "the write counts as not carried out, and is planned again",
-        "The write to {here} counts as not carried out, and is planned again where it is still needed. Look in {here} first: if it did "
-        "happen, a record may be made a second time.",
+        (
+            "The write to {here} counts as not carried out, and is planned again where it is still "
+            "needed. Look in {here} first: if it did happen, a record may be made a second time."
+        ),
     ),
     "again": Answer(
         "Go on looking",
@@ -187,13 +242,19 @@ ANSWERS = {
     "unlink": Answer(
         "They are two things",
         "the two are taken apart, and each is a record of its own",
-        "The link between the two is dropped. A counterpart of each is looked for under the contact that it hangs on now; where there "
-        "is none, one is created if the pair file lets it, so that both sides have both.",
+        (
+            "The link between the two is dropped. A counterpart of each is looked "
+            "for under the contact that it hangs on now; where there is none, "
+            "one is created if the pair file lets it, so that both sides have both."
+        ),
     ),
     "same": Answer(
         "It is the same person",
         "the changes are carried across, as any others",
-        "The new name, email and phone are changes of the same person: they travel as the pair file says.",
+        (
+            "The new name, email and phone are changes of the same person: "
+            "they travel as the pair file says."
+        ),
     ),
 }
 """What each answer does."""
@@ -202,9 +263,12 @@ ANOTHER = {
     "unlink": Answer(
         "They are two people",
         "the two are taken apart, and each is a person of its own",
-        "The link between the two is dropped, with those of their tasks and notes. A counterpart of each is looked for by the match rules; "
-        "where there is none, one is created if the pair file lets it, so that both sides have both people. Delete the one that "
-        "nobody wants any more afterwards.",
+        (
+            "The link between the two is dropped, with those of their tasks and notes. "
+            "A counterpart of each is looked for by the match rules; where there is none, "
+            "one is created if the pair file lets it, so that both sides have both people. "
+            "Delete the one that nobody wants any more afterwards."
+        ),
     ),
 }
 """Answers that mean something else of a contact that may be another person."""
@@ -213,8 +277,10 @@ MOVED = {
     "keep": Answer(
         "Leave both where they are",
         "both stay as they are, and are not compared any more",
-        "Both records stay as they are and stay linked, but changes of either are not carried across. "
-        "It is asked again once one of them is moved.",
+        (
+            "Both records stay as they are and stay linked, but changes of either are not carried "
+            "across. It is asked again once one of them is moved."
+        ),
     ),
 }
 """Answers that mean something else of a moved task or note: both of its records are there."""

@@ -31,7 +31,8 @@ def stacked(parts: Sequence[Part], *, title: str) -> str:
         width = _LEAST + spare * part.value / whole
         tip = escape(f"{part.label}: {part.value:,}")
         pieces.append(
-            f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{max(width - 2, 3):.1f}" height="10"><title>{tip}</title></rect>'
+            f'<rect class="{part.style}" x="{at:.1f}" y="0" width="{max(width - 2, 3):.1f}" '
+            f'height="10"><title>{tip}</title></rect>'
         )
         at += width
     return _svg(f"0 0 {_WIDE} 10", "bar", title, pieces)
@@ -49,9 +50,8 @@ def columns(runs: Sequence[tuple[str, Sequence[Part]]], *, title: str) -> str:
         x = 320 - step * (len(runs) - number) + (step - width) / 2
         told = ", ".join(f"{part.label} {part.value:,}" for part in parts)
         opacity = "" if number == len(runs) - 1 else ' opacity=".45"'
-        pieces.append(
-            f"<g{opacity}><title>{escape(f'{name}: {told}')}</title>{_column(parts, x=x, width=width, tallest=tallest)}</g>"
-        )
+        column = _column(parts, x=x, width=width, tallest=tallest)
+        pieces.append(f"<g{opacity}><title>{escape(f'{name}: {told}')}</title>{column}</g>")
     return _svg("0 0 320 82", "columns", title, pieces)
 
 
@@ -65,7 +65,8 @@ def _column(parts: Sequence[Part], *, x: float, width: float, tallest: int) -> s
             height = max(1.5, 78 * part.value / tallest)
             y -= height
             drawn.append(
-                f'<rect class="{part.style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"></rect>'
+                f'<rect class="{part.style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+                f'height="{height:.1f}"></rect>'
             )
     return "".join(drawn)
 
@@ -87,5 +88,8 @@ def against(used: int, expected: int, *, title: str) -> str:
 
 
 def _svg(box: str, style: str, title: str, pieces: Sequence[str]) -> str:
-    head = f'<svg class="{style}" viewBox="{box}" preserveAspectRatio="none" role="img" aria-label="{escape(title)}">'
+    head = (
+        f'<svg class="{style}" viewBox="{box}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}">'
+    )
     return head + "".join(pieces) + "</svg>"

@@ -1,4 +1,7 @@
-"""Says each choice of a question in words of its own, for the spreadsheet, and knows the choice by them again."""
+"""Says each choice of a question in words of its own, for the spreadsheet.
+
+It knows the choice by these words again.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,10 @@ def _mark(values: Map[str, Any], own: Map[str, Any], others: Sequence[Map[str, A
 
 
 def choice_of(word: str, known: Map[str, str]) -> str | None:
-    """The choice that a word stands for; the choice itself is taken as well, and capitals do not count."""
+    """The choice that a word stands for.
+
+    The choice itself is taken as well, and capitals do not count.
+    """
     wanted = _folded(word)
     return next((choice for said, choice in known.items() if _folded(said) == wanted), None)
 

@@ -49,7 +49,10 @@ CLASSES: tuple[Class, ...] = (
         "stale",
         "Changed meanwhile",
         Tone.FAIL,
-        "the record changed between plan and write, so nothing was written; the next run compares again",
+        (
+            "the record changed between plan and write, so nothing was written; "
+            "the next run compares again"
+        ),
     ),
     Class(
         "skipped",
@@ -79,7 +82,10 @@ CLASSES: tuple[Class, ...] = (
         "another",
         "Another person held",
         Tone.ASK,
-        "everything that it was known by changed at once, so it may be another person by now; somebody decides",
+        (
+            "everything that it was known by changed at once, so it may be another person "
+            "by now; somebody decides"
+        ),
     ),
     Class(
         "unsyncable",
@@ -255,7 +261,10 @@ _AHEAD = {
     "updated": ("To be updated", "this record or its counterpart is to be updated"),
     "deleted": (
         "To be deleted",
-        "its counterpart was deleted, and so this record is to be; or it is marked as deleted itself",
+        (
+            "its counterpart was deleted, and so this record is to be; "
+            "or it is marked as deleted itself"
+        ),
     ),
     "pending": ("To be written", "due on the other side"),
 }
@@ -266,7 +275,10 @@ def told(
     *,
     applied: bool,
 ) -> list[dict[str, Any]]:
-    """The classes as a report has them: name, label, tone, meaning; `applied` false for one that says what would be written."""
+    """The classes as a report has them: name, label, tone, meaning.
+
+    `applied` is false for one that says what would be written.
+    """
     return [
         {"name": c.name, "label": c.label, "tone": c.tone.value, "meaning": c.meaning}
         for c in (known if applied else _ahead(known))

@@ -1,4 +1,7 @@
-"""Tells of each consent that a run changes, with its ground: whoever is asked why somebody was written to looks here."""
+"""Tells of each consent that a run changes, with its ground.
+
+Whoever is asked why somebody was written to looks here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Reports as pandas frames, for analysts: runs, changes, values and questions, which `run_id` joins."""
+"""Reports as pandas frames, for analysts.
+
+Runs, changes, values and questions, which `run_id` joins.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,10 @@ class Run:
 
     @property
     def values(self) -> pd.DataFrame:
-        """One row for each value that is not equal on both sides, or not known to be, with its class and why."""
+        """One row for each value that is not equal on both sides, or not known to be.
+
+        It has the value's class and says why.
+        """
         import pandas as pd
 
         listed = self.document["values"]["listed"]
@@ -103,7 +109,10 @@ class Runs:
 
     @classmethod
     def load(cls, folder: Path) -> Runs:
-        """The runs in a pair's folder of runs (STORE/runs); one without a report, or of another format, is left out."""
+        """The runs in a pair's folder of runs (STORE/runs).
+
+        One without a report, or of another format, is left out.
+        """
         found: list[Run] = []
         for each in sorted(folder.iterdir()):
             with suppress(StateError):
@@ -112,7 +121,10 @@ class Runs:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """One row for each run: what it was, and its totals, such as planned_creates, done_creates, failed, questions."""
+        """One row for each run.
+
+        What it was, and its totals, such as planned_creates, done_creates, failed, questions.
+        """
         import pandas as pd
 
         return pd.DataFrame([summary_of(each.document) for each in self.kept])

@@ -59,11 +59,14 @@ class Grid(AbstractContextManager["Grid"]):
         columns: int,
         most: int = _MOST_ROWS,
     ) -> int:
-        """Keep the rows of `made`, below its head: 1,000,000 at most, and one that says how many more there are.
+        """Keep the rows of `made`, below its head: 1,000,000 at most.
+
+        One more row says how many others there are.
 
         Gives the number of rows that are kept.
         """
-        kept = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed in __exit__
+        # It is closed in __exit__.
+        kept = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
         sheet = _Sheet(kept, columns)
         self._kept[f"xl/worksheets/sheet{made.index + 1}.xml"] = sheet
         rest = iter(rows)

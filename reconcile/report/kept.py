@@ -1,4 +1,7 @@
-"""Keeps a run's changes, and those of a run that was killed, in a file: a report of a million of them needs bounded memory."""
+"""Keeps a run's changes, and those of a run that was killed, in a file.
+
+A report of a million of them needs bounded memory.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _BATCH = 1_000
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Change)
 _RUNS = b' "interrupted": [\n'
-"""The line of a report.json below which each run has changes of its own, two steps deeper than the report's."""
+"""The line of a report.json below which each run has changes of its own.
+
+They are two steps deeper than the report's.
+"""
 _OWN, _OF_A_RUN = 1, 3
 """How deep the two stand: at its depth, no other member is called so."""
 
@@ -184,7 +190,10 @@ def _listed(changes: Sequence[Change], depth: int) -> Iterator[str]:
 
 
 class _Lists:
-    """Finds the lists of changes among the lines of a report.json: where each begins and ends, and how many it has."""
+    """Finds the lists of changes among the lines of a report.json.
+
+    Where each begins and ends, and how many it has.
+    """
 
     def __init__(self) -> None:
         self.found: dict[int, list[tuple[int, int, int]]] = {_OWN: [], _OF_A_RUN: []}
@@ -235,7 +244,8 @@ def read(path: Path) -> dict[str, Any]:
     document = _DECODER.decode(bytes(around))
     for start, end, count in lists.found[_OWN]:
         document["changes"] = Changes(file, (start, end), count)
-    # An empty list of an earlier version stands on one line, and is none of these: then none was found at all.
+    # An empty list of an earlier version stands on one line, and is none of these: then none was
+    # found at all.
     for run, (start, end, count) in zip(
         document.get("interrupted", ()), lists.found[_OF_A_RUN], strict=False
     ):

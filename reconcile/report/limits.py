@@ -1,4 +1,7 @@
-"""The limits that a plan went over, in the words of a table: which, what was found, what is allowed, what goes with it, and the flag."""
+"""The limits that a plan went over, in the words of a table.
+
+Which, what was found, what is allowed, what goes with it, and the flag.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ Limit = Map[str, Any]
 
 
 def cells(limit: Limit) -> tuple[str, str, str, str, str]:
-    """A limit's row: its name and where, what was found, what is allowed, the dependants, the flag."""
+    """A limit's row: its name and where, what was found, what is allowed.
+
+    The dependants and the flag follow.
+    """
     name = str(limit["name"])
     flag = f"--allow {name}"
     entity = limit["entity"]

@@ -86,7 +86,10 @@ def _head(document: Map[str, Any]) -> Iterator[str]:
     yield f"# {_MARKS[verdict['tone']]} {verdict['headline']}"
     yield ""
     took = f" · {document['seconds']:g} s" if document["seconds"] is not None else ""
-    yield f"Pair **{_cell(document['pair'])}** · {document['job']} run `{document['run_id']}` · {document['started_at']}{took}"
+    yield (
+        f"Pair **{_cell(document['pair'])}** · {document['job']} run `{document['run_id']}` · "
+        f"{document['started_at']}{took}"
+    )
     for sentence in verdict["sentences"]:
         yield ""
         yield _cell(sentence)
@@ -124,7 +127,10 @@ def _undo(document: Map[str, Any]) -> Iterator[str]:
     yield ""
     for each in undo["left"][:_MOST]:
         place = "GHL" if each["side"] == "ghl" else "the app"
-        yield f"- {each['entity']} `{_cell(_said(each['key']))}` in {place} stays as it is: {_cell(each['because'])}"
+        yield (
+            f"- {each['entity']} `{_cell(_said(each['key']))}` in {place} stays as it is: "
+            f"{_cell(each['because'])}"
+        )
     if len(undo["left"]) > _MOST:
         yield f"- and {len(undo['left']) - _MOST:,} more"
     for lost in undo["lost"]:
@@ -194,7 +200,10 @@ def _statement(document: Map[str, Any]) -> Iterator[str]:
     yield ""
     yield from _classes(labels, accounts, heads)
     for identity in state["broken"]:
-        yield f"\n**Does not hold:** {_cell(identity['says'])}: {identity['left']:,} is not {identity['right']:,}"
+        yield (
+            f"\n**Does not hold:** {_cell(identity['says'])}: "
+            f"{identity['left']:,} is not {identity['right']:,}"
+        )
 
 
 def _classes(
@@ -426,7 +435,13 @@ def _costs(document: Map[str, Any]) -> Iterator[str]:
 def _provenance(document: Map[str, Any]) -> Iterator[str]:
     made = document["provenance"]
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
-    yield f"Plan `{made['plan_digest'] or _NONE}` · configuration `{made['config_digest'] or _NONE}` · mapping `{made['mapping_digest']}` · {versions or 'versions unknown'}"
+    yield (
+        f"Plan `{made['plan_digest'] or _NONE}` · configuration `{made['config_digest'] or _NONE}` "
+        f"· mapping `{made['mapping_digest']}` · {versions or 'versions unknown'}"
+    )
     for snapshot in made["snapshots"]:
         if not snapshot["complete"]:
-            yield f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: {_cell(snapshot['why_incomplete'])}"
+            yield (
+                f"\n{snapshot['side']} {snapshot['entity']}s were not read completely: "
+                f"{_cell(snapshot['why_incomplete'])}"
+            )

@@ -28,7 +28,10 @@ _ICON = {"good": "%2316794f", "ask": "%23b45309", "bad": "%23b42318", "plain": "
 
 
 def page(document: Map[str, Any], *, masked: bool = False, digest: str = "") -> str:
-    """The HTML of `document`. `masked` takes personal values out first. `digest` is the SHA-256 of its report.json."""
+    """The HTML of `document`.
+
+    `masked` takes personal values out first. `digest` is the SHA-256 of its report.json.
+    """
     whole = mask_document(document) if masked else document
     css, js = (_asset(name) for name in ("page.css", "page.js"))
     environment = _environment()
@@ -67,7 +70,10 @@ def _policy(css: str, js: str) -> str:
         name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         for name, text in (("css", css), ("js", js))
     }
-    return f"default-src 'none'; img-src data:; style-src 'sha256-{hashed['css']}'; script-src 'sha256-{hashed['js']}'; base-uri 'none'; form-action 'none'"
+    return (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{hashed['css']}'; "
+        f"script-src 'sha256-{hashed['js']}'; base-uri 'none'; form-action 'none'"
+    )
 
 
 @cache

@@ -81,7 +81,10 @@ def _labels(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> di
 def _along(
     stage: Stage, holds: Iterable[Hold], children: Iterable[Entity]
 ) -> dict[tuple[Side, str], dict[str, int]]:
-    """How many tasks and notes go along with each record that an answer may delete, as far as this run read them."""
+    """How many tasks and notes go along with each record that an answer may delete.
+
+    They are counted as far as this run read them.
+    """
     found: dict[tuple[Side, str], dict[str, int]] = {}
     asked = [deletable(hold) for hold in holds]
     for side in Side:
@@ -97,7 +100,10 @@ def _along(
 
 
 def deletable(hold: Hold) -> tuple[Side, str] | None:
-    """The side and key of the record that the answer `delete` deletes; None where that is no answer."""
+    """The side and key of the record that the answer `delete` deletes.
+
+    None where that is no answer.
+    """
     side = hold.side
     if side is None or "delete" not in hold.options:
         return None

@@ -19,7 +19,10 @@ def looked(document: Map[str, Any]) -> str:
     """Which records the findings are of."""
     if document["state"] == "audit":
         return "Every record was looked at."
-    return "Of the records that were looked at in this run: those that moved, and those without a counterpart. An audit looks at all of them."
+    return (
+        "Of the records that were looked at in this run: those that moved, "
+        "and those without a counterpart. An audit looks at all of them."
+    )
 
 
 def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
@@ -54,7 +57,10 @@ def cards(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
             "lines": reasons[:_LINES],
         }
     if found["notes_oldest"]:
-        since = f"the notes of every contact that was ever read were read since {found['notes_oldest'][:10]}"
+        since = (
+            "the notes of every contact that was ever read were read since "
+            f"{found['notes_oldest'][:10]}"
+        )
         never = found.get("notes_never")
         more = [_fact("contacts whose notes no run has read yet", never)] if never else []
         yield {
@@ -67,7 +73,10 @@ def _suggestions(suggested: Found) -> Iterator[dict[str, Any]]:
     """The surest suggestions with their evidence, or why there are none."""
     if suggested["why_not"]:
         yield _fact(
-            f"Records that are probably one, though no match rule says so, were {suggested['why_not']}",
+            (
+                "Records that are probably one, though no match rule says so, "
+                f"were {suggested['why_not']}"
+            ),
             None,
         )
     for each in suggested["links"][:_LINES]:

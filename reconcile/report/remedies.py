@@ -21,7 +21,10 @@ _UNKNOWN = Remedy(
 REMEDIES: dict[str, Remedy] = {
     "VALUE_DROPPED": Remedy(
         "the write was accepted, but the side stores another value",
-        "compare sent and stored; if the side rewrites the value on purpose, map the field so that both forms mean the same. It is not sent again until the value changes",
+        (
+            "compare sent and stored; if the side rewrites the value on purpose, map the field so "
+            "that both forms mean the same. It is not sent again until the value changes"
+        ),
     ),
     "INVALID_FIELD": Remedy(
         "the side does not accept a value or a property",
@@ -29,12 +32,18 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "DUPLICATE": Remedy(
         "another record there has this email, phone or other unique value",
-        "two people: correct the one that has it wrongly, at its source; one person: merge the two. The next run asks, with both "
-        "records, and does not send it again while nothing changes",
+        (
+            "two people: correct the one that has it wrongly, at its source; one person: "
+            "merge the two. The next run asks, with both records, and does not send it "
+            "again while nothing changes"
+        ),
     ),
     "EXISTS": Remedy(
         "a record with the same identity exists there already, and it is linked with another one",
-        "two people: correct the one that has the value wrongly, at its source; one person: merge the two. The next run asks about it",
+        (
+            "two people: correct the one that has the value wrongly, at its source; one person: "
+            "merge the two. The next run asks about it"
+        ),
     ),
     "CHANGED": Remedy(
         "somebody changed the record between plan and write",

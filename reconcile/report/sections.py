@@ -321,8 +321,8 @@ def _windows(document: Map[str, Any]) -> Iterator[str]:
             if used["longest_look"] < 0.1:
                 longest = "tenth of a second, at most,"
             yield (
-                f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit in the "
-                f"{longest} between a look and its write could have been overwritten."
+                f"Right before the write {looked} looked at again in {_SIDES[side]}; only an edit "
+                f"in the {longest} between a look and its write could have been overwritten."
             )
 
 
@@ -353,7 +353,9 @@ def _proof(document: Map[str, Any]) -> dict[str, str]:
     return {
         "title": "Nothing to prove",
         "tone": "plain",
-        "says": "Nothing was written in this run, or it ended before its writes could be read again.",
+        (
+            "says"
+        ): "Nothing was written in this run, or it ended before its writes could be read again.",
     }
 
 

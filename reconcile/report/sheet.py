@@ -87,7 +87,10 @@ _SHEETS = (
     ("Tags", "Tags to change", ("add_tags", "remove_tags")),
     ("Linked", "To link", ("adopt", "forget")),
 )
-"""The sheets of a run that wrote and of one that did not, with the kinds of operation that they list."""
+"""The sheets of a run, with the kinds of operation that each lists.
+
+There is one set for a run that wrote and one for a run that did not.
+"""
 
 _WRITTEN = (*DONE, "planned")
 _FIGURES = {
@@ -273,7 +276,10 @@ def _belongs(
     sheet: str,
     kinds: Sequence[str],
 ) -> bool:
-    """Whether a sheet lists it: what was written, or is to be; a record that turned out to exist was linked."""
+    """Whether a sheet lists it: what was written, or is to be.
+
+    A record that turned out to exist was linked.
+    """
     if entry["status"] == "exists":
         return sheet == "Linked"
     return entry["kind"] in kinds and entry["status"] in _WRITTEN
@@ -359,7 +365,10 @@ def _totals(whole: Map[str, Any]) -> Iterator[list[object]]:
 
 
 def _figure(document: Map[str, Any], name: str) -> str:
-    """What a figure of an entity is called: created, or what stands for it where nothing was written."""
+    """What a figure of an entity is called.
+
+    Created, or what stands for it where nothing was written.
+    """
     if name == "linked":
         return verb(document, "links")
     if name in COUNTED:

@@ -1,4 +1,7 @@
-"""What a pair's runs left, as tables for analysts: one DuckDB file, or a Parquet file a table, with the mapping's names."""
+"""What a pair's runs left, as tables for analysts.
+
+One DuckDB file, or a Parquet file a table, with the mapping's names.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ Rows = Callable[[Map[str, Any]], Iterable[Row]]
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest run that read both sides whole under this mapping: the tables of records are of it."""
+    """The newest run that read both sides whole under this mapping.
+
+    The tables of records are of it.
+    """
 
     run_id: str
     mapping: Mapping
@@ -62,8 +68,9 @@ class _Table(NamedTuple):
 def export(documents: Sequence[Map[str, Any]], newest: Newest | None, out: Path) -> dict[str, int]:
     """Write the tables in place of those that were there; returns how many rows each has.
 
-    `documents` are reports. `runs`, `changes`, `values` and `questions` have `run_id`. The tables of records have one row
-    for each record and side, with the mapping's fields; `link_id` is the same for the two rows of a pair.
+    `documents` are reports. `runs`, `changes`, `values` and `questions` have `run_id`. The tables
+    of records have one row for each record and side, with the mapping's fields; `link_id` is the
+    same for the two rows of a pair.
     """
     folder = out.parent if out.suffix == DUCKDB else out
     folder.mkdir(parents=True, exist_ok=True)

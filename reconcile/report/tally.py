@@ -1,4 +1,7 @@
-"""Counts the records of a run by what was done to them: each once, however many writes that took."""
+"""Counts the records of a run by what was done to them.
+
+Each once, however many writes that took.
+"""
 
 from __future__ import annotations
 

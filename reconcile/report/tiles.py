@@ -1,4 +1,7 @@
-"""The figures at the head of a report's page: each is one of the totals, and leads to the records that it counts."""
+"""The figures at the head of a report's page.
+
+Each is one of the totals, and leads to the records that it counts.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,17 @@ _RECORDS = (
     ("deletes", "deletes", "delete"),
     ("links", "linked", "adopt"),
 )
-"""Figures of records: their names among the totals, among an entity's figures, and in the list's filter."""
+"""Figures of records.
+
+Their names among the totals, among an entity's figures, and in the list's filter.
+"""
 
 
 def tiles(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    """The figures of the whole run, each with the records that it leads to; none of a run without a plan."""
+    """The figures of the whole run, each with the records that it leads to.
+
+    None of a run without a plan.
+    """
     if document["state"] in ("failed", "stopped") and not document["applied"]:
         return
     counts = shown(document)

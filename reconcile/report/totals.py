@@ -1,4 +1,7 @@
-"""The figures of a run as a whole, in one place: what was planned, what was done of it, what failed, what is asked."""
+"""The figures of a run as a whole, in one place.
+
+What was planned, what was done of it, what failed, what is asked.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.tally import NAMES, Records
 
 COUNTED = ("creates", "updates", "deletes", "tags_added", "tags_removed", "links")
-"""Records created, updated and deleted; contacts that got tags and that lost some; records linked without a write."""
+"""Records created, updated and deleted; contacts that got tags and that lost some.
+
+Records linked without a write are there, too.
+"""
 
 DONE = ("done", "value_dropped")
 """What became of an operation that was written."""
@@ -29,10 +35,13 @@ def totals(
     entries: Iterable[Map[str, Any]],
     entities: Map[str, Map[str, Any]],
 ) -> dict[str, Any]:
-    """`planned` is what the plan would write, `done` what was written of it: nothing where the run did not come to write.
+    """`planned` is what the plan would write, `done` what was written of it.
 
-    Both count records, each once; `writes` beside them counts operations. `along` are the tasks and notes that go with
-    deleted contacts, planned and done. What every surface shows of a whole run is read from here.
+    It is nothing where the run did not come to write.
+
+    Both count records, each once; `writes` beside them counts operations. `along` are the tasks and
+    notes that go with deleted contacts, planned and done. What every surface shows of a whole run
+    is read from here.
     """
     planned, done = _Count(), _Count()
     for entry in entries:
@@ -73,14 +82,20 @@ def verb(document: Map[str, Any], name: str) -> str:
 
 
 def mood(document: Map[str, Any], done: str) -> str:
-    """A participle as it is true: created; to be created, of a plan; would be created, of what was refused or only looked at."""
+    """A participle as it is true: created, to be created, or would be created.
+
+    The second is of a plan, the third of what was refused or only looked at.
+    """
     if document["applied"]:
         return done
     return f"to be {done}" if document["state"] == "planned" else f"would be {done}"
 
 
 class _Count:
-    """What is planned, or done: records by what happens to them, the writes that it takes, and what goes along."""
+    """What is planned, or done.
+
+    Records by what happens to them, the writes that it takes, and what goes along.
+    """
 
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()

@@ -1,4 +1,7 @@
-"""The charts of a report over its runs: what was done in each, what was planned and not done, what was asked, failed and cost."""
+"""The charts of a report over its runs.
+
+What was done in each, what was planned and not done, what was asked, failed and cost.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _TRENDS = (
 
 
 def trends(document: Map[str, Any]) -> Iterator[dict[str, Any]]:
-    """A chart for each kind of figure; runs of an earlier version, which had no totals, are left out."""
+    """A chart for each kind of figure.
+
+    Runs of an earlier version, which had no totals, are left out.
+    """
     runs = [run for run in document["trends"] if run.get("totals")]
     if len(runs) < 2:
         return

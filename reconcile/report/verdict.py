@@ -149,7 +149,10 @@ def _settled(
         return (
             "nowhere",
             "ask",
-            f"{many(len(whole['nowhere']), 'record')} that {'was' if len(whole['nowhere']) == 1 else 'were'} named cannot be found",
+            (
+                f"{many(len(whole['nowhere']), 'record')} that "
+                f"{'was' if len(whole['nowhere']) == 1 else 'were'} named cannot be found"
+            ),
         )
     if total(whole, "left"):
         return "left", "ask", f"Both sides agree, but for {many(total(whole, 'left'), 'record')}"
@@ -314,8 +317,14 @@ def _proof(whole: Map[str, Any]) -> str:
     proof = whole["certificate"]
     if proof["mode"] == "replanned":
         left = proof["residual_operations"]
-        return f"Checked afterwards: {'nothing left to sync' if not left else many(left, 'operation') + ' left'}."
+        return (
+            "Checked afterwards: "
+            f"{'nothing left to sync' if not left else many(left, 'operation') + ' left'}."
+        )
     if proof["mode"] == "read_back":
         wrong = len(proof["residuals"])
-        return f"Every write was read back; {'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."
+        return (
+            "Every write was read back; "
+            f"{'all are as written' if not wrong else many(wrong, 'record') + ' differ'}."
+        )
     return ""

@@ -1,4 +1,7 @@
-"""What each run saw and did, as Parquet under its run id: immutable, for undo, backtest and audit."""
+"""What each run saw and did, as Parquet under its run id.
+
+Immutable, for undo, backtest and audit.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +57,13 @@ def store(
     region: str | None = None,
     owners: Map[str, str] | None = None,
 ) -> list[Path]:
-    """Write snapshots, baseline links, plan, holds and outcomes of a run as Parquet files; returns them.
+    """Write snapshots, baseline links, plan, holds and outcomes of a run as Parquet files.
 
-    `base_e` has every link without its values, `basecell_e` the values of those that moved; of the others the baseline is
-    what the snapshot shows. `region` and `owners` are the location's, which complete a mapping
-    without asking the location again.
+    Returns the files.
+
+    `base_e` has every link without its values, `basecell_e` the values of those that moved; of the
+    others the baseline is what the snapshot shows. `region` and `owners` are the location's, which
+    complete a mapping without asking the location again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = [
@@ -107,7 +112,10 @@ def _describe(stage: Stage, mapping: Mapping, folder: Path, location: Map[str, A
 
 
 def _columns(mapped: EntityMap) -> dict[str, Any]:
-    """The native names behind r0, r1, ... on each side, and the fields behind the baseline's values, in order."""
+    """The native names behind r0, r1, ... on each side, in order.
+
+    The fields behind the baseline's values come with them, in order as well.
+    """
     return {
         "natives": {side.value: list(mapped.native(side)) for side in Side},
         "fields": [
@@ -145,7 +153,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Buried:
-    """An archived task or note of a contact that was deleted: its key, its values, its link and its counterpart's key."""
+    """An archived task or note of a contact that was deleted.
+
+    Its key, its values, its link and its counterpart's key.
+    """
 
     key: str
     cells: Map[str, Cell]
@@ -156,8 +167,8 @@ class Buried:
 class Archived:
     """One run's archive, open for reading. Raises StateError where the run left none.
 
-    Where `mapping` is given it stands in for a manifest, for a run that was killed before it wrote its archive: then its
-    stage is read.
+    Where `mapping` is given it stands in for a manifest, for a run that was killed before it wrote
+    its archive: then its stage is read.
     """
 
     def __init__(self, folder: Path, *, mapping: Mapping | None = None) -> None:
@@ -223,18 +234,27 @@ class Archived:
             return
         natives = self.manifest["entities"][entity.value]["natives"][side.value]
         names = ", ".join(f"r{at}" for at in range(len(natives)))
-        query = f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} WHERE {column} = ? AND NOT deleted ORDER BY key"
+        query = (
+            f"SELECT key, parent, modified_at, {names} FROM {self.relation(table)} "
+            f"WHERE {column} = ? AND NOT deleted ORDER BY key"
+        )
         for key, parent, modified, *values in self.sql.execute(query, [equals]).fetchall():
             yield Kept(str(key), parent, modified, dict(zip(natives, values, strict=True)))
 
     def linked(self, entity: Entity, side: Side) -> Iterator[tuple[str | None, Kept]]:
-        """Everything that the snapshot had, deleted rows left out, each with its link as it was when the run began."""
+        """Everything that the snapshot had, each with its link as it was when the run began.
+
+        Deleted rows are left out.
+        """
         table = f"raw_{entity}_{side}"
         if entity.value not in self.manifest["entities"] or not self.has(table):
             return
         natives = self.manifest["entities"][entity.value]["natives"][side.value]
         names = "".join(f", r.r{at}" for at in range(len(natives)))
-        query = f"SELECT b.link_id, r.key, r.parent, r.modified_at{names} FROM {self.relation(table)} AS r"
+        query = (
+            f"SELECT b.link_id, r.key, r.parent, r.modified_at{names} "
+            f"FROM {self.relation(table)} AS r"
+        )
         query += f" LEFT JOIN {self.relation(f'base_{entity}')} AS b ON b.{side}_key = r.key"
         found = self.sql.execute(f"{query} WHERE NOT r.deleted ORDER BY r.key")
         while rows := found.fetchmany(_BATCH):
@@ -243,7 +263,10 @@ class Archived:
                 yield link_id, Kept(str(key), parent, modified, raw)
 
     def covers(self, entity: Entity, side: Side, parent: str, *, kept: str = "") -> bool:
-        """Whether the snapshot speaks of what hangs on a contact: it was whole, or that contact was looked at."""
+        """Whether the snapshot speaks of what hangs on a contact.
+
+        It was whole, or that contact was looked at.
+        """
         table, snapshot = f"cover_{kept}{entity}_{side}", self.snapshot(entity, side)
         if not kept and snapshot is not None and snapshot.complete and not snapshot.partial:
             return True

@@ -1,4 +1,7 @@
-"""Numbers that values may be looked up by before they are canonical: equal wherever the canonical forms are."""
+"""Numbers that values may be looked up by before they are canonical.
+
+Equal wherever the canonical forms are.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,18 @@ ANY = "(hash(chr(1)) >> 1)::BIGINT"
 
 
 def blurred(codec: Codec, value: str) -> str:
-    """SQL for a number that is equal wherever two values' canonical forms are, or ANY; NULL where there is no value."""
-    return f"CASE WHEN {value} <> '' THEN (hash(coalesce({codec.blur(value)}, chr(1))) >> 1)::BIGINT END"
+    """SQL for a number that is equal wherever canonical forms are, or ANY; NULL for no value."""
+    return (
+        f"CASE WHEN {value} <> '' THEN (hash(coalesce({codec.blur(value)}, "
+        "chr(1))) >> 1)::BIGINT END"
+    )
 
 
 def blurs(mapped: EntityMap, side: Side) -> str:
-    """SQL for the columns of `blur_e_s`: a row's digest, and a number for each field that it may be known by."""
+    """SQL for the columns of `blur_e_s`.
+
+    A row's digest, and a number for each field that it may be known by.
+    """
     place = {native: f"r.r{at}" for at, native in enumerate(mapped.native(side))}
     fields = enumerate(mapped.blurred())
     return ", ".join(

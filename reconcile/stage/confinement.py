@@ -1,4 +1,7 @@
-"""Opens DuckDB, here alone, so that no SQL reaches more than a job's own files: no other file, no network, no extension."""
+"""Opens DuckDB, here alone, so that no SQL reaches more than a job's own files.
+
+No other file, no network, no extension.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,12 @@ def confined(
     spill: Path | None = None,
     read_only: bool = False,
 ) -> duckdb.DuckDBPyConnection:
-    """A connection to a database file, or to one in memory, whose SQL reads and writes nothing but these folders and files.
+    """A connection to a database in a file or in memory, confined to these folders and files.
 
-    `spill` is where it puts what does not fit into memory. None of this can be loosened by SQL afterwards; `ATTACH ':memory:'` can be done.
+    Its SQL reads and writes nothing else.
+
+    `spill` is where it puts what does not fit into memory. None of this can be loosened by SQL
+    afterwards; `ATTACH ':memory:'` can be done.
     """
     sql = duckdb.connect(
         ":memory:" if database is None else str(database),

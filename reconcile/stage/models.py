@@ -20,7 +20,8 @@ _CORE = Path(__file__).resolve().parents[1]
 def render(name: str, **context: object) -> str:
     """The SQL of a model: `compare/wide` is `reconcile/compare/models/wide.sql`.
 
-    A name that the template asks for and the context lacks raises `jinja2.UndefinedError`: a model is never half filled in.
+    A name that the template asks for and the context lacks raises `jinja2.UndefinedError`: a model
+    is never half filled in.
     """
     folder, _, model = name.rpartition("/")
     template = _environment().get_template(f"{folder}/models/{model}.sql")
@@ -39,7 +40,10 @@ def _environment() -> Environment:
 
 
 def link_id(entity: str, side: str, key: str) -> str:
-    """SQL for the id of a new link: of the record that it was found from, so that the same night gives the same id again.
+    """SQL for the id of a new link.
+
+    It is made of the record that the link was found from, so that the same night gives the same id
+    again.
 
     `entity` and `side` are plain words, `key` is SQL.
     """
@@ -47,9 +51,12 @@ def link_id(entity: str, side: str, key: str) -> str:
 
 
 def hold_id(kind: str, entity: str, *subject: str) -> str:
-    """SQL for the id of a question; the same doubt has the same id every night, so that an answer finds it.
+    """SQL for the id of a question.
 
-    `kind` and `entity` are plain words; `subject` is SQL for what the question is about: a link, or a side and a key.
+    The same doubt has the same id every night, so that an answer finds it.
+
+    `kind` and `entity` are plain words; `subject` is SQL for what the question is about: a link, or
+    a side and a key.
     """
     return _digest(literal(kind), literal(entity), *subject)
 

@@ -1,4 +1,7 @@
-"""How names and texts are written in SQL: the one place, so that no value of a person is ever read as a statement."""
+"""How names and texts are written in SQL.
+
+This is the one place, so that no value of a person is ever read as a statement.
+"""
 
 from __future__ import annotations
 

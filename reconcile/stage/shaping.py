@@ -14,13 +14,19 @@ _BIGGEST_RECORD = 64 * 1024 * 1024  # bytes; a note may carry a whole e-mail
 
 
 def digest(natives: int) -> str:
-    """SQL for a row's digest. Its key is part of it: no two rows of a side have the same one, so that it also names the row."""
+    """SQL for a row's digest.
+
+    Its key is part of it: no two rows of a side have the same one, so that it also names the row.
+    """
     columns = ", ".join(["key", "parent", *(f"r{at}" for at in range(natives))])
     return f"(hash({columns}) >> 1)::BIGINT"
 
 
 def raw_rows(spool: Path, natives: Sequence[str], shape: Shape) -> str:
-    """SQL for the rows of spooled JSON lines as `raw_e_s` holds them: what the shape says, each row with its digest."""
+    """SQL for the rows of spooled JSON lines as `raw_e_s` holds them.
+
+    What the shape says, each row with its digest.
+    """
     paths = {
         "key": shape.key,
         "parent": shape.parent,
@@ -43,7 +49,10 @@ def raw_rows(spool: Path, natives: Sequence[str], shape: Shape) -> str:
         path for choices in paths.values() for path in choices
     ).items():
         form = json.dumps([{where: "VARCHAR"} | dict.fromkeys(members, "JSON")])
-        read = f"SELECT *, from_json({quoted(top)}, {literal(form)}) AS {_listed(top, where)} FROM {source}"
+        read = (
+            f"SELECT *, from_json({quoted(top)}, {literal(form)}) AS {_listed(top, where)} "
+            f"FROM {source}"
+        )
         known = f"list_transform({_listed(top, where)}, lambda x: x.{quoted(where)})"
         source = f"(SELECT *, {known} AS {_named(top, where)} FROM ({read}))"
     return (
@@ -53,7 +62,10 @@ def raw_rows(spool: Path, natives: Sequence[str], shape: Shape) -> str:
 
 
 def _lookups(paths: Iterable[JsonPath]) -> dict[tuple[str, str], list[str]]:
-    """The members looked up in each list of objects, by (list, member that names an object): each list is parsed once a row."""
+    """The members looked up in each list of objects, by (list, member that names an object).
+
+    Each list is parsed once a row.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     for path in paths:
         match path:

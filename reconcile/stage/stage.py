@@ -1,4 +1,4 @@
-"""Loads what both sides hold into DuckDB: wide tables of raw values with one digest a row, streamed in bounded memory."""
+"""Loads both sides into DuckDB: wide tables of raw values, one digest a row, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from reconcile.stage.confinement import confined
 from reconcile.stage.models import render
 from reconcile.stage.quoting import literal, quoted
 from reconcile.stage.shaping import digest, raw_rows
+from reconcile.stage.spooled import Bounds, Spooled
 from reconcile.values.codecs import raw_text
 from reconcile.values.jsonl import snapshot_from, snapshot_json
 from reconcile.values.mapping import EntityMap
@@ -48,33 +49,16 @@ _ROOM = 64 << 20  # bytes of the file's pages that stay
 _DIGEST_KIND = "'key+' || (hash('ghl', NULL, '') >> 1)::BIGINT::VARCHAR"
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """An extraction on disk, as JSON lines, with what it proves and covers; `taken_at` is when it was begun."""
-
-    path: Path
-    proof: Proof
-    covered: tuple[str, ...]
-    taken_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How much of one entity of one side is read: pages and bytes; `room` is what stays free on the disk meanwhile."""
-
-    pages: int = 2_000_000
-    bytes: int = 64 << 30
-    room: int = 256 << 20
-
-
 class Stage:
     """One run's DuckDB file, and the folder where pages are spooled before DuckDB reads them.
 
-    Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0, r1, ..., digest),
-    `blur_e_s` (see `blur`), `cover_e_s` (key), the keys or parents of which a partial snapshot speaks, and `proven_e_s` (key), what was read by key.
+    Tables, for an entity e and a side s: `raw_e_s` (key, parent, version, modified_at, deleted, r0,
+    r1, ..., digest), `blur_e_s` (see `blur`), `cover_e_s` (key), the keys or parents of which a
+    partial snapshot speaks, and `proven_e_s` (key), what was read by key.
 
-    What was read lies in the file (`stage.`). What is concluded from it lies in memory, where DuckDB spills it when memory is
-    short: to log and compress each small table as it is made takes longer than making it. `keep` puts it into the file.
+    What was read lies in the file (`stage.`). What is concluded from it lies in memory, where
+    DuckDB spills it when memory is short: to log and compress each small table as it is made takes
+    longer than making it. `keep` puts it into the file.
 
     Its SQL reaches the stage's own folder, and folders `beside` it that are named.
     """
@@ -98,7 +82,8 @@ class Stage:
         self.threads = threads
         self.sql.execute("SET threads = 1")
         self.sql.execute("SET preserve_insertion_order = false")
-        # Freed memory goes back at once: what the allocator keeps counts in the process, not in DuckDB's limit.
+        # Freed memory goes back at once: what the allocator keeps counts in the process, not in
+        # DuckDB's limit.
         self.sql.execute("SET allocator_flush_threshold = '16MB'")
         self.sql.execute("SET allocator_bulk_deallocation_flush_threshold = '32MB'")
         self.sql.execute("SET checkpoint_threshold = '64MB'")
@@ -122,7 +107,10 @@ class Stage:
         self.rows("CREATE OR REPLACE TABLE stage.snapshot AS SELECT unnest(?) AS line", lines)
 
     def expect(self, *files: Path) -> None:
-        """Put all threads to work before a large file: a second one that finds nothing to do costs a tenth of a small run."""
+        """Put all threads to work before a large file.
+
+        A second one that finds nothing to do costs a tenth of a small run.
+        """
         if any(file.stat().st_size > _SHARED for file in files):
             self.sql.execute(f"SET threads = {self.threads}")
 
@@ -144,26 +132,29 @@ class Stage:
         self.sql.close()
 
     def keep(self) -> None:
-        """Put what was concluded into the file as well, for another process that carries a plan out."""
-        concluded = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'work' AND schema_name = 'main'"
+        """Put what was concluded into the file, too: another process may carry the plan out."""
+        concluded = (
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'work' "
+            "AND schema_name = 'main'"
+        )
         for (name,) in self.rows(concluded):
             table = quoted(str(name))
             self.run(f"CREATE OR REPLACE TABLE stage.{table} AS FROM work.{table}")
         self.run("CHECKPOINT stage")  # the file alone is then the whole stage
 
     def some(self, *tables: str) -> set[str]:
-        """Which of these tables have rows: to plan a statement over nothing takes as long as over a thousand rows."""
+        """Which of these tables have rows. To plan for nothing takes as long as for thousands."""
         there = self.one(f"SELECT {', '.join(f'EXISTS (FROM {table})' for table in tables)}")
         return {table for table, some in zip(tables, there, strict=True) if some}
 
     @property
     def digest_kind(self) -> str:
-        """A name for the hash function that this stage's digests are made with: stored ones count only under it."""
+        """A name for the hash function of this stage's digests: stored ones count only under it."""
         (name,) = self.one(f"SELECT {_DIGEST_KIND}")
         return str(name)
 
     def has(self, table: str) -> bool:
-        """Whether there is such a table. It asks the catalogue: to try the table would end a transaction where it is missing."""
+        """Whether the catalogue has such a table: trying one that is missing ends a transaction."""
         return (
             self.count(f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(table)}")
             > 0
@@ -171,7 +162,8 @@ class Stage:
 
     def run(self, statements: str) -> None:
         """Carry out SQL without a result."""
-        # To take a text apart is a fifth of what a small statement takes: where there is one, it is not done.
+        # To take a text apart is a fifth of what a small statement takes: where there is one, it is
+        # not done.
         several = ";" in statements.rstrip().removesuffix(";")
         apart = self.sql.extract_statements(statements) if several else [statements]
         for statement in apart if statements else ():
@@ -184,7 +176,7 @@ class Stage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Statements of which all take effect or none; a fault leaves the stage usable, for the report that tells of it."""
+        """All take effect or none. A fault leaves the stage usable, for the report to tell it."""
         self.run("BEGIN")
         try:
             yield
@@ -217,7 +209,7 @@ class Stage:
                 yield rows
 
     def _roomily(self, sql: duckdb.DuckDBPyConnection, statement: str | duckdb.Statement) -> None:
-        """Carry out one statement; where it does not fit into the memory that it may take, once more with twice as much.
+        """Carry out one statement; where memory is short, once more with twice as much.
 
         A run that has written must not end because its report takes more than was thought of.
         """
@@ -249,7 +241,7 @@ class Stage:
 
     @contextmanager
     def _borrowed(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that is used again: to make one, and to tell it where tables are, takes longer than most statements."""
+        """A connection that is used again: making one takes longer than most statements."""
         cursor = self._spare.pop() if self._spare else self.cursor()
         try:
             yield cursor
@@ -265,10 +257,11 @@ class Stage:
         return cursor
 
     def together(self, *steps: Callable[[Stage], object]) -> None:
-        """Carry out steps that do not depend on one another at once, each on a connection of its own; the first fault is raised.
+        """Carry out independent steps at the same time, each on a connection of its own.
 
-        Most statements are over less than a DuckDB thread takes on at a time, so that one alone leaves the other cores idle.
-        Where little was read, to plan the statements is the work, and another connection would only add to it.
+        The first fault is raised. Most statements are over less than a DuckDB thread takes on at a
+        time, so that one alone leaves the other cores idle. Where little was read, to plan the
+        statements is the work, and another connection would only add to it.
         """
         if sum(snapshot.rows for snapshot in self.snapshots.values()) < _FEW:
             for step in steps:
@@ -285,7 +278,7 @@ class Stage:
             step(other)
 
     def let_go(self) -> None:
-        """Give the memory back that holds pages of the file, once what was read there is not looked through again."""
+        """Give back the memory of the file's pages, once they are not looked through again."""
         (kept,) = self.one(
             "SELECT sum(memory_usage_bytes) FILTER (tag <> 'BASE_TABLE') FROM duckdb_memory()"
         )
@@ -304,12 +297,13 @@ class Stage:
         columns: Sequence[tuple[str, str]],
         batches: Iterable[Sequence[Sequence[object]]],
     ) -> None:
-        """Create `table` with (name, SQL type) columns from batches of rows; through JSON lines, as that is the fast way in."""
+        """Create `table` from batches of rows, through JSON lines, which are the fast way in."""
         rows = (row for batch in batches for row in batch)
         first = list(islice(rows, _AT_HAND))
         if not first:
             self.run(
-                f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
+                f"CREATE OR REPLACE TABLE {table} "
+                f"({', '.join(f'{quoted(name)} {kind}' for name, kind in columns)})"
             )
             return
         typed = ", ".join(
@@ -331,7 +325,7 @@ class Stage:
         selected: str,
         *settings: str,
     ) -> None:
-        """Create `table` as what is `selected` from JSON lines whose members have these SQL types."""
+        """Create `table` as what is `selected` from JSON lines. Members have these SQL types."""
         spool = self.folder / f"{table}.ndjson"
         rest, longest = iter(lines), 0
         with spool.open("wb") as out:
@@ -340,25 +334,28 @@ class Stage:
                 longest = max(longest, *map(len, encoded.split(b"\n")))
                 out.write(encoded)
         listed = ", ".join(f"{name}: {literal(kind)}" for name, kind in types.items())
-        # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB by default.
+        # DuckDB sets aside a multiple of the longest line that it may meet, for each thread: 16 MB
+        # by default.
         size = f"maximum_object_size = {max(longest, _USUAL_LINE)}"
         how = ", ".join(
             [f"columns = {{{listed}}}", "format = 'newline_delimited'", size, *settings]
         )
         self.expect(spool)
         self.run(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} FROM read_json({literal(str(spool))}, {how})"
+            f"CREATE OR REPLACE TABLE {table} AS SELECT {selected} "
+            f"FROM read_json({literal(str(spool))}, {how})"
         )
         spool.unlink()
 
-    # snapshots --------------------------------------------------------------------------------------------------
+    # snapshots ------------------------------------------------------------------------------------
 
     def spool(
         self, entity: Entity, side: Side, pages: Iterator[Page | Proof], *, taken_at: str
     ) -> Spooled:
-        """Read an extraction to its end onto disk, in bounded memory; a fault on the way makes it incomplete, with the reason.
+        """Read an extraction to its end onto disk, in bounded memory.
 
-        It touches no table, so that both sides can be read at once.
+        A fault makes it incomplete, with the reason. No table is touched: both sides can read at
+        once.
         """
         path = self.folder / f"{entity}_{side}.ndjson"
         covered: list[str] = []
@@ -380,9 +377,12 @@ class Stage:
         return Spooled(path, proof, tuple(covered), taken_at)
 
     def _bound(self, pages: int, size: int) -> None:
-        """Raise Malformed where a side gives more than any has, or than there is room for: its pages may never end."""
+        """Raise Malformed for more than any side has, or than there is room for."""
         if pages >= self.bounds.pages or size > self.bounds.bytes:
-            what = f"more than {self.bounds.pages:,} pages or {self.bounds.bytes:,} bytes of one entity"
+            what = (
+                f"more than {self.bounds.pages:,} pages or "
+                f"{self.bounds.bytes:,} bytes of one entity"
+            )
             raise Malformed(what, remedy="see why the side's pages do not end", code="TOO_LARGE")
         if pages % _LOOKED_AT == 0 and shutil.disk_usage(self.folder).free < self.bounds.room:
             what = f"less than {self.bounds.room:,} bytes are free where the pages are kept"
@@ -393,7 +393,8 @@ class Stage:
         name = f"{mapped.entity}_{side}"
         self.expect(spooled.path)
         self.run(
-            f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}"
+            f"CREATE OR REPLACE TABLE stage.raw_{name} AS "
+            f"{raw_rows(spooled.path, mapped.native(side), shape)}"
         )
         spooled.path.unlink()
         self.blur(mapped, side)
@@ -406,18 +407,20 @@ class Stage:
         return snapshot
 
     def blur(self, mapped: EntityMap, side: Side) -> None:
-        """Create `blur_e_s` (row: a digest, k0, k1, ...): what each row may be known by, as numbers that are quick to look up."""
+        """Create `blur_e_s` (row: a digest, k0, k1, ...): what rows may be known by, as numbers."""
         name = f"{mapped.entity}_{side}"
         if mapped.blurred():
             self.run(
-                f"CREATE OR REPLACE TABLE stage.blur_{name} AS SELECT {blurs(mapped, side)} FROM raw_{name} r"
+                f"CREATE OR REPLACE TABLE stage.blur_{name} "
+                f"AS SELECT {blurs(mapped, side)} FROM raw_{name} r"
             )
 
     def load_beside(self, mapped: EntityMap, side: Side, shape: Shape, spooled: Spooled) -> None:
-        """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone: nothing is concluded from them."""
+        """Load spooled pages into `raw_kept_e_s` and `cover_kept_e_s`, for the archive alone."""
         name = f"kept_{mapped.entity}_{side}"
         self.run(
-            f"CREATE OR REPLACE TABLE stage.raw_{name} AS {raw_rows(spooled.path, mapped.native(side), shape)}"
+            f"CREATE OR REPLACE TABLE stage.raw_{name} AS "
+            f"{raw_rows(spooled.path, mapped.native(side), shape)}"
         )
         spooled.path.unlink()
         self.fill(
@@ -451,8 +454,9 @@ class Stage:
         repeated = f"SELECT 1 FROM {table} GROUP BY key HAVING count(*) > 1"
         twice = self.count(f"SELECT count(*) FROM ({repeated})")
         self.run(
-            f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} WHERE key IS NOT NULL "
-            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY modified_at DESC NULLS LAST, digest) = 1"
+            f"CREATE OR REPLACE TABLE stage.{table} AS SELECT * FROM {table} "
+            "WHERE key IS NOT NULL QUALIFY row_number() OVER (PARTITION BY key "
+            "ORDER BY modified_at DESC NULLS LAST, digest) = 1"
         )
         why = [f"{keyless} rows have no key"] if keyless else []
         return why + ([f"{twice} keys came more than once"] if twice else [])
@@ -485,7 +489,8 @@ class Stage:
         self.run(f"DELETE FROM {table} WHERE key IN (SELECT key FROM refreshed)")
         self.run(f"INSERT INTO proven_{mapped.entity}_{side} SELECT key FROM refreshed")
         self.run(
-            f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest FROM refreshed WHERE NOT gone"
+            f"INSERT INTO {table} SELECT key, {kept}, {digest(len(natives))} AS digest "
+            "FROM refreshed WHERE NOT gone"
         )
         if known:
             self.run(f"INSERT INTO {known} SELECT {blurs(mapped, side)} {again}")
@@ -495,7 +500,7 @@ class Stage:
         self.snapshots[mapped.entity, side] = replace(seen, rows=rows, fingerprint=fingerprint)
 
     def set_aside(self, mapped: EntityMap, side: Side, unread: Sequence[str]) -> None:
-        """Remember which records could not be read, each with the reason: what was read beside them stands."""
+        """Remember which records could not be read, and why. What was read beside them stands."""
         if unread:
             seen = self.snapshots[mapped.entity, side]
             self._remember(replace(seen, quarantined=(*seen.quarantined, *unread)))
@@ -509,7 +514,7 @@ class Stage:
 
 
 _SESSION = "SET search_path = 'work.main,stage.main'; SET TimeZone = 'UTC'"
-"""What each connection has to be told: tables are made in memory unless `stage.` says otherwise, and found in either."""
+"""What each connection is told: tables are made in memory, or in `stage.`, and found in both."""
 
 
 def _flat(record: Record | None, natives: Sequence[str]) -> list[object]:

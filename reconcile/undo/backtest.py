@@ -97,14 +97,16 @@ def _known_fields(archived: Archived, mapped: EntityMap, caveats: list[str]) -> 
         ]
         if unread:
             caveats.append(
-                f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read then; the field is left out"
+                f"{mapped.entity}.{each.name}: {', '.join(unread)} was not read "
+                "then; the field is left out"
             )
             continue
         fields.append(_without_unread(each, then))
         before = _field_then(then, each.name)
         if before is not None and before[1]["codec"] != codec_name(each.codec):
             caveats.append(
-                f"{mapped.entity}.{each.name}: its codec differs from then; moved values may seem moved again"
+                f"{mapped.entity}.{each.name}: its codec differs from then; "
+                "moved values may seem moved again"
             )
     names = {each.name for each in fields}
     rules = tuple(rule for rule in mapped.match if set(rule) <= names)
@@ -238,7 +240,10 @@ def _compare(stage: Stage, archived: Archived, mapping: Mapping, *, flapping: in
 
 def _decisions(archived: Archived) -> Iterator[Decision]:
     if archived.has("decision"):
-        query = f'SELECT hold_id, choice, values_digest, "by", reason FROM {archived.relation("decision")}'
+        query = (
+            'SELECT hold_id, choice, values_digest, "by", reason '
+            f"FROM {archived.relation('decision')}"
+        )
         for hold_id, choice, values_digest, by, reason in archived.sql.execute(query).fetchall():
             yield Decision(hold_id, choice, values_digest, by, "", reason)
 

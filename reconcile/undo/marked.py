@@ -1,4 +1,7 @@
-"""Links that an undo left with one end: what a side lacks of them is no deletion that a person did."""
+"""Links that an undo left with one end.
+
+What a side lacks of them is no deletion that a person did.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from reconcile.stage.stage import Stage
 
 
 def missing(stage: Stage, ledger: Ledger) -> dict[tuple[Entity, Side], int]:
-    """Of how many links each side lacks the record, where the link is marked by an undo; empty where none is."""
+    """Of how many links each side lacks the record, where the link is marked by an undo.
+
+    Empty where none is.
+    """
     link, undo = schema.link, schema.run
     ever = sa.exists().where(undo.c.pair == ledger.pair, undo.c.job == UNDO)
     marked = sa.select(link.c.entity, link.c.link_id).where(

@@ -1,4 +1,7 @@
-"""What a deleted person says on the other side by now: who comes back must not be written to against that."""
+"""What a deleted person says on the other side by now.
+
+Who comes back must not be written to against that.
+"""
 
 from __future__ import annotations
 

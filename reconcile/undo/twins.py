@@ -1,4 +1,7 @@
-"""Who is there in the place of a deleted contact: somebody with its identity who was not there beside it."""
+"""Who is there in the place of a deleted contact.
+
+Somebody with its identity who was not there beside it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,8 @@ from reconcile.values.mapping import EntityMap
 class Twins:
     """Looks for who has the identity of a contact now.
 
-    Whoever was linked before `since`, or was created by this undo (`created`), was there beside it: that is somebody else.
+    Whoever was linked before `since`, or was created by this undo (`created`), was there beside it:
+    that is somebody else.
     """
 
     contacts: EntityMap
@@ -28,7 +32,10 @@ class Twins:
     created: Callable[[str], bool]
 
     def find(self, connector: Connector, side: Side, cells: Cells) -> tuple[str, str] | None:
-        """By which fields somebody on that side has the identity of these cells, and the key; None where nobody has."""
+        """By which fields somebody on that side has the identity of these cells, and the key.
+
+        None where nobody has.
+        """
         for rank, rule in enumerate(self.contacts.match):
             sought = {name: cells.get(name) for name in rule}
             known = all(self.contacts.field(name).native(side) for name in rule)
@@ -63,7 +70,10 @@ class Twins:
 
 
 def _differ(rules: Iterable[Sequence[str]], one: Cells, other: Cells) -> bool:
-    """Whether a stronger rule tells the two apart: both have all of its fields, and not the same."""
+    """Whether a stronger rule tells the two apart.
+
+    Both have all of its fields, and not the same.
+    """
     for rule in rules:
         pairs = [(one.get(name), other.get(name)) for name in rule]
         if all(None not in pair for pair in pairs) and any(a != b for a, b in pairs):

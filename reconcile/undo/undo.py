@@ -50,11 +50,14 @@ _STAYS = "it stays: it is there in the place of a contact that the run deleted"
 _STAYS_NO = "a no that the run passed on stays: an undo opts nobody in"
 
 _NEW_ID = (
-    "contact {key} comes back with a new id: its conversations, appointments, opportunities and workflow enrolments, and "
-    "what the pair file does not map, do not. GHL restores a deleted contact whole, with its id, for 60 days by hand: do "
-    "that instead where it matters"
+    "contact {key} comes back with a new id: its conversations, appointments, opportunities and "
+    "workflow enrolments, and what the pair file does not map, do not. GHL restores a deleted "
+    "contact whole, with its id, for 60 days by hand: do that instead where it matters"
 )
-_NEW_KEY = "{entity} {key} comes back in {where} with a new key; what the pair file does not map is not in the archive"
+_NEW_KEY = (
+    "{entity} {key} comes back in {where} with a new key; "
+    "what the pair file does not map is not in the archive"
+)
 
 
 @dataclass(frozen=True, slots=True)

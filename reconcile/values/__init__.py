@@ -1,1 +1,4 @@
-"""Values: native to canonical and back, how they correspond, and what a pair file may declare about them."""
+"""Values: native to canonical and back, and how they correspond.
+
+It also holds what a pair file may declare about them.
+"""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# What no mail system delivers to, and nothing more: a side may accept addresses that another one's checks refuse.
+# What no mail system delivers to, and nothing more: a side may accept addresses that another one's
+# checks refuse.
 ADDRESS = re.compile(r'[^\s@"(),:;<>\[\]\\]+@[^\s@."(),:;<>\[\]\\]+(\.[^\s@."(),:;<>\[\]\\]+)+')
 
 
 def readable(address: str) -> str:
-    """An address whose domain's Punycode labels (RFC 3492) are written out; as it was where that makes no address."""
+    """An address whose domain's Punycode labels (RFC 3492) are written out.
+
+    It stays as it was where that makes no address.
+    """
     local, at, domain = address.rpartition("@")
     try:
         labels = [_written_out(label) for label in domain.split(".")]

@@ -11,7 +11,10 @@ LONGEST = 1_000_000
 LONGEST_WORD = 1_000
 """Characters of one word of a set."""
 _MOST_MARKS = 64
-"""On one letter; Unicode's own "stream-safe" text has 30. Putting n of them into order takes n * n steps."""
+"""On one letter; Unicode's own "stream-safe" text has 30.
+
+Putting n of them into order takes n * n steps.
+"""
 _HALVES = re.compile("[\ud800-\udfff]+")
 
 
@@ -22,7 +25,10 @@ def _too_many_marks() -> re.Pattern[str]:
 
 
 def beyond(text: str | None, most: int = LONGEST) -> str | None:
-    """Why a text is not looked into: more of it than the work on Unicode and markup is done for. None where it is."""
+    """Why a text is not looked into: more of it than the work on Unicode and markup is done for.
+
+    None where it is.
+    """
     if text is None:
         return None
     if len(text) > most:
@@ -33,7 +39,10 @@ def beyond(text: str | None, most: int = LONGEST) -> str | None:
 
 
 def whole(text: str) -> str:
-    """Text that UTF-8 can hold: each half of a character, as JSON may have it, becomes the replacement character."""
+    """Text that UTF-8 can hold.
+
+    Each half of a character, as JSON may have it, becomes the replacement character.
+    """
     if text.isascii() or not _HALVES.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

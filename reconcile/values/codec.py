@@ -14,11 +14,17 @@ from reconcile.ports import Json
 from reconcile.values.bounds import beyond, whole
 
 Raw = str | None
-"""A native value as DuckDB reads it from JSON into text: strings as they are, other values as their JSON text."""
+"""A native value as DuckDB reads it from JSON into text.
+
+Strings as they are, other values as their JSON text.
+"""
 
 
 def raw_text(value: Json) -> Raw:
-    """The Raw form of a native value, the same text that a bulk read gives: "" stays "", numbers and lists become JSON."""
+    """The Raw form of a native value, the same text that a bulk read gives.
+
+    "" stays "". Numbers and lists become JSON.
+    """
     if value is None or isinstance(value, str):
         return value and whole(value)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -32,16 +38,22 @@ _ESCAPE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Codec:
-    """How one kind of value is read and written; every method is total and pure. `name` is the word a pair file uses.
+    """How one kind of value is read and written; every method is total and pure.
 
-    `revision` changes with what is canonical: baselines that were made with another one are made canonical anew.
+    `name` is the word a pair file uses.
+
+    `revision` changes with what is canonical: baselines that were made with another one are made
+    canonical anew.
     """
 
     revision: ClassVar[str] = "1"
     name: str = "codec"
 
     def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
-        """The canonical form of native values; what cannot be understood stays as trimmed text (see `fault`)."""
+        """The canonical form of native values.
+
+        What cannot be understood stays as trimmed text (see `fault`).
+        """
         return clean(raws) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
@@ -49,7 +61,10 @@ class Codec:
         return (cell,) * arity
 
     def reread(self, cell: str, side: Side) -> Cell:
-        """The canonical form of a text that was canonical under another revision, of a value that `side` showed."""
+        """The canonical form of a text that was canonical under another revision.
+
+        The value is one that `side` showed.
+        """
         return self.decode([cell], side if self.fault(cell) else Side.GHL)
 
     def fault(self, cell: Cell) -> str | None:
@@ -58,15 +73,24 @@ class Codec:
 
     @property
     def learned(self) -> str:
-        """A name for what a side told of it, beyond what the pair file says; "" where that is nothing."""
+        """A name for what a side told of it, beyond what the pair file says.
+
+        It is "" where that is nothing.
+        """
         return ""
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        """SQL (condition, value) over one Raw column: where the condition holds, value is canonical and well-formed."""
+        """SQL (condition, value) over one Raw column.
+
+        Where the condition holds, value is canonical and well-formed.
+        """
         return None
 
     def blur(self, column: str) -> str:
-        """SQL that is equal wherever two values' canonical forms are equal, and cheap: it narrows down, it never decides."""
+        """SQL that is equal wherever two values' canonical forms are equal, and cheap.
+
+        It narrows down, it never decides.
+        """
         return f"regexp_replace(strip_accents(lower({column})), '[^a-z0-9]', '', 'g')"
 
 
@@ -93,7 +117,10 @@ def truth(text: str) -> str:
 
 
 def clean(raws: Sequence[Raw]) -> str:
-    """The native values as one trimmed text, in Unicode's composed form; as it stands where it is beyond the bounds."""
+    """The native values as one trimmed text, in Unicode's composed form.
+
+    A text that is beyond the bounds stays as it stands.
+    """
     text = " ".join(part for raw in raws if raw is not None and (part := raw.strip()))
     if text.isascii() or beyond(text):
         return text

@@ -1,4 +1,4 @@
-"""Native value to canonical value and back: one total, idempotent form per kind of value, so that equal means equal text."""
+"""Native to canonical value and back: one total, idempotent form a kind, so equal is equal text."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _LINE_END = re.compile(r"\r+\n")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Codec):
-    """One line or more of plain text, trimmed, in Unicode's composed form; inner spaces and case are kept."""
+    """Plain text of one or more lines, trimmed, composed (Unicode); inner spaces and case stay."""
 
     revision: ClassVar[str] = "2"
     name: str = "text"
@@ -70,7 +70,7 @@ class Text(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name(Codec):
-    """A person's name: spaces collapsed, case kept. Over two native fields it joins and splits first and last name."""
+    """A person's name: spaces collapsed, case kept. Over two fields, it is first and last name."""
 
     name: str = "name"
 
@@ -91,12 +91,15 @@ class Name(Codec):
         )
 
 
-_EMAIL = r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+_EMAIL = (
+    r"[a-z0-9!#$%&''*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&''*+/=?^_`{|}~-]+)*"
+    r"@([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email(Codec):
-    """An email address, lower-cased and trimmed; letters beyond ASCII are kept, and a domain in Punycode is read as what it says."""
+    """An email address, lower-cased, trimmed. Letters beyond ASCII are kept, Punycode is read."""
 
     revision: ClassVar[str] = "2"
     name: str = "email"
@@ -116,7 +119,7 @@ class Email(Codec):
         return f"{plain_ascii} AND NOT contains(lower({column}), 'xn--')", f"lower({column})"
 
     def blur(self, column: str) -> str:
-        """Lower case without the white space around it; NULL (may equal anything) where letters may not be ASCII alone."""
+        """Lower case, trimmed; NULL (may equal anything) where letters may not be ASCII alone."""
         white = " || ".join(["' '", *(f"chr({code})" for code in (*range(9, 14), *range(28, 32)))])
         plain_ascii = (
             f"strlen({column}) = length({column}) AND NOT contains(lower({column}), 'xn--')"
@@ -128,7 +131,8 @@ class Email(Codec):
 class Owner(Codec):
     """A user of the location, by email; GHL holds the user's id.
 
-    `users` gives each id's email, as the location tells it: it is not asked when a pair file is read.
+    `users` gives each id's email, as the location tells it: it is not asked when a pair file is
+    read.
     """
 
     users: Mapping[str, str] | None = field(default=None, metadata={LEARNED: True})
@@ -174,7 +178,8 @@ class Owner(Codec):
         return f"CASE WHEN false THEN {column} END"
 
 
-# Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that the library would strip.
+# Country codes whose national numbers never begin with 0: after "+44" a 0 is a trunk prefix that
+# the library would strip.
 _E164 = r"\+(1[2-9][0-9]{2}[2-9][0-9]{6}|(31|32|33|34|41|44|45|46|47|48|61|64)[1-9][0-9]{8})"
 
 
@@ -214,7 +219,7 @@ class Phone(Codec):
         return f"regexp_full_match({column}, '{_E164}')", column
 
     def blur(self, column: str) -> str:
-        """The last digits, which every notation shares; NULL (may equal anything) where letters stand for digits."""
+        """The last digits, as in all notations; NULL (may equal anything) for letters as digits."""
         digits = f"right(regexp_replace({column}, '[^0-9]', '', 'g'), 6)"
         plain = f"regexp_full_match({column}, '[+]?[0-9]{{6,}}') THEN right({column}, 6)"
         return f"CASE WHEN {plain} WHEN regexp_full_match({column}, '[ -@]*') THEN {digits} END"
@@ -222,10 +227,12 @@ class Phone(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Date(Codec):
-    """A calendar date, YYYY-MM-DD. A time or zone behind it is dropped unconverted: a birthday has no time zone.
+    """A calendar date, YYYY-MM-DD.
 
-    GHL documents YYYY/MM/DD, MM/DD/YYYY and their variants for writes, and answers ISO with Z, or epoch milliseconds in
-    search results. `reconcile.values.moments` says what each notation means.
+    A time or zone behind it is dropped unconverted: a birthday has no time zone.
+
+    GHL documents YYYY/MM/DD, MM/DD/YYYY and their variants for writes, and answers ISO with Z, or
+    epoch milliseconds in search results. `reconcile.values.moments` says what each notation means.
     """
 
     name: str = "date"
@@ -254,9 +261,10 @@ class Date(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instant(Codec):
-    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000); without a zone it is read in `timezone`.
+    """A moment, YYYY-MM-DDTHH:MM:SSZ; fractions are dropped (GHL adds .000).
 
-    Over two native fields it is a date and a time of day, both in `timezone`.
+    Without a zone it is read in `timezone`, as are the date and the time of day of two native
+    fields.
     """
 
     timezone: str = "UTC"
@@ -282,7 +290,10 @@ class Instant(Codec):
         return "not a moment (expected ISO 8601, such as 2026-01-31T09:00:00Z)"
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        shaped = f"regexp_full_match({column}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}([.]000)?Z')"
+        shaped = (
+            f"regexp_full_match({column}, "
+            "'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.]000)?Z')"
+        )
         return (
             f"{shaped} AND try_cast({column} AS TIMESTAMPTZ) IS NOT NULL",
             f"{column}[1:19] || 'Z'",
@@ -291,7 +302,7 @@ class Instant(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digits(Text):
-    """A code of so many digits, such as a postal code: zeros that a spreadsheet took from its front are put back."""
+    """A code of so many digits, as a postal code is. Zeros that a spreadsheet took are put back."""
 
     digits: int = 5
     name: str = "digits"
@@ -332,7 +343,8 @@ class Bool(Codec):
 class Choice(Codec):
     """A closed list whose words differ by side: `table` gives GHL's word for each of the app's.
 
-    Several of the app's words may share one of GHL's (open and waiting are both "not completed"); the first is written back.
+    Several of the app's words may share one of GHL's (open and waiting are both "not completed");
+    the first is written back.
     """
 
     table: Mapping[str, str] = field(default_factory=dict)
@@ -357,7 +369,7 @@ class Choice(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels(Codec):
-    """A set of words: a JSON list, or text with a delimiter. Tags are compared as GHL stores them: lower case, trimmed."""
+    """A set of words: a JSON list, or delimited text. Tags are as in GHL: lower case, trimmed."""
 
     folded: bool = True
     delimiter: str = ","
@@ -404,7 +416,8 @@ class Labels(Codec):
         return (json.loads(cell) if cell else [],) * arity
 
     def fast(self, column: str) -> tuple[str, str] | None:
-        # Words without an escape between quotes, so that a quote ends one; sorted by code point, as Python sorts them.
+        # Words without an escape between quotes, so that a quote ends one; sorted by code point, as
+        # Python sorts them.
         sign = "[!#-@\\[^-~\\]]" if self.folded else "[!#-\\[^-~\\]]"
         word = f'"{sign}+( {sign}+)*"'
         words = f"list_sort(list_distinct(string_split({column}[3:-3], '\",\"')))"
@@ -417,9 +430,10 @@ class Labels(Codec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RichText(Codec):
-    """Text that one side may hold as HTML: markup is dropped, blank lines and runs of spaces are folded.
+    """Text that one side may hold as HTML.
 
-    GHL's own editor stores note and task bodies as HTML, its API takes plain text: a difference in markup alone is none.
+    Markup is dropped, blank lines and runs of spaces are folded. GHL's own editor stores note and
+    task bodies as HTML, its API takes plain text: a difference in markup alone is none.
     """
 
     name: str = "html"
@@ -431,7 +445,7 @@ class RichText(Codec):
 
     @staticmethod
     def _settled(text: str) -> str | None:
-        """The text without any layer of markup; None where there are more than anybody's editor makes."""
+        """The text without any layer of markup; None for more than anybody's editor makes."""
         for _ in range(_MOST_LAYERS):
             lines = (" ".join(line.split()) for line in plain(text).splitlines())
             below = unicodedata.normalize("NFC", "\n".join(line for line in lines if line))
@@ -465,7 +479,7 @@ def codec_named(
     digits: int | None = None,
     says: str | None = None,
 ) -> Codec:
-    """The codec a pair file calls `name`. Raises KeyError with the known names when there is none."""
+    """The codec a pair file calls `name`. Raises KeyError with the known names for any other."""
     made: dict[str, Codec] = {
         "text": Text(),
         "name": Name(),

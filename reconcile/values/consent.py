@@ -1,4 +1,7 @@
-"""Whether a person may be written to: what a consent says, how each side words it, and what would loosen it."""
+"""Whether a person may be written to.
+
+What a consent says, how each side words it, and what would loosen it.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,24 @@ from reconcile.ports import Json
 from reconcile.values.codec import Codec, Raw, clean, truth
 
 ALLOWED, DENIED, PERMANENT = "allowed", "denied", "permanent"
-"""What a consent says. `permanent` is GHL's: the person alone lifts it there (docs/ghl.md#do-not-disturb)."""
+"""What a consent says.
+
+`permanent` is GHL's: the person alone lifts it there (docs/ghl.md#do-not-disturb).
+"""
 
 NOES = frozenset({DENIED, PERMANENT})
 
-# A contact whose `dnd` is false may be on "do not disturb" by channel all the same, so that false says nothing.
+# A contact whose `dnd` is false may be on "do not disturb" by channel all the same, so that false
+# says nothing.
 _GHL = {"active": DENIED, "inactive": ALLOWED, "true": DENIED, "false": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent(Codec):
-    """One channel's consent. `table` gives what each of the app's words says; a boolean has the words true and false."""
+    """One channel's consent.
+
+    `table` gives what each of the app's words says; a boolean has the words true and false.
+    """
 
     table: Mapping[str, str] = field(default_factory=dict)
     name: str = "consent"
@@ -38,7 +48,10 @@ class Consent(Codec):
         return self.table.get(text, self.table.get(truth(text), text)) or None
 
     def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
-        """What a run may write: a no that lasts is the person's own, and is passed on as a plain no."""
+        """What a run may write.
+
+        A no that lasts is the person's own, and is passed on as a plain no.
+        """
         said = storable(cell)
         if side is Side.GHL:
             status = {DENIED: "active", ALLOWED: "inactive"}.get(said or "", said)
@@ -57,7 +70,10 @@ def storable(cell: Cell) -> Cell:
 
 
 def loosened(operation: Operation, consents: Iterable[str]) -> list[str]:
-    """The consents that a write of existing values would loosen; a new record has nothing that it could lift."""
+    """The consents that a write of existing values would loosen.
+
+    A new record has nothing that it could lift.
+    """
     if operation.kind is OpKind.CREATE:
         return []
     before, after = operation.before, operation.after

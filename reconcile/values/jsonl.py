@@ -31,7 +31,10 @@ def operation_json(operation: Operation) -> str:
 
 
 def operation_from(members: dict[str, Any]) -> Operation:
-    """The operation that members describe. Raises KeyError, TypeError or ValueError where they describe none."""
+    """The operation that members describe.
+
+    Raises KeyError, TypeError or ValueError where they describe none.
+    """
     kinds = {
         "kind": OpKind(members["kind"]),
         "entity": Entity(members["entity"]),
@@ -59,7 +62,10 @@ def body(operations: Iterable[Operation], holds: Iterable[Hold]) -> Iterator[str
 
 
 def hold_from(members: dict[str, Any]) -> Hold:
-    """The hold that members describe. Raises KeyError, TypeError or ValueError where they describe none."""
+    """The hold that members describe.
+
+    Raises KeyError, TypeError or ValueError where they describe none.
+    """
     kinds = {
         "entity": Entity(members["entity"]),
         "side": Side(members["side"]) if "side" in members else None,

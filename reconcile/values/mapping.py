@@ -1,4 +1,7 @@
-"""What corresponds to what: entities and fields of the two sides, and the way from native values to cells and back."""
+"""What corresponds to what.
+
+Entities and fields of the two sides, and the way from native values to cells and back.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,14 @@ class Formula:
 class Field:
     """One line of `[contact.fields]`: a canonical value and the native fields it has on each side.
 
-    `app` and `ghl` are native field names (two for a name split in first and last; none for a constant's other side).
-    `fallback` is written on create where the source is blank; `required` makes a record without value and fallback
-    unsyncable. `constant` is the value itself: a record that holds another one is not of this entity (see `EntityMap.filters`);
-    with `create_only` it is written into new records and never looked at again. `also` names native fields of a side that hold further values of the same
-    kind (GHL's additionalEmails): they count when matching and are never written.
-    With a `formula` the value is computed of the native fields of the side that it flows from, and
-    is never written there.
+    `app` and `ghl` are native field names (two for a name split in first and last; none for a
+    constant's other side). `fallback` is written on create where the source is blank; `required`
+    makes a record without value and fallback unsyncable. `constant` is the value itself: a record
+    that holds another one is not of this entity (see `EntityMap.filters`); with `create_only` it is
+    written into new records and never looked at again. `also` names native fields of a side that
+    hold further values of the same kind (GHL's additionalEmails): they count when matching and are
+    never written. With a `formula` the value is computed of the native fields of the side that it
+    flows from, and is never written there.
     """
 
     name: str
@@ -68,18 +72,27 @@ class Field:
         return self.app if side is Side.APP else self.ghl
 
     def read(self, side: Side) -> tuple[str, ...]:
-        """The native field names on `side` that its cell is made of; none where the cell is the constant."""
+        """The native field names on `side` that its cell is made of.
+
+        None where the cell is the constant.
+        """
         return () if self.create_only else self.native(side)
 
     @property
     def by_item(self) -> bool:
-        """Whether each element of the value is compared and decided on its own: tags, and sets that keep what either holds."""
+        """Whether each element of the value is compared and decided on its own.
+
+        So it is with tags, and with sets that keep what either holds.
+        """
         return self.name == TAGS or (
             isinstance(self.codec, Labels) and self.rule.conflict is OnConflict.UNION
         )
 
     def decode(self, native: Map[str, Json], side: Side) -> Cell:
-        """The cell that native values give; the constant where this side has no field of its own."""
+        """The cell that native values give.
+
+        The constant where this side has no field of its own.
+        """
         names = self.read(side)
         if not names:
             return self.constant
@@ -113,7 +126,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A rule that leaves records out: those whose `field` is (or, negated, is not) one of `values`; None means blank."""
+    """A rule that leaves records out: those whose `field` is (or, negated, is not) one of `values`.
+
+    None means blank.
+    """
 
     field: str
     values: tuple[Cell, ...]
@@ -122,9 +138,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class EntityMap:
-    """One entity: its fields, how unlinked records are matched, and what may be created or deleted on which side.
+    """One entity: its fields, and how unlinked records are matched.
 
-    `match` lists rules in order; a rule is the names of the fields that must all be equal and not blank.
+    It also says what may be created or deleted on which side.
+
+    `match` lists rules in order; a rule is the names of the fields that must all be equal and not
+    blank.
     `absent_runs` is in how many complete runs a record must be missing before it counts as deleted.
     `merged` is what becomes of the counterpart of a contact that was merged into another one.
     """
@@ -148,16 +167,25 @@ class EntityMap:
         raise KeyError(name)
 
     def cell(self, name: str) -> str:
-        """SQL for the cell of the field of that name, in a row with `cells`: the list of all fields' cells, in order."""
+        """SQL for the cell of the field of that name, in a row with `cells`.
+
+        `cells` is the list of all fields' cells, in order.
+        """
         return f"cells[{self.place(name)}]"
 
     def place(self, name: str) -> int:
-        """At which place of a list of all fields' cells that field's is: from 1, as SQL counts. Raises KeyError."""
+        """At which place of a list of all fields' cells that field's is: from 1, as SQL counts.
+
+        Raises KeyError.
+        """
         return self.fields.index(self.field(name)) + 1
 
     @property
     def codecs(self) -> str:
-        """A name for what is canonical of this entity: it changes with a field's codec, and with a codec's revision."""
+        """A name for what is canonical of this entity.
+
+        It changes with a field's codec, and with a codec's revision.
+        """
         kinds = {field.name: _canonical(field.codec) for field in self.fields}
         return fingerprint(json.dumps(kinds, sort_keys=True))
 
@@ -168,14 +196,20 @@ class EntityMap:
 
     @property
     def selecting(self) -> tuple[Field, ...]:
-        """The fields whose constant tells which records are of this entity: others, say of another parent's kind, are not."""
+        """The fields whose constant tells which records are of this entity.
+
+        Others, say of another parent's kind, are not.
+        """
         return tuple(
             field for field in self.fields if field.constant is not None and not field.create_only
         )
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """What leaves records out: the declared rules, and constants; a blank holds no other value, and is filled."""
+        """What leaves records out: the declared rules, and constants.
+
+        A blank holds no other value, and is filled.
+        """
         others = (
             Filter(field.name, (None, field.constant), negated=True) for field in self.selecting
         )
@@ -183,7 +217,10 @@ class EntityMap:
 
     @property
     def sets(self) -> tuple[Field, ...]:
-        """The fields that are compared by element and written as a whole; tags are written by element."""
+        """The fields that are compared by element and written as a whole.
+
+        Tags are written by element.
+        """
         return tuple(field for field in self.fields if field.by_item and field.name != TAGS)
 
     @property
@@ -201,7 +238,10 @@ class EntityMap:
         return tuple(dict.fromkeys(names))
 
     def blurred(self) -> tuple[Field, ...]:
-        """The fields that contacts' match rules begin with, each once, where both sides hold it in one native field."""
+        """The fields that contacts' match rules begin with, each once.
+
+        Only those are there that both sides hold in one native field.
+        """
         firsts = dict.fromkeys(rule[0] for rule in self.match if not self.entity.parent)
         read = [field for field in map(self.field, firsts) if field.formula is None]
         return tuple(field for field in read if len(field.app) == 1 and len(field.ghl) == 1)
@@ -245,12 +285,18 @@ class Mapping:
 
     @cached_property
     def digest(self) -> str:
-        """A name for this mapping that changes when anything in it does, but for the codecs' revisions."""
+        """A name for this mapping that changes when anything in it does.
+
+        The codecs' revisions alone are left out.
+        """
         return fingerprint(json.dumps([plain(entity) for entity in self.entities], sort_keys=True))
 
     @cached_property
     def codecs(self) -> str:
-        """A name for what is canonical: it changes with a codec's revision, though the pair file stays."""
+        """A name for what is canonical.
+
+        It changes with a codec's revision, though the pair file stays.
+        """
         return fingerprint(*(entity.codecs for entity in self.entities))
 
 

@@ -1,4 +1,7 @@
-"""Dates and moments in the notations that sides hold them in: text, digits, and seconds or milliseconds since 1970."""
+"""Dates and moments in the notations that sides hold them in.
+
+Text, digits, and seconds or milliseconds since 1970.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,21 @@ _SHORTEST = 9
 _MS_FROM = 100_000_000_000
 """Epoch numbers of this size are milliseconds: as seconds they would lie after the year 5000."""
 _DATE_MS_FROM = 10_000_000_000
-"""The same for a date without a time: as seconds it would lie after the year 2286, as milliseconds it is of 1970 to 1973."""
+"""The same for a date without a time.
+
+As seconds it would lie after the year 2286, as milliseconds it is of 1970 to 1973.
+"""
 
 
 def date_of(text: str, side: Side) -> date:
-    """The calendar date that a text means, a time or zone behind it dropped. Raises ValueError, OverflowError where none.
+    """The calendar date that a text means, a time or zone behind it dropped.
 
-    8 or 14 digits that begin with a year of 1800 to 2200 are YYYYMMDD or YYYYMMDDHHMMSS. Other numbers of GHL's are milliseconds,
-    short ones only where they are whole days, such as 0; the app's are seconds up to 10 digits, else milliseconds.
-    Between dots the day stands first, between other signs the month.
+    Raises ValueError, OverflowError where none.
+
+    8 or 14 digits that begin with a year of 1800 to 2200 are YYYYMMDD or YYYYMMDDHHMMSS. Other
+    numbers of GHL's are milliseconds, short ones only where they are whole days, such as 0; the
+    app's are seconds up to 10 digits, else milliseconds. Between dots the day stands first, between
+    other signs the month.
     """
     if (compact := _compact(text)) is not None:
         return compact.date()
@@ -50,10 +59,12 @@ def _date_of_number(text: str, side: Side) -> date:
 
 
 def moment_of(text: str, timezone: str) -> datetime:
-    """The moment in UTC that a text means, read in `timezone` where it has no zone. Raises ValueError, OverflowError where none.
+    """The moment in UTC that a text means, read in `timezone` where it has no zone.
 
-    8 or 14 digits that begin with a year of 1800 to 2200 are YYYYMMDD or YYYYMMDDHHMMSS; other numbers are seconds below
-    1e11, from there on milliseconds.
+    Raises ValueError, OverflowError where none.
+
+    8 or 14 digits that begin with a year of 1800 to 2200 are YYYYMMDD or YYYYMMDDHHMMSS; other
+    numbers are seconds below 1e11, from there on milliseconds.
     """
     moment = _compact(text)
     if moment is None and _WHOLE.fullmatch(text) and _digits(text) >= _SHORTEST:
@@ -68,10 +79,14 @@ def moment_of(text: str, timezone: str) -> datetime:
 
 
 def _compact(text: str) -> datetime | None:
-    """YYYYMMDD or YYYYMMDDHHMMSS, without a zone; None for what has not that form. Raises ValueError for what is no date in it."""
+    """YYYYMMDD or YYYYMMDDHHMMSS, without a zone; None for what has not that form.
+
+    Raises ValueError for what is no date in it.
+    """
     if not _COMPACT.fullmatch(text):
         return None
-    return datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - the caller knows the zone
+    # The caller knows the zone.
+    return datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S")  # noqa: DTZ007
 
 
 def _digits(text: str) -> int:

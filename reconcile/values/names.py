@@ -1,4 +1,7 @@
-"""Names that become paths: of pairs and runs, which a ledger may hold in any form that somebody wrote there."""
+"""Names that become paths.
+
+They are those of pairs and runs, which a ledger may hold in any form that somebody wrote there.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is a name: letters, digits, dots, dashes and underscores, none of which leads to another folder."""
+    """Whether a text is a name.
+
+    Letters, digits, dots, dashes and underscores, none of which leads to another folder.
+    """
     return _NAME.fullmatch(text) is not None
 
 
@@ -18,7 +24,10 @@ def checked(text: str) -> str:
     """The text itself. Raises StateError where it is no name."""
     if not is_name(text):
         raise StateError(
-            f"{text[:60]!r} is no name of a pair or run: a file by that name could lie in any folder",
+            (
+                f"{text[:60]!r} is no name of a pair or run: "
+                "a file by that name could lie in any folder"
+            ),
             remedy="look at who can write to the ledger; take the row out of it",
             code="NAME",
         )

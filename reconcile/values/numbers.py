@@ -1,4 +1,7 @@
-"""Numbers as each side writes them, digit by digit: with a decimal point, or with a decimal comma."""
+"""Numbers as each side writes them, digit by digit.
+
+With a decimal point, or with a decimal comma.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ _COMMA = re.compile(r"([+-]?)(\d{1,3}(?:[. ']\d{3})+|\d+)(?:,(\d*))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommaNumber(Number):
-    """A number that the app writes with a decimal comma: 1.234,50 is 1234.5, and 1.234 is one thousand and more."""
+    """A number that the app writes with a decimal comma.
+
+    1.234,50 is 1234.5, and 1.234 is one thousand and more.
+    """
 
     name: str = "decimal_comma"
 
@@ -70,7 +76,8 @@ class CommaNumber(Number):
             return Number.decode(self, raws, side)
         found = _COMMA.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
         if found is None:
-            # 1.50 among numbers with a comma may be one and a half or 150: it is no number until somebody says.
+            # 1.50 among numbers with a comma may be one and a half or 150: it is no number until
+            # somebody says.
             return f"{text} (point or comma?)" if self._parse(text) is not None else text or None
         sign, thousands, decimals = found.groups()
         plain_text = f"{sign}{re.sub('[^0-9]', '', thousands)}.{decimals or ''}"

@@ -1,4 +1,7 @@
-"""Declared behaviour, and the verdict it gives for each situation of a field: pure, total, and small enough to enumerate."""
+"""Declared behaviour, and the verdict it gives for each situation of a field.
+
+Pure, total, and small enough to enumerate.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,10 @@ class Rule:
 
 
 TAGS = Rule(conflict=OnConflict.UNION, blank=Blank.CLEAR)
-"""The default for sets: an element removed on one side is removed on the other; where both moved apart, it stays."""
+"""The default for sets: an element removed on one side is removed on the other.
+
+Where both moved apart, it stays.
+"""
 
 
 About = Literal["value", "tag", "element"]
@@ -106,11 +112,14 @@ About = Literal["value", "tag", "element"]
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a verdict may depend on: never the values themselves, so that every situation can be listed and tested.
+    """All that a verdict may depend on.
 
-    `app_dnd` and `ghl_dnd` are whether a side says "do not disturb", and `lasting` whether that is one that the person
-    alone can lift; only of a consent (`Rule.consent`) is that known.
-    `about` is what it is about: a value, one tag, or one element of another set; the words alone depend on that.
+    Never the values themselves, so that every situation can be listed and tested.
+
+    `app_dnd` and `ghl_dnd` are whether a side says "do not disturb", and `lasting` whether that is
+    one that the person alone can lift; only of a consent (`Rule.consent`) is that known. `about` is
+    what it is about: a value, one tag, or one element of another set; the words alone depend on
+    that.
     """
 
     kind: Kind
@@ -133,7 +142,10 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Agree:
-    """Both sides shall hold `winner`'s value. `ground` is why a "yes" may travel; nothing else has one."""
+    """Both sides shall hold `winner`'s value.
+
+    `ground` is why a "yes" may travel; nothing else has one.
+    """
 
     winner: Side
     because: str
@@ -165,7 +177,10 @@ def decide(rule: Rule, situation: Situation) -> Verdict:
 
 
 def _restrict(rule: Rule, situation: Situation) -> Verdict:
-    """Of a consent, the "no" of either side wins at any time; a "yes" travels where the rule lets it."""
+    """Of a consent, the "no" of either side wins at any time.
+
+    A "yes" travels where the rule lets it.
+    """
     denying = [side for side in Side if situation.dnd(side)]
     if len(denying) == 2:
         return Leave("both sides say no, one of them for good")
@@ -184,7 +199,8 @@ def _denied(rule: Rule, situation: Situation, denier: Side) -> Verdict:
         return _opted_in(rule, other)
     if owner is other:
         return Leave(
-            f"the field comes from {other.label}; but {denier.label} says no, and that is not lifted"
+            f"the field comes from {other.label}; but {denier.label} says no, "
+            "and that is not lifted"
         )
     if newly and situation.lasting:
         return Agree(
@@ -201,7 +217,10 @@ def _opted_in(rule: Rule, mover: Side) -> Verdict:
 
 
 def _silent(situation: Situation) -> Verdict:
-    """One side says yes, the other one nothing: that is no yes, and a merge may have brought the other's there."""
+    """One side says yes, the other one nothing.
+
+    That is no yes, and a merge may have brought the other's there.
+    """
     silent = next(side for side in Side if situation.blank(side))
     speaker = silent.other.label
     return Leave(f"{speaker} says yes, {silent.label} nothing, and silence is not made a yes")
@@ -225,7 +244,10 @@ def _decide(rule: Rule, situation: Situation) -> Verdict:
 
 
 def _standing(rule: Rule, situation: Situation) -> Verdict:
-    """The sides differ as before and neither moved: left where a rule wants it so, asked about where none does."""
+    """The sides differ as before and neither moved.
+
+    It is left where a rule wants it so, and asked about where none does.
+    """
     owner = rule.flow.owner
     if owner is not None and rule.drift is Drift.LEAVE:
         return Leave(f"{_origin(rule, owner)}; the rule leaves what {owner.other.label} holds")
@@ -257,7 +279,10 @@ def _origin(rule: Rule, owner: Side) -> str:
 
 
 def _moved_because(situation: Situation, mover: Side) -> str:
-    """Where the other side is blank nothing need have changed: a first run finds one side filled and the other not."""
+    """Where the other side is blank nothing need have changed.
+
+    A first run finds one side filled and the other not.
+    """
     other = mover.other
     there = situation.blank(other) and not situation.blank(mover)
     if there and situation.about == "value":
@@ -280,7 +305,10 @@ def _both_moved(rule: Rule, situation: Situation) -> Verdict:
         kept = Side.GHL if situation.app_blank else Side.APP
         return Agree(
             kept,
-            f"cleared in {kept.other.label}, changed in {kept.label}; a blank does not clear a value",
+            (
+                f"cleared in {kept.other.label}, changed in {kept.label}; "
+                "a blank does not clear a value"
+            ),
         )
     match rule.conflict:
         case OnConflict.APP | OnConflict.GHL:
@@ -307,10 +335,12 @@ def _agree(rule: Rule, situation: Situation, winner: Side, because: str) -> Verd
 
 
 def situations(*, consent: bool = False, about: About = "value") -> Iterator[Situation]:
-    """Every situation there is, so that the set engine can look verdicts up instead of calling Python for each field.
+    """Every situation there is.
 
-    With `consent` those in which a side says "do not disturb", which a blank does not, for good or not; `about` is what
-    they are all about.
+    The set engine looks verdicts up in it, instead of calling Python for each field.
+
+    With `consent` those in which a side says "do not disturb", which a blank does not, for good or
+    not; `about` is what they are all about.
     """
     truths = (False, True)
     states = [

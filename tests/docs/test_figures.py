@@ -17,7 +17,7 @@ from flows.state import leases
 from flows.triggers import webhooks
 from reconcile.compare import restored
 from reconcile.plan.limits import Limits
-from reconcile.stage.stage import Bounds
+from reconcile.stage.spooled import Bounds
 from reconcile.values import bounds
 from tests.docs.pages import DOCS
 

@@ -12,7 +12,8 @@ import pytest
 
 from reconcile.model import Entity, Side
 from reconcile.ports import Page
-from reconcile.stage.stage import Bounds, Stage
+from reconcile.stage.spooled import Bounds
+from reconcile.stage.stage import Stage
 
 
 @pytest.fixture

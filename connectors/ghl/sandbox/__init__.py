@@ -1,4 +1,7 @@
-"""A GHL look-alike served over real HTTP: what users try the product on, and what its tests talk to."""
+"""A GHL look-alike served over real HTTP.
+
+What users try the product on, and what its tests talk to.
+"""
 
 from __future__ import annotations
 

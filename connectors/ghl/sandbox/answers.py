@@ -30,7 +30,10 @@ class Answer:
 
 
 class Refusal(Exception):
-    """A request that is not carried out: status and message as GHL words them; `extra` members join the body."""
+    """A request that is not carried out: status and message as GHL words them.
+
+    `extra` members join the body.
+    """
 
     def __init__(self, status: int, message: str | list[str], **extra: Any) -> None:
         super().__init__(str(message))
@@ -80,20 +83,27 @@ def no_such_route(method: str, path: str) -> Refusal:
 
 
 def down(status: int, message: str = "") -> Answer:
-    """A server error: 500, and what has a message, in the API's own JSON, the rest as the CDN's HTML page in front of it."""
+    """A server error.
+
+    500, and what has a message, is in the API's own JSON. The rest is the HTML page of the CDN
+    before it.
+    """
     if message:
         return Refusal(status, message).answer()
     if status == 500:
         return Refusal(500, "Internal server error").answer()
-    page = f"<!DOCTYPE html><html><head><title>{status}: error</title></head><body>Error code {status}</body></html>"
+    page = (
+        f"<!DOCTYPE html><html><head><title>{status}: error</title></head><body>Error code "
+        f"{status}</body></html>"
+    )
     return Answer(status, {}, raw=page.encode(), content_type="text/html; charset=UTF-8")
 
 
 def blocked() -> Answer:
     """The CDN's answer to a client that it does not like (observed: HTTP 403, error 1010)."""
     page = (
-        "<!DOCTYPE html><html><head><title>Access denied | services.leadconnectorhq.com used Cloudflare to restrict "
-        "access</title></head><body><h1>Error 1010</h1><p>The owner of this website has banned your access based on "
-        "your browser's signature.</p></body></html>"
+        "<!DOCTYPE html><html><head><title>Access denied | services.leadconnectorhq.com used "
+        "Cloudflare to restrict access</title></head><body><h1>Error 1010</h1><p>The owner of this "
+        "website has banned your access based on your browser's signature.</p></body></html>"
     )
     return Answer(403, {}, raw=page.encode(), content_type="text/html; charset=UTF-8")

@@ -1,4 +1,7 @@
-"""What other processes may see and do besides the API: the log, the state, faults, and the consent page of OAuth."""
+"""What other processes may see and do besides the API.
+
+The log, the state, faults, and the consent page of OAuth.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from connectors.ghl.sandbox.sandbox import Sandbox
 
 
 def routes(sandbox: Sandbox) -> list[Route]:
-    """The routes under /_sandbox, and /oauth/chooselocation. No token is asked for: the server is on loopback."""
+    """The routes under /_sandbox, and /oauth/chooselocation.
+
+    No token is asked for: the server is on loopback.
+    """
     door = _Backdoor(sandbox)
     return [
         Route("/_sandbox/log", door.log),
@@ -37,7 +43,10 @@ class _Backdoor:
         self._lock = sandbox.state.lock
 
     async def log(self, request: Request) -> Response:
-        """The last `last` requests (all by default), and the most requests per location in any window."""
+        """The last `last` requests, all by default.
+
+        It also gives the most requests per location in any window.
+        """
         log = self._sandbox.log
         with self._lock:
             last = int(request.query_params.get("last", len(log)))
@@ -51,7 +60,10 @@ class _Backdoor:
         return _json({place: self._view(place) for place in ([only] if only else self._places())})
 
     async def faults(self, request: Request) -> Response:
-        """Arm the faults in the body, after clearing all with ?clear=true; answers what is on with its counts."""
+        """Arm the faults in the body, after clearing all with ?clear=true.
+
+        Answers what is on with its counts.
+        """
         try:
             wanted = [Fault.parse(row) for row in _rows(await request.body())]
         except (TypeError, ValueError) as error:
@@ -85,7 +97,10 @@ class _Backdoor:
 
 
 def _rows(body: bytes) -> list[Any]:
-    """Faults to arm: one, a list, or {"faults": [...]}. Raises ValueError or TypeError for anything else."""
+    """Faults to arm: one, a list, or {"faults": [...]}.
+
+    Raises ValueError or TypeError for anything else.
+    """
     if not body:
         return []
     try:

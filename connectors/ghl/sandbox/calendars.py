@@ -1,4 +1,7 @@
-"""Appointments, to be read: of a contact, and of a calendar, user or group (docs/ghl.md#appointments)."""
+"""Appointments, to be read.
+
+They are those of a contact, or of a calendar, user or group (docs/ghl.md#appointments).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ def list_of_contact(call: Call) -> Answer:
 
 
 def list_events(call: Call) -> Answer:
-    """GET /calendars/events: between startTime and endTime (milliseconds), of one calendar, user or group."""
+    """GET /calendars/events.
+
+    Between startTime and endTime (milliseconds), of one calendar, user or group.
+    """
     location = call.location(call.query.get("locationId"))
     start, end = parse_instant(_digits(call, "startTime")), parse_instant(_digits(call, "endTime"))
     if start is None or end is None:

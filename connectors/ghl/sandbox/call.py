@@ -13,7 +13,10 @@ from connectors.ghl.sandbox.state import State
 
 @dataclass(slots=True)
 class Call:
-    """`version` is "v2" (any published version before v3) or "v3"; `query` has the last value of each parameter."""
+    """`version` is "v2" (any published version before v3) or "v3".
+
+    `query` has the last value of each parameter.
+    """
 
     state: State
     version: str
@@ -31,13 +34,19 @@ class Call:
         return self.body
 
     def location(self, location_id: str | None) -> Location:
-        """The location that the request names, if the token reaches it. Raises Refusal 403, also when none is named."""
+        """The location that the request names, if the token reaches it.
+
+        Raises Refusal 403, also when none is named.
+        """
         if not location_id or not self.reaches(location_id):
             raise Refusal(403, WRONG_LOCATION)
         return self.state.location(location_id)
 
     def contact(self) -> Contact:
-        """The live contact in the path. Raises Refusal 400 when it is gone, 403 when it is another location's."""
+        """The live contact in the path.
+
+        Raises Refusal 400 when it is gone, 403 when it is another location's.
+        """
         held = self.state.contacts.get(self.path["contactId"])
         if held is not None and not self.reaches(held.location_id):
             raise Refusal(403, WRONG_LOCATION)

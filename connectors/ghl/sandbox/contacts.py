@@ -1,4 +1,7 @@
-"""Contacts one by one: get, create, update, delete, upsert, look up a duplicate (docs/ghl.md#contacts)."""
+"""Contacts one by one.
+
+Get, create, update, delete, upsert, look up a duplicate (docs/ghl.md#contacts).
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ def delete_contact(call: Call) -> Answer:
 
 
 def upsert_contact(call: Call) -> Answer:
-    """POST /contacts/upsert: updates the first contact that matches in the location's order, else creates."""
+    """POST /contacts/upsert.
+
+    Updates the first contact that matches in the location's order, else creates.
+    """
     body = call.checked(UPSERT_CONTACT)
     location = call.location(body["locationId"])
     writer = Writer(call.state, location)
@@ -82,7 +88,9 @@ def upsert_contact(call: Call) -> Answer:
 
 
 def _merge(call: Call, contact: Contact, field: str, changes: dict[str, Any]) -> Contact:
-    """An upsert's update: gender is discarded (#313), and so is the email or phone that did not match (#37).
+    """An upsert's update.
+
+    Gender is discarded (#313), and so is the email or phone that did not match (#37).
 
     A match by a secondary email makes it the primary one, and the old primary is lost (#337).
     """
@@ -97,7 +105,10 @@ def _merge(call: Call, contact: Contact, field: str, changes: dict[str, Any]) ->
 
 
 def find_duplicate(call: Call) -> Answer:
-    """GET /contacts/search/duplicate: the live contact with this email, else with this number; null when none."""
+    """GET /contacts/search/duplicate: the live contact with this email, else with this number.
+
+    Null when none.
+    """
     location = call.location(call.query.get("locationId"))
     email, number = call.query.get("email"), call.query.get("number")
     if not email and not number:
@@ -110,7 +121,10 @@ def find_duplicate(call: Call) -> Answer:
 def match(
     state: State, location: Location, values: dict[str, Any], order: tuple[str, ...] | None = None
 ) -> tuple[Contact, str] | None:
-    """The contact that has one of these values, and the field it was matched on; the first field in order wins."""
+    """The contact that has one of these values, and the field it was matched on.
+
+    The first field in order wins.
+    """
     for field in order or location.match_order:
         if values.get(field) and (held := state.holders(location.id, field, values[field])):
             return held[0], field
@@ -120,7 +134,10 @@ def match(
 def refuse_duplicate(
     state: State, location: Location, changes: dict[str, Any], own: Contact | None
 ) -> None:
-    """Raise Refusal 400 where another contact holds the email or phone and the location allows no duplicates."""
+    """Raise Refusal 400 where another contact holds the email or phone.
+
+    It is raised where the location allows no duplicates.
+    """
     if location.allow_duplicates:
         return
     for field in location.match_order:

@@ -1,4 +1,7 @@
-"""Request bodies as GHL's validator takes them: unknown property, missing, wrong type or null each give their message."""
+"""Request bodies as GHL's validator takes them.
+
+Unknown property, missing, wrong type or null each give their message.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,8 @@ SEARCH: Dto = {
     "filters": Prop("objects"),
     "sort": Prop("objects"),
     "query": TEXT,
-    # The wrong cursor keys are taken and ignored: the first page again, with 200 (docs/ghl.md#search).
+    # The wrong cursor keys are taken and ignored: the first page again, with 200
+    # (docs/ghl.md#search).
     "startAfter": Prop("any"),
     "startAfterId": Prop("any"),
 }

@@ -1,4 +1,7 @@
-"""Faults that a sandbox can show: which request each one strikes, and what it does to request or answer."""
+"""Faults that a sandbox can show.
+
+Which request each one strikes, and what it does to request or answer.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,14 @@ FaultKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule. `method` and `path` are patterns ("*" any; `path` is a template such as /contacts/{contactId} or a glob).
+    """One rule.
 
-    It strikes matching request number `nth` (1 is the first), or each `every`-th, or with `probability` by a generator
-    seeded with `seed`; with none of them every one. `count` bounds how often, `after` skips that many matches first.
+    `method` and `path` are patterns ("*" any; `path` is a template such as /contacts/{contactId} or
+    a glob).
+
+    It strikes matching request number `nth` (1 is the first), or each `every`-th, or with
+    `probability` by a generator seeded with `seed`; with none of them every one. `count` bounds how
+    often, `after` skips that many matches first.
     """
 
     kind: FaultKind
@@ -59,7 +66,10 @@ class Fault:
 
     @staticmethod
     def parse(row: Any) -> Fault:
-        """A fault from a table of a TOML or JSON document. Raises ValueError or TypeError saying what is wrong."""
+        """A fault from a table of a TOML or JSON document.
+
+        Raises ValueError or TypeError saying what is wrong.
+        """
         if not isinstance(row, Mapping) or "kind" not in row:
             raise TypeError(f"expected a table with `kind`, found {row!r}")
         known = {item.name for item in fields(Fault)}
@@ -119,14 +129,18 @@ class FaultBox:
 
     def arm(self, fault: Fault) -> None:
         """Switch one more fault on; its count of matches starts now."""
-        self._armed.append(_Armed(fault, dice=random.Random(fault.seed)))  # noqa: S311 -- repeatable, not secret
+        # Repeatable, not secret.
+        self._armed.append(_Armed(fault, dice=random.Random(fault.seed)))  # noqa: S311
 
     def clear(self) -> None:
         """Switch all faults off."""
         self._armed.clear()
 
     def striking(self, method: str, template: str, path: str) -> dict[FaultKind, Fault]:
-        """The faults that strike this request, by kind; counts the request for every rule that matches it."""
+        """The faults that strike this request, by kind.
+
+        Counts the request for every rule that matches it.
+        """
         if not self._armed:
             return {}
         return {
@@ -144,7 +158,10 @@ class FaultBox:
 
 
 def bend_request(faults: Mapping[FaultKind, Fault], body: dict[str, Any]) -> list[str]:
-    """Change a request body in place as the striking faults want; returns the contacts taken out of a bulk request."""
+    """Change a request body in place as the striking faults want.
+
+    Returns the contacts taken out of a bulk request.
+    """
     if "stuck_cursor" in faults:
         for key in ("searchAfter", "startAfter", "startAfterId", "skip"):
             body.pop(key, None)

@@ -55,7 +55,10 @@ BOUNDS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def getter(name: str, fields: Mapping[str, CustomField]) -> Getter:
-    """How to read a search field of a contact. Raises Refusal 400 "Invalid field X" (docs/ghl.md#search)."""
+    """How to read a search field of a contact.
+
+    Raises Refusal 400 "Invalid field X" (docs/ghl.md#search).
+    """
     if name in TEXTS:
         attribute = TEXTS[name]
         return lambda contact: getattr(contact, attribute)
@@ -147,7 +150,10 @@ def _range(name: str, value: Any, get: Getter) -> Test:
 
 
 def parse_range(name: str, value: Any) -> dict[str, Any]:
-    """The bounds of a range filter, instants in milliseconds. Raises Refusal 422 for another form."""
+    """The bounds of a range filter, instants in milliseconds.
+
+    Raises Refusal 422 for another form.
+    """
     if not isinstance(value, dict) or not value or any(key not in BOUNDS for key in value):
         raise invalid(f"Invalid value passed for field {snake(name)}: range takes gt, gte, lt, lte")
     if name not in INSTANTS:

@@ -1,4 +1,7 @@
-"""The search index of one location: it shows each contact as it was before writes younger than the lag."""
+"""The search index of one location.
+
+It shows each contact as it was before writes younger than the lag.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +88,10 @@ class SearchIndex:
             self._show(heapq.heappop(self._due)[2])
 
     def view(self, key: bytes, order: Order, test: Callable[[Contact], bool]) -> Order:
-        """The entries of an order that pass a test; kept for the next page of the same search, until a row changes."""
+        """The entries of an order that pass a test.
+
+        Kept for the next page of the same search, until a row changes.
+        """
         if self._view is None or self._view[0] != key:
             self._view = (
                 key,

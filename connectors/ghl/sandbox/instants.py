@@ -20,14 +20,20 @@ def iso(ms: int) -> str:
 
 
 def local(ms: int, timezone: str) -> str:
-    """Milliseconds as a naive "2021-07-16 11:00:00" in a timezone, as a contact's appointments show it."""
+    """Milliseconds as a naive "2021-07-16 11:00:00" in a timezone.
+
+    A contact's appointments show them so.
+    """
     return (
         f"{(EPOCH + timedelta(milliseconds=ms)).astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
     )
 
 
 def parse_instant(value: Any) -> int | None:
-    """Milliseconds since the epoch from ISO 8601 text (UTC where no offset is given) or from a number; None if neither."""
+    """Milliseconds since the epoch from ISO 8601 text or from a number.
+
+    Text without an offset is in UTC. None if it is neither.
+    """
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -47,7 +53,10 @@ def _since(moment: datetime) -> int:
 
 
 def parse_date(value: str) -> str | None:
-    """A plain date as YYYY-MM-DD from any spelling GHL accepts: Y/M/D, M/D/Y, with - / . or _ (docs/ghl.md#dates)."""
+    """A plain date as YYYY-MM-DD from any spelling GHL accepts.
+
+    Y/M/D, M/D/Y, with - / . or _ (docs/ghl.md#dates).
+    """
     if match := YEAR_FIRST.match(value):
         year, month, day = map(int, match.groups())
     elif match := YEAR_LAST.match(value):

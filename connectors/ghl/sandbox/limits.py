@@ -1,4 +1,7 @@
-"""The quota of each client on each location: a sliding window and a UTC day, told in every answer's headers."""
+"""The quota of each client on each location.
+
+A sliding window and a UTC day, told in every answer's headers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a request may pass, with the rate-limit headers of its answer (docs/ghl.md#rate-limits)."""
+    """Whether a request may pass (docs/ghl.md#rate-limits).
+
+    The rate-limit headers of its answer come with it.
+    """
 
     allowed: bool
     headers: tuple[tuple[bytes, bytes], ...]
@@ -33,7 +39,10 @@ class _Arrivals:
 
 
 class Quotas:
-    """Counts requests per (client, location). A refused request does not count against the window."""
+    """Counts requests per (client, location).
+
+    A refused request does not count against the window.
+    """
 
     def __init__(self) -> None:
         self._usage: dict[tuple[str, str], _Usage] = defaultdict(_Usage)
@@ -69,7 +78,10 @@ class Quotas:
         usage.today += requests
 
     def max_in_window(self, place: str) -> int:
-        """The most requests of one location that ever arrived within one window, refused ones included."""
+        """The most requests of one location that ever arrived within one window.
+
+        Refused ones are counted.
+        """
         return self._arrivals[place].most
 
     def _arrive(self, place: str, limit: Limit, now: float) -> None:

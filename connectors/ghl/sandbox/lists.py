@@ -1,4 +1,7 @@
-"""Lists of contacts besides search: the deprecated GET /contacts/, by business, and linking to a business in bulk."""
+"""Lists of contacts besides search.
+
+The deprecated GET /contacts/, by business, and linking to a business in bulk.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ BULK_MAX = 50
 def list_contacts(call: Call) -> Answer:
     """GET /contacts/ (v2 only): newest first, 20 by default, 100 at most.
 
-    The cursor takes both startAfter and startAfterId; with one of them alone it is page one again (docs/ghl.md#search).
+    The cursor takes both startAfter and startAfterId; with one of them alone it is page one again
+    (docs/ghl.md#search).
     """
     location = call.location(call.query.get("locationId"))
     limit = call.number("limit", 20, 100)
@@ -75,7 +79,10 @@ def _meta(call: Call, contacts: list[Contact], total: int, limit: int) -> Row:
 
 
 def list_by_business(call: Call) -> Answer:
-    """GET /contacts/business/{businessId}: by skip, or under v3 by startAfter[]; `count` is of all that match."""
+    """GET /contacts/business/{businessId}: by skip, or under v3 by startAfter[].
+
+    `count` is of all that match.
+    """
     location = call.location(call.query.get("locationId"))
     business = call.state.store.table(Business).get(call.path["businessId"])
     if business is None or business.deleted or business.location_id != location.id:
@@ -102,7 +109,10 @@ def _linked_to(business_id: str, part: str) -> Callable[[Contact], bool]:
 
 
 def bulk_business(call: Call) -> Answer:
-    """POST /contacts/bulk/business: link up to 50 contacts to a business, or unlink them with null."""
+    """POST /contacts/bulk/business.
+
+    Link up to 50 contacts to a business, or unlink them with null.
+    """
     body = call.checked(BULK_BUSINESS)
     location = call.location(body["locationId"])
     if len(body["ids"]) > BULK_MAX:

@@ -36,7 +36,10 @@ def get_note(call: Call) -> Answer:
 
 
 def create_note(call: Call) -> Answer:
-    """POST /contacts/{contactId}/notes: 201. The contact's dateUpdated does not move (docs/ghl.md#lag)."""
+    """POST /contacts/{contactId}/notes: 201.
+
+    The contact's dateUpdated does not move (docs/ghl.md#lag).
+    """
     fields = attributes(call, call.checked(CREATE_NOTE))
     contact = call.contact()
     note = Note(
@@ -50,7 +53,10 @@ def create_note(call: Call) -> Answer:
 
 
 def update_note(call: Call) -> Answer:
-    """PUT /contacts/{contactId}/notes/{id}: partial, and nothing shows that it changed but the text."""
+    """PUT /contacts/{contactId}/notes/{id}.
+
+    Partial, and nothing shows that it changed but the text.
+    """
     fields = attributes(call, call.checked(NOTE))
     note = call.state.put_note(msgspec.structs.replace(_note(call), **fields))
     return Answer(200, {"note": shapes.note(note)})

@@ -1,4 +1,7 @@
-"""What a sandbox holds: immutable records, so that the lagging index may keep an older one while the store has the next."""
+"""What a sandbox holds.
+
+Immutable records, so that the lagging index may keep an older one while the store has the next.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ Row: TypeAlias = dict[str, Any]
 
 
 class Noun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A stored record; `id` is unique within its kind. Instants are milliseconds since the epoch."""
+    """A stored record; `id` is unique within its kind.
+
+    Instants are milliseconds since the epoch.
+    """
 
     id: str
 
@@ -28,7 +34,10 @@ class Location(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Token(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """An access token; `id` is the token itself, `scopes` None means all, `expires` None means never."""
+    """An access token; `id` is the token itself.
+
+    `scopes` None means all, `expires` None means never.
+    """
 
     kind: str
     client: str
@@ -49,7 +58,10 @@ class Client(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Grant(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """An authorization code or a refresh token; once used, `successor` holds the reply that it led to."""
+    """An authorization code or a refresh token.
+
+    Once used, `successor` holds the reply that it led to.
+    """
 
     kind: str
     client: str
@@ -65,7 +77,11 @@ class Grant(Noun, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Contact(Noun, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A contact; custom field values by field id, do-not-disturb settings by v2 channel name, birth date YYYY-MM-DD."""
+    """A contact.
+
+    Custom field values are by field id, do-not-disturb settings by v2 channel name. The birth date
+    is YYYY-MM-DD.
+    """
 
     location_id: str
     added: int
@@ -101,7 +117,10 @@ class Contact(Noun, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class Task(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """A task; `contact_id` is None for one that hangs on another kind of object (docs/ghl.md#tasks)."""
+    """A task (docs/ghl.md#tasks).
+
+    `contact_id` is None for one that hangs on another kind of object.
+    """
 
     location_id: str
     contact_id: str | None

@@ -1,4 +1,7 @@
-"""OAuth: codes, token pairs with rotation and grace, agency token to location token (docs/ghl.md#authentication)."""
+"""OAuth: codes and token pairs (docs/ghl.md#authentication).
+
+Pairs rotate, with a grace, and an agency token gives a location token.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ V3_KEYS = {
 
 
 def token(call: Call) -> Answer:
-    """POST /oauth/token: form-urlencoded, snake_case in v2, camelCase in v3 (docs/ghl.md#versions)."""
+    """POST /oauth/token: form-urlencoded (docs/ghl.md#versions).
+
+    Its names are snake_case in v2, camelCase in v3.
+    """
     wanted = _named(call)
     missing = [
         name for name in ("client_id", "client_secret", "grant_type") if not wanted.get(name)
@@ -113,7 +119,10 @@ def _challenge(verifier: str) -> str:
 
 
 def _refresh(state: State, client: Client, wanted: Mapping[str, str]) -> Row:
-    """A new pair voids the old refresh token; used again within the grace it gives the same new pair."""
+    """A new pair voids the old refresh token.
+
+    Used again within the grace it gives the same new pair.
+    """
     grant = state.store.table(Grant).get(wanted.get("refresh_token", ""))
     now = state.now()
     if (
@@ -187,7 +196,10 @@ def _reply(state: State, access: Token, scopes: tuple[str, ...]) -> Row:
 
 
 def location_token(call: Call) -> Answer:
-    """POST /oauth/locationToken (v3 /oauth/location-token): agency token to location token; v3 adds a refresh token."""
+    """POST /oauth/locationToken (v3 /oauth/location-token): agency token to location token.
+
+    Under v3 it has a refresh token, too.
+    """
     missing = [name for name in ("companyId", "locationId") if not call.body.get(name)]
     if missing:
         raise invalid(*(f"{name} should not be empty" for name in missing))
@@ -217,7 +229,10 @@ def location_token(call: Call) -> Answer:
 
 
 def installed(call: Call) -> Answer:
-    """GET /oauth/installedLocations (v3 /oauth/installed-locations): where the agency installed the app."""
+    """GET /oauth/installedLocations (v3 /oauth/installed-locations).
+
+    Where the agency installed the app.
+    """
     held = call.token
     if not call.query.get("companyId") or not call.query.get("appId"):
         raise invalid("companyId should not be empty", "appId should not be empty")
@@ -248,10 +263,13 @@ def installed(call: Call) -> Answer:
 
 
 def choose_location(state: State, query: Mapping[str, str]) -> str:
-    """Where the consent page sends the browser: the redirect URI with a code and the state, chosen without a person.
+    """Where the consent page sends the browser.
 
-    The page is `marketplace.gohighlevel.com/v2/oauth/chooselocation` in life. `location_id` picks one of several
-    locations, `user_type=Company` an agency-wide grant. Raises OAuthRefusal for an unknown client or redirect URI.
+    The redirect URI with a code and the state, chosen without a person.
+
+    The page is `marketplace.gohighlevel.com/v2/oauth/chooselocation` in life. `location_id` picks
+    one of several locations, `user_type=Company` an agency-wide grant. Raises OAuthRefusal for an
+    unknown client or redirect URI.
     """
     client = state.store.table(Client).get(query.get("client_id", ""))
     redirect = query.get("redirect_uri", "")

@@ -1,4 +1,7 @@
-"""What people do to a location in GHL's own screens while the job is not looking: edit, delete, restore, merge."""
+"""What people do to a location in GHL's own screens while the job is not looking.
+
+Edit, delete, restore, merge.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,18 @@ NOTE_FIELDS = {
 
 
 class People:
-    """Edits by third parties. Search sees them after the lag, and dateUpdated moves, as with any other write."""
+    """Edits by third parties.
+
+    Search sees them after the lag, and dateUpdated moves, as with any other write.
+    """
 
     state: State
 
     def edit_contact(self, contact_id: str, **fields: Any) -> None:
-        """Change a contact: fields in write shape; `tags` is the whole set, `businessId` links, None clears."""
+        """Change a contact: fields in write shape.
+
+        `tags` is the whole set, `businessId` links, None clears.
+        """
         with self.state.lock:
             contact = self.state.contact(contact_id)
             location = self.state.location(contact.location_id)
@@ -63,7 +72,9 @@ class People:
             self._save(self.state.contacts[contact_id], {"deleted": False, "merged_into": None})
 
     def merge_contacts(self, master_id: str, loser_id: str) -> None:
-        """Merge: the master keeps its values and takes what it lacks, the loser's tags, secondary values, tasks and notes.
+        """Merge two contacts: the master keeps its values and takes what it lacks.
+
+        It takes the loser's tags, secondary values, tasks and notes.
 
         The loser is deleted, and nothing in the API says where it went (docs/ghl.md#merging).
         """

@@ -12,7 +12,10 @@ E164 = re.compile(r"^\+[1-9]\d{8,14}$")
 
 @lru_cache(maxsize=65_536)
 def e164(raw: str, country: str) -> str | None:
-    """The number in E.164, or None where it cannot be one. Length is checked, not whether the range is in service."""
+    """The number in E.164, or None where it cannot be one.
+
+    Length is checked, not whether the range is in service.
+    """
     try:
         number = phonenumbers.parse(raw, country)
     except phonenumbers.NumberParseException:
@@ -23,5 +26,8 @@ def e164(raw: str, country: str) -> str | None:
 
 
 def seeded(raw: str, country: str) -> str:
-    """As `e164`, though what looks right already is taken as it is (a parse costs 0.1 ms), and what is wrong is kept."""
+    """As `e164`, though what looks right already is taken as it is.
+
+    A parse costs 0.1 ms. What is wrong is kept.
+    """
     return raw if E164.match(raw) else e164(raw, country) or raw

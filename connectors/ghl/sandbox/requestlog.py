@@ -1,4 +1,7 @@
-"""What came in: one bounded record per request, for tests of the throttle and for people who watch."""
+"""What came in: one bounded record per request.
+
+Tests of the throttle look at it, and people who watch.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request. `at` is seconds, `path` the template, `status` 0 where the connection was reset."""
+    """One request.
+
+    `at` is seconds, `path` the template, `status` 0 where the connection was reset.
+    """
 
     at: float
     method: str

@@ -25,7 +25,10 @@ READ, WRITE = "contacts.readonly", "contacts.write"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`scope` None: any token. `only` "v2" or "v3": published in that one alone. `access`: location, agency, both, open."""
+    """`scope` None: any token.
+
+    `only` "v2" or "v3": published in that one alone. `access`: location, agency, both, open.
+    """
 
     method: str
     path: str
@@ -150,7 +153,10 @@ for _operation in TABLE:
 
 
 def find(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
-    """The operation at a path with its path parameters; the table's order decides, a trailing slash does not matter."""
+    """The operation at a path with its path parameters.
+
+    The table's order decides, a trailing slash does not matter.
+    """
     parts = _segments(path)
     for pattern, operation in _BY_SIZE.get((method, len(parts)), ()):
         if all(want[0] == "{" or want == part for want, part in zip(pattern, parts, strict=True)):

@@ -1,4 +1,7 @@
-"""The sandbox itself: the state with what stands around it, and direct access that bypasses HTTP and limits."""
+"""The sandbox itself.
+
+The state with what stands around it, and direct access that bypasses HTTP and limits.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,8 @@ ALL_SCOPES = (
 class Sandbox(People):
     """A GHL look-alike. With `path` it is durable; the same path opened again holds what it held.
 
-    Safe to use from several threads. `clock` gives seconds since the epoch. After a restart search sees everything.
+    Safe to use from several threads. `clock` gives seconds since the epoch. After a restart search
+    sees everything.
     """
 
     def __init__(
@@ -92,7 +96,10 @@ class Sandbox(People):
     # -- locations and who may reach them
 
     def add_location(self, location_id: str, **settings: Any) -> str:
-        """Add a location, or change one that exists: name, company_id, country, timezone, allow_duplicates, match_order."""
+        """Add a location, or change one that exists.
+
+        It may have name, company_id, country, timezone, allow_duplicates and match_order.
+        """
         held = self.state.store.table(Location).get(location_id)
         chosen: dict[str, Any] = {
             "name": "Sandbox location",
@@ -120,7 +127,10 @@ class Sandbox(People):
         expires_in: float | None = None,
         company_id: str = COMPANY,
     ) -> str:
-        """Add an access token; `scopes` None means all. Tokens of one client share a quota; by default the kind is the client."""
+        """Add an access token; `scopes` None means all.
+
+        Tokens of one client share a quota; by default the kind is the client.
+        """
         expires = None if expires_in is None else self.state.now() + int(expires_in * 1000)
         record = Token(
             id=token,
@@ -165,7 +175,10 @@ class Sandbox(People):
         return client_id
 
     def furnish(self) -> list[str]:
-        """Give an empty sandbox a location, a token and a client; returns lines that name each location, token and client."""
+        """Give an empty sandbox a location, a token and a client.
+
+        Returns lines that name each location, token and client.
+        """
         table = self.state.store.table
         if not table(Location):
             self.add_location(FIRST_LOCATION)
@@ -195,8 +208,9 @@ class Sandbox(People):
     def seed_contact(self, location_id: str, **fields: Any) -> str:
         """Add a contact that search shows at once; returns its id.
 
-        `fields` are in write shape (firstName, phone, tags, customFields by id or key ...), also id, businessId, type,
-        additionalEmails, additionalPhones (texts), and dateAdded, dateUpdated (ISO 8601 or milliseconds).
+        `fields` are in write shape (firstName, phone, tags, customFields by id or key ...), also
+        id, businessId, type, additionalEmails, additionalPhones (texts), and dateAdded, dateUpdated
+        (ISO 8601 or milliseconds).
         """
         with self.state.lock:
             return self._seed_contact(self.state.location(location_id), fields).id
@@ -224,7 +238,10 @@ class Sandbox(People):
     def seed_task(
         self, contact_id: str | None, *, location_id: str | None = None, **fields: Any
     ) -> str:
-        """Add a task: title, body, dueDate, completed, assignedTo, dateAdded, dateUpdated. No contact: name the location."""
+        """Add a task: title, body, dueDate, completed, assignedTo, dateAdded, dateUpdated.
+
+        No contact: name the location.
+        """
         with self.state.lock:
             place = self.state.contacts[contact_id].location_id if contact_id else location_id
             added = _instant(fields, "dateAdded", self.state.now())
@@ -313,7 +330,11 @@ class Sandbox(People):
             return business.id
 
     def seed_appointment(self, contact_id: str, **fields: Any) -> str:
-        """Add an appointment: title, startTime, endTime, appointmentStatus, assignedUserId, notes, address, calendarId."""
+        """Add an appointment.
+
+        It may have title, startTime, endTime, appointmentStatus, assignedUserId, notes, address and
+        calendarId.
+        """
         with self.state.lock:
             location_id, now = self.state.contacts[contact_id].location_id, self.state.now()
             start = _instant(fields, "startTime", now)
@@ -346,7 +367,10 @@ class Sandbox(People):
     # -- looking
 
     def contacts(self, location_id: str, *, deleted: bool = False) -> list[Row]:
-        """The live contacts as GET shows them, past the lag; with `deleted` the deleted ones instead."""
+        """The live contacts as GET shows them, past the lag.
+
+        With `deleted` the deleted ones instead.
+        """
         with self.state.lock:
             held = [one for one in self.state.contacts.values() if one.location_id == location_id]
             return [shapes.one(one, "v2") for one in held if one.deleted == deleted]
@@ -376,7 +400,10 @@ class Sandbox(People):
         return self.quotas.max_in_window(location_id)
 
     def spend(self, location_id: str, requests: int, *, client: str = "pit") -> None:
-        """Take from today's quota of a client on a location, as other work with the same token would."""
+        """Take from today's quota of a client on a location.
+
+        Other work with the same token would do so.
+        """
         with self.state.lock:
             self.quotas.spend(client, location_id, requests, self.state.clock())
 

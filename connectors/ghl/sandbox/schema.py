@@ -99,7 +99,10 @@ def create_field(call: Call) -> Answer:
 
 
 def update_field(call: Call) -> Answer:
-    """PUT /locations/{locationId}/customFields/{id}: the type cannot change, the key does not follow the name."""
+    """PUT /locations/{locationId}/customFields/{id}.
+
+    The type cannot change, the key does not follow the name.
+    """
     body = call.checked(FIELD)
     field = _held(call)
     changes: dict[str, Any] = {

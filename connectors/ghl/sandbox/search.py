@@ -1,4 +1,7 @@
-"""POST /contacts/search: filters, sort, cursor and total over the lagging index (docs/ghl.md#search)."""
+"""POST /contacts/search.
+
+Filters, sort, cursor and total over the lagging index (docs/ghl.md#search).
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,17 @@ from connectors.ghl.sandbox.nouns import Business, Contact, CustomField, Row
 
 PAGE_MAX = 500
 PAGED_MAX = 10_000
-# Which sort GHL applies when none is asked for is unknown; newest first is what its own screens show.
+# Which sort GHL applies when none is asked for is unknown; newest first is what its own screens
+# show.
 DEFAULT_SORT = ("dateAdded", "desc")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search, understood: `bounds` is the inclusive range of the sort field where the filters say nothing else."""
+    """A search, understood.
+
+    `bounds` is the inclusive range of the sort field where the filters say nothing else.
+    """
 
     field: str
     descending: bool
@@ -118,12 +125,18 @@ def _position(order: Order, cursor: list[Any], *, before: bool) -> int:
 def _by_sorting(
     index: SearchIndex, query: Query, fields: Mapping[str, CustomField]
 ) -> tuple[int, list[Contact]]:
-    """Any other sort: all matches sorted anew, absent values last in either direction, ties by id."""
+    """Any other sort: all matches are sorted anew.
+
+    Absent values come last in either direction, and ties are settled by id.
+    """
     matching = [one for one in index.rows.values() if query.test is None or query.test(one)]
     matching.sort(key=lambda one: one.id)
     for name, descending in reversed(_keys(query)):
         get = filters.getter(name, fields)
-        matching.sort(key=lambda one, get=get: _rank(get(one)), reverse=descending)  # type: ignore[misc]
+        matching.sort(
+            key=lambda one, get=get: _rank(get(one)),  # type: ignore[misc]
+            reverse=descending,
+        )
         matching.sort(key=lambda one, get=get: get(one) is None)  # type: ignore[misc]
     start = ((query.page or 1) - 1) * query.limit
     if query.cursor:
@@ -162,7 +175,10 @@ def _sort(
 
 
 def _narrow(rows: list[Any], field: str) -> tuple[int | None, int | None, list[Any]]:
-    """Ranges on an instant that is also the sort field become bounds, so that they cost two bisections."""
+    """Ranges on an instant that is also the sort field become bounds.
+
+    They then cost two bisections.
+    """
     low: int | None = None
     high: int | None = None
     rest = []

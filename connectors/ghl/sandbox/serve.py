@@ -1,4 +1,7 @@
-"""A sandbox over real HTTP on loopback: in a thread for tests and the demo, blocking for the command line."""
+"""A sandbox over real HTTP on loopback.
+
+In a thread for tests and the demo, blocking for the command line.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +40,20 @@ def make_app(sandbox: Sandbox) -> Starlette:
 
 @contextmanager
 def serve(sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve in a daemon thread; yields the base URL and stops cleanly at the end. Port 0 takes a free one."""
+    """Serve in a daemon thread; yields the base URL and stops cleanly at the end.
+
+    Port 0 takes a free one.
+    """
     with hosted(make_app(sandbox), host=host, port=port) as url:
         yield url
 
 
 @contextmanager
 def hosted(app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve any ASGI application in a daemon thread; yields the base URL and stops cleanly at the end."""
+    """Serve any ASGI application in a daemon thread.
+
+    Yields the base URL and stops cleanly at the end.
+    """
     with _listen(host, port) as sock:
         server = uvicorn.Server(_config(app))
         thread = threading.Thread(
@@ -68,7 +77,8 @@ def run(
 ) -> None:
     """Serve until interrupted; the first line on standard output is the base URL.
 
-    An empty sandbox gets a location, a token for it and an OAuth client; the next lines name what can be used.
+    An empty sandbox gets a location, a token for it and an OAuth client; the next lines name what
+    can be used.
     """
     sandbox = Sandbox(settings, path=path)
     try:
@@ -95,14 +105,16 @@ def _config(app: Starlette) -> uvicorn.Config:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         server_header=False,
-        # uvicorn would set up logging for the whole process anew, and wait for handlers such as Prefect's that wait for it.
+        # uvicorn would set up logging for the whole process anew, and wait for handlers such as
+        # Prefect's that wait for it.
         log_config=None,
         **options,
     )
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # With the protocol named, asyncio switches Nagle off on what it accepts: 40 ms a request otherwise.
+    # With the protocol named, asyncio switches Nagle off on what it accepts: 40 ms a request
+    # otherwise.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))

@@ -1,4 +1,7 @@
-"""What a sandbox is told to be like: limits, lag, quirks and faults, from code or from a TOML file."""
+"""What a sandbox is told to be like.
+
+Limits, lag, quirks and faults, from code or from a TOML file.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ TokenKind = Literal["pit", "oauth", "agency"]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`max` requests in any `window_seconds`, and `daily` requests a UTC day, per client and location (docs/ghl.md#rate-limits)."""
+    """`max` requests in any `window_seconds`, and `daily` requests a UTC day.
+
+    They count per client and location (docs/ghl.md#rate-limits).
+    """
 
     max: int = 100
     window_seconds: float = 10.0
@@ -27,9 +33,12 @@ class Limit:
 class Settings:
     """Everything switchable. Seconds are seconds; `faults` are rules that are on from the start.
 
-    The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is unknown (docs/ghl.md), there is a switch and the default is the less convenient reading. `refuse_shared_updates`: an update that gives a
-    contact the email or phone of another one is refused as a create is, where the location allows no duplicates.
-    `replaces_dnd`: an update's dndSettings take the place of all channels. `inbound_in_search`: search carries inboundDndSettings.
+    The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is
+    unknown (docs/ghl.md), there is a switch and the default is the less convenient reading.
+    `refuse_shared_updates`: an update that gives a contact the email or phone of another one is
+    refused as a create is, where the location allows no duplicates. `replaces_dnd`: an update's
+    dndSettings take the place of all channels. `inbound_in_search`: search carries
+    inboundDndSettings.
     """
 
     pit: Limit = Limit()
@@ -64,7 +73,9 @@ class Settings:
 
     @staticmethod
     def load(path: Path) -> Settings:
-        """Read settings from TOML: keys as the fields here, tables [pit], [oauth], [agency] and [[faults]].
+        """Read settings from TOML.
+
+        Keys are as the fields here, tables are [pit], [oauth], [agency] and [[faults]].
 
         Raises ConfigError with every problem found, each with its file and key.
         """

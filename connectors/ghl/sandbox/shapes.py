@@ -1,4 +1,7 @@
-"""A contact, a task, a note as the different endpoints show them: no two of GHL's contact shapes are the same."""
+"""A contact, a task, a note as the different endpoints show them.
+
+No two of GHL's contact shapes are the same.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ def dnd_settings(contact: Contact, version: str) -> Row:
 
 
 def custom_values(contact: Contact, dates: Mapping[str, CustomField] | None = None) -> list[Row]:
-    """`{id, value}` items. With `dates`, fields of type DATE show epoch milliseconds, as search does."""
+    """`{id, value}` items.
+
+    With `dates`, fields of type DATE show epoch milliseconds, as search does.
+    """
     if not contact.custom_fields:
         return []
     if dates is None:
@@ -101,7 +107,10 @@ def one(contact: Contact, version: str) -> Row:
 
 
 def created(contact: Contact, version: str, *, lower: bool) -> Row:
-    """The reply of a create: names in lower case with the original in *Raw, where that quirk is on."""
+    """The reply of a create.
+
+    Names in lower case with the original in *Raw, where that quirk is on.
+    """
     body = {
         **one(contact, version),
         "deleted": False,
@@ -148,7 +157,10 @@ def _lowered(body: Row) -> Row:
 def found(
     contact: Contact, version: str, dates: Mapping[str, CustomField], business: str | None
 ) -> Row:
-    """An item of POST /contacts/search, without its `searchAfter`: address, no timezone, birth date in milliseconds."""
+    """An item of POST /contacts/search, without its `searchAfter`.
+
+    Address, no timezone, birth date in milliseconds.
+    """
     body = {
         **_person(contact),
         "address": contact.address1,
@@ -166,7 +178,10 @@ def found(
 
 
 def older(body: Row) -> Row:
-    """An item of search as GHL's older document shows it: names in lower case alone, no birth date, no custom fields."""
+    """An item of search as GHL's older document shows it.
+
+    Names in lower case alone, no birth date, no custom fields.
+    """
     return {name: value for name, value in body.items() if name not in _LATER}
 
 
@@ -179,7 +194,10 @@ def without_nulls(body: Row) -> Row:
 
 
 def task(item: Task) -> Row:
-    """A task as the per-contact endpoints show it: no dateAdded, no dateUpdated (docs/ghl.md#tasks)."""
+    """A task as the per-contact endpoints show it.
+
+    No dateAdded, no dateUpdated (docs/ghl.md#tasks).
+    """
     return {
         "id": item.id,
         "title": item.title,

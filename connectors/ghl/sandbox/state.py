@@ -1,4 +1,7 @@
-"""The live state of a sandbox: the stored records with the look-ups and the lagging indexes that go with them."""
+"""The live state of a sandbox.
+
+The stored records with the look-ups and the lagging indexes that go with them.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,17 @@ from connectors.ghl.sandbox.store import Store
 
 N = TypeVar("N", bound=Noun)
 LETTERS = (string.ascii_letters + string.digits).encode()
-# One table look-up a letter; the first eight letters come a little more often, which an id does not mind.
+# One table look-up a letter; the first eight letters come a little more often, which an id does not
+# mind.
 ID_TABLE = bytes(LETTERS[byte % len(LETTERS)] for byte in range(256))
 Keys = dict[str, tuple[str, ...]]
 
 
 class State:
-    """Every change goes through `put_contact` or `put`; `lock` is held around each request and each direct access."""
+    """Every change goes through `put_contact` or `put`.
+
+    `lock` is held around each request and each direct access.
+    """
 
     def __init__(self, settings: Settings, path: Path | None, clock: Callable[[], float]) -> None:
         self.settings = settings
@@ -44,7 +51,8 @@ class State:
         self.task_views: dict[str, tuple[int, bytes, list[Task]]] = {}
         self._indexes: dict[str, SearchIndex] = defaultdict(SearchIndex)
         self._tag_names: dict[str, set[str]] = defaultdict(set)
-        self._dice = random.Random(settings.seed)  # noqa: S311 -- ids, not secrets; a seed makes them repeatable
+        # Ids are no secrets, and a seed makes them repeatable.
+        self._dice = random.Random(settings.seed)  # noqa: S311
         self._revision = 0
         self.task_changes = 0
         self._restore()
@@ -140,7 +148,10 @@ class State:
         return contact
 
     def holders(self, location_id: str, field: str, value: str) -> list[Contact]:
-        """Live contacts that have this email (in any case) or E.164 phone, primary holders first, then oldest first."""
+        """Live contacts that have this email, in any case, or this E.164 phone.
+
+        Primary holders come first, then the oldest.
+        """
         keys = self._emails if field == "email" else self._phones
         wanted = value.casefold() if field == "email" else value
         found = [self.contacts[one] for one in keys[location_id].get(wanted, ())]
@@ -196,7 +207,10 @@ class State:
         return note
 
     def know_tags(self, location_id: str, names: Iterable[str]) -> None:
-        """Add tags to the location's dictionary that it does not hold in any case (docs/ghl.md#tags)."""
+        """Add tags to the location's dictionary (docs/ghl.md#tags).
+
+        Those that it holds already, in any case, are left out.
+        """
         for name in names:
             if name.casefold() not in self._tag_names[location_id]:
                 self.put_tag(Tag(id=self.new_id(), location_id=location_id, name=name))
@@ -212,7 +226,10 @@ class State:
         return tag
 
     def live(self, kind: type[N], location_id: str) -> list[N]:
-        """All records of a kind that a location holds and that are not deleted, in the order they were made."""
+        """All records of a kind that a location holds and that are not deleted.
+
+        They come in the order they were made.
+        """
         return [one for one in self.store.table(kind).values() if _lives(one, location_id)]
 
     def fields(self, location_id: str) -> dict[str, CustomField]:

@@ -1,4 +1,7 @@
-"""Where a sandbox keeps its records: dictionaries in memory, each change written through to one SQLite file."""
+"""Where a sandbox keeps its records.
+
+Dictionaries in memory, each change written through to one SQLite file.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,14 @@ from connectors.ghl.sandbox.nouns import KINDS, Noun
 
 N = TypeVar("N", bound=Noun)
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS record (at INTEGER PRIMARY KEY, kind TEXT, id TEXT, body BLOB, UNIQUE (kind, id))"
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS record (at INTEGER PRIMARY KEY, kind TEXT, id TEXT, "
+    "body BLOB, UNIQUE (kind, id))"
+)
 # An update keeps its row number, so that records come back in the order in which they were made.
 PUT = """
-INSERT INTO record (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body
+INSERT INTO record (kind, id, body) VALUES (?, ?, ?) \
+ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body
 """
 CHUNK = 5_000
 
@@ -25,8 +32,9 @@ CHUNK = 5_000
 class Store:
     """Tables by kind. With a path every `put` is committed before it returns, or with its batch.
 
-    A commit with synchronous=OFF survives the death of the process (the pages are the kernel's by then), though not of
-    the machine: enough for a sandbox, and a write costs some 20 microseconds instead of a disk flush.
+    A commit with synchronous=OFF survives the death of the process (the pages are the kernel's by
+    then), though not of the machine: enough for a sandbox, and a write costs some 20 microseconds
+    instead of a disk flush.
     """
 
     def __init__(self, path: Path | None = None) -> None:

@@ -44,7 +44,10 @@ def _wanted(call: Call) -> tuple[Contact, tuple[str, ...]]:
 
 
 def bulk_tags(call: Call) -> Answer:
-    """POST /contacts/bulk/tags/update/{type}: 201 with one response a contact; some may be errors."""
+    """POST /contacts/bulk/tags/update/{type}: 201 with one response a contact.
+
+    Some may be errors.
+    """
     adding = call.path["type"] == "add"
     if call.path["type"] not in ("add", "remove"):
         raise no_such_route("POST", f"/contacts/bulk/tags/update/{call.path['type']}")
@@ -122,7 +125,10 @@ def get_dictionary_tag(call: Call) -> Answer:
 
 
 def create_dictionary_tag(call: Call) -> Answer:
-    """POST /locations/{locationId}/tags: 200 (not 201); bytes kept as sent, so that case duplicates are possible."""
+    """POST /locations/{locationId}/tags: 200 (not 201).
+
+    Bytes are kept as sent, so that case duplicates are possible.
+    """
     name = call.checked(TAG)["name"]
     location = call.location(call.path["locationId"])
     if any(tag.name == name for tag in call.state.live(Tag, location.id)):

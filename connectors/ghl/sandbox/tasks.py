@@ -45,7 +45,10 @@ def create_task(call: Call) -> Answer:
 
 
 def update_task(call: Call) -> Answer:
-    """PUT /contacts/{contactId}/tasks/{taskId}: partial. The contact's dateUpdated does not move."""
+    """PUT /contacts/{contactId}/tasks/{taskId}: partial.
+
+    The contact's dateUpdated does not move.
+    """
     return _change(call, call.checked(UPDATE_TASK))
 
 
@@ -64,7 +67,10 @@ def delete_task(call: Call) -> Answer:
 
 
 def search_tasks(call: Call) -> Answer:
-    """POST /locations/{locationId}/tasks/search: newest first, by skip; deleted tasks show with `deleted: true`."""
+    """POST /locations/{locationId}/tasks/search: newest first, by skip.
+
+    Deleted tasks show with `deleted: true`.
+    """
     body = call.checked(SEARCH_TASKS)
     location = call.location(call.path["locationId"])
     held = _matching(call, location.id, body)

@@ -1,4 +1,7 @@
-"""What a write body does to a contact: wire names to attributes, in the forms in which GHL stores them."""
+"""What a write body does to a contact.
+
+Wire names to attributes, in the forms in which GHL stores them.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +42,20 @@ MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Turns validated bodies into attribute changes for contacts of one location; `lenient` keeps bad phones and dates."""
+    """Turns validated bodies into attribute changes for contacts of one location.
+
+    `lenient` keeps bad phones and dates.
+    """
 
     state: State
     location: Location
     lenient: bool = False
 
     def changes(self, body: Mapping[str, Any], current: Contact | None = None) -> dict[str, Any]:
-        """The attributes that this body sets; null and "" both clear. Raises Refusal 422 for a value GHL does not take."""
+        """The attributes that this body sets; null and "" both clear.
+
+        Raises Refusal 422 for a value GHL does not take.
+        """
         changed: dict[str, Any] = {
             attr: body[wire] or None for wire, attr in TEXTS.items() if wire in body
         }
@@ -122,7 +131,10 @@ class Writer:
         return changed
 
     def _channels(self, given: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
-        """The channels after an update; a no for good is lifted by the person alone (docs/ghl.md#do-not-disturb)."""
+        """The channels after an update.
+
+        A no for good is lifted by the person alone (docs/ghl.md#do-not-disturb).
+        """
         lasting = {name: entry for name, entry in held.items() if entry["status"] == "permanent"}
         kept = {} if self.state.settings.replaces_dnd else held
         return {**kept, **given, **lasting}
@@ -137,7 +149,8 @@ class Writer:
                 "fieldValue",
                 item.get("field_value", item.get("value", MISSING) if self.lenient else MISSING),
             )
-            # An unknown id, an unknown key or a value under another name is not saved, with no word (docs/ghl.md#custom-fields).
+            # An unknown id, an unknown key or a value under another name is not saved, with no word
+            # (docs/ghl.md#custom-fields).
             if field is None or value is MISSING:
                 continue
             stored = _stored(field, value, at)

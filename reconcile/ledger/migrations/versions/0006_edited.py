@@ -1,4 +1,7 @@
-"""Lets the ledger tell when a person last edited each end of a link, apart from when our own writes changed it."""
+"""Lets the ledger tell when a person last edited each end of a link.
+
+That is apart from when our own writes changed it.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +15,10 @@ _SIDES = ("app", "ghl")
 
 
 def upgrade() -> None:
-    """Add the columns, unless the ledger was made with them. Where we wrote, what changed last is not known."""
+    """Add the columns, unless the ledger was made with them.
+
+    Where we wrote, what changed last is not known.
+    """
     there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("link")}
     for side in _SIDES:
         if f"{side}_edited" in there:

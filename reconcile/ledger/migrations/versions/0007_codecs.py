@@ -10,7 +10,10 @@ _TABLES = ("pair", "link")
 
 
 def upgrade() -> None:
-    """Add the columns, unless the ledger was made with them; what is known already counts as made with others."""
+    """Add the columns, unless the ledger was made with them.
+
+    What is known already counts as made with others.
+    """
     for table in _TABLES:
         if "codecs" not in {
             column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)

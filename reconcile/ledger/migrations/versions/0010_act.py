@@ -1,4 +1,7 @@
-"""Lets the ledger remember which answers were given together, so that they can be taken back as one."""
+"""Lets the ledger remember which answers were given together.
+
+They can then be taken back as one.
+"""
 
 from alembic import op
 

@@ -8,7 +8,10 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Add the column, unless the ledger was made with it. Of links that were forgotten before, nobody knows."""
+    """Add the column, unless the ledger was made with it.
+
+    Of links that were forgotten before, nobody knows.
+    """
     there = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("grave")}
     if "other_key" not in there:
         op.add_column("grave", sa.Column("other_key", sa.String(400)))
