@@ -67,7 +67,7 @@ class Camera:
         self.browser.open(url)
         if whole:
             self._size(width, self.browser.js("document.documentElement.scrollHeight"))
-        self._shoot(name)
+        self.shoot(name)
 
     def paper(self, name: str, url: str) -> None:
         """What is printed of an address."""
@@ -86,10 +86,10 @@ class Camera:
         )
         self._size(columns * 9 + 60, min(len(shown), 400) * 21 + 50)
         self.browser.open(page.as_uri())
-        self._shoot(name)
+        self.shoot(name)
         page.unlink()
 
-    def _shoot(self, name: str) -> None:
+    def shoot(self, name: str) -> None:
         """As WebP, which is a third of a PNG."""
         picture = self.browser.call("Page.captureScreenshot", format="webp", quality=85)
         (self.out / f"{name}.webp").write_bytes(base64.b64decode(picture["data"]))
@@ -204,18 +204,40 @@ def everything(camera: Camera, acme: Acme) -> None:
     workbook(camera, Path(page.removeprefix("file://")).with_suffix(".xlsx"))
 
 
+def orchestrated(camera: Camera, server: str) -> None:
+    """A Prefect server's list of runs, and its newest run with logs and artifacts."""
+    import httpx
+
+    newest = {"limit": 1, "sort": "START_TIME_DESC"}
+    answer = httpx.post(f"{server}/api/flow_runs/filter", json=newest).raise_for_status()
+    run = f"/runs/flow-run/{answer.json()[0]['id']}"
+    camera.take("prefect", server, DESKTOP)
+    pages = {"runs": "/runs", "logs": f"{run}?tab=Logs", "artifacts": f"{run}?tab=Artifacts"}
+    for name, path in pages.items():
+        # The server gives its first page alone an address; the others are made in the browser.
+        camera.browser.js(
+            f"history.pushState(null, '', {path!r}); dispatchEvent(new Event('popstate'))"
+        )
+        camera.browser.js("new Promise(done => setTimeout(done, 5000))")
+        camera.shoot(f"prefect-{name}")
+
+
 def main() -> None:
     """Make them."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--out", type=Path)
     words.add_argument("--contacts", type=int, default=60)
     words.add_argument("--questions", type=int, default=0)
+    words.add_argument("--prefect", help="the address of a running server, to look at its pages")
     said = words.parse_args()
     out = said.out or ROOT / "docs" / "pictures"
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         acme = world(Path(folder) / "demo", contacts=said.contacts, questions=said.questions)
-        (everything if said.out else readme)(Camera(browser, out), acme)
+        camera = Camera(browser, out)
+        (everything if said.out else readme)(camera, acme)
+        if said.prefect:
+            orchestrated(camera, said.prefect)
 
 
 if __name__ == "__main__":

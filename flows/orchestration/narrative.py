@@ -36,12 +36,17 @@ def told(step: Step, arguments: Sequence[Any], carry_out: Callable[[], Any]) -> 
     try:
         result = carry_out()
     except BaseException:
-        _log(f"{words}: failed after {took(time.monotonic() - began)}")
+        _log(f"{words}: failed after {_lasted(began)}")
         raise
-    lasted = took(time.monotonic() - began)
-    counted = _counted(step.__name__, arguments, result)
-    _log(f"{words}: {counted}, {lasted}" if counted else f"{words}: done, {lasted}")
+    counted = _counted(step.__name__, arguments, result) or "done"
+    _log(f"{words}: {counted}, {_lasted(began)}")
     return result
+
+
+def _lasted(began: float) -> str:
+    """How long it took since then."""
+    seconds = time.monotonic() - began
+    return took(seconds) if seconds >= 1 else "under a second"
 
 
 def _log(words: str) -> None:
