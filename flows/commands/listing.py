@@ -20,8 +20,6 @@ from reconcile.entities import SPECS
 from reconcile.model import Entity, OpKind, Side
 from reconcile.plan.dependants import words as along_words
 from reconcile.plan.plan import LEDGER_ONLY
-from reconcile.report.tally import Records
-from reconcile.report.totals import DONE
 
 FIRST = 10
 """How many of each group are listed, unless all are wanted."""
@@ -100,6 +98,9 @@ def changes(console: Console, entries: Sequence[Change], *, full: bool = False) 
 
 
 def _groups(entries: Iterable[Change]) -> dict[Key, _Group]:
+    from reconcile.report.tally import Records
+    from reconcile.report.totals import DONE
+
     groups: dict[Key, _Group] = {}
     planned, done = Records(), Records()
     for change in entries:

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from flows.clock import took
 from flows.terminal import Console
-from reconcile.report.account import approvers
 
 if TYPE_CHECKING:
     from reconcile.ledger.runs import RunRow
@@ -56,7 +55,7 @@ def show(console: Console, rows: Sequence[RunRow]) -> None:
         console.print(head)
         line = f"writes planned {planned}  done {done}  failed {failed}  questions {asked}"
         if _approvals(row):
-            line += f"  approved by {approvers(_approvals(row))}"
+            line += f"  approved by {_approvers(row)}"
         kinds = _kinds(row)
         if kinds:
             line += f"  ({kinds})"
@@ -70,7 +69,7 @@ def _table(rows: Sequence[RunRow]) -> Table:
     for head in heads:
         table.add_column(head, justify="right" if head in _NUMBERS else "left", no_wrap=True)
     for row in rows:
-        cells = [*_cells(row), approvers(_approvals(row))]
+        cells = [*_cells(row), _approvers(row)]
         table.add_row(*map(Text, cells[: len(heads)]))
     return table
 
@@ -94,6 +93,12 @@ def _approvals(row: RunRow) -> Sequence[Mapping[str, Any]]:
     """What people approved of the run; a version that kept none says nothing."""
     given: Sequence[Mapping[str, Any]] = row.summary.get("approvals", ())
     return given
+
+
+def _approvers(row: RunRow) -> str:
+    """The people behind them, each once."""
+    names = (each["by"] or "somebody who gave no name" for each in _approvals(row))
+    return ", ".join(dict.fromkeys(names))
 
 
 def _kinds(row: RunRow) -> str:

@@ -19,7 +19,6 @@ from flows.commands.listing import changes, questions
 from flows.commands.refusal import limits
 from flows.terminal import Console
 from reconcile.entities import Shown
-from reconcile.report.account import approved, slow
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -95,6 +94,8 @@ def tell_run(
     console: Console, document: Mapping[str, Any], *, pair: Path, full: bool = False
 ) -> None:
     """The verdict, the figures, what changed with its values, and what is asked."""
+    from reconcile.report.account import approved
+
     verdict = document["verdict"]
     console.print(Text(verdict["headline"], style=_STYLE[verdict["tone"]]))
     _alerts(console, document)
@@ -121,6 +122,8 @@ def tell_run(
 
 def _times(console: Console, document: Mapping[str, Any]) -> None:
     """Where the run's time went."""
+    from reconcile.report.account import slow
+
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right", no_wrap=True)

@@ -89,9 +89,3 @@ def approved(document: Map[str, Any]) -> Iterator[str]:
                 yield f"Allowed by {by}: {names}"
             case _:
                 yield f"Answered by {by}: {many(each['count'], 'question')}"
-
-
-def approvers(approved: Sequence[Map[str, Any]]) -> str:
-    """The people behind some approvals, each once."""
-    names = (each["by"] or _UNNAMED for each in approved)
-    return ", ".join(dict.fromkeys(names))
