@@ -158,8 +158,8 @@ HUBSPOT = Export(
     edit_ghl={"zoe@mail.example": {"city": "Sevilla", "companyName": 'Sol "Uno", S.L.'}},
     second=(
         (
-            '"","Madrid","","28013","Spain",""',
-            '"","Sevilla","","28013","Spain","Sol ""Uno"", S.L."',
+            '"2026-02-03 10:00","","Madrid","","28013","Spain",""',
+            '"{now}","","Sevilla","","28013","Spain","Sol ""Uno"", S.L."',
         ),
     ),
     people={
