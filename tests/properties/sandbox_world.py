@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -374,7 +373,7 @@ class SandboxWorld(World):
         self.ghl_place = GhlPlace(sandbox=self.sandbox)
         self.app_place = AppPlace(url=f"sqlite:///{self.folder}/app.db", clock=self.clock)
         self.places: dict[Side, Any] = {Side.APP: self.app_place, Side.GHL: self.ghl_place}
-        self._numbers = count(1)
+        self._runs = 0
         self._begin()
 
     def _begin(self) -> None:
