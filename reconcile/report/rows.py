@@ -54,6 +54,7 @@ def apart(stage: Stage, entity: Entity) -> dict[str, bool]:
     return {
         "released": stage.has(f"released_{entity}"),
         "strayed": stage.has(f"strayed_{entity}"),
+        "again": stage.has(f"made_again_{entity}"),
     }
 
 

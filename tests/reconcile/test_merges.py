@@ -13,6 +13,7 @@ from reconcile.model import Entity, OpKind, Side
 from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.values.policy import TAGS, OnMerge
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
+from tests.flows.nights import night
 
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 
@@ -176,6 +177,15 @@ def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor
             assert [row.parent for row in world.ghl.rows(entity).values()] == [
                 world.links()["ann"]
             ] * 2
+
+
+def test_the_statement_balances_where_what_a_merge_left_is_made_again(world: World) -> None:
+    """`delete`: the task and the note that go, and those that come in their place, are each in one class."""
+    world.ghl.merge(world.links()["ann"], world.links()["bob"])
+    world.decide(world.run().holds[0], "delete")
+    told = night(world)
+    assert told.document["statement"]["broken"] == []
+    assert (told.document["statement"]["unexplained"], told.exit_code) == (0, 0)
 
 
 @pytest.mark.parametrize("at", range(1, 7))

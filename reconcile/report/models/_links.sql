@@ -15,3 +15,12 @@ SELECT link_id FROM strayed_{{ entity }} WHERE action = 'move'
 SELECT NULL::VARCHAR AS link_id WHERE false
 {%- endif %}
 {%- endmacro %}
+
+{#- Links of what a merged contact leaves behind, which is made again on the survivor. -#}
+{% macro links_made_again() -%}
+{% if again -%}
+SELECT link_id FROM made_again_{{ entity }}
+{%- else -%}
+SELECT NULL::VARCHAR AS link_id WHERE false
+{%- endif %}
+{%- endmacro %}

@@ -1,5 +1,5 @@
 -- query (number): how many operations belong to no record
-{% from 'report/models/_links.sql' import released_links, resettled_links with context %}
+{% from 'report/models/_links.sql' import links_made_again, released_links, resettled_links with context %}
 SELECT count(*)
 FROM fate
 WHERE
@@ -18,6 +18,7 @@ WHERE
                 THEN
                     link_id IN (SELECT link_id FROM tie_{{ entity }})
                     OR link_id IN ({{ resettled_links() }})
+                    OR link_id IN ({{ links_made_again() }})
             ELSE link_id IN (SELECT link_id FROM tie_{{ entity }})
         END
     )
