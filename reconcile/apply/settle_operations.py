@@ -19,7 +19,7 @@ from reconcile.entities import RECORDS
 from reconcile.ledger import schema
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
-from reconcile.model import Entity, Operation, OpKind, Outcome, Status
+from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
 
 CREATED = "created by this job"
 """How a link came about whose record this job made for the other one."""
@@ -40,12 +40,14 @@ _DROPPING = (OpKind.DELETE, OpKind.ARCHIVE, OpKind.FORGET)
 class _Run:
     """The run whose operations are settled.
 
-    `seen` is False where it did not come to settle what it saw before it wrote.
+    `seen` is False where it did not come to settle what it saw before it wrote. `edited` are the
+    ends of links that somebody edited since the run had read them, as it saw right before a write.
     """
 
     run_id: str
     codecs: Mapping[Entity, str]
     seen: bool
+    edited: frozenset[tuple[Name, Side]]
 
 
 def settle_operations(
@@ -62,7 +64,8 @@ def settle_operations(
     `codecs`: those, and what it had seen before it wrote, nobody knows then. A link is dropped
     before anything is made: a record may be deleted to be made again under the same link.
     """
-    run = _Run(source.run_id, codecs or {}, seen=codecs is not None)
+    edited = frozenset((name_of(o), o.side) for o in journal.stale())
+    run = _Run(source.run_id, codecs or {}, seen=codecs is not None, edited=edited)
     entries = journal.entries()
     linked = forgotten = 0
     while batch := list(islice(entries, _BATCH)):
@@ -147,7 +150,8 @@ def _settle_one(links: dict[Name, Link], operation: Operation, outcome: Outcome,
         f"{side}_digest": None,
         f"{side}_written": outcome.settled_at,
     }
-    link |= _times(link, operation, outcome, seen=run.seen)
+    known = run.seen and (name, side) not in run.edited
+    link |= _times(link, operation, outcome, known=known)
     return int(new)
 
 
@@ -164,12 +168,13 @@ def _new_link(operation: Operation, outcome: Outcome, run: _Run) -> Link:
     }
 
 
-def _times(link: Link, operation: Operation, outcome: Outcome, *, seen: bool) -> Link:
+def _times(link: Link, operation: Operation, outcome: Outcome, *, known: bool) -> Link:
     """When our write changed the record.
 
     Where the side told no time, when a person last did is not known any more.
 
-    Nor is it where the run did not come to settle what it had `seen` before it wrote.
+    Nor is it where the run did not come to settle what it had seen before it wrote, or where
+    somebody edited the record between: then it is not `known`.
     """
     modified, edited = f"{operation.side}_modified", f"{operation.side}_edited"
     ours = _moment(outcome.modified_at)
@@ -177,7 +182,7 @@ def _times(link: Link, operation: Operation, outcome: Outcome, *, seen: bool) ->
     times: Link = {modified: max(instants, default=None)}
     if operation.kind is OpKind.CREATE:
         times[edited] = ours
-    elif ours is None or not seen:
+    elif ours is None or not known:
         times[edited] = None
     return times
 

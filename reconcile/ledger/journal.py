@@ -120,6 +120,13 @@ class Journal:
         with self.ledger.engine.connect() as connection:
             return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
 
+    def stale(self) -> list[Operation]:
+        """Operations whose record was another one by the time of their write: somebody edited it."""
+        table = schema.journal
+        query = sa.select(table.c.operation).where(self._mine, table.c.status == Status.STALE.value)
+        with self.ledger.engine.connect() as connection:
+            return [operation_from(json.loads(line)) for (line,) in connection.execute(query)]
+
     def entries(self) -> Iterator[tuple[Operation, Outcome]]:
         """Every ended write with its outcome, streamed in a stable order."""
         table = schema.journal

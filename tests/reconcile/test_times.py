@@ -45,6 +45,20 @@ def _no_company(write: Write) -> str | None:
     return "INVALID" if "company" in write.fields else None
 
 
+def test_an_edit_right_before_our_own_tag_write_is_not_taken_for_an_old_one() -> None:
+    """Typed in the app after the run had read it, and our tag came after: whose value is newer is asked, not guessed."""
+    with linked(newest()) as world:
+        key = by_email(world, Side.GHL, "ann@x.com")
+        world.ghl.edit(C, key, {"company": "G", "tags": ["vip"]})
+        world.clock.advance(3600)
+        result = world.run(between=lambda: world.app.edit(C, "a1", {"company": "A"}))
+        assert [o.status for o in result.outcomes] == ["stale", "done"]
+        world.clock.advance(3600)
+        result = world.run()
+        assert [hold.field for hold in result.holds] == ["company"]
+        assert not result.writes
+
+
 def test_our_own_tag_write_is_no_edit_of_a_person() -> None:
     """GHL was changed last, but the app refuses its value and takes our tag: the next night GHL's value still wins."""
     with linked(newest()) as world:
