@@ -89,6 +89,8 @@ class Book:
     pending: dict[Cell, dict[str, Typed]] = field(default_factory=lambda: defaultdict(dict))
     gone: dict[Ident, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     """Where people deleted a record, and on which day."""
+    gone_with: dict[tuple[str, Ident], Ident] = field(default_factory=dict)
+    """By side, the tasks and notes that people deleted with their contact, and that contact."""
     merged: dict[Ident, Ident] = field(default_factory=dict)
     untraceable: set[Ident] = field(default_factory=set)
     """Those merged away of whom nothing is left that was ever seen: their merge looks like a deletion, and is one to any reader."""
@@ -112,9 +114,12 @@ class Book:
         """Enter what people did between two looks, while no run was under way."""
         for side in SIDES:
             for ident in before.rows[side].keys() | after.rows[side].keys():
-                self._compare_one(
-                    side, ident, before.row(side, ident), after.row(side, ident), day, at
-                )
+                was, now = before.row(side, ident), after.row(side, ident)
+                self._compare_one(side, ident, was, now, day, at)
+                if was is not None and now is None and was.of:
+                    contact = ("contact", was.of)
+                    if after.row(side, contact) is None:
+                        self.gone_with[side, ident] = contact
 
     def _compare_one(
         self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float

@@ -227,6 +227,9 @@ class Judge:
         owner = self._owner(ident, before)
         if owner and self.book.decision(owner, ""):
             return
+        # Moved on one side, and deleted on the other with the contact that it hung on there: it lives on where it was moved.
+        if owner and owner != self.book.gone_with.get((side, ident), owner):
+            return
         if side in self.book.gone.get(ident, {}):
             yield (
                 "revived",

@@ -210,3 +210,22 @@ def test_what_a_ring_cleared_is_owed_and_not_invented() -> None:
     assert _judged(swapped, before, after, _told(1)) == ["unmentioned"]
     assert _judged(swapped, before, after, _told(1, holds=(_hold("email"),))) == []
     assert "invented" in _judged(Book(), before, after, _told(1))
+
+
+def test_what_moved_away_is_not_deleted_with_its_old_contact() -> None:
+    """A task that somebody moved in the app, and that went in GHL with the contact it hung on, may be made again on the new one."""
+    task: Ident = ("task", "T00001")
+    in_app, in_ghl = Row("7", "P00002", {"title": "Call"}), Row("g7", "P00001", {"title": "Call"})
+    book = Book()
+    book.compare(
+        _seen({BOB: _row("2"), task: in_app}, {ANN: _row("g1"), BOB: _row("g2"), task: in_ghl}),
+        _seen({BOB: _row("2"), task: in_app}, {BOB: _row("g2")}),
+        2,
+        1.0,
+    )
+    before = _seen({BOB: _row("2"), task: in_app}, {BOB: _row("g2")})
+    made = Row("g8", "P00002", {"title": "Call"})
+    after = _seen({BOB: _row("2"), task: in_app}, {BOB: _row("g2"), task: made})
+    assert "revived" not in _judged(book, before, after, _told())
+    book.gone_with.clear()
+    assert "revived" in _judged(book, before, after, _told())
