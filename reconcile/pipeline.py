@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from collections.abc import Mapping as Map
 from functools import partial
+from typing import Any
 
 from reconcile.baseline import differences
 from reconcile.baseline.revisions import renew_baseline
@@ -63,11 +64,18 @@ def link(
     load_decisions(stage, decisions)
     open_questions = [(hold, json.loads(str(hold.body))) for hold in ledger.holds()]
     rows = [
-        (body["subject"], hold.hold_id, hold.values_digest, restored.is_asked_for(body["because"]))
+        (
+            body["subject"],
+            hold.hold_id,
+            hold.values_digest,
+            restored.is_asked_for(body["because"]),
+            _about_a_merge(body),
+        )
         for hold, body in open_questions
     ]
     named = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
-    stage.fill("in_question", [*named, ("went_back", "BOOLEAN")], [rows])
+    reasons = [("went_back", "BOOLEAN"), ("merged", "BOOLEAN")]
+    stage.fill("in_question", [*named, *reasons], [rows])
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
         release(stage, mapped)
@@ -88,6 +96,14 @@ def link(
             reused_keys.find(stage, mapped)
             remember(stage, ledger, mapped)
             make_owner(stage, mapped.entity)
+
+
+def _about_a_merge(question: Map[str, Any]) -> bool:
+    """Whether a question was ever asked as one about a merge.
+
+    Its words tell that where nothing else does any more.
+    """
+    return bool(question["values"].get("survivor")) or "as merged" in question["because"]
 
 
 def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:

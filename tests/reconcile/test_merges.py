@@ -102,6 +102,20 @@ def test_a_merge_of_two_linked_contacts_is_asked_about_and_never_deletes(
     ]
 
 
+def test_a_question_about_a_merge_outlives_what_showed_it(world: World) -> None:
+    """All that the survivor had of the loser goes from GHL: who was asked about is not deleted for that."""
+    links = world.links()
+    world.ghl.merge(links["ann"], links["bob"])
+    night(world)
+    world.ghl.edit(C, links["ann"], {"more_emails": []})
+    for entity, key in ((T, "t"), (N, "n")):
+        world.ghl.delete(entity, world.links(entity)[key])
+    for _ in range(2):
+        asked = [hold["kind"] for hold in night(world).document["holds"]]
+        assert asked == ["delete"]
+        assert _people(world, Side.APP) == ["Ann", "Bob"]
+
+
 @pytest.mark.parametrize("edited", ["task", "note", "new note"])
 def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edited: str) -> None:
     """To delete the loser's person was answered before somebody edited a task or note of his: that edit goes across first."""
