@@ -59,6 +59,7 @@ _WIDTHS = {
     "figure": 40,
     "the app": 28,
     "GHL": 28,
+    "key in GHL": 24,
 }
 _USUAL_WIDTH = 15
 _SENTENCE = 110
