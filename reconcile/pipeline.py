@@ -14,7 +14,12 @@ from typing import Any
 from reconcile.baseline import differences
 from reconcile.baseline.revisions import renew_baseline
 from reconcile.compare import absence, restored, reused_keys
-from reconcile.compare.absence import judge_absences, note_unproven, unconfirmed
+from reconcile.compare.absence import (
+    ASKED_BEFORE,
+    judge_absences,
+    note_unproven,
+    unconfirmed,
+)
 from reconcile.compare.diff import doubtful, make_delta
 from reconcile.compare.flapping import hold
 from reconcile.compare.verdicts import judge, keep_consents, load_decisions
@@ -69,12 +74,12 @@ def link(
             hold.hold_id,
             hold.values_digest,
             restored.is_asked_for(body["because"]),
-            _about_a_merge(body),
+            _doubted(body),
         )
         for hold, body in open_questions
     ]
     named = [(name, "VARCHAR") for name in ("subject", "hold_id", "values_digest")]
-    reasons = [("went_back", "BOOLEAN"), ("merged", "BOOLEAN")]
+    reasons = [("went_back", "BOOLEAN"), ("doubted", "BOOLEAN")]
     stage.fill("in_question", [*named, *reasons], [rows])
     for mapped in mapping.entities:
         differences.ready(stage, mapped)
@@ -98,12 +103,15 @@ def link(
             make_owner(stage, mapped.entity)
 
 
-def _about_a_merge(question: Map[str, Any]) -> bool:
-    """Whether a question was ever asked as one about a merge.
+def _doubted(question: Map[str, Any]) -> bool:
+    """Whether a question about a deletion was ever asked since the record was merged or changed.
 
     Its words tell that where nothing else does any more.
     """
-    return bool(question["values"].get("survivor")) or "as merged" in question["because"]
+    if question["kind"] != "delete":
+        return False
+    merged = bool(question["values"].get("survivor"))
+    return merged or any(words in question["because"] for words in (", changed in ", ASKED_BEFORE))
 
 
 def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:

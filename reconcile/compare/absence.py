@@ -10,6 +10,9 @@ from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 from reconcile.values.policy import OnDelete
 
+ASKED_BEFORE = "asked about before"
+"""What the question says of a deletion whose doubt nothing shows any more."""
+
 
 def note_unproven(stage: Stage, entity: Entity, side: Side, keys: Iterable[str]) -> None:
     """Note records that seem to be gone, though the side, asked by key, did not say so."""
@@ -36,6 +39,7 @@ def judge_absences(stage: Stage, mapped: EntityMap, *, children: Sequence[Entity
             fields=mapped.fields,
             policy={side.value: mapped.delete.get(side, OnDelete.HOLD) for side in Side},
             absent_runs=mapped.absent_runs,
+            asked_before=ASKED_BEFORE,
         )
 
 

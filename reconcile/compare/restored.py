@@ -96,8 +96,8 @@ def recall(
         stage.make("compare/rewound_edited")
     if questions:
         stage.run(f"CREATE OR REPLACE TABLE in_question AS FROM {questions}")
-        # An archive of an earlier version does not say which were about merges.
-        stage.run("ALTER TABLE in_question ADD COLUMN IF NOT EXISTS merged BOOLEAN")
+        # An archive of an earlier version does not say which were about doubtful deletions.
+        stage.run("ALTER TABLE in_question ADD COLUMN IF NOT EXISTS doubted BOOLEAN")
     find_unanswered(stage, mapping)
     if parted:
         stage.run(f"CREATE OR REPLACE TABLE parted AS FROM {parted}")

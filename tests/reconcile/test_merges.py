@@ -116,6 +116,17 @@ def test_a_question_about_a_merge_outlives_what_showed_it(world: World) -> None:
         assert _people(world, Side.APP) == ["Ann", "Bob"]
 
 
+def test_a_question_about_a_changed_record_outlives_the_change(world: World) -> None:
+    """Deleted in GHL, changed in the app; the change is taken back before somebody answers: nothing is deleted unasked."""
+    was = world.cells(Side.APP)["bob"]["company"]
+    world.ghl.delete(C, world.links()["bob"])
+    for company in ("Else", was, was):
+        world.app.edit(C, "bob", {"company": company})
+        asked = [hold["kind"] for hold in night(world).document["holds"]]
+        assert asked == ["delete"]
+        assert _people(world, Side.APP) == ["Ann", "Bob"]
+
+
 @pytest.mark.parametrize("edited", ["task", "note", "new note"])
 def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edited: str) -> None:
     """To delete the loser's person was answered before somebody edited a task or note of his: that edit goes across first."""

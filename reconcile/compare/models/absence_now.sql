@@ -94,7 +94,7 @@ described AS (
         * EXCLUDE (cell_list),
         coalesce(heir, merged) AS survivor,
         {{ hold_id('delete', entity, 'link_id') }}
-        IN (SELECT q.hold_id FROM in_question AS q WHERE q.merged) AS asked_as_merged,
+        IN (SELECT q.hold_id FROM in_question AS q WHERE q.doubted) AS asked,
         json_object(
             {% for field in fields %}
             {{ field.name | literal }}, cell_list[{{ loop.index }}]{{ '' if loop.last else ',' }}
@@ -119,8 +119,8 @@ judged AS (
             WHEN excluded THEN 'ignore'
             WHEN runs < {{ absent_runs }} AND NOT tombstone THEN 'quarantine'
             WHEN survivor IS NOT NULL THEN 'hold'
-            -- What shows a merge may go: a question about one ends with an answer, and with nothing else.
-            WHEN asked_as_merged AND policy <> 'ignore' THEN 'hold'
+            -- What shows a merge or a change may go: a question about it ends with an answer, and with nothing else.
+            WHEN asked AND policy <> 'ignore' THEN 'hold'
             WHEN touched AND policy <> 'ignore' THEN 'hold'
             ELSE policy
         END AS action,
@@ -132,7 +132,7 @@ judged AS (
 )
 
 SELECT
-    j.* EXCLUDE (heir, by_children, children, changed, waits, asked_as_merged, action),
+    j.* EXCLUDE (heir, by_children, children, changed, waits, asked, action),
     CASE
         WHEN j.action = 'hold' AND d.choice = 'delete' THEN 'mirror'
         WHEN j.action = 'hold' AND d.choice = 'keep' THEN 'ignore'
@@ -164,11 +164,11 @@ SELECT
             THEN
                 'gone from ' || where_gone || ', where record ' || survivor || ' now has the same identity: merged?'
                 || changed
-        WHEN asked_as_merged AND j.action = 'hold'
-            THEN
-                'gone from ' || where_gone || ', and asked about as merged before; nothing shows by now with which record'
-                || changed
         WHEN touched AND j.action = 'hold' THEN 'deleted in ' || where_gone || ', changed in ' || where_kept
+        WHEN asked AND j.action = 'hold'
+            THEN
+                'deleted in ' || where_gone
+                || '; {{ asked_before }} as merged or changed, of which nothing shows any more'
         ELSE 'deleted in ' || where_gone
     END AS because
 FROM judged AS j
