@@ -104,14 +104,11 @@ def link(
 
 
 def _doubted(question: Map[str, Any]) -> bool:
-    """Whether a question about a deletion was ever asked since the record was merged or changed.
+    """Whether a question was asked because what is deleted was merged or changed.
 
-    Its words tell that where nothing else does any more.
+    Its words tell.
     """
-    if question["kind"] != "delete":
-        return False
-    merged = bool(question["values"].get("survivor"))
-    return merged or any(words in question["because"] for words in (", changed in ", ASKED_BEFORE))
+    return any(words in question["because"] for words in (", changed in ", "merged?", ASKED_BEFORE))
 
 
 def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
