@@ -5,7 +5,7 @@ Lock it, compare it with what was expected, change it, read it back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -80,14 +80,16 @@ class Change:
         values |= self._parent_values()
         beside, values = self._parted(values)
         values = {**self.layout.fixed, **values, **self._joined.pointed(beside)}
+        # Columns may copy the key; a key may itself be a copy, and waits for what it copies.
+        values |= self._made_up(values, unless=self.layout.on_create)
         values |= filled(self.layout.columns, self.layout.on_create, values, self.now)
-        made = self._made_up(values)
+        values |= self._made_up(values)
         tags = self._tags_named()
         if tags is not None and self.layout.tags and self.layout.tags.field:
             values[self.layout.tags.field.name] = tagging.stored(self.layout.tags, tags, None)
-        key = self._insert({**values, **made, **self._stamps({**values, **made}, None)})
+        key = self._insert({**values, **self._stamps(values, None)})
         if self.layout.joins:
-            self._joined.create(self._own_row(key), beside)
+            self._point_late(key, self._joined.create(self._own_row(key), beside))
         if tags:
             self._join(key, tags)
         return self._done(key)
@@ -230,12 +232,21 @@ class Change:
             raise UnfitError(f"the parent's key: {error}") from None
         return {field.name: value for field, value in zip(self.layout.parent, values, strict=True)}
 
-    def _made_up(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Key values that neither the write nor the database gives."""
+    def _point_late(self, key: str | None, columns: Mapping[str, Any]) -> None:
+        """Point a new record to rows whose keys the database made after it."""
+        if columns and key is not None:
+            is_it = key_is(self.layout.key, key)
+            self.connection.execute(sa.update(self.layout.table).where(is_it).values(columns))
+
+    def _made_up(
+        self, values: Mapping[str, Any], *, unless: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Key values that neither the write nor the database gives, `unless` they come later."""
+        key = [field for field in self.layout.key if field.name not in unless]
         if self.write.key is not None:
-            given = key_values(self.layout.key, self.write.key)
-            return {field.name: value for field, value in zip(self.layout.key, given, strict=True)}
-        return missing_keys(self.connection, self.layout.key, values)
+            given = zip(self.layout.key, key_values(self.layout.key, self.write.key), strict=True)
+            return {field.name: value for field, value in given if field in key}
+        return missing_keys(self.connection, key, values)
 
     def _insert(self, values: Mapping[str, Any]) -> str | None:
         """Insert a row and give its key; None where the database does not say what it became."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from connectors.sql.joins import Rows
 from connectors.sql.keys import new_key, text_key
+from connectors.sql.plain import plain
 from connectors.sql.settings import Copy, NewValues
 from connectors.sql.values import Field, Kind, UnfitError, coerce, stored_moment
 
@@ -25,8 +26,11 @@ def filled(
     declared: NewValues,
     given: Mapping[str, Any],
     now: str,
+    record: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `on_create` adds to the values of a new row; `now` is an ISO 8601 instant.
+
+    `record` is the row of the record that a joined row belongs to.
 
     Raises UnfitError for what does not fit.
     """
@@ -34,7 +38,9 @@ def filled(
     for name, said in declared.items():
         if given.get(name) is not None:
             continue
-        value = new_value(columns[name], said, {**given, **added}, now)
+        of_record = isinstance(said, Copy) and said.of_record
+        source = record or {} if of_record else {**given, **added}
+        value = new_value(columns[name], said, source, now)
         if value is not None:
             added[name] = value
     return added
@@ -64,13 +70,14 @@ def _copied(
     value = given.get(said.column)
     if value is None:
         return None
+    text = str(plain(value))
     match said.case:
         case "lower":
-            return str(value).lower()
+            return text.lower()
         case "upper":
-            return str(value).upper()
+            return text.upper()
         case _:
-            return str(value)
+            return text
 
 
 def missing_keys(
@@ -85,19 +92,32 @@ def missing_keys(
     return {field.name: new_key(field, uuid4()) for field in unmade if text_key(field)}
 
 
+def key_ahead(
+    field: Field,
+    owner: Field,
+) -> Any:
+    """A key for a row that is made after the record that points to it by `owner`.
+
+    None where the database makes it, and the record can wait for it.
+    """
+    waits = field.automatic and (owner.nullable or owner.default)
+    return None if waits or not text_key(field) else new_key(field, uuid4())
+
+
 def new_row(
     connection: sa.Connection,
     rows: Rows,
     values: Mapping[str, Any],
     now: str,
+    record: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Insert a row with what was given, what selects it, what new rows get, and a key.
 
-    Returns all its values that are known.
+    `record` is the row of the record that it belongs to. Returns all its values that are known.
     """
     given = {name: value for name, value in values.items() if value is not None}
     whole = {**given, **rows.fixed}
-    whole |= filled(rows.columns, rows.on_create, whole, now)
+    whole |= filled(rows.columns, rows.on_create, whole, now, record)
     stamp = rows.modified_at
     if stamp is not None and stamp.name not in whole:
         whole[stamp.name] = stored_moment(stamp, now)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.sql.gathering import NAME, Row, chosen, rows_beside
-from connectors.sql.inserting import bound, new_row, new_value
+from connectors.sql.inserting import bound, key_ahead, new_row, new_value
 from connectors.sql.joins import Joined, Link, Rows
 from connectors.sql.schema import Layout
 from connectors.sql.values import UnfitError, stored_moment
@@ -39,28 +39,36 @@ class JoinedRows:
     now: str
 
     def pointed(self, values: Values) -> dict[str, Any]:
-        """The columns of a new record that point to joined rows, which are looked for or made."""
+        """The columns of a new record that point to joined rows, which are looked for or made.
+
+        One that takes values from the record is made after it: here it gets its key.
+        """
         columns: dict[str, Any] = {}
-        for joined, own in self._by_join(values):
-            if joined.points:
-                columns |= self._pointed(joined, own, found={})
+        for joined, own in self._of_new(values):
+            if joined.points and self._is_made(joined, own):
+                columns |= self._ahead(joined) if joined.follows else self._point(joined, own)
         return columns
 
     def create(
         self,
         record: Row,
         values: Values,
-    ) -> None:
-        """Make the rows of a new record; `record` is its own row."""
-        given = {joined.join: own for joined, own in self._by_join(values)}
-        for joined in self.layout.joins.values():
-            own = given.get(joined.join, {})
-            if joined.points:
+    ) -> dict[str, Any]:
+        """Make the rows of a new record; `record` is its own row.
+
+        Gives what its own columns become where the database made the key of what they point to.
+        """
+        columns: dict[str, Any] = {}
+        for joined, own in self._of_new(values):
+            if joined.follows and self._is_made(joined, own):
+                columns |= self._behind(joined, record, own)
+            elif joined.points:
                 continue
-            if joined.name is not None:
+            elif joined.name is not None:
                 self._create_named(joined, record, own)
             elif any(value is not None for value in own.values()):
                 self._write(joined, record, own, found={})
+        return columns
 
     def update(
         self,
@@ -78,7 +86,7 @@ class JoinedRows:
             if joined.points and not found:
                 self._check_astray(joined, record)
             if joined.points and (joined.shared or not found):
-                columns |= self._pointed(joined, own, found=found)
+                columns |= self._pointed(joined, record, own, found=found)
             else:
                 self._write(joined, record, own, found=found)
         return columns
@@ -89,7 +97,9 @@ class JoinedRows:
         Its own ones and its links, nobody else's.
         """
         for joined in self.layout.joins.values():
-            if joined.points:
+            if joined.follows:
+                self._let_go(joined, record)
+            elif joined.points:
                 continue
             rows = joined.near_end
             conditions = [*self._of(rows, record), *rows.conditions()]
@@ -105,6 +115,23 @@ class JoinedRows:
         for native, value in values.items():
             grouped.setdefault(self.layout.beside[native].join, {})[native] = value
         return [(self.layout.joins[name], own) for name, own in grouped.items()]
+
+    def _of_new(self, values: Values) -> list[tuple[Joined, dict[str, Any]]]:
+        """Every join, with what a new record has in it."""
+        given = {joined.join: own for joined, own in self._by_join(values)}
+        return [(joined, given.get(name, {})) for name, joined in self.layout.joins.items()]
+
+    def _is_made(
+        self,
+        joined: Joined,
+        values: Values,
+    ) -> bool:
+        """Whether a new record points to a row: it has a value there, or cannot be without one."""
+        if any(value not in (None, "") for value in values.values()):
+            return True
+        said = {*self.layout.fixed, *self.layout.on_create}
+        owners = [owner for _, owner in joined.rows.on if owner.name not in said]
+        return not joined.shared and not all(one.nullable or one.default for one in owners)
 
     def _of(
         self,
@@ -210,26 +237,70 @@ class JoinedRows:
     ) -> dict[str, Any]:
         """A new row of a record's (or of nobody's, where `record` is None); its values."""
         ends = {} if record is None else {own.name: record[owner.name] for own, owner in rows.on}
-        return new_row(self.connection, rows, {**values, **ends}, self.now)
+        return new_row(self.connection, rows, {**values, **ends}, self.now, record)
+
+    # Rows of its own that it points to, and that refer back to it.
+
+    def _ahead(self, joined: Joined) -> dict[str, Any]:
+        """The keys of a row that is made after the record, in the columns that point to it."""
+        ends = [(own, owner) for own, owner in joined.rows.on if own in joined.rows.key]
+        keys = {owner.name: key_ahead(own, owner) for own, owner in ends}
+        return {name: key for name, key in keys.items() if key is not None}
+
+    def _behind(
+        self,
+        joined: Joined,
+        record: Row,
+        values: Values,
+    ) -> dict[str, Any]:
+        """Make the row after the record; gives the columns that did not know its key before."""
+        parts = {joined.part(native): value for native, value in values.items()}
+        known = [pair for pair in joined.rows.on if record[pair[1].name] not in _NOWHERE]
+        ends = {own.name: record[owner.name] for own, owner in known}
+        row = new_row(self.connection, joined.rows, {**parts, **ends}, self.now, record)
+        late = [pair for pair in joined.rows.on if pair not in known]
+        return {owner.name: row[own.name] for own, owner in late}
+
+    def _let_go(
+        self,
+        joined: Joined,
+        record: Row,
+    ) -> None:
+        """Have a record that is deleted point nowhere, where it can, before its row is deleted."""
+        columns = {owner.name: None for _, owner in joined.rows.on if owner.nullable}
+        if columns:
+            is_it = [field.column == record[field.name] for field in self.layout.key]
+            table = self.layout.table
+            self.connection.execute(sa.update(table).where(*is_it).values(columns))
 
     # Rows that others may use too.
 
     def _pointed(
         self,
         joined: Joined,
+        record: Row,
         values: Values,
         *,
         found: Mapping[str, Row],
     ) -> dict[str, Any]:
         """What the columns become that point to a joined row."""
-        parts = {joined.part(native): value for native, value in values.items()}
-        if all(value in (None, "") for value in parts.values()):
+        if all(value in (None, "") for value in values.values()):
             unset = {owner.name: None for _, owner in joined.rows.on}
             return unset if found else {}
+        return self._point(joined, values, record)
+
+    def _point(
+        self,
+        joined: Joined,
+        values: Values,
+        record: Row | None = None,
+    ) -> dict[str, Any]:
+        """The columns that point to a row with these values."""
+        parts = {joined.part(native): value for native, value in values.items()}
         if joined.shared:
             target = self._target(joined, parts)
         else:
-            target = self._insert(joined.rows, None, parts)
+            target = new_row(self.connection, joined.rows, parts, self.now, record)
         return {owner.name: target[own.name] for own, owner in joined.rows.on}
 
     def _check_astray(

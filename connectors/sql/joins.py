@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connectors.sql.finder import Finder, near
-from connectors.sql.settings import JoinSettings, NewValues, TableSettings, names
+from connectors.sql.settings import Copy, JoinSettings, NewValues, TableSettings, names
 from connectors.sql.values import Field, UnfitError, coerce
 
 Pairing = tuple[Field, Field]
@@ -82,6 +82,22 @@ class Joined:
         return f"join_{self.join}"
 
     @property
+    def copied(self) -> list[str]:
+        """The record's columns that a new row takes values from."""
+        if self.name is not None:
+            return [said.column for said in self.named.values() if isinstance(said, Copy)]
+        ends = [self.rows.on_create, *([self.link.rows.on_create] if self.link else [])]
+        return [said.column for values in ends for said in of_record(values)]
+
+    @property
+    def follows(self) -> bool:
+        """Whether the row that a record points to takes values from the record.
+
+        It may be the record's key; so it is made after the record.
+        """
+        return self.points and not self.shared and bool(of_record(self.rows.on_create))
+
+    @property
     def near_end(self) -> Rows:
         """The rows that name the record: the link's, where there is one."""
         return self.link.rows if self.link else self.rows
@@ -107,6 +123,11 @@ class Joined:
     @property
     def _given(self) -> set[str]:
         return {*self.rows.fixed, *(own.name for own, _ in self.rows.on)}
+
+
+def of_record(values: NewValues) -> list[Copy]:
+    """What of the values for new rows is taken from the record that the row belongs to."""
+    return [said for said in values.values() if isinstance(said, Copy) and said.of_record]
 
 
 def find_joins(
@@ -150,6 +171,13 @@ class _Search:
         if rows is None or len(self.finder.problems) > before:
             return None
         points = link is None and not self._by_key(rows)
+        shared = (link is not None or points) and not settings.own
+        if shared and of_record(rows.on_create):
+            self.finder.report(
+                f"{self.where}: on_create",
+                f"a row of {settings.table!r} may be others' too, so no record gives its values",
+                "write a value, or own = true where the row is the record's alone",
+            )
         rows = replace(rows, modified_at=self._column(settings.table, settings.modified_at))
         joined = Joined(
             name,
@@ -162,7 +190,7 @@ class _Search:
             named=settings.on_create if settings.name else {},
             find=self._column(settings.table, settings.find),
             create=settings.create,
-            shared=(link is not None or points) and not settings.own,
+            shared=shared,
             points=points,
             unique=self._unique(link.rows if link else rows),
         )
@@ -265,7 +293,7 @@ class _Search:
         fixed: Mapping[str, str],
         new: NewValues,
     ) -> Rows | None:
-        rows = find_rows(self.finder, self.where, table, fixed, new)
+        rows = find_rows(self.finder, self.where, table, fixed, new, self.declared.table)
         on_ = self._pairs(table, on, self.declared.table)
         return None if rows is None else replace(rows, on=on_)
 
@@ -322,15 +350,17 @@ def find_rows(
     table: str,
     fixed: Mapping[str, str],
     new: NewValues,
+    owner: str | None = None,
 ) -> Rows | None:
     """The rows of a table that fixed values select.
 
-    None where there is no such table, which is noted.
+    None where there is no such table, which is noted. `owner` is the table of the records that its
+    rows belong to.
     """
     columns = finder.fields(where, table)
     if columns is None:
         return None
-    known_columns(finder, where, table, new)
+    known_columns(finder, where, table, new, owner)
     found = next(iter(columns.values())).column.table
     keyed = finder.inspector.get_pk_constraint(found.name, found.schema)
     key = [columns[name] for name in keyed.get("constrained_columns") or ()]
@@ -364,9 +394,17 @@ def known_columns(
     where: str,
     table: str,
     values: NewValues,
+    owner: str | None = None,
 ) -> None:
-    """Note each column of `on_create` that the table does not have."""
+    """Note each column of `on_create` that the table, or the record's own, does not have."""
+    said = f"{where}: on_create"
     for name, value in values.items():
-        finder.column(f"{where}: on_create", table, name)
-        if not isinstance(value, str):
-            finder.column(f"{where}: on_create", table, value.column)
+        finder.column(said, table, name)
+        if not isinstance(value, Copy):
+            continue
+        if not value.of_record:
+            finder.column(said, table, value.column)
+        elif owner is not None:
+            finder.column(said, owner, value.column)
+        else:
+            finder.report(said, f"{name}: no joined row is made here", "write copy, or a value")

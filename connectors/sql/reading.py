@@ -48,14 +48,16 @@ KEYS = 500
 
 
 def needed(layout: Layout) -> list[Field]:
-    """Every column that a record is made of or joined by, once."""
+    """Every column that a record is made of or joined by, or that joined rows copy, once."""
     place = layout.tags.field if layout.tags else None
     roles = (*layout.key, *layout.parent, layout.version, layout.modified_at, layout.deleted, place)
-    owners = [owner for joined in layout.joins.values() for _, owner in joined.near_end.on]
+    joins = layout.joins.values()
+    owners = [owner for joined in joins for _, owner in joined.near_end.on]
+    copied = [layout.columns[name] for joined in joins for name in joined.copied]
     return list(
         {
             field.name: field
-            for field in (*layout.fields.values(), *roles, *owners)
+            for field in (*layout.fields.values(), *roles, *owners, *copied)
             if field is not None
         }.values()
     )

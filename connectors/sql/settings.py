@@ -13,11 +13,13 @@ from reconcile.model import Entity
 class Copy:
     """A value for a new row that follows from another column of the same row.
 
-    It is taken as it is, or in one case.
+    It is taken as it is, or in one case. `of_record`: the column is one of the record that a joined
+    row belongs to.
     """
 
     column: str
     case: Literal["as it is", "lower", "upper"] = "as it is"
+    of_record: bool = False
 
 
 NewValues: TypeAlias = "Mapping[str, str | Copy]"

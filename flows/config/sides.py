@@ -40,17 +40,20 @@ _LINK = Field(
 class CopyForm(Part):
     """A value for new rows that follows from another column of the same row.
 
-    It is taken as it is, or in one case.
+    It is taken as it is, or in one case. A joined row may take one of the record's columns.
     """
 
     copy_: str | None = Field(default=None, alias="copy", description="as it is")
     lower: str | None = Field(default=None, description="in lower case")
     upper: str | None = Field(default=None, description="in upper case")
+    record: str | None = Field(
+        default=None, description="in a join: a column of the record that the row belongs to"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> CopyForm:
         if len(self.model_fields_set) != 1:
-            raise PydanticCustomError("copy", "one of copy, lower and upper, with a column")
+            raise PydanticCustomError("copy", "one of copy, lower, upper and record, with a column")
         return self
 
 

@@ -93,4 +93,6 @@ def _value(said: str | CopyForm) -> str | Copy:
         return Copy(said.lower, "lower")
     if said.upper is not None:
         return Copy(said.upper, "upper")
+    if said.record is not None:
+        return Copy(said.record, of_record=True)
     return Copy(said.copy_ or "")

@@ -277,20 +277,24 @@ SHOPWARE = Application(
     seed=seeds.SHOPWARE,
     cara={**CARA, "city": "Oslo"},
     look={
-        "customers": "SELECT customer_number, first_name, email, HEX(default_billing_address_id) FROM customer ORDER BY 1",
-        "addresses": "SELECT first_name, street, zipcode, city, phone_number FROM customer_address ORDER BY id",
+        "customers": "SELECT IF(customer_number = HEX(id), 'its key', customer_number), first_name, email, default_billing_address_id ="
+        " default_shipping_address_id, LENGTH(id), HEX(sales_channel_id) FROM customer ORDER BY email",
+        "addresses": "SELECT c.email, a.id = c.default_billing_address_id, a.first_name, street, zipcode, city, phone_number FROM customer_address a"
+        " JOIN customer c ON c.id = a.customer_id ORDER BY 1, 4",
         "tags": "SELECT c.email, t.name, LENGTH(t.id), t.created_at > '2026-01-01' FROM customer_tag l JOIN tag t ON t.id = l.tag_id"
         " JOIN customer c ON c.id = l.customer_id ORDER BY 1, 2",
     },
     first={
         "customers": [
-            ("10001", "Ann", "ann@a.test", f"018{21:029X}"),
-            ("10002", "Ben", "ben@b.test", f"018{23:029X}"),
+            ("10001", "Ann", "ann@a.test", 0, 16, f"018{5:029X}"),
+            ("10002", "Ben", "ben@b.test", 1, 16, f"018{5:029X}"),
+            ("its key", "Cara", "cara@c.test", 1, 16, f"018{5:029X}"),
         ],
         "addresses": [
-            ("Ann", "Via 1", "00184", "Rome", "+12025550101"),
-            ("Ann", "Am Lager 2", "10115", "Berlin", None),
-            ("Ben", "Weg 3", "10117", "Berlin", None),
+            ("ann@a.test", 0, "Ann", "Am Lager 2", "10115", "Berlin", None),
+            ("ann@a.test", 1, "Ann", "Via 1", "00184", "Rome", "+12025550101"),
+            ("ben@b.test", 1, "Ben", "Weg 3", "10117", "Berlin", None),
+            ("cara@c.test", 1, "Cara", "", None, "Oslo", None),
         ],
         "tags": [("ann@a.test", "vip", 16, 0)],
     },
@@ -304,9 +308,10 @@ SHOPWARE = Application(
     ghl_edit={"city": "Bonn", "phone": "+12025550102", "tags": ["new lead"]},
     last={
         "addresses": [
-            ("Ann", "Via 1", "00184", "Milan", "+12025550101"),
-            ("Ann", "Am Lager 2", "10115", "Berlin", None),
-            ("Ben", "Weg 3", "10117", "Bonn", "+12025550102"),
+            ("ann@a.test", 0, "Ann", "Am Lager 2", "10115", "Berlin", None),
+            ("ann@a.test", 1, "Ann", "Via 1", "00184", "Milan", "+12025550101"),
+            ("ben@b.test", 1, "Ben", "Weg 3", "10117", "Bonn", "+12025550102"),
+            ("cara@c.test", 1, "Cara", "", None, "Oslo", None),
         ],
         "tags": [("ann@a.test", "vip", 16, 0), ("ben@b.test", "new lead", 16, 1)],
     },
