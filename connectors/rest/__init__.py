@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -46,11 +47,16 @@ _SAMPLE = 50
 _COMPARE = "compare the declaration with the API's documentation"
 
 
+def _clock() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class RestConnector:
     """One JSON API as the app side; fills reconcile.ports.Connector.
 
     `transport` and `sleep` are swapped in tests; `ending` says when nothing more is sent. Requests
-    are spread over the declared window; a 429 slows them down. `identity` says which API this is
+    are spread over the declared window; a 429 slows them down. `clock` gives the ISO 8601 instant for
+    members of new records. `identity` says which API this is
     where its address does not: one that is served anew for every run. `timezone` is that of times
     without a zone. Raises ConfigError for credentials or a query in a URL.
     """
@@ -65,9 +71,10 @@ class RestConnector:
         timezone: str = "UTC",
         transport: Transport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], str] = _clock,
         ending: Ending | None = None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._clock = settings, clock
         sleep = ending.by(sleep) if ending else sleep
         _refuse_credentials(settings)
         _refuse_queries(settings)
@@ -238,7 +245,8 @@ class RestConnector:
         """One Reply a Write; see Writer.run for what is raised."""
         forms = {entity: self._form(entity) for entity in self._settings.entities}
         self._contacts = None
-        yield from Writer(self._api, forms, self._settings.concurrency, self._looks).run(writes)
+        concurrency = self._settings.concurrency
+        yield from Writer(self._api, forms, concurrency, self._clock, self._looks).run(writes)
 
     def usage(self) -> Usage:
         """Requests so far by endpoint, the window, and the answers with 429."""

@@ -13,7 +13,7 @@ import msgspec
 from connectors.http import Answer, Request
 from connectors.rest.api import Api, decoded, filled, item_of, wrapped
 from connectors.rest.lines import TAGS, Form, folded
-from connectors.rest.places import filled_in, find, lost, merge, parse, put, shows, text
+from connectors.rest.places import fill, filled_in, find, lost, merge, parse, put, shows, text
 from connectors.rest.refusals import reply_to, unsupported
 from reconcile.errors import (
     ConnectorError,
@@ -60,6 +60,7 @@ class Change:
     api: Api
     form: Form
     write: Write
+    now: str
 
     def carry_out(self) -> Reply:
         """Do what the write says."""
@@ -93,6 +94,7 @@ class Change:
             self._link(body, self.write.parent)
         for place, constant in endpoint.constants.items():
             put(body, parse(place), constant)
+        fill(body, endpoint.on_create, self.now)
         headers = {endpoint.idempotency: self.write.op_id} if endpoint.idempotency else {}
         path = filled(template, {"parent": self.write.parent})
         request = Request(

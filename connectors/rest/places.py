@@ -70,6 +70,14 @@ def filled_in(template: Any, word: str, value: Any) -> Any:
     return value if template == word else template
 
 
+def fill(body: dict[str, Any], more: Mapping[str, Any], now: str) -> None:
+    """Set what lies at each dotted path where the body says nothing; "now" is a time."""
+    for place, value in more.items():
+        path = parse(place)
+        if find(body, path) is None:
+            put(body, path, now if value == "now" else value)
+
+
 def merge(body: dict[str, Any], more: Mapping[str, Any]) -> None:
     """Add members to a body; an object is added to the one that is there."""
     for name, held in more.items():

@@ -90,8 +90,10 @@ class EndpointSettings:
     sent with all that the object holds, which is read before; a list is always sent whole.
     envelope: the member around one record in an answer ("data" of {"data": {"id": 1}}). wrap: the
     member around a record in a request; the same as envelope where it is not said, and "" where a
-    request carries the record bare. constants: members of every create. if_match, version_member:
-    how a write names the version it saw. archive: members that take a record out of sight.
+    request carries the record bare. constants: members of every create. on_create: members of a
+    new record that nothing else gives it; "now" is the time of the write (ISO 8601, in UTC).
+    if_match, version_member: how a write names the version it saw. archive: members that take a
+    record out of sight.
     tag_name: the member of a tag that is an object.
     tag_ids: the numbers or texts that records hold in place of tags, by the tag's name; an id that
     is not named makes a record unreadable, and a tag that is not named is refused.
@@ -124,6 +126,7 @@ class EndpointSettings:
     envelope: str | None = None
     wrap: str | None = None
     constants: Mapping[str, Json] = field(default_factory=dict)
+    on_create: Mapping[str, Json] = field(default_factory=dict)
     if_match: bool = False
     version_member: str | None = None
     archive: Mapping[str, Json] = field(default_factory=dict)

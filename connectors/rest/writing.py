@@ -5,7 +5,7 @@ They go on until the API says that no other can succeed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,11 +33,15 @@ def record_now(api: Api, form: Form, key: str, parent: str | None) -> Record | N
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Carries out Writes that do not depend on one another, `concurrency` at a time."""
+    """Carries out Writes that do not depend on one another, `concurrency` at a time.
+
+    `now` gives the instant for members of new records.
+    """
 
     api: Api
     forms: Mapping[Entity, Form]
     concurrency: int
+    now: Callable[[], str]
     looks: Looks = field(default_factory=Looks)
 
     def run(self, writes: Sequence[Write]) -> Iterator[Reply]:
@@ -91,9 +95,9 @@ class Writer:
         try:
             with self.looks.around(write):
                 ready = self._ready(form, write)
-                return (
-                    ready if isinstance(ready, Reply) else Change(self.api, form, ready).carry_out()
-                )
+                if isinstance(ready, Reply):
+                    return ready
+                return Change(self.api, form, ready, self.now()).carry_out()
         except (*FATAL, Exhausted):
             raise
         except ConnectorError as error:

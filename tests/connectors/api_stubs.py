@@ -75,7 +75,9 @@ def _window(request: Request, rows: Mapping[str, Row], at: str, size: str) -> tu
 
 
 class HubSpot(Stub):
-    """CRM objects, v3: properties are texts, only those that are asked for are shown, links are in `associations`."""
+    """CRM objects, v3: properties are texts, only those that are asked for are shown, links are in `associations`; tasks and notes need a time."""
+
+    links: ClassVar[Mapping[str, int]] = {"tasks": 204, "notes": 202}
 
     def routes(self) -> Mapping[str, Callable[[Request, Any], Response]]:
         return {"/crm/v3/objects/{name}": self.many, "/crm/v3/objects/{name}/{key}": self.one}
@@ -103,11 +105,15 @@ class HubSpot(Stub):
                 if email and row["properties"].get("email") == email:
                     message = f"Contact already exists. Existing ID: {key}"
                     return JSONResponse({"category": "CONFLICT", "message": message}, 409)
+            number = self.links.get(request.path_params["name"])
+            if number and "hs_timestamp" not in body["properties"]:
+                message = "Error creating NOTE. Some required properties were not set."
+                return JSONResponse({"category": "VALIDATION_ERROR", "message": message}, 400)
             key = str(900 + len(table))
             table[key] = {"properties": _texts(body["properties"]), "updatedAt": self.stamp()}
             if "associations" in body:
                 [link] = body["associations"]
-                kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 204}
+                kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number}
                 assert link["types"] == [kind]
                 table[key]["contacts"] = [link["to"]["id"]]
             return JSONResponse(self.shown(request, key), 201)

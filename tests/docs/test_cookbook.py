@@ -31,8 +31,13 @@ KINTO = "kinto==26.5.0"
 
 People = dict[str, tuple[str, str]]
 """First and last name by email."""
+NOTED = {"hubspot"}
+"""The pages that have notes."""
+
 Tasks = dict[str, tuple[str, bool, str]]
 """When a task is due, whether it is done, and the email of its contact, by title."""
+Notes = dict[str, str]
+"""The email of its contact by what a note says."""
 
 
 class Application(Protocol):
@@ -40,6 +45,7 @@ class Application(Protocol):
 
     def people(self) -> People: ...
     def tasks(self) -> Tasks: ...
+    def notes(self) -> Notes: ...
     def rename(self, email: str, last: str) -> None: ...
     def untouched(self) -> bool: ...
 
@@ -80,6 +86,10 @@ class Held:
             title, due, done = self.work(row)
             found[title] = (due, done, emails[str(self.owner(row))])
         return found
+
+    def notes(self) -> Notes:
+        """Those of a page that has notes."""
+        return {}
 
     def rename(self, email: str, last: str) -> None:
         [row] = [row for row in self.rows[self.person].values() if self.email(row) == email]
@@ -190,6 +200,13 @@ class HubSpotHeld(Held):
     def untouched(self) -> bool:
         return bool(self.rows[self.person]["1"]["properties"]["shoe_size"] == "38")
 
+    def notes(self) -> Notes:
+        people, rows = self.rows[self.person], self.rows["notes"].values()
+        assert all(row["properties"]["hs_timestamp"] for row in rows)
+        return {
+            row["properties"]["hs_note_body"]: self.email(people[self.owner(row)]) for row in rows
+        }
+
     def tasks(self) -> Tasks:
         for key, row in self.rows[self.person].items():
             assert row.setdefault("id", key) == key
@@ -205,6 +222,8 @@ def hubspot(folder: Path) -> Iterator[tuple[str, Application]]:
         stub.put("contacts", key, row)
     held = {"hs_task_subject": "Visit", "hs_timestamp": DUE, "hs_task_status": "NOT_STARTED"}
     stub.put("tasks", "7", {"properties": held, "updatedAt": stub.stamp(), "contacts": ["2"]})
+    note = {"hs_note_body": "Has a dog", "hs_timestamp": DUE}
+    stub.put("notes", "8", {"properties": note, "updatedAt": stub.stamp(), "contacts": ["2"]})
     with served(stub.app()) as url:
         yield url, HubSpotHeld(stub.rows, "contacts", "tasks")
 
@@ -455,6 +474,7 @@ class Location:
             dora = {"firstName": "Dora", "lastName": "Day", "email": "dora@mail.example"}
             key = sandbox.seed_contact("loc1", **dora)
             sandbox.seed_task(key, title="Call", dueDate=DUE, completed=False)
+            sandbox.seed_note(key, body="Likes tea")
 
     def people(self) -> People:
         with open_sandbox(self.file) as sandbox:
@@ -473,6 +493,11 @@ class Location:
             )
             for row in held
         }
+
+    def notes(self) -> Notes:
+        with open_sandbox(self.file) as sandbox:
+            emails = {row["id"]: row["email"] for row in sandbox.contacts("loc1")}
+            return {row["body"]: emails[row["contactId"]] for row in sandbox.notes("loc1")}
 
     def edit(self) -> None:
         """A person renames Bob, and does what was to be done for Dora."""
@@ -504,6 +529,9 @@ def _carried_both_ways(page: str, url: str, application: Application, folder: Pa
     tasks = {"Visit": (DUE, False, "bob@mail.example"), "Call": (DUE, False, "dora@mail.example")}
     assert (location.people(), application.people()) == (people, people)
     assert (location.tasks(), _times(application.tasks())) == (tasks, tasks)
+    if page in NOTED:
+        notes = {"Has a dog": "bob@mail.example", "Likes tea": "dora@mail.example"}
+        assert (location.notes(), application.notes()) == (notes, notes)
     application.rename("ann@mail.example", "Leigh")
     location.edit()
     _run(pair)
