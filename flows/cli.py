@@ -87,6 +87,10 @@ COMMANDS = {
         "flows.commands.mending:prune",
         "Remove the files of old runs, by the pair file's [keep].",
     ),
+    "notify": (
+        "flows.commands.operating:notify",
+        "Send a test notice to each receiver of a pair's alerts.",
+    ),
     "history": ("flows.commands.looking:history", "List past runs."),
     "report": ("flows.commands.looking:report", "Show a run's report again."),
     "export": (

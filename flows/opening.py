@@ -78,8 +78,9 @@ def open_run(pair: Pair, options: Options, *, plan_digest: str | None = None) ->
         except BaseException as error:
             # Where it had begun to write it is left as it is, for the next run to recover.
             with suppress(SQLAlchemyError, Locked):
-                if runs.fail(ledger, name, at=now()) and isinstance(error, Exception):
-                    _tell(run, error)
+                came_to_nothing = runs.fail(ledger, name, at=now())
+                if isinstance(error, Exception):
+                    _tell(run, error, came_to_nothing=came_to_nothing)
             raise
 
 
@@ -102,13 +103,19 @@ def _take_up(pair: Pair, ledger: Ledger, folder: Path, held: ExitStack) -> None:
     held.callback(again)
 
 
-def _tell(run: Run, error: Exception) -> None:
-    """Leave a report of a run that came to nothing.
+def _tell(run: Run, error: Exception, *, came_to_nothing: bool) -> None:
+    """Leave a report of a run that came to nothing; say of one that wrote that it ended.
 
     What kept it from that may keep the report from being written, too.
     """
+    from flows.outcome.notify import tell_ended
     from flows.outcome.tell import tell_failure
 
+    if not came_to_nothing:
+        row = runs.find(run.ledger, run_id=run.run_id)
+        if row is not None and row.state in runs.UNSETTLED:
+            tell_ended(run, error)
+        return
     try:
         told = tell_failure(run, error)
     except Exception as further:  # noqa: BLE001 - the error itself is what has to be told

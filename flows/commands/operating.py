@@ -275,3 +275,25 @@ def pairs(*, ledger: KeptIn, json: Json = False) -> int:
     else:
         print("\n".join(f"{row['kept_at']}  {row['pair']}" for row in found) or "none")
     return 0
+
+
+def notify(*, pair: PairFile) -> int:
+    """Send a test notice to each receiver of a pair's alerts, and say which took it.
+
+    Exit code 2 where one did not.
+    """
+    from flows.config import load
+    from flows.outcome.notify import Notice, send
+
+    loaded = load(pair)
+    urls = [each.get_secret_value() for each in loaded.alerts.notify]
+    console = Console()
+    if not urls:
+        console.print('nobody is told: write notify = ["env:NAME"] under \\[alerts]')
+        return 0
+    text = ("This is a test: the alerts of this pair come here.",)
+    dead = send(urls, Notice(f"{loaded.name}: a test notice", text, "info"))
+    for place in range(1, len(urls) + 1):
+        said = "did not take it: see its URL, and whether it can be reached from here"
+        console.print(f"receiver {place} {said if place in dead else 'took it'}", highlight=False)
+    return 2 if dead else 0

@@ -22,7 +22,7 @@ _TELLING = re.compile(
 """Names of headers and parameters whose value is a secret."""
 _NAMES = frozenset({"user", "client_id"})
 """They say who somebody is: no secret, though they are kept with one."""
-_REFERENCE = 'Put it in an environment variable and write "env:NAME".'
+REFERENCE = 'Put it in an environment variable and write "env:NAME".'
 BESIDE = (
     "Take it out of the URL: [app] auth holds an API's credentials, and a store's client takes its "
     "own from the environment."
@@ -64,7 +64,7 @@ def check_table(
     for at in sorted(kept, key=str):
         if at[: len(path)] == path and at[-1] not in (*_NAMES, "url"):
             problems.add(
-                at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE
+                at, f"{name(at)} stands in the file itself, where others can read it", REFERENCE
             )
     for at, text in _texts(written, path):
         telling = "headers" in at or "params" in at
@@ -75,12 +75,12 @@ def check_table(
             and not text.startswith(("env:", "file:"))
         ):
             problems.add(
-                at, f"{name(at)} stands in the file itself, where others can read it", _REFERENCE
+                at, f"{name(at)} stands in the file itself, where others can read it", REFERENCE
             )
         check_url(text, at, problems, remedy=BESIDE)
 
 
-def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = _REFERENCE) -> None:
+def check_url(text: str, path: KeyPath, problems: Problems, *, remedy: str = REFERENCE) -> None:
     """Note a URL for another machine than this one that stands in the file with a secret.
 
     That is a password, or a key in its query.

@@ -205,7 +205,7 @@ class ApplyForm(Part):
 
 
 class AlertsForm(Part):
-    """When a run raises an alert: in the log, in its exit code and as a Prefect event."""
+    """When a run raises an alert: in the log, in its exit code, as a Prefect event, and to whom."""
 
     failed_share: float = Field(
         default=0.05, ge=0, le=1, strict=False, description="share of a run's writes that may fail"
@@ -218,6 +218,14 @@ class AlertsForm(Part):
         description="share by which a side's records may differ from the usual",
     )
     runs: int = Field(default=10, ge=3, le=100, description="earlier runs that say what is usual")
+    notify: list[Secret] = Field(
+        default_factory=list,
+        description='who is told of a change: ["env:OPS_CHAT"], URLs as Apprise has them for Slack, '
+        "Teams, mail, a webhook and others",
+    )
+    digest: bool = Field(
+        default=True, description="whether they are told of the open questions once a week"
+    )
 
 
 class KeepForm(Part):

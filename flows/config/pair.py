@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from flows.config.clear import BESIDE, check_table, check_url, host_of, is_loopback
+from flows.config.clear import BESIDE, REFERENCE, check_table, check_url, host_of, is_loopback
 from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
@@ -251,7 +251,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         limits=form.limits.model_dump(),
         verify=form.verify,
         apply=form.apply,
-        alerts=form.alerts,
+        alerts=_alerts(form.alerts, resolver),
         keep=form.keep,
     )
 
@@ -343,6 +343,24 @@ def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
         path, f"{path[-1]} names no file or folder", "Write a path from this file's folder."
     )
     return resolver.folder
+
+
+def _alerts(form: AlertsForm, resolver: Resolver) -> AlertsForm:
+    """The alerts with their receivers' URLs, each of which is a secret."""
+    found = []
+    for place, given in enumerate(form.notify):
+        path = ("alerts", "notify", place)
+        secret = resolver.secret(given, path)
+        url = secret.get_secret_value()
+        if path in resolver.kept:
+            what = f"[alerts] notify[{place}] stands in the file itself, where others can read it"
+            resolver.problems.add(path, what, REFERENCE)
+        elif url and "://" not in url:
+            what = f"[alerts] notify[{place}] is not the URL of a notification service"
+            remedy = 'Write one as Apprise has it, such as "slack://…" or "mailto://…".'
+            resolver.problems.add(path, what, remedy)
+        found.append(secret)
+    return form.model_copy(update={"notify": found})
 
 
 def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:

@@ -46,6 +46,7 @@ def check(
         *server(),
         *machine.disk(pair),
         *machine.ledger(pair),
+        *machine.receivers(pair),
         *_live(pair),
     ]
     with ExitStack() as held:

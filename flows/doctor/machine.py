@@ -84,6 +84,18 @@ def prefect_server() -> Iterator[Finding]:
         yield ok("Prefect's server can be imported")
 
 
+def receivers(pair: Pair) -> Iterator[Finding]:
+    """Whether each receiver of alerts is one that can be told; none is told anything."""
+    from flows.outcome.notify import understood
+
+    for place, url in enumerate(pair.alerts.notify, start=1):
+        if understood(url.get_secret_value()) is None:
+            what = f"receiver {place} of [alerts] notify is no service that Apprise knows"
+            yield error(what, "Write its URL as Apprise has it; try it with `notify`.")
+        else:
+            yield ok(f"receiver {place} of [alerts] notify is understood")
+
+
 def disk(pair: Pair) -> Iterator[Finding]:
     """Whether the store can be written and has room; an object store is not touched."""
     if "://" in pair.store:

@@ -6,7 +6,7 @@ It says with which exit code the command ends.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 from msgspec import MsgspecError
 
 from flows import errors
-from flows.outcome import alerts
+from flows.outcome import alerts, notify
 from flows.outcome.alerts import Alert
 from flows.outcome.approved import approvals
+from flows.outcome.health import CARRYING
 from flows.progress import CURRENT
 from flows.run import Run
 from flows.state import imprints
@@ -52,6 +53,14 @@ class Told:
     state: str
     document: Mapping[str, Any]
     paths: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """The alerts of a run, and the summary of the one before it that they are new against."""
+
+    raised: Sequence[Alert]
+    last: Mapping[str, Any] | None
 
 
 Write = Callable[[Run, About], dict[str, Any]]
@@ -133,7 +142,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     archive.load_outcomes(run.stage, run.journal)
     about = about_of(run, state, refusal=refusal)
     whole = write(run, about)
-    brief, raised = _alerted(run, whole, about)
+    brief, alerted = _alerted(run, whole)
     paths = report.write_document(whole, run.folder)
     ghl = run.described[Side.GHL]
     archive.store(run.stage, run.mapping, run.folder, region=ghl.region, owners=ghl.owners)
@@ -142,12 +151,13 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
         run.stage.keep()
     imprints.take(run.ledger, run.folder, stage=waits)
     keep(run.pair, run.folder, stage=waits)
-    code = max(exit_code(state, whole), alerts.exit_code(raised), 2 * run.course.fault)
+    code = max(exit_code(state, whole), alerts.exit_code(alerted.raised), 2 * run.course.fault)
     told = Told(code, state, whole, paths)
     settled = None if state == "settled" else state
     # When the report says that it ended, so that `history` tells of the same time.
     ended_at = str(whole["ended_at"])
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=ended_at)
+    _notify(run, alerted)
     CURRENT.end()
     return told
 
@@ -172,25 +182,42 @@ def tell_failure(run: Run, error: Exception) -> Told:
     run.course.stopped = "" if state == "refused" else errors.reason(error)
     about = about_of(run, state, refusal=str(error) if state == "refused" else "")
     whole = document(run.stage, run.pair.mapping, about)
-    brief, _ = _alerted(run, whole, about)
+    brief, alerted = _alerted(run, whole)
     paths = report.write_document(whole, run.folder)
     imprints.take(run.ledger, run.folder)
     keep(run.pair, run.folder)
     runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=str(whole["ended_at"]))
+    _notify(run, alerted)
     return Told(3, state, whole, paths)
 
 
-def _alerted(run: Run, whole: dict[str, Any], about: About) -> tuple[dict[str, Any], list[Alert]]:
+def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
     """What the ledger keeps of the report, and the alerts that it gives reason for.
 
-    The alerts are told and entered in both.
+    The alerts are told and entered in both. A delta is measured by deltas alone, and all else by
+    all else: that a part is well says nothing of the whole.
     """
     brief = summary(whole) | ({"flow_run": run.course.flow_run} if run.course.flow_run else {})
-    raised = alerts.raised(brief, about.history, run.pair.alerts)
+    deltas = run.options.job == runs.DELTA
+    earlier = [
+        dict(row.summary)
+        for row in runs.runs(run.ledger, limit=HISTORY, deltas=deltas)
+        if "entities" in row.summary and row.run_id != run.run_id
+    ]
+    raised = alerts.raised(brief, earlier, run.pair.alerts)
     whole["alerts"] = [asdict(alert) for alert in raised]
     brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]
     alerts.log_all(run.pair.name, run.run_id, raised)
-    return brief, raised
+    return brief, Alerted(raised, earlier[0] if earlier else None)
+
+
+def _notify(run: Run, alerted: Alerted) -> None:
+    """Tell the pair's receivers, once everything else of the run is done and kept."""
+    if run.options.job not in CARRYING or not run.pair.alerts.notify:
+        return
+    digested = runs.last_noting(run.ledger, notify.DIGESTED)
+    if notify.tell_of(run, alerted.raised, alerted.last, digested=digested):
+        runs.annotate(run.ledger, run.run_id, **{notify.DIGESTED: True})
 
 
 def exit_code(state: str, whole: Mapping[str, Any]) -> int:

@@ -98,16 +98,32 @@ def mark_within(connection: Connection, run_id: str, **values: object) -> None:
     connection.execute(sa.update(schema.run).where(schema.run.c.run_id == run_id).values(**values))
 
 
-def runs(ledger: Ledger, *, limit: int = 100) -> list[RunRow]:
-    """The pair's runs, newest first."""
+DELTA = "delta"
+"""The job whose runs look at a part of the records only."""
+
+
+def runs(ledger: Ledger, *, limit: int = 100, deltas: bool | None = None) -> list[RunRow]:
+    """The pair's runs, newest first; with `deltas` those runs alone, or all others."""
     table = schema.run
     query = (
         sa.select(table)
         .where(table.c.pair == ledger.pair)
         .order_by(table.c.started_at.desc(), table.c.run_id.desc())
     )
+    if deltas is not None:
+        query = query.where((table.c.job == DELTA) if deltas else (table.c.job != DELTA))
     with ledger.engine.connect() as connection:
         return [_row(row) for row in connection.execute(query.limit(limit)) if is_name(row.run_id)]
+
+
+def last_noting(ledger: Ledger, member: str) -> str | None:
+    """When the newest run began whose summary has a member that says true."""
+    table = schema.run
+    noted = table.c.summary.contains(f'"{member}": true', autoescape=True)
+    query = sa.select(sa.func.max(table.c.started_at)).where(table.c.pair == ledger.pair, noted)
+    with ledger.engine.connect() as connection:
+        found: str | None = connection.execute(query).scalar_one()
+    return found
 
 
 def unsettled(ledger: Ledger) -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from types import SimpleNamespace
 from typing import Any, cast
 
 from connectors.ending import Ending
+from flows.config.form import AlertsForm
 from flows.jobs.full import FULL
 from flows.jobs.undo import Undo
 from flows.outcome.tell import Told
@@ -34,7 +34,7 @@ def opened(world: World, job: str, *, name: str | None = None, **more: Any) -> I
         ending = Ending(seconds_of(run.pair, options), clock=world.clock.seconds)
         run = replace(run, ending=ending)
         pair = cast("Any", run.pair)
-        pair.alerts = SimpleNamespace(failed_share=0.05, count_deviation=0.2, runs=10)
+        pair.alerts = AlertsForm()
         if name is None:
             runs.start(world.ledger, run_id, job, at=world.clock())
         yield run
