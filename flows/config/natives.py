@@ -41,6 +41,10 @@ def is_consent(entity: Entity, native: tuple[str, ...]) -> bool:
     return not GHL[entity].consent.isdisjoint(native)
 
 
+ASSIGNED = "assignedTo"
+"""GHL's field for whom a record is assigned to; the author of a note is another matter."""
+
+
 def is_owner(entity: Entity, native: tuple[str, ...]) -> bool:
     """Whether a field holds the id of one of the location's users."""
     return not GHL[entity].owners.isdisjoint(native)

@@ -20,14 +20,15 @@ from flows.config.entities import mapping_of
 from flows.config.fields import check_region, checked_timezone
 from flows.config.form import AlertsForm, ApplyForm, KeepForm, PairForm, VerifyForm
 from flows.config.lookups import with_lookups
+from flows.config.natives import ASSIGNED
 from flows.config.problems import Document, Problems, formed, near, parsed
 from flows.config.references import Resolver, is_reference
 from flows.config.sides import CONNECTORS, AppForm, GhlForm, OutsideForm
 from reconcile.entities import RECORDS, SWEPT, Shown
 from reconcile.errors import ConfigError, Problem, Refused
-from reconcile.model import fingerprint
+from reconcile.model import Side, fingerprint
 from reconcile.values.codecs import Codec, Owner, Phone
-from reconcile.values.mapping import Mapping
+from reconcile.values.mapping import Field, Mapping
 
 SANDBOX = "sandbox:"
 DEMO = "demo:"
@@ -135,12 +136,19 @@ class Pair:
         """
         entities = []
         for entity in self.mapping.entities:
-            fields = (
-                dataclasses.replace(one, codec=_located(one.codec, region, owners or {}))
-                for one in entity.fields
-            )
+            fields = (self._located(one, region, owners or {}) for one in entity.fields)
             entities.append(dataclasses.replace(entity, fields=tuple(fields)))
         return Mapping(tuple(entities))
+
+    def _located(self, mapped: Field, region: str | None, owners: Map[str, str]) -> Field:
+        mapped = dataclasses.replace(mapped, codec=_located(mapped.codec, region, owners))
+        if not isinstance(mapped.codec, Owner):
+            return mapped
+        default = self.ghl.default_owner if ASSIGNED in mapped.ghl else None
+        owner = mapped.codec.decode([mapped.fallback or default], Side.APP)
+        # Whom the location does not have is nobody: GHL would refuse the whole record.
+        known = mapped.codec.fault(owner) is None
+        return dataclasses.replace(mapped, fallback=owner if known else None)
 
 
 def _located(codec: Codec, region: str | None, owners: Map[str, str]) -> Codec:

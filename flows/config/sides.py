@@ -359,6 +359,12 @@ class GhlForm(Part):
             "whether a channel's do not disturb is sent with the other channels that say no"
         ),
     )
+    default_owner: str | None = Field(
+        default=None,
+        pattern=r"^[^\s@]+@[^\s@]+$",
+        description="the email of the user to whom a new contact or task is assigned "
+        "where none of the location's users is named",
+    )
     attempts: int = Field(
         default=5, ge=1, le=20, description="times a request is tried where repeating it is safe"
     )

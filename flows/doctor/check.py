@@ -13,6 +13,7 @@ from flows.doctor import location, machine
 from flows.doctor.consents import consents
 from flows.doctor.finding import Finding, failures, ok, warning
 from flows.doctor.fit import computed, fit, unstamped
+from flows.doctor.owners import owners
 from flows.doctor.rehearsal import rehearsal
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
@@ -65,6 +66,7 @@ def check(
             found += computed(located)
             found += unstamped(pair.app)
             found += consents(located, sides[Side.APP])
+            found += owners(pair, located, sides[Side.APP])
             found += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
             found += rehearsal(pair, sides[Side.APP])

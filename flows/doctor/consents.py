@@ -5,20 +5,18 @@ It also asks whether the app's columns look as if they were read the wrong way r
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from connectors.ghl.entities import GHL
-from connectors.rest.places import find
 from flows.doctor.finding import Finding, failures, ok, warning
+from flows.doctor.sample import first_values
 from reconcile.errors import ConnectorError
-from reconcile.model import Cell, Side
-from reconcile.ports import Connector, Json, Path, Proof
+from reconcile.model import Cell
+from reconcile.ports import Connector
 from reconcile.values.consent import ALLOWED, NOES
-from reconcile.values.mapping import EntityMap, Field, Mapping
+from reconcile.values.mapping import Field, Mapping
 
-_SAMPLE = 5_000
 _FEW = 20
 """So few say nothing of a column."""
 
@@ -30,7 +28,7 @@ def consents(mapping: Mapping, app: Connector) -> Iterator[Finding]:
         if not fields:
             continue
         try:
-            said = _said(mapped, fields, app)
+            said = first_values(mapped, fields, app)
         except ConnectorError as failed:
             yield from failures("the consents", failed)
             continue
@@ -40,28 +38,6 @@ def consents(mapping: Mapping, app: Connector) -> Iterator[Finding]:
         left = sorted(GHL[mapped.entity].consent - taken)
         if left:
             yield ok(f"no consent is mapped to {', '.join(left)}: a no there stays in GHL alone")
-
-
-def _said(mapped: EntityMap, fields: list[Field], app: Connector) -> dict[str, Counter[Cell]]:
-    """What the first records of the app say, by field."""
-    shape = app.shape(mapped.entity)
-    said: dict[str, Counter[Cell]] = {field.name: Counter() for field in fields}
-    rows = 0
-    for page in app.extract(mapped.entity):
-        if isinstance(page, Proof) or rows >= _SAMPLE:
-            break
-        rows += page.rows
-        for line in page.lines.splitlines():
-            row = json.loads(line)
-            for field in fields:
-                values = {name: _first(row, shape.fields[name]) for name in field.read(Side.APP)}
-                said[field.name][field.decode(values, Side.APP)] += 1
-    return said
-
-
-def _first(row: object, paths: Iterable[Path]) -> Json:
-    found = (find(row, path) for path in paths)
-    return next((value for value in found if value is not None), None)
 
 
 def _finding(field: Field, said: Counter[Cell]) -> Finding:

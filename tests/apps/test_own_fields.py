@@ -153,6 +153,53 @@ def test_an_owner_is_a_user_by_email_and_nobody_is_guessed(tmp_path: Path, url: 
     world.quiet()
 
 
+def test_a_default_owner_gets_new_records_and_takes_nobody_elses(tmp_path: Path, url: str) -> None:
+    """A new contact whose owner the location does not have, or who has none, gets the default one; doctor names those owners."""
+    world = made(tmp_path, url, OWNED)
+    said = world.pair_file.read_text(encoding="utf-8")
+    world.pair_file.write_text(
+        said.replace("[ghl]\n", '[ghl]\ndefault_owner = "Office@us.test"\n'), encoding="utf-8"
+    )
+    with world.ghl() as sandbox:
+        ann = sandbox.seed_user(LOCATION, firstName="Ann", email="ann@us.test")
+    [unknown] = world.doctor()
+    assert "the owner office@us.test: no user of the location" in unknown
+    with world.ghl() as sandbox:
+        office = sandbox.seed_user(LOCATION, firstName="Office", email="office@us.test")
+    world.sql(
+        "INSERT INTO people (email, owner) VALUES ('a@x.test', 'ann@us.test'), ('b@x.test', 'gone@us.test'),"
+        " ('c@x.test', NULL), ('d@x.test', 'gone@us.test'), ('e@x.test', 'gone@us.test')"
+    )
+    world.add(email="d@x.test", assignedTo=ann)
+    world.add(email="e@x.test")
+    assert world.doctor() == []
+    warned = [one for one in check(world.pair, server=list) if "gone@us.test" in one.what]
+    assert [(one.level, one.what.partition("location: ")[2]) for one in warned] == [
+        ("warning", "gone@us.test (3)")
+    ]
+    owners = [
+        ("a@x.test", ann),
+        ("b@x.test", office),
+        ("c@x.test", office),
+        ("d@x.test", ann),
+        ("e@x.test", ""),
+    ]
+    for _ in range(2):
+        night = world.night()
+        assert world.contacts("email", "assignedTo") == owners
+        emails = [
+            ("ann@us.test",),
+            ("gone@us.test",),
+            (None,),
+            ("gone@us.test",),
+            ("gone@us.test",),
+        ]
+        assert world.rows("SELECT owner FROM people ORDER BY id") == emails
+        [finding] = night.told.document["quality"]["invalid"]
+        assert (finding["field"], finding["count"]) == ("owner", 3)
+    assert list(night.operations) == []
+
+
 LOOKED_UP = 'plan = { ghl = "source", lookup = { table = "plans" } }'
 
 
