@@ -11,6 +11,7 @@ from types import MappingProxyType
 class Entity(StrEnum):
     """A kind of thing that is reconciled. Tags live on contacts as a set, and are counted apart."""
 
+    COMPANY = "company"
     CONTACT = "contact"
     TASK = "task"
     NOTE = "note"
@@ -82,7 +83,7 @@ class EntitySpec:
     it as a set of words; such a kind has no records of its own. A `person` may be merged with
     another, stand under the key of another by now, and be looked for by likeness. What `completes`
     is open or completed, and can be overdue. What is `swept` GHL tells one parent at a time, so
-    that it is read within a budget.
+    that it is read within a budget. What is `folded` is matched whatever its letter case.
     """
 
     plural: str
@@ -91,10 +92,12 @@ class EntitySpec:
     person: bool = False
     completes: bool = False
     swept: bool = False
+    folded: bool = False
 
 
 SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
     {
+        Entity.COMPANY: EntitySpec("companies", folded=True),
         Entity.CONTACT: EntitySpec("contacts", person=True),
         Entity.TAG: EntitySpec("tags", set_of=Entity.CONTACT),
         Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True),
@@ -114,6 +117,11 @@ PARENTS: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.child
 
 (OWNER,) = PARENTS
 """The one kind that others hang on, by whose records a partial run, a sweep and an undo go."""
+
+ALONE: tuple[Entity, ...] = tuple(
+    entity for entity in RECORDS if not entity.parent and not entity.children
+)
+"""The kinds that hang on nothing, and nothing on them: a partial run reads all of each."""
 
 SWEPT: tuple[Entity, ...] = tuple(entity for entity in RECORDS if entity.spec.swept)
 """The kinds that GHL tells one parent at a time."""

@@ -117,7 +117,7 @@ def diff(stage: Stage, mapping: Mapping, *, whole: bool = True) -> None:
     From a part of both sides no absence is concluded.
     """
     for mapped in mapping.entities:
-        if mapped.entity.spec.person:
+        if not mapped.entity.parent:
             find_survivors(stage, mapped, children=mapping.children(mapped.entity))
 
     def absences(stage: Stage) -> None:

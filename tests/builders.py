@@ -62,6 +62,13 @@ def field_of(name: str, codec: Codec | None = None, **more: Any) -> Field:
     return Field(name, **{"app": (name,), "ghl": (name,), "codec": codec or Text(), **more})
 
 
+def companies(*fields: Field, **more: Any) -> EntityMap:
+    """The companies' map."""
+    usual = (field_of("name", Name()), field_of("phone", Phone(region="US")), field_of("city"))
+    settings: dict[str, Any] = {"match": (("name",),), "delete": MIRROR, "absent_runs": 1}
+    return EntityMap(Entity.COMPANY, fields or usual, **(settings | more))
+
+
 def contacts(*fields: Field, **more: Any) -> EntityMap:
     """The contacts' map: names, email, phone, company and tags unless told otherwise; mirrored deletes, believed at once."""
     usual = (

@@ -62,7 +62,7 @@ class Reading:
         The proof says that it is all.
         """
         rig.needs(entity=entity)
-        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 500)
+        parent = None if not entity.parent else rig.add(Entity.CONTACT, 500)
         keys = [rig.add(entity, number, parent) for number in range(7)]
         pages, proof = rig.extraction(entity)
         lines = [line for page in pages for line in page.lines.splitlines()]
@@ -119,8 +119,7 @@ class Reading:
         rig.needs(entity=entity)
         contact = rig.add(Entity.CONTACT)
         assert (
-            rig.connector.read(entity, rig.absent, None if entity is Entity.CONTACT else contact)
-            is None
+            rig.connector.read(entity, rig.absent, None if not entity.parent else contact) is None
         )
 
     def test_a_deleted_record_is_absent(self, rig: Rig) -> None:

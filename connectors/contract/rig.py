@@ -55,7 +55,8 @@ class Rig:
     """A connector, and hands on the side behind its back.
 
     sample(entity, n): the native fields of the n-th distinct record, as CREATE and `seed` take
-    them. text: per entity, a plain text field of it that can be written. seed(entity, fields,
+    them. text: per entity, a plain text field of it that can be written; of another kind this side
+    has none. seed(entity, fields,
     parent): a user adds a record; its key. edit(entity, key, fields), remove(entity, key): a user
     changes, deletes it. bad: per entity, fields that the side must reject. volatile: fields that
     the side changes by itself at every write. settle: let a bulk read catch up with writes, without
@@ -79,7 +80,7 @@ class Rig:
     def needs(self, *abilities: Can, entity: Entity = Entity.CONTACT) -> None:
         """Skip the test where the side lacks an ability or an entity."""
         lacking = [ability for ability in abilities if ability not in self.can]
-        if lacking or entity not in self.entities:
+        if lacking or entity not in self.entities or entity not in self.text:
             pytest.skip(f"this side has no {', '.join(lacking) or entity}")
 
     def add(self, entity: Entity, number: int = 1, parent: str | None = None) -> str:
@@ -87,8 +88,8 @@ class Rig:
 
         A task or note gets a contact of its own unless `parent` says which.
         """
-        if entity is not Entity.CONTACT and parent is None:
-            parent = self.add(Entity.CONTACT, 1000 + number)
+        if entity.parent and parent is None:
+            parent = self.add(entity.parent, 1000 + number)
         key = self.seed(entity, self.sample(entity, number), parent)
         self.settle()
         return key
@@ -101,7 +102,7 @@ class Rig:
 
     def parent(self, entity: Entity, key: str) -> str | None:
         """The contact of a task or note, as a bulk read shows it."""
-        if entity is Entity.CONTACT:
+        if not entity.parent:
             return None
         return next((record.parent for record in self.records(entity) if record.key == key), None)
 

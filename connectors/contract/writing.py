@@ -30,7 +30,7 @@ class Writing:
         A read and the next extraction show both.
         """
         rig.needs(Can.CREATE, entity=entity)
-        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        parent = None if not entity.parent else rig.add(Entity.CONTACT, 9)
         name, fields = rig.text[entity], rig.sample(entity, 1)
         reply = rig.one(create(entity, fields, parent))
         assert (reply.status, reply.code) == (Status.DONE, "")
@@ -225,7 +225,7 @@ class Writing:
         What comes of it is sent.
         """
         rig.needs(Can.UPDATE, entity=entity)
-        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        parent = None if not entity.parent else rig.add(Entity.CONTACT, 9)
         before, name = rig.read(entity, rig.add(entity, 1, parent), parent), rig.text[entity]
         rig.edit(entity, before.key, {name: "a user was here"})
         seen: list[Record | None] = []
@@ -248,7 +248,7 @@ class Writing:
         The record stays as the user left it, its neighbour is done.
         """
         rig.needs(Can.UPDATE if kind is OpKind.UPDATE else Can.DELETE, entity=entity)
-        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        parent = None if not entity.parent else rig.add(Entity.CONTACT, 9)
         keys = [rig.add(entity, number, parent) for number in (1, 2)]
         (first, second), name = [rig.read(entity, key, parent) for key in keys], rig.text[entity]
         fields = {name: "ours"} if kind is OpKind.UPDATE else {}
@@ -365,7 +365,7 @@ class Writing:
     def test_look_finds_what_a_create_made(self, rig: Rig, entity: Entity) -> None:
         """After a create in doubt, look finds the record, and makes none."""
         rig.needs(Can.CREATE, entity=entity)
-        parent = None if entity is Entity.CONTACT else rig.add(Entity.CONTACT, 9)
+        parent = None if not entity.parent else rig.add(Entity.CONTACT, 9)
         doubtful = create(entity, rig.sample(entity, 1), parent)
         assert list(rig.connector.look(doubtful)) == []
         made = rig.one(doubtful).key

@@ -76,12 +76,7 @@ def _size(members: Sequence[Write], usual: int) -> int:
 def _group(write: Write) -> tuple[object, ...]:
     if write.kind in (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS) and write.key:
         return ("tags", write.kind, tuple(sorted(write.tags)))
-    if (
-        write.kind is OpKind.UPDATE
-        and not write.entity.parent
-        and write.key
-        and set(write.fields) == {LINKED}
-    ):
+    if write.kind is OpKind.UPDATE and write.key and set(write.fields) == {LINKED}:
         return ("business", write.fields[LINKED])
     return ("one", write.op_id)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from connectors.ending import Ending
-from connectors.ghl import agendas, children, contacts, schema
+from connectors.ghl import agendas, children, contacts, located, schema
 from connectors.ghl.api import Api
 from connectors.ghl.auth import PrivateToken
 from connectors.ghl.endpoints import DIALECTS
@@ -167,7 +167,7 @@ class GhlConnector:
 
     def _check_read(self, entity: Entity) -> None:
         unread = dict(GHL[entity].unread)
-        if self.settings.business_ids and not entity.parent:
+        if self.settings.business_ids and entity is OWNER:
             # The list of a business's contacts tells it in lower case, or as the phone
             # (docs/ghl.md#names).
             unread["name"] = (
@@ -200,7 +200,11 @@ class GhlConnector:
                 f"GHL has no {entity} to extract",
                 remedy=f"{entity.plural} are a field of {holder.plural}",
             )
-        return reader.children(entity, scope) if entity.parent else reader.contacts(scope)
+        if entity.parent:
+            return reader.children(entity, scope)
+        if GHL[entity].listed:
+            return reader.located(entity, scope)
+        return reader.contacts(scope)
 
     def read(self, entity: Entity, key: str, parent: str | None = None) -> Record | None:
         """The record by GET, past the search index; None where it is gone.
@@ -213,6 +217,8 @@ class GhlConnector:
         return record(found, self.shape(entity), parent=parent)
 
     def _get(self, entity: Entity, key: str, parent: str | None) -> dict[str, Any] | None:
+        if GHL[entity].listed:
+            return located.get(self.api, entity, key)
         if not entity.parent:
             return contacts.get(self.api, key)
         if not parent:

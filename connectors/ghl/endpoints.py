@@ -3,8 +3,7 @@
 The one table of paths, keys and headers.
 
 Sources: GHL's OpenAPI documents of 2026-06-19 (docs/ghl.md#versions). `replay` follows
-docs/ghl.md#errors: creating a contact, task or note may not be repeated blindly, everything else
-may.
+docs/ghl.md#errors: creating a record may not be repeated blindly, everything else may.
 """
 
 from __future__ import annotations
@@ -36,6 +35,11 @@ class Endpoint:
 _GET, _POST, _PUT, _DELETE = "GET", "POST", "PUT", "DELETE"
 
 _SHARED: dict[str, Endpoint] = {
+    "company.list": Endpoint(_GET, "/businesses/"),
+    "company.get": Endpoint(_GET, "/businesses/{company}"),
+    "company.create": Endpoint(_POST, "/businesses/", replay=False),
+    "company.update": Endpoint(_PUT, "/businesses/{company}"),
+    "company.delete": Endpoint(_DELETE, "/businesses/{company}"),
     "contact.search": Endpoint(_POST, "/contacts/search"),
     "contact.duplicate": Endpoint(_GET, "/contacts/search/duplicate"),
     "contact.get": Endpoint(_GET, "/contacts/{contact}"),

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from connectors.ghl import consents
 from reconcile.entities import Entity, Shown
-from reconcile.ports import FieldInfo, Json, Path
+from reconcile.ports import FieldInfo, FieldType, Json, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class GhlEntity:
     say if a person may be written to, and `coarse` gives for a field that says it badly those that
     say it well; `further` names the field with further values of the same kind. `owners` hold the
     id of one of the location's users.
+
+    What is `listed` hangs on nothing but the location, which lists it under that member, page by
+    page; `members` are those under which a reply holds one of it. `added` and `updated` name when a
+    record was made and changed. `unnulled` fields are cleared by "", as they may not be null.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -53,6 +57,11 @@ class GhlEntity:
     coarse: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
     owners: frozenset[str] = frozenset()
+    listed: str = ""
+    members: tuple[str, ...] = ()
+    added: str = "dateAdded"
+    updated: str = "dateUpdated"
+    unnulled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +172,7 @@ _CONTACT = GhlEntity(
     coarse={"dnd": tuple(consents.INFO)},
     further={"email": "additionalEmails", "phone": "additionalPhones"},
     owners=frozenset({"assignedTo"}),
+    unnulled=frozenset({"postalCode", "country", "companyName"}),  # docs/ghl.md#clearing
 )
 
 _TASK = GhlEntity(
@@ -207,8 +217,51 @@ _NOTE = GhlEntity(
     owners=frozenset({"userId"}),
 )
 
+_COMPANY_TEXTS: Mapping[str, str] = {
+    "name": "Name",
+    "phone": "Phone",
+    "email": "Email",
+    "website": "Website",
+    "address": "Street",
+    "city": "City",
+    "state": "State",
+    "postalCode": "Postal code",
+    "country": "Country",
+    "description": "Description",
+}
+_TYPED: Mapping[str, FieldType] = {"phone": "phone", "email": "email"}
+
+_COMPANY = GhlEntity(
+    paths=_plainly(*_COMPANY_TEXTS, "createdAt"),
+    info={
+        # No field is nullable in the documents of an update (docs/ghl.md#companies).
+        **{
+            name: FieldInfo(_TYPED.get(name, "text"), clearable=False, label=label)
+            for name, label in _COMPANY_TEXTS.items()
+        },
+        "createdAt": FieldInfo("instant", writable=False, clearable=False, label="Added"),
+    },
+    match=(("name",),),
+    scope="businesses",
+    asked=("name",),
+    content=("name",),
+    codecs={"name": "name"},
+    dated=True,
+    versioned=True,
+    listed="businesses",
+    members=("business", "buiseness"),  # GHL's spelling in the replies to writes
+    added="createdAt",
+    updated="updatedAt",
+    unnulled=frozenset(_COMPANY_TEXTS),
+)
+
 GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
-    {Entity.CONTACT: _CONTACT, Entity.TASK: _TASK, Entity.NOTE: _NOTE}
+    {
+        Entity.COMPANY: _COMPANY,
+        Entity.CONTACT: _CONTACT,
+        Entity.TASK: _TASK,
+        Entity.NOTE: _NOTE,
+    }
 )
 """Every kind of record that GHL is asked for."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.ghl import children, contacts
+from connectors.ghl import children, contacts, located
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row
@@ -19,6 +19,8 @@ from reconcile.errors import InvalidField
 from reconcile.model import Entity
 from reconcile.ports import Json, Record, Shape, Write
 from reconcile.values import markup
+
+_ADDED = "dateAdded"
 
 SKEW_SECONDS = 120.0
 """How far GHL's clock may be from ours, and how long a slow create may take."""
@@ -60,11 +62,11 @@ class Finder:
 
         Tasks and notes are those with its content.
 
-        By name alone GHL has but its search, whose index trails: what is not found at once is
-        looked for once more after that.
+        By name alone GHL has but its search, whose index trails, as a list may: what is not found
+        at once is looked for once more after that.
         """
         found = self._found(write)
-        if not found and not write.entity.parent and not self._indexed and _by_name_alone(write):
+        if not found and not self._indexed and _in_an_index(write):
             self._sleep(self._lag_seconds)
             self._indexed = True
             found = self._found(write)
@@ -75,12 +77,17 @@ class Finder:
             raise InvalidField(
                 f"there is no {write.entity} to look for", remedy="this is a fault of the plan"
             )
+        kind = GHL[write.entity]
+        if kind.listed:
+            pages = located.every(self._api, write.entity)
+            rows = [row for page in pages for row in page]
+            return self._same(write, rows, kind.content)
         if not write.entity.parent:
             return self._contacts(write)
         if not write.parent:
             return []
         there = children.of_contact(self._api, write.entity, write.parent)
-        return self._same(write, there, GHL[write.entity].content)
+        return self._same(write, there, kind.content)
 
     def made(self, write: Write) -> tuple[Sequence[Record], bool]:
         """What `look` finds that no other write made and that is not older.
@@ -117,7 +124,8 @@ class Finder:
 
     def _dated(self, entity: Entity) -> Shape:
         shape = self._shapes(entity)
-        return dataclasses.replace(shape, fields={**shape.fields, "dateAdded": (("dateAdded",),)})
+        added = ((GHL[entity].added,),)
+        return dataclasses.replace(shape, fields={**shape.fields, _ADDED: added})
 
 
 def _added(found: Record) -> float | None:
@@ -125,7 +133,7 @@ def _added(found: Record) -> float | None:
 
     None where GHL does not say, as for a contact's tasks.
     """
-    added = found.fields.get("dateAdded")
+    added = found.fields.get(_ADDED)
     try:
         moment = datetime.fromisoformat(added) if isinstance(added, str) else None
     except ValueError:
@@ -141,6 +149,13 @@ def plain(value: Json) -> str:
     GHL's editor wraps bodies in HTML (docs/ghl.md#rich-text).
     """
     return " ".join(markup.plain(str(value or "")).split())
+
+
+def _in_an_index(write: Write) -> bool:
+    """Whether what it may have made is shown by an index alone, which may trail."""
+    if write.entity.parent:
+        return False
+    return bool(GHL[write.entity].listed) or _by_name_alone(write)
 
 
 def _by_name_alone(write: Write) -> bool:

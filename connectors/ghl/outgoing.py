@@ -9,11 +9,8 @@ from typing import Any
 from connectors.ghl import consents
 from connectors.ghl.entities import GHL
 from reconcile.errors import InvalidField
-from reconcile.model import OpKind
+from reconcile.model import Entity, OpKind
 from reconcile.ports import Json, Write
-
-NOT_NULLABLE = frozenset({"postalCode", "country", "companyName"})
-"""Strings that the PUT document does not let be null (docs/ghl.md#clearing)."""
 
 LINKED = "businessId"
 """Not in any contact body: it is set through the bulk business endpoint (docs/ghl.md#contacts)."""
@@ -56,14 +53,14 @@ def body_of(
             cleared = spelling.clear if value is None else value
             custom.append({"id": spelling.custom[name], spelling.custom_value: cleared})
         else:
-            body[name] = _cleared(name, spelling) if value is None else value
+            body[name] = _cleared(write.entity, name, spelling) if value is None else value
     if custom:
         body["customFields"] = custom
     return body
 
 
-def _cleared(name: str, spelling: Spelling) -> Json:
-    return "" if name in NOT_NULLABLE else spelling.clear
+def _cleared(entity: Entity, name: str, spelling: Spelling) -> Json:
+    return "" if name in GHL[entity].unnulled else spelling.clear
 
 
 def _check(write: Write, name: str, spelling: Spelling) -> None:

@@ -1,4 +1,4 @@
-"""Extractions of tasks, notes and parts of contacts, each ending in its Proof."""
+"""Extractions of all but whole contacts, which `sweep` reads: each ends in its Proof."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from connectors.ghl import children, contacts
+from connectors.ghl import children, contacts, located
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
@@ -24,6 +24,7 @@ from reconcile.ports import Page, Proof, Scope
 
 Item = TypeVar("Item")
 Read: TypeAlias = Iterator[Page | Proof]
+Fetch: TypeAlias = Callable[[str], "dict[str, Any] | None"]
 
 PARENTS_A_PAGE = 200
 """How many contacts' notes or tasks one Page combines."""
@@ -43,7 +44,8 @@ class Reader:
         A part is a scope, or the configured businesses.
         """
         if scope.keys is not None:
-            return self._guarded(self._by_key(scope.keys))
+            fetch = partial(contacts.get, self._api)
+            return self._guarded(self._by_key(scope.keys, fetch, what=OWNER))
         if self._settings.business_ids:
             return self._guarded(self._of_businesses())
         if scope.since is not None:
@@ -53,6 +55,22 @@ class Reader:
             self._search, page_size=self._settings.page_size, width=width, now=self._clock()
         )
         return sweep.pages()
+
+    def located(self, entity: Entity, scope: Scope) -> Iterator[Page | Proof]:
+        """What the location lists: all of it, those of the scope's keys, or the pair's businesses.
+
+        GHL does not say which of them changed since then: they are all read.
+        """
+        keys = self._settings.business_ids or None if scope.keys is None else scope.keys
+        if keys is not None:
+            fetch = partial(located.get, self._api, entity)
+            return self._guarded(self._by_key(keys, fetch, what=entity))
+        return self._guarded(self._listed(entity, whole=scope.since is None))
+
+    def _listed(self, entity: Entity, *, whole: bool) -> Read:
+        for rows in located.every(self._api, entity, width=self._settings.concurrency):
+            yield Page(join(rows), len(rows))
+        yield Proof(complete=True, partial=not whole)
 
     def children(self, entity: Entity, scope: Scope) -> Iterator[Page | Proof]:
         """What hangs on the scope's parents, or all of it.
@@ -88,9 +106,9 @@ class Reader:
             self._api, page_size=self._settings.page_size, filters=filters, after=after
         )
 
-    def _by_key(self, keys: Sequence[str]) -> Iterator[Page | Proof]:
+    def _by_key(self, keys: Sequence[str], fetch: Fetch, *, what: Entity) -> Read:
         lost: list[str] = []
-        asked = self._each(keys, partial(contacts.get, self._api), lost, what=OWNER)
+        asked = self._each(keys, fetch, lost, what=what)
         for part in _runs(asked, PARENTS_A_PAGE):
             found = [item for _, item in part]
             rows = [

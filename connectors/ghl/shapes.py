@@ -34,7 +34,7 @@ def shape_of(entity: Entity, names: Iterable[str], custom: Mapping[str, str]) ->
     """
     fields = {name: _paths(entity, name, custom) for name in names}
     kind = GHL[entity]
-    updated = one("dateUpdated")
+    updated = one(kind.updated)
     return Shape(
         key=one("id", "_id"),
         fields=fields,

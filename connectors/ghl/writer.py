@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeAlias
 
-from connectors.ghl import children, consents, contacts
+from connectors.ghl import children, consents, contacts, located
 from connectors.ghl.api import Api
 from connectors.ghl.batches import Job, jobs_of
 from connectors.ghl.bulk import bulk_business, bulk_tags, tagged
+from connectors.ghl.entities import GHL
 from connectors.ghl.finder import Finder
 from connectors.ghl.outgoing import LINKED, Spelling, body_of
 from connectors.ghl.replies import FATAL, reply_to, skipped
@@ -172,6 +173,8 @@ class Writer:
         body = body_of(write, self._spelling)
         if write.entity.parent:
             return children.create(self._api, write.entity, _parent(write), body)
+        if GHL[write.entity].listed:
+            return located.create(self._api, write.entity, body)
         if write.tags:
             body["tags"] = list(write.tags)
         made = contacts.create(self._api, body)
@@ -185,6 +188,8 @@ class Writer:
         body = body_of(write, self._spelling, held)
         if write.entity.parent:
             return children.update(self._api, write.entity, _parent(write), key, body)
+        if GHL[write.entity].listed:
+            return located.update(self._api, write.entity, key, body)
         found = contacts.update(self._api, key, body) if body else None
         return self._linked(write, key, found or self._read_back(key))
 
@@ -221,6 +226,8 @@ class Writer:
         _check_kind(write)
         if write.entity.parent:
             children.delete(self._api, write.entity, _parent(write), _key(write))
+        elif GHL[write.entity].listed:
+            located.delete(self._api, write.entity, _key(write))
         else:
             contacts.delete(self._api, _key(write))
 

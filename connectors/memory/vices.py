@@ -15,6 +15,11 @@ from reconcile.model import Entity
 from reconcile.ports import FieldInfo, Json, Write
 
 FIELDS: Mapping[Entity, Mapping[str, FieldInfo]] = {
+    Entity.COMPANY: {
+        "name": FieldInfo(),
+        "phone": FieldInfo("phone"),
+        "city": FieldInfo(),
+    },
     Entity.CONTACT: {
         "first_name": FieldInfo(),
         "last_name": FieldInfo(),

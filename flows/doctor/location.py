@@ -60,6 +60,16 @@ def needs(location: str, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
             )
             for entity in searched
         ),
+        *(
+            Need(
+                f"{entity}.list",
+                f"{GHL[entity].scope}.readonly",
+                (entity,),
+                params={"locationId": location, "limit": 1, "skip": 0},
+            )
+            for entity in RECORDS
+            if GHL[entity].listed
+        ),
         Need("user.list", "users.readonly", owned, params={"locationId": location}),
     )
 

@@ -117,6 +117,7 @@ def since(run: Run) -> dict[Side, str]:
 
 def stage(run: Run, seen: Focus) -> None:
     """Stage both sides' records of those contacts, their tasks and notes."""
+    focus.stage_alone(run)
     focus.stage_contacts(run, seen)
     hour = timedelta(hours=1)  # well before any index could still lag
     load_graves(run.stage, run.ledger, since=moment(datetime.fromisoformat(run.started_at) - hour))

@@ -14,7 +14,7 @@ from flows.scope import Named, Sought
 from reconcile import pipeline
 from reconcile.baseline import differences
 from reconcile.baseline.standing import load_standing
-from reconcile.entities import OWNER
+from reconcile.entities import ALONE, OWNER
 from reconcile.errors import Transient
 from reconcile.ledger import hints
 from reconcile.link import focused, neighbourhood
@@ -59,7 +59,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     focus.keys[Side.APP] |= set(sought.app)
     focus.keys[Side.GHL] |= set(sought.ghl)
     for mapped in run.mapping.entities:
-        for side in run.connectors:
+        for side in run.connectors if mapped.entity not in ALONE else ():
             focus.keys[side] |= _changed(run, mapped.entity, side, since[side]) if since else set()
             focus.keys[side] |= _owners(
                 run, focus, mapped.entity, side, sought.children(mapped.entity, side)
@@ -129,6 +129,16 @@ def _widen(run: Run, focus: Focus) -> None:
     for side in Side:
         focus.keys[side.other] |= {far for far in ends[side].values() if far is not None}
         focus.fresh[side] |= {key for key, far in ends[side].items() if far is None}
+
+
+# what stands alone --------------------------------------------------------------------------------
+
+
+def stage_alone(run: Run) -> None:
+    """Stage all of what hangs on nothing, as companies: there are few, and one request has many."""
+    for entity in ALONE:
+        for side in run.connectors if entity in run.mapping else ():
+            _load(run, entity, side, Scope())
 
 
 # contacts -----------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def present(run: Run, of: str, held: ExitStack) -> Present:
         key_of=lambda entity, link_id, side: key_of(run, entity, link_id, side),
         link_of=lambda entity, side, key: _link_of(run, entity, side, key),
         buried=graves.dig,
-        twin=lambda side, cells: twin(run, side, cells, since),
+        twin=lambda entity, side, cells: twin(run, entity, side, cells, since),
     )
 
 
@@ -131,9 +131,9 @@ def _first(members: Any, paths: Sequence[JsonPath]) -> Any:
     return None
 
 
-def twin(run: Run, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
+def twin(run: Run, entity: Entity, side: Side, cells: Cells, since: str) -> tuple[str, str] | None:
     """Who has the identity of these cells now: by which fields, and the key."""
-    twins = Twins(run.mapping[OWNER], run.ledger, since, run.desk.created.has)
+    twins = Twins(run.mapping[entity], run.ledger, since, run.desk.created.has)
     return twins.find(run.connectors[side], side, cells)
 
 

@@ -61,7 +61,7 @@ def apply(run: Run, operations: Sequence[Operation]) -> list[Outcome]:
     They are looked at right before they are deleted or created again.
     """
     first = operations[0]
-    if first.entity is not OWNER or first.kind not in (OpKind.DELETE, OpKind.CREATE):
+    if first.entity.parent or first.kind not in (OpKind.DELETE, OpKind.CREATE):
         return steps.apply(run, operations)
     outcomes: list[Outcome] = []
     for operation in operations:
@@ -84,10 +84,13 @@ def _in_the_way(run: Run, operation: Operation) -> Outcome | None:
         return None
     try:
         if operation.kind is OpKind.CREATE:
-            found = twin(run, operation.side, operation.after, began(run, notes_of(run)["of"]))
+            since = began(run, notes_of(run)["of"])
+            found = twin(run, operation.entity, operation.side, operation.after, since)
             return found and Outcome(
                 operation.op_id, Status.STALE, code="DUPLICATE", detail=there_again(*found)
             )
+        if not operation.entity.children:
+            return None
         why = children(run, operation.side, operation.key or "").staying(_gone(run, operation.side))
         return (
             Outcome(operation.op_id, Status.STALE, code="HAS_CHILDREN", detail=why) if why else None

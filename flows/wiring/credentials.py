@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from connectors.ghl.auth import OAuth, Tokens
+from connectors.ghl.entities import GHL
 from connectors.ghl.oauth import Exchange, LocationExchange, OAuthApp
 from connectors.ghl.tokens import SqlTokenStore, cipher_from
 from flows.config.pair import Pair
@@ -26,6 +27,8 @@ log = logging.getLogger("flows.wiring.credentials")
 
 KEY_FILE = "token.key"
 
+Level = Literal["Location", "Company"]
+
 SCOPES = (
     "contacts.readonly",
     "contacts.write",
@@ -37,7 +40,13 @@ SCOPES = (
 )
 """The least that a pair needs (docs/ghl.md#authentication)."""
 
-Level = Literal["Location", "Company"]
+
+def scopes_of(pair: Pair, level: Level) -> tuple[str, ...]:
+    """What an app is asked to grant: the least, and what the mapped kinds need beyond that."""
+    listed = [GHL[each.entity].scope for each in pair.mapping.entities if GHL[each.entity].listed]
+    more = [f"{scope}.{right}" for scope in listed for right in ("readonly", "write")]
+    agency = ["oauth.write", "oauth.readonly"] if level == "Company" else []
+    return (*SCOPES, *more, *agency)
 
 
 def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAuthApp:
@@ -54,7 +63,7 @@ def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAut
         client_id=form.client_id.get_secret_value(),
         client_secret=form.client_secret.get_secret_value(),
         redirect_uri=redirect,
-        scopes=(*SCOPES, "oauth.write", "oauth.readonly") if level == "Company" else SCOPES,
+        scopes=scopes_of(pair, level),
         user_type=level,
         url=pair.ghl.url,
         version=pair.ghl.version,

@@ -24,12 +24,13 @@ class MatchRule:
 
     `name` is what people read of it: its fields. `places` are theirs in a list of all cells, from
     1. `further` are the tables of `make_further`, by side: a rule of several fields has none, as a
-    further value says nothing of the other fields.
+    further value says nothing of the other fields. `folded`: letter case makes no difference.
     """
 
     name: str
     places: tuple[int, ...]
     further: Mapping[Side, tuple[str, ...]]
+    folded: bool = False
 
 
 def match_rule(mapped: EntityMap, names: Iterable[str]) -> MatchRule:
@@ -38,7 +39,8 @@ def match_rule(mapped: EntityMap, names: Iterable[str]) -> MatchRule:
     further: dict[Side, tuple[str, ...]] = dict.fromkeys(Side, ())
     if len(fields) == 1:
         further = {side: tuple(further_tables(mapped, side, fields[0])) for side in Side}
-    return MatchRule(" + ".join(fields), tuple(map(mapped.place, fields)), further)
+    places = tuple(map(mapped.place, fields))
+    return MatchRule(" + ".join(fields), places, further, mapped.entity.spec.folded)
 
 
 def match_rules(mapped: EntityMap) -> list[MatchRule]:

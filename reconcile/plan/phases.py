@@ -44,6 +44,9 @@ DELETE_CHILD = 6
 DELETE_CONTACT = 7
 """A contact goes after its tasks and notes: what still hangs on it would go with it, unasked."""
 
+DELETE_ALONE = 8
+"""What nothing hangs on goes last: until then a contact may name it, as by a foreign key."""
+
 
 def of_turn(turn: int) -> float:
     """Where in a plan a turn of the values that are passed on stands."""
@@ -63,5 +66,11 @@ _OF_KIND = {
 
 def of(kind: OpKind, entity: Entity) -> int:
     """The phase of an operation that makes no way and passes no value on."""
-    last = DELETE_CHILD if entity.parent else DELETE_CONTACT
-    return _OF_KIND.get(kind, last)
+    return _OF_KIND.get(kind, last(entity))
+
+
+def last(entity: Entity) -> int:
+    """The phase in which records of a kind are deleted or archived."""
+    if entity.parent:
+        return DELETE_CHILD
+    return DELETE_CONTACT if entity.children else DELETE_ALONE

@@ -61,7 +61,7 @@ def agree(accounts: Iterable[ValueAccount]) -> bool:
 
 def scoped(stage: Stage) -> bool:
     """Whether the run was about some contacts alone (a delta): of all others it says nothing."""
-    known = [snapshot for (entity, _), snapshot in stage.snapshots.items() if not entity.parent]
+    known = [snapshot for (entity, _), snapshot in stage.snapshots.items() if entity.children]
     return bool(known) and all(snapshot.partial for snapshot in known)
 
 

@@ -179,7 +179,7 @@ def _not_written(whole: Map[str, Any], failed: int) -> str:
 
 def _partial(whole: Map[str, Any]) -> bool:
     """Whether the run looked at some contacts alone."""
-    known = [each for each in whole["provenance"]["snapshots"] if not Entity(each["entity"]).parent]
+    known = [each for each in whole["provenance"]["snapshots"] if Entity(each["entity"]).children]
     return bool(known) and all(each["partial"] for each in known)
 
 

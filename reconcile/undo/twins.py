@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from reconcile.entities import OWNER
 from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cells, OpKind, Side
@@ -20,13 +19,13 @@ from reconcile.values.mapping import EntityMap
 
 @dataclass(frozen=True, slots=True)
 class Twins:
-    """Looks for who has the identity of a contact now.
+    """Looks for who has the identity of a contact, or of a company, now.
 
     Whoever was linked before `since`, or was created by this undo (`created`), was there beside it:
     that is somebody else.
     """
 
-    contacts: EntityMap
+    mapped: EntityMap
     ledger: Ledger
     since: str
     created: Callable[[str], bool]
@@ -36,18 +35,18 @@ class Twins:
 
         None where nobody has.
         """
-        for rank, rule in enumerate(self.contacts.match):
+        for rank, rule in enumerate(self.mapped.match):
             sought = {name: cells.get(name) for name in rule}
-            known = all(self.contacts.field(name).native(side) for name in rule)
+            known = all(self.mapped.field(name).native(side) for name in rule)
             if None in sought.values() or not known:
                 continue
-            fields = self.contacts.encode(sought, side)
-            write = Write("", OpKind.CREATE, OWNER, fields=fields)
+            fields = self.mapped.encode(sought, side)
+            write = Write("", OpKind.CREATE, self.mapped.entity, fields=fields)
             for record in connector.look(write):
-                there = self.contacts.decode(record, side)
+                there = self.mapped.decode(record, side)
                 if record.deleted or any(there[name] != cell for name, cell in sought.items()):
                     continue
-                stronger = self.contacts.match[:rank]
+                stronger = self.mapped.match[:rank]
                 if not _differ(stronger, there, cells) and not self._beside(side, record.key):
                     return " and ".join(rule), record.key
         return None
@@ -59,7 +58,7 @@ class Twins:
             .join(run, run.c.run_id == link.c.since_run)
             .where(
                 link.c.pair == self.ledger.pair,
-                link.c.entity == OWNER.value,
+                link.c.entity == self.mapped.entity.value,
                 link.c[f"{side}_key"] == key,
                 run.c.started_at < self.since,
             )

@@ -87,7 +87,7 @@ class Present:
     key_of: Callable[[Entity, str, Side], str | None]
     link_of: Callable[[Entity, Side, str], str | None]
     buried: Callable[[Side, Entity, str], Sequence[Buried] | str]
-    twin: Callable[[Side, Cells], tuple[str, str] | None]
+    twin: Callable[[Entity, Side, Cells], tuple[str, str] | None]
 
 
 @dataclass(slots=True)
@@ -317,7 +317,7 @@ def _bring_back(
         plan.leave(operation, key, f"{counterpart} is linked to another record since")
         plan.barred.add((operation.link_id, side))
         return
-    elif not entity.parent and (twin := present.twin(side, cells)):
+    elif not entity.parent and (twin := present.twin(entity, side, cells)):
         plan.leave(operation, key, there_again(*twin))
         plan.barred.add((operation.link_id, side))
         plan.in_place.add((side, twin[1]))

@@ -11,7 +11,12 @@ from connectors.memory import Crash, Killed, MemoryConnector, Ticks, Vices
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Json, Page, Proof, Reply, Scope, Write
 
-TEXT = {Entity.CONTACT: "first_name", Entity.TASK: "title", Entity.NOTE: "body"}
+TEXT = {
+    Entity.COMPANY: "name",
+    Entity.CONTACT: "first_name",
+    Entity.TASK: "title",
+    Entity.NOTE: "body",
+}
 
 
 def sample(entity: Entity, number: int) -> dict[str, Json]:
@@ -23,6 +28,8 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
                 "visits": number,
                 "tags": ["a"],
             }
+        case Entity.COMPANY:
+            return {"name": f"Acme {number}", "city": "Cork"}
         case Entity.TASK:
             return {"title": f"call {number}", "completed": False, "due": "2026-02-03T04:05:06Z"}
         case _:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from connectors.memory import Crash, Killed, Vices
 from flows.review.deciding import answer
-from reconcile.entities import RECORDS
 from reconcile.errors import StateError
 from reconcile.model import Cell, Entity, Operation, OpKind, Side, Status
 from reconcile.ports import Json
@@ -22,6 +21,9 @@ Cells = dict[str, Cell]
 Held = dict[tuple[Side, Entity], dict[str, Cells]]
 
 ALLOWED = ("empty-app", "empty-ghl")
+
+KINDS = (Entity.CONTACT, Entity.TASK, Entity.NOTE)
+"""The kinds of record that the worlds of chance are made of."""
 
 TAGGING = (OpKind.ADD_TAGS, OpKind.REMOVE_TAGS)
 
@@ -102,9 +104,7 @@ class Simulation:
     # what the job does
 
     def held(self) -> Held:
-        return {
-            (side, entity): self.world.cells(side, entity) for side in Side for entity in RECORDS
-        }
+        return {(side, entity): self.world.cells(side, entity) for side in Side for entity in KINDS}
 
     def run(self, *, between: Callable[[], None] | None = None) -> Result:
         """One run with the checks that every run must pass."""
@@ -113,7 +113,7 @@ class Simulation:
 
         def pause() -> None:
             # Only now: a run begins with settling what a former one left.
-            baseline.update({entity: self.world.baseline(entity) for entity in RECORDS})
+            baseline.update({entity: self.world.baseline(entity) for entity in KINDS})
             if between is not None:
                 between()
             seen.append(self.held())
@@ -145,7 +145,7 @@ class Simulation:
 
     def check_ledger(self) -> None:
         """A baseline value was seen on that side: it is, or was, in the record's history (invariant 3)."""
-        for entity in RECORDS:
+        for entity in KINDS:
             mapped = self.world.mapping[entity]
             for row in self.world.baseline(entity).values():
                 for side in Side:
@@ -177,9 +177,9 @@ class Simulation:
     def check_converged(self, result: Result) -> None:
         """Both sides hold the same, but for what is held, failed or passed over with a reason."""
         excused = {(h.entity, h.subject) for h in result.holds}
-        excused |= {(entity, link_id) for entity in RECORDS for link_id in _failed(result)}
+        excused |= {(entity, link_id) for entity in KINDS for link_id in _failed(result)}
         held = self.held()
-        for entity in RECORDS:
+        for entity in KINDS:
             for row in self.world.baseline(entity).values():
                 app = held[Side.APP, entity].get(row["app_key"])
                 ghl = held[Side.GHL, entity].get(row["ghl_key"])
@@ -202,7 +202,7 @@ class Simulation:
         ):
             return
         held = self.held()
-        for entity in RECORDS:
+        for entity in KINDS:
             counted = [
                 Counter(json.dumps(cells, sort_keys=True) for cells in held[side, entity].values())
                 for side in Side

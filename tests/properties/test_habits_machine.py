@@ -20,7 +20,6 @@ from flows.outcome.tell import exit_code
 from flows.review.deciding import answer
 from flows.steps import steps
 from reconcile.apply.apply import chunks
-from reconcile.entities import RECORDS
 from reconcile.errors import Refused, StateError
 from reconcile.model import Entity, Operation, OpKind, Side
 from reconcile.ports import Write
@@ -30,6 +29,7 @@ from tests.builders import World as Sides
 from tests.builders import small_stage
 from tests.builders_world import about_of
 from tests.properties.profiles import profile
+from tests.properties.simulation import KINDS
 from tests.reconcile.report.test_values import broken, differing
 
 SIDES = st.sampled_from(list(Side))
@@ -113,7 +113,7 @@ class Habits(RuleBasedStateMachine):
     def edit_child(self, side: Side, pick: int, entity: Entity) -> None:
         self.edit(side, entity, pick, {"title" if entity is Entity.TASK else "body": self.fresh()})
 
-    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(RECORDS))
+    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(KINDS))
     def delete(self, side: Side, pick: int, entity: Entity) -> None:
         key = self.key(side, entity, pick)
         if key is not None:

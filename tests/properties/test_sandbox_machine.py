@@ -12,14 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from connectors.ghl.sandbox import Fault
 from connectors.memory import Killed
-from reconcile.entities import RECORDS
 from reconcile.errors import ReconcileError
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Json
 from tests.builders import Result
 from tests.properties.profiles import profile
 from tests.properties.sandbox_world import LIMIT, LOCATION, RESERVE, SandboxWorld, mapping
-from tests.properties.simulation import ALLOWED, Simulation
+from tests.properties.simulation import ALLOWED, KINDS, Simulation
 
 SIDES = st.sampled_from(list(Side))
 PICK = st.integers(0, 50)
@@ -102,7 +101,7 @@ class Both(Simulation):
         """Nothing is on a side twice (invariant 4), whatever just happened."""
         named = {Entity.CONTACT: "email", Entity.TASK: "title", Entity.NOTE: "body"}
         for side in Side:
-            for entity in RECORDS:
+            for entity in KINDS:
                 rows = self.world.cells(side, entity).values()
                 seen = Counter(str(cells.get(named[entity])).lower() for cells in rows)
                 assert not [name for name, many in seen.items() if many > 1], (side, entity, seen)
@@ -213,7 +212,7 @@ class Location(RuleBasedStateMachine):
             task: dict[str, Json] = {"title": text} if done is None else {"completed": done}
             self.both.change(side, entity, key, task if entity is Entity.TASK else {"body": text})
 
-    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(RECORDS))
+    @rule(side=SIDES, pick=PICK, entity=st.sampled_from(KINDS))
     def delete(self, side: Side, pick: int, entity: Entity) -> None:
         key = self.key(side, entity, pick)
         if key is not None:
@@ -253,7 +252,7 @@ class Location(RuleBasedStateMachine):
                 {
                     (side, entity): set(self.both.keys(side, entity))
                     for side in Side
-                    for entity in RECORDS
+                    for entity in KINDS
                 }
             )
             if between is not None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from connectors.memory import Vices
-from reconcile.entities import RECORDS
 from reconcile.errors import Refused
 from reconcile.ledger.ledger import PairState
 from reconcile.model import Entity, Hold, Operation, OpKind, Side
@@ -77,7 +76,7 @@ def cases() -> list[tuple[str, dict[str, Any]]]:
 
 def mapping_for(case: Mapping[str, Any]) -> PairMapping:
     """The mapping of a case: the product's defaults, but for what the case says."""
-    return PairMapping(tuple(_entity(entity, case) for entity in RECORDS))
+    return PairMapping(tuple(_entity(entity, case) for entity in _FIELDS))
 
 
 def _entity(entity: Entity, case: Mapping[str, Any]) -> EntityMap:
@@ -326,13 +325,13 @@ class Play:
                     self.edit(side, f"{index}~{name}", fields)
 
     def _refused(self, part: Mapping[str, Any]) -> list[Came]:
-        before = [self.world.cells(side, entity) for side in Side for entity in RECORDS]
+        before = [self.world.cells(side, entity) for side in Side for entity in _FIELDS]
         with pytest.raises(Refused) as refusal:
             self.world.run(allowed=part.get("allow", ()))
         assert [words for words in part["refused"] if words not in str(refusal.value)] == [], str(
             refusal.value
         )
-        assert before == [self.world.cells(side, entity) for side in Side for entity in RECORDS]
+        assert before == [self.world.cells(side, entity) for side in Side for entity in _FIELDS]
         return [Came(end=self._ends(0))]
 
     def _sorted(self, result: Result) -> list[Came]:
@@ -419,7 +418,7 @@ class Play:
     def end(self, side: Side, index: int) -> dict[str, dict[str, Any]]:
         """What a side holds of a case, by the case's names; a contact's usual email is not mentioned."""
         held: dict[str, dict[str, Any]] = {}
-        for entity in RECORDS:
+        for entity in _FIELDS:
             for key, cells in self.world.cells(side, entity).items():
                 name = self.name(side, entity, key)
                 if name.partition("~")[0] == str(index):

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from connectors.ghl.sandbox.instants import iso, parse_instant
-from connectors.ghl.sandbox.nouns import Contact
+from connectors.ghl.sandbox.nouns import Business, Contact
 from connectors.ghl.sandbox.state import State
 from connectors.ghl.sandbox.writing import Writer
 
@@ -120,6 +120,28 @@ class People:
         """Delete a note."""
         with self.state.lock:
             self.state.put_note(msgspec.structs.replace(self.state.notes[note_id], deleted=True))
+
+    def edit_business(self, business_id: str, **fields: Any) -> None:
+        """Change a business: its name, and its other texts by wire name."""
+        with self.state.lock:
+            held = self._business(business_id)
+            others = {name: text for name, text in fields.items() if name != "name"}
+            changed = msgspec.structs.replace(
+                held,
+                name=fields.get("name", held.name),
+                fields={**held.fields, **others},
+                updated=max(self.state.now(), held.updated + 1),
+            )
+            self.state.store.put(changed)
+
+    def delete_business(self, business_id: str) -> None:
+        """Delete a business; its contacts stay as they are."""
+        with self.state.lock:
+            held = self._business(business_id)
+            self.state.store.put(msgspec.structs.replace(held, deleted=True))
+
+    def _business(self, business_id: str) -> Business:
+        return self.state.store.table(Business)[business_id]
 
     def _save(self, contact: Contact, changes: dict[str, Any]) -> None:
         after = msgspec.structs.replace(

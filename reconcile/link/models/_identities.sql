@@ -2,7 +2,10 @@
 
 {#- SQL for the identity that a row has by its list of cells; and for whether it has one. -#}
 {% macro identity(rule, cells='cells') -%}
+{% set each -%}
 {% for place in rule.places %}{{ cells }}[{{ place }}]{{ ' || chr(31) || ' if not loop.last }}{% endfor %}
+{%- endset %}
+{{- 'lower(' ~ each ~ ')' if rule.folded else each }}
 {%- endmacro %}
 {% macro whole(rule, cells='cells') -%}
 {% for place in rule.places %}{{ cells }}[{{ place }}] IS NOT NULL{{ ' AND ' if not loop.last }}{% endfor %}

@@ -1,7 +1,7 @@
 -- into operation, hold: what becomes of links that lost an end
 --
 -- What goes on the side that still has it, what the ledger alone forgets, and what a person is asked about.
-{% set last = phases.DELETE_CHILD if entity.parent else phases.DELETE_CONTACT %}
+{% set last = phases.last(entity) %}
 INSERT INTO operation BY NAME
 SELECT
     CASE x.action WHEN 'forget' THEN {{ phases.FORGET }} ELSE {{ last }} END AS phase,

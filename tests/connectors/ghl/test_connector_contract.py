@@ -11,7 +11,12 @@ from reconcile.model import Entity
 from reconcile.ports import Json
 from tests.connectors.ghl.hosted import LOCATION, VERSIONS, Hosted, hosted, unlimited
 
-TEXT = {Entity.CONTACT: "city", Entity.TASK: "title", Entity.NOTE: "body"}
+TEXT = {
+    Entity.COMPANY: "city",
+    Entity.CONTACT: "city",
+    Entity.TASK: "title",
+    Entity.NOTE: "body",
+}
 CANNOT = {Can.GUARD, Can.VERSIONS, Can.ARCHIVE}
 
 
@@ -26,6 +31,8 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
                 "phone": f"+1415555{number:04d}",
                 "city": f"Town {number}",
             }
+        case Entity.COMPANY:
+            return {"name": f"Acme {number}", "city": f"Town {number}"}
         case Entity.TASK:
             return {
                 "title": f"Call {number}",
@@ -43,6 +50,8 @@ def rig_of(host: Hosted) -> Rig:
     def seed(entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         if entity is Entity.CONTACT:
             return box.seed_contact(LOCATION, **fields)
+        if entity is Entity.COMPANY:
+            return box.seed_business(LOCATION, **fields)
         return (
             box.seed_task(parent, **fields)
             if entity is Entity.TASK
@@ -50,12 +59,17 @@ def rig_of(host: Hosted) -> Rig:
         )
 
     def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
-        {Entity.CONTACT: box.edit_contact, Entity.TASK: box.edit_task, Entity.NOTE: box.edit_note}[
-            entity
-        ](key, **fields)
+        hand = {
+            Entity.COMPANY: box.edit_business,
+            Entity.CONTACT: box.edit_contact,
+            Entity.TASK: box.edit_task,
+            Entity.NOTE: box.edit_note,
+        }
+        hand[entity](key, **fields)
 
     def remove(entity: Entity, key: str) -> None:
         {
+            Entity.COMPANY: box.delete_business,
             Entity.CONTACT: box.delete_contact,
             Entity.TASK: box.delete_task,
             Entity.NOTE: box.delete_note,

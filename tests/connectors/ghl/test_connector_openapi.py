@@ -73,7 +73,8 @@ def tour(host: Hosted, connector: GhlConnector) -> None:
     box.seed_appointment(seeded[0])
     connector.describe()
     made = _writes(connector, business)
-    for entity in (Entity.CONTACT, Entity.TASK, Entity.NOTE):
+    _companies(connector)
+    for entity in (Entity.COMPANY, Entity.CONTACT, Entity.TASK, Entity.NOTE):
         list(connector.extract(entity))
     list(connector.extract(Entity.CONTACT, Scope(since="2020-01-01T00:00:00.000Z")))
     list(connector.extract(Entity.CONTACT, Scope(keys=(seeded[0], "AbsentAbsentAbsent00"))))
@@ -168,6 +169,20 @@ def _writes(connector: GhlConnector, business: str) -> str:
     _done(connector, Write("k4", OpKind.DELETE, Entity.TASK, key, made))
     _done(connector, Write("n3", OpKind.DELETE, Entity.NOTE, note, made))
     return made
+
+
+def _companies(connector: GhlConnector) -> None:
+    fields = {"name": "Brown", "email": "hi@brown.example", "city": "Cork", "phone": None}
+    key = _done(connector, Write("o", OpKind.CREATE, Entity.COMPANY, fields=fields))
+    changes = {"city": None, "country": "IE"}
+    _done(connector, Write("o2", OpKind.UPDATE, Entity.COMPANY, key, fields=changes))
+    found = connector.read(Entity.COMPANY, key)
+    assert found is not None
+    assert found.fields["city"] in (None, "")
+    brown = Write("l", OpKind.CREATE, Entity.COMPANY, fields={"name": "Brown"})
+    assert [each.key for each in connector.look(brown)] == [key]
+    _done(connector, Write("o3", OpKind.DELETE, Entity.COMPANY, key))
+    assert connector.read(Entity.COMPANY, key) is None
 
 
 def _done(connector: GhlConnector, write: Write) -> str:
