@@ -36,7 +36,7 @@ class Sides:
             key_of=lambda entity, link_id, side: self.keys.get((entity, link_id, side)),
             link_of=lambda entity, side, key: self.links.get((entity, side, key)),
             buried=lambda side, entity, key: self.buried.get((side, entity, key), NEVER_READ),
-            twin=lambda side, cells: self.twins.get(side),
+            twin=lambda entity, side, cells: self.twins.get(side),
         )
 
     def read(self, side: Side, entity: Entity, key: str, parent: str | None) -> Record | None:
