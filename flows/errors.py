@@ -44,8 +44,17 @@ def reason(error: BaseException) -> str:
         return f"[MACHINE] {error.strerror or type(error).__name__}{place} → {_MACHINE}"
     if type(error).__module__.partition(".")[0] in _STORES:
         return f"[STORE] {_store(error)} → {_STORE}"
+    if isinstance(error, RuntimeError) and str(error).startswith(_NO_SERVER):
+        return f"[PREFECT] Prefect's own server did not start in time → {_SERVER}"
     return f"[DEFECT] {type(error).__name__} → {_REPORT_IT}"
 
+
+_NO_SERVER = "Timed out while attempting to connect to ephemeral"
+"""How Prefect begins to say that the server which it starts for one flow does not answer."""
+_SERVER = (
+    "Run with `--engine local`, which needs none; on a machine this slow, let "
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS be more than 120."
+)
 
 _MACHINE = "Give the job a file or folder that it may use, with room on the disk, and run it again."
 _GONE = (

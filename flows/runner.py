@@ -17,7 +17,7 @@ from flows.run import PROOF, Options, Run
 from flows.steps import ends, steps
 from reconcile.apply.apply import chunks
 from reconcile.errors import ConnectorError, Refused
-from reconcile.plan.plan import Plan
+from reconcile.plan.plan import LEDGER_ONLY, Plan
 from reconcile.report.about import RunState
 from reconcile.report.account import Began
 
@@ -208,7 +208,8 @@ def write(run: Run, job: Job, plan: Plan, do: Do) -> None:
         if steps.must_stop(run):
             break
         do(job.apply, run, chunk)
-        CURRENT.count("writes", len(chunk), total=plan.writes)
+        written = sum(operation.kind not in LEDGER_ONLY for operation in chunk)
+        CURRENT.count("writes", written, total=plan.writes)
     steps.must_stop(run)  # also in the last chunk: then nothing is read back
     do(steps.resolve_doubts, run)
 

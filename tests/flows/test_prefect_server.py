@@ -51,8 +51,8 @@ class Prefect:
             "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_LOGGING_LEVEL": "INFO",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
         }
+        self.env.pop("PYTHONPATH", None)
         server = self._start("server", "start", "--host", "127.0.0.1", "--port", str(port))
         self.processes = [server]
         self.client = httpx.Client(base_url=self.url, timeout=30)
@@ -75,7 +75,8 @@ class Prefect:
         self.processes.append(self._start("worker", "start", "--pool", "ghl-reconcile"))
 
     def deploy(self, pair: Path, *words: str) -> None:
-        command = [sys.executable, "-m", "flows.cli", "deploy", "--pair", str(pair), *words]
+        program = str(Path(sys.executable).parent / "ghl-reconcile")
+        command = [program, "deploy", "--pair", str(pair), *words]
         options: dict[str, Any] = {"capture_output": True, "text": True, "check": False}
         done = subprocess.run(command, env=self.env, cwd=self.folder, **options)  # noqa: S603 - our own program
         assert done.returncode == 0, done.stderr
@@ -151,7 +152,12 @@ class Prefect:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    made = Prefect(tmp_path_factory.mktemp("server"))
+    folder = tmp_path_factory.mktemp("server")
+    for name in ("flows", "connectors", "reconcile"):
+        mine = folder / name / "__init__.py"
+        mine.parent.mkdir()
+        mine.write_text("raise ImportError('this is a package of the user')\n")
+    made = Prefect(folder)
     yield made
     made.stop()
 

@@ -285,3 +285,14 @@ async def _states() -> list[str]:
     async with get_client() as client:
         runs = [*await client.read_flow_runs(limit=50), *await client.read_task_runs(limit=50)]
         return [str(run.state) for run in runs]
+
+
+def test_a_server_of_prefects_that_does_not_start_is_no_defect() -> None:
+    """What to do about it is said, and nothing of what the server printed."""
+    error = RuntimeError(
+        f"Timed out while attempting to connect to ephemeral Prefect API server. stderr: {VALUE}"
+    )
+    said = reason(error)
+    assert said.startswith("[PREFECT] ")
+    assert "--engine local" in said
+    assert VALUE not in said
