@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from connectors.ghl.entities import GHL
 from flows.init.addresses import PARTS, Addresses, addresses
+from flows.init.consents import consents
 from flows.init.entities import LIKENESS
 from flows.init.evidence import (
     evidence,
@@ -215,7 +216,11 @@ def lines(
     extra = {name for names in more.values() for name in names}
     whole = {column.name: column.list_of for column in table.columns if column.list_of}
     apart = _calling_code(table) if entity.spec.person else None
+    said = consents(free_columns(table)) if GHL[entity].consent else {}
     for column in free_columns(table):
+        if column.name in said and column.name not in placed:
+            yield said[column.name]
+            continue
         if {column.name, whole.get(column.name)} & extra or column.name == parent:
             continue
         if (found := placed.get(column.name)) is not None:

@@ -61,7 +61,8 @@ class Line:
 
     It has two GHL fields for a name that GHL splits.
 
-    `flow` is said where a value goes one way alone.
+    `flow` is said where a value goes one way alone; `true_says` of a consent; `value` where it is
+    computed.
     """
 
     entity: Entity
@@ -75,6 +76,8 @@ class Line:
     also: tuple[str, ...] = ()
     digits: int | None = None
     flow: str = ""
+    true_says: str = ""
+    value: str = ""
 
     def __str__(self) -> str:
         """The question that a person is asked about it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from flows.config.pair import SANDBOX, read
 from flows.config.sides import GhlForm
 from flows.init.api import ApiSurvey, survey_api
 from flows.init.files import FileSurvey, survey_files
-from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
+from flows.init.proposal import SURE, Join, Line, Place, Proposal, Unplaced
 from flows.init.propose import Choose, likeliest, propose
 from flows.init.survey import survey
 from flows.init.writing import Head, pair_text
@@ -205,7 +205,20 @@ def _asked(proposal: Proposal, ask: Ask) -> Proposal:
             kept.append(line)
         else:
             kept.append(replace(line, confidence=1.0 if ask(line) else 0.0))
-    return replace(proposal, lines=tuple(kept))
+    places = (_without_denied(place, kept) for place in proposal.places)
+    return replace(proposal, places=tuple(places), lines=tuple(kept))
+
+
+def _without_denied(place: Place, lines: Sequence[Line]) -> Place:
+    """Without the joins whose every field was denied."""
+    own = [line for line in lines if line.entity is place.entity]
+    joins = [join for join in place.joins if not _is_denied(join, own)]
+    return replace(place, joins=tuple(joins))
+
+
+def _is_denied(join: Join, lines: Iterable[Line]) -> bool:
+    answers = [line.confidence for line in lines if line.column.startswith(f"{join.name}.")]
+    return bool(answers) and not any(answers)
 
 
 def _files(wish: Wish) -> FileSurvey | None:

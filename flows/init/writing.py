@@ -237,6 +237,8 @@ def _value(
         "codec": line.codec,
         "digits": line.digits,
         "choices": line.choices,
+        "value": line.value,
+        "true_says": line.true_says,
     }
     if line.also:
         parts["also"] = {"app": list(line.also)}

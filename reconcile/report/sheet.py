@@ -147,6 +147,18 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
     )
     _decisions(book, document["holds"])
     _by_kind(book, document)
+    if consent := document.get("consent", {}).get("changes"):
+        heads = (
+            "what",
+            *_RECORD[:3],
+            *_RECORD[4:],
+            "field",
+            "before",
+            "after",
+            "because",
+            "outcome",
+        )
+        _table(book, "Consent", heads, map(_consent, consent))
     heads = ("class", "entity", "in", "record", "key", "because")
     _table(book, "Left out", heads, _left_out(document))
     if document["interrupted"]:
@@ -335,6 +347,12 @@ def _failed(
                 part.get("stored"),
                 remedy,
             )
+
+
+def _consent(change: Map[str, Any]) -> Sequence[object]:
+    named = ("means", "entity", "side", "label", "app_key", "ghl_key")
+    told = ("field", "before", "after", "ground", "status")
+    return [change[name] for name in (*named, *told)]
 
 
 # the rest -----------------------------------------------------------------------------------------

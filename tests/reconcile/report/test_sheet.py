@@ -62,6 +62,25 @@ def test_every_class_has_a_sheet(written: Path) -> None:
     book.close()
 
 
+def test_each_change_of_a_consent_has_a_row_with_its_ground(tmp_path: Path) -> None:
+    """Where a run changes consents there is a sheet of them, and none where it changes none."""
+    whole = report_of(1)
+    change = dict.fromkeys(("op_id", "entity", "side", "label", "app_key", "ghl_key"), "x")
+    change |= {"status": "done", "field": "sms", "before": "denied", "after": "allowed"}
+    change |= {"means": "opted in", "ground": "Ada answered allow"}
+    whole["consent"] = {"fields": ["sms"], "counts": {"opted in": 1}, "changes": [change]}
+    book = openpyxl.load_workbook(sheet(whole, tmp_path / "report.xlsx"))
+    heads, row = book["Consent"].iter_rows(values_only=True)
+    told = dict(zip(heads, row, strict=True))
+    assert (told["what"], told["before"], told["after"]) == ("opted in", "denied", "allowed")
+    assert (told["because"], told["outcome"]) == ("Ada answered allow", "done")
+    book.close()
+    whole["consent"]["changes"] = []
+    book = openpyxl.load_workbook(sheet(whole, tmp_path / "none.xlsx"))
+    assert "Consent" not in book.sheetnames
+    book.close()
+
+
 def test_what_is_left_out_of_the_workbook_is_counted_in_it(tmp_path: Path) -> None:
     """Records that are not listed are counted below those that are; what a run that was killed had written has a sheet of its own."""
     whole = report_of(3)
