@@ -81,6 +81,19 @@ _FAILED = (
     "what to do",
 )
 _INTERRUPTED = ("run", "what", *_RECORD, "field", "before", "after", "because")
+_CONSENTS = (
+    "what",
+    "entity",
+    "in",
+    "record",
+    "key in the app",
+    "key in GHL",
+    "field",
+    "before",
+    "after",
+    "because",
+    "outcome",
+)
 _SHEETS = (
     ("Created", "To create", ("create",)),
     ("Updated", "To update", ("update", "complete")),
@@ -148,17 +161,7 @@ def _all(book: _Book, document: Map[str, Any]) -> None:
     _decisions(book, document["holds"])
     _by_kind(book, document)
     if consent := document.get("consent", {}).get("changes"):
-        heads = (
-            "what",
-            *_RECORD[:3],
-            *_RECORD[4:],
-            "field",
-            "before",
-            "after",
-            "because",
-            "outcome",
-        )
-        _table(book, "Consent", heads, map(_consent, consent))
+        _table(book, "Consent", _CONSENTS, map(_consent, consent))
     heads = ("class", "entity", "in", "record", "key", "because")
     _table(book, "Left out", heads, _left_out(document))
     if document["interrupted"]:
