@@ -15,6 +15,7 @@ class Entity(StrEnum):
     CONTACT = "contact"
     TASK = "task"
     NOTE = "note"
+    OPPORTUNITY = "opportunity"
     TAG = "tag"
 
     @property
@@ -41,6 +42,11 @@ class Entity(StrEnum):
     def plural(self) -> str:
         """The word for more than one."""
         return self.spec.plural
+
+    @property
+    def indefinite(self) -> str:
+        """With its article: a task, an opportunity."""
+        return f"{'an' if self.value[0] in 'aeiou' else 'a'} {self.value}"
 
     @property
     def budget(self) -> str:
@@ -102,6 +108,7 @@ SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
         Entity.TAG: EntitySpec("tags", set_of=Entity.CONTACT),
         Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True),
         Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True),
+        Entity.OPPORTUNITY: EntitySpec("opportunities", parent=Entity.CONTACT),
     }
 )
 """Every kind, in the order in which a plan's phase writes them.

@@ -9,12 +9,12 @@ import pytest
 
 from connectors.contract.rig import Can, Rig
 from connectors.contract.shapes import first, read_line, read_with_duckdb
-from reconcile.entities import RECORDS
+from reconcile.entities import OWNER, RECORDS
 from reconcile.model import Entity
 from reconcile.ports import Connector, Scope
 
 ENTITY = pytest.mark.parametrize("entity", RECORDS, ids=str)
-CHILD = pytest.mark.parametrize("entity", [Entity.TASK, Entity.NOTE], ids=str)
+CHILD = pytest.mark.parametrize("entity", OWNER.children, ids=str)
 
 
 class Reading:

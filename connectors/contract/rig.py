@@ -12,7 +12,6 @@ from enum import StrEnum
 import pytest
 
 from connectors.contract.shapes import read_line
-from reconcile.entities import RECORDS
 from reconcile.model import Entity, OpKind
 from reconcile.ports import Connector, Json, Page, Proof, Record, Reply, Scope, Write
 
@@ -55,9 +54,9 @@ class Rig:
     """A connector, and hands on the side behind its back.
 
     sample(entity, n): the native fields of the n-th distinct record, as CREATE and `seed` take
-    them. text: per entity, a plain text field of it that can be written; of another kind this side
-    has none. seed(entity, fields,
-    parent): a user adds a record; its key. edit(entity, key, fields), remove(entity, key): a user
+    them. text: per entity that the side keeps, a plain text field of it that can be written; the
+    tests of other entities are skipped. seed(entity, fields, parent): a user adds a record; its
+    key. edit(entity, key, fields), remove(entity, key): a user
     changes, deletes it. bad: per entity, fields that the side must reject. volatile: fields that
     the side changes by itself at every write. settle: let a bulk read catch up with writes, without
     sleeping. completed: the fields that say a task is done. absent: a key that no record has.
@@ -69,7 +68,6 @@ class Rig:
     seed: Callable[[Entity, Mapping[str, Json], str | None], str]
     edit: Callable[[Entity, str, Mapping[str, Json]], None]
     remove: Callable[[Entity, str], None]
-    entities: tuple[Entity, ...] = RECORDS
     can: frozenset[Can] = frozenset(Can)
     bad: Mapping[Entity, Mapping[str, Json]] = field(default_factory=dict)
     volatile: frozenset[str] = frozenset()
@@ -80,7 +78,7 @@ class Rig:
     def needs(self, *abilities: Can, entity: Entity = Entity.CONTACT) -> None:
         """Skip the test where the side lacks an ability or an entity."""
         lacking = [ability for ability in abilities if ability not in self.can]
-        if lacking or entity not in self.entities or entity not in self.text:
+        if lacking or entity not in self.text:
             pytest.skip(f"this side has no {', '.join(lacking) or entity}")
 
     def add(self, entity: Entity, number: int = 1, parent: str | None = None) -> str:

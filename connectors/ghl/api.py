@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors.ghl.endpoints import Dialect
+from connectors.ghl.pipelines import Pipelines, listed
 from connectors.http import Answer, Client, Request
 from reconcile.ports import Json
 
@@ -19,6 +20,8 @@ class Api:
         self.client = client
         self.location = location
         self.dialect = dialect
+        self._pipelines: Pipelines | None = None
+        self._missing: set[str] = set()
 
     def call(
         self,
@@ -43,3 +46,18 @@ class Api:
                 replay=endpoint.replay,
             )
         )
+
+    def pipelines(self, *, knowing: str = "") -> Pipelines:
+        """The location's pipelines, asked for once.
+
+        They are asked for once more where a stage or a pipeline `knowing` is not among them:
+        somebody may have made it since.
+        """
+        known = self._pipelines
+        if known is not None and (knowing in self._missing or known.knows(knowing)):
+            return known
+        answer = self.call("pipeline.list", params={"locationId": self.location})
+        known = self._pipelines = listed(answer.json())
+        if not known.knows(knowing):
+            self._missing.add(knowing)
+        return known

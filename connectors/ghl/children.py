@@ -1,14 +1,19 @@
-"""What hangs on a contact: the endpoints that every such kind has, under its own name."""
+"""What hangs on a contact: the endpoints that every such kind has, under its own name.
+
+What is kept apart has its contact in the body, where others have it in the path.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.ghl import apart
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, listed, lists, with_parent
+from connectors.ghl.pipelines import needs_held
 from reconcile.errors import NotFound, Unnamed
 from reconcile.model import Entity
 from reconcile.ports import Json
@@ -16,6 +21,12 @@ from reconcile.ports import Json
 
 def of_contact(api: Api, entity: Entity, contact: str) -> list[Row]:
     """All of a contact's; none where the contact is gone."""
+    if GHL[entity].apart:
+        return [
+            apart.told_row(api, entity, row)
+            for page in apart.pages(api, entity, contact)
+            for row in page.rows
+        ]
     try:
         reply = api.call(f"{entity}.list", {"contact": contact})
     except NotFound:
@@ -29,7 +40,8 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
     Raises Unnamed for a refusal that proves neither.
     """
     try:
-        return member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
+        found = member(api.call(f"{entity}.get", _parts(entity, contact, key)).json(), entity)
+        return apart.told(api, entity, found)
     except NotFound:
         return None
     except Unnamed:
@@ -42,15 +54,24 @@ def create(api: Api, entity: Entity, contact: str, fields: Mapping[str, Json]) -
     """POST: without what is blank, and with what GHL requires that nobody said."""
     said = {name: value for name, value in fields.items() if value is not None}
     body: dict[str, Json] = {**GHL[entity].created, **said}
-    return member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
+    if GHL[entity].apart:
+        body |= {"contactId": contact, "locationId": api.location}
+    if GHL[entity].named:
+        body = api.pipelines().spelled(body, {})
+    made = member(api.call(f"{entity}.create", {"contact": contact}, body=body).json(), entity)
+    return apart.told(api, entity, made)
 
 
 def update(
     api: Api, entity: Entity, contact: str, key: str, fields: Mapping[str, Json]
 ) -> dict[str, Any]:
     """PUT with the changed fields alone."""
-    reply = api.call(f"{entity}.update", _parts(entity, contact, key), body=dict(fields))
-    return member(reply.json(), entity)
+    parts, body = _parts(entity, contact, key), dict(fields)
+    if GHL[entity].named:
+        held = get(api, entity, contact, key) if needs_held(fields) else None
+        body = api.pipelines().spelled(fields, held or {})
+    found = member(api.call(f"{entity}.update", parts, body=body).json(), entity)
+    return apart.told(api, entity, found)
 
 
 def delete(api: Api, entity: Entity, contact: str, key: str) -> None:

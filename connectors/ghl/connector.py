@@ -18,6 +18,7 @@ from connectors.ghl.entities import GHL
 from connectors.ghl.faults import LOG_IN, ROTATE, explain
 from connectors.ghl.finder import Finder
 from connectors.ghl.outgoing import Spelling
+from connectors.ghl.pipelines import PIPELINE, STAGE
 from connectors.ghl.reader import Reader
 from connectors.ghl.settings import GhlSettings
 from connectors.ghl.shapes import record, shape_of
@@ -26,7 +27,7 @@ from connectors.http import Auth, Client, Options, Transport
 from connectors.looks import Looks
 from connectors.throttle import Budget, Throttle
 from reconcile.entities import OWNER, Shown
-from reconcile.errors import InvalidField
+from reconcile.errors import Forbidden, InvalidField
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import (
     Agenda,
@@ -110,7 +111,7 @@ class GhlConnector:
         )
 
     def describe(self) -> Description:
-        """The location, its custom fields and users (three requests).
+        """The location, its custom fields and users (three requests), and pipelines where mapped.
 
         Raises InvalidField for a field that is not there.
         """
@@ -122,7 +123,8 @@ class GhlConnector:
         self._shaped.clear()
         fields = {entity: self._described(entity, users or []) for entity in GHL}
         for entity in GHL:
-            self.shape(entity)
+            if self._mapped(entity):
+                self.shape(entity)
         location = str(where.get("id") or self.settings.location)
         return Description(
             identity=":".join(["ghl", location, str(company or "")]),
@@ -161,8 +163,8 @@ class GhlConnector:
         known = tuple(name for name in kind.paths if name not in kind.unread)
         custom: dict[str, str] = {}
         if kind.custom:
-            known += tuple(self._customs())
-            custom = self._ids()
+            known += tuple(self._customs(entity))
+            custom = self._ids(entity)
         return shape_of(entity, self.settings.used(entity, known), custom)
 
     def _check_read(self, entity: Entity) -> None:
@@ -221,11 +223,12 @@ class GhlConnector:
             return located.get(self.api, entity, key)
         if not entity.parent:
             return contacts.get(self.api, key)
-        if not parent:
+        if not parent and not GHL[entity].apart:
             raise InvalidField(
-                f"a {entity} is read under its contact, none was named", remedy="pass its parent"
+                f"{entity.indefinite} is read under its contact, none was named",
+                remedy="pass its parent",
             )
-        return children.get(self.api, entity, parent, key)
+        return children.get(self.api, entity, parent or "", key)
 
     def look(self, write: Write) -> Sequence[Record]:
         """Records that a create in doubt may have made; never a write."""
@@ -291,22 +294,29 @@ class GhlConnector:
         """Close the connections."""
         self._client.close()
 
+    def _mapped(self, entity: Entity) -> bool:
+        return not self.settings.fields or entity in self.settings.fields
+
     def _needs_custom(self, entity: Entity) -> bool:
         used = self.settings.fields.get(entity)
-        return not used or any(name not in GHL[entity].paths for name in used)
+        wanted = not used or any(name not in GHL[entity].paths for name in used)
+        return wanted and self._mapped(entity)
 
-    def _customs(self) -> dict[str, schema.CustomField]:
-        if not any(kind.custom and self._needs_custom(entity) for entity, kind in GHL.items()):
+    def _customs(self, *entities: Entity) -> dict[str, schema.CustomField]:
+        """The custom fields of these kinds by their keys; of all kinds unless told."""
+        if not any(kind.custom and self._needs_custom(each) for each, kind in GHL.items()):
             return {}
         if self._custom is None:
             self._custom = self._fetch_custom()
-        return self._custom
+        wanted = entities or tuple(GHL)
+        return {key: found for key, found in self._custom.items() if found.entity in wanted}
 
     def _fetch_custom(self) -> dict[str, schema.CustomField]:
-        return {found.key: found for found in schema.custom_fields(self.api)}
+        kinds = (each for each, kind in GHL.items() if kind.custom and self._mapped(each))
+        return {found.key: found for found in schema.custom_fields(self.api, *kinds)}
 
-    def _ids(self) -> dict[str, str]:
-        return {key: found.id for key, found in self._customs().items()}
+    def _ids(self, *entities: Entity) -> dict[str, str]:
+        return {key: found.id for key, found in self._customs(*entities).items()}
 
     def _read_only(self) -> frozenset[str]:
         return frozenset(
@@ -318,9 +328,19 @@ class GhlConnector:
         choices = tuple(user.id for user in users)
         for name in GHL[entity].owners if users else ():
             described[name] = replace(described[name], choices=choices)
-        if GHL[entity].custom:
-            described |= {key: found.info for key, found in (self._custom or {}).items()}
-        return described
+        if GHL[entity].named and self._mapped(entity):
+            for name, words in self._names().items():
+                described[name] = replace(described[name], choices=words)
+        mine = (found for found in (self._custom or {}).values() if found.entity is entity)
+        return described | {found.key: found.info for found in mine}
+
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        """What the pipelines and the stages are called; nothing where the token may not ask."""
+        try:
+            known = self.api.pipelines()
+        except Forbidden:
+            return {}
+        return {PIPELINE: known.names(), STAGE: known.stages()}
 
 
 def _zone(location: dict[str, Any]) -> str:

@@ -65,6 +65,12 @@ _SHARED: dict[str, Endpoint] = {
     "note.create": Endpoint(_POST, "/contacts/{contact}/notes", replay=False),
     "note.update": Endpoint(_PUT, "/contacts/{contact}/notes/{note}"),
     "note.delete": Endpoint(_DELETE, "/contacts/{contact}/notes/{note}"),
+    "opportunity.search": Endpoint(_GET, "/opportunities/search"),
+    "opportunity.get": Endpoint(_GET, "/opportunities/{opportunity}"),
+    "opportunity.create": Endpoint(_POST, "/opportunities/", replay=False),
+    "opportunity.update": Endpoint(_PUT, "/opportunities/{opportunity}"),
+    "opportunity.delete": Endpoint(_DELETE, "/opportunities/{opportunity}"),
+    "pipeline.list": Endpoint(_GET, "/opportunities/pipelines"),
     "appointment.list": Endpoint(_GET, "/contacts/{contact}/appointments"),
     "field.list": Endpoint(_GET, "/locations/{location}/customFields"),
     "location.get": Endpoint(_GET, "/locations/{location}"),
@@ -116,6 +122,10 @@ class Dialect:
 
     def __getitem__(self, name: str) -> Endpoint:
         return self.endpoints[name]
+
+    def parameter(self, name: str) -> str:
+        """The name of a parameter that v3 spells in camelCase (docs/ghl.md#opportunities)."""
+        return _camel(name) if self.version == "v3" else name
 
 
 V2 = Dialect(

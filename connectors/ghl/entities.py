@@ -37,6 +37,11 @@ class GhlEntity:
     What is `listed` hangs on nothing but the location, which lists it under that member, page by
     page; `members` are those under which a reply holds one of it. `added` and `updated` name when a
     record was made and changed. `unnulled` fields are cleared by "", as they may not be null.
+
+    `apart` kinds have paths of their own, name their contact in their body, and are read by a
+    cursor; others lie under their contact. `named` are fields that hold the name of something where
+    GHL holds its id (see `pipelines`). `custom_values` are the members that may hold a custom
+    value, in order of preference.
     """
 
     paths: Mapping[str, tuple[Path, ...]]
@@ -62,6 +67,10 @@ class GhlEntity:
     added: str = "dateAdded"
     updated: str = "dateUpdated"
     unnulled: frozenset[str] = frozenset()
+    apart: bool = False
+    named: frozenset[str] = frozenset()
+    # Reads say `value`, some writes' replies say fieldValue or field_value.
+    custom_values: tuple[str, ...] = ("value", "fieldValue", "field_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +264,50 @@ _COMPANY = GhlEntity(
     unnulled=frozenset(_COMPANY_TEXTS),
 )
 
+STATUSES = ("open", "won", "lost", "abandoned")
+"""What an opportunity may be (docs/ghl.md#opportunities)."""
+
+_OPPORTUNITY = GhlEntity(
+    paths={
+        **_plainly("name", "pipeline", "stage", "status", "monetaryValue", "assignedTo", "source"),
+        "dateAdded": one("createdAt"),
+    },
+    info={
+        "name": FieldInfo(clearable=False, label="Name"),
+        "pipeline": FieldInfo("choice", clearable=False, label="Pipeline"),
+        "stage": FieldInfo("choice", clearable=False, label="Stage"),
+        "status": FieldInfo("choice", clearable=False, label="Status", choices=STATUSES),
+        # No member of the update's document is nullable (docs/ghl.md#opportunities).
+        "monetaryValue": FieldInfo("decimal", clearable=False, label="Value"),
+        "assignedTo": FieldInfo("choice", clearable=False, label="Assigned to"),
+        # It is shown, and neither the create nor the update takes it.
+        "source": FieldInfo(writable=False, clearable=False, label="Source"),
+        "dateAdded": FieldInfo("instant", writable=False, clearable=False, label="Added"),
+    },
+    match=(("name",),),
+    scope="opportunities",
+    asked=("name", "pipeline"),
+    created={"status": "open"},
+    content=("name",),
+    dated=True,
+    searched=True,
+    custom=True,
+    owners=frozenset({"assignedTo"}),
+    apart=True,
+    added="createdAt",
+    updated="updatedAt",
+    named=frozenset({"pipeline", "stage"}),
+    # By the document the first; the others were seen (docs/ghl.md#opportunities).
+    custom_values=("fieldValue", "fieldValueString", "fieldValueArray"),
+)
+
 GHL: Mapping[Entity, GhlEntity] = MappingProxyType(
     {
         Entity.COMPANY: _COMPANY,
         Entity.CONTACT: _CONTACT,
         Entity.TASK: _TASK,
         Entity.NOTE: _NOTE,
+        Entity.OPPORTUNITY: _OPPORTUNITY,
     }
 )
 """Every kind of record that GHL is asked for."""

@@ -60,10 +60,10 @@ class Finder:
     def look(self, write: Write) -> Sequence[Record]:
         """Contacts with the write's email or phone (its name where it has neither).
 
-        Tasks and notes are those with its content.
+        What hangs on a contact is what has its content.
 
-        By name alone GHL has but its search, whose index trails, as a list may: what is not found
-        at once is looked for once more after that.
+        By name alone, and for what is kept apart, GHL has but its search, whose index trails, as a
+        list may: what is not found at once is looked for once more after that.
         """
         found = self._found(write)
         if not found and not self._indexed and _in_an_index(write):
@@ -154,7 +154,7 @@ def plain(value: Json) -> str:
 def _in_an_index(write: Write) -> bool:
     """Whether what it may have made is shown by an index alone, which may trail."""
     if write.entity.parent:
-        return False
+        return GHL[write.entity].apart
     return bool(GHL[write.entity].listed) or _by_name_alone(write)
 
 

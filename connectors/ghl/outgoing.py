@@ -53,10 +53,21 @@ def body_of(
             cleared = spelling.clear if value is None else value
             custom.append({"id": spelling.custom[name], spelling.custom_value: cleared})
         else:
-            body[name] = _cleared(write.entity, name, spelling) if value is None else value
+            known = GHL[write.entity].info.get(name)
+            plain = _number(value) if known and known.type == "decimal" else value
+            body[name] = _cleared(write.entity, name, spelling) if value is None else plain
     if custom:
         body["customFields"] = custom
     return body
+
+
+def _number(value: Json) -> Json:
+    """A decimal as the number that GHL asks for; what is none, GHL refuses."""
+    try:
+        number = float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _cleared(entity: Entity, name: str, spelling: Spelling) -> Json:
@@ -74,7 +85,7 @@ def _check(write: Write, name: str, spelling: Spelling) -> None:
         )
     if updating and name in GHL[write.entity].create_only:
         raise InvalidField(
-            f"GHL sets {name} only when a {write.entity} is created",
+            f"GHL sets {name} only when {write.entity.indefinite} is created",
             remedy="map it one way, from GHL",
             code="CREATE_ONLY",
         )

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
-from connectors.ghl import children, contacts, located
+from connectors.ghl import apart, children, contacts, located
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Head, Row, SearchPage, fresh, join, rows_of
@@ -17,7 +17,7 @@ from connectors.ghl.overlap import overlapped, skipping
 from connectors.ghl.settings import GhlSettings
 from connectors.ghl.sweep import FATAL, Sweep, remember, single
 from reconcile.entities import OWNER
-from reconcile.errors import Blocked, ConnectorError, Expired
+from reconcile.errors import Blocked, ConnectorError, Expired, Malformed
 from reconcile.model import Entity
 from reconcile.patience import Patience, unread
 from reconcile.ports import Page, Proof, Scope
@@ -77,6 +77,9 @@ class Reader:
 
         All is read by the search of the location, else by a request a contact.
         """
+        if GHL[entity].apart and scope.keys is not None:
+            fetch = partial(children.get, self._api, entity, "")
+            return self._guarded(self._by_key(scope.keys, fetch, what=entity))
         return self._guarded(_only(scope.keys, self._children(entity, scope)))
 
     def _children(self, entity: Entity, scope: Scope) -> Read:
@@ -84,6 +87,8 @@ class Reader:
             return self._under(entity, scope.parents)
         if self._settings.business_ids:
             return self._under(entity, self._business_keys())
+        if GHL[entity].apart:
+            return self._by_cursor(entity)
         return self._searched(entity) if GHL[entity].searched else self._swept(entity)
 
     def _guarded(self, pages: Iterator[Page | Proof]) -> Iterator[Page | Proof]:
@@ -116,7 +121,8 @@ class Reader:
                 for item in found
                 if item is not None
             ]
-            yield Page(join(rows), len(rows), covers=tuple(key for key, _ in part))
+            covers = () if what.parent else tuple(key for key, _ in part)
+            yield Page(join(rows), len(rows), covers=covers)
         yield Proof(complete=True, partial=True, quarantined=tuple(lost))
 
     def _of_businesses(self) -> Iterator[Page | Proof]:
@@ -230,6 +236,37 @@ class Reader:
             f"{entity.plural} kept moving between pages through {self._settings.task_sweeps} reads"
         )
         yield Proof(complete=False, why_incomplete=why)
+
+    def _by_cursor(self, entity: Entity) -> Iterator[Page | Proof]:
+        """All of the location, twice where GHL's own count and what was read differ."""
+        lost: dict[str, str] = {}
+        known: set[str] = set()
+        for _ in range(2):
+            total, seen = None, set[str]()
+            for page in apart.pages(self._api, entity):
+                total = page.total if page.total is not None else total
+                seen.update(row.head.key for row in page.rows)
+                rows = self._named(entity, fresh(page.rows, known), lost)
+                if rows:
+                    yield Page(join(rows), len(rows))
+            if total is None or total == len(seen):
+                yield Proof(complete=True, quarantined=tuple(lost.values()))
+                return
+        why = (
+            f"GHL counts {total} {entity.plural}, a second read found {len(seen)}: "
+            "its index may be catching up"
+        )
+        yield Proof(complete=False, why_incomplete=why, quarantined=tuple(lost.values()))
+
+    def _named(self, entity: Entity, rows: Iterable[Row], lost: dict[str, str]) -> list[Row]:
+        """The rows with the names of what GHL holds by id; those without are told in `lost`."""
+        found: list[Row] = []
+        for row in rows:
+            try:
+                found.append(apart.told_row(self._api, entity, row))
+            except Malformed as error:
+                lost[row.head.key] = unread(entity, row.head.key, error)
+        return found
 
     def _page(self, entity: Entity, skip: int) -> list[Row]:
         return children.search(self._api, entity, limit=self._settings.task_page, skip=skip)

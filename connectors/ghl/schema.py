@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.ghl.api import Api
 from connectors.ghl.contacts import member
+from reconcile.entities import OWNER, Entity
 from reconcile.errors import Forbidden, InvalidField, Malformed, NotFound
 from reconcile.ports import FieldInfo
 from reconcile.ports import FieldType as Type
@@ -42,24 +43,29 @@ _READ_ONLY = frozenset({"FILE_UPLOAD", "SIGNATURE"})
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """A custom field of the location's contacts: `key` is "contact.xyz"."""
+    """A custom field of one kind of record: `key` is "contact.xyz"."""
 
     id: str
     key: str
     info: FieldInfo
+    entity: Entity
 
 
-def custom_fields(api: Api) -> list[CustomField]:
-    """All custom fields of contacts."""
-    found = api.call("field.list", params={"model": "contact"}).json().get("customFields") or []
+def custom_fields(api: Api, *entities: Entity) -> list[CustomField]:
+    """All custom fields of these kinds, of contacts unless told, in one request."""
+    kinds = entities or (OWNER,)
+    model = kinds[0].value if len(kinds) == 1 else "all"
+    found = api.call("field.list", params={"model": model}).json().get("customFields") or []
     return [
-        _custom(item)
+        _custom(item, entity)
         for item in found
-        if isinstance(item, dict) and item.get("model") in (None, "contact")
+        if isinstance(item, dict)
+        for entity in kinds
+        if (item.get("model") or kinds[0]) == entity
     ]
 
 
-def _custom(item: Mapping[str, Any]) -> CustomField:
+def _custom(item: Mapping[str, Any], entity: Entity) -> CustomField:
     kind = str(item.get("dataType") or "TEXT").upper()
     choices = tuple(_choice(option) for option in item.get("picklistOptions") or [])
     info = FieldInfo(
@@ -73,7 +79,7 @@ def _custom(item: Mapping[str, Any]) -> CustomField:
             "expected a custom field with an id, found one with "
             f"{', '.join(sorted(item)[:5]) or 'nothing'}"
         )
-    return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info)
+    return CustomField(str(item["id"]), str(item.get("fieldKey") or item["id"]), info, entity)
 
 
 def _choice(option: Any) -> str:

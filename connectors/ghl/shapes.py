@@ -16,15 +16,10 @@ from reconcile.errors import InvalidField, Malformed
 from reconcile.model import Entity
 from reconcile.ports import Item, Json, Only, Path, Record, Shape
 
-_CUSTOM_VALUES = ("value", "fieldValue", "field_value")
 
-
-def custom_paths(field_id: str) -> tuple[Path, ...]:
-    """Where a custom field's value lies.
-
-    Reads say `value`, some writes' replies say fieldValue or field_value.
-    """
-    return tuple(("customFields", Item("id", field_id), name) for name in _CUSTOM_VALUES)
+def custom_paths(field_id: str, members: Iterable[str]) -> tuple[Path, ...]:
+    """Where a custom field's value lies, by the `members` that may hold it."""
+    return tuple(("customFields", Item("id", field_id), name) for name in members)
 
 
 def shape_of(entity: Entity, names: Iterable[str], custom: Mapping[str, str]) -> Shape:
@@ -50,7 +45,7 @@ def _paths(entity: Entity, name: str, custom: Mapping[str, str]) -> tuple[Path, 
     if name in kind.paths:
         return kind.paths[name]
     if kind.custom and name in custom:
-        return custom_paths(custom[name])
+        return custom_paths(custom[name], kind.custom_values)
     known = [*kind.paths, *(custom if kind.custom else ())]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise InvalidField(

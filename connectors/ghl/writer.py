@@ -284,7 +284,7 @@ def _key(write: Write) -> str:
     if write.key:
         return write.key
     raise InvalidField(
-        f"a {write.kind} of a {write.entity} needs the record's key",
+        f"a {write.kind} of {write.entity.indefinite} needs the record's key",
         remedy="this is a fault of the plan",
     )
 
@@ -293,6 +293,6 @@ def _parent(write: Write) -> str:
     if write.parent:
         return write.parent
     raise InvalidField(
-        f"a {write.entity} is written under its contact, none was named",
+        f"{write.entity.indefinite} is written under its contact, none was named",
         remedy="link the contact first",
     )

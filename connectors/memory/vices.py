@@ -39,6 +39,13 @@ FIELDS: Mapping[Entity, Mapping[str, FieldInfo]] = {
         "completed": FieldInfo("bool"),
     },
     Entity.NOTE: {"body": FieldInfo()},
+    Entity.OPPORTUNITY: {
+        "name": FieldInfo(),
+        "pipeline": FieldInfo(),
+        "stage": FieldInfo(),
+        "status": FieldInfo(),
+        "value": FieldInfo("decimal"),
+    },
 }
 """The native fields that a MemoryConnector has unless told otherwise.
 

@@ -64,7 +64,7 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
         )
         problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
     elif entity.parent and not isinstance(where, dict) and not getattr(where, "parent", None):
-        what = f'[app.{entity}] has no "parent": which contact a {entity} belongs to is not known'
+        what = f'[app.{entity}] has no "parent": which contact {entity.indefinite} belongs to is not known'
         problems.add(
             ("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.'
         )

@@ -402,12 +402,10 @@ def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterato
     if form.conflict is not OnConflict.NEWEST:
         return
     if not natives.dated(setting.entity, Side.GHL, None):
-        what = f'"newest" needs to know when GHL changed a {setting.entity}, and it does not say'
+        what = f'"newest" needs to know when GHL changed {setting.entity.indefinite}, and it does not say'
         yield "conflict", what, "Use hold, app or ghl."
     elif not natives.dated(setting.entity, Side.APP, setting.modified_at):
-        what = (
-            f'"newest" needs to know when the app changed a {setting.entity}, and it does not say'
-        )
+        what = f'"newest" needs to know when the app changed {setting.entity.indefinite}, and it does not say'
         yield (
             "conflict",
             what,

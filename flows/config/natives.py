@@ -11,9 +11,6 @@ from connectors.ghl.entities import GHL
 from reconcile.model import Entity, Side
 from reconcile.ports import FieldInfo, FieldType
 
-CUSTOM = "contact."
-"""What the key of a contact's custom field begins with."""
-
 _BY_TYPE: Mapping[FieldType, str] = {
     "email": "email",
     "phone": "phone",
@@ -33,7 +30,8 @@ def known(entity: Entity) -> Mapping[str, FieldInfo]:
 
 def is_custom(entity: Entity, native: str) -> bool:
     """Whether `native` is the key of a custom field; which ones exist, only the location knows."""
-    return GHL[entity].custom and native.startswith(CUSTOM) and len(native) > len(CUSTOM)
+    head, _, key = native.partition(".")
+    return GHL[entity].custom and head == entity and bool(key)
 
 
 def is_consent(entity: Entity, native: tuple[str, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as Map
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ from flows.doctor.consents import consents
 from flows.doctor.finding import Finding, failures, ok, warning
 from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.owners import owners
+from flows.doctor.pipelines import pipelines
 from flows.doctor.rehearsal import rehearsal
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Side
 from reconcile.ports import Connector, Description
+from reconcile.values.mapping import Mapping
 
 if TYPE_CHECKING:
     from connectors.http import Auth
@@ -67,6 +70,7 @@ def check(
             found += unstamped(pair.app)
             found += consents(located, sides[Side.APP])
             found += owners(pair, located, sides[Side.APP])
+            found += _pipelines(located, sides)
             found += machine.ends(pair, described)
         if Side.APP in described and not described[Side.APP].read_only:
             found += rehearsal(pair, sides[Side.APP])
@@ -107,6 +111,14 @@ def _describe(
             )
         )
     return found
+
+
+def _pipelines(located: Mapping, sides: Map[Side, Connector]) -> Iterator[Finding]:
+    from connectors.ghl import GhlConnector
+
+    ghl = sides[Side.GHL]
+    if isinstance(ghl, GhlConnector):
+        yield from pipelines(located, sides[Side.APP], ghl.api)
 
 
 def _location(pair: Pair, connector: Connector, now: datetime) -> list[Finding]:

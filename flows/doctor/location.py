@@ -11,7 +11,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from connectors.ghl import schema
+from connectors.ghl import apart, schema
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL, SHOWN
 from flows.config import Pair
@@ -40,38 +40,38 @@ class Need:
     params: Mapping[str, str | int] | None = None
 
 
-def needs(location: str, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
+def needs(api: Api, owned: tuple[Entity, ...] = ()) -> tuple[Need, ...]:
     """The reads of a run, each as small as it can be; `owned` are mapped with their owners."""
     custom = tuple(entity for entity in RECORDS if GHL[entity].custom)
     model = {"model": custom[0].value}
-    first: dict[str, Json] = {"locationId": location, "pageLimit": 1}
+    first: dict[str, Json] = {"locationId": api.location, "pageLimit": 1}
     searched = (entity for entity in OWNER.children if GHL[entity].searched)
     return (
         Need("location.get", "locations.readonly", RECORDS),
         Need(f"{OWNER}.search", f"{GHL[OWNER].scope}.readonly", RECORDS, first),
         Need("field.list", "locations/customFields.readonly", custom, params=model),
         Need("tag.list", "locations/tags.readonly", (Entity.TAG.record,)),
-        *(
-            Need(
-                f"{entity}.search",
-                f"{GHL[entity].scope}.readonly",
-                (entity,),
-                {"limit": 1, "skip": 0},
-            )
-            for entity in searched
-        ),
+        *(_search(api, entity) for entity in searched),
         *(
             Need(
                 f"{entity}.list",
                 f"{GHL[entity].scope}.readonly",
                 (entity,),
-                params={"locationId": location, "limit": 1, "skip": 0},
+                params={"locationId": api.location, "limit": 1, "skip": 0},
             )
             for entity in RECORDS
             if GHL[entity].listed
         ),
-        Need("user.list", "users.readonly", owned, params={"locationId": location}),
+        Need("user.list", "users.readonly", owned, params={"locationId": api.location}),
     )
+
+
+def _search(api: Api, entity: Entity) -> Need:
+    """The smallest search of what hangs on contacts."""
+    name, scope = f"{entity}.search", f"{GHL[entity].scope}.readonly"
+    if GHL[entity].apart:
+        return Need(name, scope, (entity,), params=apart.asked(api, limit=1))
+    return Need(name, scope, (entity,), {"limit": 1, "skip": 0})
 
 
 def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
     """
     mapped = {entity.entity for entity in pair.mapping.entities}
     owned = (one.entity for one in pair.mapping.entities if _has_owner(one))
-    for need in needs(pair.ghl.location, tuple(owned)):
+    for need in needs(api, tuple(owned)):
         if need.entities and not mapped.intersection(need.entities):
             continue
         try:

@@ -75,7 +75,7 @@ def _written(mapped: EntityMap) -> bool:
 def _found(tries: list[Try]) -> Iterator[Finding]:
     from connectors.sql.rehearsal import LEAST
 
-    good = [f"{one.what} of a {one.entity}" for one in tries if not one.code]
+    good = [f"{one.what} of {one.entity.indefinite}" for one in tries if not one.code]
     if good:
         yield ok(f"the database takes, and takes back: {', '.join(good)}")
     for one in tries:

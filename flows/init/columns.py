@@ -325,7 +325,7 @@ def _completed(line: Line, column: Column) -> Line | Unplaced:
     if not known or len(known) > _MANY_WORDS:
         return Unplaced(
             f"{line.entity}.{column.name}",
-            f"which of its words mean that a {line.entity} is done is not known",
+            f"which of its words mean that {line.entity.indefinite} is done is not known",
             line.entity,
         )
     choices = {word: bool(DONE.intersection(words(word))) for word in known}

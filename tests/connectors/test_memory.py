@@ -16,6 +16,7 @@ TEXT = {
     Entity.CONTACT: "first_name",
     Entity.TASK: "title",
     Entity.NOTE: "body",
+    Entity.OPPORTUNITY: "name",
 }
 
 
@@ -32,6 +33,8 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
             return {"name": f"Acme {number}", "city": "Cork"}
         case Entity.TASK:
             return {"title": f"call {number}", "completed": False, "due": "2026-02-03T04:05:06Z"}
+        case Entity.OPPORTUNITY:
+            return {"name": f"roof {number}", "pipeline": "Sales", "status": "open"}
         case _:
             return {"body": f"note {number}"}
 

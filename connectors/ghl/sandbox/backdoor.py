@@ -93,6 +93,7 @@ class _Backdoor:
             "deleted": [one["id"] for one in self._sandbox.contacts(place, deleted=True)],
             "tasks": self._sandbox.tasks(place),
             "notes": self._sandbox.notes(place),
+            "opportunities": self._sandbox.opportunities(place),
         }
 
 

@@ -136,6 +136,27 @@ SEARCH_TASKS: Dto = {
 }
 NOTE: Dto = {"userId": TEXT, "body": TEXT, "title": TEXT, "color": TEXT, "pinned": Prop("boolean")}
 CREATE_NOTE: Dto = {**NOTE, "body": NEEDED}
+UPDATE_OPPORTUNITY: Dto = {
+    **dict.fromkeys(("pipelineId", "name", "pipelineStageId", "status", "assignedTo"), TEXT),
+    "monetaryValue": Prop("number"),
+    "customFields": Prop("objects"),
+}
+CREATE_OPPORTUNITY: Dto = {
+    **UPDATE_OPPORTUNITY,
+    **dict.fromkeys(("pipelineId", "locationId", "name", "status", "contactId"), NEEDED),
+}
+OPPORTUNITY_STATUS: Dto = {"status": NEEDED, "lostReasonId": TEXT}
+SEARCH_OPPORTUNITIES: Dto = {
+    "locationId": NEEDED,
+    "limit": Prop("number", required=True),
+    "query": TEXT,
+    "page": Prop("number"),
+    "searchAfter": Prop("any"),
+    "additionalDetails": Prop("object"),
+    # In use, though not in the published DTO (docs/ghl.md#opportunities).
+    "filters": Prop("objects"),
+    "sort": Prop("objects"),
+}
 FIELD: Dto = {
     "name": NEEDED,
     "placeholder": TEXT,

@@ -31,6 +31,7 @@ class Location(Noun, frozen=True, kw_only=True, omit_defaults=True):
     timezone: str
     allow_duplicates: bool
     match_order: tuple[str, ...]
+    allow_duplicate_opportunities: bool = False
 
 
 class Token(Noun, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,6 +149,38 @@ class Note(Noun, frozen=True, kw_only=True, omit_defaults=True):
     deleted: bool = False
 
 
+class Pipeline(Noun, frozen=True, kw_only=True, omit_defaults=True):
+    """A pipeline of a location; `stages` are the ids and names of its steps, in order."""
+
+    location_id: str
+    name: str
+    stages: tuple[tuple[str, str], ...]
+    deleted: bool = False
+
+
+class Opportunity(Noun, frozen=True, kw_only=True, omit_defaults=True):
+    """An opportunity of a contact (docs/ghl.md#opportunities).
+
+    Custom field values are by field id.
+    """
+
+    location_id: str
+    contact_id: str
+    name: str
+    pipeline_id: str
+    stage_id: str
+    added: int
+    updated: int
+    staged: int
+    status: str = "open"
+    value: float = 0
+    assigned_to: str | None = None
+    source: str | None = None
+    lost_reason_id: str | None = None
+    custom_fields: Row = {}
+    deleted: bool = False
+
+
 class Tag(Noun, frozen=True, kw_only=True, omit_defaults=True):
     """An entry of a location's tag dictionary: `name` keeps the bytes as they were sent."""
 
@@ -225,6 +258,8 @@ KINDS: tuple[type[Noun], ...] = (
     Contact,
     Task,
     Note,
+    Pipeline,
+    Opportunity,
     Tag,
     CustomField,
     User,

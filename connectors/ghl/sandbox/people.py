@@ -74,7 +74,7 @@ class People:
     def merge_contacts(self, master_id: str, loser_id: str) -> None:
         """Merge two contacts: the master keeps its values and takes what it lacks.
 
-        It takes the loser's tags, secondary values, tasks and notes.
+        It takes the loser's tags, secondary values, tasks, notes and opportunities.
 
         The loser is deleted, and nothing in the API says where it went (docs/ghl.md#merging).
         """
@@ -86,6 +86,9 @@ class People:
                 self.state.put_task(
                     msgspec.structs.replace(self.state.tasks[task_id], contact_id=master_id)
                 )
+            for one in list(self.state.opportunities.values()):
+                if one.contact_id == loser_id:
+                    self.state.put_opportunity(msgspec.structs.replace(one, contact_id=master_id))
             for note_id in list(self.state.notes_of.get(loser_id, ())):
                 self.state.put_note(
                     msgspec.structs.replace(self.state.notes[note_id], contact_id=master_id)

@@ -12,6 +12,7 @@ from connectors.ghl.sandbox import (
     lists,
     notes,
     oauth,
+    opportunities,
     schema,
     search,
     tags,
@@ -21,6 +22,7 @@ from connectors.ghl.sandbox.answers import Answer
 from connectors.ghl.sandbox.call import Call
 
 READ, WRITE = "contacts.readonly", "contacts.write"
+_READ_OPPORTUNITIES, _WRITE_OPPORTUNITIES = "opportunities.readonly", "opportunities.write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,14 @@ TABLE: tuple[Operation, ...] = (
     Operation("POST", "/contacts/{contactId}/tags", tags.add_tags, WRITE),
     Operation("DELETE", "/contacts/{contactId}/tags", tags.remove_tags, WRITE),
     Operation("GET", "/contacts/{contactId}/appointments", calendars.list_of_contact, READ),
+    Operation("GET", "/opportunities/pipelines", opportunities.pipelines, _READ_OPPORTUNITIES),
+    Operation("GET", "/opportunities/search", opportunities.listed, _READ_OPPORTUNITIES),
+    Operation("POST", "/opportunities/search", opportunities.searched, _READ_OPPORTUNITIES),
+    Operation("POST", "/opportunities/", opportunities.create, _WRITE_OPPORTUNITIES),
+    Operation("GET", "/opportunities/{id}", opportunities.get, _READ_OPPORTUNITIES),
+    Operation("PUT", "/opportunities/{id}", opportunities.update, _WRITE_OPPORTUNITIES),
+    Operation("PUT", "/opportunities/{id}/status", opportunities.set_status, _WRITE_OPPORTUNITIES),
+    Operation("DELETE", "/opportunities/{id}", opportunities.delete, _WRITE_OPPORTUNITIES),
     Operation("GET", "/calendars/", calendars.list_calendars, "calendars.readonly"),
     Operation("GET", "/calendars/events", calendars.list_events, "calendars/events.readonly"),
     Operation(

@@ -34,6 +34,7 @@ from connectors.ghl.sandbox.nouns import (
 )
 from connectors.ghl.sandbox.people import People
 from connectors.ghl.sandbox.requestlog import RequestRecord
+from connectors.ghl.sandbox.sales import Sales
 from connectors.ghl.sandbox.schema import free_key
 from connectors.ghl.sandbox.settings import Settings, TokenKind
 from connectors.ghl.sandbox.state import State
@@ -54,6 +55,8 @@ ALL_SCOPES = (
     "locations/tags.write",
     "locations/tasks.readonly",
     "users.readonly",
+    "opportunities.readonly",
+    "opportunities.write",
     "businesses.readonly",
     "businesses.write",
     "calendars.readonly",
@@ -63,7 +66,7 @@ ALL_SCOPES = (
 )
 
 
-class Sandbox(People):
+class Sandbox(People, Sales):
     """A GHL look-alike. With `path` it is durable; the same path opened again holds what it held.
 
     Safe to use from several threads. `clock` gives seconds since the epoch. After a restart search
@@ -98,7 +101,8 @@ class Sandbox(People):
     def add_location(self, location_id: str, **settings: Any) -> str:
         """Add a location, or change one that exists.
 
-        It may have name, company_id, country, timezone, allow_duplicates and match_order.
+        It may have name, company_id, country, timezone, allow_duplicates, match_order and
+        allow_duplicate_opportunities.
         """
         held = self.state.store.table(Location).get(location_id)
         chosen: dict[str, Any] = {
@@ -108,6 +112,7 @@ class Sandbox(People):
             "timezone": self.settings.timezone,
             "allow_duplicates": self.settings.allow_duplicates,
             "match_order": self.settings.match_order,
+            "allow_duplicate_opportunities": self.settings.allow_duplicate_opportunities,
             **(msgspec.structs.asdict(held) if held else {}),
             **settings,
             "id": location_id,

@@ -51,7 +51,7 @@ def _location(location: Location) -> Row:
         "phone": None,
         "settings": {
             "allowDuplicateContact": location.allow_duplicates,
-            "allowDuplicateOpportunity": False,
+            "allowDuplicateOpportunity": location.allow_duplicate_opportunities,
             "allowFacebookNameMerge": False,
             "disableContactTimezone": False,
         },

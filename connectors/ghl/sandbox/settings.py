@@ -36,7 +36,8 @@ class Settings:
     The defaults are GHL's documented limits and its observed quirks. Where GHL's behaviour is
     unknown (docs/ghl.md), there is a switch and the default is the less convenient reading.
     `refuse_shared_updates`: an update that gives a contact the email or phone of another one is
-    refused as a create is, where the location allows no duplicates. `replaces_dnd`: an update's
+    refused as a create is, where the location allows no duplicates; so is a move of an opportunity
+    into a pipeline in which its contact has one. `replaces_dnd`: an update's
     dndSettings take the place of all channels. `inbound_in_search`: search carries
     inboundDndSettings.
     """
@@ -48,6 +49,7 @@ class Settings:
     latency_seconds: float = 0.0
     retry_after: bool = False
     allow_duplicates: bool = False
+    allow_duplicate_opportunities: bool = False
     refuse_shared_updates: bool = True
     match_order: tuple[str, ...] = ("email", "phone")
     country: str = "US"

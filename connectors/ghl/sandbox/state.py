@@ -18,7 +18,16 @@ import msgspec
 
 from connectors.ghl.sandbox.answers import Refusal, not_found
 from connectors.ghl.sandbox.index import SearchIndex
-from connectors.ghl.sandbox.nouns import Contact, CustomField, Location, Note, Noun, Tag, Task
+from connectors.ghl.sandbox.nouns import (
+    Contact,
+    CustomField,
+    Location,
+    Note,
+    Noun,
+    Opportunity,
+    Tag,
+    Task,
+)
 from connectors.ghl.sandbox.settings import Settings
 from connectors.ghl.sandbox.store import Store
 
@@ -44,6 +53,7 @@ class State:
         self.contacts = self.store.table(Contact)
         self.tasks = self.store.table(Task)
         self.notes = self.store.table(Note)
+        self.opportunities = self.store.table(Opportunity)
         self.tasks_of: dict[str | None, list[str]] = defaultdict(list)
         self.notes_of: dict[str, list[str]] = defaultdict(list)
         self._emails: dict[str, Keys] = defaultdict(dict)
@@ -51,6 +61,7 @@ class State:
         self.task_views: dict[str, tuple[int, bytes, list[Task]]] = {}
         self._indexes: dict[str, SearchIndex] = defaultdict(SearchIndex)
         self._tag_names: dict[str, set[str]] = defaultdict(set)
+        self._trailing: dict[str, list[tuple[float, Opportunity | None]]] = defaultdict(list)
         # Ids are no secrets, and a seed makes them repeatable.
         self._dice = random.Random(settings.seed)  # noqa: S311
         self._revision = 0
@@ -58,7 +69,7 @@ class State:
         self._restore()
 
     def _restore(self) -> None:
-        count = len(self.contacts) + len(self.tasks) + len(self.notes)
+        count = len(self.contacts) + len(self.tasks) + len(self.notes) + len(self.opportunities)
         if count and self.settings.seed is not None:
             self._dice.seed(f"{self.settings.seed}/{count}")
         by_location: dict[str, list[Contact]] = defaultdict(list)
@@ -139,6 +150,7 @@ class State:
         with self.lock:
             for index in self._indexes.values():
                 index.catch_up(float("inf"))
+            self._trailing.clear()
 
     def contact(self, contact_id: str) -> Contact:
         """A live contact. Raises Refusal 400 for a missing or deleted one."""
@@ -205,6 +217,30 @@ class State:
             self.notes_of[note.contact_id].append(note.id)
         self.store.put(note)
         return note
+
+    def put_opportunity(self, opportunity: Opportunity, *, at_once: bool = False) -> Opportunity:
+        """Store an opportunity; search shows it after the lag, or `at_once`."""
+        if not at_once:
+            until = self.clock() + self.settings.lag_seconds
+            before = self.opportunities.get(opportunity.id)
+            self._trailing[opportunity.id].append((until, before))
+        self.store.put(opportunity)
+        return opportunity
+
+    def indexed_opportunities(self, location_id: str) -> list[Opportunity]:
+        """What search knows by now of a location's opportunities, oldest first."""
+        found = (self._indexed(one) for one in list(self.opportunities.values()))
+        live = [one for one in found if one is not None and _lives(one, location_id)]
+        return sorted(live, key=lambda one: (one.added, one.id))
+
+    def _indexed(self, now: Opportunity) -> Opportunity | None:
+        """How search shows an opportunity: as it was before the first change that it lags behind."""
+        waiting = [each for each in self._trailing.get(now.id, ()) if each[0] > self.clock()]
+        if waiting:
+            self._trailing[now.id] = waiting
+            return waiting[0][1]
+        self._trailing.pop(now.id, None)
+        return now
 
     def know_tags(self, location_id: str, names: Iterable[str]) -> None:
         """Add tags to the location's dictionary (docs/ghl.md#tags).

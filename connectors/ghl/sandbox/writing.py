@@ -74,7 +74,7 @@ class Writer:
             changed["tags"] = self.tags(body["tags"])
         changed.update(self._settings(body, current))
         if body.get("customFields"):
-            changed["custom_fields"] = self._custom(
+            changed["custom_fields"] = self.custom(
                 body["customFields"], current.custom_fields if current else {}
             )
         return changed
@@ -139,7 +139,8 @@ class Writer:
         kept = {} if self.state.settings.replaces_dnd else held
         return {**kept, **given, **lasting}
 
-    def _custom(self, items: list[Mapping[str, Any]], held: Mapping[str, Any]) -> dict[str, Any]:
+    def custom(self, items: list[Mapping[str, Any]], held: Mapping[str, Any]) -> dict[str, Any]:
+        """The custom values by field id after a write of these items."""
         fields = self.state.fields(self.location.id)
         by_key = {field.key: field for field in fields.values()}
         merged = dict(held)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DOCUMENTS = Path(__file__).parents[2] / "data" / "openapi"
 SERVER = "https://services.leadconnectorhq.com"
 VERSIONS = {"2021-07-28": "v2", "v3": "v3"}
-DESCRIBED = ("contacts", "locations", "businesses", "users", "oauth")
+DESCRIBED = ("contacts", "locations", "businesses", "opportunities", "users", "oauth")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ TEXT = {
     Entity.CONTACT: "city",
     Entity.TASK: "title",
     Entity.NOTE: "body",
+    Entity.OPPORTUNITY: "name",
 }
 CANNOT = {Can.GUARD, Can.VERSIONS, Can.ARCHIVE}
 
@@ -39,6 +40,14 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
                 "dueDate": "2026-01-02T03:04:05.000Z",
                 "completed": False,
             }
+        case Entity.OPPORTUNITY:
+            return {
+                "name": f"Roof {number}",
+                "pipeline": "Sales",
+                "stage": "Signed",
+                "status": "open",
+                "monetaryValue": 500 + number,
+            }
         case _:
             return {"body": f"Note {number}"}
 
@@ -46,17 +55,20 @@ def sample(entity: Entity, number: int) -> dict[str, Json]:
 def rig_of(host: Hosted) -> Rig:
     """The sandbox's own screens as a Rig's hands."""
     box = host.sandbox
+    box.add_location(LOCATION, allow_duplicate_opportunities=True)
+    box.seed_pipeline(LOCATION, "Sales", ["New", "Signed"])
 
     def seed(entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         if entity is Entity.CONTACT:
             return box.seed_contact(LOCATION, **fields)
         if entity is Entity.COMPANY:
             return box.seed_business(LOCATION, **fields)
-        return (
-            box.seed_task(parent, **fields)
-            if entity is Entity.TASK
-            else box.seed_note(str(parent), **fields)
-        )
+        hands = {
+            Entity.TASK: box.seed_task,
+            Entity.NOTE: box.seed_note,
+            Entity.OPPORTUNITY: box.seed_opportunity,
+        }
+        return hands[entity](str(parent), **fields)
 
     def edit(entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
         hand = {
@@ -64,6 +76,7 @@ def rig_of(host: Hosted) -> Rig:
             Entity.CONTACT: box.edit_contact,
             Entity.TASK: box.edit_task,
             Entity.NOTE: box.edit_note,
+            Entity.OPPORTUNITY: box.edit_opportunity,
         }
         hand[entity](key, **fields)
 
@@ -73,6 +86,7 @@ def rig_of(host: Hosted) -> Rig:
             Entity.CONTACT: box.delete_contact,
             Entity.TASK: box.delete_task,
             Entity.NOTE: box.delete_note,
+            Entity.OPPORTUNITY: box.delete_opportunity,
         }[entity](key)
 
     return Rig(

@@ -24,6 +24,8 @@ def test_a_location_is_described(version: str) -> None:
         host.sandbox.seed_custom_field(
             LOCATION, "Colour", "SINGLE_OPTIONS", picklist=("red", "green")
         )
+        host.sandbox.seed_custom_field(LOCATION, "Plan", model="opportunity")
+        host.sandbox.seed_pipeline(LOCATION, "Sales", ["New", "Signed"])
         user = host.sandbox.seed_user(LOCATION)
         described = host.connector.describe()
         assert described.identity == f"ghl:{LOCATION}:{COMPANY}"
@@ -37,8 +39,12 @@ def test_a_location_is_described(version: str) -> None:
         assert not fields["postalCode"].clearable
         assert described.costs[OpKind.CREATE] == 1
         assert described.bulk_tags == 100
-        assert described.modified == {Entity.CONTACT, Entity.TASK}
-        assert host.connector.usage().requests == 3
+        assert described.modified == {Entity.CONTACT, Entity.TASK, Entity.OPPORTUNITY}
+        sold = described.fields[Entity.OPPORTUNITY]
+        assert sold["stage"].choices == ("New", "Signed")
+        assert "opportunity.plan" in sold
+        assert "opportunity.plan" not in fields
+        assert host.connector.usage().requests == 4
 
 
 def test_a_field_that_is_not_there_is_named() -> None:

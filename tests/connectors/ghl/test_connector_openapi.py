@@ -16,7 +16,7 @@ from connectors.ghl import (
 from connectors.ghl.consents import INFO
 from connectors.ghl.endpoints import DIALECTS
 from connectors.throttle import LocalBudget, Window
-from reconcile.entities import Shown
+from reconcile.entities import RECORDS, Shown
 from reconcile.model import Entity, OpKind, Status
 from reconcile.ports import Scope, Write
 from tests.connectors.ghl.hosted import LOCATION, TOKEN, VERSIONS, Hosted, hosted
@@ -74,7 +74,7 @@ def tour(host: Hosted, connector: GhlConnector) -> None:
     connector.describe()
     made = _writes(connector, business)
     _companies(connector)
-    for entity in (Entity.COMPANY, Entity.CONTACT, Entity.TASK, Entity.NOTE):
+    for entity in RECORDS:
         list(connector.extract(entity))
     list(connector.extract(Entity.CONTACT, Scope(since="2020-01-01T00:00:00.000Z")))
     list(connector.extract(Entity.CONTACT, Scope(keys=(seeded[0], "AbsentAbsentAbsent00"))))
@@ -91,6 +91,8 @@ def tour(host: Hosted, connector: GhlConnector) -> None:
         )
     )
     connector.look(Write("l", OpKind.CREATE, Entity.TASK, parent=made, fields={"title": "Call"}))
+    deal = Write("l", OpKind.CREATE, Entity.OPPORTUNITY, parent=made, fields={"name": "Roof"})
+    assert connector.look(deal)
     list(connector.agendas(Shown.APPOINTMENT, seeded[:1]))
     _dictionary(connector)
     assert contacts.get(api, made) is not None
@@ -166,6 +168,7 @@ def _writes(connector: GhlConnector, business: str) -> str:
         Write("n2", OpKind.UPDATE, Entity.NOTE, note, made, fields={"body": "Hello again"}),
     )
     assert children.get(connector.api, Entity.NOTE, made, note) is not None
+    _sales(connector, made)
     _done(connector, Write("k4", OpKind.DELETE, Entity.TASK, key, made))
     _done(connector, Write("n3", OpKind.DELETE, Entity.NOTE, note, made))
     return made
@@ -183,6 +186,17 @@ def _companies(connector: GhlConnector) -> None:
     assert [each.key for each in connector.look(brown)] == [key]
     _done(connector, Write("o3", OpKind.DELETE, Entity.COMPANY, key))
     assert connector.read(Entity.COMPANY, key) is None
+
+
+def _sales(connector: GhlConnector, made: str) -> None:
+    """Opportunities made, moved and deleted; one stays."""
+    kind, roof = Entity.OPPORTUNITY, {"name": "Roof", "pipeline": "Sales", "monetaryValue": "5.50"}
+    more = {"stage": "Signed", "status": "won", "opportunity.plan": "gold", "monetaryValue": "7"}
+    wall = {"name": "Wall", "pipeline": "Repairs"}
+    key = _done(connector, Write("o", OpKind.CREATE, kind, parent=made, fields=roof))
+    _done(connector, Write("o2", OpKind.UPDATE, kind, key, made, fields=more))
+    other = _done(connector, Write("o3", OpKind.CREATE, kind, parent=made, fields=wall))
+    _done(connector, Write("o4", OpKind.DELETE, kind, other, made))
 
 
 def _done(connector: GhlConnector, write: Write) -> str:
@@ -211,6 +225,9 @@ def test_every_exchange_fits_the_documents(version: str) -> None:
     """A tour through everything the connector does leaves no deviation, and misses no endpoint of the table."""
     with hosted() as host:
         host.sandbox.seed_custom_field(LOCATION, "Colour")
+        host.sandbox.seed_custom_field(LOCATION, "Plan", model="opportunity")
+        host.sandbox.seed_pipeline(LOCATION, "Sales", ["New", "Signed"])
+        host.sandbox.seed_pipeline(LOCATION, "Repairs", ["Asked", "Done"])
         transport = Checked(version)
         connector = GhlConnector(
             GhlSettings(location=LOCATION, url=host.url, version=version),  # type: ignore[arg-type]

@@ -102,6 +102,38 @@ def tour_of_children(one: Rig, contact: str) -> None:
     one.call("GET", f"{base}/appointments")
 
 
+def tour_of_opportunities(one: Rig, contact: str) -> None:
+    """Every operation on opportunities of a contact, and the list of pipelines."""
+    snake = one.version == V2
+    one.sandbox.seed_pipeline(PLACE, "Sales", ["New", "Signed"])
+    field = one.sandbox.seed_custom_field(PLACE, "Plan", model="opportunity")
+    listed = one.call("GET", "/opportunities/pipelines", locationId=PLACE)["pipelines"][0]
+    body = {
+        "pipelineId": listed["id"],
+        "pipelineStageId": listed["stages"][1]["id"],
+        "name": "Roof",
+        "status": "open",
+        "monetaryValue": 500.5,
+        "customFields": [{"id": field["id"], "field_value" if snake else "fieldValue": "gold"}],
+    }
+    whole = {**body, "locationId": PLACE, "contactId": contact}
+    made = one.call("POST", "/opportunities/", whole, expect=201)["opportunity"]["id"]
+    one.call("POST", "/opportunities/", whole, expect=400)
+    one.call("GET", f"/opportunities/{made}")
+    one.call("PUT", f"/opportunities/{made}", {**body, "name": "Roof and walls"})
+    one.call("PUT", f"/opportunities/{made}/status", {"status": "lost", "lostReasonId": "r"})
+    one.sandbox.catch_up()
+    place = {"location_id" if snake else "locationId": PLACE}
+    page = one.call("GET", "/opportunities/search", status="all", limit=1, **place)["meta"]
+    cursor = {name: page[name] for name in ("startAfter", "startAfterId")}
+    assert not one.call("GET", "/opportunities/search", **place, **cursor)["opportunities"]
+    details = dict.fromkeys(("notes", "tasks", "calendarEvents", "unReadConversations"), False)
+    asked = {"locationId": PLACE, "query": "roof", "limit": 10, "page": 1, "searchAfter": []}
+    found = one.call("POST", "/opportunities/search", {**asked, "additionalDetails": details})
+    assert [each["id"] for each in found["opportunities"]] == [made]
+    one.call("DELETE", f"/opportunities/{made}")
+
+
 def tour_of_the_location(one: Rig) -> None:
     """Every operation on the location, its dictionary, fields, businesses, users and calendars."""
     base = f"/locations/{PLACE}"
@@ -177,6 +209,7 @@ def test_every_operation_fits_the_documents(version: str) -> None:
     with rig(version) as one:
         contact = tour_of_contacts(one)
         tour_of_children(one, contact)
+        tour_of_opportunities(one, contact)
         tour_of_the_location(one)
         tour_of_oauth(one)
         answered = {

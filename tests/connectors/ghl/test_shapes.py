@@ -205,7 +205,8 @@ def test_custom_field_types(data_type: str, expected: str) -> None:
             "fieldKey": "contact.x",
             "dataType": data_type,
             "picklistOptions": ["a", {"name": "b"}],
-        }
+        },
+        Entity.CONTACT,
     )
     assert (found.info.type, found.info.choices) == (expected, ("a", "b"))
 

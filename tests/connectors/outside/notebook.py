@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconcile.entities import RECORDS
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import (
@@ -56,9 +55,9 @@ class Notebook:
             entity: {
                 name: FieldInfo("tags" if name == "tags" else "text") for name in FIELDS[entity]
             }
-            for entity in RECORDS
+            for entity in FIELDS
         }
-        return Description(f"notebook:{self._file}", fields, modified=frozenset(RECORDS))
+        return Description(f"notebook:{self._file}", fields, modified=frozenset(FIELDS))
 
     def shape(self, entity: Entity) -> Shape:
         return Shape(
@@ -117,7 +116,7 @@ class Notebook:
     # How it is done.
 
     def _rows(self) -> dict[str, dict[str, Any]]:
-        return {entity.value: {} for entity in RECORDS} | json.loads(
+        return {entity.value: {} for entity in FIELDS} | json.loads(
             self._file.read_text(encoding="utf-8") or "{}"
         )
 

@@ -1,0 +1,308 @@
+"""Opportunities and pipelines of a location (docs/ghl.md#opportunities)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from connectors.ghl.sandbox import shapes
+from connectors.ghl.sandbox.answers import WRONG_LOCATION, Answer, Refusal, invalid, not_found
+from connectors.ghl.sandbox.call import Call
+from connectors.ghl.sandbox.dto import (
+    CREATE_OPPORTUNITY,
+    OPPORTUNITY_STATUS,
+    SEARCH_OPPORTUNITIES,
+    UPDATE_OPPORTUNITY,
+)
+from connectors.ghl.sandbox.instants import iso
+from connectors.ghl.sandbox.nouns import Opportunity, Pipeline, Row
+from connectors.ghl.sandbox.state import State
+from connectors.ghl.sandbox.writing import Writer
+
+STATUSES = ("open", "won", "lost", "abandoned")
+WIRE = {
+    "name": "name",
+    "pipelineId": "pipeline_id",
+    "pipelineStageId": "stage_id",
+    "status": "status",
+    "monetaryValue": "value",
+    "assignedTo": "assigned_to",
+}
+LIST_MAX, SEARCH_MAX = 100, 500
+DUPLICATE = "Can not create duplicate opportunity for the contact."
+
+
+def pipelines(call: Call) -> Answer:
+    """GET /opportunities/pipelines?locationId=."""
+    location = call.location(call.query.get("locationId"))
+    held = call.state.live(Pipeline, location.id)
+    return Answer(200, {"pipelines": [_pipeline(one) for one in held]})
+
+
+def _pipeline(pipeline: Pipeline) -> Row:
+    stages = [
+        {"id": key, "name": name, "position": at} for at, (key, name) in enumerate(pipeline.stages)
+    ]
+    return {
+        "id": pipeline.id,
+        "name": pipeline.name,
+        "stages": stages,
+        "locationId": pipeline.location_id,
+    }
+
+
+def listed(call: Call) -> Answer:
+    """GET /opportunities/search: 20 by default, 100 at most, newest first unless asked.
+
+    Its parameters are in snake case in v2 and in camelCase in v3. The cursor takes both halves; with
+    one of them alone it is page one again, as in the old list of contacts.
+    """
+    v3 = call.version == "v3"
+    location = call.location(call.query.get("locationId" if v3 else "location_id"))
+    held = _wanted(call, location.id)
+    if call.query.get("order", "added_desc") == "added_desc":
+        held.reverse()
+    limit = call.number("limit", 20, LIST_MAX)
+    start = (call.number("page", 1, 10_000) - 1) * limit
+    after, after_id = call.query.get("startAfter"), call.query.get("startAfterId")
+    if after and after.isdigit() and after_id:
+        start = _after(held, (int(after), after_id))
+    page = held[start : start + limit]
+    meta = _meta(call, page, len(held), start, limit)
+    items = [_found(call.state, one) for one in page]
+    return Answer(200, {"opportunities": items, "meta": meta, "aggregations": {}})
+
+
+def _after(held: Sequence[Opportunity], last: tuple[int, str]) -> int:
+    """The place behind the one that the cursor names, or behind where it would stand."""
+    keys = [(one.added, one.id) for one in held]
+    descending = len(keys) > 1 and keys[0] > keys[-1]
+    return sum(key >= last if descending else key <= last for key in keys)
+
+
+_FILTERS = {
+    "pipeline_id": ("pipeline_id", "pipelineId"),
+    "stage_id": ("pipeline_stage_id", "pipelineStageId"),
+    "contact_id": ("contact_id", "contactId"),
+    "assigned_to": ("assigned_to", "assignedTo"),
+    "status": ("status", "status"),
+    "id": ("id", "id"),
+}
+"""The parameter of each attribute, in v2 and in v3."""
+
+
+def _wanted(call: Call, location_id: str) -> list[Opportunity]:
+    at = int(call.version == "v3")
+    wanted = {attr: call.query.get(names[at]) for attr, names in _FILTERS.items()}
+    if wanted["status"] == "all":
+        wanted["status"] = None
+    return [
+        one
+        for one in _standing(call.state, location_id, call.query.get("q", ""))
+        if all(not value or value == getattr(one, attr) for attr, value in wanted.items())
+    ]
+
+
+def _standing(state: State, location_id: str, text: str) -> list[Opportunity]:
+    """What search knows, without those whose contact is deleted."""
+    part = text.strip().casefold()
+    return [
+        one
+        for one in state.indexed_opportunities(location_id)
+        if not state.contacts[one.contact_id].deleted and part in one.name.casefold()
+    ]
+
+
+def _meta(call: Call, page: Sequence[Opportunity], total: int, start: int, limit: int) -> Row:
+    meta: Row = {"total": total, "currentPage": start // limit + 1 if limit else 1}
+    if not page:
+        return meta
+    cursor = {"startAfter": page[-1].added, "startAfterId": page[-1].id}
+    kept = {name: value for name, value in call.query.items() if name not in cursor}
+    if start + len(page) < total:
+        url = f"/opportunities/search?{urlencode({**kept, **cursor})}"
+        meta |= {"nextPageUrl": url, "nextPage": meta["currentPage"] + 1}
+    return {**meta, **cursor}
+
+
+def searched(call: Call) -> Answer:
+    """POST /opportunities/search: 500 at most, by page, or by the `searchAfter` of the last item."""
+    body = call.checked(SEARCH_OPPORTUNITIES)
+    location = call.location(body["locationId"])
+    held = _standing(call.state, location.id, body.get("query", ""))
+    limit = min(int(body["limit"]), SEARCH_MAX)
+    start = max(int(body.get("page", 1)) - 1, 0) * limit
+    after = body.get("searchAfter")
+    if isinstance(after, list) and len(after) == 2 and str(after[0]).isdigit():
+        start = _after(held, (int(after[0]), str(after[1])))
+    page = held[start : start + limit]
+    items = [{**_found(call.state, one), "searchAfter": [str(one.added), one.id]} for one in page]
+    return Answer(200, {"opportunities": items, "total": len(held), "aggregations": {}})
+
+
+def get(call: Call) -> Answer:
+    """GET /opportunities/{id}."""
+    return Answer(200, {"opportunity": shape(call.state, _held(call))})
+
+
+def create(call: Call) -> Answer:
+    """POST /opportunities/: 201; a second one of a contact in a pipeline is refused by default."""
+    body = call.checked(CREATE_OPPORTUNITY)
+    location, now = call.location(body["locationId"]), call.state.now()
+    contact = call.state.contact(body["contactId"])
+    if contact.location_id != location.id:
+        raise Refusal(403, WRONG_LOCATION)
+    changes = _changes(call, location.id, body, None)
+    _refuse_second(call.state, contact.id, changes["pipeline_id"])
+    opportunity = Opportunity(
+        id=call.state.new_id(),
+        location_id=location.id,
+        contact_id=contact.id,
+        added=now,
+        updated=now,
+        staged=now,
+        **changes,
+    )
+    made = call.state.put_opportunity(opportunity)
+    return Answer(201, {"opportunity": shape(call.state, made)})
+
+
+def update(call: Call) -> Answer:
+    """PUT /opportunities/{id}: partial."""
+    body, held = call.checked(UPDATE_OPPORTUNITY), _held(call)
+    changes = _changes(call, held.location_id, body, held)
+    moved = changes.get("pipeline_id", held.pipeline_id) != held.pipeline_id
+    if moved and call.state.settings.refuse_shared_updates:
+        _refuse_second(call.state, held.contact_id, changes["pipeline_id"])
+    return Answer(200, {"opportunity": shape(call.state, _save(call, held, changes))})
+
+
+def set_status(call: Call) -> Answer:
+    """PUT /opportunities/{id}/status: it does not say what the opportunity then is."""
+    body, held = call.checked(OPPORTUNITY_STATUS), _held(call)
+    _save(
+        call,
+        held,
+        {"status": _status(body["status"]), "lost_reason_id": body.get("lostReasonId")},
+    )
+    return Answer(200, _done(call.version))
+
+
+def delete(call: Call) -> Answer:
+    """DELETE /opportunities/{id}."""
+    _save(call, _held(call), {"deleted": True})
+    return Answer(200, _done(call.version))
+
+
+def _done(version: str) -> Row:
+    return {"succeded": True, "success": True} if version == "v3" else shapes.done(version)
+
+
+def _save(call: Call, held: Opportunity, changes: Mapping[str, Any]) -> Opportunity:
+    updated = max(call.state.now(), held.updated + 1)
+    moved = changes.get("stage_id", held.stage_id) != held.stage_id
+    more = {"updated": updated, **({"staged": updated} if moved else {})}
+    return call.state.put_opportunity(msgspec.structs.replace(held, **changes, **more))
+
+
+def _held(call: Call) -> Opportunity:
+    held = call.state.opportunities.get(call.path["id"])
+    if held is not None and not call.reaches(held.location_id):
+        raise Refusal(403, WRONG_LOCATION)
+    if held is None or held.deleted or call.state.contacts[held.contact_id].deleted:
+        raise not_found("Opportunity", call.path["id"])
+    return held
+
+
+def _changes(
+    call: Call, location_id: str, body: Mapping[str, Any], held: Opportunity | None
+) -> dict[str, Any]:
+    """The attributes that a body sets. A stage is one of its pipeline; without one it is the first."""
+    changes = {attr: body[wire] for wire, attr in WIRE.items() if wire in body}
+    writer = Writer(call.state, call.state.location(location_id))
+    if "status" in changes:
+        changes["status"] = _status(changes["status"])
+    if "assigned_to" in changes:
+        changes["assigned_to"] = writer.user(changes["assigned_to"], "assignedTo")
+    if "customFields" in body:
+        before = held.custom_fields if held else {}
+        changes["custom_fields"] = writer.custom(body["customFields"], before)
+    if "pipeline_id" in changes or "stage_id" in changes:
+        pipeline_id = changes.get("pipeline_id", held.pipeline_id if held else "")
+        stage_id = changes.get("stage_id", held.stage_id if held else None)
+        changes["stage_id"] = _stage(
+            call, location_id, pipeline_id, stage_id, told="stage_id" in changes
+        )
+    return changes
+
+
+def _stage(
+    call: Call, location_id: str, pipeline_id: str, stage_id: str | None, *, told: bool
+) -> str:
+    pipeline = call.state.store.table(Pipeline).get(pipeline_id)
+    if pipeline is None or pipeline.deleted or pipeline.location_id != location_id:
+        raise Refusal(400, f"The pipeline id {pipeline_id} is invalid.")
+    stages = [key for key, _ in pipeline.stages]
+    if stage_id in stages:
+        return str(stage_id)
+    if told:
+        raise Refusal(400, f"The pipeline stage id {stage_id} is invalid.")
+    return stages[0]
+
+
+def _status(status: str) -> str:
+    if status not in STATUSES:
+        raise invalid(f"status must be one of the following values: {', '.join(STATUSES)}")
+    return status
+
+
+def _refuse_second(state: State, contact_id: str, pipeline_id: str) -> None:
+    location = state.location(state.contacts[contact_id].location_id)
+    if location.allow_duplicate_opportunities:
+        return
+    for one in state.live(Opportunity, location.id):
+        if one.contact_id == contact_id and one.pipeline_id == pipeline_id:
+            meta = {"existingId": one.id}
+            raise Refusal(400, DUPLICATE, code="OPPORTUNITY_NO_DUPLICATE", meta=meta)
+
+
+def shape(state: State, one: Opportunity) -> Row:
+    """An opportunity as GET shows it, and the reply of a write."""
+    contact = state.contacts[one.contact_id]
+    body: Row = {
+        "id": one.id,
+        "name": one.name,
+        "monetaryValue": one.value,
+        "pipelineId": one.pipeline_id,
+        "pipelineStageId": one.stage_id,
+        "assignedTo": one.assigned_to,
+        "status": one.status,
+        "source": one.source,
+        "lostReasonId": one.lost_reason_id,
+        "lastStageChangeAt": iso(one.staged),
+        "createdAt": iso(one.added),
+        "updatedAt": iso(one.updated),
+        "contactId": one.contact_id,
+        "locationId": one.location_id,
+        "customFields": [
+            {"id": key, "fieldValue": value} for key, value in one.custom_fields.items()
+        ],
+        "followers": [],
+        "contact": {
+            "id": contact.id,
+            "name": shapes.full_name(contact),
+            "companyName": contact.company_name,
+            "email": contact.email,
+            "phone": contact.phone,
+            "tags": list(contact.tags),
+        },
+    }
+    return body if state.settings.explicit_nulls else shapes.without_nulls(body)
+
+
+def _found(state: State, one: Opportunity) -> Row:
+    """An item of a search."""
+    return {**shape(state, one), "notes": [], "tasks": [], "calendarEvents": []}
