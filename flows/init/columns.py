@@ -54,6 +54,7 @@ _TYPES: Mapping[Concept, frozenset[FieldType]] = {
     "dateOfBirth": _DATES,
     "dueDate": _DATES,
     "completed": _DATES | _DONE,
+    "monetaryValue": frozenset(["decimal", "integer", "text"]),
 }
 _FOREIGN = frozenset({"fk", "id"})
 _IDS = frozenset({"id", "fk", "uuid", "guid"})
@@ -277,10 +278,11 @@ def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line
     It is a word why it has no place, where its values do not fit.
     """
     column, concept = found.column, found.concept
+    native = LIKENESS[entity].natives.get(concept, concept)
     line = Line(
         entity,
         column.name,
-        (concept,),
+        (native,),
         found.confidence,
         found.because,
         column.distinct[:3],
@@ -297,7 +299,24 @@ def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line
         return _completed(line, column)
     if concept == "name":
         return replace(line, ghl=("firstName", "lastName"), codec="name")
+    known = GHL[entity].info.get(native)
+    if known and known.choices:
+        return _offered(line, column, known.choices)
+    if known and known.type == "decimal" and has_decimal_comma(column):
+        return replace(line, codec="decimal_comma")
     return line
+
+
+def _offered(line: Line, column: Column, offered: Sequence[str]) -> Line | Unplaced:
+    """GHL takes a few words alone; others need a table of choices."""
+    said = column.words or column.distinct
+    if set(said) <= set(offered):
+        return line
+    choices: dict[str, str | bool] = {word: word.casefold() for word in said}
+    if set(choices.values()) <= set(offered):
+        return replace(line, choices=choices)
+    why = f'GHL takes {", ".join(offered)}: map it with choices = {{ "…" = "…" }}'
+    return Unplaced(f"{line.entity}.{column.name}", why, line.entity)
 
 
 def _country(line: Line, column: Column) -> Line | Unplaced:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from flows.init.words import CONTACT, NOTE, TABLES, TASK, Concept
+from flows.init.words import CONTACT, NOTE, OPPORTUNITY, TABLES, TASK, Concept
 from reconcile.model import Entity
 
 
@@ -16,7 +16,7 @@ class Likeness:
 
     What hangs on a contact has one of `has`, and one of `proofs` unless the table's name says what
     it is. `weighed` are the concepts that count for it; none: all do. `lacking` is said where no
-    table is like it.
+    table is like it. `natives` are the GHL fields of the concepts that have other names there.
     """
 
     concepts: Mapping[Concept, str]
@@ -25,6 +25,7 @@ class Likeness:
     has: frozenset[Concept] = frozenset()
     proofs: frozenset[Concept] = frozenset()
     weighed: frozenset[Concept] = frozenset()
+    natives: Mapping[Concept, str] = field(default_factory=dict)
 
     def weigh(self, found: Mapping[Concept, float]) -> float:
         """The confidence in all that counts."""
@@ -60,6 +61,17 @@ LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
             lacking="no table looks like notes: one needs a reference to the contacts and a text",
             has=frozenset({"body"}),
             weighed=frozenset({"body"}),
+        ),
+        Entity.OPPORTUNITY: Likeness(
+            concepts=OPPORTUNITY,
+            tables=TABLES["opportunity"],
+            lacking=(
+                "no table looks like opportunities: one needs a reference to the contacts, a "
+                "name, and a pipeline or a stage"
+            ),
+            has=frozenset({"title"}),
+            proofs=frozenset({"pipeline", "stage"}),
+            natives={"title": "name"},
         ),
     }
 )

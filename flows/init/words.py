@@ -259,6 +259,22 @@ NOTE: Mapping[Concept, str] = {
     "title": "title|subject|headline|betreff|titel|titulo|asunto|titre|objet",
 }
 
+OPPORTUNITY: Mapping[Concept, str] = {
+    "title": (
+        "title|name|deal|deal name|opportunity|opportunity name|subject|titel|betreff|bezeichnung"
+        "|titulo|asunto|nombre|titre|objet|nom|titolo|oggetto|nome|onderwerp|naam"
+    ),
+    "pipeline": "pipeline|pipeline name|funnel|sales pipeline|embudo|tunnel|trichter|imbuto|funil",
+    "stage": (
+        "stage|stage name|deal stage|pipeline stage|sales stage|phase|etapa|fase|etape|fasi|stufe"
+    ),
+    "status": "status|state|deal status|outcome|result|estado|statut|stato|ergebnis|resultado",
+    "monetaryValue": (
+        "value|amount|deal value|monetary value|total|price|revenue|expected revenue|wert|betrag"
+        "|summe|umsatz|importe|valor|monto|montant|valeur|importo|valore|bedrag|waarde"
+    ),
+}
+
 ROLE: Mapping[Concept, str] = {
     "modified_at": (
         "updated at|updated on|updated|modified at|modified on|modified|last modified|last updated"
@@ -304,6 +320,11 @@ TABLES: Mapping[str, str] = {
         "note notes comment comments remark remarks memo memos journal notiz notizen bemerkung "
         "bemerkungen nota notas comentario comentarios observacion observaciones commentaire "
         "commentaires remarque remarques appunto appunti"
+    ),
+    "opportunity": (
+        "opportunity opportunities deal deals oportunidad oportunidades opportunite opportunites "
+        "affaire affaires opportunita trattativa trattative verkaufschance verkaufschancen "
+        "oportunidade oportunidades negocio negocios kans kansen"
     ),
     "tag": (
         "tag tags label labels tagging taggings etikett etiketten schlagwort schlagworte etiqueta "

@@ -119,7 +119,11 @@ def test_crm(tmp_path: Path) -> None:
     assert status.choices == {"open": False, "done": True, "waiting": False}
     (phone,) = (line for line in proposal.lines if line.column == "mobile_phone")
     assert phone.also == ("home_phone",)
-    assert {one.where for one in proposal.unplaced} == {"people.display_name", "people.shoe_size"}
+    assert {one.where for one in proposal.unplaced} == {
+        "opportunity",
+        "people.display_name",
+        "people.shoe_size",
+    }
 
 
 def test_shop(tmp_path: Path) -> None:
@@ -168,6 +172,7 @@ def test_clinic(tmp_path: Path) -> None:
     why = {one.where: one.why for one in proposal.unplaced}
     assert set(why) == {
         "task",
+        "opportunity",
         "tags",
         "patienten.geschlecht",
         "patienten.krankenkasse",

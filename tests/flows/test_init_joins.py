@@ -50,6 +50,32 @@ def _left(proposal: Proposal) -> Mapping[str, str]:
     return {one.where: one.why for one in proposal.unplaced}
 
 
+def test_deals_become_opportunities(tmp_path: Path) -> None:
+    """A table with a stage is opportunities, its words for won and lost are GHL's, and a table of tasks with a status is none."""
+    proposal = _proposed(
+        "CREATE TABLE deals (id INTEGER PRIMARY KEY, person_id INTEGER REFERENCES people, title TEXT, pipeline TEXT, stage TEXT, status TEXT, amount NUMERIC);"
+        "INSERT INTO deals VALUES (1, 1, 'Roof 2026', 'Sales', 'New', 'Open', 500), (2, 2, 'Wall', 'Sales', 'Signed', 'Won', 1200.5);"
+        "CREATE TABLE todos (id INTEGER PRIMARY KEY, person_id INTEGER REFERENCES people, title TEXT, due_date TEXT, status TEXT);"
+        "INSERT INTO todos VALUES (1, 1, 'Call', '2026-01-01', 'open'), (2, 1, 'Mail', '2026-01-02', 'done');",
+        tmp_path,
+    )
+    place = proposal.place(Entity.OPPORTUNITY)
+    assert place is not None
+    assert (place.table, place.parent) == ("deals", "person_id")
+    assert _fields(proposal, Entity.OPPORTUNITY) == {
+        "title": ("name",),
+        "pipeline": ("pipeline",),
+        "stage": ("stage",),
+        "status": ("status",),
+        "amount": ("monetaryValue",),
+    }
+    choices = {line.column: line.choices for line in proposal.fields(Entity.OPPORTUNITY)}
+    assert choices["status"] == {"Open": "open", "Won": "won"}
+    task = proposal.place(Entity.TASK)
+    assert task is not None
+    assert task.table == "todos"
+
+
 OWN = {"first_name": ("firstName",), "last_name": ("lastName",), "email": ("email",)}
 
 
