@@ -43,8 +43,9 @@ SCOPES = (
 
 def scopes_of(pair: Pair, level: Level) -> tuple[str, ...]:
     """What an app is asked to grant: the least, and what the mapped kinds need beyond that."""
-    listed = [GHL[each.entity].scope for each in pair.mapping.entities if GHL[each.entity].listed]
-    more = [f"{scope}.{right}" for scope in listed for right in ("readonly", "write")]
+    kinds = (GHL[each.entity] for each in pair.mapping.entities)
+    own = [kind.scope for kind in kinds if kind.listed or kind.apart]
+    more = [f"{scope}.{right}" for scope in own for right in ("readonly", "write")]
     agency = ["oauth.write", "oauth.readonly"] if level == "Company" else []
     return (*SCOPES, *more, *agency)
 

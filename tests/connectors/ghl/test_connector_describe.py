@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ghl import GhlConnector, GhlSettings, PrivateToken, SharedBudget
+from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import COMPANY, Limit
 from reconcile.errors import Expired, Forbidden, InvalidField
 from reconcile.model import Entity, OpKind
@@ -39,7 +40,7 @@ def test_a_location_is_described(version: str) -> None:
         assert not fields["postalCode"].clearable
         assert described.costs[OpKind.CREATE] == 1
         assert described.bulk_tags == 100
-        assert described.modified == {Entity.CONTACT, Entity.TASK, Entity.OPPORTUNITY}
+        assert described.modified == set(GHL) - {Entity.NOTE}
         sold = described.fields[Entity.OPPORTUNITY]
         assert sold["stage"].choices == ("New", "Signed")
         assert "opportunity.plan" in sold
