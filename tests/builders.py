@@ -381,6 +381,7 @@ class World:
             ),
             verify=SimpleNamespace(mode="written"),
             alerts=SimpleNamespace(failed_share=1.0, count_deviation=1.0),
+            metrics=None,
             located=lambda *_: self._mapped(),
         )
         return Run(

@@ -283,6 +283,11 @@ class _MappedForm(Part):
         description="default country of phones; default: the location's",
     )
     timezone: str = Field(default="UTC", description="zone of times that are written without one")
+    metrics: str | None = Field(
+        default=None,
+        description="a file for Prometheus' text file collector, written after each run: "
+        '"/var/lib/node_exporter/acme.prom"',
+    )
     report_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^{}\s]+\{run\}[^{}\s]*$",

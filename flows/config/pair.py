@@ -97,6 +97,7 @@ class Pair:
     region: str | None
     timezone: str
     report_url: str | None = None
+    metrics: Path | None = None
     limits: Map[str, Any] = field(default_factory=dict)
     verify: VerifyForm = field(default_factory=VerifyForm)
     apply: ApplyForm = field(default_factory=ApplyForm)
@@ -256,6 +257,7 @@ def _pair(form: PairForm, path: Path, environ: Map[str, str], problems: Problems
         region=form.region,
         timezone=timezone,
         report_url=form.report_url,
+        metrics=_whole(form.metrics, resolver, ("metrics",)) if form.metrics is not None else None,
         limits=form.limits.model_dump(),
         verify=form.verify,
         apply=form.apply,

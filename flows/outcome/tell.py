@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import MsgspecError
 
 from flows import errors
-from flows.outcome import alerts, notify
+from flows.outcome import alerts, metrics, notify
 from flows.outcome.alerts import Alert
 from flows.outcome.approved import approvals
 from flows.outcome.health import CARRYING
@@ -157,7 +157,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     # When the report says that it ended, so that `history` tells of the same time.
     ended_at = str(whole["ended_at"])
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=ended_at)
-    _notify(run, alerted)
+    _tell_outside(run, told, alerted)
     CURRENT.end()
     return told
 
@@ -187,8 +187,9 @@ def tell_failure(run: Run, error: Exception) -> Told:
     imprints.take(run.ledger, run.folder)
     keep(run.pair, run.folder)
     runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=str(whole["ended_at"]))
-    _notify(run, alerted)
-    return Told(3, state, whole, paths)
+    told = Told(3, state, whole, paths)
+    _tell_outside(run, told, alerted)
+    return told
 
 
 def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
@@ -211,9 +212,15 @@ def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
     return brief, Alerted(raised, earlier[0] if earlier else None)
 
 
-def _notify(run: Run, alerted: Alerted) -> None:
-    """Tell the pair's receivers, once everything else of the run is done and kept."""
-    if run.options.job not in CARRYING or not run.pair.alerts.notify:
+def _tell_outside(run: Run, told: Told, alerted: Alerted) -> None:
+    """Tell monitors and people, once everything else of the run is done and kept.
+
+    What a person starts to look at something tells nobody.
+    """
+    if run.options.job not in CARRYING:
+        return
+    metrics.tell(told.document, told.exit_code, run.pair.metrics)
+    if not run.pair.alerts.notify:
         return
     digested = runs.last_noting(run.ledger, notify.DIGESTED)
     if notify.tell_of(run, alerted.raised, alerted.last, digested=digested):
