@@ -1,22 +1,27 @@
-"""What a backtest came to, on a terminal and for machines."""
+"""What a backtest came to: on a terminal, for machines, and as a comment under a pull request."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 from rich.text import Text
 
 from flows.config import Pair
 from flows.terminal import Console
+from reconcile.model import OpKind
+from reconcile.report.markdown import table as markdown_table
+from reconcile.report.mask import mask, scrub, undecided
 from reconcile.undo.backtest import Difference
 
 _MOST = 8
+
+Format = Literal["terminal", "json", "markdown"]
 
 
 def as_document(pair: Pair, found: Iterator[Difference]) -> dict[str, Any]:
@@ -25,12 +30,18 @@ def as_document(pair: Pair, found: Iterator[Difference]) -> dict[str, Any]:
     return {"pair": pair.name, "config_digest": pair.config_digest, "runs": told}
 
 
-def show(pair: Pair, found: Iterator[Difference], *, as_json: bool) -> int:
+def show(
+    pair: Pair, found: Iterator[Difference], *, form: Format = "terminal", masked: bool = False
+) -> int:
     """Print the differences; 1 where a plan would have been another one."""
     document = as_document(pair, found)
-    if as_json:
+    if masked:
+        document["runs"] = [_masked(each) for each in document["runs"]]
+    if form == "json":
         json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=str)
         sys.stdout.write("\n")
+    elif form == "markdown":
+        sys.stdout.write(comment(document))
     else:
         _tell(Console(), document["runs"])
     return int(any(not each["same"] for each in document["runs"]))
@@ -87,3 +98,107 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
             )
     for breach in told["refused"]:
         yield f"  ! would be refused: {breach['what']}"
+
+
+_ROWS = ("gained", "lost", "changed")
+_HOLDS = ("holds_gained", "holds_lost")
+_SIGNS = {"gained": "+", "lost": "−", "changed": "~", "holds_gained": "+", "holds_lost": "−"}  # noqa: RUF001 - a minus as people set it
+_DELETES = frozenset({OpKind.DELETE.value})
+
+
+def _masked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without a person's values: keys, kinds, fields and rules stay."""
+    whole = dict(told)
+    for name in _ROWS:
+        whole[name] = [
+            {
+                **row,
+                "after": {field: mask(_text(value)) for field, value in row["after"].items()},
+                "because": scrub(undecided(row["because"])),
+            }
+            for row in told[name]
+        ]
+    for name in _HOLDS:
+        whole[name] = [{**row, "because": scrub(undecided(row["because"]))} for row in told[name]]
+    return whole
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def comment(document: Mapping[str, Any]) -> str:
+    """The differences as Markdown: a verdict, the risks, a table of counts, examples of each run."""
+    told = document["runs"]
+    parts = [
+        [f"### `{document['pair']}`: what this pair file would have planned"],
+        [_sentence(told)],
+        [f"- **{risk}**" for risk in _risks(told)],
+        list(_counts(told)) if told else [],
+        *([*_examples(each)] for each in told if not each["same"]),
+        [f"_{caveat}_" for caveat in dict.fromkeys(c for each in told for c in each["caveats"])],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def _sentence(told: Sequence[Mapping[str, Any]]) -> str:
+    runs = "the last run" if len(told) == 1 else f"the last {len(told)} runs"
+    tried = f"Tried on what {runs} archived; neither side was asked anything."
+    if not told:
+        return "No run has an archive to try it on."
+    if all(each["same"] for each in told):
+        return f"Every plan would have been the same. {tried}"
+    return f"{tried} Compare before you merge; the next night plans with this file."
+
+
+def _risks(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a reviewer has to see first: more deletions, and limits that would have stopped a run."""
+    for each in told:
+        deletes = sum(row["kind"] in _DELETES for row in each["gained"])
+        if deletes:
+            plural = "" if deletes == 1 else "s"
+            yield f"{deletes} more deletion{plural} in run {each['run_id']}"
+        for breach in each["refused"]:
+            yield f"run {each['run_id']} would have been refused: {breach['what']}"
+
+
+def _counts(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    heads = ["run", "planned then", "now", "+", "−", "~", "asked then", "now", "+", "−"]  # noqa: RUF001 - a minus as people set it
+    rows = [
+        [
+            each["run_id"],
+            each["operations_then"],
+            each["operations_now"],
+            *(len(each[name]) for name in _ROWS),
+            each["holds_then"],
+            each["holds_now"],
+            *(len(each[name]) for name in _HOLDS),
+        ]
+        for each in told
+    ]
+    yield from markdown_table(heads, rows)
+
+
+def _examples(told: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<details><summary>Examples of run {told['run_id']}</summary>"
+    yield ""
+    heads = ["", "what", "record", "values", "why"]
+    yield from markdown_table(heads, list(_example_rows(told)), left=len(heads))
+    left = sum(max(0, len(told[name]) - _MOST) for name in (*_ROWS, *_HOLDS))
+    if left:
+        yield ""
+        yield f"… and {left} more."
+    yield ""
+    yield "</details>"
+
+
+def _example_rows(told: Mapping[str, Any]) -> Iterator[list[object]]:
+    for name in _ROWS:
+        for row in told[name][:_MOST]:
+            values = ", ".join(f"{field} → {value}" for field, value in row["after"].items())
+            record = f"{row['entity']} {row['key']} in {row['side']}"
+            yield [_SIGNS[name], row["kind"], record, values, row["because"]]
+    for name in _HOLDS:
+        for row in told[name][:_MOST]:
+            record = f"{row['entity']} {row['key']}"
+            yield [_SIGNS[name], f"asks: {row['kind']}", record, row["field"], row["because"]]

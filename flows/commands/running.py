@@ -24,10 +24,12 @@ from flows.commands.options import (
 )
 from flows.commands.show import show
 from flows.commands.who import account
+from reconcile.errors import StateError
 
 log = logging.getLogger("flows.commands.running")
 
 if TYPE_CHECKING:
+    from flows.commands.backtested import Format
     from flows.config import Pair
     from flows.outcome.tell import Told
     from flows.run import Options
@@ -42,6 +44,13 @@ def plan(
     backtest: Annotated[
         int | None, AtLeastOne, Parameter(help="try the pair file on the last so many runs instead")
     ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        Literal["terminal", "json", "markdown"] | None,
+        Parameter(help="of a backtest: markdown is a comment for a pull request"),
+    ] = None,
+    masked: Annotated[
+        bool, Parameter(negative="", help="of a backtest: without any person's values")
+    ] = False,
     rebase: Rebase = False,
     print: Annotated[  # noqa: A002 - the option's name
         Literal["digest"] | None,
@@ -61,7 +70,11 @@ def plan(
 
     loaded = load(pair)
     if backtest is not None:
-        return _backtest(loaded, backtest, as_json=json)
+        form = format or ("json" if json else "terminal")
+        return _backtest(loaded, backtest, form=form, masked=masked)
+    if format or masked:
+        what = "--format and --masked are for a backtest"
+        raise StateError(what, remedy="add --backtest N, or leave them out", code="OPTIONS")
     told = run_job(loaded, PLAN, options=asked("plan", allow, rebase=rebase))
     if print:
         sys.stdout.write(f"{told.document['provenance']['plan_digest']}\n")
@@ -88,14 +101,15 @@ def asked(
     return Options(job, flags, flags=flags, by=behind, **more)
 
 
-def _backtest(loaded: Pair, count: int, *, as_json: bool) -> int:
+def _backtest(loaded: Pair, count: int, *, form: Format, masked: bool) -> int:
     from flows.commands.backtested import show as show_backtests
     from flows.jobs.backtest import backtests
     from reconcile.ledger.ledger import Ledger
 
     ledger = Ledger(loaded.ledger_url.get_secret_value(), loaded.name)
     try:
-        return show_backtests(loaded, backtests(loaded, ledger, count), as_json=as_json)
+        found = backtests(loaded, ledger, count)
+        return show_backtests(loaded, found, form=form, masked=masked)
     finally:
         ledger.close()
 

@@ -185,11 +185,36 @@ def test_the_differences_are_told_as_a_table_and_as_json(
     mapping = contacts_with(rule=Rule(conflict=OnConflict.APP))
     pair = cast("Any", SimpleNamespace(name="p", config_digest="x"))
     found = tried(world, mapping)
-    assert backtested.show(pair, iter(found), as_json=True) == 1
+    assert backtested.show(pair, iter(found), form="json") == 1
     document = json.loads(capsys.readouterr().out)
     assert [len(each["gained"]) for each in document["runs"]] == [
         len(each.gained) for each in found
     ]
-    assert backtested.show(pair, iter(found), as_json=False) == 1
+    assert backtested.show(pair, iter(found)) == 1
     assert found[1].run_id in capsys.readouterr().out
-    assert backtested.show(pair, iter(tried(world, world.mapping)), as_json=False) == 0
+    assert backtested.show(pair, iter(tried(world, world.mapping))) == 0
+
+
+def test_a_pull_requests_comment_is_as_it_was_agreed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The Markdown of another rule and a tighter limit is the golden file's, without any person's values."""
+    found = tried(world, contacts_with(rule=Rule(conflict=OnConflict.APP)), max_first_creates=1)
+    pair = cast("Any", SimpleNamespace(name="acme", config_digest="x"))
+    assert backtested.show(pair, iter(found), form="markdown", masked=True) == 1
+    said = capsys.readouterr().out
+    for number, each in enumerate(found, start=1):
+        said = said.replace(each.run_id, f"night-{number}")
+    golden = Path(__file__).parents[1] / "data" / "pull-request.md"
+    assert said == golden.read_text(encoding="utf-8")
+
+
+def test_a_comment_without_differences_says_so() -> None:
+    """No table of examples, no risk; and where nothing is archived, that is said."""
+    same = {"run_id": "r1", "same": True, "caveats": [], "refused": []}
+    counts = {f"{what}_{when}": 3 for what in ("operations", "holds") for when in ("then", "now")}
+    lists = dict.fromkeys(("gained", "lost", "changed", "holds_gained", "holds_lost"), ())
+    said = backtested.comment({"pair": "acme", "runs": [same | counts | lists]})
+    assert "Every plan would have been the same." in said
+    assert "<details>" not in said
+    assert "No run has an archive" in backtested.comment({"pair": "acme", "runs": []})
