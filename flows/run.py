@@ -31,6 +31,7 @@ from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
 from reconcile.plan.limits import NAMES, Breach, Limits
 from reconcile.plan.plan import Plan
+from reconcile.plan.references import with_directories
 from reconcile.ports import Connector, Description
 from reconcile.report.account import Began
 from reconcile.stage.stage import Stage
@@ -169,9 +170,13 @@ class Run:
 
     @cached_property
     def mapping(self) -> PairMapping:
-        """The pair's mapping with what the location alone can tell: its region and its users."""
+        """The pair's mapping with what the location and the ledger alone can tell.
+
+        That is the location's region, users and companies, and which records are linked.
+        """
         ghl = self.described[Side.GHL]
-        return self.pair.located(ghl.region, ghl.owners)
+        located = self.pair.located(ghl.region, ghl.owners, ghl.companies)
+        return with_directories(located, self.ledger)
 
     @cached_property
     def limits(self) -> Limits:

@@ -31,7 +31,7 @@ from reconcile.link.merges import certain, find_survivors
 from reconcile.link.suggestions import remember
 from reconcile.model import Entity, Side
 from reconcile.patience import Patience, unread
-from reconcile.plan import moved_children, refusals
+from reconcile.plan import moved_children, references, refusals
 from reconcile.plan.draft import begin, draft, extend_owner, number
 from reconcile.ports import Connector, Record
 from reconcile.stage.stage import Stage
@@ -97,6 +97,7 @@ def link(
         if baseline:
             baseline(mapped)
         try_again(stage, mapped)
+        references.renew(stage, mapping, mapped)
         if mapped.entity.children:
             reused_keys.find(stage, mapped)
             remember(stage, ledger, mapped)

@@ -232,7 +232,8 @@ class Description:
     another pair on the same place is noticed by them. Without it the identity stands for each.
     `timezone` is the IANA name of the zone that the side's people live by, "" where it says none.
     `owners` gives the email of each user whom records may belong to, by the key that records hold;
-    None where it is not told.
+    None where it is not told. `companies` gives the name of each company by the key that contacts
+    hold, where contacts' companies are asked for.
     """
 
     identity: str
@@ -248,6 +249,7 @@ class Description:
     places: Mapping[Entity, str] = field(default_factory=dict)
     timezone: str = ""
     owners: Mapping[str, str] | None = None
+    companies: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

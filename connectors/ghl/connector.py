@@ -138,8 +138,16 @@ class GhlConnector:
             rewrites_tags=True,
             bulk=self._bulk(),
             timezone=self._zone,
+            companies=self._names_linked(),
             owners=None if users is None else {user.id: user.email for user in users},
         )
+
+    def _names_linked(self) -> dict[str, str] | None:
+        """The names of the companies that contacts are linked to, where they are asked for."""
+        if not self.settings.company_names:
+            return None
+        kinds = set(GHL[OWNER].links.values())
+        return {key: name for kind in kinds for key, name in located.names(self.api, kind)}
 
     def _bulk(self) -> dict[Entity, str]:
         """The search index and the lists have shapes of their own (docs/ghl.md#contacts)."""

@@ -32,7 +32,7 @@ class GhlEntity:
     does not carry, with the reason; `create_only` cannot be updated. `consent` are the fields that
     say if a person may be written to, and `coarse` gives for a field that says it badly those that
     say it well; `further` names the field with further values of the same kind. `owners` hold the
-    id of one of the location's users.
+    id of one of the location's users, `links` that of a record of another kind.
 
     What is `listed` hangs on nothing but the location, which lists it under that member, page by
     page; `members` are those under which a reply holds one of it. `added` and `updated` name when a
@@ -64,6 +64,7 @@ class GhlEntity:
     owners: frozenset[str] = frozenset()
     listed: str = ""
     members: tuple[str, ...] = ()
+    links: Mapping[str, Entity] = field(default_factory=dict)
     added: str = "dateAdded"
     updated: str = "dateUpdated"
     unnulled: frozenset[str] = frozenset()
@@ -147,7 +148,7 @@ _CONTACT = GhlEntity(
         "dnd": FieldInfo("bool", clearable=False, label="Do not disturb"),
         **consents.INFO,
         "tags": FieldInfo("tags", label="Tags"),
-        "businessId": FieldInfo(label="Business"),
+        "businessId": FieldInfo(label="Company"),
         "additionalEmails": FieldInfo(
             "json", writable=False, clearable=False, label="Secondary emails"
         ),
@@ -181,6 +182,7 @@ _CONTACT = GhlEntity(
     coarse={"dnd": tuple(consents.INFO)},
     further={"email": "additionalEmails", "phone": "additionalPhones"},
     owners=frozenset({"assignedTo"}),
+    links={"businessId": Entity.COMPANY},
     unnulled=frozenset({"postalCode", "country", "companyName"}),  # docs/ghl.md#clearing
 )
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, fresh, listed
@@ -47,6 +49,13 @@ def every(api: Api, entity: Entity, *, width: int = 1) -> Iterator[list[Row]]:
         f"{entity.plural} kept moving between pages through {SWEEPS} reads",
         remedy="repeat the run when nobody adds or deletes any",
     )
+
+
+def names(api: Api, entity: Entity) -> Iterator[tuple[str, str]]:
+    """The id and the name of each that the list shows."""
+    for rows in every(api, entity):
+        for row in rows:
+            yield row.head.key, str(msgspec.json.decode(row.raw).get("name") or "")
 
 
 def get(api: Api, entity: Entity, key: str) -> dict[str, Any] | None:

@@ -24,7 +24,8 @@ class GhlSettings:
     (docs/ghl.md#clearing). `range_reads` allows independent cursors over dateAdded ranges.
     `lag_seconds` is how long the search index may trail a write (docs/ghl.md#lag). `dnd_writes` is
     whether one channel's "do not disturb" is sent with every other channel's no
-    (docs/ghl.md#do-not-disturb). `daily_reserve` is the share of the daily quota left to other
+    (docs/ghl.md#do-not-disturb). `company_names`: what companies are called is told beside the
+    fields. `daily_reserve` is the share of the daily quota left to other
     integrations.
     """
 
@@ -32,6 +33,7 @@ class GhlSettings:
     url: str = HOST
     version: Literal["2021-07-28", "v3"] = "2021-07-28"
     business_ids: tuple[str, ...] = ()
+    company_names: bool = False
     fields: Mapping[Entity, tuple[str, ...]] = field(default_factory=dict)
     page_size: int = 500
     task_page: int = 100

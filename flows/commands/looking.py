@@ -189,11 +189,12 @@ def _at(
     from flows.outcome.past import lines_at, moment_of, values_at
     from reconcile.ledger import runs
     from reconcile.model import Entity
+    from reconcile.stage.archive import TOLD
 
     at = moment_of(as_of)
     archives = (evidence.archive(row.run_id) for row in runs.runs(ledger, limit=100))
     then = next((each.manifest for each in archives if each), {})
-    located = loaded.located(then.get("region"), then.get("owners"))
+    located = loaded.located(*(then.get(name) for name in TOLD))
     whole = explanation(ledger, told["entity"], told["key"], None)
     entity = Entity(told["entity"])
     held = values_at(ledger, evidence, located, entity=entity, told=whole, at=at)

@@ -17,6 +17,7 @@ from reconcile.model import Cell, Entity, Side
 from reconcile.values.codecs import Codec
 from reconcile.values.mapping import TAGS, EntityMap, Field, Filter, Mapping
 from reconcile.values.policy import Flow, OnConflict, OnCreate, OnDelete, OnMerge
+from reconcile.values.references import Linked
 
 
 def mapping_of(form: PairForm, problems: Problems) -> Mapping:
@@ -32,6 +33,7 @@ def mapping_of(form: PairForm, problems: Problems) -> Mapping:
             _check_own(maps[-1], where, problems)
             _check_keyless(maps[-1], where, problems)
             _check_joined(maps[-1], where, problems)
+            _check_linked(maps[-1], form, problems)
         elif where is not None:
             what = (
                 f"[app.{entity}] says where the {entity.plural} are, "
@@ -156,6 +158,21 @@ def _check_joined(mapped: EntityMap, where: object, problems: Problems) -> None:
             )
             path = (mapped.entity.value, "fields", field.name, "conflict")
             problems.add(path, what, "Use hold, app or ghl.")
+
+
+def _check_linked(mapped: EntityMap, form: PairForm, problems: Problems) -> None:
+    """A value by key follows the links of another kind, which has to be mapped for that."""
+    for field in mapped.fields:
+        if not isinstance(field.codec, Linked):
+            continue
+        kind = field.codec.entity
+        if getattr(form, kind.value) is None:
+            what = (
+                f'[{mapped.entity}.fields] {field.name}: by = "key" follows the links of '
+                f"{kind.plural}, and there is no [{kind}.fields]"
+            )
+            remedy = f'Map {kind.plural}, or write by = "name" where the app holds the name.'
+            problems.add((mapped.entity.value, "fields", field.name, "by"), what, remedy)
 
 
 def _entity_map(form: MapForm, setting: Setting) -> EntityMap:

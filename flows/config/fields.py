@@ -20,6 +20,7 @@ from reconcile.values.consent import ALLOWED, DENIED, Consent
 from reconcile.values.mapping import TAGS, Field, Formula
 from reconcile.values.policy import TAGS as TAGS_RULE
 from reconcile.values.policy import Blank, Drift, Flow, OnConflict, Rule
+from reconcile.values.references import CompanyName, Linked
 
 _SETS = frozenset({"tags", "set"})
 _PARTED = frozenset({"name", "instant"})
@@ -138,7 +139,7 @@ def _check_ghl(key: str, name: str, setting: Setting, *, word: str = "ghl") -> N
 
 def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
     if form.by is not None:
-        return Owner()
+        return _named_by(form.by, native, setting)
     default = natives.default_codec(setting.entity, native)
     if form.digits:
         default = "digits"
@@ -152,6 +153,14 @@ def _codec(key: str, form: FieldForm, native: str, setting: Setting) -> Codec:
         digits=form.digits,
         says=form.true_says,
     )
+
+
+def _named_by(by: str, native: str, setting: Setting) -> Codec:
+    """The codec of a value by which the app names a user, or a record of another kind."""
+    kind = natives.linked(setting.entity, (native,))
+    if by == "key" and kind is not None:
+        return Linked(entity=kind)
+    return CompanyName() if by == "name" else Owner()
 
 
 def _region(key: str, form: FieldForm, setting: Setting) -> str | None:
@@ -241,9 +250,12 @@ def _objections(form: FieldForm, field: Field, setting: Setting) -> Iterator[_Ob
     yield from _codec_objections(form, field)
     yield from _kind_objections(form, field, setting.entity)
     yield from _rule_objections(form, field, setting)
-    if form.by is not None and not natives.is_owner(setting.entity, field.ghl):
+    if form.by == "email" and not natives.is_owner(setting.entity, field.ghl):
         what = "it holds no user of the location"
         yield "by", what, 'Take "by" away, or map "assignedTo" (a note\'s "userId").'
+    elif form.by in ("key", "name") and not natives.linked(setting.entity, field.ghl):
+        what = "it holds no company of the location"
+        yield "by", what, 'Take "by" away, or map a contact\'s "businessId".'
     yield from _consent_objections(form, field, setting.entity)
 
 

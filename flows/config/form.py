@@ -117,9 +117,10 @@ class FieldForm(ShortPart):
     lookup: LookupForm | None = Field(
         default=None, description="the app's column holds the key of a row of this table"
     )
-    by: Literal["email"] | None = Field(
+    by: Literal["email", "key", "name"] | None = Field(
         default=None,
-        description="GHL's assignedTo and a note's userId: the app holds the user's email",
+        description="GHL's assignedTo and a note's userId: the app holds the user's email; "
+        "a contact's businessId: the key of the app's company, or the company's name",
     )
     choices: dict[str, Scalar] | None = Field(
         default=None, description="GHL's word for each of the app's"

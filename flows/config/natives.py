@@ -5,13 +5,15 @@ A misspelt field is found before any request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping as Map
 
 from connectors.ghl.entities import GHL
 from reconcile.model import Entity, Side
 from reconcile.ports import FieldInfo, FieldType
+from reconcile.values.mapping import Mapping
+from reconcile.values.references import CompanyName
 
-_BY_TYPE: Mapping[FieldType, str] = {
+_BY_TYPE: Map[FieldType, str] = {
     "email": "email",
     "phone": "phone",
     "date": "date",
@@ -23,7 +25,7 @@ _BY_TYPE: Mapping[FieldType, str] = {
 }
 
 
-def known(entity: Entity) -> Mapping[str, FieldInfo]:
+def known(entity: Entity) -> Map[str, FieldInfo]:
     """GHL's standard fields of an entity."""
     return GHL[entity].info
 
@@ -46,6 +48,23 @@ ASSIGNED = "assignedTo"
 def is_owner(entity: Entity, native: tuple[str, ...]) -> bool:
     """Whether a field holds the id of one of the location's users."""
     return not GHL[entity].owners.isdisjoint(native)
+
+
+def linked(entity: Entity, native: tuple[str, ...]) -> Entity | None:
+    """Of which kind the record is whose id a field holds; None where it holds none."""
+    found = [GHL[entity].links[name] for name in native if name in GHL[entity].links]
+    return found[0] if found else None
+
+
+def named(mapping: Mapping) -> set[Entity]:
+    """The kinds whose records are named by what GHL calls them."""
+    return {
+        kind
+        for one in mapping.entities
+        for field in one.fields
+        if isinstance(field.codec, CompanyName)
+        if (kind := linked(one.entity, field.ghl)) is not None
+    }
 
 
 def consents(entity: Entity) -> list[str]:

@@ -29,6 +29,7 @@ from reconcile.errors import ConfigError, Problem, Refused
 from reconcile.model import Side, fingerprint
 from reconcile.values.codecs import Codec, Owner, Phone
 from reconcile.values.mapping import Field, Mapping
+from reconcile.values.references import CompanyName
 
 SANDBOX = "sandbox:"
 DEMO = "demo:"
@@ -130,19 +131,25 @@ class Pair:
         }
         return fingerprint(json.dumps(said, sort_keys=True, default=str))
 
-    def located(self, region: str | None, owners: Map[str, str] | None = None) -> Mapping:
+    def located(
+        self,
+        region: str | None,
+        owners: Map[str, str] | None = None,
+        companies: Map[str, str] | None = None,
+    ) -> Mapping:
         """The mapping with what the location tells.
 
-        That is its region, for phones without one, and its users.
+        That is its region, for phones without one, its users, and its companies.
         """
+        told = _Told(region, owners or {}, companies or {})
         entities = []
         for entity in self.mapping.entities:
-            fields = (self._located(one, region, owners or {}) for one in entity.fields)
+            fields = (self._located(one, told) for one in entity.fields)
             entities.append(dataclasses.replace(entity, fields=tuple(fields)))
         return Mapping(tuple(entities))
 
-    def _located(self, mapped: Field, region: str | None, owners: Map[str, str]) -> Field:
-        mapped = dataclasses.replace(mapped, codec=_located(mapped.codec, region, owners))
+    def _located(self, mapped: Field, told: _Told) -> Field:
+        mapped = dataclasses.replace(mapped, codec=_located(mapped.codec, told))
         if not isinstance(mapped.codec, Owner):
             return mapped
         default = self.ghl.default_owner if ASSIGNED in mapped.ghl else None
@@ -152,12 +159,23 @@ class Pair:
         return dataclasses.replace(mapped, fallback=owner if known else None)
 
 
-def _located(codec: Codec, region: str | None, owners: Map[str, str]) -> Codec:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the location tells: its country, the emails of its users, the names of its companies."""
+
+    region: str | None
+    owners: Map[str, str]
+    companies: Map[str, str]
+
+
+def _located(codec: Codec, told: _Told) -> Codec:
     match codec:
         case Phone(region=None):
-            return dataclasses.replace(codec, region=region)
+            return dataclasses.replace(codec, region=told.region)
         case Owner():
-            return dataclasses.replace(codec, users=owners)
+            return dataclasses.replace(codec, users=told.owners)
+        case CompanyName():
+            return dataclasses.replace(codec, companies=told.companies)
     return codec
 
 

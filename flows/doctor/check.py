@@ -64,7 +64,7 @@ def check(
         found += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
             ghl = described[Side.GHL]
-            located = pair.located(ghl.region, ghl.owners)
+            located = pair.located(ghl.region, ghl.owners, ghl.companies)
             found += fit(located, described)
             found += computed(located)
             found += unstamped(pair.app)

@@ -15,6 +15,7 @@ from connectors.ghl import apart, schema
 from connectors.ghl.api import Api
 from connectors.ghl.entities import GHL, SHOWN
 from flows.config import Pair
+from flows.config.natives import named
 from flows.doctor.finding import Finding, error, failures, ok, warning
 from reconcile.entities import OWNER, RECORDS, SWEPT, Shown
 from reconcile.errors import ConnectorError, Forbidden
@@ -79,7 +80,7 @@ def scopes(pair: Pair, api: Api) -> Iterator[Finding]:
 
     Scopes for writing show only when something is written.
     """
-    mapped = {entity.entity for entity in pair.mapping.entities}
+    mapped = {entity.entity for entity in pair.mapping.entities} | named(pair.mapping)
     owned = (one.entity for one in pair.mapping.entities if _has_owner(one))
     for need in needs(api, tuple(owned)):
         if need.entities and not mapped.intersection(need.entities):

@@ -16,7 +16,8 @@ from reconcile.errors import StateError
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.plan.limits import Limits
-from reconcile.stage.archive import MANIFEST, Archived
+from reconcile.plan.references import with_directories
+from reconcile.stage.archive import MANIFEST, TOLD, Archived
 from reconcile.stage.stage import Stage
 from reconcile.undo.backtest import Difference, backtest
 
@@ -36,7 +37,7 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
         folder = trusted(pair, ledger, runs_folder(pair) / row.run_id)
         if not (folder / MANIFEST).exists() or not (folder / "planned.parquet").exists():
             continue
-        yield _one(pair, row.run_id, folder)
+        yield _one(pair, ledger, row.run_id, folder)
         found += 1
         if found == count:
             return
@@ -48,7 +49,7 @@ def backtests(pair: Pair, ledger: Ledger, count: int) -> Iterator[Difference]:
         )
 
 
-def _one(pair: Pair, run_id: str, folder: Path) -> Difference:
+def _one(pair: Pair, ledger: Ledger, run_id: str, folder: Path) -> Difference:
     with (
         tempfile.TemporaryDirectory(prefix="backtest-") as scratch,
         Archived(folder) as archived,
@@ -56,5 +57,6 @@ def _one(pair: Pair, run_id: str, folder: Path) -> Difference:
     ):
         stage.expect(*folder.iterdir())
         then = archived.manifest
-        mapping = pair.located(then.get("region"), then.get("owners"))
+        told = pair.located(*(then.get(name) for name in TOLD))
+        mapping = with_directories(told, ledger)
         return backtest(archived, mapping, stage, limits=Limits(**pair.limits), run_id=run_id)

@@ -145,7 +145,8 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     brief, alerted = _alerted(run, whole)
     paths = report.write_document(whole, run.folder)
     ghl = run.described[Side.GHL]
-    archive.store(run.stage, run.mapping, run.folder, region=ghl.region, owners=ghl.owners)
+    location = {name: getattr(ghl, name) for name in archive.TOLD}
+    archive.store(run.stage, run.mapping, run.folder, location=location)
     waits = state in ("planned", "refused")  # for a person, who may say yes to it
     if waits:
         run.stage.keep()

@@ -17,6 +17,7 @@ from connectors.ghl.auth import OAuth, Tokens
 from connectors.ghl.entities import GHL
 from connectors.ghl.oauth import Exchange, LocationExchange, OAuthApp
 from connectors.ghl.tokens import SqlTokenStore, cipher_from
+from flows.config.natives import named
 from flows.config.pair import Pair
 from reconcile.errors import ConfigError, Expired, Problem
 
@@ -46,8 +47,9 @@ def scopes_of(pair: Pair, level: Level) -> tuple[str, ...]:
     kinds = (GHL[each.entity] for each in pair.mapping.entities)
     own = [kind.scope for kind in kinds if kind.listed or kind.apart]
     more = [f"{scope}.{right}" for scope in own for right in ("readonly", "write")]
+    more += [f"{GHL[kind].scope}.readonly" for kind in named(pair.mapping)]
     agency = ["oauth.write", "oauth.readonly"] if level == "Company" else []
-    return (*SCOPES, *more, *agency)
+    return tuple(dict.fromkeys((*SCOPES, *more, *agency)))
 
 
 def app_of(pair: Pair, *, level: Level = "Location", redirect: str = "") -> OAuthApp:

@@ -25,6 +25,7 @@ from reconcile.entities import RECORDS
 from reconcile.errors import Expired
 from reconcile.model import Entity, Side
 from reconcile.ports import Connector
+from reconcile.values.references import CompanyName
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -71,7 +72,13 @@ def connect(
         app = _app(pair, held, ending or Ending())
         held.callback(app.close)
         ghl = _ghl(
-            pair.ghl, held, fields=_fields(pair, Side.GHL), auth=auth, budget=budget, ending=ending
+            pair.ghl,
+            held,
+            fields=_fields(pair, Side.GHL),
+            company_names=_by_company_name(pair),
+            auth=auth,
+            budget=budget,
+            ending=ending,
         )
         held.callback(ghl.close)
         yield {Side.APP: app, Side.GHL: ghl}
@@ -111,6 +118,12 @@ def connect_ghl(form: GhlForm, *, auth: Auth | None = None) -> Iterator[GhlConne
 
 def _fields(pair: Pair, side: Side) -> Fields:
     return {entity.entity: entity.native(side) for entity in pair.mapping.entities}
+
+
+def _by_company_name(pair: Pair) -> bool:
+    """Whether a value names a company as the location does."""
+    codecs = [field.codec for entity in pair.mapping.entities for field in entity.fields]
+    return any(isinstance(codec, CompanyName) for codec in codecs)
 
 
 def _app(pair: Pair, held: ExitStack, ending: Ending) -> Connector:
@@ -205,6 +218,7 @@ def _ghl(
     fields: Fields,
     auth: Auth | None,
     budget: Budget | None,
+    company_names: bool = False,
     ending: Ending | None = None,
 ) -> GhlConnector:
     from connectors.ghl import GhlConnector, GhlSettings, PrivateToken
@@ -215,7 +229,9 @@ def _ghl(
             "there is no token for this location yet", remedy="run ghl-reconcile auth login"
         )
     chosen = auth or PrivateToken(_token(form))
-    settings: GhlSettings = settings_of(form, GhlSettings, url=url, fields=fields)
+    settings: GhlSettings = settings_of(
+        form, GhlSettings, url=url, fields=fields, company_names=company_names
+    )
     return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
 
 

@@ -49,6 +49,17 @@ class Desk:
     undeleted: set[str] = field(default_factory=set)
     doubtful: frozenset[str] = frozenset()
 
+    def made(self, operation: Operation, key: str) -> None:
+        """Note the key that a create was given: what hangs on it, or names it, comes later."""
+        self.created.add(operation.link_id, operation.side, key)
+        self.one_thing(operation, key)
+
+    def one_thing(self, operation: Operation, key: str) -> None:
+        """Note that a record and the other side's are one thing, for the values that name it."""
+        if operation.source_key is not None:
+            for directory in self.mapping.directories(operation.entity):
+                directory.add(operation.side, key, operation.source_key)
+
 
 def chunks(operations: Iterable[Operation], size: int) -> Iterator[list[Operation]]:
     """Runs of operations that do not depend on one another, at most `size`.
@@ -78,6 +89,9 @@ def apply_chunk(desk: Desk, operations: Sequence[Operation]) -> list[Outcome]:
         [operation for operation in operations if operation.kind is OpKind.FORGET], desk.now()
     )
     candidates = [operation for operation in operations if operation.kind not in LEDGER_ONLY]
+    for operation in operations:
+        if operation.kind is OpKind.ADOPT and operation.key is not None:
+            desk.one_thing(operation, operation.key)
     known = desk.journal.known([operation.op_id for operation in candidates])
     todo = [
         operation
@@ -116,7 +130,7 @@ def _send(desk: Desk, writes: list[tuple[Operation, Write]]) -> list[Outcome]:
         operation = by_id[reply.op_id]
         outcome = outcome_of(desk.mapping, operation, reply)
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.created.add(operation.link_id, operation.side, outcome.key)
+            desk.made(operation, outcome.key)
         desk.journal.end(outcome, desk.now())
         outcomes.append(outcome)
     return outcomes
@@ -152,12 +166,23 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
                 code="NO_PARENT",
                 detail="its contact was not created",
             )
-    if withheld := _withheld(desk, operation):
+    if withheld := _withheld(desk, operation) or _waits(desk, operation):
         return withheld
     write = write_of(desk.mapping, operation, parent)
     if not _looks_first(desk, operation):
         return write
     return dataclasses.replace(write, check=_check(desk.mapping, operation, write))
+
+
+def _waits(desk: Desk, operation: Operation) -> Outcome | None:
+    """The outcome of what names a record that was to be made before it, and was not."""
+    if operation.kind in _TAGGING or operation.kind is OpKind.DELETE:
+        return None
+    names = desk.mapping[operation.entity].waiting(operation.after, operation.side)
+    if not names:
+        return None
+    detail = f"what its {' and '.join(names)} names was not created in {operation.side.label}"
+    return Outcome(operation.op_id, Status.SKIPPED, code="NOT_THERE_YET", detail=detail)
 
 
 def _withheld(desk: Desk, operation: Operation) -> Outcome | None:

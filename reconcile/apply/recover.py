@@ -36,7 +36,7 @@ def resolve(desk: Desk, ledger: Ledger, answers: Answers | None = None) -> list[
         desk.journal.end(outcome, desk.now())
         # Its tasks and notes hang on this key, and may come later in the plan.
         if operation.kind is OpKind.CREATE and outcome.status is Status.DONE and outcome.key:
-            desk.created.add(operation.link_id, operation.side, outcome.key)
+            desk.made(operation, outcome.key)
         outcomes.append(outcome)
     return outcomes
 

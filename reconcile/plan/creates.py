@@ -13,24 +13,8 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
     entity, other = mapped.entity, side.other
     if not stage.some(f"unlinked_{entity}_{side}", f"free_{entity}_{side}"):
         return
-    # Whether a record is missing on the other side is known only as far as that side was read.
-    snapshot = stage.snapshots[entity, other]
-    sent = travelling(mapped, side)
     stage.make("plan/excluded", entity=entity, side=side, constants=_constants(mapped))
-    stage.make(
-        "plan/orphan",
-        entity=entity,
-        side=side,
-        other=other,
-        side_label=side.label,
-        other_label=other.label,
-        fields=mapped.fields,
-        sent=sent,
-        faulty=bool(stage.some(f"fault_{entity}_{side}")),
-        allowed=mapped.create.allows(other),
-        whole=snapshot.complete and not snapshot.partial,
-        partial=snapshot.partial,
-    )
+    find_orphans(stage, mapped, side)
     stage.make(
         "plan/created",
         entity=entity,
@@ -39,10 +23,35 @@ def draft_creates(stage: Stage, mapped: EntityMap, side: Side) -> None:
         side_label=side.label,
         other_label=other.label,
         fields=placed(mapped),
-        sent=sent,
+        sent=travelling(mapped, side),
         phases=phases,
     )
     stage.make("plan/not_created", entity=entity, side=side, other=other, other_label=other.label)
+
+
+def find_orphans(stage: Stage, mapped: EntityMap, side: Side) -> bool:
+    """Create `orphan_s`, with what becomes of each record of `side` that is free.
+
+    False where there is none.
+    """
+    entity, other = mapped.entity, side.other
+    # Whether a record is missing on the other side is known only as far as that side was read.
+    snapshot = stage.snapshots[entity, other]
+    stage.make(
+        "plan/orphan",
+        entity=entity,
+        side=side,
+        other=other,
+        side_label=side.label,
+        other_label=other.label,
+        fields=mapped.fields,
+        sent=travelling(mapped, side),
+        faulty=bool(stage.some(f"fault_{entity}_{side}")),
+        allowed=mapped.create.allows(other),
+        whole=snapshot.complete and not snapshot.partial,
+        partial=snapshot.partial,
+    )
+    return bool(stage.some(f"orphan_{side}"))
 
 
 def _constants(mapped: EntityMap) -> list[tuple[int, str | None, str]]:

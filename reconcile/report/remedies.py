@@ -85,6 +85,10 @@ REMEDIES: dict[str, Remedy] = {
         "its contact could not be created, so it had nothing to hang on",
         "settle the contact's failure; this follows in the next run",
     ),
+    "NOT_THERE_YET": Remedy(
+        "what it names could not be created before it",
+        "settle that record's failure; this follows in a later run",
+    ),
     "UNCERTAIN": Remedy(
         "no answer came to the write",
         "nothing: the next run looks whether it happened before anything is repeated",

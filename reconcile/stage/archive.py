@@ -27,6 +27,9 @@ from reconcile.values.mapping import EntityMap, Mapping
 MANIFEST = "archive.json"
 """What the columns of the Parquet files mean: native names, fields and snapshots."""
 
+TOLD = ("region", "owners", "companies")
+"""What a location tells that completes a mapping, in the order in which it is asked for."""
+
 _BATCH = 10_000
 
 _OUTCOME = (
@@ -54,16 +57,15 @@ def store(
     mapping: Mapping,
     folder: Path,
     *,
-    region: str | None = None,
-    owners: Map[str, str] | None = None,
+    location: Map[str, Any] | None = None,
 ) -> list[Path]:
     """Write snapshots, baseline links, plan, holds and outcomes of a run as Parquet files.
 
     Returns the files.
 
     `base_e` has every link without its values, `basecell_e` the values of those that moved; of the
-    others the baseline is what the snapshot shows. `region` and `owners` are the location's, which
-    complete a mapping without asking the location again.
+    others the baseline is what the snapshot shows. `location` is what it tells, by the names of
+    `TOLD`: they complete a mapping without asking the location again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = [
@@ -92,7 +94,7 @@ def store(
             path = folder / f"{table}.parquet"
             stage.run(f"COPY {table} TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
             written.append(path)
-    _describe(stage, mapping, folder, {"region": region, "owners": owners})
+    _describe(stage, mapping, folder, location or {})
     return written
 
 

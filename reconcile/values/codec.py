@@ -71,6 +71,10 @@ class Codec:
         """Why `cell` is not a well-formed value of this kind; None when it is (blank always is)."""
         return beyond(cell)
 
+    def writable(self, cell: Cell, side: Side) -> bool:
+        """Whether a side can be told this value now; what it names may have to be made first."""
+        return True
+
     @property
     def learned(self) -> str:
         """A name for what a side told of it, beyond what the pair file says.

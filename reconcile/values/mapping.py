@@ -17,6 +17,7 @@ from reconcile.ports import Json, Record
 from reconcile.values.codec import declared
 from reconcile.values.codecs import Codec, Labels, Raw, raw_text
 from reconcile.values.policy import OnConflict, OnCreate, OnDelete, OnMerge, Rule
+from reconcile.values.references import Directory, Linked
 
 TAGS = "tags"
 """The name of the one field that holds a contact's tags."""
@@ -246,6 +247,12 @@ class EntityMap:
         read = [field for field in map(self.field, firsts) if field.formula is None]
         return tuple(field for field in read if len(field.app) == 1 and len(field.ghl) == 1)
 
+    def waiting(self, cells: Cells, side: Side) -> list[str]:
+        """The fields of these cells whose value names a record that the side does not have yet."""
+        return [
+            name for name, cell in cells.items() if not self.field(name).codec.writable(cell, side)
+        ]
+
     def decode(self, record: Record, side: Side) -> dict[str, Cell]:
         """All cells of a native record."""
         return {field.name: field.decode(record.fields, side) for field in self.fields}
@@ -278,6 +285,13 @@ class Mapping:
     def children(self, entity: Entity) -> list[EntityMap]:
         """The maps of what hangs on records of `entity`."""
         return [mapped for mapped in self.entities if mapped.entity.parent is entity]
+
+    def directories(self, entity: Entity) -> list[Directory]:
+        """By which the values that name records of this kind know them."""
+        codecs = [field.codec for mapped in self.entities for field in mapped.fields]
+        linked = [codec for codec in codecs if isinstance(codec, Linked)]
+        found = [codec.directory for codec in linked if codec.entity is entity]
+        return [directory for directory in found if directory is not None]
 
     def people(self) -> list[EntityMap]:
         """The maps of the kinds that are people."""

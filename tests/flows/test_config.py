@@ -439,6 +439,7 @@ def test_every_codec_can_be_named() -> None:
             GhlSettings,
             {
                 "fields",
+                "company_names",
                 "task_sweeps",
                 "business_batch",
                 "user_agent",

@@ -1,0 +1,184 @@
+"""Values that name a record of another kind: a contact's company, by key or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconcile.model import Cell, Entity, Side, fingerprint
+from reconcile.ports import Json
+from reconcile.values.codec import LEARNED, Codec, Raw, clean
+from reconcile.values.codecs import Name
+
+Ends = Mapping[Side, str | None]
+"""The keys of one thing on both sides; None where it is still to be created."""
+
+
+class Directory:
+    """Which records of a kind are one thing on both sides, by their keys.
+
+    It begins with what the ledger links. What a run links is put in place of that by `renew`, and
+    what it creates is added by `add`; what a value is called stays the same within a run.
+    """
+
+    def __init__(self, entity: Entity, ends: Iterable[Ends] = ()) -> None:
+        self.entity = entity
+        self._keys: dict[str, dict[Side, str]] = {}
+        self._names: dict[Side, dict[str, str]] = {side: {} for side in Side}
+        self._there: dict[Side, frozenset[str] | None] = dict.fromkeys(Side)
+        self.renew(ends)
+        linked = sorted((name, *sorted(keys.values())) for name, keys in self._keys.items())
+        self.first = fingerprint(*(part for each in linked for part in each))
+        """A name for what the ledger linked: with other links, a key means another thing."""
+
+    def renew(
+        self, ends: Iterable[Ends], there: Mapping[Side, frozenset[str] | None] | None = None
+    ) -> None:
+        """Take these for all that are one thing, or are about to be.
+
+        `there` are a side's keys, where all of them were read.
+        """
+        self._keys = {}
+        self._names = {side: {} for side in Side}
+        self._there |= there or {}
+        for each in ends:
+            keys = {side: key for side, key in each.items() if key is not None}
+            # The app's key, by which its people know it; GHL's own while the app has none.
+            name = keys.get(Side.APP) or keys[Side.GHL]
+            self._keys[name] = keys
+            for side, key in keys.items():
+                self._names[side][key] = name
+
+    def add(self, side: Side, key: str, other_key: str) -> None:
+        """Note the key under which a record was made on `side` for the other side's."""
+        name = self._names[side.other].get(other_key)
+        if name is None:
+            name = other_key
+            self._keys[name] = {side.other: other_key}
+            self._names[side.other][other_key] = name
+        self._keys[name][side] = key
+        self._names[side][key] = name
+
+    def name(self, side: Side, key: str) -> str | None:
+        """What the thing is called that `side` knows by this key; None where it has no other end.
+
+        Where the side has no such record, it is "".
+        """
+        there = self._there[side]
+        if there is not None and key not in there and key not in self._names[side]:
+            return ""
+        return self._names[side].get(key)
+
+    def key(self, side: Side, name: str) -> str | None:
+        """Its key on a side; None where it has none there, or not yet."""
+        return self._keys.get(name, {}).get(side)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked(Codec):
+    """A record of another kind, which each side holds by its own key; canonical is the app's.
+
+    The ledger says which keys are one thing: it is not asked when a pair file is read.
+    """
+
+    entity: Entity
+    directory: Directory | None = field(default=None, metadata={LEARNED: True})
+    name: str = "linked"
+
+    @property
+    def learned(self) -> str:
+        """A name for the links as the run found them."""
+        return self.directory.first if self.directory else ""
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        key = clean(raws)
+        if not key or self.directory is None:
+            return key or None
+        name = self.directory.name(side, key)
+        # A key of nothing is blank: what a deleted record leaves behind, or a 0 for none.
+        return key if name is None else name or None
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        key = self.directory.key(side, cell) if self.directory and cell else None
+        return (cell if key is None else key,) * arity
+
+    def writable(self, cell: Cell, side: Side) -> bool:
+        """Whether the record is there on that side by now."""
+        return cell is None or (
+            self.directory is not None and self.directory.key(side, cell) is not None
+        )
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        return cell
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or (self.directory is not None and cell in self.directory):
+            return None
+        return f"the key of a {self.entity} that is not linked"
+
+    def blur(self, column: str) -> str:
+        """NULL (may equal anything): two keys of one thing have nothing in common."""
+        return f"CASE WHEN false THEN {column} END"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyName(Codec):
+    """A company of the location, by its name; GHL holds its id.
+
+    `companies` gives each id's name, as the location tells it: it is not asked when a pair file is
+    read.
+    """
+
+    companies: Mapping[str, str] | None = field(default=None, metadata={LEARNED: True})
+    name: str = "company"
+
+    @property
+    def learned(self) -> str:
+        """A name for the companies: with others, an id means another name."""
+        listed = sorted((self.companies or {}).items())
+        return fingerprint(*(part for company in listed for part in company))
+
+    def decode(self, raws: Sequence[Raw], side: Side) -> Cell:
+        if side is Side.APP:
+            said = Name().decode(raws, side)
+            spelled = {each for each in map(self._spelled, self._keys(said)) if each}
+            return spelled.pop() if len(spelled) == 1 else said
+        key = clean(raws)
+        if not key or self.companies is None:
+            return key or None
+        # A company that is deleted may leave its id behind (docs/ghl.md#companies).
+        return self._spelled(key)
+
+    def encode(self, cell: Cell, side: Side, arity: int) -> tuple[Json, ...]:
+        keys = [] if side is Side.APP else self._keys(cell)
+        return (keys[0] if keys else cell,) * arity
+
+    def _spelled(self, key: str) -> Cell:
+        return Name().decode([(self.companies or {}).get(key)], Side.GHL)
+
+    def _keys(self, cell: Cell) -> list[str]:
+        """The ids of the companies of that name, whatever its letter case."""
+        if cell is None:
+            return []
+        folded = cell.casefold()
+        return [
+            key for key in self.companies or {} if (self._spelled(key) or "").casefold() == folded
+        ]
+
+    def reread(self, cell: str, side: Side) -> Cell:
+        return cell
+
+    def fault(self, cell: Cell) -> str | None:
+        if cell is None or self.companies is None:
+            return Name().fault(cell)
+        many = len(self._keys(cell))
+        if many > 1:
+            return f"the name of {many} companies of the location"
+        return None if many else "no company of the location"
+
+    def blur(self, column: str) -> str:
+        """NULL (may equal anything): an id and a name have nothing in common."""
+        return f"CASE WHEN false THEN {column} END"

@@ -1,0 +1,133 @@
+"""A contact's company by key: each side holds its own key, and the ledger says which are one company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.memory import Vices
+from reconcile.model import Entity, OpKind, Side, Status
+from reconcile.values.codecs import Email
+from reconcile.values.references import CompanyName, Linked
+from tests.builders import World, companies, contacts, field_of, mapping_of
+
+LINKED = contacts(
+    field_of("email", Email()),
+    field_of("company", Linked(entity=Entity.COMPANY)),
+    match=(("email",),),
+)
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[World]:
+    """A night in which each side had a company and a contact of it that the other had not."""
+    with World(mapping=mapping_of(companies(), LINKED)) as world:
+        for side, name in ((world.app, "Acme"), (world.ghl, "Bond")):
+            key = side.put(Entity.COMPANY, {"name": name})
+            side.put(Entity.CONTACT, {"email": f"hi@{name.lower()}.example", "company": key})
+        world.run()
+        yield world
+
+
+@pytest.fixture
+def world(first: World) -> Iterator[World]:
+    with first.copied() as copy:
+        yield copy
+
+
+def employers(world: World, side: Side) -> dict[str, str | None]:
+    """The name of each contact's company, by the contact's email, as the side itself links them."""
+    there = world.sides[side].rows(Entity.COMPANY)
+    found: dict[str, str | None] = {}
+    for row in world.sides[side].rows(Entity.CONTACT).values():
+        company = there.get(str(row.fields.get("company") or ""))
+        found[str(row.fields["email"])] = str(company.fields["name"]) if company else None
+    return found
+
+
+def key_of(world: World, side: Side, name: str) -> str:
+    rows = world.sides[side].rows(Entity.COMPANY).items()
+    return next(key for key, row in rows if row.fields["name"] == name)
+
+
+def contact(world: World, side: Side, email: str) -> str:
+    rows = world.sides[side].rows(Entity.CONTACT).items()
+    return next(key for key, row in rows if row.fields["email"] == email)
+
+
+def test_a_new_contact_comes_with_its_new_company(world: World) -> None:
+    """In one night, both ways: the company is made first, and the contact points to it by that side's own key."""
+    same = {"hi@acme.example": "Acme", "hi@bond.example": "Bond"}
+    assert employers(world, Side.APP) == employers(world, Side.GHL) == same
+    assert world.run().operations == ()
+    assert world.run().operations == ()
+
+
+@pytest.mark.parametrize("side", Side)
+def test_another_company_is_another_link_across(world: World, side: Side) -> None:
+    """Who changes employer on one side does so on the other, by that side's key."""
+    moved = contact(world, side, "hi@acme.example")
+    world.sides[side].edit(Entity.CONTACT, moved, {"company": key_of(world, side, "Bond")})
+    result = world.run()
+    assert [each.kind for each in result.operations] == [OpKind.UPDATE]
+    assert employers(world, side.other)["hi@acme.example"] == "Bond"
+    assert world.run().operations == ()
+
+
+def test_a_company_that_is_asked_about_holds_the_link_alone(world: World) -> None:
+    """The contact is made, its link is named as unreadable, and follows once the company is linked."""
+    for _ in range(2):
+        world.ghl.put(Entity.COMPANY, {"name": "Cole"})
+    cole = world.app.put(Entity.COMPANY, {"name": "Cole"})
+    world.app.put(Entity.CONTACT, {"email": "hi@cole.example", "company": cole})
+    result = world.run()
+    (made,) = result.of(OpKind.CREATE)
+    assert "not sent: company is the key of a company that is not linked" in made.because
+    assert employers(world, Side.GHL)["hi@cole.example"] is None
+    world.ghl.delete(Entity.COMPANY, key_of(world, Side.GHL, "Cole"))
+    world.run()
+    assert employers(world, Side.GHL)["hi@cole.example"] == "Cole"
+
+
+def test_a_contact_waits_for_a_company_that_was_refused(world: World) -> None:
+    """What the other side refuses to make is pointed to by nobody: the contact follows another night, without it."""
+    refuse = Vices(
+        rejects=lambda write: "INVALID_FIELD" if write.entity is Entity.COMPANY else None
+    )
+    world.ghl.vices = refuse
+    cole = world.app.put(Entity.COMPANY, {"name": "Cole"})
+    world.app.put(Entity.CONTACT, {"email": "hi@cole.example", "company": cole})
+    outcomes = world.run().outcomes
+    assert {outcome.code: outcome.status for outcome in outcomes} == {
+        "INVALID_FIELD": Status.REJECTED,
+        "NOT_THERE_YET": Status.SKIPPED,
+    }
+    world.run()
+    assert employers(world, Side.GHL)["hi@cole.example"] is None
+
+
+def test_a_deleted_company_leaves_its_contacts(world: World) -> None:
+    """Its contacts stay on both sides, and a key that leads nowhere is read as none."""
+    world.app.delete(Entity.COMPANY, key_of(world, Side.APP, "Acme"))
+    world.app.edit(Entity.CONTACT, contact(world, Side.APP, "hi@acme.example"), {"company": None})
+    world.run()
+    assert key_of(world, Side.GHL, "Bond")
+    assert set(employers(world, Side.GHL)) == {"hi@acme.example", "hi@bond.example"}
+    assert "Acme" not in {
+        str(row.fields["name"]) for row in world.ghl.rows(Entity.COMPANY).values()
+    }
+    assert world.run().operations == ()
+
+
+def test_a_company_by_name_is_spelled_as_the_location_spells_it() -> None:
+    """An id means its company's name, a name its id whatever its letter case; what is not one company is named."""
+    codec = CompanyName(companies={"1": "Acme Ltd", "2": "Bond", "3": "bond"})
+    assert codec.decode(["acme  LTD"], Side.APP) == codec.decode(["1"], Side.GHL) == "Acme Ltd"
+    assert codec.encode("Acme Ltd", Side.GHL, 1) == ("1",)
+    assert codec.encode("Acme Ltd", Side.APP, 1) == ("Acme Ltd",)
+    assert (
+        codec.fault(codec.decode(["Bond"], Side.APP)) == "the name of 2 companies of the location"
+    )
+    assert codec.fault(codec.decode(["Cole"], Side.APP)) == "no company of the location"
+    assert codec.decode(["gone"], Side.GHL) is None
