@@ -1,0 +1,170 @@
+"""Opportunities between a table of deals and GHL's look-alike, night by night, from the pair file to what both sides hold."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
+from connectors.ghl.sandbox.nouns import User
+from flows.config import Pair, load
+from flows.jobs.full import FULL
+from flows.jobs.undo import Undo
+from flows.outcome.tell import Told
+from flows.runner import run_job
+
+PAIR = """\
+pair = "acme"
+store = "{folder}/store"
+[app]
+url = "sqlite:///{folder}/app.db"
+[app.contact]
+table = "people"
+[app.opportunity]
+table = "deals"
+parent = "person"
+[ghl]
+url = "{url}"
+location = "loc1"
+token = "env:GHL_TOKEN"
+lag_seconds = 0
+[contact]
+match = ["mail"]
+[contact.fields]
+mail = "email"
+[opportunity.fields]
+title = "name"
+pipeline = "pipeline"
+stage = "stage"
+status = "status"
+amount = "monetaryValue"
+seller = {{ ghl = "assignedTo", by = "email" }}
+plan = "opportunity.plan"
+"""
+TABLES = """
+CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT);
+INSERT INTO people VALUES (1, 'ann@x.com'), (2, 'bob@x.com');
+CREATE TABLE deals (id INTEGER PRIMARY KEY, person INTEGER, title TEXT, pipeline TEXT, stage TEXT,
+    status TEXT, amount NUMERIC, seller TEXT, plan TEXT);
+INSERT INTO deals VALUES (1, 1, 'Roof', 'Sales', 'New', 'open', 500.5, 'sue@acme.com', 'gold'),
+    (2, 2, 'Wall', 'Sales', 'Sent', 'open', 90, NULL, NULL);
+"""
+COLUMNS = ("title", "pipeline", "stage", "status", "amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The app's file, the location, and the pair between them."""
+
+    folder: Path
+    box: Sandbox
+    pair: Pair
+
+    def app(self, statement: str = f"SELECT {', '.join(COLUMNS)} FROM deals") -> set[Any]:
+        """What a statement gives, by default the deals."""
+        with sqlite3.connect(self.folder / "app.db") as app:
+            found = set(app.execute(statement).fetchall())
+        app.close()
+        return found
+
+    def ghl(self) -> set[tuple[Any, ...]]:
+        """The opportunities as the app's columns have them."""
+        names = ("name", "pipeline", "stage", "status", "monetaryValue")
+        return {tuple(row[name] for name in names) for row in self.box.opportunities("loc1")}
+
+    def night(self) -> Told:
+        """One nightly run."""
+        return run_job(self.pair, FULL)
+
+    def key(self, name: str) -> str:
+        """The opportunity of that name."""
+        rows = self.box.opportunities("loc1")
+        return next(str(row["id"]) for row in rows if row["name"] == name)
+
+    @property
+    def seller(self) -> str:
+        """The location's one user."""
+        (user,) = self.box.state.store.table(User)
+        return user
+
+    def sent(self, method: str, path: str) -> int:
+        """How often something was asked for."""
+        return sum((one.method, one.path) == (method, path) for one in self.box.log)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """Two deals of the app, one of GHL, and two pipelines."""
+    with sqlite3.connect(tmp_path / "app.db") as app:
+        app.executescript(TABLES)
+    app.close()
+    box = Sandbox(Settings(pit=Limit(max=10_000), lag_seconds=0.0))
+    box.add_location("loc1")
+    box.add_token("pit-whole", "loc1")
+    box.seed_user("loc1", email="sue@acme.com")
+    box.seed_pipeline("loc1", "Sales", ["New", "Signed"])
+    box.seed_pipeline("loc1", "Repairs", ["New", "Done"])
+    box.seed_pipeline("loc1", "Care", ["Asked", "New"])
+    box.seed_custom_field("loc1", "Plan", model="opportunity")
+    bob = box.seed_contact("loc1", email="bob@x.com")
+    box.seed_opportunity(bob, name="Boiler", pipeline="Repairs", monetaryValue=70)
+    with serve(box) as url:
+        file = tmp_path / "acme.toml"
+        file.write_text(PAIR.format(folder=tmp_path, url=url))
+        yield Shop(tmp_path, box, load(file, environ={"GHL_TOKEN": "pit-whole"}))
+    box.close()
+
+
+def test_p4_opportunities_travel_both_ways(shop: Shop) -> None:
+    """Made, moved by stage, pipeline and status, and valued on either side; and a run is undone."""
+    shop.night()
+    roof, boiler = (
+        ("Roof", "Sales", "New", "open", 500.5),
+        ("Boiler", "Repairs", "New", "open", 70),
+    )
+    assert shop.ghl() == {roof, boiler}
+    assert shop.app() == {roof, boiler, ("Wall", "Sales", "Sent", "open", 90)}
+    (made,) = [row for row in shop.box.opportunities("loc1") if row["name"] == "Roof"]
+    assert made["assignedTo"] == shop.seller
+    assert [item["fieldValue"] for item in made["customFields"]] == ["gold"]
+
+    shop.app("UPDATE deals SET stage = 'Signed' WHERE title = 'Wall'")
+    shop.box.edit_opportunity(shop.key("Roof"), stage="Signed", status="won")
+    shop.app("UPDATE deals SET pipeline = 'Care', amount = 75 WHERE title = 'Boiler'")
+    moved = shop.night()
+    after = {
+        ("Roof", "Sales", "Signed", "won", 500.5),
+        ("Wall", "Sales", "Signed", "open", 90),
+        ("Boiler", "Care", "New", "open", 75),
+    }
+    assert shop.ghl() == after
+    assert shop.app() == after
+    assert not shop.night().document["changes"]
+
+    run_job(shop.pair, Undo(of=moved.document["run_id"]))
+    assert shop.ghl() == {("Roof", "Sales", "Signed", "won", 500.5), boiler}
+    assert roof in shop.app()
+
+
+def test_p4_what_ghl_would_not_take_is_asked_about(shop: Shop) -> None:
+    """A stage that GHL lacks, a second deal of one pipeline and a deleted deal are questions, and nothing is sent twice."""
+    shop.app("INSERT INTO deals VALUES (3, 1, 'Roof 2', 'Sales', 'New', 'open', 5, NULL, NULL)")
+    shop.night()
+    assert len(shop.ghl()) == 2
+    tries = shop.sent("POST", "/opportunities/")
+    told = shop.night()
+    holds = [hold for hold in told.document["holds"] if hold["entity"] == "opportunity"]
+    assert len(holds) == 2
+    assert shop.sent("POST", "/opportunities/") == tries
+    assert told.document["statement"]["unexplained"] == 0
+
+    shop.app("DELETE FROM deals WHERE title = 'Boiler'")
+    shop.night()
+    told = shop.night()
+    assert len(told.document["holds"]) == 3
+    assert "Boiler" in {row[0] for row in shop.ghl()}
