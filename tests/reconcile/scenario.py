@@ -184,15 +184,12 @@ class Play:
 
     def _baseline(self) -> None:
         rows = []
-        rest: dict[str, Any] = (
-            {}
-            if any(word in self.cases[0] for word in ALONE)
-            else {
-                "rest": {"app": {}, "ghl": self._constants()},
-                "rest/task-1": {"title": "T"},
-                "rest/note-1": {"body": "N"},
-            }
-        )
+        rest: dict[str, Any] = {}
+        if not any(word in self.cases[0] for word in ALONE):
+            rest = {"rest": {"app": {}, "ghl": self._constants()}}
+            children = {"rest/task-1": {"title": "T"}, "rest/note-1": {"body": "N"}}
+            kinds = self._kinds()
+            rest |= {name: held for name, held in children.items() if _place(name)[0] in kinds}
         everything: list[dict[str, Any]] = [*self.cases, {"baseline": rest}]
         for index, case in enumerate(everything):
             for plain, held in case.get("baseline", {}).items():
@@ -204,11 +201,17 @@ class Play:
                 rows.append(self._link(entity, name, parent, both))
         with self.world.ledger.transaction() as connection:
             self.world.ledger.put_links(connection, rows)
-            state = PairState(
-                1 if rows else 0, "memory:app", "memory:ghl", self.world.mapping.digest
-            )
+            digest = self.world._mapped().digest
+            state = PairState(1 if rows else 0, "memory:app", "memory:ghl", digest)
             self.world.ledger.advance(connection, state)
         self.world.clock.advance(3600)
+
+    def _kinds(self) -> set[Entity]:
+        """The kinds of record that the cases name: the others have no record, and cost no time."""
+        parts = [part for case in self.cases for part in (case, *case.get("then", []))]
+        parts += [part.get("meanwhile", {}) for part in parts]
+        words = ("baseline", *Side)
+        return {_place(name)[0] for part in parts for word in words for name in part.get(word, {})}
 
     def _constants(self) -> dict[str, Any]:
         """What GHL holds of a record that every rule is content with."""
