@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -26,7 +26,7 @@ from reconcile.ports import Write
 from reconcile.report.document import document
 from reconcile.stage import archive
 from tests.builders import World as Sides
-from tests.builders import small_stage
+from tests.builders import contacts, mapping_of, notes, small_stage, tasks
 from tests.builders_world import about_of
 from tests.properties.profiles import profile
 from tests.properties.simulation import KINDS
@@ -62,6 +62,10 @@ class Habits(RuleBasedStateMachine):
         """Markers of people, tasks and notes that somebody deleted or merged away."""
 
         self.entered: Counter[tuple[Side, str]] = Counter()
+        self.merged: dict[str, str] = {}
+        """Contacts that were merged away in GHL, with the email that they had."""
+        self.seen_merged: set[str] = set()
+        """Those of them that a run saw among another contact's emails, while the app had the email still."""
 
     def teardown(self) -> None:
         self.sides.close()
@@ -151,7 +155,20 @@ class Habits(RuleBasedStateMachine):
         )
         if first is not None and second is not None and first != second:
             self.deleted.add(f"{Side.GHL} {Entity.CONTACT} {second}")
+            email = self.sides.ghl.rows(Entity.CONTACT)[second].fields.get("email")
+            self.merged[second] = str(email or "")
             self.sides.ghl.merge(first, second)
+
+    @rule(pick=PICK)
+    def forget_the_other_addresses(self, pick: int) -> None:
+        """Somebody takes out of a contact what showed that another one was merged into it."""
+        self.edit(Side.GHL, Entity.CONTACT, pick, {"more_emails": []})
+
+    @rule(field=st.sampled_from(["first_name", "company", None]))
+    def change_the_pair_file(self, field: str | None) -> None:
+        """From now on a field is mapped no more, or every one is again."""
+        mapped = [each for each in contacts().fields if each.name != field]
+        self.sides.mapping = mapping_of(contacts(*mapped), tasks(), notes())
 
     @rule(pick=PICK, field=FIELD)
     def give_the_key_to_another(self, pick: int, field: str) -> None:
@@ -237,15 +254,22 @@ class Habits(RuleBasedStateMachine):
                 steps.check(run, plan)
             except Refused:
                 return
+            shown = self._shown_merges()
             if between is not None:
                 between()
             steps.begin_apply(run)
             for chunk in chunks(operations, 3):
                 steps.apply(run, chunk)
             steps.settle_run(run)
+            self.seen_merged |= shown
             steps.read_back(run)
             archive.load_outcomes(stage, run.journal)
-            self._judge_words(document(stage, run.mapping, about_of(run)))
+            whole = document(stage, run.mapping, about_of(run))
+        self._judge_words(whole)
+        if between is None:
+            assert (
+                differing(self.sides, whole) == []
+            )  # the night after one sees what was typed since
         for operation in operations:
             self._judge(operation)
         self._judge_doubles()
@@ -263,6 +287,23 @@ class Habits(RuleBasedStateMachine):
         if operation.kind in (OpKind.DELETE, OpKind.ARCHIVE) and not asked:
             end = f"{operation.side.other} {operation.entity} {operation.source_key}"
             assert end in self.deleted, f"deleted by nobody: {operation}"
+            merged = operation.side is Side.APP and operation.source_key in self.seen_merged
+            assert not merged, f"a merge was taken for a deletion: {operation}"
+
+    def _shown_merges(self) -> set[str]:
+        """The merged contacts whose merge shows now: another contact carries the email that the app knows them by."""
+        app, links = self.sides.cells(Side.APP), self.sides.links()
+        known = {ghl: app[key].get("email") for key, ghl in links.items() if key in app}
+        carried = {
+            email
+            for row in self.sides.ghl.rows(Entity.CONTACT).values()
+            for email in cast("list[str]", row.fields.get("more_emails") or [])
+        }
+        return {
+            key
+            for key, email in self.merged.items()
+            if email and email in carried and known.get(key) == email
+        }
 
     def _judge_doubles(self) -> None:
         for side in Side:
@@ -276,7 +317,6 @@ class Habits(RuleBasedStateMachine):
 
     def _judge_words(self, whole: dict[str, Any]) -> None:
         assert broken(whole) == []
-        assert differing(self.sides, whole) == []
         if exit_code("settled", whole) == 0:
             assert whole["values"]["agree"]
             assert not whole["holds"]
