@@ -87,6 +87,10 @@ class Ending:
         """Wait. Raises Stopped as soon as the run has to end."""
         self._wait(seconds, self._sleep, "a lock")
 
+    def rest(self, seconds: float, reason: str) -> None:
+        """Wait for something that people are told of. Raises Stopped as soon as the run has to end."""
+        self._wait(seconds, self._sleep, reason)
+
     def by(self, sleep: Callable[[float], None], reason: str = "") -> Callable[[float], None]:
         """The same with another way to wait; `reason` is what for, as people are told."""
         return lambda seconds: self._wait(seconds, sleep, reason or "another try")

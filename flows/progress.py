@@ -45,6 +45,7 @@ STEPS = {
     "check": "checking the limits",
     "begin_apply": "writing",
     "apply": "writing",
+    "watch": "watching what was written first",
     "resolve_doubts": "looking up what is in doubt",
     "settle_run": "remembering what was done",
     "settle_undo": "remembering what was done",

@@ -9,7 +9,7 @@ import logging
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +21,7 @@ from flows.clock import now
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from reconcile.apply.apply import Desk
+from reconcile.apply.canary import Stirred
 from reconcile.apply.settle import Settlement
 from reconcile.compare.agenda_sweep import Sweep
 from reconcile.compare.doubts import Doubt
@@ -62,6 +63,15 @@ PROOF = ".proof"
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """How many writes of each kind come first, how long they are watched, and who says to go on."""
+
+    few: int
+    seconds: float
+    goes_on: Callable[[Sequence[Stirred]], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What a caller may ask of a run.
 
@@ -82,6 +92,8 @@ class Options:
     """Of what is allowed, that which a person gave by name; a migration has limits of its own."""
     unseen: bool = False
     """Whether a person said yes to whatever the plan would be."""
+    canary: Canary | None = None
+    """Whether a few writes of each kind come first, and are looked at before the rest."""
 
     def __post_init__(self) -> None:
         minutes = self.max_minutes

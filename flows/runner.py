@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from flows.opening import open_run
 from flows.outcome.tell import Told, Write, reconciled, tell, tell_refused
 from flows.progress import CURRENT
-from flows.run import PROOF, Options, Run
+from flows.run import PROOF, Canary, Options, Run
 from flows.steps import ends, steps
+from flows.steps.canary import NOT_WANTED, watch
 from reconcile.apply.apply import chunks
+from reconcile.apply.canary import first
 from reconcile.errors import ConnectorError, Refused
 from reconcile.plan.plan import LEDGER_ONLY, Plan
 from reconcile.report.about import RunState
@@ -204,14 +206,31 @@ def write(run: Run, job: Job, plan: Plan, do: Do) -> None:
     for step in job.before:
         do(step, run)
     do(steps.begin_apply, run)
+    if run.options.canary:
+        begin_with_few(run, job, run.options.canary, do)
     for chunk in chunks(steps.operations(run), run.pair.apply.chunk):
         if steps.must_stop(run):
             break
-        do(job.apply, run, chunk)
+        do(job.apply, run, chunk)  # what the first few had is known, and not sent again
         written = sum(operation.kind not in LEDGER_ONLY for operation in chunk)
         CURRENT.count("writes", written, total=plan.writes)
     steps.must_stop(run)  # also in the last chunk: then nothing is read back
     do(steps.resolve_doubts, run)
+
+
+def begin_with_few(run: Run, job: Job, canary: Canary, do: Do) -> None:
+    """Carry out the first few writes of each kind, and stop unless somebody wants the rest.
+
+    They are shown what the side did by itself with what was written.
+    """
+    few = list(first(steps.operations(run), canary.few))
+    for chunk in chunks(few, run.pair.apply.chunk):
+        if steps.must_stop(run):
+            return
+        do(job.apply, run, chunk)
+    stirred = do(watch, run, few)
+    if not steps.must_stop(run) and not canary.goes_on(stirred):
+        run.course.stopped = NOT_WANTED
 
 
 def prove(run: Run, job: Job, do: Do) -> None:

@@ -354,6 +354,17 @@ class Agenda:
 
 
 @runtime_checkable
+class ShowsWhole(Protocol):
+    """What a side can show of a record beyond the fields in use, to see what happens to it by itself."""
+
+    def whole(
+        self, entity: Entity, key: str, parent: str | None = None
+    ) -> Mapping[str, Json] | None:
+        """The record with every member that the side tells, less its times; None if it is gone."""
+        ...
+
+
+@runtime_checkable
 class ShowsAgendas(Protocol):
     """What a side can show beside its records, never written; without it none is asked for."""
 

@@ -173,6 +173,13 @@ class Witness(MemoryConnector):
             else stored
         )
 
+    def whole(
+        self, entity: Entity, key: str, parent: str | None = None
+    ) -> Mapping[str, Json] | None:
+        """A record with all that is kept of it."""
+        row = self.rows(entity).get(key)
+        return None if row is None else dict(row.fields)
+
     def history(self, entity: Entity, key: str) -> list[Record]:
         """Every state that a record ever had, oldest first."""
         return [

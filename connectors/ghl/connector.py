@@ -33,6 +33,7 @@ from reconcile.ports import (
     Agenda,
     Description,
     FieldInfo,
+    Json,
     Page,
     Proof,
     Record,
@@ -225,6 +226,14 @@ class GhlConnector:
         if found is None or found.get("deleted") is True:
             return None
         return record(found, self.shape(entity), parent=parent)
+
+    def whole(self, entity: Entity, key: str, parent: str | None = None) -> dict[str, Json] | None:
+        """The record by GET with all that GHL tells of it, less the times of its changes."""
+        found = self._get(entity, key, parent)
+        if found is None or found.get("deleted") is True:
+            return None
+        moving = {GHL[entity].updated, "dateUpdated", "updatedAt"}
+        return {name: value for name, value in found.items() if name not in moving}
 
     def _get(self, entity: Entity, key: str, parent: str | None) -> dict[str, Any] | None:
         if GHL[entity].listed:

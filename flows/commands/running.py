@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from flows.commands.options import (
     Allow,
@@ -201,6 +203,14 @@ def apply(
             )
         ),
     ] = None,
+    canary: Annotated[
+        int | None,
+        AtLeastOne,
+        Parameter(help="begin with so many writes of each kind, and show what GHL makes of them"),
+    ] = None,
+    canary_wait: Annotated[
+        float, Parameter(validator=Number(gte=0), help="seconds to watch them for")
+    ] = 60.0,
     rebase: Rebase = False,
     by: By = None,
 ) -> int:
@@ -210,12 +220,19 @@ def apply(
 
     With --only (several may be given) the rest of it is not carried out, and the next plan has it
     again.
+
+    With --canary the run stops after the first few writes, and asks whether to go on; where nobody
+    can be asked, the rest is left to the next plan.
     """
+    from flows.commands.canaries import asking
     from flows.config import load, require_live
     from flows.jobs.approval import carry_out
 
     loaded = load(pair)
     require_live(loaded)
     parts = tuple(only or ())
-    options = asked("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts)
+    options = replace(
+        asked("apply", allow, by=by or account(), rebase=rebase, verify=verify, only=parts),
+        canary=asking(canary, canary_wait) if canary else None,
+    )
     return show(carry_out(loaded, digest, options), pair=pair, as_json=json, full=full)
