@@ -22,11 +22,13 @@ from flows.steps import steps
 from reconcile.apply.apply import chunks
 from reconcile.errors import Refused, StateError
 from reconcile.model import Entity, Operation, OpKind, Side
-from reconcile.ports import Write
+from reconcile.ports import FieldInfo, Write
 from reconcile.report.document import document
 from reconcile.stage import archive
+from reconcile.values.codecs import Email
+from reconcile.values.mapping import Mapping
 from tests.builders import World as Sides
-from tests.builders import contacts, mapping_of, notes, small_stage, tasks
+from tests.builders import contacts, field_of, mapping_of, notes, small_stage, tasks
 from tests.builders_world import about_of
 from tests.properties.profiles import profile
 from tests.properties.simulation import KINDS
@@ -46,6 +48,13 @@ def _refuse(write: Write) -> str | None:
     return "INVALID_FIELD" if write.fields.get("company") else None
 
 
+def _pair_file(without: str | None = None) -> Mapping:
+    """The usual mapping, in which a contact is known by its other addresses, too; a field may be left out of it."""
+    email = field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",)))
+    usual = [email if each.name == "email" else each for each in contacts().fields]
+    return mapping_of(contacts(*(each for each in usual if each.name != without)), tasks(), notes())
+
+
 class Habits(RuleBasedStateMachine):
     """People and machines do as they do; after each run the oracle looks at what was written, deleted, doubled and said."""
 
@@ -55,7 +64,10 @@ class Habits(RuleBasedStateMachine):
             Side.GHL: _GHL,
             Side.APP: Vices(unique=("email",), strict=True) if strict else Vices(),
         }
-        self.sides = Sides(vices=vices, limits={"max_first_creates": 9999, "max_deletes": 9999})
+        limits = {"max_first_creates": 9999, "max_deletes": 9999}
+        self.sides = Sides(vices=vices, limits=limits, mapping=_pair_file())
+        for each in self.sides.sides.values():
+            each._fields[Entity.CONTACT]["more_emails"] = FieldInfo("json")
         self.number = 0
         self.backups: dict[Side, Any] = {}
         self.deleted: set[str] = set()
@@ -167,8 +179,7 @@ class Habits(RuleBasedStateMachine):
     @rule(field=st.sampled_from(["first_name", "company", None]))
     def change_the_pair_file(self, field: str | None) -> None:
         """From now on a field is mapped no more, or every one is again."""
-        mapped = [each for each in contacts().fields if each.name != field]
-        self.sides.mapping = mapping_of(contacts(*mapped), tasks(), notes())
+        self.sides.mapping = _pair_file(without=field)
 
     @rule(pick=PICK, field=FIELD)
     def give_the_key_to_another(self, pick: int, field: str) -> None:
