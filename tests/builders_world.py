@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -17,12 +17,13 @@ from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.model import Entity, Side
-from reconcile.ports import Json
+from reconcile.ports import FieldInfo, Json
 from reconcile.report.about import About
 from reconcile.stage import archive
 from reconcile.stage.formula import formula
 from reconcile.stage.stage import Stage
-from reconcile.values.mapping import Filter
+from reconcile.values.codecs import Owner
+from reconcile.values.mapping import Field, Filter
 from reconcile.values.policy import Flow, OnCreate, OnDelete, Rule
 from tests.builders import World, contacts, field_of, mapping_of, notes, small_stage, tasks
 
@@ -157,13 +158,29 @@ COMPUTED = field_of(
 """A value that is computed in the app; of a phone in brackets it cannot be."""
 
 
+USERS = {"u1": "ann@us.test", "u2": "Ben@us.test", "u3": "twice@us.test", "u4": "twice@us.test"}
+"""The location's users, two of them with one email."""
+_OWNERS: Mapping[Side, tuple[Json, ...]] = {
+    Side.APP: (None, "ANN@us.test", "ben@us.test", "gone@us.test", "twice@us.test"),
+    Side.GHL: (None, "u1", "u2", "u3", "u9"),
+}
+"""Whom each side names: also one whom the location does not have, and one whom it has twice."""
+
+
+def owner(chance: Random) -> Field:
+    """A user by email, with somebody by default or not."""
+    default = chance.choice((None, None, "ben@us.test"))
+    return field_of("owner", Owner(users=USERS), fallback=default)
+
+
 def random_world(chance: Random) -> World:
     """A world with rules and vices by chance, and a few records on each side."""
     choose = chance.choice
-    computed = (COMPUTED,) if chance.random() < 0.4 else ()
+    more = (COMPUTED,) if chance.random() < 0.4 else ()
+    more += (owner(chance),) if chance.random() < 0.5 else ()
     mapped = mapping_of(
         contacts(
-            *(*contacts().fields, *computed),
+            *(*contacts().fields, *more),
             delete={side: choose(list(OnDelete)) for side in Side},
             absent_runs=choose((1, 1, 2)),
             create=choose((OnCreate.BOTH, OnCreate.BOTH, *OnCreate)),
@@ -177,6 +194,8 @@ def random_world(chance: Random) -> World:
         vices={side: vices(chance) for side in Side},
         notes_budget=choose((None, None, 1)),
     )
+    for side in world.sides.values():
+        side._fields[Entity.CONTACT].setdefault("owner", FieldInfo())
     for _ in range(chance.randint(2, 9)):
         edit(world, chance)
     return world
@@ -202,18 +221,19 @@ def vices(chance: Random) -> Vices:
 
 def edit(world: World, chance: Random) -> None:
     """What some user does on some side."""
-    side = world.sides[chance.choice(list(Side))]
+    which = chance.choice(list(Side))
+    side = world.sides[which]
     people = sorted(side.rows(Entity.CONTACT))
     children = [
         (entity, key) for entity in (Entity.TASK, Entity.NOTE) for key in sorted(side.rows(entity))
     ]
     action = chance.random()
     if action < 0.4 or not people:
-        side.put(Entity.CONTACT, _person(chance))
+        side.put(Entity.CONTACT, _person(chance, which))
     elif action < 0.6:
         key = chance.choice(people)
-        name = chance.choice(("first_name", "email", "phone", "company", "tags", "stage"))
-        side.edit(Entity.CONTACT, key, {name: _person(chance)[name]})
+        name = chance.choice(("first_name", "email", "phone", "company", "tags", "stage", "owner"))
+        side.edit(Entity.CONTACT, key, {name: _person(chance, which)[name]})
     elif action < 0.7:
         side.delete(Entity.CONTACT, chance.choice(people))
     elif action < 0.9 or not children:
@@ -236,7 +256,7 @@ def _add_child(side: MemoryConnector, chance: Random, parent: str) -> None:
         )
 
 
-def _person(chance: Random) -> dict[str, Json]:
+def _person(chance: Random, side: Side) -> dict[str, Json]:
     choose = chance.choice
     return {
         "first_name": choose(_NAMES_OF_PEOPLE),
@@ -244,5 +264,6 @@ def _person(chance: Random) -> dict[str, Json]:
         "phone": choose(_PHONES),
         "company": choose(_COMPANIES),
         "stage": choose((None, "Ann 12")),
+        "owner": choose(_OWNERS[side]),
         "tags": list[Json](choose(_TAG_SETS)),
     }

@@ -117,6 +117,7 @@ class _Editor:
         yield self.street("1 Infinite Loop")
         yield from self.both_at_once()
         yield self.conflict()
+        yield self.stop()
         yield self.note_in_app()
         yield self.note_in_ghl()
         yield self.new_in_app()
@@ -196,6 +197,13 @@ class _Editor:
             app.cells["email"],
             lambda one, side: one is not None and one.cells["city"] == city[side],
         )
+
+    def stop(self) -> Edit:
+        """Somebody answers a text message with STOP."""
+        app, ghl = self._take()
+        self.ends.sandbox.edit_contact(ghl.key, dndSettings={"SMS": {"status": "active"}})
+        says = f"{app.name} said no to text messages in GHL"
+        return Edit(says, app.cells["email"], _cell("no_sms", "no"))
 
     # -- tags
 

@@ -155,6 +155,7 @@ country = "country"
 birth_date = "dateOfBirth"
 source = { ghl = "source", flow = "app->ghl" }                  # ours alone: an edit in GHL is put back
 vip = { ghl = "contact.vip", codec = "bool", fallback = false }    # a custom field, by its key
+no_sms = { ghl = "dnd.sms", true_says = "denied" }              # a consent: a no of either side wins, and is never lifted by itself
 tags = "tags"                         # as a set: added here is added there, removed here is removed there
 
 # ---------------------------------------------------------------- to-dos and tasks

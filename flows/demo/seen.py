@@ -41,7 +41,13 @@ CELLS = {
     "birth_date": "dateOfBirth",
     "source": "source",
 }
-"""The app's columns, and GHL's names for the same; `vip` lies in a custom field."""
+"""The app's columns, and GHL's names for the same.
+
+`vip` lies in a custom field, `no_sms` in the settings of a channel.
+"""
+
+_NO_SMS = {"True": "no", "active": "no", "permanent": "no", "False": "yes", "inactive": "yes"}
+"""What either side says of text messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +175,8 @@ def _by(rows: Any, column: str) -> Mapping[Any, list[Any]]:
 
 def _app_holder(row: Mapping[str, Any], todos: list[Any], remarks: list[Any]) -> Holder:
     cells = {name: _cell(name, row[name]) for name in CELLS} | {
-        "vip": str(bool(row["vip"])).lower()
+        "vip": str(bool(row["vip"])).lower(),
+        "no_sms": _NO_SMS.get(str(row["no_sms"]), ""),
     }
     tasks = {
         todo["title"]: Task(
@@ -193,6 +200,7 @@ def _ghl_holder(row: Mapping[str, Any], vip: str, tasks: list[Any], notes: list[
     custom = {item["id"]: item["value"] for item in row["customFields"]}
     cells = {name: _cell(name, row[native]) for name, native in CELLS.items()}
     cells["vip"] = str(custom.get(vip) or "false").lower()
+    cells["no_sms"] = _NO_SMS.get(row["dndSettings"].get("SMS", {}).get("status", ""), "")
     found = {
         task["title"]: Task(
             task["id"], _moment(task["dueDate"]), task["completed"], plain(task["body"])

@@ -61,6 +61,7 @@ PEOPLE = _table(
     sa.Column("birth_date", sa.Date),
     sa.Column("source", sa.String(80)),
     sa.Column("vip", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("no_sms", sa.Boolean),
     sa.Column("tags", sa.JSON(none_as_null=True)),
     _updated_at(),
     sa.Column("deleted_at", _MOMENT),

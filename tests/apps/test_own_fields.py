@@ -197,6 +197,7 @@ def test_a_default_owner_gets_new_records_and_takes_nobody_elses(tmp_path: Path,
         assert world.rows("SELECT owner FROM people ORDER BY id") == emails
         [finding] = night.told.document["quality"]["invalid"]
         assert (finding["field"], finding["count"]) == ("owner", 3)
+        assert night.told.document["usage"]["ghl"]["by_endpoint"]["user.list"] == 1
     assert list(night.operations) == []
 
 
