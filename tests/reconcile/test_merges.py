@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.memory import Crash, Killed
-from reconcile.model import Entity, OpKind, Side
+from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.values.codecs import Email, Labels, Name, Phone
 from reconcile.values.policy import TAGS, OnMerge
 from tests.builders import Result, World, contacts, field_of, mapping_of, notes, tasks
@@ -18,7 +18,7 @@ from tests.flows.nights import night
 C, T, N = Entity.CONTACT, Entity.TASK, Entity.NOTE
 
 
-def _world(*, limits: dict[str, Any] | None = None, **settings: Any) -> World:
+def _world(**settings: Any) -> World:
     """Ann and Bob on both sides, linked, each with a task and a note. Deletions are mirrored at once."""
     email = field_of("email", Email(), also=dict.fromkeys(Side, ("more_emails",)))
     fields = (
@@ -28,7 +28,7 @@ def _world(*, limits: dict[str, Any] | None = None, **settings: Any) -> World:
         field_of("company"),
     )
     people = contacts(*fields, field_of("tags", Labels(), rule=TAGS), **settings)
-    world = World(mapping=mapping_of(people, tasks(), notes()), limits=limits or {})
+    world = World(mapping=mapping_of(people, tasks(), notes()))
     for side in Side:
         world.sides[side]._fields[C]["more_emails"] = world.sides[side]._fields[C]["company"]
     for name in ("ann", "bob"):
@@ -53,11 +53,40 @@ def _world(*, limits: dict[str, Any] | None = None, **settings: Any) -> World:
     return world
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def settled() -> Iterator[World]:
     """See `_world`."""
     with _world() as made:
         yield made
+
+
+@pytest.fixture
+def world(settled: World) -> Iterator[World]:
+    """The same, for one test."""
+    with settled.copied() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def merged(settled: World) -> Iterator[tuple[World, Hold]]:
+    """GHL merged Bob into Ann, and a run asked about it."""
+    with settled.copied() as made:
+        made.ghl.merge(made.links()["ann"], made.links()["bob"])
+        (hold,) = made.run().holds
+        yield made, hold
+
+
+@pytest.fixture
+def asked(merged: tuple[World, Hold]) -> Iterator[World]:
+    """The same, for one test."""
+    with merged[0].copied() as made:
+        yield made
+
+
+@pytest.fixture
+def hold(merged: tuple[World, Hold]) -> Hold:
+    """The question that was asked."""
+    return merged[1]
 
 
 def _people(world: World, side: Side) -> list[str]:
@@ -128,10 +157,11 @@ def test_a_question_about_a_changed_record_outlives_the_change(world: World) -> 
 
 
 @pytest.mark.parametrize("edited", ["task", "note", "new note"])
-def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edited: str) -> None:
+def test_an_answer_does_not_count_for_what_was_typed_after_it(
+    asked: World, hold: Hold, edited: str
+) -> None:
     """To delete the loser's person was answered before somebody edited a task or note of his: that edit goes across first."""
-    world.ghl.merge(world.links()["ann"], world.links()["bob"])
-    (hold,) = world.run().holds
+    world = asked
     world.decide(hold, "delete")
     if edited == "task":
         world.app.edit(T, "t", {"title": "Call back"})
@@ -163,10 +193,9 @@ def test_an_answer_does_not_count_for_what_was_typed_after_it(world: World, edit
     ]
 
 
-def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(world: World) -> None:
+def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(asked: World) -> None:
     """GHL's task hangs on the survivor: there it is deleted, not looked for under the contact that is gone."""
-    world.ghl.merge(world.links()["ann"], world.links()["bob"])
-    world.run()
+    world = asked
     world.app.delete(T, "t")
     result = world.run()
     assert [(op.kind, op.entity, op.parent_key) for op in result.operations] == [
@@ -175,10 +204,10 @@ def test_a_task_that_is_deleted_after_the_merge_is_deleted_where_it_hangs(world:
     assert len(world.ghl.rows(T)) == 1
 
 
-def test_kept_apart_the_two_records_stay(world: World) -> None:
+def test_kept_apart_the_two_records_stay(asked: World, hold: Hold) -> None:
     """`keep`: the app has two people, GHL one; nobody is asked again, and nothing is made."""
-    world.ghl.merge(world.links()["ann"], world.links()["bob"])
-    world.decide(world.run().holds[0], "keep")
+    world = asked
+    world.decide(hold, "keep")
     for _ in range(2):
         result = world.run()
         assert (result.holds, _quiet(result)) == ((), True)
@@ -187,59 +216,60 @@ def test_kept_apart_the_two_records_stay(world: World) -> None:
 
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_deleted_by_a_persons_word_its_tasks_and_notes_live_on_with_the_survivor(
+    world: World,
+    *,
     confirmed: bool,
 ) -> None:
     """`delete`: the app's loser goes; what GHL moved to the survivor is the survivor's on both sides, once, whoever was looked at again."""
-    with _world(limits={} if confirmed else {"max_confirm": 0}) as world:
-        world.ghl.merge(world.links()["ann"], world.links()["bob"])
-        world.decide(world.run().holds[0], "delete")
-        world.run()
-        world.run()
-        assert _quiet(world.run())
-        assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
-        for entity in (T, N):
-            assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
-            assert [row.parent for row in world.ghl.rows(entity).values()] == [
-                world.links()["ann"]
-            ] * 2
-
-
-def test_the_statement_balances_where_what_a_merge_left_is_made_again(world: World) -> None:
-    """`delete`: the task and the note that go, and those that come in their place, are each in one class."""
+    world.limits = {} if confirmed else {"max_confirm": 0}
     world.ghl.merge(world.links()["ann"], world.links()["bob"])
     world.decide(world.run().holds[0], "delete")
-    told = night(world)
+    world.run()
+    world.run()
+    assert _quiet(world.run())
+    assert (_people(world, Side.APP), _people(world, Side.GHL)) == (["Ann"], ["Ann"])
+    for entity in (T, N):
+        assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
+        assert [row.parent for row in world.ghl.rows(entity).values()] == [world.links()["ann"]] * 2
+
+
+def test_the_statement_balances_where_what_a_merge_left_is_made_again(
+    asked: World, hold: Hold
+) -> None:
+    """`delete`: the task and the note that go, and those that come in their place, are each in one class."""
+    asked.decide(hold, "delete")
+    told = night(asked)
     assert told.document["statement"]["broken"] == []
     assert (told.document["statement"]["unexplained"], told.exit_code) == (0, 0)
 
 
 @pytest.mark.parametrize("at", range(1, 7))
-def test_a_kill_between_the_writes_of_a_merge_leaves_nothing_twice(at: int) -> None:
+def test_a_kill_between_the_writes_of_a_merge_leaves_nothing_twice(
+    asked: World, hold: Hold, at: int
+) -> None:
     """`delete`, and the run is killed after any of its writes: at no moment is a task or note of the loser's in the app twice."""
-    with _world() as world:
-        world.ghl.merge(world.links()["ann"], world.links()["bob"])
-        world.decide(world.run().holds[0], "delete")
-        world.set_vices(Side.APP, crash=Crash(world.app.carried_out + at, "after"))
-        with suppress(Killed):
-            world.run()
-        world.set_vices(Side.APP, crash=None)
-        world.reopen()
-        for entity in (T, N):
-            rows = world.cells(Side.APP, entity).values()
-            assert len({str(cells) for cells in rows}) == len(rows) <= 2
-        for _ in range(2):
-            world.run()
-        assert _quiet(world.run())
-        for entity in (T, N):
-            assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
+    world = asked
+    world.decide(hold, "delete")
+    world.set_vices(Side.APP, crash=Crash(world.app.carried_out + at, "after"))
+    with suppress(Killed):
+        world.run()
+    world.set_vices(Side.APP, crash=None)
+    world.reopen()
+    for entity in (T, N):
+        rows = world.cells(Side.APP, entity).values()
+        assert len({str(cells) for cells in rows}) == len(rows) <= 2
+    for _ in range(2):
+        world.run()
+    assert _quiet(world.run())
+    for entity in (T, N):
+        assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
 
 
 def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the_survivor(
-    world: World,
+    asked: World,
 ) -> None:
     """A user of the app deletes the loser, with what hangs on it: what GHL moved to the survivor comes back there, in the same run."""
-    world.ghl.merge(world.links()["ann"], world.links()["bob"])
-    world.run()
+    world = asked
     world.app.delete(C, "bob")
     world.run()
     assert _quiet(world.run())
@@ -247,16 +277,16 @@ def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the
         assert [row.parent for row in world.app.rows(entity).values()] == ["ann", "ann"]
 
 
-@pytest.mark.parametrize("merged", list(OnMerge))
+@pytest.mark.parametrize("rule", list(OnMerge))
 def test_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(
-    merged: OnMerge,
+    rule: OnMerge,
 ) -> None:
     """A social contact that took Bob over: asked about by default; with "relink" Bob's link leads to it, tasks and notes with it."""
-    with _world(merged=merged) as world:
+    with _world(merged=rule) as world:
         social = world.ghl.put(C, {"first_name": "Bobby", "email": "bobby@social.com"})
         world.ghl.merge(social, world.links()["bob"])
         result = world.run()
-        if merged is OnMerge.HOLD:
+        if rule is OnMerge.HOLD:
             assert ("delete", ("delete", "relink", "keep")) in [
                 (hold.kind, hold.options) for hold in result.holds
             ]
@@ -293,15 +323,14 @@ def test_a_plain_deletion_is_mirrored_as_before(world: World) -> None:
     assert _people(world, Side.APP) == ["Ann"]
 
 
-def test_two_who_share_a_phone_are_no_merge() -> None:
+def test_two_who_share_a_phone_are_no_merge(world: World) -> None:
     """Each is known by an email of its own: what they share under a later rule is no evidence."""
-    with _world() as world:
-        for name in ("ann", "bob"):
-            world.app.edit(C, name, {"phone": "+14155550100"})
-        world.run()
-        world.ghl.delete(C, world.links()["bob"])
-        world.run()
-        assert _people(world, Side.APP) == ["Ann"]
+    for name in ("ann", "bob"):
+        world.app.edit(C, name, {"phone": "+14155550100"})
+    world.run()
+    world.ghl.delete(C, world.links()["bob"])
+    world.run()
+    assert _people(world, Side.APP) == ["Ann"]
 
 
 @pytest.mark.parametrize("side", list(Side))
