@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, OpKind, Side
 from tests.builders import World, by_email, contacts, mapping_of, notes, tasks
-from tests.flows.nights import night, opened, state, take_back
+from tests.flows.nights import Held, night, opened, state, take_back
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,36 @@ def edit_everything(world: World) -> None:
     ghl.put(Entity.NOTE, {"body": "new in GHL"}, parent=by_email(world, Side.GHL, "eve@x.com"))
 
 
+@dataclass(frozen=True)
+class Undone:
+    """A run with every kind of write, taken back, and what both sides held before it and after it."""
+
+    world: World
+    told: Told
+    back: Told
+    before: Held
+    after: Held
+
+
+@pytest.fixture(scope="module")
+def whole(settled: World) -> Iterator[Undone]:
+    """See `Undone`."""
+    with settled.copied() as world:
+        edit_everything(world)
+        before = state(world)
+        told = night(world)
+        after = state(world)
+        back = take_back(world, told, allowed=frozenset({"deletes"}))
+        yield Undone(world, told, back, before, after)
+
+
+@pytest.fixture
+def undone(whole: Undone) -> Iterator[Undone]:
+    """The same, for one test."""
+    with whole.world.copied() as world:
+        yield replace(whole, world=world)
+
+
 def restored(told: Told) -> dict[str, int]:
     counted: dict[str, int] = {}
     for entry in told.document["changes"]:
@@ -95,31 +125,24 @@ def restored(told: Told) -> dict[str, int]:
     return counted
 
 
-def test_undo_restores_what_every_kind_of_write_changed_on_both_sides(world: World) -> None:
+def test_undo_restores_what_every_kind_of_write_changed_on_both_sides(undone: Undone) -> None:
     """After an undo both sides hold, but for new ids, exactly what they held before the run."""
-    edit_everything(world)
-    before = state(world)
-    told = night(world)
-    assert state(world) != before
-    back = take_back(world, told, allowed=frozenset({"deletes"}))
-    assert back.state == "settled"
-    assert restored(back).keys() == {"done"}
-    assert back.document["undo"]["left"] == []
-    assert state(world) == before
+    assert undone.after != undone.before
+    assert undone.back.state == "settled"
+    assert restored(undone.back).keys() == {"done"}
+    assert undone.back.document["undo"]["left"] == []
+    assert state(undone.world) == undone.before
 
 
-def test_the_run_after_an_undo_leaves_it_undone_and_asks(world: World) -> None:
+def test_the_run_after_an_undo_leaves_it_undone_and_asks(undone: Undone) -> None:
     """The next runs write nothing: a field stays as it was put back, a missing counterpart becomes a question."""
-    edit_everything(world)
-    before = state(world)
-    take_back(world, night(world))
     for _ in range(2):
-        after = night(world)
+        after = night(undone.world)
         written = [
             entry for entry in after.document["changes"] if entry["kind"] not in ("adopt", "forget")
         ]
         assert written == []
-        assert state(world) == before
+        assert state(undone.world) == undone.before
         assert {hold["kind"] for hold in after.document["holds"]} == {"delete"}
         assert after.document["statement"]["clean"]
 
@@ -459,25 +482,18 @@ def test_notes_that_the_run_could_not_read_come_from_an_earlier_archive() -> Non
         ]
 
 
-def test_an_undo_can_be_taken_back(world: World) -> None:
+def test_an_undo_can_be_taken_back(undone: Undone) -> None:
     """Undoing the undo brings both sides to where the run had left them."""
-    edit_everything(world)
-    told = night(world)
-    after = state(world)
-    again = take_back(world, take_back(world, told))
+    again = take_back(undone.world, undone.back)
     assert again.document["undo"]["left"] == []
-    assert state(world) == after
+    assert state(undone.world) == undone.after
 
 
-def test_a_second_undo_of_the_same_run_has_nothing_to_do(world: World) -> None:
+def test_a_second_undo_of_the_same_run_has_nothing_to_do(undone: Undone) -> None:
     """What is as it was before the run needs no operation."""
-    edit_everything(world)
-    told = night(world)
-    take_back(world, told)
-    before = state(world)
-    second = take_back(world, told)
+    second = take_back(undone.world, undone.told)
     assert second.document["changes"] == []
-    assert state(world) == before
+    assert state(undone.world) == undone.before
     assert second.document["verdict"]["headline"].startswith("Nothing of run")
 
 
