@@ -362,8 +362,8 @@ class GhlForm(Part):
     default_owner: str | None = Field(
         default=None,
         pattern=r"^[^\s@]+@[^\s@]+$",
-        description="the email of the user to whom a new contact or task is assigned "
-        "where none of the location's users is named",
+        description="the email of the user who gets a new contact, task or opportunity "
+        "that names none of the location's users",
     )
     attempts: int = Field(
         default=5, ge=1, le=20, description="times a request is tried where repeating it is safe"
