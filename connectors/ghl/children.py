@@ -45,7 +45,8 @@ def get(api: Api, entity: Entity, contact: str, key: str) -> dict[str, Any] | No
     except NotFound:
         return None
     except Unnamed:
-        if lists(of_contact(api, entity, contact), key):
+        # A search trails: what it does not show may be there.
+        if GHL[entity].apart or lists(of_contact(api, entity, contact), key):
             raise
         return None
 
@@ -68,8 +69,10 @@ def update(
     """PUT with the changed fields alone."""
     parts, body = _parts(entity, contact, key), dict(fields)
     if GHL[entity].named:
-        held = get(api, entity, contact, key) if needs_held(fields) else None
-        body = api.pipelines().spelled(fields, held or {})
+        held: dict[str, Any] = {}
+        if needs_held(fields):
+            held = member(api.call(f"{entity}.get", parts).json(), entity)
+        body = api.pipelines().spelled(fields, held)
     found = member(api.call(f"{entity}.update", parts, body=body).json(), entity)
     return apart.told(api, entity, found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -23,7 +23,6 @@ from connectors.sql.settings import TableSettings, TagSettings
 from flows.clock import moment
 from flows.run import Run
 from flows.steps import steps
-from reconcile.entities import RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Cell, Entity, Side
@@ -40,8 +39,8 @@ RESERVE = 0.1
 _CLEARED = Rule(blank=Blank.CLEAR)
 
 
-def mapping() -> PairMapping:
-    """The app's columns and GHL's fields, cleared across, conflicts held, deletes mirrored at once."""
+def mapping(*, sales: bool = False) -> PairMapping:
+    """The app's columns and GHL's fields, cleared across, conflicts held, deletes mirrored at once; opportunities if told."""
     people = contacts(
         field_of("first_name", Name(), ghl=("firstName",), rule=_CLEARED),
         field_of("last_name", Name(), ghl=("lastName",), rule=_CLEARED),
@@ -55,7 +54,14 @@ def mapping() -> PairMapping:
         field_of("due", Instant(), ghl=("dueDate",), rule=_CLEARED),
         field_of("completed", Bool(), rule=_CLEARED),
     )
-    return mapping_of(people, todos, notes(field_of("body", RichText(), rule=_CLEARED)))
+    remarks = notes(field_of("body", RichText(), rule=_CLEARED))
+    deals = tasks(
+        field_of("name", required=True),
+        *(field_of(name) for name in ("pipeline", "stage", "status")),
+        match=(("name",),),
+    )
+    sold = [replace(deals, entity=Entity.OPPORTUNITY)] if sales else []
+    return mapping_of(people, todos, remarks, *sold)
 
 
 class Clock:
@@ -198,7 +204,7 @@ class Place:
 
     def note(self) -> None:
         """Keep what is there now."""
-        for entity in RECORDS:
+        for entity in _TABLES:
             for key, now in self.rows(entity).items():
                 known = self.past.setdefault((entity, key), [])
                 if not known or known[-1].fields != now.fields:
@@ -215,7 +221,7 @@ class GhlPlace(Place):
     sandbox: Sandbox = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        natives = {each.entity: each.native(Side.GHL) for each in mapping().entities}
+        natives = {each.entity: each.native(Side.GHL) for each in mapping(sales=True).entities}
         self._shapes = {entity: shape_of(entity, names, {}) for entity, names in natives.items()}
 
     def rows(self, entity: Entity) -> dict[str, Record]:
@@ -223,6 +229,7 @@ class GhlPlace(Place):
             Entity.CONTACT: self.sandbox.contacts,
             Entity.TASK: self.sandbox.tasks,
             Entity.NOTE: self.sandbox.notes,
+            Entity.OPPORTUNITY: self.sandbox.opportunities,
         }[entity](LOCATION)
         found = (record(row, self._shapes[entity], parent=row.get("contactId")) for row in shown)
         return {each.key: each for each in found}
@@ -233,8 +240,10 @@ class GhlPlace(Place):
             key = self.sandbox.seed_contact(LOCATION, **given)
         elif entity is Entity.TASK:
             key = self.sandbox.seed_task(parent, **given)
-        else:
+        elif entity is Entity.NOTE:
             key = self.sandbox.seed_note(parent or "", **given)
+        else:
+            key = self.sandbox.seed_opportunity(parent or "", **given)
         self.note()
         return key
 
@@ -243,6 +252,7 @@ class GhlPlace(Place):
             Entity.CONTACT: self.sandbox.edit_contact,
             Entity.TASK: self.sandbox.edit_task,
             Entity.NOTE: self.sandbox.edit_note,
+            Entity.OPPORTUNITY: self.sandbox.edit_opportunity,
         }
         edits[entity](key, **fields)
         self.note()
@@ -252,6 +262,7 @@ class GhlPlace(Place):
             Entity.CONTACT: self.sandbox.delete_contact,
             Entity.TASK: self.sandbox.delete_task,
             Entity.NOTE: self.sandbox.delete_note,
+            Entity.OPPORTUNITY: self.sandbox.delete_opportunity,
         }
         deletes[entity](key)
 
@@ -284,6 +295,9 @@ _TABLES = {
         "todos", _owner(), sa.Column("title", sa.String(200)), sa.Column("due", sa.DateTime), sa.Column("completed", sa.Boolean)
     ),
     Entity.NOTE: _table("remarks", _owner(), sa.Column("body", sa.Text)),
+    Entity.OPPORTUNITY: _table(
+        "deals", _owner(), *(sa.Column(name, sa.String(200)) for name in ("name", "pipeline", "stage", "status"))
+    ),
 }  # fmt: skip
 
 
@@ -368,7 +382,9 @@ class SandboxWorld(World):
         self.fuse = Fuse()
         settings = Settings(pit=LIMIT, lag_seconds=self.lag, seed=7)
         self.sandbox = Sandbox(settings, clock=self.clock.true)
-        self.sandbox.add_location(LOCATION)
+        self.sandbox.add_location(LOCATION, allow_duplicate_opportunities=True)
+        self.sandbox.seed_pipeline(LOCATION, "Sales", ["New", "Signed"])
+        self.sandbox.seed_pipeline(LOCATION, "Care", ["Asked", "New"])
         self.sandbox.add_token(TOKEN, LOCATION)
         self.ghl_place = GhlPlace(sandbox=self.sandbox)
         self.app_place = AppPlace(url=f"sqlite:///{self.folder}/app.db", clock=self.clock)
@@ -392,6 +408,7 @@ class SandboxWorld(World):
                 tags=TagSettings("json", column="tags") if entity is Entity.CONTACT else None,
             )
             for entity, table in _TABLES.items()
+            if entity in self.mapping
         }
         fields = {each.entity: each.native(Side.APP) for each in self.mapping.entities}
         return SqlConnector(

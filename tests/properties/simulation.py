@@ -46,6 +46,10 @@ class Simulation:
             "due",
             "completed",
             "body",
+            "name",
+            "pipeline",
+            "stage",
+            "status",
         }
     )
 
@@ -59,6 +63,11 @@ class Simulation:
         self.lossy = any(v.drops for v in self.vices.values())
         self.number = 0
         self.last: Result | None = None
+
+    @property
+    def kinds(self) -> tuple[Entity, ...]:
+        """The kinds of record that this world is made of."""
+        return tuple(each.entity for each in self.mapping.entities)
 
     def close(self) -> None:
         self.world.close()
@@ -104,7 +113,9 @@ class Simulation:
     # what the job does
 
     def held(self) -> Held:
-        return {(side, entity): self.world.cells(side, entity) for side in Side for entity in KINDS}
+        return {
+            (side, entity): self.world.cells(side, entity) for side in Side for entity in self.kinds
+        }
 
     def run(self, *, between: Callable[[], None] | None = None) -> Result:
         """One run with the checks that every run must pass."""
@@ -113,7 +124,7 @@ class Simulation:
 
         def pause() -> None:
             # Only now: a run begins with settling what a former one left.
-            baseline.update({entity: self.world.baseline(entity) for entity in KINDS})
+            baseline.update({entity: self.world.baseline(entity) for entity in self.kinds})
             if between is not None:
                 between()
             seen.append(self.held())
@@ -145,7 +156,7 @@ class Simulation:
 
     def check_ledger(self) -> None:
         """A baseline value was seen on that side: it is, or was, in the record's history (invariant 3)."""
-        for entity in KINDS:
+        for entity in self.kinds:
             mapped = self.world.mapping[entity]
             for row in self.world.baseline(entity).values():
                 for side in Side:
@@ -177,9 +188,9 @@ class Simulation:
     def check_converged(self, result: Result) -> None:
         """Both sides hold the same, but for what is held, failed or passed over with a reason."""
         excused = {(h.entity, h.subject) for h in result.holds}
-        excused |= {(entity, link_id) for entity in KINDS for link_id in _failed(result)}
+        excused |= {(entity, link_id) for entity in self.kinds for link_id in _failed(result)}
         held = self.held()
-        for entity in KINDS:
+        for entity in self.kinds:
             for row in self.world.baseline(entity).values():
                 app = held[Side.APP, entity].get(row["app_key"])
                 ghl = held[Side.GHL, entity].get(row["ghl_key"])
@@ -202,7 +213,7 @@ class Simulation:
         ):
             return
         held = self.held()
-        for entity in KINDS:
+        for entity in self.kinds:
             counted = [
                 Counter(json.dumps(cells, sort_keys=True) for cells in held[side, entity].values())
                 for side in Side

@@ -12,13 +12,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from connectors.ghl.sandbox import Fault
 from connectors.memory import Killed
+from reconcile.entities import OWNER
 from reconcile.errors import ReconcileError
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Json
 from tests.builders import Result
 from tests.properties.profiles import profile
 from tests.properties.sandbox_world import LIMIT, LOCATION, RESERVE, SandboxWorld, mapping
-from tests.properties.simulation import ALLOWED, KINDS, Simulation
+from tests.properties.simulation import ALLOWED, Simulation
+
+KINDS = tuple(each.entity for each in mapping(sales=True).entities)
 
 SIDES = st.sampled_from(list(Side))
 PICK = st.integers(0, 50)
@@ -28,11 +31,16 @@ TAGS = st.lists(st.sampled_from(["VIP", "lead", " Hot ", "a b"]), max_size=3, un
 PERSON = st.fixed_dictionaries(
     {}, optional={"first_name": NAMES, "company": COMPANIES, "tags": TAGS}
 )
-CHILD = st.sampled_from([Entity.TASK, Entity.NOTE])
+CHILD = st.sampled_from(OWNER.children)
 _GHL = {"first_name": "firstName", "company": "companyName", "due": "dueDate"}
 _ANYWHERE = ("rate_limited", "status", "reset_before", "reset_after", "malformed", "cdn_block")
 _READING = ("truncated_page", "wrong_total", "repeated_ids", "refuse_filter")
-_READS = ("/contacts/search", "/locations/*/tasks/search", "/contacts/*/notes")
+_READS = (
+    "/contacts/search",
+    "/locations/*/tasks/search",
+    "/contacts/*/notes",
+    "/opportunities/*",
+)
 _WRITES = (
     ("POST", "/contacts/"),
     ("PUT", "/contacts/*"),
@@ -40,6 +48,8 @@ _WRITES = (
     ("POST", "/contacts/*/tasks"),
     ("PUT", "/contacts/*/tasks/*"),
     ("POST", "/contacts/*/notes"),
+    ("POST", "/opportunities/"),
+    ("PUT", "/opportunities/*"),
     ("*", "/contacts/*/tags"),
 )
 NTH = st.integers(1, 3)
@@ -58,11 +68,11 @@ FAULTS = st.one_of(
 
 
 class Both(Simulation):
-    """The simulation on a SandboxWorld. Contacts, tasks and notes are told apart by a number, so that a second copy shows."""
+    """The simulation on a SandboxWorld. Contacts and what hangs on them are told apart by a number, so that a second copy shows."""
 
     def __init__(self, lag: float) -> None:
         self.lag = lag
-        super().__init__(mapping=mapping())
+        super().__init__(mapping=mapping(sales=True))
 
     def __post_init__(self) -> None:
         limits = {"max_first_creates": 9999, "max_deletes": 9999, "flapping": 0}
@@ -100,8 +110,9 @@ class Both(Simulation):
     def check_single(self) -> None:
         """Nothing is on a side twice (invariant 4), whatever just happened."""
         named = {Entity.CONTACT: "email", Entity.TASK: "title", Entity.NOTE: "body"}
+        named[Entity.OPPORTUNITY] = "name"
         for side in Side:
-            for entity in KINDS:
+            for entity in self.kinds:
                 rows = self.world.cells(side, entity).values()
                 seen = Counter(str(cells.get(named[entity])).lower() for cells in rows)
                 assert not [name for name, many in seen.items() if many > 1], (side, entity, seen)
@@ -121,6 +132,23 @@ def _native(side: Side, fields: dict[str, Json]) -> dict[str, Json]:
         if side is Side.APP
         else {_GHL.get(name, name): value for name, value in fields.items()}
     )
+
+
+_SALES: dict[bool | None, dict[str, Json]] = {
+    None: {},
+    True: {"pipeline": "Sales", "stage": "Signed", "status": "won"},
+    False: {"pipeline": "Care", "stage": "New"},
+}
+"""What somebody makes of an opportunity: another name, a deal that is won, a move."""
+
+
+def _child(entity: Entity, text: str, done: bool) -> dict[str, Json]:
+    """What somebody enters for a contact."""
+    if entity is Entity.TASK:
+        return {"title": text, "due": "2026-01-01T10:00:00.000Z", "completed": done}
+    if entity is Entity.NOTE:
+        return {"body": f"{text} & more"}
+    return {"name": text, "pipeline": "Sales", "stage": "New", "status": "open"}
 
 
 class Location(RuleBasedStateMachine):
@@ -146,7 +174,7 @@ class Location(RuleBasedStateMachine):
     # what people do
 
     def busy(self, side: Side, pick: int) -> None:
-        """A new person with a task and a note, and edits across: something for the next run to be disturbed at."""
+        """A new person with a task, a note and an opportunity, and edits across: something for the next run to be disturbed at."""
         person: dict[str, Json] = {
             "email": f"{self.both.fresh('p')}@x.com",
             "first_name": "Ann",
@@ -161,9 +189,11 @@ class Location(RuleBasedStateMachine):
         }
         self.both.put(side, Entity.TASK, task, parent)
         self.both.put(side, Entity.NOTE, {"body": text}, parent)
+        self.both.put(side, Entity.OPPORTUNITY, _child(Entity.OPPORTUNITY, text, True), parent)
         for entity, fields in (
             (Entity.CONTACT, {"company": text, "tags": ["VIP"]}),
             (Entity.TASK, {"completed": True}),
+            (Entity.OPPORTUNITY, {"stage": "Signed", "status": "won"}),
         ):
             known = self.key(side.other, entity, pick)
             if known is not None:
@@ -194,23 +224,19 @@ class Location(RuleBasedStateMachine):
     def add_child(self, side: Side, pick: int, entity: Entity, done: bool) -> None:
         parent = self.key(side, Entity.CONTACT, pick)
         if parent is not None:
-            text = self.both.fresh("Call ")
-            task: dict[str, Json] = {
-                "title": text,
-                "due": "2026-01-01T10:00:00.000Z",
-                "completed": done,
-            }
-            self.both.put(
-                side, entity, task if entity is Entity.TASK else {"body": f"{text} & more"}, parent
-            )
+            self.both.put(side, entity, _child(entity, self.both.fresh("Call "), done), parent)
 
     @rule(side=SIDES, pick=PICK, entity=CHILD, done=st.sampled_from([None, True, False]))
     def edit_child(self, side: Side, pick: int, entity: Entity, done: bool | None) -> None:
         key = self.key(side, entity, pick)
         if key is not None:
             text = self.both.fresh("Mail ")
-            task: dict[str, Json] = {"title": text} if done is None else {"completed": done}
-            self.both.change(side, entity, key, task if entity is Entity.TASK else {"body": text})
+            edits: dict[Entity, dict[str, Json]] = {
+                Entity.TASK: {"title": text} if done is None else {"completed": done},
+                Entity.NOTE: {"body": text},
+                Entity.OPPORTUNITY: _SALES[done] or {"name": text},
+            }
+            self.both.change(side, entity, key, edits[entity])
 
     @rule(side=SIDES, pick=PICK, entity=st.sampled_from(KINDS))
     def delete(self, side: Side, pick: int, entity: Entity) -> None:
