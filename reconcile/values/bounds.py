@@ -33,7 +33,7 @@ def beyond(text: str | None, most: int = LONGEST) -> str | None:
         return None
     if len(text) > most:
         return f"longer than {most:,} characters"
-    if not text.isascii() and _too_many_marks().search(text):
+    if len(text) > _MOST_MARKS and not text.isascii() and _too_many_marks().search(text):
         return f"a letter with more than {_MOST_MARKS} combining marks"
     return None
 

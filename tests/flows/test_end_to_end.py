@@ -171,15 +171,43 @@ def _apply(acme: Acme, digest: str, *more: str) -> Any:
     return say("apply", digest, "--pair", acme.pair, "--verify", "none", "--json", *more)
 
 
-def test_apply_by_digest(acme: Acme) -> None:
-    """A plan is made by one call and carried out by another, exactly; carrying it out again is refused."""
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A plan of a day's edits: its digest, what both sides held before and after it was made, and a copy of the world."""
+
+    made: list[Edit]
+    digest: str
+    before: State
+    after: State
+    copy: Path
+
+
+@pytest.fixture(scope="module")
+def drafted(settled: tuple[Acme, Path]) -> Drafted:
+    acme, kept = settled
     made = edits(acme.folder, acme.pair)
     before = acme.state()
     digest = _planned(acme)
-    assert acme.state() == before
+    copy = kept.with_name("planned")
+    shutil.copytree(acme.folder, copy)
+    after = acme.state()
+    acme.replaced_by(kept)
+    return Drafted(made, digest, before, after, copy)
+
+
+@pytest.fixture
+def digest(acme: Acme, drafted: Drafted) -> str:
+    """A plan of the world, which is put in the place of the one after its first night."""
+    acme.replaced_by(drafted.copy)
+    return drafted.digest
+
+
+def test_apply_by_digest(acme: Acme, drafted: Drafted, digest: str) -> None:
+    """A plan is made by one call and carried out by another, exactly; carrying it out again is refused."""
+    assert drafted.after == drafted.before
     said = _apply(acme, digest)
     assert said.code == 1, said.errors
-    assert unmet(acme.folder, acme.pair, made) == []
+    assert unmet(acme.folder, acme.pair, drafted.made) == []
     assert said.document["provenance"]["plan_digest"] == digest
     again = _apply(acme, digest)
     assert (again.code, again.document["exit_code"]) == (3, 3)
@@ -224,10 +252,10 @@ def _its_run_was_killed(acme: Acme, digest: str) -> None:
         (_its_run_was_killed, "FORGED"),
     ],
 )
-def test_stale_plan_is_refused(acme: Acme, change: Callable[[Acme, str], None], code: str) -> None:
+def test_stale_plan_is_refused(
+    acme: Acme, digest: str, change: Callable[[Acme, str], None], code: str
+) -> None:
     """A plan is refused, with nothing written, once another run settled, or it, the pair file or what it was made from is not as it was."""
-    edits(acme.folder, acme.pair)
-    digest = _planned(acme)
     change(acme, digest)
     before = acme.state()
     said = _apply(acme, digest)
