@@ -32,7 +32,9 @@ class Which:
     """The questions that are listed, or answered with --all."""
 
     kind: Annotated[str, Parameter(help="only questions of this kind, such as conflict")] = ""
-    entity: Annotated[str, Parameter(help="only those about contacts, tasks, notes or tags")] = ""
+    entity: Annotated[str, Parameter(help="only those about this kind of record, such as task")] = (
+        ""
+    )
     field: Annotated[str, Parameter(help="only those about this field")] = ""
     side: Annotated[str, Parameter(help="only those about a record of the app, or of ghl")] = ""
     search: Annotated[str, Parameter(help="only those with this text in a name or a value")] = ""

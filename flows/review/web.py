@@ -28,6 +28,7 @@ from flows.review.questions import Question
 from flows.review.tangles import OTHERS, Tangle, tangle_of, tangles
 from flows.review.together import Group, give, groups, propose
 from flows.review.tracing import traces
+from reconcile.entities import SPECS
 from reconcile.errors import ConfigError, Locked, StateError
 from reconcile.ledger import acts
 from reconcile.ledger.acts import Act, TakenBack
@@ -390,6 +391,7 @@ def _environment() -> Environment:
     environment.filters["capital"] = lambda text: text[:1].upper() + text[1:]
     environment.globals |= {
         "kinds": wording.KINDS,
+        "entities": tuple(SPECS),
         "kind": wording.kind,
         "title": wording.title,
         "sentence": wording.sentence,
