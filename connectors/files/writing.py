@@ -40,7 +40,12 @@ class Writer:
             mine = [write for write in writes if write.entity is entity]
             if entity not in self.library.settings.entities:
                 yield from (
-                    _reply(w, Status.REJECTED, "UNSUPPORTED", f"no file is declared for {entity}s")
+                    _reply(
+                        w,
+                        Status.REJECTED,
+                        "UNSUPPORTED",
+                        f"no file is declared for {entity.plural}",
+                    )
                     for w in mine
                 )
                 continue

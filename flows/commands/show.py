@@ -18,7 +18,7 @@ from rich.text import Text
 from flows.commands.listing import changes, questions
 from flows.commands.refusal import limits
 from flows.terminal import Console
-from reconcile.entities import Shown
+from reconcile.entities import Entity, Shown
 
 if TYPE_CHECKING:
     from flows.outcome.tell import Told
@@ -178,7 +178,7 @@ def figures(document: Mapping[str, Any]) -> Table:
         table.add_column(head, justify="right")
     for entity, row in entities.items():
         if any(row.get(name) for name, _ in used):
-            table.add_row(f"{entity}s", *(_number(row.get(name)) for name, _ in used))
+            table.add_row(Entity(entity).plural, *(_number(row.get(name)) for name, _ in used))
     return table
 
 

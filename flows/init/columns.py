@@ -291,13 +291,13 @@ def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line
     if concept == "postalCode" and (digits := lost_zeros(column)):
         because = f"{line.because}; zeros are missing in front"
         return replace(line, digits=digits, because=because)
-    if concept == "country":
+    if entity.spec.person and concept == "country":
         return _country(line, column)
     if concept == "body" and has_markup(column):
         return replace(line, codec="html")
     if entity.spec.completes and concept == "completed":
         return _completed(line, column)
-    if concept == "name":
+    if entity.spec.person and concept == "name":
         return replace(line, ghl=("firstName", "lastName"), codec="name")
     known = GHL[entity].info.get(native)
     if known and known.choices:

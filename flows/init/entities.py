@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from flows.init.words import CONTACT, NOTE, OPPORTUNITY, TABLES, TASK, Concept
+from flows.init.words import COMPANY, CONTACT, NOTE, OPPORTUNITY, TABLES, TASK, Concept
 from reconcile.model import Entity
 
 
@@ -38,6 +38,13 @@ class Likeness:
 
 LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
     {
+        Entity.COMPANY: Likeness(
+            concepts=COMPANY,
+            tables=TABLES["company"],
+            lacking="no table looks like companies: one needs a name, and contacts that refer to it",
+            has=frozenset({"name"}),
+            natives={"address1": "address"},
+        ),
         Entity.CONTACT: Likeness(
             concepts={concept: said for concept, said in CONTACT.items() if concept != "tags"},
             tables=TABLES["contact"],

@@ -36,7 +36,7 @@ def pointed(search: Search) -> Iterator[Beside]:
             continue
         said = {"table": table.name, "on": {table.key[0]: column}}
         because = f'the contact\'s column "{column}" points to it'
-        if (company := company_of(table)) is not None and not _is_own(search, column):
+        if (company := company_of(table)) is not None and not is_own(search, column):
             yield Beside(
                 Join(
                     "company",
@@ -65,7 +65,7 @@ def pointed(search: Search) -> Iterator[Beside]:
             )
 
 
-def _is_own(search: Search, column: str) -> bool:
+def is_own(search: Search, column: str) -> bool:
     """Whether a column says whose the contact is, not for whom it works.
 
     None lacks it, or it is the users' own company.

@@ -62,7 +62,7 @@ class Line:
     It has two GHL fields for a name that GHL splits.
 
     `flow` is said where a value goes one way alone; `true_says` of a consent; `value` where it is
-    computed.
+    computed; `by` where it names a record of another kind.
     """
 
     entity: Entity
@@ -78,6 +78,7 @@ class Line:
     flow: str = ""
     true_says: str = ""
     value: str = ""
+    by: str = ""
 
     def __str__(self) -> str:
         """The question that a person is asked about it."""

@@ -14,10 +14,10 @@ from flows.init.joining import beside
 from flows.init.pointed import company_flag
 from flows.init.proposal import SURE, Line, Place, Proposal, Unplaced
 from flows.init.references import with_references
-from flows.init.tables import child_places, contact_places
+from flows.init.tables import child_places, contact_places, linked_places
 from flows.init.tagging import tags_place
 from flows.init.words import TABLES, table_likeness
-from reconcile.entities import OWNER
+from reconcile.entities import ALONE, OWNER
 from reconcile.model import Entity
 from reconcile.ports import Description
 from reconcile.values.mapping import TAGS
@@ -119,6 +119,10 @@ def _places(
         likely = child_places(entity, own, free)
         if likely:
             places.append(_chosen(likely, found, choose))
+    for place, line in linked_places(own, tables)[:1]:
+        if place.table not in {other.table for other in places}:
+            places.append(place)
+            found.append(line)
     return tuple(places)
 
 
@@ -164,7 +168,8 @@ def _with_all(
         )
         found.append(Unplaced(f"{contacts.name}.{whose.column}", why))
     fixed = tenant_of(contacts, whose.column, whose.value)
-    rest = [table for table in tables if table.name not in {place.table for place in places}]
+    taken = {place.table for place in places if place.entity not in ALONE}
+    rest = [table for table in tables if table.name not in taken]
     first = replace(
         places[0],
         tags=tags_place(

@@ -1,16 +1,19 @@
-"""Which table holds contacts, tasks and notes: by its columns, its name and what it refers to."""
+"""Which table holds each kind of record: by its columns, its name and what refers to what."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connectors.ghl.entities import GHL
+from flows.init.beside import Search
 from flows.init.columns import guesses, role
 from flows.init.ends import End, end_of, reference
 from flows.init.entities import LIKENESS
 from flows.init.found import Table
 from flows.init.pivot import names_and_values, pivoted
-from flows.init.proposal import Join, Place
+from flows.init.pointed import company_of, is_own
+from flows.init.proposal import Join, Line, Place
 from flows.init.words import TABLES, table_likeness, words
 from reconcile.entities import OWNER
 from reconcile.model import Entity
@@ -56,6 +59,30 @@ def contact_places(tables: Sequence[Table]) -> list[Place]:
         )
         for one in likely
     ]
+
+
+def linked_places(contacts: Table, tables: Sequence[Table]) -> list[tuple[Place, Line]]:
+    """The tables that hold companies, with the line of the contacts' column that points there.
+
+    Not one that says whose the contacts are.
+    """
+    found = []
+    search = Search(contacts, tables, ())
+    links = [(name, kind) for name, kind in GHL[OWNER].links.items() if kind in LIKENESS]
+    for native, kind in links:
+        for column, target in contacts.references.items():
+            table = search.named(target)
+            if table is None or len(table.key) != 1 or is_own(search, column):
+                continue
+            guessed = company_of(table)
+            if guessed is None or table.name == contacts.name:
+                continue
+            because = f'the contacts\' column "{column}" refers to it, and it has a name'
+            place = _place(kind, Scored(table, 1.0, because), guessed.confidence)
+            why = f'it holds the key of "{table.name}"'
+            line = Line(OWNER, column, (native,), guessed.confidence, why, by="key")
+            found.append((place, line))
+    return found
 
 
 def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:

@@ -231,6 +231,15 @@ COMPANY_NAMES = (
     "name|nom|label|title|company name|display name|bezeichnung|firmenname|nombre|nome|naam"
 )
 
+_OF_COMPANIES = ("phone", "email", "website", "address1", "city", "state", "postalCode", "country")
+"""What a company has as people have it."""
+
+COMPANY: Mapping[Concept, str] = {
+    "name": COMPANY_NAMES,
+    **{concept: CONTACT[concept] for concept in _OF_COMPANIES},
+    "description": "description|about|beschreibung|descripcion|descrizione|descricao|omschrijving",
+}
+
 SECRET_WORDS = frozenset(
     [
         "password",
@@ -304,6 +313,7 @@ TABLES: Mapping[str, str] = {
         "clientes paciente pacientes contacto contactos persona personas usager clienti pazienti "
         "paziente contato contatos klant klanten"
     ),
+    "company": COMPANIES,
     "not contact": (
         "user users staff employee employees admin admins supplier suppliers vendor vendors agent "
         "agents operator operators account accounts mitarbeiter lieferant lieferanten benutzer "

@@ -238,6 +238,7 @@ def _value(
         "digits": line.digits,
         "choices": line.choices,
         "value": line.value,
+        "by": line.by,
         "true_says": line.true_says,
     }
     if line.also:

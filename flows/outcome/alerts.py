@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
+from reconcile.entities import Entity
+
 if TYPE_CHECKING:
     from flows.config.form import AlertsForm
 
@@ -99,7 +101,8 @@ def _deviations(
             yield Alert(
                 DEVIATION,
                 "warning",
-                f"{side} has {rows} {entity}s; usual in the last {len(known)} runs: {usual:.0f}",
+                f"{side} has {rows} {Entity(entity).plural}; "
+                f"usual in the last {len(known)} runs: {usual:.0f}",
             )
     for name in _WRITES:
         count, most = _total(now, (name,)), max(_total(run, (name,)) for run in alike)

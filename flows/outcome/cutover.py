@@ -178,19 +178,23 @@ def _lines(report: Cutover) -> Iterator[str]:
     for count in report.counts:
         made = (count.created.get("app", 0), count.created.get("ghl", 0))
         figures = (count.app, count.ghl, count.linked, *made, count.held)
-        yield f"| {count.entity}s | " + " | ".join(f"{figure:,}" for figure in figures) + " |"
+        yield (
+            f"| {Entity(count.entity).plural} | "
+            + " | ".join(f"{figure:,}" for figure in figures)
+            + " |"
+        )
     yield ""
     yield "## Matched"
     yield ""
     for count in report.counts:
         for how, many in count.matched.items():
-            yield f"- {many:,} {count.entity}s by {how}"
+            yield f"- {many:,} {Entity(count.entity).plural} by {how}"
     yield ""
     yield "## Left, and why"
     yield ""
     for count in report.counts:
         for what, because, many in count.left:
-            yield f"- {many:,} {count.entity}s ({what}): {because}"
+            yield f"- {many:,} {Entity(count.entity).plural} ({what}): {because}"
     yield ""
     yield "## Verification"
     yield ""

@@ -33,7 +33,7 @@ def over_limits(desk: Desk, proposal: Proposal) -> list[str]:
     for (kind, entity, side), number in writes.items():
         most, name, limit = _most(kind, linked.get(entity, 0), desk.limits)
         if number > most:
-            what = f"{number:,} {entity}s would be {_DONE[kind]} in {side.label}"
+            what = f"{number:,} {Entity(entity).plural} would be {_DONE[kind]} in {side.label}"
             allowed = f"one run may do {most:,.0f} ({limit})"
             sentences.append(f"{what}, and {allowed}. {_REMEDY} --allow {name}.")
     return sentences

@@ -21,10 +21,10 @@ def counted(
     parents = scope.parents or ()
     about = not parents
     if about:
-        what = f"{entity}s of {side.label}"
+        what = f"{entity.plural} of {side.label}"
         total = _before(run, entity, side)
     else:
-        what = f"contacts whose {entity}s were read"
+        what = f"contacts whose {entity.plural} were read"
         total = len(parents)
     for page in pages:
         if isinstance(page, Page):

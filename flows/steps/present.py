@@ -107,7 +107,7 @@ def _child_keys(run: Run, side: Side, entity: Entity, contact: str) -> Iterator[
         elif not part.complete:
             raise ConnectorError(
                 (
-                    f"the {entity}s of contact {contact} in {side.label} could not be read: "
+                    f"the {entity.plural} of contact {contact} in {side.label} could not be read: "
                     f"{part.why_incomplete}"
                 ),
                 remedy="run the undo again when the side answers",

@@ -184,7 +184,7 @@ def _empty(facts: Facts) -> Iterator[Breach]:
         if snapshot.complete and not snapshot.partial and snapshot.rows == 0 and linked > 0:
             yield Breach(
                 f"empty-{side}",
-                f"{side.label} answered with no {entity}s at all, though {linked} are linked",
+                f"{side.label} answered with no {entity.plural} at all, though {linked} are linked",
                 f"every linked {entity} would count as deleted in {side.label}",
                 found=0,
                 of=linked,
@@ -202,9 +202,10 @@ def _shrunk(facts: Facts, limits: Limits) -> Iterator[Breach]:
         if snapshot.rows < linked * limits.min_rows_share:
             yield Breach(
                 f"shrunk-{side}",
-                f"{side.label} has {snapshot.rows} {entity}s, {linked} are linked: fewer than "
+                f"{side.label} has {snapshot.rows} {entity.plural}, {linked} "
+                f"are linked: fewer than "
                 f"{limits.min_rows_share:.0%} are left",
-                f"{linked - snapshot.rows} {entity}s would count as deleted in {side.label}",
+                f"{linked - snapshot.rows} {entity.plural} would count as deleted in {side.label}",
                 setting="min_rows_share",
                 allowed=limits.min_rows_share,
                 found=snapshot.rows,
@@ -233,9 +234,10 @@ def _deletes(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
                 beside = f", with {beside}"
             yield Breach(
                 "deletes",
-                f"{count} of {linked} linked {entity}s would be deleted in {side.label}{beside}; "
+                f"{count} of {linked} linked {entity.plural} would be deleted "
+                f"in {side.label}{beside}; "
                 f"the limit is {limit}",
-                f"deletes {count} {entity}s in {side.label}{beside}; {_BACK[side]}",
+                f"deletes {count} {entity.plural} in {side.label}{beside}; {_BACK[side]}",
                 setting=setting,
                 allowed=allowed,
                 found=count,
@@ -253,9 +255,10 @@ def _updates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         if linked >= limits.small and count > linked * limits.max_update_share:
             yield Breach(
                 "updates",
-                f"{count} of {linked} linked {entity}s would be changed in {side.label}; "
+                f"{count} of {linked} linked {entity.plural} would be changed in {side.label}; "
                 f"the limit is {limits.max_update_share:.0%} (max_update_share)",
-                f"overwrites values in {count} {entity}s; check first that a mapping or a bulk "
+                f"overwrites values in {count} {entity.plural}; check first "
+                f"that a mapping or a bulk "
                 "edit did not go wrong",
                 setting="max_update_share",
                 allowed=limits.max_update_share,
@@ -326,9 +329,10 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
             run, where = ("run", f", where {linked} are linked") if linked else ("first run", "")
             yield Breach(
                 "first-creates",
-                f"this {run} would create {count} {entity}s in {side.label}{where}; "
+                f"this {run} would create {count} {entity.plural} in {side.label}{where}; "
                 f"the limit is {limits.max_first_creates} (max_first_creates)",
-                f"creates {count} {entity}s in {side.label}, each of which may start workflows; "
+                f"creates {count} {entity.plural} in {side.label}, each of "
+                f"which may start workflows; "
                 "look at the plan's matches first",
                 setting="max_first_creates",
                 allowed=limits.max_first_creates,
@@ -339,9 +343,11 @@ def _creates(plan: Plan, facts: Facts, limits: Limits, entity: Entity) -> Iterat
         elif linked >= limits.small and count > linked * limits.max_create_share:
             yield Breach(
                 "creates",
-                f"{count} {entity}s would be created in {side.label}, where {linked} are linked; "
+                f"{count} {entity.plural} would be created in {side.label}, "
+                f"where {linked} are linked; "
                 f"the limit is {limits.max_create_share:.0%} (max_create_share)",
-                f"creates {count} {entity}s in {side.label}; a lost key column or a second import "
+                f"creates {count} {entity.plural} in {side.label}; a lost key "
+                f"column or a second import "
                 "looks just like this",
                 setting="max_create_share",
                 allowed=limits.max_create_share,

@@ -245,7 +245,7 @@ def _bar(
         if count:
             said.append(f"{label} {count:,}")
     where = _SIDES[side["side"]]
-    return stacked(parts, title=f"{entity}s in {where} by class: {', '.join(said)}")
+    return stacked(parts, title=f"{Entity(entity).plural} in {where} by class: {', '.join(said)}")
 
 
 def _classes(document: Map[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _known(archived: Archived, mapping: Mapping) -> tuple[Mapping, list[str]]:
     entities = []
     for mapped in mapping.entities:
         if mapped.entity.value not in archived.manifest["entities"]:
-            caveats.append(f"{mapped.entity}s were not read then: nothing is said of them")
+            caveats.append(f"{mapped.entity.plural} were not read then: nothing is said of them")
             continue
         entities.append(_known_fields(archived, mapped, caveats))
     return Mapping(tuple(entities)), caveats

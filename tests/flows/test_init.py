@@ -120,6 +120,7 @@ def test_crm(tmp_path: Path) -> None:
     (phone,) = (line for line in proposal.lines if line.column == "mobile_phone")
     assert phone.also == ("home_phone",)
     assert {one.where for one in proposal.unplaced} == {
+        "company",
         "opportunity",
         "people.display_name",
         "people.shoe_size",
@@ -171,6 +172,7 @@ def test_clinic(tmp_path: Path) -> None:
     }
     why = {one.where: one.why for one in proposal.unplaced}
     assert set(why) == {
+        "company",
         "task",
         "opportunity",
         "tags",

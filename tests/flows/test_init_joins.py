@@ -174,6 +174,27 @@ def test_who_wrote_a_note_is_not_whom_it_is_about(tmp_path: Path) -> None:
     assert (note.parent, note.fixed) == ("res_id", {"model": "people"})
 
 
+def test_a_table_of_companies_is_a_kind_of_its_own(tmp_path: Path) -> None:
+    """Companies that contacts refer to are proposed with what they hold, and the reference as a link by key."""
+    proposal = _proposed(
+        "CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT, phone TEXT, street TEXT, country TEXT);"
+        "INSERT INTO accounts VALUES (7, 'Acme', '+14155550100', '1 Main St', 'Ireland');",
+        tmp_path,
+        more=", account_id INTEGER REFERENCES accounts",
+    )
+    company = proposal.place(Entity.COMPANY)
+    assert company is not None
+    assert (company.table, company.key) == ("accounts", ("id",))
+    assert _fields(proposal, Entity.COMPANY) == {
+        "name": ("name",),
+        "phone": ("phone",),
+        "street": ("address",),
+        "country": ("country",),
+    }
+    (link,) = (line for line in proposal.fields(Entity.CONTACT) if line.by)
+    assert (link.column, link.ghl, link.by) == ("account_id", ("businessId",), "key")
+
+
 def test_a_tenant_is_no_company(tmp_path: Path) -> None:
     """A reference that no contact lacks says whose it is: most contacts' value selects, and the others are named."""
     proposal = _proposed(
@@ -190,6 +211,7 @@ def test_a_tenant_is_no_company(tmp_path: Path) -> None:
     assert (contact.fixed, note.fixed) == ({"account_id": 7}, {"account_id": 7})
     assert "contacts of 8 are not touched" in _left(proposal)["people.account_id"]
     assert _fields(proposal) == OWN
+    assert proposal.place(Entity.COMPANY) is None
 
 
 @pytest.mark.parametrize(
