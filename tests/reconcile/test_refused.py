@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from connectors.memory import Vices
-from reconcile.model import Entity, OpKind, Side
+from reconcile.model import Entity, Hold, OpKind, Side
 from reconcile.ports import FieldInfo, Json, Write
 from reconcile.values.codecs import Labels
+from reconcile.values.jsonl import hold_from
 from reconcile.values.policy import TAGS
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.flows.nights import night
@@ -70,6 +71,12 @@ def _nights(world: World, many: int) -> list[int]:
     return codes
 
 
+def _asked(world: World) -> Hold:
+    """The one question that is open."""
+    (row,) = world.ledger.holds()
+    return hold_from(json.loads(row.body))
+
+
 def test_what_was_refused_among_others_is_found_out_and_asked_about(
     world: World, side: Side
 ) -> None:
@@ -97,12 +104,10 @@ def test_a_value_refused_alone_is_asked_about_the_next_night(world: World, side:
 def test_the_answers_count(world: World, side: Side) -> None:
     """`retry` sends it once more, and asks anew where it is refused again; `leave` keeps both as they are, in peace."""
     _edit(world, side, company="Mill & Sons")
-    _nights(world, 1)
-    (hold,) = world.run().holds
-    world.decide(hold, "retry")
+    _nights(world, 2)
+    world.decide(_asked(world), "retry")
     assert _nights(world, 2) == [2, 1]
-    (hold,) = world.run().holds
-    world.decide(hold, "leave")
+    world.decide(_asked(world), "leave")
     assert _nights(world, 2) == [0, 0]
     assert _there(world, side)["company"] == "Old"
 
@@ -127,7 +132,7 @@ def test_a_task_is_asked_about_as_well(world: World, side: Side) -> None:
     (key,) = world.sides[side.other].rows(T)
     world.sides[side.other].edit(T, key, {"title": "Call!", "due": "2026-03-03T10:00:00Z"})
     assert _nights(world, 3) == [2, 2, 1]
-    (hold,) = world.run().holds
+    hold = _asked(world)
     assert (hold.kind, hold.entity, hold.field) == ("refused", T, "title")
 
 
@@ -218,11 +223,9 @@ def test_the_answers_about_an_element_count(sets: World, side: Side, field: str)
     """`retry` sends the word once more, and asks anew where it is refused again; `leave` keeps it on one side, in peace."""
     _type(sets, side, **{field: ["lead", "old", "bad"]})
     _nights(sets, 2)
-    (hold,) = sets.run().holds
-    sets.decide(hold, "retry")
+    sets.decide(_asked(sets), "retry")
     assert _nights(sets, 2) == [2, 1]
-    (hold,) = sets.run().holds
-    sets.decide(hold, "leave")
+    sets.decide(_asked(sets), "leave")
     assert _nights(sets, 2) == [0, 0]
     assert _words(sets, side, field) == {"lead", "old"}
     _type(sets, side, **{field: ["lead", "old", "better"]})
@@ -240,7 +243,7 @@ def test_a_task_that_may_not_be_done_is_asked_about(world: World, side: Side) ->
     assert _nights(world, 1) == [1]
     (cells,) = world.cells(side, T).values()
     assert str(cells["due"]).startswith("2026-03-03")
-    (hold,) = world.run().holds
+    hold = _asked(world)
     assert (hold.kind, hold.entity, hold.field) == ("refused", T, "completed")
     world.set_vices(side, rejects=lambda write: None)
     world.decide(hold, "retry")
