@@ -37,7 +37,7 @@ from reconcile.ports import Reply, Write
 
 SOAK = bool(os.environ.get("GHL_RECONCILE_SOAK"))
 DAY = 86_400.0
-SIZE = (20_000, 12_000) if SOAK else (700, 500)
+SIZE = (20_000, 12_000) if SOAK else (300, 220)
 """People, and requests a day."""
 DRIVER = Path(__file__).with_name("mover.py")
 ROOT = DRIVER.parents[2]
