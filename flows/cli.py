@@ -87,6 +87,10 @@ COMMANDS = {
         "flows.commands.mending:prune",
         "Remove the files of old runs, by the pair file's [keep].",
     ),
+    "erase": (
+        "flows.commands.erasing:erase",
+        "Erase one person from all that is kept of a pair, with a certificate.",
+    ),
     "notify": (
         "flows.commands.operating:notify",
         "Send a test notice to each receiver of a pair's alerts.",

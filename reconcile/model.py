@@ -186,6 +186,7 @@ class Hold:
         "another",
         "doubt",
         "refused",
+        "erased",
     ]
     entity: Entity
     subject: str

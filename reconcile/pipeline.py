@@ -13,7 +13,7 @@ from typing import Any
 
 from reconcile.baseline import differences
 from reconcile.baseline.revisions import renew_baseline
-from reconcile.compare import absence, restored, reused_keys
+from reconcile.compare import absence, erased, restored, reused_keys
 from reconcile.compare.absence import (
     ASKED_BEFORE,
     judge_absences,
@@ -224,6 +224,7 @@ def make_draft(stage: Stage, mapping: Mapping, *, flapping: int = 0) -> None:
         restored.ask(stage, mapped)
         hold(stage, mapped, times=flapping)
         restored.ask_about_creates(stage, mapped)
+        erased.ask_about_creates(stage, mapped)
         refusals.ask(stage, mapped)
         keep_consents(stage, mapped)
         draft(stage, mapped)

@@ -45,7 +45,22 @@ def back_up(pair: Pair, file: Path) -> Path:
         raise StateError(
             f"a ledger in {kind} has tools of its own", remedy=f"use those of {kind}", code="BACKUP"
         )
-    return partial.replace(file)
+    done = partial.replace(file)
+    _remember(pair, done)
+    return done
+
+
+def _remember(pair: Pair, file: Path) -> None:
+    """Note in the ledger that there is this copy: who is erased is taken out of it, too."""
+    ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
+    table, name = schema.backup, str(file.resolve())
+    try:
+        with ledger.transaction() as connection:
+            mine = (table.c.pair == pair.name, table.c.file == name)
+            connection.execute(sa.delete(table).where(*mine))
+            connection.execute(sa.insert(table).values(pair=pair.name, file=name, at=now()))
+    finally:
+        ledger.close()
 
 
 def restore(pair: Pair, file: Path) -> Path | None:

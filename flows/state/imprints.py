@@ -59,6 +59,13 @@ def drop(ledger: Ledger, run_id: str) -> None:
         connection.execute(sa.delete(TABLE).where(TABLE.c.run_id == run_id))
 
 
+def noted(ledger: Ledger) -> set[str]:
+    """The runs of which it is noted what they left."""
+    query = sa.select(TABLE.c.run_id).where(TABLE.c.pair == ledger.pair)
+    with ledger.engine.connect() as connection:
+        return set(connection.execute(query).scalars())
+
+
 def check(ledger: Ledger, folder: Path, *names: str, stage: bool = False) -> Path:
     """The folder itself.
 

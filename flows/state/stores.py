@@ -52,6 +52,46 @@ def keep(pair: Pair, folder: Path, *, stage: bool = False) -> list[str]:
     return put
 
 
+def replace(pair: Pair, folder: Path) -> None:
+    """Put a run's files in place of those that the store keeps of it, where it is elsewhere.
+
+    Raises StateError where the store does not answer.
+    """
+    if not _is_away(pair):
+        return
+    try:
+        system, target = _place(pair, folder.name)
+        if not system.exists(target):
+            return
+        there = {Path(path).name: path for path in map(str, system.ls(target, detail=False))}
+        here = {path.name: path for path in folder.iterdir() if path.name in there}
+        for name, path in sorted(here.items()):
+            system.put_file(str(path), f"{target}/{name}")
+        for name in sorted(there.keys() - here.keys()):
+            system.rm(there[name])
+    except Exception as error:  # each store has errors of its own
+        raise _silent(pair, error) from error
+
+
+def certify(pair: Pair, path: Path, text: str) -> None:
+    """Write a file beside the runs, into the store as well where that is elsewhere."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    if _is_away(pair):
+        try:
+            system, runs = _place(pair, "")
+            system.put_file(str(path), f"{runs.rstrip('/').removesuffix('/runs')}/{path.name}")
+        except Exception as error:  # each store has errors of its own
+            raise _silent(pair, error) from error
+
+
+def _silent(pair: Pair, error: Exception) -> StateError:
+    return StateError(
+        f"the store ({pair.store.partition('://')[0]}) does not answer: {type(error).__name__}",
+        remedy="check the pair file's `store` and this machine's rights to it",
+    )
+
+
 def brought(pair: Pair, folder: Path) -> Path:
     """A run's folder on this disk.
 
@@ -68,10 +108,7 @@ def brought(pair: Pair, folder: Path) -> Path:
         missing = [path for path in map(str, files) if not (folder / Path(path).name).exists()]
         _fetch(system, missing, folder)
     except Exception as error:  # each store has errors of its own
-        raise StateError(
-            f"the store ({pair.store.partition('://')[0]}) does not answer: {type(error).__name__}",
-            remedy="check the pair file's `store` and this machine's rights to it",
-        ) from error
+        raise _silent(pair, error) from error
     return folder
 
 

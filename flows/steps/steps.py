@@ -25,7 +25,7 @@ from reconcile.apply.recover import resolve
 from reconcile.apply.settle_operations import settle_operations
 from reconcile.baseline import differences
 from reconcile.baseline.standing import doubt_unknown, load_standing
-from reconcile.compare import doubts, flapping, note_sweep, restored
+from reconcile.compare import doubts, erased, flapping, note_sweep, restored
 from reconcile.compare.canary import check as check_bulk
 from reconcile.entities import OWNER, SWEPT
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
@@ -225,6 +225,7 @@ def make_plan(run: Run) -> Plan:
     restored.find_edited(run.stage, run.ledger, run.mapping, since=since)
     restored.find_unanswered(run.stage, run.mapping)
     restored.find_parted(run.stage, run.ledger, run.mapping)
+    erased.load(run.stage, run.ledger)
     note_never_blank(run.stage, run.mapping, run.described)
     pipeline.make_draft(run.stage, run.mapping, flapping=times)
     doubts.ask(run.stage, run.course.doubts)

@@ -18,6 +18,7 @@ from reconcile.apply.settle_operations import Name
 from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, StateError
 from reconcile.ledger import runs
+from reconcile.ledger.erasing import ERASED
 from reconcile.ledger.journal import Journal
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Entity, Operation, OpKind, Outcome, Side, Status
@@ -47,9 +48,20 @@ def make_plan(run: Run, of: str) -> Plan:
     require(run.ledger, of)
     with ExitStack() as held:
         made = undone(of, Journal(run.ledger, of).entries(), present(run, of, held))
+    made.lost += _of_erased(run.ledger, of)
     keep_notes(run.folder, made)
     operations = made.operations
     return steps.keep_plan(run, {"undo": of}, groups(operations), body(operations, ()), {})
+
+
+def _of_erased(ledger: Ledger, of: str) -> list[str]:
+    """What an undo cannot take back, as it was of a person whom `erase` took out of the journal."""
+    row = runs.find(ledger, run_id=of)
+    many = row.summary.get(ERASED, 0) if row is not None else 0
+    if not many:
+        return []
+    count = "1 write was" if many == 1 else f"{many:,} writes were"
+    return [f"{count} of somebody who was erased since: what the run did there stays"]
 
 
 # right before a write -----------------------------------------------------------------------------

@@ -217,6 +217,44 @@ grave = Table(
     ),
 )
 
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("entity", String(20), nullable=False),
+    Column("salt", String(64), nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    comment=(
+        "By what an erased person would be known again: salted digests of keys and identities. "
+        "Such a record is not brought over unasked."
+    ),
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("erasure_id", _NAME, primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    Column("by", _NAME, nullable=False),
+    Column("ended_at", _MOMENT),
+    Column("body", Text, nullable=False),
+    comment=(
+        "Persons that were erased, without a value of theirs: when, by whom, and what was changed; "
+        "until it ended, of which runs the imprints have to be taken again."
+    ),
+)
+
+backup = Table(
+    "backup",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("file", _KEY, primary_key=True),
+    Column("at", _MOMENT, nullable=False),
+    comment="Copies of this ledger that were made for a pair: an erasure goes through them, too.",
+)
+
 pair_file = Table(
     "pair_file",
     metadata,

@@ -64,6 +64,15 @@ KINDS = {
         "another record of the same side has the same identity",
         "`create`, `ignore`",
     ),
+    "erased": Kind(
+        "Erased before",
+        "erased before",
+        (
+            "somebody with this key or identity was erased with `erase`, and one side still has "
+            "the record, or has it again"
+        ),
+        "`create`, `ignore`",
+    ),
     "delete": Kind(
         "Gone from one side",
         "gone from one side",

@@ -118,6 +118,12 @@ CLASSES: tuple[Class, ...] = (
         "another record of the same side has the same identity",
     ),
     Class(
+        "erased",
+        "Erased before, held",
+        Tone.ASK,
+        "somebody with its key or identity was erased; a person decides whether it travels again",
+    ),
+    Class(
         "absence_held",
         "Deletion held",
         Tone.ASK,
@@ -244,6 +250,7 @@ OF_RECORDS = {
     "ambiguous": "held",
     "suggested": "held",
     "duplicate": "held",
+    "erased": "held",
     "absence_held": "held",
     "accepted": BY_RULE,
     "excluded": BY_RULE,

@@ -390,6 +390,7 @@ def _hold() -> dict[str, Any]:
                 "another",
                 "doubt",
                 "refused",
+                "erased",
             ]
         },
         entity=RECORD,

@@ -29,6 +29,7 @@ SELECT
         WHEN starts_with(q.rule, 'likeness')
             THEN 'probably the same as a record of the other side, though no match rule says so; ' || q.rule
         WHEN contains(q.rule, 'went back') THEN q.rule || ': the same person?'
+        WHEN q.kind = 'erased' THEN 'a record with the same ' || q.rule || ' was erased: it is not brought over again unasked'
         WHEN q.kind = 'ambiguous' THEN 'more than one record uses this ' || q.rule
         WHEN q.kind = 'excluded' THEN 'a record that is left out by an exclude rule has the same ' || q.rule
         ELSE 'another record has the same ' || q.rule || ' already'

@@ -2,7 +2,7 @@
 CREATE OR REPLACE TABLE unsure_{{ entity }}_now (
     side VARCHAR,
     key VARCHAR,
-    kind VARCHAR,  -- ambiguous, duplicate or excluded
+    kind VARCHAR,  -- ambiguous, duplicate, erased or excluded
     rule VARCHAR,  -- the match rule that is in doubt
     candidates VARCHAR[],  -- the records of the other side that it could be
     hold_id VARCHAR,

@@ -12,7 +12,7 @@ in_doubt AS (
         rule,
         count(DISTINCT row(side, key)) AS many
     FROM unsure_{{ entity }}
-    WHERE kind <> 'excluded' AND NOT starts_with(rule, {{ likeness | literal }})
+    WHERE kind NOT IN ('excluded', 'erased') AND NOT starts_with(rule, {{ likeness | literal }})
     GROUP BY rule
 )
 

@@ -88,7 +88,7 @@ question AS (
     WHERE
         entity = '{{ entity }}'
         AND side = '{{ side }}'
-        AND kind IN ('ambiguous', 'duplicate', 'refused')
+        AND kind IN ('ambiguous', 'duplicate', 'refused', 'erased')
     GROUP BY subject
 ),
 

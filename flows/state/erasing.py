@@ -1,0 +1,536 @@
+"""Erases a person from all that the product keeps, so that a kill at any point is made good.
+
+Files first, then the copies of the ledger, and the ledger itself last: by it the person is found.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import sqlalchemy as sa
+
+from flows.clock import new_run_id, now
+from flows.state import imprints, stores
+from flows.state.leases import holder_name, lease
+from reconcile.errors import StateError
+from reconcile.ledger import erasing, runs, schema, tombstones
+from reconcile.ledger.ledger import Ledger
+from reconcile.link.identity import match_rules
+from reconcile.model import Side
+from reconcile.report import kept, write_document
+from reconcile.stage.erasing import Tables
+from reconcile.values.codecs import Name
+from reconcile.values.mapping import Mapping
+from reconcile.values.names import is_name
+from reconcile.values.person import Key, Person, Wiped
+
+if TYPE_CHECKING:
+    from flows.config import Pair
+
+log = logging.getLogger("flows.state.erasing")
+
+TABLE = schema.erasure
+
+NOT_LOOKED_THROUGH = (
+    "either side, and what people saved, sent or printed of a report",
+    "exports that `export` wrote elsewhere, and copies of the ledger made with other tools",
+    "the databases and logs of Prefect, of monitors and of whoever is told of alerts",
+    "a database server's own files, backups and replicas",
+)
+"""Where the product cannot look, as the certificate says."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What was, or would be, changed: rows by table, and files by what became of them."""
+
+    ledger: dict[str, int] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
+    tables: int = 0
+    rows: int = 0
+    told: int = 0
+    documents: int = 0
+    removed: list[str] = field(default_factory=list)
+    plans: int = 0
+    backups: dict[str, int] = field(default_factory=dict)
+    unopened: list[str] = field(default_factory=list)
+    mentioned: list[str] = field(default_factory=list)
+    tombstones: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an erasure works on."""
+
+    pair: Pair
+    ledger: Ledger
+    mapping: Mapping
+    folder: Path
+
+    @property
+    def names(self) -> list[str]:
+        """The fields of a contact's name, in order."""
+        (owner,) = self.mapping.people()
+        return [each.name for each in owner.fields if isinstance(each.codec, Name)]
+
+    def folders(self) -> list[Path]:
+        """The folders of all runs, brought here from the store where they have to be."""
+        names = {name for name in stores.stored(self.pair) if is_name(name)}
+        there = [path for path in self.folder.glob("*") if path.is_dir()]
+        names |= {path.name for path in there if not path.name.startswith(".")}
+        folders = (stores.brought(self.pair, self.folder / name) for name in sorted(names))
+        return [folder for folder in folders if folder.is_dir()]
+
+
+# who it is ----------------------------------------------------------------------------------------
+
+
+def find(desk: Desk, name: str) -> Person:
+    """The person whom a key of the app or of GHL, or an email, names.
+
+    Raises StateError where nothing is kept of such a one, and where it could be several people.
+    """
+    folders = desk.folders()
+    keys = erasing.owners(desk.ledger, name) or _archived(folders, name)
+    people: list[Person] = []
+    for key in sorted(keys):
+        if not any(key in person.keys for person in people):
+            people.append(_gathered(desk, folders, key))
+    if len(people) > 1:
+        told = "; ".join(_keys(person) for person in people)
+        raise StateError(
+            f"more than one contact goes by that name: {told}",
+            remedy="name one by its key, one after the other",
+            code="ERASE",
+        )
+    if not people:
+        raise StateError(
+            "nothing is kept of a contact with that key or email",
+            remedy="look for the person in the report; a key is that of the app or of GHL",
+            code="NO_RECORD",
+        )
+    return people[0]
+
+
+def _archived(folders: list[Path], name: str) -> set[Key]:
+    """The contacts of that email or key in any archive, the newest that has one."""
+    for folder in reversed(folders):
+        with Tables(folder) as tables:
+            ends: list[Key] = [("contact", side.value, name) for side in Side]
+            keys = {key for key in ends if tables.has(key)}
+            keys |= tables.contacts(name) if "@" in name else set()
+        if keys:
+            return keys
+    return set()
+
+
+def _keys(person: Person) -> str:
+    ends = sorted((side, key) for kind, side, key in person.keys if kind == "contact")
+    return ", ".join(f"{Side(side).label} {key}" for side, key in ends)
+
+
+def _gathered(desk: Desk, folders: list[Path], key: Key) -> Person:
+    """All that ledger and archives know of a person by one key."""
+    person = Person(keys={key})
+    before = None
+    while person.size != before:
+        before = person.size
+        erasing.gather(desk.ledger, person, names=desk.names)
+        for folder in folders:
+            with Tables(folder) as tables:
+                _linked_then(desk, tables, person)
+                tables.gather(person)
+                _states(desk, tables, person)
+    return person
+
+
+def _linked_then(desk: Desk, tables: Tables, person: Person) -> None:
+    """Take in with whom they were linked, unless that is somebody else by now."""
+    for link_id, app_key, ghl_key in tables.linked(person):
+        ends = (("contact", "app", app_key), ("contact", "ghl", ghl_key))
+        if not any(erasing.another(desk.ledger, person, end) for end in ends):
+            person.links.add(link_id)
+            person.keys.update(ends)
+
+
+def _states(desk: Desk, tables: Tables, person: Person) -> None:
+    (owner,) = desk.mapping.people()
+    for side in Side:
+        for raw in tables.states(person, side):
+            cells = {each.name: each.decode(raw, side) for each in owner.fields}
+            person.state(cells, names=desk.names)
+
+
+def traits(desk: Desk, person: Person) -> set[tombstones.Trait]:
+    """By what they would be known again: keys, and all that they had under a match rule."""
+    known: set[tombstones.Trait] = set(person.keys)
+    (owner,) = desk.mapping.people()
+    for rule in match_rules(owner):
+        fields = [owner.fields[place - 1].name for place in rule.places]
+        for cells in person.cells:
+            values = [cells.get(name) for name in fields]
+            if all(values):
+                worth = "\x1f".join(map(str, values))
+                folded = worth.lower() if rule.folded else worth
+                known.add((owner.entity.value, rule.name, folded))
+    return known
+
+
+# what is kept of them -----------------------------------------------------------------------------
+
+
+def look(desk: Desk, person: Person) -> Found:
+    """What an erasure would change. It changes nothing."""
+    found = Found()
+    with desk.ledger.engine.connect() as connection:
+        found.ledger = erasing.clear(desk.ledger, connection, person)
+        connection.rollback()
+    for folder in desk.folders():
+        _run(folder, person, found, really=False)
+    waiting = [row for row in runs.runs(desk.ledger, limit=1_000_000) if _waits(row)]
+    found.plans = sum(row.run_id in found.runs for row in waiting)
+    for file in _copies(desk):
+        found.backups[file.name] = 0
+    return found
+
+
+def _waits(row: runs.RunRow) -> bool:
+    return row.state in ("planned", "refused") and row.plan_digest is not None
+
+
+def _run(folder: Path, person: Person, found: Found, *, really: bool) -> None:
+    """Go through the files of one run, and note what was done."""
+    with Tables(folder) as tables:
+        cut = tables.cut(person, really=really)
+    told = _documents(folder, person, really=really)
+    gone = [*_stages(folder)] if cut.files or told else []
+    rest = _rest(folder, person, handled={*cut.files, *told})
+    gone += rest
+    found.rows += cut.gone
+    found.told += cut.told
+    found.tables += len(cut.files)
+    found.documents += len(told)
+    found.removed += [f"{folder.name}/{path.name}" for path in gone]
+    if cut.files or told or gone:
+        found.runs.append(folder.name)
+    if really:
+        for path in gone:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _stages(folder: Path) -> Iterator[Path]:
+    """What a run worked in: its tables hold everybody, and an archive is left of them."""
+    return (path for path in sorted(folder.glob("s*")) if path.name in _STAGE)
+
+
+_STAGE = ("stage.duckdb", "stage.duckdb.wal", "spill")
+
+_LINES = ("plan.jsonl",)
+_WHOLE = ("undo.json", "archive.json", "cutover.json")
+_SHOWN = ("report.md", "report.html", "report.xlsx")
+
+
+def _documents(folder: Path, person: Person, *, really: bool) -> list[str]:
+    """Tell the run's documents again without them; returns those that named them."""
+    told = [name for name in _LINES if _tell_lines(folder / name, person, really=really)]
+    told += [name for name in _WHOLE if _tell_whole(folder / name, person, really=really)]
+    if _tell_report(folder, person, really=really):
+        told += ["report.json", *_SHOWN]
+    return told
+
+
+def _tell_lines(path: Path, person: Person, *, really: bool) -> bool:
+    if not path.exists():
+        return False
+    wiped = Wiped(person)
+    partial = path.with_name(f"{path.name}.partial")
+    with path.open(encoding="utf-8") as lines, partial.open("w", encoding="utf-8") as out:
+        for text in lines:
+            before, members = wiped.changed, json.loads(text)
+            members = wiped.document(members)
+            changed = wiped.changed > before
+            out.write(_line(members) + "\n" if changed else text)
+    if really and wiped.changed:
+        partial.replace(path)
+    partial.unlink(missing_ok=True)
+    return bool(wiped.changed)
+
+
+def _line(members: object) -> str:
+    return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _tell_whole(path: Path, person: Person, *, really: bool) -> bool:
+    if not path.exists():
+        return False
+    wiped = Wiped(person)
+    told = wiped.document(json.loads(path.read_text(encoding="utf-8")))
+    if really and wiped.changed:
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(_line(told) + "\n", encoding="utf-8")
+        partial.replace(path)
+    return bool(wiped.changed)
+
+
+def _tell_report(folder: Path, person: Person, *, really: bool) -> bool:
+    """Make the report anew from its document, told without them."""
+    path = folder / "report.json"
+    try:
+        whole = kept.read(path)
+    except (OSError, msgspec.MsgspecError):
+        return False
+    wiped = Wiped(person)
+    told = {name: _told(wiped, name, value) for name, value in whole.items()}
+    if really and wiped.changed:
+        # report.json comes first, and these are made of it: a kill in between leaves none that
+        # names them.
+        for name in _SHOWN:
+            (folder / name).unlink(missing_ok=True)
+        write_document(told, folder)
+    return bool(wiped.changed)
+
+
+def _told(wiped: Wiped, name: str, value: Any) -> Any:
+    if name == "changes" and isinstance(value, kept.Changes):
+        return _changes(wiped, value)
+    if name == "interrupted":
+        return [{**run, "changes": _changes(wiped, run["changes"])} for run in value]
+    return wiped.document({name: value})[name]
+
+
+def _changes(wiped: Wiped, changes: Any) -> Any:
+    """The changes, each told without them; gone through once to count those."""
+    for change in changes:
+        wiped.document(change)
+    if isinstance(changes, kept.Changes):
+        return changes.changed(Wiped(wiped.person).document)
+    return [wiped.document(change) for change in changes]
+
+
+def _rest(folder: Path, person: Person, *, handled: set[str]) -> list[Path]:
+    """Other files of a run that name them: they are removed whole."""
+    known = {*handled, *_LINES, *_WHOLE, *_SHOWN, "report.json", *_STAGE}
+    pattern = person.pattern()
+    return [
+        path
+        for path in sorted(folder.glob("*"))
+        if path.is_file()
+        and path.name not in known
+        and path.suffix != ".parquet"
+        and _names(path, pattern)
+    ]
+
+
+def _names(path: Path, pattern: re.Pattern[str]) -> bool:
+    return pattern.search(path.read_text(encoding="utf-8", errors="replace")) is not None
+
+
+def _copies(desk: Desk) -> list[Path]:
+    """The copies of the ledger that the product made, as far as they are still there."""
+    table = schema.backup
+    with desk.ledger.engine.connect() as connection:
+        named = {Path(file) for file in connection.execute(sa.select(table.c.file)).scalars()}
+    database = desk.ledger.engine.url.database
+    if desk.ledger.engine.dialect.name == "sqlite" and database:
+        target = Path(database)
+        named |= set(target.parent.glob(f"{target.name}.before-*"))
+    return sorted(path for path in named if path.is_file() and not path.name.endswith("-wal"))
+
+
+# the erasure --------------------------------------------------------------------------------------
+
+
+def erase(desk: Desk, name: str, *, by: str) -> dict[str, Any]:
+    """Erase a person; returns the certificate, which is written into the store as well.
+
+    Raises Locked while a run goes on, and StateError where one was interrupted, or where nothing is
+    kept of such a person.
+    """
+    with lease(desk.ledger, holder_name("erase")):
+        unsettled = runs.unsettled(desk.ledger)
+        if unsettled:
+            raise StateError(
+                f"run {unsettled[0]} was interrupted, and its journal is needed to settle it",
+                remedy="let the next run settle it, then erase",
+                code="ERASE",
+            )
+        cleared = [each for each in _unfinished(desk) if each[1]["cleared"]]
+        ended = [_finish(desk, *each) for each in cleared]
+        try:
+            person = find(desk, name)
+        except StateError as error:
+            if not ended or error.code != "NO_RECORD":
+                raise
+            return ended[-1]
+        return _erase(desk, person, by=by)
+
+
+def waits(desk: Desk) -> bool:
+    """Whether an erasure was killed when only its end was missing: `erase` brings it to its end."""
+    return any(body["cleared"] for _, body in _unfinished(desk))
+
+
+def place(desk: Desk, certificate: dict[str, Any]) -> Path:
+    """Where a certificate lies."""
+    return desk.folder.parent / f"erased-{certificate['erasure']}.json"
+
+
+def _erase(desk: Desk, person: Person, *, by: str) -> dict[str, Any]:
+    erasure_id, body = _begun(desk, person, by=by)
+    found = Found()
+    for folder in desk.folders():
+        _rewrite(desk, folder, person, found, noted=folder.name in body["noted"])
+    shutil.rmtree(stores.links_folder(desk.folder / "any"), ignore_errors=True)
+    shutil.rmtree(desk.folder / ".again", ignore_errors=True)
+    known = traits(desk, person)
+    for file in _copies(desk):
+        _clear_copy(desk, file, person, found, known)
+    found.mentioned = _mentioned(desk, person)
+    with desk.ledger.transaction() as connection:
+        found.ledger = erasing.clear(desk.ledger, connection, person)
+        found.plans = erasing.withdraw(connection, desk.ledger.pair, found.runs)
+        found.tombstones = len(known)
+        body |= {"cleared": True, "found": asdict(found), "of": []}
+        _note(desk, connection, erasure_id, body=json.dumps(body))
+    return _finish(desk, erasure_id, body)
+
+
+def _begun(desk: Desk, person: Person, *, by: str) -> tuple[str, dict[str, Any]]:
+    """The erasure's row: a new one, or that of the attempt that was killed.
+
+    It is found by a tombstone of the contact, which comes first: from here on nothing brings them
+    back unasked.
+    """
+    contacts = {key for key in person.keys if key[0] == "contact"}
+    known = traits(desk, person)
+    with desk.ledger.transaction() as connection:
+        _put(desk.ledger, connection, known)
+    salt = next(salt for _, salt, _ in tombstones.read(desk.ledger))
+    own = sorted(tombstones.digest(salt, key) for key in contacts)
+    for erasure_id, body in _unfinished(desk):
+        if set(own) & set(body["of"]):
+            return erasure_id, body
+    erasure_id, noted = new_run_id("erase"), imprints.noted(desk.ledger)
+    body = {"of": own, "noted": sorted(noted), "cleared": False}
+    with desk.ledger.transaction() as connection:
+        row = {"erasure_id": erasure_id, "at": now(), "by": by, "body": json.dumps(body)}
+        connection.execute(sa.insert(TABLE).values(pair=desk.ledger.pair, **row))
+    return erasure_id, body
+
+
+def _put(ledger: Ledger, connection: sa.Connection, known: set[tombstones.Trait]) -> int:
+    return tombstones.put(ledger, connection, known, salt=secrets.token_hex(16), at=now())
+
+
+def _unfinished(desk: Desk) -> list[tuple[str, dict[str, Any]]]:
+    query = sa.select(TABLE.c.erasure_id, TABLE.c.body).where(
+        TABLE.c.pair == desk.ledger.pair, TABLE.c.ended_at.is_(None)
+    )
+    with desk.ledger.engine.connect() as connection:
+        return [(row.erasure_id, json.loads(row.body)) for row in connection.execute(query)]
+
+
+def _note(desk: Desk, connection: sa.Connection, erasure_id: str, **values: object) -> None:
+    mine = (TABLE.c.pair == desk.ledger.pair, TABLE.c.erasure_id == erasure_id)
+    connection.execute(sa.update(TABLE).where(*mine).values(**values))
+
+
+def _rewrite(desk: Desk, folder: Path, person: Person, found: Found, *, noted: bool) -> None:
+    """Go through one run's files, with its imprint taken again: it has none meanwhile.
+
+    What was changed by somebody before is not noted anew, and stays disbelieved.
+    """
+    ahead = Found()
+    _run(folder, person, ahead, really=False)
+    if ahead.runs:
+        try:
+            imprints.check(desk.ledger, folder)
+        except StateError:
+            noted = False
+            log.warning("changed by somebody before", extra={"run": folder.name})
+        else:
+            if noted:
+                imprints.drop(desk.ledger, folder.name)
+        _run(folder, person, found, really=True)
+        stores.replace(desk.pair, folder)
+    if noted and folder.name not in imprints.noted(desk.ledger):
+        imprints.take(desk.ledger, folder)
+
+
+def _clear_copy(
+    desk: Desk, file: Path, person: Person, found: Found, known: set[tombstones.Trait]
+) -> None:
+    """Take the person out of a copy of the ledger, where it is an SQLite file."""
+    if not _is_sqlite(file):
+        found.unopened.append(file.name)
+        return
+    copy = Ledger(f"sqlite:///{file}", desk.ledger.pair)
+    try:
+        erasing.gather(copy, person, names=desk.names)
+        with copy.transaction() as connection:
+            rows = erasing.clear(copy, connection, person)
+            _put(copy, connection, known)
+        erasing.compact(copy)
+    finally:
+        copy.close()
+    found.backups[file.name] = sum(rows.values())
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as body:
+        return body.read(16) == b"SQLite format 3\x00"
+
+
+def _mentioned(desk: Desk, person: Person) -> list[str]:
+    """Other files of the store that name the person: somebody else put them there."""
+    store = desk.folder.parent
+    pattern = person.pattern()
+    database = Path(desk.ledger.engine.url.database or "").name
+    return [
+        path.name
+        for path in sorted(store.glob("*"))
+        if path.is_file() and not path.name.startswith(database or "\0") and _names(path, pattern)
+    ]
+
+
+def _finish(desk: Desk, erasure_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Let the file of the ledger forget, write the certificate, and close the erasure."""
+    erasing.compact(desk.ledger)
+    with desk.ledger.engine.connect() as connection:
+        mine = (TABLE.c.pair == desk.ledger.pair, TABLE.c.erasure_id == erasure_id)
+        row = connection.execute(sa.select(TABLE).where(*mine)).one()
+    found, ended_at = body["found"], now()
+    certificate = {
+        "erasure": erasure_id,
+        "pair": desk.ledger.pair,
+        "by": row.by,
+        "began_at": row.at,
+        "ended_at": ended_at,
+        "ledger_rows": found["ledger"],
+        "runs": found["runs"],
+        "tables_written_again": found["tables"],
+        "rows_taken_out": found["rows"],
+        "rows_told_without": found["told"],
+        "documents_told_without": found["documents"],
+        "files_removed": found["removed"],
+        "plans_withdrawn": found["plans"],
+        "ledger_copies": found["backups"],
+        "ledger_copies_not_opened": found["unopened"],
+        "files_that_still_mention": found["mentioned"],
+        "tombstones": found["tombstones"],
+        "not_looked_through": NOT_LOOKED_THROUGH,
+    }
+    text = json.dumps(certificate, ensure_ascii=False, indent=1) + "\n"
+    stores.certify(desk.pair, place(desk, certificate), text)
+    with desk.ledger.transaction() as connection:
+        _note(desk, connection, erasure_id, ended_at=ended_at, body=json.dumps(body))
+    return certificate
