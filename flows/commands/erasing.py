@@ -18,7 +18,8 @@ from flows.terminal import Console
 
 if TYPE_CHECKING:
     from flows.config import Pair
-    from flows.state.erasing import Desk, Found
+    from flows.state.erasing import Desk
+    from flows.state.rewriting import Found
     from reconcile.ledger.ledger import Ledger
     from reconcile.model import Side
     from reconcile.values.person import Person
@@ -92,8 +93,10 @@ def _confirmed(console: Console) -> bool:
 
 def _show(console: Console, person: Person, found: Found) -> None:
     """What would be changed, before anything is."""
-    ends = sorted((side, key) for kind, side, key in person.keys if kind == "contact")
-    hanging = {(kind, key) for kind, _, key in person.keys if kind != "contact"}
+    from reconcile.entities import OWNER
+
+    ends = sorted((side, key) for kind, side, key in person.keys if kind == OWNER)
+    hanging = {(kind, key) for kind, _, key in person.keys if kind != OWNER}
     console.print("To be erased:", highlight=False)
     lines = [f"contact {key} of {_label(side)}" for side, key in ends]
     lines.append(f"links: {len(person.links):,}; keys of tasks and notes: {len(hanging):,}")
@@ -123,6 +126,7 @@ def _label(side: str) -> str:
 def _still_there(loaded: Pair, ledger: Ledger, person: Person) -> Iterable[str]:
     """Which side has the person still, and what the next run makes of that."""
     from flows.wiring.wiring import connect
+    from reconcile.entities import OWNER
     from reconcile.errors import ReconcileError
     from reconcile.model import Side
 
@@ -131,7 +135,7 @@ def _still_there(loaded: Pair, ledger: Ledger, person: Person) -> Iterable[str]:
         with ExitStack() as held:
             connectors = held.enter_context(connect(loaded, engine=ledger.engine))
             for side, connector in connectors.items():
-                keys = person.own("contact", side.value)
+                keys = person.own(OWNER.value, side.value)
                 there[side] = _any(connector, keys)
     except ReconcileError as error:
         yield f"Whether a side still has the person was not looked at: {error.code}"
@@ -140,9 +144,9 @@ def _still_there(loaded: Pair, ledger: Ledger, person: Person) -> Iterable[str]:
 
 
 def _any(connector: Any, keys: Iterable[str]) -> bool:
-    from reconcile.model import Entity
+    from reconcile.entities import OWNER
 
-    records = (connector.read(Entity.CONTACT, key, None) for key in sorted(keys))
+    records = (connector.read(OWNER, key, None) for key in sorted(keys))
     return any(record is not None and not record.deleted for record in records)
 
 

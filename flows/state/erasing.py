@@ -7,31 +7,29 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import sqlalchemy as sa
 
 from flows.clock import new_run_id, now
 from flows.state import imprints, stores
 from flows.state.leases import holder_name, lease
+from flows.state.rewriting import Found, names, told_without
+from reconcile.entities import OWNER
 from reconcile.errors import StateError
 from reconcile.ledger import erasing, runs, schema, tombstones
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.identity import match_rules
 from reconcile.model import Side
-from reconcile.report import kept, write_document
 from reconcile.stage.erasing import Tables
 from reconcile.values.codecs import Name
 from reconcile.values.mapping import Mapping
 from reconcile.values.names import is_name
-from reconcile.values.person import Key, Person, Wiped
+from reconcile.values.person import Key, Person
 
 if TYPE_CHECKING:
     from flows.config import Pair
@@ -47,24 +45,6 @@ NOT_LOOKED_THROUGH = (
     "a database server's own files, backups and replicas",
 )
 """Where the product cannot look, as the certificate says."""
-
-
-@dataclass(slots=True)
-class Found:
-    """What was, or would be, changed: rows by table, and files by what became of them."""
-
-    ledger: dict[str, int] = field(default_factory=dict)
-    runs: list[str] = field(default_factory=list)
-    tables: int = 0
-    rows: int = 0
-    told: int = 0
-    documents: int = 0
-    removed: list[str] = field(default_factory=list)
-    plans: int = 0
-    backups: dict[str, int] = field(default_factory=dict)
-    unopened: list[str] = field(default_factory=list)
-    mentioned: list[str] = field(default_factory=list)
-    tombstones: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +105,7 @@ def _archived(folders: list[Path], name: str) -> set[Key]:
     """The contacts of that email or key in any archive, the newest that has one."""
     for folder in reversed(folders):
         with Tables(folder) as tables:
-            ends: list[Key] = [("contact", side.value, name) for side in Side]
+            ends: list[Key] = [(OWNER.value, side.value, name) for side in Side]
             keys = {key for key in ends if tables.has(key)}
             keys |= tables.contacts(name) if "@" in name else set()
         if keys:
@@ -134,7 +114,7 @@ def _archived(folders: list[Path], name: str) -> set[Key]:
 
 
 def _keys(person: Person) -> str:
-    ends = sorted((side, key) for kind, side, key in person.keys if kind == "contact")
+    ends = sorted((side, key) for kind, side, key in person.keys if kind == OWNER.value)
     return ", ".join(f"{Side(side).label} {key}" for side, key in ends)
 
 
@@ -156,7 +136,7 @@ def _gathered(desk: Desk, folders: list[Path], key: Key) -> Person:
 def _linked_then(desk: Desk, tables: Tables, person: Person) -> None:
     """Take in with whom they were linked, unless that is somebody else by now."""
     for link_id, app_key, ghl_key in tables.linked(person):
-        ends = (("contact", "app", app_key), ("contact", "ghl", ghl_key))
+        ends = ((OWNER.value, "app", app_key), (OWNER.value, "ghl", ghl_key))
         if not any(erasing.another(desk.ledger, person, end) for end in ends):
             person.links.add(link_id)
             person.keys.update(ends)
@@ -195,7 +175,7 @@ def look(desk: Desk, person: Person) -> Found:
         found.ledger = erasing.clear(desk.ledger, connection, person)
         connection.rollback()
     for folder in desk.folders():
-        _run(folder, person, found, really=False)
+        told_without(folder, person, found, really=False)
     waiting = [row for row in runs.runs(desk.ledger, limit=1_000_000) if _waits(row)]
     found.plans = sum(row.run_id in found.runs for row in waiting)
     for file in _copies(desk):
@@ -205,133 +185,6 @@ def look(desk: Desk, person: Person) -> Found:
 
 def _waits(row: runs.RunRow) -> bool:
     return row.state in ("planned", "refused") and row.plan_digest is not None
-
-
-def _run(folder: Path, person: Person, found: Found, *, really: bool) -> None:
-    """Go through the files of one run, and note what was done."""
-    with Tables(folder) as tables:
-        cut = tables.cut(person, really=really)
-    told = _documents(folder, person, really=really)
-    gone = [*_stages(folder)] if cut.files or told else []
-    rest = _rest(folder, person, handled={*cut.files, *told})
-    gone += rest
-    found.rows += cut.gone
-    found.told += cut.told
-    found.tables += len(cut.files)
-    found.documents += len(told)
-    found.removed += [f"{folder.name}/{path.name}" for path in gone]
-    if cut.files or told or gone:
-        found.runs.append(folder.name)
-    if really:
-        for path in gone:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _stages(folder: Path) -> Iterator[Path]:
-    """What a run worked in: its tables hold everybody, and an archive is left of them."""
-    return (path for path in sorted(folder.glob("s*")) if path.name in _STAGE)
-
-
-_STAGE = ("stage.duckdb", "stage.duckdb.wal", "spill")
-
-_LINES = ("plan.jsonl",)
-_WHOLE = ("undo.json", "archive.json", "cutover.json")
-_SHOWN = ("report.md", "report.html", "report.xlsx")
-
-
-def _documents(folder: Path, person: Person, *, really: bool) -> list[str]:
-    """Tell the run's documents again without them; returns those that named them."""
-    told = [name for name in _LINES if _tell_lines(folder / name, person, really=really)]
-    told += [name for name in _WHOLE if _tell_whole(folder / name, person, really=really)]
-    if _tell_report(folder, person, really=really):
-        told += ["report.json", *_SHOWN]
-    return told
-
-
-def _tell_lines(path: Path, person: Person, *, really: bool) -> bool:
-    if not path.exists():
-        return False
-    wiped = Wiped(person)
-    partial = path.with_name(f"{path.name}.partial")
-    with path.open(encoding="utf-8") as lines, partial.open("w", encoding="utf-8") as out:
-        for text in lines:
-            before, members = wiped.changed, json.loads(text)
-            members = wiped.document(members)
-            changed = wiped.changed > before
-            out.write(_line(members) + "\n" if changed else text)
-    if really and wiped.changed:
-        partial.replace(path)
-    partial.unlink(missing_ok=True)
-    return bool(wiped.changed)
-
-
-def _line(members: object) -> str:
-    return json.dumps(members, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def _tell_whole(path: Path, person: Person, *, really: bool) -> bool:
-    if not path.exists():
-        return False
-    wiped = Wiped(person)
-    told = wiped.document(json.loads(path.read_text(encoding="utf-8")))
-    if really and wiped.changed:
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(_line(told) + "\n", encoding="utf-8")
-        partial.replace(path)
-    return bool(wiped.changed)
-
-
-def _tell_report(folder: Path, person: Person, *, really: bool) -> bool:
-    """Make the report anew from its document, told without them."""
-    path = folder / "report.json"
-    try:
-        whole = kept.read(path)
-    except (OSError, msgspec.MsgspecError):
-        return False
-    wiped = Wiped(person)
-    told = {name: _told(wiped, name, value) for name, value in whole.items()}
-    if really and wiped.changed:
-        # report.json comes first, and these are made of it: a kill in between leaves none that
-        # names them.
-        for name in _SHOWN:
-            (folder / name).unlink(missing_ok=True)
-        write_document(told, folder)
-    return bool(wiped.changed)
-
-
-def _told(wiped: Wiped, name: str, value: Any) -> Any:
-    if name == "changes" and isinstance(value, kept.Changes):
-        return _changes(wiped, value)
-    if name == "interrupted":
-        return [{**run, "changes": _changes(wiped, run["changes"])} for run in value]
-    return wiped.document({name: value})[name]
-
-
-def _changes(wiped: Wiped, changes: Any) -> Any:
-    """The changes, each told without them; gone through once to count those."""
-    for change in changes:
-        wiped.document(change)
-    if isinstance(changes, kept.Changes):
-        return changes.changed(Wiped(wiped.person).document)
-    return [wiped.document(change) for change in changes]
-
-
-def _rest(folder: Path, person: Person, *, handled: set[str]) -> list[Path]:
-    """Other files of a run that name them: they are removed whole."""
-    known = {*handled, *_LINES, *_WHOLE, *_SHOWN, "report.json", *_STAGE}
-    pattern = person.pattern()
-    return [
-        path
-        for path in sorted(folder.glob("*"))
-        if path.is_file()
-        and path.name not in known
-        and path.suffix != ".parquet"
-        and _names(path, pattern)
-    ]
-
-
-def _names(path: Path, pattern: re.Pattern[str]) -> bool:
-    return pattern.search(path.read_text(encoding="utf-8", errors="replace")) is not None
 
 
 def _copies(desk: Desk) -> list[Path]:
@@ -410,7 +263,7 @@ def _begun(desk: Desk, person: Person, *, by: str) -> tuple[str, dict[str, Any]]
     It is found by a tombstone of the contact, which comes first: from here on nothing brings them
     back unasked.
     """
-    contacts = {key for key in person.keys if key[0] == "contact"}
+    contacts = {key for key in person.keys if key[0] == OWNER.value}
     known = traits(desk, person)
     with desk.ledger.transaction() as connection:
         _put(desk.ledger, connection, known)
@@ -450,7 +303,7 @@ def _rewrite(desk: Desk, folder: Path, person: Person, found: Found, *, noted: b
     What was changed by somebody before is not noted anew, and stays disbelieved.
     """
     ahead = Found()
-    _run(folder, person, ahead, really=False)
+    told_without(folder, person, ahead, really=False)
     if ahead.runs:
         try:
             imprints.check(desk.ledger, folder)
@@ -460,7 +313,7 @@ def _rewrite(desk: Desk, folder: Path, person: Person, found: Found, *, noted: b
         else:
             if noted:
                 imprints.drop(desk.ledger, folder.name)
-        _run(folder, person, found, really=True)
+        told_without(folder, person, found, really=True)
         stores.replace(desk.pair, folder)
     if noted and folder.name not in imprints.noted(desk.ledger):
         imprints.take(desk.ledger, folder)
@@ -498,7 +351,7 @@ def _mentioned(desk: Desk, person: Person) -> list[str]:
     return [
         path.name
         for path in sorted(store.glob("*"))
-        if path.is_file() and not path.name.startswith(database or "\0") and _names(path, pattern)
+        if path.is_file() and not path.name.startswith(database or "\0") and names(path, pattern)
     ]
 
 

@@ -207,8 +207,9 @@ def clear(ledger: Ledger, connection: Connection, person: Person) -> dict[str, i
         "act": _clear_acts(ledger, connection, person),
         "run": _tell_runs(ledger, connection, person),
     }
-    for name, table in (("sweep", schema.sweep), ("appointments", schema.agenda)):
-        gone[name] = _delete(connection, table, mine[name], table.c.contact_key, contacts)
+    for table in (schema.sweep, schema.agenda):
+        named = (mine[table.name], table.c.contact_key, contacts)
+        gone[table.name] = _delete(connection, table, *named)
     gone["hold"] += _tell_holds(ledger, connection, person)
     gone["difference"] += _forget_others(connection, mine["difference"], person)
     return {name: count for name, count in gone.items() if count}
@@ -233,7 +234,7 @@ def _count_writes(connection: Connection, theirs: sa.ColumnElement[bool]) -> Non
         connection.execute(sa.update(run).where(mine).values(values))
 
 
-_OWN_PAIR = ("link", "hold", "difference", "sweep", "appointments")
+_OWN_PAIR = ("link", "hold", "difference", schema.sweep.name, schema.agenda.name)
 
 
 def _delete(
