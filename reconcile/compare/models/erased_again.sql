@@ -13,6 +13,9 @@ WITH trait AS (
         '{{ side }}' AS what,
         key AS worth
     FROM free_{{ entity }}_{{ side }}
+    {% if entity.parent %}
+    WHERE parent_link IS NOT NULL  -- without a linked contact it goes nowhere, and the contact is what is asked about
+    {% endif %}
     {% for rule in rules %}
     UNION ALL
     SELECT
