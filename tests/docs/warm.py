@@ -10,9 +10,21 @@ import os
 import signal
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+IMPORTED = (
+    "flows.cli",
+    "flows.jobs.full",
+    "flows.opening",
+    "flows.wiring.wiring",
+    "connectors.ghl.sandbox",
+    "connectors.sql",
+    "reconcile.report.page",
+    "reconcile.report.sheet",
+)
+"""What a run needs."""
 SOCKET = "calls"
 PROGRAM = "ghl-reconcile"
 _MOST = 1 << 20  # bytes of words and environment
@@ -30,10 +42,8 @@ sys.exit(code[0] if code else 70)
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    import flows.cli
-    import flows.jobs.full
-    import flows.opening
-    import flows.wiring.wiring  # noqa: F401
+    for name in IMPORTED:
+        import_module(name)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who answer
     with socket.socket(socket.AF_UNIX) as calls:
