@@ -227,6 +227,12 @@ def erase(desk: Desk, name: str, *, by: str) -> dict[str, Any]:
         return _erase(desk, person, by=by)
 
 
+def _stageless(desk: Desk) -> list[str]:
+    """The runs whose plan cannot be carried out any more, as nothing is left to do it from."""
+    rows = filter(_waits, runs.runs(desk.ledger, limit=1_000_000))
+    return [row.run_id for row in rows if not (desk.folder / row.run_id / stores.STAGE).exists()]
+
+
 def waits(desk: Desk) -> bool:
     """Whether an erasure was killed when only its end was missing: `erase` brings it to its end."""
     return any(body["cleared"] for _, body in _unfinished(desk))
@@ -250,7 +256,7 @@ def _erase(desk: Desk, person: Person, *, by: str) -> dict[str, Any]:
     found.mentioned = _mentioned(desk, person)
     with desk.ledger.transaction() as connection:
         found.ledger = erasing.clear(desk.ledger, connection, person)
-        found.plans = erasing.withdraw(connection, desk.ledger.pair, found.runs)
+        found.plans = erasing.withdraw(connection, desk.ledger.pair, _stageless(desk))
         found.tombstones = len(known)
         body |= {"cleared": True, "found": asdict(found), "of": []}
         _note(desk, connection, erasure_id, body=json.dumps(body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,7 +14,9 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from flows.jobs.full import FULL
 from flows.outcome.explain import explanation
+from flows.runner import carry_out
 from flows.state import erasing, imprints
 from flows.state.backups import back_up
 from reconcile.errors import StateError
@@ -24,7 +27,7 @@ from reconcile.model import Entity, Side
 from reconcile.report import kept
 from reconcile.stage.archive import Archived
 from tests.builders import World
-from tests.flows.nights import night, take_back
+from tests.flows.nights import night, opened, take_back
 
 ADA = {
     "first_name": "Zenobia",
@@ -249,3 +252,13 @@ def test_what_was_forged_before_stays_disbelieved(world: World) -> None:
     assert mentions(world, *WORDS) == []
     with pytest.raises(StateError, match="not what the run left"):
         imprints.check(world.ledger, folder)
+
+
+def test_a_plan_that_waits_has_to_be_made_again(world: World) -> None:
+    """It was made with her in view: nobody can approve it any more, which is said."""
+    with opened(world, "plan") as run:
+        told = carry_out(run, replace(FULL, writes=False))
+    digest = told.document["provenance"]["plan_digest"]
+    assert runs.find(world.ledger, plan_digest=digest) is not None
+    assert erasing.erase(desk_of(world), APP_KEY, by="Eve")["plans_withdrawn"] == 1
+    assert runs.find(world.ledger, plan_digest=digest) is None
