@@ -148,7 +148,7 @@ def _equal(stage: Stage, mapped: EntityMap) -> int:
     """Equal values, counted from the cells, and from the links that did not move."""
     entity, width = mapped.entity, len(mapped.fields)
     paired = f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)"
-    compared = 0
+    compared = -stage.count(f"SELECT count(*) FROM turned_{entity} WHERE was_equal")
     for links in beside(stage, entity, where=paired):
         compared += stage.count(render("report/equal_compared", links=links, width=width))
     row = stage.one(render("report/unmoved", entity=entity))
@@ -172,12 +172,41 @@ def _make_values(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
         by_item=by_item,
         classes=list(VALUES_BY_NAME),
     )
+    _add_turned(stage, mapped, applied=applied)
     stage.make("report/value_whole", entity=entity, in_part=scoped(stage))
     stage.make("report/value_standing", entity=entity)
     for side in Side:
         stage.make("report/value_alone", entity=entity, side=side, of_records=OF_RECORDS)
     if stage.some("fate WHERE kind = 'create'"):
         _add_created(stage, mapped, applied=applied)
+
+
+def _add_turned(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
+    """Add the computed values that are others since this run wrote what they are computed of."""
+    entity = mapped.entity
+    stage.make("report/turned", entity=entity)
+    computed = [
+        (place, field.name, side)
+        for place, field in enumerate(mapped.fields, start=1)
+        for side in Side
+        if field.computed(side)
+    ]
+    if not applied or not computed:
+        return
+    paired = f"NOT excluded AND link_id IN (SELECT link_id FROM tie_{entity} WHERE paired)"
+    for links in beside(stage, entity, where=paired):
+        for place, name, side in computed:
+            stage.make(
+                "report/turned_part",
+                entity=entity,
+                side=side,
+                other=side.other,
+                place=place,
+                field=name,
+                links=links,
+            )
+    because = "computed of what this run wrote; the next run compares it"
+    stage.make("report/value_turned", entity=entity, because=because)
 
 
 def _add_created(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:

@@ -24,7 +24,7 @@ from reconcile.stage.models import render
 from reconcile.values.mapping import Field
 from reconcile.values.policy import Flow, Rule
 from tests.builders import Date, World, contacts, field_of, mapping_of
-from tests.builders_world import busy_world, edit, random_world, seen
+from tests.builders_world import COMPUTED, busy_world, edit, random_world, seen
 from tests.long_forms import SOAK
 
 
@@ -307,6 +307,25 @@ def _one_way(name: str) -> list[Field]:
     return [
         replace(field, rule=rule) if field.name == name else field for field in contacts().fields
     ]
+
+
+def test_what_this_runs_own_write_turns_is_named_until_it_is_carried() -> None:
+    """A phone that comes from GHL turns a value that is computed of it: that night does not agree, the next one carries it."""
+    with World(mapping=mapping_of(contacts(*contacts().fields, COMPUTED))) as world:
+        for side in world.sides.values():
+            side._fields[Entity.CONTACT]["stage"] = FieldInfo()
+        world.app.put(Entity.CONTACT, {"first_name": "Dee", "email": "c@x.com"})
+        assert told(world)["values"]["agree"]
+        (key,) = world.ghl.rows(Entity.CONTACT)
+        world.ghl.edit(Entity.CONTACT, key, {"phone": "+18885551212"})
+        turned = told(world)
+        assert broken(turned) == []
+        assert differing(world, turned) == []
+        assert apart(turned) == [("stage", "pending")]
+        assert not turned["values"]["agree"]
+        carried, quiet = told(world), told(world)
+    assert carried["values"]["agree"]
+    assert account(quiet)["classes"] == {"equal": account(quiet)["total"]}
 
 
 WORLDS = int(os.environ.get("GHL_RECONCILE_WORLDS", "2400" if SOAK else "6"))
