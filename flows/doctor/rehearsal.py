@@ -18,6 +18,7 @@ from reconcile.ports import Connector, Json
 from reconcile.values.codecs import Choice
 from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.policy import OnDelete
+from reconcile.values.references import Linked
 
 if TYPE_CHECKING:
     from connectors.sql import Try, Wish
@@ -98,7 +99,14 @@ def _article(noun: str) -> str:
 def _wish(mapped: EntityMap) -> Wish:
     from connectors.sql import Wish
 
-    written = [f for f in mapped.fields if f.rule.flow.owner is not Side.APP and f.app]
+    # What refers to another record is left blank: there may be none yet to refer to.
+    written = [
+        field
+        for field in mapped.fields
+        if field.rule.flow.owner is not Side.APP
+        and field.app
+        and not isinstance(field.codec, Linked)
+    ]
     if mapped.entity.spec.person:
         known = (field for word in _KNOWN_BY for field in written if word in field.ghl)
         named = list(known)[:1]
