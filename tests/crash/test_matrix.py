@@ -20,7 +20,6 @@ from flows.jobs.delta import Delta
 from flows.jobs.full import FULL, PLAN
 from flows.outcome.tell import Told
 from flows.runner import Job, carry_out
-from reconcile.entities import RECORDS
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, Side
 from tests.crash.faults import FAULTS, VALUE, Fault, FaultyWorld, Killed
@@ -134,7 +133,8 @@ def a_day(world: FaultyWorld, number: int) -> None:
 
 def state(world: FaultyWorld) -> State:
     """What both sides hold, without keys: each record with the address of whom it hangs on."""
-    return Counter(row for side in Side for entity in RECORDS for row in _rows(world, side, entity))
+    kinds = [mapped.entity for mapped in world.mapping.entities]
+    return Counter(row for side in Side for kind in kinds for row in _rows(world, side, kind))
 
 
 def _rows(world: FaultyWorld, side: Side, entity: Entity) -> Iterator[tuple[Any, ...]]:
