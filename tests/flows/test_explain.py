@@ -177,7 +177,11 @@ def test_a_question_about_a_tag_is_one_about_tags() -> None:
 @pytest.mark.parametrize(
     ("entity", "field", "said"),
     [
-        ("contacts", None, "no kind of record 'contacts' → known are contact, task, note"),
+        (
+            "contacts",
+            None,
+            "no kind of record 'contacts' → known are company, contact, task, note, opportunity",
+        ),
         (
             "contact",
             "compny",

@@ -151,7 +151,7 @@ def test_an_openapi_document_becomes_a_pair_file_that_runs(tmp_path: Path) -> No
         Location(tmp_path / "ghl.db").edit()
         people[1].last_name = "Leigh"
         _run(tmp_path / "pair.toml")
-        quiet = _run(tmp_path / "pair.toml", "full")
+        quiet = _run(tmp_path / "pair.toml")
     assert (quiet["changes"], quiet["holds"]) == ([], [])
     names = {row.email: (row.first_name, row.last_name) for row in people.values()}
     assert names == {
