@@ -89,7 +89,9 @@ class EntitySpec:
     it as a set of words; such a kind has no records of its own. A `person` may be merged with
     another, stand under the key of another by now, and be looked for by likeness. What `completes`
     is open or completed, and can be overdue. What is `swept` GHL tells one parent at a time, so
-    that it is read within a budget. What is `folded` is matched whatever its letter case.
+    that it is read within a budget. What is `folded` is matched whatever its letter case. What is
+    `usual` an application is taken to have, also where a pair file does not say where: of anything
+    else that means it has none.
     """
 
     plural: str
@@ -99,6 +101,7 @@ class EntitySpec:
     completes: bool = False
     swept: bool = False
     folded: bool = False
+    usual: bool = False
 
 
 SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
@@ -106,8 +109,8 @@ SPECS: Mapping[Entity, EntitySpec] = MappingProxyType(
         Entity.COMPANY: EntitySpec("companies", folded=True),
         Entity.CONTACT: EntitySpec("contacts", person=True),
         Entity.TAG: EntitySpec("tags", set_of=Entity.CONTACT),
-        Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True),
-        Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True),
+        Entity.TASK: EntitySpec("tasks", parent=Entity.CONTACT, completes=True, usual=True),
+        Entity.NOTE: EntitySpec("notes", parent=Entity.CONTACT, swept=True, usual=True),
         Entity.OPPORTUNITY: EntitySpec("opportunities", parent=Entity.CONTACT),
     }
 )

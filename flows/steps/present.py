@@ -87,7 +87,8 @@ def children(run: Run, side: Side, contact: str) -> Hanging:
     """
     there: list[tuple[Entity, str]] = []
     unread: dict[Entity, str] = {}
-    for entity in OWNER.children:
+    described = run.described[side].fields
+    for entity in (each for each in OWNER.children if each.spec.usual or each in described):
         try:
             there += [(entity, key) for key in _child_keys(run, side, entity, contact)]
         except ConnectorError as error:
