@@ -9,7 +9,7 @@ import logging
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +21,7 @@ from flows.clock import now
 from flows.config.form import MOST_MINUTES
 from flows.config.problems import near
 from reconcile.apply.apply import Desk
-from reconcile.apply.canary import Stirred
+from reconcile.apply.canary import Seen
 from reconcile.apply.settle import Settlement
 from reconcile.compare.agenda_sweep import Sweep
 from reconcile.compare.doubts import Doubt
@@ -68,7 +68,7 @@ class Canary:
 
     few: int
     seconds: float
-    goes_on: Callable[[Sequence[Stirred]], bool]
+    goes_on: Callable[[Seen], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,8 +228,8 @@ def begin_with_few(run: Run, job: Job, canary: Canary, do: Do) -> None:
         if steps.must_stop(run):
             return
         do(job.apply, run, chunk)
-    stirred = do(watch, run, few)
-    if not steps.must_stop(run) and not canary.goes_on(stirred):
+    seen = do(watch, run, few)
+    if not steps.must_stop(run) and not canary.goes_on(seen):
         run.course.stopped = NOT_WANTED
 
 

@@ -21,6 +21,7 @@ from reconcile.apply.apply import chunks
 from reconcile.apply.settle import Settlement
 from reconcile.apply.verify import Residual
 from reconcile.entities import RECORDS
+from reconcile.errors import ConnectorError
 from reconcile.ledger import runs
 from reconcile.ledger.ledger import Decision, Ledger
 from reconcile.model import Cell, Entity, Hold, Operation, OpKind, Outcome, Side
@@ -159,6 +160,8 @@ class Witness(MemoryConnector):
     unkept_tags: frozenset[str] = frozenset()
     untold: bool = False
     """Whether its replies say nothing of what it then holds, as those to GHL's bulk tags."""
+    silent: frozenset[str] = frozenset()
+    """Keys of records that cannot be read whole."""
 
     def write(self, writes: Sequence[Write]) -> Iterator[Reply]:
         """As the reference does it, but for what a reply tells."""
@@ -176,7 +179,9 @@ class Witness(MemoryConnector):
     def whole(
         self, entity: Entity, key: str, parent: str | None = None
     ) -> Mapping[str, Json] | None:
-        """A record with all that is kept of it."""
+        """A record with all that is kept of it. Raises ConnectorError for one of `silent`."""
+        if key in self.silent:
+            raise ConnectorError("it does not answer")
         row = self.rows(entity).get(key)
         return None if row is None else dict(row.fields)
 

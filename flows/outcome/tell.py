@@ -197,7 +197,8 @@ def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
     """What the ledger keeps of the report, and the alerts that it gives reason for.
 
     The alerts are told and entered in both. A delta is measured by deltas alone, and all else by
-    all else: that a part is well says nothing of the whole.
+    all else: that a part is well says nothing of the whole. Nor does a plan or an audit say that a
+    run which carries something is well again.
     """
     brief = summary(whole) | ({"flow_run": run.course.flow_run} if run.course.flow_run else {})
     deltas = run.options.job == runs.DELTA
@@ -206,6 +207,8 @@ def _alerted(run: Run, whole: dict[str, Any]) -> tuple[dict[str, Any], Alerted]:
         for row in runs.runs(run.ledger, limit=HISTORY, deltas=deltas)
         if "entities" in row.summary and row.run_id != run.run_id
     ]
+    if run.options.job in CARRYING:
+        earlier = [one for one in earlier if one["job"] in CARRYING]
     raised = alerts.raised(brief, earlier, run.pair.alerts)
     whole["alerts"] = [asdict(alert) for alert in raised]
     brief["alerts"] = [alert.name for alert in raised if alert.name != alerts.RECOVERED]

@@ -1,89 +1,92 @@
-"""Carries out the first few writes of a plan, and waits to see what GHL makes of them."""
+"""Watches what GHL makes of the first few writes of a plan."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from flows.run import Run
-from reconcile.apply.canary import Stirred, changes
+from reconcile.apply.canary import GONE, Seen, Stirred, changes
 from reconcile.errors import ConnectorError, Stopped
-from reconcile.model import Operation, Status
+from reconcile.model import Entity, Operation, Outcome, Side, Status
+from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.ports import Json, ShowsWhole
 
 NOT_WANTED = "the first few writes were looked at, and the rest was not wanted"
 
+Place = tuple[Side, Entity, str, str | None]
+"""Where a record is: its side, kind and key, and the key of the contact that it hangs on."""
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A record of the first few: the operation that wrote it, its key, and how it was right after."""
-
-    operation: Operation
-    key: str
-    parent: str | None
-    then: Mapping[str, Json]
+Whole = Mapping[str, Json] | None
 
 
-def watch(run: Run, few: Sequence[Operation]) -> list[Stirred]:
+def watch(run: Run, few: Sequence[Operation]) -> Seen:
     """Look at what the first few writes made, wait, and look again.
 
-    A record that cannot be read is left out; so is one of a side that does not show its records
-    whole. A run that has to end meanwhile ends as any other.
+    Records of a side that does not show them whole, as an application's, are not looked at. A run
+    that has to end meanwhile ends as any other.
     """
-    watched = list(_written(run, few))
+    outcomes = {operation.op_id: outcome for operation, outcome in run.journal.entries()}
+    sent = [operation for operation in few if operation.kind not in LEDGER_ONLY]
+    done = [one for one in sent if _is_done(outcomes.get(one.op_id))]
+    codes = (outcomes[one.op_id] for one in sent if one.op_id in outcomes and one not in done)
+    failed = Counter(outcome.code or outcome.status.value for outcome in codes)
+    places = dict.fromkeys(_place(run, one, outcomes[one.op_id]) for one in done)
+    shown = [each for each in places if isinstance(run.connectors[each[0]], ShowsWhole)]
+    before = dict(_look(run, shown))
+    if before and not _waited(run):
+        return Seen(len(done), failed)
+    after = dict(_look(run, before))
+    return Seen(
+        written=len(done),
+        failed=failed,
+        looked_at=len(after),
+        unread=len(shown) - len(after),
+        stirred=tuple(_stirred(before, after)),
+    )
+
+
+def _is_done(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.status is Status.DONE
+
+
+def _place(run: Run, operation: Operation, outcome: Outcome) -> Place:
+    key = outcome.key or operation.key or ""
+    return operation.side, operation.entity.record, key, run.desk.contact_of(operation)
+
+
+def _waited(run: Run) -> bool:
+    """Wait as long as was asked for; False where the run has to end first."""
     canary = run.options.canary
-    if not watched or canary is None:
-        return []
     try:
-        run.ending.rest(canary.seconds, "what GHL makes of the first writes")
+        run.ending.rest(canary.seconds if canary else 0.0, "what GHL makes of the first writes")
     except Stopped as stopped:
         run.course.stopped = run.course.stopped or str(stopped)
-        return []
-    return list(_stirred(run, watched))
+        return False
+    return True
 
 
-def _written(run: Run, few: Sequence[Operation]) -> Iterator[Watched]:
-    done = {
-        operation.op_id: outcome
-        for operation, outcome in run.journal.entries()
-        if outcome.status is Status.DONE
-    }
-    for operation in few:
-        outcome = done.get(operation.op_id)
-        key = (outcome.key or operation.key) if outcome else None
-        if key is None:
+def _look(
+    run: Run, places: Sequence[Place] | Mapping[Place, Whole]
+) -> Iterator[tuple[Place, Whole]]:
+    """Each record as its side shows it now; what cannot be read is left out."""
+    for place in places:
+        side, entity, key, contact = place
+        connector = run.connectors[side]
+        if not isinstance(connector, ShowsWhole):
             continue
-        parent = operation.parent_key
-        if operation.parent and parent is None:
-            parent = run.desk.created.key_of(operation.parent, operation.side)
-        whole = _whole(run, operation, key, parent)
-        if whole is not None:
-            yield Watched(operation, key, parent, whole)
+        try:
+            yield place, connector.whole(entity, key, contact)
+        except ConnectorError:
+            continue  # it is counted as unread
 
 
-def _stirred(run: Run, watched: Sequence[Watched]) -> Iterator[Stirred]:
-    seen: set[tuple[str, str]] = set()
-    for each in watched:
-        operation = each.operation
-        record = operation.entity.record
-        if (record, each.key) in seen:
+def _stirred(before: Mapping[Place, Whole], after: Mapping[Place, Whole]) -> Iterator[Stirred]:
+    for place, now in after.items():
+        then = before[place]
+        if then is None:  # what the plan deleted
             continue
-        seen.add((record, each.key))
-        now = _whole(run, operation, each.key, each.parent)
-        if now is None:
-            continue
-        differing = changes(each.then, now)
+        differing = GONE if now is None else changes(then, now)
         if differing:
-            yield Stirred(record, operation.side, each.key, differing)
-
-
-def _whole(
-    run: Run, operation: Operation, key: str, parent: str | None
-) -> Mapping[str, Json] | None:
-    side = run.connectors[operation.side]
-    if not isinstance(side, ShowsWhole):
-        return None
-    try:
-        return side.whole(operation.entity.record, key, parent)
-    except ConnectorError:
-        return None
+            side, entity, key, _ = place
+            yield Stirred(entity, side, key, differing)

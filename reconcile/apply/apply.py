@@ -54,6 +54,14 @@ class Desk:
         self.created.add(operation.link_id, operation.side, key)
         self.one_thing(operation, key)
 
+    def contact_of(self, operation: Operation) -> str | None:
+        """The key of the contact that a task or note hangs on, on the operation's side."""
+        if not operation.parent or operation.parent_key is not None:
+            return operation.parent_key
+        return self.created.key_of(operation.parent, operation.side) or self.parents(
+            operation.parent, operation.side
+        )
+
     def one_thing(self, operation: Operation, key: str) -> None:
         """Note that a record and the other side's are one thing, for the values that name it."""
         if operation.source_key is not None:
@@ -154,18 +162,14 @@ def _prepare(desk: Desk, operation: Operation) -> Write | Outcome:
             code="NOT_DELETED",
             detail="the old record is still there",
         )
-    parent = operation.parent_key
+    parent = desk.contact_of(operation)
     if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
-            operation.parent, operation.side
+        return Outcome(
+            operation.op_id,
+            Status.SKIPPED,
+            code="NO_PARENT",
+            detail="its contact was not created",
         )
-        if parent is None:
-            return Outcome(
-                operation.op_id,
-                Status.SKIPPED,
-                code="NO_PARENT",
-                detail="its contact was not created",
-            )
     if withheld := _withheld(desk, operation) or _waits(desk, operation):
         return withheld
     write = write_of(desk.mapping, operation, parent)

@@ -17,14 +17,33 @@ from reconcile.ports import Json
 _TAKING = frozenset({OpKind.DELETE, OpKind.ARCHIVE})
 
 
+GONE = (("the record", "there", "gone"),)
+"""What changed in a record that is gone by the second look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stirred:
-    """What changed in a written record while nobody of ours touched it: member by member, before and after."""
+    """What changed in a written record while we left it alone, as (member, before, after)."""
 
     entity: Entity
     side: Side
     key: str
     changes: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came of the first few writes, and of the records that they were made to.
+
+    `failed` counts those that were not made, by their code. `looked_at` is how many records were
+    read twice, `unread` how many could not be: of these nothing is known.
+    """
+
+    written: int
+    failed: Mapping[str, int]
+    looked_at: int = 0
+    unread: int = 0
+    stirred: tuple[Stirred, ...] = ()
 
 
 def first(operations: Iterable[Operation], few: int) -> Iterator[Operation]:

@@ -121,11 +121,7 @@ def _holds(operation: Operation, held: Cells) -> bool:
 
 
 def _look_for_created(desk: Desk, ledger: Ledger, operation: Operation) -> Outcome:
-    parent = operation.parent_key
-    if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
-            operation.parent, operation.side
-        )
+    parent = desk.contact_of(operation)
     candidates = desk.connectors[operation.side].look(write_of(desk.mapping, operation, parent))
     found = _ours(desk, ledger, operation, candidates)
     if found is None:

@@ -50,11 +50,7 @@ def read_back(desk: Desk, entries: Iterable[tuple[Operation, Outcome]]) -> Itera
 def _look(desk: Desk, operation: Operation, outcome: Outcome) -> Residual | None:
     entity = operation.entity.record
     key = outcome.key or operation.key
-    parent = operation.parent_key
-    if operation.parent and parent is None:
-        parent = desk.created.key_of(operation.parent, operation.side) or desk.parents(
-            operation.parent, operation.side
-        )
+    parent = desk.contact_of(operation)
     record = desk.connectors[operation.side].read(entity, key or "", parent)
     deleting = operation.kind in (OpKind.DELETE, OpKind.ARCHIVE)
     if record is None or record.deleted:

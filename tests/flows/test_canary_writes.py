@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,7 @@ from flows.jobs.full import FULL
 from flows.outcome.tell import Told
 from flows.run import Canary
 from flows.runner import carry_out
-from reconcile.apply.canary import Stirred, changes, first
+from reconcile.apply.canary import GONE, Seen, Stirred, changes, first
 from reconcile.model import Entity, Operation, OpKind, Side
 from tests.builders import World, operation_of
 from tests.flows.nights import night, opened
@@ -72,21 +72,21 @@ def _with_people(many: int) -> World:
 def _apply(
     world: World,
     *,
-    goes_on: Callable[[Sequence[Stirred]], bool],
+    goes_on: Callable[[Seen], bool],
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Told:
     """One run that begins with two writes of each kind; `meanwhile` happens while they are watched."""
-    with opened(world, "nightly", canary=Canary(2, 1.0, goes_on)) as run:
+    with opened(world, "nightly", canary=Canary(2, 0.01, goes_on)) as run:
         ending = Ending(None, clock=world.clock.seconds, sleep=lambda _: meanwhile())
         return carry_out(replace(run, ending=ending), FULL)
 
 
 def test_what_a_workflow_does_is_shown_and_the_rest_waits() -> None:
     """A tag that came by itself is shown; two of five are made, three are left, and the next night makes them, none twice."""
-    shown: list[Sequence[Stirred]] = []
+    shown: list[Seen] = []
 
-    def refuses(stirred: Sequence[Stirred]) -> bool:
-        shown.append(stirred)
+    def refuses(seen: Seen) -> bool:
+        shown.append(seen)
         return False
 
     with _with_people(5) as world:
@@ -99,9 +99,11 @@ def test_what_a_workflow_does_is_shown_and_the_rest_waits() -> None:
         made = len(world.ghl.rows(Entity.CONTACT))
         after = night(world)
         emails = sorted(str(cells["email"]) for cells in world.cells(Side.GHL).values())
-    ((seen,),) = shown
-    assert seen.changes == (("tags", "", "welcome"),)
-    assert seen.side is Side.GHL
+    (seen,) = shown
+    (stirred,) = seen.stirred
+    assert (seen.written, seen.failed, seen.looked_at, seen.unread) == (2, {}, 2, 0)
+    assert stirred.changes == (("tags", "", "welcome"),)
+    assert stirred.side is Side.GHL
     assert made == 2
     assert (told.state, told.exit_code) == ("stopped", 1)
     assert told.document["entities"]["contact"]["left"] == 3
@@ -112,7 +114,7 @@ def test_what_a_workflow_does_is_shown_and_the_rest_waits() -> None:
 def test_the_rest_follows_where_somebody_wants_it() -> None:
     """Nothing happened by itself, a person says yes, and each record is made once."""
     with _with_people(5) as world:
-        told = _apply(world, goes_on=lambda stirred: not stirred)
+        told = _apply(world, goes_on=lambda seen: not seen.stirred)
         assert len(world.ghl.rows(Entity.CONTACT)) == 5
     assert (told.state, told.exit_code) == ("settled", 0)
 
@@ -122,9 +124,55 @@ def test_without_a_person_the_rest_is_left(
 ) -> None:
     """Where nobody sits at a terminal the answer is no, and what changed is told all the same."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    stirred = [Stirred(Entity.CONTACT, Side.GHL, "g1", (("tags", "", "welcome"),))]
-    assert asking(5, 60.0).goes_on(stirred) is False
+    stirred = Stirred(Entity.CONTACT, Side.GHL, "g1", (("tags", "", "welcome"),))
+    seen = Seen(written=1, failed={}, looked_at=1, stirred=(stirred,))
+    assert asking(5, 60.0).goes_on(seen) is False
     said = capsys.readouterr().err
     assert "tags: blank → welcome" in said
     assert "left to the next plan" in said
-    assert lines([]) == ["Nothing changed by itself in what the first few writes made."]
+
+
+def test_what_goes_and_what_cannot_be_read_is_no_quiet() -> None:
+    """One of two is deleted meanwhile and the other answers no more: both are told, and "nothing changed" is not."""
+    shown: list[Seen] = []
+
+    def refuses(seen: Seen) -> bool:
+        shown.append(seen)
+        return False
+
+    with _with_people(2) as world:
+
+        def meanwhile() -> None:
+            gone, silent = sorted(world.ghl.rows(Entity.CONTACT))
+            world.ghl.delete(Entity.CONTACT, gone)
+            world.ghl.silent = frozenset({silent})
+
+        _apply(world, goes_on=refuses, meanwhile=meanwhile)
+    (seen,) = shown
+    assert (seen.looked_at, seen.unread) == (1, 1)
+    assert [each.changes for each in seen.stirred] == [GONE]
+    said = "\n".join(lines(seen))
+    assert "1 of their records could not be read" in said
+    assert "the record: there → gone" in said
+    assert "Nothing changed" not in said
+
+
+def test_first_writes_that_fail_are_told() -> None:
+    """Where none was made nothing was looked at, and both are said."""
+    shown: list[Seen] = []
+
+    def refuses(seen: Seen) -> bool:
+        shown.append(seen)
+        return False
+
+    with _with_people(2) as world:
+        world.set_vices(Side.GHL, rejects=lambda write: "READ_ONLY")
+        _apply(world, goes_on=refuses)
+    (seen,) = shown
+    assert list(lines(seen)) == [
+        "Of the first writes 0 were made.",
+        "  2 failed: READ_ONLY",
+        "No record of GHL was looked at.",
+    ]
+    quiet = Seen(written=2, failed={}, looked_at=2)
+    assert "Nothing changed by itself in 2 records that were read twice." in lines(quiet)

@@ -19,6 +19,7 @@ from flows.commands.operating import notify as try_them
 from flows.config import load
 from flows.config.form import AlertsForm
 from flows.jobs.delta import Delta
+from flows.jobs.full import PLAN
 from flows.outcome.alerts import RECOVERED, Alert
 from flows.outcome.notify import DIGESTED, Notice, digest, news, send, understood
 from flows.outcome.tell import Told
@@ -199,6 +200,25 @@ def test_a_delta_that_is_well_does_not_end_the_nights_trouble() -> None:
         whole = night(world)
     names = [[each["name"] for each in told.document["alerts"]] for told in (bad, part, whole)]
     assert names == [["failed-share"], [], ["recovered"]]
+
+
+def test_a_plan_in_between_neither_ends_a_trouble_nor_begins_it_anew() -> None:
+    """Bad night, a plan that somebody made to look, bad night, plan, good night: one trouble, and one end of it."""
+    with http_receiver() as (web, posts), with_a_person() as world:
+        world.set_vices(world.ghl.side, rejects=lambda write: "READ_ONLY")
+        told_to(world, web, digest=False)
+        _looked_at(world)
+        told_to(world, web, digest=False)
+        world.set_vices(world.ghl.side, rejects=lambda write: None)
+        _looked_at(world)
+        told_to(world, web, digest=False)
+    titles = [post["title"].partition(": ")[2] for post in posts]
+    assert titles == ["failed-share", "all is well again"]
+
+
+def _looked_at(world: World) -> None:
+    with opened(world, "plan") as run:
+        carry_out(run, PLAN)
 
 
 PAIR = """
