@@ -28,9 +28,6 @@ WEEK = timedelta(days=7)
 SECONDS = 30.0
 """How long all receivers of a notice may take together. The run does not wait longer."""
 
-ENDED = "ended-while-writing"
-"""What is told where an error ended a run in the middle of its writes: the next one recovers."""
-
 DIGESTED = "digested"
 """What the summary of a run says that sent the digest of the open questions."""
 
@@ -64,8 +61,9 @@ def news(pair: str, raised: Sequence[Alert], last: Mapping[str, Any] | None) -> 
     if all(alert.name == RECOVERED for alert in fresh):
         return Notice(f"{pair}: all is well again", (fresh[0].what,), "success")
     worst: Tone = "failure" if any(each.severity == "error" for each in fresh) else "warning"
-    names = ", ".join(dict.fromkeys(alert.name for alert in fresh))
-    return Notice(f"{pair}: {names}", tuple(alert.what for alert in fresh), worst)
+    said = fresh[0].what.partition(" (")[0].partition(";")[0]
+    more = f", and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+    return Notice(f"{pair}: {said}{more}", tuple(alert.what for alert in fresh), worst)
 
 
 def digest(pair: str, opened: Sequence[tuple[str, str, str]], at: str) -> Notice | None:
@@ -158,8 +156,8 @@ def _opened(run: Run) -> list[tuple[str, str, str]]:
 def tell_ended(run: Run, error: Exception) -> None:
     """Tell that an error ended a run while it wrote."""
     if run.pair.alerts.notify:
-        what = f"{type(error).__name__} ended the run while it wrote; the next one recovers it"
-        _tell(run, Notice(f"{run.pair.name}: {ENDED}", (what,), "failure"))
+        title = f"{run.pair.name}: an error ended the run while it wrote"
+        _tell(run, Notice(title, (f"{type(error).__name__}; the next run recovers it",), "failure"))
 
 
 def _tell(run: Run, notice: Notice) -> None:

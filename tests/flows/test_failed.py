@@ -29,6 +29,7 @@ from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.report.schema import schema
 from tests.flows.acme import Acme
 from tests.flows.calls import say
+from tests.flows.test_notify import http_receiver
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +260,24 @@ def test_a_side_that_gives_no_answer_is_named_and_the_report_too(acme: Acme) -> 
     page = Path(said.errors.rpartition("\nReport: ")[2].strip()).read_text(encoding="utf-8")
     assert "The run failed before it was finished" in page
     assert "to be created" not in page
+
+
+def test_people_are_told_of_a_run_that_ended_while_it_wrote(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error before the writes is told as a failed run, one among them as what it is; a value of it is in neither."""
+    pair = acme.pair.with_name("told.toml")
+    text = acme.pair.read_text(encoding="utf-8")
+    pair.write_text(f'{text}\n[alerts]\nnotify = ["env:OPS"]\ndigest = false\n', encoding="utf-8")
+    with http_receiver() as (web, posts):
+        monkeypatch.setenv("OPS", web)
+        for step in ("link", "resolve_doubts"):
+            with monkeypatch.context() as patch:
+                patch.setattr(steps, step, _raising(ValueError("ann@example.com")))
+                with pytest.raises(ValueError, match="ann"):
+                    acme.run(pair=pair)
+    titles = [post["title"].partition(": ")[2] for post in posts]
+    assert titles == ["the run failed", "an error ended the run while it wrote"]
+    assert "ann@example.com" not in json.dumps(posts)
+    assert _newest(acme).state == "applying"
+    assert acme.run().told.state == "settled"

@@ -111,7 +111,7 @@ def test_a_trouble_is_told_once_and_its_end_once() -> None:
     bad = {"alerts": [BROKEN.name]}
     first = news("acme", [BROKEN], {"alerts": []})
     assert first
-    assert (first.title, first.tone) == ("acme: failed-share", "failure")
+    assert (first.title, first.tone) == ("acme: 3 of 10 writes failed", "failure")
     assert news("acme", [BROKEN], bad) is None
     well = news("acme", [WELL], bad)
     assert well
@@ -157,7 +157,7 @@ def test_a_run_tells_what_changed_and_no_value(caplog: pytest.LogCaptureFixture)
         third = told_to(world, web, gone, digest=False)
     assert [told.exit_code for told in (first, second, third)] == [2, 2, 0]
     assert [post["title"].partition(": ")[2] for post in posts] == [
-        "failed-share",
+        "1 of 1 writes failed",
         "all is well again",
     ]
     link = f"https://reports.example.com/{first.document['run_id']}/report.html"
@@ -213,7 +213,7 @@ def test_a_plan_in_between_neither_ends_a_trouble_nor_begins_it_anew() -> None:
         _looked_at(world)
         told_to(world, web, digest=False)
     titles = [post["title"].partition(": ")[2] for post in posts]
-    assert titles == ["failed-share", "all is well again"]
+    assert titles == ["1 of 1 writes failed", "all is well again"]
 
 
 def _looked_at(world: World) -> None:
