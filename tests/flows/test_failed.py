@@ -266,6 +266,7 @@ def test_people_are_told_of_a_run_that_ended_while_it_wrote(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error before the writes is told as a failed run, one among them as what it is; a value of it is in neither."""
+    acme.run(verify="none")  # a trouble that an earlier run had is not told again
     pair = acme.pair.with_name("told.toml")
     text = acme.pair.read_text(encoding="utf-8")
     pair.write_text(f'{text}\n[alerts]\nnotify = ["env:OPS"]\ndigest = false\n', encoding="utf-8")
