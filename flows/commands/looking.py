@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,7 @@ from flows.terminal import Console
 if TYPE_CHECKING:
     from flows.config import Pair
     from flows.outcome.past import Evidence
+    from flows.outcome.sought import Ends, Sources
     from reconcile.ledger import runs
     from reconcile.ledger.ledger import Ledger
 
@@ -127,7 +127,7 @@ def report(
             remedy="list runs with `history`",
             code="NO_RUN",
         )
-    document = kept.read(folder / "report.json")
+    document = kept.of_today(folder / "report.json")
     if json:
         write_json(document)
         return 0
@@ -138,42 +138,135 @@ def report(
 
 
 def explain(
-    entity: Annotated[str, Parameter(help="contact, task or note")],
-    key: Annotated[str, Parameter(help="its key on either side")],
-    field: Annotated[str | None, Parameter(help="one field alone")] = None,
+    contact: Annotated[
+        str,
+        Parameter(name="CONTACT", help="its key on either side, or its email; or a kind of record"),
+    ],
+    key: Annotated[
+        str | None,
+        Parameter(name="KEY", help="of a kind of record: the key; else the one field to tell of"),
+    ] = None,
+    field: Annotated[str | None, Parameter(name="FIELD", help="one field alone")] = None,
     /,
     *,
     pair: PairFile,
+    why_not: Annotated[
+        bool, Parameter(negative="", help="say why it does not sync, and what to do")
+    ] = False,
     as_of: Annotated[
         str | None,
         Parameter(help="what both sides held at that moment: 2026-01-31, or with a time"),
     ] = None,
+    full: Annotated[
+        bool, Parameter(negative="", help="every write and question, with what was compared")
+    ] = False,
     json: Json = False,
 ) -> int:
-    """Say why a record or a value is what it is.
+    """Say why a record or a value is what it is, or why it does not sync.
 
-    Every write to it, by which run, why, and what each side last showed.
+    In about ten lines: of each value which run wrote it and why, what keeps it apart, and where to
+    look. `explain note 17` asks about a record of another kind than contacts.
     """
-    from flows.outcome.explain import explanation
-    from flows.outcome.past import Evidence
-    from flows.state.imprints import trusted
-    from flows.state.stores import runs_folder
+    from flows.outcome.sought import sources
 
-    with (
-        open_ledger(pair) as (loaded, ledger),
-        Evidence(runs_folder(loaded), bring=partial(trusted, loaded, ledger)) as evidence,
-    ):
-        told = explanation(ledger, entity, key, field, evidence=evidence)
-        if as_of is not None:
-            told = _at(loaded, ledger, evidence, told, as_of, field)
+    entity, name, field = _meant(contact, key, field)
+    with open_ledger(pair) as (loaded, ledger), sources(loaded, ledger) as asked:
+        if why_not:
+            told = _why_not(asked, entity, name, field)
+        else:
+            told = _explained(loaded, asked, entity, name, field, as_of=as_of, full=full)
     if json:
         jsons.dump(told, sys.stdout, ensure_ascii=False, indent=1)
         print()
         return 0
     console = Console()
-    for line in told["lines"]:
-        console.print(line, highlight=False, markup=False)
+    for line in told["said"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=line.startswith(_PLACES))
     return 0
+
+
+_PLACES = ("In the app: ", "In GHL: ", "Report: ")
+"""How a line begins that has an address, which no width may break."""
+
+
+def _meant(contact: str, key: str | None, field: str | None) -> tuple[str, str, str | None]:
+    """The kind, the key and the field that the words mean: without a kind it is a contact's."""
+    from reconcile.entities import OWNER, RECORDS
+    from reconcile.errors import StateError
+
+    kinds = [each.value for each in RECORDS]
+    if contact in kinds and key is not None:
+        return contact, key, field
+    if field is not None:
+        raise StateError(
+            f"there is no kind of record {contact!r}",
+            remedy=f"known are {', '.join(kinds)}",
+            code="NO_RECORD",
+        )
+    return OWNER.value, contact, key
+
+
+def _why_not(asked: Sources, entity: str, name: str, field: str | None) -> dict[str, Any]:
+    from flows.outcome.why_not import document, lines, why_not
+    from reconcile.model import Entity
+
+    found = why_not(asked, Entity(entity), name, field)
+    said = [line for finding in found for line in lines(finding)]
+    return {"findings": [document(finding) for finding in found], "said": said}
+
+
+def _explained(
+    loaded: Pair,
+    asked: Sources,
+    entity: str,
+    name: str,
+    field: str | None,
+    *,
+    as_of: str | None,
+    full: bool,
+) -> dict[str, Any]:
+    """The story of the record, or of each that an email means; `said` is what is printed of it."""
+    from flows.outcome.brief import brief
+    from flows.outcome.sought import Ends, find
+    from reconcile.model import Entity
+
+    found = find(asked, Entity(entity), name)
+    stories = []
+    for ends in found or [Ends(name, None)]:
+        told = _story(asked, entity, ends, field, seen=bool(found))
+        if as_of is not None:
+            told = _at(loaded, asked.ledger, asked.evidence, told, as_of, field)
+            stories.append(told | {"said": told["lines"]})
+            continue
+        short = brief(asked, Entity(entity), ends, field)
+        said = told["lines"] if full else list(short.lines)
+        more = told["write_lines"] if field is not None and not full else []
+        stories.append(told | short.document | {"said": [*said, *more]})
+    first = stories[0]
+    said = [line for story in stories for line in story["said"]]
+    return first | {"said": said} | ({"others": stories[1:]} if len(stories) > 1 else {})
+
+
+def _story(
+    asked: Sources, entity: str, ends: Ends, field: str | None, *, seen: bool
+) -> dict[str, Any]:
+    """What the ledger knows of a record; of one that an archive alone has `seen`, nothing."""
+    from flows.outcome.explain import explanation
+    from reconcile.errors import StateError
+
+    try:
+        return explanation(asked.ledger, entity, ends.any, field, evidence=asked.evidence)
+    except StateError:
+        if not seen or field is not None:
+            raise
+    nothing: dict[str, Any] = {
+        "link": None,
+        "writes": [],
+        "holds": [],
+        "write_lines": [],
+        "lines": [],
+    }
+    return {"entity": entity, "key": ends.any, **nothing}
 
 
 def _at(

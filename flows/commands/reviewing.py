@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -199,8 +200,9 @@ def _user() -> str:
 def _desk(pair: Path, who: str) -> Iterator[Desk]:
     from flows.clock import now
     from flows.config import load
+    from flows.outcome.links import links_of
+    from flows.outcome.sought import sources
     from flows.review.desk import Desk
-    from flows.review.links import links_of
     from flows.review.questions import Evidence
     from flows.state.imprints import trusted
     from flows.state.stores import runs_folder
@@ -219,7 +221,16 @@ def _desk(pair: Path, who: str) -> Iterator[Desk]:
     limits = Limits(**loaded.limits)
     evidence = Evidence(runs_folder(loaded), bring=bring)
     try:
-        yield Desk(ledger, evidence, who, now, tuple(fields), links_of(loaded), limits)
+        yield Desk(
+            ledger,
+            evidence,
+            who,
+            now,
+            tuple(fields),
+            links_of(loaded),
+            limits,
+            partial(sources, loaded, ledger),
+        )
     finally:
         ledger.close()
 

@@ -39,8 +39,8 @@ def explanation(
         raise StateError(
             f"nothing is known of {entity} {key}",
             remedy=(
-                "it is on one side only and was never asked about, or the key is another "
-                "side's; look at the report"
+                "it is on one side only and was never asked about, or the key is another's; "
+                "`explain --why-not` says why something does not sync"
             ),
             code="NO_RECORD",
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flows.review.links import NO_LINKS, Links
+from flows.outcome.links import NO_LINKS, Links
+from flows.outcome.sought import Sources
 from flows.review.questions import Evidence, Question, questions
 from reconcile.ledger.ledger import Ledger
 from reconcile.plan.limits import Limits
@@ -17,7 +19,8 @@ _USUAL = Limits()
 class Desk:
     """The ledger (no lease is taken, so runs go on), the runs' reports, who decides, and a clock.
 
-    `fields` are those that the pair file maps, where it is known.
+    `fields` are those that the pair file maps, where it is known. `sources` opens what is asked why
+    a record is as it is, where there is a pair file.
     """
 
     ledger: Ledger
@@ -27,6 +30,7 @@ class Desk:
     fields: tuple[str, ...] = ()
     links: Links = NO_LINKS
     limits: Limits = _USUAL
+    sources: Callable[[], AbstractContextManager[Sources]] | None = None
 
     def questions(self) -> list[Question]:
         """All open questions, as they are now."""

@@ -25,10 +25,11 @@ from flows.review.desk import Desk
 from flows.review.foreseeing import over_limits
 from flows.review.gate import Gate
 from flows.review.questions import Question
+from flows.review.records import records
 from flows.review.tangles import OTHERS, Tangle, tangle_of, tangles
 from flows.review.together import Group, give, groups, propose
 from flows.review.tracing import traces
-from reconcile.entities import SPECS
+from reconcile.entities import OWNER, RECORDS, SPECS
 from reconcile.errors import ConfigError, Locked, StateError
 from reconcile.ledger import acts
 from reconcile.ledger.acts import Act, TakenBack
@@ -40,11 +41,14 @@ if TYPE_CHECKING:
 
 _ASSETS = Path(__file__).with_name("assets")
 
+_LONGEST_KEY = 400
+
 
 def make_app(desk: Desk, gate: Gate) -> Starlette:
     """The ASGI application; every address begins with the session's token.
 
-    GET: the list, question/ID, together/GROUP (with choice: what it will do), tangle/ID, acts.
+    GET: the list, question/ID, together/GROUP (with choice: what it will do), tangle/ID, acts,
+    record (why one is as it is, by its key or email).
     POST: answer, answers (many), undo.
     """
     pages = Pages(desk, gate)
@@ -55,6 +59,7 @@ def make_app(desk: Desk, gate: Gate) -> Starlette:
             Route("/{token}/together/{group}", pages.together),
             Route("/{token}/tangle/{hold_id}", pages.tangle),
             Route("/{token}/acts", pages.acts),
+            Route("/{token}/record", pages.record),
             Route("/{token}/answer", pages.answer, methods=["POST"]),
             Route("/{token}/answers", pages.answers, methods=["POST"]),
             Route("/{token}/undo", pages.undo, methods=["POST"]),
@@ -271,6 +276,22 @@ class Pages:
         return self._page("acts.html.j2", acts=known, view=View.of(request.query_params))
 
     @guarded
+    async def record(self, request: Request) -> Response:
+        """Why a record is as it is, or does not sync: by its key on either side, or its email."""
+        entity = request.query_params.get("entity", OWNER.value)
+        name = request.query_params.get("name", "").strip()[:_LONGEST_KEY]
+        found = await run_in_threadpool(records, self.desk, entity, name) if name else []
+        asked = await run_in_threadpool(self.desk.questions) if found else []
+        return self._page(
+            "record.html.j2",
+            entity=entity,
+            name=name,
+            found=found,
+            records_known=[each.value for each in RECORDS],
+            open={each.hold_id for each in asked},
+        )
+
+    @guarded
     async def undo(self, request: Request) -> Response:
         """Take an act back."""
         form = await self._form(request)
@@ -321,6 +342,7 @@ class Pages:
             "by": self.desk.by,
             "form_token": self.gate.form_token,
             "links": self.desk.links,
+            "asks_why": self.desk.sources is not None,
         }
         html = (
             _environment()

@@ -243,6 +243,29 @@ class Archived:
         for key, parent, modified, *values in self.sql.execute(query, [equals]).fetchall():
             yield Kept(str(key), parent, modified, dict(zip(natives, values, strict=True)))
 
+    def named(self, entity: Entity, side: Side, name: str, *, anywhere: bool) -> list[str]:
+        """The keys of the records, deleted ones too, whose key is `name`.
+
+        `anywhere`: or that hold it in any column, whatever its letter case.
+        """
+        table = f"raw_{entity}_{side}"
+        if entity.value not in self.manifest["entities"] or not self.has(table):
+            return []
+        count = len(self.manifest["entities"][entity.value]["natives"][side.value])
+        columns = [f"r{at}" for at in range(count)] if anywhere else []
+        holds = "".join(f" OR lower(trim({column})) = lower(?)" for column in columns)
+        query = f"SELECT key FROM {self.relation(table)} WHERE key = ?{holds} ORDER BY key"
+        found = self.sql.execute(query, [name] * (1 + len(columns))).fetchall()
+        return [str(key) for (key,) in found]
+
+    def marked(self, entity: Entity, side: Side, key: str) -> bool:
+        """Whether the side showed the record as deleted."""
+        table = f"raw_{entity}_{side}"
+        if not self.has(table):
+            return False
+        query = f"SELECT count(*) FROM {self.relation(table)} WHERE key = ? AND deleted"
+        return bool(self.sql.execute(query, [key]).fetchall()[0][0])
+
     def linked(self, entity: Entity, side: Side) -> Iterator[tuple[str | None, Kept]]:
         """Everything that the snapshot had, each with its link as it was when the run began.
 

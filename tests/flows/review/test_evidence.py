@@ -15,7 +15,7 @@ from flows.config.pair import read
 from flows.demo.compare import agreed
 from flows.demo.seen import opened
 from flows.demo.tables import PEOPLE
-from flows.review.links import Links, links_of
+from flows.outcome.links import Links, links_of
 from flows.review.questions import Evidence, Question, Shown, questions
 from flows.review.tracing import traces
 from flows.state.stores import runs_folder

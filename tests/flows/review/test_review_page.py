@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flows.config import load
 from flows.demo import make
 from flows.jobs.full import FULL
 from flows.opening import open_run
+from flows.outcome.sought import sources
 from flows.review.choosing import PAGE, View
 from flows.review.desk import Desk
 from flows.review.gate import Gate
@@ -47,10 +49,12 @@ class Session:
     folder: Path
     clock: Callable[[], str] = lambda: "2027-01-05T12:00:00.000Z"
     gate: Gate = field(default_factory=lambda: Gate({HOST}))
+    sources: Any = None
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.ledger, Evidence(self.folder), "ann", self.clock)
+        evidence = Evidence(self.folder)
+        return Desk(self.ledger, evidence, "ann", self.clock, sources=self.sources)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request; a path that does not start with / is under the session's token."""
@@ -143,6 +147,34 @@ def test_a_question_tells_the_history_of_its_record(session: Session) -> None:
     page = session.get(f"question/{question.hold_id}").text
     assert f"hold {question.hold_id} (conflict, open)" in page
     assert "Linked since run" in page
+
+
+def test_a_record_is_asked_about_on_a_page_of_its_own(
+    session: Session, after_one_night: Path
+) -> None:
+    """By its key it tells both values, why they are so, and leads to the question; nobody known is said to be so."""
+    pair = load(after_one_night / "acme.toml")
+    session.sources = partial(sources, pair, session.ledger)
+    question = session.asked("conflict")[0]
+    lead = f"record?entity=contact&amp;name={question.app_key}"
+    assert lead in session.get(f"question/{question.hold_id}").text
+    page = session.get(lead.replace("&amp;", "&")).text
+    assert f"app {question.app_key} = GHL {question.ghl_key}" in page
+    assert f'/question/{question.hold_id}">answer it</a>' in page
+    row = f'<th scope="row">{question.field}</th><td>{question.values["app"]}</td>'
+    assert row in page
+    assert "never written by this job" in page
+    unknown = session.get("record?name=<b>nobody@x.com").text
+    assert "no run that is still archived saw a contact" in unknown
+    assert "&lt;b&gt;nobody@x.com" in unknown
+    assert session.get("record?entity=people&name=1").status_code == 400
+    assert "Ask why" in session.get("record").text
+
+
+def test_without_a_pair_file_no_record_is_asked_about(session: Session) -> None:
+    """Where nothing can say why, no page leads there."""
+    assert "Ask why" not in session.get().text
+    assert session.get("record?name=1").status_code == 400
 
 
 def test_an_answer_is_kept_with_who_when_and_why(session: Session) -> None:
