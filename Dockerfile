@@ -19,6 +19,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY reconcile reconcile
 COPY connectors connectors
 COPY flows flows
+COPY ghl_reconcile ghl_reconcile
 RUN pip install --no-deps --no-build-isolation .
 
 # Pairs, their state and their reports live in a volume; the job needs no rights beyond it.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PRODUCT = ("reconcile", "connectors", "flows")
+PRODUCT = ("reconcile", "connectors", "flows", "ghl_reconcile")
 WIDTH = 100
 PARTICIPLES = frozenset({"told", "held", "made", "kept", "found", "asked"})
 """Names that say that something was done, not what it is."""

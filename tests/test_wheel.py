@@ -15,6 +15,7 @@ import pytest
 from flows.demo.world import DATABASE_FILE, LOCATION, SANDBOX_FILE
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("flows", "connectors", "reconcile", "ghl_reconcile")
 MAIN = "import flows, sys; assert 'wheel' in flows.__file__; from flows.cli import main; main()"
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
@@ -30,7 +31,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Program:
     place = tmp_path_factory.mktemp("wheel")
     zipfile.ZipFile(wheel).extractall(place)
     folder = tmp_path_factory.mktemp("user")
-    for name in ("flows", "connectors", "reconcile"):
+    for name in PACKAGES:
+        assert (place / name / "py.typed").is_file()
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("raise ImportError('the user has this, too')\n")
     environment = os.environ | {"HOME": str(folder), "PYTHONPATH": str(place)}

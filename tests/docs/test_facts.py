@@ -21,7 +21,7 @@ def _headings() -> set[str]:
 
 def _sources() -> Iterator[tuple[str, str]]:
     """Each file of the product and its tests, by its path, with its text."""
-    for folder in ("reconcile", "connectors", "flows", "tests", "benchmarks"):
+    for folder in ("reconcile", "connectors", "flows", "ghl_reconcile", "tests", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
 
