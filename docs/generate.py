@@ -331,7 +331,8 @@ Begin with the exit code, then look for the code in brackets.
 | 3 | the command was refused, or could not run; nothing more was written | the message says what to do; `doctor` checks the pair |
 
 `ghl-reconcile doctor --pair PAIR.toml` looks for most of what is below without changing anything. To learn why one record or
-value is what it is: `ghl-reconcile explain contact KEY FIELD --pair PAIR.toml`. [Error codes](errors.md) has more on each code.
+value is what it is: `ghl-reconcile explain KEY FIELD --pair PAIR.toml`; why it does not sync: `explain --why-not KEY`. [Error codes](errors.md) has more on each
+code.
 """
 
 _PLACES = (
@@ -427,9 +428,18 @@ def stage_page() -> str:
     return page(NOTE)
 
 
+def library_page() -> str:
+    """The library, from its own docstrings; see library.py."""
+    sys.path[:0] = [str(ROOT), str(DOCS)]
+    from library import page
+
+    return page(NOTE)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/pair-file.md": pair_page,
+    "reference/library.md": library_page,
     "errors.md": errors_page,
     "troubleshooting.md": troubleshooting_page,
     "pictures/idea.svg": idea_drawing,

@@ -504,7 +504,10 @@ def _migrate(engine: Engine) -> None:
         except CommandError as error:
             raise StateError(
                 "the ledger was made by a newer version of ghl-reconcile",
-                remedy="install that version or a later one; nothing was changed",
+                remedy=(
+                    "install that version or a later one, or put the backup back that was taken "
+                    "before the upgrade (`ledger restore`); nothing was changed"
+                ),
                 code="LEDGER",
             ) from error
 

@@ -16,6 +16,9 @@ from typing import Any, overload
 
 import msgspec
 
+from reconcile.errors import StateError
+from reconcile.report.schema import FORMAT
+
 Change = dict[str, Any]
 
 _BLOCK = 1 << 20
@@ -250,4 +253,21 @@ def read(path: Path) -> dict[str, Any]:
         document.get("interrupted", ()), lists.found[_OF_A_RUN], strict=False
     ):
         run["changes"] = Changes(file, (start, end), count)
+    return document
+
+
+def of_today(path: Path) -> dict[str, Any]:
+    """The same, of a report that this version can show.
+
+    Raises StateError with REPORT_FORMAT for one of another format, and what `read` raises.
+    """
+    document = read(path)
+    written_as = document.get("format")
+    if written_as != FORMAT:
+        raise StateError(
+            f"the report of run {path.parent.name} is of format {written_as!r}, "
+            f"and this version shows {FORMAT}",
+            remedy=f"open the page that was made of it then: {path.with_suffix('.html')}",
+            code="REPORT_FORMAT",
+        )
     return document
