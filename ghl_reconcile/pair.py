@@ -1,4 +1,4 @@
-"""A pair: what can be done with it. It calls the jobs that the command line calls."""
+"""A pair, and what can be done with it by the jobs that the command line calls."""
 
 from __future__ import annotations
 

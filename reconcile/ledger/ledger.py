@@ -22,6 +22,7 @@ from reconcile.model import Entity, Side
 _BATCH = 5_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 7_241_655  # the advisory lock's number: any, but the same for all
+_WAY_BACK = "install that version or later; or put back a backup from before (`ledger restore`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -486,7 +487,7 @@ def _migrate(engine: Engine) -> None:
     """Bring the tables to the newest version. Raises StateError where they are newer still."""
     if _version(engine) == newest():
         return
-    # A fifth of the start-up of a small run, and needed once a release.
+    # A fifth of the start-up of a small run.
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -504,10 +505,7 @@ def _migrate(engine: Engine) -> None:
         except CommandError as error:
             raise StateError(
                 "the ledger was made by a newer version of ghl-reconcile",
-                remedy=(
-                    "install that version or a later one, or put the backup back that was taken "
-                    "before the upgrade (`ledger restore`); nothing was changed"
-                ),
+                remedy=_WAY_BACK,
                 code="LEDGER",
             ) from error
 

@@ -148,7 +148,7 @@ def test_a_ledger_of_a_newer_version_is_refused_with_the_way_back(tmp_path: Path
     Ledger(url, "p").close()
     with sa.create_engine(url).begin() as connection:
         connection.execute(sa.text("UPDATE ledger_version SET version_num = '9999'"))
-    with pytest.raises(StateError, match=r"newer version.*or put the backup back") as refused:
+    with pytest.raises(StateError, match=r"newer version.*or put back a backup") as refused:
         Ledger(url, "p")
     assert refused.value.code == "LEDGER"
     with sa.create_engine(url).connect() as connection:
