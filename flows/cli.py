@@ -53,6 +53,10 @@ COMMANDS = {
         "flows.commands.setup:doctor",
         "Check credentials, scopes, tables, fields, quotas; change nothing.",
     ),
+    "rehearse": (
+        "flows.commands.rehearsing:rehearse",
+        "Play nights of a pair on copies of both sides, and check each; write to neither side.",
+    ),
     "plan": (
         "flows.commands.running:plan",
         "Read both sides, compare, write the plan file; write to neither side.",

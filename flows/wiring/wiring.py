@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from connectors.ending import Ending
+from flows.clock import MACHINE, clock, now
 from flows.config.derive import settings_of
 from flows.config.pair import DEMO, SANDBOX, Pair
 from flows.config.part import revealed
@@ -163,7 +164,7 @@ def _sql(form: SqlForm, fields: Fields, timezone: str, ending: Ending) -> Connec
         timezone=timezone,
         lock_seconds=form.lock_seconds,
     )
-    return SqlConnector(settings, ending=ending)
+    return SqlConnector(settings, ending=ending, clock=now)
 
 
 def _rest(
@@ -179,12 +180,12 @@ def _rest(
     }
     settings = settings_of(form, RestSettings, entities=entities, fields=fields)
     if not settings.url.startswith(DEMO):
-        return RestConnector(settings, timezone=timezone, ending=ending)
+        return RestConnector(settings, timezone=timezone, ending=ending, clock=now)
     from flows.demo.api import serve
 
     url = held.enter_context(serve(Path(settings.url.removeprefix(DEMO))))
     settings, identity = replace(settings, url=url), f"rest:{settings.url}"
-    return RestConnector(settings, identity=identity, timezone=timezone, ending=ending)
+    return RestConnector(settings, identity=identity, timezone=timezone, ending=ending, clock=now)
 
 
 def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Connector:
@@ -200,6 +201,7 @@ def _files(form: FilesForm, fields: Fields, pair: Pair, ending: Ending) -> Conne
     return FilesConnector(
         settings_of(form, FilesSettings, entities=entities, fields=fields, **told),
         sleep=ending.sleep,
+        clock=now,
     )
 
 
@@ -232,7 +234,12 @@ def _ghl(
     settings: GhlSettings = settings_of(
         form, GhlSettings, url=url, fields=fields, company_names=company_names
     )
-    return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
+    if clock() is MACHINE:
+        return GhlConnector(settings, auth=chosen, budget=budget, ending=ending)
+    seconds, sleep = clock().seconds, clock().sleep
+    return GhlConnector(
+        settings, auth=chosen, budget=budget, ending=ending, clock=seconds, sleep=sleep
+    )
 
 
 def _served(form: GhlForm, held: ExitStack) -> str:

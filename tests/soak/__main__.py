@@ -9,9 +9,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flows.rehearse.judge import Finding
+from flows.rehearse.told import Told
 from tests.soak.days import Soaked, soak
-from tests.soak.judge import Finding
-from tests.soak.night import Told
 
 _MOST = 4
 """So many findings of a kind are shown for a night."""

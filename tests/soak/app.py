@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tests.soak.clock import Clock
-from tests.soak.values import FIELDS, Row, words
+from flows.rehearse.clock import Moving as Clock
+from flows.rehearse.rules import Row
+from tests.soak.values import FIELDS, words
 
 _TABLES = sa.MetaData()
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from connectors.ghl.sandbox import Limit, Sandbox, Settings
-from tests.soak.clock import Clock
-from tests.soak.values import BY_NAME, CUSTOM, FIELDS, LANGUAGES, Row, flag, words
+from flows.rehearse.clock import Moving as Clock
+from flows.rehearse.rules import Row
+from tests.soak.values import BY_NAME, CUSTOM, FIELDS, LANGUAGES, flag, words
 
 LOCATION, TOKEN = "soakLocation00000001", "pit-soak"
 LAG = 2.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from flows.cli import call
-from tests.soak.clock import Clock, moved
+from flows.rehearse.clock import Moving as Clock
+from flows.rehearse.clock import moved
 
 if __name__ == "__main__":
     with moved(Clock(float(sys.argv[1]))):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.soak.book import Book, Ident, Seen
-from tests.soak.judge import Finding, Judge
-from tests.soak.night import Told
-from tests.soak.values import Row, Value, email, moment, name, number, phone, plain
+from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.rules import Row, Value
+from flows.rehearse.told import Told
+from tests.soak.values import RULES, email, moment, name, number, phone, plain
 
 ANN: Ident = ("contact", "P00001")
 BOB: Ident = ("contact", "P00002")
@@ -34,6 +35,7 @@ def _told(
     return Told(
         code,
         {"verdict": {"code": "x", "headline": "x"}, "changes": list(changes), "holds": list(holds)},
+        rules=RULES,
     )
 
 
@@ -56,7 +58,7 @@ def _wrote(
 
 
 def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
-    found: list[Finding] = Judge(book).night(2, before, after, told)
+    found: list[Finding] = Judge(book, RULES).night(2, before, after, told)
     return [finding.kind for finding in found]
 
 
@@ -106,7 +108,7 @@ def test_what_is_typed_during_the_run_waits_one_night() -> None:
     """A value typed while the run was under way may be left for the next night, but not overwritten."""
     stays = _both(NEW["app"], OLD["ghl"])
     book = _typed(during=True)
-    judge = Judge(book)
+    judge = Judge(book, RULES)
     assert judge.night(2, stays, stays, _told(0)) == []
     assert [one.kind for one in judge.night(3, stays, stays, _told(1))] == ["unmentioned"]
     before = _both(OLD["app"], OLD["ghl"])

@@ -7,13 +7,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-Value = str | None
-"""A value as the soak compares it; None is blank."""
+from flows.rehearse.rules import Rule, Value
+from flows.rehearse.world import Known
 
 Read = Callable[[Any], Value]
 
@@ -116,6 +116,29 @@ class Field:
     items: bool = False
     column_read: Read | None = None
     """How the app's column is read, where GHL's form is another one."""
+    owner: str = ""
+    """The side that a one-way field comes from."""
+
+    @property
+    def rule(self) -> Rule:
+        """What the check has to know of it."""
+        return Rule(
+            loses=self.loses,
+            keeps=self.keeps,
+            items=self.items,
+            owner=self.owner,
+            alone=self.name in ("email", "phone"),
+            shown=self.shown,
+        )
+
+    def shown(self, said: Any) -> tuple[Value, ...]:
+        """What a value in a report may stand for."""
+        if self.name == "status":
+            return ("yes", "no", None)
+        try:
+            return (self.read(said), self.read_app(said))
+        except ValueError:
+            return ()
 
     def read_app(self, raw: Any) -> Value:
         return (self.column_read or self.read)(raw)
@@ -146,6 +169,7 @@ CONTACT = (
         'source = { ghl = "source", flow = "app->ghl" }',
         loses="ghl",
         keeps=True,
+        owner="app",
     ),
     Field(
         "vip",
@@ -197,17 +221,32 @@ NOTE = (
 
 FIELDS = {"contact": CONTACT, "task": TASK, "note": NOTE}
 BY_NAME = {(entity, one.name): one for entity, listed in FIELDS.items() for one in listed}
+RULES = {key: one.rule for key, one in BY_NAME.items()}
 
-
-@dataclass(slots=True)
-class Row:
-    """A record as it is on a side: its key there, whose it is (a contact's uid), and its values by field; `tags:x` is "on"."""
-
-    key: str
-    of: str | None = None
-    cells: dict[str, Value] = field(default_factory=dict)
-
-
-def base(name: str) -> str:
-    """The field of a cell: that of `tags:vip` is tags."""
-    return name.partition(":")[0]
+SIMPLE = (
+    "first_name",
+    "last_name",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "company",
+    "remark",
+    "source",
+)
+"""The texts of a contact that anybody retypes without a thought."""
+KNOWN = Known(
+    texts={"contact": SIMPLE, "task": ("title",), "note": ("body",)},
+    clears=(
+        "first_name",
+        "street",
+        "city",
+        "remark",
+        "company",
+        "phone",
+        "renewal",
+        "score",
+    ),
+    alone=("email", "phone"),
+    sets=("tags",),
+)

@@ -7,7 +7,7 @@ import os
 import random
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,22 +15,27 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.ghl.sandbox import make_app
+from connectors.ghl.sandbox import Sandbox, make_app
 from connectors.ghl.sandbox.serve import hosted
+from flows.rehearse import world as shared
+from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.clock import Moving as Clock
+from flows.rehearse.clock import moved
+from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.told import Told
+from flows.rehearse.wire import Wire
 from tests.soak.app import App, Backup
-from tests.soak.book import Book, Ident, Seen, look
 from tests.soak.cast import Cast
-from tests.soak.clock import Clock, moved
-from tests.soak.judge import Judge
 from tests.soak.location import LOCATION, TOKEN, Place
+from tests.soak.look import look
 from tests.soak.night import Operator
 from tests.soak.pairfile import Pair
-from tests.soak.wire import Wire
+from tests.soak.values import KNOWN, RULES
+from tests.soak.work import edits, habits
 
 POSTGRES = os.environ.get(
     "GHL_RECONCILE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test"
 )
-DAY = 86_400.0
 START = 1_790_000_000.0
 
 
@@ -56,7 +61,7 @@ def database(folder: Path) -> Iterator[str]:
 
 
 @dataclass
-class World:
+class World(shared.World):
     """Everything there is. `now` is what both sides were seen to hold at the start of the day, or after the last night."""
 
     folder: Path
@@ -73,12 +78,43 @@ class World:
     touched: set[Ident] = field(default_factory=set)
     now: Seen = field(default_factory=lambda: Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}}))
     backups: list[Backup] = field(default_factory=list)
+    others: list[Any] = field(default_factory=list)
     poisoned: bool = False
     dropping: bool = False
     judge: Judge = field(init=False)
+    known: shared.Known = KNOWN
 
     def __post_init__(self) -> None:
-        self.judge = Judge(self.book)
+        self.judge = Judge(self.book, RULES)
+
+    def work(self) -> None:
+        if self.day == 2:
+            self.settle_in()
+        edits(self)
+
+    def backup(self) -> Backup:
+        return self.app.backup()
+
+    def habits(self) -> None:
+        habits(self)
+
+    def mended(self, told: Told) -> Told | None:
+        """A ledger that is older than the store's runs is put back, or believed."""
+        if "[LEDGER_" not in told.errors:
+            return None
+        if "[LEDGER_OLDER]" in told.errors and self.dice.random() < 0.3:
+            return self.operator.run("--rebase")
+        self.operator.restore_ledger(self.folder / "ledger-0.db")
+        return self.operator.run()
+
+    def remember(self) -> None:
+        super().remember()
+        self.others = self.app.others()
+
+    def judged(self, told: Told) -> list[Finding]:
+        assert self.app.others() == self.others, "rows of others were touched"
+        self.keep_ledger()
+        return super().judged(told)
 
     def settle_in(self) -> None:
         """After the first night, which linked everything, some pairs read only some of the notes a night."""
@@ -86,44 +122,19 @@ class World:
         self.judge.budgeted = self.pair.notes_budget is not None
         self.pair.write()
 
-    # picking
+    @property
+    def sandbox(self) -> Sandbox:
+        return self.place.sandbox
 
-    def idents(self, entity: str, *sides: str) -> list[Ident]:
-        """The untouched records of an entity that are on these sides, each once."""
-        wanted = sides or ("app", "ghl")
-        return sorted(
-            ident
-            for ident in self.now.idents()
-            if ident[0] == entity
-            and ident not in self.touched
-            and all(len(self.now.rows[side].get(ident, ())) == 1 for side in wanted)
-        )
+    def look(self) -> Seen:
+        return look(self.app, self.place)
 
-    def pick(self, entity: str = "contact", *sides: str) -> Ident | None:
-        """One of them, which nothing else happens to today."""
-        found = self.idents(entity, *sides)
-        if not found:
-            return None
-        chosen = self.dice.choice(found)
-        self.touched.add(chosen)
-        return chosen
-
-    def key(self, side: str, ident: Ident) -> str:
-        row = self.now.row(side, ident)
-        assert row is not None, ident
-        return row.key
-
-    # typing
-
-    def type(self, side: str, ident: Ident, **values: Any) -> None:
-        """A person types values into a record."""
-        self.clock.sleep(self.dice.uniform(1, 90))
+    def put(self, side: str, ident: Ident, values: Mapping[str, Any]) -> None:
         entity, key = ident[0], self.key(side, ident)
         if side == "app":
-            self.app.edit(entity, key, **_columns(entity, values))
+            self.app.edit(entity, key, **_columns(entity, dict(values)))
         else:
-            self.place.edit(entity, key, **_screens(entity, values))
-        self.book.last_edit[side, ident] = self.clock()
+            self.place.edit(entity, key, **_screens(entity, dict(values)))
 
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> str:
         """A person enters a new record; returns its key."""
@@ -134,10 +145,18 @@ class World:
             return self.app.add(entity, **_columns(entity, values), **owner)
         return self.place.add(entity, parent, **_screens(entity, values))
 
-    def delete(self, side: str, ident: Ident) -> None:
-        self.clock.sleep(self.dice.uniform(1, 90))
+    def remove(self, side: str, ident: Ident) -> None:
         hand = self.app if side == "app" else self.place
         hand.delete(ident[0], self.key(side, ident))
+
+    def put_back(self, kept: Backup) -> None:
+        self.app.restore(kept)
+
+    def odd_values(self) -> dict[str, Any]:
+        return {"email": self.cast.email_abroad(), "phone": self.cast.junk_phone()}
+
+    def new_person(self) -> dict[str, Any]:
+        return self.cast.person(full=self.dice.random() < 0.7)
 
     def new_value(self, entity: str, ident: Ident, name: str) -> Any:
         """What somebody types over what is there."""
@@ -153,19 +172,6 @@ class World:
             "details": f"see {next(self.cast.numbers)}",
             "status": self.dice.random() < 0.5,
         }.get(name, made.get(name))
-
-    def meanwhile(self, side: str, ident: Ident, **values: Any) -> None:
-        """A person types while the job runs: what changes by it is entered at once."""
-        before = look(self.app, self.place).row(side, ident)
-        if before is None:
-            return
-        self.type(side, ident, **values)
-        after = look(self.app, self.place).row(side, ident)
-        if after is not None:
-            for name in before.cells.keys() | after.cells.keys():
-                if before.cells.get(name) != after.cells.get(name):
-                    value = after.cells.get(name)
-                    self.book.type(side, ident, name, value, self.day, self.clock(), during=True)
 
     # what is kept beside the pair
 

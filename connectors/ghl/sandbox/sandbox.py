@@ -288,12 +288,14 @@ class Sandbox(People, Sales):
         *,
         picklist: Iterable[str] = (),
         model: str = "contact",
+        id: str = "",  # noqa: A002 - GHL's word
+        key: str = "",
     ) -> Row:
-        """Add a custom field; returns its `id` and `fieldKey`."""
+        """Add a custom field; returns its `id` and `fieldKey`, new ones unless they are given."""
         with self.state.lock:
-            key = free_key(self.state, location_id, name, model)
+            key = key or free_key(self.state, location_id, name, model)
             field = CustomField(
-                id=self.state.new_id(),
+                id=id or self.state.new_id(),
                 location_id=location_id,
                 name=name,
                 key=key,

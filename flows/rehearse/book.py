@@ -1,4 +1,4 @@
-"""The soak's own ledger: who typed what, where, when, into which record, and what became of it."""
+"""The check's own ledger: who typed what, where, when, into which record, and what became of it."""
 
 from __future__ import annotations
 
@@ -6,73 +6,51 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.soak.app import App
-from tests.soak.location import Place
-from tests.soak.values import Row, Value
+from flows.rehearse.rules import Row, Value
 
 SIDES = ("app", "ghl")
 ENTITIES = ("contact", "task", "note")
 Ident = tuple[str, str]
-"""An entity and a uid: the number that people gave a person, a task or a note, which no edit takes away."""
+"""An entity and a uid: what a person, a task or a note is known by, which no edit takes away."""
 Cell = tuple[str, str, str]
 """An entity, a uid, and a field of it."""
 
 
 def other(side: str) -> str:
+    """The side across."""
     return "ghl" if side == "app" else "app"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Both sides at one moment: each side's records by ident, all of them where there are several, and those without a uid."""
+    """Both sides at one moment.
+
+    Each side's records by ident, all of them where there are several, and those without a uid.
+    """
 
     rows: Mapping[str, Mapping[Ident, list[Row]]]
     strays: Mapping[str, Mapping[str, Row]]
 
     def row(self, side: str, ident: Ident) -> Row | None:
+        """The record on a side; the first of several."""
         found = self.rows[side].get(ident)
         return found[0] if found else None
 
     def keys(self, ident: Ident) -> dict[str, str]:
+        """Its keys, by side."""
         return {side: row.key for side in SIDES if (row := self.row(side, ident)) is not None}
 
     def idents(self) -> set[Ident]:
+        """Whatever is on either side."""
         return {ident for side in SIDES for ident in self.rows[side]}
-
-
-def look(app: App, place: Place) -> Seen:
-    """What both sides hold now."""
-    rows: dict[str, dict[Ident, list[Row]]] = {}
-    strays: dict[str, dict[str, Row]] = {}
-    for side, held in (("app", app.rows()), ("ghl", place.rows())):
-        found: dict[Ident, list[Row]] = defaultdict(list)
-        strays[side] = {}
-        contacts = {row.key: row.cells.get("ref") for row in held["contact"]}
-        for entity, listed in held.items():
-            for row in listed:
-                uid = uid_of(entity, row)
-                if entity != "contact":
-                    row.of = contacts.get(row.of or "")
-                if uid is None:
-                    strays[side][row.key] = row
-                else:
-                    found[entity, uid].append(row)
-        rows[side] = dict(found)
-    return Seen(rows, strays)
-
-
-def uid_of(entity: str, row: Row) -> str | None:
-    """The number by which people know the record."""
-    if entity == "contact":
-        return row.cells.get("ref")
-    said = row.cells.get("title" if entity == "task" else "body") or ""
-    marks = [word for word in said.split() if word.startswith("#") and word[1:].isalnum()]
-    return marks[0][1:] if marks else None
 
 
 @dataclass(slots=True)
 class Typed:
-    """A value that a person typed and that is not on both sides yet. `during`: while the job was running."""
+    """A value that a person typed and that is not on both sides yet.
+
+    `during`: while the job was running.
+    """
 
     day: int
     value: Value
@@ -93,7 +71,10 @@ class Book:
     """By side, the tasks and notes that people deleted with their contact, and that contact."""
     merged: dict[Ident, Ident] = field(default_factory=dict)
     untraceable: set[Ident] = field(default_factory=set)
-    """Those merged away of whom nothing is left that was ever seen: their merge looks like a deletion, and is one to any reader."""
+    """Those merged away of whom nothing is left that was ever seen.
+
+    Their merge looks like a deletion, and is one to any reader.
+    """
     twice: set[Ident] = field(default_factory=set)
     """Records that people entered twice on one side."""
     decided: dict[Ident, dict[str | None, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -101,13 +82,17 @@ class Book:
     rewound: set[Ident] = field(default_factory=set)
     """Records whose app row went back with a backup."""
     typed_at: dict[Cell, dict[Value, float]] = field(default_factory=lambda: defaultdict(dict))
-    """When somebody last typed each value, on whichever side: two backups may bring a newer one back."""
+    """When somebody last typed each value, on whichever side.
+
+    Two backups may bring a newer one back.
+    """
     last_edit: dict[tuple[str, Ident], float] = field(default_factory=dict)
     """When a person last typed into a record of a side."""
     story: dict[Ident, list[str]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[str] = field(default_factory=Counter)
 
     def tell(self, ident: Ident, day: int, what: str) -> None:
+        """Add to the story of a record."""
         self.story[ident] = [*self.story[ident][-7:], f"day {day}: {what}"]
 
     def compare(self, before: Seen, after: Seen, day: int, at: float) -> None:
@@ -131,7 +116,8 @@ class Book:
         if now is None:
             self.gone[ident][side] = day
             self.tell(ident, day, f"deleted in {side}")
-            # What was typed there alone went with it, by the person's own hand: an answer may bring back what is across.
+            # What was typed there alone went with it, by the person's own hand: an answer may
+            # bring back what is across.
             for cell in [cell for cell in self.pending if cell[:2] == ident]:
                 self.retire(cell, [side], "gone with its record")
             return
@@ -140,9 +126,20 @@ class Book:
         old = was.cells if was is not None else {}
         for name in old.keys() | now.cells.keys():
             if old.get(name) != now.cells.get(name):
-                self.type(side, ident, name, now.cells.get(name), day, at)
+                self.type(
+                    side,
+                    ident,
+                    name,
+                    now.cells.get(name),
+                    day,
+                    at,
+                )
         if was is not None and was.of != now.of:
-            self.tell(ident, day, f"moved in {side} from {was.of} to {now.of}")
+            self.tell(
+                ident,
+                day,
+                f"moved in {side} from {was.of} to {now.of}",
+            )
 
     def type(
         self,
@@ -160,10 +157,20 @@ class Book:
         self.typed_at[*ident, name][value] = at
         before = self.pending[*ident, name].get(side)
         earlier = (*before.earlier, before.value) if before is not None else ()
-        self.pending[*ident, name][side] = Typed(day, value, at, during, earlier)
+        self.pending[*ident, name][side] = Typed(
+            day,
+            value,
+            at,
+            during,
+            earlier,
+        )
         self.decided[ident].pop(name, None)
         when = " during the run" if during else ""
-        self.tell(ident, day, f"{name} = {value!r} typed in {side}{when}")
+        self.tell(
+            ident,
+            day,
+            f"{name} = {value!r} typed in {side}{when}",
+        )
 
     def retire(self, cell: Cell, sides: Iterable[str], how: str) -> None:
         """What was typed is owed no longer."""
@@ -182,3 +189,14 @@ class Book:
         """What was answered about a value, or about its record."""
         said = self.decided.get(ident, {})
         return said.get(name) or said.get(name.partition(":")[0]) or said.get(None)
+
+    def rename(self, was: Ident, now: Ident) -> None:
+        """One record was known under two idents: what was entered under one goes to the other."""
+        for cell in [cell for cell in self.pending if cell[:2] == was]:
+            self.pending[*now, cell[2]].update(self.pending.pop(cell))
+        self.gone[now].update(self.gone.pop(was, {}))
+        for side in SIDES:
+            edited = self.last_edit.pop((side, was), None)
+            if edited is not None:
+                self.last_edit[side, now] = edited
+        self.story[now] += self.story.pop(was, [])

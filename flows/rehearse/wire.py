@@ -1,4 +1,7 @@
-"""What stands between the job and the sandbox: it counts requests, lets things happen at one of them, and bends answers."""
+"""What stands between the job and GHL's look-alike.
+
+It counts requests, lets things happen at one of them, and bends answers.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Show = Callable[[str, dict[str, Any]], None]
 
 @dataclass
 class Wire:
-    """An ASGI app around the sandbox's. `at_request` and `at_write` are what happens before the n-th of a night."""
+    """An ASGI app around the sandbox's.
+
+    `at_request` and `at_write` are what happens before the n-th of a night.
+    """
 
     app: ASGIApp
     requests: int = 0
@@ -30,9 +36,12 @@ class Wire:
     change: list[Bend] = field(default_factory=list)
     show: list[Show] = field(default_factory=list)
     looked: set[str] = field(default_factory=set)
-    """The contacts that were read by id and not written since: the job may be between its look and its write."""
+    """The contacts that were read by id and not written since.
+
+    The job may be between its look and its write.
+    """
     troubles: list[BaseException] = field(default_factory=list)
-    """What went wrong in a happening: a fault of the soak."""
+    """What went wrong in a happening: a fault of the rehearsal's own."""
 
     def recount(self) -> None:
         """Begin a run: nothing is going to happen in it."""
@@ -48,6 +57,7 @@ class Wire:
             bent.clear()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or hand it on."""
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox"):
             await self.app(scope, receive, send)
             return
@@ -97,7 +107,11 @@ class Wire:
         async def replay() -> Message:
             return {"type": "http.request", "body": sent, "more_body": False}
 
-        await self.app(scope, replay, self._shown(path, send) if self.show else send)
+        await self.app(
+            scope,
+            replay,
+            self._shown(path, send) if self.show else send,
+        )
 
     def _shown(self, path: str, send: Send) -> Send:
         start: list[Message] = []

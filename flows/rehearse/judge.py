@@ -1,13 +1,16 @@
-"""The oracle: after each night it looks at every value that a person typed, and at every record, and says what is wrong."""
+"""The check after each night.
+
+It looks at every value that a person typed, and at every record, and says what is wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.soak.book import SIDES, Book, Cell, Ident, Seen, Typed, other
-from tests.soak.night import Told
-from tests.soak.values import BY_NAME, Row, Value, base
+from flows.rehearse.book import SIDES, Book, Cell, Ident, Seen, Typed, other
+from flows.rehearse.rules import Row, Rules, Value, base
+from flows.rehearse.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Finding:
 
 
 KINDS = {
-    "lost": "a typed value is on neither side, and no report says which rule or decision overwrote it",
-    "invented": "a value on a side changed to one that nobody had typed on the other since they agreed",
+    "lost": "a typed value is gone, and no report says which rule or decision overwrote it",
+    "invented": "a value changed to one that nobody had typed across since the sides agreed",
     "unmentioned": "a typed value is on one side only, and the report does not name it",
     "agree": "the run said that both sides agree while a value differs",
     "deleted": "a record was deleted that nobody deleted",
@@ -54,15 +57,12 @@ KINDS = {
 }
 
 
-UNIQUE = ("email", "phone")
-"""What only one contact of a location may hold."""
-
-
 @dataclass
 class Judge:
-    """Compares what was before a night, what people did meanwhile, what is there after it, and what the run said."""
+    """Compares what was before a night, what people did, what is there now, and what was said."""
 
     book: Book
+    rules: Rules = field(default_factory=dict)
     reported: set[tuple[str, Ident, str]] = field(default_factory=set)
     budgeted: bool = False
     """Whether the pair file lets a night read only some contacts' notes."""
@@ -79,7 +79,12 @@ class Judge:
     def night(self, day: int, before: Seen, after: Seen, told: Told) -> list[Finding]:
         """Every finding of a night, each of a record and field once."""
         found = []
-        for kind, ident, name, what in self._all(day, before, after, told):
+        for kind, ident, name, what in self._all(
+            day,
+            before,
+            after,
+            told,
+        ):
             if (kind, ident, name) not in self.reported:
                 self.reported.add((kind, ident, name))
                 found.append(
@@ -101,7 +106,8 @@ class Judge:
     def _all(
         self, day: int, before: Seen, after: Seen, told: Told
     ) -> Iterator[tuple[str, Ident, str, str]]:
-        said = f"exit {told.code}: {told.document.get('verdict', {}).get('headline', told.errors[-300:])}"
+        headline = told.document.get("verdict", {}).get("headline", told.errors[-300:])
+        said = f"exit {told.code}: {headline}"
         everybody = before.idents() | after.idents()
         contacts = {
             (side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"
@@ -114,7 +120,13 @@ class Judge:
         }
         self.vanished = {(side, one) for side, one in contacts if after.row(side, one) is None}
         for ident in sorted(everybody - self.book.twice):
-            for kind, name, what in self._record(day, ident, before, after, told):
+            for kind, name, what in self._record(
+                day,
+                ident,
+                before,
+                after,
+                told,
+            ):
                 yield kind, ident, name, f"{what} ({said})"
         yield from self._strays(before, after, said)
         if told.unexplained and told.code < 2:
@@ -158,14 +170,25 @@ class Judge:
                 yield "twice", side, f"{len(after.rows[side][ident])} times in {side}"
             was, now = before.row(side, ident), after.row(side, ident)
             if was is not None and now is None:
-                yield from self._vanished(ident, side, was, before, told)
+                yield from self._vanished(
+                    ident,
+                    side,
+                    was,
+                    before,
+                    told,
+                )
             elif was is None and now is not None:
                 yield from self._appeared(ident, side, before)
         ends = {side: row for side in SIDES if (row := after.row(side, ident)) is not None}
         if len(ends) == 2:
             yield from self._values(ident, before, ends, told)
         elif len(ends) == 1:
-            yield from self._alone(ident, next(iter(ends)), after, told)
+            yield from self._alone(
+                ident,
+                next(iter(ends)),
+                after,
+                told,
+            )
         else:
             self.book.forget(ident)
 
@@ -227,7 +250,8 @@ class Judge:
         owner = self._owner(ident, before)
         if owner and self.book.decision(owner, ""):
             return
-        # Moved on one side, and deleted on the other with the contact that it hung on there: it lives on where it was moved.
+        # Moved on one side, and deleted on the other with the contact that it hung on there: it
+        # lives on where it was moved.
         if owner and owner != self.book.gone_with.get((side, ident), owner):
             return
         if side in self.book.gone.get(ident, {}):
@@ -242,7 +266,7 @@ class Judge:
     def _alone(
         self, ident: Ident, side: str, after: Seen, told: Told
     ) -> Iterator[tuple[str, str, str]]:
-        """A record on one side only has to be named, unless it was entered while the run was under way."""
+        """A record on one side only has to be named, unless it was entered during the run."""
         typed = [
             one[side]
             for cell, one in self.book.pending.items()
@@ -276,7 +300,13 @@ class Judge:
             if base(name) in self.unmapped and ident[0] == "contact":
                 continue
             now = {side: ends[side].cells.get(name) for side in SIDES}
-            yield from self._value((*ident, name), before, now, ends, told)
+            yield from self._value(
+                (*ident, name),
+                before,
+                now,
+                ends,
+                told,
+            )
 
     def _cells(self, ident: Ident) -> list[Cell]:
         return [cell for cell in self.book.pending if cell[:2] == ident]
@@ -296,9 +326,24 @@ class Judge:
             key = ends[side].key
             typed = owed.get(side)
             if typed is not None and typed.value != now[side]:
-                yield from self._overwritten(cell, side, key, typed, now, told)
+                yield from self._overwritten(
+                    cell,
+                    side,
+                    key,
+                    typed,
+                    now,
+                    told,
+                )
             elif typed is None and now[side] != was[side] and before.row(side, ident) is not None:
-                yield from self._changed(cell, side, was, now, owed.get(other(side)), told, key)
+                yield from self._changed(
+                    cell,
+                    side,
+                    was,
+                    now,
+                    owed.get(other(side)),
+                    told,
+                    key,
+                )
         if now["app"] == now["ghl"]:
             self.book.retire(cell, SIDES, "on both sides")
             return
@@ -309,7 +354,7 @@ class Judge:
     ) -> Iterator[tuple[str, str, str]]:
         """A typed value is not where it was typed any more."""
         entity, uid, name = cell
-        rule = BY_NAME.get((entity, base(name)))
+        rule = self.rules.get((entity, base(name)))
         shown = told.overwrote(side, key, entity, name, typed.value)
         owner = self.owners.get((side, (entity, uid)))
         if self.book.decision((entity, uid), name) or (owner and self.book.decision(owner, "")):
@@ -321,7 +366,8 @@ class Judge:
             across = self.book.pending.get(cell, {}).get(other(side))
             last = self.book.last_edit.get((other(side), (entity, uid)), typed.at)
             mine = self.book.last_edit.get((side, (entity, uid)), 0.0)
-            # By the record's time alone, what was typed into another field after a delta had written would count.
+            # By the record's time alone, what was typed into another field after a delta had
+            # written would count.
             later = across is not None and typed.at > across.at and mine > last
             if rule and rule.loses == "older" and later and across and now[side] == across.value:
                 yield (
@@ -343,14 +389,20 @@ class Judge:
         told: Told,
         key: str,
     ) -> Iterator[tuple[str, str, str]]:
-        """The run wrote a value: it must be one that somebody typed across and that was not there yet."""
+        """The run wrote a value: one that somebody typed across and that was not there yet."""
         entity, uid, name = cell
         if across is not None and now[side] in (across.value, *across.earlier):
             return
         if self.book.decision((entity, uid), name):
             return
-        # In a ring, what another record is to have is cleared first. The value that was typed stays owed, and has to be named.
-        if name in UNIQUE and now[side] is None and across is not None and across.value:
+        # In a ring, what another record is to have is cleared first. The value that was typed stays
+        # owed, and has to be named.
+        if (
+            self._alone_there(entity, name)
+            and now[side] is None
+            and across is not None
+            and across.value
+        ):
             return
         if (entity, uid) in self.book.rewound and now["app"] == now["ghl"]:
             times = self.book.typed_at[cell]
@@ -362,12 +414,16 @@ class Judge:
             f"{side}: {was[side]!r} became {now[side]!r}, across was {was[other(side)]!r}",
         )
 
+    def _alone_there(self, entity: str, name: str) -> bool:
+        rule = self.rules.get((entity, base(name)))
+        return rule is not None and rule.alone
+
     def _apart(
         self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], told: Told
     ) -> Iterator[tuple[str, str, str]]:
         """The sides differ: that has to be named, and the run must not say that they agree."""
         entity, uid, name = cell
-        rule = BY_NAME.get((entity, base(name)))
+        rule = self.rules.get((entity, base(name)))
         owed = self.book.pending.get(cell, {})
         if any(typed.during for typed in owed.values()) or (entity, uid) in self.left_out:
             return
@@ -379,7 +435,7 @@ class Judge:
         ):
             self.book.retire(cell, SIDES, "blank kept")
             return
-        if name == "source" and now["app"] is None:
+        if rule and rule.owner and (rule.leaves or now[rule.owner] is None):
             self.book.retire(cell, SIDES, "left by a one-way rule")
             return
         if self.book.decision((entity, uid), name) in ("leave", "ignore", "keep"):

@@ -1,0 +1,97 @@
+"""Which record of one side is which of the other, by names that no edit takes away."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.rehearse.book import Ident, Seen
+from flows.rehearse.rules import Row
+from flows.rehearse.sides import Held
+from reconcile.entities import OWNER
+from reconcile.model import Side
+
+Looked = Mapping[Side, Held]
+"""Both sides at one moment, by their own keys."""
+
+Known = tuple[str, str, str]
+"""A record: its kind, its side, and its key there."""
+
+
+@dataclass
+class Names:
+    """Gives each record a uid: that of its counterpart once the job has linked them.
+
+    Both ends keep it from then on, whatever the ledger says later: a link that leads elsewhere
+    afterwards shows as a record that became another.
+    """
+
+    ledger: Path
+    uids: dict[Known, str] = field(default_factory=dict)
+    """Of the ends of links."""
+    holders: Counter[Known] = field(default_factory=Counter)
+    """How many had a key before, which a backup took them from: the app may give it to another."""
+
+    def seen(self, looked: Looked) -> Seen:
+        """Both sides by uid."""
+        rows: dict[str, dict[Ident, list[Row]]] = {}
+        for side, held in looked.items():
+            found: dict[Ident, list[Row]] = defaultdict(list)
+            for entity, listed in held.items():
+                for row in listed:
+                    uid = self.uid((entity.value, side.value, row.key))
+                    of = row.of and self.uid((OWNER.value, side.value, row.of))
+                    found[entity.value, uid].append(Row(row.key, of, row.cells))
+            rows[side.value] = dict(found)
+        return Seen(rows, {side.value: {} for side in Side})
+
+    def uid(self, known: Known) -> str:
+        """The record's uid."""
+        return self.uids.get(known) or self._alone(known)
+
+    def same(self, entity: str, app_key: str, ghl_key: str) -> list[tuple[Ident, Ident]]:
+        """Two records are one and the same; returns what has another ident now, and which."""
+        ends = ((entity, "app", app_key), (entity, "ghl", ghl_key))
+        uid = self.uids.get(ends[0]) or self.uids.get(ends[1]) or self._alone(ends[0])
+        new = [end for end in ends if end not in self.uids]
+        self.uids |= dict.fromkeys(new, uid)
+        moved = [self._alone(end) for end in new if self._alone(end) != uid]
+        return [((entity, was), (entity, uid)) for was in moved]
+
+    def learn(self, looked: Looked) -> list[tuple[Ident, Ident]]:
+        """Take up the links of what is there; returns what has another ident now, and which."""
+        there = set(known_of(looked))
+        ends = (
+            (each, (each[0], "app", each[1]), (each[0], "ghl", each[2])) for each in self._links()
+        )
+        links = [link for link, *both in ends if there.issuperset(both)]
+        return [moved for link in links for moved in self.same(*link)]
+
+    def free(self, known: Known) -> None:
+        """The record is gone with a backup, and its key may be given to another."""
+        self.uids.pop(known, None)
+        self.holders[known] += 1
+
+    def _links(self) -> list[tuple[str, str, str]]:
+        if not self.ledger.exists():
+            return []
+        with closing(sqlite3.connect(self.ledger)) as ledger:
+            try:
+                return ledger.execute("SELECT entity, app_key, ghl_key FROM link").fetchall()
+            except sqlite3.OperationalError:  # no run has made it yet
+                return []
+
+    def _alone(self, known: Known) -> str:
+        earlier = self.holders[known]
+        return f"{known[1]} {known[2]}" + (f" ({earlier + 1})" if earlier else "")
+
+
+def known_of(looked: Looked) -> Iterator[Known]:
+    """Every record of both sides."""
+    for side, held in looked.items():
+        for entity, rows in held.items():
+            yield from ((entity.value, side.value, row.key) for row in rows)

@@ -1,0 +1,315 @@
+"""The world of a rehearsal: copies of the user's own data, and people who work with them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connectors.ghl import GhlConnector
+from connectors.ghl.sandbox import Limit, Sandbox, Settings, make_app
+from connectors.ghl.sandbox.serve import hosted
+from flows.config import Pair, load
+from flows.rehearse import pairfile
+from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.cast import Cast
+from flows.rehearse.clock import Moving, moved
+from flows.rehearse.copies import Copied, Keeper, copy
+from flows.rehearse.fields import Played, played, rules_of
+from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.names import Looked, Names, known_of
+from flows.rehearse.operator import JobOperator
+from flows.rehearse.sides import AppScreen, GhlScreen, Held, Screen
+from flows.rehearse.sides import Seen as Shown
+from flows.rehearse.told import Told
+from flows.rehearse.wire import Wire
+from flows.rehearse.work import work
+from flows.rehearse.world import Known, World
+from flows.wiring.wiring import connect
+from reconcile.entities import OWNER
+from reconcile.model import Entity, Side
+
+_LAG = 2.0
+"""Seconds that the look-alike's search trails a write."""
+_FREE = Limit(max=1_000_000, window_seconds=1.0, daily=10_000_000)
+
+
+@dataclass
+class Town(World):
+    """Everything there is. `raw` is `now` by the sides' own keys."""
+
+    folder: Path
+    dice: random.Random
+    clock: Moving
+    ghl: Sandbox
+    wire: Wire
+    operator: JobOperator
+    screens: Mapping[Side, Screen]
+    fields: list[Played]
+    cast: Cast
+    names: Names
+    keeper: Keeper
+    copied: Copied
+    pair: Pair
+    book: Book = field(default_factory=Book)
+    day: int = 0
+    touched: set[Ident] = field(default_factory=set)
+    now: Seen = field(default_factory=lambda: Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}}))
+    raw: Looked = field(default_factory=dict)
+    backups: list[Any] = field(default_factory=list)
+    known: Known = field(init=False)
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judge = Judge(self.book, rules_of(self.fields))
+        self.known = known(self.fields)
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """GHL's look-alike."""
+        return self.ghl
+
+    def looked(self) -> Looked:
+        """What both sides hold now, by their own keys."""
+        return {side: screen.rows() for side, screen in self.screens.items()}
+
+    def look(self) -> Seen:
+        """What both sides hold now."""
+        return self.names.seen(self.looked())
+
+    def put(self, side: str, ident: Ident, values: Mapping[str, Any]) -> None:
+        """Type values; of a field that people of that side cannot change, nothing."""
+        entity = Entity(ident[0])
+        fields = {one.name: one for one in self.fields if one.entity is entity}
+        open_ones = {name: v for name, v in values.items() if Side(side) in fields[name].typed}
+        if not open_ones:
+            return
+        if not self.screens[Side(side)].edit(
+            entity,
+            self.key(side, ident),
+            open_ones,
+        ):
+            self.book.counts["not taken by the app"] += 1
+
+    def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> Any:
+        """Enter a new record; its key, or None where the side refused it."""
+        self.clock.sleep(self.dice.uniform(1, 90))
+        kind = Entity(entity)
+        parent = self.key(side, of) if of else None
+        fields = {one.name: one for one in self.fields if one.entity is kind}
+        own = {name: v for name, v in values.items() if Side(side) in fields[name].typed}
+        key = self.screens[Side(side)].add(kind, parent, own)
+        if key is None:
+            self.book.counts["not taken by the app"] += 1
+        return key
+
+    def remove(self, side: str, ident: Ident) -> None:
+        """Delete a record."""
+        self.screens[Side(side)].delete(Entity(ident[0]), self.key(side, ident))
+
+    def put_back(self, kept: Any) -> None:
+        """Put the app back to what a backup of it holds."""
+        before = set(known_of(self.looked()))
+        self.keeper.put_back(kept)
+        for gone in before - set(known_of(self.looked())):
+            self.names.free(gone)
+
+    def new_value(self, entity: str, ident: Ident, name: str) -> Any:
+        """What somebody types over what is there."""
+        kind = Entity(entity)
+        one = next(each for each in self.fields if each.entity is kind and each.name == name)
+        row = self.now.row("app", ident) or self.now.row("ghl", ident)
+        return self.cast.value(one, row.cells.get(name) if row else None)
+
+    def new_person(self) -> dict[str, Any]:
+        """A whole new person."""
+        return self.cast.record(OWNER, Side(self.side()))
+
+    def odd_values(self) -> dict[str, Any]:
+        """Values for a contact that people type and that no rule of a form expects."""
+        odd = {"email": self.cast.email_abroad, "phone": self.cast.words_for_a_phone}
+        people = [one for one in self.fields if one.entity is OWNER and one.typed]
+        return {
+            one.name: odd[one.field.codec.name]() for one in people if one.field.codec.name in odd
+        }
+
+    # the day and the night
+
+    def work(self) -> None:
+        """About a tenth of the people are edited, and some get tasks and notes."""
+        work(self)
+
+    def backup(self) -> Path:
+        """A backup of the app as it is now."""
+        return self.keeper.keep(f"{self.day}")
+
+    def close_day(self) -> None:
+        """Enter what people did on the day that ends."""
+        self.raw = self.looked()
+        super().close_day()
+
+    def remember(self) -> None:
+        """Keep what both sides hold as the night begins."""
+        if self.book.rewound:
+            self.raw = self.looked()
+
+    def judged(self, told: Told) -> list[Finding]:
+        """What is wrong after the night, by what the job has linked since."""
+        after = self.looked()
+        for was, now in self.names.learn(after):
+            self.book.rename(was, now)
+        before = self.names.seen(self.raw)
+        if self.day == 1:  # all that was there had been typed at some time
+            nothing = Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}})
+            self.book.compare(nothing, before, 0, self.clock())
+        doubled = list(
+            doubles(
+                self.raw,
+                after,
+                self.day,
+                self.judge.nights,
+            )
+        )
+        self.raw, self.now = after, self.names.seen(after)
+        return [*self.judge.night(self.day, before, self.now, told), *doubled]
+
+
+def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) -> Iterator[Finding]:
+    """Records that a side holds more often than either side held them before the night."""
+    held = {side: _alike(before[side]) for side in Side}
+    for side in Side:
+        for (kind, *what), keys in _alike(after[side]).items():
+            most = max(len(held[each].get((kind, *what), ())) for each in Side)
+            if len(keys) > max(most, 1):
+                said = f"{side} holds it as {', '.join(keys)}"
+                ident = (kind.value, f"{side.value} {keys[-1]}")
+                yield Finding(
+                    day,
+                    "twice",
+                    ident,
+                    "",
+                    said,
+                    nights=nights,
+                )
+
+
+def _alike(held: Held) -> dict[tuple[Any, ...], list[str]]:
+    """The keys of records that hold the same, on the same contact.
+
+    A contact without an address or a number may be like another, and is left out.
+    """
+    known = {row.key: frozenset(row.cells.items()) for row in held.get(OWNER, ())}
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for kind, rows in held.items():
+        for row in rows:
+            cells = frozenset((name, cell) for name, cell in row.cells.items() if cell)
+            if len(cells) > 2 or row.of is not None:
+                found.setdefault((kind, known.get(row.of or ""), cells), []).append(row.key)
+    return found
+
+
+def known(fields: list[Played]) -> Known:
+    """The contact's fields by what people do with them: they can do it on both sides."""
+    both = [one for one in fields if len(one.typed) == len(Side)]
+    texts: dict[str, tuple[str, ...]] = {}
+    for one in both:
+        if one.field.codec.name in ("text", "name", "html") and not one.field.by_item:
+            texts[one.entity.value] = (*texts.get(one.entity.value, ()), one.name)
+    people = [one for one in both if one.entity is OWNER]
+    return Known(
+        texts={OWNER.value: (), **texts},
+        clears=tuple(one.name for one in people if one.clears and not one.field.by_item),
+        alone=tuple(one.name for one in people if one.field.codec.name in ("email", "phone")),
+        sets=tuple(one.name for one in people if one.field.by_item),
+    )
+
+
+@contextmanager
+def settled(pair: Pair, folder: Path, *, seed: int, people: int | None) -> Iterator[Town]:
+    """A town on its first morning, with copies of both sides of this pair."""
+    dice = random.Random(seed)  # noqa: S311 - made-up edits, not secrets
+    clock = Moving()
+    document = pairfile.document_of(pair.path)
+    with ExitStack() as held:
+        settings = Settings(lag_seconds=_LAG, seed=seed, pit=_FREE)
+        sandbox = held.enter_context(Sandbox(settings, clock=clock))
+        copied = copy(
+            pair,
+            document,
+            folder,
+            sandbox,
+            most=people,
+            dice=dice,
+            token=pairfile.TOKEN,
+        )
+        wire = Wire(make_app(sandbox))
+        url = held.enter_context(hosted(wire))  # type: ignore[arg-type]
+        path = pairfile.rehearsed(
+            document, folder, url=url, location=copied.where.id, app=copied.app
+        )
+        held.enter_context(moved(clock))
+        yield _town(
+            load(path),
+            folder,
+            dice,
+            clock,
+            sandbox,
+            wire,
+            copied,
+            held,
+        )
+
+
+def _town(
+    pair: Pair,
+    folder: Path,
+    dice: random.Random,
+    clock: Moving,
+    sandbox: Sandbox,
+    wire: Wire,
+    copied: Copied,
+    held: ExitStack,
+) -> Town:
+    sides = held.enter_context(connect(pair))
+    ghl = sides[Side.GHL]
+    if not isinstance(ghl, GhlConnector):
+        raise TypeError("GHL's side is reached by its own connector")
+    told = {side: connector.describe() for side, connector in sides.items()}
+    where = told[Side.GHL]
+    mapping = pair.located(
+        pair.region or where.region,
+        where.owners,
+        where.companies,
+    )
+    fields = played(mapping, {side: one.fields for side, one in told.items()})
+    shown = Shown(mapping, fields)
+    custom = {str(one.get("fieldKey") or one["id"]): str(one["id"]) for one in copied.where.fields}
+    screens: dict[Side, Screen] = {
+        Side.APP: AppScreen(sides[Side.APP], shown),
+        Side.GHL: GhlScreen(
+            sandbox, copied.where.id, ghl, shown, custom, frozenset(pair.ghl.business_ids)
+        ),
+    }
+    cast = Cast(dice, fields)
+    town = Town(
+        folder=folder,
+        dice=dice,
+        clock=clock,
+        ghl=sandbox,
+        wire=wire,
+        operator=JobOperator(folder, rules_of(fields)),
+        screens=screens,
+        fields=fields,
+        cast=cast,
+        names=Names(folder / "state" / "ledger.db"),
+        keeper=Keeper(folder, copied.app),
+        copied=copied,
+        pair=pair,
+    )
+    town.raw = town.looked()
+    cast.learn(town.raw)
+    town.now = town.names.seen(town.raw)
+    return town
