@@ -64,21 +64,21 @@ def record(found: Mapping[str, Any], shape: Shape, *, parent: str | None = None)
     `parent` stands in where the object does not name its contact. Raises Malformed for an object
     without a key.
     """
-    key = _first(found, shape.key)
+    key = first(found, shape.key)
     if not isinstance(key, str) or not key:
         raise Malformed(
             "expected a record with an id, found one with "
             f"{', '.join(sorted(found)[:5]) or 'nothing'}"
         )
-    stated = _first(found, shape.parent)
-    version = _first(found, shape.version)
+    stated = first(found, shape.parent)
+    version = first(found, shape.version)
     return Record(
         key=key,
-        fields={name: _first(found, paths) for name, paths in shape.fields.items()},
+        fields={name: first(found, paths) for name, paths in shape.fields.items()},
         parent=stated if isinstance(stated, str) else parent,
         version=None if version is None else str(version),
-        modified_at=instant(_first(found, shape.modified_at)),
-        deleted=_first(found, shape.deleted) is True,
+        modified_at=instant(first(found, shape.modified_at)),
+        deleted=first(found, shape.deleted) is True,
     )
 
 
@@ -95,7 +95,8 @@ def instant(value: Json) -> str | None:
     return None
 
 
-def _first(found: Any, paths: Iterable[Path]) -> Json:
+def first(found: Any, paths: Iterable[Path]) -> Json:
+    """The value at the first of these paths that leads to one; None where none does."""
     for path in paths:
         value: Json = _walk(found, path)
         if value is not None:

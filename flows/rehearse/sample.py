@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from connectors.ghl.shapes import record
+from connectors.ghl.shapes import first
 from reconcile.errors import ConnectorError
 from reconcile.model import Entity, Side
 from reconcile.ports import Connector, Page, Proof, Record, Shape
+from reconcile.values.codecs import raw_text
 from reconcile.values.mapping import EntityMap
 
 Known = tuple[Side, str]
@@ -49,9 +50,12 @@ def records_of(connector: Connector, entity: Entity) -> Iterator[Record]:
 
 def _records(page: Page, shape: Shape) -> Iterator[Record]:
     for line in page.lines.splitlines():
-        found = record(json.loads(line), shape)
-        if not found.deleted:
-            yield found
+        found = json.loads(line)
+        if first(found, shape.deleted) is True:
+            continue
+        fields = {name: first(found, paths) for name, paths in shape.fields.items()}
+        key, parent = (raw_text(first(found, paths)) for paths in (shape.key, shape.parent))
+        yield Record(str(key), fields, parent)
 
 
 def choose(
