@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsons
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -35,6 +36,13 @@ def rehearse(
     folder: Annotated[
         Path, Parameter(help="where the page is written; an earlier one there is replaced")
     ] = Path("rehearsal"),
+    into: Annotated[
+        str | None,
+        Parameter(
+            help="the URL of an empty database of the app's kind, for its copy; "
+            'default: an SQLite file. "env:NAME" reads a variable'
+        ),
+    ] = None,
     keep: Annotated[
         bool, Parameter(negative="", help="leave the copies, with their ledger, in the folder")
     ] = False,
@@ -71,6 +79,7 @@ def rehearse(
             nights=nights,
             seed=seed,
             people=people or None,
+            into=_url(into),
             heard=lambda night: _heard(console, night),
         )
     finally:
@@ -87,6 +96,17 @@ def rehearse(
         jsons.dump(whole, sys.stdout, ensure_ascii=False, indent=1)
         print()
     return done.exit_code
+
+
+def _url(said: str | None) -> str | None:
+    """The URL itself. Raises StateError for a variable that is not set."""
+    if said is None or not said.startswith("env:"):
+        return said
+    name = said.removeprefix("env:")
+    if name not in os.environ:
+        what = f"the variable {name} is not set"
+        raise StateError(what, remedy=f"set {name} to a database URL", code="OPTIONS")
+    return os.environ[name]
 
 
 def _clear(folder: Path) -> None:

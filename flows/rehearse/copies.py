@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,6 +19,7 @@ from flows.config.pair import DEMO, Pair
 from flows.config.sides import AppForm, FilesForm, SqlForm
 from flows.rehearse import location, tables
 from flows.rehearse.sample import Sample, choose, records_of
+from flows.rehearse.server import Server, copy_into
 from flows.wiring.wiring import connect
 from reconcile.entities import OWNER, RECORDS
 from reconcile.errors import ConfigError, Problem
@@ -27,15 +28,20 @@ from reconcile.model import Entity, Side
 from reconcile.ports import Connector
 
 APP_FILE = "app.db"
+URL_FILE = "app-url.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a rehearsal begins with: `[app]` of the copy, GHL's location, and who is in."""
+    """What a rehearsal begins with: `[app]` of the copy, GHL's location, and who is in.
+
+    `server` is where the app's tables are, if that is no file.
+    """
 
     app: Mapping[str, Any]
     where: location.Location
     sample: Sample
+    server: Server | None = None
 
 
 def copy(
@@ -47,14 +53,20 @@ def copy(
     most: int | None,
     dice: Random,
     token: str,
+    into: str | None = None,
 ) -> Copied:
     """Copy at most so many people of both sides, with what hangs on them.
+
+    The app's tables go to the empty database `into`, or to an SQLite file.
 
     Nothing is written to either side, nor to the pair's ledger; a token of an oauth pair may be
     renewed, as by any command that asks GHL. Raises ConfigError for an app of which no copy can be
     made, ConnectorError where a side cannot be read whole.
     """
     refuse_unknown(pair)
+    if into is not None and not isinstance(pair.app, SqlForm):
+        what = f'the app is reached by the connector "{pair.app.connector}", not as a database'
+        raise ConfigError([Problem("--into", what, "leave it out: files are copied as files")])
     with _reading(pair) as sides:
         app, ghl = sides[Side.APP], sides[Side.GHL]
         if not isinstance(ghl, GhlConnector):
@@ -75,7 +87,25 @@ def copy(
         }
         sample = choose(mapping[OWNER], held, dice, most)
         _fill(sandbox, where, ghl, kinds, contacts, sample)
-    return Copied(_app(pair, document, folder, sample), where, sample)
+    if into is None:
+        return Copied(_app(pair, document, folder, sample), where, sample)
+    return _served(pair, document, folder, into, Copied({}, where, sample))
+
+
+def _served(
+    pair: Pair, document: Mapping[str, Any], folder: Path, into: str, begun: Copied
+) -> Copied:
+    """The same with the app's tables in a database of their own."""
+    if not isinstance(pair.app, SqlForm):
+        raise TypeError("another app was refused before")
+    said = document["app"]
+    server = copy_into(pair.app.url.get_secret_value(), said, into)
+    if not begun.sample.whole:
+        server.keep_only(said, begun.sample.keys[Side.APP])
+    secret = folder / URL_FILE
+    secret.touch(mode=0o600)
+    secret.write_text(into, encoding="utf-8")
+    return replace(begun, app={**said, "url": f"file:{URL_FILE}"}, server=server)
 
 
 @contextmanager

@@ -92,16 +92,18 @@ def rehearse(
     nights: int,
     seed: int,
     people: int | None,
+    into: str | None = None,
     only: Collection[str] | None = None,
     heard: Heard = lambda _: None,
 ) -> Rehearsed:
     """Play so many nights of a pair on copies of both sides, in an empty folder.
 
-    At most so many people take part; None: all. `only` names what happens beside ordinary edits, every
+    At most so many people take part; None: all. The app's tables go to the empty database `into`,
+    or to an SQLite file. `only` names what happens beside ordinary edits, every
     night then; None: anything may. Raises ConfigError where no copy of the app can be
     made, ConnectorError where a side cannot be read whole.
     """
-    with settled(pair, folder, seed=seed, people=people) as town:
+    with settled(pair, folder, seed=seed, people=people, into=into) as town:
         done = _begun(pair, town, seed)
         asked: set[str] = set()
         by_day, by_night = _chosen(EVENTS, only), _chosen(HARMS, only)

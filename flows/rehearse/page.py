@@ -272,7 +272,7 @@ def _limits(done: Rehearsed) -> Iterator[str]:
     yield "## What this does not show"
     yield ""
     yield "- What GHL's own workflows do: its look-alike has none."
-    yield "- Triggers of a database server: the copy is an SQLite file, with keys and constraints."
+    yield "- Triggers of a database server, and tables that the pair file does not name."
     if _share(done) > 1:
         yield "- Whoever was not in the sample: `--people 0` takes everybody."
     yield from (f"- {one}." for one in done.unchecked)

@@ -27,7 +27,8 @@ _UUID = (
 )
 """What SQLite gives a new row where the database's own default makes a UUID."""
 
-_ROWS = 1_000
+ROWS = 1_000
+"""Rows that are read and written together."""
 
 
 def copy_tables(url: str, app: Mapping[str, Any], target: Path, *, timezone: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def copy_file(source: str, target: Path) -> None:
 def keep_only(target: Path, app: Mapping[str, Any], keys: Collection[str]) -> None:
     """Take out of a copy all contacts but those of these keys, and what hangs on them."""
     owner = app[OWNER.value]
-    key = _single(owner.get("key", "id"))
+    key = single(owner.get("key", "id"))
     if key is None:
         return
     with closing(sqlite3.connect(target)) as copy, copy:
@@ -77,7 +78,7 @@ def keep_only(target: Path, app: Mapping[str, Any], keys: Collection[str]) -> No
         copy.execute(f"DELETE FROM {table} WHERE NOT CAST({_quoted(key)} AS TEXT) {kept}")
         for entity in RECORDS:
             child = app.get(entity.value)
-            parent = _single(child.get("parent")) if child else None
+            parent = single(child.get("parent")) if child else None
             if child is None or entity.parent is not OWNER or parent is None or "." in parent:
                 continue
             column = f"CAST({_quoted(parent)} AS TEXT)"
@@ -88,7 +89,8 @@ def keep_only(target: Path, app: Mapping[str, Any], keys: Collection[str]) -> No
         copy.execute("DROP TABLE kept")
 
 
-def _single(columns: Any) -> str | None:
+def single(columns: Any) -> str | None:
+    """The one column of a key; None where there are several, or none."""
     listed = [columns] if isinstance(columns, str) else list(columns or ())
     return str(listed[0]) if len(listed) == 1 else None
 
@@ -97,9 +99,14 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def names_of(app: Any) -> set[str]:
+    """The tables that a pair file names."""
+    return set(_named(app))
+
+
 def _names(app: Any) -> dict[str, str]:
     """Every table that is named, with the name of its copy."""
-    found = sorted(set(_named(app)))
+    found = sorted(names_of(app))
     plain = [name.rpartition(".")[2] for name in found]
     return {
         name: short if plain.count(short) == 1 else name.replace(".", "_")
@@ -148,13 +155,19 @@ def _tables(
     copies = {
         original: _copy_of(original, names[name], made) for name, original in originals.items()
     }
-    _referring(copies)
+    foreign_keys(copies)
     return made, copies
 
 
 def _copy_of(original: sa.Table, name: str, made: sa.MetaData) -> sa.Table:
     keys = list(original.primary_key.columns)
     columns = [_column(column, alone=keys == [column]) for column in original.columns]
+    constraints = [sa.UniqueConstraint(*names) for names in unique_columns(original)]
+    return sa.Table(name, made, *columns, *constraints)
+
+
+def unique_columns(original: sa.Table) -> list[tuple[str, ...]]:
+    """The columns of which no two rows may hold the same."""
     unique = [
         tuple(column.name for column in constraint.columns)
         for constraint in original.constraints
@@ -165,8 +178,7 @@ def _copy_of(original: sa.Table, name: str, made: sa.MetaData) -> sa.Table:
         for index in original.indexes
         if index.unique and len(index.columns) == len(index.expressions) and not _partial(index)
     ]
-    constraints = [sa.UniqueConstraint(*columns_of) for columns_of in sorted(set(unique))]
-    return sa.Table(name, made, *columns, *constraints)
+    return sorted(set(unique))
 
 
 def _partial(index: sa.Index) -> bool:
@@ -240,7 +252,7 @@ def _default(column: sa.Column[Any]) -> str | None:
     return "CURRENT_TIMESTAMP" if "now" in lower or "current_timestamp" in lower else None
 
 
-def _referring(copies: Mapping[sa.Table, sa.Table]) -> None:
+def foreign_keys(copies: Mapping[sa.Table, sa.Table]) -> None:
     """The foreign keys between tables that are both copied."""
     by_name = {(one.schema, one.name): copy for one, copy in copies.items()}
     for original, copy in copies.items():
@@ -250,7 +262,8 @@ def _referring(copies: Mapping[sa.Table, sa.Table]) -> None:
             if other is None:
                 continue
             targets = [
-                f"{other.name}.{one.target_fullname.split('.')[-1]}" for one in constraint.elements
+                f"{other.fullname}.{one.target_fullname.split('.')[-1]}"
+                for one in constraint.elements
             ]
             copy.append_constraint(
                 sa.ForeignKeyConstraint(
@@ -269,7 +282,7 @@ def _copy_rows(
     try:
         with target.begin() as made:
             for original, copy in tables.items():
-                streamed = connection.execution_options(yield_per=_ROWS)
+                streamed = connection.execution_options(yield_per=ROWS)
                 for rows in streamed.execute(sa.select(original)).mappings().partitions():
                     made.execute(
                         sa.insert(copy),

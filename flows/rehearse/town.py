@@ -22,6 +22,7 @@ from flows.rehearse.fields import Played, played, rules_of
 from flows.rehearse.judge import Finding, Judge
 from flows.rehearse.names import Looked, Names, known_of
 from flows.rehearse.operator import JobOperator
+from flows.rehearse.server import Server
 from flows.rehearse.sides import AppScreen, GhlScreen, Held, Screen
 from flows.rehearse.sides import Seen as Shown
 from flows.rehearse.told import Told
@@ -30,7 +31,9 @@ from flows.rehearse.work import work
 from flows.rehearse.world import Known, World
 from flows.wiring.wiring import connect
 from reconcile.entities import OWNER
+from reconcile.errors import ConfigError, Problem
 from reconcile.model import Entity, Side
+from reconcile.ports import Connector, Description
 
 _LAG = 2.0
 """Seconds that the look-alike's search trails a write."""
@@ -51,7 +54,7 @@ class Town(World):
     fields: list[Played]
     cast: Cast
     names: Names
-    keeper: Keeper
+    keeper: Keeper | Server
     copied: Copied
     pair: Pair
     book: Book = field(default_factory=Book)
@@ -142,7 +145,7 @@ class Town(World):
         """About a tenth of the people are edited, and some get tasks and notes."""
         work(self)
 
-    def backup(self) -> Path:
+    def backup(self) -> Any:
         """A backup of the app as it is now."""
         return self.keeper.keep(f"{self.day}")
 
@@ -228,8 +231,18 @@ def known(fields: list[Played]) -> Known:
 
 
 @contextmanager
-def settled(pair: Pair, folder: Path, *, seed: int, people: int | None) -> Iterator[Town]:
-    """A town on its first morning, with copies of both sides of this pair."""
+def settled(
+    pair: Pair,
+    folder: Path,
+    *,
+    seed: int,
+    people: int | None,
+    into: str | None = None,
+) -> Iterator[Town]:
+    """A town on its first morning, with copies of both sides of this pair.
+
+    The tables of a server are dropped in the end.
+    """
     dice = random.Random(seed)  # noqa: S311 - made-up edits, not secrets
     clock = Moving()
     document = pairfile.document_of(pair.path)
@@ -244,7 +257,10 @@ def settled(pair: Pair, folder: Path, *, seed: int, people: int | None) -> Itera
             most=people,
             dice=dice,
             token=pairfile.TOKEN,
+            into=into,
         )
+        if copied.server is not None:
+            held.callback(copied.server.drop)
         wire = Wire(make_app(sandbox))
         url = held.enter_context(hosted(wire))  # type: ignore[arg-type]
         path = pairfile.rehearsed(
@@ -263,6 +279,18 @@ def settled(pair: Pair, folder: Path, *, seed: int, people: int | None) -> Itera
         )
 
 
+def _described(app: Connector, copied: Copied) -> Description:
+    """What the app's copy is. Raises ConfigError where an SQLite file cannot stand for it."""
+    try:
+        return app.describe()
+    except (ConfigError, NotImplementedError) as error:
+        if copied.server is not None:
+            raise
+        what = f"a copy in an SQLite file does not take this pair file: {error}"
+        remedy = "give an empty database of the app's own kind: --into postgresql://…/scratch"
+        raise ConfigError([Problem("[app]", what, remedy)]) from None
+
+
 def _town(
     pair: Pair,
     folder: Path,
@@ -277,7 +305,7 @@ def _town(
     ghl = sides[Side.GHL]
     if not isinstance(ghl, GhlConnector):
         raise TypeError("GHL's side is reached by its own connector")
-    told = {side: connector.describe() for side, connector in sides.items()}
+    told = {Side.GHL: ghl.describe(), Side.APP: _described(sides[Side.APP], copied)}
     where = told[Side.GHL]
     mapping = pair.located(
         pair.region or where.region,
@@ -305,7 +333,7 @@ def _town(
         fields=fields,
         cast=cast,
         names=Names(folder / "state" / "ledger.db"),
-        keeper=Keeper(folder, copied.app),
+        keeper=copied.server or Keeper(folder, copied.app),
         copied=copied,
         pair=pair,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,6 +80,8 @@ class World(ABC):
     day: int
     touched: set[Ident]
     now: Seen
+    earlier: AbstractSet[Ident] = frozenset()
+    """Whom the last night saw."""
     before: Seen
     """What both sides held as the last night began."""
     backups: list[Any]
@@ -141,6 +144,7 @@ class World(ABC):
     def close_day(self) -> None:
         """Enter what people did on the day that ends."""
         seen = self.look()
+        self.earlier = self.now.idents()
         self.book.compare(self.now, seen, self.day, self.clock())
         for loser in self.book.merged:  # a merge is no deletion
             self.book.gone[loser].pop("ghl", None)
