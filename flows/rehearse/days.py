@@ -48,8 +48,8 @@ def one_day(
     world.backups = [*world.backups[-2:], world.backup()]
     world.clock.sleep(6 * 3600)
     _evening(world, _shuffled(world.dice, by_night)[:_MOST_HARMS], happened)
-    told = night(world)
-    return world.judged(told), told
+    outcome = night(world)
+    return world.judged(outcome), outcome
 
 
 def _evening(world: World, harms: Sequence[Event], happened: Counter[str]) -> None:
@@ -74,26 +74,28 @@ def _shuffled(dice: random.Random, events: Sequence[Event]) -> list[Event]:
 def night(world: World) -> Told:
     """The nightly run, and what the operator does about a refusal."""
     world.remember()
-    told = world.operator.run()
+    outcome = world.operator.run()
     world.clock.step = 0.0
     world.sandbox.faults.clear()
-    if told.code == 3:
-        told = _answered(world, told)
+    if outcome.code == 3:
+        outcome = _answered(world, outcome)
     for document in world.operator.reports():
-        if document.get("run_id") != told.document.get("run_id") and document.get("applied", True):
-            told.add(document)
+        if document.get("run_id") != outcome.document.get("run_id") and document.get(
+            "applied", True
+        ):
+            outcome.add(document)
     for trouble in world.wire.troubles:
         world.book.counts[f"hand failed: {type(trouble).__name__}"] += 1
     world.wire.troubles.clear()
-    return told
+    return outcome
 
 
-def _answered(world: World, told: Told) -> Told:
+def _answered(world: World, outcome: Told) -> Told:
     """What the operator does: says which backup it was, or lets through what is right."""
-    named = limits_named(told)
-    code = told.errors.partition("]")[0].strip("[")
+    named = limits_named(outcome)
+    code = outcome.errors.partition("]")[0].strip("[")
     world.book.counts[f"refused: {', '.join(named) or code}"] += 1
-    mended = world.mended(told)
+    mended = world.mended(outcome)
     if mended is not None:
         return mended
     plain = [name for name in named if not name.startswith(NEVER_ALLOWED)]
@@ -104,9 +106,9 @@ def _answered(world: World, told: Told) -> Told:
                 where.pop("app", None)
         plain.insert(0, back)
     elif len(plain) < len(named):
-        return told
+        return outcome
     return (
         world.operator.run(*(word for name in plain for word in ("--allow", name)))
         if plain
-        else told
+        else outcome
     )

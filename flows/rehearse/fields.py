@@ -75,15 +75,15 @@ class Played:
 
 def played(mapping: PairMapping, natives: Natives) -> list[Played]:
     """The fields that are checked, in the order of the pair file."""
-    found = []
+    result = []
     for mapped in mapping.entities:
         if mapped.entity in PLAYED:
-            found += [
+            result += [
                 Played(mapped.entity, field, tuple(_typed(mapped, field, natives)))
                 for field in mapped.fields
                 if not why_unchecked(field)
             ]
-    return found
+    return result
 
 
 def why_unchecked(field: Field) -> str:

@@ -76,14 +76,14 @@ class Judge:
     left_out: set[Ident] = field(default_factory=set)
     """Records that a decision leaves out, or leaves without a counterpart."""
 
-    def night(self, day: int, before: Seen, after: Seen, told: Told) -> list[Finding]:
+    def night(self, day: int, before: Seen, after: Seen, outcome: Told) -> list[Finding]:
         """Every finding of a night, each of a record and field once."""
         found = []
         for kind, ident, name, what in self._all(
             day,
             before,
             after,
-            told,
+            outcome,
         ):
             if (kind, ident, name) not in self.reported:
                 self.reported.add((kind, ident, name))
@@ -104,10 +104,10 @@ class Judge:
         return found
 
     def _all(
-        self, day: int, before: Seen, after: Seen, told: Told
+        self, day: int, before: Seen, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, Ident, str, str]]:
-        headline = told.document.get("verdict", {}).get("headline", told.errors[-300:])
-        said = f"exit {told.code}: {headline}"
+        headline = outcome.document.get("verdict", {}).get("headline", outcome.errors[-300:])
+        said = f"exit {outcome.code}: {headline}"
         everybody = before.idents() | after.idents()
         contacts = {
             (side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"
@@ -125,16 +125,21 @@ class Judge:
                 ident,
                 before,
                 after,
-                told,
+                outcome,
             ):
                 yield kind, ident, name, f"{what} ({said})"
         yield from self._strays(before, after, said)
-        if told.unexplained and told.code < 2:
-            yield "unexplained", ("run", str(day)), "", f"{told.unexplained} unexplained ({said})"
-        if told.code == 3 and (not self.nights or self.nights[-1].endswith("quiet")):
+        if outcome.unexplained and outcome.code < 2:
+            yield (
+                "unexplained",
+                ("run", str(day)),
+                "",
+                f"{outcome.unexplained} unexplained ({said})",
+            )
+        if outcome.code == 3 and (not self.nights or self.nights[-1].endswith("quiet")):
             yield "stuck", ("run", str(day)), "", said
-        if "[DEFECT]" in told.errors:
-            yield "defect", ("run", told.errors[-160:]), "", told.errors[-1500:]
+        if "[DEFECT]" in outcome.errors:
+            yield "defect", ("run", outcome.errors[-160:]), "", outcome.errors[-1500:]
 
     def _strays(
         self, before: Seen, after: Seen, said: str
@@ -163,7 +168,7 @@ class Judge:
     # one record
 
     def _record(
-        self, day: int, ident: Ident, before: Seen, after: Seen, told: Told
+        self, day: int, ident: Ident, before: Seen, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         for side in SIDES:
             if len(after.rows[side].get(ident, ())) > max(1, len(before.rows[side].get(ident, ()))):
@@ -175,19 +180,19 @@ class Judge:
                     side,
                     was,
                     before,
-                    told,
+                    outcome,
                 )
             elif was is None and now is not None:
                 yield from self._appeared(ident, side, before)
         ends = {side: row for side in SIDES if (row := after.row(side, ident)) is not None}
         if len(ends) == 2:
-            yield from self._values(ident, before, ends, told)
+            yield from self._values(ident, before, ends, outcome)
         elif len(ends) == 1:
             yield from self._alone(
                 ident,
                 next(iter(ends)),
                 after,
-                told,
+                outcome,
             )
         else:
             self.book.forget(ident)
@@ -198,7 +203,7 @@ class Judge:
         return ("contact", rows[0].of) if ident[0] != "contact" and rows and rows[0].of else None
 
     def _vanished(
-        self, ident: Ident, side: str, was: Row, before: Seen, told: Told
+        self, ident: Ident, side: str, was: Row, before: Seen, outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         """The run deleted a record."""
         owner = self._owner(ident, before)
@@ -264,7 +269,7 @@ class Judge:
             yield "revived", side, f"its contact {owner[1]} was deleted in {side}"
 
     def _alone(
-        self, ident: Ident, side: str, after: Seen, told: Told
+        self, ident: Ident, side: str, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         """A record on one side only has to be named, unless it was entered during the run."""
         typed = [
@@ -276,22 +281,24 @@ class Judge:
             return
         keys = after.keys(ident)
         owner = self._owner(ident, after)
-        named = told.names(keys, "") or (owner is not None and told.names(after.keys(owner), ""))
-        quiet = told.silent(ident[0]) or (ident[0] == "note" and self.budgeted)
+        named = outcome.names(keys, "") or (
+            owner is not None and outcome.names(after.keys(owner), "")
+        )
+        quiet = outcome.silent(ident[0]) or (ident[0] == "note" and self.budgeted)
         deleted = (
             ident in self.book.merged
             or other(side) in self.book.gone.get(ident, {})
             or (owner is not None and other(side) in self.book.gone.get(owner, {}))
         )
-        if not named and not quiet and not (deleted and told.code):
+        if not named and not quiet and not (deleted and outcome.code):
             yield "one-sided", "", f"{keys} on {side} alone, deleted across: {deleted}"
-        if told.agreed:
+        if outcome.agreed:
             yield "agree", "", f"{keys} on {side} alone, deleted across: {deleted}, named: {named}"
 
     # its values
 
     def _values(
-        self, ident: Ident, before: Seen, ends: dict[str, Row], told: Told
+        self, ident: Ident, before: Seen, ends: dict[str, Row], outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         names = {cell[2] for cell in self._cells(ident)} | set().union(
             *(row.cells for row in ends.values())
@@ -305,7 +312,7 @@ class Judge:
                 before,
                 now,
                 ends,
-                told,
+                outcome,
             )
 
     def _cells(self, ident: Ident) -> list[Cell]:
@@ -317,7 +324,7 @@ class Judge:
         return row.cells.get(name) if row is not None else None
 
     def _value(
-        self, cell: Cell, before: Seen, now: dict[str, Value], ends: dict[str, Row], told: Told
+        self, cell: Cell, before: Seen, now: dict[str, Value], ends: dict[str, Row], outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         ident = (cell[0], cell[1])
         was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
@@ -332,7 +339,7 @@ class Judge:
                     key,
                     typed,
                     now,
-                    told,
+                    outcome,
                 )
             elif typed is None and now[side] != was[side] and before.row(side, ident) is not None:
                 yield from self._changed(
@@ -341,21 +348,21 @@ class Judge:
                     was,
                     now,
                     owed.get(other(side)),
-                    told,
+                    outcome,
                     key,
                 )
         if now["app"] == now["ghl"]:
             self.book.retire(cell, SIDES, "on both sides")
             return
-        yield from self._apart(cell, now, ends, told)
+        yield from self._apart(cell, now, ends, outcome)
 
     def _overwritten(
-        self, cell: Cell, side: str, key: str, typed: Typed, now: dict[str, Value], told: Told
+        self, cell: Cell, side: str, key: str, typed: Typed, now: dict[str, Value], outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         """A typed value is not where it was typed any more."""
         entity, uid, name = cell
         rule = self.rules.get((entity, base(name)))
-        shown = told.overwrote(side, key, entity, name, typed.value)
+        shown = outcome.overwrote(side, key, entity, name, typed.value)
         owner = self.owners.get((side, (entity, uid)))
         if self.book.decision((entity, uid), name) or (owner and self.book.decision(owner, "")):
             self.book.retire(cell, [side], "lost to a decision")
@@ -386,7 +393,7 @@ class Judge:
         was: dict[str, Value],
         now: dict[str, Value],
         across: Typed | None,
-        told: Told,
+        outcome: Told,
         key: str,
     ) -> Iterator[tuple[str, str, str]]:
         """The run wrote a value: one that somebody typed across and that was not there yet."""
@@ -419,7 +426,7 @@ class Judge:
         return rule is not None and rule.alone
 
     def _apart(
-        self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], told: Told
+        self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         """The sides differ: that has to be named, and the run must not say that they agree."""
         entity, uid, name = cell
@@ -441,13 +448,13 @@ class Judge:
         if self.book.decision((entity, uid), name) in ("leave", "ignore", "keep"):
             return
         keys = {side: ends[side].key for side in SIDES}
-        unread = entity == "note" and self.budgeted and told.unread("note")
-        if owed and not told.names(keys, name) and not unread and not told.silent(entity):
+        unread = entity == "note" and self.budgeted and outcome.unread("note")
+        if owed and not outcome.names(keys, name) and not unread and not outcome.silent(entity):
             said = ", ".join(
                 f"{typed.value!r} in {side} on day {typed.day}" for side, typed in owed.items()
             )
             yield "unmentioned", name, f"typed {said}; now {now}, {keys}"
         elif owed:
             self.book.counts["held or named"] += 1
-        if told.agreed:
+        if outcome.agreed:
             yield "agree", name, f"{now}, {keys}"

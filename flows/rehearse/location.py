@@ -67,17 +67,17 @@ def lines_of(
     Raises ConnectorError where not all of it could be read.
     """
     scope = Scope() if parents is None else Scope(parents=tuple(parents))
-    found: Lines = []
+    entry: Lines = []
     for part in connector.extract(entity, scope):
         if isinstance(part, Page):
-            found += (json.loads(line) for line in part.lines.splitlines())
+            entry += (json.loads(line) for line in part.lines.splitlines())
         elif not part.complete:
             raise ConnectorError(
                 f"GHL's {entity.plural} could not be read whole: {part.why_incomplete}",
                 remedy="try again when GHL answers",
                 code="INCOMPLETE",
             )
-    return found
+    return entry
 
 
 def furnish(sandbox: Sandbox, location: Location, token: str) -> None:
@@ -124,14 +124,14 @@ def load(sandbox: Sandbox, location: Location, kind: Entity, lines: Lines) -> No
     known = {row["id"] for row in sandbox.contacts(location.id)}
     with sandbox.bulk():
         for line in lines:
-            found = _record(kind, line)
-            values = {name: value for name, value in found.fields.items() if value is not None}
+            entry = _record(kind, line)
+            values = {name: value for name, value in entry.fields.items() if value is not None}
             if kind is OWNER:
                 sandbox.seed_contact(
                     location.id,
                     **_contact(
                         line,
-                        found,
+                        entry,
                         values,
                     ),
                 )
@@ -140,11 +140,11 @@ def load(sandbox: Sandbox, location: Location, kind: Entity, lines: Lines) -> No
                 sandbox.seed_business(
                     location.id,
                     name,
-                    id=found.key,
+                    id=entry.key,
                     **values,
                 )
-            elif found.parent in known:
-                _hang(sandbox, kind, found, values)
+            elif entry.parent in known:
+                _hang(sandbox, kind, entry, values)
 
 
 def _record(kind: Entity, line: dict[str, Any]) -> Record:
@@ -152,7 +152,7 @@ def _record(kind: Entity, line: dict[str, Any]) -> Record:
     return record(line, shape_of(kind, names, {}))
 
 
-def _contact(line: dict[str, Any], found: Record, values: dict[str, Any]) -> dict[str, Any]:
+def _contact(line: dict[str, Any], entry: Record, values: dict[str, Any]) -> dict[str, Any]:
     values = {**values, **{name: line[name] for name in _WHOLE if line.get(name) is not None}}
     for name in ("additionalEmails", "additionalPhones"):
         values[name] = list(_further(values.get(name)))
@@ -160,20 +160,20 @@ def _contact(line: dict[str, Any], found: Record, values: dict[str, Any]) -> dic
     born = values.get("dateOfBirth")
     if isinstance(born, int | float):  # as search tells it (docs/ghl.md#custom-fields)
         values["dateOfBirth"] = datetime.fromtimestamp(born / 1000, UTC).date().isoformat()
-    return {**values, "id": found.key, "dateUpdated": found.modified_at}
+    return {**values, "id": entry.key, "dateUpdated": entry.modified_at}
 
 
-def _further(held: Any) -> Iterator[str]:
-    for one in held if isinstance(held, list) else ():
+def _further(further: Any) -> Iterator[str]:
+    for one in further if isinstance(further, list) else ():
         said = one.get("email") or one.get("phone") if isinstance(one, dict) else one
         if said:
             yield str(said)
 
 
-def _hang(sandbox: Sandbox, kind: Entity, found: Record, values: dict[str, Any]) -> None:
-    dated = {"dateUpdated": found.modified_at} if found.modified_at else {}
+def _hang(sandbox: Sandbox, kind: Entity, entry: Record, values: dict[str, Any]) -> None:
+    dated = {"dateUpdated": entry.modified_at} if entry.modified_at else {}
     getattr(sandbox, f"seed_{kind}")(
-        str(found.parent),
-        id=found.key,
+        str(entry.parent),
+        id=entry.key,
         **{**values, **dated},
     )

@@ -109,12 +109,12 @@ def rehearse(
         by_day, by_night = _chosen(EVENTS, only), _chosen(HARMS, only)
         for number in range(1, nights + 1):
             town.day = number
-            found, told = one_day(town, by_day, by_night, done.happened)
-            night = _night(town, told, found)
+            found, outcome = one_day(town, by_day, by_night, done.happened)
+            night = _night(town, outcome, found)
             done.nights.append(night)
             if number == 1:
-                done.first = told.document
-            _practise(done, told, asked)
+                done.first = outcome.document
+            _practise(done, outcome, asked)
             heard(night)
         done.counts = dict(town.book.counts)
     return done
@@ -148,13 +148,13 @@ def _unchecked(pair: Pair) -> Iterable[str]:
                 yield f"{mapped.entity} {one.name}: {why}"
 
 
-def _night(town: Town, told: Told, found: list[Finding]) -> Night:
-    whole = told.document
+def _night(town: Town, outcome: Told, found: list[Finding]) -> Night:
+    whole = outcome.document
     totals = whole.get("totals", {})
-    headline = whole.get("verdict", {}).get("headline") or told.errors.strip().partition("\n")[0]
+    headline = whole.get("verdict", {}).get("headline") or outcome.errors.strip().partition("\n")[0]
     return Night(
         number=town.day,
-        code=told.code,
+        code=outcome.code,
         headline=headline,
         happened=town.judge.nights[-1].partition(" ")[2],
         writes=int(totals.get("done", {}).get("writes", 0)),
@@ -164,9 +164,9 @@ def _night(town: Town, told: Told, found: list[Finding]) -> Night:
     )
 
 
-def _practise(done: Rehearsed, told: Told, asked: set[str]) -> None:
+def _practise(done: Rehearsed, outcome: Told, asked: set[str]) -> None:
     """Count what each field's rule did in a night; a question is counted once."""
-    for entry in told.document.get("changes", ()):
+    for entry in outcome.document.get("changes", ()):
         if entry["status"] != "done":
             continue
         reasons = _reasons(entry)
@@ -174,7 +174,7 @@ def _practise(done: Rehearsed, told: Told, asked: set[str]) -> None:
             practice = done.practice.setdefault((entry["entity"], each["field"]), Practice())
             practice.carried[entry["side"]] += 1
             practice.because[reasons.get(each["field"], entry["kind"])] += 1
-    for hold in told.document.get("holds", ()):
+    for hold in outcome.document.get("holds", ()):
         if hold["hold_id"] not in asked:
             asked.add(hold["hold_id"])
             name = (hold["field"] or hold["kind"]).partition(":")[0]

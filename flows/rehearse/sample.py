@@ -50,11 +50,11 @@ def records_of(connector: Connector, entity: Entity) -> Iterator[Record]:
 
 def _records(page: Page, shape: Shape) -> Iterator[Record]:
     for line in page.lines.splitlines():
-        found = json.loads(line)
-        if first(found, shape.deleted) is True:
+        entry = json.loads(line)
+        if first(entry, shape.deleted) is True:
             continue
-        fields = {name: first(found, paths) for name, paths in shape.fields.items()}
-        key, parent = (raw_text(first(found, paths)) for paths in (shape.key, shape.parent))
+        fields = {name: first(entry, paths) for name, paths in shape.fields.items()}
+        key, parent = (raw_text(first(entry, paths)) for paths in (shape.key, shape.parent))
         yield Record(str(key), fields, parent)
 
 
@@ -69,7 +69,7 @@ def choose(
     for group in chosen:
         for side, key in group:
             keys[side].add(key)
-    return Sample({side: frozenset(found) for side, found in keys.items()}, counts)
+    return Sample({side: frozenset(entry) for side, entry in keys.items()}, counts)
 
 
 def _groups(people: EntityMap, held: Mapping[Side, Iterable[Record]]) -> list[list[Known]]:
@@ -84,10 +84,10 @@ def _groups(people: EntityMap, held: Mapping[Side, Iterable[Record]]) -> list[li
 
     first: dict[tuple[str | None, ...], Known] = {}
     for side, records in held.items():
-        for found in records:
-            one = (side, found.key)
+        for entry in records:
+            one = (side, entry.key)
             above[one] = one
-            cells = people.decode(found, side)
+            cells = people.decode(entry, side)
             for number, rule in enumerate(people.match):
                 values = tuple(cells[name] for name in rule)
                 if all(values):
