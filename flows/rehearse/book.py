@@ -100,7 +100,14 @@ class Book:
         for side in SIDES:
             for ident in before.rows[side].keys() | after.rows[side].keys():
                 was, now = before.row(side, ident), after.row(side, ident)
-                self._compare_one(side, ident, was, now, day, at)
+                self._compare_one(
+                    side,
+                    ident,
+                    was,
+                    now,
+                    day,
+                    at,
+                )
                 if was is not None and now is None and was.of:
                     contact = ("contact", was.of)
                     if after.row(side, contact) is None:
@@ -119,7 +126,11 @@ class Book:
             # What was typed there alone went with it, by the person's own hand: an answer may
             # bring back what is across.
             for cell in [cell for cell in self.pending if cell[:2] == ident]:
-                self.retire(cell, [side], "gone with its record")
+                self.retire(
+                    cell,
+                    [side],
+                    "gone with its record",
+                )
             return
         if was is None:
             self.gone[ident].pop(side, None)

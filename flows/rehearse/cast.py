@@ -55,15 +55,15 @@ class Cast:
         """Look at what is there."""
         for one in self.fields:
             self.shapes[one.entity, one.name] = shape = Shape()
-            for side, held in sides.items():
-                rows = held.get(one.entity, [])
-                found = [value for row in rows for value in _values(row, one)]
-                shape.values += found
-                shape.filled[side] = len(found) / len(rows) if rows else 0.0
+            for side, records in sides.items():
+                rows = records.get(one.entity, [])
+                seen_values = [value for row in rows for value in _values(row, one)]
+                shape.values += seen_values
+                shape.filled[side] = len(seen_values) / len(rows) if rows else 0.0
             shape.longest = max((len(value) for value in shape.values), default=40)
         names = [one.name for one in self.fields if one.entity is OWNER]
-        for held in sides.values():
-            for row in held.get(OWNER, []):
+        for records in sides.values():
+            for row in records.get(OWNER, []):
                 self.people.append(tuple(n for n in names if row.cells.get(n) is not None))
 
     def mark(self) -> str:

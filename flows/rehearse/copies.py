@@ -66,7 +66,15 @@ def copy(
     refuse_unknown(pair)
     if into is not None and not isinstance(pair.app, SqlForm):
         what = f'the app is reached by the connector "{pair.app.connector}", not as a database'
-        raise ConfigError([Problem("--into", what, "leave it out: files are copied as files")])
+        raise ConfigError(
+            [
+                Problem(
+                    "--into",
+                    what,
+                    "leave it out: files are copied as files",
+                )
+            ]
+        )
     with _reading(pair) as sides:
         app, ghl = sides[Side.APP], sides[Side.GHL]
         if not isinstance(ghl, GhlConnector):
@@ -88,8 +96,18 @@ def copy(
         sample = choose(mapping[OWNER], held, dice, most)
         _fill(sandbox, where, ghl, kinds, contacts, sample)
     if into is None:
-        return Copied(_app(pair, document, folder, sample), where, sample)
-    return _served(pair, document, folder, into, Copied({}, where, sample))
+        return Copied(
+            _app(pair, document, folder, sample),
+            where,
+            sample,
+        )
+    return _served(
+        pair,
+        document,
+        folder,
+        into,
+        Copied({}, where, sample),
+    )
 
 
 def _served(
@@ -99,13 +117,21 @@ def _served(
     if not isinstance(pair.app, SqlForm):
         raise TypeError("another app was refused before")
     said = document["app"]
-    server = copy_into(pair.app.url.get_secret_value(), said, into)
+    server = copy_into(
+        pair.app.url.get_secret_value(),
+        said,
+        into,
+    )
     if not begun.sample.whole:
         server.keep_only(said, begun.sample.keys[Side.APP])
     secret = folder / URL_FILE
     secret.touch(mode=0o600)
     secret.write_text(into, encoding="utf-8")
-    return replace(begun, app={**said, "url": f"file:{URL_FILE}"}, server=server)
+    return replace(
+        begun,
+        app={**said, "url": f"file:{URL_FILE}"},
+        server=server,
+    )
 
 
 @contextmanager
@@ -139,9 +165,19 @@ def _fill(
             location.load(sandbox, where, kind, owners)
         elif kind.spec.swept:
             keys = [line["id"] for line in owners]
-            location.load(sandbox, where, kind, location.lines_of(ghl, kind, keys))
+            location.load(
+                sandbox,
+                where,
+                kind,
+                location.lines_of(ghl, kind, keys),
+            )
         else:
-            location.load(sandbox, where, kind, location.lines_of(ghl, kind))
+            location.load(
+                sandbox,
+                where,
+                kind,
+                location.lines_of(ghl, kind),
+            )
 
 
 def refuse_unknown(pair: Pair) -> None:
@@ -154,7 +190,15 @@ def refuse_unknown(pair: Pair) -> None:
         "rehearse on a database or on files: export the app's records to CSV, let `init` propose a "
         "pair file for those, and give it this one's fields and rules"
     )
-    raise ConfigError([Problem(f"{pair.path.name}: [app]", what, remedy)])
+    raise ConfigError(
+        [
+            Problem(
+                f"{pair.path.name}: [app]",
+                what,
+                remedy,
+            )
+        ]
+    )
 
 
 def _demo(form: AppForm) -> str:
@@ -171,9 +215,18 @@ def _app(
     form = pair.app
     if isinstance(form, SqlForm):
         url = form.url.get_secret_value()
-        app = tables.copy_tables(url, said, target, timezone=pair.timezone)
+        app = tables.copy_tables(
+            url,
+            said,
+            target,
+            timezone=pair.timezone,
+        )
         if not sample.whole:
-            tables.keep_only(target, app, sample.keys[Side.APP])
+            tables.keep_only(
+                target,
+                app,
+                sample.keys[Side.APP],
+            )
         return {**app, "url": f"sqlite:///{APP_FILE}"}
     if _demo(form):
         tables.copy_file(_demo(form), target)
@@ -192,7 +245,15 @@ def _files(pair: Pair, said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         if "://" in path:
             what = f"{path} is not on this machine, and no copy of it can be made"
             remedy = "copy the file beside the pair file, and name it there"
-            raise ConfigError([Problem(f"{pair.path.name}: [app.{kind}]", what, remedy)])
+            raise ConfigError(
+                [
+                    Problem(
+                        f"{pair.path.name}: [app.{kind}]",
+                        what,
+                        remedy,
+                    )
+                ]
+            )
         into = folder / kind.value
         into.mkdir()
         whole = pair.path.parent / path
@@ -222,7 +283,11 @@ class Keeper:
             if one.suffix == ".db":
                 _over(one, kept / one.name)
             else:
-                shutil.copytree(one, kept / one.name, dirs_exist_ok=True)
+                shutil.copytree(
+                    one,
+                    kept / one.name,
+                    dirs_exist_ok=True,
+                )
         return kept
 
     def put_back(self, kept: Path) -> None:
@@ -231,7 +296,11 @@ class Keeper:
             if one.suffix == ".db":
                 _over(kept / one.name, one)
             else:
-                shutil.copytree(kept / one.name, one, dirs_exist_ok=True)
+                shutil.copytree(
+                    kept / one.name,
+                    one,
+                    dirs_exist_ok=True,
+                )
 
     def _parts(self) -> list[Path]:
         if (self.folder / APP_FILE).exists():

@@ -47,7 +47,11 @@ def one_day(
     world.close_day()
     world.backups = [*world.backups[-2:], world.backup()]
     world.clock.sleep(6 * 3600)
-    _evening(world, _shuffled(world.dice, by_night)[:_MOST_HARMS], happened)
+    _evening(
+        world,
+        _shuffled(world.dice, by_night)[:_MOST_HARMS],
+        happened,
+    )
     outcome = night(world)
     return world.judged(outcome), outcome
 

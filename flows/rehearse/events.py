@@ -31,7 +31,13 @@ def entering(events: list[Event]) -> Callable[[float], Callable[[Happens], Happe
 
     def event(share: float) -> Callable[[Happens], Happens]:
         def enter(happens: Happens) -> Happens:
-            events.append(Event(happens.__name__, happens, share))
+            events.append(
+                Event(
+                    happens.__name__,
+                    happens,
+                    share,
+                )
+            )
             return happens
 
         return enter
@@ -73,7 +79,11 @@ def conflict(world: World) -> None:
         ident, name = world.pick(), world.known.text(world.dice)
         if ident is not None and name is not None:
             for side in world.dice.sample(("app", "ghl"), 2):
-                world.type(side, ident, **{name: world.new_value("contact", ident, name)})
+                world.type(
+                    side,
+                    ident,
+                    **{name: world.new_value("contact", ident, name)},
+                )
 
 
 @event(0.4)
@@ -83,7 +93,11 @@ def tagged(world: World) -> None:
         ident = world.pick()
         if ident is not None and world.known.sets:
             name = world.dice.choice(world.known.sets)
-            world.type(world.side(), ident, **{name: world.new_value("contact", ident, name)})
+            world.type(
+                world.side(),
+                ident,
+                **{name: world.new_value("contact", ident, name)},
+            )
 
 
 @event(0.4)
@@ -101,7 +115,11 @@ def odd_values(world: World) -> None:
 def new_people(world: World) -> None:
     """Two people are entered."""
     for _ in range(2):
-        world.enter(world.side(), "contact", world.new_person())
+        world.enter(
+            world.side(),
+            "contact",
+            world.new_person(),
+        )
 
 
 @event(0.25)
@@ -151,7 +169,13 @@ def deleted_here_edited_there_later(world: World) -> None:
                 world.type(
                     side,
                     ident,
-                    **{name: world.new_value("contact", ident, name)},
+                    **{
+                        name: world.new_value(
+                            "contact",
+                            ident,
+                            name,
+                        )
+                    },
                 )
                 return
 
@@ -172,7 +196,11 @@ def merged_in_ghl(world: World) -> None:
         world.day,
         f"merged in GHL into {winner[1]}",
     )
-    world.book.tell(winner, world.day, f"took in {loser[1]} in GHL")
+    world.book.tell(
+        winner,
+        world.day,
+        f"took in {loser[1]} in GHL",
+    )
 
 
 def _leaves_a_trace(world: World, ident: Ident) -> bool:

@@ -79,7 +79,11 @@ def played(mapping: PairMapping, natives: Natives) -> list[Played]:
     for mapped in mapping.entities:
         if mapped.entity in PLAYED:
             result += [
-                Played(mapped.entity, field, tuple(_typed(mapped, field, natives)))
+                Played(
+                    mapped.entity,
+                    field,
+                    tuple(_typed(mapped, field, natives)),
+                )
                 for field in mapped.fields
                 if not why_unchecked(field)
             ]

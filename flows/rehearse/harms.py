@@ -144,7 +144,13 @@ def _type_more(world: World) -> None:
             world.meanwhile(
                 world.side(),
                 ident,
-                **{name: world.new_value("contact", ident, name)},
+                **{
+                    name: world.new_value(
+                        "contact",
+                        ident,
+                        name,
+                    )
+                },
             )
 
 

@@ -183,10 +183,19 @@ class Judge:
                     outcome,
                 )
             elif was is None and now is not None:
-                yield from self._appeared(ident, side, before)
+                yield from self._appeared(
+                    ident,
+                    side,
+                    before,
+                )
         ends = {side: row for side in SIDES if (row := after.row(side, ident)) is not None}
         if len(ends) == 2:
-            yield from self._values(ident, before, ends, outcome)
+            yield from self._values(
+                ident,
+                before,
+                ends,
+                outcome,
+            )
         elif len(ends) == 1:
             yield from self._alone(
                 ident,
@@ -362,10 +371,20 @@ class Judge:
         """A typed value is not where it was typed any more."""
         entity, uid, name = cell
         rule = self.rules.get((entity, base(name)))
-        shown = outcome.overwrote(side, key, entity, name, typed.value)
+        shown = outcome.overwrote(
+            side,
+            key,
+            entity,
+            name,
+            typed.value,
+        )
         owner = self.owners.get((side, (entity, uid)))
         if self.book.decision((entity, uid), name) or (owner and self.book.decision(owner, "")):
-            self.book.retire(cell, [side], "lost to a decision")
+            self.book.retire(
+                cell,
+                [side],
+                "lost to a decision",
+            )
         elif typed.value is None and (shown or (rule and (rule.keeps or rule.items))):
             self.book.retire(cell, [side], "lost to a rule")
         elif shown:
@@ -443,7 +462,11 @@ class Judge:
             self.book.retire(cell, SIDES, "blank kept")
             return
         if rule and rule.owner and (rule.leaves or now[rule.owner] is None):
-            self.book.retire(cell, SIDES, "left by a one-way rule")
+            self.book.retire(
+                cell,
+                SIDES,
+                "left by a one-way rule",
+            )
             return
         if self.book.decision((entity, uid), name) in ("leave", "ignore", "keep"):
             return

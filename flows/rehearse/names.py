@@ -39,14 +39,20 @@ class Names:
     def seen(self, looked: Looked) -> Seen:
         """Both sides by uid."""
         rows: dict[str, dict[Ident, list[Row]]] = {}
-        for side, held in looked.items():
-            found: dict[Ident, list[Row]] = defaultdict(list)
-            for entity, listed in held.items():
+        for side, records in looked.items():
+            entries: dict[Ident, list[Row]] = defaultdict(list)
+            for entity, listed in records.items():
                 for row in listed:
                     uid = self.uid((entity.value, side.value, row.key))
                     of = row.of and self.uid((OWNER.value, side.value, row.of))
-                    found[entity.value, uid].append(Row(row.key, of, row.cells))
-            rows[side.value] = dict(found)
+                    entries[entity.value, uid].append(
+                        Row(
+                            row.key,
+                            of,
+                            row.cells,
+                        )
+                    )
+            rows[side.value] = dict(entries)
         return Seen(rows, {side.value: {} for side in Side})
 
     def uid(self, known: Known) -> str:
@@ -92,6 +98,6 @@ class Names:
 
 def known_of(looked: Looked) -> Iterator[Known]:
     """Every record of both sides."""
-    for side, held in looked.items():
-        for entity, rows in held.items():
+    for side, records in looked.items():
+        for entity, rows in records.items():
             yield from ((entity.value, side.value, row.key) for row in rows)

@@ -103,13 +103,24 @@ def rehearse(
     night then; None: anything may. Raises ConfigError where no copy of the app can be
     made, ConnectorError where a side cannot be read whole.
     """
-    with settled(pair, folder, seed=seed, people=people, into=into) as town:
+    with settled(
+        pair,
+        folder,
+        seed=seed,
+        people=people,
+        into=into,
+    ) as town:
         done = _begun(pair, town, seed)
         asked: set[str] = set()
         by_day, by_night = _chosen(EVENTS, only), _chosen(HARMS, only)
         for number in range(1, nights + 1):
             town.day = number
-            found, outcome = one_day(town, by_day, by_night, done.happened)
+            found, outcome = one_day(
+                town,
+                by_day,
+                by_night,
+                done.happened,
+            )
             night = _night(town, outcome, found)
             done.nights.append(night)
             if number == 1:
@@ -189,6 +200,10 @@ def _reasons(entry: Mapping[str, Any]) -> dict[str, str]:
     one = "|".join(map(re.escape, names))
     parts = re.split(rf"(?:^|; )((?:{one})(?:, (?:{one}))*): ", entry["because"])
     found: dict[str, str] = {}
-    for listed, said in zip(parts[1::2], parts[2::2], strict=False):
+    for listed, said in zip(
+        parts[1::2],
+        parts[2::2],
+        strict=False,
+    ):
         found |= dict.fromkeys(listed.split(", "), said.strip())
     return found

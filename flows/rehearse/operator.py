@@ -45,19 +45,39 @@ class JobOperator:
     def run(self, *words: str) -> Told:
         """One night; `words` are `--allow` and the names of limits."""
         allowed = frozenset(word for word in words if word != "--allow")
-        options = Options("nightly", allowed, flags=allowed, by=_BY if allowed else "")
+        options = Options(
+            "nightly",
+            allowed,
+            flags=allowed,
+            by=_BY if allowed else "",
+        )
         before = self.runs()
         code, document, errors = self._called(
-            lambda: run_job(load(self.pair), FULL, options=options)
+            lambda: run_job(
+                load(self.pair),
+                FULL,
+                options=options,
+            )
         )
-        return Told(code, document or self._newest(before), errors, self.rules)
+        return Told(
+            code,
+            document or self._newest(before),
+            errors,
+            self.rules,
+        )
 
     def command(self, name: str, *words: str) -> int:
         """A delta, or a plan carried out by its digest."""
         if name == "delta":
             return self._called(lambda: run_job(load(self.pair), Delta()))[0]
         options = Options("apply", by=_BY)
-        return self._called(lambda: carry_out(load(self.pair), words[0], options))[0]
+        return self._called(
+            lambda: carry_out(
+                load(self.pair),
+                words[0],
+                options,
+            )
+        )[0]
 
     def plan(self) -> str | None:
         """A plan that is only shown; its digest."""

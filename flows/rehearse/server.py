@@ -54,8 +54,16 @@ class Server:
                 table = app.get(entity.value)
                 parent = single(table.get("parent")) if table else None
                 if table is not None and entity.parent is OWNER and parent and "." not in parent:
-                    _delete_others(connection, self.tables[table["table"]].c[parent], keys)
-            _delete_others(connection, self.tables[owner["table"]].c[key], keys)
+                    _delete_others(
+                        connection,
+                        self.tables[table["table"]].c[parent],
+                        keys,
+                    )
+            _delete_others(
+                connection,
+                self.tables[owner["table"]].c[key],
+                keys,
+            )
 
     def drop(self) -> None:
         """Leave the database as it was found."""
@@ -74,15 +82,19 @@ def copy_into(url: str, app: Mapping[str, Any], into: str) -> Server:
     try:
         _refuse_another_kind(source, target)
         originals = _originals(source, app)
-        made = sa.MetaData()
-        tables = {name: _twin(table, made) for name, table in originals.items()}
+        copies = sa.MetaData()
+        tables = {name: _twin(table, copies) for name, table in originals.items()}
         foreign_keys({originals[name]: table for name, table in tables.items()})
-        _refuse_taken(target, made)
+        _refuse_taken(target, copies)
         if target.dialect.name in ("mysql", "mariadb"):
-            _as_said(source, target, list(originals.values()))
+            _as_said(
+                source,
+                target,
+                list(originals.values()),
+            )
         else:
-            _make(source, target, made)
-        ordered = {name: tables[name] for name in sorted(tables, key=_order(made, tables))}
+            _make(source, target, copies)
+        ordered = {name: tables[name] for name in sorted(tables, key=_order(copies, tables))}
         server = Server(target, ordered)
         _fill(source, originals, server)
     except BaseException:
@@ -98,19 +110,19 @@ def _refused(what: str, remedy: str) -> ConfigError:
     return ConfigError([Problem("--into", what, remedy)])
 
 
-def _order(made: sa.MetaData, tables: Mapping[str, sa.Table]) -> Any:
-    places = {table: place for place, table in enumerate(made.sorted_tables)}
+def _order(copies: sa.MetaData, tables: Mapping[str, sa.Table]) -> Any:
+    places = {table: place for place, table in enumerate(copies.sorted_tables)}
     return lambda name: places[tables[name]]
 
 
 def _originals(source: sa.Engine, app: Mapping[str, Any]) -> dict[str, sa.Table]:
-    found = sa.MetaData()
+    reflected = sa.MetaData()
     names = {*names_of(app), *_mentioned(source, app)}
     originals = {}
     for name in sorted(names):
         schema, _, table = name.rpartition(".")
         originals[name] = sa.Table(
-            table, found, schema=schema or None, autoload_with=source, resolve_fks=False
+            table, reflected, schema=schema or None, autoload_with=source, resolve_fks=False
         )
     return originals
 
@@ -135,15 +147,27 @@ def _conditions(value: Any) -> Iterator[str]:
         yield from _conditions(member)
 
 
-def _twin(original: sa.Table, made: sa.MetaData) -> sa.Table:
+def _twin(original: sa.Table, copies: sa.MetaData) -> sa.Table:
     columns = [_column(column) for column in original.columns]
     unique = [sa.UniqueConstraint(*names) for names in unique_columns(original)]
-    return sa.Table(original.name, made, *columns, *unique, schema=original.schema)
+    return sa.Table(
+        original.name,
+        copies,
+        *columns,
+        *unique,
+        schema=original.schema,
+    )
 
 
 def _column(column: sa.Column[Any]) -> sa.Column[Any]:
     said = column.server_default
-    counted = "nextval(" in str(getattr(getattr(said, "arg", ""), "text", ""))
+    counted = "nextval(" in str(
+        getattr(
+            getattr(said, "arg", ""),
+            "text",
+            "",
+        )
+    )
     more: list[Any] = []
     if column.identity is not None:
         more.append(sa.Identity(always=column.identity.always))
@@ -167,17 +191,17 @@ def _refuse_another_kind(source: sa.Engine, target: sa.Engine) -> None:
         raise _refused(what, "give an empty database of the same kind")
 
 
-def _refuse_taken(target: sa.Engine, made: sa.MetaData) -> None:
+def _refuse_taken(target: sa.Engine, copies: sa.MetaData) -> None:
     inspector = sa.inspect(target)
-    for table in made.tables.values():
+    for table in copies.tables.values():
         if inspector.has_table(table.name, schema=table.schema):
             what = f"there is a table {table.fullname} already"
             raise _refused(what, "give an empty database")
 
 
-def _make(source: sa.Engine, target: sa.Engine, made: sa.MetaData) -> None:
+def _make(source: sa.Engine, target: sa.Engine, copies: sa.MetaData) -> None:
     """Make the tables, with the schemas and the extensions that they need."""
-    schemas = {table.schema for table in made.tables.values() if table.schema}
+    schemas = {table.schema for table in copies.tables.values() if table.schema}
     with source.connect() as connection:
         extensions = list(connection.exec_driver_sql("SELECT extname FROM pg_extension").scalars())
     with target.begin() as connection:
@@ -186,7 +210,7 @@ def _make(source: sa.Engine, target: sa.Engine, made: sa.MetaData) -> None:
             connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {quote(extension)}")
         for schema in schemas - set(sa.inspect(connection).get_schema_names()):
             connection.execute(sa.schema.CreateSchema(schema))
-    made.create_all(target)
+    copies.create_all(target)
 
 
 _REFERS = re.compile(r",?\n\s+CONSTRAINT [^\n]* FOREIGN KEY [^\n]* REFERENCES `([^`]+)`[^\n,]*")
@@ -195,24 +219,30 @@ _REFERS = re.compile(r",?\n\s+CONSTRAINT [^\n]* FOREIGN KEY [^\n]* REFERENCES `(
 def _as_said(source: sa.Engine, target: sa.Engine, originals: list[sa.Table]) -> None:
     """Make the tables in MySQL's own words: no other have its counters and character sets."""
     names = {table.name for table in originals}
-    with source.connect() as connection, target.begin() as made:
-        made.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 0")
+    with source.connect() as connection, target.begin() as copies:
+        copies.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 0")
         for table in originals:
             named = connection.dialect.identifier_preparer.format_table(table)
             said = connection.exec_driver_sql(f"SHOW CREATE TABLE {named}").one()[1]
-            words = _REFERS.sub(lambda found: found[0] if found[1] in names else "", said)
-            made.exec_driver_sql(words.replace("%", "%%"))
-        made.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 1")
+            words = _REFERS.sub(
+                lambda reflected: reflected[0] if reflected[1] in names else "", said
+            )
+            copies.exec_driver_sql(words.replace("%", "%%"))
+        copies.exec_driver_sql("SET FOREIGN_KEY_CHECKS = 1")
 
 
 def _fill(source: sa.Engine, originals: Mapping[str, sa.Table], server: Server) -> None:
     connection = begin_snapshot(source)
     try:
-        with server.engine.begin() as made:
+        with server.engine.begin() as copies:
             for name, table in server.tables.items():
                 streamed = connection.execution_options(yield_per=ROWS)
                 rows = streamed.execute(sa.select(originals[name])).mappings()
-                _insert(made, table, [dict(row) for row in rows])
+                _insert(
+                    copies,
+                    table,
+                    [dict(row) for row in rows],
+                )
     finally:
         connection.close()
 
@@ -241,8 +271,8 @@ def _count_on(connection: sa.Connection, table: sa.Table, column: sa.Column[Any]
 def _delete_others(
     connection: sa.Connection, column: sa.Column[Any], keys: Collection[str]
 ) -> None:
-    held = connection.scalars(sa.select(column).distinct().where(column.is_not(None)))
-    others = [value for value in held if str(value) not in keys]
+    values_there = connection.scalars(sa.select(column).distinct().where(column.is_not(None)))
+    others = [value for value in values_there if str(value) not in keys]
     for part in _parts(others):
         connection.execute(sa.delete(column.table).where(column.in_(part)))
 

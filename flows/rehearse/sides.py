@@ -68,7 +68,13 @@ class Seen:
                 cells: dict[str, Value] = {}
                 for one in fields:
                     cells |= one.read(each.fields, side)
-                found.append(Row(each.key, each.parent, cells))
+                found.append(
+                    Row(
+                        each.key,
+                        each.parent,
+                        cells,
+                    )
+                )
         return found
 
     def native(self, entity: Entity, values: Typing, side: Side) -> dict[str, Any]:
@@ -115,7 +121,15 @@ class AppScreen:
         new = tuple(tag for tag in wanted if tag not in tags)
         kinds = ((OpKind.REMOVE_TAGS, gone), (OpKind.ADD_TAGS, new))
         asked = [(kind, words) for kind, words in kinds if words]
-        return all(self._written(kind, OWNER, key, tags=words) for kind, words in asked)
+        return all(
+            self._written(
+                kind,
+                OWNER,
+                key,
+                tags=words,
+            )
+            for kind, words in asked
+        )
 
     def add(self, entity: Entity, of: str | None, values: Typing) -> str | None:
         """Enter a new record; its key, or None where the app refused it."""
@@ -187,7 +201,11 @@ class GhlScreen:
 
     def _wire(self, entity: Entity, values: Typing) -> dict[str, Any]:
         wire: dict[str, Any] = {}
-        for name, value in self.seen.native(entity, values, Side.GHL).items():
+        for name, value in self.seen.native(
+            entity,
+            values,
+            Side.GHL,
+        ).items():
             if name in self.custom:
                 custom = wire.setdefault("customFields", [])
                 custom.append({"id": self.custom[name], "value": value})

@@ -48,7 +48,12 @@ def copy_tables(url: str, app: Mapping[str, Any], target: Path, *, timezone: str
         metadata, tables = _tables(source, names)
         engine = sa.create_engine(f"sqlite:///{target}", poolclass=sa.NullPool)
         metadata.create_all(engine)
-        _copy_rows(source, engine, tables, ZoneInfo(timezone))
+        _copy_rows(
+            source,
+            engine,
+            tables,
+            ZoneInfo(timezone),
+        )
         renamed: dict[str, Any] = _renamed(app, names)
         return renamed
     finally:
@@ -59,9 +64,9 @@ def copy_file(source: str, target: Path) -> None:
     """An SQLite file at one moment, whoever else uses it."""
     with (
         closing(sqlite3.connect(f"{Path(source).as_uri()}?mode=ro", uri=True)) as read,
-        closing(sqlite3.connect(target)) as made,
+        closing(sqlite3.connect(target)) as target_db,
     ):
-        read.backup(made)
+        read.backup(target_db)
 
 
 def keep_only(target: Path, app: Mapping[str, Any], keys: Collection[str]) -> None:
@@ -106,11 +111,11 @@ def names_of(app: Any) -> set[str]:
 
 def _names(app: Any) -> dict[str, str]:
     """Every table that is named, with the name of its copy."""
-    found = sorted(names_of(app))
-    plain = [name.rpartition(".")[2] for name in found]
+    reflected = sorted(names_of(app))
+    plain = [name.rpartition(".")[2] for name in reflected]
     return {
         name: short if plain.count(short) == 1 else name.replace(".", "_")
-        for name, short in zip(found, plain, strict=True)
+        for name, short in zip(reflected, plain, strict=True)
     }
 
 
@@ -144,26 +149,26 @@ def _tables(
     source: sa.Engine, names: Mapping[str, str]
 ) -> tuple[sa.MetaData, dict[sa.Table, sa.Table]]:
     """The tables of the copy, and from which each is made."""
-    found = sa.MetaData()
+    reflected = sa.MetaData()
     originals = {}
     for name in names:
         schema, _, table = name.rpartition(".")
         originals[name] = sa.Table(
-            table, found, schema=schema or None, autoload_with=source, resolve_fks=False
+            table, reflected, schema=schema or None, autoload_with=source, resolve_fks=False
         )
-    made = sa.MetaData()
+    target_db = sa.MetaData()
     copies = {
-        original: _copy_of(original, names[name], made) for name, original in originals.items()
+        original: _copy_of(original, names[name], target_db) for name, original in originals.items()
     }
     foreign_keys(copies)
-    return made, copies
+    return target_db, copies
 
 
-def _copy_of(original: sa.Table, name: str, made: sa.MetaData) -> sa.Table:
+def _copy_of(original: sa.Table, name: str, target_db: sa.MetaData) -> sa.Table:
     keys = list(original.primary_key.columns)
     columns = [_column(column, alone=keys == [column]) for column in original.columns]
     constraints = [sa.UniqueConstraint(*names) for names in unique_columns(original)]
-    return sa.Table(name, made, *columns, *constraints)
+    return sa.Table(name, target_db, *columns, *constraints)
 
 
 def unique_columns(original: sa.Table) -> list[tuple[str, ...]]:
@@ -189,7 +194,11 @@ def _column(column: sa.Column[Any], *, alone: bool) -> sa.Column[Any]:
     kind = _kind(column)
     default = _default(column)
     if alone and isinstance(kind, sa.Integer):
-        return sa.Column(column.name, sa.Integer, primary_key=True)  # SQLite counts in no other
+        return sa.Column(
+            column.name,
+            sa.Integer,
+            primary_key=True,
+        )  # SQLite counts in no other
     given = column.server_default is not None or column.identity is not None
     nullable = bool(column.nullable) or (given and default is None and not column.primary_key)
     return sa.Column(
@@ -231,7 +240,16 @@ def _kind(column: sa.Column[Any]) -> sa.types.TypeEngine[Any]:
 
 def _whole(kind: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
     # MySQL's truth value is a number of one digit.
-    return sa.Boolean() if getattr(kind, "display_width", None) == 1 else sa.Integer()
+    return (
+        sa.Boolean()
+        if getattr(
+            kind,
+            "display_width",
+            None,
+        )
+        == 1
+        else sa.Integer()
+    )
 
 
 _CAST = re.compile(r"::[\w\s\"\[\]().]+$")
@@ -243,7 +261,16 @@ def _default(column: sa.Column[Any]) -> str | None:
     said = column.server_default
     if not isinstance(said, sa.DefaultClause):
         return None
-    text = _CAST.sub("", str(getattr(said.arg, "text", said.arg)).strip())
+    text = _CAST.sub(
+        "",
+        str(
+            getattr(
+                said.arg,
+                "text",
+                said.arg,
+            )
+        ).strip(),
+    )
     if _PLAIN.match(text):
         return text
     lower = text.lower()
@@ -280,11 +307,11 @@ def _copy_rows(
 ) -> None:
     connection = begin_snapshot(source)
     try:
-        with target.begin() as made:
+        with target.begin() as target_db:
             for original, copy in tables.items():
                 streamed = connection.execution_options(yield_per=ROWS)
                 for rows in streamed.execute(sa.select(original)).mappings().partitions():
-                    made.execute(
+                    target_db.execute(
                         sa.insert(copy),
                         [
                             _row(

@@ -37,7 +37,11 @@ from reconcile.ports import Connector, Description
 
 _LAG = 2.0
 """Seconds that the look-alike's search trails a write."""
-_FREE = Limit(max=1_000_000, window_seconds=1.0, daily=10_000_000)
+_FREE = Limit(
+    max=1_000_000,
+    window_seconds=1.0,
+    daily=10_000_000,
+)
 
 
 @dataclass
@@ -167,7 +171,12 @@ class Town(World):
         before = self.names.seen(self.raw)
         if self.day == 1:  # all that was there had been typed at some time
             nothing = Seen({"app": {}, "ghl": {}}, {"app": {}, "ghl": {}})
-            self.book.compare(nothing, before, 0, self.clock())
+            self.book.compare(
+                nothing,
+                before,
+                0,
+                self.clock(),
+            )
         doubled = list(
             doubles(
                 self.raw,
@@ -177,15 +186,23 @@ class Town(World):
             )
         )
         self.raw, self.now = after, self.names.seen(after)
-        return [*self.judge.night(self.day, before, self.now, told), *doubled]
+        return [
+            *self.judge.night(
+                self.day,
+                before,
+                self.now,
+                told,
+            ),
+            *doubled,
+        ]
 
 
 def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) -> Iterator[Finding]:
     """Records that a side holds more often than either side held them before the night."""
-    held = {side: _alike(before[side]) for side in Side}
+    stack = {side: _alike(before[side]) for side in Side}
     for side in Side:
         for (kind, *what), keys in _alike(after[side]).items():
-            most = max(len(held[each].get((kind, *what), ())) for each in Side)
+            most = max(len(stack[each].get((kind, *what), ())) for each in Side)
             if len(keys) > max(most, 1):
                 said = f"{side} holds it as {', '.join(keys)}"
                 ident = (kind.value, f"{side.value} {keys[-1]}")
@@ -199,19 +216,19 @@ def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) ->
                 )
 
 
-def _alike(held: Held) -> dict[tuple[Any, ...], list[str]]:
+def _alike(stack: Held) -> dict[tuple[Any, ...], list[str]]:
     """The keys of records that hold the same, on the same contact.
 
     A contact without an address or a number may be like another, and is left out.
     """
-    known = {row.key: frozenset(row.cells.items()) for row in held.get(OWNER, ())}
-    found: dict[tuple[Any, ...], list[str]] = {}
-    for kind, rows in held.items():
+    known = {row.key: frozenset(row.cells.items()) for row in stack.get(OWNER, ())}
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    for kind, rows in stack.items():
         for row in rows:
             cells = frozenset((name, cell) for name, cell in row.cells.items() if cell)
             if len(cells) > 2 or row.of is not None:
-                found.setdefault((kind, known.get(row.of or ""), cells), []).append(row.key)
-    return found
+                alike.setdefault((kind, known.get(row.of or ""), cells), []).append(row.key)
+    return alike
 
 
 def known(fields: list[Played]) -> Known:
@@ -246,9 +263,13 @@ def settled(
     dice = random.Random(seed)  # noqa: S311 - made-up edits, not secrets
     clock = Moving()
     document = pairfile.document_of(pair.path)
-    with ExitStack() as held:
-        settings = Settings(lag_seconds=_LAG, seed=seed, pit=_FREE)
-        sandbox = held.enter_context(Sandbox(settings, clock=clock))
+    with ExitStack() as stack:
+        settings = Settings(
+            lag_seconds=_LAG,
+            seed=seed,
+            pit=_FREE,
+        )
+        sandbox = stack.enter_context(Sandbox(settings, clock=clock))
         copied = copy(
             pair,
             document,
@@ -260,13 +281,13 @@ def settled(
             into=into,
         )
         if copied.server is not None:
-            held.callback(copied.server.drop)
+            stack.callback(copied.server.drop)
         wire = Wire(make_app(sandbox))
-        url = held.enter_context(hosted(wire))  # type: ignore[arg-type]
+        url = stack.enter_context(hosted(wire))  # type: ignore[arg-type]
         path = pairfile.rehearsed(
             document, folder, url=url, location=copied.where.id, app=copied.app
         )
-        held.enter_context(moved(clock))
+        stack.enter_context(moved(clock))
         yield _town(
             load(path),
             folder,
@@ -275,7 +296,7 @@ def settled(
             sandbox,
             wire,
             copied,
-            held,
+            stack,
         )
 
 
@@ -299,9 +320,9 @@ def _town(
     sandbox: Sandbox,
     wire: Wire,
     copied: Copied,
-    held: ExitStack,
+    stack: ExitStack,
 ) -> Town:
-    sides = held.enter_context(connect(pair))
+    sides = stack.enter_context(connect(pair))
     ghl = sides[Side.GHL]
     if not isinstance(ghl, GhlConnector):
         raise TypeError("GHL's side is reached by its own connector")

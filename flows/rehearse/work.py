@@ -26,7 +26,12 @@ def work(town: Town) -> None:
             owner = town.pick()
             if owner is not None:
                 side = town.side()
-                town.enter(side, kind, town.cast.record(kind, Side(side)), owner)
+                town.enter(
+                    side,
+                    kind,
+                    town.cast.record(kind, Side(side)),
+                    owner,
+                )
 
 
 def _edit(town: Town, kind: str) -> None:
@@ -36,4 +41,8 @@ def _edit(town: Town, kind: str) -> None:
     if ident is None or not names:
         return
     chosen = town.dice.sample(names, min(len(names), town.dice.choice((1, 1, 2))))
-    town.type(side, ident, **{name: town.new_value(kind, ident, name) for name in chosen})
+    town.type(
+        side,
+        ident,
+        **{name: town.new_value(kind, ident, name) for name in chosen},
+    )

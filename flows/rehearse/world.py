@@ -60,8 +60,8 @@ class Known:
 
     def text(self, dice: random.Random, entity: str = "contact") -> str | None:
         """One of the texts of a kind, where it has any."""
-        found = self.texts.get(entity, ())
-        return dice.choice(found) if found else None
+        candidates = self.texts.get(entity, ())
+        return dice.choice(candidates) if candidates else None
 
 
 class World(ABC):
@@ -157,9 +157,9 @@ class World(ABC):
     def judged(self, told: Told) -> list[Finding]:
         """What is wrong after the night."""
         after = self.look()
-        found = self.judge.night(self.day, self.before, after, told)
+        candidates = self.judge.night(self.day, self.before, after, told)
         self.now = after
-        return found
+        return candidates
 
     # picking
 
@@ -176,10 +176,10 @@ class World(ABC):
 
     def pick(self, entity: str = "contact", *sides: str) -> Ident | None:
         """One of them, which nothing else happens to today."""
-        found = self.idents(entity, *sides)
-        if not found:
+        candidates = self.idents(entity, *sides)
+        if not candidates:
             return None
-        chosen = self.dice.choice(found)
+        chosen = self.dice.choice(candidates)
         self.touched.add(chosen)
         return chosen
 
