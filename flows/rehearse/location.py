@@ -158,7 +158,7 @@ def _contact(line: dict[str, Any], entry: Record, values: dict[str, Any]) -> dic
         values[name] = list(_further(values.get(name)))
     values.pop("name", None)  # made of the first and the last one
     born = values.get("dateOfBirth")
-    if isinstance(born, int | float):  # as search tells it (docs/ghl.md#custom-fields)
+    if isinstance(born, int | float):  # as search tells it (docs/ghl.md#dates)
         values["dateOfBirth"] = datetime.fromtimestamp(born / 1000, UTC).date().isoformat()
     return {**values, "id": entry.key, "dateUpdated": entry.modified_at}
 

@@ -16,7 +16,7 @@ from reconcile.report.markdown import table
 from reconcile.report.verdict import many
 
 DAILY = 200_000
-"""Requests that GHL allows a location a day (docs/ghl.md#limits)."""
+"""Requests that GHL allows a location a day (docs/ghl.md#rate-limits)."""
 
 _MOST = 25
 """So many broken promises are told one by one."""

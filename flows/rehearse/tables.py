@@ -156,19 +156,19 @@ def _tables(
         originals[name] = sa.Table(
             table, reflected, schema=schema or None, autoload_with=source, resolve_fks=False
         )
-    target_db = sa.MetaData()
+    metadata = sa.MetaData()
     copies = {
-        original: _copy_of(original, names[name], target_db) for name, original in originals.items()
+        original: _copy_of(original, names[name], metadata) for name, original in originals.items()
     }
     foreign_keys(copies)
-    return target_db, copies
+    return metadata, copies
 
 
-def _copy_of(original: sa.Table, name: str, target_db: sa.MetaData) -> sa.Table:
+def _copy_of(original: sa.Table, name: str, metadata: sa.MetaData) -> sa.Table:
     keys = list(original.primary_key.columns)
     columns = [_column(column, alone=keys == [column]) for column in original.columns]
     constraints = [sa.UniqueConstraint(*names) for names in unique_columns(original)]
-    return sa.Table(name, target_db, *columns, *constraints)
+    return sa.Table(name, metadata, *columns, *constraints)
 
 
 def unique_columns(original: sa.Table) -> list[tuple[str, ...]]:

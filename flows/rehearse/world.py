@@ -157,9 +157,9 @@ class World(ABC):
     def judged(self, told: Told) -> list[Finding]:
         """What is wrong after the night."""
         after = self.look()
-        candidates = self.judge.night(self.day, self.before, after, told)
+        findings = self.judge.night(self.day, self.before, after, told)
         self.now = after
-        return candidates
+        return findings
 
     # picking
 
