@@ -436,10 +436,19 @@ def library_page() -> str:
     return page(NOTE)
 
 
+def proof_page() -> str:
+    """What is proven and what is not; see proof.py."""
+    sys.path[:0] = [str(DOCS)]
+    from proof import page
+
+    return page(NOTE)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
     "reference/pair-file.md": pair_page,
     "reference/library.md": library_page,
+    "proof.md": proof_page,
     "errors.md": errors_page,
     "troubleshooting.md": troubleshooting_page,
     "pictures/idea.svg": idea_drawing,
