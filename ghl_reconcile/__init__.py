@@ -6,6 +6,8 @@ release.
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from ghl_reconcile.pair import Pair, load
 from ghl_reconcile.result import Result
 from reconcile.errors import (
@@ -28,5 +30,9 @@ __all__ = [
     "Result",
     "StalePlan",
     "StateError",
+    "__version__",
     "load",
 ]
+
+__version__ = version("ghl-reconcile")
+"""That of the project, as `ghl-reconcile --version` says it."""

@@ -234,3 +234,28 @@ class Malformed(ConnectorError):
     """The side's answer does not have the documented form."""
 
     code = "MALFORMED"
+
+
+EXTRAS = {
+    "psycopg": "postgres",
+    "pymysql": "mysql",
+    "splink": "match",
+    "pyarrow": "match",
+    "s3fs": "s3",
+    "prefect_dask": "dask",
+    "prefect_ray": "ray",
+}
+"""The extra that brings a module which not everybody needs."""
+
+
+def to_install(module: str) -> str:
+    """The command that installs a module: with the extra that brings it, where there is one."""
+    extra = EXTRAS.get(module.partition(".")[0])
+    return f'pip install "ghl-reconcile[{extra}]"' if extra else f"pip install {module}"
+
+
+def to_open(scheme: str) -> str:
+    """What to do where no file system for this kind of URL is installed."""
+    if scheme in ("s3", "s3a"):
+        return f"install it: {to_install('s3fs')}"
+    return f"install the file system that fsspec has for {scheme}://"

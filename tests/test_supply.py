@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+import ghl_reconcile
+import release
 
 ROOT = Path(__file__).parents[1]
 LOCKS = sorted(ROOT.glob("requirements*.txt"))
@@ -34,7 +39,7 @@ def _dev(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_everything_that_is_installed_is_pinned_by_hash() -> None:
     """Each requirement of each lock has one version and at least one SHA-256."""
-    assert len(LOCKS) == 3
+    assert len(LOCKS) == 4
     for lock in LOCKS:
         text = re.sub(r"^\s*#.*\n", "", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for requirement in text.replace("\\\n", " ").splitlines():
@@ -171,3 +176,54 @@ def test_an_audit_that_could_not_ask_says_so(tmp_path: Path) -> None:
     assert asked.returncode == 3
     assert asked.stderr == f"no index of advisories answers at {index}: nothing was audited\n"
     assert asked.stdout == ""
+
+
+CHANGES = "# Changelog\n\n## [Unreleased]\n{later}\n## [1.0.0]{day}\n\n- A thing.\n\n## [0.1.0] - 2026-01-01\n\n- Old.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "draft", "said"),
+    [
+        (CHANGES.format(later="", day=" - 2026-12-01"), False, "- A thing.\n"),
+        (CHANGES.format(later="\n- More.\n", day=" - unreleased"), True, "- More.\n\n- A thing.\n"),
+        (CHANGES.format(later="", day=" - unreleased"), False, "'unreleased', and no day"),
+        (CHANGES.format(later="\n- More.\n", day=" - 2026-12-01"), False, "changes under"),
+        ("# Changelog\n", True, "no section [1.0.0]"),
+    ],
+)
+def test_release_notes_are_the_changelogs_section(text: str, draft: bool, said: str) -> None:
+    """Without a day, or with changes that belong to no version, nothing is released."""
+    try:
+        told = release.notes(text, "1.0.0", draft=draft)
+    except release.NotReadyError as missing:
+        told = str(missing)
+    assert told == said or (said in told and not said.endswith("\n"))
+
+
+def test_checksums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
+    """Each file with its SHA-256, by its name alone."""
+    file = tmp_path / "a.whl"
+    file.write_bytes(b"wheel")
+    (line,) = release.sums([file]).splitlines()
+    assert line == f"{hashlib.sha256(b'wheel').hexdigest()}  a.whl"
+
+
+def test_what_cannot_be_signed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without GnuPG, or without a key, the release ends with what is missing."""
+    file = tmp_path / release.SUMS
+    file.write_text("sums")
+    monkeypatch.setenv("GNUPGHOME", str(tmp_path / "no-keys"))
+    if shutil.which("gpg"):
+        (tmp_path / "no-keys").mkdir(mode=0o700)
+        with pytest.raises(
+            release.NotReadyError, match=r"not signed: gpg says .*GHL_RECONCILE_SIGNING_KEY"
+        ):
+            release.sign(file)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(release.NotReadyError, match="gpg is not installed"):
+        release.sign(file)
+
+
+def test_the_version_to_release_is_the_projects() -> None:
+    """It stands in one place."""
+    assert release.version() == ghl_reconcile.__version__

@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from connectors.files.parts import BrokenFileError
+from reconcile.errors import to_open
 
 _PATTERN = set("*?[")
 _YOUNG = 60.0
@@ -384,5 +385,5 @@ def _remote(path: str) -> Remote:
         files, _ = fsspec.core.url_to_fs(path)
     except (ImportError, ValueError) as error:
         what = f"{scheme}:// cannot be opened ({type(error).__name__})"
-        raise BrokenFileError(what, "install the extra that this kind of URL needs") from None
+        raise BrokenFileError(what, to_open(scheme)) from None
     return Remote(files, scheme)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from connectors.sql.settings import SqlSettings
-from reconcile.errors import ConfigError, Problem
+from reconcile.errors import ConfigError, Problem, to_install
 
 WRITING = "reconcile_writing"
 """The execution option of a connection that is going to write."""
@@ -74,7 +74,7 @@ def open_engine(settings: SqlSettings) -> sa.Engine:
             f"SQLAlchemy knows no dialect {name}", "install its package, or correct the URL"
         ) from None
     except ModuleNotFoundError as error:
-        remedy = f"install it, for example with: pip install {error.name}"
+        remedy = f"install it: {to_install(str(error.name))}"
         raise _refused(f"the driver {error.name} is not installed", remedy) from None
     except TypeError:
         engine = sa.create_engine(url, hide_parameters=True)

@@ -18,6 +18,7 @@ from flows.config import Pair
 from flows.doctor.finding import Finding, error, ok, warning
 from flows.run import SAME_ENDS
 from flows.steps.ends import holder
+from reconcile.errors import to_install
 from reconcile.ledger import schema
 from reconcile.model import Side
 from reconcile.ports import Description
@@ -175,7 +176,10 @@ def ledger(pair: Pair) -> Iterator[Finding]:
         with engine.connect() as connection:
             connection.execute(sa.select(1))
         engine.dispose()
-    except (sa.exc.SQLAlchemyError, ImportError) as failed:
+    except ModuleNotFoundError as failed:
+        what = f"the driver {failed.name} of the ledger's database is not installed"
+        yield error(what, f"Install it: {to_install(str(failed.name))}.")
+    except sa.exc.SQLAlchemyError as failed:
         yield error(
             f"the ledger cannot be reached ({type(failed).__name__})",
             "Check ledger in the pair file, and the server.",

@@ -22,7 +22,7 @@ from flows.jobs.fleet import Job, fleet, pair_files, refused, run_process
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
 from flows.outcome.fleet import FleetReport, PairRun, markdown
 from flows.state.pairs import url_of, write_out
-from reconcile.errors import ConfigError, Problem
+from reconcile.errors import ConfigError, Problem, to_install
 
 Runner = Literal["threads", "dask", "ray"]
 
@@ -52,7 +52,7 @@ def runner_of(name: Runner, workers: int) -> Any:
     except ImportError:
         what = f"the {name} task runner is not installed"
         raise ConfigError(
-            [Problem("--runner", what, f'install it: pip install "ghl-reconcile[{name}]"')]
+            [Problem("--runner", what, f"install it: {to_install(module)}")]
         ) from None
     if name == "ray":
         return made(init_kwargs={"num_cpus": workers})

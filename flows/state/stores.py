@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 
 from flows.config.pair import Pair
-from reconcile.errors import StateError
+from reconcile.errors import StateError, to_open
 from reconcile.stage.archive import MANIFEST
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def certify(pair: Pair, path: Path, text: str) -> None:
 
 
 def _silent(pair: Pair, error: Exception) -> StateError:
+    if isinstance(error, StateError):  # it says already why, and what to do
+        return error
     return StateError(
         f"the store ({pair.store.partition('://')[0]}) does not answer: {type(error).__name__}",
         remedy="check the pair file's `store` and this machine's rights to it",
@@ -136,8 +138,24 @@ def _is_away(pair: Pair) -> bool:
     return "://" in pair.store
 
 
+def opened(url: str) -> tuple[Any, str]:
+    """The file system of a store, and the path in it.
+
+    Raises StateError where nothing that opens such a URL is installed.
+    """
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        scheme = url.partition("://")[0]
+        raise StateError(
+            f"a store at {scheme}:// cannot be opened ({type(error).__name__})",
+            remedy=to_open(scheme),
+        ) from None
+    return system, str(root)
+
+
 def _place(pair: Pair, run_id: str) -> tuple[Any, str]:
-    system, root = fsspec.core.url_to_fs(pair.store)
+    system, root = opened(pair.store)
     return system, f"{root.rstrip('/')}/runs/{run_id}"
 
 

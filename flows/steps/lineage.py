@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import msgspec
 
 from flows.run import REBASE, Run
-from flows.state.stores import runs_folder, stored
+from flows.state.stores import opened, runs_folder, stored
 from reconcile.errors import Refused, StateError
 from reconcile.ledger import runs
 from reconcile.report import kept
@@ -90,7 +89,7 @@ def mark(run: Run) -> None:
 def _place(run: Run) -> tuple[Any, str]:
     """Where the mark lies: a file of the pair's own, since pairs may share a store."""
     store = run.pair.store
-    system, root = fsspec.core.url_to_fs(store if "://" in store else str(Path(store).resolve()))
+    system, root = opened(store if "://" in store else str(Path(store).resolve()))
     return system, f"{root.rstrip('/')}/ledger-{run.pair.name}.json"
 
 
@@ -100,6 +99,8 @@ def _marked(run: Run) -> Mark | None:
         if system.exists(path):
             said: Mapping[str, Any] = json.loads(system.cat_file(path))
             return Mark(str(said["run_id"]), int(said["generation"]))
+    except StateError:
+        raise  # nothing is installed that opens it: said before anything is written
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
         log.warning(
             "the store was not asked how far the ledger had come",

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from reconcile.entities import PARENTS
 from reconcile.errors import Locked, StateError
 from reconcile.ledger import schema
+from reconcile.ledger.engine import open_engine
 from reconcile.ledger.fence import check_held
 from reconcile.model import Entity, Side
 
@@ -60,7 +61,7 @@ class Ledger:
         self.pair = pair
         self.held_by = ""
         """The holder whose lease every transaction that writes needs; "" where none is needed."""
-        self.engine = _engine(url)
+        self.engine = open_engine(url)
         try:
             _migrate(self.engine)
         except StateError:
@@ -447,40 +448,6 @@ def _delete_hold(entity: str, link_id: str) -> str:
     return hashlib.md5(
         f"delete\x1f{entity}\x1f{link_id}".encode(), usedforsecurity=False
     ).hexdigest()[:20]
-
-
-def _engine(url: str) -> Engine:
-    engine = sa.create_engine(url, hide_parameters=True)
-    if engine.dialect.name == "sqlite":
-        if engine.url.database and engine.url.database != ":memory:":
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        sa.event.listen(engine, "connect", _sqlite_settings)
-        sa.event.listen(engine, "begin", _sqlite_begin)
-    return engine
-
-
-def _sqlite_settings(connection: object, _: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    # SQLAlchemy begins transactions itself.
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "busy_timeout=30000",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _sqlite_begin(connection: Connection) -> None:
-    # A writer that begins as a reader can deadlock with another on the upgrade; a reader must not
-    # lock writers out.
-    writes = connection.get_execution_options().get("writes", False)
-    # Kilobytes of cache: with the default 2 MB, a million links with their three indexes take half
-    # as long again to write.
-    connection.exec_driver_sql(f"PRAGMA cache_size={-64_000 if writes else -8_000}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _migrate(engine: Engine) -> None:

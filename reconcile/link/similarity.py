@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from reconcile.errors import to_install
 from reconcile.model import Side
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
@@ -21,7 +22,7 @@ from reconcile.values.mapping import EntityMap, Field
 if TYPE_CHECKING:
     from splink import Linker
 
-HOW = 'pip install "ghl-reconcile[match]"'
+HOW = to_install("splink")
 """How to get what this module needs."""
 
 SURE = 0.95
