@@ -18,6 +18,7 @@ from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.policy import Leave, Situation, decide
 
 _MOST_LISTED = 5_000
+_CREATED = 1_000_000  # values looked at together
 _LISTED = (
     *("entity", "field", "class", "because", "label"),
     *("app_key", "ghl_key", "app", "ghl"),
@@ -214,10 +215,20 @@ def _add_created(stage: Stage, mapped: EntityMap, *, applied: bool) -> None:
     entity = mapped.entity
     form = {field.name: "VARCHAR" for field in mapped.fields}
     faulty = [side for side in Side if stage.has(f"fault_{entity}_{side}")]
-    stage.make("report/created", entity=entity, form=json.dumps(form), faulty=faulty)
     fields = [_CreatedField(field.name, field.by_item, _left(field)) for field in mapped.fields]
-    stage.make("report/created_value", entity=entity, fields=fields, applied=applied)
-    stage.make("report/value_created", entity=entity)
+    operations = stage.count("SELECT coalesce(max(rowid) + 1, 0) FROM fate")
+    part = max(1, _CREATED // len(fields))
+    for start in range(0, operations, part):
+        stage.make(
+            "report/created",
+            entity=entity,
+            form=json.dumps(form),
+            faulty=faulty,
+            start=start,
+            stop=start + part,
+        )
+        stage.make("report/created_value", entity=entity, fields=fields, applied=applied)
+        stage.make("report/value_created", entity=entity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
 -- created_{e}: a record that this run made: what was sent, and what the side says it stores
+--
+-- Of a part of the operations: the values of a million records, each with its text, are more than 512 MB.
 CREATE OR REPLACE TABLE created_{{ entity }} AS
 WITH changed AS (
     SELECT
@@ -31,17 +33,18 @@ SELECT
     r.fields AS changed,  -- fields that were read back otherwise; '*' for a record that is gone again
     r.because AS residual,
     {{ 'x.fields' if faulty else 'NULL::VARCHAR[]' }} AS faults,  -- fields of the other side's record that cannot be read
-    from_json(p.source, {{ form | literal }}) AS source,  -- what the other side's record holds
-    from_json(p.after, {{ form | literal }}) AS sent,
-    from_json(coalesce(o.outcome ->> '$.after', p.after), {{ form | literal }}) AS held  -- what the new record holds
+    from_json(f.source, {{ form | literal }}) AS source,  -- what the other side's record holds
+    from_json(f.after, {{ form | literal }}) AS sent,
+    from_json(coalesce(o.outcome ->> '$.after', f.after), {{ form | literal }}) AS held  -- what the new record holds
 FROM fate AS f
-JOIN planned AS p USING (op_id)
 LEFT JOIN outcome AS o USING (op_id)
 {% if faulty %}
 LEFT JOIN faults AS x ON f.side = x.side AND f.source_key = x.key
 {% endif %}
 LEFT JOIN changed AS r USING (op_id)
 WHERE
-    f.kind = 'create'
+    f.rowid >= {{ start }}
+    AND f.rowid < {{ stop }}
+    AND f.kind = 'create'
     AND f.entity = '{{ entity }}'
     AND f.fate IN ('done', 'value_dropped', 'exists');
