@@ -1,0 +1,16 @@
+"""What a small run leaves out of DuckDB's optimizer, as to plan its statements is most of its work."""
+
+from functools import cache
+
+import duckdb
+
+_NEEDED = frozenset({"deliminator", "filter_pushdown"})
+"""Without these a subquery, or a join told by its WHERE, looks at each row with each."""
+
+
+@cache
+def dispensable() -> str:
+    """The names of DuckDB's setting `disabled_optimizers`: all that there are but those needed."""
+    with duckdb.connect() as asked:
+        parts = asked.execute("SELECT name FROM duckdb_optimizers()").fetchall()
+    return ",".join(sorted({str(name) for (name,) in parts} - _NEEDED))
