@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any, TypeVar
 
+import pytest
+
 Case = TypeVar("Case")
 
 SOAK = os.environ.get("GHL_RECONCILE_SOAK") == "1"
+
+long_form = pytest.mark.skipif(
+    not SOAK, reason="a long form, of which CI tries a shorter one: ./dev soak"
+)
 
 
 def tried(whole: Sequence[Case], covering: Sequence[Case]) -> list[Case]:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-import duckdb
+from reconcile.stage.confinement import confined
 
 _NEEDED = frozenset({"deliminator", "filter_pushdown"})
 """Without these a subquery, or a join told by its WHERE, looks at each row with each."""
@@ -11,6 +11,6 @@ _NEEDED = frozenset({"deliminator", "filter_pushdown"})
 @cache
 def dispensable() -> str:
     """The names of DuckDB's setting `disabled_optimizers`: all that there are but those needed."""
-    with duckdb.connect() as asked:
+    with confined() as asked:
         parts = asked.execute("SELECT name FROM duckdb_optimizers()").fetchall()
     return ",".join(sorted({str(name) for (name,) in parts} - _NEEDED))

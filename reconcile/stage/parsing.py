@@ -8,6 +8,8 @@ from threading import Lock
 
 import duckdb
 
+from reconcile.stage.confinement import confined
+
 _alone = Lock()  # a connection serves one thread at a time
 
 
@@ -20,7 +22,7 @@ def parsed(text: str) -> tuple[duckdb.Statement, ...]:
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
+    return confined()
 
 
 def single(text: str) -> duckdb.Statement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ from reconcile.values.codecs import Email, Name, Phone
 from tests.builders import World, contacts, field_of, mapping_of
 from tests.builders_world import seen
 from tests.connectors.databases import opened, run
+from tests.long_forms import tried
 
 C = Entity.CONTACT
+SERVERS = ("sqlite", "postgresql", "mariadb")
 PEOPLE = ("ann", "bob", "cyd")
 PHONES = ("+14155550101", "+14155550102", "+14155550103")
 
@@ -106,6 +109,7 @@ def _wanted(world: World) -> dict[str, tuple[str | None, str | None]]:
 
 SWAP: dict[str, Any] = {"field": "email", "ann": "bob", "bob": "ann"}
 ROTATE: dict[str, Any] = {"field": "phone", "ann": "bob", "bob": "cyd", "cyd": "ann"}
+RINGS = {"swap": SWAP, "rotate": ROTATE}
 
 
 def _both(world: World) -> None:
@@ -123,6 +127,7 @@ def test_values_that_change_places_are_written_in_order(anywhere: str) -> None:
         assert not world.plan().writes
 
 
+@pytest.mark.parametrize("anywhere", tried(SERVERS, ["postgresql"]), indirect=True)
 def test_a_ring_that_is_killed_at_any_write_is_completed(anywhere: str) -> None:
     """Whatever was cleared when the run died is set by the next one, at each of its writes; no value is lost."""
     with _world(anywhere, nullable=True) as world:
@@ -140,11 +145,14 @@ def test_a_ring_that_is_killed_at_any_write_is_completed(anywhere: str) -> None:
             assert sorted(str(phone) for _, phone in _rows(anywhere).values()) == sorted(PHONES)
 
 
-@pytest.mark.parametrize("change", [SWAP, ROTATE], ids=["swap", "rotate"])
-def test_where_no_value_may_be_blank_a_ring_is_a_question(
-    anywhere: str, change: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize(
+    ("anywhere", "ring"),
+    tried(list(product(SERVERS, RINGS)), [("sqlite", "swap"), ("mariadb", "rotate")]),
+    indirect=["anywhere"],
+)
+def test_where_no_value_may_be_blank_a_ring_is_a_question(anywhere: str, ring: str) -> None:
     """In columns that are NOT NULL, too, a ring is refused once, then asked about with both records, and the nights are quiet."""
+    change = RINGS[ring]
     field = str(change["field"])
     with _world(anywhere, nullable=False) as world:
         before = _rows(anywhere)

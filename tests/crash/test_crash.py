@@ -30,7 +30,7 @@ from tests.connectors.databases import server_url
 from tests.flows.acme import Acme, Night, Served, State
 from tests.long_forms import SOAK
 
-SAMPLE = {"sqlite": 3, "postgresql": 2}
+SAMPLE = {"sqlite": 2, "postgresql": 1}
 """How many points are tried where the soak is not asked for; each takes two runs, the first in a process of its own."""
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = DRIVER.parents[2]

@@ -22,6 +22,7 @@ from tests.connectors.api_stubs import TOKEN, Airtable, Directus, HubSpot, Kinto
 from tests.connectors.shop_api import served
 from tests.docs.pages import DOCS
 from tests.flows.calls import say
+from tests.long_forms import long_form
 
 COOKBOOK = DOCS / "cookbook"
 GHL = '\n[ghl]\nurl = "sandbox:ghl.db"\nlocation = "loc1"\n'
@@ -602,6 +603,7 @@ def test_a_json_server_that_runs(json_server_program: Path, tmp_path: Path) -> N
         _carried_both_ways("json-server", url, application, tmp_path)
 
 
+@long_form
 def test_a_kinto_that_runs(
     kinto_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from reconcile.ledger import schema
 from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
 from tests.flows.calls import Said, say
+from tests.long_forms import tried
 
 ROOT = Path(__file__).parents[2]
 
@@ -490,9 +492,12 @@ def test_expired_lease_is_taken_over(acme: Acme) -> None:
     engine.dispose()
 
 
+STOPPED = [(signal.SIGINT, "local"), (signal.SIGTERM, "prefect")]
+
+
 @pytest.mark.parametrize(
     ("number", "engine"),
-    [(signal.SIGTERM, "local"), (signal.SIGINT, "local"), (signal.SIGTERM, "prefect")],
+    tried(list(product((signal.SIGTERM, signal.SIGINT), ("local", "prefect"))), STOPPED),
 )
 def test_stopped_run_settles_and_the_next_goes_on(
     acme: Acme, tmp_path: Path, number: signal.Signals, engine: str

@@ -34,8 +34,8 @@ from reconcile.errors import Refused
 from reconcile.plan.plan import LEDGER_ONLY
 from reconcile.plan.planfile import operations
 from reconcile.ports import Reply, Write
+from tests.long_forms import SOAK, long_form
 
-SOAK = bool(os.environ.get("GHL_RECONCILE_SOAK"))
 DAY = 86_400.0
 SIZE = (20_000, 12_000) if SOAK else (300, 220)
 """People, and requests a day."""
@@ -422,7 +422,8 @@ def _leg(pair: Pair, wire: Wire, *, ahead: float, point: str) -> dict[str, Any] 
     return told or None
 
 
-@pytest.mark.timeout(0 if SOAK else 900)
+@long_form
+@pytest.mark.timeout(0)
 def test_over_days_and_through_sigkill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same with processes killed by SIGKILL: before a request, after GHL served it, and before its reply was noted."""
     people, daily = SIZE

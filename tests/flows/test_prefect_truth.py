@@ -22,6 +22,7 @@ from flows.demo.pairfile import SANDBOX_FILE
 from reconcile.ledger import runs, schema
 from reconcile.ledger.ledger import Ledger
 from tests.flows.acme import Acme
+from tests.long_forms import tried
 
 PATIENCE = 240.0
 _AT_WORK = re.compile(rb"\d\d:\d\d:\d\d ")
@@ -60,7 +61,12 @@ def written(ledger: Ledger) -> int:
 
 
 @pytest.mark.parametrize(
-    "words", [("audit",), ("audit", "--json"), ("history", "--json")], ids=" ".join
+    "words",
+    tried(
+        [("audit",), ("audit", "--json"), ("history", "--json")],
+        [("audit",), ("history", "--json")],
+    ),
+    ids=" ".join,
 )
 def test_a_reader_that_leaves_changes_nothing(tmp_path: Path, words: tuple[str, ...]) -> None:
     """`ghl-reconcile … | head -1`: the work is done to its end, the exit code is that of the work, and nothing is complained of."""
