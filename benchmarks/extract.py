@@ -43,6 +43,8 @@ class Scenario:
     processes: int = 1
     tasks: int = 0
     notes: int = 0
+    companies: int = 0
+    opportunities: int = 0
 
     @property
     def pages(self) -> int:
@@ -51,7 +53,7 @@ class Scenario:
 
 
 def serve_location(scenario: Scenario, pipe: Connection) -> None:
-    """A sandbox with the scenario's contacts, added over three years, their tasks and notes, until the pipe closes."""
+    """A sandbox with the scenario's contacts, added over three years, and what hangs on them, until the pipe closes."""
     from connectors.ghl.sandbox import Limit, Sandbox, Settings, serve
 
     limit = Limit(max=scenario.limit, daily=100_000_000)
@@ -64,6 +66,9 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
         int((time.time() - 3 * 365 * 86_400) * 1000),
         3 * 365 * 86_400_000 // scenario.contacts,
     )
+    firms = [
+        sandbox.seed_business(LOCATION, f"Company {number}") for number in range(scenario.companies)
+    ]
     people = sandbox.seed_contacts(
         LOCATION,
         (
@@ -73,10 +78,15 @@ def serve_location(scenario: Scenario, pipe: Connection) -> None:
                 "email": f"ada{number}@example.com",
                 "tags": ["customer"],
                 "dateAdded": begun + number * step,
+                **({"businessId": firms[number % len(firms)]} if firms else {}),
             }
             for number in range(scenario.contacts)
         ),
     )
+    if scenario.opportunities:
+        sandbox.seed_pipeline(LOCATION, "Sales", ["New", "Sent"])
+    for number in range(scenario.opportunities):
+        sandbox.seed_opportunity(people[number], name=f"Deal {number}", pipeline="Sales")
     for number in range(scenario.tasks):
         sandbox.seed_task(
             people[number], title=f"Call {number}", dueDate="2027-01-05T09:00:00.000Z"
