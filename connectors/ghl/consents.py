@@ -109,6 +109,17 @@ def written(fields: Mapping[str, Json]) -> dict[str, Json]:
     return {name: said for name, said in fields.items() if name in INFO and said is not None}
 
 
+def status(held: Mapping[str, Any], name: str) -> str | None:
+    """What a contact as GHL shows it says of one channel by itself; None where it says nothing."""
+    if name == _INBOUND_FIELD:
+        entry = _entries(held, INBOUND).get(_ALL, {})
+    else:
+        channel = next(one for one in _CHANNELS if one.field == name)
+        found = _entries(held, OUTBOUND)
+        entry = found.get(channel.old) or found.get(channel.new) or {}
+    return str(entry["status"]) if entry.get("status") else None
+
+
 def members(
     fields: Mapping[str, Json], version: str, held: Mapping[str, Any], *, whole: bool
 ) -> dict[str, Json]:

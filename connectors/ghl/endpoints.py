@@ -66,6 +66,7 @@ _SHARED: dict[str, Endpoint] = {
     "note.update": Endpoint(_PUT, "/contacts/{contact}/notes/{note}"),
     "note.delete": Endpoint(_DELETE, "/contacts/{contact}/notes/{note}"),
     "opportunity.search": Endpoint(_GET, "/opportunities/search"),
+    "opportunity.find": Endpoint(_POST, "/opportunities/search"),
     "opportunity.get": Endpoint(_GET, "/opportunities/{opportunity}"),
     "opportunity.create": Endpoint(_POST, "/opportunities/", replay=False),
     "opportunity.update": Endpoint(_PUT, "/opportunities/{opportunity}"),

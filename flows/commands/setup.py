@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as jsons
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.markup import escape
@@ -14,6 +15,9 @@ from rich.prompt import Confirm, Prompt
 
 from flows.commands.options import Json, PairFile
 from flows.terminal import Console, program
+
+if TYPE_CHECKING:
+    from flows.doctor import Probed
 
 _HOST = "https://services.leadconnectorhq.com"
 _MARKS = {
@@ -78,6 +82,22 @@ def _choice(console: Console, question: str, candidates: Sequence[str]) -> str:
     )
 
 
+def _tell_sheet(console: Console, probed: Probed, version: str) -> None:
+    """What was found out, to be shared; and apart from it what a person has to delete."""
+    console.rule(f"Facts of this location, API version {version}")
+    console.print("No id, value or token of the location is in them: they can be shared.")
+    for answer in probed.answers:
+        console.print(f"  {answer.question}", highlight=False, markup=False)
+        so = f" → {answer.suggests}" if answer.suggests else ""
+        where = f"docs/ghl.md#{answer.fact}"
+        console.print(f"      {answer.answer}{so} ({where})", highlight=False, markup=False)
+    console.rule("Taken away again")
+    if not probed.left:
+        console.print("Everything that was made is deleted.")
+    for what in probed.left:
+        console.print(f"! Delete by hand in GHL: {what}", highlight=False, markup=False)
+
+
 def doctor(
     *,
     pair: PairFile,
@@ -104,21 +124,14 @@ def doctor(
         )
         if finding.remedy:
             console.print(f"    → {finding.remedy}", highlight=False, markup=False)
-    answers = (
-        try_out(
-            loaded, (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))
-        )
-        if probe
-        else []
-    )
-    for answer in answers:
-        console.print(f"  {answer}", highlight=False, markup=False)
+    probed = None
+    if probe:
+        confirm = (lambda _: True) if yes else (lambda text: Confirm.ask(text, console=console))
+        probed = try_out(loaded, confirm)
+        _tell_sheet(console, probed, loaded.ghl.version)
     if json:
         listed = [{"level": str(f.level), "what": f.what, "remedy": f.remedy} for f in findings]
-        jsons.dump(
-            {"findings": listed, "answers": [str(answer) for answer in answers]},
-            sys.stdout,
-            indent=1,
-        )
+        answers = [asdict(answer) for answer in probed.answers] if probed else []
+        jsons.dump({"findings": listed, "answers": answers}, sys.stdout, indent=1)
         print()
     return 3 if any(str(finding.level) == "error" for finding in findings) else 0

@@ -5,6 +5,6 @@ It says what to do about what it finds.
 
 from flows.doctor.check import check
 from flows.doctor.finding import Finding, Level, worst
-from flows.doctor.probe import Answer, probe
+from flows.doctor.probe import Answer, Probed, probe
 
-__all__ = ["Answer", "Finding", "Level", "check", "probe", "worst"]
+__all__ = ["Answer", "Finding", "Level", "Probed", "check", "probe", "worst"]

@@ -17,6 +17,7 @@ from flows.doctor.fit import computed, fit, unstamped
 from flows.doctor.owners import owners
 from flows.doctor.pipelines import pipelines
 from flows.doctor.rehearsal import rehearsal
+from flows.doctor.token import token
 from flows.wiring.wiring import connect
 from reconcile.errors import ConfigError, ConnectorError
 from reconcile.model import Side
@@ -61,6 +62,7 @@ def check(
         described: dict[Side, Description] = {}
         for side, connector in sides.items():
             found += _describe(side, connector, described)
+        found += token(pair, now())
         found += _location(pair, sides[Side.GHL], now())
         if len(described) == len(Side):
             ghl = described[Side.GHL]

@@ -1,21 +1,24 @@
 """`doctor --probe`: finds out on the location itself what nobody could confirm.
 
-It does so with a throw-away contact, and cleans up.
+It does so with throw-away records, and cleans up.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from connectors.ghl import children, contacts, schema, tags
+from connectors.ghl import children, contacts, located, schema, tags
 from connectors.ghl.api import Api
+from connectors.ghl.entities import GHL
 from flows.config import Pair, require_live
-from flows.doctor.trial import REAL_TIME, Subject, Time, Trial, trials
+from flows.doctor import consent_trials, kind_trials, trial
+from flows.doctor.trial import REAL_TIME, Made, Subject, Time, Trial
 from flows.wiring.wiring import connect_ghl
-from reconcile.entities import OWNER
+from reconcile.entities import OWNER, Entity
 from reconcile.errors import ConnectorError, Refused
 
 if TYPE_CHECKING:
@@ -35,34 +38,61 @@ _STANDARD: Mapping[str, str] = {
     "dateOfBirth": "1980-01-31",
 }
 
-UNANSWERED = (
-    ("What does the id of a merged-away contact return?", "only a person can merge, in GHL itself"),
-    ("Does a restored contact keep its id?", "only a person can restore, in GHL itself"),
-    ("What does a 429 say?", "a probe does not use up the quota of a live location"),
-    ("How many contacts does one bulk tag request take?", "a probe makes one contact only"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was found out.
 
-    The question, the answer as a sentence, and what it suggests to write in the pair file.
+    The question, the answer as a sentence, what it suggests to write in the pair file, and the
+    heading of docs/ghl.md that it is about. It holds no id, no value and no token.
     """
 
     question: str
     answer: str
+    fact: str
     suggests: str = ""
 
 
-@dataclass(slots=True)
-class _Made:
-    """What the probe made and must take away again."""
+UNANSWERED = (
+    Answer(
+        "What does the id of a merged-away contact return?",
+        "not tried: only a person can merge, in GHL itself",
+        "merging",
+    ),
+    Answer(
+        "Does a restored contact keep its id?",
+        "not tried: only a person can restore, in GHL itself",
+        "deletion",
+    ),
+    Answer(
+        "What does a 429 say?",
+        "not tried: a probe does not use up the quota of a live location",
+        "rate-limits",
+    ),
+    Answer(
+        "How many contacts does one bulk tag request take?",
+        "not tried: a probe makes two contacts only",
+        "tags",
+    ),
+    Answer(
+        "Which contact does search show of a task that has several?",
+        "not tried: only a person can link a task to several, in GHL itself",
+        "tasks",
+    ),
+)
 
-    email: str
-    tag: str
-    contact: str | None = None
-    left: list[str] = field(default_factory=list)
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The sheet, which can be shared, and what could not be taken away again, which a person needs."""
+
+    answers: tuple[Answer, ...]
+    left: tuple[str, ...]
+
+
+def questions(*, thorough: bool) -> tuple[Trial, ...]:
+    """All that a probe asks, in the order in which it does."""
+    return (*trial.trials(thorough=thorough), *kind_trials.trials(), *consent_trials.trials())
 
 
 def probe(
@@ -72,10 +102,10 @@ def probe(
     time: Time = REAL_TIME,
     auth: Auth | None = None,
     thorough: bool = False,
-) -> list[Answer]:
+) -> Probed:
     """Try on the pair's location what is unknown of GHL (docs/ghl.md), and say what was found.
 
-    It makes one contact for that, and deletes it.
+    It makes records of its own for that, and deletes them, also where it fails half-way.
 
     `confirm` is asked first, with a sentence that says what will be done. `thorough` also makes 101
     notes, to see whether reading them stops at 100. `auth` is needed where the pair says oauth.
@@ -84,42 +114,42 @@ def probe(
     """
     require_live(pair)
     question = (
-        f"This makes one contact named Reconcile Probe in location {pair.ghl.location}, "
-        "with a task, a note and a tag, and deletes it all at the end. "
-        "Workflows that start on new contacts, tags or tasks will start for it. Go on?"
+        f"This makes two contacts named Reconcile in location {pair.ghl.location}, with a task, "
+        "a note, a tag, companies and opportunities, and deletes it all at the end. "
+        "Workflows that start on any of these will start for them. Go on?"
     )
     if not confirm(question):
         raise Refused(
             "the probe was not confirmed, nothing was written", remedy="Run it again and confirm."
         )
     word = secrets.token_hex(4)
+    made = Made(
+        f"Reconcile.Probe.{word}@example.com",
+        f"Reconcile.Other.{word}@example.com",
+        f"Reconcile-Probe-{word}",
+        f"Reconcile Probe {word}",
+    )
     with connect_ghl(pair.ghl, auth=auth) as connector:
-        made = _Made(f"Reconcile.Probe.{word}@example.com", f"Reconcile-Probe-{word}")
-        return _run(connector.api, made, time, trials(thorough=thorough))
+        return _run(connector.api, made, time, questions(thorough=thorough))
 
 
-def _run(api: Api, made: _Made, time: Time, asked: Iterable[Trial]) -> list[Answer]:
+def _run(api: Api, made: Made, time: Time, asked: Iterable[Trial]) -> Probed:
     found: list[Answer] = []
     try:
         subject = _subject(api, made, time)
-        found += [_answered(trial, subject) for trial in asked]
+        found += [_answered(each, subject) for each in asked]
     finally:
-        cleaned = list(_clean_up(api, made))
-    return [
-        *found,
-        *(Answer(question, f"not tried: {why}") for question, why in UNANSWERED),
-        *cleaned,
-    ]
+        left = tuple(_clean_up(api, made))
+    return Probed((*found, *UNANSWERED), left)
 
 
-def _subject(api: Api, made: _Made, time: Time) -> Subject:
+def _subject(api: Api, made: Made, time: Time) -> Subject:
     created = contacts.create(api, {**_STANDARD, "email": made.email})
-    made.contact = str(created["id"])
+    made.contacts[made.email] = str(created["id"])
     return Subject(
         api=api,
-        contact=made.contact,
-        email=made.email,
-        tag=made.tag,
+        contact=made.contacts[made.email],
+        made=made,
         standard=_STANDARD,
         custom={one.key: one for one in schema.custom_fields(api)},
         made_at=time.clock(),
@@ -127,54 +157,86 @@ def _subject(api: Api, made: _Made, time: Time) -> Subject:
     )
 
 
-def _answered(trial: Trial, subject: Subject) -> Answer:
+def _answered(asked: Trial, subject: Subject) -> Answer:
     try:
-        answer, suggests = trial.run(subject)
+        answer, suggests = asked.run(subject)
     except ConnectorError as failed:
-        return Answer(trial.question, f"could not be found out: {failed.what}")
-    return Answer(trial.question, answer, suggests)
+        # What the side says may hold ids and values; its code holds none.
+        answer, suggests = f"could not be found out ({failed.code})", ""
+    return Answer(asked.question, answer, asked.fact, suggests)
 
 
-def _clean_up(api: Api, made: _Made) -> Iterator[Answer]:
-    """Delete what was made.
+def _clean_up(api: Api, made: Made) -> Iterator[str]:
+    """Delete what was made; what could not be, by the name under which a person finds it.
 
-    A create whose answer was lost is looked for by its email, which nobody else has.
+    Each is tried, whatever became of the others. A create whose answer was lost is looked for by
+    its name, which nobody else has.
     """
-    steps = (("the contact", _delete_contact), ("the tag", _delete_tag))
-    for what, step in steps:
+    for what, step in _steps(api, made):
         try:
-            step(api, made)
+            gone = step()
         except ConnectorError as failed:
-            made.left.append(f"{what} ({failed.what})")
-    if made.left:
-        name = f"{made.email}, tag {made.tag.lower()}"
-        yield Answer(
-            "Is everything cleaned up?",
-            f"no: {'; '.join(made.left)}",
-            f"Delete by hand in GHL: {name}.",
-        )
+            yield f"{what} ({failed.code})"
+        else:
+            if not gone:
+                yield f"{what}, which is still there"
+
+
+def _steps(api: Api, made: Made) -> Iterator[tuple[str, Callable[[], bool]]]:
+    """What hangs on something goes before it."""
+    for kind, key in made.records:
+        yield f"the {kind} of {made.company}", partial(_record, api, kind, key)
+    for kind in sorted(made.tried):
+        if kind.parent is None:
+            yield f"{kind.plural} named {made.company}", partial(_named, api, kind, made.company)
+    for email in (made.email, made.other):
+        yield f"what hangs on {email}", partial(_children, api, made, email)
+        yield f"the contact {email}", partial(_contact, api, made, email)
+    yield f"the tag {made.tag.lower()}", partial(_tag, api, made.tag)
+
+
+def _record(api: Api, kind: Entity, key: str) -> bool:
+    if kind.parent is None:
+        located.delete(api, kind, key)
     else:
-        yield Answer(
-            "Is everything cleaned up?",
-            "yes, the contact, its task, its note and the tag are deleted",
-        )
+        children.delete(api, kind, "", key)
+    return True
 
 
-def _delete_contact(api: Api, made: _Made) -> None:
-    if made.contact is None:
-        found = contacts.duplicate(api, email=made.email)
-        made.contact = str(found["id"]) if found else None
-    if made.contact is None:
-        return
-    for kind in reversed(OWNER.children):
-        for row in children.of_contact(api, kind, made.contact):
-            children.delete(api, kind, made.contact, row.head.key)
-    contacts.delete(api, made.contact)
-    if contacts.get(api, made.contact) is not None:
-        made.left.append("the contact is still there")
+def _named(api: Api, kind: Entity, name: str) -> bool:
+    for key, called in list(located.names(api, kind)):
+        if called.startswith(name):
+            located.delete(api, kind, key)
+    return True
 
 
-def _delete_tag(api: Api, made: _Made) -> None:
+def _key(api: Api, made: Made, email: str) -> str | None:
+    if email not in made.contacts:
+        found = contacts.duplicate(api, email=email)
+        if found is None:
+            return None
+        made.contacts[email] = str(found["id"])
+    return made.contacts[email]
+
+
+def _children(api: Api, made: Made, email: str) -> bool:
+    if (contact := _key(api, made, email)) is not None:
+        for kind in reversed(OWNER.children):
+            if not GHL[kind].apart or kind in made.tried:
+                for row in children.of_contact(api, kind, contact):
+                    children.delete(api, kind, contact, row.head.key)
+    return True
+
+
+def _contact(api: Api, made: Made, email: str) -> bool:
+    if (contact := _key(api, made, email)) is None:
+        return True
+    contacts.delete(api, contact)
+    return contacts.get(api, contact) is None
+
+
+def _tag(api: Api, name: str) -> bool:
     for tag in tags.dictionary(api):
-        if str(tag.get("name", "")).lower() == made.tag.lower():
+        if str(tag.get("name", "")).strip().lower() == name.lower():
             tags.undefine(api, str(tag["id"]))
+    return True

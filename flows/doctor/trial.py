@@ -1,4 +1,4 @@
-"""The single questions of a probe.
+"""The single questions of a probe about contacts, tasks and notes.
 
 Each does one small thing to the throw-away contact and looks at what became of it.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.ghl import children, contacts, tags
 from connectors.ghl.api import Api
 from connectors.ghl.schema import CustomField
-from reconcile.errors import ConnectorError
+from reconcile.errors import ConnectorError, Duplicate
 from reconcile.model import Entity, Side
 from reconcile.ports import Json
 from reconcile.values.codecs import RichText
@@ -42,14 +42,31 @@ class Time:
 REAL_TIME = Time()
 
 
+@dataclass(slots=True)
+class Made:
+    """What a probe makes and must take away again.
+
+    Its names hold a word that nobody else has: what was made although the answer was lost is found
+    by them. `contacts` are keys by email, `records` kinds and keys of what has paths of its own,
+    `tried` the kinds of which one may have been made.
+    """
+
+    email: str
+    other: str
+    tag: str
+    company: str
+    contacts: dict[str, str] = field(default_factory=dict)
+    records: list[tuple[Entity, str]] = field(default_factory=list)
+    tried: set[Entity] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The throw-away contact and what is needed to work on it."""
+    """The throw-away contact, the one beside it, and what is needed to work on them."""
 
     api: Api
     contact: str
-    email: str
-    tag: str
+    made: Made
     standard: Mapping[str, str]
     custom: Mapping[str, CustomField]
     made_at: float
@@ -62,35 +79,58 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A question, and what finds its answer: (the answer, what it suggests)."""
+    """A question, what finds its answer (the answer, what it suggests), and the fact that it is about.
+
+    `fact` is a heading of docs/ghl.md.
+    """
 
     question: str
     run: Callable[[Subject], tuple[str, str]]
+    fact: str
 
 
 def trials(*, thorough: bool) -> tuple[Trial, ...]:
     """All questions, the quickest to go stale first; the costly one only where asked for."""
     costly = (
-        (Trial("Does reading a contact's notes stop at 100?", _many_notes),) if thorough else ()
+        (Trial("Does reading a contact's notes stop at 100?", _many_notes, "notes"),)
+        if thorough
+        else ()
     )
     return (
-        Trial("How long does the search index trail a write?", _lag),
-        Trial("Does GHL change the case of an email?", _email_case),
-        Trial("Does a tag move dateUpdated, and how are tags stored?", _tag),
-        Trial("Does a task move dateUpdated, and does its body come back as sent?", _task),
-        Trial("Does a note move dateUpdated, and does its body come back as sent?", _note),
-        Trial("How many tasks does one page of tasks/search take?", _task_page),
-        Trial("Does tasks/search show deleted tasks?", _deleted_tasks),
-        Trial("What clears a field: null or an empty text?", _clearing),
-        Trial("What clears a custom field, by type?", _custom_clearing),
-        Trial("In which order does /contacts/search answer when not told?", _order),
+        Trial("How long does the search index trail a write?", _lag, "lag"),
+        Trial("Does GHL change the case of an email?", _email_case, "phones-and-emails"),
+        Trial("Does a tag move dateUpdated, and how are tags stored?", _tag, "tags"),
+        Trial("Does a task move dateUpdated, and does its body come back as sent?", _task, "lag"),
+        Trial(
+            "Does a note move dateUpdated, and does its body come back as sent?",
+            _note,
+            "rich-text",
+        ),
+        Trial("How many tasks does one page of tasks/search take?", _task_page, "tasks"),
+        Trial("Does tasks/search show deleted tasks?", _deleted_tasks, "tasks"),
+        Trial("What clears a field: null or an empty text?", _clearing, "clearing"),
+        Trial("What clears a custom field, by type?", _custom_clearing, "clearing"),
+        Trial("In which order does /contacts/search answer when not told?", _order, "search"),
+        Trial("Is an update to another contact's email refused?", _shared_update, "contacts"),
         *costly,
     )
 
 
+def _shared_update(subject: Subject) -> tuple[str, str]:
+    try:
+        other: dict[str, Json] = {"firstName": "Reconcile", "email": subject.made.other}
+        made = contacts.create(subject.api, other)
+        subject.made.contacts[subject.made.other] = str(made["id"])
+        contacts.update(subject.api, subject.contact, {"email": subject.made.other})
+    except Duplicate:
+        return "yes, as a duplicate", ""
+    contacts.update(subject.api, subject.contact, {"email": subject.made.email})
+    return "no: two contacts then have one email", ""
+
+
 def _lag(subject: Subject) -> tuple[str, str]:
     while True:
-        found = contacts.find(subject.api, subject.email)
+        found = contacts.find(subject.api, subject.made.email)
         passed = subject.time.clock() - subject.made_at
         if any(one.get("id") == subject.contact for one in found):
             return (
@@ -105,7 +145,9 @@ def _lag(subject: Subject) -> tuple[str, str]:
 def _email_case(subject: Subject) -> tuple[str, str]:
     stored = subject.now().get("email")
     return (
-        "no, it is stored as sent" if stored == subject.email else "yes, it is stored in lower case"
+        "no, it is stored as sent"
+        if stored == subject.made.email
+        else "yes, it is stored in lower case"
     ), ""
 
 
@@ -120,10 +162,10 @@ def _moved(subject: Subject, act: Callable[[], Any]) -> tuple[str, Any]:
 def _tag(subject: Subject) -> tuple[str, str]:
     said, _ = _moved(
         subject,
-        lambda: tags.change(subject.api, subject.contact, [f" {subject.tag} "], change="add"),
+        lambda: tags.change(subject.api, subject.contact, [f" {subject.made.tag} "], change="add"),
     )
     stored = [str(tag) for tag in subject.now().get("tags") or []]
-    return f"{said}; it is stored {_form(stored, subject.tag)}", ""
+    return f"{said}; it is stored {_form(stored, subject.made.tag)}", ""
 
 
 def _form(stored: Iterable[str], sent: str) -> str:
@@ -132,7 +174,7 @@ def _form(stored: Iterable[str], sent: str) -> str:
         return "as sent, trimmed"
     if sent.lower() in held:
         return "in lower case, trimmed"
-    return f"in another form ({', '.join(held) or 'not at all'})"
+    return "in another form" if held else "not at all"
 
 
 def _task(subject: Subject) -> tuple[str, str]:
@@ -175,14 +217,14 @@ def _body(stored: Mapping[str, Any]) -> str:
 
 
 def _shape(value: object) -> str:
-    return "sent" if value == _DUE else f"another form of the moment ({value})"
+    return "sent" if value == _DUE else "another form of the moment"
 
 
 def _task_page(subject: Subject) -> tuple[str, str]:
     try:
         found = children.search(subject.api, Entity.TASK, limit=_TASKS_ASKED, skip=0)
     except ConnectorError as failed:
-        return f"{_TASKS_ASKED} at once are refused ({failed.what})", "task_page = 100"
+        return f"{_TASKS_ASKED} at once are refused ({failed.code})", "task_page = 100"
     if len(found) > 100:
         return (
             f"{len(found)} came at once when {_TASKS_ASKED} were asked for",
@@ -241,25 +283,25 @@ def _cleared(
 
 
 def _custom_clearing(subject: Subject) -> tuple[str, str]:
-    chosen = {one.info.type: one for one in subject.custom.values() if one.info.writable}
-    by_key = {one.key: one for one in chosen.values()}
-    if not by_key:
+    by_type = {one.info.type: one for one in subject.custom.values() if one.info.writable}
+    if not by_type:
         return "the location has no custom fields", ""
+    chosen: dict[str, CustomField] = {str(kind): one for kind, one in by_type.items()}
     spelled = subject.api.dialect.custom_value
 
-    def write(key: str, value: Json) -> dict[str, Json]:
-        return {"customFields": [{"id": by_key[key].id, spelled: value}]}
+    def write(kind: str, value: Json) -> dict[str, Json]:
+        return {"customFields": [{"id": chosen[kind].id, spelled: value}]}
 
-    def held(now: dict[str, Any], key: str) -> Any:
+    def held(now: dict[str, Any], kind: str) -> Any:
         items = now.get("customFields") or []
-        return next((item.get("value") for item in items if item.get("id") == by_key[key].id), None)
+        key = chosen[kind].id
+        return next((item.get("value") for item in items if item.get("id") == key), None)
 
-    unset = _cleared(subject, by_key, lambda key: write(key, _sample(by_key[key])), held)
-    usable = [key for key in by_key if key not in unset]
-    by_null = _cleared(subject, usable, lambda key: write(key, None), held)
-    by_empty = _cleared(
-        subject, [key for key in usable if key not in by_null], lambda key: write(key, ""), held
-    )
+    unset = _cleared(subject, chosen, lambda kind: write(kind, _sample(chosen[kind])), held)
+    usable = [kind for kind in chosen if kind not in unset]
+    by_null = _cleared(subject, usable, lambda kind: write(kind, None), held)
+    rest = [kind for kind in usable if kind not in by_null]
+    by_empty = _cleared(subject, rest, lambda kind: write(kind, ""), held)
     return _clearing_words(usable, by_null, by_empty)
 
 

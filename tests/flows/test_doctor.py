@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,12 +17,11 @@ import pytest
 from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import ALL_SCOPES, Limit, Sandbox, Settings, serve
 from flows.config import Pair, load
-from flows.doctor import Finding, Level, check, probe, worst
+from flows.doctor import Finding, Level, check, worst
 from flows.doctor.finding import ok
 from flows.doctor.fit import fit
 from flows.doctor.machine import prefect_server, versions
-from flows.doctor.trial import Time
-from reconcile.errors import Refused
+from flows.doctor.token import token
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, FieldInfo
 
@@ -322,55 +322,18 @@ def test_the_mapping_must_fit(
     assert found.remedy
 
 
-def test_probe_answers_and_cleans_up(world: World) -> None:
-    """The probe finds out how the location behaves and leaves nothing behind."""
-    world.sandbox.seed_custom_field("loc1", "Size", "NUMERICAL")
-    world.sandbox.seed_custom_field("loc1", "Kind", "SINGLE_OPTIONS", picklist=["Gold", "Blue"])
-    asked: list[str] = []
-    time = Time(world.clock.wait, world.clock)
-    answers = {
-        one.question: one
-        for one in probe(
-            world.pair(), lambda said: not asked.append(said), time=time, thorough=True
-        )
-    }
-    assert len(asked) == 1
-    assert "loc1" in asked[0]
-    assert not [one for one in answers.values() if "could not be found out" in one.answer], answers
-    assert "was found after" in answers["How long does the search index trail a write?"].answer
-    assert (
-        "in lower case" in answers["Does a tag move dateUpdated, and how are tags stored?"].answer
-    )
-    assert "clears" in answers["What clears a field: null or an empty text?"].answer
-    assert answers["Does reading a contact's notes stop at 100?"].answer == "no, all came"
-    assert answers["Is everything cleaned up?"].answer.startswith("yes")
-    assert world.sandbox.contacts("loc1") == []
-    assert world.sandbox.tasks("loc1") == []
-    assert world.sandbox.notes("loc1") == []
-
-
-def test_probe_cleans_up_after_a_lost_answer(world: World) -> None:
-    """Where the answer to the create is lost, the contact is looked for by its email and deleted all the same."""
-    from connectors.ghl.sandbox import Fault
-    from reconcile.errors import ConnectorError
-
-    world.sandbox.arm(Fault("reset_after", method="POST", path="/contacts/"))
-    with pytest.raises(ConnectorError):
-        probe(world.pair(), lambda _: True, time=Time(world.clock.wait, world.clock))
-    assert world.sandbox.contacts("loc1") == []
-
-
-def test_probe_asks_first(world: World) -> None:
-    """Without a yes the probe writes nothing."""
-    with pytest.raises(Refused, match="not confirmed"):
-        probe(world.pair(), lambda _: False)
-    assert list(world.sandbox.log) == []
-
-
-def test_probe_needs_live(world: World) -> None:
-    """On a location that may not be written to the probe does not even ask."""
-    with pytest.raises(Refused, match="does not allow writes"):
-        probe(
-            world.pair(PAIR.replace("{url}", "https://services.leadconnectorhq.com")),
-            lambda _: True,
-        )
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [(3, "ok.*3 days old: rotate the token within 87 days"), (84, "warning.*84 days old")],
+)
+def test_the_age_of_a_token_in_a_file(world: World, days: int, said: str) -> None:
+    """Of a token in a file its age and the days that are left are told, and a warning comes a week before its time."""
+    file = world.folder / "token.txt"
+    file.write_text("pit-whole")
+    file.chmod(0o600)
+    pair = world.pair(PAIR.replace("env:GHL_TOKEN", "file:token.txt"))
+    now = datetime.fromtimestamp(file.stat().st_mtime, UTC) + timedelta(days=days)
+    (found,) = token(pair, now)
+    assert re.search(said, str(found))
+    (unknown,) = token(world.pair(), now)
+    assert "GHL does not tell how old" in unknown.what

@@ -6,6 +6,7 @@ import msgspec
 
 from connectors.ghl.sandbox.answers import WRONG_LOCATION, Answer, Refusal
 from connectors.ghl.sandbox.call import Call
+from connectors.ghl.sandbox.contacts import save
 from connectors.ghl.sandbox.dto import BUSINESS, CREATE_BUSINESS
 from connectors.ghl.sandbox.instants import iso
 from connectors.ghl.sandbox.nouns import Business, Row
@@ -25,15 +26,18 @@ FIELDS = (
 
 def list_businesses(call: Call) -> Answer:
     """GET /businesses/?locationId=&limit=100&skip=0."""
-    location = call.location(call.query.get("locationId"))
+    location, settings = call.location(call.query.get("locationId")), call.state.settings
     held = call.state.live(Business, location.id)
+    if settings.companies_late:
+        shown = call.state.now() - int(settings.lag_seconds * 1000)
+        held = [one for one in held if one.added <= shown]
     skip, limit = call.number("skip", 0, len(held)), call.number("limit", 100, 100)
-    return Answer(200, {"businesses": [_shape(one) for one in held[skip : skip + limit]]})
+    return Answer(200, {"businesses": [shape(one) for one in held[skip : skip + limit]]})
 
 
 def get_business(call: Call) -> Answer:
     """GET /businesses/{businessId}."""
-    return Answer(200, {"business": _shape(_held(call))})
+    return Answer(200, {"business": shape(_held(call))})
 
 
 def create_business(call: Call) -> Answer:
@@ -50,7 +54,7 @@ def create_business(call: Call) -> Answer:
         fields=fields,
     )
     call.state.store.put(business)
-    return Answer(201, {"success": True, "buiseness": _shape(business)})
+    return Answer(201, {"success": True, "buiseness": shape(business)})
 
 
 def update_business(call: Call) -> Answer:
@@ -60,17 +64,30 @@ def update_business(call: Call) -> Answer:
     business = msgspec.structs.replace(
         held,
         name=body.get("name", held.name),
-        fields={**held.fields, **{name: body[name] for name in FIELDS if name in body}},
+        fields={**held.fields, **_given(call, body)},
         updated=max(call.state.now(), held.updated + 1),
     )
     call.state.store.put(business)
-    return Answer(200, {"success": True, "buiseness": _shape(business)})
+    return Answer(200, {"success": True, "buiseness": shape(business)})
 
 
 def delete_business(call: Call) -> Answer:
     """DELETE /businesses/{businessId}."""
-    call.state.store.put(msgspec.structs.replace(_held(call), deleted=True))
+    held = _held(call)
+    call.state.store.put(msgspec.structs.replace(held, deleted=True))
+    if call.state.settings.unlinks_deleted:
+        for contact in list(call.state.contacts.values()):
+            if contact.business_id == held.id:
+                save(call, contact, {"business_id": None})
     return Answer(200, {"success": True})
+
+
+def _given(call: Call, body: Row) -> Row:
+    """The texts that a body sets: a blank clears, unless the settings say not."""
+    keeps = not call.state.settings.empty_clears
+    return {
+        name: body[name] for name in FIELDS if name in body and not (keeps and body[name] == "")
+    }
 
 
 def _held(call: Call) -> Business:
@@ -82,7 +99,8 @@ def _held(call: Call) -> Business:
     return business
 
 
-def _shape(business: Business) -> Row:
+def shape(business: Business) -> Row:
+    """A business as GET shows it."""
     return {
         "id": business.id,
         "name": business.name,

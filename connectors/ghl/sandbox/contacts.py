@@ -167,9 +167,10 @@ def insert(call: Call, location: Location, changes: dict[str, Any]) -> Contact:
     return call.state.put_contact(contact, extra_lag=call.extra_lag)
 
 
-def save(call: Call, contact: Contact, changes: dict[str, Any]) -> Contact:
-    """Store the next version of a contact: dateUpdated moves."""
-    after = msgspec.structs.replace(contact, **{**changes, "updated": call.state.touch(contact)})
+def save(call: Call, contact: Contact, changes: dict[str, Any], *, moves: bool = True) -> Contact:
+    """Store the next version of a contact: dateUpdated moves, unless it is said otherwise."""
+    updated = call.state.touch(contact) if moves else contact.updated
+    after = msgspec.structs.replace(contact, **{**changes, "updated": updated})
     if "tags" in changes:
         call.state.know_tags(contact.location_id, after.tags)
     return call.state.put_contact(after, extra_lag=call.extra_lag)

@@ -10,6 +10,7 @@ import msgspec
 from connectors.ghl.sandbox import shapes
 from connectors.ghl.sandbox.answers import Answer, not_found
 from connectors.ghl.sandbox.call import Call
+from connectors.ghl.sandbox.contacts import save
 from connectors.ghl.sandbox.dto import CREATE_NOTE, NOTE
 from connectors.ghl.sandbox.nouns import Note
 from connectors.ghl.sandbox.writing import Writer
@@ -27,7 +28,8 @@ def list_notes(call: Call) -> Answer:
     """GET /contacts/{contactId}/notes: all of them, newest first, no paging."""
     contact = call.contact()
     held = (call.state.notes[one] for one in reversed(call.state.notes_of.get(contact.id, [])))
-    return Answer(200, {"notes": [shapes.note(one) for one in held if not one.deleted]})
+    live = [shapes.note(one) for one in held if not one.deleted]
+    return Answer(200, {"notes": live[: call.state.settings.notes_list_max or None]})
 
 
 def get_note(call: Call) -> Answer:
@@ -38,7 +40,7 @@ def get_note(call: Call) -> Answer:
 def create_note(call: Call) -> Answer:
     """POST /contacts/{contactId}/notes: 201.
 
-    The contact's dateUpdated does not move (docs/ghl.md#lag).
+    The contact's dateUpdated does not move (docs/ghl.md#lag), unless the settings say so.
     """
     fields = attributes(call, call.checked(CREATE_NOTE))
     contact = call.contact()
@@ -49,6 +51,8 @@ def create_note(call: Call) -> Answer:
         added=call.state.now(),
         **fields,
     )
+    if call.state.settings.notes_move_updated:
+        save(call, contact, {})
     return Answer(201, {"note": shapes.note(call.state.put_note(note))})
 
 
@@ -79,6 +83,9 @@ def _note(call: Call) -> Note:
 def attributes(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
     """A note body's attributes."""
     fields = {attr: body[wire] for wire, attr in NAMES.items() if wire in body}
+    writer = Writer(call.state, call.state.location(call.home()))
     if fields.get("user_id"):
-        Writer(call.state, call.state.location(call.home())).user(fields["user_id"], "userId")
+        writer.user(fields["user_id"], "userId")
+    if "body" in fields:
+        fields["body"] = writer.text(fields["body"])
     return fields

@@ -139,7 +139,10 @@ def searched(call: Call) -> Answer:
     if isinstance(after, list) and len(after) == 2 and str(after[0]).isdigit():
         start = _after(held, (int(after[0]), str(after[1])))
     page = held[start : start + limit]
-    items = [{**_found(call.state, one), "searchAfter": [str(one.added), one.id]} for one in page]
+    items = [_found(call.state, one) for one in page]
+    if call.state.settings.opportunity_cursor:
+        for item, one in zip(items, page, strict=True):
+            item["searchAfter"] = [str(one.added), one.id]
     return Answer(200, {"opportunities": items, "total": len(held), "aggregations": {}})
 
 
@@ -213,6 +216,8 @@ def _held(call: Call) -> Opportunity:
     if held is not None and not call.reaches(held.location_id):
         raise Refusal(403, WRONG_LOCATION)
     if held is None or held.deleted or call.state.contacts[held.contact_id].deleted:
+        if not call.state.settings.names_gone:
+            raise Refusal(400, "Opportunity not found")
         raise not_found("Opportunity", call.path["id"])
     return held
 
@@ -250,7 +255,15 @@ def _stage(
         return str(stage_id)
     if told:
         raise Refusal(400, f"The pipeline stage id {stage_id} is invalid.")
+    named = {name: key for key, name in pipeline.stages}
+    if call.state.settings.keeps_stage_name and (name := _name_of(call.state, stage_id)) in named:
+        return named[name]
     return stages[0]
+
+
+def _name_of(state: State, stage_id: str | None) -> str:
+    held = state.store.table(Pipeline).values()
+    return next((name for one in held for key, name in one.stages if key == stage_id), "")
 
 
 def _status(status: str) -> str:

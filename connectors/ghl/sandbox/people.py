@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
+from connectors.ghl.sandbox import businesses
 from connectors.ghl.sandbox.instants import iso, parse_instant
-from connectors.ghl.sandbox.nouns import Business, Contact
+from connectors.ghl.sandbox.nouns import Business, Contact, Row
 from connectors.ghl.sandbox.state import State
 from connectors.ghl.sandbox.writing import Writer
 
@@ -142,6 +143,11 @@ class People:
         with self.state.lock:
             held = self._business(business_id)
             self.state.store.put(msgspec.structs.replace(held, deleted=True))
+
+    def businesses(self, location_id: str) -> list[Row]:
+        """The live businesses of a location as GET shows them."""
+        with self.state.lock:
+            return [businesses.shape(one) for one in self.state.live(Business, location_id)]
 
     def _business(self, business_id: str) -> Business:
         return self.state.store.table(Business)[business_id]

@@ -39,7 +39,13 @@ class Settings:
     refused as a create is, where the location allows no duplicates; so is a move of an opportunity
     into a pipeline in which its contact has one. `replaces_dnd`: an update's
     dndSettings take the place of all channels. `inbound_in_search`: search carries
-    inboundDndSettings.
+    inboundDndSettings. `dnd_closes_channels`: `dnd: true` sets every channel to no. `null_clears`,
+    `empty_clears`: what blanks a field, of a contact or a company. `wraps_bodies`: texts of tasks
+    and notes come back as HTML. `notes_list_max`: how many notes a contact's list shows (0: all).
+    `companies_late`: the list of companies trails a write by `lag_seconds`. `unlinks_deleted`: a
+    deleted company's contacts lose it. `names_gone`: "not found" names the opportunity.
+    `keeps_stage_name`: a move that names a pipeline alone ends in its stage of the same name.
+    `opportunity_cursor`: the rows of POST /opportunities/search say how to go on.
     """
 
     pit: Limit = Limit()
@@ -61,6 +67,19 @@ class Settings:
     older_search: bool = False
     replaces_dnd: bool = True
     inbound_in_search: bool = False
+    dnd_closes_channels: bool = False
+    null_clears: bool = True
+    empty_clears: bool = True
+    tags_move_updated: bool = True
+    tasks_move_updated: bool = False
+    notes_move_updated: bool = False
+    wraps_bodies: bool = False
+    notes_list_max: int = 0
+    companies_late: bool = False
+    unlinks_deleted: bool = False
+    names_gone: bool = True
+    keeps_stage_name: bool = False
+    opportunity_cursor: bool = True
     deleted_tasks_in_search: bool = True
     tasks_page_max: int = 100
     access_token_seconds: int = 86_399

@@ -22,7 +22,7 @@ def add_tags(call: Call) -> Answer:
     contact, wanted = _wanted(call)
     added = [tag for tag in wanted if tag not in contact.tags]
     if added:
-        contact = save(call, contact, {"tags": (*contact.tags, *added)})
+        contact = save(call, contact, {"tags": (*contact.tags, *added)}, moves=_moves(call))
     return Answer(201, {"tags": list(contact.tags), "tagsAdded": added})
 
 
@@ -32,9 +32,16 @@ def remove_tags(call: Call) -> Answer:
     removed = [tag for tag in wanted if tag in contact.tags]
     if removed:
         contact = save(
-            call, contact, {"tags": tuple(tag for tag in contact.tags if tag not in removed)}
+            call,
+            contact,
+            {"tags": tuple(tag for tag in contact.tags if tag not in removed)},
+            moves=_moves(call),
         )
     return Answer(200, {"tags": list(contact.tags), "tagsRemoved": removed})
+
+
+def _moves(call: Call) -> bool:
+    return call.state.settings.tags_move_updated
 
 
 def _wanted(call: Call) -> tuple[Contact, tuple[str, ...]]:

@@ -10,6 +10,7 @@ import msgspec
 from connectors.ghl.sandbox import shapes
 from connectors.ghl.sandbox.answers import Answer, not_found
 from connectors.ghl.sandbox.call import Call
+from connectors.ghl.sandbox.contacts import save
 from connectors.ghl.sandbox.dto import COMPLETE_TASK, CREATE_TASK, SEARCH_TASKS, UPDATE_TASK
 from connectors.ghl.sandbox.instants import iso, parse_instant
 from connectors.ghl.sandbox.nouns import Task
@@ -41,6 +42,8 @@ def create_task(call: Call) -> Answer:
         updated=now,
         **fields,
     )
+    if call.state.settings.tasks_move_updated:
+        save(call, contact, {})
     return Answer(201, {"task": shapes.task(call.state.put_task(task))})
 
 
@@ -146,11 +149,11 @@ def _change(call: Call, body: Mapping[str, Any]) -> Answer:
 def attributes(call: Call, body: Mapping[str, Any]) -> dict[str, Any]:
     """A task body's attributes; due dates as GHL repeats them, in UTC with milliseconds."""
     changes: dict[str, Any] = {name: body[name] for name in ("title", "completed") if name in body}
+    writer = Writer(call.state, call.state.location(call.home()))
     if "body" in body:
-        changes["body"] = body["body"] or None
+        changes["body"] = writer.text(body["body"] or None)
     if "dueDate" in body:
         changes["due_date"] = iso(parse_instant(body["dueDate"]) or 0)
     if "assignedTo" in body:
-        writer = Writer(call.state, call.state.location(call.home()))
         changes["assigned_to"] = writer.user(body["assignedTo"], "assignedTo")
     return changes

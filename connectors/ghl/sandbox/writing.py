@@ -5,6 +5,7 @@ Wire names to attributes, in the forms in which GHL stores them.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,10 +53,11 @@ class Writer:
     lenient: bool = False
 
     def changes(self, body: Mapping[str, Any], current: Contact | None = None) -> dict[str, Any]:
-        """The attributes that this body sets; null and "" both clear.
+        """The attributes that this body sets; null and "" both clear, unless the settings say not.
 
         Raises Refusal 422 for a value GHL does not take.
         """
+        body = {name: value for name, value in body.items() if self.clears(value)}
         changed: dict[str, Any] = {
             attr: body[wire] or None for wire, attr in TEXTS.items() if wire in body
         }
@@ -86,6 +88,20 @@ class Writer:
         return tuple(
             dict.fromkeys(clean for one in raw if (clean := " ".join(one.split()).lower()))
         )
+
+    def clears(self, value: Any) -> bool:
+        """Whether a value is one, or a blank that clears (docs/ghl.md#clearing)."""
+        settings = self.state.settings
+        if self.lenient or value not in (None, ""):
+            return True
+        return settings.null_clears if value is None else settings.empty_clears
+
+    def text(self, value: str | None) -> str | None:
+        """The body of a task or note as it is stored (docs/ghl.md#rich-text)."""
+        if value is None or self.lenient or not self.state.settings.wraps_bodies:
+            return value
+        lines = html.escape(value, quote=False).split("\n")
+        return "".join(f"<p>{line}</p>" for line in lines)
 
     def user(self, user_id: str | None, name: str) -> str | None:
         """A user of this location, where it has users at all; None clears."""
@@ -126,6 +142,8 @@ class Writer:
         if "dndSettings" in body:
             given = {CHANNELS[name]: dict(value) for name, value in body["dndSettings"].items()}
             changed["dnd_settings"] = self._channels(given, current.dnd_settings if current else {})
+        if body.get("dnd") and self.state.settings.dnd_closes_channels:
+            changed["dnd_settings"] = {name: {"status": "active"} for name in V2_CHANNELS}
         if "inboundDndSettings" in body:
             changed["inbound_dnd"] = dict(body["inboundDndSettings"])
         return changed
@@ -152,7 +170,7 @@ class Writer:
             )
             # An unknown id, an unknown key or a value under another name is not saved, with no word
             # (docs/ghl.md#custom-fields).
-            if field is None or value is MISSING:
+            if field is None or value is MISSING or not self.clears(value):
                 continue
             stored = _stored(field, value, at)
             merged.pop(field.id, None)
