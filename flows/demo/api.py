@@ -41,10 +41,10 @@ def serve(database: Path) -> Iterator[str]:
 
 
 def make_app(engine: sa.Engine) -> Starlette:
-    """`/people`, `/todos` and `/remarks`: lists by offset, single records, POST, PATCH and DELETE.
+    """`/people`, `/todos`, `/remarks`, `/firms`, `/deals`: lists by offset, single records, POST, PATCH and DELETE.
 
-    Members are named as the columns are. A person who is deleted stays, marked, without to-dos and
-    remarks.
+    Members are named as the columns are. A person who is deleted stays, marked, without what hung
+    on them.
     """
     api = _Api(engine)
     return Starlette(
@@ -129,7 +129,7 @@ class _Api:
             return self._shown(connection, table, key)
 
     def delete(self, table: sa.Table, request: Request, _: Mapping[str, Any]) -> Response:
-        """A person is marked and loses what hangs on them; a to-do or a remark goes."""
+        """A person is marked and loses what hangs on them; anything else goes."""
         key = request.path_params["key"]
         with self._engine.begin() as connection:
             if table is not PEOPLE:
@@ -139,7 +139,7 @@ class _Api:
                     sa.update(PEOPLE).where(PEOPLE.c.id == key).values(deleted_at=now())
                 )
                 for owned in METADATA.sorted_tables:
-                    if owned is not PEOPLE:
+                    if "person_id" in owned.c:
                         connection.execute(sa.delete(owned).where(owned.c.person_id == key))
         return Response(status_code=204)
 

@@ -76,16 +76,31 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Deal:
+    """An opportunity, and which sides know of it; its amount is in whole dollars."""
+
+    title: str
+    pipeline: str
+    stage: str
+    status: str
+    amount: int
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class Being:
     """Someone as the two sides know them.
 
-    A row in the app's columns, a contact in GHL's write shape, or only one of them.
+    A row in the app's columns, a contact in GHL's write shape, or only one of them. `firm` is the
+    name of the company that they work for.
     """
 
     app: Row | None = None
     ghl: Row | None = None
     todos: tuple[Todo, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    deals: tuple[Deal, ...] = ()
+    firm: str | None = None
 
 
 @dataclass(slots=True)

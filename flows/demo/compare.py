@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.ghl.sandbox import Sandbox
-from flows.demo.seen import Ends, Holder, opened
-from reconcile.model import Entity, Hold
+from flows.demo.seen import Company, Ends, Holder, opened
+from reconcile.model import Entity, Hold, Side
 
 Couple = tuple[Holder, Holder]
 """The same person in the app and in GHL."""
@@ -61,11 +61,13 @@ def differences(
     """
     with opened(folder, pair_path, sandbox) as ends:
         app, ghl = ends.app(), ends.ghl()
+        firms = {side: {one.name: one for one in ends.firms(side).values()} for side in Side}
     held = Held.of(holds)
     linked = couples(app, ghl)
     return [
         *_alone(app, ghl, linked, held),
         *(said for couple in linked for said in _couple(couple, held)),
+        *_firms(firms[Side.APP], firms[Side.GHL], held),
     ]
 
 
@@ -126,6 +128,7 @@ def _couple(couple: Couple, held: Held) -> Iterator[str]:
         yield from _tags(app, ghl, held)
         yield from _tasks(app, ghl, held)
         yield from _notes(app, ghl, held)
+        yield from _deals(app, ghl, held)
 
 
 def _cells(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
@@ -174,6 +177,36 @@ def _notes(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
             yield (
                 f"{app.name}'s note {text!r} stands {ours} times in the app, {theirs} times in GHL"
             )
+
+
+def _deals(app: Holder, ghl: Holder, held: Held) -> Iterator[str]:
+    for title in sorted({*app.deals, *ghl.deals}):
+        ours, theirs = app.deals.get(title), ghl.deals.get(title)
+        keys = [deal.key for deal in (ours, theirs) if deal is not None]
+        if held.whole(Entity.OPPORTUNITY, *keys):
+            continue
+        if ours is None or theirs is None:
+            yield f"{app.name}'s deal {title!r} is in {'GHL' if ours is None else 'the app'} alone"
+            continue
+        for field in ("stage", "status", "amount"):
+            mine, other = getattr(ours, field), getattr(theirs, field)
+            if mine != other and not held.one(Entity.OPPORTUNITY, field, *keys):
+                yield (
+                    f"{app.name}'s deal {title!r}: {field} is {mine!r} in the app, {other!r} in GHL"
+                )
+
+
+def _firms(app: Mapping[str, Company], ghl: Mapping[str, Company], held: Held) -> Iterator[str]:
+    for name in sorted({*app, *ghl}):
+        ours, theirs = app.get(name), ghl.get(name)
+        keys = [one.key for one in (ours, theirs) if one is not None]
+        if held.whole(Entity.COMPANY, *keys):
+            continue
+        if ours is None or theirs is None:
+            label, other = ("GHL", "the app") if ours is None else ("the app", "GHL")
+            yield f"{name} (a company) is in {label}, not in {other}"
+        elif ours.city != theirs.city and not held.one(Entity.COMPANY, "city", *keys):
+            yield f"{name}'s city is {ours.city!r} in the app, {theirs.city!r} in GHL"
 
 
 def agreed(ends: Ends) -> list[Couple]:

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from connectors.ghl.sandbox import Sandbox
 from flows.demo.cast import VIP, stamp
 from flows.demo.compare import Couple, agreed
+from flows.demo.sales import PIPELINE
 from flows.demo.seen import Ends, Holder, opened
-from flows.demo.tables import PEOPLE, REMARKS, TODOS, now
+from flows.demo.tables import DEALS, FIRMS, PEOPLE, REMARKS, TODOS, now
 from reconcile.errors import ConfigError, Problem
 from reconcile.model import Side
 
@@ -87,6 +88,19 @@ def _task(title: str, stands: Callable[[Any], bool]) -> Stands:
     return lambda one, _: one is not None and title in one.tasks and stands(one.tasks[title])
 
 
+def _deal(title: str, stage: str, status: str) -> Stands:
+    wanted = (f"{PIPELINE}: {stage}", status)
+    return lambda one, _: (
+        one is not None
+        and title in one.deals
+        and (one.deals[title].stage, one.deals[title].status) == wanted
+    )
+
+
+def _open_deal(one: Holder) -> str | None:
+    return next((title for title, deal in sorted(one.deals.items()) if deal.status == "open"), None)
+
+
 def _open_task(one: Holder) -> str | None:
     return next((title for title, task in sorted(one.tasks.items()) if not task.done), None)
 
@@ -105,6 +119,8 @@ class _Editor:
     def everything(self) -> Iterator[Edit]:
         """Every edit, one after the other."""
         # Those that need a task or a tag choose first: they are the fewest.
+        yield self.deal_moved()
+        yield self.firm_moved()
         yield self.task_completed()
         yield self.task_moved()
         yield self.task_deleted()
@@ -120,6 +136,7 @@ class _Editor:
         yield self.stop()
         yield self.note_in_app()
         yield self.note_in_ghl()
+        yield self.deal_in_app()
         yield self.new_in_app()
         yield self.new_in_ghl()
 
@@ -276,6 +293,36 @@ class _Editor:
         text = "Wants the spring catalogue. Send two."
         return Edit(f"{app.name} got a note in GHL", app.cells["email"], _noted(text))
 
+    # -- companies and deals
+
+    def deal_moved(self) -> Edit:
+        """A deal goes on to the next stage, in GHL."""
+        app, ghl = self._take(lambda couple: _open_deal(couple[0]) is not None)
+        title = _open_deal(app) or ""
+        self.ends.sandbox.edit_opportunity(ghl.deals[title].key, stage="Signed", status="won")
+        says = f"{app.name}'s deal {title!r} was signed in GHL"
+        return Edit(says, app.cells["email"], _deal(title, "Signed", "won"))
+
+    def deal_in_app(self) -> Edit:
+        """Somebody wants something, and tells the app."""
+        app, _ = self._take(lambda couple: not couple[0].deals)
+        title = "New windows"
+        values = {"title": title, "pipeline": PIPELINE, "stage": "New", "amount": 4_200}
+        self._run(sa.insert(DEALS).values(person_id=int(app.key), **values))
+        says = f"{app.name} got the deal {title!r} in the app"
+        return Edit(says, app.cells["email"], _deal(title, "New", "open"))
+
+    def firm_moved(self) -> Edit:
+        """Somebody's company moves, and the app hears of it."""
+        app, _ = self._take(lambda couple: couple[0].firm is not None)
+        name = app.cells["firm_id"]
+        self._run(sa.update(FIRMS).where(FIRMS.c.name == name).values(city="Oslo"))
+        return Edit(
+            f"{app.name}'s company {name} moved to Oslo in the app",
+            app.cells["email"],
+            lambda one, _: one is not None and one.firm is not None and one.firm.city == "Oslo",
+        )
+
     # -- people
 
     def person_deleted(self) -> Edit:
@@ -285,6 +332,7 @@ class _Editor:
         self._run(
             sa.delete(TODOS).where(TODOS.c.person_id == key),
             sa.delete(REMARKS).where(REMARKS.c.person_id == key),
+            sa.delete(DEALS).where(DEALS.c.person_id == key),
             sa.update(PEOPLE).where(PEOPLE.c.id == key).values(deleted_at=now()),
         )
         return Edit(

@@ -38,6 +38,15 @@ modified_at = "updated_at"
 [app.note]
 table = "remarks"
 parent = "person_id"
+
+[app.company]
+table = "firms"
+modified_at = "updated_at"
+
+[app.opportunity]
+table = "deals"
+parent = "person_id"
+modified_at = "updated_at"
 """
 
 _REST = """\
@@ -71,6 +80,19 @@ path = "remarks"
 items = "items"
 update = "PATCH"
 parent = "person_id"
+
+[app.company]
+path = "firms"
+items = "items"
+update = "PATCH"
+modified_at = "updated_at"
+
+[app.opportunity]
+path = "deals"
+items = "items"
+update = "PATCH"
+parent = "person_id"
+modified_at = "updated_at"
 """
 
 _CSV = """\
@@ -93,6 +115,15 @@ modified_at = "updated_at"
 [app.note]
 path = "remarks.csv"
 parent = "person_id"
+
+[app.company]
+path = "firms.csv"
+modified_at = "updated_at"
+
+[app.opportunity]
+path = "deals.csv"
+parent = "person_id"
+modified_at = "updated_at"
 """
 
 _APPS: dict[AppKind, str] = {"sql": _SQL, "rest": _REST, "csv": _CSV}
@@ -147,6 +178,7 @@ last_name = "lastName"
 email = "email"                       # compared without regard to case
 phone = "phone"                       # compared as numbers: (512) 555-0142 is +15125550142
 company = "companyName"
+firm_id = { ghl = "businessId", by = "key" }                    # a link, beside the text above: our key here, GHL's there
 street = "address1"
 city = "city"                         # changed on both sides to different values: held. Or: conflict = "newest"
 state = "state"
@@ -157,6 +189,27 @@ source = { ghl = "source", flow = "app->ghl" }                  # ours alone: an
 vip = { ghl = "contact.vip", codec = "bool", fallback = false }    # a custom field, by its key
 no_sms = { ghl = "dnd.sms", true_says = "denied" }              # a consent: a no of either side wins, and is never lifted by itself
 tags = "tags"                         # as a set: added here is added there, removed here is removed there
+
+# ---------------------------------------------------------------- firms and companies
+
+[company]
+match = ["name"]                      # they come before the people: whoever works at a new one is linked to it the same night
+
+[company.fields]
+name = { ghl = "name", required = true }
+city = "city"
+
+# ---------------------------------------------------------------- deals and opportunities
+
+[opportunity]
+match = ["title"]                     # among those of one contact
+
+[opportunity.fields]
+title = { ghl = "name", required = true }
+pipeline = { ghl = "pipeline", required = true }      # by name, as the stage; `doctor` says which GHL lacks
+stage = "stage"
+status = "status"
+amount = "monetaryValue"
 
 # ---------------------------------------------------------------- to-dos and tasks
 

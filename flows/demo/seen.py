@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from flows.config.pair import DEMO
 from flows.config.sides import FilesForm, RestForm, SqlForm
 from flows.demo import sheets
 from flows.demo.cast import VIP
-from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of
+from flows.demo.tables import DEALS, FIRMS, PEOPLE, REMARKS, TODOS, engine_of
 from flows.demo.world import open_sandbox
 from reconcile.errors import ConfigError, Problem
+from reconcile.model import Side
 
 CELLS = {
     "first_name": "firstName",
@@ -43,7 +44,7 @@ CELLS = {
 }
 """The app's columns, and GHL's names for the same.
 
-`vip` lies in a custom field, `no_sms` in the settings of a channel.
+`vip` lies in a custom field, `no_sms` in the settings of a channel, `firm_id` names a company.
 """
 
 _NO_SMS = {"True": "no", "active": "no", "permanent": "no", "False": "yes", "inactive": "yes"}
@@ -61,10 +62,29 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Deal:
+    """An opportunity in one form for both sides."""
+
+    key: str
+    stage: str
+    status: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company in one form for both sides."""
+
+    key: str
+    name: str
+    city: str
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Someone as one side holds them.
 
-    Cells are text, "" where blank; tasks by title; notes counted by their text.
+    Cells are text, "" where blank; tasks and deals by title; notes counted by their text.
     """
 
     key: str
@@ -73,6 +93,8 @@ class Holder:
     tasks: Mapping[str, Task] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     repeated: Mapping[str, int] = field(default_factory=dict)
+    deals: Mapping[str, Deal] = field(default_factory=dict)
+    firm: Company | None = None
 
     @property
     def name(self) -> str:
@@ -98,9 +120,15 @@ class Ends:
             )
             todos = connection.execute(sa.select(TODOS).order_by(TODOS.c.id)).mappings().all()
             remarks = connection.execute(sa.select(REMARKS).order_by(REMARKS.c.id)).mappings().all()
+            deals = connection.execute(sa.select(DEALS).order_by(DEALS.c.id)).mappings().all()
         tasks, notes = _by(todos, "person_id"), _by(remarks, "person_id")
+        sold, firms = _by(deals, "person_id"), self.firms(Side.APP)
         return {
-            str(row["id"]): _app_holder(dict(row), tasks[row["id"]], notes[row["id"]])
+            str(row["id"]): _selling(
+                _app_holder(dict(row), tasks[row["id"]], notes[row["id"]]),
+                firms.get(str(row["firm_id"])),
+                {one["title"]: _deal(one, one["amount"]) for one in sold[row["id"]]},
+            )
             for row in people
         }
 
@@ -113,9 +141,27 @@ class Ends:
             for key, found in self.sandbox.state.fields(self.location).items()
             if found.key == VIP
         )
+        sold = _by(self.sandbox.opportunities(self.location), "contactId")
+        firms = self.firms(Side.GHL)
         people = self.sandbox.contacts(self.location)
         return {
-            row["id"]: _ghl_holder(row, vip, tasks[row["id"]], notes[row["id"]]) for row in people
+            row["id"]: _selling(
+                _ghl_holder(row, vip, tasks[row["id"]], notes[row["id"]]),
+                firms.get(str(row["businessId"])),
+                {one["name"]: _deal(one, one["monetaryValue"]) for one in sold[row["id"]]},
+            )
+            for row in people
+        }
+
+    def firms(self, side: Side) -> dict[str, Company]:
+        """Every company that a side holds, by key."""
+        if side is Side.GHL:
+            rows: list[Any] = self.sandbox.businesses(self.location)
+        else:
+            with self.engine.connect() as connection:
+                rows = list(connection.execute(sa.select(FIRMS)).mappings())
+        return {
+            str(row["id"]): Company(str(row["id"]), row["name"], row["city"] or "") for row in rows
         }
 
 
@@ -223,6 +269,16 @@ def _holder(
     counted = Counter(text for text, _ in texts)
     folded = frozenset(" ".join(tag.split()).lower() for tag in tags or ())
     return Holder(key, cells, folded, tasks, dict(texts), counted)
+
+
+def _selling(one: Holder, firm: Company | None, deals: Mapping[str, Deal]) -> Holder:
+    cells = {**one.cells, "firm_id": firm.name if firm else ""}
+    return replace(one, cells=cells, firm=firm, deals=deals)
+
+
+def _deal(row: Mapping[str, Any], amount: Any) -> Deal:
+    value = "" if amount is None else f"{amount:g}"
+    return Deal(str(row["id"]), f"{row['pipeline']}: {row['stage']}", row["status"], value)
 
 
 def _cell(name: str, value: Any) -> str:

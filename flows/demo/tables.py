@@ -46,6 +46,12 @@ def _updated_at() -> sa.Column[datetime]:
     return sa.Column("updated_at", _MOMENT, nullable=False, default=now, onupdate=now)
 
 
+FIRMS = _table(
+    "firms",
+    sa.Column("name", sa.String(120), nullable=False),
+    sa.Column("city", sa.String(80)),
+    _updated_at(),
+)
 PEOPLE = _table(
     "people",
     sa.Column("first_name", sa.String(80)),
@@ -53,6 +59,7 @@ PEOPLE = _table(
     sa.Column("email", sa.String(254), index=True),
     sa.Column("phone", sa.String(40)),
     sa.Column("company", sa.String(120)),
+    sa.Column("firm_id", sa.ForeignKey("firms.id"), index=True),
     sa.Column("street", sa.String(200)),
     sa.Column("city", sa.String(80)),
     sa.Column("state", sa.String(40)),
@@ -84,6 +91,16 @@ REMARKS = _table(
         "created_at", sa.DateTime, nullable=False, server_default=sa.func.current_timestamp()
     ),
 )
+DEALS = _table(
+    "deals",
+    _owner(),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("pipeline", sa.String(80), nullable=False),
+    sa.Column("stage", sa.String(80), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False, server_default="open"),
+    sa.Column("amount", sa.Integer),
+    _updated_at(),
+)
 
 # Whoever edits the demo's file by hand, with the sqlite3 shell for example, need not think of
 # updated_at.
@@ -93,7 +110,7 @@ WHEN NEW.updated_at IS OLD.updated_at BEGIN
     UPDATE {table} SET updated_at = strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now') WHERE id = NEW.id;
 END
 """
-for _touched in (PEOPLE, TODOS):
+for _touched in (FIRMS, PEOPLE, TODOS, DEALS):
     _sql = _TOUCH.format(table=_touched.name)
     _trigger = sa.DDL(_sql).execute_if(dialect="sqlite")  # type: ignore[no-untyped-call]
     sa.event.listen(_touched, "after_create", _trigger)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from connectors.ghl.sandbox import Sandbox, Settings
 from flows.config.pair import DEMO
-from flows.demo import sheets
+from flows.demo import sales, sheets
 from flows.demo.cast import ANCHOR, VISITS, Being, Casting, rich, stamp
 from flows.demo.pairfile import (
     LOCATION,
@@ -28,7 +28,7 @@ from flows.demo.pairfile import (
     settings_text,
 )
 from flows.demo.people import MOST
-from flows.demo.tables import PEOPLE, REMARKS, TODOS, engine_of, recreate
+from flows.demo.tables import DEALS, PEOPLE, REMARKS, TODOS, engine_of, recreate
 from flows.wiring.wiring import SANDBOX_TOKEN
 from reconcile.errors import ConfigError, Problem
 
@@ -59,7 +59,8 @@ def make(folder: Path, *, contacts: int = 200, seed: int = 7, app: str | None = 
     kind, url = _kind(app)
     _check(folder, contacts)
     folder.mkdir(parents=True, exist_ok=True)
-    beings = Casting(random.Random(seed)).all(contacts)  # noqa: S311 - made-up people, not secrets
+    cast = Casting(random.Random(seed))  # noqa: S311 - made-up people, not secrets
+    beings = sales.employed(cast.all(contacts))
     with _application(folder, kind, url) as engine:
         fill_app(engine, beings)
     (folder / SETTINGS_FILE).write_text(settings_text(seed), encoding="utf-8")
@@ -131,11 +132,16 @@ def fill_app(engine: sa.Engine, beings: Sequence[Being]) -> None:
     """Put what the application knows of these beings into its empty tables."""
     known = [being for being in beings if being.app is not None]
     with engine.begin() as connection:
-        connection.execute(sa.insert(PEOPLE), [being.app or {} for being in known])
+        firms = sales.fill_firms(connection)
+        people = [{**(being.app or {}), "firm_id": firms.get(being.firm or "")} for being in known]
+        connection.execute(sa.insert(PEOPLE), people)
         ids = connection.scalars(sa.select(PEOPLE.c.id).order_by(PEOPLE.c.id)).all()
         owned = list(zip(ids, known, strict=True))
         _insert(connection, TODOS, (row for key, being in owned for row in _todos(key, being)))
         _insert(connection, REMARKS, (row for key, being in owned for row in _remarks(key, being)))
+        _insert(
+            connection, DEALS, (row for key, being in owned for row in sales.rows_of(key, being))
+        )
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -179,9 +185,12 @@ def fill_ghl(path: Path, beings: Sequence[Being]) -> None:
                 LOCATION, firstName="Dana", lastName="Reyes", email="dana.reyes@example.com"
             )
             contacts = [
-                _seed(sandbox, being, being.ghl) for being in beings if being.ghl is not None
+                (_seed(sandbox, being, being.ghl), being)
+                for being in beings
+                if being.ghl is not None
             ]
-            _book(sandbox, contacts[::3])
+            _book(sandbox, [contact for contact, _ in contacts[::3]])
+            sales.seed(sandbox, LOCATION, contacts)
     finally:
         sandbox.close()
 

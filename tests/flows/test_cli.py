@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Acme, Path]:
     folder = tmp_path_factory.mktemp("cli")
-    acme = Acme.made(folder / "acme")
+    acme = Acme.made(folder / "acme", sales=True)
     acme.run(verify="none")
     shutil.copytree(acme.folder, folder / "kept")
     return acme, folder / "kept"
