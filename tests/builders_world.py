@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
@@ -13,7 +13,7 @@ from connectors.memory import MemoryConnector, Vices
 from flows.run import Run
 from flows.steps import steps
 from reconcile.apply.apply import chunks
-from reconcile.entities import RECORDS
+from reconcile.entities import OWNER, RECORDS
 from reconcile.ledger import runs
 from reconcile.ledger.journal import Journal
 from reconcile.model import Entity, Side
@@ -23,9 +23,19 @@ from reconcile.stage import archive
 from reconcile.stage.formula import formula
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Owner
-from reconcile.values.mapping import Field, Filter
+from reconcile.values.mapping import EntityMap, Field, Filter
 from reconcile.values.policy import Flow, OnCreate, OnDelete, Rule
-from tests.builders import World, contacts, field_of, mapping_of, notes, small_stage, tasks
+from reconcile.values.references import Linked
+from tests.builders import (
+    World,
+    companies,
+    contacts,
+    field_of,
+    mapping_of,
+    notes,
+    small_stage,
+    tasks,
+)
 
 _NAMES = count(1)
 
@@ -158,6 +168,12 @@ COMPUTED = field_of(
 """A value that is computed in the app; of a phone in brackets it cannot be."""
 
 
+FIRM = field_of("firm", Linked(entity=Entity.COMPANY))
+"""A contact's company, by key."""
+_CITIES = (None, "Oslo", "Bergen")
+_STAGES = (None, "New", "Signed")
+
+
 USERS = {"u1": "ann@us.test", "u2": "Ben@us.test", "u3": "twice@us.test", "u4": "twice@us.test"}
 """The location's users, two of them with one email."""
 _OWNERS: Mapping[Side, tuple[Json, ...]] = {
@@ -173,12 +189,34 @@ def owner(chance: Random) -> Field:
     return field_of("owner", Owner(users=USERS), fallback=default)
 
 
+def _firms(chance: Random) -> EntityMap:
+    """Companies, which come before their contacts."""
+    return companies(
+        delete={side: chance.choice(list(OnDelete)) for side in Side},
+        create=chance.choice((OnCreate.BOTH, OnCreate.BOTH, *OnCreate)),
+    )
+
+
+def _deals(chance: Random) -> EntityMap:
+    """What is sold to a contact."""
+    fields = (field_of("name", required=True), field_of("pipeline"), field_of("stage"))
+    deletes = {side: chance.choice(list(OnDelete)) for side in Side}
+    deals = tasks(*fields, match=(("name",),), delete=deletes)
+    return replace(deals, entity=Entity.OPPORTUNITY)
+
+
 def random_world(chance: Random) -> World:
-    """A world with rules and vices by chance, and a few records on each side."""
+    """A world with rules and vices by chance, and a few records on each side.
+
+    It has companies or opportunities sometimes, then without tasks or notes: each kind costs.
+    """
     choose = chance.choice
     more = (COMPUTED,) if chance.random() < 0.4 else ()
     more += (owner(chance),) if chance.random() < 0.5 else ()
+    firms, deals = chance.random() < 0.3, chance.random() < 0.3
+    more += (FIRM,) if firms else ()
     mapped = mapping_of(
+        *([_firms(chance)] if firms else []),
         contacts(
             *(*contacts().fields, *more),
             delete={side: choose(list(OnDelete)) for side in Side},
@@ -186,8 +224,8 @@ def random_world(chance: Random) -> World:
             create=choose((OnCreate.BOTH, OnCreate.BOTH, *OnCreate)),
             exclude=(Filter("company", ("ACME",)),) if chance.random() < 0.3 else (),
         ),
-        tasks(delete={side: choose(list(OnDelete)) for side in Side}),
-        notes(),
+        *([] if firms else [tasks(delete={side: choose(list(OnDelete)) for side in Side})]),
+        *([_deals(chance)] if deals else [notes()]),
     )
     world = World(
         mapping=mapped,
@@ -196,6 +234,7 @@ def random_world(chance: Random) -> World:
     )
     for side in world.sides.values():
         side._fields[Entity.CONTACT].setdefault("owner", FieldInfo())
+        side._fields[Entity.CONTACT].setdefault("firm", FieldInfo())
     for _ in range(chance.randint(2, 9)):
         edit(world, chance)
     return world
@@ -224,9 +263,11 @@ def edit(world: World, chance: Random) -> None:
     which = chance.choice(list(Side))
     side = world.sides[which]
     people = sorted(side.rows(Entity.CONTACT))
-    children = [
-        (entity, key) for entity in (Entity.TASK, Entity.NOTE) for key in sorted(side.rows(entity))
-    ]
+    hanging = [each for each in OWNER.children if each in world.mapping]
+    children = [(entity, key) for entity in hanging for key in sorted(side.rows(entity))]
+    if Entity.COMPANY in world.mapping and chance.random() < 0.35:
+        _edit_firm(side, chance, people)
+        return
     action = chance.random()
     if action < 0.4 or not people:
         side.put(Entity.CONTACT, _person(chance, which))
@@ -237,13 +278,33 @@ def edit(world: World, chance: Random) -> None:
     elif action < 0.7:
         side.delete(Entity.CONTACT, chance.choice(people))
     elif action < 0.9 or not children:
-        _add_child(side, chance, chance.choice(people))
+        _add_child(side, chance, chance.choice(people), chance.choice(hanging))
+    elif (chosen := chance.choice(children))[0] is Entity.OPPORTUNITY and chance.random() < 0.7:
+        side.edit(*chosen, {"stage": chance.choice(_STAGES)})
     else:
-        side.delete(*chance.choice(children))
+        side.delete(*chosen)
 
 
-def _add_child(side: MemoryConnector, chance: Random, parent: str) -> None:
-    if chance.random() < 0.5:
+def _edit_firm(side: MemoryConnector, chance: Random, people: Sequence[str]) -> None:
+    """A company comes, changes or goes, or somebody begins or stops to work there."""
+    firms, action = sorted(side.rows(Entity.COMPANY)), chance.random()
+    if action < 0.35 or not firms:
+        name = chance.choice(("Acme", "Bond", "acme "))
+        side.put(Entity.COMPANY, {"name": name, "city": chance.choice(_CITIES)})
+    elif action < 0.5:
+        side.edit(Entity.COMPANY, chance.choice(firms), {"city": chance.choice(_CITIES)})
+    elif action < 0.6:
+        side.delete(Entity.COMPANY, chance.choice(firms))
+    elif people:
+        firm = chance.choice((None, *firms))
+        side.edit(Entity.CONTACT, chance.choice(people), {"firm": firm})
+
+
+def _add_child(side: MemoryConnector, chance: Random, parent: str, entity: Entity) -> None:
+    if entity is Entity.OPPORTUNITY:
+        name, stage = chance.choice(("Roof", "Wall")), chance.choice(_STAGES)
+        side.put(entity, {"name": name, "pipeline": "Sales", "stage": stage}, parent=parent)
+    elif entity is Entity.TASK:
         title = chance.choice(("Call", "Mail", ""))
         side.put(
             Entity.TASK,

@@ -35,6 +35,7 @@ _FIGURES = (
     ("holds", "questions", "questions"),
     ("residual_operations", "still to do", ""),
 )
+_TAGS_NAMED = 10
 
 
 def show(
@@ -114,10 +115,20 @@ def tell_run(
     for kind in Shown:
         if brief := document.get(kind.plural, {}).get("brief"):
             console.print(Text(brief, style="dim"))
+    _new_tags(console, document)
     changes(console, document["changes"], full=full)
     questions(console, document["holds"], pair=shlex.quote(str(pair)), full=full)
     if full:
         _times(console, document)
+
+
+def _new_tags(console: Console, document: Mapping[str, Any]) -> None:
+    """Words that are new among GHL's tags: workflows may start on them, or nobody meant them."""
+    found = document["quality"].get("new_tags") or []
+    named = [f"“{each['tag']}” ({each['contacts']:,})" for each in found[:_TAGS_NAMED]]
+    more = f" and {len(found) - _TAGS_NAMED:,} more" if len(found) > _TAGS_NAMED else ""
+    if named:
+        console.print(Text(f"Tags that no contact in GHL had before: {', '.join(named)}{more}."))
 
 
 def _times(console: Console, document: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from reconcile.link.suggestions import RULE
 from reconcile.model import Entity, Side
 from reconcile.report.about import About
 from reconcile.report.labels import names
+from reconcile.report.new_tags import new_tags
 from reconcile.stage.models import render
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Email, Instant, Phone
@@ -55,6 +56,7 @@ def quality(stage: Stage, mapping: Mapping, about: About) -> dict[str, Any]:
         "agreement": list(_agreement(stage, mapping)),
         "tags": _tags(stage, mapping),
         "similar_tags": _similar(stage, mapping),
+        "new_tags": new_tags(stage, mapping),
         "notes_oldest": about.notes_oldest,
         **_swept(stage, mapping),
     }

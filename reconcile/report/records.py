@@ -157,6 +157,10 @@ def _similar(each: Found) -> dict[str, Any]:
     return _fact(f"{each['tag']} and {each['like']}", f"{each['uses'][0]:,} · {each['uses'][1]:,}")
 
 
+def _new_tag(each: Found) -> dict[str, Any]:
+    return _fact(each["tag"], each["contacts"])
+
+
 _CARDS: dict[str, tuple[str, Callable[[Found], dict[str, Any]]]] = {
     "invalid": ("Values that are not well-formed", _invalid),
     "missing": ("Missing", _missing),
@@ -167,4 +171,5 @@ _CARDS: dict[str, tuple[str, Callable[[Found], dict[str, Any]]]] = {
     "agreement": ("Agreement of the compared pairs", _agreed),
     "tags": ("Tags most used", _tag),
     "similar_tags": ("Tags that may be one", _similar),
+    "new_tags": ("Tags that no contact of GHL has yet", _new_tag),
 }

@@ -31,7 +31,8 @@ from reconcile.ports import Json, Record
 from reconcile.values.codecs import Bool, Email, Instant, Labels, Name, RichText
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, Blank, Rule
-from tests.builders import World, contacts, field_of, mapping_of, notes, tasks
+from reconcile.values.references import Linked
+from tests.builders import World, companies, contacts, field_of, mapping_of, notes, tasks
 
 LOCATION, TOKEN = "ve9EPM428h8vShlRW1KT", "pit-machine"
 LIMIT = Limit(max=20, window_seconds=10.0, daily=20_000)
@@ -39,14 +40,24 @@ RESERVE = 0.1
 _CLEARED = Rule(blank=Blank.CLEAR)
 
 
-def mapping(*, sales: bool = False) -> PairMapping:
-    """The app's columns and GHL's fields, cleared across, conflicts held, deletes mirrored at once; opportunities if told."""
+def mapping(*, sales: bool = False, firms: bool = False) -> PairMapping:
+    """The app's columns and GHL's fields, cleared across, conflicts held, deletes mirrored at once.
+
+    Opportunities, and companies with who works there, if told.
+    """
+    employer = field_of(
+        "firm", Linked(entity=Entity.COMPANY), app=("firm_id",), ghl=("businessId",), rule=_CLEARED
+    )
+    houses = companies(
+        field_of("name", Name(), required=True), field_of("city", rule=_CLEARED), match=(("name",),)
+    )
     people = contacts(
         field_of("first_name", Name(), ghl=("firstName",), rule=_CLEARED),
         field_of("last_name", Name(), ghl=("lastName",), rule=_CLEARED),
         field_of("email", Email(), rule=_CLEARED, also={Side.GHL: ("additionalEmails",)}),
         field_of("company", ghl=("companyName",), rule=_CLEARED),
         field_of("tags", Labels(), rule=TAGS),
+        *([employer] if firms else []),
         match=(("email",),),
     )
     todos = tasks(
@@ -61,7 +72,7 @@ def mapping(*, sales: bool = False) -> PairMapping:
         match=(("name",),),
     )
     sold = [replace(deals, entity=Entity.OPPORTUNITY)] if sales else []
-    return mapping_of(people, todos, remarks, *sold)
+    return mapping_of(*([houses] if firms else []), people, todos, remarks, *sold)
 
 
 class Clock:
@@ -221,11 +232,14 @@ class GhlPlace(Place):
     sandbox: Sandbox = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        natives = {each.entity: each.native(Side.GHL) for each in mapping(sales=True).entities}
+        natives = {
+            each.entity: each.native(Side.GHL) for each in mapping(sales=True, firms=True).entities
+        }
         self._shapes = {entity: shape_of(entity, names, {}) for entity, names in natives.items()}
 
     def rows(self, entity: Entity) -> dict[str, Record]:
         shown = {
+            Entity.COMPANY: self.sandbox.businesses,
             Entity.CONTACT: self.sandbox.contacts,
             Entity.TASK: self.sandbox.tasks,
             Entity.NOTE: self.sandbox.notes,
@@ -236,7 +250,9 @@ class GhlPlace(Place):
 
     def put(self, entity: Entity, fields: Mapping[str, Json], parent: str | None) -> str:
         given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
-        if entity is Entity.CONTACT:
+        if entity is Entity.COMPANY:
+            key = self.sandbox.seed_business(LOCATION, **given)
+        elif entity is Entity.CONTACT:
             key = self.sandbox.seed_contact(LOCATION, **given)
         elif entity is Entity.TASK:
             key = self.sandbox.seed_task(parent, **given)
@@ -249,6 +265,7 @@ class GhlPlace(Place):
 
     def edit(self, entity: Entity, key: str, fields: Mapping[str, Json]) -> None:
         edits = {
+            Entity.COMPANY: self.sandbox.edit_business,
             Entity.CONTACT: self.sandbox.edit_contact,
             Entity.TASK: self.sandbox.edit_task,
             Entity.NOTE: self.sandbox.edit_note,
@@ -259,6 +276,7 @@ class GhlPlace(Place):
 
     def delete(self, entity: Entity, key: str) -> None:
         deletes = {
+            Entity.COMPANY: self.sandbox.delete_business,
             Entity.CONTACT: self.sandbox.delete_contact,
             Entity.TASK: self.sandbox.delete_task,
             Entity.NOTE: self.sandbox.delete_note,
@@ -286,10 +304,12 @@ def _owner() -> sa.Column[Any]:
 
 
 _TABLES = {
+    Entity.COMPANY: _table("firms", sa.Column("name", sa.String(200)), sa.Column("city", sa.String(200))),
     Entity.CONTACT: _table(
         "people",
         *(sa.Column(name, sa.String(200)) for name in ("first_name", "last_name", "email", "company")),
         sa.Column("tags", sa.JSON),
+        sa.Column("firm_id", sa.ForeignKey("firms.id", ondelete="SET NULL")),
     ),
     Entity.TASK: _table(
         "todos", _owner(), sa.Column("title", sa.String(200)), sa.Column("due", sa.DateTime), sa.Column("completed", sa.Boolean)
@@ -403,7 +423,7 @@ class SandboxWorld(World):
         tables = {
             entity: TableSettings(
                 table.name,
-                parent=None if entity is Entity.CONTACT else "person_id",
+                parent=None if entity.parent is None else "person_id",
                 modified_at="updated_at",
                 tags=TagSettings("json", column="tags") if entity is Entity.CONTACT else None,
             )
@@ -459,11 +479,25 @@ class SandboxWorld(World):
         super().close()
 
     def cells(self, side: Side, entity: Entity = Entity.CONTACT) -> dict[str, dict[str, Cell]]:
+        """What records hold, without what only the ledger's links can tell (`employers`)."""
         mapped = self.mapping[entity]
+        links = {each.name for each in mapped.fields if isinstance(each.codec, Linked)}
         return {
-            key: {name: cell for name, cell in mapped.decode(row, side).items() if cell is not None}
+            key: {
+                name: cell
+                for name, cell in mapped.decode(row, side).items()
+                if cell is not None and name not in links
+            }
             for key, row in self.places[side].rows(entity).items()
         }
+
+    def employers(self, side: Side) -> dict[str, str]:
+        """The key of each contact's company; of a company that is gone nobody is."""
+        there = self.places[side].rows(Entity.COMPANY)
+        name = "firm_id" if side is Side.APP else "businessId"
+        rows = self.places[side].rows(Entity.CONTACT)
+        found = {key: str(row.fields.get(name)) for key, row in rows.items()}
+        return {key: firm for key, firm in found.items() if firm in there}
 
     def look(self, run: Run) -> Plan:
         """As the job does, but one side after the other, so that the same example always goes the same way."""

@@ -14,14 +14,14 @@ from connectors.ghl.sandbox import Fault
 from connectors.memory import Killed
 from reconcile.entities import OWNER
 from reconcile.errors import ReconcileError
-from reconcile.model import Entity, OpKind, Side
+from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Json
 from tests.builders import Result
 from tests.properties.profiles import profile
 from tests.properties.sandbox_world import LIMIT, LOCATION, RESERVE, SandboxWorld, mapping
 from tests.properties.simulation import ALLOWED, Simulation
 
-KINDS = tuple(each.entity for each in mapping(sales=True).entities)
+KINDS = tuple(each.entity for each in mapping(sales=True, firms=True).entities)
 
 SIDES = st.sampled_from(list(Side))
 PICK = st.integers(0, 50)
@@ -40,6 +40,7 @@ _READS = (
     "/locations/*/tasks/search",
     "/contacts/*/notes",
     "/opportunities/*",
+    "/businesses/",
 )
 _WRITES = (
     ("POST", "/contacts/"),
@@ -51,6 +52,9 @@ _WRITES = (
     ("POST", "/opportunities/"),
     ("PUT", "/opportunities/*"),
     ("*", "/contacts/*/tags"),
+    ("POST", "/businesses/"),
+    ("PUT", "/businesses/*"),
+    ("POST", "/contacts/bulk/business"),
 )
 NTH = st.integers(1, 3)
 FAULTS = st.one_of(
@@ -70,9 +74,9 @@ FAULTS = st.one_of(
 class Both(Simulation):
     """The simulation on a SandboxWorld. Contacts and what hangs on them are told apart by a number, so that a second copy shows."""
 
-    def __init__(self, lag: float) -> None:
+    def __init__(self, lag: float, *, firms: bool) -> None:
         self.lag = lag
-        super().__init__(mapping=mapping(sales=True))
+        super().__init__(mapping=mapping(sales=True, firms=firms))
 
     def __post_init__(self) -> None:
         limits = {"max_first_creates": 9999, "max_deletes": 9999, "flapping": 0}
@@ -110,12 +114,23 @@ class Both(Simulation):
     def check_single(self) -> None:
         """Nothing is on a side twice (invariant 4), whatever just happened."""
         named = {Entity.CONTACT: "email", Entity.TASK: "title", Entity.NOTE: "body"}
-        named[Entity.OPPORTUNITY] = "name"
+        named |= dict.fromkeys((Entity.COMPANY, Entity.OPPORTUNITY), "name")
         for side in Side:
             for entity in self.kinds:
                 rows = self.world.cells(side, entity).values()
                 seen = Counter(str(cells.get(named[entity])).lower() for cells in rows)
                 assert not [name for name, many in seen.items() if many > 1], (side, entity, seen)
+
+    def check_employers(self, result: Result) -> None:
+        """Linked contacts that nothing is asked about, and no write of whom failed, work for one company."""
+        if Entity.COMPANY not in self.kinds or result.holds or result.passed:
+            return
+        if any(one.status is not Status.DONE or one.code for one in result.outcomes):
+            return
+        known = self.world.links(Entity.COMPANY)
+        app, ghl = (self.real.employers(side) for side in Side)
+        for ours, theirs in self.world.links(Entity.CONTACT).items():
+            assert known.get(app.get(ours, "")) == ghl.get(theirs), (ours, theirs)
 
     def check_gone(self, result: Result, before: Callable[[Side, Entity], set[str]]) -> None:
         """What is deleted on one side is really gone from the other (invariant 6)."""
@@ -154,9 +169,13 @@ def _child(entity: Entity, text: str, done: bool) -> dict[str, Json]:
 class Location(RuleBasedStateMachine):
     """People edit both sides, the job runs, GHL fails, processes die, time passes."""
 
-    @initialize(lag=st.sampled_from([0.0, 0.0, 2.0, 30.0]), people=st.lists(SIDES, max_size=4))
-    def begin(self, lag: float, people: list[Side]) -> None:
-        self.both = Both(lag)
+    @initialize(
+        lag=st.sampled_from([0.0, 0.0, 2.0, 30.0]),
+        people=st.lists(SIDES, max_size=4),
+        firms=st.booleans(),
+    )
+    def begin(self, lag: float, people: list[Side], firms: bool) -> None:
+        self.both = Both(lag, firms=firms)
         self.wait = lag + 1
         for side in people:
             self.busy(side, 0)
@@ -190,6 +209,7 @@ class Location(RuleBasedStateMachine):
         self.both.put(side, Entity.TASK, task, parent)
         self.both.put(side, Entity.NOTE, {"body": text}, parent)
         self.both.put(side, Entity.OPPORTUNITY, _child(Entity.OPPORTUNITY, text, True), parent)
+        self.hire(side, parent)
         for entity, fields in (
             (Entity.CONTACT, {"company": text, "tags": ["VIP"]}),
             (Entity.TASK, {"completed": True}),
@@ -198,6 +218,29 @@ class Location(RuleBasedStateMachine):
             known = self.key(side.other, entity, pick)
             if known is not None:
                 self.both.change(side.other, entity, known, dict(fields))
+
+    def hire(self, side: Side, contact: str, pick: int | None = None) -> None:
+        """Somebody begins to work at a company of that side, at a new one unless told otherwise."""
+        if Entity.COMPANY not in self.both.kinds:
+            return
+        firm = self.key(side, Entity.COMPANY, pick) if pick is not None else None
+        firm = firm or self.both.put(side, Entity.COMPANY, {"name": self.both.fresh("Firm ")})
+        where: dict[str, Json] = (
+            {"firm_id": int(firm)} if side is Side.APP else {"businessId": firm}
+        )
+        self.both.real.places[side].edit(Entity.CONTACT, contact, where)
+
+    @rule(side=SIDES, pick=PICK, at=PICK)
+    def change_employer(self, side: Side, pick: int, at: int) -> None:
+        contact = self.key(side, Entity.CONTACT, pick)
+        if contact is not None:
+            self.hire(side, contact, at)
+
+    @rule(side=SIDES, pick=PICK, city=st.sampled_from(["Oslo", "Rome", None]))
+    def edit_company(self, side: Side, pick: int, city: str | None) -> None:
+        key = self.key(side, Entity.COMPANY, pick)
+        if key is not None:
+            self.both.change(side, Entity.COMPANY, key, {"city": city})
 
     @rule(side=SIDES, fields=PERSON)
     def add_contact(self, side: Side, fields: dict[str, Json]) -> None:
@@ -296,6 +339,7 @@ class Location(RuleBasedStateMachine):
         self.both.check_quiet()
         self.both.check_converged(result)
         self.both.check_complete(result)
+        self.both.check_employers(result)
 
     @rule()
     def run_at_once(self) -> None:

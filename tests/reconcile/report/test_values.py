@@ -23,6 +23,7 @@ from reconcile.stage import stage
 from reconcile.stage.models import render
 from reconcile.values.mapping import Field
 from reconcile.values.policy import Flow, Rule
+from reconcile.values.references import Linked
 from tests.builders import Date, World, contacts, field_of, mapping_of
 from tests.builders_world import COMPUTED, busy_world, edit, random_world, seen
 from tests.long_forms import SOAK
@@ -65,11 +66,22 @@ def differing(world: World, whole: dict[str, Any]) -> list[tuple[str, str, str]]
             if app_key not in app or ghl_key not in ghl:
                 continue
             for field in mapped.fields:
-                same = app[app_key].get(field.name) == ghl[ghl_key].get(field.name)
+                ours, theirs = app[app_key].get(field.name), ghl[ghl_key].get(field.name)
+                same = ours == theirs
+                if isinstance(field.codec, Linked):
+                    same = _one_thing(world, field.codec.entity, ours, theirs)
                 lines = {(entity.value, app_key, ghl_key, name) for name in (field.name, None)}
                 if not same and not lines & named:
                     found.append((entity.value, app_key, field.name))
     return found
+
+
+def _one_thing(world: World, entity: Entity, ours: str | None, theirs: str | None) -> bool:
+    """Whether two keys are of one record, or both of none: a key that leads to nothing is blank."""
+    there = {side: world.cells(side, entity) for side in Side}
+    app = ours if ours in there[Side.APP] else None
+    ghl = theirs if theirs in there[Side.GHL] else None
+    return (world.links(entity).get(app) if app else None) == ghl
 
 
 def test_every_value_of_a_busy_world_is_in_one_class() -> None:
