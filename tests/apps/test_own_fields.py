@@ -106,7 +106,7 @@ def test_a_computed_value_flows_one_way_and_is_never_guessed(tmp_path: Path, url
 OWNED = 'owner = { ghl = "assignedTo", by = "email" }'
 
 
-def test_an_owner_is_a_user_by_email_and_nobody_is_guessed(tmp_path: Path, url: str) -> None:
+def test_p2_an_owner_is_a_user_by_email_and_nobody_is_guessed(tmp_path: Path, url: str) -> None:
     """Owners cross both ways as emails; one whom the location does not have is named once, and clears nothing."""
     world = made(tmp_path, url, OWNED)
     with world.ghl() as sandbox:

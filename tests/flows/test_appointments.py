@@ -127,7 +127,7 @@ def _noting(order: list[str]) -> Callable[[Api, Shown, str], list[dict[str, Any]
 
 
 @pytest.mark.parametrize("job", ["nightly", "audit"])
-def test_a_run_and_an_audit_show_them(world: World, job: str) -> None:
+def test_p5_a_run_and_an_audit_show_appointments(world: World, job: str) -> None:
     """Counts, the next and the last in the location's time, and a sentence for the terminal; the document keeps its form."""
     for days, status in ((-30, "showed"), (-2, "noshow"), (5, "confirmed"), (9, "cancelled")):
         world.book(0, days, appointmentStatus=status)

@@ -81,7 +81,7 @@ def _apply(
         return carry_out(replace(run, ending=ending), FULL)
 
 
-def test_what_a_workflow_does_is_shown_and_the_rest_waits() -> None:
+def test_q7_what_a_workflow_does_is_shown_and_the_rest_waits() -> None:
     """A tag that came by itself is shown; two of five are made, three are left, and the next night makes them, none twice."""
     shown: list[Seen] = []
 

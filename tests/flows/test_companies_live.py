@@ -83,7 +83,7 @@ def employers(sandbox: Sandbox) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_company_and_its_contact_arrive_together(version: str, tmp_path: Path) -> None:
+def test_p3_a_company_and_its_contact_arrive_together(version: str, tmp_path: Path) -> None:
     """As a plan that is approved: firms that both have, that the app alone has, and that GHL alone has, each with its people; then a change of firm, and a firm that goes."""
     sql(
         tmp_path,

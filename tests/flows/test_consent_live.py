@@ -50,7 +50,9 @@ def _change(folder: Path, statement: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_no_reaches_the_other_side_and_a_yes_where_it_may(version: str, tmp_path: Path) -> None:
+def test_p1_a_no_reaches_the_other_side_and_a_yes_where_it_may(
+    version: str, tmp_path: Path
+) -> None:
     """Night by night: the no of either side, by channel; a yes where it travels; and GHL's other channels stay as they are."""
     _change(
         tmp_path,

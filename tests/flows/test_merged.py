@@ -8,7 +8,7 @@ from flows.demo.pairfile import LOCATION
 from tests.flows.acme import Acme
 
 
-def test_a_merge_in_ghl_deletes_nobody(tmp_path: Path) -> None:
+def test_p6_a_merge_in_ghl_deletes_nobody(tmp_path: Path) -> None:
     """With mirrored deletions, the loser's person, todos and remarks stay in the app, in one question, night after night."""
     acme = Acme.made(tmp_path / "acme", contacts=44)
     text = acme.pair.read_text(encoding="utf-8")

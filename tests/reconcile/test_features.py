@@ -566,23 +566,18 @@ def test_g9_the_plan_counts_writes_that_can_start_workflows(settled: Settled) ->
     assert HOLD[Side.APP] is OnDelete.HOLD
 
 
-PROMISED = {"b": 9, "c": 9, "d": 5, "e": 9, "g": 9}
-"""The features of change detection, identity, conflicts, delete safety and approval, by letter: so many of each."""
+PROMISED = {"b": 9, "c": 9, "d": 5, "e": 9, "g": 9, "p": 7}
+"""The features of change detection, identity, conflicts, delete safety, approval and GHL's kinds, by letter: so many of each."""
 
 
 def test_every_promised_feature_has_a_test_named_after_it() -> None:
-    """B1-B9, C1-C9, D1-D5, E1-E9 and G1-G9 each stand in the name of a test function."""
+    """B1-B9, C1-C9, D1-D5, E1-E9, G1-G9, P1-P7 and Q7 each stand in the name of a test function."""
     root = Path(__file__).parents[1]
     named = {
         feature
         for path in root.rglob("test_*.py")
         for name in re.findall(r"^def test_(\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-        for feature in re.findall(r"(?:^|_)([bcdeg][1-9])(?=_)", name)
+        for feature in re.findall(r"(?:^|_)([bcdegp][1-9]|q7)(?=_)", name)
     }
-    assert (
-        sorted(
-            {f"{letter}{at}" for letter, count in PROMISED.items() for at in range(1, count + 1)}
-            - named
-        )
-        == []
-    )
+    promised = {f"{letter}{at}" for letter, count in PROMISED.items() for at in range(1, count + 1)}
+    assert sorted({*promised, "q7"} - named) == []

@@ -278,7 +278,7 @@ def test_deleted_in_the_app_after_the_merge_its_tasks_and_notes_live_on_with_the
 
 
 @pytest.mark.parametrize("rule", list(OnMerge))
-def test_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(
+def test_p6_a_contact_merged_into_one_that_is_new_is_linked_with_it_where_the_rule_says_so(
     rule: OnMerge,
 ) -> None:
     """A social contact that took Bob over: asked about by default; with "relink" Bob's link leads to it, tasks and notes with it."""

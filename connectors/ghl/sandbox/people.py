@@ -21,6 +21,8 @@ TASK_FIELDS = {
     "completed": "completed",
     "assignedTo": "assigned_to",
 }
+SOCIAL = ("facebook", "instagram")
+"""Sources of contacts that GHL merges on its own."""
 NOTE_FIELDS = {
     "body": "body",
     "title": "title",
@@ -50,6 +52,24 @@ class People:
             if "businessId" in fields:
                 changes["business_id"] = fields["businessId"]
             self._save(contact, changes)
+            self._merge_social(contact_id)
+
+    def _merge_social(self, contact_id: str) -> None:
+        """A contact of Facebook or Instagram goes into the one whose email or phone it now has.
+
+        GHL does that by itself where duplicates are not allowed (docs/ghl.md#merging).
+        """
+        contact = self.state.contact(contact_id)
+        location = self.state.location(contact.location_id)
+        if location.allow_duplicates or (contact.source or "").casefold() not in SOCIAL:
+            return
+        for field in location.match_order:
+            value = getattr(contact, field)
+            held = self.state.holders(location.id, field, value) if value else []
+            master = next((one.id for one in held if one.id != contact_id), None)
+            if master is not None:
+                self.merge_contacts(master, contact_id)
+                return
 
     def tag_contact(
         self, contact_id: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()

@@ -291,7 +291,7 @@ def test_the_remedy_for_a_refused_token_fits_its_kind() -> None:
 
 
 @pytest.mark.parametrize("replay", [True, False])
-def test_a_time_out_that_a_401_tells_is_sent_again_where_that_is_safe(replay: bool) -> None:
+def test_p7_a_time_out_that_a_401_tells_is_sent_again_where_that_is_safe(replay: bool) -> None:
     """`Command timed out` with status 401 is a gateway's time-out: a read is repeated, a create left in doubt, no token renewed."""
     replies = [answer({"message": "Command timed out"}, status=401), answer({"contact": {}})]
     script = Script({("GET", "/x"): list(replies)})
