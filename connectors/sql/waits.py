@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,7 +76,9 @@ def waiting_at_most(connection: sa.Connection, seconds: float, usual: float) -> 
             try:
                 yield
             finally:
-                driver.execute(f"PRAGMA busy_timeout={int(usual * 1000)}")
+                # Whatever interrupts a commit closes the connection: it has no setting any more.
+                with suppress(sqlite3.ProgrammingError):
+                    driver.execute(f"PRAGMA busy_timeout={int(usual * 1000)}")
         case _:
             yield
 

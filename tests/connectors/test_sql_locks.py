@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import sqlalchemy as sa
 
 from connectors.ending import Ending
 from connectors.sql import SqlConnector, SqlSettings, TableSettings
 from connectors.sql.engine import database_url
 from connectors.sql.refusals import state
+from connectors.sql.waits import waiting_at_most
 from reconcile.model import Entity, Status
 from reconcile.ports import Reply, Write
 from tests.connectors.databases import opened, run
@@ -372,3 +374,17 @@ def test_a_database_without_room_refuses_no_value(anywhere: str) -> None:
     [reply] = side.write([add({"remarks": "x" * 9_000})])
     assert (reply.status, reply.code) == (Status.REJECTED, "TRANSIENT")
     assert "no value" in reply.detail
+
+
+def test_an_interrupted_commit_is_told_as_what_it_was() -> None:
+    """What interrupts a commit closes SQLite's connection; it comes out as itself, not as a setting that could not be put back."""
+    engine = sa.create_engine("sqlite://")
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(engine)
+    engine.dispose()
+
+
+def _interrupted(engine: sa.Engine) -> None:
+    with engine.connect() as connection, waiting_at_most(connection, 1.0, 10.0):
+        connection.invalidate()
+        raise KeyboardInterrupt

@@ -24,9 +24,12 @@ from reconcile.ledger import runs, schema
 from reconcile.ledger.acts import record
 from reconcile.ledger.ledger import Decision
 from reconcile.model import Entity, Side
+from reconcile.ports import FieldInfo
 from reconcile.report import kept
 from reconcile.stage.archive import Archived
-from tests.builders import World
+from reconcile.values.codecs import Email
+from reconcile.values.references import Linked
+from tests.builders import World, companies, contacts, field_of, mapping_of, tasks
 from tests.flows.nights import night, opened, take_back
 
 ADA = {
@@ -170,6 +173,34 @@ def test_everybody_else_is_as_before(world: World) -> None:
         explanation(world.ledger, "contact", APP_KEY, None)
     with pytest.raises(StateError, match="nothing is kept"):
         erasing.erase(desk_of(world), APP_KEY, by="Eve")
+
+
+def test_a_deal_goes_with_the_person_and_the_company_stays() -> None:
+    """What was sold to her is hers, and nothing of it is left; the company that she shares with Bob is linked and quiet as before."""
+    deals = tasks(field_of("name", required=True), field_of("stage"), match=(("name",),))
+    people = contacts(
+        field_of("email", Email()),
+        field_of("firm", Linked(entity=Entity.COMPANY)),
+        match=(("email",),),
+    )
+    mapped = mapping_of(companies(), people, replace(deals, entity=Entity.OPPORTUNITY))
+    with World(mapping=mapped) as world:
+        for side in world.sides.values():
+            side._fields[Entity.CONTACT].setdefault("firm", FieldInfo())
+        firm = world.app.put(Entity.COMPANY, {"name": "Shared Ltd"})
+        ada = world.app.put(Entity.CONTACT, {"email": ADA["email"], "firm": firm}, key=APP_KEY)
+        world.app.put(Entity.CONTACT, {"email": "bob@x.com", "firm": firm})
+        sold = {"name": "Quilltag kitchen", "stage": "New"}
+        deal = world.app.put(Entity.OPPORTUNITY, sold, parent=ada, key="deal-of-hers")
+        night(world)
+        gone = world.links(Entity.OPPORTUNITY)[deal]
+        erasing.erase(desk_of(world), APP_KEY, by="Eve")
+        assert mentions(world, "quilltag", "zenobia", deal, gone, APP_KEY) == []
+        assert list(world.links(Entity.COMPANY)) == [firm]
+        delete(world, Side.APP, Side.GHL)
+        told = night(world)
+        assert told.document["changes"] == []
+        assert [row["email"] for row in world.cells(Side.GHL).values()] == ["bob@x.com"]
 
 
 def archived(world: World, key: str) -> list[Any]:
