@@ -14,12 +14,16 @@ from connectors.ghl.entities import GHL
 from connectors.ghl.lines import Row, decode, rows_of
 from reconcile.errors import Malformed
 from reconcile.model import Entity
+from reconcile.ports import Json
 
 PAGE = 100
 """The most that GHL gives at once (docs/ghl.md#opportunities)."""
 
 _ORDER = "added_asc"
 """By when they were made, which never changes: who is made meanwhile comes at the end."""
+
+_DETAILS = ("notes", "tasks", "calendarEvents", "unReadConversations")
+"""What the other search gives on request."""
 
 
 class Meta(msgspec.Struct):
@@ -61,6 +65,22 @@ def pages(api: Api, entity: Entity, contact: str | None = None) -> Iterator[Foun
         if not rows or (len(rows) < PAGE and (meta.total is None or len(seen) >= meta.total)):
             return
         params = {**params, **_cursor(meta)}
+
+
+def first(api: Api, entity: Entity) -> list[dict[str, Any]]:
+    """The first row of the other search, in the form of its document: a probe alone asks for it.
+
+    It is not read by: where its cursor comes from is unknown (docs/ghl.md#opportunities).
+    """
+    body: dict[str, Json] = {
+        "locationId": api.location,
+        "query": "",
+        "limit": 1,
+        "page": 1,
+        "searchAfter": [],
+        "additionalDetails": dict.fromkeys(_DETAILS, False),
+    }
+    return list(api.call(f"{entity}.find", body=body).json().get(entity.plural) or [])
 
 
 def _cursor(meta: Meta) -> dict[str, str | int]:

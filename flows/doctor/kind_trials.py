@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import msgspec
-
-from connectors.ghl import children, contacts, located
+from connectors.ghl import apart, children, contacts, located
 from connectors.ghl.pipelines import Pipelines
 from flows.doctor.trial import Subject, Trial
 from reconcile.errors import ConnectorError, Duplicate, InvalidField, Unnamed
@@ -155,16 +152,7 @@ def _gone_from(subject: Subject, pipeline: str) -> tuple[str, str]:
 
 
 def _cursor(subject: Subject) -> tuple[str, str]:
-    body: dict[str, Json] = {
-        "locationId": subject.api.location,
-        "query": "",
-        "limit": 1,
-        "page": 1,
-        "additionalDetails": {"notes": False, "tasks": False, "calendarEvents": False},
-    }
-    found = subject.api.call(f"{DEAL}.find", body=body)
-    reply: dict[str, Any] = msgspec.json.decode(found.body)
-    rows = reply.get(DEAL.plural) or []
+    rows = apart.first(subject.api, DEAL)
     names = [name for name in ("searchAfter", "sort") if rows and rows[0].get(name)]
     if not rows:
         return "it found nothing to tell by", ""

@@ -9,6 +9,7 @@ from connectors.ghl import (
     GhlConnector,
     GhlSettings,
     PrivateToken,
+    apart,
     children,
     contacts,
     tags,
@@ -197,6 +198,7 @@ def _sales(connector: GhlConnector, made: str) -> None:
     _done(connector, Write("o2", OpKind.UPDATE, kind, key, made, fields=more))
     other = _done(connector, Write("o3", OpKind.CREATE, kind, parent=made, fields=wall))
     _done(connector, Write("o4", OpKind.DELETE, kind, other, made))
+    assert len(apart.first(connector.api, kind)) <= 1
 
 
 def _done(connector: GhlConnector, write: Write) -> str:
