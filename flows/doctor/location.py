@@ -168,7 +168,8 @@ def clock(api: Api, now: datetime) -> Iterator[Finding]:
 def estimate(pair: Pair, api: Api) -> int | None:
     """The requests of one full read (docs/ghl.md#request-budget).
 
-    They follow from the location's own count of contacts. None if it gives none.
+    They follow from the location's own counts of contacts and of what is kept apart; lists of tasks
+    and companies tell none. None where it does not count contacts.
     """
     body: dict[str, Json] = {"locationId": pair.ghl.location, "pageLimit": 1}
     total: Any = api.call("contact.search", body=body).json().get("total")
@@ -177,7 +178,19 @@ def estimate(pair: Pair, api: Api) -> int | None:
     swept = [getattr(pair.ghl, kind.budget) for kind in SWEPT if kind in pair.mapping]
     shown: list[int] = [getattr(pair.ghl, kind.budget) for kind in Shown]
     asked = [total if budget is None else min(total, budget) for budget in (*swept, *shown)]
-    return 4 + -(-total // pair.ghl.page_size) + sum(asked)
+    return 4 + -(-total // pair.ghl.page_size) + sum(asked) + _apart(pair, api)
+
+
+def _apart(pair: Pair, api: Api) -> int:
+    """The pages of what is read by a cursor, with the names that it is told by."""
+    pages = 0
+    for mapped in pair.mapping.entities:
+        kind = mapped.entity
+        if GHL[kind].apart:
+            found: Any = api.call(f"{kind}.search", params=apart.asked(api, limit=1)).json()
+            total = (found.get("meta") or {}).get("total") or 0
+            pages += bool(GHL[kind].named) + -(-int(total) // apart.PAGE)
+    return pages
 
 
 def quota(pair: Pair, usage: Usage, needed: int | None) -> Iterator[Finding]:

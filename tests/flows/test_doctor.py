@@ -20,8 +20,10 @@ from flows.config import Pair, load
 from flows.doctor import Finding, Level, check, worst
 from flows.doctor.finding import ok
 from flows.doctor.fit import fit
+from flows.doctor.location import estimate
 from flows.doctor.machine import prefect_server, versions
 from flows.doctor.token import token
+from flows.wiring.wiring import connect_ghl
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, FieldInfo
 
@@ -337,3 +339,21 @@ def test_the_age_of_a_token_in_a_file(world: World, days: int, said: str) -> Non
     assert re.search(said, str(found))
     (unknown,) = token(world.pair(), now)
     assert "GHL does not tell how old" in unknown.what
+
+
+def test_the_estimate_counts_opportunities(world: World) -> None:
+    """A full read needs a page for each hundred of them, and one for the pipelines, where they are mapped."""
+    box = world.sandbox
+    box.seed_pipeline("loc1", "Sales", ["New"])
+    ann = box.seed_contact("loc1", email="ann@x.com")
+    for number in range(101):
+        box.seed_opportunity(ann, name=f"Deal {number}", pipeline="Sales")
+    deals = PAIR + "[app.opportunity]\ntable = 'deals'\nparent = 'person_id'\n"
+    deals += "[opportunity.fields]\nwhat = 'name'\npipeline = 'pipeline'\n"
+    found = []
+    for text in (PAIR, deals):
+        pair = world.pair(text)
+        with connect_ghl(pair.ghl) as connector:
+            found.append(estimate(pair, connector.api))
+    assert None not in found
+    assert (found[1] or 0) - (found[0] or 0) == 3
