@@ -144,7 +144,11 @@ class Night:
 def _without_sales(text: str) -> str:
     """The pair file without what it says of companies and deals."""
     parts = re.split(r"(?m)^(?=# -{20,} |\[)", text)
-    kept = [one for one in parts if not re.match(r"\[(app\.)?(company|opportunity)\b", one)]
+    kept = [
+        one
+        for one in parts
+        if not re.match(r"\[(app\.)?(company|opportunity)\b|# -+ (firms|deals)", one)
+    ]
     return re.sub(r"(?m)^firm_id = .*\n", "", "".join(kept))
 
 
