@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from flows.rehearse.rules import Row, Value
+from flows.rehearse.rules import Row, Value, base
 
 SIDES = ("app", "ghl")
 ENTITIES = ("contact", "task", "note")
@@ -86,6 +86,8 @@ class Book:
 
     Two backups may bring a newer one back.
     """
+    moments: dict[tuple[str, Cell], float] = field(default_factory=dict)
+    """When a value was typed on a side on the day that is not entered yet."""
     last_edit: dict[tuple[str, Ident], float] = field(default_factory=dict)
     """When a person last typed into a record of a side."""
     story: dict[Ident, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -112,6 +114,7 @@ class Book:
                     contact = ("contact", was.of)
                     if after.row(side, contact) is None:
                         self.gone_with[side, ident] = contact
+        self.moments.clear()
 
     def _compare_one(
         self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float
@@ -137,13 +140,14 @@ class Book:
         old = was.cells if was is not None else {}
         for name in old.keys() | now.cells.keys():
             if old.get(name) != now.cells.get(name):
+                moment = self.moments.get((side, (*ident, base(name))), at)
                 self.type(
                     side,
                     ident,
                     name,
                     now.cells.get(name),
                     day,
-                    at,
+                    moment,
                 )
         if was is not None and was.of != now.of:
             self.tell(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ PAIR_FILE = "pair.toml"
 TOKEN_FILE = "token.txt"  # noqa: S105 - the name of a file, which opens nothing but the look-alike
 TOKEN = "rehearsal"  # noqa: S105 - opens nothing but the look-alike in this process
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _OUTWARD = ("ledger", "metrics", "report_url")
 """What leads out of the rehearsal's folder: its runs are told to nobody."""
 
@@ -58,6 +60,8 @@ def _lines(document: Mapping[str, Any], under: str = "") -> Iterator[str]:
 
 
 def _word(name: str) -> str:
+    if _BARE.fullmatch(name):
+        return name
     return json.dumps(name, ensure_ascii=False)
 
 

@@ -200,7 +200,9 @@ class World(ABC):
         """A person types values into a record."""
         self.clock.sleep(self.dice.uniform(1, 90))
         self.put(side, ident, values)
-        self.book.last_edit[side, ident] = self.clock()
+        now = self.clock()
+        self.book.last_edit[side, ident] = now
+        self.book.moments |= dict.fromkeys(((side, (*ident, name)) for name in values), now)
 
     def delete(self, side: str, ident: Ident) -> None:
         """A person deletes a record."""

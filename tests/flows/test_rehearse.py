@@ -6,15 +6,23 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.ghl import faults
+from connectors.http import Answer, Request
 from flows.config import load
 from flows.demo import make
 from flows.rehearse.nights import rehearse
+from flows.steps import steps
+from reconcile import pipeline
+from reconcile.errors import ConnectorError, NotFound
 from reconcile.model import Side
+from reconcile.stage.stage import Stage
 from reconcile.values import policy
 from reconcile.values.codecs import Email
+from reconcile.values.mapping import EntityMap
 from tests.flows.calls import Said, say
 from tests.long_forms import tried
 
@@ -109,17 +117,76 @@ def _always_agrees(monkeypatch: pytest.MonkeyPatch, _pair: Path) -> None:
     monkeypatch.setattr("flows.outcome.tell.exit_code", lambda *_, **__: 0)
 
 
-def _no_tags(monkeypatch: pytest.MonkeyPatch, _pair: Path) -> None:
-    """What somebody tags in GHL stays there alone."""
+def _edited(pair: Path, *changes: tuple[str, str]) -> None:
+    text = pair.read_text(encoding="utf-8")
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    pair.write_text(text, encoding="utf-8")
+
+
+def _mirrored(pair: Path) -> None:
+    """What is deleted in GHL goes from the app, too."""
+    before, after = 'ghl = "mirror", app = "hold"', 'ghl = "mirror", app = "mirror"'
+    _edited(pair, (f"delete = {{ {before} }}", f"delete = {{ {after} }}"))
+
+
+def _unread_is_blank(monkeypatch: pytest.MonkeyPatch, pair: Path) -> None:
+    """A field that the search does not carry is taken for blank."""
+
+    def canary(_run: object) -> None:
+        return None
+
+    monkeypatch.setattr(steps, "canary", canary)
+    _edited(pair, ('street = "address1"', 'street = { ghl = "address1", blank = "clear" }'))
+
+
+def _merged_is_gone(monkeypatch: pytest.MonkeyPatch, pair: Path) -> None:
+    """Nobody looks for the survivor of a merge."""
+    find = pipeline.find_survivors
+
+    def found(stage: Stage, mapped: EntityMap, **more: Any) -> None:
+        find(stage, mapped, **more)
+        stage.run(f"DELETE FROM survivor_{mapped.entity}")
+
+    monkeypatch.setattr(pipeline, "find_survivors", found)
+    _mirrored(pair)
+
+
+def _anything_proves(monkeypatch: pytest.MonkeyPatch, pair: Path) -> None:
+    """A refusal that does not name the record proves that it is gone."""
+    explain = faults._explain
+
+    def explained(request: Request, answer: Answer) -> ConnectorError | None:
+        error = explain(request, answer)
+        return (
+            NotFound("gone") if error is not None and "Location not found" in str(error) else error
+        )
+
+    monkeypatch.setattr(faults, "_explain", explained)
+    _mirrored(pair)
+
+
+def _oldest_wins(monkeypatch: pytest.MonkeyPatch, pair: Path) -> None:
+    """Where the newest is to win, the older one does."""
     decide = policy.decide
 
     def decided(rule: policy.Rule, situation: policy.Situation) -> policy.Verdict:
         verdict = decide(rule, situation)
-        if situation.about == "tag" and situation.kind == "ghl_moved":
-            return policy.Leave(verdict.because)
+        newer = situation.newer
+        if rule.conflict is policy.OnConflict.NEWEST and situation.kind == "conflict" and newer:
+            return policy.Agree(newer.other, "changed on both sides")
         return verdict
 
     monkeypatch.setattr("reconcile.compare.verdicts.decide", decided)
+    columns = {"city": "city", "state": "state", "street": "address1", "last_name": "lastName"}
+    _edited(
+        pair,
+        *(
+            (f'{name} = "{ghl}"', f'{name} = {{ ghl = "{ghl}", conflict = "newest" }}')
+            for name, ghl in columns.items()
+        ),
+    )
 
 
 Fault = Callable[[pytest.MonkeyPatch, Path], None]
@@ -128,7 +195,10 @@ FAULTS: list[tuple[Fault, int, str, str]] = [
     (_swallows, 2, "odd_values", "agree unmentioned lost"),
     (_never_looks, 2, "edited_during_the_run", "lost"),
     (_always_agrees, 1, "", "agree"),
-    (_no_tags, 2, "tagged", "agree unmentioned"),
+    (_unread_is_blank, 3, "search_lacks_fields", "invented lost"),
+    (_merged_is_gone, 3, "merged_in_ghl", "deleted"),
+    (_anything_proves, 2, "location_not_found", "deleted"),
+    (_oldest_wins, 2, "conflict", "oldest"),
 ]
 """A fault, after how many nights of what it is named, and the promises of which one is then broken."""
 
