@@ -14,21 +14,13 @@ from flows.jobs.full import FULL
 from flows.run import Run
 from flows.runner import Do, Job, compare
 from flows.scope import Sought
-from flows.steps import focus, steps
+from flows.steps import focus, marks, steps
 from flows.steps.focus import Focus
 from reconcile.errors import Refused
-from reconcile.ledger import watermarks
 from reconcile.link.link import load_graves
-from reconcile.model import Side
 from reconcile.plan.plan import Plan
 
 log = logging.getLogger("flows.jobs.delta")
-
-OVERLAP = timedelta(minutes=10)
-"""How far behind the watermark a look by time begins.
-
-GHL's index trails by up to a minute, and clocks differ.
-"""
 
 MOST = 1_000
 """More changed contacts than this are read more cheaply by a full run.
@@ -83,36 +75,7 @@ def find(run: Run, sought: Sought) -> Focus:
             remedy="do the first run with `run` or `migrate`",
             code="FIRST_RUN",
         )
-    return focus.find(run, sought, since=since(run) if sought.by_time else {})
-
-
-def since(run: Run) -> dict[Side, str]:
-    """The moment from which each side is asked for changes: its watermark less the overlap."""
-    marks = {side: watermarks.get(run.ledger, side) for side in run.connectors}
-    missing = [side.label for side, mark in marks.items() if mark is None]
-    if missing:
-        raise Refused(
-            (
-                f"{' and '.join(missing)} was never read whole and settled, "
-                "so what changed since then is not known"
-            ),
-            remedy="do a full run first, or name what changed",
-            code="NO_WATERMARK",
-        )
-    latest = moment(datetime.fromisoformat(run.started_at) + OVERLAP)
-    ahead = [side.label for side, mark in marks.items() if str(mark) > latest]
-    if ahead:
-        raise Refused(
-            (
-                f"{' and '.join(ahead)} was last looked at later than this machine's clock says it "
-                "is, so the clock was set back"
-            ),
-            remedy="correct the clock; if it is right, do a full run: it starts the counting anew",
-            code="CLOCK_BACK",
-        )
-    return {
-        side: moment(datetime.fromisoformat(str(mark)) - OVERLAP) for side, mark in marks.items()
-    }
+    return focus.find(run, sought, since=marks.since(run) if sought.by_time else {})
 
 
 def stage(run: Run, seen: Focus) -> None:

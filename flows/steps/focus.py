@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 
 from flows.run import Run
 from flows.scope import Named, Sought
+from flows.steps import near
 from reconcile import pipeline
 from reconcile.baseline import differences
 from reconcile.baseline.standing import load_standing
 from reconcile.entities import ALONE, OWNER
 from reconcile.errors import Transient
 from reconcile.ledger import hints
-from reconcile.link import focused, neighbourhood
+from reconcile.link import focused
 from reconcile.link.link import load_base
-from reconcile.model import Entity, OpKind, Side
-from reconcile.ports import Proof, Scope, Write
-from reconcile.values.mapping import EntityMap, Mapping
+from reconcile.model import Entity, Side
+from reconcile.ports import Scope
+from reconcile.values.mapping import Mapping
 
 log = logging.getLogger("flows.steps.focus")
 
@@ -33,11 +34,13 @@ class Focus:
     `fresh` are those of them that no link knows.
 
     `nowhere` are the records that were named and that neither their side nor the ledger knows.
+    `changed` are the sides of which all contacts are staged that changed since the watermark.
     """
 
     keys: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     fresh: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     nowhere: list[Named] = field(default_factory=list)
+    changed: set[Side] = field(default_factory=set)
 
     def __len__(self) -> int:
         return sum(map(len, self.keys.values()))
@@ -60,7 +63,9 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     focus.keys[Side.GHL] |= set(sought.ghl)
     for mapped in run.mapping.entities:
         for side in run.connectors if mapped.entity not in ALONE else ():
-            focus.keys[side] |= _changed(run, mapped.entity, side, since[side]) if since else set()
+            focus.keys[side] |= (
+                _changed(run, focus, mapped.entity, side, since[side]) if since else set()
+            )
             focus.keys[side] |= _owners(
                 run, focus, mapped.entity, side, sought.children(mapped.entity, side)
             )
@@ -71,7 +76,7 @@ def find(run: Run, sought: Sought, *, since: dict[Side, str]) -> Focus:
     return focus
 
 
-def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
+def _changed(run: Run, focus: Focus, entity: Entity, side: Side, since: str) -> set[str]:
     """Contacts whose own row, task or note differs from what was last settled.
 
     They are among what the side says has changed.
@@ -82,13 +87,15 @@ def _changed(run: Run, entity: Entity, side: Side, since: str) -> set[str]:
     if entity.spec.swept and side is Side.GHL:
         return set()
     whole = bool(entity.parent) and side is Side.GHL
-    proof = _load(run, entity, side, Scope() if whole else Scope(since=since))
+    proof = near.load(run, entity, side, Scope() if whole else Scope(since=since))
     if not proof.complete and not proof.quarantined:
         why = (
             f"which {entity.plural} changed in {side.label} could not be read: "
             f"{proof.why_incomplete}"
         )
         raise Transient(why, remedy="nothing was written; the next look begins where this one did")
+    if entity is OWNER and run.stage.snapshots[entity, side].complete:
+        focus.changed.add(side)
     return focused.changed(run.stage, entity, side)
 
 
@@ -103,7 +110,7 @@ def _owners(run: Run, focus: Focus, entity: Entity, side: Side, keys: tuple[str,
     rest = tuple(key for key in keys if key not in known)
     found = set(known.values())
     if rest:
-        proof = _load(run, entity, side, Scope(keys=rest))
+        proof = near.load(run, entity, side, Scope(keys=rest))
         _note_missing(run, focus, entity, side, rest if proof.complete else ())
         found |= set(focused.staged_owners(run.stage, entity, side).values())
     return found
@@ -113,13 +120,6 @@ def _note_missing(run: Run, focus: Focus, entity: Entity, side: Side, keys: Iter
     """Note which of these, that no link knows, their side did not show either."""
     missing = set(keys) - focused.shown(run.stage, entity, side)
     focus.nowhere += [(entity, side, key) for key in sorted(missing)]
-
-
-def _load(run: Run, entity: Entity, side: Side, scope: Scope) -> Proof:
-    connector = run.connectors[side]
-    spooled = run.stage.spool(entity, side, connector.extract(entity, scope), taken_at=run.clock())
-    run.stage.load(run.mapping[entity], side, connector.shape(entity), spooled)
-    return spooled.proof
 
 
 def _widen(run: Run, focus: Focus) -> None:
@@ -138,7 +138,7 @@ def stage_alone(run: Run) -> None:
     """Stage all of what hangs on nothing, as companies: there are few, and one request has many."""
     for entity in ALONE:
         for side in run.connectors if entity in run.mapping else ():
-            _load(run, entity, side, Scope())
+            near.load(run, entity, side, Scope())
 
 
 # contacts -----------------------------------------------------------------------------------------
@@ -149,65 +149,18 @@ def stage_contacts(run: Run, focus: Focus) -> None:
 
     Where one is new, every record that it might equal is staged as well.
 
-    A linked contact is read by its key. For a new one both sides are read whole, as only then is it
-    known what it equals and whether that is one record or several; of all that was read just the
-    neighbourhood is kept.
+    A linked contact is read by its key, and so is what a new one may equal: see `near`.
     """
     run.stage.make("plan/looked")
     if any(focus.fresh.values()):
-        _stage_neighbourhood(run, focus)
+        near.stage(run, focus.keys, focus.fresh, changed=focus.changed)
     else:
         for side in run.connectors:
-            _load(run, OWNER, side, Scope(keys=tuple(sorted(focus.keys[side]))))
+            near.load(run, OWNER, side, Scope(keys=tuple(sorted(focus.keys[side]))))
         _prove(run, {side: focus.keys[side] for side in Side})
     for side in Side:
         if run.stage.snapshots[OWNER, side].complete:
             _note_missing(run, focus, OWNER, side, focus.fresh[side])
-
-
-def _stage_neighbourhood(run: Run, focus: Focus) -> None:
-    for side in run.connectors:
-        _load(run, OWNER, side, Scope())
-    read = {side: run.stage.snapshots[OWNER, side] for side in Side}
-    whole = {side: snapshot.complete and not snapshot.partial for side, snapshot in read.items()}
-    _refresh_late(run, focus)
-    mapped = run.mapping[OWNER]
-    pipeline.link(run.stage, run.ledger, Mapping((mapped,)), whole=False)
-    near = neighbourhood.neighbourhood(run.stage, mapped, focus.keys, focus.fresh)
-    neighbourhood.keep_only(run.stage, near)
-    for side in Side:
-        if whole[side.other]:
-            neighbourhood.note_looked(run.stage, side, focus.fresh[side])
-
-
-def _refresh_late(run: Run, focus: Focus) -> None:
-    """Put what a side shows by key in place of what its index shows.
-
-    What the index does not show yet is found as well.
-    """
-    mapped = run.mapping[OWNER]
-    for side, connector in run.connectors.items():
-        if not run.described[side].lag_seconds:
-            continue
-        found = {key: connector.read(OWNER, key) for key in sorted(focus.keys[side])}
-        for write in _creates(run, mapped, side.other, focus.fresh[side.other]):
-            found |= {record.key: record for record in connector.look(write)}
-        run.stage.refresh(mapped, side, found.items())
-
-
-def _creates(run: Run, mapped: EntityMap, side: Side, keys: Iterable[str]) -> Iterable[Write]:
-    """The creates on the other side that these new contacts would lead to.
-
-    They say what to look for there.
-    """
-    for key in sorted(keys):
-        record = run.connectors[side].read(OWNER, key)
-        if record is not None and not record.deleted:
-            cells = {
-                name: cell for name, cell in mapped.decode(record, side).items() if cell is not None
-            }
-            fields = mapped.encode(cells, side.other)
-            yield Write(f"look-{key}", OpKind.CREATE, OWNER, fields=fields)
 
 
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:
@@ -231,4 +184,4 @@ def stage_children(run: Run) -> None:
         if entity not in run.mapping:
             continue
         for side in run.connectors:
-            _load(run, entity, side, Scope(parents=focused.parents(run.stage, side)))
+            near.load(run, entity, side, Scope(parents=focused.parents(run.stage, side)))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-
-from sqlalchemy.engine import Connection
 
 from flows.clock import moment
 from flows.run import BY_FLAG, Run
 from flows.state import imprints
 from flows.state.stores import links_folder
-from flows.steps import counting, ends, lineage
+from flows.steps import counting, ends, lineage, marks
 from flows.steps.journals import settle_journal, source_of
 from reconcile import pipeline
 from reconcile.apply import settle, verify
@@ -29,9 +27,8 @@ from reconcile.compare import doubts, erased, flapping, note_sweep, restored
 from reconcile.compare.canary import check as check_bulk
 from reconcile.entities import OWNER, SWEPT
 from reconcile.errors import ConnectorError, Refused, StalePlan, Stopped
-from reconcile.ledger import hints, runs, watermarks
+from reconcile.ledger import hints, runs
 from reconcile.ledger.journal import Journal
-from reconcile.ledger.ledger import PairState
 from reconcile.link import focused
 from reconcile.link.link import keep_base, load_base, load_graves
 from reconcile.model import Entity, Operation, Outcome, Side, Snapshot, Status
@@ -439,8 +436,8 @@ def settle_run(run: Run) -> settle.Settlement:
         told_by = next((entity for entity in SWEPT if entity in run.mapping), OWNER)
         read_at = stage.snapshots[told_by, Side.GHL].taken_at
         hints.checked(ledger, connection, _followed(run, told_by), at=read_at)
-        _move_watermarks(run, connection)
-        state = _advanced(run)
+        marks.move(run, connection)
+        state = marks.advanced(run, connection)
         ledger.advance(connection, state)
         runs.mark_within(connection, run.run_id, state="settled", ended_at=run.clock())
     lineage.mark(run)
@@ -450,34 +447,6 @@ def settle_run(run: Run) -> settle.Settlement:
         state.generation, advanced, linked + made, forgotten + gone
     )
     return run.course.settlement
-
-
-def _advanced(run: Run) -> PairState:
-    """The pair's next state. What a partial run did not look at stays under the former mapping."""
-    before = run.ledger.state()
-    if run.sought:
-        return replace(before, generation=before.generation + 1)
-    return PairState(
-        generation=before.generation + 1,
-        app_identity=run.described[Side.APP].identity,
-        ghl_identity=run.described[Side.GHL].identity,
-        mapping_digest=run.mapping.digest,
-        codecs=run.mapping.codecs,
-        digest_kind=run.stage.digest_kind,
-    )
-
-
-def _move_watermarks(run: Run, connection: Connection) -> None:
-    """What a side showed and this run settled, no delta needs to look at again."""
-    if run.course.stopped or (run.sought and not run.sought.by_time):
-        return
-    for side in run.connectors:
-        known = [known for (_, at), known in run.stage.snapshots.items() if at is side]
-        whole = [snapshot.taken_at for snapshot in known if not snapshot.partial]
-        if all(snapshot.complete for snapshot in known) and (whole or run.sought):
-            watermarks.put(
-                run.ledger, connection, side, run.started_at if run.sought else min(whole)
-            )
 
 
 def read_back(run: Run) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from reconcile.entities import OWNER, RECORDS, Entity
 from reconcile.errors import StateError
-from reconcile.ledger import schema
+from reconcile.ledger import known, schema
 from reconcile.ledger.ledger import Ledger
 from reconcile.model import Side
 from reconcile.values.jsonl import line
@@ -79,7 +79,7 @@ def gather(ledger: Ledger, person: Person, *, names: Iterable[str] = ()) -> None
 
 def _links(ledger: Ledger, person: Person, names: tuple[str, ...]) -> None:
     link = schema.link
-    known = sa.or_(
+    theirs = sa.or_(
         link.c.link_id.in_(person.links),
         link.c.parent.in_(person.links),
         *(
@@ -94,7 +94,7 @@ def _links(ledger: Ledger, person: Person, names: tuple[str, ...]) -> None:
     with ledger.engine.connect() as connection:
         # What hangs on the contact is found by its link, which is found by its keys.
         for _ in range(2):
-            rows = connection.execute(sa.select(link).where(link.c.pair == ledger.pair, known))
+            rows = connection.execute(sa.select(link).where(link.c.pair == ledger.pair, theirs))
             for row in rows.all():
                 person.links.add(row.link_id)
                 person.keys |= _ends(row.entity, row.app_key, row.ghl_key)
@@ -103,7 +103,7 @@ def _links(ledger: Ledger, person: Person, names: tuple[str, ...]) -> None:
                         person.state(cells, names=names)
                     else:
                         person.remember(cells.values())
-            known = sa.or_(link.c.link_id.in_(person.links), link.c.parent.in_(person.links))
+            theirs = sa.or_(link.c.link_id.in_(person.links), link.c.parent.in_(person.links))
 
 
 def another(ledger: Ledger, person: Person, key: Key) -> bool:
@@ -207,6 +207,9 @@ def clear(ledger: Ledger, connection: Connection, person: Person) -> dict[str, i
         "act": _clear_acts(ledger, connection, person),
         "run": _tell_runs(ledger, connection, person),
     }
+    keys = {side: person.own(OWNER.value, side.value) for side in Side}
+    gone["known"] = sum(known.forget(ledger, connection, side, keys[side]) for side in Side)
+    known.doubt(ledger, connection)  # who is erased may be there still, and a new one equal them
     for table in (schema.sweep, schema.agenda):
         named = (mine[table.name], table.c.contact_key, contacts)
         gone[table.name] = _delete(connection, table, *named)

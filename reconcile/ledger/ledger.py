@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class PairState:
     mapping_digest: str | None = None
     digest_kind: str | None = None
     codecs: str | None = None
+    known: str | None = None
 
 
 SPENT = "-spent"
@@ -98,26 +99,12 @@ class Ledger:
             ).one_or_none()
         if row is None:
             return PairState()
-        return PairState(
-            row.generation,
-            row.app_identity,
-            row.ghl_identity,
-            row.mapping_digest,
-            row.digest_kind,
-            row.codecs,
-        )
+        return PairState(*(getattr(row, column.name) for column in fields(PairState)))
 
     def advance(self, connection: Connection, state: PairState) -> None:
         """Replace the pair's state, inside a settlement."""
         table = schema.pair
-        values = {
-            "generation": state.generation,
-            "app_identity": state.app_identity,
-            "ghl_identity": state.ghl_identity,
-            "mapping_digest": state.mapping_digest,
-            "digest_kind": state.digest_kind,
-            "codecs": state.codecs,
-        }
+        values = asdict(state)
         done = connection.execute(sa.update(table).where(table.c.pair == self.pair).values(values))
         if done.rowcount == 0:
             connection.execute(sa.insert(table).values(pair=self.pair, **values))

@@ -23,9 +23,11 @@ pair = Table(
     Column("mapping_digest", _NAME),
     Column("digest_kind", _NAME),
     Column("codecs", _NAME),
+    Column("known", String(64)),
     comment=(
         "One row a pair: the generation counts settlements; "
-        "identities tell a changed database from a wiped one."
+        "identities tell a changed database from a wiped one; "
+        "`known` is the salt of what its contacts are known by, where all of that is kept."
     ),
 )
 
@@ -152,6 +154,21 @@ difference = Table(
     comment=(
         "Why the two sides of a linked value are known to differ, "
         "while both stay as they were then."
+    ),
+)
+
+known = Table(
+    "known",
+    metadata,
+    Column("pair", _NAME, primary_key=True),
+    Column("side", String(10), primary_key=True),
+    Column("key", _KEY, primary_key=True),
+    Column("worth", String(16), primary_key=True),
+    Index("known_by_worth", "pair", "worth"),
+    sqlite_with_rowid=False,  # a fifth less to keep
+    comment=(
+        "What each contact of either side was last known by under the match rules, as salted "
+        "digests: whom a new one may equal is found without reading everybody."
     ),
 )
 

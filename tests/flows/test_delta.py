@@ -28,6 +28,7 @@ from flows.outcome.tell import Told
 from flows.run import Options, Run
 from flows.runner import carry_out
 from flows.scope import Sought
+from flows.steps import marks
 from reconcile.errors import Refused, StateError, Transient
 from reconcile.ledger import hints, runs, schema, watermarks
 from reconcile.ledger.ledger import Ledger
@@ -128,7 +129,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ledger.transaction() as connection,
     ):  # so that only what tests do is new
         for side in Side:
-            watermarks.put(ledger, connection, side, moment(datetime.now(UTC) + delta.OVERLAP))
+            watermarks.put(ledger, connection, side, moment(datetime.now(UTC) + marks.OVERLAP))
     return acme.folder
 
 

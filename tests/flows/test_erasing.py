@@ -139,9 +139,13 @@ def test_nothing_of_the_person_is_left_in_what_is_kept(world: World, tmp_path: P
     totals = [kept.read(path)["totals"] for path in sorted(world.folder.glob("runs/*/report.json"))]
     looked = erasing.look(desk_of(world), erasing.find(desk_of(world), ADA["email"]))
     assert {word for _, word in mentions(world, *everywhere)} == found
+    assert (
+        world.ledger.state().known
+    )  # who may come again as somebody new is found by it, and no more after this
 
     told = erasing.erase(desk_of(world), ADA["email"], by="Eve")
     assert mentions(world, *everywhere) == []
+    assert world.ledger.state().known is None
     assert not [word for word in everywhere if word.encode() in copy.read_bytes().lower()]
     assert [
         kept.read(path)["totals"] for path in sorted(world.folder.glob("runs/*/report.json"))
