@@ -164,6 +164,9 @@ def test_a_record_is_asked_about_on_a_page_of_its_own(
     row = f'<th scope="row">{question.field}</th><td>{question.values["app"]}</td>'
     assert row in page
     assert "never written by this job" in page
+    (source, *_) = session.asked("unsyncable")
+    page = session.get(f"record?name={source.app_key}").text
+    assert f'correct the value at its source: <a href="/{session.gate.token}/question/' in page
     unknown = session.get("record?name=<b>nobody@x.com").text
     assert "no run that is still archived saw a contact" in unknown
     assert "&lt;b&gt;nobody@x.com" in unknown
