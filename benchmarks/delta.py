@@ -28,7 +28,53 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.extract import LOCATION, TOKEN, Scenario, location  # noqa: E402 - the path comes first
-from benchmarks.nightly import PAIR, fill  # noqa: E402
+
+PAIR = """
+pair = "bench"
+store = "state"
+region = "US"
+
+[app]
+connector = "sql"
+url = "sqlite:///app.db"
+
+[app.contact]
+table = "people"
+key = "id"
+modified_at = "updated_at"
+tags = {{ column = "tags", form = "json" }}
+
+[ghl]
+url = "{url}"
+location = "{location}"
+token = "env:BENCH_TOKEN"
+lag_seconds = 0
+
+[contact]
+match = ["email"]
+
+[contact.fields]
+first_name = "firstName"
+last_name = "lastName"
+email = "email"
+tags = "tags"
+"""
+
+
+def fill(folder: Path, contacts: int) -> None:
+    """The app's table, with the people that the sandbox knows."""
+    engine = sa.create_engine(f"sqlite:///{folder / 'app.db'}")
+    rows = [
+        (n, f"Ada{n}", "Lovelace", f"ada{n}@example.com", '["customer"]', "2026-01-01T00:00:00Z")
+        for n in range(contacts)
+    ]
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, first_name TEXT, last_name TEXT, "
+            "email TEXT, tags TEXT, updated_at TEXT)"
+        )
+        connection.exec_driver_sql("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", rows)
+    engine.dispose()
 
 
 def add(folder: Path, many: int) -> list[str]:
@@ -98,11 +144,11 @@ def main() -> None:
     if chosen.folder:
         print(json.dumps(run_once(chosen.folder, chosen.keys)))
         return
-    scenario = Scenario("delta", chosen.contacts, 1_000_000, 0.0, tasks=1, notes=1)
+    scenario = Scenario("delta", chosen.contacts, 1_000_000, 0.0)
     with tempfile.TemporaryDirectory() as name, location(scenario) as url:
         folder = Path(name)
-        fill(folder, scenario)
-        (folder / "bench.toml").write_text(PAIR.format(url=url, location=LOCATION, notes=0))
+        fill(folder, chosen.contacts)
+        (folder / "bench.toml").write_text(PAIR.format(url=url, location=LOCATION))
         runs = {"first": measured(folder), "second": measured(folder)}
         runs["delta"] = measured(folder, *add(folder, chosen.new))
     assert runs["delta"]["writes"] == chosen.new, runs
