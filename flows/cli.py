@@ -75,8 +75,8 @@ COMMANDS = {
         "Carry over only what changed since the last look, or what is named.",
     ),
     "fleet": (
-        "flows.commands.operating:fleet",
-        "Run every pair of a folder, each in a process of its own.",
+        "flows.commands.fleet:fleet",
+        "Run many pairs; discover an agency's locations; make pairs from a template.",
     ),
     "audit": ("flows.commands.running:audit", "Report on both sides' data; write to neither."),
     "review": (

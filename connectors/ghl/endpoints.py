@@ -81,11 +81,13 @@ _SHARED: dict[str, Endpoint] = {
 _V2: dict[str, Endpoint] = {
     "user.list": Endpoint(_GET, "/users/"),
     "oauth.location": Endpoint(_POST, "/oauth/locationToken", replay=False),
+    "oauth.installed": Endpoint(_GET, "/oauth/installedLocations"),
 }
 
 _V3: dict[str, Endpoint] = {
     "user.list": Endpoint(_GET, "/users/search"),
     "oauth.location": Endpoint(_POST, "/oauth/location-token", replay=False),
+    "oauth.installed": Endpoint(_GET, "/oauth/installed-locations"),
 }
 
 _SNAKE = (

@@ -98,7 +98,7 @@ class Exchange:
         self._app = app
         self._clock = clock
         self._dialect = DIALECTS[app.version]
-        self._client = _client(app, sleep=sleep, transport=transport)
+        self._client = client_of(app, sleep=sleep, transport=transport)
 
     def __repr__(self) -> str:
         return f"Exchange({self._app.client_id!r})"
@@ -171,7 +171,7 @@ class LocationExchange:
         self._form = {"companyId": company, "locationId": location}
         self._dialect = DIALECTS[app.version]
         self._clock = clock
-        self._client = _client(app, auth=agency, transport=transport)
+        self._client = client_of(app, auth=agency, transport=transport)
 
     def __call__(self, spent: Tokens | None) -> Tokens:
         """A fresh location token.
@@ -189,13 +189,14 @@ class LocationExchange:
         self._client.close()
 
 
-def _client(
+def client_of(
     app: OAuthApp,
     *,
     auth: Auth | None = None,
     sleep: Callable[[float], None] = time.sleep,
     transport: Transport | None = None,
 ) -> Client:
+    """What calls the endpoints of OAuth: in the app's own name, or signed by `auth`."""
     # All tries of a lost renewal fall within the 30 s in which GHL gives the same pair again
     # (docs/ghl.md#authentication).
     options = Options(

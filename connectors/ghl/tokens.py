@@ -58,7 +58,7 @@ class SqlTokenStore:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
-        self._name = name
+        self.name = name
         self._cipher = cipher
         self._location = location
         self._clock = clock
@@ -67,7 +67,7 @@ class SqlTokenStore:
         self._seed()
 
     def __repr__(self) -> str:
-        return f"SqlTokenStore({self._name!r})"
+        return f"SqlTokenStore({self.name!r})"
 
     def _create(self) -> None:
         try:
@@ -81,7 +81,7 @@ class SqlTokenStore:
     def _seed(self) -> None:
         try:
             with self._engine.begin() as connection:
-                connection.execute(TOKENS.insert().values(name=self._name, held_until=0.0))
+                connection.execute(TOKENS.insert().values(name=self.name, held_until=0.0))
         except sa.exc.IntegrityError:
             return  # it is there already
 
@@ -92,7 +92,7 @@ class SqlTokenStore:
         location.
         """
         with self._engine.connect() as connection:
-            query = sa.select(TOKENS.c.body).where(TOKENS.c.name == self._name)
+            query = sa.select(TOKENS.c.body).where(TOKENS.c.name == self.name)
             body = connection.execute(query).scalar_one_or_none()
         if body is None:
             return None
@@ -100,7 +100,7 @@ class SqlTokenStore:
             tokens = msgspec.json.decode(self._cipher.decrypt(body), type=Tokens)
         except InvalidToken:
             raise StateError(
-                f"the stored token of {self._name} cannot be opened with this key",
+                f"the stored token of {self.name} cannot be opened with this key",
                 remedy=(
                     f"give the key it was stored with in {KEY_VARIABLE}, or run auth login again"
                 ),
@@ -117,7 +117,7 @@ class SqlTokenStore:
         self._check(tokens)
         body = self._cipher.encrypt(msgspec.json.encode(tokens))
         with self._engine.begin() as connection:
-            connection.execute(TOKENS.update().where(TOKENS.c.name == self._name).values(body=body))
+            connection.execute(TOKENS.update().where(TOKENS.c.name == self.name).values(body=body))
 
     def _check(self, tokens: Tokens) -> None:
         if self._location is None or tokens.location in (None, self._location):
@@ -130,7 +130,7 @@ class SqlTokenStore:
     def forget(self) -> None:
         """Remove the pair (logout)."""
         with self._engine.begin() as connection:
-            connection.execute(TOKENS.update().where(TOKENS.c.name == self._name).values(body=None))
+            connection.execute(TOKENS.update().where(TOKENS.c.name == self.name).values(body=None))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -148,7 +148,7 @@ class SqlTokenStore:
 
     def _take(self, holder: str) -> bool:
         now = self._clock()
-        free = sa.and_(TOKENS.c.name == self._name, TOKENS.c.held_until <= now)
+        free = sa.and_(TOKENS.c.name == self.name, TOKENS.c.held_until <= now)
         with self._engine.begin() as connection:
             taken = connection.execute(
                 TOKENS.update().where(free).values(held_by=holder, held_until=now + LEASE_SECONDS)
@@ -156,9 +156,19 @@ class SqlTokenStore:
         return taken.rowcount == 1
 
     def _release(self, holder: str) -> None:
-        mine = sa.and_(TOKENS.c.name == self._name, TOKENS.c.held_by == holder)
+        mine = sa.and_(TOKENS.c.name == self.name, TOKENS.c.held_by == holder)
         with self._engine.begin() as connection:
             connection.execute(TOKENS.update().where(mine).values(held_by=None, held_until=0.0))
+
+
+def stored_under(engine: sa.Engine, name: str) -> list[str]:
+    """The names under which tokens are stored: `name` itself, and what begins with `name/`."""
+    if not sa.inspect(engine).has_table(TOKENS.name):
+        return []
+    below = TOKENS.c.name.startswith(f"{name}/", autoescape=True)
+    mine = sa.and_(TOKENS.c.body.is_not(None), sa.or_(TOKENS.c.name == name, below))
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(TOKENS.c.name).where(mine)).scalars())
 
 
 def cipher_from(environment: Mapping[str, str], *, key_file: Path) -> MultiFernet:

@@ -7,22 +7,23 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from connectors.ghl.auth import Tokens, TokenStore
 from connectors.ghl.login import Callback
 from connectors.ghl.login import login as log_in
-from connectors.ghl.oauth import Exchange
+from connectors.ghl.oauth import Exchange, OAuthApp
 from connectors.ghl.tokens import SqlTokenStore
 from flows.commands.options import Json, PairFile, Port
 from flows.config import Pair, load
+from flows.fleet.agency import agency_app
 from flows.terminal import Console
-from flows.wiring.credentials import Level, app_of, store_of
+from flows.wiring.credentials import Agencies, app_of, store_of
 from reconcile.ledger.ledger import Ledger
 
 auth = App(name="auth", help="Get, show and remove the tokens of a pair that says oauth.")
@@ -33,18 +34,14 @@ Agency = Annotated[
 
 
 @contextmanager
-def _store(path: Path, level: Level) -> Iterator[tuple[Pair, SqlTokenStore]]:
+def _store(path: Path) -> Iterator[tuple[Pair, SqlTokenStore]]:
     pair = load(path)
     app_of(pair)
     ledger = Ledger(pair.ledger_url.get_secret_value(), pair.name)
     try:
-        yield pair, store_of(pair, ledger.engine, level=level)
+        yield pair, store_of(pair, ledger.engine)
     finally:
         ledger.close()
-
-
-def _level(agency: bool) -> Level:  # noqa: FBT001 - straight from the flag
-    return "Company" if agency else "Location"
 
 
 @auth.command
@@ -61,52 +58,81 @@ def login(
 ) -> int:
     """Open GHL's consent page, take the answer on this machine, and keep the tokens.
 
-    They are kept in the ledger, encrypted.
+    They are kept in the ledger, encrypted. For an agency, --pair may be a fleet's template.
     """
-    console = Console()
-    with _store(pair, _level(agency)) as (loaded, store):
+    with ExitStack() as held:
         callback = Callback(port)
-        app = replace(app_of(loaded, level=_level(agency), redirect=callback.url))
-        exchange = Exchange(app)
-        show = (
-            webbrowser.open
-            if browser
-            else lambda url: console.print(url, soft_wrap=True, highlight=False)
-        )
-        try:
-            log_in(app, store=store, open_browser=show, exchange=exchange, callback=callback)
-        finally:
-            exchange.close()
-        console.print("Logged in; the tokens are kept, encrypted, in the ledger.")
+        store: TokenStore
+        if agency:
+            found = agency_app(pair)
+            app, store = found.redirected(callback.url), held.enter_context(found.agencies())
+        else:
+            loaded, store = held.enter_context(_store(pair))
+            app = app_of(loaded, redirect=callback.url)
+        tokens = _logged_in(app, store, callback, browser=browser)
+    whose = f"agency {tokens.company}" if agency else f"location {tokens.location}"
+    Console().print(
+        f"Logged in to {whose}; the tokens are kept, encrypted, in the ledger.", highlight=False
+    )
     return 0
+
+
+def _logged_in(app: OAuthApp, store: TokenStore, callback: Callback, *, browser: bool) -> Tokens:
+    console = Console()
+    show = (
+        webbrowser.open
+        if browser
+        else lambda url: console.print(url, soft_wrap=True, highlight=False)
+    )
+    exchange = Exchange(app)
+    try:
+        return log_in(app, store=store, open_browser=show, exchange=exchange, callback=callback)
+    finally:
+        exchange.close()
 
 
 @auth.command
 def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int:
-    """Say whether there is a token, for what, and when it is renewed; never the token."""
-    with _store(pair, _level(agency)) as (_, store):
-        tokens = store.load()
-    told: dict[str, Any] = {"logged_in": tokens is not None}
-    if tokens is not None:
-        renewed = datetime.fromtimestamp(tokens.renew_at, UTC).isoformat(timespec="seconds")
-        told |= {
-            "location": tokens.location,
-            "company": tokens.company,
-            "scopes": list(tokens.scopes),
-        }
-        told |= {
-            "renewed_from": renewed,
-            "renewable": bool(tokens.refresh),
-            "due": tokens.renew_at <= time.time(),
-        }
+    """Say whether there is a token, for what, and when it is renewed; never the token.
+
+    For an agency, those of each agency that the ledger has tokens of.
+    """
+    stored: list[Tokens | None]
+    if agency:
+        found = agency_app(pair)
+        with found.agencies() as agencies:
+            stored = [store.load() for store in _of(agencies, found.company)] or [None]
+    else:
+        with _store(pair) as (_, own):
+            stored = [own.load()]
+    told = [_told(tokens) for tokens in stored]
     if json:
-        jsons.dump(told, sys.stdout, indent=1)
+        jsons.dump(told[0] if len(told) == 1 else told, sys.stdout, indent=1)
         print()
     else:
-        Console().print(
-            "\n".join(f"{name}: {value}" for name, value in told.items()), highlight=False
-        )
-    return 0 if tokens is not None else 1
+        texts = ["\n".join(f"{name}: {value}" for name, value in each.items()) for each in told]
+        Console().print("\n\n".join(texts), highlight=False)
+    return 0 if stored[0] is not None else 1
+
+
+def _told(tokens: Tokens | None) -> dict[str, Any]:
+    if tokens is None:
+        return {"logged_in": False}
+    renewed = datetime.fromtimestamp(tokens.renew_at, UTC).isoformat(timespec="seconds")
+    return {
+        "logged_in": True,
+        "location": tokens.location,
+        "company": tokens.company,
+        "scopes": list(tokens.scopes),
+        "renewed_from": renewed,
+        "renewable": bool(tokens.refresh),
+        "due": tokens.renew_at <= time.time(),
+    }
+
+
+def _of(agencies: Agencies, company: str | None) -> list[SqlTokenStore]:
+    """Where the tokens are of the agency that the file names; of all where it names none."""
+    return [each for name, each in agencies.each().items() if company in (None, name)]
 
 
 @auth.command
@@ -115,6 +141,13 @@ def logout(*, pair: PairFile, agency: Agency = False) -> int:
 
     In GHL, uninstall the app to take the right away as well.
     """
-    with _store(pair, _level(agency)) as (_, store):
-        store.forget()
+    if not agency:
+        with _store(pair) as (_, own):
+            own.forget()
+        return 0
+    found = agency_app(pair)
+    with found.agencies() as agencies:
+        store = agencies.one(found.company)
+        if store is not None:
+            store.forget()
     return 0

@@ -1,106 +1,22 @@
-"""fleet, webhooks, deploy and ledger: the commands for whoever runs this unattended."""
+"""webhooks, deploy and ledger: the commands for whoever runs this unattended."""
 
 from __future__ import annotations
 
 import json as jsons
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.table import Table
-from rich.text import Text
 
-from flows.commands.options import AtLeastOne, Json, PairFile, Port, ends_when_told
+from flows.commands.options import Json, PairFile, Port, ends_when_told
 from flows.config import load
-from flows.jobs.fleet import Job
-from flows.outcome.fleet import FleetReport, PairRun
 from flows.terminal import Console
 from reconcile.errors import ConfigError, Problem
 
 Pairs = Annotated[list[Path], Parameter(name=["--pair", "-p"], help="a pair file; may be repeated")]
-Runner = Literal["processes", "threads", "dask", "ray"]
-
-
 KeptIn = Annotated[str, Parameter(help='the ledger: "env:NAME", or its URL')]
-
-
-def fleet(
-    folder: Annotated[Path, Parameter(help="the folder with the pair files")],
-    /,
-    *,
-    ledger: Annotated[
-        str | None,
-        Parameter(
-            help='run the pairs that this ledger keeps: "env:NAME", or its URL; see `ledger add`'
-        ),
-    ] = None,
-    job: Annotated[Job, Parameter(help="what to do with each pair")] = "run",
-    workers: Annotated[int, AtLeastOne, Parameter(help="how many pairs at a time")] = 2,
-    runner: Annotated[
-        Runner, Parameter(help="processes here, or Prefect's task runners")
-    ] = "processes",
-    out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
-    json: Json = False,
-) -> int:
-    """Run every pair of a folder, each in a process of its own.
-
-    One that fails never stops the others.
-
-    With --ledger the pairs are those that the ledger keeps; their files are written into the
-    folder, on each worker. The exit code is the worst of all.
-    """
-    from flows.jobs.fleet import fleet as run_all
-    from flows.jobs.fleet import pair_files
-    from flows.outcome.fleet import write
-
-    files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
-    if runner == "processes":
-        report = run_all(files, job, workers=workers, before=before)
-    else:
-        from flows.orchestration.fleet import fleet_on
-
-        report = fleet_on(runner, files, job, workers=workers, kept_in=ledger or "", before=before)
-    paths = write(report, out)
-    if json:
-        jsons.dump(asdict(report), sys.stdout, ensure_ascii=False, indent=1)
-        print()
-    else:
-        _show(report, paths["html"])
-    return report.exit_code
-
-
-def _kept(ledger: str, folder: Path) -> tuple[list[Path], list[PairRun]]:
-    """The files of the pairs that the ledger keeps.
-
-    It also gives those pairs that this worker's settings do not let run.
-    """
-    from flows.jobs.fleet import refused
-    from flows.state.pairs import url_of, write_out
-
-    before: list[PairRun] = []
-    files = write_out(
-        url_of(ledger),
-        folder,
-        kept_in=ledger,
-        refuse=lambda name, error: before.append(refused(name, error)),
-    )
-    return files, before
-
-
-def _show(report: FleetReport, page: Path) -> None:
-    table = Table(box=None, header_style="dim")
-    for head in ("pair", "result", "seconds", "what"):
-        table.add_column(head, overflow="fold")
-    for run in report.runs:
-        table.add_row(
-            *map(Text, (run.pair, run.word, f"{run.seconds:.1f}", run.headline or run.error))
-        )
-    console = Console()
-    console.print(table)
-    console.print(f"Fleet report: {page}", highlight=False, markup=False, soft_wrap=True)
 
 
 def webhooks(

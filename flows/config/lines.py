@@ -38,6 +38,7 @@ class _Scanner:
     at: int = 0
     found: dict[KeyPath, int] = field(default_factory=dict)
     arrays: dict[KeyPath, int] = field(default_factory=dict)
+    texts: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
 
     def line(self) -> int:
         return self.text.count("\n", 0, self.at) + 1
@@ -114,7 +115,9 @@ class _Scanner:
             self.array(path)
         elif self.peek("{"):
             self.inline(path)
-        elif not self.skip(_STRING):
+        elif text := self.skip(_STRING):
+            self.texts[path] = (self.at - len(text), self.at)
+        else:
             self.skip(_SCALAR)
 
     def array(self, path: KeyPath) -> None:
@@ -148,6 +151,13 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
     scanner = _Scanner(text)
     scanner.document()
     return scanner.found
+
+
+def text_spans(text: str) -> Mapping[KeyPath, tuple[int, int]]:
+    """From where to where each text of a valid TOML text stands, with its quotes."""
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.texts
 
 
 def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:

@@ -293,6 +293,16 @@ class OAuthForm(Part):
 
     client_id: Secret
     client_secret: Secret
+    company: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the agency's id; needed where the ledger has tokens of more than one",
+    )
+    app_id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the app's id, for `fleet discover`; default: the client id up to its hyphen",
+    )
 
 
 class GhlForm(Part):

@@ -23,8 +23,8 @@ from reconcile.ledger.ledger import Ledger
 TABLE = schema.pair_file
 
 
-def url_of(reference: str) -> str:
-    """The ledger's URL: itself, or what the environment variable in "env:NAME" holds.
+def url_of(reference: str, option: str = "--ledger") -> str:
+    """A database's URL, the ledger's unless told: itself, or what the environment variable in "env:NAME" holds.
 
     Raises ConfigError where it is unset.
     """
@@ -34,7 +34,7 @@ def url_of(reference: str) -> str:
     if not os.environ.get(name):
         what = f"the environment variable {name} is not set"
         raise ConfigError(
-            [Problem("--ledger", what, f"set it before the run: export {name}=postgresql://…")]
+            [Problem(option, what, f"set it before the run: export {name}=postgresql://…")]
         )
     return with_driver(os.environ[name])
 

@@ -34,7 +34,7 @@ from flows.run import Options
 from flows.state.backups import back_up, restore, revision
 from flows.state.leases import holder_of, lease, place, release_dead
 from flows.state.stores import brought, forget, keep, stored
-from flows.wiring.credentials import auth_of, store_of
+from flows.wiring.credentials import agencies_of, auth_of, store_of
 from flows.wiring.wiring import _window
 from reconcile.errors import Expired, Locked, StateError
 from reconcile.ledger import runs, schema
@@ -400,7 +400,7 @@ def test_oauth_from_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(Expired, match="auth login"):
         auth_of(pair, ledger.engine, closed.append)
     later = NOW.timestamp() * 2
-    store_of(pair, ledger.engine, level="Company").save(Tokens("agency", "r", later, company="co"))
+    agencies_of(pair, ledger.engine).save(Tokens("agency", "r", later, company="co"))
     assert repr(auth_of(pair, ledger.engine, closed.append)) == "OAuth(…)"
     store_of(pair, ledger.engine).save(Tokens("mine", "r", later, location="loc1"))
     auth = auth_of(pair, ledger.engine, closed.append)

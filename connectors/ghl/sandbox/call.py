@@ -58,7 +58,8 @@ class Call:
         if token is None:
             return False
         if token.location_id is not None:
-            return token.location_id == location_id
+            installed = token.kind != "oauth" or self.state.location(location_id).installed
+            return token.location_id == location_id and installed
         return token.company_id == self.state.location(location_id).company_id
 
     def home(self) -> str:

@@ -23,7 +23,10 @@ class Noun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Location(Noun, frozen=True, kw_only=True, omit_defaults=True):
-    """A sub-account and the settings of it that change how contacts behave."""
+    """A sub-account and the settings of it that change how contacts behave.
+
+    `installed` says whether the agency's marketplace app may work in it.
+    """
 
     company_id: str
     name: str
@@ -32,6 +35,7 @@ class Location(Noun, frozen=True, kw_only=True, omit_defaults=True):
     allow_duplicates: bool
     match_order: tuple[str, ...]
     allow_duplicate_opportunities: bool = False
+    installed: bool = True
 
 
 class Token(Noun, frozen=True, kw_only=True, omit_defaults=True):

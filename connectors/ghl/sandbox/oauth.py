@@ -207,6 +207,7 @@ def location_token(call: Call) -> Answer:
     if (
         held is None
         or location is None
+        or not location.installed
         or location.company_id != held.company_id
         or call.body["companyId"] != held.company_id
     ):
@@ -231,13 +232,20 @@ def location_token(call: Call) -> Answer:
 def installed(call: Call) -> Answer:
     """GET /oauth/installedLocations (v3 /oauth/installed-locations).
 
-    Where the agency installed the app.
+    Every location of the agency, with whether the app is installed there
+    (docs/ghl.md#authentication).
     """
     held = call.token
     if not call.query.get("companyId") or not call.query.get("appId"):
         raise invalid("companyId should not be empty", "appId should not be empty")
     rows = [
-        {"_id": one.id, "name": one.name, "address": "", "isInstalled": True, "installedAt": iso(0)}
+        {
+            "_id": one.id,
+            "name": one.name,
+            "address": "",
+            "isInstalled": one.installed,
+            "installedAt": iso(0),
+        }
         for one in call.state.store.table(Location).values()
         if held is not None and one.company_id == held.company_id == call.query["companyId"]
     ]

@@ -101,8 +101,8 @@ class Sandbox(People, Sales):
     def add_location(self, location_id: str, **settings: Any) -> str:
         """Add a location, or change one that exists.
 
-        It may have name, company_id, country, timezone, allow_duplicates, match_order and
-        allow_duplicate_opportunities.
+        It may have name, company_id, country, timezone, allow_duplicates, match_order,
+        allow_duplicate_opportunities and installed.
         """
         held = self.state.store.table(Location).get(location_id)
         chosen: dict[str, Any] = {

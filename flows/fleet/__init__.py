@@ -1,0 +1,1 @@
+"""Many pairs from one template and a table of locations."""
