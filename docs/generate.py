@@ -44,6 +44,7 @@ def commands_page() -> str:
     told = app.generate_docs(output_format="markdown", heading_level=1, include_hidden=False)
     body = told[told.index("\n## ghl-reconcile ") :]
     body = re.sub(r"\n(##+) ghl-reconcile ", r"\n\1 ", body)
+    body = body.replace("](#ghl-reconcile-", "](#")
     body = re.sub(r", --empty-[\w-]+`", "`", body)
     return NOTE + _EXIT_CODES + re.sub(r"\n{3,}", "\n\n", body).rstrip() + "\n"
 

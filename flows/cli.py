@@ -76,7 +76,7 @@ COMMANDS = {
     ),
     "fleet": (
         "flows.commands.fleet:fleet",
-        "Run many pairs; discover an agency's locations; make pairs from a template.",
+        "Run many pairs, make them from one template and a table, say how they stand.",
     ),
     "audit": ("flows.commands.running:audit", "Report on both sides' data; write to neither."),
     "review": (

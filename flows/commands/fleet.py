@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from flows.fleet.changes import Change
     from flows.fleet.discovery import Discovery
     from flows.fleet.fitting import Fit
+    from flows.fleet.standing import Standing
     from flows.fleet.table import Table as Locations
 
 Runner = Literal["processes", "threads", "dask", "ray"]
@@ -43,7 +45,7 @@ fleet = App(
     name="fleet",
     help=(
         "Run many pairs, each in a process of its own; discover an agency's locations; "
-        "make the pairs from one template and a table."
+        "make the pairs from one template and a table; say how they stand."
     ),
 )
 
@@ -64,6 +66,9 @@ def run(
     runner: Annotated[
         Runner, Parameter(help="processes here, or Prefect's task runners")
     ] = "processes",
+    stagger: Annotated[
+        float, Parameter(validator=Number(gte=0), help="seconds between the starts of two pairs")
+    ] = 0.0,
     out: Annotated[Path, Parameter(help="where the fleet report goes")] = Path("fleet"),
     json: Json = False,
 ) -> int:
@@ -74,13 +79,18 @@ def run(
     With --ledger the pairs are those that the ledger keeps; their files are written into the
     folder, on each worker. The exit code is the worst of all.
     """
+    from flows.jobs.fleet import Pace, longest_first, pair_files, seconds_of
     from flows.jobs.fleet import fleet as run_all
-    from flows.jobs.fleet import pair_files
     from flows.outcome.fleet import write
 
+    if stagger and runner != "processes":
+        what = f"--stagger does nothing with --runner {runner}"
+        remedy = "Let the cluster say how many start at once, or use --runner processes."
+        raise ConfigError([Problem("--stagger", what, remedy)])
     files, before = _kept(ledger, folder) if ledger else (pair_files(folder), [])
+    files = longest_first(files, seconds_of(out / "fleet.json"))
     if runner == "processes":
-        report = run_all(files, job, workers=workers, before=before)
+        report = run_all(files, job, workers=workers, before=before, pace=Pace(stagger))
     else:
         from flows.orchestration.fleet import fleet_on
 
@@ -255,17 +265,22 @@ def make(
     if done:
         take_effect(ready, out)
     if json:
-        told = [
-            {
-                "kind": change.kind.value,
-                "pair": change.pair,
-                "keys": [dict(zip(("key", "old", "new"), key, strict=True)) for key in change.keys],
-            }
-            for change in ready
-        ]
         left = [asdict(fit) for fit in unfit.values()]
-        _print({"pairs": len(made), "changes": told, "unfit": left, "in_effect": done})
+        told = {"pairs": len(made), "changes": _listed(ready), "unfit": left, "in_effect": done}
+        _print(told)
     return int(bool(unfit) or (bool(ready) and not done))
+
+
+def _listed(ready: Sequence[Change]) -> list[dict[str, Any]]:
+    """The changes for machines."""
+    return [
+        {
+            "kind": change.kind.value,
+            "pair": change.pair,
+            "keys": [dict(zip(("key", "old", "new"), key, strict=True)) for key in change.keys],
+        }
+        for change in ready
+    ]
 
 
 _MOST = 20
@@ -298,3 +313,57 @@ def _agreed(count: int, *, json: bool) -> bool:
         return False
     question = f"Shall the changes of {count:,} pairs take effect?"
     return Confirm.ask(question, console=console, default=False)
+
+
+@fleet.command
+def status(
+    folder: Annotated[Path, Parameter(help="the folder with the pair files")],
+    /,
+    *,
+    out: Annotated[
+        Path | None, Parameter(help="write the page there: status.html, and status.json")
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Say how each pair of a folder stands, worst first, by what ledgers and stores hold.
+
+    How its last runs went, which questions wait and for how long, how many of GHL's requests were
+    left, and where its report is. Asks neither side. The exit code is the worst of all.
+    """
+    from flows.clock import now
+    from flows.fleet.page import page, summary
+    from flows.fleet.standing import standings
+    from flows.jobs.fleet import pair_files
+
+    at = now()
+    found = standings(pair_files(folder), at=at)
+    told = {"at": at, "pairs": [asdict(one) | {"questions": one.questions} for one in found]}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "status.html").write_text(page(found, at=at), encoding="utf-8")
+        text = jsons.dumps(told, ensure_ascii=False, indent=1)
+        (out / "status.json").write_text(text, encoding="utf-8")
+    if json:
+        _print(told)
+    else:
+        _show_standings(found, summary(found))
+        if out is not None:
+            place = out / "status.html"
+            Console().print(f"Page: {place}", highlight=False, markup=False, soft_wrap=True)
+    return max((one.code for one in found), default=0)
+
+
+def _show_standings(found: Sequence[Standing], said: str) -> None:
+    table = Table(box=None, header_style="dim")
+    for head in ("pair", "how it stands", "last runs", "questions", "oldest", "what is wrong"):
+        table.add_column(head, overflow="fold")
+    for one in found[:_MOST]:
+        trend = "".join("✓?!✗"[code] for code in one.trend)
+        oldest = f"{one.oldest_days} d" if one.questions else ""
+        cells = (one.pair, one.word, trend, f"{one.questions:,}", oldest, "; ".join(one.reasons))
+        table.add_row(*map(Text, cells))
+    console = Console()
+    console.print(table)
+    if len(found) > _MOST:
+        console.print(Text(f"… and {len(found) - _MOST:,} more"))
+    console.print(Text(said))

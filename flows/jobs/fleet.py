@@ -12,15 +12,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from flows.clock import now
 from flows.errors import redacted
-from flows.outcome.fleet import WORDS, FleetReport, PairRun
+from flows.outcome.fleet import LOST, WORDS, FleetReport, PairRun
 from reconcile.errors import ConfigError, Problem
 from reconcile.values.names import is_name
 
@@ -34,6 +35,9 @@ LONGEST = timedelta(hours=23)
 GRACE_SECONDS = 120.0
 """How long a stopped run has to settle what it has done."""
 
+
+PASSING = frozenset({"TRANSIENT", "EXHAUSTED_BURST", "BLOCKED", "LOCKED", "LEDGER", LOST})
+"""The codes of what may be over an hour later: a pair that ended with one is put off."""
 
 Runner = Callable[[Path, Job], PairRun]
 """Runs one pair and tells what came of it; raises nothing."""
@@ -77,19 +81,80 @@ def fleet(
     workers: int = 2,
     runner: Runner | None = None,
     before: Sequence[PairRun] = (),
+    pace: Pace | None = None,
 ) -> FleetReport:
     """Run every pair, `workers` at a time, each in its own process.
 
-    What fails is told in the report.
+    What fails is told in the report. What failed of something that passes is put off until all
+    others had their turn, and tried once more.
 
     `before` are pairs that came to nothing before any ran.
     """
     started, began = now(), time.monotonic()
-    one = runner or run_process
+    pace = pace or Pace()
+    one = pace.staggered(runner or run_process)
     with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="pair") as pool:
-        runs = [*before, *pool.map(lambda path: one(path, job), pairs)]
-    worst = sorted(runs, key=lambda run: (-run.exit_code, run.pair))
+        first = list(pool.map(lambda path: one(path, job), pairs))
+        ended = zip(pairs, first, strict=True)
+        off = [path for path, run in ended if run.code in PASSING and pace.put_off is not None]
+        if off and pace.put_off:
+            log.info("put off", extra={"pairs": len(off), "seconds": pace.put_off})
+            pace.sleep(pace.put_off)
+        again = dict(zip(off, pool.map(lambda path: one(path, job), off), strict=True))
+    last = [
+        replace(again[path], tries=2) if path in again else run
+        for path, run in zip(pairs, first, strict=True)
+    ]
+    worst = sorted([*before, *last], key=lambda run: (-run.exit_code, run.pair))
     return FleetReport(job, started, time.monotonic() - began, workers, tuple(worst))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When pairs start.
+
+    `stagger` seconds lie between two starts, `put_off` between the end of all and the second try of
+    those that failed; None tries nothing twice.
+    """
+
+    stagger: float = 0.0
+    put_off: float | None = 60.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def staggered(self, runner: Runner) -> Runner:
+        """The same, each start so long after the last one."""
+        if not self.stagger:
+            return runner
+        turn = threading.Lock()
+        began = False
+
+        def waiting(path: Path, job: Job) -> PairRun:
+            nonlocal began
+            with turn:
+                if began:
+                    self.sleep(self.stagger)
+                began = True
+            return runner(path, job)
+
+        return waiting
+
+
+def longest_first(pairs: Sequence[Path], before: Mapping[str, float]) -> list[Path]:
+    """The pairs in the order in which the night is over soonest.
+
+    Those that took longest last time start first, after those of which nothing is known: a long
+    one that starts last keeps all others' workers waiting. `before` has seconds by pair.
+    """
+    return sorted(pairs, key=lambda path: -before.get(path.stem, float("inf")))
+
+
+def seconds_of(report: Path) -> dict[str, float]:
+    """How long each pair took, by the report of an earlier fleet; nothing where there is none."""
+    try:
+        runs = json.loads(report.read_text(encoding="utf-8"))["runs"]
+        return {str(run["pair"]): float(run["seconds"]) for run in runs}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 _PLAIN = {"audit": (), "plan": ()}
@@ -128,14 +193,27 @@ def run_process(path: Path, job: Job) -> PairRun:
 def told(path: Path, code: int, out: str, errors: str, seconds: float) -> PairRun:
     """What a finished process told: its document where it printed one, else its last words."""
     seconds = round(seconds, 1)
+    document: dict[str, Any] = {}
     try:
         document = json.loads(out)
         return of_document(path, code, document, seconds)
     except (ValueError, KeyError, TypeError):
         words = redacted(errors.strip())[-2_000:] or f"ended with {code} and said nothing"
+        lost = LOST if code not in WORDS else ""
         return PairRun(
-            path.stem, code if code in WORDS and code else 3, seconds, state="failed", error=words
+            path.stem,
+            code if code in WORDS and code else 3,
+            seconds,
+            state="failed",
+            error=words,
+            code=_code(document) or lost,
         )
+
+
+def _code(document: Any) -> str:
+    """The code of the error that a document tells; empty where it tells none."""
+    error = document.get("error") if isinstance(document, dict) else None
+    return str(error.get("code") or "") if isinstance(error, dict) else ""
 
 
 def of_document(
@@ -157,6 +235,7 @@ def of_document(
         headline=document["verdict"]["headline"],
         error=redacted(" → ".join(filter(None, words))),
         figures=figures,
+        code=_code(document),
         requests=sum(int(side.get("requests") or 0) for side in _sides(document)),
         report=report,
     )

@@ -18,7 +18,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.jobs.fleet import Job, fleet, pair_files, refused, run_process
+from flows.jobs.fleet import Job, Pace, fleet, pair_files, refused, run_process
 from flows.orchestration.sealed import Failed, outward, sealed, unsealed
 from flows.outcome.fleet import FleetReport, PairRun, markdown
 from flows.state.pairs import url_of, write_out
@@ -93,7 +93,8 @@ def fleet_on(
         futures: dict[Path, Any] = {
             path: run_pair.submit(str(path), job, kept_in) for path in pairs
         }
-        report = fleet(pairs, job, workers=workers, runner=one, before=before)
+        once = Pace(put_off=None)
+        report = fleet(pairs, job, workers=workers, runner=one, before=before, pace=once)
         create_markdown_artifact(
             markdown(report), key="fleet", description=f"{len(report.runs)} pairs"
         )

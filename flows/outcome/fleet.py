@@ -20,9 +20,16 @@ WORDS = {
 """What an exit code says of a pair."""
 
 
+LOST = "LOST"
+"""The code of a process, or a worker, that ended and said nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairRun:
-    """What one pair's run came to. `error` is its message where it did not come to a report."""
+    """What one pair's run came to. `error` is its message where it did not come to a report.
+
+    `code` is that of its error; `tries` is 2 for one that was put off and tried again.
+    """
 
     pair: str
     exit_code: int
@@ -34,6 +41,8 @@ class PairRun:
     requests: int = 0
     report: str = ""
     error: str = ""
+    code: str = ""
+    tries: int = 1
 
     @property
     def word(self) -> str:

@@ -157,6 +157,7 @@ def tell(run: Run, state: RunState, *, refusal: str = "", write: Write = reconci
     settled = None if state == "settled" else state
     # When the report says that it ended, so that `history` tells of the same time.
     ended_at = str(whole["ended_at"])
+    brief["exit_code"] = code
     runs.remember(run.ledger, run.run_id, state=settled, summary=brief, at=ended_at)
     _tell_outside(run, told, alerted)
     CURRENT.end()
@@ -187,6 +188,7 @@ def tell_failure(run: Run, error: Exception) -> Told:
     paths = report.write_document(whole, run.folder)
     imprints.take(run.ledger, run.folder)
     keep(run.pair, run.folder)
+    brief["exit_code"] = 3
     runs.remember(run.ledger, run.run_id, state=state, summary=brief, at=str(whole["ended_at"]))
     told = Told(3, state, whole, paths)
     _tell_outside(run, told, alerted)

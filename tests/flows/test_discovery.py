@@ -161,7 +161,7 @@ def test_fifty_locations_of_two_agencies(fleet: Fleet) -> None:
     assert left[f"place-{BARE}"] == (["the custom field contact.shoe_size"], "")
     assert left[f"place-{BARE}b"][0][1].startswith("the user ann@example.com: no user")
     for refused in (REVOKED, GONE):
-        assert "[FORBIDDEN]" in left[f"place-{refused}"][1]
+        assert "[WRONG_LOCATION]" in left[f"place-{refused}"][1]
     changed = {one["pair"]: one["keys"] for one in done.document["changes"]}
     assert changed["place-north-00"] == [
         {"key": "[contact.fields] size", "old": "contact.shirt_size", "new": "contact.shoe_size"}
@@ -195,6 +195,7 @@ def week_later(fleet: Fleet) -> None:
         furnish(sandbox, "north-25")
         sandbox.seed_custom_field("north-25", "Shoe size")
         sandbox.add_location(BARE + "b", name=f"Place {BARE}b", company_id="south")
+        sandbox.seed_user(BARE + "b", email="ben@example.com")
 
 
 def size_of(fleet: Fleet, pair: str) -> str:
