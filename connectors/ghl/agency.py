@@ -33,24 +33,24 @@ def locations(
     is not whole: what is missing in it would prove nothing.
     """
     client = client_of(app, auth=agency, transport=transport)
-    found: dict[str, Listed] = {}
+    results: dict[str, Listed] = {}
     total = 0
     try:
         for rows, said in _pages(client, app, {"companyId": company, "appId": app_id}):
             total = max(total, said)
-            found |= {one.location: one for one in map(_listed, rows)}
+            results |= {one.location: one for one in map(_listed, rows)}
     finally:
         client.close()
-    if len(found) < total:
+    if len(results) < total:
         raise Malformed(
-            f"GHL listed {len(found):,} locations of the agency, and counts {total:,}",
+            f"GHL listed {len(results):,} locations of the agency, and counts {total:,}",
             remedy="try again: nothing is concluded from a part of the list",
         )
-    return list(found.values())
+    return list(results.values())
 
 
 def _pages(
-    client: Client, app: OAuthApp, asked: Mapping[str, str]
+    client: Client, app: OAuthApp, query: Mapping[str, str]
 ) -> Iterator[tuple[list[Any], int]]:
     """The rows of each page, and how many locations GHL says there are (0: it does not say)."""
     endpoint = DIALECTS[app.version]["oauth.installed"]
@@ -59,7 +59,7 @@ def _pages(
     seen: set[str] = set()
     while True:
         request = Request(
-            endpoint.method, endpoint.path, endpoint=endpoint.name, params={**asked, **params}
+            endpoint.method, endpoint.path, endpoint=endpoint.name, params={**query, **params}
         )
         reply = client.send(request).json()
         rows = reply.get("items" if by_token else "locations") or []
@@ -79,4 +79,8 @@ def _listed(row: Any) -> Listed:
     if not isinstance(row, dict) or not row.get("_id"):
         raise Malformed("expected a location with an _id in GHL's list, found none")
     # What does not say that it is installed is not worked in.
-    return Listed(str(row["_id"]), str(row.get("name") or ""), row.get("isInstalled") is True)
+    return Listed(
+        location=str(row["_id"]),
+        name=str(row.get("name") or ""),
+        installed=row.get("isInstalled") is True,
+    )

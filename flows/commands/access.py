@@ -64,8 +64,8 @@ def login(
         callback = Callback(port)
         store: TokenStore
         if agency:
-            found = agency_app(pair)
-            app, store = found.redirected(callback.url), held.enter_context(found.agencies())
+            named = agency_app(pair)
+            app, store = named.redirected(callback.url), held.enter_context(named.agencies())
         else:
             loaded, store = held.enter_context(_store(pair))
             app = app_of(loaded, redirect=callback.url)
@@ -99,18 +99,18 @@ def status(*, pair: PairFile, agency: Agency = False, json: Json = False) -> int
     """
     stored: list[Tokens | None]
     if agency:
-        found = agency_app(pair)
-        with found.agencies() as agencies:
-            stored = [store.load() for store in _of(agencies, found.company)] or [None]
+        whose = agency_app(pair)
+        with whose.agencies() as agencies:
+            stored = [store.load() for store in _of(agencies, whose.company)] or [None]
     else:
         with _store(pair) as (_, own):
             stored = [own.load()]
-    told = [_told(tokens) for tokens in stored]
+    rows = [_told(tokens) for tokens in stored]
     if json:
-        jsons.dump(told[0] if len(told) == 1 else told, sys.stdout, indent=1)
+        jsons.dump(rows[0] if len(rows) == 1 else rows, sys.stdout, indent=1)
         print()
     else:
-        texts = ["\n".join(f"{name}: {value}" for name, value in each.items()) for each in told]
+        texts = ["\n".join(f"{name}: {value}" for name, value in each.items()) for each in rows]
         Console().print("\n\n".join(texts), highlight=False)
     return 0 if stored[0] is not None else 1
 
@@ -145,9 +145,9 @@ def logout(*, pair: PairFile, agency: Agency = False) -> int:
         with _store(pair) as (_, own):
             own.forget()
         return 0
-    found = agency_app(pair)
-    with found.agencies() as agencies:
-        store = agencies.one(found.company)
+    whose = agency_app(pair)
+    with whose.agencies() as agencies:
+        store = agencies.one(whose.company)
         if store is not None:
             store.forget()
     return 0

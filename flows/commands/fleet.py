@@ -163,16 +163,20 @@ def discover(
     locations = _locations(table, database, query)
     discovery = look(app, locations)
     if out is not None:
-        write(discovery.found, locations, out)
+        write(discovery.results, locations, out)
     if json:
-        found = [
+        results = [
             {"mark": one.mark.value, "where": one.row.where if one.row else None}
             | {name: getattr(one, name) for name in ("location", "name", "before", "company")}
             | {"pair": one.pair}
-            for one in discovery.found
+            for one in discovery.results
         ]
-        told = {"counts": discovery.counted(), "locations": found, "failures": discovery.failures}
-        _print(told)
+        document = {
+            "counts": discovery.counted(),
+            "locations": results,
+            "failures": discovery.failures,
+        }
+        _print(document)
     else:
         _show_discovery(discovery)
         if out is not None:
@@ -180,8 +184,8 @@ def discover(
     return discovery.exit_code
 
 
-def _print(told: Any) -> None:
-    jsons.dump(told, sys.stdout, ensure_ascii=False, indent=1)
+def _print(document: Any) -> None:
+    jsons.dump(document, sys.stdout, ensure_ascii=False, indent=1)
     print()
 
 
@@ -206,14 +210,14 @@ def _show_discovery(discovery: Discovery) -> None:
     table = Table(box=None, header_style="dim")
     for head in ("", "location", "name", "agency", "pair"):
         table.add_column(head, overflow="fold")
-    for one in discovery.found:
+    for one in discovery.results:
         if one.mark.value != "known":
             name = f"{one.before} → {one.name}" if one.mark.value == "renamed" else one.name
             table.add_row(*map(Text, (one.mark.value, one.location, name, one.company, one.pair)))
     if table.row_count:
         console.print(table)
     counts = ", ".join(f"{count:,} {mark}" for mark, count in discovery.counted().items() if count)
-    console.print(f"{len(discovery.found):,} locations: {counts or 'none'}", highlight=False)
+    console.print(f"{len(discovery.results):,} locations: {counts or 'none'}", highlight=False)
     for company, why in discovery.failures.items():
         console.print(Text(f"agency {company} could not be asked: {why}"))
 
@@ -253,21 +257,26 @@ def make(
             [Problem("--table", what, "Give --table FILE, or --database and --query.")]
         )
     read_template = read(template)
-    made = make_pairs(read_template, locations, out.absolute())
-    found = changes(read_template, made, out)
-    touched = {change.pair for change in found}
-    asked = [] if offline else fits([one for one in made if one.pair.name in touched])
-    unfit = {fit.pair: fit for fit in asked if not fit.fits}
-    ready = [change for change in found if change.pair not in unfit]
+    pairs = make_pairs(read_template, locations, out.absolute())
+    results = changes(read_template, pairs, out)
+    touched = {change.pair for change in results}
+    looks = [] if offline else fits([one for one in pairs if one.pair.name in touched])
+    unfit = {fit.pair: fit for fit in looks if not fit.fits}
+    ready = [change for change in results if change.pair not in unfit]
     if not json:
-        _show_changes(ready, list(unfit.values()), len(made))
+        _show_changes(ready, list(unfit.values()), len(pairs))
     done = bool(ready) and (yes or _agreed(len(ready), json=json))
     if done:
         take_effect(ready, out)
     if json:
         left = [asdict(fit) for fit in unfit.values()]
-        told = {"pairs": len(made), "changes": _listed(ready), "unfit": left, "in_effect": done}
-        _print(told)
+        document = {
+            "pairs": len(pairs),
+            "changes": _listed(ready),
+            "unfit": left,
+            "in_effect": done,
+        }
+        _print(document)
     return int(bool(unfit) or (bool(ready) and not done))
 
 
@@ -336,34 +345,34 @@ def status(
     from flows.jobs.fleet import pair_files
 
     at = now()
-    found = standings(pair_files(folder), at=at)
-    told = {"at": at, "pairs": [asdict(one) | {"questions": one.questions} for one in found]}
+    results = standings(pair_files(folder), at=at)
+    document = {"at": at, "pairs": [asdict(one) | {"questions": one.questions} for one in results]}
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "status.html").write_text(page(found, at=at), encoding="utf-8")
-        text = jsons.dumps(told, ensure_ascii=False, indent=1)
+        (out / "status.html").write_text(page(results, at=at), encoding="utf-8")
+        text = jsons.dumps(document, ensure_ascii=False, indent=1)
         (out / "status.json").write_text(text, encoding="utf-8")
     if json:
-        _print(told)
+        _print(document)
     else:
-        _show_standings(found, summary(found))
+        _show_standings(results, summary(results))
         if out is not None:
             place = out / "status.html"
             Console().print(f"Page: {place}", highlight=False, markup=False, soft_wrap=True)
-    return max((one.code for one in found), default=0)
+    return max((one.code for one in results), default=0)
 
 
-def _show_standings(found: Sequence[Standing], said: str) -> None:
+def _show_standings(results: Sequence[Standing], said: str) -> None:
     table = Table(box=None, header_style="dim")
     for head in ("pair", "how it stands", "last runs", "questions", "oldest", "what is wrong"):
         table.add_column(head, overflow="fold")
-    for one in found[:_MOST]:
+    for one in results[:_MOST]:
         trend = "".join("✓?!✗"[code] for code in one.trend)
         oldest = f"{one.oldest_days} d" if one.questions else ""
         cells = (one.pair, one.word, trend, f"{one.questions:,}", oldest, "; ".join(one.reasons))
         table.add_row(*map(Text, cells))
     console = Console()
     console.print(table)
-    if len(found) > _MOST:
-        console.print(Text(f"… and {len(found) - _MOST:,} more"))
+    if len(results) > _MOST:
+        console.print(Text(f"… and {len(results) - _MOST:,} more"))
     console.print(Text(said))

@@ -75,7 +75,7 @@ def agency_app(path: Path, *, environ: Mapping[str, str] = os.environ) -> Agency
         oauth = {}
     said = _Said(template, Resolver(environ, path.absolute().parent, problems))
     client_id = said.secret(("ghl", "oauth", "client_id"))
-    made = AgencyApp(
+    result = AgencyApp(
         app=OAuthApp(
             client_id=client_id,
             client_secret=said.secret(("ghl", "oauth", "client_secret")),
@@ -89,7 +89,7 @@ def agency_app(path: Path, *, environ: Mapping[str, str] = os.environ) -> Agency
         key_folder=_store(said),
     )
     problems.stop_if_any()
-    return made
+    return result
 
 
 def _store(said: _Said) -> Path:
@@ -128,8 +128,8 @@ _EACH_ITS_OWN = (
 
 def _where(said: _Said) -> dict[str, Any]:
     """The host and the version, where the file says them."""
-    found = {"url": said.text(("ghl", "url")), "version": said.text(("ghl", "version"))}
-    return {key: value for key, value in found.items() if value}
+    value = {"url": said.text(("ghl", "url")), "version": said.text(("ghl", "version"))}
+    return {key: value for key, value in value.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +140,16 @@ class _Said:
     resolver: Resolver
 
     def text(self, path: tuple[str, ...]) -> str:
-        found: Any = self.template.document
+        value: Any = self.template.document
         for step in path:
-            found = found.get(step) if isinstance(found, dict) else None
-        if found is None:
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is None:
             return ""
         if self.template.at(*path) is not None:
             what = f"{name(path)} is a column, and all locations of the app share it"
             self.resolver.problems.add(path, what, "Write the value itself.")
             return ""
-        return str(found)
+        return str(value)
 
     def secret(self, path: tuple[str, ...], default: str | None = None) -> str:
         text = self.text(path)

@@ -49,7 +49,7 @@ class Change:
     text: str | None
 
 
-def changes(template: Template, made: Sequence[Made], folder: Path) -> list[Change]:
+def changes(template: Template, pairs: Sequence[Made], folder: Path) -> list[Change]:
     """What differs between the folder's files of this template and the pairs that it makes now.
 
     Files that it did not make are left alone. Raises ConfigError where a pair would take the place
@@ -57,26 +57,26 @@ def changes(template: Template, made: Sequence[Made], folder: Path) -> list[Chan
     """
     mark = _MARK.format(template=template.path.name)
     before = _of_this(mark, folder)
-    texts = {one.pair.name: f"{mark}\n{one.text}" for one in made}
+    texts = {one.pair.name: f"{mark}\n{one.text}" for one in pairs}
     _require_free(texts, before, folder)
-    _require_same(made, before)
-    found = [Change(Kind.GONE, pair, (), None) for pair in sorted(before) if pair not in texts]
+    _require_same(pairs, before)
+    results = [Change(Kind.GONE, pair, (), None) for pair in sorted(before) if pair not in texts]
     for pair, text in texts.items():
         if pair not in before:
-            found.append(Change(Kind.ADDED, pair, tuple(_keys("", text)), text))
+            results.append(Change(Kind.ADDED, pair, tuple(_keys("", text)), text))
         elif before[pair] != text:
-            found.append(Change(Kind.CHANGED, pair, tuple(_keys(before[pair], text)), text))
-    return found
+            results.append(Change(Kind.CHANGED, pair, tuple(_keys(before[pair], text)), text))
+    return results
 
 
 def _of_this(mark: str, folder: Path) -> dict[str, str]:
     """The texts of the files in the folder that this template made, by pair."""
-    found = {}
+    results = {}
     for path in sorted(folder.glob("*.toml")):
         text = path.read_text(encoding="utf-8", errors="replace")
         if text.partition("\n")[0] == mark:
-            found[path.stem] = text
-    return found
+            results[path.stem] = text
+    return results
 
 
 def _require_free(texts: Mapping[str, str], before: Mapping[str, str], folder: Path) -> None:
@@ -92,15 +92,15 @@ def _require_free(texts: Mapping[str, str], before: Mapping[str, str], folder: P
         raise ConfigError(problems)
 
 
-def _require_same(made: Sequence[Made], before: Mapping[str, str]) -> None:
+def _require_same(pairs: Sequence[Made], before: Mapping[str, str]) -> None:
     """Raise where a location would get another pair, which knows nothing of the first one's links.
 
     It would take everybody for new.
     """
-    now = {one.pair.name for one in made}
+    now = {one.pair.name for one in pairs}
     locations = {_values(text).get(_LOCATION): pair for pair, text in before.items()}
     problems = []
-    for one in made:
+    for one in pairs:
         former = locations.get(one.pair.ghl.location)
         if former is not None and former not in now and one.pair.name not in before:
             what = f'location {one.pair.ghl.location} is pair "{former}", and would be another'
@@ -168,20 +168,20 @@ def _without_secrets(url: str) -> str:
     return f"{parts.scheme}://{host}{parts.path}{query}"
 
 
-def take_effect(found: Sequence[Change], folder: Path) -> None:
+def take_effect(results: Sequence[Change], folder: Path) -> None:
     """Write the files that are added or changed, each in one step; then remove those that go.
 
     Stopped in between, the next one shows what is left. What runs of a pair left in its store and
     in the ledger stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for change in found:
+    for change in results:
         if change.text is not None:
             file = folder / f"{change.pair}.toml"
             partial = file.with_name(f".{file.name}.{os.getpid()}")
             partial.touch(mode=0o600)
             partial.write_text(change.text, encoding="utf-8")
             partial.replace(file)
-    for change in found:
+    for change in results:
         if change.text is None:
             (folder / f"{change.pair}.toml").unlink(missing_ok=True)

@@ -54,12 +54,12 @@ class Found:
 class Discovery:
     """The locations, and why each agency that could not be asked was not."""
 
-    found: list[Found]
+    results: list[Found]
     failures: dict[str, str]
 
     def counted(self) -> dict[str, int]:
         """How many locations have each mark."""
-        marks = [each.mark for each in self.found]
+        marks = [each.mark for each in self.results]
         return {mark.value: marks.count(mark) for mark in Mark}
 
     @property
@@ -67,7 +67,7 @@ class Discovery:
         """0: the table is as GHL says; 1: it differs; 2: an agency could not be asked."""
         if self.failures:
             return 2
-        return int(any(each.mark is not Mark.KNOWN for each in self.found))
+        return int(any(each.mark is not Mark.KNOWN for each in self.results))
 
 
 def discover(app: AgencyApp, table: Table | None) -> Discovery:
@@ -82,23 +82,23 @@ def discover(app: AgencyApp, table: Table | None) -> Discovery:
     rows = _by_location(table) if table is not None else {}
     listed, failures = _listed(app)
     taken = {row.cells.get("pair", "").casefold() for row in rows.values()}
-    found = []
+    results = []
     for company, one in listed:
         row = rows.pop(one.location, None)
         if row is not None:
-            found.append(_known(one, company, row))
+            results.append(_known(one, company, row))
         elif one.installed:
             pair = _proposed(one, taken)
             taken.add(pair.casefold())
-            found.append(Found(Mark.NEW, one.location, one.name, company, pair))
-    asked = {company for company, _ in listed}
-    found += [_unlisted(location, row, asked) for location, row in rows.items()]
-    return Discovery(found, failures)
+            results.append(Found(Mark.NEW, one.location, one.name, company, pair))
+    companies = {company for company, _ in listed}
+    results += [_unlisted(location, row, companies) for location, row in rows.items()]
+    return Discovery(results, failures)
 
 
 def _listed(app: AgencyApp) -> tuple[list[tuple[str, Listed]], dict[str, str]]:
     """Every location with its agency, and what each agency that cannot be asked said."""
-    found: list[tuple[str, Listed]] = []
+    results: list[tuple[str, Listed]] = []
     failures = {}
     with app.agencies() as agencies:
         stores = agencies.each()
@@ -118,10 +118,10 @@ def _listed(app: AgencyApp) -> tuple[list[tuple[str, Listed]], dict[str, str]]:
                 except ConnectorError as failed:
                     failures[company] = str(failed)
                     continue
-                found += [(company, one) for one in listed]
+                results += [(company, one) for one in listed]
         finally:
             renewal.close()
-    return found, failures
+    return results, failures
 
 
 def _by_location(table: Table) -> dict[str, Row]:
@@ -155,15 +155,31 @@ def _known(one: Listed, company: str, row: Row) -> Found:
     else:
         mark = Mark.KNOWN
     pair = row.cells.get("pair", "")
-    return Found(mark, one.location, one.name, company, pair, before, row)
+    return Found(
+        mark,
+        location=one.location,
+        name=one.name,
+        company=company,
+        pair=pair,
+        before=before,
+        row=row,
+    )
 
 
-def _unlisted(location: str, row: Row, asked: Collection[str]) -> Found:
+def _unlisted(location: str, row: Row, companies: Collection[str]) -> Found:
     """A location that no list has: gone where the agency that its row says was asked."""
     company = row.cells.get("company", "")
-    mark = Mark.GONE if company in asked else Mark.UNAUTHORISED
+    mark = Mark.GONE if company in companies else Mark.UNAUTHORISED
     name = row.cells.get("name", "")
-    return Found(mark, location, name, company, row.cells.get("pair", ""), name, row)
+    return Found(
+        mark,
+        location=location,
+        name=name,
+        company=company,
+        pair=row.cells.get("pair", ""),
+        before=name,
+        row=row,
+    )
 
 
 def _plain(name: str) -> str:
@@ -180,7 +196,7 @@ def _proposed(one: Listed, taken: Collection[str]) -> str:
     return f"{slug}-{one.location}" if slug else one.location
 
 
-def as_csv(found: Sequence[Found], table: Table | None) -> str:
+def as_csv(results: Sequence[Found], table: Table | None) -> str:
     """The table with what was found: new locations at its end, names as they are now.
 
     Every row and column that it had stays; a location that is gone is taken out by a person.
@@ -191,15 +207,15 @@ def as_csv(found: Sequence[Found], table: Table | None) -> str:
     writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
     writer.writeheader()
     order = {row.where: at for at, row in enumerate(table.rows)} if table is not None else {}
-    for one in sorted(found, key=lambda one: order[one.row.where] if one.row else len(order)):
+    for one in sorted(results, key=lambda one: order[one.row.where] if one.row else len(order)):
         cells = dict(one.row.cells) if one.row is not None else {"pair": one.pair}
-        told = {"location": one.location, "name": _plain(one.name), "company": one.company}
-        writer.writerow({**cells, **told})
+        current = {"location": one.location, "name": _plain(one.name), "company": one.company}
+        writer.writerow({**cells, **current})
     return lines.getvalue()
 
 
-def write(found: Sequence[Found], table: Table | None, path: Path) -> None:
+def write(results: Sequence[Found], table: Table | None, path: Path) -> None:
     """Write the table that was found, in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(as_csv(found, table), encoding="utf-8")
+    partial.write_text(as_csv(results, table), encoding="utf-8")
     partial.replace(path)

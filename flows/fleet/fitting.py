@@ -44,40 +44,40 @@ class Fit:
         return not self.missing and not self.error
 
 
-def fits(made: Sequence[Made]) -> list[Fit]:
+def fits(pairs: Sequence[Made]) -> list[Fit]:
     """How each pair fits its location. Two or three requests each, which only read.
 
     A location that fails says so, and stops no other.
     """
-    with ExitStack() as held:
-        ledgers = _ledgers(made, held)
+    with ExitStack() as stack:
+        ledgers = _ledgers(pairs, stack)
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fit") as pool:
-            return list(pool.map(lambda one: _fit(one, ledgers), made))
+            return list(pool.map(lambda one: _fit(one, ledgers), pairs))
 
 
-def _ledgers(made: Sequence[Made], held: ExitStack) -> dict[str, sa.Engine]:
+def _ledgers(pairs: Sequence[Made], stack: ExitStack) -> dict[str, sa.Engine]:
     """The ledgers that are there, for the tokens in them. None is made for a mere look."""
-    found = {}
-    for url in {one.pair.ledger_url.get_secret_value() for one in made if one.pair.ghl.oauth}:
+    engines = {}
+    for url in {one.pair.ledger_url.get_secret_value() for one in pairs if one.pair.ghl.oauth}:
         place = sa.make_url(url)
         if place.get_backend_name() != "sqlite" or Path(place.database or "").exists():
             ledger = Ledger(url, "")
-            held.callback(ledger.close)
-            found[url] = ledger.engine
-    return found
+            stack.callback(ledger.close)
+            engines[url] = ledger.engine
+    return engines
 
 
 def _fit(one: Made, ledgers: dict[str, sa.Engine]) -> Fit:
     try:
-        with ExitStack() as held:
-            auth = _auth(one.pair, ledgers, held)
-            api = held.enter_context(connect_ghl(one.pair.ghl, auth=auth)).api
+        with ExitStack() as stack:
+            auth = _auth(one.pair, ledgers, stack)
+            api = stack.enter_context(connect_ghl(one.pair.ghl, auth=auth)).api
             return Fit(one.pair.name, one.row.where, tuple(_missing(one.pair, api)))
     except (ConnectorError, ConfigError, ReconcileError) as failed:
         return Fit(one.pair.name, one.row.where, error=str(failed))
 
 
-def _auth(pair: Pair, ledgers: dict[str, sa.Engine], held: ExitStack) -> Auth | None:
+def _auth(pair: Pair, ledgers: dict[str, sa.Engine], stack: ExitStack) -> Auth | None:
     if pair.ghl.oauth is None:
         return None
     engine = ledgers.get(pair.ledger_url.get_secret_value())
@@ -86,7 +86,7 @@ def _auth(pair: Pair, ledgers: dict[str, sa.Engine], held: ExitStack) -> Auth | 
             "there is no token for this location yet",
             remedy="run ghl-reconcile auth login --agency --pair TEMPLATE",
         )
-    return auth_of(pair, engine, held.callback)
+    return auth_of(pair, engine, stack.callback)
 
 
 def _missing(pair: Pair, api: Api) -> Iterator[str]:

@@ -38,19 +38,19 @@ td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
 _SIGNS = ("✓", "?", "!", "✗")
 
 
-def summary(found: Sequence[Standing]) -> str:
+def summary(results: Sequence[Standing]) -> str:
     """The fleet in a sentence: how many pairs stand how, and what waits for a person."""
-    counts = [(WORDS[code], sum(one.code == code for one in found)) for code in (3, 2, 1, 0)]
+    counts = [(WORDS[code], sum(one.code == code for one in results)) for code in (3, 2, 1, 0)]
     said = ", ".join(f"{count:,} {word}" for word, count in counts if count)
-    questions = sum(one.questions for one in found)
-    return f"{len(found):,} pairs: {said or 'none'}; {questions:,} questions are open"
+    questions = sum(one.questions for one in results)
+    return f"{len(results):,} pairs: {said or 'none'}; {questions:,} questions are open"
 
 
-def page(found: Sequence[Standing], *, at: str) -> str:
+def page(results: Sequence[Standing], *, at: str) -> str:
     """The page, worst first."""
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
-    rows = "".join(map(_row, found))
-    said = html.escape(summary(found))
+    rows = "".join(map(_row, results))
+    said = html.escape(summary(results))
     return _PAGE.format(
         summary=said, at=html.escape(at[:16].replace("T", " ")), heads=heads, rows=rows
     )

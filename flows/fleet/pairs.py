@@ -37,7 +37,7 @@ def make(
     """
     _require_columns(template, table)
     problems: list[Problem] = []
-    made = []
+    pairs = []
     for row in table.rows:
         wrong = dict(_cells(template, row))
         problems += (problem for of_place in wrong.values() for problem in of_place)
@@ -48,11 +48,11 @@ def make(
             placed = (_placed(each, template, row, wrong) for each in error.problems)
             problems += filter(None, placed)
         else:
-            made.append(Made(row, text, pair))
+            pairs.append(Made(row, text, pair))
     problems += _shared(template, table)
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
-    return tuple(made)
+    return tuple(pairs)
 
 
 def _require_columns(template: Template, table: Table) -> None:
@@ -82,16 +82,16 @@ def _cells(template: Template, row: Row) -> Iterator[tuple[Place, list[Problem]]
     """The places into which the row's cells cannot go, and why."""
     for place in template.places:
         goes = f"{template.path.name}:{place.line} puts it into {name(place.path)}"
-        found = []
+        faults = []
         for column in dict.fromkeys(place.columns):
             if said := _unusable(row.cells[column]):
                 what, remedy = said
-                found.append(Problem(row.where, f'column "{column}" {what}, and {goes}', remedy))
-        if not found and (why := fault(place, row.cells)):
+                faults.append(Problem(row.where, f'column "{column}" {what}, and {goes}', remedy))
+        if not faults and (why := fault(place, row.cells)):
             what = f'column "{place.columns[0]}": {why}, and {goes}'
-            found.append(Problem(row.where, what, f"Write a {place.kind} there."))
-        if found:
-            yield place, found
+            faults.append(Problem(row.where, what, f"Write a {place.kind} there."))
+        if faults:
+            yield place, faults
 
 
 def _unusable(cell: str) -> tuple[str, str] | None:
@@ -137,7 +137,11 @@ def _placed(
         return Problem(there, problem.what, problem.remedy)
     quoted = ", ".join(f'"{column}"' for column in columns)
     noun = "column" if len(columns) == 1 else "columns"
-    return Problem(row.where, f"{noun} {quoted} ({there}): {problem.what}", problem.remedy)
+    return Problem(
+        row.where,
+        f"{noun} {quoted} ({there}): {problem.what}",
+        problem.remedy,
+    )
 
 
 def _on(place: Place, template: Template, line: int) -> bool:

@@ -69,8 +69,8 @@ def standings(files: Sequence[Path], *, at: str) -> list[Standing]:
 
     Nothing is asked of either side. What cannot be read is told as the pair's, and stops no other.
     """
-    found = [_standing(file, at) for file in files]
-    return sorted(found, key=lambda one: (-one.code, -one.oldest_days, one.pair))
+    results = [_standing(file, at) for file in files]
+    return sorted(results, key=lambda one: (-one.code, -one.oldest_days, one.pair))
 
 
 def _standing(file: Path, at: str) -> Standing:
@@ -131,10 +131,10 @@ def _code(row: RunRow) -> int | None:
 
 
 def _total(row: RunRow, *path: str) -> int:
-    found: Any = row.summary.get("totals") or {}
+    value: Any = row.summary.get("totals") or {}
     for step in path:
-        found = found.get(step) or 0 if isinstance(found, dict) else 0
-    return int(found) if isinstance(found, int) else 0
+        value = value.get(step) or 0 if isinstance(value, dict) else 0
+    return int(value) if isinstance(value, int) else 0
 
 
 def _days(first: str, at: str) -> int:
@@ -149,10 +149,10 @@ def _remaining(pair: Pair, row: RunRow) -> int | None:
     """GHL's requests that were left of the day, by the run's report, where this disk has it."""
     path = runs_folder(pair) / row.run_id / "report.json"
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))["usage"]["ghl"]["remaining_today"]
+        value = json.loads(path.read_text(encoding="utf-8"))["usage"]["ghl"]["remaining_today"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, int) else None
+    return value if isinstance(value, int) else None
 
 
 def _link(pair: Pair, run_id: str) -> str:

@@ -78,9 +78,9 @@ def of_query(url: str, query: str) -> Table:
         raise ConfigError([Problem("--database", what, 'Name its URL: "env:NAME".')]) from None
     try:
         with engine.connect() as connection:  # never committed
-            found = connection.execute(sa.text(query))
-            columns = list(found.keys())
-            rows = [[_text(value) for value in row] for row in found]
+            cursor = connection.execute(sa.text(query))
+            columns = list(cursor.keys())
+            rows = [[_text(value) for value in row] for row in cursor]
     except sa.exc.SQLAlchemyError as error:
         reason = type(getattr(error, "orig", None) or error).__name__
         what = f"the query was refused ({reason})"

@@ -40,13 +40,13 @@ class Place:
     @property
     def columns(self) -> list[str]:
         """The columns that it names, in order."""
-        return [found[2] for found in _COLUMN.finditer(self.text)]
+        return [hit[2] for hit in _COLUMN.finditer(self.text)]
 
     @property
     def kind(self) -> str:
         """The kind of the value: column (a text), number or boolean."""
-        found = _COLUMN.match(self.text)
-        return found[1] if found else "column"
+        hit = _COLUMN.match(self.text)
+        return hit[1] if hit else "column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ def read(path: Path) -> Template:
     document, problems = parsed(text, path.name)
     spans = text_spans(text)
     places = []
-    for at, found in _texts(document, (), problems):
-        if _COLUMN.search(found) is None:
-            _check_meant(at, found, problems)
+    for at, said in _texts(document, (), problems):
+        if _COLUMN.search(said) is None:
+            _check_meant(at, said, problems)
         else:
             start, end = spans[at]
-            place = Place(at, text.count("\n", 0, start) + 1, start, end, found)
+            place = Place(at, text.count("\n", 0, start) + 1, start, end, said)
             _check(place, problems)
             places.append(place)
     problems.stop_if_any()
@@ -104,7 +104,7 @@ def _texts(value: Any, path: KeyPath, problems: Problems) -> Iterator[tuple[KeyP
 
 
 def _check(place: Place, problems: Problems) -> None:
-    kinds = [found[1] for found in _COLUMN.finditer(place.text)]
+    kinds = [hit[1] for hit in _COLUMN.finditer(place.text)]
     alone = _COLUMN.fullmatch(place.text) is not None
     if not alone and set(kinds) != {"column"}:
         what = f"{name(place.path)}: a number or a boolean stands within a text"
@@ -115,13 +115,13 @@ def _check(place: Place, problems: Problems) -> None:
 
 
 def _check_meant(path: KeyPath, text: str, problems: Problems) -> None:
-    if found := _MEANT.search(text):
-        problems.add(path, f'{name(path)}: "{found[0]}" names no column as it stands', FORM)
+    if hit := _MEANT.search(text):
+        problems.add(path, f'{name(path)}: "{hit[0]}" names no column as it stands', FORM)
 
 
 def filled(place: Place, cells: Mapping[str, str]) -> str:
     """What the text says with a row's cells in it. A cell's own braces stay what they are."""
-    return _COLUMN.sub(lambda found: cells[found[2]], place.text)
+    return _COLUMN.sub(lambda hit: cells[hit[2]], place.text)
 
 
 def fault(place: Place, cells: Mapping[str, str]) -> str:

@@ -131,27 +131,27 @@ class Agencies:
 
     def each(self) -> dict[str, SqlTokenStore]:
         """Where the tokens of each agency are, by its id."""
-        found = {}
+        stores = {}
         for name in sorted(stored_under(self.engine, self._name)):
             store = self._store(name)
             tokens = store.load()
             if tokens is not None and tokens.company is not None:
-                found[tokens.company] = store
-        return found
+                stores[tokens.company] = store
+        return stores
 
     def one(self, company: str | None = None) -> SqlTokenStore | None:
         """Where the tokens of `company` are, or of the only agency there is; None where nowhere.
 
         Raises ConfigError where there are several, and `company` does not say which.
         """
-        found = self.each()
+        stores = self.each()
         if company is not None:
-            return found.get(company)
-        if len(found) > 1:
-            what = f"the ledger has this app's tokens of the agencies {', '.join(found)}"
+            return stores.get(company)
+        if len(stores) > 1:
+            what = f"the ledger has this app's tokens of the agencies {', '.join(stores)}"
             remedy = 'write company = "…" in [ghl] oauth: the one that the location is of'
             raise ConfigError([Problem("[ghl] oauth", what, remedy)])
-        return next(iter(found.values()), None)
+        return next(iter(stores.values()), None)
 
     def load(self) -> None:
         """Nothing: a login asks for tokens anew."""

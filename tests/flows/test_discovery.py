@@ -178,7 +178,7 @@ def test_fifty_locations_of_two_agencies(fleet: Fleet) -> None:
 def test_the_pages_of_the_next_version(fleet: Fleet) -> None:
     """Under v3, whose pages go by a token, the same fifty are found."""
     found = discover(agency_app(fleet.template), None)
-    assert (len(found.found), found.counted()["new"], found.exit_code) == (50, 50, 1)
+    assert (len(found.results), found.counted()["new"], found.exit_code) == (50, 50, 1)
 
 
 def week_later(fleet: Fleet) -> None:
