@@ -65,7 +65,7 @@ class Acme:
         settings.write_text(text.replace("max = 300", "max = 100000"), encoding="utf-8")
         text = pair.read_text(encoding="utf-8")
         pair.write_text(
-            (text if sales else _without_sales(text)).replace(
+            (text if sales else without_sales(text)).replace(
                 "\nlag_seconds = 5 ", f"\nlag_seconds = {search_lag * 2} "
             ),
             encoding="utf-8",
@@ -141,7 +141,7 @@ class Night:
         )
 
 
-def _without_sales(text: str) -> str:
+def without_sales(text: str) -> str:
     """The pair file without what it says of companies and deals."""
     parts = re.split(r"(?m)^(?=# -{20,} |\[)", text)
     kept = [

@@ -23,6 +23,7 @@ from reconcile.stage.stage import Stage
 from reconcile.values import policy
 from reconcile.values.codecs import Email
 from reconcile.values.mapping import EntityMap
+from tests.flows.acme import without_sales
 from tests.flows.calls import Said, say
 from tests.long_forms import tried
 
@@ -218,6 +219,7 @@ def test_a_fault_is_named(
 ) -> None:
     """With a fault put back, the rehearsal says which promise it breaks."""
     pair = make(tmp_path / "demo", contacts=PEOPLE)
+    pair.write_text(without_sales(pair.read_text(encoding="utf-8")), encoding="utf-8")
     fault(monkeypatch, pair)
     copies = tmp_path / "copies"
     copies.mkdir()
