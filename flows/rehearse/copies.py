@@ -227,6 +227,7 @@ def _app(
                 app,
                 sample.keys[Side.APP],
             )
+        tables.let_read_on(target)
         return {**app, "url": f"sqlite:///{APP_FILE}"}
     if _demo(form):
         tables.copy_file(_demo(form), target)

@@ -69,6 +69,12 @@ def copy_file(source: str, target: Path) -> None:
         read.backup(target_db)
 
 
+def let_read_on(target: Path) -> None:
+    """Let whoever reads the copy keep nobody from writing to it, as a server does."""
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA journal_mode=WAL")
+
+
 def keep_only(target: Path, app: Mapping[str, Any], keys: Collection[str]) -> None:
     """Take out of a copy all contacts but those of these keys, and what hangs on them."""
     owner = app[OWNER.value]
