@@ -32,6 +32,9 @@ TOLD = ("region", "owners", "companies")
 
 _BATCH = 10_000
 
+_FORMAT = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 20480)"
+"""A row group is in memory until it is whole; of rows with a record each, DuckDB's usual one is 120 MB."""
+
 _OUTCOME = (
     ("op_id", "VARCHAR"),
     ("status", "VARCHAR"),
@@ -92,7 +95,7 @@ def store(
     for table in tables:
         if table in there:
             path = folder / f"{table}.parquet"
-            stage.run(f"COPY {table} TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+            stage.run(f"COPY {table} TO {literal(str(path))} {_FORMAT}")
             written.append(path)
     _describe(stage, mapping, folder, location or {})
     return written
