@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconcile.model import Side
 from reconcile.stage.stage import Stage
 from reconcile.values.codecs import Name
 from reconcile.values.mapping import EntityMap, Mapping
@@ -22,7 +23,13 @@ def find(stage: Stage, mapped: EntityMap) -> None:
     places = known_by(mapped)
     # Who was known by one value alone may just have a new one.
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
-    stage.make("compare/stranger", entity=mapped.entity, known_places=places if enough else [])
+    stage.make(
+        "compare/stranger",
+        entity=mapped.entity,
+        known_places=places if enough else [],
+        asked=stage.some("in_question"),
+        snapshots={side: stage.snapshots[mapped.entity, side] for side in Side},
+    )
 
 
 def release(stage: Stage, mapped: EntityMap) -> None:

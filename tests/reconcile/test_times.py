@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,13 +10,16 @@ import pytest
 from connectors.memory import Vices
 from reconcile.errors import Refused
 from reconcile.model import Entity, OpKind, Side
-from reconcile.ports import Write
+from reconcile.ports import Page, Proof, Scope, Write
+from reconcile.report.document import document
 from reconcile.values.codecs import Labels, Name
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of, notes, tasks
+from tests.builders_world import seen
 
 C = Entity.CONTACT
+WHOLE = Scope()
 
 
 def newest() -> PairMapping:
@@ -344,6 +348,40 @@ def test_a_key_given_to_another_person_is_asked_about() -> None:
             "Call Ann"
         ]
         assert len(world.cells(Side.GHL, Entity.NOTE)) == 2
+
+
+@pytest.mark.parametrize("side", Side)
+def test_what_hangs_on_another_person_waits_where_contacts_cannot_be_read(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question stands in nights that see one end of the contact alone, and so does what hangs on both people."""
+    world, _ = given_away()
+    with world:
+        (asked,) = world.run().holds
+        tasks = {each: world.cells(each, Entity.TASK) for each in Side}
+        connector = world.sides[side]
+        read = connector.extract
+
+        def broken(entity: Entity, scope: Scope = WHOLE) -> Iterator[Page | Proof]:
+            if entity is C:
+                yield Proof(complete=False, why_incomplete="it broke off")
+            else:
+                yield from read(entity, scope)
+
+        monkeypatch.setattr(connector, "extract", broken)
+        for _ in range(4):
+            with seen(world) as found:
+                whole = document(found.stage, world.mapping, found.about)
+            assert whole["changes"] == []
+            assert whole["verdict"]["code"] == "unread"
+            assert whole["statement"]["unexplained"] == 0
+            for entity in whole["values"]["entities"]:
+                assert all(identity["holds"] for identity in entity["identities"])
+        assert {each: world.cells(each, Entity.TASK) for each in Side} == tasks
+        monkeypatch.undo()
+        result = world.run()
+        assert not result.writes
+        assert [hold.hold_id for hold in result.holds] == [asked.hold_id]
 
 
 def test_two_people_are_taken_apart() -> None:

@@ -3,6 +3,7 @@
 -- Two values at least must have been known: who was known by an email alone may have a new one. Where both sides now say the
 -- same of the person, somebody changed it on purpose.
 {% from 'compare/models/_stranger.sql' import question, shown %}
+{% from 'link/models/_covered.sql' import covered with context %}
 {#- Whether all that a side's record was known by is other, and not just blank. -#}
 {% macro replaced(side, row) -%}
 (
@@ -15,7 +16,7 @@
 {%- endmacro %}
 CREATE OR REPLACE TABLE stranger (
     link_id VARCHAR,
-    side VARCHAR,  -- where everything changed
+    side VARCHAR,  -- where everything changed; NULL where that was seen by an earlier run
     app_key VARCHAR,
     ghl_key VARCHAR,
     hold_id VARCHAR,
@@ -57,4 +58,25 @@ SELECT
 FROM ends AS e
 LEFT JOIN decision AS d USING (hold_id, values_digest)
 WHERE e.side IS NOT NULL;
+{% endif %}
+{% if asked %}
+-- What was asked stands in a night that does not see both ends: nothing else tells that what hangs on them waits.
+INSERT INTO stranger BY NAME
+SELECT
+    b.link_id,
+    b.app_key,
+    b.ghl_key,
+    q.hold_id,
+    q.values_digest,
+    'ask' AS action
+FROM base_{{ entity }} AS b
+JOIN in_question AS q ON b.link_id = q.subject AND q.hold_id = {{ question('b.link_id') }}
+WHERE
+    b.link_id NOT IN (SELECT s.link_id FROM stranger AS s)
+    AND (
+        {% for side in ['app', 'ghl'] %}
+        (NOT {{ covered(side) }} AND b.{{ side }}_key NOT IN (SELECT r.key FROM raw_{{ entity }}_{{ side }} AS r))
+        {{ '' if loop.last else 'OR' }}
+        {% endfor %}
+    );
 {% endif %}
