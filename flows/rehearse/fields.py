@@ -97,7 +97,7 @@ def why_unchecked(field: Field) -> str:
     if field.create_only or field.constant is not None:
         return "it is a constant"
     if field.rule.consent:
-        return "it is a consent, of which each no is watched instead"
+        return "it is a consent"
     if isinstance(field.codec, Linked | CompanyName):
         return "it names another record"
     return ""
