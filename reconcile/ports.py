@@ -115,7 +115,8 @@ class Scope:
 
     A part is only `keys`, only what is under `parents`, or what changed since `since`.
 
-    `since` is an ISO 8601 instant in UTC. An extraction with any of them set is partial.
+    `since` is an ISO 8601 instant in UTC; what carries no time may have changed since. An extraction
+    with any of them set is partial.
     """
 
     keys: tuple[str, ...] | None = None

@@ -181,8 +181,7 @@ class FilesConnector:
 def _within(record: Record, scope: Scope) -> bool:
     if scope.since is not None:
         since = instant(scope.since, _UTC)
-        modified_at = record.modified_at
-        if not modified_at or (since is not None and modified_at < since):
+        if record.modified_at and since is not None and record.modified_at < since:
             return False
     if scope.keys is not None and record.key not in scope.keys:
         return False

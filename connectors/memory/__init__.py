@@ -165,7 +165,10 @@ class MemoryConnector:
         if scope.keys is not None:
             records = [record for record in records if record.key in scope.keys]
         if scope.since is not None:
-            records = [record for record in records if (record.modified_at or "") >= scope.since]
+            since = scope.since
+            records = [
+                each for each in records if not each.modified_at or each.modified_at >= since
+            ]
         records = [self._lacking(entity, record) for record in records]
         why = self.vices.incomplete.get(entity, "")
         total = None if partial else len(records)

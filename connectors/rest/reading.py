@@ -264,8 +264,7 @@ def _within(form: Form, item: Item, scope: Scope) -> bool:
     record = form.record(*item)
     if scope.since is not None:
         since = instant(scope.since) or scope.since
-        modified_at = record.modified_at
-        if not modified_at or modified_at < since:
+        if record.modified_at and record.modified_at < since:
             return False
     if scope.keys is not None and record.key not in scope.keys:
         return False

@@ -308,7 +308,8 @@ def _both(
 def _since(layout: Layout, since: str | None) -> sa.ColumnElement[bool] | None:
     if since is None or layout.modified_at is None:
         return None
-    changed = [_from(layout.modified_at, since)]
+    # A row without a time may have changed at any.
+    changed = [layout.modified_at.column.is_(None), _from(layout.modified_at, since)]
     changed += [changed_beside(one, partial(_from, since=since)) for one in layout.joins.values()]
     return sa.or_(*changed)
 

@@ -18,7 +18,7 @@ from reconcile.baseline.standing import load_standing
 from reconcile.entities import ALONE, OWNER
 from reconcile.errors import Transient
 from reconcile.ledger import hints
-from reconcile.link import focused
+from reconcile.link import focused, suggestions
 from reconcile.link.link import load_base
 from reconcile.model import Entity, Side
 from reconcile.ports import Scope
@@ -35,12 +35,14 @@ class Focus:
 
     `nowhere` are the records that were named and that neither their side nor the ledger knows.
     `changed` are the sides of which all contacts are staged that changed since the watermark.
+    `unread` says of each contact that changed and could not be read why.
     """
 
     keys: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     fresh: dict[Side, set[str]] = field(default_factory=lambda: {side: set() for side in Side})
     nowhere: list[Named] = field(default_factory=list)
     changed: set[Side] = field(default_factory=set)
+    unread: dict[Side, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(map(len, self.keys.values()))
@@ -94,8 +96,10 @@ def _changed(run: Run, focus: Focus, entity: Entity, side: Side, since: str) -> 
             f"{proof.why_incomplete}"
         )
         raise Transient(why, remedy="nothing was written; the next look begins where this one did")
-    if entity is OWNER and run.stage.snapshots[entity, side].complete:
-        focus.changed.add(side)
+    if entity is OWNER:
+        focus.unread[side] = proof.quarantined
+        if run.stage.snapshots[entity, side].complete:
+            focus.changed.add(side)
     return focused.changed(run.stage, entity, side)
 
 
@@ -152,11 +156,15 @@ def stage_contacts(run: Run, focus: Focus) -> None:
     A linked contact is read by its key, and so is what a new one may equal: see `near`.
     """
     run.stage.make("plan/looked")
+    for side in Side:
+        asked_about = suggestions.candidates(run.ledger, side, focus.fresh[side])
+        focus.keys[side.other] |= asked_about
     if any(focus.fresh.values()):
         near.stage(run, focus.keys, focus.fresh, changed=focus.changed)
     else:
         for side in run.connectors:
             near.load(run, OWNER, side, Scope(keys=tuple(sorted(focus.keys[side]))))
+            run.stage.set_aside(run.mapping[OWNER], side, focus.unread.get(side, ()))
         _prove(run, {side: focus.keys[side] for side in Side})
     for side in Side:
         if run.stage.snapshots[OWNER, side].complete:

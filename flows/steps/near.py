@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from flows.run import Run
 from flows.steps import marks
 from reconcile import pipeline
+from reconcile.compare.restored import SLACK
 from reconcile.entities import OWNER
 from reconcile.errors import ConnectorError, Refused, Stopped
 from reconcile.ledger import known
@@ -61,15 +63,17 @@ def _found(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> N
     None where that is not known without one, or takes as long.
     """
     salt = _salt(run)
-    if not salt or not _stage_changed(run, changed):
-        return None
     try:
-        return _followed(run, keys, fresh, salt)
+        if not salt or not _stage_changed(run, changed) or _went_back(run):
+            return None
+        found = _followed(run, keys, fresh, salt)
     except Stopped:
         raise
     except ConnectorError as error:  # of one record, perhaps; a whole reading meets it if not
         log.warning("both sides are read whole", extra={"because": str(error)})
         return None
+    undated = (f"raw_{OWNER}_{side} WHERE modified_at IS NULL" for side in run.connectors)
+    return None if run.stage.some(*undated) else found
 
 
 def _salt(run: Run) -> str | None:
@@ -89,6 +93,31 @@ def _stage_changed(run: Run, changed: Collection[Side]) -> bool:
         if side not in changed:
             load(run, OWNER, side, Scope(since=since[side]))
     return all(run.stage.snapshots[OWNER, side].complete for side in run.connectors)
+
+
+def _went_back(run: Run) -> bool:
+    """Whether a side may have been put back to a backup: the latest change is not there any more.
+
+    What it shows then has dates from before the watermark. Who is gone says nothing, but where
+    three in a row are.
+    """
+    for side, connector in run.connectors.items():
+        latest = run.stage.rows(
+            f"SELECT {side}_key, {side}_modified FROM base_{OWNER} "
+            f"WHERE {side}_modified IS NOT NULL ORDER BY {side}_modified DESC, {side}_key LIMIT 3"
+        )
+        read = ((connector.read(OWNER, str(key)), str(at)) for key, at in latest)
+        there = next(((record, at) for record, at in read if record is not None), None)
+        if latest and not (there and _is_as_late(*there)):
+            return True
+    return False
+
+
+def _is_as_late(record: Record, modified_at: str) -> bool:
+    if record.modified_at is None:
+        return False
+    behind = datetime.fromisoformat(modified_at) - datetime.fromisoformat(record.modified_at)
+    return behind <= timedelta(seconds=SLACK)
 
 
 def _followed(run: Run, keys: Keys, fresh: Keys, salt: str) -> Near | None:

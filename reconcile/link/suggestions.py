@@ -6,11 +6,11 @@ It keeps asking in every run until there is an answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.similarity import score
-from reconcile.model import Hold
+from reconcile.model import Hold, Side
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
@@ -54,6 +54,17 @@ def remember(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
     if before:
         stage.fill("asked_before", _ASKED, [before])
         stage.make("link/unsure_again", entity=mapped.entity)
+
+
+def candidates(ledger: Ledger, side: Side, keys: Collection[str]) -> set[str]:
+    """The contacts of the other side that these of `side` were asked about in this way."""
+    asked = ((at, key, listed) for at, key, _, listed, _ in _asked(ledger))
+    return {
+        str(each)
+        for at, key, listed in asked
+        if at == side.value and key in keys
+        for each in json.loads(str(listed))
+    }
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:

@@ -23,7 +23,7 @@ from connectors.files import FilesConnector, FileSettings, FilesSettings
 from connectors.memory import Killed, Ticks
 from reconcile.errors import ConfigError, Malformed
 from reconcile.model import Entity, OpKind, Status
-from reconcile.ports import Json, Page, Proof, Write
+from reconcile.ports import Json, Page, Proof, Scope, Write
 
 COLUMNS = {
     Entity.CONTACT: ["id", "name", "mail", "visits", "labels", "gone", "changed", "rev"],
@@ -771,3 +771,11 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
         "app.task",
         "app.note",
     ]
+
+
+def test_what_carries_no_time_may_have_changed_since(tmp_path: Path) -> None:
+    """Asked for changes since an instant, it leaves out what is older, and shows what is later or does not tell."""
+    rows = "1,Ann,,,,,2026-01-01T00:00:00Z,\n2,Bob,,,,,2026-01-03T00:00:00Z,\n3,Cyd,,,,,,\n"
+    since = Scope(since="2026-01-02T00:00:00Z")
+    pages = people(tmp_path, f"{HEAD}\n{rows}").extract(Entity.CONTACT, since)
+    assert [page.covers for page in pages if isinstance(page, Page)] == [("2", "3")]

@@ -676,7 +676,7 @@ def test_a_description_asks_for_one_page_of_each() -> None:
 
 
 def test_since_is_the_apis_parameter_where_declared() -> None:
-    """The instant is sent along, and what the API gives too much is left out all the same."""
+    """The instant is sent along, and what the API gives too much is left out all the same, but what carries no time."""
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -684,12 +684,13 @@ def test_since_is_the_apis_parameter_where_declared() -> None:
         rows = [
             {"id": 1, "at": "2026-01-01T00:00:00+01:00"},
             {"id": 2, "at": "2026-02-01T00:00:00Z"},
+            {"id": 3, "at": None},
         ]
-        return httpx.Response(200, json={"rows": rows, "total": 2})
+        return httpx.Response(200, json={"rows": rows, "total": 3})
 
     connector = scripted(answer, since="after", modified_at="at")
     *pages, proof = connector.extract(Entity.CONTACT, Scope(since="2026-01-15T00:00:00Z"))
-    assert [page.covers for page in pages if isinstance(page, Page)] == [("2",)]
+    assert [page.covers for page in pages if isinstance(page, Page)] == [("2", "3")]
     assert isinstance(proof, Proof)
     assert (proof.partial, proof.complete) == (True, True)
     assert asked == ["2026-01-15T00:00:00Z"]

@@ -401,6 +401,9 @@ def test_a_time_without_zone_is_in_the_declared_one(anywhere: str) -> None:
     assert side.read(CONTACT, "1") == record
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:00Z"))[0]) == 1
     assert len(extraction(side, scope=Scope(since="2026-07-01T10:00:01Z"))[0]) == 0
+    run(anywhere, "INSERT INTO contacts VALUES (2, NULL)")  # when it was changed, nobody knows
+    undated, _ = extraction(side, scope=Scope(since="2026-07-01T10:00:01Z"))
+    assert [record.key for record in undated] == ["2"]
 
 
 @pytest.mark.parametrize(

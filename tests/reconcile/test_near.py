@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,7 +21,14 @@ from reconcile.model import Side
 from reconcile.plan import planfile
 from reconcile.ports import FieldInfo, Json, Scope
 from reconcile.values.codecs import Email
-from tests.builders import World, contacts, field_of, mapping_of, small_stage
+from tests.builders import (
+    World,
+    contacts,
+    field_of,
+    hold_of,
+    mapping_of,
+    small_stage,
+)
 from tests.long_forms import SOAK
 
 C = Entity.CONTACT
@@ -259,3 +267,93 @@ def test_who_is_not_dated_is_read_whole_for(acquainted: World, side: Side) -> No
         told, how = delta(world, app=(key,))
         assert how == {"app", "ghl"}
         assert [line for line in told if "OpKind.CREATE" in line]
+
+
+def test_who_has_no_date_yet_is_seen(acquainted: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was put into the app today and carries no date, as some carry none until they are first changed, is not made once more for one of GHL."""
+    with acquainted.copied() as world:
+        there = world.app.put(C, {"last_name": "Fay", "phone": "(888) 555-0042"})
+        dated = type(world.app)._record
+
+        def record(side: Any, entity: Entity, key: str, row: Any) -> Any:
+            shown = dated(side, entity, key, row)
+            return replace(shown, modified_at=None) if key == there else shown
+
+        monkeypatch.setattr(type(world.app), "_record", record)
+        key = world.ghl.put(C, {"first_name": "Fay", "phone": "+18885550042"})
+        _, how = delta(world, ghl=(key,))
+        assert (how, world.links()[there]) == ({"app", "ghl"}, key)
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_what_a_backup_brought_back_is_seen(acquainted: World, side: Side) -> None:
+    """A side that was put back to a backup shows people as they were, with the dates of then: a new one who equals one of them is asked about, not made again."""
+    with acquainted.copied() as world:
+        (bob,) = [key for key, cells in world.cells(side).items() if cells["last_name"] == "Bob"]
+        backup = world.sides[side].backup()
+        world.sides[side].edit(C, bob, {"phone": "8885550043"})
+        for _ in range(2):
+            world.run()
+            world.clock.advance(86_400)
+        world.sides[side].restore(backup)
+        key = world.sides[side.other].put(C, {"first_name": "New", "phone": "+1 888 555 0001"})
+        named: dict[str, Any] = {side.other.value: (key,)}
+        told, how = delta(world, **named)
+        assert how == {"app", "ghl"}
+        assert [line for line in told if key in line]
+        assert not [line for line in told if "OpKind.CREATE" in line and key in line]
+
+
+def test_who_could_not_be_read_is_not_taken_for_unchanged(
+    acquainted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose row a look by time could not read may be known by something else by now: nobody is made who may be that one, also where later looks do not show it."""
+    with acquainted.copied() as world:
+        named = {str(cells["last_name"]): k for k, cells in world.cells(Side.APP).items()}
+        bob = named["Bob"]
+        world.app.edit(C, bob, {"phone": "(888) 555-0045"})
+        world.app.edit(C, named["Ann"], {"first_name": "Anna"})
+        world.clock.advance(3_600)
+        read = type(world.app).extract
+
+        def extract(self: Any, entity: Entity, scope: Scope = Scope()) -> Any:  # noqa: B008 - frozen
+            """As it is, but for that row."""
+            hidden = None
+            if entity is C and self.side is Side.APP and len(self._tables[C][bob]) > 1:
+                hidden = self._tables[C].pop(bob)
+            *pages, proof = read(self, entity, scope)
+            if hidden:
+                self._tables[C][bob] = hidden
+                asked = bob in scope.keys if scope.keys is not None else True
+                if asked and hidden[-1].at >= (scope.since or ""):
+                    proof = replace(proof, quarantined=(f"contact {bob}: no text",))
+            yield from (*pages, proof)
+
+        monkeypatch.setattr(type(world.app), "extract", extract)
+        delta(world)
+        world.clock.advance(86_400)
+        key = world.ghl.put(C, {"first_name": "New", "phone": "+18885550045"})
+        told, _ = delta(world, ghl=(key,))
+        assert not [line for line in told if "OpKind.CREATE" in line]
+
+
+def test_who_is_probably_somebody_is_not_made_meanwhile(acquainted: World) -> None:
+    """Whom an audit asked about for a likeness, though no match rule joins the two, stays a question in a delta, too."""
+    with acquainted.copied() as world:
+        key = world.app.put(C, {"first_name": "Jon", "last_name": "Lee", "email": "jon@x.com"})
+        there = world.ghl.put(C, {"first_name": "John", "last_name": "Lee", "phone": "8885550044"})
+        values = {"rule": "likeness 99 %: alike first name", "candidates": [there]}
+        hold = hold_of(
+            kind="ambiguous", subject=key, side=Side.APP, field=None, options=(), values=values
+        )
+        with world.ledger.transaction() as connection:
+            runs.put_holds(world.ledger, connection, [hold], run_id="r0002", at=world.clock())
+        world.clock.advance(86_400)
+        with world.copied() as other:
+            with other.ledger.transaction() as connection:
+                known.doubt(other.ledger, connection)
+            whole, _ = delta(other, app=(key,), write=False)
+        told, how = delta(world, app=(key,))
+        assert (told, how) == (whole, set())
+        assert [line for line in told if "'ambiguous'" in line and key in line]
+        assert not [line for line in told if "OpKind.CREATE" in line]
