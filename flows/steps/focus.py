@@ -21,6 +21,7 @@ from reconcile.ledger import hints
 from reconcile.link import focused, suggestions
 from reconcile.link.link import load_base
 from reconcile.model import Entity, Side
+from reconcile.plan import references
 from reconcile.ports import Scope
 from reconcile.values.mapping import Mapping
 
@@ -139,10 +140,17 @@ def _widen(run: Run, focus: Focus) -> None:
 
 
 def stage_alone(run: Run) -> None:
-    """Stage all of what hangs on nothing, as companies: there are few, and one request has many."""
-    for entity in ALONE:
-        for side in run.connectors if entity in run.mapping else ():
-            near.load(run, entity, side, Scope())
+    """Stage all of what hangs on nothing, as companies: there are few, and one request has many.
+
+    Contacts are compared by what is linked of it, so that has to be known before.
+    """
+    alone = Mapping(tuple(run.mapping[entity] for entity in ALONE if entity in run.mapping))
+    for mapped in alone.entities:
+        for side in run.connectors:
+            near.load(run, mapped.entity, side, Scope())
+    pipeline.link(run.stage, run.ledger, alone, whole=False)
+    for mapped in alone.entities:
+        references.renew(run.stage, run.mapping, mapped)
 
 
 # contacts -----------------------------------------------------------------------------------------

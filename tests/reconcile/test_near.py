@@ -21,8 +21,10 @@ from reconcile.model import Side
 from reconcile.plan import planfile
 from reconcile.ports import FieldInfo, Json, Scope
 from reconcile.values.codecs import Email
+from reconcile.values.references import Linked
 from tests.builders import (
     World,
+    companies,
     contacts,
     field_of,
     hold_of,
@@ -357,3 +359,22 @@ def test_who_is_probably_somebody_is_not_made_meanwhile(acquainted: World) -> No
         assert (told, how) == (whole, set())
         assert [line for line in told if "'ambiguous'" in line and key in line]
         assert not [line for line in told if "OpKind.CREATE" in line]
+
+
+def test_whose_company_is_new_as_well_is_found_by_it() -> None:
+    """Two new contacts of one name are one where their companies are, though each side knows those by a key of its own and neither was linked before."""
+    company = field_of("company", Linked(entity=Entity.COMPANY))
+    match = (("email",), ("last_name", "company"))
+    people = contacts(field_of("last_name"), field_of("email", Email()), company, match=match)
+    with World(mapping=mapping_of(companies(), people)) as world:
+        world.app.put(Entity.COMPANY, {"name": "Inn"}, key="old")
+        world.app.put(C, {"last_name": "Ann", "company": "old"})
+        for _ in range(2):
+            world.run()
+            world.clock.advance(86_400)
+        ends = {}
+        for side in Side:
+            at = world.sides[side].put(Entity.COMPANY, {"name": "Mill"})
+            ends[side] = world.sides[side].put(C, {"last_name": "Lee", "company": at})
+        _, how = delta(world, app=(ends[Side.APP],))
+        assert (how, world.links()[ends[Side.APP]]) == (set(), ends[Side.GHL])
