@@ -164,9 +164,7 @@ def stage_contacts(run: Run, focus: Focus) -> None:
     A linked contact is read by its key, and so is what a new one may equal: see `near`.
     """
     run.stage.make("plan/looked")
-    for side in Side:
-        asked_about = suggestions.candidates(run.ledger, side, focus.fresh[side])
-        focus.keys[side.other] |= asked_about
+    _bring_along(run, focus)
     if any(focus.fresh.values()):
         near.stage(run, focus.keys, focus.fresh, changed=focus.changed)
     else:
@@ -177,6 +175,15 @@ def stage_contacts(run: Run, focus: Focus) -> None:
     for side in Side:
         if run.stage.snapshots[OWNER, side].complete:
             _note_missing(run, focus, OWNER, side, focus.fresh[side])
+
+
+def _bring_along(run: Run, focus: Focus) -> None:
+    """Add whom a question or an answer joins with a new contact: no match rule may show them."""
+    along = suggestions.companions(run.ledger, focus.fresh)
+    for side in Side:
+        ends = focused.far_ends(run.stage, side, along[side])
+        focus.keys[side] |= along[side]
+        focus.keys[side.other] |= {far for far in ends.values() if far is not None}
 
 
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:

@@ -6,13 +6,16 @@ It keeps asking in every run until there is an answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
+from reconcile.entities import OWNER
 from reconcile.ledger.ledger import Ledger
 from reconcile.link.similarity import score
 from reconcile.model import Hold, Side
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
+
+_LINK = "link:"
 
 RULE = "likeness"
 """How the rule of such a question begins; what follows is the evidence."""
@@ -56,15 +59,33 @@ def remember(stage: Stage, ledger: Ledger, mapped: EntityMap) -> None:
         stage.make("link/unsure_again", entity=mapped.entity)
 
 
-def candidates(ledger: Ledger, side: Side, keys: Collection[str]) -> set[str]:
-    """The contacts of the other side that these of `side` were asked about in this way."""
-    asked = ((at, key, listed) for at, key, _, listed, _ in _asked(ledger))
-    return {
-        str(each)
-        for at, key, listed in asked
-        if at == side.value and key in keys
-        for each in json.loads(str(listed))
-    }
+def companions(ledger: Ledger, contacts: Mapping[Side, Collection[str]]) -> dict[Side, set[str]]:
+    """These contacts, with all that a person said are one with them, or was asked for a likeness.
+
+    And so on: two answers that name the same contact contradict each other.
+    """
+    joined = list(_joined(ledger))
+    found = {side: set(contacts[side]) for side in Side}
+    before = -1
+    while (size := sum(map(len, found.values()))) > before:
+        before = size
+        for side, key, far in joined:
+            if key in found[side] or far in found[side.other]:
+                found[side].add(key)
+                found[side.other].add(far)
+    return found
+
+
+def _joined(ledger: Ledger) -> Iterator[tuple[Side, str, str]]:
+    """Two contacts that a question or an answer joins: the side and key of one, the other's key."""
+    for row in ledger.holds(only_open=False):
+        if (row.decision or "").startswith(_LINK):
+            body = json.loads(row.body)
+            if body["entity"] == OWNER.value and body.get("side"):
+                yield Side(body["side"]), str(body["subject"]), row.decision.removeprefix(_LINK)
+    for side, key, _, candidates, _ in _asked(ledger):
+        for each in json.loads(str(candidates)):
+            yield Side(str(side)), str(key), str(each)
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:

@@ -378,3 +378,20 @@ def test_whose_company_is_new_as_well_is_found_by_it() -> None:
             ends[side] = world.sides[side].put(C, {"last_name": "Lee", "company": at})
         _, how = delta(world, app=(ends[Side.APP],))
         assert (how, world.links()[ends[Side.APP]]) == (set(), ends[Side.GHL])
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_of_whom_a_person_said_that_they_are_one_are_linked(acquainted: World, side: Side) -> None:
+    """An answer holds in a delta as well where what the two had in common was corrected meanwhile: they are linked, and neither is made again."""
+    with acquainted.copied() as world:
+        key = world.app.put(C, {"last_name": "Fay", "email": "fay@x.com"})
+        there = [world.ghl.put(C, {"first_name": n, "email": "fay@x.com"}) for n in ("F", "G")]
+        (hold,) = [hold for hold in world.run().holds if hold.subject == key]
+        world.decide(hold, f"link:{there[0]}")
+        world.clock.advance(86_400)
+        for number, each in enumerate(there):
+            world.ghl.edit(C, each, {"email": f"fay{number}@x.com"})
+        named = {side.value: (key if side is Side.APP else there[0],)}
+        told, how = delta(world, **named)
+        assert (how, world.links().get(key)) == (set(), there[0])
+        assert not [line for line in told if "OpKind.CREATE" in line]
