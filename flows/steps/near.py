@@ -20,6 +20,7 @@ from reconcile.link import focused, neighbourhood
 from reconcile.link.neighbourhood import Keys, Near
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Proof, Record, Scope, Write
+from reconcile.stage.quoting import literal
 from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -73,7 +74,7 @@ def _found(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> N
         log.warning("both sides are read whole", extra={"because": str(error)})
         return None
     undated = (f"raw_{OWNER}_{side} WHERE modified_at IS NULL" for side in run.connectors)
-    return None if run.stage.some(*undated) else found
+    return None if run.stage.some(*undated) or _is_dated_back(run, fresh) else found
 
 
 def _salt(run: Run) -> str | None:
@@ -93,6 +94,22 @@ def _stage_changed(run: Run, changed: Collection[Side]) -> bool:
         if side not in changed:
             load(run, OWNER, side, Scope(since=since[side]))
     return all(run.stage.snapshots[OWNER, side].complete for side in run.connectors)
+
+
+def _is_dated_back(run: Run, fresh: Keys) -> bool:
+    """Whether a new contact of whom the ledger was never told has a date from before it was told all.
+
+    Others may have, too: an import keeps the dates of where it comes from.
+    """
+    for side, since in marks.since(run).items():
+        earlier = f"try_cast(modified_at AS TIMESTAMPTZ) < {literal(since)}::TIMESTAMPTZ"
+        rows = run.stage.rows(f"SELECT key FROM raw_{OWNER}_{side} WHERE {earlier}")
+        keys = {str(key) for (key,) in rows} & set(fresh[side])
+        with run.ledger.engine.connect() as connection:
+            told = {key for key, _ in known.of_keys(run.ledger, connection, side, sorted(keys))}
+        if keys - told:
+            return True
+    return False
 
 
 def _went_back(run: Run) -> bool:

@@ -395,3 +395,16 @@ def test_of_whom_a_person_said_that_they_are_one_are_linked(acquainted: World, s
         told, how = delta(world, **named)
         assert (how, world.links().get(key)) == (set(), there[0])
         assert not [line for line in told if "OpKind.CREATE" in line]
+
+
+def test_what_an_import_dated_back_is_seen(acquainted: World) -> None:
+    """An import keeps the dates of where it comes from: two of its rows that may be one person are asked about, though nothing says that the other one is new."""
+    with acquainted.copied() as world:
+        keys = [world.app.put(C, {"last_name": name, "email": "f@x.com"}) for name in ("Fay", "F")]
+        for key in keys:
+            rows = world.app._tables[C][key]
+            rows[-1] = replace(rows[-1], at="2020-01-01T00:00:00Z")
+        told, how = delta(world, app=(keys[0],))
+        assert how == {"app", "ghl"}
+        assert [line for line in told if "'duplicate'" in line and keys[0] in line]
+        assert not [line for line in told if "OpKind.CREATE" in line]
