@@ -182,8 +182,8 @@ def _bring_along(run: Run, focus: Focus) -> None:
     along = suggestions.companions(run.ledger, focus.fresh)
     for side in Side:
         ends = focused.far_ends(run.stage, side, along[side])
-        focus.keys[side] |= along[side]
-        focus.keys[side.other] |= {far for far in ends.values() if far is not None}
+        focus.keys[side].update(along[side])
+        focus.keys[side.other].update(filter(None, ends.values()))
 
 
 def _prove(run: Run, keys: dict[Side, set[str]]) -> None:

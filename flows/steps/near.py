@@ -20,7 +20,7 @@ from reconcile.link import focused, neighbourhood
 from reconcile.link.neighbourhood import Keys, Near
 from reconcile.model import Entity, OpKind, Side
 from reconcile.ports import Proof, Record, Scope, Write
-from reconcile.stage.quoting import literal
+from reconcile.stage.models import render
 from reconcile.values.mapping import EntityMap
 from reconcile.values.mapping import Mapping as PairMapping
 
@@ -73,8 +73,9 @@ def _found(run: Run, keys: Keys, fresh: Keys, *, changed: Collection[Side]) -> N
     except ConnectorError as error:  # of one record, perhaps; a whole reading meets it if not
         log.warning("both sides are read whole", extra={"because": str(error)})
         return None
-    undated = (f"raw_{OWNER}_{side} WHERE modified_at IS NULL" for side in run.connectors)
-    return None if run.stage.some(*undated) or _is_dated_back(run, fresh) else found
+    if not _dates_tell(run, fresh):
+        return None
+    return found
 
 
 def _salt(run: Run) -> str | None:
@@ -96,20 +97,21 @@ def _stage_changed(run: Run, changed: Collection[Side]) -> bool:
     return all(run.stage.snapshots[OWNER, side].complete for side in run.connectors)
 
 
-def _is_dated_back(run: Run, fresh: Keys) -> bool:
-    """Whether a new contact of whom the ledger was never told has a date from before it was told all.
+def _dates_tell(run: Run, fresh: Keys) -> bool:
+    """Whether dates say who was changed: each has one, and no new contact that of an old one.
 
-    Others may have, too: an import keeps the dates of where it comes from.
+    Where an import keeps the dates of where it comes from, others may be as new.
     """
     for side, since in marks.since(run).items():
-        earlier = f"try_cast(modified_at AS TIMESTAMPTZ) < {literal(since)}::TIMESTAMPTZ"
-        rows = run.stage.rows(f"SELECT key FROM raw_{OWNER}_{side} WHERE {earlier}")
-        keys = {str(key) for (key,) in rows} & set(fresh[side])
+        if run.stage.some(f"raw_{OWNER}_{side} WHERE modified_at IS NULL"):
+            return False
+        earlier = focused.earlier(run.stage, side, since)
+        new = earlier.intersection(fresh[side])
         with run.ledger.engine.connect() as connection:
-            told = {key for key, _ in known.of_keys(run.ledger, connection, side, sorted(keys))}
-        if keys - told:
-            return True
-    return False
+            told = known.of_keys(run.ledger, connection, side, sorted(new))
+        if new - dict(told).keys():
+            return False
+    return True
 
 
 def _went_back(run: Run) -> bool:
@@ -119,13 +121,15 @@ def _went_back(run: Run) -> bool:
     three in a row are.
     """
     for side, connector in run.connectors.items():
-        latest = run.stage.rows(
-            f"SELECT {side}_key, {side}_modified FROM base_{OWNER} "
-            f"WHERE {side}_modified IS NOT NULL ORDER BY {side}_modified DESC, {side}_key LIMIT 3"
-        )
-        read = ((connector.read(OWNER, str(key)), str(at)) for key, at in latest)
-        there = next(((record, at) for record, at in read if record is not None), None)
-        if latest and not (there and _is_as_late(*there)):
+        latest = run.stage.rows(render("link/latest", entity=OWNER, side=side))
+        for key, modified_at in latest:
+            record = connector.read(OWNER, str(key))
+            if record is None:
+                continue
+            if _is_as_late(record, str(modified_at)):
+                break
+            return True
+        else:
             return True
     return False
 

@@ -40,6 +40,11 @@ def shown(stage: Stage, entity: Entity, side: Side) -> set[str]:
     return {str(key) for (key,) in rows}
 
 
+def earlier(stage: Stage, side: Side, since: str) -> set[str]:
+    """Keys of the staged contacts whose own date is before that instant."""
+    return _keys(stage, "link/focus_earlier", entity=OWNER, side=side, since=since)
+
+
 def far_ends(stage: Stage, side: Side, keys: Collection[str]) -> dict[str, str | None]:
     """The key on the other side of each of these contacts; None where no link knows it."""
     rows = [(side.value, key) for key in sorted(keys)]

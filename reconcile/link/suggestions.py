@@ -15,8 +15,6 @@ from reconcile.model import Hold, Side
 from reconcile.stage.stage import Stage
 from reconcile.values.mapping import EntityMap
 
-_LINK = "link:"
-
 RULE = "likeness"
 """How the rule of such a question begins; what follows is the evidence."""
 
@@ -66,26 +64,31 @@ def companions(ledger: Ledger, contacts: Mapping[Side, Collection[str]]) -> dict
     """
     joined = list(_joined(ledger))
     found = {side: set(contacts[side]) for side in Side}
-    before = -1
-    while (size := sum(map(len, found.values()))) > before:
-        before = size
+    grown = True
+    while grown:
+        grown = False
         for side, key, far in joined:
-            if key in found[side] or far in found[side.other]:
-                found[side].add(key)
-                found[side.other].add(far)
+            near = found[side]
+            across = found[side.other]
+            if (key in near) != (far in across):
+                near.add(key)
+                across.add(far)
+                grown = True
     return found
 
 
 def _joined(ledger: Ledger) -> Iterator[tuple[Side, str, str]]:
     """Two contacts that a question or an answer joins: the side and key of one, the other's key."""
     for row in ledger.holds(only_open=False):
-        if (row.decision or "").startswith(_LINK):
-            body = json.loads(row.body)
-            if body["entity"] == OWNER.value and body.get("side"):
-                yield Side(body["side"]), str(body["subject"]), row.decision.removeprefix(_LINK)
+        choice, _, far = str(row.decision).partition(":")
+        if choice != "link":
+            continue
+        body = json.loads(row.body)
+        if body["entity"] == OWNER:
+            yield Side(body["side"]), body["subject"], far
     for side, key, _, candidates, _ in _asked(ledger):
         for each in json.loads(str(candidates)):
-            yield Side(str(side)), str(key), str(each)
+            yield Side(str(side)), str(key), each
 
 
 def _asked(ledger: Ledger) -> Iterator[tuple[object, ...]]:
