@@ -68,7 +68,7 @@ def held(world: World) -> dict[Side, Any]:
     return {side: [world.cells(side, entity) for entity in entities] for side in Side}
 
 
-@pytest.mark.parametrize("version", tried(VERSIONS, [VERSIONS[0], "0006", VERSIONS[-1]]))
+@pytest.mark.parametrize("version", tried(VERSIONS, [VERSIONS[0], VERSIONS[-1]]))
 def test_a_night_on_an_earlier_versions_ledger_changes_nothing_unasked(
     version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
