@@ -46,7 +46,9 @@ def copy_tables(url: str, app: Mapping[str, Any], target: Path, *, timezone: str
             return dict(app)
         names = _names(app)
         metadata, tables = _tables(source, names)
-        engine = sa.create_engine(f"sqlite:///{target}", poolclass=sa.NullPool)
+        engine = sa.create_engine(
+            f"sqlite:///{target}", poolclass=sa.NullPool, hide_parameters=True
+        )
         metadata.create_all(engine)
         _copy_rows(
             source,

@@ -229,7 +229,7 @@ def test_demo_prints_one_document(tmp_path: Path) -> None:
     }
     assert len(runs) == 3
     for entities in (run["entities"] for run in runs):
-        assert set(entities) == {"contact", "tag", "task", "note"}
+        assert set(entities) == {"company", "contact", "opportunity", "tag", "task", "note"}
         assert all(names <= set(row) for row in entities.values())
     assert [
         sum(row["residual_operations"] for row in run["entities"].values()) for run in runs

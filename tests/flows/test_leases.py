@@ -8,9 +8,8 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
 import sqlalchemy as sa
@@ -55,13 +54,11 @@ def test_a_clock_that_is_set_forward_takes_no_lease_from_a_run_that_goes_on(
 ) -> None:
     """An hour forward in mid-run, and the lease has expired; its process runs, so nobody else may, until it has ended."""
 
-    class Forward(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return cls.fromtimestamp(datetime.now(UTC).timestamp() + 3600, tz)
+    def forward() -> datetime:
+        return datetime.now(UTC) + timedelta(hours=1)
 
     with lease(ledger, holder_name("first")):
-        monkeypatch.setattr(leases, "datetime", Forward)
+        monkeypatch.setattr(leases, "present", forward)
         with pytest.raises(Locked, match=r"first, whose process runs"), lease(other, "second"):
             pass
     with lease(other, "second"):
