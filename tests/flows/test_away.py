@@ -22,7 +22,7 @@ from tests.flows.calls import say
 @pytest.fixture(params=["memory", "file"] if os.environ.get("GHL_RECONCILE_SOAK") else ["memory"])
 def acme(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Acme]:
     """A world whose store is an object store, and whose ledger is a database of its own."""
-    made = Acme.made(tmp_path / "acme", contacts=44)
+    made = Acme.made(tmp_path / "acme", contacts=44, sales=True)
     store = (
         f"memory://away/{tmp_path.name}"
         if request.param == "memory"
