@@ -19,8 +19,9 @@ def known_by(mapped: EntityMap) -> list[int]:
 
 
 def find(stage: Stage, mapped: EntityMap) -> None:
-    """Create `stranger`: linked contacts of which all identifying values changed on a side."""
+    """Create `stranger`: linked contacts of which nobody knows whether they are whom they were."""
     places = known_by(mapped)
+    snapshots = {side: stage.snapshots[mapped.entity, side] for side in Side}
     # Who was known by one value alone may just have a new one.
     enough = len(places) > 1 and stage.some(f"moved_{mapped.entity}")
     stage.make(
@@ -28,7 +29,10 @@ def find(stage: Stage, mapped: EntityMap) -> None:
         entity=mapped.entity,
         known_places=places if enough else [],
         asked=stage.some("in_question"),
-        snapshots={side: stage.snapshots[mapped.entity, side] for side in Side},
+        snapshots=snapshots,
+        broken_off=[
+            side for side, read in snapshots.items() if not read.complete and not read.partial
+        ],
     )
 
 
@@ -48,7 +52,7 @@ def release(stage: Stage, mapped: EntityMap) -> None:
 
 
 def leave(stage: Stage, mapping: Mapping) -> None:
-    """Let what hangs on a contact that is asked about wait: no absence of it counts."""
+    """Let what hangs on such a contact wait: no absence of it counts."""
     if not stage.some("stranger"):
         return
     for mapped in mapping.entities:

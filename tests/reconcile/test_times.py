@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,16 +9,16 @@ import pytest
 from connectors.memory import Vices
 from reconcile.errors import Refused
 from reconcile.model import Entity, OpKind, Side
-from reconcile.ports import Page, Proof, Scope, Write
+from reconcile.ports import Write
 from reconcile.report.document import document
 from reconcile.values.codecs import Labels, Name
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import TAGS, OnConflict, Rule
 from tests.builders import World, by_email, contacts, field_of, mapping_of, notes, tasks
 from tests.builders_world import seen
+from tests.reconcile.test_unseen import break_off
 
 C = Entity.CONTACT
-WHOLE = Scope()
 
 
 def newest() -> PairMapping:
@@ -359,16 +358,7 @@ def test_what_hangs_on_another_person_waits_where_contacts_cannot_be_read(
     with world:
         (asked,) = world.run().holds
         tasks = {each: world.cells(each, Entity.TASK) for each in Side}
-        connector = world.sides[side]
-        read = connector.extract
-
-        def broken(entity: Entity, scope: Scope = WHOLE) -> Iterator[Page | Proof]:
-            if entity is C:
-                yield Proof(complete=False, why_incomplete="it broke off")
-            else:
-                yield from read(entity, scope)
-
-        monkeypatch.setattr(connector, "extract", broken)
+        break_off(world, side, monkeypatch)
         for _ in range(4):
             with seen(world) as found:
                 whole = document(found.stage, world.mapping, found.about)

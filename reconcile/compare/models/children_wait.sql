@@ -1,8 +1,13 @@
--- changes absence_{e}: what hangs on a contact that may be another person waits until a person said so
+-- changes absence_{e}: what hangs on a contact of which it is not known who it is, or whether it is there, waits
 UPDATE absence_{{ entity }}
 SET
     action = 'not_checked',
-    because = 'its contact may be another person by now; that is asked first'
+    because = CASE s.action
+        WHEN 'ask' THEN 'its contact may be another person by now; that is asked first'
+        ELSE 'its contact could not be read in this run'
+    END
+FROM stranger AS s
 WHERE
-    parent IN (SELECT s.link_id FROM stranger AS s WHERE s.action = 'ask')
-    AND action <> 'not_checked';
+    absence_{{ entity }}.parent = s.link_id
+    AND s.action <> 'same'
+    AND absence_{{ entity }}.action <> 'not_checked';

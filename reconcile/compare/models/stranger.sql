@@ -1,4 +1,6 @@
--- stranger: a linked contact of which every identifying value that was known changed at once on one side
+-- stranger: linked contacts of which nobody knows in this run whether they are whom they were: what hangs on them waits
+--
+-- Of one every identifying value that was known changed at once on one side; another's side could not be read to its end.
 --
 -- Two values at least must have been known: who was known by an email alone may have a new one. Where both sides now say the
 -- same of the person, somebody changed it on purpose.
@@ -21,7 +23,7 @@ CREATE OR REPLACE TABLE stranger (
     ghl_key VARCHAR,
     hold_id VARCHAR,
     values_digest VARCHAR,
-    action VARCHAR  -- ask, or same where a person said so
+    action VARCHAR  -- ask, same where a person said so, unseen where its side was not read
 );
 {% if known_places %}
 INSERT INTO stranger BY NAME
@@ -76,6 +78,24 @@ WHERE
     AND (
         {% for side in ['app', 'ghl'] %}
         (NOT {{ covered(side) }} AND b.{{ side }}_key NOT IN (SELECT r.key FROM raw_{{ entity }}_{{ side }} AS r))
+        {{ '' if loop.last else 'OR' }}
+        {% endfor %}
+    );
+{% endif %}
+{% if broken_off %}
+-- Whom a reading that broke off did not come to may be gone, and what hangs on them with them.
+INSERT INTO stranger BY NAME
+SELECT
+    b.link_id,
+    b.app_key,
+    b.ghl_key,
+    'unseen' AS action
+FROM base_{{ entity }} AS b
+WHERE
+    b.link_id NOT IN (SELECT s.link_id FROM stranger AS s)
+    AND (
+        {% for side in broken_off %}
+        b.{{ side }}_key NOT IN (SELECT r.key FROM raw_{{ entity }}_{{ side }} AS r)
         {{ '' if loop.last else 'OR' }}
         {% endfor %}
     );
