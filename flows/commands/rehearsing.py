@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsons
 import logging
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -88,10 +89,11 @@ def rehearse(
     if keep:
         work.rename(folder / WORK)
     whole = page.document(done, masked=masked)
-    text = page.markdown(done, pair=str(pair), masked=masked)
+    command = _command(pair, people=people, seed=seed, into=into)
+    text = page.markdown(done, command=command, masked=masked)
     (folder / PAGE).write_text(text, encoding="utf-8")
     (folder / DOCUMENT).write_text(jsons.dumps(whole, indent=1, ensure_ascii=False), "utf-8")
-    _ending(console, done, folder)
+    _ending(console, done, folder, masked=masked)
     if json:
         jsons.dump(whole, sys.stdout, ensure_ascii=False, indent=1)
         print()
@@ -107,6 +109,15 @@ def _url(said: str | None) -> str | None:
         what = f"the variable {name} is not set"
         raise StateError(what, remedy=f"set {name} to a database URL", code="OPTIONS")
     return os.environ[name]
+
+
+def _command(pair: Path, *, people: int, seed: int, into: str | None) -> str:
+    """What plays the same again; a URL as it was named, and only where that is a variable."""
+    words = ["ghl-reconcile", "rehearse", "--pair", str(pair)]
+    words += ["--people", str(people), "--seed", str(seed)]
+    if into is not None and into.startswith("env:"):
+        words += ["--into", into]
+    return shlex.join(words)
 
 
 def _clear(folder: Path) -> None:
@@ -128,12 +139,12 @@ def _heard(console: Console, night: Night) -> None:
     console.print(line, highlight=False, markup=False, style="red" if broken else None)
 
 
-def _ending(console: Console, done: Rehearsed, folder: Path) -> None:
+def _ending(console: Console, done: Rehearsed, folder: Path, *, masked: bool) -> None:
     from flows.rehearse import page
 
     console.print()
     for line in page.summary(done):
         console.print(line, highlight=False, markup=False)
-    for finding in done.broken[:5]:
-        console.print(str(finding), highlight=False, markup=False, style="red")
+    for line in page.worst(done, masked=masked):
+        console.print(line, highlight=False, markup=False, soft_wrap=True, style="red")
     console.print(f"Page: {folder / PAGE}", highlight=False, markup=False, soft_wrap=True)

@@ -19,9 +19,6 @@ from flows.rehearse.told import Told
 from flows.rehearse.town import Town, settled
 from reconcile.model import OpKind, Side
 
-FEWEST, MOST = 1, 365
-"""How many nights may be asked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Night:

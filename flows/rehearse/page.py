@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from statistics import median
@@ -18,8 +17,8 @@ from reconcile.report.verdict import many
 DAILY = 200_000
 """Requests that GHL allows a location a day (docs/ghl.md#rate-limits)."""
 
-_MOST = 25
-"""So many broken promises are told one by one."""
+_MOST, _MOST_SHOWN = 25, 5
+"""So many broken promises are told one by one: on the page, and on a terminal."""
 
 _TOTALS = (
     ("links", "pairs that are the same"),
@@ -95,11 +94,11 @@ def _questions(whole: Mapping[str, Any]) -> dict[str, int]:
     return dict(Counter(hold["kind"] for hold in whole.get("holds", ())))
 
 
-def markdown(done: Rehearsed, *, pair: str, masked: bool = False) -> str:
-    """The page as Markdown."""
+def markdown(done: Rehearsed, *, command: str, masked: bool = False) -> str:
+    """The page as Markdown; `command` is what plays the same rehearsal, but for its nights."""
     parts = (
         _head(done),
-        _broken(done, pair, masked=masked),
+        _broken(done, command, masked=masked),
         _first(done),
         _rules(done),
         _costs(done),
@@ -115,6 +114,15 @@ def summary(done: Rehearsed) -> Iterator[str]:
     yield verdict(done)
     yield _asked(done)
     yield _cost(done)
+
+
+def worst(done: Rehearsed, *, masked: bool = False) -> Iterator[str]:
+    """The first broken promises, for a terminal; masked: without what anybody had typed."""
+    for finding in done.broken[:_MOST_SHOWN]:
+        if masked:
+            yield f"night {finding.day}, {_where(finding)}: {KINDS[finding.kind]}"
+        else:
+            yield str(finding)
 
 
 def verdict(done: Rehearsed) -> str:
@@ -168,20 +176,24 @@ def _head(done: Rehearsed) -> Iterator[str]:
     )
 
 
-def _broken(done: Rehearsed, pair: str, *, masked: bool) -> Iterator[str]:
+def _where(finding: Finding) -> str:
+    entity, record = finding.ident
+    return f"{finding.kind}, {entity} {record} {finding.name}".rstrip()
+
+
+def _broken(done: Rehearsed, command: str, *, masked: bool) -> Iterator[str]:
     yield "## Broken promises"
     yield ""
     if not done.broken:
         yield "None."
         return
     for finding in done.broken[:_MOST]:
-        where = f"{finding.ident[0]} {finding.ident[1]} {finding.name}".strip()
-        yield f"- **{finding.kind}**, night {finding.day}, {where}: {KINDS[finding.kind]}."
+        where = f"night {finding.day}, {_where(finding)}"
+        yield f"- {where}: {KINDS[finding.kind]}."
         if not masked:
             yield f"  {_plain(finding.what)}"
             yield from (f"  - {_plain(line)}" for line in finding.story)
         yield f"  - nights: {', '.join(finding.nights)}"
-        command = f"ghl-reconcile rehearse --pair {shlex.quote(pair)} --seed {done.seed}"
         yield f"  - to see it again: `{command} --nights {finding.day} --keep`"
     if len(done.broken) > _MOST:
         yield f"- … and {len(done.broken) - _MOST:,} more, in `rehearsal.json`"
