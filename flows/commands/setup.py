@@ -55,16 +55,16 @@ def init(
     from flows.init import init as write_pair
     from flows.init.propose import likeliest
     from flows.init.run import Wish
-    from flows.init.telling import told
+    from flows.init.telling import summary
 
     wish = Wish(app, location, out, ghl_url, ghl_token_env, name)
     console = Console()
-    asked = (
+    ask = (
         None if yes else lambda line: Confirm.ask(escape(str(line)), console=console, default=True)
     )
     chosen = likeliest if yes else lambda question, names: _choice(console, question, names)
-    written = write_pair(wish, ask=asked, choose=chosen)
-    said = [*told(written.proposal), f"wrote {written.path}"]
+    written = write_pair(wish, ask=ask, choose=chosen)
+    said = [*summary(written.proposal), f"wrote {written.path}"]
     said += [f"  • {sentence}" for sentence in written.todo]
     said.append(f"next: {program()} doctor --pair {written.path}")
     for line in said:

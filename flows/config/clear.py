@@ -44,13 +44,18 @@ def host_of(url: str) -> str:
 
 
 def check_table(
-    written: BaseModel, meant: BaseModel, path: KeyPath, problems: Problems, *, kept: set[KeyPath]
+    written: BaseModel,
+    meant: BaseModel,
+    path: KeyPath,
+    problems: Problems,
+    *,
+    in_file: set[KeyPath],
 ) -> None:
     """Note what of a table is in clear text.
 
     `written` is as the file has it, `meant` with its references followed.
 
-    `kept` are the places of secrets whose text stands in the file itself.
+    `in_file` are the places of secrets whose text stands in the file itself.
     """
     urls = [(at, url) for at, url in _texts(meant, path) if _is_url(at, url)]
     secret = any(at[-1] not in _NAMES for at, _ in _secrets(meant, path)) or any(
@@ -61,7 +66,7 @@ def check_table(
             problems.add(at, f"{name(at)} would send a secret unencrypted", 'Write "https://…".')
     if urls and all(is_loopback(url) for _, url in urls):
         return
-    for at in sorted(kept, key=str):
+    for at in sorted(in_file, key=str):
         if at[: len(path)] == path and at[-1] not in (*_NAMES, "url"):
             problems.add(
                 at, f"{name(at)} stands in the file itself, where others can read it", REFERENCE

@@ -66,7 +66,10 @@ def _check_declared(entity: Entity, form: PairForm, problems: Problems) -> None:
         )
         problems.add((entity.value,), what, f"Add [app.{entity}], or take [{entity}] away.")
     elif entity.parent and not isinstance(where, dict) and not getattr(where, "parent", None):
-        what = f'[app.{entity}] has no "parent": which contact {entity.indefinite} belongs to is not known'
+        what = (
+            f'[app.{entity}] has no "parent": which contact {entity.indefinite} belongs to '
+            "is not known"
+        )
         problems.add(
             ("app", entity.value), what, 'Add parent = "…", the column with the contact\'s key.'
         )
@@ -109,8 +112,8 @@ def _check_own(mapped: EntityMap, where: object, problems: Problems) -> None:
     said = where.get if isinstance(where, dict) else partial(getattr, where)
     roles: dict[str, str] = {}
     for role in _ROLES[1:] if hasattr(where, _IN_FILES) else _ROLES:
-        told = said(role, None)
-        roles |= dict.fromkeys([told] if isinstance(told, str) else told or (), role)
+        columns = said(role, None)
+        roles |= dict.fromkeys([columns] if isinstance(columns, str) else columns or (), role)
     for field in mapped.fields:
         for native in field.app:
             if native in roles and field.rule.flow.owner is not Side.APP:

@@ -100,15 +100,15 @@ def _formula(key: str, form: FieldForm, setting: Setting) -> Formula | None:
     from reconcile.stage.formula import FormulaError, formula
 
     try:
-        found = formula(form.value)
+        computed = formula(form.value)
     except FormulaError as error:
         what = f"[{setting.entity}.fields] {key}: value: {error}"
         setting.problems.add(setting.path(key, "value"), what, error.remedy)
         return None
     if form.app is not None and form.ghl is None:
-        for name in found.names:
+        for name in computed.names:
             _check_ghl(key, name, setting, word="value")
-    return found
+    return computed
 
 
 def _computed(
@@ -414,10 +414,16 @@ def _rule_objections(form: FieldForm, field: Field, setting: Setting) -> Iterato
     if form.conflict is not OnConflict.NEWEST:
         return
     if not natives.dated(setting.entity, Side.GHL, None):
-        what = f'"newest" needs to know when GHL changed {setting.entity.indefinite}, and it does not say'
+        what = (
+            f'"newest" needs to know when GHL changed {setting.entity.indefinite}, '
+            "and it does not say"
+        )
         yield "conflict", what, "Use hold, app or ghl."
     elif not natives.dated(setting.entity, Side.APP, setting.modified_at):
-        what = f'"newest" needs to know when the app changed {setting.entity.indefinite}, and it does not say'
+        what = (
+            f'"newest" needs to know when the app changed {setting.entity.indefinite}, '
+            "and it does not say"
+        )
         yield (
             "conflict",
             what,

@@ -221,8 +221,8 @@ class AlertsForm(Part):
     runs: int = Field(default=10, ge=3, le=100, description="earlier runs that say what is usual")
     notify: list[Secret] = Field(
         default_factory=list,
-        description='who is told of a change: ["env:OPS_CHAT"], URLs as Apprise has them for Slack, '
-        "Teams, mail, a webhook and others",
+        description='who is told of a change: ["env:OPS_CHAT"], URLs as Apprise has them for '
+        "Slack, Teams, mail, a webhook and others",
     )
     digest: bool = Field(
         default=True, description="whether they are told of the open questions once a week"

@@ -36,7 +36,7 @@ class _Scanner:
 
     text: str
     at: int = 0
-    found: dict[KeyPath, int] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
     arrays: dict[KeyPath, int] = field(default_factory=dict)
     texts: dict[KeyPath, tuple[int, int]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class _Scanner:
 
     def note(self, path: KeyPath) -> None:
         for depth in range(1, len(path) + 1):
-            self.found.setdefault(path[:depth], self.line())
+            self.lines.setdefault(path[:depth], self.line())
 
     def document(self) -> None:
         table: KeyPath = ()
@@ -74,7 +74,7 @@ class _Scanner:
         if many:
             self.arrays[path] = self.arrays.get(path, -1) + 1
             path = (*path, self.arrays[path])
-        self.found.pop(path, None)
+        self.lines.pop(path, None)
         self.note(path)
         self.at += 2 if many else 1
         return path
@@ -150,7 +150,7 @@ def key_lines(text: str) -> Mapping[KeyPath, int]:
     """The line, from 1, of every table, key and array element of a valid TOML text."""
     scanner = _Scanner(text)
     scanner.document()
-    return scanner.found
+    return scanner.lines
 
 
 def text_spans(text: str) -> Mapping[KeyPath, tuple[int, int]]:

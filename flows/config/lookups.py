@@ -21,10 +21,10 @@ def with_lookups(form: PairForm, problems: Problems) -> PairForm:
     """The form with each look-up as a join of its own, and its field as a column of that join."""
     for entity in RECORDS:
         mapped: MapForm | None = getattr(form, entity.value)
-        found = {
+        lookups = {
             key: line for key, line in (mapped.fields if mapped else {}).items() if line.lookup
         }
-        for key, line in found.items():
+        for key, line in lookups.items():
             _check(entity, key, line, form, problems)
             form = _expanded(form, entity, key, line)
     return form

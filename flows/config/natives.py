@@ -52,8 +52,8 @@ def is_owner(entity: Entity, native: tuple[str, ...]) -> bool:
 
 def linked(entity: Entity, native: tuple[str, ...]) -> Entity | None:
     """Of which kind the record is whose id a field holds; None where it holds none."""
-    found = [GHL[entity].links[name] for name in native if name in GHL[entity].links]
-    return found[0] if found else None
+    kinds = [GHL[entity].links[name] for name in native if name in GHL[entity].links]
+    return kinds[0] if kinds else None
 
 
 def named(mapping: Mapping) -> set[Entity]:

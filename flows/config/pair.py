@@ -141,15 +141,15 @@ class Pair:
 
         That is its region, for phones without one, its users, and its companies.
         """
-        told = _Told(region, owners or {}, companies or {})
+        location = _Told(region, owners or {}, companies or {})
         entities = []
         for entity in self.mapping.entities:
-            fields = (self._located(one, told) for one in entity.fields)
+            fields = (self._located(one, location) for one in entity.fields)
             entities.append(dataclasses.replace(entity, fields=tuple(fields)))
         return Mapping(tuple(entities))
 
-    def _located(self, mapped: Field, told: _Told) -> Field:
-        mapped = dataclasses.replace(mapped, codec=_located(mapped.codec, told))
+    def _located(self, mapped: Field, location: _Told) -> Field:
+        mapped = dataclasses.replace(mapped, codec=_located(mapped.codec, location))
         if not isinstance(mapped.codec, Owner):
             return mapped
         default = self.ghl.default_owner if ASSIGNED in mapped.ghl else None
@@ -168,14 +168,14 @@ class _Told:
     companies: Map[str, str]
 
 
-def _located(codec: Codec, told: _Told) -> Codec:
+def _located(codec: Codec, location: _Told) -> Codec:
     match codec:
         case Phone(region=None):
-            return dataclasses.replace(codec, region=told.region)
+            return dataclasses.replace(codec, region=location.region)
         case Owner():
-            return dataclasses.replace(codec, users=told.owners)
+            return dataclasses.replace(codec, users=location.owners)
         case CompanyName():
-            return dataclasses.replace(codec, companies=told.companies)
+            return dataclasses.replace(codec, companies=location.companies)
     return codec
 
 
@@ -336,10 +336,10 @@ def _database(secret: SecretStr, resolver: Resolver, path: tuple[str, ...]) -> S
 def _app(form: AppForm, resolver: Resolver) -> AppForm:
     if isinstance(form, OutsideForm):
         outside = form.model_copy(update={key: _loose(key, value, resolver) for key, value in form})
-        check_table(form, outside, ("app",), resolver.problems, kept=resolver.kept)
+        check_table(form, outside, ("app",), resolver.problems, in_file=resolver.in_file)
         return outside
     app: AppForm = resolver.table(form, ("app",))
-    check_table(form, app, ("app",), resolver.problems, kept=resolver.kept)
+    check_table(form, app, ("app",), resolver.problems, in_file=resolver.in_file)
     url = getattr(app, "url", None)
     if isinstance(url, SecretStr):
         check_url(getattr(form, "url", url).get_secret_value(), ("app", "url"), resolver.problems)
@@ -375,20 +375,20 @@ def _whole(file: str, resolver: Resolver, path: tuple[str, ...]) -> Path:
 
 def _alerts(form: AlertsForm, resolver: Resolver) -> AlertsForm:
     """The alerts with their receivers' URLs, each of which is a secret."""
-    found = []
+    receivers = []
     for place, given in enumerate(form.notify):
         path = ("alerts", "notify", place)
         secret = resolver.secret(given, path)
         url = secret.get_secret_value()
-        if path in resolver.kept:
+        if path in resolver.in_file:
             what = f"[alerts] notify[{place}] stands in the file itself, where others can read it"
             resolver.problems.add(path, what, REFERENCE)
         elif url and "://" not in url:
             what = f"[alerts] notify[{place}] is not the URL of a notification service"
             remedy = 'Write one as Apprise has it, such as "slack://…" or "mailto://…".'
             resolver.problems.add(path, what, remedy)
-        found.append(secret)
-    return form.model_copy(update={"notify": found})
+        receivers.append(secret)
+    return form.model_copy(update={"notify": receivers})
 
 
 def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
@@ -404,7 +404,7 @@ def _ghl(form: GhlForm, resolver: Resolver) -> GhlForm:
         )
     if ghl.url and not is_reference(ghl.url):
         _check_host(ghl.url, resolver.problems)
-    check_table(form, ghl, ("ghl",), resolver.problems, kept=resolver.kept)
+    check_table(form, ghl, ("ghl",), resolver.problems, in_file=resolver.in_file)
     _check_credentials(ghl, resolver)
     return ghl
 

@@ -51,7 +51,7 @@ class Problems:
 
     file: str
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
-    found: list[Problem] = field(default_factory=list)
+    entries: list[Problem] = field(default_factory=list)
     mended: set[KeyPath] = field(default_factory=set)
 
     def add(self, path: KeyPath, what: str, remedy: str) -> None:
@@ -61,7 +61,7 @@ class Problems:
         """
         if any(path[: len(cut)] == cut for cut in self.mended):
             return
-        self.found.append(Problem(f"{self.file}:{line_of(self.lines, path)}", what, remedy))
+        self.entries.append(Problem(f"{self.file}:{line_of(self.lines, path)}", what, remedy))
 
     def touched(self, path: KeyPath) -> bool:
         """Whether something at or below `path` was wrong already.
@@ -72,8 +72,8 @@ class Problems:
 
     def stop_if_any(self) -> None:
         """Raise ConfigError with all problems, in the order of the file, if there are any."""
-        if self.found:
-            unique = list(dict.fromkeys(self.found))
+        if self.entries:
+            unique = list(dict.fromkeys(self.entries))
             raise ConfigError(
                 sorted(unique, key=lambda problem: int(problem.where.rpartition(":")[2]))
             )

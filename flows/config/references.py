@@ -33,31 +33,31 @@ def is_reference(text: str) -> bool:
 class Resolver:
     """Follows references; `folder` is what file paths are relative to.
 
-    `kept` are the places whose text stands in the file.
+    `in_file` are the places whose text stands in the file.
     """
 
     environ: Mapping[str, str]
     folder: Path
     problems: Problems
-    kept: set[KeyPath] = field(default_factory=set)
+    in_file: set[KeyPath] = field(default_factory=set)
 
     def table(self, form: Form, path: KeyPath) -> Form:
         """The same table with every reference replaced by what it refers to.
 
         It is done in tables below it, too.
         """
-        found: dict[str, object] = {}
+        followed: dict[str, object] = {}
         for key in type(form).model_fields:
             value = getattr(form, key)
             if isinstance(value, SecretStr):
-                found[key] = self.secret(value, (*path, key))
+                followed[key] = self.secret(value, (*path, key))
             elif isinstance(value, BaseModel):
-                found[key] = self.table(value, (*path, key))
+                followed[key] = self.table(value, (*path, key))
             elif isinstance(value, dict) and key in _SECRETS_AMONG:
-                found[key] = self.loose(value, (*path, key))
+                followed[key] = self.loose(value, (*path, key))
             else:
                 self.plain(value, (*path, key))
-        return form.model_copy(update=found)
+        return form.model_copy(update=followed)
 
     def plain(self, value: object, path: KeyPath) -> None:
         """Note a variable that is to be looked up for what is printed, sent and kept.
@@ -101,7 +101,7 @@ class Resolver:
                 'Write "env:NAME", the name of an environment variable.',
             )
         self._check(text, path)
-        self.kept.add(path)
+        self.in_file.add(path)
         return reference
 
     def _variable(self, variable: str, path: KeyPath) -> str:
@@ -117,7 +117,7 @@ class Resolver:
         try:
             file = self.folder / Path(written).expanduser()
             value = file.read_text(encoding="utf-8").strip()
-            told = file.stat()
+            stat = file.stat()
         except (OSError, ValueError, RuntimeError) as error:
             what = f"{name(path)}: the file {written} cannot be read ({type(error).__name__})"
             self.problems.add(
@@ -126,11 +126,11 @@ class Resolver:
             return ""
         self._check(value, path)
         # A group that the file's owner is not us for is how a cluster hands a secret to a job.
-        others = _GROUP_AND_OTHERS if told.st_uid == os.getuid() else _OTHERS
-        if told.st_mode & others:
+        others = _GROUP_AND_OTHERS if stat.st_uid == os.getuid() else _OTHERS
+        if stat.st_mode & others:
             what = (
                 f"{name(path)}: others can read the file {written} (mode "
-                f"{told.st_mode & 0o777:04o})"
+                f"{stat.st_mode & 0o777:04o})"
             )
             self.problems.add(
                 path, what, f"chmod 600 {written}, and consider whether the secret is known by now."

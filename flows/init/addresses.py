@@ -41,8 +41,8 @@ def addresses(columns: Iterable[Column]) -> Addresses:
     listed = list(columns)
     groups: dict[Prefix, dict[Concept, str]] = {}
     for column in listed:
-        if (found := _part(column)) is not None:
-            prefix, part = found
+        if (match := _part(column)) is not None:
+            prefix, part = match
             groups.setdefault(prefix, {}).setdefault(part, column.name)
     whole = {
         prefix: parts

@@ -78,13 +78,13 @@ def survey_api(path: Path) -> ApiSurvey | None:
     tables = {suffix for suffixes in SUFFIXES.values() for suffix in suffixes}
     if path.is_dir() and any(file.suffix.lower() in tables for file in path.iterdir()):
         return None
-    found = {file: _loaded(file) for file in files if file.suffix.lower() in (*_JSON, *_YAML)}
-    if not found:
+    documents = {file: _loaded(file) for file in files if file.suffix.lower() in (*_JSON, *_YAML)}
+    if not documents:
         return None
-    for held in found.values():
-        if isinstance(held, dict) and "openapi" in held:
-            return _of_document(Document(held))
-    collections = [collection_of(file.stem, held) for file, held in found.items()]
+    for document in documents.values():
+        if isinstance(document, dict) and "openapi" in document:
+            return _of_document(Document(document))
+    collections = [collection_of(file.stem, document) for file, document in documents.items()]
     listed = tuple(one for one in collections if one is not None)
     todo = (
         "Say in [app] url the API's address, and in auth how it wants to be asked.",

@@ -28,7 +28,7 @@ class Beside:
     """
 
     join: Join
-    found: tuple[Guess, ...]
+    fields: tuple[Guess, ...]
     flow: str = ""
 
     def lines(self) -> Iterator[Line]:
@@ -36,7 +36,7 @@ class Beside:
 
         What the joined table cannot give is said instead.
         """
-        for one in self.found:
+        for one in self.fields:
             line = line_of(one, OWNER)
             if isinstance(line, Line):
                 yield replace(
@@ -68,10 +68,10 @@ class Search:
         """The table of that name."""
         return next((table for table in self.others if table.name == name), None)
 
-    def wants(self, found: Sequence[Guess]) -> tuple[Guess, ...]:
+    def wants(self, candidates: Sequence[Guess]) -> tuple[Guess, ...]:
         """Those guesses that fill a gap.
 
         An empty column does not fill that of another empty one.
         """
-        better = [one for one in found if one.column.samples or one.concept not in self.empty]
+        better = [one for one in candidates if one.column.samples or one.concept not in self.empty]
         return tuple(one for one in better if one.concept in self.wanted)

@@ -61,10 +61,10 @@ def collection_of(name: str, answer: Any) -> Collection | None:
 
     None where it holds no list of objects, or several.
     """
-    found = list(_lists(answer, ""))
-    if len(found) != 1:
+    lists = list(_lists(answer, ""))
+    if len(lists) != 1:
         return None
-    items, rows = found[0]
+    items, rows = lists[0]
     paths = dict.fromkeys(path for row in rows[:ROWS] for path in _leaves(row))
     columns = tuple(_column(path, rows[:ROWS]) for path in paths)
     said: dict[str, Any] = {"items": items} if items else {}
@@ -79,21 +79,21 @@ def collection_of(name: str, answer: Any) -> Collection | None:
     return Collection(f"/{name}", columns, key_of(columns), said)
 
 
-def _lists(held: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
-    if isinstance(held, list):
-        if held and all(isinstance(row, dict) for row in held):
-            yield place, held
-    elif isinstance(held, dict) and place.count(".") < 1:
-        for name, inner in held.items():
+def _lists(answer: Any, place: str) -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(answer, list):
+        if answer and all(isinstance(row, dict) for row in answer):
+            yield place, answer
+    elif isinstance(answer, dict) and place.count(".") < 1:
+        for name, inner in answer.items():
             yield from _lists(inner, f"{place}.{name}" if place else name)
 
 
 def _leaves(row: dict[str, Any]) -> Iterator[str]:
     """The paths of a record's values; of a list of emails or phones, the primary one."""
     for path in leaves(row):
-        held = find(row, parse(path))
-        primary = isinstance(held, list) and any(
-            isinstance(one, dict) and "primary" in one and "value" in one for one in held
+        value = find(row, parse(path))
+        primary = isinstance(value, list) and any(
+            isinstance(one, dict) and "primary" in one and "value" in one for one in value
         )
         yield f"{path}[primary=true].value" if primary else path
 
@@ -112,6 +112,6 @@ def _type(values: Sequence[Any]) -> FieldType:
         return "bool"
     if kinds == {int}:
         return "integer"
-    if kinds == {list} and all(isinstance(word, str) for held in values for word in held):
+    if kinds == {list} and all(isinstance(word, str) for value in values for word in value):
         return "tags"
     return "json" if kinds & {list, dict} else "text"

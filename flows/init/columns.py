@@ -135,13 +135,13 @@ def guesses(table: Table, entity: Entity) -> tuple[Guess, ...]:
     """
     columns = [column for column in free_columns(table) if not is_key_like(column)]
     known = any(column.meaning for column in columns)
-    found = addresses(columns) if entity.spec.person and not known else Addresses()
-    context = (*words(table.name), *found.prefix)
+    address = addresses(columns) if entity.spec.person and not known else Addresses()
+    context = (*words(table.name), *address.prefix)
     candidates = [
-        _in_address(guess(column, concept, synonyms, context), found)
+        _in_address(guess(column, concept, synonyms, context), address)
         for column in columns
         for concept, synonyms in LIKENESS[entity].concepts.items()
-        if column.name not in found.others
+        if column.name not in address.others
     ]
     # The surest pair of a column and a concept is taken first, and both are gone then.
     candidates.sort(key=_order)
@@ -159,14 +159,14 @@ def _order(one: Guess) -> tuple[bool, float]:
     return not one.column.samples, -one.confidence - 0.1 * mobile
 
 
-def _in_address(one: Guess, found: Addresses) -> Guess:
+def _in_address(one: Guess, address: Addresses) -> Guess:
     """A part of the address that counts is surer than its name alone says.
 
     No other column is one then.
     """
-    if not found.chosen or one.concept not in PARTS:
+    if not address.chosen or one.concept not in PARTS:
         return one
-    if found.chosen.get(one.column.name) != one.concept:
+    if address.chosen.get(one.column.name) != one.concept:
         return replace(one, confidence=0.0)
     seen = evidence(one.column, one.concept)
     if seen.share is not None and seen.share < 0.5:
@@ -224,9 +224,9 @@ def lines(
             continue
         if {column.name, whole.get(column.name)} & extra or column.name == parent:
             continue
-        if (found := placed.get(column.name)) is not None:
-            line = line_of(found, entity, also=more.get(found.concept, ()))
-            yield (_one_way(line, apart) if found.concept == "phone" and apart else line)
+        if (best := placed.get(column.name)) is not None:
+            line = line_of(best, entity, also=more.get(best.concept, ()))
+            yield (_one_way(line, apart) if best.concept == "phone" and apart else line)
         elif (
             GHL[entity].custom
             and not column.strange
@@ -260,7 +260,7 @@ def _one_way(line: Line | Unplaced, apart: Column) -> Line | Unplaced:
 def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...]]:
     """Further columns with emails or phones: they count when matching."""
     taken = {one.column.name for one in placed}
-    found: dict[Concept, tuple[str, ...]] = {}
+    further: dict[Concept, tuple[str, ...]] = {}
     for concept in ("email", "phone"):
         others = [column for column in free_columns(table) if column.name not in taken]
         sure = [guess(column, concept, CONTACT[concept], words(table.name)) for column in others]
@@ -268,23 +268,23 @@ def _more(table: Table, placed: Iterable[Guess]) -> dict[Concept, tuple[str, ...
             one.column.list_of or one.column.name for one in sure if one.confidence >= SURE
         )
         if names and any(one.concept == concept for one in placed):
-            found[concept] = names
-    return found
+            further[concept] = names
+    return further
 
 
-def line_of(found: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line | Unplaced:
+def line_of(best: Guess, entity: Entity, *, also: tuple[str, ...] = ()) -> Line | Unplaced:
     """A guess as a line of the pair file.
 
     It is a word why it has no place, where its values do not fit.
     """
-    column, concept = found.column, found.concept
+    column, concept = best.column, best.concept
     native = LIKENESS[entity].natives.get(concept, concept)
     line = Line(
         entity,
         column.name,
         (native,),
-        found.confidence,
-        found.because,
+        best.confidence,
+        best.because,
         column.distinct[:3],
         also=(*([f"{column.list_of}[1:]"] if column.list_of else []), *also),
     )

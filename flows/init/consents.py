@@ -1,6 +1,6 @@
 """Columns that say whether a person may be written to, and by which channel.
 
-Each is proposed one way, from the app: a no of GHL's is never answered by a column that was misread.
+Each is proposed one way, from the app: a column that was misread never answers a no of GHL's.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def consents(columns: Iterable[Column]) -> dict[str, Line | Unplaced]:
     A no is proposed; what may be a yes, or does not say its channel, is asked about: of one who
     never said yes it is not known that he said no.
     """
-    found = {column.name: _consent(column) for column in columns}
-    lines = [one for one in found.values() if isinstance(one, Line)]
+    proposed = {column.name: _consent(column) for column in columns}
+    lines = [one for one in proposed.values() if isinstance(one, Line)]
     first: dict[tuple[str, ...], Line] = {}
     for line in sorted(lines, key=lambda one: -one.confidence):
         first.setdefault(line.ghl, line)
     said: dict[str, Line | Unplaced] = {}
-    for name, one in found.items():
+    for name, one in proposed.items():
         if isinstance(one, Line) and first[one.ghl] is not one:
             why = f'"{first[one.ghl].column}" says it already'
             said[name] = Unplaced(f"{OWNER}.{name}", why, OWNER)

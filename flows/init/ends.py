@@ -96,8 +96,8 @@ def reference(table: Table, target: Table) -> str | None:
     """
     if table.name == target.name:
         return None
-    told = [column for column, referred in table.references.items() if referred == target.name]
-    meant = [column for column in told if _ACTORS.isdisjoint(words(column))]
+    declared = [column for column, referred in table.references.items() if referred == target.name]
+    meant = [column for column in declared if _ACTORS.isdisjoint(words(column))]
     wanted = _singulars(words(target.bare)[-1])
     # Of several ways the one that is called after the table is meant: partner_id before
     # company_partner_id.
@@ -201,7 +201,7 @@ def _holds(row: Mapping[str, str], table: Table, fixed: Mapping[str, Scalar]) ->
     # A database says yes as True, true or 1: both sides are brought to the column's own form.
     columns = {name: table.column(name) for name in fixed}
     return all(
-        name in row and scalar(columns[name], row[name]) == held for name, held in fixed.items()
+        name in row and scalar(columns[name], row[name]) == value for name, value in fixed.items()
     )
 
 
@@ -257,8 +257,8 @@ def new_values(
             continue
         elif is_moment(column):
             values[column.name] = "now"
-        elif len(held := {row.get(column.name, "") for row in rows}) == 1 and held != {""}:
-            values[column.name] = scalar(column, held.pop())
+        elif len(distinct := {row.get(column.name, "") for row in rows}) == 1 and distinct != {""}:
+            values[column.name] = scalar(column, distinct.pop())
         else:
             lacking.append(column.name)
     return values, lacking

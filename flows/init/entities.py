@@ -27,13 +27,17 @@ class Likeness:
     weighed: frozenset[Concept] = frozenset()
     natives: Mapping[Concept, str] = field(default_factory=dict)
 
-    def weigh(self, found: Mapping[Concept, float]) -> float:
+    def weigh(self, confidences: Mapping[Concept, float]) -> float:
         """The confidence in all that counts."""
-        return sum(sure for concept, sure in found.items() if concept in (self.weighed or found))
+        return sum(
+            sure
+            for concept, sure in confidences.items()
+            if concept in (self.weighed or confidences)
+        )
 
-    def fits(self, found: Mapping[Concept, float], *, named: bool) -> bool:
+    def fits(self, concepts: Mapping[Concept, float], *, named: bool) -> bool:
         """Whether it can be such a table at all."""
-        return not self.has.isdisjoint(found) and (named or not self.proofs.isdisjoint(found))
+        return not self.has.isdisjoint(concepts) and (named or not self.proofs.isdisjoint(concepts))
 
 
 LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
@@ -41,7 +45,9 @@ LIKENESS: Mapping[Entity, Likeness] = MappingProxyType(
         Entity.COMPANY: Likeness(
             concepts=COMPANY,
             tables=TABLES["company"],
-            lacking="no table looks like companies: one needs a name, and contacts that refer to it",
+            lacking=(
+                "no table looks like companies: one needs a name, and contacts that refer to it"
+            ),
             has=frozenset({"name"}),
             natives={"address1": "address"},
         ),

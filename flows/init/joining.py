@@ -24,17 +24,17 @@ def beside(search: Search) -> tuple[list[Beside], list[Unplaced]]:
             if isinstance(one, Unplaced):
                 left.append(one)
                 continue
-            found = search.wants(one.found)
-            if not found:
+            wanted = search.wants(one.fields)
+            if not wanted:
                 continue
             chosen.append(
                 replace(
                     one,
                     join=_called(one.join, chosen),
-                    found=found,
+                    fields=wanted,
                 )
             )
-            taken = {guess.concept for guess in found}
+            taken = {guess.concept for guess in wanted}
             search = replace(search, wanted=set(search.wanted) - taken)
     return chosen, left
 

@@ -76,9 +76,9 @@ def _over(
     said = {
         "table": table.name,
         "fixed": not_deleted(table),
-        "via": {name: held for name, held in via.items() if name in _READ},
+        "via": {name: value for name, value in via.items() if name in _READ},
     }
-    filled = {name: held for name, held in said.items() if held}
+    filled = {name: value for name, value in said.items() if value}
     return Beside(
         Join(
             "company",
@@ -123,7 +123,7 @@ def _emails(
         "on_create": on_create,
         "via": via,
     }
-    filled = {name: held for name, held in said.items() if held}
+    filled = {name: value for name, value in said.items() if value}
     return Beside(Join("email", filled, because), (email,))
 
 
@@ -160,13 +160,13 @@ def _via(
     )[0]
     via["on_unlink"] = {name: scalar(link.column(name), "1") for name in gone}
     via["modified_at"] = stamp.name if stamp else None
-    return {name: held for name, held in via.items() if held}
+    return {name: value for name, value in via.items() if value}
 
 
 def _derived(table: Table, source: str) -> dict[str, dict[str, str]]:
     """Columns that hold another column's value in one case, in every row."""
     cases: dict[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower}
-    found = {}
+    derived = {}
     for column in table.columns:
         alike = words(column.name)[: len(words(source))] == words(source)
         rows = [row for row in table.rows if source in row]
@@ -174,6 +174,6 @@ def _derived(table: Table, source: str) -> dict[str, dict[str, str]]:
             continue
         for case, change in cases.items():
             if all(row.get(column.name) == change(row[source]) for row in rows):
-                found[column.name] = {case: source}
+                derived[column.name] = {case: source}
                 break
-    return found
+    return derived

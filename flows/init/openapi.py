@@ -66,9 +66,9 @@ class Document:
             if "{" in template or "get" not in methods:
                 continue
             answer = self._answer(methods["get"])
-            found = list(self._lists(answer, ""))
-            if len(found) == 1:
-                items, row = found[0]
+            lists = list(self._lists(answer, ""))
+            if len(lists) == 1:
+                items, row = lists[0]
                 yield self._collection(template, methods, items, row)
 
     def whole(self, schema: Schema) -> Schema:
@@ -93,10 +93,10 @@ class Document:
     # How it is done.
 
     def _at(self, reference: str) -> Schema:
-        held: Any = self.root
+        node: Any = self.root
         for step in reference.removeprefix("#/").split("/"):
-            held = held.get(step, {}) if isinstance(held, Mapping) else {}
-        return held if isinstance(held, Mapping) else {}
+            node = node.get(step, {}) if isinstance(node, Mapping) else {}
+        return node if isinstance(node, Mapping) else {}
 
     def _answer(self, operation: Schema) -> Schema:
         responses = operation.get("responses", {})
@@ -105,8 +105,8 @@ class Document:
                 return self._content(self.whole(responses[status]))
         return {}
 
-    def _content(self, held: Schema) -> Schema:
-        content = held.get("content", {})
+    def _content(self, part: Schema) -> Schema:
+        content = part.get("content", {})
         for kind, body in content.items():
             if "json" in kind:
                 return self.whole(body.get("schema", {}))
@@ -121,8 +121,8 @@ class Document:
             return
         if place.count(".") >= 1:
             return
-        for name, held in schema.get("properties", {}).items():
-            yield from self._lists(self.whole(held), f"{place}.{name}" if place else name)
+        for name, member in schema.get("properties", {}).items():
+            yield from self._lists(self.whole(member), f"{place}.{name}" if place else name)
 
     def _collection(self, template: str, methods: Schema, items: str, row: Schema) -> Collection:
         columns = tuple(self._columns(row, "", 0))
@@ -158,11 +158,11 @@ class Document:
         if verb == "patch":
             said["update"] = "PATCH"
         around = self._around(self._answer(single.get("get", {})), key)
-        asked = self._content(self.whole(methods.get("post", {}).get("requestBody", {})))
-        wrap = self._around(asked, None)
+        request = self._content(self.whole(methods.get("post", {}).get("requestBody", {})))
+        wrap = self._around(request, None)
         if around:
             said["envelope"] = around
-        if asked and wrap != around:
+        if request and wrap != around:
             said["wrap"] = wrap
         return said
 
@@ -171,12 +171,12 @@ class Document:
         properties = schema.get("properties", {})
         if key in properties or len(properties) != 1:
             return ""
-        [(name, held)] = properties.items()
-        return name if self.whole(held).get("properties") else ""
+        [(name, member)] = properties.items()
+        return name if self.whole(member).get("properties") else ""
 
     def _columns(self, schema: Schema, prefix: str, depth: int) -> Iterator[Column]:
-        for name, held in schema.get("properties", {}).items():
-            whole = self.whole(held)
+        for name, member in schema.get("properties", {}).items():
+            whole = self.whole(member)
             if re.search(r"[.\[\]]", name):
                 continue
             if whole.get("properties") and depth < DEEPEST:
@@ -228,8 +228,8 @@ def _type(schema: Schema) -> FieldType:
 
 def _examples(schema: Schema) -> tuple[str, ...]:
     listed = schema.get("examples")
-    held = [*(listed if isinstance(listed, list) else []), schema.get("example")]
-    return tuple(str(one) for one in held if isinstance(one, str | int) and one != "")
+    examples = [*(listed if isinstance(listed, list) else []), schema.get("example")]
+    return tuple(str(one) for one in examples if isinstance(one, str | int) and one != "")
 
 
 def _most(schema: Schema) -> int:

@@ -68,21 +68,21 @@ def own_rows(search: Search) -> Iterator[Beside | Unplaced]:
         end = end_of(table, search.contacts)
         if end is None or not table_likeness(table.bare, TABLES["beside"]):
             continue
-        found = search.wants(guesses(table, OWNER))
-        address = {one.concept for one in found} & {*PARTS}
+        fields = search.wants(guesses(table, OWNER))
+        address = {one.concept for one in fields} & {*PARTS}
         # A single city or country may be anything; an address has two parts at least.
-        if not found or (len(address) == 1 and len(found) == 1):
+        if not fields or (len(address) == 1 and len(fields) == 1):
             continue
-        yield _own(search, table, end, found)
+        yield _own(search, table, end, fields)
 
 
 def _own(
     search: Search,
     table: Table,
     end: End,
-    found: tuple[Guess, ...],
+    fields: tuple[Guess, ...],
 ) -> Beside | Unplaced:
-    name = "address" if {one.concept for one in found} & {*PARTS} else _short(table)
+    name = "address" if {one.concept for one in fields} & {*PARTS} else _short(table)
     # A shop names the main one of several addresses in the customer: that is surer than any flag.
     pointer = _pointer(search, table)
     if pointer is not None:
@@ -97,7 +97,7 @@ def _own(
                 said,
                 f'the contact\'s column "{pointer}" says which row',
             ),
-            found,
+            fields,
         )
     key = search.contacts.key[0]
     said = {"table": table.name, "on": {end.column: key}}
@@ -122,19 +122,19 @@ def _own(
             ),
             table,
             fixed,
-            found,
+            fields,
         ),
-        found,
+        fields,
     )
 
 
 def _finished(
-    join: Join, table: Table, fixed: Mapping[str, Scalar], found: Sequence[Guess]
+    join: Join, table: Table, fixed: Mapping[str, Scalar], fields: Sequence[Guess]
 ) -> Join:
     """With what selects rows, and what new ones get."""
     columns = [
         *fixed,
-        *(one.column.name for one in found),
+        *(one.column.name for one in fields),
         *join.said["on"],
         *table.key,
     ]

@@ -43,7 +43,7 @@ def pivoted(
     for row in table.rows:
         # What is a secret is not even looked at for an email or a phone.
         if name.name in row and not SECRET_WORDS.intersection(words(row[name.name])):
-            held = samples.setdefault(row[name.name], [])
-            held += [row[value.name]] if value.name in row else []
-    columns = (Column(called, samples=tuple(held)) for called, held in samples.items())
+            values = samples.setdefault(row[name.name], [])
+            values += [row[value.name]] if value.name in row else []
+    columns = (Column(called, samples=tuple(values)) for called, values in samples.items())
     return Table(table.name, tuple(columns))

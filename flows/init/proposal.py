@@ -83,8 +83,8 @@ class Line:
     def __str__(self) -> str:
         """The question that a person is asked about it."""
         shown = ", ".join(self.samples)
-        held = f" It holds {shown}." if shown else ""
-        return f'Is "{self.column}" GHL\'s {" and ".join(self.ghl)}? {self.because}.{held}'
+        values = f" It holds {shown}." if shown else ""
+        return f'Is "{self.column}" GHL\'s {" and ".join(self.ghl)}? {self.because}.{values}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,11 @@ def propose(
     """
     tables = with_references(tables)
     by_name = {table.name: table for table in tables}
-    found: list[Line | Unplaced] = []
-    places = _places(tables, found, choose)
+    proposed: list[Line | Unplaced] = []
+    places = _places(tables, proposed, choose)
     for place in places:
         known = ghl.fields.get(place.entity, {})
-        found += lines(
+        proposed += lines(
             by_name[place.table],
             place.entity,
             known,
@@ -70,20 +70,20 @@ def propose(
         )
     if places:
         whose = _whose(by_name[places[0].table], tables, choose)
-        places = _with_all(places, tables, found, whose)
-    held = {place.entity for place in places}
+        places = _with_all(places, tables, proposed, whose)
+    present = {place.entity for place in places}
     missing = [
         Unplaced(entity.value, like.lacking)
         for entity, like in LIKENESS.items()
-        if entity not in held
+        if entity not in present
     ]
     if places and places[0].tags is None:
         missing.append(Unplaced(TAGS, "no column and no join table looks like tags"))
-    unplaced = [one for one in found if isinstance(one, Unplaced)]
+    unplaced = [one for one in proposed if isinstance(one, Unplaced)]
     tags = _tag_column(places)
     return Proposal(
         places=places,
-        lines=(*(one for one in found if isinstance(one, Line)), *_tag_lines(places)),
+        lines=(*(one for one in proposed if isinstance(one, Line)), *_tag_lines(places)),
         unplaced=(*missing, *(one for one in unplaced if one.where != tags)),
         region=ghl.region,
     )
@@ -91,13 +91,13 @@ def propose(
 
 def _places(
     tables: Sequence[Table],
-    found: list[Line | Unplaced],
+    proposed: list[Line | Unplaced],
     choose: Choose,
 ) -> tuple[Place, ...]:
     likely = contact_places(tables)
     if not likely:
         return ()
-    contacts = _chosen(likely, found, choose)
+    contacts = _chosen(likely, proposed, choose)
     own = next(table for table in tables if table.name == contacts.table)
     places = [contacts]
     # Administrators must not become contacts because nobody said who is a customer.
@@ -118,17 +118,17 @@ def _places(
         free = [table for table in tables if table.name not in taken]
         likely = child_places(entity, own, free)
         if likely:
-            places.append(_chosen(likely, found, choose))
+            places.append(_chosen(likely, proposed, choose))
     for place, line in linked_places(own, tables)[:1]:
         if place.table not in {other.table for other in places}:
             places.append(place)
-            found.append(line)
+            proposed.append(line)
     return tuple(places)
 
 
 def _chosen(
     likely: Sequence[Place],
-    found: list[Line | Unplaced],
+    proposed: list[Line | Unplaced],
     choose: Choose,
 ) -> Place:
     """The table of several that are nearly as likely; the others are told."""
@@ -138,7 +138,7 @@ def _chosen(
     if len(names) > 1:
         name = choose(f"Which table holds the {likely[0].entity.plural}?", names)
     chosen = next(one for one in close if one.table == name)
-    found += [
+    proposed += [
         Unplaced(
             one.table,
             f'it looks like {one.entity.plural} too ({one.because}); "{chosen.table}" was taken',
@@ -152,7 +152,7 @@ def _chosen(
 def _with_all(
     places: tuple[Place, ...],
     tables: Sequence[Table],
-    found: list[Line | Unplaced],
+    proposed: list[Line | Unplaced],
     whose: Whose,
 ) -> tuple[Place, ...]:
     """The places with what stands beside their tables.
@@ -166,7 +166,7 @@ def _with_all(
             f'{whose.column} = "{whose.value}" was taken; '
             f"contacts of {', '.join(whose.others)} are not touched"
         )
-        found.append(Unplaced(f"{contacts.name}.{whose.column}", why))
+        proposed.append(Unplaced(f"{contacts.name}.{whose.column}", why))
     fixed = tenant_of(contacts, whose.column, whose.value)
     taken = {place.table for place in places if place.entity not in ALONE}
     rest = [table for table in tables if table.name not in taken]
@@ -180,13 +180,13 @@ def _with_all(
     )
     first = replace(first, fixed=_people(contacts))
     if len(contacts.key) == 1:
-        first = _with_joins(first, contacts, rest, found)
+        first = _with_joins(first, contacts, rest, proposed)
     return tuple(
         _selected(
             place,
             by_name[place.table],
             whose,
-            found,
+            proposed,
         )
         for place in (first, *places[1:])
     )
@@ -206,25 +206,25 @@ def _whose(
     column = tenant(contacts, tables)
     if column is None:
         return Whose()
-    held = contacts.column(column)
-    most = commonest(held.samples)
-    values = sorted(held.distinct, key=lambda one: one != most)
+    tenants = contacts.column(column)
+    most = commonest(tenants.samples)
+    values = sorted(tenants.distinct, key=lambda one: one != most)
     value = most
     if len(values) > 1:
         value = choose(f"Whose contacts are meant, by {column}?", values)
     return Whose(
         column,
         value,
-        tuple(one for one in held.distinct if one != value),
+        tuple(one for one in tenants.distinct if one != value),
     )
 
 
 def _with_joins(
-    place: Place, contacts: Table, rest: Sequence[Table], found: list[Line | Unplaced]
+    place: Place, contacts: Table, rest: Sequence[Table], proposed: list[Line | Unplaced]
 ) -> Place:
     own = {
         name: line
-        for line in found
+        for line in proposed
         if isinstance(line, Line)
         for name in line.ghl
         if line.entity is OWNER
@@ -243,21 +243,21 @@ def _with_joins(
         )
     )
     for one in joined:
-        found += _said(one, own, found)
-    found += left
+        proposed += _said(one, own, proposed)
+    proposed += left
     return replace(place, joins=tuple(one.join for one in joined))
 
 
 def _said(
-    one: Beside, own: Mapping[str, Line], found: list[Line | Unplaced]
+    one: Beside, own: Mapping[str, Line], proposed: list[Line | Unplaced]
 ) -> list[Line | Unplaced]:
     """The lines of a joined table, in place of columns that nobody fills."""
     said: list[Line | Unplaced] = []
     for line in one.lines():
         [name] = line.ghl
         empty = own.get(name)
-        if empty is not None and empty in found:
-            found.remove(empty)
+        if empty is not None and empty in proposed:
+            proposed.remove(empty)
             said.append(
                 Unplaced(
                     empty.column,
@@ -273,7 +273,7 @@ def _selected(
     place: Place,
     table: Table,
     whose: Whose,
-    found: Iterable[Line | Unplaced],
+    proposed: Iterable[Line | Unplaced],
 ) -> Place:
     """A place with the values that select its records, and those that new ones get."""
     fixed = {
@@ -286,7 +286,7 @@ def _selected(
     }
     mapped = [
         line.column
-        for line in found
+        for line in proposed
         if isinstance(line, Line) and line.entity is place.entity and line.confidence >= SURE
     ]
     roles = [

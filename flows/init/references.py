@@ -50,16 +50,16 @@ def met(
 
     Keys that a machine made up, found in another table.
     """
-    found = dict(table.references)
+    references = dict(table.references)
     keyed = [other for other in tables if other != table and _made(other)]
     for column in table.columns:
         values = column.distinct[:_TRIED]
-        if column.name in {*found, *table.key} or not _are_made(values):
+        if column.name in {*references, *table.key} or not _are_made(values):
             continue
         hits = [other.name for other in keyed if holds(other, values) > 0.8 * len(values)]
         if len(hits) == 1:
-            found[column.name] = hits[0]
-    return replace(table, references=found)
+            references[column.name] = hits[0]
+    return replace(table, references=references)
 
 
 def _made(table: Table) -> bool:
@@ -75,16 +75,16 @@ def _named(
     tables: Sequence[Table],
     prefix: str,
 ) -> Table:
-    found = dict(table.references)
+    references = dict(table.references)
     for column in table.columns:
         rest = _without_marks(words(column.title))
-        if not rest or column.name in found or (column.name,) == table.key:
+        if not rest or column.name in references or (column.name,) == table.key:
             continue
         others = [other for other in tables if other.name != table.name and _fits(column, other)]
         target = _target(rest, others, prefix)
         if target is not None:
-            found[column.name] = target.name
-    return replace(table, references=found)
+            references[column.name] = target.name
+    return replace(table, references=references)
 
 
 def _without_marks(own: tuple[str, ...]) -> tuple[str, ...]:

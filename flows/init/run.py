@@ -199,14 +199,14 @@ def _checked_keys(proposal: Proposal) -> Proposal:
 
 
 def _asked(proposal: Proposal, ask: Ask) -> Proposal:
-    kept: list[Line] = []
+    lines: list[Line] = []
     for line in proposal.lines:
         if line.confidence >= _DOUBT:
-            kept.append(line)
+            lines.append(line)
         else:
-            kept.append(replace(line, confidence=1.0 if ask(line) else 0.0))
-    places = (_without_denied(place, kept) for place in proposal.places)
-    return replace(proposal, places=tuple(places), lines=tuple(kept))
+            lines.append(replace(line, confidence=1.0 if ask(line) else 0.0))
+    places = (_without_denied(place, lines) for place in proposal.places)
+    return replace(proposal, places=tuple(places), lines=tuple(lines))
 
 
 def _without_denied(place: Place, lines: Sequence[Line]) -> Place:

@@ -64,16 +64,16 @@ def csv_lines(content: bytes, name: str) -> list[Line]:
 
 def _parted(text: str, delimiter: str) -> list[Line]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    found: list[Line] = []
+    lines: list[Line] = []
     begun = 1
     try:
         for cells in reader:
             if any(cells):
-                found.append(Line.of(begun, cells))
+                lines.append(Line.of(begun, cells))
             begun = reader.line_num + 1
     except csv.Error:
-        return found
-    return found
+        return lines
+    return lines
 
 
 def _regularity(lines: Sequence[Line]) -> tuple[int, int]:
@@ -99,13 +99,13 @@ def excel_lines(content: bytes) -> list[Line]:
     except Exception as error:  # noqa: BLE001
         what = f"it is not a workbook ({type(error).__name__})"
         raise BrokenFileError(what, "open it in Excel and save it as .xlsx") from None
-    found = []
+    lines = []
     for at, row in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
         line = Line.of(at, ["" if cell is None else str(cell) for cell in row])
         if line.filled:
-            found.append(line)
+            lines.append(line)
     book.close()
-    return found
+    return lines
 
 
 def bounds_of(lines: Sequence[Line]) -> Bounds:

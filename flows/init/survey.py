@@ -169,16 +169,16 @@ def _column(
     rows: list[dict[str, str]],
 ) -> Column:
     name, declared = said["name"], said["type"]
-    told = said.get("default")
-    default = told is not None and _NO_TIME not in told
-    made = said.get("autoincrement") is True or "computed" in said or "identity" in said
+    declared_default = said.get("default")
+    default = declared_default is not None and _NO_TIME not in declared_default
+    generated = said.get("autoincrement") is True or "computed" in said or "identity" in said
     return Column(
         name,
         _type(declared),
         tuple(row[name] for row in rows if name in row),
-        required=not (said["nullable"] or default or made),
+        required=not (said["nullable"] or default or generated),
         nullable=said["nullable"],
-        default=default or made,
+        default=default or generated,
         words=tuple(getattr(declared, "enums", ())),
     )
 
@@ -195,7 +195,7 @@ def _rows(
     chosen = sa.select(*selected).select_from(table).limit(limit)
     try:
         with connection.begin_nested():
-            found = connection.execute(chosen).all()
+            records = connection.execute(chosen).all()
     except sa.exc.DBAPIError:
         return []
     texts = [
@@ -207,7 +207,7 @@ def _rows(
             ),
             strict=True,
         )
-        for row in found
+        for row in records
     ]
     return [{name: text for name, text in row if text is not None} for row in texts]
 

@@ -66,7 +66,7 @@ def linked_places(contacts: Table, tables: Sequence[Table]) -> list[tuple[Place,
 
     Not one that says whose the contacts are.
     """
-    found = []
+    linked = []
     search = Search(contacts, tables, ())
     links = [(name, kind) for name, kind in GHL[OWNER].links.items() if kind in LIKENESS]
     for native, kind in links:
@@ -81,22 +81,22 @@ def linked_places(contacts: Table, tables: Sequence[Table]) -> list[tuple[Place,
             place = _place(kind, Scored(table, 1.0, because), guessed.confidence)
             why = f'it holds the key of "{table.name}"'
             line = Line(OWNER, column, (native,), guessed.confidence, why, by="key")
-            found.append((place, line))
-    return found
+            linked.append((place, line))
+    return linked
 
 
 def _as_contact(table: Table, tables: Sequence[Table]) -> Scored:
-    found = {one.concept: one.confidence for one in guesses(table, OWNER)}
+    concepts = {one.concept: one.confidence for one in guesses(table, OWNER)}
     for other in tables:
-        found = {**_named(other, table), **found}
-    score = sum(_WEIGHTS.get(concept, 0.5) * sure for concept, sure in found.items())
+        concepts = {**_named(other, table), **concepts}
+    score = sum(_WEIGHTS.get(concept, 0.5) * sure for concept, sure in concepts.items())
     score += 3 * table_likeness(table.bare, LIKENESS[OWNER].tables)
     score -= 3 * table_likeness(table.bare, TABLES["not contact"])
     score += min(2.0, 0.5 * sum(table.name in other.references.values() for other in tables))
     return Scored(
         table,
         score,
-        "it has " + ", ".join(found),
+        "it has " + ", ".join(concepts),
     )
 
 
@@ -157,7 +157,7 @@ def _links(
     """The tables between a table and the contacts, where it does not lead to them itself."""
     if end_of(table, contacts) is not None or len(table.key) != 1:
         return []
-    found = []
+    links = []
     for link in tables:
         end, own = (end_of(link, contacts), reference(link, table))
         # A table with fields of a person is no link: an order stands between a customer and its
@@ -171,8 +171,8 @@ def _links(
             said,
             f'"{link.name}" stands between them and the contacts',
         )
-        found.append((End(f"of.{end.column}"), join))
-    return found
+        links.append((End(f"of.{end.column}"), join))
+    return links
 
 
 def _as_child(
@@ -181,14 +181,14 @@ def _as_child(
     end: End,
     join: Join | None = None,
 ) -> Scored:
-    found = {one.concept: one.confidence for one in guesses(table, entity)}
+    concepts = {one.concept: one.confidence for one in guesses(table, entity)}
     like = LIKENESS[entity]
     named = table_likeness(table.bare, like.tables)
     siblings = (each for each in OWNER.children if each is not entity)
     other = max(table_likeness(table.bare, LIKENESS[each].tables) for each in siblings)
-    fits = like.fits(found, named=named > 0)
-    score = 2 * named + like.weigh(found) - 2 * other
-    because = f'its column "{end.column}" refers to the contacts, and it has {", ".join(found)}'
+    fits = like.fits(concepts, named=named > 0)
+    score = 2 * named + like.weigh(concepts) - 2 * other
+    because = f'its column "{end.column}" refers to the contacts, and it has {", ".join(concepts)}'
     return Scored(
         table,
         score if fits else 0.0,
@@ -207,7 +207,7 @@ def _place(
     key = table.key or tuple(
         column.name for column in table.columns if words(column.name) == ("id",)
     )
-    found = {
+    roles = {
         name: column.name
         for name in ("modified_at", "version", "deleted")
         if (column := role(table, name))
@@ -219,9 +219,9 @@ def _place(
         round(confidence, 2),
         chosen.because,
         parent=end.column if end else None,
-        modified_at=found.get("modified_at"),
-        version=found.get("version"),
-        deleted=found.get("deleted"),
+        modified_at=roles.get("modified_at"),
+        version=roles.get("version"),
+        deleted=roles.get("deleted"),
         fixed=end.fixed if end else {},
         joins=(join,) if join else (),
         where=_has_contact(end, join),

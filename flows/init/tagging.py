@@ -47,7 +47,7 @@ def tags_place(
     for kind in ("tag", "category"):
         for table in tables:
             if (
-                found := _joined(
+                joined := _joined(
                     table,
                     contacts,
                     tables,
@@ -55,7 +55,7 @@ def tags_place(
                     whose,
                 )
             ) is not None:
-                return found
+                return joined
     return None
 
 
@@ -178,13 +178,13 @@ def _constants(
     table: Table, rows: Sequence[Mapping[str, str]], except_: Sequence[str]
 ) -> dict[str, Scalar]:
     """Kinds that are the same in all rows that are contacts' tags."""
-    found: dict[str, Scalar] = {}
+    constants: dict[str, Scalar] = {}
     for column in table.columns:
-        held = {row.get(column.name, "") for row in rows}
+        values = {row.get(column.name, "") for row in rows}
         of_a_kind = words(column.name)[-1:] and words(column.name)[-1] in _KINDS
-        if of_a_kind and column.name not in except_ and len(held) == 1 and held != {""}:
-            found[column.name] = scalar(column, held.pop())
-    return found
+        if of_a_kind and column.name not in except_ and len(values) == 1 and values != {""}:
+            constants[column.name] = scalar(column, values.pop())
+    return constants
 
 
 def _linked(
@@ -202,7 +202,7 @@ def _has(table: Table, name: str) -> bool:
 
 
 def _filled(said: Said, more: Mapping[str, Any]) -> Said:
-    return {**said, **{name: dict(held) for name, held in more.items() if held}}
+    return {**said, **{name: dict(value) for name, value in more.items() if value}}
 
 
 def _tag_text(table: Table, *, contact: str) -> str | None:

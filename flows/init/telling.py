@@ -13,7 +13,7 @@ _LEFT = 12
 """How many things without a place are named on the screen; the file names all."""
 
 
-def told(proposal: Proposal) -> Iterator[str]:
+def summary(proposal: Proposal) -> Iterator[str]:
     """The mapping, a line a field, and then what found no place, with the reason."""
     for place in proposal.places:
         yield from _place(place, proposal)

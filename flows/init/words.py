@@ -447,8 +447,8 @@ def _undated(form: str) -> str:
 def _once(own: tuple[str, ...]) -> tuple[str, ...]:
     """Without a word that comes again, as in emailsPrimaryEmail and nameFirstName."""
     singular = [word.removesuffix("s") for word in own]
-    kept = [word for at, word in enumerate(own) if singular[at] not in singular[at + 1 :]]
-    return tuple(kept)
+    unique = [word for at, word in enumerate(own) if singular[at] not in singular[at + 1 :]]
+    return tuple(unique)
 
 
 def _loosely(

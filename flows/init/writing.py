@@ -98,7 +98,7 @@ def _join(
     join: Join,
 ) -> Iterator[str]:
     yield from ("", f"[app.{place.entity}.join.{join.name}]  # {_comment(join.because)}")
-    yield from (f"{_key(name)} = {_toml(held)}" for name, held in join.said.items())
+    yield from (f"{_key(name)} = {_toml(value)}" for name, value in join.said.items())
 
 
 def _place(
@@ -262,9 +262,9 @@ def _unplaced(
 
 
 def _absent(proposal: Proposal) -> Iterator[str]:
-    found = {place.entity for place in proposal.places}
+    present = {place.entity for place in proposal.places}
     for entity in RECORDS:
-        if entity not in found:
+        if entity not in present:
             yield from ("", f"# [{entity}.fields]")
     for one in proposal.unplaced:
         if one.entity is None:
@@ -312,7 +312,7 @@ def _names(names: Iterable[str]) -> str:
 
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
-        pairs = [f"{_key(key)} = {_toml(held)}" for key, held in value.items()]
+        pairs = [f"{_key(key)} = {_toml(item)}" for key, item in value.items()]
         return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, list | tuple):
         items = [_toml(item) for item in value]

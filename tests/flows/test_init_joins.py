@@ -15,7 +15,7 @@ from flows.config import load
 from flows.init import Proposal, init, propose
 from flows.init.run import Wish
 from flows.init.survey import survey
-from flows.init.telling import told
+from flows.init.telling import summary
 from flows.wiring.wiring import connect
 from reconcile.model import Entity, Side
 from reconcile.ports import Description, Page, Proof
@@ -130,7 +130,7 @@ def test_of_several_addresses_the_one_that_is_called_the_main_one(tmp_path: Path
     }
     assert _fields(proposal) == OWN | {"address.street": ("address1",), "address.city": ("city",)}
     assert '  address: addresses, its column "person_id" refers to the contacts' in list(
-        told(proposal)
+        summary(proposal)
     )
 
 
