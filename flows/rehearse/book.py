@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from flows.rehearse.rules import Row, Value, base
 
 SIDES = ("app", "ghl")
-ENTITIES = ("contact", "task", "note")
 Ident = tuple[str, str]
 """An entity and a uid: what a person, a task or a note is known by, which no edit takes away."""
 Cell = tuple[str, str, str]
@@ -95,7 +94,8 @@ class Book:
 
     def tell(self, ident: Ident, day: int, what: str) -> None:
         """Add to the story of a record."""
-        self.story[ident] = [*self.story[ident][-7:], f"day {day}: {what}"]
+        earlier = self.story[ident][-7:]
+        self.story[ident] = [*earlier, f"day {day}: {what}"]
 
     def compare(self, before: Seen, after: Seen, day: int, at: float) -> None:
         """Enter what people did between two looks, while no run was under way."""
@@ -117,7 +117,13 @@ class Book:
         self.moments.clear()
 
     def _compare_one(
-        self, side: str, ident: Ident, was: Row | None, now: Row | None, day: int, at: float
+        self,
+        side: str,
+        ident: Ident,
+        was: Row | None,
+        now: Row | None,
+        day: int,
+        at: float,
     ) -> None:
         if was is now or (
             was is not None and now is not None and was.cells == now.cells and was.of == now.of
@@ -203,7 +209,9 @@ class Book:
     def decision(self, ident: Ident, name: str) -> str | None:
         """What was answered about a value, or about its record."""
         said = self.decided.get(ident, {})
-        return said.get(name) or said.get(name.partition(":")[0]) or said.get(None)
+        about = (name, base(name), None)
+        answers = (said.get(each) for each in about)
+        return next(filter(None, answers), None)
 
     def rename(self, was: Ident, now: Ident) -> None:
         """One record was known under two idents: what was entered under one goes to the other."""

@@ -88,9 +88,10 @@ class Cast:
         if make is not None:
             return make(shape)
         table = getattr(one.field.codec, "table", None)
-        choices = sorted(set(table.values() if table else shape.values))
+        given = one.choices or (table.values() if table else ())
+        choices = sorted(set(given or shape.values))
         # A note that says the same as another is no fault of a run: each gets words of its own.
-        if table or shape.longest < _SHORT or (shape.few and one.entity is OWNER):
+        if given or shape.longest < _SHORT or (shape.few and one.entity is OWNER):
             others = [value for value in choices if value != now]
             return self.dice.choice(others) if others else now
         return self._text(shape)
@@ -124,7 +125,8 @@ class Cast:
         return f"{sample[:-5]}{mark}"
 
     def _date(self, shape: Shape) -> str:
-        days = sorted(value[:10] for value in shape.values if value[:4].isdigit())
+        dated = [value for value in shape.values if value[:4].isdigit()]
+        days = sorted(value[:10] for value in dated)
         first = (
             date.fromisoformat(self.dice.choice(days))
             if days
@@ -149,7 +151,8 @@ class Cast:
         words = sorted({word for value in shape.values for word in _words(value)})
         known = Counter(words)
         most = min(len(known), 4)
-        chosen = self.dice.sample(words, self.dice.randrange(0, most + 1)) if words else []
+        count = self.dice.randrange(0, most + 1) if words else 0
+        chosen = self.dice.sample(words, count)
         if self.dice.random() < 0.2 or not words:
             chosen.append(f"new {self.mark()}")
         return json.dumps(

@@ -111,7 +111,11 @@ def copy(
 
 
 def _served(
-    pair: Pair, document: Mapping[str, Any], folder: Path, into: str, begun: Copied
+    pair: Pair,
+    document: Mapping[str, Any],
+    folder: Path,
+    into: str,
+    begun: Copied,
 ) -> Copied:
     """The same with the app's tables in a database of their own."""
     if not isinstance(pair.app, SqlForm):
@@ -208,7 +212,10 @@ def _demo(form: AppForm) -> str:
 
 
 def _app(
-    pair: Pair, document: Mapping[str, Any], folder: Path, sample: Sample
+    pair: Pair,
+    document: Mapping[str, Any],
+    folder: Path,
+    sample: Sample,
 ) -> Mapping[str, Any]:
     said = document["app"]
     target = folder / APP_FILE

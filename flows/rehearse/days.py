@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from flows.rehearse.events import Event
-from flows.rehearse.judge import Finding
+from flows.rehearse.findings import Finding
 from flows.rehearse.told import Told, limits_named
 from flows.rehearse.world import World
 
@@ -60,7 +60,8 @@ def _evening(world: World, harms: Sequence[Event], happened: Counter[str]) -> No
     world.wire.calm()
     world.habits()
     names = " and ".join(one.name for one in harms) or "quiet"
-    world.judge.nights = (*world.judge.nights[-4:], f"{world.day} {names}")
+    earlier = world.judge.nights[-4:]
+    world.judge.nights = (*earlier, f"{world.day} {names}")
     for one in sorted(harms, key=lambda one: one.name not in _FIRST):
         one.happens(world)
         happened[one.name] += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.rehearse.book import Ident, other
+from flows.rehearse.rules import Row
 from flows.rehearse.world import World
 
 Happens = Callable[[Any], None]
@@ -79,11 +80,7 @@ def conflict(world: World) -> None:
         ident, name = world.pick(), world.known.text(world.dice)
         if ident is not None and name is not None:
             for side in world.dice.sample(("app", "ghl"), 2):
-                world.type(
-                    side,
-                    ident,
-                    **{name: world.new_value("contact", ident, name)},
-                )
+                world.retype(side, ident, name)
 
 
 @event(0.4)
@@ -93,11 +90,29 @@ def tagged(world: World) -> None:
         ident = world.pick()
         if ident is not None and world.known.sets:
             name = world.dice.choice(world.known.sets)
-            world.type(
-                world.side(),
-                ident,
-                **{name: world.new_value("contact", ident, name)},
-            )
+            world.retype(world.side(), ident, name)
+
+
+@event(0.5)
+def consent_said(world: World) -> None:
+    """People say that they may be written to, or that they may not: to one side, or one word to each."""
+    for _ in range(3):
+        ident = world.pick()
+        if ident is not None and world.known.consents:
+            name = world.dice.choice(world.known.consents)
+            for side in world.dice.sample(("app", "ghl"), world.dice.choice((1, 1, 2))):
+                world.retype(side, ident, name)
+
+
+@event(0.4)
+def moved(world: World) -> None:
+    """What has a place, such as a deal its stage, is moved: on one side, or on both to other places."""
+    for entity, names in world.known.moves.items():
+        ident = world.pick(entity)
+        if ident is not None:
+            name = world.dice.choice(names)
+            for side in world.dice.sample(("app", "ghl"), world.dice.choice((1, 2))):
+                world.retype(side, ident, name)
 
 
 @event(0.4)
@@ -132,8 +147,8 @@ def the_same_person_on_both_sides(world: World) -> None:
 
 @event(0.4)
 def deleted(world: World) -> None:
-    """A person, a task and a note are deleted on one side."""
-    for entity in ("contact", "task", "note"):
+    """A record of each kind is deleted on one side."""
+    for entity in world.kinds:
         ident = world.pick(entity)
         if ident is not None:
             if entity == "contact":
@@ -143,17 +158,13 @@ def deleted(world: World) -> None:
 
 @event(0.3)
 def deleted_here_edited_there(world: World) -> None:
-    """Somebody deletes a person, or a task, while somebody else types into it across."""
-    for entity in ("contact", "task"):
+    """Somebody deletes a record while somebody else types into it across."""
+    for entity in world.kinds:
         ident, name = world.pick(entity), world.known.text(world.dice, entity)
         if ident is not None and name is not None:
             side = world.side()
             world.delete(side, ident)
-            world.type(
-                other(side),
-                ident,
-                **{name: world.new_value(entity, ident, name)},
-            )
+            world.retype(other(side), ident, name)
 
 
 @event(0.3)
@@ -166,17 +177,7 @@ def deleted_here_edited_there_later(world: World) -> None:
             name = world.known.text(world.dice)
             if world.now.row(side, ident) is not None and name is not None:
                 world.touched.add(ident)
-                world.type(
-                    side,
-                    ident,
-                    **{
-                        name: world.new_value(
-                            "contact",
-                            ident,
-                            name,
-                        )
-                    },
-                )
+                world.retype(side, ident, name)
                 return
 
 
@@ -210,14 +211,17 @@ def _leaves_a_trace(world: World, ident: Ident) -> bool:
     """
     now = world.look()
     ends = [now.row(side, ident) for side in ("app", "ghl")]
-    shared = [
-        name
-        for name in world.known.alone
-        if len({end.cells.get(name) if end else None for end in ends} - {None}) == 1
-        and all(end is not None and end.cells.get(name) for end in ends)
-    ]
+    shared = [name for name in world.known.alone if _alike(ends, name)]
     tasks = (one for one in now.rows["ghl"] if one[0] == "task")
-    return bool(shared) or any((row := now.row("ghl", one)) and row.of == ident[1] for one in tasks)
+    rows = [now.row("ghl", one) for one in tasks]
+    hanging = [row for row in rows if row is not None and row.of == ident[1]]
+    return bool(shared or hanging)
+
+
+def _alike(ends: list[Row | None], name: str) -> bool:
+    """Whether both ends hold the same value."""
+    values = {end.cells.get(name) if end else None for end in ends}
+    return len(values) == 1 and None not in values
 
 
 @event(0.3)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from flows.rehearse.rules import Rule, Rules, Value
-from reconcile.entities import OWNER, RECORDS
+from reconcile.entities import OWNER
 from reconcile.model import Entity, Side
 from reconcile.ports import FieldInfo, Json, Record
 from reconcile.values.codecs import Choice, raw_text
@@ -18,9 +18,6 @@ from reconcile.values.mapping import EntityMap, Field
 from reconcile.values.mapping import Mapping as PairMapping
 from reconcile.values.policy import Blank, Drift, OnConflict
 from reconcile.values.references import CompanyName, Linked
-
-PLAYED = (OWNER, *(kind for kind in RECORDS if kind.spec.usual))
-"""The kinds that people of a rehearsal work with; others are copied, carried, and not judged."""
 
 ON = "on"
 """The value of an element that a set holds."""
@@ -36,11 +33,15 @@ Natives = Mapping[Side, Mapping[Entity, Mapping[str, FieldInfo]]]
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A mapped field: `typed` are the sides on which people type into it."""
+    """A mapped field.
+
+    `typed` are the sides on which people type into it, `choices` the only values that GHL takes.
+    """
 
     entity: Entity
     field: Field
     typed: tuple[Side, ...]
+    choices: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -50,7 +51,7 @@ class Played:
     @property
     def clears(self) -> bool:
         """Whether people blank it: what is required they do not."""
-        return not self.field.required and self.entity is OWNER
+        return not self.field.required and self.entity is OWNER and not self.choices
 
     def read(self, native: Mapping[str, Json], side: Side) -> dict[str, Value]:
         """Its values in a record; of a set each element.
@@ -75,19 +76,17 @@ class Played:
 
 def played(mapping: PairMapping, natives: Natives) -> list[Played]:
     """The fields that are checked, in the order of the pair file."""
-    result = []
-    for mapped in mapping.entities:
-        if mapped.entity in PLAYED:
-            result += [
-                Played(
-                    mapped.entity,
-                    field,
-                    tuple(_typed(mapped, field, natives)),
-                )
-                for field in mapped.fields
-                if not why_unchecked(field)
-            ]
-    return result
+    return [
+        Played(
+            mapped.entity,
+            field,
+            tuple(_typed(mapped, field, natives)),
+            tuple(_choices(mapped, field, natives)),
+        )
+        for mapped in mapping.entities
+        for field in mapped.fields
+        if not why_unchecked(field)
+    ]
 
 
 def why_unchecked(field: Field) -> str:
@@ -96,8 +95,6 @@ def why_unchecked(field: Field) -> str:
         return "it is computed"
     if field.create_only or field.constant is not None:
         return "it is a constant"
-    if field.rule.consent:
-        return "it is a consent"
     if isinstance(field.codec, Linked | CompanyName):
         return "it names another record"
     return ""
@@ -112,6 +109,17 @@ def _typed(mapped: EntityMap, field: Field, natives: Natives) -> Iterator[Side]:
         known = natives[side].get(mapped.entity, {}).get(names[0])
         if known is not None and known.writable:
             yield side
+
+
+def _choices(mapped: EntityMap, field: Field, natives: Natives) -> Iterator[str]:
+    names = field.native(Side.GHL)
+    known = natives[Side.GHL].get(mapped.entity, {}).get(names[0]) if names else None
+    if known is None or known.type != "choice":
+        return
+    for word in known.choices:
+        cell = field.codec.decode([word], Side.GHL)
+        if cell is not None:
+            yield cell
 
 
 def rules_of(fields: Collection[Played]) -> Rules:
@@ -132,6 +140,8 @@ def _rule(field: Field) -> Rule:
         owner=owner.value if owner else "",
         leaves=owner is not None and rule.drift is Drift.LEAVE,
         alone=field.codec.name in ("email", "phone"),
+        consent=rule.consent,
+        opt_in=rule.opt_in,
         shown=partial(_shown, field),
     )
 

@@ -88,7 +88,8 @@ def deleted_during_the_run(world: World) -> None:
         world.delete(side, ident)
         seen = world.look()
         for one, where in ((one, side) for one in world.now.idents()):
-            if world.now.row(where, one) is not None and seen.row(where, one) is None:
+            before = world.now.row(where, one)
+            if before is not None and seen.row(where, one) is None:
                 world.book.gone[one].setdefault(where, world.day)
                 world.book.tell(
                     one,
@@ -175,7 +176,8 @@ def broken_connections(world: World) -> None:
         kind: FaultKind = world.dice.choice(
             ("reset_before", "reset_after", "malformed", "rate_limited")
         )
-        after, method = world.dice.randrange(0, 30), world.dice.choice(("*", "POST", "PUT"))
+        after = world.dice.randrange(0, 30)
+        method = world.dice.choice(("*", "POST", "PUT"))
         world.sandbox.arm(
             Fault(
                 kind,
@@ -240,9 +242,11 @@ def location_not_found(world: World) -> None:
     def show(path: str, body: dict[str, Any]) -> None:
         if path.endswith("/contacts/search") and isinstance(body.get("contacts"), list):
             left = [row for row in body["contacts"] if row.get("id") not in hidden]
-            body["contacts"], gone = left, len(body["contacts"]) - len(left)
+            gone = len(body["contacts"]) - len(left)
+            body["contacts"] = left
             if isinstance(body.get("total"), int):
-                body["total"] = max(len(left), body["total"] - (gone or len(hidden)))
+                shown = body["total"] - (gone or len(hidden))
+                body["total"] = max(len(left), shown)
 
     def refuse(method: str, path: str, _body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
         if method == "GET" and any(path.startswith(f"/contacts/{key}") for key in hidden):
@@ -279,7 +283,8 @@ def app_restored(world: World) -> None:
         )
         for cell in [cell for cell in world.book.pending if cell[:2] == ident]:
             typed = world.book.pending[cell].get("app")
-            if typed is not None and (now is None or now.cells.get(cell[2]) != typed.value):
+            there = now.cells.get(cell[2]) if now is not None else None
+            if typed is not None and there != typed.value:
                 del world.book.pending[cell]["app"]
         if was is None:  # deleted since, and there again: it counts as new (docs/operations.md)
             world.book.gone[ident].clear()

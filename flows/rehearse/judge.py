@@ -8,53 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from flows.rehearse import consents
 from flows.rehearse.book import SIDES, Book, Cell, Ident, Seen, Typed, other
-from flows.rehearse.rules import Row, Rules, Value, base
+from flows.rehearse.findings import Finding
+from flows.rehearse.rules import Row, Rule, Rules, Value, base
 from flows.rehearse.told import Told
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that must never be: `kind` as in KINDS, with the record's story."""
-
-    day: int
-    kind: str
-    ident: Ident
-    name: str
-    what: str
-    story: tuple[str, ...] = ()
-    nights: tuple[str, ...] = ()
-    """What happened to the machines on this night and the ones before."""
-
-    def __str__(self) -> str:
-        lines = [
-            f"day {self.day} {self.kind} {self.ident[0]} {self.ident[1]} {self.name}: {self.what}"
-        ]
-        lines += [f"    {line}" for line in self.story]
-        return "\n".join(
-            [*lines, f"    nights: {', '.join(self.nights)}"] if self.nights else lines
-        )
-
-
-KINDS = {
-    "lost": "a typed value is gone, and no report says which rule or decision overwrote it",
-    "invented": "a value changed to one that nobody had typed across since the sides agreed",
-    "unmentioned": "a typed value is on one side only, and the report does not name it",
-    "agree": "the run said that both sides agree while a value differs",
-    "deleted": "a record was deleted that nobody deleted",
-    "edit-deleted": "a record was deleted on which somebody had typed after it was deleted across",
-    "revived": "a record that somebody deleted came back",
-    "twice": "a record is on a side twice",
-    "stranger": "a record became another person's",
-    "stray": "a record without a number appeared",
-    "one-sided": "a record is on one side only, and the report does not name it",
-    "others": "rows that are not this pair's were touched",
-    "refused": "a refused run wrote",
-    "unexplained": "the statement has unexplained records, and the exit code is below 2",
-    "defect": "the run ended as a defect",
-    "stuck": "nothing was wrong on this night, and the run was refused or came to nothing",
-    "oldest": "the older of two typed values won where the newest is to win",
-}
+_PLAIN = Rule()
+"""The rule of a field of which none is known."""
 
 
 @dataclass
@@ -71,7 +32,7 @@ class Judge:
     owners: dict[tuple[str, Ident], Ident] = field(default_factory=dict)
     """Whose a task or note was on a side before the run."""
     vanished: set[tuple[str, Ident]] = field(default_factory=set)
-    """The contacts that a run took away, by side: with them go their tasks and notes."""
+    """What a run took away, by side: with a contact goes what hangs on it."""
     nights: tuple[str, ...] = ()
     left_out: set[Ident] = field(default_factory=set)
     """Records that a decision leaves out, or leaves without a counterpart."""
@@ -109,16 +70,14 @@ class Judge:
         headline = outcome.document.get("verdict", {}).get("headline", outcome.errors[-300:])
         said = f"exit {outcome.code}: {headline}"
         everybody = before.idents() | after.idents()
-        contacts = {
-            (side, one) for side in SIDES for one in before.rows[side] if one[0] == "contact"
-        }
+        there = {(side, one) for side in SIDES for one in before.rows[side]}
         self.owners = {
             (side, ident): ("contact", rows[0].of)
             for side in SIDES
             for ident, rows in before.rows[side].items()
             if rows[0].of
         }
-        self.vanished = {(side, one) for side, one in contacts if after.row(side, one) is None}
+        self.vanished = {(side, one) for side, one in there if after.row(side, one) is None}
         for ident in sorted(everybody - self.book.twice):
             for kind, name, what in self._record(
                 day,
@@ -136,10 +95,12 @@ class Judge:
                 "",
                 f"{outcome.unexplained} unexplained ({said})",
             )
-        if outcome.code == 3 and (not self.nights or self.nights[-1].endswith("quiet")):
+        quiet = not self.nights or self.nights[-1].endswith("quiet")
+        if outcome.code == 3 and quiet:
             yield "stuck", ("run", str(day)), "", said
         if "[DEFECT]" in outcome.errors:
-            yield "defect", ("run", outcome.errors[-160:]), "", outcome.errors[-1500:]
+            end = outcome.errors[-160:]
+            yield "defect", ("run", end), "", outcome.errors[-1500:]
 
     def _strays(
         self, before: Seen, after: Seen, said: str
@@ -171,8 +132,10 @@ class Judge:
         self, day: int, ident: Ident, before: Seen, after: Seen, outcome: Told
     ) -> Iterator[tuple[str, str, str]]:
         for side in SIDES:
-            if len(after.rows[side].get(ident, ())) > max(1, len(before.rows[side].get(ident, ()))):
-                yield "twice", side, f"{len(after.rows[side][ident])} times in {side}"
+            copies = len(after.rows[side].get(ident, ()))
+            earlier = len(before.rows[side].get(ident, ()))
+            if copies > max(1, earlier):
+                yield "twice", side, f"{copies} times in {side}"
             was, now = before.row(side, ident), after.row(side, ident)
             if was is not None and now is None:
                 yield from self._vanished(
@@ -209,7 +172,10 @@ class Judge:
     def _owner(self, ident: Ident, seen: Seen) -> Ident | None:
         """The contact of a task or note."""
         rows = [row for side in SIDES if (row := seen.row(side, ident)) is not None]
-        return ("contact", rows[0].of) if ident[0] != "contact" and rows and rows[0].of else None
+        if ident[0] == "contact" or not rows:
+            return None
+        uid = rows[0].of
+        return ("contact", uid) if uid else None
 
     def _vanished(
         self, ident: Ident, side: str, was: Row, before: Seen, outcome: Told
@@ -316,13 +282,36 @@ class Judge:
             if base(name) in self.unmapped and ident[0] == "contact":
                 continue
             now = {side: ends[side].cells.get(name) for side in SIDES}
-            yield from self._value(
+            judge = self._consent if self._rule(ident[0], name).consent else self._value
+            yield from judge(
                 (*ident, name),
                 before,
                 now,
                 ends,
                 outcome,
             )
+
+    def _consent(
+        self, cell: Cell, before: Seen, now: dict[str, Value], ends: dict[str, Row], outcome: Told
+    ) -> Iterator[tuple[str, str, str]]:
+        entity, uid, name = cell
+        ident = (entity, uid)
+        keys = {side: row.key for side, row in ends.items()}
+        named = outcome.names(keys, name)
+        said = consents.Said(
+            rule=self._rule(entity, name),
+            was={side: self._was(before, side, ident, name) for side in SIDES},
+            now=now,
+            there=frozenset(side for side in SIDES if before.row(side, ident)),
+            typed=self.book.pending.get(cell, {}),
+            decided=self.book.decision(ident, name) is not None,
+            named=named or outcome.silent(entity),
+            agreed=outcome.agreed,
+        )
+        for kind, what in consents.broken(said):
+            yield kind, name, what
+        if said.settled:
+            self.book.retire(cell, SIDES, "on both sides")
 
     def _cells(self, ident: Ident) -> list[Cell]:
         return [cell for cell in self.book.pending if cell[:2] == ident]
@@ -337,10 +326,16 @@ class Judge:
     ) -> Iterator[tuple[str, str, str]]:
         ident = (cell[0], cell[1])
         was = {side: self._was(before, side, ident, cell[2]) for side in SIDES}
+        for side in SIDES:
+            if before.row(side, ident) is None:
+                self._given(cell, side, now)
         owed = dict(self.book.pending.get(cell, {}))
         for side in SIDES:
             key = ends[side].key
             typed = owed.get(side)
+            if self._gone(cell, side, was[side]) and now[side] is None:
+                self.book.retire(cell, [side], "gone with its record")
+                continue
             if typed is not None and typed.value != now[side]:
                 yield from self._overwritten(
                     cell,
@@ -364,6 +359,28 @@ class Judge:
             self.book.retire(cell, SIDES, "on both sides")
             return
         yield from self._apart(cell, now, ends, outcome)
+
+    def _given(self, cell: Cell, side: str, now: dict[str, Value]) -> None:
+        """What a side gives a new record by itself counts as typed there while the run went on."""
+        across = now[other(side)]
+        if now[side] is None or across is not None:
+            return
+        if self.book.pending.get(cell):
+            return
+        self.book.type(
+            side,
+            (cell[0], cell[1]),
+            cell[2],
+            now[side],
+            0,
+            0.0,
+            during=True,
+        )
+
+    def _gone(self, cell: Cell, side: str, value: Value) -> bool:
+        """Whether a value names a record that the run took away."""
+        kind = self._rule(cell[0], cell[2]).names
+        return value is not None and (side, (kind, value)) in self.vanished
 
     def _overwritten(
         self, cell: Cell, side: str, key: str, typed: Typed, now: dict[str, Value], outcome: Told
@@ -403,7 +420,8 @@ class Judge:
                 )
         else:
             self.book.retire(cell, [side], "LOST")
-            yield "lost", name, f"{typed.value!r} typed in {side} on day {typed.day}; now {now}"
+            said = f"{typed.value!r} typed in {side} on day {typed.day}"
+            yield "lost", name, f"{said}; now {now}"
 
     def _changed(
         self,
@@ -424,7 +442,7 @@ class Judge:
         # In a ring, what another record is to have is cleared first. The value that was typed stays
         # owed, and has to be named.
         if (
-            self._alone_there(entity, name)
+            self._rule(entity, name).alone
             and now[side] is None
             and across is not None
             and across.value
@@ -432,17 +450,19 @@ class Judge:
             return
         if (entity, uid) in self.book.rewound and now["app"] == now["ghl"]:
             times = self.book.typed_at[cell]
-            if side == "app" or times.get(now[side], 0.0) > times.get(was[side], 0.0):
+            newer = times.get(now[side], 0.0) > times.get(was[side], 0.0)
+            if side == "app" or newer:
                 return
+        changed = f"{side}: {was[side]!r} became {now[side]!r}"
+        across_was = was[other(side)]
         yield (
             "invented",
             name,
-            f"{side}: {was[side]!r} became {now[side]!r}, across was {was[other(side)]!r}",
+            f"{changed}, across was {across_was!r}",
         )
 
-    def _alone_there(self, entity: str, name: str) -> bool:
-        rule = self.rules.get((entity, base(name)))
-        return rule is not None and rule.alone
+    def _rule(self, entity: str, name: str) -> Rule:
+        return self.rules.get((entity, base(name)), _PLAIN)
 
     def _apart(
         self, cell: Cell, now: dict[str, Value], ends: dict[str, Row], outcome: Told

@@ -83,13 +83,14 @@ def lines_of(
 def furnish(sandbox: Sandbox, location: Location, token: str) -> None:
     """Make the location in GHL's look-alike, with its fields, users and pipelines."""
     said = location.settings
-    duplicates = (said.get("settings") or {}).get("allowDuplicateContact")
+    allowed = said.get("settings") or {}
     sandbox.add_location(
         location.id,
         name=str(said.get("name") or "Rehearsal"),
         country=said.get("country") or "US",
         timezone=said.get("timezone") or "UTC",
-        allow_duplicates=bool(duplicates),
+        allow_duplicates=bool(allowed.get("allowDuplicateContact")),
+        allow_duplicate_opportunities=bool(allowed.get("allowDuplicateOpportunity")),
     )
     sandbox.add_token(token, location.id)
     for field in location.fields:

@@ -62,7 +62,8 @@ class Names:
     def same(self, entity: str, app_key: str, ghl_key: str) -> list[tuple[Ident, Ident]]:
         """Two records are one and the same; returns what has another ident now, and which."""
         ends = ((entity, "app", app_key), (entity, "ghl", ghl_key))
-        uid = self.uids.get(ends[0]) or self.uids.get(ends[1]) or self._alone(ends[0])
+        known = [self.uids[end] for end in ends if end in self.uids]
+        uid = known[0] if known else self._alone(ends[0])
         new = [end for end in ends if end not in self.uids]
         self.uids |= dict.fromkeys(new, uid)
         moved = [self._alone(end) for end in new if self._alone(end) != uid]
@@ -71,10 +72,11 @@ class Names:
     def learn(self, looked: Looked) -> list[tuple[Ident, Ident]]:
         """Take up the links of what is there; returns what has another ident now, and which."""
         there = set(known_of(looked))
-        ends = (
-            (each, (each[0], "app", each[1]), (each[0], "ghl", each[2])) for each in self._links()
-        )
-        links = [link for link, *both in ends if there.issuperset(both)]
+        links = []
+        for kind, app_key, ghl_key in self._links():
+            ends = ((kind, "app", app_key), (kind, "ghl", ghl_key))
+            if there.issuperset(ends):
+                links.append((kind, app_key, ghl_key))
         return [moved for link in links for moved in self.same(*link)]
 
     def free(self, known: Known) -> None:
@@ -93,7 +95,8 @@ class Names:
 
     def _alone(self, known: Known) -> str:
         earlier = self.holders[known]
-        return f"{known[1]} {known[2]}" + (f" ({earlier + 1})" if earlier else "")
+        name = f"{known[1]} {known[2]}"
+        return f"{name} ({earlier + 1})" if earlier else name
 
 
 def known_of(looked: Looked) -> Iterator[Known]:

@@ -12,9 +12,9 @@ from typing import Any
 from flows.config import Pair
 from flows.rehearse.days import one_day
 from flows.rehearse.events import EVENTS, Event
-from flows.rehearse.fields import PLAYED, why_unchecked
+from flows.rehearse.fields import why_unchecked
+from flows.rehearse.findings import KINDS, Finding
 from flows.rehearse.harms import HARMS
-from flows.rehearse.judge import KINDS, Finding
 from flows.rehearse.told import Told
 from flows.rehearse.town import Town, settled
 from reconcile.model import OpKind, Side
@@ -147,9 +147,6 @@ def _begun(pair: Pair, town: Town, seed: int) -> Rehearsed:
 
 def _unchecked(pair: Pair) -> Iterable[str]:
     for mapped in pair.mapping.entities:
-        if mapped.entity not in PLAYED:
-            yield f"{mapped.entity.plural}: nobody works with them here"
-            continue
         for one in mapped.fields:
             why = why_unchecked(one)
             if why:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from flows.rehearse.judge import KINDS, Finding
+from flows.rehearse.findings import KINDS, Finding
 from flows.rehearse.nights import Night, Practice, Rehearsed
 from reconcile.report.markdown import table
 from reconcile.report.verdict import many

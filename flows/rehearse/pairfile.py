@@ -19,7 +19,12 @@ _OUTWARD = ("ledger", "metrics", "report_url")
 
 
 def rehearsed(
-    document: Mapping[str, Any], folder: Path, *, url: str, location: str, app: Mapping[str, Any]
+    document: Mapping[str, Any],
+    folder: Path,
+    *,
+    url: str,
+    location: str,
+    app: Mapping[str, Any],
 ) -> Path:
     """Write the pair file of the rehearsal; returns where it lies.
 

@@ -9,6 +9,9 @@ from typing import Any
 Value = str | None
 """A value as the check compares it; None is blank."""
 
+ALLOWED, DENIED, PERMANENT = "allowed", "denied", "permanent"
+"""What a consent may say, in the words of the check."""
+
 Shown = Callable[[Any], Collection[Value]]
 """From a value as a report shows it to the values that it may stand for."""
 
@@ -24,7 +27,9 @@ class Rule:
     `loses` says which side's value a rule may overwrite: "app", "ghl", "older" or "" for none.
     `keeps`: a blank on one side leaves the other's value. `items`: it is a set, and each element is
     a value of its own. `owner` is the side that a one-way field comes from, and `leaves` says that
-    what the other one holds stays. `alone`: only one record of a side may hold the value.
+    what the other one holds stays. `alone`: only one record of a side may hold the value. `consent`:
+    it says whether a person may be written to; `opt_in` that a yes of its travels. `names`: it holds
+    the uid of a record of that kind.
     """
 
     loses: str = ""
@@ -33,6 +38,9 @@ class Rule:
     owner: str = ""
     leaves: bool = False
     alone: bool = False
+    consent: bool = False
+    opt_in: bool = False
+    names: str = ""
     shown: Shown = _as_it_is
 
 

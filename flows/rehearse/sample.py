@@ -59,7 +59,10 @@ def _records(page: Page, shape: Shape) -> Iterator[Record]:
 
 
 def choose(
-    people: EntityMap, held: Mapping[Side, Iterable[Record]], dice: Random, most: int | None
+    people: EntityMap,
+    held: Mapping[Side, Iterable[Record]],
+    dice: Random,
+    most: int | None,
 ) -> Sample:
     """At most so many people: those that a match rule takes for one are in or out together."""
     keys: dict[Side, set[str]] = {side: set() for side in Side}

@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from connectors.ghl.consents import INBOUND, PATHS
+from connectors.ghl.consents import INFO as CONSENTS
+from connectors.ghl.entities import GHL
 from connectors.ghl.sandbox import Sandbox
 from connectors.ghl.shapes import record
-from flows.rehearse.fields import PLAYED, Played, belongs
+from flows.rehearse.fields import Played, belongs
 from flows.rehearse.rules import Row, Value
 from flows.rehearse.sample import records_of
-from reconcile.entities import OWNER
+from reconcile.entities import OWNER, RECORDS
 from reconcile.model import Entity, OpKind, Side, Status
 from reconcile.ports import Connector, Record, Write
 from reconcile.values.mapping import TAGS
 from reconcile.values.mapping import Mapping as PairMapping
+
+_CHANNEL = 3
+"""The members of the path to what one channel says by itself."""
 
 Held = Mapping[Entity, list[Row]]
 """What a side holds, by kind; whose a task is is the contact's key there."""
@@ -86,8 +92,8 @@ class Seen:
         }
 
     def kinds(self) -> list[Entity]:
-        """The kinds that are mapped and played, parents first."""
-        return [entity for entity in PLAYED if entity in self.mapping]
+        """The kinds that are mapped, parents first."""
+        return [entity for entity in RECORDS if entity in self.mapping]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,20 +192,21 @@ class GhlScreen:
 
     def _records(self, entity: Entity) -> Iterator[Record]:
         shape = self.connector.shape(entity)
-        for one in getattr(self.sandbox, entity.plural)(self.location):
-            if entity is OWNER:
-                if self.businesses and one.get("businessId") not in self.businesses:
-                    continue
-            elif not one.get("contactId"):
+        for one in getattr(self.sandbox, GHL[entity].listed or entity.plural)(self.location):
+            others = bool(self.businesses) and one.get("businessId") not in self.businesses
+            if entity is OWNER and others:
+                continue
+            if entity.parent is not None and not one.get("contactId"):
                 continue  # a task of the location alone
             yield record(one, shape)
 
     def _hand(self, does: str, entity: Entity) -> Callable[..., Any]:
         """What somebody does to a record on GHL's screens."""
-        hand: Callable[..., Any] = getattr(self.sandbox, f"{does}_{entity}")
+        noun = "business" if GHL[entity].listed else entity.value
+        hand: Callable[..., Any] = getattr(self.sandbox, f"{does}_{noun}")
         return hand
 
-    def _wire(self, entity: Entity, values: Typing) -> dict[str, Any]:
+    def _wire(self, entity: Entity, values: Typing, key: str = "") -> dict[str, Any]:
         wire: dict[str, Any] = {}
         for name, value in self.seen.native(
             entity,
@@ -209,21 +216,40 @@ class GhlScreen:
             if name in self.custom:
                 custom = wire.setdefault("customFields", [])
                 custom.append({"id": self.custom[name], "value": value})
+            elif name in CONSENTS:
+                self._say(wire, key, name, value)
             else:
                 wire[name] = value
         return wire
 
+    def _say(self, wire: dict[str, Any], key: str, name: str, status: Any) -> None:
+        """Set one channel; what is said of the others stays."""
+        member, channel = next(path[:2] for path in PATHS[name] if len(path) == _CHANNEL)
+        before: Mapping[str, Any] = {}
+        if key:
+            contact = self.sandbox.state.contact(key)
+            before = contact.inbound_dnd if member == INBOUND else contact.dnd_settings
+        said = wire.setdefault(str(member), dict(before))
+        said.pop(channel, None)
+        if status is not None:
+            said[channel] = {"status": status}
+
     def edit(self, entity: Entity, key: str, values: Typing) -> bool:
-        """Type values: GHL's screens take any."""
-        self._hand("edit", entity)(key, **self._wire(entity, values))
+        """Type values: GHL's screens take any but a stage that is not of the pipeline."""
+        try:
+            self._hand("edit", entity)(key, **self._wire(entity, values, key))
+        except KeyError:
+            return False
         return True
 
     def add(self, entity: Entity, of: str | None, values: Typing) -> str | None:
-        """Enter a new record; returns its key."""
+        """Enter a new record; its key, or None where GHL's screens did not take it."""
         wire = {name: one for name, one in self._wire(entity, values).items() if one is not None}
-        if entity is OWNER:
-            return self.sandbox.seed_contact(self.location, **wire)
-        key: str = self._hand("seed", entity)(of or "", **wire)
+        place = of if entity.parent is not None else self.location
+        try:
+            key: str = self._hand("seed", entity)(place, **wire)
+        except KeyError:
+            return None
         return key
 
     def delete(self, entity: Entity, key: str) -> bool:

@@ -311,7 +311,10 @@ def foreign_keys(copies: Mapping[sa.Table, sa.Table]) -> None:
 
 
 def _copy_rows(
-    source: sa.Engine, target: sa.Engine, tables: Mapping[sa.Table, sa.Table], zone: ZoneInfo
+    source: sa.Engine,
+    target: sa.Engine,
+    tables: Mapping[sa.Table, sa.Table],
+    zone: ZoneInfo,
 ) -> None:
     connection = begin_snapshot(source)
     try:

@@ -126,7 +126,8 @@ class Told:
     @property
     def agreed(self) -> bool:
         """Whether the run said that both sides agree."""
-        return self.code == 0 or self.document.get("verdict", {}).get("code") == "agreed"
+        verdict = self.document.get("verdict", {})
+        return self.code == 0 or verdict.get("code") == "agreed"
 
     def unread(self, entity: str) -> int:
         """How many records of an entity the report counts as not looked at."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,8 @@ from flows.rehearse.cast import Cast
 from flows.rehearse.clock import Moving, moved
 from flows.rehearse.copies import Copied, Keeper, copy
 from flows.rehearse.fields import Played, played, rules_of
-from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.findings import Finding
+from flows.rehearse.judge import Judge
 from flows.rehearse.names import Looked, Names, known_of
 from flows.rehearse.operator import JobOperator
 from flows.rehearse.server import Server
@@ -79,6 +80,11 @@ class Town(World):
         """GHL's look-alike."""
         return self.ghl
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of record that there are."""
+        return tuple(dict.fromkeys(one.entity.value for one in self.fields))
+
     def looked(self) -> Looked:
         """What both sides hold now, by their own keys."""
         return {side: screen.rows() for side, screen in self.screens.items()}
@@ -99,7 +105,7 @@ class Town(World):
             self.key(side, ident),
             open_ones,
         ):
-            self.book.counts["not taken by the app"] += 1
+            self.book.counts[f"not taken by {Side(side).label}"] += 1
 
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> Any:
         """Enter a new record; its key, or None where the side refused it."""
@@ -110,12 +116,14 @@ class Town(World):
         own = {name: v for name, v in values.items() if Side(side) in fields[name].typed}
         key = self.screens[Side(side)].add(kind, parent, own)
         if key is None:
-            self.book.counts["not taken by the app"] += 1
+            self.book.counts[f"not taken by {Side(side).label}"] += 1
         return key
 
     def remove(self, side: str, ident: Ident) -> None:
         """Delete a record."""
-        self.screens[Side(side)].delete(Entity(ident[0]), self.key(side, ident))
+        kind = Entity(ident[0])
+        key = self.key(side, ident)
+        self.screens[Side(side)].delete(kind, key)
 
     def put_back(self, kept: Any) -> None:
         """Put the app back to what a backup of it holds."""
@@ -202,7 +210,8 @@ def doubles(before: Looked, after: Looked, day: int, nights: tuple[str, ...]) ->
     stack = {side: _alike(before[side]) for side in Side}
     for side in Side:
         for (kind, *what), keys in _alike(after[side]).items():
-            most = max(len(stack[each].get((kind, *what), ())) for each in Side)
+            earlier = [stack[each].get((kind, *what), ()) for each in Side]
+            most = max(map(len, earlier))
             if len(keys) > max(most, 1):
                 said = f"{side} holds it as {', '.join(keys)}"
                 ident = (kind.value, f"{side.value} {keys[-1]}")
@@ -236,15 +245,29 @@ def known(fields: list[Played]) -> Known:
     both = [one for one in fields if len(one.typed) == len(Side)]
     texts: dict[str, tuple[str, ...]] = {}
     for one in both:
-        if one.field.codec.name in ("text", "name", "html") and not one.field.by_item:
-            texts[one.entity.value] = (*texts.get(one.entity.value, ()), one.name)
+        words = one.field.codec.name in ("text", "name", "html") and not one.choices
+        if words and not one.field.by_item:
+            kind = one.entity.value
+            texts[kind] = (*texts.get(kind, ()), one.name)
     people = [one for one in both if one.entity is OWNER]
     return Known(
         texts={OWNER.value: (), **texts},
         clears=tuple(one.name for one in people if one.clears and not one.field.by_item),
         alone=tuple(one.name for one in people if one.field.codec.name in ("email", "phone")),
         sets=tuple(one.name for one in people if one.field.by_item),
+        consents=tuple(one.name for one in people if one.field.rule.consent),
+        moves=_moves(both),
     )
+
+
+def _moves(fields: Iterable[Played]) -> Mapping[str, tuple[str, ...]]:
+    """The choices of each kind but contacts: where its records stand."""
+    moves: dict[str, tuple[str, ...]] = {}
+    for one in fields:
+        if one.choices and one.entity is not OWNER:
+            kind = one.entity.value
+            moves[kind] = (*moves.get(kind, ()), one.name)
+    return moves
 
 
 @contextmanager
@@ -335,7 +358,10 @@ def _town(
     )
     fields = played(mapping, {side: one.fields for side, one in told.items()})
     shown = Shown(mapping, fields)
-    custom = {str(one.get("fieldKey") or one["id"]): str(one["id"]) for one in copied.where.fields}
+    custom = {}
+    for one in copied.where.fields:
+        key = one.get("fieldKey") or one["id"]
+        custom[str(key)] = str(one["id"])
     screens: dict[Side, Screen] = {
         Side.APP: AppScreen(sides[Side.APP], shown),
         Side.GHL: GhlScreen(

@@ -23,8 +23,8 @@ def work(town: Town) -> None:
         if kind is OWNER:
             continue
         for _ in range(2):
-            owner = town.pick()
-            if owner is not None:
+            owner = town.pick() if kind.parent is not None else None
+            if owner is not None or kind.parent is None:
                 side = town.side()
                 town.enter(
                     side,

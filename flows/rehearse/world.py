@@ -6,13 +6,14 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connectors.ghl.sandbox import Sandbox
 from flows.rehearse.book import SIDES, Book, Ident, Seen
 from flows.rehearse.clock import Moving
-from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.findings import Finding
+from flows.rehearse.judge import Judge
 from flows.rehearse.told import Told
 from flows.rehearse.wire import Wire
 
@@ -57,6 +58,10 @@ class Known:
     """Those of which only one contact may have a value: its addresses and numbers."""
     sets: tuple[str, ...] = ()
     """Those that are sets of words."""
+    consents: tuple[str, ...] = ()
+    """Those that say whether a person may be written to."""
+    moves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By kind of record the choices that say where it stands, such as a deal's stage."""
 
     def text(self, dice: random.Random, entity: str = "contact") -> str | None:
         """One of the texts of a kind, where it has any."""
@@ -91,6 +96,11 @@ class World(ABC):
     @abstractmethod
     def sandbox(self) -> Sandbox:
         """GHL's look-alike."""
+
+    @property
+    @abstractmethod
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of record that there are."""
 
     @abstractmethod
     def look(self) -> Seen:
@@ -203,6 +213,11 @@ class World(ABC):
         now = self.clock()
         self.book.last_edit[side, ident] = now
         self.book.moments |= dict.fromkeys(((side, (*ident, name)) for name in values), now)
+
+    def retype(self, side: str, ident: Ident, name: str) -> None:
+        """A person types another value over the one that is there."""
+        value = self.new_value(ident[0], ident, name)
+        self.type(side, ident, **{name: value})
 
     def delete(self, side: str, ident: Ident) -> None:
         """A person deletes a record."""

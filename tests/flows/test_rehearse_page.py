@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.demo import make
-from flows.rehearse.judge import KINDS, Finding
+from flows.rehearse.findings import KINDS, Finding
 from flows.rehearse.nights import Night, Rehearsed
 from tests.flows.calls import Said, say
 

@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.rehearse.judge import Finding
+from flows.rehearse.findings import Finding
 from flows.rehearse.told import Told
 from tests.soak.days import Soaked, soak
 

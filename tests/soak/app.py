@@ -1,4 +1,4 @@
-"""The application of the soak: three tables in a database, and the people who type into them by its own program."""
+"""The application of the soak: five tables in a database, and the people who type into them by its own program."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ _TEXTS = (
     "state",
     "postal_code",
 )
+FIRMS = _table(
+    "firms", sa.Column("name", sa.String(200), nullable=False), sa.Column("city", sa.Text)
+)
 PEOPLE = _table(
     "people",
     *(sa.Column(name, sa.String(250)) for name in (*_TEXTS, "source", "remark")),
@@ -44,6 +47,8 @@ PEOPLE = _table(
     sa.Column("birth_date", sa.Date),
     sa.Column("renewal", sa.Date),
     sa.Column("score", sa.Numeric(12, 2)),
+    sa.Column("firm_id", sa.ForeignKey("firms.id", ondelete="SET NULL")),
+    sa.Column("no_sms", sa.Boolean),
     sa.Column("vip", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("languages", sa.JSON(none_as_null=True)),
     sa.Column("tags", sa.JSON(none_as_null=True)),
@@ -57,7 +62,21 @@ TODOS = _table(
     sa.Column("status", sa.String(10), nullable=False, server_default="open"),
 )
 REMARKS = _table("remarks", _owner(), sa.Column("body", sa.Text, nullable=False))
-TABLES = {"contact": PEOPLE, "task": TODOS, "note": REMARKS}
+DEALS = _table(
+    "deals",
+    _owner(),
+    *(sa.Column(name, sa.String(80), nullable=False) for name in ("title", "pipeline", "stage")),
+    sa.Column("status", sa.String(10), nullable=False, server_default="open"),
+    sa.Column("amount", sa.Integer),
+)
+TABLES = {
+    "company": FIRMS,
+    "contact": PEOPLE,
+    "task": TODOS,
+    "note": REMARKS,
+    "opportunity": DEALS,
+}
+"""Those that others refer to come first."""
 
 Backup = dict[str, list[dict[str, Any]]]
 
@@ -158,7 +177,7 @@ class App:
     def restore(self, kept: Backup) -> None:
         """Put every row back as it was, keys and counters with it, as a database's own tools do."""
         with self.engine.begin() as connection:
-            for table in (REMARKS, TODOS, PEOPLE):
+            for table in reversed(TABLES.values()):
                 connection.execute(sa.delete(table))
             for entity, table in TABLES.items():
                 if kept[entity]:
@@ -183,7 +202,7 @@ def _row(entity: str, row: Any) -> Row:
         return Row(str(row["id"]), None, cells)
     if entity == "task":
         cells["status"] = "yes" if row["status"] == "done" else "no"
-    return Row(str(row["id"]), str(row["person_id"]), cells)
+    return Row(str(row["id"]), None if entity == "company" else str(row["person_id"]), cells)
 
 
 def listed(raw: Any) -> list[str]:

@@ -9,7 +9,8 @@ from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from tests.soak.values import LANGUAGES
+from flows.rehearse.rules import ALLOWED, DENIED, PERMANENT
+from tests.soak.values import LANGUAGES, PIPELINES, STATUSES
 
 FIRST = (
     "Ana",
@@ -108,6 +109,7 @@ class Cast:
             "vip": lambda: dice.random() < 0.5,
             "languages": lambda: sorted(dice.sample(LANGUAGES, dice.randrange(1, 4))),
             "tags": lambda: sorted(dice.sample(TAGS, dice.randrange(0, 4))),
+            "no_sms": lambda: dice.choice((DENIED, DENIED, ALLOWED, ALLOWED, None, PERMANENT)),
         }
         return made[name]()
 
@@ -126,7 +128,7 @@ class Cast:
             "renewal",
             "score",
         )
-        sets = ("vip", "languages", "tags")
+        sets = ("vip", "languages", "tags", "no_sms")
         chosen = [name for name in (*more, *sets) if full and self.dice.random() < 0.6]
         return {"ref": self.uid("P")} | {name: self.value(name) for name in (*always, *chosen)}
 
@@ -139,8 +141,31 @@ class Cast:
         details = self.dice.choice((None, f"about {uid}", f"tea & <cake> {uid}"))
         return {"title": f"{words} #{uid}", "due_at": due, "status": False, "details": details}
 
+    def firm(self) -> dict[str, Any]:
+        uid = self.uid("F")
+        city = self.dice.choice((None, self.dice.choice(CITIES)))
+        return {"name": f"{self.dice.choice(COMPANIES)} #{uid}", "city": city}
+
+    def deal(self) -> dict[str, Any]:
+        uid, pipeline = self.uid("D"), self.dice.choice(list(PIPELINES))
+        return {
+            "title": f"{self.dice.choice(('Roof', 'Küche', 'A & B'))} #{uid}",
+            "pipeline": pipeline,
+            "stage": self.dice.choice(PIPELINES[pipeline]),
+            "status": self.dice.choice(STATUSES),
+            "amount": self.dice.choice((None, next(self.numbers))),
+        }
+
     def note(self) -> dict[str, Any]:
         uid = self.uid("N")
         return {
             "body": f"{self.dice.choice(('met at the fair', 'asked for a quote', 'naïve & <shy>'))} #{uid}"
         }
+
+
+MAKERS: dict[str, Callable[[Cast], dict[str, Any]]] = {
+    "task": Cast.task,
+    "note": Cast.note,
+    "opportunity": Cast.deal,
+}
+"""What makes a new record that hangs on a person."""

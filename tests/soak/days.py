@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flows.rehearse.days import one_day
 from flows.rehearse.events import Event
-from flows.rehearse.judge import Finding
+from flows.rehearse.findings import Finding
 from flows.rehearse.told import Told
 from tests.soak.events import EVENTS
 from tests.soak.harms import HARMS

@@ -33,7 +33,16 @@ def conflict_in_children(world: World) -> None:
         ident = world.pick(entity)
         if ident is not None:
             for side in world.dice.sample(("app", "ghl"), 2):
-                world.type(side, ident, **{name: world.new_value(entity, ident, name)})
+                world.retype(side, ident, name)
+
+
+@event(0.4)
+def hired(world: World) -> None:
+    """People begin to work at a firm that their side knows."""
+    for _ in range(2):
+        ident, firm, side = world.pick(), world.pick("company"), world.side()
+        if ident is not None and firm is not None:
+            world.type(side, ident, firm_id=firm[1])
 
 
 @event(0.3)

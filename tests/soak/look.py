@@ -9,6 +9,9 @@ from flows.rehearse.rules import Row
 from tests.soak.app import App
 from tests.soak.location import Place
 
+_MARKED = {"task": "title", "note": "body", "company": "name", "opportunity": "title"}
+"""Where the number of a record stands that is no person."""
+
 
 def look(app: App, place: Place) -> Seen:
     """What both sides hold now."""
@@ -18,11 +21,14 @@ def look(app: App, place: Place) -> Seen:
         found: dict[Ident, list[Row]] = defaultdict(list)
         strays[side] = {}
         contacts = {row.key: row.cells.get("ref") for row in held["contact"]}
+        firms = {row.key: uid_of("company", row) for row in held["company"]}
         for entity, listed in held.items():
             for row in listed:
                 uid = uid_of(entity, row)
-                if entity != "contact":
-                    row.of = contacts.get(row.of or "")
+                if row.of is not None:
+                    row.of = contacts.get(row.of)
+                if entity == "contact":
+                    row.cells["firm_id"] = firms.get(row.cells["firm_id"] or "")
                 if uid is None:
                     strays[side][row.key] = row
                 else:
@@ -35,6 +41,6 @@ def uid_of(entity: str, row: Row) -> str | None:
     """The number by which people know the record."""
     if entity == "contact":
         return row.cells.get("ref")
-    said = row.cells.get("title" if entity == "task" else "body") or ""
+    said = row.cells.get(_MARKED[entity]) or ""
     marks = [word for word in said.split() if word.startswith("#") and word[1:].isalnum()]
     return marks[0][1:] if marks else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-from tests.soak.values import CONTACT, KIND, NOTE, TASK, Field
+from tests.soak.values import COMPANY, CONTACT, DEAL, KIND, NOTE, TASK, Field
 
 _TEXT = Template("""\
 pair = "soak"
@@ -31,6 +31,15 @@ modified_at = "updated_at"
 
 [app.note]
 table = "remarks"
+parent = "person_id"
+modified_at = "updated_at"
+
+[app.company]
+table = "firms"
+modified_at = "updated_at"
+
+[app.opportunity]
+table = "deals"
 parent = "person_id"
 modified_at = "updated_at"
 
@@ -61,6 +70,20 @@ delete = { ghl = "mirror", app = "mirror" }
 
 [note.fields]
 $note
+
+[company]
+match = ["name"]
+delete = { ghl = "mirror", app = "mirror" }
+
+[company.fields]
+$company
+
+[opportunity]
+match = ["title"]
+delete = { ghl = "mirror", app = "mirror" }
+
+[opportunity.fields]
+$deal
 
 [limits]
 max_first_creates = 2000
@@ -110,6 +133,8 @@ class Pair:
             contact="\n".join(self._line(one) for one in CONTACT if one.name not in self.unmapped),
             task="\n".join(one.line for one in TASK),
             note="\n".join(one.line for one in NOTE),
+            company="\n".join(one.line for one in COMPANY),
+            deal="\n".join(one.line for one in DEAL),
         )
         path.write_text(text, encoding="utf-8")
         return path

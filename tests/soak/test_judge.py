@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flows.rehearse.book import Book, Ident, Seen
-from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.findings import Finding
+from flows.rehearse.judge import Judge
 from flows.rehearse.rules import Row, Value
 from flows.rehearse.told import Told
 from tests.soak.values import RULES, email, moment, name, number, phone, plain

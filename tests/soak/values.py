@@ -6,13 +6,13 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from flows.rehearse.rules import Rule, Value
+from flows.rehearse.rules import ALLOWED, DENIED, Rule, Value
 from flows.rehearse.world import Known
 
 Read = Callable[[Any], Value]
@@ -85,6 +85,16 @@ def flag(raw: Any) -> Value:
     return "yes" if str(raw).lower() in ("true", "1", "yes") else "no"
 
 
+def no(raw: Any) -> Value:
+    """What the app's column says of a consent: it is true where the person said no."""
+    return None if raw is None else DENIED if raw else ALLOWED
+
+
+def status(raw: Any) -> Value:
+    """What GHL says of a consent."""
+    return {"active": DENIED, "inactive": ALLOWED}.get(raw, raw)
+
+
 def plain(raw: Any) -> Value:
     """What a reader sees of a body in GHL: its screens keep HTML, its API takes plain text and gives it back."""
     said = str(raw or "")
@@ -96,6 +106,18 @@ def words(raw: Any) -> frozenset[str]:
     listed = json.loads(raw) if isinstance(raw, str) and raw.startswith("[") else raw
     found = [listed] if isinstance(listed, str) else listed or ()
     return frozenset(" ".join(str(one).split()).lower() for one in found)
+
+
+class _Any(tuple[Value, ...]):
+    """A report shows a key, which the soak does not know."""
+
+    __slots__ = ()
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_ANY = _Any()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +140,9 @@ class Field:
     """How the app's column is read, where GHL's form is another one."""
     owner: str = ""
     """The side that a one-way field comes from."""
+    consent: bool = False
+    names: str = ""
+    """The kind of record whose key it holds; the soak knows that one by its number."""
 
     @property
     def rule(self) -> Rule:
@@ -128,12 +153,16 @@ class Field:
             items=self.items,
             owner=self.owner,
             alone=self.name in ("email", "phone"),
+            consent=self.consent,
+            names=self.names,
             shown=self.shown,
         )
 
-    def shown(self, said: Any) -> tuple[Value, ...]:
+    def shown(self, said: Any) -> Collection[Value]:
         """What a value in a report may stand for."""
-        if self.name == "status":
+        if self.names:
+            return _ANY
+        if self.wire == "completed":
             return ("yes", "no", None)
         try:
             return (self.read(said), self.read_app(said))
@@ -184,6 +213,24 @@ CONTACT = (
     _two_way(
         "languages", "contact.languages", text, ', codec = "set", conflict = "union"', items=True
     ),
+    Field(
+        "firm_id",
+        "firm_id",
+        "businessId",
+        text,
+        'firm_id = { ghl = "businessId", by = "key" }',
+        keeps=True,
+        names="company",
+    ),
+    Field(
+        "no_sms",
+        "no_sms",
+        "dnd.sms",
+        status,
+        'no_sms = { ghl = "dnd.sms", true_says = "denied" }',
+        column_read=no,
+        consent=True,
+    ),
 )
 """What a contact has, besides its tags. `ref` is how the soak knows a person on both sides; nobody ever retypes it."""
 
@@ -219,7 +266,22 @@ NOTE = (
     ),
 )
 
-FIELDS = {"contact": CONTACT, "task": TASK, "note": NOTE}
+COMPANY = (
+    Field("name", "name", "name", name, 'name = { ghl = "name", required = true }'),
+    Field("city", "city", "city", text, 'city = "city"', keeps=True),
+)
+DEAL = (
+    Field("title", "title", "name", name, 'title = { ghl = "name", required = true }'),
+    *(
+        Field(one, one, one, text, f'{one} = {{ ghl = "{one}", required = true }}')
+        for one in ("pipeline", "stage", "status")
+    ),
+    Field("amount", "amount", "monetaryValue", number, 'amount = "monetaryValue"', keeps=True),
+)
+PIPELINES = {"Sales": ("New", "Quoted", "Signed"), "Care": ("New", "Answered", "Done")}
+STATUSES = ("open", "won", "lost", "abandoned")
+
+FIELDS = {"company": COMPANY, "contact": CONTACT, "task": TASK, "note": NOTE, "opportunity": DEAL}
 BY_NAME = {(entity, one.name): one for entity, listed in FIELDS.items() for one in listed}
 RULES = {key: one.rule for key, one in BY_NAME.items()}
 
@@ -236,7 +298,13 @@ SIMPLE = (
 )
 """The texts of a contact that anybody retypes without a thought."""
 KNOWN = Known(
-    texts={"contact": SIMPLE, "task": ("title",), "note": ("body",)},
+    texts={
+        "contact": SIMPLE,
+        "task": ("title",),
+        "note": ("body",),
+        "company": ("name", "city"),
+        "opportunity": ("title",),
+    },
     clears=(
         "first_name",
         "street",
@@ -249,4 +317,6 @@ KNOWN = Known(
     ),
     alone=("email", "phone"),
     sets=("tags",),
+    consents=("no_sms",),
+    moves={"opportunity": ("stage", "status")},
 )

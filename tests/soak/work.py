@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.soak.values import SIMPLE
+from tests.soak.cast import MAKERS
+from tests.soak.values import PIPELINES, SIMPLE
 
 OTHERS = ("email", "phone", "birth_date", "renewal", "score", "vip", "languages", "tags")
 
 
 def edits(world: Any) -> None:
-    """The day's ordinary work: about a tenth of the people are edited, some get tasks and notes."""
+    """The day's ordinary work: about a tenth of the people are edited, some get tasks, notes and deals; firms come and change."""
     dice = world.dice
     for _ in range(max(2, len(world.idents("contact")) // 12)):
         ident = world.pick()
@@ -20,18 +21,23 @@ def edits(world: Any) -> None:
     children: dict[str, tuple[str, ...]] = {
         "task": ("title", "details", "status"),
         "note": ("body",),
+        "company": ("name", "city"),
+        "opportunity": ("title", "amount", "stage", "status", "pipeline"),
     }
     for entity, names in children.items():
         for _ in range(max(1, len(world.idents(entity)) // 20)):
             ident = world.pick(entity)
             if ident is not None:
                 name = dice.choice(names)
-                world.type(world.side(), ident, **{name: world.new_value(entity, ident, name)})
+                value = world.new_value(entity, ident, name)
+                more = {"stage": dice.choice(PIPELINES[value])} if name == "pipeline" else {}
+                world.type(world.side(), ident, **{name: value, **more})
         for _ in range(2):
             owner = world.pick()
-            if owner is not None:
-                made = world.cast.task() if entity == "task" else world.cast.note()
-                world.enter(world.side(), entity, made, owner)
+            if entity == "company":
+                world.enter(world.side(), entity, world.cast.firm())
+            elif owner is not None:
+                world.enter(world.side(), entity, MAKERS[entity](world.cast), owner)
 
 
 def _refuse_section_sign(

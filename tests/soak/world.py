@@ -18,10 +18,12 @@ import sqlalchemy as sa
 from connectors.ghl.sandbox import Sandbox, make_app
 from connectors.ghl.sandbox.serve import hosted
 from flows.rehearse import world as shared
-from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.book import SIDES, Book, Ident, Seen
 from flows.rehearse.clock import Moving as Clock
 from flows.rehearse.clock import moved
-from flows.rehearse.judge import Finding, Judge
+from flows.rehearse.findings import Finding
+from flows.rehearse.judge import Judge
+from flows.rehearse.rules import ALLOWED
 from flows.rehearse.told import Told
 from flows.rehearse.wire import Wire
 from tests.soak.app import App, Backup
@@ -30,7 +32,7 @@ from tests.soak.location import LOCATION, TOKEN, Place
 from tests.soak.look import look
 from tests.soak.night import Operator
 from tests.soak.pairfile import Pair
-from tests.soak.values import KNOWN, RULES
+from tests.soak.values import FIELDS, KNOWN, PIPELINES, RULES
 from tests.soak.work import edits, habits
 
 POSTGRES = os.environ.get(
@@ -129,12 +131,19 @@ class World(shared.World):
     def look(self) -> Seen:
         return look(self.app, self.place)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(FIELDS)
+
     def put(self, side: str, ident: Ident, values: Mapping[str, Any]) -> None:
         entity, key = ident[0], self.key(side, ident)
+        typed = dict(values)
+        if typed.get("firm_id") is not None:
+            typed["firm_id"] = self.key(side, ("company", typed["firm_id"]))
         if side == "app":
-            self.app.edit(entity, key, **_columns(entity, dict(values)))
+            self.app.edit(entity, key, **_columns(entity, typed))
         else:
-            self.place.edit(entity, key, **_screens(entity, dict(values)))
+            self.place.edit(entity, key, **_screens(entity, typed))
 
     def enter(self, side: str, entity: str, values: dict[str, Any], of: Ident | None = None) -> str:
         """A person enters a new record; returns its key."""
@@ -166,12 +175,29 @@ class World(shared.World):
             return (
                 f"{self.cast.note()['body'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}"
             )
+        if entity == "company":
+            made = self.cast.firm()
+            names = f"{made['name'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}"
+            return names if name == "name" else f"{self.cast.value('city')}"
+        if entity == "opportunity":
+            return self._of_deal(ident, name)
         made = self.cast.task()
         return {
             "title": f"{made['title'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}",
             "details": f"see {next(self.cast.numbers)}",
             "status": self.dice.random() < 0.5,
         }.get(name, made.get(name))
+
+    def _of_deal(self, ident: Ident, name: str) -> Any:
+        """Another value of a deal; a stage is one of the pipeline in which it is."""
+        made = self.cast.deal()
+        row = self.now.row("app", ident) or self.now.row("ghl", ident)
+        pipeline = row.cells["pipeline"] if row is not None else None
+        return {
+            "title": f"{made['title'].partition('#')[0]}{next(self.cast.numbers)} #{ident[1]}",
+            "stage": self.dice.choice(PIPELINES.get(pipeline or "", ("New",))),
+            "amount": next(self.cast.numbers),
+        }.get(name, made[name])
 
     # what is kept beside the pair
 
@@ -209,6 +235,10 @@ class World(shared.World):
 
 
 def _columns(entity: str, values: dict[str, Any]) -> dict[str, Any]:
+    if values.get("no_sms") is not None:
+        values = {**values, "no_sms": values["no_sms"] != ALLOWED}
+    if values.get("firm_id") is not None:
+        values = {**values, "firm_id": int(values["firm_id"])}
     if entity == "task" and "status" in values:
         return {**values, "status": "done" if values["status"] else "open"}
     return values
@@ -254,13 +284,18 @@ def _populate(world: World, people: int) -> None:
     world.app.add_all(
         "contact", [{"kind": "supplier", "last_name": f"Supplier {n}"} for n in range(5)]
     )
+    firms = [_firm(world, *dice.choice((SIDES, SIDES, ("app",), ("ghl",)))) for _ in range(6)]
     for _ in range(people):
         person, where = world.cast.person(), dice.choices(("both", "app", "ghl"), (80, 10, 10))[0]
         sides = ("app", "ghl") if where == "both" else (where,)
         tasks = [world.cast.task() for _ in range(dice.choice((0, 1, 1)))]
         notes = [world.cast.note() for _ in range(dice.choice((0, 0, 1)))]
+        deals = [world.cast.deal() for _ in range(dice.choice((0, 0, 1)))]
+        children = {"task": tasks, "note": notes, "opportunity": deals}
+        firm = dice.choice((*firms, *({} for _ in firms)))
         for side in sides:
-            _seed(world, side, person, tasks, notes)
+            employer = {"firm_id": firm[side]} if side in firm else {}
+            _seed(world, side, {**person, **employer}, children)
     for _ in range(3):
         world.place.sandbox.seed_task(None, location_id=LOCATION, title="Prepare the fair")
     seen = look(world.app, world.place)
@@ -268,16 +303,22 @@ def _populate(world: World, people: int) -> None:
     world.now = seen
 
 
+def _firm(world: World, *sides: str) -> dict[str, str]:
+    """A firm that these sides know; its keys."""
+    firm = world.cast.firm()
+    return {side: world.enter(side, "company", firm) for side in sides}
+
+
 def _seed(
-    world: World, side: str, person: dict[str, Any], tasks: list[Any], notes: list[Any]
+    world: World, side: str, person: dict[str, Any], children: Mapping[str, list[Any]]
 ) -> None:
     if side == "app":
-        key = world.app.add("contact", **person)
-        for entity, listed in (("task", tasks), ("note", notes)):
+        key = world.app.add("contact", **_columns("contact", person))
+        for entity, listed in children.items():
             for one in listed:
                 world.app.add(entity, **_columns(entity, one), person_id=int(key))
         return
     key = world.place.add("contact", **_screens("contact", person))
-    for entity, listed in (("task", tasks), ("note", notes)):
+    for entity, listed in children.items():
         for one in listed:
             world.place.add(entity, key, **_screens(entity, one))

@@ -1,0 +1,239 @@
+"""The soak's oracle on companies, deals and consents: each thing that must never be is seen when it is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from flows.rehearse.book import Book, Ident, Seen
+from flows.rehearse.judge import Judge
+from flows.rehearse.rules import ALLOWED, DENIED, PERMANENT, Row, Value
+from flows.rehearse.told import Told
+from tests.soak.values import RULES
+
+ANN: Ident = ("contact", "P00001")
+FIRM: Ident = ("company", "F00001")
+DEAL: Ident = ("opportunity", "D00001")
+CELLS = {FIRM: "city", DEAL: "stage"}
+"""A company and a deal, and what people type into each."""
+RECORDS = pytest.mark.parametrize("ident", CELLS, ids=lambda ident: ident[0])
+
+Sides = dict[Ident, Row]
+
+
+def _seen(app: Sides, ghl: Sides) -> Seen:
+    sides = {"app": app, "ghl": ghl}
+    return Seen(
+        {side: {ident: [row] for ident, row in rows.items()} for side, rows in sides.items()},
+        {"app": {}, "ghl": {}},
+    )
+
+
+def _row(ident: Ident, side: str, value: Value) -> Row:
+    key = {"app": "1", "ghl": "g"}[side]
+    return Row(key, "P00001" if ident is DEAL else None, {CELLS[ident]: value})
+
+
+def _both(ident: Ident, app: Value, ghl: Value) -> Seen:
+    return _seen({ident: _row(ident, "app", app)}, {ident: _row(ident, "ghl", ghl)})
+
+
+def _told(code: int = 0, *, field: str = "", wrote: tuple[Any, ...] = ()) -> Told:
+    """A run that ended so, with a question about a field, and an update of the app's record."""
+    ends = {"app_key": "1", "ghl_key": "g"}
+    hold = {"field": field, "records": [], "candidates": [], **ends}
+    changes = []
+    if wrote:
+        name, before, after = wrote
+        fields = [{"field": name, "before": before, "after": after}]
+        changes = [{"status": "done", "kind": "update", "side": "app", "fields": fields, **ends}]
+    document = {
+        "verdict": {"code": "x", "headline": "x"},
+        "changes": changes,
+        "holds": [hold] if field else [],
+    }
+    return Told(code, document, rules=RULES)
+
+
+def _judged(book: Book, before: Seen, after: Seen, told: Told) -> list[str]:
+    return [finding.kind for finding in Judge(book, RULES).night(2, before, after, told)]
+
+
+def _typed(ident: Ident, name: str, value: Value, side: str = "app", **more: bool) -> Book:
+    book = Book()
+    book.type(side, ident, name, value, 2, 1.0, **more)
+    return book
+
+
+@RECORDS
+def test_a_carried_value_is_good(ident: Ident) -> None:
+    """What is typed and on both sides after the night is owed no longer."""
+    book = _typed(ident, CELLS[ident], "new")
+    assert _judged(book, _both(ident, "new", "old"), _both(ident, "new", "new"), _told()) == []
+    assert not book.pending
+
+
+@RECORDS
+def test_a_lost_value_is_seen(ident: Ident) -> None:
+    """A typed value that the run overwrote is lost, unless the report shows it."""
+    before, after = _both(ident, "new", "old"), _both(ident, "old", "old")
+    name = CELLS[ident]
+    assert _judged(_typed(ident, name, "new"), before, after, _told()) == ["lost"]
+    shown = _told(wrote=(name, "new", "old"))
+    assert _judged(_typed(ident, name, "new"), before, after, shown) == []
+
+
+@RECORDS
+def test_a_value_left_behind_is_seen(ident: Ident) -> None:
+    """A typed value on one side alone is named, and "agree" is wrong then, named or not."""
+    stays, name = _both(ident, "new", "old"), CELLS[ident]
+    book = _typed(ident, name, "new")
+    assert _judged(book, stays, stays, _told(1)) == ["unmentioned"]
+    assert _judged(book, stays, stays, _told(1, field=name)) == []
+    assert _judged(book, stays, stays, _told(0, field=name)) == ["agree"]
+
+
+@RECORDS
+def test_a_value_from_nowhere_is_seen(ident: Ident) -> None:
+    """A value that nobody typed across is seen where a run writes it."""
+    before, after = _both(ident, "old", "new"), _both(ident, "old", "old")
+    assert _judged(Book(), before, after, _told()) == ["invented"]
+
+
+@RECORDS
+def test_a_deletion_of_nobody_is_seen(ident: Ident) -> None:
+    """A record that a run takes away was deleted across, and not typed into since."""
+    alone = _seen({ident: _row(ident, "app", "new")}, {})
+    left = _seen({}, {ident: _row(ident, "ghl", "old")})
+    assert "deleted" in _judged(Book(), _both(ident, "old", "old"), left, _told(1))
+    gone = Book()
+    gone.gone[ident]["ghl"] = 1
+    assert _judged(gone, alone, _seen({}, {}), _told()) == []
+    late = _typed(ident, CELLS[ident], "new")
+    late.gone[ident]["ghl"] = 2
+    assert _judged(late, alone, _seen({}, {}), _told()) == ["edit-deleted"]
+
+
+@RECORDS
+def test_what_comes_back_is_seen(ident: Ident) -> None:
+    """A deleted record that a run makes again came back."""
+    book = Book()
+    book.gone[ident]["ghl"] = 1
+    alone = _seen({ident: _row(ident, "app", "old")}, {})
+    assert _judged(book, alone, _both(ident, "old", "old"), _told()) == ["revived"]
+
+
+@RECORDS
+def test_a_second_copy_is_seen(ident: Ident) -> None:
+    """A record that is on a side twice after a run is there once too often."""
+    before = _both(ident, "old", "old")
+    copies = [_row(ident, "ghl", "old"), Row("h", None, {CELLS[ident]: "old"})]
+    twice = Seen({**before.rows, "ghl": {ident: copies}}, before.strays)
+    assert _judged(Book(), before, twice, _told()) == ["twice"]
+
+
+@RECORDS
+def test_what_is_on_one_side_is_named(ident: Ident) -> None:
+    """A record on one side alone is named by the report, and "agree" is wrong while it is."""
+    alone = _seen({ident: _row(ident, "app", "old")}, {})
+    assert _judged(Book(), alone, alone, _told(1)) == ["one-sided"]
+    assert _judged(Book(), alone, alone, _told(0)) == ["one-sided", "agree"]
+
+
+@RECORDS
+def test_another_under_a_key_is_seen(ident: Ident) -> None:
+    """A key that is another record's after the night was given to a stranger."""
+    before = _seen({ident: _row(ident, "app", "old")}, {})
+    after = _seen({(ident[0], "X00002"): _row(ident, "app", "old")}, {})
+    assert "stranger" in _judged(Book(), before, after, _told(1))
+
+
+def test_what_a_side_gives_a_new_record_waits_a_night() -> None:
+    """GHL gives a new deal a value of its own: it is owed to the app by the night after."""
+    alone = _seen({DEAL: Row("1", None, {"amount": None})}, {})
+    given = _seen({DEAL: Row("1", None, {"amount": None})}, {DEAL: Row("g", None, {"amount": "0"})})
+    carried = _seen(
+        {DEAL: Row("1", None, {"amount": "0"})}, {DEAL: Row("g", None, {"amount": "0"})}
+    )
+    book = Book()
+    assert _judged(book, alone, given, _told()) == []
+    assert _judged(book, given, given, _told(1)) == ["unmentioned"]
+    assert _judged(book, given, carried, _told()) == []
+
+
+def test_whose_firm_is_gone_works_nowhere() -> None:
+    """A contact's link to a company goes with the company, and with nothing else."""
+
+    def _people(app: Value, ghl: Value) -> tuple[Row, Row]:
+        return Row("1", None, {"firm_id": app}), Row("g", None, {"firm_id": ghl})
+
+    (app, ghl), firm = _people("F00001", "F00001"), _row(FIRM, "ghl", "Bonn")
+    before = _seen({ANN: app}, {ANN: ghl, FIRM: firm})
+    nowhere = _seen({ANN: app}, {ANN: _people(None, None)[1]})
+    book = Book()
+    book.gone[FIRM]["app"] = 1
+    book.decided[FIRM][None] = "delete"
+    assert "invented" not in _judged(book, before, nowhere, _told(1))
+    stays = _seen({ANN: app}, {ANN: _people(None, None)[1], FIRM: firm})
+    assert "invented" in _judged(Book(), before, stays, _told(1))
+
+
+# consents
+
+
+def _said(app: Value, ghl: Value) -> Seen:
+    return _seen(
+        {ANN: Row("1", None, {"no_sms": app})},
+        {ANN: Row("g", None, {"no_sms": ghl})},
+    )
+
+
+@pytest.mark.parametrize("no", [DENIED, PERMANENT])
+def test_a_lifted_no_is_seen(no: str) -> None:
+    """A no that is gone after a run was lifted, whatever came in its place, unless a person said so there."""
+    for now in (ALLOWED, None):
+        after = _said(now, now)
+        assert "loosened" in _judged(Book(), _said(no, ALLOWED), after, _told())
+    yes = _typed(ANN, "no_sms", ALLOWED, "ghl")
+    assert "loosened" in _judged(yes, _said(no, ALLOWED), _said(ALLOWED, ALLOWED), _told())
+    taken_back = _typed(ANN, "no_sms", ALLOWED, during=True)
+    lifted = _judged(taken_back, _said(no, ALLOWED), _said(ALLOWED, ALLOWED), _told())
+    assert lifted == []
+
+
+def test_a_no_that_is_overwritten_in_the_run_is_seen() -> None:
+    """A no that came between the job's look and its write is lifted where it is gone after the run."""
+    book = _typed(ANN, "no_sms", DENIED, during=True)
+    same = _said(ALLOWED, ALLOWED)
+    assert _judged(book, same, same, _told()) == ["loosened"]
+
+
+def test_silence_that_becomes_a_yes_is_seen() -> None:
+    """Who has said nothing on a side has not said yes there."""
+    found = _judged(Book(), _said(ALLOWED, None), _said(ALLOWED, ALLOWED), _told())
+    assert found == ["loosened"]
+
+
+def test_a_no_of_nobody_is_seen() -> None:
+    """A no that a run writes was said on one of the sides."""
+    yes, no = _said(ALLOWED, ALLOWED), _said(DENIED, DENIED)
+    assert _judged(Book(), yes, no, _told()) == ["invented"]
+    assert _judged(_typed(ANN, "no_sms", DENIED), _said(DENIED, ALLOWED), no, _told()) == []
+
+
+def test_a_no_on_one_side_is_named() -> None:
+    """A no that has not reached the other side is named by the report, and "agree" is wrong while it has not."""
+    apart = _said(DENIED, ALLOWED)
+    assert _judged(Book(), apart, apart, _told(1)) == ["unmentioned"]
+    assert _judged(Book(), apart, apart, _told(1, field="no_sms")) == []
+    assert _judged(Book(), apart, apart, _told(0, field="no_sms")) == ["agree"]
+    for alike in (_said(ALLOWED, None), _said(PERMANENT, DENIED)):
+        assert _judged(Book(), alike, alike, _told(0)) == []
+
+
+def test_an_answer_may_lift_a_no() -> None:
+    """What a person decides about a no is no finding."""
+    book = Book()
+    book.decided[ANN]["no_sms"] = "app"
+    assert _judged(book, _said(ALLOWED, DENIED), _said(ALLOWED, ALLOWED), _told()) == []
